@@ -1,0 +1,3 @@
+"""striate: a workbench for convolutional networks."""
+
+from striate import layers

@@ -1,0 +1,44 @@
+"""One family of errors.  A message says what is wrong, where, with which numbers, and what to do instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StriateError(ValueError):
+    """Base of every error that striate raises for a user's mistake or a faulty input."""
+
+
+class ShapeError(StriateError):
+    """Shapes that do not fit: a window larger than its input, a merge of different sizes."""
+
+
+class ArgumentError(StriateError):
+    """An argument, a name or a value that striate does not know or cannot use."""
+
+
+class DataError(StriateError):
+    """A file or an array that cannot be used as data: broken, truncated, out of range."""
+
+
+class BundleError(StriateError):
+    """A saved model that cannot be read or written: missing, foreign or damaged parts."""
+
+
+class TrainingError(StriateError):
+    """Training that cannot go on: a loss that became NaN, labels that do not match the loss."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``' Did you mean "x"?'`` for the known name closest to `name`, or ``''`` when none is close."""
+    options = {option.lower(): option for option in known}
+    close = difflib.get_close_matches(name.lower(), list(options), n=1, cutoff=0.6)
+    return f' Did you mean "{options[close[0]]}"?' if close else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> ArgumentError:
+    """An error for a name that is not among the known ones: the nearest, then all of them when they are few."""
+    options = sorted(known)
+    listed = f" Known: {', '.join(options)}." if len(options) <= 30 else ""
+    return ArgumentError(f'unknown {what} "{name}".{nearest(name, options)}{listed}')

@@ -1,0 +1,240 @@
+"""The graph: the calls that lead from inputs to outputs, in order, with a name for every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from striate.errors import ArgumentError, ShapeError, StriateError, unknown
+from striate.graph.layer import Layer
+from striate.graph.node import (
+    InputLayer,
+    Node,
+    Shape,
+    SymbolicTensor,
+    automatic_names,
+    call,
+    distinct,
+)
+
+
+@dataclass
+class Fault:
+    """Where a description stops making sense: the layer after the last good node, and why."""
+
+    name: str
+    kind: str
+    error: StriateError
+
+
+class Graph:
+    """Calls of layers from `inputs` to `outputs`.
+
+    nodes    every call, in the order it was written down (each after its inputs)
+    layers   the distinct layers, in order of their first call
+    fault    None, or the layer at which the description breaks off; then `outputs` is the last good tensor
+
+    Raises ArgumentError when an output does not depend on an input, or two layers share a name.
+    """
+
+    def __init__(
+        self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], *, fault: Fault | None = None
+    ) -> None:
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        self.fault = fault
+        self.nodes = self._between()
+        self.layers = distinct([node.layer for node in self.nodes])
+        self._names = self._named()
+        self._calls: dict[int, tuple[int, int]] = {}
+        counts: dict[int, int] = {}
+        for node in self.nodes:
+            index = counts.get(id(node.layer), 0)
+            counts[id(node.layer)] = index + 1
+            self._calls[node.serial] = (index, counts[id(node.layer)])
+
+    def _between(self) -> list[Node]:
+        """The nodes from inputs to outputs; a given input stands for everything before it."""
+        stops = {tensor.node.serial for tensor in self.inputs}
+        seen: dict[int, Node] = {tensor.node.serial: tensor.node for tensor in self.inputs}
+        stack = [tensor.node for tensor in self.outputs]
+        while stack:
+            node = stack.pop()
+            if node.serial in seen:
+                continue
+            if not node.inputs and node.serial not in stops:
+                raise ArgumentError(
+                    f'an output depends on the input "{node.layer.name or "input"}" of shape {node.shape}, which is '
+                    "not among the model's inputs. Add it to inputs=."
+                )
+            seen[node.serial] = node
+            stack.extend(tensor.node for tensor in node.inputs)
+        for tensor in self.inputs:
+            if not isinstance(tensor.node.layer, InputLayer):
+                raise ArgumentError(f"a model starts at layers.Input(...); {tensor!r} is the output of another layer.")
+        return [seen[key] for key in sorted(seen)]
+
+    def _named(self) -> dict[int, str]:
+        names = automatic_names(self.layers)
+        owner: dict[str, Layer] = {}
+        for layer in self.layers:
+            name = names[id(layer)]
+            if name in owner:
+                raise ArgumentError(
+                    f'two layers are named "{name}" ({owner[name].kind} and {layer.kind}). Give each its own name.'
+                )
+            owner[name] = layer
+            if layer.name is None:
+                layer.name = name
+        self._by_name = owner
+        return names
+
+    # -- names -----------------------------------------------------------------------------------------------------
+    def name(self, layer: Layer) -> str:
+        """The layer's name in this graph."""
+        return self._names[id(layer)]
+
+    def label(self, node: Node) -> str:
+        """The name of a call: the layer's name, and ``#2``, ``#3`` … for the later calls of a shared layer."""
+        index = self._calls[node.serial][0]
+        return self.name(node.layer) + (f"#{index + 1}" if index else "")
+
+    def first_call(self, node: Node) -> bool:
+        """Whether this is its layer's first call in the graph; weights are counted there."""
+        return self._calls[node.serial][0] == 0
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name.  Raises ArgumentError, naming the nearest."""
+        if name not in self._by_name:
+            raise unknown("layer name", name, self._by_name)
+        return self._by_name[name]
+
+    def node(self, label: str) -> Node:
+        """The call with that label.  Raises ArgumentError, naming the nearest."""
+        for node in self.nodes:
+            if self.label(node) == label:
+                return node
+        raise unknown("layer name", label, [self.label(node) for node in self.nodes])
+
+    # -- facts -----------------------------------------------------------------------------------------------------
+    @property
+    def input_shapes(self) -> list[Shape]:
+        return [tensor.shape for tensor in self.inputs]
+
+    @property
+    def output_shapes(self) -> list[Shape]:
+        return [tensor.shape for tensor in self.outputs]
+
+    @property
+    def is_sequential(self) -> bool:
+        """One chain: each node takes the one tensor before it."""
+        return all(
+            len(node.inputs) == 1 and node.inputs[0].node is before and len(node.outputs) == 1
+            for before, node in zip(self.nodes, self.nodes[1:], strict=False)
+        ) and (len(self.inputs) == len(self.outputs) == 1)
+
+    def check(self) -> Graph:
+        """The graph itself; raises the fault if it has one."""
+        if self.fault is not None:
+            raise self.fault.error
+        return self
+
+    def flat(self) -> FlatGraph:
+        """The same calls with every nested network opened, names joined by ``/``; for memory, drawing, running."""
+        return FlatGraph(self)
+
+
+@dataclass(eq=False)
+class FlatNode:
+    """A call in a flattened graph; `inputs` and `outputs` are numbers of tensors."""
+
+    name: str
+    layer: Layer
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    input_shapes: tuple[Shape, ...]
+    shape: Shape
+    first: bool
+    path: tuple[str, ...] = ()  # names of the networks it is nested in, outermost first
+
+
+class FlatGraph:
+    """Calls in order, with nested networks opened; tensors are numbered."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes: list[FlatNode] = []
+        self.shapes: list[Shape] = []
+        self.dtypes: list[str] = []
+        self._seen: set[int] = set()
+        self.inputs: list[int] = []
+        for tensor in graph.inputs:
+            self.inputs.append(self._new(tensor))
+        self.outputs = self._open(graph, self.inputs, ())
+
+    def _new(self, tensor: SymbolicTensor) -> int:
+        self.shapes.append(tensor.shape)
+        self.dtypes.append(tensor.dtype)
+        return len(self.shapes) - 1
+
+    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...]) -> list[int]:
+        from striate.graph.network import Network
+
+        number = {(t.node.serial, t.index): i for t, i in zip(graph.inputs, inputs, strict=True)}
+        for node in graph.nodes:
+            if isinstance(node.layer, InputLayer):
+                continue
+            given = [number[t.node.serial, t.index] for t in node.inputs]
+            name = graph.label(node)
+            if isinstance(node.layer, Network):
+                outs = self._open(node.layer.graph, given, (*path, name))
+            else:
+                outs = [self._new(tensor) for tensor in node.outputs]
+                first = id(node.layer) not in self._seen
+                self._seen.add(id(node.layer))
+                self.nodes.append(
+                    FlatNode(
+                        "/".join((*path, name)),
+                        node.layer,
+                        tuple(given),
+                        tuple(outs),
+                        node.input_shapes,
+                        node.shape,
+                        first,
+                        path,
+                    )
+                )
+            for tensor, i in zip(node.outputs, outs, strict=True):
+                number[node.serial, tensor.index] = i
+        return [number[t.node.serial, t.index] for t in graph.outputs]
+
+
+def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | None:
+    """The graph of layers one after the other; None while the input's shape is not known.
+
+    The first layer tells the shape through ``input_shape=`` unless it is an Input.  A layer that does not fit becomes
+    the graph's fault, so that everything before it can still be shown.
+    """
+    if not layers:
+        return None
+    first, rest = layers[0], list(layers)
+    if isinstance(first, InputLayer):
+        source = first
+        rest = rest[1:]
+    else:
+        shape = input_shape or first.input_shape
+        if shape is None:
+            return None
+        source = InputLayer(input_shape=shape, dtype=getattr(first, "input_dtype", "float32"))
+    start = tensor = call(source, ())
+    done: list[Layer] = [source]
+    for layer in rest:
+        try:
+            result = call(layer, tensor)
+            if isinstance(result, list):
+                raise ShapeError(f"returns {len(result)} outputs; use a functional Model, Sequential takes one.")
+        except StriateError as error:
+            name = automatic_names(distinct([*done, layer]))[id(layer)]
+            return Graph([start], [tensor], fault=Fault(name, layer.kind, error))
+        tensor = result
+        done.append(layer)
+    return Graph([start], [tensor])

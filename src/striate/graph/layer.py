@@ -1,0 +1,259 @@
+"""The base of every layer: hyper-parameters as dataclass fields, answers from input shapes alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+from striate.errors import ArgumentError, ShapeError, nearest, unknown
+
+if TYPE_CHECKING:
+    from striate.graph.node import Shape, SymbolicTensor
+    from striate.graph.window import Window
+
+_KINDS: dict[str, type[Described]] = {}
+
+
+def registered(kind: str) -> type[Described]:
+    """The class registered under a name, such as ``Conv2D``.  Raises ArgumentError, naming the nearest."""
+    if kind not in _KINDS:
+        raise unknown("layer", kind, _KINDS)
+    return _KINDS[kind]
+
+
+# Arguments of Keras 3 that striate does not have, each with what to do instead.
+_NOT_HERE = {
+    "data_format": "arrays are always channels-last, (height, width, channels)",
+    "dtype": "train in 16 bits with compile(precision='bf16') instead",
+    "kernel_constraint": "constraints are not supported",
+    "bias_constraint": "constraints are not supported",
+    "depthwise_constraint": "constraints are not supported",
+    "pointwise_constraint": "constraints are not supported",
+    "beta_constraint": "constraints are not supported",
+    "gamma_constraint": "constraints are not supported",
+    "embeddings_constraint": "constraints are not supported",
+    "activity_regularizer": "regularize the weights with kernel_regularizer instead",
+    "mask_zero": "masking is not supported; a global max pooling ignores padding best",
+    "sparse": "sparse inputs are not supported",
+    "ragged": "ragged inputs are not supported; pad to one length",
+    "noise_shape": "drop whole maps with a custom layer instead",
+    "synchronized": "batch statistics are always per process",
+    "renorm": "batch renormalization is not supported",
+    "lora_rank": "LoRA is not supported",
+    "quantization_config": "quantize after training instead",
+}
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field, dataclasses.Field))
+class Described:
+    """Anything that a network's description holds: a dataclass whose fields are its whole description.
+
+    Subclasses register themselves by class name (unless the name starts with an underscore), so that a JSON
+    description finds them again, and refuse unknown arguments with one clear line.
+    """
+
+    abstract: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "abstract" not in cls.__dict__:
+            cls.abstract = cls.__name__.startswith("_")
+        own_init = "__init__" in cls.__dict__
+        dataclasses.dataclass(eq=False, repr=False, init=not own_init)(cls)
+        if not own_init:
+            cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign]
+        if not cls.abstract:
+            _KINDS[cls.__name__] = cls
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        return f"{type(self).__name__}({said})"
+
+    def config(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, by name."""
+        said = {}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            default = field.default
+            if field.default_factory is not dataclasses.MISSING:
+                default = field.default_factory()
+            if not field.init or (value is default or (type(value) is type(default) and value == default)):
+                continue
+            said[field.name] = value
+        return said
+
+
+def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a dataclass' ``__init__`` so that a wrong argument is one clear line, and the fields are checked once."""
+
+    @functools.wraps(init)
+    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        fields = [f for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+        names = [f.name for f in fields]
+        kind = cls.__name__
+        for key in kwargs:
+            if key not in names:
+                if key in _NOT_HERE:
+                    raise ArgumentError(f'{kind}: striate has no argument "{key}" (Keras has): {_NOT_HERE[key]}.')
+                raise ArgumentError(
+                    f'{kind} has no argument "{key}".{nearest(key, names)} It takes: {", ".join(names)}.'
+                )
+        positional = [f.name for f in fields if not f.kw_only]
+        if len(args) > len(positional):
+            raise ArgumentError(f"{kind} takes {len(positional)} unnamed arguments ({', '.join(positional)}).")
+        twice = [name for name in positional[: len(args)] if name in kwargs]
+        if twice:
+            raise ArgumentError(f'{kind}: "{twice[0]}" was given twice.')
+        required = [
+            f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        ]
+        missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
+        if missing:
+            raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
+        init(self, *args, **kwargs)
+
+    return checked
+
+
+class Initializer(Described):
+    """How the first values of a weight are drawn.  Subclasses live in ``striate.layers.initializers``."""
+
+    abstract = True
+
+
+class Regularizer(Described):
+    """A penalty on a weight, added to the loss.  Subclasses live in ``striate.layers.regularizers``."""
+
+    abstract = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """One array of a layer: its shape (torch's layout), how it starts, and what it is penalised with.
+
+    `fans` are the inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K.
+    """
+
+    shape: Shape
+    initializer: str | Initializer = "zeros"
+    fans: tuple[int, int] = (1, 1)
+    regularizer: str | Regularizer | None = None
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+
+class Layer(Described):
+    """A layer: its fields are its hyper-parameters; it answers from input shapes alone and never holds a tensor.
+
+    Shapes are channels-last and without the batch: ``(H, W, C)`` for pictures, ``(L, C)`` for sequences, ``(C,)`` for
+    vectors.  A layer may be called on several inputs; then each method gets one shape per input.
+    """
+
+    abstract = True
+    arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
+
+    name: str | None = dataclasses.field(default=None, kw_only=True)
+    trainable: bool = dataclasses.field(default=True, kw_only=True)
+    input_shape: Shape | None = dataclasses.field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.auto_named = self.name is None
+        self.module: Any = None  # the torch module that holds its weights, once backend/ has built it
+        self.built_for: dict[str, Weight] | None = None  # weight shapes of the first call; later calls share them
+        if self.name is not None and (not self.name or not re.fullmatch(r"[A-Za-z0-9_.\-]+", self.name)):
+            raise ArgumentError(
+                f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_", "-" and ".".'
+            )
+        if self.input_shape is not None:
+            self.input_shape = checked_shape(self.kind, self.input_shape)
+
+    # -- answers, from input shapes alone --------------------------------------------------------------------------
+    def shape(self, *inputs: Shape) -> Shape:
+        """Output shape."""
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``."""
+        return {}
+
+    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+        """Arrays that are saved but not trained (moving averages, fixed tables), by name."""
+        return {}
+
+    def mults(self, *inputs: Shape) -> int:
+        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'."""
+        return 0
+
+    def window(self) -> Window | None:
+        """The window that slides over the input, if one does."""
+        return None
+
+    # -- identity --------------------------------------------------------------------------------------------------
+    @property
+    def kind(self) -> str:
+        """The class name that tables and descriptions show, such as ``Conv2D``."""
+        return type(self).__name__
+
+    def __call__(self, inputs: SymbolicTensor | list[SymbolicTensor] | tuple[SymbolicTensor, ...]) -> Any:
+        """Put the layer after `inputs` and return the symbolic output.  Calling it again shares its weights."""
+        from striate.graph.node import call
+
+        return call(self, inputs)
+
+    # -- weights, once built ---------------------------------------------------------------------------------------
+    def get_weights(self) -> list[Any]:
+        """The layer's weights as NumPy arrays, trainable ones first, in torch's layouts (see ``weights``)."""
+        return [tensor.detach().cpu().numpy().copy() for tensor in self._tensors()]
+
+    def set_weights(self, arrays: list[Any]) -> None:
+        """Set the layer's weights, in the order and layouts of ``get_weights``.  Raises ShapeError on a mismatch."""
+        tensors = self._tensors()
+        if len(arrays) != len(tensors):
+            raise ShapeError(f'{self.kind} "{self.name}" has {len(tensors)} weights, {len(arrays)} were given.')
+        for array, tensor in zip(arrays, tensors, strict=True):
+            if tuple(array.shape) != tuple(tensor.shape):
+                raise ShapeError(
+                    f'{self.kind} "{self.name}": a weight has shape {tuple(tensor.shape)}, '
+                    f"the array given has {tuple(array.shape)}."
+                )
+        for array, tensor in zip(arrays, tensors, strict=True):
+            tensor.detach().copy_(tensor.new_tensor(array))
+
+    def _tensors(self) -> list[Any]:
+        if self.module is None:
+            raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: use model.module first.')
+        floats = (b for b in self.module.buffers() if b.is_floating_point())
+        return [*self.module.parameters(), *floats]
+
+
+def snake_case(kind: str) -> str:
+    """A class name as Keras spells its layers: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d, ReLU -> re_lu."""
+    kind = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", kind).lower()
+
+
+def checked_shape(where: str, shape: Any) -> Shape:
+    """A shape as a tuple of positive ints; raises ShapeError for anything else."""
+    if isinstance(shape, int):
+        shape = (shape,)
+    try:
+        sizes = tuple(shape)
+    except TypeError:
+        raise ShapeError(f"{where}: a shape is a tuple such as (32, 32, 3), not {shape!r}.") from None
+    for size in sizes:
+        if size is None:
+            raise ShapeError(
+                f"{where}: shape {sizes} leaves a size open; every number here is computed, so give it "
+                "(build the model once per size, weights can be shared)."
+            )
+        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
+            raise ShapeError(f"{where}: shape {sizes} must hold whole numbers of at least 1, without the batch size.")
+    if not sizes:
+        raise ShapeError(f"{where}: an empty shape; give at least one size, such as (784,).")
+    return tuple(int(size) for size in sizes)

@@ -1,0 +1,184 @@
+"""A node is one *call* of a layer; a symbolic tensor is what a call returns."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import field
+from typing import Any
+
+from striate.errors import ArgumentError, ShapeError, StriateError
+from striate.graph.layer import Layer, checked_shape, snake_case
+
+Shape = tuple[int, ...]
+
+_serial = itertools.count()
+
+
+class SymbolicTensor:
+    """The output of a call: a shape (channels-last, no batch), and the node it came from."""
+
+    __slots__ = ("index", "node", "shape")
+
+    def __init__(self, shape: Shape, node: Node, index: int = 0) -> None:
+        self.shape = shape
+        self.node = node
+        self.index = index
+
+    @property
+    def dtype(self) -> str:
+        """``float32``, or the input's own type for an input."""
+        return self.node.layer.dtype if isinstance(self.node.layer, InputLayer) else "float32"
+
+    def __repr__(self) -> str:
+        return f"<tensor {self.shape} of {self.node.layer.kind}>"
+
+    def __iter__(self) -> Any:
+        raise ArgumentError(f"{self!r} is symbolic: it has a shape but no numbers to go through.")
+
+
+class Node:
+    """One call of a layer: the layer, the tensors it was given, the tensors it returned.
+
+    `serial` grows with every call, so sorting by it gives an order in which every node follows its inputs: the order
+    in which the network was written down.
+    """
+
+    __slots__ = ("inputs", "layer", "outputs", "serial")
+
+    def __init__(self, layer: Layer, inputs: tuple[SymbolicTensor, ...], shapes: list[Shape]) -> None:
+        self.layer = layer
+        self.inputs = inputs
+        self.outputs = tuple(SymbolicTensor(shape, self, i) for i, shape in enumerate(shapes))
+        self.serial = next(_serial)
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        return tuple(tensor.shape for tensor in self.inputs)
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of the (first) output."""
+        return self.outputs[0].shape
+
+    def __repr__(self) -> str:
+        return f"<call of {self.layer.kind} -> {', '.join(str(t.shape) for t in self.outputs)}>"
+
+
+class InputLayer(Layer):
+    """Where data enters.  () -> `input_shape`, channels-last and without the batch."""
+
+    arity = 0
+
+    dtype: str = field(default="float32", kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.input_shape is None:
+            raise ArgumentError("Input needs a shape, such as (32, 32, 3).")
+        known = ("float32", "float64", "int64", "int32", "uint8")
+        if self.dtype not in known:
+            raise ArgumentError(f'Input: unknown dtype "{self.dtype}"; use one of {", ".join(known)}.')
+
+    def shape(self, *inputs: Shape) -> Shape:
+        assert self.input_shape is not None
+        return self.input_shape
+
+
+def Input(shape: Any, *, dtype: str = "float32", name: str | None = None) -> SymbolicTensor:  # noqa: N802  Keras' name
+    """A symbolic input of `shape` (without the batch), where a functional model starts."""
+    layer = InputLayer(input_shape=checked_shape("Input", shape), dtype=dtype, name=name)
+    return call(layer, ())  # type: ignore[no-any-return]
+
+
+def call(layer: Layer, inputs: Any) -> Any:
+    """Make the node for one call of `layer`; returns its output tensor, or a list when the layer has several."""
+    tensors = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
+    for tensor in tensors:
+        if not isinstance(tensor, SymbolicTensor):
+            raise ArgumentError(
+                f"{layer.kind} was called on {type(tensor).__name__}, not on a symbolic tensor; start from "
+                "layers.Input(shape), or use model.predict(array) for numbers."
+            )
+    shapes = tuple(tensor.shape for tensor in tensors)
+    try:
+        _check_arity(layer, len(tensors))
+        out = layer.shape(*shapes)
+        _check_shared(layer, shapes)
+    except StriateError as error:
+        name = layer.name or _provisional_name(layer, tensors)
+        raise type(error)(f'{layer.kind} "{name}": {error}') from None
+    node = Node(layer, tensors, out if isinstance(out, list) else [out])
+    return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
+
+
+def _check_arity(layer: Layer, given: int) -> None:
+    if layer.arity is None and given < 2:
+        raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")
+    if layer.arity is not None and given != layer.arity:
+        raise ShapeError(f"takes {layer.arity} input{'s' * (layer.arity != 1)}, it got {given}.")
+
+
+def _check_shared(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    """A layer called again shares its weights, so they must have the shapes that the first call gave them."""
+    needs = layer.weights(*shapes)
+    if layer.built_for is None:
+        layer.built_for = needs
+        return
+    for name, weight in needs.items():
+        first = layer.built_for[name].shape
+        if weight.shape == first:
+            continue
+        raise ShapeError(
+            f"is shared, but this call needs weights {name} {weight.shape} where its first call made "
+            f"{first}. Use a second layer, or inputs with the same number of channels."
+        )
+
+
+def ancestors(tensors: list[SymbolicTensor]) -> list[Node]:
+    """Every node that `tensors` depend on, in the order in which they were called."""
+    seen: dict[int, Node] = {}
+    stack = [tensor.node for tensor in tensors]
+    while stack:
+        node = stack.pop()
+        if node.serial not in seen:
+            seen[node.serial] = node
+            stack.extend(tensor.node for tensor in node.inputs)
+    return [seen[key] for key in sorted(seen)]
+
+
+def automatic_names(layers: list[Layer]) -> dict[int, str]:
+    """Names for `layers` (distinct, in order) by id: a layer's own, or its class and a number, from 0 in each model."""
+    taken = {layer.name for layer in layers if layer.name and not layer.auto_named}
+    names: dict[int, str] = {}
+    kept: set[str] = set(n for n in taken if n)
+    for layer in layers:  # a name given by an earlier model stays where it is free
+        if layer.auto_named and layer.name and layer.name not in kept:
+            names[id(layer)] = layer.name
+            kept.add(layer.name)
+        elif not layer.auto_named and layer.name:
+            names[id(layer)] = layer.name
+    counts: dict[str, int] = {}
+    for layer in layers:
+        if id(layer) in names:
+            continue
+        stem = snake_case(layer.kind)
+        while True:
+            number = counts.get(stem, 0)
+            counts[stem] = number + 1
+            name = f"{stem}_{number}" if number else stem
+            if name not in kept:
+                break
+        names[id(layer)] = name
+        kept.add(name)
+    return names
+
+
+def distinct(layers: list[Layer]) -> list[Layer]:
+    """`layers` without repetition, in order of first appearance."""
+    return list({id(layer): layer for layer in layers}.values())
+
+
+def _provisional_name(layer: Layer, inputs: tuple[SymbolicTensor, ...]) -> str:
+    """The name the layer would get in a model that ends here; for error messages."""
+    before = [node.layer for node in ancestors(list(inputs))] if inputs else []
+    return automatic_names(distinct([*before, layer]))[id(layer)]

@@ -1,0 +1,216 @@
+"""A graph as JSON and back.
+
+    {"class": "Functional", "name": "tiny",
+     "layers": [{"class": "Input", "name": "pixels", "shape": [32, 32, 3]},
+                {"class": "Conv2D", "name": "conv2d", "filters": 8, "kernel_size": 3, "inputs": ["pixels"]},
+                {"call": "conv2d#2", ...}],
+     "inputs": ["pixels"], "outputs": ["conv2d"]}
+
+Every entry is one call, in order.  ``inputs`` may be left out: then it is the entry before.  A second call of a layer is
+``{"call": "conv2d", "inputs": [...]}`` and is referred to as ``conv2d#2``; output 1 of a model with several is
+``name:1``.  A nested model is an entry with its own ``layers``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from striate.errors import ArgumentError, StriateError, unknown
+from striate.graph.graph import Fault, Graph
+from striate.graph.layer import Described, Layer, registered, snake_case
+from striate.graph.network import Network
+from striate.graph.node import InputLayer, SymbolicTensor, call
+
+_NETWORKS = ("Functional", "Sequential", "Model")
+
+
+def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) -> dict[str, Any]:
+    """A JSON-ready description of `graph`; ``from_json`` gives the same graph back."""
+    reference = {
+        (node.serial, tensor.index): graph.label(node) + (f":{tensor.index}" if tensor.index else "")
+        for node in graph.nodes
+        for tensor in node.outputs
+    }
+    entries = []
+    for i, node in enumerate(graph.nodes):
+        inputs = [reference[t.node.serial, t.index] for t in node.inputs]
+        if graph.first_call(node):
+            entry = _layer_entry(node.layer, graph.name(node.layer))
+        else:
+            entry = {"call": graph.name(node.layer)}
+        chained = i > 0 and len(node.inputs) == 1 and node.inputs[0] is graph.nodes[i - 1].outputs[0]
+        if inputs and not chained:
+            entry["inputs"] = inputs
+        entries.append(entry)
+    return {
+        "class": kind,
+        "name": name or snake_case(kind),
+        "layers": entries,
+        "inputs": [reference[t.node.serial, t.index] for t in graph.inputs],
+        "outputs": [reference[t.node.serial, t.index] for t in graph.outputs],
+    }
+
+
+def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
+    if isinstance(layer, Network):
+        return to_json(layer.graph, kind=layer.kind, name=name)
+    if isinstance(layer, InputLayer):
+        entry: dict[str, Any] = {"class": "Input", "name": name, "shape": list(layer.input_shape or ())}
+        return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
+    config = {key: plain(value) for key, value in layer.config().items() if key not in ("name", "input_shape")}
+    return {"class": layer.kind, "name": name} | config
+
+
+def plain(value: Any) -> Any:
+    """A field's value as JSON holds it: tuples and arrays as lists, descriptions as ``{"class": …}``."""
+    if isinstance(value, Described):
+        return {"class": type(value).__name__} | {key: plain(v) for key, v in value.config().items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return value
+
+
+def _rich(value: Any) -> Any:
+    """The inverse of ``plain``: lists as tuples, ``{"class": …}`` as the object it describes."""
+    if isinstance(value, list):
+        return tuple(_rich(v) for v in value)
+    if isinstance(value, dict) and "class" in value:
+        return registered(value["class"])(**{key: _rich(v) for key, v in value.items() if key != "class"})
+    return value
+
+
+def from_json(description: dict[str, Any] | str) -> Graph:
+    """The graph of a description (a dict, or JSON text).
+
+    A description that breaks off at a layer gives the graph up to there, with the reason in ``graph.fault``.
+    Raises ArgumentError when it is not a description at all.
+    """
+    if isinstance(description, str):
+        try:
+            description = json.loads(description)
+        except json.JSONDecodeError as error:
+            raise ArgumentError(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
+    if not isinstance(description, dict) or not isinstance(description.get("layers"), list):
+        raise ArgumentError('a network description is an object with a list "layers".')
+    if not description["layers"]:
+        raise ArgumentError('the description has no layers; "layers" is an empty list.')
+    return _Reader(description).graph()
+
+
+class _Reader:
+    def __init__(self, description: dict[str, Any]) -> None:
+        self.description = description
+        self.layers: dict[str, Layer] = {}
+        self.counts: dict[str, int] = {}
+        self.tensors: dict[str, SymbolicTensor] = {}
+        self.starts: list[SymbolicTensor] = []
+        self.last: SymbolicTensor | None = None
+        self.used: set[int] = set()
+
+    def graph(self) -> Graph:
+        for i, entry in enumerate(self.description["layers"]):
+            try:
+                self._entry(i, entry)
+            except StriateError as error:
+                return self._broken(i, entry, error)
+        inputs = [self._find(r) for r in self.description.get("inputs", [])] or self.starts
+        outputs = [self._find(r) for r in self.description.get("outputs", [])]
+        if not outputs:
+            assert self.last is not None
+            outputs = [self.last]
+        return Graph(inputs, outputs)
+
+    def _broken(self, i: int, entry: Any, error: StriateError) -> Graph:
+        if not self.starts:
+            raise type(error)(f"layer {i} of the description: {error}")
+        kind, name = f"entry {i}", f"entry {i}"
+        if isinstance(entry, dict):
+            kind = str(
+                entry.get("class") or (self.layers[entry["call"]].kind if entry.get("call") in self.layers else "?")
+            )
+            name = str(entry.get("name") or entry.get("call") or self._free_name(kind))
+        text = str(error)
+        if f'"{name}"' not in text:
+            error = type(error)(f'{kind} "{name}": {text}')
+        dangling = [t for t in self.tensors.values() if id(t) not in self.used]
+        return Graph(self.starts, dangling, fault=Fault(name, kind, error))
+
+    def _free_name(self, kind: str) -> str:
+        stem, number = snake_case(kind), 0
+        while f"{stem}_{number}" in self.layers or (number == 0 and stem in self.layers):
+            number += 1
+        return f"{stem}_{number}" if number else stem
+
+    def _entry(self, i: int, entry: Any) -> None:
+        if not isinstance(entry, dict) or not isinstance(entry.get("class", entry.get("call")), str):
+            raise ArgumentError('an entry is an object with a "class" (or a "call" of a layer above).')
+        if "call" in entry:
+            name = entry["call"]
+            if name not in self.layers:
+                raise unknown("layer to call again", name, self.layers)
+            layer = self.layers[name]
+        else:
+            layer = self._layer(entry)
+            assert layer.name is not None
+            name = layer.name
+            if name in self.layers:
+                raise ArgumentError(f'two layers are named "{name}". Give each its own name.')
+        if isinstance(layer, InputLayer):
+            result = call(layer, ())
+            self.starts.append(result)
+        else:
+            result = call(layer, self._inputs(layer, entry))
+        self.layers[name] = layer
+        self.counts[name] = self.counts.get(name, 0) + 1
+        label = name if self.counts[name] == 1 else f"{name}#{self.counts[name]}"
+        for k, tensor in enumerate(result if isinstance(result, list) else [result]):
+            self.tensors[f"{label}:{k}" if k else label] = tensor
+        self.last = result[0] if isinstance(result, list) else result
+
+    def _inputs(self, layer: Layer, entry: dict[str, Any]) -> list[SymbolicTensor]:
+        references = entry.get("inputs")
+        if references is None:
+            if self.last is None:
+                shape = entry.get("input_shape")
+                if shape is None:
+                    raise ArgumentError('has no input: start with {"class": "Input", "shape": [...]} or input_shape.')
+                source = InputLayer(input_shape=_rich(shape), dtype=getattr(layer, "input_dtype", "float32"))
+                self.last = call(source, ())
+                assert self.last is not None
+                self.starts.append(self.last)
+                self.tensors["input"] = self.last
+            tensors = [self.last]
+        else:
+            if isinstance(references, str):
+                references = [references]
+            tensors = [self._find(reference) for reference in references]
+        self.used |= {id(tensor) for tensor in tensors}
+        return tensors
+
+    def _find(self, reference: Any) -> SymbolicTensor:
+        if reference not in self.tensors:
+            raise unknown("input", str(reference), self.tensors)
+        return self.tensors[reference]
+
+    def _layer(self, entry: dict[str, Any]) -> Layer:
+        kind = entry["class"]
+        name = entry.get("name") or self._free_name("InputLayer" if kind == "Input" else kind)
+        if kind == "Input":
+            layer: Any = InputLayer(
+                input_shape=_rich(entry.get("shape")), dtype=entry.get("dtype", "float32"), name=name
+            )
+        elif kind in _NETWORKS:
+            layer = registered("Functional" if kind == "Model" else kind).from_graph(  # type: ignore[attr-defined]
+                from_json(entry).check(), name
+            )
+        else:
+            fields = {key: _rich(value) for key, value in entry.items() if key not in ("class", "inputs", "name")}
+            layer = registered(kind)(**fields, name=name)
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f'"{kind}" is not a layer.')
+        layer.auto_named = bool(re.fullmatch(re.escape(snake_case(layer.kind)) + r"(_\d+)?", name))
+        return layer

@@ -1,0 +1,185 @@
+"""A window that slides over an input: the one home of output-size, padding and fit arithmetic.
+
+Sources: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning", sections 2-4; TensorFlow's
+rule for ``same`` (an uneven pad goes to the bottom and right).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from striate.errors import ArgumentError, ShapeError
+
+Padding = str | int | tuple[Any, ...]
+Pads = tuple[tuple[int, int], ...]
+
+
+def as_tuple(value: Any, rank: int, what: str, least: int = 1) -> tuple[int, ...]:
+    """`value` (a whole number, or one per axis) as a tuple of `rank`; raises ArgumentError below `least`."""
+    values = (value,) * rank if isinstance(value, int) else value
+    if (
+        not isinstance(values, list | tuple)
+        or len(values) != rank
+        or any(isinstance(v, bool) or not hasattr(v, "__index__") or int(v) < least for v in values)
+    ):
+        each = "a whole number" if rank == 1 else f"a whole number or {rank} of them"
+        raise ArgumentError(f"{what} is {each} of at least {least}, not {value!r}.")
+    return tuple(int(v) for v in values)
+
+
+def as_padding(value: Any, rank: int, where: str, names: tuple[str, ...] = ("valid", "same")) -> Padding:
+    """A padding as one of `names`, or per axis as ``((before, after), …)``; raises ArgumentError for anything else."""
+    if isinstance(value, str):
+        if value.lower() not in names:
+            raise ArgumentError(f'{where}: padding is {", ".join(map(repr, names))} or numbers, not "{value}".')
+        return value.lower()
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return ((value, value),) * rank
+    if isinstance(value, list | tuple) and len(value) == rank:
+        sides = []
+        for one in value:
+            pair = (one, one) if isinstance(one, int) else one
+            if (
+                not isinstance(pair, list | tuple)
+                or len(pair) != 2
+                or any(isinstance(v, bool) or not hasattr(v, "__index__") or v < 0 for v in pair)
+            ):
+                break
+            sides.append((int(pair[0]), int(pair[1])))
+        else:
+            return tuple(sides)
+    example = "((top, bottom), (left, right))" if rank == 2 else "((before, after),)"
+    raise ArgumentError(
+        f"{where}: padding is {', '.join(map(repr, names))}, a whole number, or {example}; not {value!r}."
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """Kernel, strides, dilation per axis and padding, of a convolution or a pooling."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: Padding = "valid"
+    dilation: tuple[int, ...] = ()
+    transposed: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.dilation:
+            object.__setattr__(self, "dilation", (1,) * len(self.kernel))
+
+    @property
+    def span(self) -> tuple[int, ...]:
+        """Input cells from one end of the window to the other, per axis: (F - 1) · dilation + 1."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
+
+    @property
+    def area(self) -> int:
+        """Cells of the window."""
+        return prod(self.kernel)
+
+    def pads(self, sizes: tuple[int, ...]) -> Pads:
+        """Cells added (before, after) each axis of an input of `sizes`."""
+        if self.padding == "valid":
+            return ((0, 0),) * len(sizes)
+        if self.padding == "causal":
+            return tuple((span - 1, 0) for span in self.span)
+        if self.padding == "same":
+            totals = (
+                max((-(-size // stride) - 1) * stride + span - size, 0)
+                for size, stride, span in zip(sizes, self.strides, self.span, strict=True)
+            )
+            return tuple((total // 2, total - total // 2) for total in totals)
+        return self.padding  # type: ignore[return-value]
+
+    def padded(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Input sizes with the padding."""
+        return tuple(size + sum(pad) for size, pad in zip(sizes, self.pads(sizes), strict=True))
+
+    def slide(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Output sizes: floor((W + pads - span) / stride) + 1.  Raises ShapeError if the window is larger."""
+        padded = self.padded(sizes)
+        if any(size < span for size, span in zip(padded, self.span, strict=True)):
+            wide = "x".join(map(str, self.span))
+            dilated = "" if self.span == self.kernel else f" (kernel {_by(self.kernel)}, dilation {_by(self.dilation)})"
+            grown = "" if padded == sizes else f" ({_by(padded)} with its padding)"
+            need = max(span - size for size, span in zip(padded, self.span, strict=True))
+            raise ShapeError(
+                f"a {wide} window{dilated} is larger than its {_by(sizes)} input{grown}. Use a smaller window, "
+                f"padding='same' or padding={-(-need // 2)}, a larger input, or fewer poolings and strides before it."
+            )
+        return tuple(
+            (size - span) // stride + 1 for size, span, stride in zip(padded, self.span, self.strides, strict=True)
+        )
+
+    def unused(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Rows, columns at the end of the (padded) input that no window reaches; 0 where the window fits."""
+        if self.padding == "same" or self.transposed:
+            return (0,) * len(sizes)
+        return tuple(
+            (size - span) % stride
+            for size, span, stride in zip(self.padded(sizes), self.span, self.strides, strict=True)
+        )
+
+    def misfit(self, sizes: tuple[int, ...]) -> str | None:
+        """None if the window fits `sizes`; else the arithmetic that shows it does not, and the remedies."""
+        unused = self.unused(sizes)
+        if not any(unused):
+            return None
+        axis = next(i for i, rest in enumerate(unused) if rest)
+        size, span, stride = self.padded(sizes)[axis], self.span[axis], self.strides[axis]
+        sums = f"({size} - {span}) / {stride} + 1 = {(size - span) / stride + 1:.2f}"
+        axes = ("length",) if len(sizes) == 1 else ("height", "width")
+        rows = ("step",) if len(sizes) == 1 else ("row", "column")
+        lost = " and ".join(f"the last {count} {rows[i]}{'s' * (count > 1)}" for i, count in enumerate(unused) if count)
+        strides = [
+            s
+            for s in range(1, max(min(self.padded(sizes)), 1) + 1)
+            if all((p - w) % s == 0 for p, w in zip(self.padded(sizes), self.span, strict=True))
+            and s <= max(self.strides) + 1
+        ]
+        paddings = []
+        if self.padding == "valid":
+            paddings = [
+                p
+                for p in range(1, max(self.span))
+                if all((n + 2 * p - w) % s == 0 for n, w, s in zip(sizes, self.span, self.strides, strict=True))
+            ][:1]
+        remedies = [f"stride {_or(strides)}"] if strides else []
+        remedies += [f"padding={paddings[0]}"] if paddings else []
+        remedies += ["padding='same'"]
+        return (
+            f"a {_by(self.span)} window with stride {_by_stride(self.strides)} does not fit a {_by(sizes)} input: "
+            f"{axes[axis]} {sums}, so {lost} would go unused. Use {', or '.join(remedies)}."
+        )
+
+    def grow(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Output sizes of the transposed window (Keras' rule): ``same`` W·s, ``valid`` W·s + max(span - s, 0)."""
+        if self.padding == "same":
+            return tuple(size * stride for size, stride in zip(sizes, self.strides, strict=True))
+        if self.padding == "valid":
+            return tuple(
+                size * stride + max(span - stride, 0)
+                for size, stride, span in zip(sizes, self.strides, self.span, strict=True)
+            )
+        out = tuple(
+            (size - 1) * stride + span - sum(pad)
+            for size, stride, span, pad in zip(sizes, self.strides, self.span, self.pads(sizes), strict=True)
+        )
+        if min(out) < 1:
+            raise ShapeError(f"padding {self.padding} crops the whole {_by(sizes)} input away. Use less padding.")
+        return out
+
+
+def _by(values: tuple[int, ...]) -> str:
+    return "x".join(map(str, values))
+
+
+def _by_stride(values: tuple[int, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else _by(values)
+
+
+def _or(values: list[int]) -> str:
+    return str(values[0]) if len(values) == 1 else f"{', '.join(map(str, values[:-1]))} or {values[-1]}"

@@ -1,0 +1,309 @@
+"""Convolutions: regular, grouped, depthwise, separable, transposed; 1-D and 2-D."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any, ClassVar
+
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Initializer, Layer, Regularizer, Shape, Weight, Window
+from striate.graph.window import Padding, as_padding, as_tuple
+from striate.layers import initializers, regularizers
+from striate.layers.activation import as_activation
+
+
+class _Windowed:
+    """What all convolutions share, mixed into their layers: the window's arithmetic and the checks of its arguments."""
+
+    kind: Any
+    rank: ClassVar[int]
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+
+    kernel_size: Any
+    strides: Any
+    padding: Padding
+    dilation_rate: Any
+    activation: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[misc]
+        self.kernel_size = as_tuple(self.kernel_size, self.rank, f"{self.kind}: kernel_size")
+        self.strides = as_tuple(self.strides, self.rank, f"{self.kind}: strides")
+        self.dilation_rate = as_tuple(self.dilation_rate, self.rank, f"{self.kind}: dilation_rate")
+        self.padding = as_padding(self.padding, self.rank, self.kind, self.paddings)
+        self.activation = as_activation(self.activation, self.kind)
+        for key in ("kernel", "bias", "depthwise", "pointwise"):
+            if (spec := getattr(self, f"{key}_initializer", None)) is not None:
+                initializers.get(spec)
+            if (spec := getattr(self, f"{key}_regularizer", None)) is not None:
+                regularizers.get(spec)
+
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate)
+
+    def _split(self, x: Shape) -> tuple[Shape, int]:
+        """Sizes and channels of an input; raises ShapeError for the wrong number of axes."""
+        return split_shape(x, self.rank)
+
+
+def split_shape(x: Shape, rank: int) -> tuple[Shape, int]:
+    """An input shape as (sizes, channels).  Raises ShapeError unless it has `rank` axes and channels."""
+    if len(x) != rank + 1:
+        wants = "(length, channels)" if rank == 1 else "(height, width, channels)"
+        hint = ""
+        if len(x) == rank:
+            hint = f" Add a channel axis: Reshape({(*x, 1)}), or input_shape={(*x, 1)} with array[..., None]."
+        raise ShapeError(f"takes {wants}, it got {x}.{hint}")
+    return x[:-1], x[-1]
+
+
+def _positive(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+        raise ArgumentError(f"{where} is a whole number of at least 1, not {value!r}.")
+    return int(value)
+
+
+class _Conv(_Windowed, Layer):
+    """A convolution: each of `filters` sums a window over all channels (of its group) and adds a bias.
+
+    (…, C) -> (…', filters); weight (filters, C / groups, kernel…), bias (filters,).  Every size must be at least the
+    window's, or ShapeError.  Sizes: Dumoulin & Visin 2016, relationship 6.
+    """
+
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: Padding = "valid"
+    dilation_rate: Any = 1
+    groups: int = 1
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+    kernel_regularizer: str | Regularizer | None = None
+    bias_regularizer: str | Regularizer | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.filters = _positive(self.filters, f"{self.kind}: filters")
+        self.groups = _positive(self.groups, f"{self.kind}: groups")
+        if self.filters % self.groups:
+            raise ArgumentError(f"{self.kind}: {self.filters} filters do not split into {self.groups} groups.")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = self._split(inputs[0])
+        if channels % self.groups:
+            raise ShapeError(f"{channels} input channels do not split into {self.groups} groups.")
+        return (*self.window().slide(sizes), self.filters)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        area, depth = self.window().area, inputs[0][-1] // self.groups
+        fans = (area * depth, area * self.filters)
+        shape = (self.filters, depth, *self.kernel_size)
+        found = {"weight": Weight(shape, self.kernel_initializer, fans, self.kernel_regularizer)}
+        if self.use_bias:
+            found["bias"] = Weight((self.filters,), self.bias_initializer, fans, self.bias_regularizer)
+        return found
+
+    def mults(self, *inputs: Shape) -> int:
+        return self.window().area * (inputs[0][-1] // self.groups) * prod(self.shape(*inputs))
+
+
+class Conv2D(_Conv):
+    """Convolution over pictures.  (H, W, C) -> (H', W', filters); weight (filters, C / groups, kh, kw), bias (filters,).
+
+    padding: ``valid`` (none), ``same`` (H' = ceil(H / stride); TensorFlow's rule, an uneven pad goes to the bottom and
+    right), a whole number, or ((top, bottom), (left, right)).
+    """
+
+    rank = 2
+
+
+class Conv1D(_Conv):
+    """Convolution over sequences.  (L, C) -> (L', filters); weight (filters, C / groups, k), bias (filters,).
+
+    padding: ``valid``, ``same``, ``causal`` (all of it before the start), a whole number, or ((before, after),).
+    """
+
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+class _DepthwiseConv(_Windowed, Layer):
+    kernel_size: Any
+    strides: Any = 1
+    padding: Padding = "valid"
+    depth_multiplier: int = 1
+    dilation_rate: Any = 1
+    activation: Any = None
+    use_bias: bool = True
+    depthwise_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+    depthwise_regularizer: str | Regularizer | None = None
+    bias_regularizer: str | Regularizer | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.depth_multiplier = _positive(self.depth_multiplier, f"{self.kind}: depth_multiplier")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = self._split(inputs[0])
+        return (*self.window().slide(sizes), channels * self.depth_multiplier)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        area, depth = self.window().area, inputs[0][-1]
+        maps = depth * self.depth_multiplier
+        fans = (area * depth, area * self.depth_multiplier)
+        shape = (maps, 1, *self.kernel_size)
+        found = {"weight": Weight(shape, self.depthwise_initializer, fans, self.depthwise_regularizer)}
+        if self.use_bias:
+            found["bias"] = Weight((maps,), self.bias_initializer, fans, self.bias_regularizer)
+        return found
+
+    def mults(self, *inputs: Shape) -> int:
+        return self.window().area * prod(self.shape(*inputs))
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """Each channel convolved with `depth_multiplier` filters of its own.  (H, W, C) -> (H', W', C · depth_multiplier);
+    weight (C · depth_multiplier, 1, kh, kw), output c · depth_multiplier + m from input c."""
+
+    rank = 2
+
+
+class DepthwiseConv1D(_DepthwiseConv):
+    """Each channel convolved with `depth_multiplier` filters of its own.  (L, C) -> (L', C · depth_multiplier)."""
+
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+class _SeparableConv(_Windowed, Layer):
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: Padding = "valid"
+    dilation_rate: Any = 1
+    depth_multiplier: int = 1
+    activation: Any = None
+    use_bias: bool = True
+    depthwise_initializer: str | Initializer = "glorot_uniform"
+    pointwise_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+    depthwise_regularizer: str | Regularizer | None = None
+    pointwise_regularizer: str | Regularizer | None = None
+    bias_regularizer: str | Regularizer | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.filters = _positive(self.filters, f"{self.kind}: filters")
+        self.depth_multiplier = _positive(self.depth_multiplier, f"{self.kind}: depth_multiplier")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*self.window().slide(self._split(inputs[0])[0]), self.filters)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        area, depth = self.window().area, inputs[0][-1]
+        maps = depth * self.depth_multiplier
+        fans = (area * depth, area * self.depth_multiplier)
+        depthwise = (maps, 1, *self.kernel_size)
+        pointwise = (self.filters, maps, *(1,) * self.rank)
+        found = {
+            "depthwise.weight": Weight(depthwise, self.depthwise_initializer, fans, self.depthwise_regularizer),
+            "pointwise.weight": Weight(
+                pointwise, self.pointwise_initializer, (maps, self.filters), self.pointwise_regularizer
+            ),
+        }
+        if self.use_bias:
+            found["pointwise.bias"] = Weight(
+                (self.filters,), self.bias_initializer, (maps, self.filters), self.bias_regularizer
+            )
+        return found
+
+    def mults(self, *inputs: Shape) -> int:
+        sizes = prod(self.shape(*inputs)[:-1])
+        maps = inputs[0][-1] * self.depth_multiplier
+        return sizes * maps * (self.window().area + self.filters)
+
+
+class SeparableConv2D(_SeparableConv):
+    """A depthwise convolution, then a 1x1 one that mixes the channels.  (H, W, C) -> (H', W', filters).
+
+    1/N + 1/F² of a regular convolution's multiplications.  Chollet 2016; Howard et al. 2017, section 3.1.
+    """
+
+    rank = 2
+
+
+class SeparableConv1D(_SeparableConv):
+    """A depthwise convolution, then a 1-wide one that mixes the channels.  (L, C) -> (L', filters)."""
+
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+class _ConvTranspose(_Windowed, Layer):
+    """The transpose of a convolution: each input number paints a window of the output.
+
+    Output W·s for ``same``, W·s + max(F - s, 0) for ``valid`` (Keras' rule), (W - 1)·s + F - pads for numbers.
+    """
+
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: Padding = "valid"
+    dilation_rate: Any = 1
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+    kernel_regularizer: str | Regularizer | None = None
+    bias_regularizer: str | Regularizer | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.filters = _positive(self.filters, f"{self.kind}: filters")
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ArgumentError(f"{self.kind}: strides and dilation_rate cannot both be above 1.")
+
+    def window(self) -> Window:
+        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate, transposed=True)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*self.window().grow(self._split(inputs[0])[0]), self.filters)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        area, depth = self.window().area, inputs[0][-1]
+        fans = (area * self.filters, area * depth)
+        shape = (depth, self.filters, *self.kernel_size)
+        found = {"weight": Weight(shape, self.kernel_initializer, fans, self.kernel_regularizer)}
+        if self.use_bias:
+            found["bias"] = Weight((self.filters,), self.bias_initializer, fans, self.bias_regularizer)
+        return found
+
+    def mults(self, *inputs: Shape) -> int:
+        return self.window().area * self.filters * prod(inputs[0])
+
+
+class Conv2DTranspose(_ConvTranspose):
+    """Transposed convolution over pictures.  (H, W, C) -> (H', W', filters); weight (C, filters, kh, kw)."""
+
+    rank = 2
+
+
+class Conv1DTranspose(_ConvTranspose):
+    """Transposed convolution over sequences.  (L, C) -> (L', filters); weight (C, filters, k)."""
+
+    rank = 1
+
+
+__all__ = [
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+]

@@ -1,0 +1,105 @@
+"""Layers that see every input at once, and the ones that go with them."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from math import prod
+from typing import Any, ClassVar
+
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Initializer, Layer, Regularizer, Shape, Weight
+from striate.layers import initializers, regularizers
+from striate.layers.activation import as_activation
+
+
+class Dense(Layer):
+    """Each unit is a weighted sum of all inputs plus a bias.  (…, C) -> (…, units); weight (units, C), bias (units,).
+
+    On an input with more than one axis it works on the last one, at every position alike (as in Keras).
+    """
+
+    units: int
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+    kernel_regularizer: str | Regularizer | None = None
+    bias_regularizer: str | Regularizer | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.units, bool) or not hasattr(self.units, "__index__") or self.units < 1:
+            raise ArgumentError(f"Dense: units is a whole number of at least 1, not {self.units!r}.")
+        self.units = int(self.units)
+        self.activation = as_activation(self.activation, "Dense")
+        initializers.get(self.kernel_initializer), initializers.get(self.bias_initializer)
+        for penalty in (self.kernel_regularizer, self.bias_regularizer):
+            if penalty is not None:
+                regularizers.get(penalty)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*inputs[0][:-1], self.units)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        fans = (inputs[0][-1], self.units)
+        found = {"weight": Weight((self.units, inputs[0][-1]), self.kernel_initializer, fans, self.kernel_regularizer)}
+        if self.use_bias:
+            found["bias"] = Weight((self.units,), self.bias_initializer, fans, self.bias_regularizer)
+        return found
+
+    def mults(self, *inputs: Shape) -> int:
+        return prod(inputs[0]) * self.units
+
+
+class Embedding(Layer):
+    """A learnt vector for each of `input_dim` whole numbers.  (L,) of 0 … input_dim - 1 -> (L, output_dim).
+
+    weight (input_dim, output_dim).  `input_length` gives the input's shape when it is the first layer.
+    """
+
+    input_dtype: ClassVar[str] = "int64"
+
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: str | Initializer = "uniform"
+    input_length: int | None = field(default=None, kw_only=True)
+    embeddings_regularizer: str | Regularizer | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for what, value in (("input_dim", self.input_dim), ("output_dim", self.output_dim)):
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
+                raise ArgumentError(f"Embedding: {what} is a whole number of at least 1, not {value!r}.")
+        initializers.get(self.embeddings_initializer)
+        if self.input_length is not None and self.input_shape is None:
+            self.input_shape = (int(self.input_length),)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) != 1:
+            raise ShapeError(f"takes a sequence of whole numbers, (length,), it got {inputs[0]}.")
+        return (*inputs[0], self.output_dim)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        fans = (self.input_dim, self.output_dim)
+        return {
+            "weight": Weight(
+                (self.input_dim, self.output_dim), self.embeddings_initializer, fans, self.embeddings_regularizer
+            )
+        }
+
+
+class Dropout(Layer):
+    """In training, each number is 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
+
+    Shape unchanged; no weights.  Srivastava et al. 2014.
+    """
+
+    rate: float
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.rate < 1:
+            raise ArgumentError(f"Dropout: rate is from 0 up to (not including) 1, not {self.rate}.")
+        if self.seed is not None:
+            raise ArgumentError("Dropout: a seed of its own is not supported; use st.set_seed for the whole run.")

@@ -1,0 +1,147 @@
+"""How weights start: Keras' initializers as descriptions.  ``backend/init.py`` draws the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from striate.errors import ArgumentError, unknown
+from striate.graph import Initializer
+
+
+class Zeros(Initializer):
+    """All 0."""
+
+
+class Ones(Initializer):
+    """All 1."""
+
+
+class Constant(Initializer):
+    """One number everywhere, or an array in the weight's torch layout (filters, channels, height, width)."""
+
+    value: Any = 0.0
+
+
+class RandomNormal(Initializer):
+    """Normal with `mean` and `stddev`."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
+
+
+class TruncatedNormal(Initializer):
+    """Normal, drawn again beyond two standard deviations."""
+
+    mean: float = 0.0
+    stddev: float = 0.05
+    seed: int | None = None
+
+
+class RandomUniform(Initializer):
+    """Uniform between `minval` and `maxval`."""
+
+    minval: float = -0.05
+    maxval: float = 0.05
+    seed: int | None = None
+
+
+class VarianceScaling(Initializer):
+    """Variance `scale` / n, where n is the weight's fan_in, fan_out or fan_avg (their mean).
+
+    distribution: ``truncated_normal`` (variance corrected for the cut, as in Keras), ``untruncated_normal`` or
+    ``uniform``.  Source: He et al. 2015, Glorot & Bengio 2010.
+    """
+
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise unknown("VarianceScaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
+        kinds = ("truncated_normal", "untruncated_normal", "uniform")
+        if self.distribution not in kinds:
+            raise unknown("VarianceScaling distribution", self.distribution, kinds)
+
+
+class GlorotUniform(Initializer):
+    """Uniform within sqrt(6 / (fan_in + fan_out)).  Glorot & Bengio 2010, equation 16."""
+
+    seed: int | None = None
+
+
+class GlorotNormal(Initializer):
+    """Truncated normal with variance 2 / (fan_in + fan_out).  Glorot & Bengio 2010, equation 12."""
+
+    seed: int | None = None
+
+
+class HeUniform(Initializer):
+    """Uniform within sqrt(6 / fan_in).  He et al. 2015, section 2.2."""
+
+    seed: int | None = None
+
+
+class HeNormal(Initializer):
+    """Truncated normal with variance 2 / fan_in.  He et al. 2015, equation 10."""
+
+    seed: int | None = None
+
+
+class LecunUniform(Initializer):
+    """Uniform within sqrt(3 / fan_in).  LeCun et al. 1998, "Efficient backprop", section 4.6."""
+
+    seed: int | None = None
+
+
+class LecunNormal(Initializer):
+    """Truncated normal with variance 1 / fan_in.  LeCun et al. 1998, "Efficient backprop", section 4.6."""
+
+    seed: int | None = None
+
+
+class Orthogonal(Initializer):
+    """A random orthogonal matrix times `gain`.  Saxe et al. 2013."""
+
+    gain: float = 1.0
+    seed: int | None = None
+
+
+class Identity(Initializer):
+    """`gain` on the diagonal of a square matrix."""
+
+    gain: float = 1.0
+
+
+NAMES: dict[str, type[Initializer]] = {
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+    "random_normal": RandomNormal,
+    "normal": RandomNormal,
+    "truncated_normal": TruncatedNormal,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
+    "variance_scaling": VarianceScaling,
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
+    "orthogonal": Orthogonal,
+    "identity": Identity,
+}
+
+
+def get(spec: str | Initializer) -> Initializer:
+    """The initializer of a name such as ``he_normal``, or the object itself.  Raises ArgumentError."""
+    if isinstance(spec, Initializer):
+        return spec
+    if not isinstance(spec, str):
+        raise ArgumentError(f"an initializer is a name such as 'he_normal' or an object, not {spec!r}.")
+    if spec not in NAMES:
+        raise unknown("initializer", spec, NAMES)
+    return NAMES[spec]()

@@ -1,0 +1,140 @@
+"""The parts that only LeNet-5 has.  LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning", section II.B."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Initializer, Layer, Shape, Weight, Window
+from striate.graph.window import as_tuple
+from striate.layers import initializers
+from striate.layers.activation import as_activation
+from striate.layers.conv import split_shape
+
+
+class TrainableSubsampling2D(Layer):
+    """Mean of each window times a learnt coefficient plus a learnt bias, per map.  (H, W, C) -> (H', W', C).
+
+    weight (C,), bias (C,): two numbers a map.  The paper adds the four inputs; the coefficient takes up the factor 4.
+    """
+
+    pool_size: Any = 2
+    activation: Any = "tanh"
+    kernel_initializer: str | Initializer = "ones"
+    bias_initializer: str | Initializer = "zeros"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.pool_size = as_tuple(self.pool_size, 2, f"{self.kind}: pool_size")
+        self.activation = as_activation(self.activation, self.kind)
+        initializers.get(self.kernel_initializer), initializers.get(self.bias_initializer)
+
+    def window(self) -> Window:
+        return Window(self.pool_size, self.pool_size)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = split_shape(inputs[0], 2)
+        return (*self.window().slide(sizes), channels)
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        shape = inputs[0][-1:]
+        return {"weight": Weight(shape, self.kernel_initializer), "bias": Weight(shape, self.bias_initializer)}
+
+
+class PartialConv2D(Layer):
+    """A valid convolution in which map k sees only the input maps listed in ``connections[k]``.
+
+    (H, W, C) -> (H', W', maps).  weight (connections, kh, kw): one kernel for each connection, map after map, inputs in
+    the order listed; bias (maps,).  LeNet-5's table I is ``LENET5_C3``.
+    """
+
+    connections: Any
+    kernel_size: Any = 5
+    activation: Any = None
+    kernel_initializer: str | Initializer = "glorot_uniform"
+    bias_initializer: str | Initializer = "zeros"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.kernel_size = as_tuple(self.kernel_size, 2, f"{self.kind}: kernel_size")
+        self.activation = as_activation(self.activation, self.kind)
+        try:
+            self.connections = tuple(tuple(int(i) for i in row) for row in self.connections)
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                "PartialConv2D: connections is a list, for each map, of the input maps it sees, such as [[0, 1], [1]]."
+            ) from None
+        if not self.connections or any(not row or len(set(row)) < len(row) or min(row) < 0 for row in self.connections):
+            raise ArgumentError("PartialConv2D: each map needs at least one input map, each only once, from 0.")
+        initializers.get(self.kernel_initializer), initializers.get(self.bias_initializer)
+
+    def window(self) -> Window:
+        return Window(self.kernel_size, (1, 1))
+
+    @property
+    def links(self) -> int:
+        """Connections in all."""
+        return sum(map(len, self.connections))
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = split_shape(inputs[0], 2)
+        highest = max(max(row) for row in self.connections)
+        if highest >= channels:
+            raise ShapeError(f"connects input map {highest}, the input has maps 0 to {channels - 1}.")
+        return (*self.window().slide(sizes), len(self.connections))
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        area, maps = self.window().area, len(self.connections)
+        fans = (area * self.links // maps, area * self.links // inputs[0][-1])
+        return {
+            "weight": Weight((self.links, *self.kernel_size), self.kernel_initializer, fans),
+            "bias": Weight((maps,), self.bias_initializer, fans),
+        }
+
+    def mults(self, *inputs: Shape) -> int:
+        return self.window().area * self.links * prod(self.shape(*inputs)[:-1])
+
+
+class EuclideanRBF(Layer):
+    """Squared distance to a fixed prototype per class: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,).
+
+    No weights; buffer weight (units, C), fixed.  The smallest output is the answer.  `prototypes`: an array (units, C) of
+    ±1, or None for random signs drawn once.  LeNet-5's are ``LENET5_PROTOTYPES``, 7x12 pictures of the digits.
+    """
+
+    units: int
+    prototypes: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.units, int) or self.units < 1:
+            raise ArgumentError(f"EuclideanRBF: units is a whole number of at least 1, not {self.units!r}.")
+        if self.prototypes is not None:
+            rows = self.prototypes.tolist() if hasattr(self.prototypes, "tolist") else self.prototypes
+            self.prototypes = tuple(tuple(float(v) for v in row) for row in rows)
+            if len(self.prototypes) != self.units or len({len(row) for row in self.prototypes}) != 1:
+                raise ArgumentError(f"EuclideanRBF: prototypes is {self.units} rows of one length.")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) != 1:
+            raise ShapeError(f"takes a vector, (channels,), it got {inputs[0]}. Put Flatten before it.")
+        if self.prototypes is not None and len(self.prototypes[0]) != inputs[0][0]:
+            raise ShapeError(f"has prototypes of {len(self.prototypes[0])} numbers, the input has {inputs[0][0]}.")
+        return (self.units,)
+
+    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+        start: str | Initializer = "zeros" if self.prototypes is None else initializers.Constant(self.prototypes)
+        return {"weight": Weight((self.units, inputs[0][0]), start)}
+
+    def mults(self, *inputs: Shape) -> int:
+        return inputs[0][0] * self.units
+
+
+# Table I: the input maps (of S2, 0-5) that each of C3's 16 maps sees.
+LENET5_C3 = (
+    *(tuple(sorted((i + j) % 6 for j in range(3))) for i in range(6)),  # 0-5: three contiguous
+    *(tuple(sorted((i + j) % 6 for j in range(4))) for i in range(6)),  # 6-11: four contiguous
+    *(tuple(sorted({i, (i + 1) % 6, (i + 3) % 6, (i + 4) % 6})) for i in range(3)),  # 12-14: two and two
+    tuple(range(6)),  # 15: all
+)

@@ -1,0 +1,165 @@
+"""Normalization of activations and of inputs."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Any
+
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Initializer, Layer, Shape, Weight
+
+
+class BatchNormalization(Layer):
+    """Each channel to mean 0, variance 1 over the batch, then scaled and shifted.  Shape unchanged.
+
+    weight = gamma (C,), bias = beta (C,); buffers running_mean (C,), running_var (C,).  In prediction, and when
+    ``trainable = False``, the running averages are used and left alone.  `momentum` is Keras' (0.99 keeps 99 %; torch
+    writes 0.01).  The running variance takes torch's n / (n - 1) correction.  Ioffe & Szegedy 2015, algorithms 1, 2.
+    """
+
+    axis: int = -1
+    momentum: float = 0.99
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: str | Initializer = "zeros"
+    gamma_initializer: str | Initializer = "ones"
+    moving_mean_initializer: str | Initializer = "zeros"
+    moving_variance_initializer: str | Initializer = "ones"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.axis != -1:
+            raise ArgumentError("BatchNormalization: arrays are channels-last here, so axis is -1.")
+        if not 0 <= self.momentum <= 1:
+            raise ArgumentError(f"BatchNormalization: momentum is from 0 to 1, not {self.momentum}.")
+        if self.epsilon <= 0:
+            raise ArgumentError(f"BatchNormalization: epsilon is above 0, not {self.epsilon}.")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        shape = inputs[0][-1:]
+        found = {}
+        if self.scale:
+            found["weight"] = Weight(shape, self.gamma_initializer)
+        if self.center:
+            found["bias"] = Weight(shape, self.beta_initializer)
+        return found
+
+    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+        shape = inputs[0][-1:]
+        return {
+            "running_mean": Weight(shape, self.moving_mean_initializer),
+            "running_var": Weight(shape, self.moving_variance_initializer),
+        }
+
+
+class LayerNormalization(Layer):
+    """Each position's channels to mean 0, variance 1, then scaled and shifted.  Shape unchanged.
+
+    weight = gamma (C,), bias = beta (C,).  Ba et al. 2016.
+    """
+
+    axis: int = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: str | Initializer = "zeros"
+    gamma_initializer: str | Initializer = "ones"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.axis != -1:
+            raise ArgumentError("LayerNormalization runs over the channels, axis=-1.")
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        shape = inputs[0][-1:]
+        found = {}
+        if self.scale:
+            found["weight"] = Weight(shape, self.gamma_initializer)
+        if self.center:
+            found["bias"] = Weight(shape, self.beta_initializer)
+        return found
+
+
+class LocalResponseNormalization(Layer):
+    """b = a / (k + alpha · sum a²)^beta, the sum over channels within `radius` of each.  Shape unchanged; no weights.
+
+    This is the papers' and TensorFlow's convention (`alpha` multiplies the *sum*).  torch and Caffe divide alpha by the
+    number of channels n = 2 · radius + 1: with ``convention="torch"`` so does this layer.  AlexNet's paper: k 2, alpha 1e-4,
+    beta 0.75, radius 2 (n 5).  Krizhevsky et al. 2012, section 3.3.
+    """
+
+    radius: int = 2
+    k: float = 2.0
+    alpha: float = 1e-4
+    beta: float = 0.75
+    convention: str = field(default="tf", kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.convention not in ("tf", "torch"):
+            raise ArgumentError(f'LocalResponseNormalization: convention is "tf" or "torch", not {self.convention!r}.')
+        if not isinstance(self.radius, int) or self.radius < 0:
+            raise ArgumentError(f"LocalResponseNormalization: radius is a whole number from 0, not {self.radius!r}.")
+
+
+class Rescaling(Layer):
+    """x · scale + offset, with one number or one per channel.  Shape unchanged; no weights."""
+
+    scale: Any
+    offset: Any = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.scale, self.offset = _numbers(self.scale, "Rescaling: scale"), _numbers(self.offset, "Rescaling: offset")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return _per_channel(inputs[0], scale=self.scale, offset=self.offset)
+
+
+class Normalization(Layer):
+    """(x - mean) / sqrt(variance), with one number or one per channel.  Shape unchanged; no weights.
+
+    Give `mean` and `variance`, or let ``adapt(array)`` compute them per channel from data.
+    """
+
+    axis: int = -1
+    mean: Any = None
+    variance: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.axis != -1:
+            raise ArgumentError("Normalization runs per channel, axis=-1.")
+        if (self.mean is None) != (self.variance is None):
+            raise ArgumentError("Normalization: give both mean and variance, or neither and call adapt(array).")
+        self.mean = None if self.mean is None else _numbers(self.mean, "Normalization: mean")
+        self.variance = None if self.variance is None else _numbers(self.variance, "Normalization: variance")
+
+    def adapt(self, data: Any) -> None:
+        """Take mean and variance, per channel, of an array (N, …, C)."""
+        axes = tuple(range(data.ndim - 1))
+        self.mean, self.variance = tuple(data.mean(axes).tolist()), tuple(data.var(axes).tolist())
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if self.mean is None:
+            raise ArgumentError("has no mean and variance yet: give them, or call adapt(array) first.")
+        return _per_channel(inputs[0], mean=self.mean, variance=self.variance)
+
+
+def _numbers(value: Any, where: str) -> float | tuple[float, ...]:
+    if isinstance(value, int | float):
+        return float(value)
+    values = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(values, int | float):
+        return float(values)
+    if isinstance(values, list | tuple) and values and all(isinstance(v, int | float) for v in values):
+        return tuple(float(v) for v in values)
+    raise ArgumentError(f"{where} is a number, or one per channel, not {value!r}.")
+
+
+def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> Shape:
+    for what, value in values.items():
+        if isinstance(value, tuple) and len(value) not in (1, x[-1]):
+            raise ShapeError(f"has {len(value)} values of {what} for an input of {x[-1]} channels, {x}.")
+    return x

@@ -1,0 +1,252 @@
+"""Pooling: each window, or each whole map, of each channel becomes one number.  No weights."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from math import hypot
+from typing import Any, ClassVar
+
+from striate.errors import ArgumentError, ShapeError, unknown
+from striate.graph import Layer, Shape, Window
+from striate.graph.window import Padding, as_padding, as_tuple
+from striate.layers.conv import split_shape
+
+
+class _Pool(Layer):
+    rank: ClassVar[int]
+
+    pool_size: Any = 2
+    strides: Any = None  # None: the pool size, so windows do not overlap
+    padding: Padding = "valid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.pool_size = as_tuple(self.pool_size, self.rank, f"{self.kind}: pool_size")
+        if self.strides is not None:
+            self.strides = as_tuple(self.strides, self.rank, f"{self.kind}: strides")
+        self.padding = as_padding(self.padding, self.rank, self.kind)
+        if isinstance(self.padding, tuple) and any(
+            max(pad) >= size for pad, size in zip(self.padding, self.pool_size, strict=True)
+        ):
+            raise ArgumentError(
+                f"{self.kind}: padding {self.padding} would make windows of nothing but padding; keep it below "
+                f"pool_size {self.pool_size}."
+            )
+
+    def window(self) -> Window:
+        return Window(self.pool_size, self.strides or self.pool_size, self.padding)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = split_shape(inputs[0], self.rank)
+        return (*self.window().slide(sizes), channels)
+
+
+class MaxPooling2D(_Pool):
+    """The largest number of each window.  (H, W, C) -> (H', W', C); no weights.  Padding never wins."""
+
+    rank = 2
+
+
+class MaxPooling1D(_Pool):
+    """The largest number of each window.  (L, C) -> (L', C); no weights."""
+
+    rank = 1
+
+
+class AveragePooling2D(_Pool):
+    """The mean of each window.  (H, W, C) -> (H', W', C); no weights.
+
+    Padding is left out of the mean (Keras' rule), or counted as zeros with ``count_include_pad=True`` (torch's).
+    """
+
+    rank = 2
+    count_include_pad: bool = field(default=False, kw_only=True)
+
+
+class AveragePooling1D(_Pool):
+    """The mean of each window.  (L, C) -> (L', C); no weights; padding as in AveragePooling2D."""
+
+    rank = 1
+    count_include_pad: bool = field(default=False, kw_only=True)
+
+
+class MinPooling2D(_Pool):
+    """The smallest number of each window.  (H, W, C) -> (H', W', C); no weights."""
+
+    rank = 2
+
+
+class MinPooling1D(_Pool):
+    """The smallest number of each window.  (L, C) -> (L', C); no weights."""
+
+    rank = 1
+
+
+class SumPooling2D(_Pool):
+    """The sum of each window.  (H, W, C) -> (H', W', C); no weights."""
+
+    rank = 2
+
+
+class SumPooling1D(_Pool):
+    """The sum of each window.  (L, C) -> (L', C); no weights."""
+
+    rank = 1
+
+
+class L1Pooling2D(_Pool):
+    """The sum of magnitudes of each window.  (H, W, C) -> (H', W', C); no weights."""
+
+    rank = 2
+
+
+class L1Pooling1D(_Pool):
+    """The sum of magnitudes of each window.  (L, C) -> (L', C); no weights."""
+
+    rank = 1
+
+
+class L2Pooling2D(_Pool):
+    """The root of the sum of squares of each window.  (H, W, C) -> (H', W', C); no weights.
+
+    The gradient of a window of zeros is taken as 0.
+    """
+
+    rank = 2
+
+
+class L2Pooling1D(_Pool):
+    """The root of the sum of squares of each window.  (L, C) -> (L', C); no weights."""
+
+    rank = 1
+
+
+class CenterWeightedAveragePooling2D(_Pool):
+    """A mean of each window that trusts its centre most.  (H, W, C) -> (H', W', C); no weights.
+
+    Cell weights are 1 / (1 + distance to the window's centre, in cells), divided by their sum.  Padding counts as 0.
+    The idea: Goodfellow et al. 2016, "Deep Learning", section 9.3.
+    """
+
+    rank = 2
+
+
+class CenterWeightedAveragePooling1D(_Pool):
+    """A mean of each window that trusts its centre most.  (L, C) -> (L', C); weights as in the 2-D layer."""
+
+    rank = 1
+
+
+def center_weights(size: tuple[int, ...]) -> list[float]:
+    """Cell weights of a centre-weighted mean over a window of `size`, row by row; they add up to 1."""
+    if len(size) == 1:
+        distances = [abs(i - (size[0] - 1) / 2) for i in range(size[0])]
+    else:
+        distances = [
+            hypot(i - (size[0] - 1) / 2, j - (size[1] - 1) / 2) for i in range(size[0]) for j in range(size[1])
+        ]
+    raw = [1 / (1 + d) for d in distances]
+    return [w / sum(raw) for w in raw]
+
+
+class _GlobalPool(Layer):
+    rank: ClassVar[int]
+
+    keepdims: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = split_shape(inputs[0], self.rank)
+        return (*(1,) * len(sizes), channels) if self.keepdims else (channels,)
+
+
+class GlobalMaxPooling2D(_GlobalPool):
+    """The largest number of each map.  (H, W, C) -> (C,), or (1, 1, C) with keepdims; no weights."""
+
+    rank = 2
+
+
+class GlobalMaxPooling1D(_GlobalPool):
+    """The largest number of each channel.  (L, C) -> (C,), or (1, C) with keepdims; no weights."""
+
+    rank = 1
+
+
+class GlobalAveragePooling2D(_GlobalPool):
+    """The mean of each map.  (H, W, C) -> (C,), or (1, 1, C) with keepdims; no weights."""
+
+    rank = 2
+
+
+class GlobalAveragePooling1D(_GlobalPool):
+    """The mean of each channel.  (L, C) -> (C,), or (1, C) with keepdims; no weights."""
+
+    rank = 1
+
+
+class _AdaptivePool(Layer):
+    rank: ClassVar[int]
+
+    output_size: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.output_size = as_tuple(self.output_size, self.rank, f"{self.kind}: output_size")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*self.output_size, split_shape(inputs[0], self.rank)[1])
+
+
+class AdaptiveAveragePooling2D(_AdaptivePool):
+    """Mean over windows chosen so that the output has `output_size`.  (H, W, C) -> (*output_size, C); no weights.
+
+    Window i covers rows floor(i·H/H') up to ceil((i+1)·H/H'), as in torch; windows may overlap.
+    """
+
+    rank = 2
+
+
+class AdaptiveAveragePooling1D(_AdaptivePool):
+    """Mean over windows chosen so that the output has `output_size`.  (L, C) -> (output_size, C); no weights."""
+
+    rank = 1
+
+
+class AdaptiveMaxPooling2D(_AdaptivePool):
+    """Maximum over windows chosen so that the output has `output_size`.  (H, W, C) -> (*output_size, C)."""
+
+    rank = 2
+
+
+class AdaptiveMaxPooling1D(_AdaptivePool):
+    """Maximum over windows chosen so that the output has `output_size`.  (L, C) -> (output_size, C)."""
+
+    rank = 1
+
+
+class DepthPooling(Layer):
+    """Pooling over channels: groups of `pool_size` neighbouring channels become one.  (…, C) -> (…, C'); no weights.
+
+    mode: ``max`` or ``average``.
+    """
+
+    pool_size: int = 2
+    strides: int | None = None
+    mode: str = "max"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        (self.pool_size,) = as_tuple(self.pool_size, 1, "DepthPooling: pool_size")
+        if self.strides is not None:
+            (self.strides,) = as_tuple(self.strides, 1, "DepthPooling: strides")
+        if self.mode not in ("max", "average"):
+            raise unknown("DepthPooling mode", self.mode, ("max", "average"))
+
+    def channels(self) -> Window:
+        """The window that slides over the channels."""
+        return Window((self.pool_size,), (self.strides or self.pool_size,))
+
+    def shape(self, *inputs: Shape) -> Shape:
+        depth = inputs[0][-1]
+        if self.pool_size > depth:
+            raise ShapeError(f"pools {self.pool_size} channels, the input has {depth}. Use a smaller pool_size.")
+        return (*inputs[0][:-1], *self.channels().slide((depth,)))

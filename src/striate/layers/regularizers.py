@@ -1,0 +1,41 @@
+"""Penalties on weights, added to the loss while training.  ``train/`` computes them."""
+
+from __future__ import annotations
+
+from striate.errors import ArgumentError, unknown
+from striate.graph import Regularizer
+
+
+class L1(Regularizer):
+    """`l1` · sum |w|."""
+
+    l1: float = 0.01
+
+
+class L2(Regularizer):
+    """`l2` · sum w²."""
+
+    l2: float = 0.01
+
+
+class L1L2(Regularizer):
+    """`l1` · sum |w| + `l2` · sum w²."""
+
+    l1: float = 0.0
+    l2: float = 0.0
+
+
+l1, l2, l1_l2 = L1, L2, L1L2
+
+NAMES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+
+
+def get(spec: str | Regularizer) -> Regularizer:
+    """The regularizer of a name such as ``l2``, or the object itself.  Raises ArgumentError."""
+    if isinstance(spec, Regularizer):
+        return spec
+    if not isinstance(spec, str):
+        raise ArgumentError(f"a regularizer is a name such as 'l2' or an object, not {spec!r}.")
+    if spec not in NAMES:
+        raise unknown("regularizer", spec, NAMES)
+    return NAMES[spec]()
