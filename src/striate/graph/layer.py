@@ -164,11 +164,11 @@ class Layer(Described):
 
     def __post_init__(self) -> None:
         self.auto_named = self.name is None
-        self.module: Any = None  # the torch module that holds its weights, once backend/ has built it
+        self.built: Any = None  # the torch module that holds its weights, once backend/ has made it
         self.built_for: dict[str, Weight] | None = None  # weight shapes of the first call; later calls share them
-        if self.name is not None and (not self.name or not re.fullmatch(r"[A-Za-z0-9_.\-]+", self.name)):
+        if self.name is not None and (not self.name or not re.fullmatch(r"[A-Za-z0-9_\-]+", self.name)):
             raise ArgumentError(
-                f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_", "-" and ".".'
+                f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_" and "-".'
             )
         if self.input_shape is not None:
             self.input_shape = checked_shape(self.kind, self.input_shape)
@@ -226,10 +226,10 @@ class Layer(Described):
             tensor.detach().copy_(tensor.new_tensor(array))
 
     def _tensors(self) -> list[Any]:
-        if self.module is None:
-            raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: use model.module first.')
-        floats = (b for b in self.module.buffers() if b.is_floating_point())
-        return [*self.module.parameters(), *floats]
+        if self.built is None:
+            raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: model.module makes them.')
+        floats = (b for b in self.built.buffers() if b.is_floating_point())
+        return [*self.built.parameters(), *floats]
 
 
 def snake_case(kind: str) -> str:

@@ -109,6 +109,12 @@ class Orthogonal(Initializer):
     seed: int | None = None
 
 
+class RandomSigns(Initializer):
+    """-1 or 1, each with probability 1/2."""
+
+    seed: int | None = None
+
+
 class Identity(Initializer):
     """`gain` on the diagonal of a square matrix."""
 
@@ -132,6 +138,7 @@ NAMES: dict[str, type[Initializer]] = {
     "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal,
     "orthogonal": Orthogonal,
+    "random_signs": RandomSigns,
     "identity": Identity,
 }
 

@@ -124,7 +124,7 @@ class EuclideanRBF(Layer):
         return (self.units,)
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
-        start: str | Initializer = "zeros" if self.prototypes is None else initializers.Constant(self.prototypes)
+        start: str | Initializer = "random_signs" if self.prototypes is None else initializers.Constant(self.prototypes)
         return {"weight": Weight((self.units, inputs[0][0]), start)}
 
     def mults(self, *inputs: Shape) -> int:

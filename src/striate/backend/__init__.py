@@ -1,0 +1,10 @@
+"""Graph -> torch: a ``torch.fx.GraphModule`` with readable code and layer names as state_dict keys.
+
+Arrays inside are channels-first, (N, C, H, W), in torch's channels_last memory; (N, C, L) for sequences.
+"""
+
+from striate.backend.allocator import keep_memory
+from striate.backend.build import build, logits_module, set_mode
+from striate.backend.source import to_source
+
+__all__ = ["build", "keep_memory", "logits_module", "set_mode", "to_source"]

@@ -1,0 +1,80 @@
+"""Draw the first values of weights: one row per initializer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from striate.errors import ShapeError
+from striate.graph import Initializer, Weight
+from striate.layers import initializers as kinds
+
+_CUT = 0.87962566103423978  # standard deviation of a normal cut at two of its own
+
+
+def fill(tensor: torch.Tensor, weight: Weight) -> None:
+    """Fill `tensor` in place as `weight` says, from torch's global generator or the initializer's own seed."""
+    spec = kinds.get(weight.initializer)
+    seed = getattr(spec, "seed", None)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        _ROWS[type(spec)](tensor, spec, weight.fans, generator)
+
+
+def _constant(tensor: torch.Tensor, spec: Any, fans: tuple[int, int], generator: Any) -> None:
+    value = torch.as_tensor(spec.value, dtype=tensor.dtype)
+    if value.ndim and value.shape != tensor.shape:
+        raise ShapeError(f"Constant: an array of shape {tuple(value.shape)} for a weight of {tuple(tensor.shape)}.")
+    tensor.copy_(value)
+
+
+def _scaled(
+    scale: float, mode: str, distribution: str
+) -> Callable[[torch.Tensor, Any, tuple[int, int], torch.Generator | None], None]:
+    def draw(tensor: torch.Tensor, spec: Any, fans: tuple[int, int], generator: torch.Generator | None) -> None:
+        _variance(tensor, scale, mode, distribution, fans, generator)
+
+    return draw
+
+
+def _variance(
+    tensor: torch.Tensor, scale: float, mode: str, distribution: str, fans: tuple[int, int], generator: Any
+) -> None:
+    n = {"fan_in": fans[0], "fan_out": fans[1], "fan_avg": sum(fans) / 2}[mode]
+    variance = scale / max(1.0, n)
+    if distribution == "uniform":
+        limit = math.sqrt(3 * variance)
+        tensor.uniform_(-limit, limit, generator=generator)
+    elif distribution == "untruncated_normal":
+        tensor.normal_(0, math.sqrt(variance), generator=generator)
+    else:
+        _truncated(tensor, 0.0, math.sqrt(variance) / _CUT, generator)
+
+
+def _truncated(tensor: torch.Tensor, mean: float, deviation: float, generator: Any) -> None:
+    torch.nn.init.trunc_normal_(
+        tensor, mean, deviation, mean - 2 * deviation, mean + 2 * deviation, generator=generator
+    )
+
+
+_ROWS: dict[type[Initializer], Callable[[torch.Tensor, Any, tuple[int, int], Any], Any]] = {
+    kinds.Zeros: lambda t, s, f, g: t.zero_(),
+    kinds.Ones: lambda t, s, f, g: t.fill_(1.0),
+    kinds.Constant: _constant,
+    kinds.RandomNormal: lambda t, s, f, g: t.normal_(s.mean, s.stddev, generator=g),
+    kinds.TruncatedNormal: lambda t, s, f, g: _truncated(t, s.mean, s.stddev, g),
+    kinds.RandomUniform: lambda t, s, f, g: t.uniform_(s.minval, s.maxval, generator=g),
+    kinds.RandomSigns: lambda t, s, f, g: t.bernoulli_(0.5, generator=g).mul_(2).sub_(1),
+    kinds.VarianceScaling: lambda t, s, f, g: _variance(t, s.scale, s.mode, s.distribution, f, g),
+    kinds.GlorotUniform: _scaled(1.0, "fan_avg", "uniform"),
+    kinds.GlorotNormal: _scaled(1.0, "fan_avg", "truncated_normal"),
+    kinds.HeUniform: _scaled(2.0, "fan_in", "uniform"),
+    kinds.HeNormal: _scaled(2.0, "fan_in", "truncated_normal"),
+    kinds.LecunUniform: _scaled(1.0, "fan_in", "uniform"),
+    kinds.LecunNormal: _scaled(1.0, "fan_in", "truncated_normal"),
+    kinds.Orthogonal: lambda t, s, f, g: torch.nn.init.orthogonal_(t, s.gain, generator=g),
+    kinds.Identity: lambda t, s, f, g: torch.nn.init.eye_(t).mul_(s.gain),
+}

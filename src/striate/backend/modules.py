@@ -1,0 +1,118 @@
+"""What torch.nn does not have.  Each class and function stands alone, so that ``to_source`` can print it as it is."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class TrainableSubsampling2d(nn.Module):
+    """Mean of each window, times a coefficient, plus a bias, per map (LeCun et al. 1998)."""
+
+    def __init__(self, channels: int, kernel_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.channels, self.kernel_size = channels, kernel_size
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.kernel_size}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(x, self.kernel_size) * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+class PartialConv2d(nn.Module):
+    """A convolution in which each map sees only some input maps (LeCun et al. 1998, table I)."""
+
+    def __init__(
+        self, channels: int, connections: tuple[tuple[int, ...], ...], kernel_size: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.channels, self.connections, self.kernel_size = channels, connections, kernel_size
+        links = [(k, i) for k, row in enumerate(connections) for i in row]
+        self.outs = [k for k, _ in links]
+        self.ins = [i for _, i in links]
+        self.weight = nn.Parameter(torch.zeros(len(links), *kernel_size))
+        self.bias = nn.Parameter(torch.zeros(len(connections)))
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.connections}, {self.kernel_size}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        full = self.weight.new_zeros(len(self.connections), self.channels, *self.kernel_size)
+        outs = torch.tensor(self.outs, device=x.device)
+        ins = torch.tensor(self.ins, device=x.device)
+        return F.conv2d(x, full.index_put((outs, ins), self.weight), self.bias)
+
+
+class EuclideanRBF(nn.Module):
+    """Squared distance to a fixed prototype per class (LeCun et al. 1998, equation 7)."""
+
+    def __init__(self, channels: int, units: int) -> None:
+        super().__init__()
+        self.channels, self.units = channels, units
+        self.register_buffer("weight", torch.zeros(units, channels))
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, {self.units}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x[:, None] - self.weight).square().sum(-1)
+
+
+def max_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
+    """Maximum of each window; `pads` (in F.pad's order) never win."""
+    if any(pads):
+        x = F.pad(x, pads, value=float("-inf"))
+    return F.max_pool2d(x, kernel, stride) if len(kernel) == 2 else F.max_pool1d(x, kernel, stride)
+
+
+def sum_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
+    """Sum of each window of the zero-padded input."""
+    if any(pads):
+        x = F.pad(x, pads)
+    if len(kernel) == 2:
+        return F.avg_pool2d(x, kernel, stride, divisor_override=1)
+    return F.avg_pool1d(x, kernel, stride) * kernel[0]
+
+
+def mean_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
+    """Mean of each window over the cells that are not padding, for pads that differ from side to side."""
+    ones = x.new_ones((1, 1, *x.shape[2:]))
+    return sum_pool(x, kernel, stride, pads) / sum_pool(ones, kernel, stride, pads)
+
+
+def l2_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
+    """Root of the sum of squares of each window; its gradient is 0 where the window is 0."""
+    squares = sum_pool(x.square(), kernel, stride, pads)
+    return squares.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
+
+
+def center_pool(
+    x: torch.Tensor, weights: list[float], kernel: list[int], stride: list[int], pads: list[int]
+) -> torch.Tensor:
+    """Mean of each window with the given cell weights."""
+    filters = x.new_tensor(weights).view(1, 1, *kernel).expand(x.shape[1], *[-1] * (len(kernel) + 1))
+    x = F.pad(x, pads) if any(pads) else x
+    conv = F.conv2d if len(kernel) == 2 else F.conv1d
+    return conv(x, filters, stride=stride, groups=x.shape[1])
+
+
+def depth_pool(x: torch.Tensor, size: int, stride: int, mode: str) -> torch.Tensor:
+    """Maximum or mean over groups of neighbouring channels."""
+    groups = x.unfold(1, size, stride)
+    return groups.amax(-1) if mode == "max" else groups.mean(-1)
+
+
+def per_channel(x: torch.Tensor, scale: list[float], offset: list[float]) -> torch.Tensor:
+    """x · scale + offset, with one number per channel (or one for all)."""
+    shape = (1, -1) + (1,) * (x.ndim - 2)
+    return x * x.new_tensor(scale).view(shape) + x.new_tensor(offset).view(shape)
+
+
+def parametric_relu(x: torch.Tensor, max_value: float | None, slope: float, threshold: float) -> torch.Tensor:
+    """Keras' ReLU with all its arguments."""
+    y = torch.where(x >= threshold, x, slope * (x - threshold))
+    return y if max_value is None else y.clamp_max(max_value)

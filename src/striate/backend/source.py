@@ -1,0 +1,174 @@
+"""The network as one plain PyTorch file, printed from the very module that trains: it cannot say anything else."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from striate.backend import modules
+
+_INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
+_NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
+
+
+def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "") -> str:
+    """Python source of `module`: a class `name` with ``__init__`` and ``forward``, needing only torch.
+
+    ``Network().load_state_dict(...)`` takes the same state_dict.  `about` becomes the file's docstring.
+    """
+    printer = _Printer()
+    printer.network(module, name)
+    own = "\n\n".join(inspect.getsource(thing).rstrip() + "\n" for thing in printer.own)
+    head = [f'"""{about or name}\n"""\n', "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"]
+    if printer.ordered:
+        head.insert(1, "from collections import OrderedDict\n")
+    parts = ["\n".join(head), *([own] if own else []), *printer.classes]
+    return "\n\n".join(part.rstrip() + "\n" for part in parts)
+
+
+class _Printer:
+    def __init__(self) -> None:
+        self.own: list[Any] = []  # our own classes and functions that the source needs, in order
+        self.classes: list[str] = []
+        self.ordered = False
+        self.printed: dict[int, str] = {}  # GraphModule -> class name
+        self.used: set[str] = set()
+
+    def network(self, module: fx.GraphModule, name: str) -> str:
+        """Print the class of a network (nested ones first); returns its name."""
+        if id(module) in self.printed:
+            return self.printed[id(module)]
+        while name in self.used:
+            name += "_"
+        self.used.add(name)
+        self.printed[id(module)] = name
+        init = [f"        self.{key} = {self.constructor(child, key)}" for key, child in module.named_children()]
+        init += [f"        self.{line}" for line in self.shared(module)]
+        for path, child in module.named_modules():
+            if isinstance(child, nn.modules.batchnorm._BatchNorm | nn.LayerNorm) and self.owned(module, path):
+                gone = [key for key in ("weight", "bias") if getattr(child, key) is None]
+                if len(gone) == 1:
+                    init.append(f"        self.{path}.{gone[0]} = None")
+        body = [f"        {line}" for line in self.forward(module)]
+        inputs = ", ".join(self.variable(node) for node in module.graph.nodes if node.op == "placeholder")
+        lines = [f"class {name}(nn.Module):"]
+        lines += ["    def __init__(self):", "        super().__init__()", *init, ""]
+        lines += [f"    def forward(self, {inputs}):", *body]
+        self.classes.append("\n".join(lines) + "\n")
+        return name
+
+    @staticmethod
+    def owned(module: fx.GraphModule, path: str) -> bool:
+        """Whether a submodule is made in this class, not in a nested network's own."""
+        parts = path.split(".")
+        return not any(
+            isinstance(module.get_submodule(".".join(parts[:i])), fx.GraphModule) for i in range(1, len(parts))
+        )
+
+    @staticmethod
+    def shared(module: fx.GraphModule) -> list[str]:
+        """Assignments for modules that stand in two places (a layer used here and in a nested network)."""
+        first: dict[int, str] = {}
+        lines = []
+        for path, child in module.named_modules(remove_duplicate=False):
+            if path and next(child.parameters(), None) is not None:
+                if id(child) in first and first[id(child)] != path:
+                    lines.append(f"{path} = self.{first[id(child)]}")
+                first.setdefault(id(child), path)
+        return lines
+
+    def constructor(self, module: nn.Module, key: str) -> str:
+        """The expression that makes a submodule."""
+        if isinstance(module, fx.GraphModule):
+            return self.network(module, "".join(part.title() for part in key.split("_"))) + "()"
+        if isinstance(module, nn.Sequential):
+            self.ordered = True
+            inside = ", ".join(f"{k}={self.constructor(child, k)}" for k, child in module.named_children())
+            return f"nn.Sequential(OrderedDict({inside}))"
+        text = repr(module)
+        if type(module).__module__ == modules.__name__:
+            self.need(type(module))
+            return text
+        return f"nn.{text}"
+
+    def need(self, thing: Any) -> None:
+        """Remember one of our own functions, and those that it calls."""
+        if thing in self.own:
+            return
+        names = thing.__code__.co_names if inspect.isfunction(thing) else ()
+        for name in names:
+            other = getattr(modules, name, None)
+            if inspect.isfunction(other) and other.__module__ == modules.__name__:
+                self.need(other)
+        self.own.append(thing)
+
+    def forward(self, module: fx.GraphModule) -> list[str]:
+        lines = []
+        for node in module.graph.nodes:
+            if node.op == "call_module":
+                lines.append(f"{self.variable(node)} = self.{node.target}({self.arguments(node)})")
+            elif node.op == "call_function":
+                lines.append(f"{self.variable(node)} = {self.function(node)}")
+            elif node.op == "output":
+                lines.append(f"return {self.value(node.args[0])}")
+        return lines
+
+    def arguments(self, node: fx.Node) -> str:
+        said = [self.value(arg) for arg in node.args]
+        return ", ".join(said + [f"{key}={self.value(value)}" for key, value in node.kwargs.items()])
+
+    def function(self, node: fx.Node) -> str:
+        target: Any = node.target
+        if target in _INFIX:
+            return f"{self.value(node.args[0])} {_INFIX[target]} {self.value(node.args[1])}"
+        if target is operator.neg:
+            return f"-{self.value(node.args[0])}"
+        if target is operator.getitem or getattr(target, "__name__", "") == "_item":
+            return f"{self.value(node.args[0])}[{self.index(node.args[1])}]"
+        return f"{self.qualified(target)}({self.arguments(node)})"
+
+    def qualified(self, target: Callable[..., Any]) -> str:
+        name = target.__name__
+        if getattr(target, "__module__", None) == modules.__name__:
+            self.need(target)
+            return name
+        if getattr(torch.Tensor, name, None) is target:
+            return f"torch.Tensor.{name}"
+        for prefix, space in _NAMESPACES:
+            if getattr(space, name, None) is target:
+                return f"{prefix}.{name}"
+        for prefix, space in _NAMESPACES:  # torch's dispatched functions carry another name than their own
+            for key, value in vars(space).items():
+                if value is target:
+                    return f"{prefix}.{key}"
+        raise AssertionError(f"no name for {target}")
+
+    def index(self, index: Any) -> str:
+        if not isinstance(index, tuple):
+            return self.value(index)
+        return ", ".join(
+            (f"{'' if i.start is None else i.start}:{'' if i.stop is None else i.stop}")
+            if isinstance(i, slice)
+            else str(i)
+            for i in index
+        )
+
+    @staticmethod
+    def variable(node: fx.Node) -> str:
+        """The node's variable, kept apart from the names that the file uses for functions."""
+        taken = hasattr(modules, node.name) or node.name in ("torch", "nn", "F", "self")
+        return f"{node.name}_" if taken else node.name
+
+    def value(self, value: Any) -> str:
+        if isinstance(value, fx.Node):
+            return self.variable(value)
+        if isinstance(value, tuple):
+            return "(" + ", ".join(map(self.value, value)) + ("," if len(value) == 1 else "") + ")"
+        if isinstance(value, list):
+            return "[" + ", ".join(map(self.value, value)) + "]"
+        return repr(value)
