@@ -1,3 +1,70 @@
-"""striate: a workbench for convolutional networks."""
+"""striate: a workbench for convolutional networks.
 
-from striate import layers
+Describe a network once; size it, train it, look inside it, use it and ship it.  ``import striate`` loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from striate import layers, models
+from striate.errors import StriateError
+from striate.graph import Input
+from striate.layers import initializers, regularizers
+from striate.model import Model, Sequential
+
+if TYPE_CHECKING:
+    from striate import data, zoo
+    from striate.train import callbacks, losses, metrics, optimizers
+
+__version__ = "0.1.0"
+
+# Rooms that are imported when first used.
+_LATER = {
+    "callbacks": "striate.train.callbacks",
+    "data": "striate.data",
+    "draw": "striate.draw",
+    "losses": "striate.train.losses",
+    "metrics": "striate.train.metrics",
+    "optimizers": "striate.train.optimizers",
+    "size": "striate.size",
+    "zoo": "striate.zoo",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return importlib.import_module(_LATER[name])
+    raise AttributeError(f"module 'striate' has no attribute {name!r}")
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's random numbers: weights, shuffling and dropout repeat."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+__all__ = [
+    "Input",
+    "Model",
+    "Sequential",
+    "StriateError",
+    "callbacks",
+    "data",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "regularizers",
+    "set_seed",
+    "zoo",
+]

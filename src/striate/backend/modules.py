@@ -116,3 +116,8 @@ def parametric_relu(x: torch.Tensor, max_value: float | None, slope: float, thre
     """Keras' ReLU with all its arguments."""
     y = torch.where(x >= threshold, x, slope * (x - threshold))
     return y if max_value is None else y.clamp_max(max_value)
+
+
+def scaled_tanh(x: torch.Tensor) -> torch.Tensor:
+    """1.7159 tanh(2/3 x): 1 at 1 and -1 at -1 (LeCun et al. 1998, appendix A)."""
+    return 1.7159 * torch.tanh(2 / 3 * x)

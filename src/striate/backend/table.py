@@ -56,6 +56,7 @@ def _even(window: Window, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
 _IN_PLACE = {"relu": F.relu, "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": F.elu}
 _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
     "tanh": torch.tanh,
+    "scaled_tanh": modules.scaled_tanh,
     "sigmoid": torch.sigmoid,
     "hard_sigmoid": F.hardsigmoid,
     "hard_silu": F.hardswish,
@@ -348,6 +349,12 @@ def _reshape_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 def _zero_padding_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
     sides: Any = node.layer.sides()  # type: ignore[attr-defined]
     return b.call(F.pad, xs[0], [side for pad in reversed(sides) for side in pad])
+
+
+@row(layers.ChannelPadding)
+def _channel_padding_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
+    padding: Any = node.layer.padding  # type: ignore[attr-defined]
+    return b.call(F.pad, xs[0], [0, 0] * (len(node.shape) - 1) + list(padding))
 
 
 @row(layers.Cropping1D, layers.Cropping2D)

@@ -69,6 +69,7 @@ from striate.layers.pool import (
     SumPooling2D,
 )
 from striate.layers.reshape import (
+    ChannelPadding,
     Cropping1D,
     Cropping2D,
     Flatten,
@@ -99,6 +100,7 @@ __all__ = [
     "BatchNormalization",
     "CenterWeightedAveragePooling1D",
     "CenterWeightedAveragePooling2D",
+    "ChannelPadding",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",

@@ -16,6 +16,7 @@ NAMES = {
     "elu": "x if x > 0 else exp(x) - 1",
     "selu": "1.0507 (x if x > 0 else 1.6733 (exp(x) - 1))",
     "tanh": "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+    "scaled_tanh": "1.7159 tanh(2/3 x)",
     "sigmoid": "1 / (1 + exp(-x))",
     "hard_sigmoid": "min(max(x / 6 + 1/2, 0), 1)",
     "hard_silu": "x hard_sigmoid(x)",

@@ -150,3 +150,21 @@ class UpSampling1D(Layer):
     def shape(self, *inputs: Shape) -> Shape:
         (length,), channels = split_shape(inputs[0], 1)
         return (length * self.size, channels)
+
+
+class ChannelPadding(Layer):
+    """Channels of zeros before and after the others: a number, or (before, after).  (…, C) -> (…, C + added).
+
+    The parameter-free shortcut of ResNets (option A).  He et al. 2015, section 3.3.
+    """
+
+    padding: Any = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pair = (self.padding,) if isinstance(self.padding, list | tuple) else self.padding
+        ((before, after),) = as_padding(pair, 1, self.kind, ())
+        self.padding = (before, after)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*inputs[0][:-1], inputs[0][-1] + sum(self.padding))

@@ -1,0 +1,538 @@
+"""Model and Sequential: what users hold.  Thin: each method calls the room that does the work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import ArgumentError, ShapeError, StriateError, unknown
+from striate.graph import (
+    Graph,
+    InputLayer,
+    Layer,
+    Network,
+    Shape,
+    SymbolicTensor,
+    chain,
+    from_json,
+    register,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from striate.data import Dataset, Preprocessing
+    from striate.size import Size
+    from striate.train.callbacks import Callback, History
+    from striate.train.loop import Plan
+
+
+class Model(Network):
+    """A network from `inputs` to `outputs` (symbolic tensors, or lists of them).
+
+    It is a layer too: call it on a tensor to nest it, with its weights shared.  Shapes leave the batch out and are
+    channels-last.  Raises ArgumentError when an output does not depend on the inputs given.
+    """
+
+    def __init__(
+        self,
+        inputs: SymbolicTensor | Sequence[SymbolicTensor],
+        outputs: SymbolicTensor | Sequence[SymbolicTensor],
+        name: str | None = None,
+    ) -> None:
+        self._setup(Graph(_list(inputs), _list(outputs)), name)
+
+    def _setup(self, graph: Graph | None, name: str | None) -> None:
+        if graph is not None:
+            self.graph = graph
+        self.name = name
+        self.input_shape = None
+        Layer.__post_init__(self)
+        self._compile_args: dict[str, Any] | None = None
+        self._plan: Plan | None = None
+        self._trainer: Any = None
+        self.history: History | None = None
+        self.stop_training = False
+        self.preprocessing: Preprocessing | None = None
+        self.labels: list[str] | None = None
+        self.facts: dict[str, Any] = {}
+        self.scores: dict[str, Any] = {}
+
+    @classmethod
+    def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
+        """A model of an existing graph, such as one read with ``graph.from_json``."""
+        model = cls.__new__(cls)
+        model._setup(graph.check(), name)
+        return model
+
+    @property
+    def kind(self) -> str:
+        return "Functional"
+
+    # -- structure -----------------------------------------------------------------------------------------------
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order of their first call."""
+        return self.graph.layers
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        return self.graph.outputs
+
+    @property
+    def input(self) -> SymbolicTensor | list[SymbolicTensor]:
+        """The input, or the list of inputs."""
+        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> SymbolicTensor | list[SymbolicTensor]:
+        """The output, or the list of outputs."""
+        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name, or by its place in ``layers``.  Raises ArgumentError, naming the nearest."""
+        if name is not None:
+            return self.graph.layer(name)
+        if index is None or not -len(self.layers) <= index < len(self.layers):
+            raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
+        return self.layers[index]
+
+    def tensor(self, name: str) -> SymbolicTensor:
+        """The symbolic output of the layer of that name; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there."""
+        return self.graph.node(name).outputs[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """The network as a JSON-ready description; ``models.from_json`` and ``striate size FILE`` read it."""
+        return to_json(self.graph.check(), kind=self.kind, name=self._title)
+
+    @property
+    def _title(self) -> str:
+        return self.name or self.kind.lower()
+
+    # -- size ------------------------------------------------------------------------------------------------------
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the classic table: layer, output shape, parameters."""
+        from striate.size import summary
+
+        graph = self.graph
+        (print_fn or print)(summary(graph, self._title, sequential=isinstance(self, Sequential)))
+
+    def size(
+        self, batch_size: int = 1, optimizer: str | None = "adam", dtype: str = "float32", strict: bool = False
+    ) -> Size:
+        """Shapes, weights, multiplications, memory and receptive fields; nothing is allocated.
+
+        strict: a window that leaves rows or columns unused is a ShapeError instead of a note.
+        """
+        from striate.size import measure
+
+        return measure(
+            self.graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=self._title
+        )
+
+    def explain(self, layer: str) -> str:
+        """The arithmetic of a layer with its numbers put in, step by step."""
+        from striate.size import explain
+
+        return explain(self.graph.check(), layer)
+
+    def count_params(self) -> int:
+        """Weights and buffers in all."""
+        return self.size().total
+
+    def draw(self, path: str | os.PathLike[str] | None = None, **options: Any) -> str:
+        """An SVG diagram, also written to `path` if given.  Options as in ``striate.draw.svg``."""
+        from striate.draw import svg
+
+        picture = svg(self.graph, title=options.pop("title", self._title), **options)
+        if path is not None:
+            from striate.weights import atomic_write
+
+            atomic_write(path, picture)
+        return picture
+
+    def to_source(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The network as one plain PyTorch file, also written to `path` if given; it takes the same state_dict."""
+        from striate.backend import to_source
+
+        shapes = ", ".join(str((shape[-1], *shape[:-1])) for shape in self.graph.check().input_shapes)
+        about = f"{self._title}: takes (batch, channels, height, width) tensors; one input: {shapes}."
+        source = to_source(self.module, about=about)
+        if path is not None:
+            from striate.weights import atomic_write
+
+            atomic_write(path, source)
+        return source
+
+    # -- weights ---------------------------------------------------------------------------------------------------
+    @property
+    def module(self) -> torch.fx.GraphModule:
+        """The torch module (channels-first tensors in and out); weights are made the first time it is asked for."""
+        from striate.backend import build
+        from striate.backend.build import apply_trainable
+
+        if self.built is None:
+            self.built = build(self.graph)
+            self.built.eval()
+        else:
+            apply_trainable(self.graph)
+        return self.built  # type: ignore[no-any-return]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All weights and buffers as NumPy arrays, in state_dict order, in torch's layouts."""
+        return [tensor.detach().cpu().numpy().copy() for tensor in self._state().values()]
+
+    def set_weights(self, arrays: Sequence[Any]) -> None:
+        """Set all weights, in the order of ``get_weights``.  Raises ShapeError on a mismatch, changing nothing."""
+        state = self._state()
+        if len(arrays) != len(state):
+            raise ShapeError(f"{self._title} has {len(state)} weight arrays, {len(arrays)} were given.")
+        for (name, tensor), array in zip(state.items(), arrays, strict=True):
+            if tuple(tensor.shape) != tuple(array.shape):
+                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, the array given has {tuple(array.shape)}.")
+        for tensor, array in zip(state.values(), arrays, strict=True):
+            tensor.detach().copy_(tensor.new_tensor(array))
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights as one safetensors file."""
+        from striate.weights import save_state
+
+        save_state(path, self._state())
+
+    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> None:
+        """Read weights from a safetensors file or a saved model's folder.  Raises BundleError, changing nothing."""
+        from striate.weights import load_state, read_bundle
+
+        if source not in ("auto", "striate"):
+            raise unknown("weights source", source, ("auto", "striate"))
+        state = read_bundle(path).state if Path(path).is_dir() else load_state(path)
+        self._load_state(state, str(path))
+
+    def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
+        from striate.errors import BundleError
+
+        mine = self._state()
+        missing = [key for key in mine if key not in state]
+        foreign = [key for key in state if key not in mine and not key.endswith("num_batches_tracked")]
+        if missing or foreign:
+            raise BundleError(
+                f"the weights in {where} are not this network's: {len(missing)} missing"
+                f"{f' (such as {missing[0]})' if missing else ''}, {len(foreign)} unknown"
+                f"{f' (such as {foreign[0]})' if foreign else ''}. Nothing was changed."
+            )
+        for key, tensor in mine.items():
+            if state[key].shape != tensor.shape:
+                raise BundleError(
+                    f"{where}: {key} has shape {tuple(state[key].shape)}, this network's has {tuple(tensor.shape)}. "
+                    "Nothing was changed."
+                )
+        for key, tensor in mine.items():
+            tensor.detach().copy_(state[key])
+
+    # -- learning --------------------------------------------------------------------------------------------------
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        *,
+        precision: str = "float32",
+        accumulate: int = 1,
+        **others: Any,
+    ) -> None:
+        """Choose how to train.
+
+        optimizer       a name, an ``st.optimizers`` object, or any torch optimizer class or partial
+        loss            a name, an ``st.losses`` object or a callable; a list or dict of them for several outputs
+        metrics         names or objects; a list or dict of lists for several outputs
+        precision       "float32", "bf16" or "fp16" (mixed: weights stay float32)
+        accumulate      batches whose gradients are added up before an update
+        """
+        self._compile_args = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "precision": precision,
+            "accumulate": accumulate,
+            "others": others,
+        }
+        self._plan = self._trainer = None
+        if self.knows_input:
+            self._compiled()
+
+    @property
+    def knows_input(self) -> bool:
+        """Whether the input's shape is known; a Sequential may learn it from the first data it sees."""
+        return True
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer that ``compile`` chose; its ``learning_rate`` can be set while training."""
+        return self._compiled("has no optimizer").optimizer
+
+    def _compiled(self, what: str = "cannot train or evaluate") -> Plan:
+        from striate.train.plan import make_plan
+
+        if self._compile_args is None:
+            raise ArgumentError(f"{self._title} {what} yet: call compile(optimizer, loss) first.")
+        if self._plan is None:
+            self._plan = make_plan(self.graph.check(), **self._compile_args)
+        return self._plan
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        *,
+        seed: int | None = None,
+        device: str | None = None,
+    ) -> History:
+        """Train on arrays or a Dataset; returns the history (``history.history["loss"]`` …).
+
+        x, y                channels-last arrays of one length (lists or dicts for several inputs or outputs), or a Dataset
+        batch_size          samples per step (32)
+        validation_split    the fraction of samples, taken from the end before shuffling, that is held out
+        validation_data     (x, y), (x, y, sample_weight) or a Dataset
+        class_weight        {class: weight of its samples in the loss}
+        seed                of the shuffling; drawn from torch's generator when None, so st.set_seed makes runs repeat
+
+        Raises DataError for arrays that do not fit the network, TrainingError when the loss stops being finite.
+        """
+        from striate.train.fit import fit
+
+        return fit(
+            self,
+            x,
+            y,
+            batch_size=batch_size or 32,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks or (),
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_batch_size=validation_batch_size,
+            seed=seed,
+            device=device,
+        )
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        *,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on arrays or a Dataset, in prediction mode: a list in that order (a number if only the
+        loss), or a dict by name with ``return_dict=True``."""
+        from striate.train.fit import evaluate
+
+        logs = evaluate(self, x, y, batch_size=batch_size or 256, sample_weight=sample_weight)
+        if verbose not in (0, "auto"):
+            print(" - ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values if len(values) > 1 else values[0]
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> Any:
+        """The outputs (channels-last NumPy array, or a list of them) for arrays or a Dataset, in prediction mode.
+
+        uint8 pictures go through the model's own preprocessing, the one it was trained with; floats go in as they are.
+        """
+        from striate.train.fit import predict
+
+        return predict(self, x, batch_size or 256)
+
+    # -- disk ------------------------------------------------------------------------------------------------------
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save everything that predicting needs as one folder.  Raises BundleError, leaving an older model whole."""
+        from striate.weights import Bundle, write_bundle
+        from striate.weights.card import model_card
+
+        bundle = Bundle(
+            network=self.to_json(),
+            state=self._state(),
+            preprocessing=None if self.preprocessing is None else self.preprocessing.to_dict(),
+            labels=self.labels,
+            training=self.facts,
+            metrics=self.scores,
+        )
+        return write_bundle(path, bundle, model_card(self._title, bundle, str(self.size())))
+
+
+class Sequential(Model):
+    """Layers one after the other.  The first one tells the input: ``layers.Input(shape)`` or ``input_shape=``.
+
+    A layer that does not fit is an error when the model is used; ``summary()`` and ``size()`` show the table up to it.
+    """
+
+    def __init__(self, layers: Sequence[Layer | SymbolicTensor] | None = None, name: str | None = None) -> None:
+        self._stack: list[Layer] = []
+        self._graph: Graph | None = None
+        self._declared: Shape | None = None
+        self._setup(None, name)
+        for layer in layers or ():
+            self.add(layer)
+
+    @classmethod
+    def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
+        if not graph.check().is_sequential:
+            return Model.from_graph(graph, name)
+        model = cls(name=name)
+        model._stack = [node.layer for node in graph.nodes]
+        model._graph = graph
+        return model
+
+    @property
+    def kind(self) -> str:
+        return "Sequential"
+
+    @property
+    def arity(self) -> int:  # type: ignore[override]
+        return 1
+
+    @property
+    def layers(self) -> list[Layer]:
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def graph(self) -> Graph:  # type: ignore[override]
+        """The chain of layers; it carries a fault when one does not fit.  Raises ArgumentError without an input."""
+        if self._graph is None:
+            self._graph = chain(self._stack, self._declared)
+        if self._graph is None:
+            raise ArgumentError(
+                f"{self._title} does not know its input yet: begin with layers.Input(shape), give the first layer "
+                "input_shape=..., or call build(shape)."
+                if self._stack
+                else f"{self._title} has no layers yet: add some."
+            )
+        return self._graph
+
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        return any(layer.trainable for layer in self._stack)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._stack:
+            layer.trainable = value
+
+    def add(self, layer: Layer | SymbolicTensor) -> None:
+        """Put a layer (or ``layers.Input(shape)``) at the end."""
+        if isinstance(layer, SymbolicTensor):
+            layer = layer.node.layer
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f"Sequential takes layers, such as layers.Dense(10); it got {layer!r}.")
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ArgumentError("an Input can only come first.")
+        if any(layer is other for other in self._stack):
+            raise ArgumentError(f'{layer.kind} "{layer.name}" is in this Sequential already; share layers in a Model.')
+        self._stack.append(layer)
+        self._changed()
+
+    def pop(self) -> Layer:
+        """Take the last layer off."""
+        if not self.layers:
+            raise ArgumentError(f"{self._title} has no layers to take off.")
+        layer = self._stack.pop()
+        self._changed()
+        return layer
+
+    def _changed(self) -> None:
+        self._graph = None
+        self.built = None
+        self._plan = None
+        self._trainer = None
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Tell the input's shape; a leading None (Keras' batch) is dropped."""
+        shape = tuple(input_shape)
+        self._declared = tuple(shape[1:] if shape and shape[0] is None else shape)  # type: ignore[assignment]
+        self._changed()
+
+    @property
+    def knows_input(self) -> bool:
+        """Whether the input's shape is known."""
+        try:
+            return self.graph is not None
+        except ArgumentError:
+            return False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if not self.knows_input:
+            self.build(inputs[0])
+        return super().shape(*inputs)
+
+
+register("Functional", Model)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """A saved model, ready to predict or to train on.  Raises BundleError, naming the part that is wrong."""
+    from striate.data import Preprocessing
+    from striate.errors import BundleError
+    from striate.weights import read_bundle
+
+    bundle = read_bundle(path)
+    try:
+        model = model_from_json(bundle.network)
+        if bundle.preprocessing is not None:
+            model.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
+    except BundleError:
+        raise
+    except StriateError as error:
+        raise BundleError(f"{path}: its network cannot be built: {error}") from None
+    model._load_state(bundle.state, str(path))
+    model.labels, model.facts, model.scores = bundle.labels, bundle.training, bundle.metrics
+    return model
+
+
+def model_from_json(description: dict[str, Any] | str) -> Model:
+    """A new model (fresh weights) from a description as ``Model.to_json`` gives it."""
+    graph = from_json(description).check()
+    if isinstance(description, str):
+        return Model.from_graph(graph)
+    kind = Sequential if description.get("class") == "Sequential" else Model
+    return kind.from_graph(graph, description.get("name"))
+
+
+def _list(value: Any) -> list[SymbolicTensor]:
+    tensors = list(value) if isinstance(value, list | tuple) else [value]
+    for tensor in tensors:
+        if not isinstance(tensor, SymbolicTensor):
+            raise ArgumentError(f"a model goes from symbolic tensors to symbolic tensors, not {type(tensor).__name__}.")
+    return tensors

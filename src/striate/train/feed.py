@@ -1,0 +1,120 @@
+"""Batches: whole arrays held in memory once, indexed, normalised and laid out for torch batch by batch.
+
+No worker processes: for sets that fit in memory they cost more than they bring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from striate.data import Preprocessing
+from striate.errors import DataError
+
+
+@dataclass
+class Batch:
+    """One batch on the device: inputs and targets as torch wants them, channels-first, and sample weights or None."""
+
+    xs: list[torch.Tensor]
+    ys: list[torch.Tensor]
+    weights: torch.Tensor | None
+    size: int
+
+
+def channels_first(x: torch.Tensor) -> torch.Tensor:
+    """(N, …, C) -> (N, C, …) as a view: a contiguous NHWC batch *is* torch's channels_last memory."""
+    return x.movedim(-1, 1) if x.ndim > 2 else x
+
+
+def channels_last(x: torch.Tensor) -> torch.Tensor:
+    """(N, C, …) -> (N, …, C) as a view."""
+    return x.movedim(1, -1) if x.ndim > 2 else x
+
+
+class Feed:
+    """Arrays as batches of torch tensors.
+
+    xs, ys          arrays of one length, channels-last: pictures (N, H, W, C), sequences (N, L, C), ids (N, L), labels
+    preprocessing   what turns stored pixels into network inputs (the first input's), or None for arrays used as they are
+    sample_weight   one weight per sample, or None
+    """
+
+    def __init__(
+        self,
+        xs: list[Any],
+        ys: list[Any],
+        *,
+        preprocessing: Preprocessing | None = None,
+        sample_weight: Any = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.xs = [torch.as_tensor(x) for x in xs]
+        self.ys = [torch.as_tensor(y) for y in ys]
+        self.ys = [y.float() if y.dtype == torch.float64 else y for y in self.ys]
+        self.weights = None if sample_weight is None else torch.as_tensor(sample_weight, dtype=torch.float32)
+        self.preprocessing = preprocessing
+        self.device = torch.device(device)
+
+    def __len__(self) -> int:
+        return len(self.xs[0])
+
+    def split(self, fraction: float) -> tuple[Feed, Feed]:
+        """The samples before and within the last `fraction`, without copying.  Raises DataError if a part is empty."""
+        cut = int(len(self) * (1 - fraction))
+        if not 0 < cut < len(self):
+            raise DataError(f"validation_split={fraction} of {len(self)} samples leaves an empty part.")
+        return self._part(slice(0, cut)), self._part(slice(cut, None))
+
+    def _part(self, index: slice) -> Feed:
+        return Feed(
+            [x[index] for x in self.xs],
+            [y[index] for y in self.ys],
+            preprocessing=self.preprocessing,
+            sample_weight=None if self.weights is None else self.weights[index],
+            device=self.device,
+        )
+
+    def order(self, seed: int, epoch: int) -> torch.Tensor:
+        """The shuffled order of an epoch; it depends on seed and epoch alone, so a run can be taken up anywhere."""
+        return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+
+    def batches(
+        self, batch_size: int, order: torch.Tensor | None = None, *, rank: int = 0, world: int = 1
+    ) -> Iterator[Batch]:
+        """Go through the arrays once, in `order` (None: as they stand), in batches of `batch_size` per process.
+
+        With several processes each takes every `world`-th sample, and all take the same number.
+        """
+        if world > 1:
+            order = torch.arange(len(self)) if order is None else order
+            order = order[: len(self) // world * world][rank::world]
+        total = len(self) if order is None else len(order)
+        for start in range(0, total, batch_size):
+            stop = min(start + batch_size, total)
+            index = slice(start, stop) if order is None else order[start:stop]
+            yield self.batch(index, stop - start)
+
+    def batch(self, index: Any, size: int) -> Batch:
+        """The samples at `index` (a slice or a tensor of positions)."""
+        xs = [self._take(x, index) for x in self.xs]
+        if self.preprocessing is not None:
+            xs[0] = self.preprocessing.normalise(xs[0])
+        xs = [channels_first(_as_input(x)) for x in xs]
+        ys = [self._take(y, index) for y in self.ys]
+        weights = None if self.weights is None else self._take(self.weights, index)
+        return Batch(xs, ys, weights, size)
+
+    def _take(self, array: torch.Tensor, index: Any) -> torch.Tensor:
+        taken = array[index] if isinstance(index, slice) else array.index_select(0, index)
+        return taken.to(self.device, non_blocking=True)
+
+
+def _as_input(x: torch.Tensor) -> torch.Tensor:
+    """Numbers as float32, or float64 where given so; whole numbers of rank 1 stay as they are (token ids)."""
+    if x.ndim <= 2 and not x.is_floating_point():
+        return x.long() if x.dtype != torch.uint8 else x.float()
+    return x if x.is_floating_point() and x.dtype != torch.float16 else x.float()

@@ -1,0 +1,298 @@
+"""From what users hand to fit, evaluate and predict, to feeds and a trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.data import Dataset, Preprocessing
+from striate.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    from striate.train.callbacks import History
+    from striate.train.feed import Feed
+    from striate.train.loop import Trainer
+
+
+# -- arrays -------------------------------------------------------------------------------------------------------------
+def as_array(value: Any, what: str) -> np.ndarray:
+    """A NumPy array of numbers from a list, an array or a tensor.  Raises DataError for anything else."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind not in "biuf":
+        raise DataError(
+            f"{what} is not an array of numbers (dtype {array.dtype}); "
+            + ("its rows have different lengths." if array.dtype == object else "convert it first.")
+        )
+    return array.astype(np.int64) if array.dtype.kind in "b" else array
+
+
+def spread_inputs(x: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """One array per network input, checked against its shape: from an array, a list in order or a dict by name."""
+    if isinstance(x, dict):
+        lost = [name for name in names if name not in x]
+        if lost:
+            raise DataError(f'no array for the input "{lost[0]}"; the inputs are {", ".join(names)}.')
+        values = [x[name] for name in names]
+    elif len(names) > 1:
+        if not isinstance(x, list | tuple) or len(x) != len(names):
+            raise DataError(f"the network has {len(names)} inputs ({', '.join(names)}); give a list or dict of arrays.")
+        values = list(x)
+    else:
+        values = [x[0]] if isinstance(x, tuple | list) and len(x) == 1 and hasattr(x[0], "shape") else [x]
+    arrays = [as_array(value, f'the input "{name}"') for value, name in zip(values, names, strict=True)]
+    for array, name, shape in zip(arrays, names, shapes, strict=True):
+        check_shape(array, shape, name)
+    if len({len(a) for a in arrays}) > 1:
+        raise DataError(f"the inputs have different lengths: {', '.join(str(len(a)) for a in arrays)}.")
+    return arrays
+
+
+def check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
+    """Raise DataError unless `array` is (N, *shape), finite and not empty."""
+    if array.shape[1:] != shape:
+        hint = ""
+        if array.shape == shape:
+            hint = " For one sample, add the batch axis: x[None]."
+        elif array.shape[1:] == shape[:-1] and shape[-1] == 1:
+            hint = " Add the channel axis: x[..., None]."
+        elif array.ndim == 4 and array.shape[1:] == (shape[-1], *shape[:-1]):
+            hint = " Those look channels-first: x.transpose(0, 2, 3, 1)."
+        elif int(np.prod(array.shape[1:])) == int(np.prod(shape)):
+            hint = f" Same count: x.reshape(-1, {', '.join(map(str, shape))})."
+        raise DataError(
+            f'the input "{name}" takes arrays of shape (N, {", ".join(map(str, shape))}), it got {array.shape}.{hint}'
+        )
+    if not len(array):
+        raise DataError(f'the input "{name}" is empty: no samples.')
+    check_finite(array, f'the input "{name}"')
+
+
+def check_finite(array: np.ndarray, what: str) -> None:
+    """Raise DataError, with the count and the first place, if `array` holds NaN or infinity."""
+    if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+        bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+        if bad.any():
+            raise DataError(
+                f"{what} holds NaN or infinity in {int(bad.sum())} of {len(array)} samples, first in sample "
+                f"{int(bad.argmax())}. Drop or repair them (np.nan_to_num)."
+            )
+
+
+def spread_targets(y: Any, model: Any) -> list[np.ndarray]:
+    """One array of targets per output, checked by its loss."""
+    plan = model._compiled()
+    if y is None:
+        raise DataError("no targets: give y, or a Dataset with labels.")
+    if isinstance(y, dict):
+        lost = [name for name in plan.outputs if name not in y]
+        if lost:
+            raise DataError(f'no targets for the output "{lost[0]}"; the outputs are {", ".join(plan.outputs)}.')
+        values = [y[name] for name in plan.outputs]
+    elif len(plan.outputs) > 1:
+        if not isinstance(y, list | tuple) or len(y) != len(plan.outputs):
+            raise DataError(f"the network has {len(plan.outputs)} outputs; give a list or dict of targets.")
+        values = list(y)
+    else:
+        values = [y]
+    arrays = []
+    for value, name, loss, shape in zip(values, plan.outputs, plan.losses, model.graph.output_shapes, strict=True):
+        array = as_array(value, f'the targets of "{name}"')
+        check_finite(array, f'the targets of "{name}"')
+        loss.check(array, shape)
+        if loss.sparse:
+            array = array.astype(np.int64)
+            if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+                array = array[..., 0]
+        elif array.dtype.kind != "f":
+            array = array.astype(np.float32)
+        if not loss.sparse and array.ndim == 1 and shape == (1,):
+            array = array[:, None]
+        arrays.append(array)
+    return arrays
+
+
+def make_feed(model: Any, x: Any, y: Any, *, device: Any = "cpu", sample_weight: Any = None, targets: bool = True) -> Feed:
+    """A feed of a Dataset or of arrays, checked against the network."""
+    from striate.train.feed import Feed
+
+    graph = model.graph.check()
+    names = [graph.label(tensor.node) for tensor in graph.inputs]
+    preprocessing: Preprocessing | None = None
+    if isinstance(x, Dataset):
+        preprocessing, inputs = x.preprocessing, x.x
+        y = x.y if y is None else y
+    else:
+        inputs = x
+        first = x[0] if isinstance(x, list | tuple) and len(x) == len(names) > 1 else x
+        if getattr(first, "dtype", None) == np.uint8 and model.preprocessing is not None:
+            preprocessing = model.preprocessing
+    xs = spread_inputs(inputs, names, graph.input_shapes)
+    ys = spread_targets(y, model) if targets else []
+    for array in ys:
+        if len(array) != len(xs[0]):
+            raise DataError(f"{len(xs[0])} inputs but {len(array)} targets; give one target for each.")
+    weights = None if sample_weight is None else as_array(sample_weight, "sample_weight").astype(np.float32)
+    if weights is not None and weights.shape != (len(xs[0]),):
+        raise DataError(f"sample_weight takes one number per sample, ({len(xs[0])},); it got {weights.shape}.")
+    return Feed(xs, ys, preprocessing=preprocessing, sample_weight=weights, device=device)
+
+
+def class_weights(class_weight: dict[int, float], y: np.ndarray) -> np.ndarray:
+    """A weight per sample from a weight per class.  Raises ArgumentError for a class that is not there."""
+    labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(np.int64)
+    if len(labels) != len(y):
+        raise ArgumentError("class_weight needs one label per sample.")
+    absent = [k for k in class_weight if not isinstance(k, int | np.integer) or k < 0]
+    if absent:
+        raise ArgumentError(f"class_weight: {absent[0]!r} is not a class; use whole numbers from 0.")
+    table = np.ones(max(int(labels.max()), max(class_weight, default=0)) + 1, dtype=np.float32)
+    for label, weight in class_weight.items():
+        table[label] = weight
+    return table[labels]
+
+
+# -- what the model's methods call -----------------------------------------------------------------------------------
+def trainer_of(model: Any, device: str | None = None) -> Trainer:
+    """The model's trainer, made anew after a compile or when what is trainable has changed."""
+    from striate.train.loop import Trainer
+
+    plan = model._compiled()
+    module = model.module
+    trainable = tuple(p.requires_grad for p in module.parameters())
+    trainer = model._trainer
+    if trainer is None or trainer.module is not module or trainer.trainable != trainable:
+        trainer = model._trainer = Trainer(model.graph, module, plan, device=device)
+        trainer.trainable = trainable
+    return trainer
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int,
+    epochs: int,
+    verbose: str | int,
+    callbacks: Sequence[Any],
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool,
+    class_weight: dict[int, float] | None,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_batch_size: int | None,
+    seed: int | None,
+    device: str | None,
+) -> History:
+    """``Model.fit``; see there."""
+    import torch
+
+    from striate.train.callbacks import CallbackList, History, ProgressBar
+
+    if batch_size < 1 or epochs < 0:
+        raise ArgumentError(f"fit: batch_size is at least 1 and epochs at least 0, not {batch_size} and {epochs}.")
+    if not 0 <= validation_split < 1:
+        raise ArgumentError(f"fit: validation_split is from 0 up to (not including) 1, not {validation_split}.")
+    _build_for(model, x)
+    trainer = trainer_of(model, device)
+    feed = make_feed(model, x, y, device=trainer.device, sample_weight=sample_weight)
+    if class_weight is not None:
+        if len(feed.ys) > 1:
+            raise ArgumentError("class_weight works with one output; use sample_weight.")
+        per_sample = torch.from_numpy(class_weights(class_weight, feed.ys[0].numpy()))
+        feed.weights = per_sample if feed.weights is None else feed.weights * per_sample
+    validation = None
+    if validation_data is not None:
+        validation = _validation(model, validation_data, trainer.device)
+    elif validation_split:
+        feed, validation = feed.split(validation_split)
+    if isinstance(x, Dataset):
+        model.preprocessing = x.preprocessing
+        model.labels = list(x.classes) if x.classes else None
+    if seed is None:
+        seed = int(torch.randint(0, 2**31, ()).item())
+    history = History()
+    everyone = [history, *callbacks]
+    if verbose != 0 and trainer.accelerator.is_main_process:
+        everyone.append(ProgressBar(verbose))
+    model.stop_training = False
+    model.history = history
+    hooks = CallbackList(everyone, model)
+    try:
+        trainer.fit(
+            feed,
+            batch_size=batch_size,
+            epochs=epochs,
+            initial_epoch=initial_epoch,
+            validation=validation,
+            validation_batch_size=validation_batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            steps_per_epoch=steps_per_epoch,
+            callbacks=hooks,
+            stopped=lambda: model.stop_training,
+        )
+    finally:
+        hooks.on_train_end()
+    model.facts = {
+        **trainer.plan.described,
+        "epochs": len(history.epoch),
+        "batch_size": batch_size,
+        "samples": len(feed),
+        "seed": seed,
+        **({"data": x.name} if isinstance(x, Dataset) else {}),
+    }
+    return history
+
+
+def _build_for(model: Any, x: Any) -> None:
+    """Tell a Sequential without an input shape what its input is: the data's."""
+    if model.knows_input:
+        return
+    model.build(np.shape(x.x if isinstance(x, Dataset) else x)[1:])
+
+
+def _validation(model: Any, data: Any, device: Any) -> Feed:
+    if isinstance(data, Dataset):
+        return make_feed(model, data, None, device=device)
+    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+        raise ArgumentError("validation_data is (x, y), (x, y, sample_weight) or a Dataset.")
+    return make_feed(model, data[0], data[1], device=device, sample_weight=data[2] if len(data) == 3 else None)
+
+
+def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any) -> dict[str, float]:
+    """``Model.evaluate`` as a dict; see there."""
+    trainer = trainer_of(model)
+    feed = make_feed(model, x, y, device=trainer.device, sample_weight=sample_weight)
+    return trainer.evaluate(feed, batch_size)
+
+
+def predict(model: Any, x: Any, batch_size: int) -> Any:
+    """``Model.predict``; see there."""
+    import torch
+
+    from striate.train.feed import channels_last
+
+    module = model.module
+    parameter = next(module.parameters(), None)
+    device = "cpu" if parameter is None else parameter.device
+    feed = make_feed(model, x, None, device=device, targets=False)
+    training = module.training
+    module.eval()
+    parts: list[list[np.ndarray]] = []
+    try:
+        with torch.inference_mode():
+            for batch in feed.batches(batch_size):
+                out = module(*batch.xs)
+                outs = out if isinstance(out, tuple | list) else (out,)
+                parts.append([channels_last(o).cpu().numpy() for o in outs])
+    finally:
+        module.train(training)
+    results = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return results[0] if len(results) == 1 else results

@@ -1,0 +1,359 @@
+"""The training loop: one step, an epoch, a fit.
+
+One process or several (``torchrun``), one device or many, 32 or 16 bits: accelerate does the plumbing underneath.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from striate import backend
+from striate.errors import ArgumentError, TrainingError
+from striate.graph import Graph, every_layer
+from striate.layers import regularizers
+from striate.train.callbacks import CallbackList
+from striate.train.feed import Batch, Feed, channels_first
+from striate.train.losses import Loss
+from striate.train.metrics import Metric
+from striate.train.optimizers import Optimizer
+
+PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+@dataclass
+class Plan:
+    """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics."""
+
+    optimizer: Optimizer
+    losses: list[Loss]
+    loss_weights: list[float]
+    metrics: list[list[Metric]]
+    outputs: list[str]
+    precision: str = "float32"
+    accumulate: int = 1
+    described: dict[str, Any] = field(default_factory=dict)
+
+    def all_metrics(self) -> list[Metric]:
+        return [metric for metrics in self.metrics for metric in metrics]
+
+
+class Trainer:
+    """Runs a plan on a network.
+
+    graph, module   the network and its torch module; the module's parameters are trained in place
+    plan            optimizer, losses, metrics
+    """
+
+    def __init__(self, graph: Graph, module: fx.GraphModule, plan: Plan, *, device: str | None = None) -> None:
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
+
+        backend.keep_memory()
+        self.graph, self.module, self.plan = graph, module, plan
+        if AcceleratorState._shared_state and plan.precision != "float32":
+            AcceleratorState._reset_state()
+        elif AcceleratorState._shared_state and AcceleratorState().mixed_precision != "no":
+            AcceleratorState._reset_state()
+        self.accelerator = Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=PRECISIONS[plan.precision],
+            gradient_accumulation_steps=plan.accumulate,
+        )
+        self.device = self.accelerator.device
+        module.to(self.device)
+        # the softmax or sigmoid that a loss can take over is not run in training: same function, safer numbers
+        wanted = [None if loss.from_logits else loss.activation for loss in plan.losses]
+        stripped, removed = backend.logits_module(module, wanted)
+        self.net: nn.Module = stripped
+        self.losses = [loss.with_logits() if gone else loss for loss, gone in zip(plan.losses, removed, strict=True)]
+        self.finals: list[Callable[[torch.Tensor], torch.Tensor] | None] = [
+            {"softmax": _softmax, "sigmoid": torch.sigmoid}[activation] if gone and activation else None
+            for activation, gone in zip(wanted, removed, strict=True)
+        ]
+        self.penalties = _penalties(graph)
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.good: Snapshot | None = None
+        self.step_count = 0
+
+    # -- one step --------------------------------------------------------------------------------------------------
+    def outputs(self, xs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The network's outputs, without the final softmax or sigmoid where the loss takes it over."""
+        if self.plan.precision == "float32":
+            out = self.net(*xs)
+        else:
+            with self.accelerator.autocast():
+                out = self.net(*xs)
+        outs = list(out) if isinstance(out, tuple | list) else [out]
+        return outs if self.plan.precision == "float32" else [o.float() for o in outs]
+
+    def loss(self, outs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The weighted sum of the outputs' losses plus the penalties, and the losses one by one."""
+        parts = []
+        for loss, y, out in zip(self.losses, batch.ys, outs, strict=True):
+            if batch.weights is None:
+                parts.append(loss(y, out))
+            else:
+                parts.append((loss.per_sample(y, out) * batch.weights).mean())
+        if len(parts) == 1 and self.plan.loss_weights[0] == 1:
+            total = parts[0]
+        else:
+            weighted = [w * part for w, part in zip(self.plan.loss_weights, parts, strict=True)]
+            total = torch.stack(weighted).sum()
+        for weight, l1, l2 in self.penalties:
+            if l1:
+                total = total + l1 * weight.abs().sum()
+            if l2:
+                total = total + l2 * weight.square().sum()
+        return total, parts
+
+    def start(self) -> torch.optim.Optimizer:
+        """Make the torch optimizer over what is trainable now."""
+        backend.set_mode(self.module, self.graph, True)
+        named = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
+        if not named:
+            raise TrainingError("nothing to train: every layer is frozen (trainable = False), or has no weights.")
+        optimizer = self.plan.optimizer.build(named)
+        self.parameters = [p for _, p in named]
+        if self.accelerator.num_processes > 1 or self.plan.precision == "fp16":
+            self.net, optimizer = self.accelerator.prepare(self.net, optimizer)
+        self.optimizer = optimizer
+        return optimizer
+
+    def train_step(self, batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+        """Forward, backward and, unless gradients are being accumulated, an update.  Returns loss, parts, outputs.
+
+        The update is left out when the loss is not finite; `fit` then stops.
+        """
+        assert self.optimizer is not None
+        outs = self.outputs(batch.xs)
+        loss, parts = self.loss(outs, batch)
+        if self.device.type == "cpu" and not math.isfinite(loss.item()):
+            return loss.detach(), parts, outs
+        if self.good is not None:
+            self.good.confirm(self.step_count, loss)
+        self.accelerator.backward(loss)
+        self.step_count += 1
+        if self.step_count % self.plan.accumulate == 0:
+            self.update()
+        return loss.detach(), parts, outs
+
+    def update(self) -> None:
+        """Apply the gathered gradients."""
+        assert self.optimizer is not None
+        config = self.plan.optimizer
+        rate = config.rate(self.step_count // self.plan.accumulate - 1)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if config.clips:
+            if self.plan.precision == "fp16":
+                self.accelerator.unscale_gradients()
+            config.before_step(self.parameters)
+        config.decay(self.optimizer)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    # -- an epoch -----------------------------------------------------------------------------------------------------
+    def metrics_update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
+        """Hand outputs (probabilities only where a metric needs them) to the metrics."""
+        for metrics, final, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=True):
+            ready = None
+            for metric in metrics:
+                if final is not None and metric.needs_probabilities:
+                    ready = final(out.detach()) if ready is None else ready
+                    metric.update(y, ready)
+                else:
+                    metric.update(y, out.detach())
+
+    def logs(self, totals: Totals, prefix: str = "") -> dict[str, float]:
+        """Figures so far under Keras' names: loss, per-output losses where there are several, metrics."""
+        found = {f"{prefix}loss": totals.mean(0)}
+        several = len(self.plan.outputs) > 1
+        if several:
+            for i, name in enumerate(self.plan.outputs):
+                found[f"{prefix}{name}_loss"] = totals.mean(i + 1)
+        for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
+            for metric in metrics:
+                key = f"{name}_{metric.name}" if several else metric.name
+                found[f"{prefix}{key}"] = metric.result()
+        return found
+
+    def evaluate(self, feed: Feed, batch_size: int, prefix: str = "") -> dict[str, float]:
+        """Loss and metrics over all of `feed`, in prediction mode."""
+        for metric in self.plan.all_metrics():
+            metric.reset()
+        training = self.module.training
+        self.module.eval()
+        totals = Totals(1 + len(self.plan.losses))
+        try:
+            with torch.inference_mode():
+                for batch in feed.batches(batch_size):
+                    batch = _aligned(batch, self.losses)
+                    outs = self.outputs(batch.xs)
+                    loss, parts = self.loss(outs, batch)
+                    totals.add(loss, parts, batch.size)
+                    self.metrics_update(batch, outs)
+        finally:
+            if training:
+                backend.set_mode(self.module, self.graph, True)
+        return self.logs(totals, prefix)
+
+    def fit(
+        self,
+        feed: Feed,
+        *,
+        batch_size: int,
+        epochs: int,
+        initial_epoch: int = 0,
+        validation: Feed | None = None,
+        validation_batch_size: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        steps_per_epoch: int | None = None,
+        callbacks: CallbackList,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train for `epochs` passes.  Raises TrainingError when the loss stops being finite, weights put back."""
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        per_process = len(feed) // world if world > 1 else len(feed)
+        steps = -(-per_process // batch_size)
+        steps = min(steps, steps_per_epoch) if steps_per_epoch else steps
+        self.plan.optimizer.bind(epochs * steps // self.plan.accumulate)
+        if self.optimizer is None:
+            self.start()
+        self.step_count = initial_epoch * steps
+        self.good = Snapshot(self.module)
+        callbacks.on_train_begin()
+        for epoch in range(initial_epoch, epochs):
+            backend.set_mode(self.module, self.graph, True)
+            for metric in self.plan.all_metrics():
+                metric.reset()
+            totals = Totals(1 + len(self.plan.losses))
+            callbacks.on_epoch_begin(epoch, steps=steps)
+            order = feed.order(seed, epoch) if shuffle else None
+            for i, batch in enumerate(feed.batches(batch_size, order, rank=rank, world=world)):
+                if i == steps:
+                    break
+                batch = _aligned(batch, self.losses)
+                callbacks.on_train_batch_begin(i)
+                loss, parts, outs = self.train_step(batch)
+                totals.add(loss, parts, batch.size)
+                if self.device.type == "cpu" or i % 50 == 49 or i == steps - 1:
+                    self._must_be_finite(totals, epoch, i, steps)
+                self.metrics_update(batch, outs)
+                callbacks.on_train_batch_end(i, lambda: self.logs(totals))
+                if stopped():
+                    break
+            if self.step_count % self.plan.accumulate and self.step_count:
+                self.update()
+            logs = self.logs(totals)
+            if validation is not None:
+                logs |= self.evaluate(validation, validation_batch_size or batch_size, "val_")
+            callbacks.on_epoch_end(epoch, logs)
+            if stopped():
+                break
+        self.module.eval()
+
+    def _must_be_finite(self, totals: Totals, epoch: int, i: int, steps: int) -> None:
+        if totals.finite():
+            return
+        step = epoch * steps + i + 1
+        assert self.good is not None
+        kept = self.good.restore()
+        self.module.eval()
+        rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else float("nan")
+        raise TrainingError(
+            f"the loss became {totals.last_value()} at step {step} (epoch {epoch + 1}, batch {i + 1} of {steps}, learning "
+            f"rate {rate:g}); the weights were put back to those {kept}, the last known good. Use a lower learning "
+            "rate, clip the gradients (clipnorm=1.0), or scale the inputs."
+        )
+
+
+class Totals:
+    """Running sums of the loss and its parts over samples, kept on the device."""
+
+    def __init__(self, count: int) -> None:
+        self.sums: list[Any] = [0.0] * count
+        self.last: torch.Tensor | None = None
+        self.samples = 0
+
+    def add(self, loss: torch.Tensor, parts: list[torch.Tensor], size: int) -> None:
+        self.last = loss.detach()
+        self.sums[0] = self.sums[0] + self.last * size
+        if len(parts) > 1:
+            for i, part in enumerate(parts):
+                self.sums[i + 1] = self.sums[i + 1] + part.detach() * size
+        self.samples += size
+
+    def mean(self, i: int) -> float:
+        return float(self.sums[i]) / max(self.samples, 1)
+
+    def finite(self) -> bool:
+        return math.isfinite(float(self.sums[0]))
+
+    def last_value(self) -> float:
+        return float("nan") if self.last is None else float(self.last)
+
+
+class Snapshot:
+    """A copy of weights that are known to give a finite loss, renewed so seldom that it costs under one percent."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.live = [*module.parameters(), *module.buffers()]
+        self.step = 0
+        self._copy()
+
+    def _copy(self) -> None:
+        started = time.perf_counter()
+        with torch.no_grad():
+            self.held = [tensor.detach().clone() for tensor in self.live]
+        now = time.perf_counter()
+        self.due = now + 200 * (now - started)
+
+    def confirm(self, step: int, loss: torch.Tensor) -> None:
+        """The weights as they are before update `step` gave `loss`; hold them if it is time and the loss is finite."""
+        if time.perf_counter() > self.due and math.isfinite(loss.item()):
+            self._copy()
+            self.step = step
+
+    def restore(self) -> str:
+        """Put the held weights back; returns which they are."""
+        with torch.no_grad():
+            for tensor, held in zip(self.live, self.held, strict=True):
+                tensor.copy_(held)
+        return f"after step {self.step}" if self.step else "before the first step"
+
+
+def _softmax(x: torch.Tensor) -> torch.Tensor:
+    return torch.softmax(x, 1)
+
+
+def _aligned(batch: Batch, losses: list[Loss]) -> Batch:
+    """Targets as the losses want them: dense ones channels-first like the outputs."""
+    batch.ys = [y if loss.sparse else channels_first(y) for y, loss in zip(batch.ys, losses, strict=True)]
+    return batch
+
+
+def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:
+    """(weight, l1, l2) of every regularized weight."""
+    found = []
+    for layer in every_layer(graph):
+        for name, weight in (layer.built_for or {}).items():
+            if weight.regularizer is not None and layer.built is not None:
+                penalty = regularizers.get(weight.regularizer)
+                tensor = layer.built.get_parameter(name)
+                found.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
+    return found
+
+
+def check_precision(precision: str) -> str:
+    """A known precision name; raises ArgumentError."""
+    if precision not in PRECISIONS:
+        raise ArgumentError(f'unknown precision "{precision}"; use one of {", ".join(PRECISIONS)}.')
+    return precision

@@ -1,0 +1,113 @@
+"""``compile``: names and objects become an optimizer, losses and metrics for each output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from striate.errors import ArgumentError, nearest, unknown
+from striate.graph import Graph
+from striate.train import losses as losses_
+from striate.train import metrics as metrics_
+from striate.train import optimizers as optimizers_
+from striate.train.loop import Plan, check_precision
+
+_NOT_HERE = {
+    "weighted_metrics": "metrics are unweighted",
+    "run_eagerly": "everything runs eagerly already",
+    "steps_per_execution": "each step runs on its own",
+    "jit_compile": "use torch.compile on model.module if you want it",
+    "auto_scale_loss": 'precision="fp16" scales the loss',
+}
+
+
+def make_plan(
+    graph: Graph,
+    *,
+    optimizer: Any,
+    loss: Any,
+    loss_weights: Any,
+    metrics: Any,
+    precision: str,
+    accumulate: int,
+    others: dict[str, Any],
+) -> Plan:
+    """Check what ``compile`` was given against the network's outputs.  Raises ArgumentError, naming the nearest."""
+    for key in others:
+        if key in _NOT_HERE:
+            raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {_NOT_HERE[key]}.')
+        known = ("optimizer", "loss", "loss_weights", "metrics", "precision", "accumulate")
+        raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
+    if accumulate < 1:
+        raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
+    names = [graph.label(tensor.node) for tensor in graph.outputs]
+    if loss is None:
+        raise ArgumentError("compile needs a loss, such as loss='sparse_categorical_crossentropy'.")
+    per_output = [losses_.get(spec) for spec in _spread(loss, names, "loss")]
+    weights = [1.0 if w is None else float(w) for w in _spread(loss_weights, names, "loss_weights", default=1.0)]
+    shapes = graph.output_shapes
+    resolved = []
+    for spec, one_loss, shape in zip(_metric_specs(metrics, names), per_output, shapes, strict=True):
+        resolved.append([metrics_.resolve(metric, one_loss, shape) for metric in spec])
+    return Plan(
+        optimizer=optimizers_.get(optimizer),
+        losses=per_output,
+        loss_weights=weights,
+        metrics=resolved,
+        outputs=names,
+        precision=check_precision(precision),
+        accumulate=accumulate,
+        described={
+            "optimizer": _name(optimizer),
+            "loss": _plain(loss),
+            "precision": precision,
+            "accumulate": accumulate,
+        },
+    )
+
+
+def _spread(spec: Any, names: list[str], what: str, default: Any = None) -> list[Any]:
+    """One value per output: from a single value, a list in order, or a dict by output name."""
+    if isinstance(spec, dict):
+        for key in spec:
+            if key not in names:
+                raise unknown(f"output in {what}", key, names)
+        return [spec.get(name, default) for name in names]
+    if isinstance(spec, list | tuple):
+        if len(spec) != len(names):
+            raise ArgumentError(f"{what}: {len(spec)} given for {len(names)} outputs ({', '.join(names)}).")
+        return list(spec)
+    return [spec] * len(names)
+
+
+def _metric_specs(metrics: Any, names: list[str]) -> list[list[Any]]:
+    if metrics is None:
+        return [[] for _ in names]
+    if isinstance(metrics, dict):
+        return [_listed(value) for value in _spread(metrics, names, "metrics", default=())]
+    metrics = _listed(metrics)
+    if len(names) == 1:
+        return [_listed(metrics[0])] if len(metrics) == 1 else [metrics]
+    nested = [isinstance(m, list | tuple) for m in metrics]
+    if all(nested) and len(metrics) == len(names):
+        return [list(m) for m in metrics]
+    if any(nested) or len(metrics) not in (1, len(names)):
+        raise ArgumentError(
+            f"metrics: give a dict by output ({', '.join(names)}), or a list with one entry (or list) per output."
+        )
+    return [[m] for m in metrics] if len(metrics) == len(names) else [list(metrics) for _ in names]
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return _name(value)

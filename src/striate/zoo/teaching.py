@@ -1,0 +1,94 @@
+"""The small nets that courses start with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from striate import layers
+from striate.graph import Shape
+from striate.model import Model, Sequential
+from striate.zoo.registry import architecture
+
+
+def answer(classes: int) -> layers.Dense:
+    """The last layer: a probability per class."""
+    return layers.Dense(classes, activation="softmax")
+
+
+@architecture("linear", "linear template matcher: one template per class", "lecture nets", (32, 32, 3), 10)
+def linear(classes: int, input_shape: Shape) -> Model:
+    """Each class' score is one weighted sum of all pixels: its template."""
+    return Sequential([layers.Input(input_shape), layers.Flatten(), answer(classes)])
+
+
+@architecture("dense", "dense baseline: no convolution", "lecture nets", (28, 28, 1), 10)
+def dense(classes: int, input_shape: Shape, units: tuple[int, ...] = (512,)) -> Model:
+    """Dense layers on the flattened pixels."""
+    hidden = [layers.Dense(n, activation="relu") for n in units]
+    return Sequential([layers.Input(input_shape), layers.Flatten(), *hidden, answer(classes)])
+
+
+def _cifar(classes: int, input_shape: Shape, to_vector: Any) -> Model:
+    stack: list[Any] = [layers.Input(input_shape)]
+    for maps in ((32, 32), (64, 64)):
+        stack += [layers.Conv2D(n, (3, 3), activation="relu") for n in maps]
+        stack.append(layers.MaxPooling2D((2, 2)))
+    stack.append(layers.Conv2D(64, (3, 3), activation="relu"))
+    return Sequential([*stack, to_vector, layers.Dense(1024, activation="relu"), answer(classes)])
+
+
+@architecture("cifar_net", "five 3x3 convolutions, flatten, 1024", "lecture nets", (32, 32, 3), 10)
+def cifar_net(classes: int, input_shape: Shape) -> Model:
+    """conv32 conv32 pool conv64 conv64 pool conv64, flatten, dense 1024."""
+    return _cifar(classes, input_shape, layers.Flatten())
+
+
+@architecture("cifar_net_gmp", "five 3x3 convolutions, global max pooling, 1024", "lecture nets", (32, 32, 3), 10)
+def cifar_net_gmp(classes: int, input_shape: Shape) -> Model:
+    """``cifar_net`` with each last map reduced to its maximum: a quarter of the weights."""
+    return _cifar(classes, input_shape, layers.GlobalMaxPooling2D())
+
+
+@architecture("cats_dogs_net", "four convolutions and poolings, 512", "Chollet, section 5.2", (150, 150, 3), 2)
+def cats_dogs_net(classes: int, input_shape: Shape) -> Model:
+    """32-64-128-128 3x3 convolutions with a pooling each, dense 512; two classes share one sigmoid output."""
+    stack: list[Any] = [layers.Input(input_shape)]
+    for maps in (32, 64, 128, 128):
+        stack += [layers.Conv2D(maps, (3, 3), activation="relu"), layers.MaxPooling2D((2, 2))]
+    stack += [layers.Flatten(), layers.Dense(512, activation="relu")]
+    return Sequential([*stack, layers.Dense(1, activation="sigmoid") if classes == 2 else answer(classes)])
+
+
+@architecture("fashion_net", "two 5x5 convolutions with batch norm", "lecture nets", (28, 28, 1), 10)
+def fashion_net(classes: int, input_shape: Shape) -> Model:
+    """conv16 - norm - ReLU - pool, conv32 - norm - ReLU - pool, dense."""
+    stack: list[Any] = [layers.Input(input_shape)]
+    for maps in (16, 32):
+        stack += [layers.Conv2D(maps, 5, padding=2), layers.BatchNormalization(), layers.ReLU()]
+        stack.append(layers.MaxPooling2D(2))
+    return Sequential([*stack, layers.Flatten(), answer(classes)])
+
+
+@architecture("imdb_net", "1-D convolutions on word vectors", "Chollet, section 6.4", (500,), 2)
+def imdb_net(classes: int, input_shape: Shape, words: int = 10_000) -> Model:
+    """Embedding 128, conv 32x7, pool 5, conv 32x7, global max; two classes share one sigmoid output."""
+    return Sequential(
+        [
+            layers.Embedding(words, 128, input_shape=input_shape),
+            layers.Conv1D(32, 7, activation="relu"),
+            layers.MaxPooling1D(5),
+            layers.Conv1D(32, 7, activation="relu"),
+            layers.GlobalMaxPooling1D(),
+            layers.Dense(1, activation="sigmoid") if classes == 2 else answer(classes),
+        ]
+    )
+
+
+@architecture("fast_net", "three convolutions, pooled before norm and ReLU", "striate's `fast` recipe", (28, 28, 1), 10)
+def fast_net(classes: int, input_shape: Shape, widths: tuple[int, ...] = (24, 48, 96)) -> Model:
+    """conv - pool - norm - ReLU, once per width: norm and ReLU run on a quarter of the numbers; then a global mean."""
+    stack: list[Any] = [layers.Input(input_shape)]
+    for maps in widths:
+        stack.append(layers.Conv2D(maps, 3, padding="same", use_bias=False, kernel_initializer="he_normal"))
+        stack += [layers.MaxPooling2D(2), layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+    return Sequential([*stack, layers.Flatten(), answer(classes)])
