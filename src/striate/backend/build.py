@@ -57,10 +57,16 @@ class Builder:
         layer, name = node.layer, self.graph.name(node.layer)
         if layer.built is None:
             layer.built = _initialised(layer, node, make)
-        if not hasattr(self.root, name):
-            self.root.add_module(name, layer.built)
+        self.add(name, layer)
         self.named = True
         return self.fx.create_node("call_module", name, (x,), {}, self.label)
+
+    def add(self, name: str, layer: Layer) -> None:
+        """Put a built layer under its name.  Raises ArgumentError where torch's modules have that name themselves."""
+        if name not in self.root._modules:
+            if hasattr(self.root, name) or hasattr(fx.GraphModule, name):
+                raise ArgumentError(f'{layer.kind} "{name}": every torch module has a "{name}" of its own. Rename it.')
+            self.root.add_module(name, layer.built)
 
     def may_overwrite(self, tensor: SymbolicTensor) -> bool:
         """Whether an activation on `tensor` may run in place: nobody else reads it, its own backward does not either."""
@@ -100,9 +106,9 @@ class Builder:
         layer = node.layer
         if isinstance(layer, Network):
             name = self.graph.name(layer)
-            if not hasattr(self.root, name):
-                self.root.add_module(name, build(layer.graph) if layer.built is None else layer.built)
-                layer.built = getattr(self.root, name)
+            if layer.built is None:
+                layer.built = build(layer.graph)
+            self.add(name, layer)
             return self.fx.create_node("call_module", name, tuple(xs), {}, self.label)
         for kind in type(layer).__mro__:
             if kind in ROWS:

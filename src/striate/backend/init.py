@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from striate.errors import ShapeError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Initializer, Weight
 from striate.layers import initializers as kinds
 
@@ -25,7 +25,10 @@ def fill(tensor: torch.Tensor, weight: Weight) -> None:
 
 
 def _constant(tensor: torch.Tensor, spec: Any, fans: tuple[int, int], generator: Any) -> None:
-    value = torch.as_tensor(spec.value, dtype=tensor.dtype)
+    try:
+        value = torch.as_tensor(spec.value, dtype=tensor.dtype)
+    except (TypeError, ValueError, RuntimeError):
+        raise ArgumentError(f"Constant: value is a number or an array of numbers, not {spec.value!r}.") from None
     if value.ndim and value.shape != tensor.shape:
         raise ShapeError(f"Constant: an array of shape {tuple(value.shape)} for a weight of {tuple(tensor.shape)}.")
     tensor.copy_(value)
@@ -55,9 +58,18 @@ def _variance(
 
 
 def _truncated(tensor: torch.Tensor, mean: float, deviation: float, generator: Any) -> None:
+    if deviation == 0:
+        tensor.fill_(mean)
+        return
     torch.nn.init.trunc_normal_(
         tensor, mean, deviation, mean - 2 * deviation, mean + 2 * deviation, generator=generator
     )
+
+
+def _matrix(tensor: torch.Tensor, what: str, most: int = 9) -> torch.Tensor:
+    if not 2 <= tensor.ndim <= most:
+        raise ShapeError(f"{what} needs a matrix, it cannot fill a weight of shape {tuple(tensor.shape)}.")
+    return tensor
 
 
 _ROWS: dict[type[Initializer], Callable[[torch.Tensor, Any, tuple[int, int], Any], Any]] = {
@@ -75,6 +87,6 @@ _ROWS: dict[type[Initializer], Callable[[torch.Tensor, Any, tuple[int, int], Any
     kinds.HeNormal: _scaled(2.0, "fan_in", "truncated_normal"),
     kinds.LecunUniform: _scaled(1.0, "fan_in", "uniform"),
     kinds.LecunNormal: _scaled(1.0, "fan_in", "truncated_normal"),
-    kinds.Orthogonal: lambda t, s, f, g: torch.nn.init.orthogonal_(t, s.gain, generator=g),
-    kinds.Identity: lambda t, s, f, g: torch.nn.init.eye_(t).mul_(s.gain),
+    kinds.Orthogonal: lambda t, s, f, g: torch.nn.init.orthogonal_(_matrix(t, "Orthogonal"), s.gain, generator=g),
+    kinds.Identity: lambda t, s, f, g: torch.nn.init.eye_(_matrix(t, "Identity", most=2)).mul_(s.gain),
 }

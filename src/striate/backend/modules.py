@@ -41,7 +41,7 @@ class PartialConv2d(nn.Module):
         return f"{self.channels}, {self.connections}, {self.kernel_size}"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        full = self.weight.new_zeros(len(self.connections), self.channels, *self.kernel_size)
+        full = self.weight.new_zeros(len(self.connections), x.shape[1], *self.kernel_size)
         outs = torch.tensor(self.outs, device=x.device)
         ins = torch.tensor(self.ins, device=x.device)
         return F.conv2d(x, full.index_put((outs, ins), self.weight), self.bias)
@@ -60,6 +60,29 @@ class EuclideanRBF(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x[:, None] - self.weight).square().sum(-1)
+
+
+class RandomAffine2d(nn.Module):
+    """Turn, shift, enlarge and slant each picture of a batch by random amounts, in training only."""
+
+    def __init__(self, rotation: float, translation: float, zoom: float, shear: float) -> None:
+        super().__init__()
+        self.rotation, self.translation, self.zoom, self.shear = rotation, translation, zoom, shear
+
+    def extra_repr(self) -> str:
+        return f"{self.rotation}, {self.translation}, {self.zoom}, {self.shear}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x
+        angle, slant, dx, dy, grow = torch.rand(5, len(x), device=x.device, dtype=x.dtype) * 2 - 1
+        angle = angle * (self.rotation * torch.pi / 180)
+        slant = torch.tan(slant * (self.shear * torch.pi / 180))
+        scale = 1 / (1 + grow * self.zoom)
+        cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+        rows = [cos, slant * cos - sin, 2 * self.translation * dx, sin, slant * sin + cos, 2 * self.translation * dy]
+        grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def max_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
@@ -108,6 +131,7 @@ def depth_pool(x: torch.Tensor, size: int, stride: int, mode: str) -> torch.Tens
 
 def per_channel(x: torch.Tensor, scale: list[float], offset: list[float]) -> torch.Tensor:
     """x · scale + offset, with one number per channel (or one for all)."""
+    x = x if x.is_floating_point() else x.float()
     shape = (1, -1) + (1,) * (x.ndim - 2)
     return x * x.new_tensor(scale).view(shape) + x.new_tensor(offset).view(shape)
 

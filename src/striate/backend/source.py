@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,7 @@ from striate.backend import modules
 
 _INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
 _NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
+_TAKEN = ("torch", "nn", "F", "self", "OrderedDict")
 
 
 def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "") -> str:
@@ -24,11 +27,32 @@ def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "")
     printer = _Printer()
     printer.network(module, name)
     own = "\n\n".join(inspect.getsource(thing).rstrip() + "\n" for thing in printer.own)
-    head = [f'"""{about or name}\n"""\n', "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"]
+    text = (about or name).replace("\\", "\\\\").replace('"', "'")
+    head = [f'"""{text}\n"""\n', "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"]
     if printer.ordered:
         head.insert(1, "from collections import OrderedDict\n")
     parts = ["\n".join(head), *([own] if own else []), *printer.classes]
     return "\n\n".join(part.rstrip() + "\n" for part in parts)
+
+
+def _assign(path: str, value: str) -> str:
+    """The statement that puts `value` at a submodule's dotted path in ``self``."""
+    parent, _, key = path.rpartition(".")
+    if _plain(key):
+        return f"{_reach(parent)}.{key} = {value}"
+    return f'setattr({_reach(parent)}, "{key}", {value})'
+
+
+def _reach(path: str) -> str:
+    """The expression for a submodule's dotted path in ``self``; a layer's name need not be a Python name."""
+    text = "self"
+    for key in filter(None, path.split(".")):
+        text = f"{text}.{key}" if _plain(key) else f'getattr({text}, "{key}")'
+    return text
+
+
+def _plain(key: str) -> bool:
+    return key.isidentifier() and not keyword.iskeyword(key)
 
 
 class _Printer:
@@ -43,17 +67,17 @@ class _Printer:
         """Print the class of a network (nested ones first); returns its name."""
         if id(module) in self.printed:
             return self.printed[id(module)]
-        while name in self.used:
+        while name in self.used or name in _TAKEN or hasattr(modules, name):
             name += "_"
         self.used.add(name)
         self.printed[id(module)] = name
-        init = [f"        self.{key} = {self.constructor(child, key)}" for key, child in module.named_children()]
-        init += [f"        self.{line}" for line in self.shared(module)]
+        init = [f"        {_assign(key, self.constructor(child, key))}" for key, child in module.named_children()]
+        init += [f"        {line}" for line in self.shared(module)]
         for path, child in module.named_modules():
             if isinstance(child, nn.modules.batchnorm._BatchNorm | nn.LayerNorm) and self.owned(module, path):
                 gone = [key for key in ("weight", "bias") if getattr(child, key) is None]
                 if len(gone) == 1:
-                    init.append(f"        self.{path}.{gone[0]} = None")
+                    init.append(f"        {_reach(path)}.{gone[0]} = None")
         body = [f"        {line}" for line in self.forward(module)]
         inputs = ", ".join(self.variable(node) for node in module.graph.nodes if node.op == "placeholder")
         lines = [f"class {name}(nn.Module):"]
@@ -78,14 +102,15 @@ class _Printer:
         for path, child in module.named_modules(remove_duplicate=False):
             if path and next(child.parameters(), None) is not None:
                 if id(child) in first and first[id(child)] != path:
-                    lines.append(f"{path} = self.{first[id(child)]}")
+                    lines.append(_assign(path, _reach(first[id(child)])))
                 first.setdefault(id(child), path)
         return lines
 
     def constructor(self, module: nn.Module, key: str) -> str:
         """The expression that makes a submodule."""
         if isinstance(module, fx.GraphModule):
-            return self.network(module, "".join(part.title() for part in key.split("_"))) + "()"
+            name = "".join(part.title() for part in re.split("[-_]", key))
+            return self.network(module, name if name.isidentifier() else f"Network{name}") + "()"
         if isinstance(module, nn.Sequential):
             self.ordered = True
             inside = ", ".join(f"{k}={self.constructor(child, k)}" for k, child in module.named_children())
@@ -111,7 +136,7 @@ class _Printer:
         lines = []
         for node in module.graph.nodes:
             if node.op == "call_module":
-                lines.append(f"{self.variable(node)} = self.{node.target}({self.arguments(node)})")
+                lines.append(f"{self.variable(node)} = {_reach(str(node.target))}({self.arguments(node)})")
             elif node.op == "call_function":
                 lines.append(f"{self.variable(node)} = {self.function(node)}")
             elif node.op == "output":
@@ -161,7 +186,7 @@ class _Printer:
     @staticmethod
     def variable(node: fx.Node) -> str:
         """The node's variable, kept apart from the names that the file uses for functions."""
-        taken = hasattr(modules, node.name) or node.name in ("torch", "nn", "F", "self")
+        taken = hasattr(modules, node.name) or node.name in _TAKEN
         return f"{node.name}_" if taken else node.name
 
     def value(self, value: Any) -> str:

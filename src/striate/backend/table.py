@@ -53,6 +53,16 @@ def _even(window: Window, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
     return tuple(before for before, _ in pads) if all(before == after for before, after in pads) else None
 
 
+def _own_padding(window: Window) -> tuple[int, ...] | None:
+    """The padding as one number per axis, or None when a side differs from the other or the input's size decides.
+
+    ``same`` depends on the size where the stride is above 1; a shared layer must not keep its first call's padding.
+    """
+    if window.padding == "same" and any(s > 1 and w > 1 for s, w in zip(window.strides, window.span, strict=True)):
+        return None
+    return _even(window, window.span)
+
+
 _IN_PLACE = {"relu": F.relu, "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": F.elu}
 _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
     "tanh": torch.tanh,
@@ -112,10 +122,10 @@ def _activation(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 def _conv(b: Builder, node: Node, x: fx.Node, make: Callable[[Any], nn.Module]) -> fx.Node:
     layer: Any = node.layer
     sizes = node.input_shapes[0][:-1]
-    even = _even(layer.window(), sizes)
-    if even is None:
-        x = b.call(F.pad, x, _pads(layer.window(), sizes))
-    y = b.module(node, lambda: make(even or (0,) * len(sizes)), x)
+    padding, pads = _own_padding(layer.window()), _pads(layer.window(), sizes)
+    if padding is None and any(pads):
+        x = b.call(F.pad, x, pads)
+    y = b.module(node, lambda: make(padding or (0,) * len(sizes)), x)
     return activate(b, y, layer.activation, in_place=True)
 
 
@@ -177,10 +187,9 @@ def _transpose_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
     else:
         before = [a for a, _ in window.padding]
     extra = [o - (n - 2 * a) for n, o, a in zip(natural, out, before, strict=True)]
-    if all(0 <= e < s for e, s in zip(extra, window.strides, strict=True)):
-        padding, output_padding, crop = tuple(before), tuple(extra), False
-    else:
-        padding, output_padding, crop = (0,) * len(sizes), (0,) * len(sizes), True
+    own = [0 <= e < s for e, s in zip(extra, window.strides, strict=True)]  # axes that the module itself can cut
+    padding: Any = tuple(a if mine else 0 for a, mine in zip(before, own, strict=True))
+    output_padding: Any = tuple(e if mine else 0 for e, mine in zip(extra, own, strict=True))
 
     def make() -> nn.Module:
         return _CONV_TRANSPOSE[layer.rank](
@@ -195,14 +204,10 @@ def _transpose_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
         )
 
     y = b.module(node, make, xs[0])
-    if crop:
-        # the transposed convolution may fall short of Keras' size by less than a stride: those cells see no input
-        short = [max(o + a - n, 0) for n, o, a in zip(natural, out, before, strict=True)]
-        if any(short):
-            y = b.call(F.pad, y, [side for s in reversed(short) for side in (0, s)])
-        cut = tuple(slice(a, a + o) for a, o in zip(before, out, strict=True))
+    if not all(own):
+        cut = (slice(None) if mine else slice(a, a + o) for a, o, mine in zip(before, out, own, strict=True))
         y = b.call(operator.getitem, y, (slice(None), slice(None), *cut))
-    return activate(b, y, layer.activation, in_place=not crop)
+    return activate(b, y, layer.activation, in_place=all(own))
 
 
 # -- pooling ----------------------------------------------------------------------------------------------------------
@@ -494,3 +499,11 @@ def _partial_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 def _rbf_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
     layer: Any = node.layer
     return b.module(node, lambda: modules.EuclideanRBF(node.input_shapes[0][0], layer.units), xs[0])
+
+
+# -- augmentation ---------------------------------------------------------------------------------------------------------
+@row(layers.RandomAffine)
+def _affine_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
+    layer: Any = node.layer
+    amounts = (layer.rotation, layer.translation, layer.zoom, layer.shear)
+    return b.module(node, lambda: modules.RandomAffine2d(*amounts), xs[0])

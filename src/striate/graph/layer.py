@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable
-from math import prod
+from math import isfinite, prod
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from striate.errors import ArgumentError, ShapeError, nearest, unknown
@@ -23,6 +24,11 @@ def registered(kind: str) -> type[Described]:
     if kind not in _KINDS:
         raise unknown("layer", kind, _KINDS)
     return _KINDS[kind]
+
+
+def register(kind: str, cls: type[Described]) -> None:
+    """Make a class known to descriptions under another name than its own."""
+    _KINDS[kind] = cls
 
 
 # Arguments of Keras 3 that striate does not have, each with what to do instead.
@@ -91,7 +97,7 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a dataclass' ``__init__`` so that a wrong argument is one clear line, and the fields are checked once."""
 
     @functools.wraps(init)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+    def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
         fields = [f for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
         names = [f.name for f in fields]
         kind = cls.__name__
@@ -114,9 +120,40 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
         if missing:
             raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
-        init(self, *args, **kwargs)
+        given = dict(zip(positional, args, strict=False)) | kwargs
+        types = {f.name: str(f.type) for f in fields}
+        init(self, **{name: _plain(f"{kind}: {name}", types[name], value) for name, value in given.items()})
 
     return checked
+
+
+# Plain field types: what to accept, what to turn it into (so that NumPy's numbers can be saved), what to call it.
+_PLAIN: dict[str, tuple[type, Callable[[Any], Any], str]] = {
+    "bool": (bool, bool, "True or False"),
+    "int": (Integral, int, "a whole number"),
+    "float": (Real, float, "a number"),
+    "str": (str, str, "a text"),
+}
+
+
+def _plain(where: str, annotation: str, value: Any) -> Any:
+    """A field's value as its plain type (``float``, ``int | None`` …) has it; other types are checked by their class.
+
+    Raises ArgumentError for anything else.
+    """
+    names = annotation.split(" | ")
+    if not {*names} <= {*_PLAIN, "None"} or (value is None and "None" in names):
+        return value
+    for kind, make, _ in (_PLAIN[name] for name in names if name != "None"):
+        if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+            try:
+                plain = make(value)
+                if kind is not Real or isfinite(plain):
+                    return plain
+            except OverflowError:  # a whole number too large for a float
+                pass
+    wanted = " or ".join(_PLAIN[name][2] if name != "None" else "None" for name in names)
+    raise ArgumentError(f"{where} is {wanted}, not {value!r}.")
 
 
 class Initializer(Described):
@@ -252,7 +289,7 @@ def checked_shape(where: str, shape: Any) -> Shape:
                 f"{where}: shape {sizes} leaves a size open; every number here is computed, so give it "
                 "(build the model once per size, weights can be shared)."
             )
-        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
+        if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
             raise ShapeError(f"{where}: shape {sizes} must hold whole numbers of at least 1, without the batch size.")
     if not sizes:
         raise ShapeError(f"{where}: an empty shape; give at least one size, such as (784,).")

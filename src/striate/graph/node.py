@@ -119,8 +119,8 @@ def _check_arity(layer: Layer, given: int) -> None:
 
 
 def _check_shared(layer: Layer, shapes: tuple[Shape, ...]) -> None:
-    """A layer called again shares its weights, so they must have the shapes that the first call gave them."""
-    needs = layer.weights(*shapes)
+    """A layer called again shares its arrays, so they must have the shapes that the first call gave them."""
+    needs = layer.weights(*shapes) | layer.buffers(*shapes)
     if layer.built_for is None:
         layer.built_for = needs
         return

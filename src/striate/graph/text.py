@@ -8,7 +8,7 @@
 
 Every entry is one call, in order.  ``inputs`` may be left out: then it is the entry before.  A second call of a layer is
 ``{"call": "conv2d", "inputs": [...]}`` and is referred to as ``conv2d#2``; output 1 of a model with several is
-``name:1``.  A nested model is an entry with its own ``layers``.
+``name:1``.  A nested model is an entry whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import json
 import re
 from typing import Any
 
-from striate.errors import ArgumentError, StriateError, unknown
+from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
 from striate.graph.layer import Described, Layer, registered, snake_case
 from striate.graph.network import Network
@@ -55,7 +55,9 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
 
 def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, Network):
-        return to_json(layer.graph, kind=layer.kind, name=name)
+        inside = to_json(layer.graph)
+        network = {key: inside[key] for key in ("layers", "inputs", "outputs")}
+        return {"class": layer.kind, "name": name, "network": network}
     if isinstance(layer, InputLayer):
         entry: dict[str, Any] = {"class": "Input", "name": name, "shape": list(layer.input_shape or ())}
         return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
@@ -78,7 +80,9 @@ def _rich(value: Any) -> Any:
     """The inverse of ``plain``: lists as tuples, ``{"class": …}`` as the object it describes."""
     if isinstance(value, list):
         return tuple(_rich(v) for v in value)
-    if isinstance(value, dict) and "class" in value:
+    if isinstance(value, dict) and isinstance(value.get("class"), str):
+        if issubclass(registered(value["class"]), Network):
+            raise ArgumentError(f'a "{value["class"]}" cannot be an argument of a layer.')
         return registered(value["class"])(**{key: _rich(v) for key, v in value.items() if key != "class"})
     return value
 
@@ -94,11 +98,19 @@ def from_json(description: dict[str, Any] | str) -> Graph:
             description = json.loads(description)
         except json.JSONDecodeError as error:
             raise ArgumentError(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
+            raise ArgumentError(f"not a network description: {error}.") from None
     if not isinstance(description, dict) or not isinstance(description.get("layers"), list):
         raise ArgumentError('a network description is an object with a list "layers".')
     if not description["layers"]:
         raise ArgumentError('the description has no layers; "layers" is an empty list.')
     return _Reader(description).graph()
+
+
+def _only(entry: dict[str, Any], *known: str) -> None:
+    for key in entry:
+        if key not in known:
+            raise ArgumentError(f'its entry has no "{key}".{nearest(key, known)} It takes {", ".join(known)}.')
 
 
 class _Reader:
@@ -117,11 +129,9 @@ class _Reader:
                 self._entry(i, entry)
             except StriateError as error:
                 return self._broken(i, entry, error)
-        inputs = [self._find(r) for r in self.description.get("inputs", [])] or self.starts
-        outputs = [self._find(r) for r in self.description.get("outputs", [])]
-        if not outputs:
-            assert self.last is not None
-            outputs = [self.last]
+        assert self.last is not None
+        inputs = self._found(self.description.get("inputs")) or self.starts
+        outputs = self._found(self.description.get("outputs")) or [self.last]
         return Graph(inputs, outputs)
 
     def _broken(self, i: int, entry: Any, error: StriateError) -> Graph:
@@ -129,9 +139,8 @@ class _Reader:
             raise type(error)(f"layer {i} of the description: {error}")
         kind, name = f"entry {i}", f"entry {i}"
         if isinstance(entry, dict):
-            kind = str(
-                entry.get("class") or (self.layers[entry["call"]].kind if entry.get("call") in self.layers else "?")
-            )
+            called = self.layers.get(str(entry.get("call")))
+            kind = str(entry.get("class") or (called.kind if called is not None else "?"))
             name = str(entry.get("name") or entry.get("call") or self._free_name(kind))
         text = str(error)
         if f'"{name}"' not in text:
@@ -146,13 +155,16 @@ class _Reader:
         return f"{stem}_{number}" if number else stem
 
     def _entry(self, i: int, entry: Any) -> None:
-        if not isinstance(entry, dict) or not isinstance(entry.get("class", entry.get("call")), str):
+        if not isinstance(entry, dict) or not isinstance(entry.get("call", entry.get("class")), str):
             raise ArgumentError('an entry is an object with a "class" (or a "call" of a layer above).')
         if "call" in entry:
             name = entry["call"]
             if name not in self.layers:
                 raise unknown("layer to call again", name, self.layers)
             layer = self.layers[name]
+            _only(entry, "call", "inputs")
+            if isinstance(layer, InputLayer):
+                raise ArgumentError("an input cannot be called again.")
         else:
             layer = self._layer(entry)
             assert layer.name is not None
@@ -163,7 +175,9 @@ class _Reader:
             result = call(layer, ())
             self.starts.append(result)
         else:
-            result = call(layer, self._inputs(layer, entry))
+            inputs = self._inputs(layer, entry)
+            result = call(layer, inputs)
+            self.used |= {id(tensor) for tensor in inputs}
         self.layers[name] = layer
         self.counts[name] = self.counts.get(name, 0) + 1
         label = name if self.counts[name] == 1 else f"{name}#{self.counts[name]}"
@@ -175,37 +189,49 @@ class _Reader:
         references = entry.get("inputs")
         if references is None:
             if self.last is None:
-                shape = entry.get("input_shape")
-                if shape is None:
+                if layer.input_shape is None:
                     raise ArgumentError('has no input: start with {"class": "Input", "shape": [...]} or input_shape.')
-                source = InputLayer(input_shape=_rich(shape), dtype=getattr(layer, "input_dtype", "float32"))
+                source = InputLayer(input_shape=layer.input_shape, dtype=getattr(layer, "input_dtype", "float32"))
                 self.last = call(source, ())
                 assert self.last is not None
                 self.starts.append(self.last)
                 self.tensors["input"] = self.last
-            tensors = [self.last]
-        else:
-            if isinstance(references, str):
-                references = [references]
-            tensors = [self._find(reference) for reference in references]
-        self.used |= {id(tensor) for tensor in tensors}
-        return tensors
+            return [self.last]
+        return self._found(references)
 
-    def _find(self, reference: Any) -> SymbolicTensor:
-        if reference not in self.tensors:
-            raise unknown("input", str(reference), self.tensors)
-        return self.tensors[reference]
+    def _found(self, references: Any) -> list[SymbolicTensor]:
+        """The tensors of a list of references (or of one)."""
+        if references is None:
+            return []
+        listed = [references] if isinstance(references, str) else references
+        if not isinstance(listed, list) or not all(isinstance(reference, str) for reference in listed):
+            raise ArgumentError(f'"inputs" and "outputs" are lists of names of layers, not {references!r}.')
+        for reference in listed:
+            if reference not in self.tensors:
+                raise unknown("input", reference, self.tensors)
+        return [self.tensors[reference] for reference in listed]
+
+    @staticmethod
+    def _nested(entry: dict[str, Any]) -> Graph:
+        _only(entry, "class", "name", "network", "inputs")
+        network = entry.get("network")
+        if not isinstance(network, dict):
+            raise ArgumentError('a nested model has a "network": an object with a list "layers".')
+        return from_json(network).check()
 
     def _layer(self, entry: dict[str, Any]) -> Layer:
         kind = entry["class"]
         name = entry.get("name") or self._free_name("InputLayer" if kind == "Input" else kind)
+        if not isinstance(name, str):
+            raise ArgumentError(f'"name" is a text, not {name!r}.')
         if kind == "Input":
+            _only(entry, "class", "name", "shape", "dtype")
             layer: Any = InputLayer(
                 input_shape=_rich(entry.get("shape")), dtype=entry.get("dtype", "float32"), name=name
             )
         elif kind in _NETWORKS:
             layer = registered("Functional" if kind == "Model" else kind).from_graph(  # type: ignore[attr-defined]
-                from_json(entry).check(), name
+                self._nested(entry), name
             )
         else:
             fields = {key: _rich(value) for key, value in entry.items() if key not in ("class", "inputs", "name")}

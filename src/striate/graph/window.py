@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from numbers import Integral
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
@@ -18,11 +19,11 @@ Pads = tuple[tuple[int, int], ...]
 
 def as_tuple(value: Any, rank: int, what: str, least: int = 1) -> tuple[int, ...]:
     """`value` (a whole number, or one per axis) as a tuple of `rank`; raises ArgumentError below `least`."""
-    values = (value,) * rank if isinstance(value, int) else value
+    values = (value,) * rank if isinstance(value, Integral) else value
     if (
         not isinstance(values, list | tuple)
         or len(values) != rank
-        or any(isinstance(v, bool) or not hasattr(v, "__index__") or int(v) < least for v in values)
+        or any(isinstance(v, bool) or not isinstance(v, Integral) or int(v) < least for v in values)
     ):
         each = "a whole number" if rank == 1 else f"a whole number or {rank} of them"
         raise ArgumentError(f"{what} is {each} of at least {least}, not {value!r}.")
@@ -31,29 +32,26 @@ def as_tuple(value: Any, rank: int, what: str, least: int = 1) -> tuple[int, ...
 
 def as_padding(value: Any, rank: int, where: str, names: tuple[str, ...] = ("valid", "same")) -> Padding:
     """A padding as one of `names`, or per axis as ``((before, after), …)``; raises ArgumentError for anything else."""
-    if isinstance(value, str):
-        if value.lower() not in names:
-            raise ArgumentError(f'{where}: padding is {", ".join(map(repr, names))} or numbers, not "{value}".')
+    if isinstance(value, str) and value.lower() in names:
         return value.lower()
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return ((value, value),) * rank
+    if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0:
+        return ((int(value), int(value)),) * rank
     if isinstance(value, list | tuple) and len(value) == rank:
         sides = []
         for one in value:
-            pair = (one, one) if isinstance(one, int) else one
+            pair = (one, one) if isinstance(one, Integral) else one
             if (
                 not isinstance(pair, list | tuple)
                 or len(pair) != 2
-                or any(isinstance(v, bool) or not hasattr(v, "__index__") or v < 0 for v in pair)
+                or any(isinstance(v, bool) or not isinstance(v, Integral) or int(v) < 0 for v in pair)
             ):
                 break
             sides.append((int(pair[0]), int(pair[1])))
         else:
             return tuple(sides)
     example = "((top, bottom), (left, right))" if rank == 2 else "((before, after),)"
-    raise ArgumentError(
-        f"{where}: padding is {', '.join(map(repr, names))}, a whole number, or {example}; not {value!r}."
-    )
+    known = ", ".join([*map(repr, names), "a whole number"])
+    raise ArgumentError(f"{where} is {known} or {example}, not {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,11 @@ class Window:
             wide = "x".join(map(str, self.span))
             dilated = "" if self.span == self.kernel else f" (kernel {_by(self.kernel)}, dilation {_by(self.dilation)})"
             grown = "" if padded == sizes else f" ({_by(padded)} with its padding)"
-            need = max(span - size for size, span in zip(padded, self.span, strict=True))
+            need = max(-(-(span - size) // 2) for size, span in zip(sizes, self.span, strict=True))
+            number = f" or padding={need}" if need < min(self.span) else ""  # more is no padding for a pooling
             raise ShapeError(
                 f"a {wide} window{dilated} is larger than its {_by(sizes)} input{grown}. Use a smaller window, "
-                f"padding='same' or padding={-(-need // 2)}, a larger input, or fewer poolings and strides before it."
+                f"padding='same'{number}, a larger input, or fewer poolings and strides before it."
             )
         return tuple(
             (size - span) // stride + 1 for size, span, stride in zip(padded, self.span, self.strides, strict=True)
@@ -144,7 +143,7 @@ class Window:
         if self.padding == "valid":
             paddings = [
                 p
-                for p in range(1, max(self.span))
+                for p in range(1, min(self.span))  # more is no padding for a pooling
                 if all((n + 2 * p - w) % s == 0 for n, w, s in zip(sizes, self.span, self.strides, strict=True))
             ][:1]
         remedies = [f"stride {_or(strides)}"] if strides else []

@@ -3,6 +3,7 @@
 from striate.graph import Input, InputLayer, Layer
 from striate.layers import initializers, regularizers
 from striate.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from striate.layers.augment import RandomAffine
 from striate.layers.conv import (
     Conv1D,
     Conv1DTranspose,
@@ -147,6 +148,7 @@ __all__ = [
     "Multiply",
     "Normalization",
     "PartialConv2D",
+    "RandomAffine",
     "ReLU",
     "Rescaling",
     "Reshape",

@@ -67,11 +67,21 @@ class LeakyReLU(_ActivationLayer):
 
     negative_slope: float = 0.3
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.negative_slope < 0:
+            raise ArgumentError(f"LeakyReLU: negative_slope is at least 0, not {self.negative_slope}.")
+
 
 class ELU(_ActivationLayer):
     """x above 0, `alpha` · (exp(x) - 1) below.  Clevert et al. 2015."""
 
     alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alpha < 0:
+            raise ArgumentError(f"ELU: alpha is at least 0, not {self.alpha}.")
 
 
 class Softmax(_ActivationLayer):

@@ -30,7 +30,7 @@ class _Windowed:
         self.kernel_size = as_tuple(self.kernel_size, self.rank, f"{self.kind}: kernel_size")
         self.strides = as_tuple(self.strides, self.rank, f"{self.kind}: strides")
         self.dilation_rate = as_tuple(self.dilation_rate, self.rank, f"{self.kind}: dilation_rate")
-        self.padding = as_padding(self.padding, self.rank, self.kind, self.paddings)
+        self.padding = as_padding(self.padding, self.rank, f"{self.kind}: padding", self.paddings)
         self.activation = as_activation(self.activation, self.kind)
         for key in ("kernel", "bias", "depthwise", "pointwise"):
             if (spec := getattr(self, f"{key}_initializer", None)) is not None:

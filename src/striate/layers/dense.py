@@ -71,6 +71,8 @@ class Embedding(Layer):
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
                 raise ArgumentError(f"Embedding: {what} is a whole number of at least 1, not {value!r}.")
         initializers.get(self.embeddings_initializer)
+        if self.embeddings_regularizer is not None:
+            regularizers.get(self.embeddings_regularizer)
         if self.input_length is not None and self.input_shape is None:
             self.input_shape = (int(self.input_length),)
 

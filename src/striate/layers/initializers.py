@@ -29,6 +29,9 @@ class RandomNormal(Initializer):
     stddev: float = 0.05
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        _at_least_0("RandomNormal: stddev", self.stddev)
+
 
 class TruncatedNormal(Initializer):
     """Normal, drawn again beyond two standard deviations."""
@@ -37,6 +40,9 @@ class TruncatedNormal(Initializer):
     stddev: float = 0.05
     seed: int | None = None
 
+    def __post_init__(self) -> None:
+        _at_least_0("TruncatedNormal: stddev", self.stddev)
+
 
 class RandomUniform(Initializer):
     """Uniform between `minval` and `maxval`."""
@@ -44,6 +50,9 @@ class RandomUniform(Initializer):
     minval: float = -0.05
     maxval: float = 0.05
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least_0("RandomUniform: maxval - minval", self.maxval - self.minval)
 
 
 class VarianceScaling(Initializer):
@@ -59,6 +68,7 @@ class VarianceScaling(Initializer):
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        _at_least_0("VarianceScaling: scale", self.scale)
         if self.mode not in ("fan_in", "fan_out", "fan_avg"):
             raise unknown("VarianceScaling mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
         kinds = ("truncated_normal", "untruncated_normal", "uniform")
@@ -119,6 +129,11 @@ class Identity(Initializer):
     """`gain` on the diagonal of a square matrix."""
 
     gain: float = 1.0
+
+
+def _at_least_0(what: str, value: float) -> None:
+    if value < 0:
+        raise ArgumentError(f"{what} is at least 0, not {value}.")
 
 
 NAMES: dict[str, type[Initializer]] = {

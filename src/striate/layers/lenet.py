@@ -108,13 +108,16 @@ class EuclideanRBF(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.units, int) or self.units < 1:
+        if self.units < 1:
             raise ArgumentError(f"EuclideanRBF: units is a whole number of at least 1, not {self.units!r}.")
         if self.prototypes is not None:
             rows = self.prototypes.tolist() if hasattr(self.prototypes, "tolist") else self.prototypes
-            self.prototypes = tuple(tuple(float(v) for v in row) for row in rows)
+            try:
+                self.prototypes = tuple(tuple(float(v) for v in row) for row in rows)
+            except (TypeError, ValueError):
+                self.prototypes = ()
             if len(self.prototypes) != self.units or len({len(row) for row in self.prototypes}) != 1:
-                raise ArgumentError(f"EuclideanRBF: prototypes is {self.units} rows of one length.")
+                raise ArgumentError(f"EuclideanRBF: prototypes is {self.units} rows of numbers, of one length.")
 
     def shape(self, *inputs: Shape) -> Shape:
         if len(inputs[0]) != 1:

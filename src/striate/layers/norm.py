@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import field
+from math import isfinite
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Initializer, Layer, Shape, Weight
+from striate.layers import initializers
 
 
 class BatchNormalization(Layer):
@@ -35,6 +37,8 @@ class BatchNormalization(Layer):
             raise ArgumentError(f"BatchNormalization: momentum is from 0 to 1, not {self.momentum}.")
         if self.epsilon <= 0:
             raise ArgumentError(f"BatchNormalization: epsilon is above 0, not {self.epsilon}.")
+        for key in ("beta", "gamma", "moving_mean", "moving_variance"):
+            initializers.get(getattr(self, f"{key}_initializer"))
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         shape = inputs[0][-1:]
@@ -70,6 +74,7 @@ class LayerNormalization(Layer):
         super().__post_init__()
         if self.axis != -1:
             raise ArgumentError("LayerNormalization runs over the channels, axis=-1.")
+        initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         shape = inputs[0][-1:]
@@ -99,8 +104,13 @@ class LocalResponseNormalization(Layer):
         super().__post_init__()
         if self.convention not in ("tf", "torch"):
             raise ArgumentError(f'LocalResponseNormalization: convention is "tf" or "torch", not {self.convention!r}.')
-        if not isinstance(self.radius, int) or self.radius < 0:
+        if self.radius < 0:
             raise ArgumentError(f"LocalResponseNormalization: radius is a whole number from 0, not {self.radius!r}.")
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if len(inputs[0]) < 2:
+            raise ShapeError(f"takes (length, channels) or (height, width, channels), it got {inputs[0]}.")
+        return inputs[0]
 
 
 class Rescaling(Layer):
@@ -135,6 +145,8 @@ class Normalization(Layer):
             raise ArgumentError("Normalization: give both mean and variance, or neither and call adapt(array).")
         self.mean = None if self.mean is None else _numbers(self.mean, "Normalization: mean")
         self.variance = None if self.variance is None else _numbers(self.variance, "Normalization: variance")
+        if self.variance is not None and min(_several(self.variance)) < 0:
+            raise ArgumentError(f"Normalization: variance is at least 0, not {self.variance}.")
 
     def adapt(self, data: Any) -> None:
         """Take mean and variance, per channel, of an array (N, …, C)."""
@@ -148,14 +160,15 @@ class Normalization(Layer):
 
 
 def _numbers(value: Any, where: str) -> float | tuple[float, ...]:
-    if isinstance(value, int | float):
-        return float(value)
     values = value.tolist() if hasattr(value, "tolist") else value
-    if isinstance(values, int | float):
-        return float(values)
-    if isinstance(values, list | tuple) and values and all(isinstance(v, int | float) for v in values):
-        return tuple(float(v) for v in values)
-    raise ArgumentError(f"{where} is a number, or one per channel, not {value!r}.")
+    listed = _several(values)
+    if not listed or not all(isinstance(v, int | float) and isfinite(v) for v in listed):
+        raise ArgumentError(f"{where} is a number, or one per channel, not {value!r}.")
+    return tuple(float(v) for v in listed) if isinstance(values, list | tuple) else float(values)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
 def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> Shape:

@@ -24,7 +24,7 @@ class _Pool(Layer):
         self.pool_size = as_tuple(self.pool_size, self.rank, f"{self.kind}: pool_size")
         if self.strides is not None:
             self.strides = as_tuple(self.strides, self.rank, f"{self.kind}: strides")
-        self.padding = as_padding(self.padding, self.rank, self.kind)
+        self.padding = as_padding(self.padding, self.rank, f"{self.kind}: padding")
         if isinstance(self.padding, tuple) and any(
             max(pad) >= size for pad, size in zip(self.padding, self.pool_size, strict=True)
         ):

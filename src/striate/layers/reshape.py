@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from numbers import Integral
 from typing import Any, ClassVar
 
 from striate.errors import ArgumentError, ShapeError
@@ -25,10 +26,12 @@ class Reshape(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        shape = (self.target_shape,) if isinstance(self.target_shape, int) else tuple(self.target_shape)
-        if not shape or any(not isinstance(s, int) or (s < 1 and s != -1) for s in shape) or shape.count(-1) > 1:
-            raise ArgumentError(f"Reshape: target_shape is whole numbers, at most one of them -1, not {shape}.")
-        self.target_shape = shape
+        given = self.target_shape
+        shape = tuple(given) if isinstance(given, list | tuple) else (given,)
+        whole = all(isinstance(s, Integral) and not isinstance(s, bool) and (int(s) >= 1 or s == -1) for s in shape)
+        if not shape or not whole or shape.count(-1) > 1:
+            raise ArgumentError(f"Reshape: target_shape is whole numbers, at most one of them -1, not {given!r}.")
+        self.target_shape = tuple(int(s) for s in shape)
 
     def shape(self, *inputs: Shape) -> Shape:
         have, known = prod(inputs[0]), prod(s for s in self.target_shape if s != -1)
@@ -64,7 +67,7 @@ class _ZeroPadding(_Sides):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.padding = as_padding(self.padding, self.rank, self.kind, ())
+        self.padding = as_padding(self.padding, self.rank, f"{self.kind}: padding", ())
 
     def sides(self) -> tuple[tuple[int, int], ...]:
         return self.padding  # type: ignore[no-any-return]
@@ -94,7 +97,7 @@ class _Cropping(_Sides):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.cropping = as_padding(self.cropping, self.rank, self.kind, ())
+        self.cropping = as_padding(self.cropping, self.rank, f"{self.kind}: cropping", ())
 
     def sides(self) -> tuple[tuple[int, int], ...]:
         return self.cropping  # type: ignore[no-any-return]
@@ -163,7 +166,7 @@ class ChannelPadding(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         pair = (self.padding,) if isinstance(self.padding, list | tuple) else self.padding
-        ((before, after),) = as_padding(pair, 1, self.kind, ())
+        ((before, after),) = as_padding(pair, 1, "ChannelPadding: padding", ())
         self.padding = (before, after)
 
     def shape(self, *inputs: Shape) -> Shape:

@@ -21,12 +21,12 @@ def as_array(value: Any, what: str) -> np.ndarray:
     """A NumPy array of numbers from a list, an array or a tensor.  Raises DataError for anything else."""
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind not in "biuf":
-        raise DataError(
-            f"{what} is not an array of numbers (dtype {array.dtype}); "
-            + ("its rows have different lengths." if array.dtype == object else "convert it first.")
-        )
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"{what} is no array: its rows have different lengths.") from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{what} is not an array of numbers (its dtype is {array.dtype}); convert it first.")
     return array.astype(np.int64) if array.dtype.kind in "b" else array
 
 

@@ -180,8 +180,8 @@ class Trainer:
                 found[f"{prefix}{name}_loss"] = totals.mean(i + 1)
         for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
             for metric in metrics:
-                key = f"{name}_{metric.name}" if several else metric.name
-                found[f"{prefix}{key}"] = metric.result()
+                for key, value in metric.results().items():
+                    found[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
         return found
 
     def evaluate(self, feed: Feed, batch_size: int, prefix: str = "") -> dict[str, float]:

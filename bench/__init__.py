@@ -1,0 +1,1 @@
+"""Side-by-side measurements: peers in processes of their own, taking turns; medians and ratios."""

@@ -1,0 +1,129 @@
+"""Peers take turns: each runs in its own process, does one burst of work when told, and reports a figure.
+
+A round asks every peer for one burst; the order turns from round to round.  What counts is the ratio within a round:
+machines are noisy, and what disturbs one peer disturbs its neighbours too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results"
+
+
+@dataclass
+class Peer:
+    """A command that reads lines from stdin and answers each with one line of JSON holding ``rate`` (higher is better)."""
+
+    name: str
+    command: list[str]
+    env: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        env = {**os.environ, **self.env, "PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        self.process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, cwd=ROOT
+        )
+
+    def burst(self) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        while True:
+            line = self.process.stdout.readline()
+            if not line:
+                raise SystemExit(f"{self.name} ended with code {self.process.wait()}")
+            if line.startswith("{"):
+                return json.loads(line)  # type: ignore[no-any-return]
+
+    def stop(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+
+
+def answer(burst: Any) -> None:
+    """A peer's main loop: for every line on stdin, run `burst()` and print its figures as JSON."""
+    for _ in sys.stdin:
+        print(json.dumps(burst()), flush=True)
+
+
+def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1) -> dict[str, Any]:
+    """Run the peers in turns.  Returns medians and, for the first peer against each other, the median ratio."""
+    for peer in peers:
+        peer.start()
+    figures: dict[str, list[dict[str, Any]]] = {peer.name: [] for peer in peers}
+    try:
+        for _ in range(warm):
+            for peer in peers:
+                peer.burst()
+        for turn in range(rounds):
+            for i in range(len(peers)):
+                peer = peers[(i + turn) % len(peers)]
+                figures[peer.name].append(peer.burst())
+    finally:
+        for peer in peers:
+            peer.stop()
+    rates = {name: [f["rate"] for f in values] for name, values in figures.items()}
+    first = peers[0].name
+    ratios = {
+        other.name: [a / b for a, b in zip(rates[first], rates[other.name], strict=True)] for other in peers[1:]
+    }
+    best = [a / max(rates[p.name][i] for p in peers[1:]) for i, a in enumerate(rates[first])] if peers[1:] else []
+    return {
+        "title": title,
+        "rounds": rounds,
+        "machine": machine(),
+        "median": {name: statistics.median(values) for name, values in rates.items()},
+        "ratio": {name: statistics.median(values) for name, values in ratios.items()},
+        "ratio_to_best": statistics.median(best) if best else None,
+        "all": figures,
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].split(":", 1)[1].strip() if lines else model
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    """Write a result as JSON into bench/results and print it as a table."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\n{result['title']}  ({result['machine']['cpu']}, {result['machine']['cores']} cores)")
+    for peer, value in result["median"].items():
+        ratio = result["ratio"].get(peer)
+        against = f"   {next(iter(result['median']))} is {ratio:.2f} x" if ratio else ""
+        print(f"  {peer:24s} {value:10.1f}{against}")
+    if result["ratio_to_best"]:
+        print(f"  against the best of the others, round by round: {result['ratio_to_best']:.2f} x")
+
+
+def keras_python() -> str:
+    """The Python of an environment of its own with keras and tensorflow-cpu, made on first use."""
+    env = ROOT / ".env-keras"
+    python = env / "bin" / "python"
+    if not (env / ".ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
+        subprocess.run(
+            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+            + ["keras==3.15.1", "tensorflow-cpu==2.21.0"],
+            check=True,
+        )
+        (env / ".ready").touch()
+    return str(python)

@@ -1,0 +1,62 @@
+"""What several commands share: arguments, and printing as text or JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from striate.errors import ArgumentError, nearest
+from striate.graph import Graph, from_json
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+What = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
+InputShape = Annotated[str | None, typer.Option(help="Input of a named architecture, such as 224x224x3.")]
+Classes = Annotated[int | None, typer.Option(help="Classes of a named architecture.")]
+
+
+def say(value: Any, as_json: bool, text: str) -> None:
+    """Print `value` as JSON, or `text`."""
+    print(json.dumps(value, indent=1) if as_json else text)
+
+
+def shape_of(text: str | None) -> tuple[int, ...] | None:
+    """``32x32x3`` as (32, 32, 3)."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.lower().replace(",", "x").split("x"))
+    except ValueError:
+        raise ArgumentError(f'"{text}" is not a shape; write it as 32x32x3.') from None
+
+
+def graph_of(what: str, input_shape: str | None = None, classes: int | None = None) -> tuple[str, Graph]:
+    """The name and graph of an architecture, a JSON file or a saved model; it may carry a fault.
+
+    No weights are made and no torch is loaded.
+    """
+    path = Path(what)
+    shape = shape_of(input_shape)
+    if path.is_dir() or path.is_file():
+        if shape is not None or classes is not None:
+            raise ArgumentError("--input-shape and --classes go with an architecture's name, not with a file.")
+        file = path / "model.json" if path.is_dir() else path
+        if not file.is_file():
+            raise ArgumentError(f"{path} is not a saved model: it has no model.json.")
+        try:
+            description = json.loads(file.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise ArgumentError(f"{file} is not JSON: {error}.") from None
+        if isinstance(description, dict) and isinstance(description.get("network"), dict):
+            description = description["network"]
+        return str((isinstance(description, dict) and description.get("name")) or path.stem), from_json(description)
+    from striate import zoo
+
+    if what not in zoo.names():
+        raise ArgumentError(
+            f'"{what}" is no file, no folder and no known architecture.{nearest(what, zoo.names())} '
+            "striate models lists them."
+        )
+    return what, zoo.create(what, classes=classes, input_shape=shape).graph

@@ -1,0 +1,76 @@
+"""``striate``: the entry point.  A user's mistake is one line and exit code 2; ``--debug`` shows the traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from striate.cli import learning, network, using
+from striate.errors import StriateError
+
+app = typer.Typer(
+    help="A workbench for convolutional networks: size them, train them, look inside, use them, ship them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from striate import __version__
+
+        print(f"striate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    if debug:
+        os.environ["STRIATE_DEBUG"] = "1"
+
+
+for group in (learning, network, using):
+    group.register(app)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exits with 0, 1 (interrupted) or 2 (a user's mistake)."""
+    try:
+        code = app(arguments, standalone_mode=False)
+    except typer.Exit as ended:
+        code = ended.exit_code
+    except typer.Abort:
+        print("striate: stopped.", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        print("\nstriate: stopped.", file=sys.stderr)
+        code = 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except (StriateError, OSError) as error:
+        if os.environ.get("STRIATE_DEBUG"):
+            raise
+        print(f"striate: {error}", file=sys.stderr)
+        code = 2
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # what click raises for wrong arguments
+        if message is None or os.environ.get("STRIATE_DEBUG"):
+            raise
+        context = getattr(error, "ctx", None)
+        hint = f" Try: {context.command_path} --help" if context is not None else ""
+        print(f"striate: {message()}{hint}", file=sys.stderr)
+        code = 2
+    sys.exit(code or 0)
+
+
+if __name__ == "__main__":
+    main()

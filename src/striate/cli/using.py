@@ -1,0 +1,46 @@
+"""Commands that use a trained model: predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli.common import Json, say
+from striate.errors import DataError
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(predict)
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    pictures: Annotated[list[str] | None, typer.Argument(help="Picture files.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="A text to classify, for a model trained on texts.")] = None,
+    top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
+    json: Json = False,
+) -> None:
+    """The most probable classes of pictures, with their probabilities."""
+    from striate.models import load_model
+    from striate.tasks import classify
+
+    sources = [*(pictures or []), *(text or [])]
+    if not sources:
+        raise DataError("name at least one picture (or --text).")
+    model = load_model(run)
+    results, lines, failed = [], [], 0
+    for source in sources:
+        try:
+            (guesses,) = classify(model, [source], top)
+        except DataError as error:
+            failed += 1
+            results.append({"source": source, "error": str(error)})
+            lines.append(f"{source}\n  {error}")
+            continue
+        results.append({"source": source, "top": [guess._asdict() for guess in guesses]})
+        lines.append("\n".join([source, *(f"  {guess.probability:8.2%}  {guess.label}" for guess in guesses)]))
+    say(results, json, "\n".join(lines))
+    if failed:
+        raise typer.Exit(2)

@@ -1,0 +1,240 @@
+"""Examples in memory: pictures, sequences or token ids, with their labels and how they become a network's input."""
+
+from __future__ import annotations
+
+import copy
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from striate.data.checks import check_x, class_names, targets
+from striate.data.preprocess import Preprocessing
+from striate.data.splits import hold_out, line_up
+from striate.errors import DataError
+
+
+class Skipped(NamedTuple):
+    """A file that could not be used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(eq=False, repr=False)
+class Dataset:
+    """Examples `x` with targets `y`, checked when made; ``DataError`` says what does not fit.
+
+    x              uint8 (N, H, W, C) pictures, float32 (N, ...) of any kind, or int64 (N, L) token ids
+    y              int64 (N,) class numbers, float32 (N,) or (N, K) targets, int64 (N, H, W) label maps, or None
+    classes        the name of each class number, or None
+    preprocessing  how `x` becomes the network's float32 input; training, prediction and the saved bundle share it
+    paths          where each example came from, or None
+    skipped        files that could not be read, with the reason
+
+    ``arrays`` makes one from whatever NumPy can read and converts types; this class only takes the types above.
+    """
+
+    x: np.ndarray
+    y: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
+    name: str = "data"
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    paths: tuple[str | Path, ...] | None = None
+    skipped: tuple[Skipped, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_x(self.x, self.name)
+        if self.classes is not None:
+            self.classes = class_names(self.classes, self.name)
+        if self.y is not None:
+            self.y = targets(self.y, self.classes, self.name)
+            if len(self.y) != len(self.x):
+                what = "labels" if self.y.dtype == np.int64 else "targets"
+                raise DataError(
+                    f"{self.name}: x has {len(self.x)} {self.kind}, y has {len(self.y)} {what}. "
+                    "Give one for each, in the same order."
+                )
+        if self.paths is not None:
+            self.paths = tuple(self.paths)
+            if len(self.paths) != len(self.x):
+                raise DataError(
+                    f"{self.name}: {len(self.x)} {self.kind}, but {len(self.paths)} paths. Give one for each."
+                )
+
+    @property
+    def kind(self) -> str:
+        """What the examples are called: pictures, texts or examples."""
+        return {"uint8": "pictures", "int64": "texts"}.get(self.x.dtype.name, "examples")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example, (H, W, C) for pictures."""
+        return self.x.shape[1:]
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """The class number of each example, int64 (N,), also from one-hot targets; None where there are no classes."""
+        if self.y is None:
+            return None
+        if self.y.dtype == np.int64:
+            return self.y if self.y.ndim == 1 else None
+        if self.y.ndim == 2 and self.y.shape[1] > 1:
+            one_hot = bool(((self.y == 0) | (self.y == 1)).all()) and bool((self.y.sum(axis=1) == 1).all())
+            return self.y.argmax(axis=1) if one_hot else None
+        return None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, i: Any) -> Any:
+        """``ds[3]`` is (x, y) of one example as stored; ``ds[:100]`` and ``ds[[1, 5]]`` are data sets."""
+        if isinstance(i, slice):
+            return self._part(i)
+        if isinstance(i, Sequence | np.ndarray):
+            return self.subset(i)
+        i = operator.index(i)
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"{self.name}: example {i} of {len(self)}.")  # the protocol of indexing asks for this type
+        return self.x[i], None if self.y is None else self.y[i]
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, Any]]:
+        return (self[i] for i in range(len(self)))
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> Dataset:
+        """The examples with these numbers, in this order; a mask of length N chooses where it is True."""
+        chosen = np.asarray(indices)
+        if chosen.dtype == bool:
+            if chosen.shape != (len(self),):
+                raise DataError(f"{self.name}: a mask of shape {chosen.shape} for {len(self)} {self.kind}.")
+            chosen = np.flatnonzero(chosen)
+        if chosen.ndim != 1 or not len(chosen) or not np.issubdtype(chosen.dtype, np.integer):
+            raise DataError(f"{self.name}: a subset takes a list of whole numbers with at least one in it.")
+        outside = (chosen < -len(self)) | (chosen >= len(self))
+        if outside.any():
+            raise DataError(
+                f"{self.name}: {outside.sum()} of {len(chosen)} numbers are outside 0..{len(self) - 1}, "
+                f"the first is {chosen[outside][0]}."
+            )
+        return self._part(chosen)
+
+    def _part(self, which: slice | np.ndarray, name: str | None = None) -> Dataset:
+        part = copy.copy(self)  # what was checked once is not checked again
+        part.x, part.name = self.x[which], name or self.name
+        if not len(part.x):
+            raise DataError(f"{self.name}: {which} chooses none of its {len(self)} {self.kind}.")
+        part.y = None if self.y is None else self.y[which]
+        if self.paths is not None:
+            part.paths = tuple(self.paths[i] for i in np.arange(len(self))[which])
+        return part
+
+    def take(self, count: int, seed: int = 0, stratify: bool = True) -> Dataset:
+        """A random sample of `count` examples, each class with its share; the same ones for the same seed."""
+        if not 1 <= count <= len(self):
+            raise DataError(f"{self.name}: cannot take {count} of {len(self)} {self.kind}. Take 1 to {len(self)}.")
+        labels = self.labels if stratify else None
+        return self._part(np.sort(hold_out(line_up(len(self), labels, seed), labels, count)[1]))
+
+    def split(self, fraction: float | Sequence[float] = 0.2, seed: int = 0, stratify: bool = True) -> Splits:
+        """Part the examples at random, each in exactly one part, every part in the original order.
+
+        `fraction` is the validation part, or (train, validation) or (train, validation, test) that add up to 1.  With
+        `stratify` each class has its share in every part to within a rounding, and the only example of a class stays in
+        train; without classes (regression) it has no effect.  The same seed gives the same parts on every machine.
+        """
+        shares = _shares(fraction, self.name)
+        sizes = [int(len(self) * share + 0.5) for share in shares]
+        if min(sizes[0], len(self) - sum(sizes), *sizes) < 1:
+            raise DataError(
+                f"{self.name}: {len(self)} {self.kind} split as {fraction} leave a part without any. "
+                "Use other fractions or more data."
+            )
+        labels = self.labels if stratify else None
+        rest, parts = line_up(len(self), labels, seed), []
+        for size in reversed(sizes):
+            rest, part = hold_out(rest, labels, size)
+            parts.append(part)
+        names = ("train", "validation", "test")
+        return Splits(
+            *(
+                self._part(np.sort(part), f"{self.name} {name}")
+                for part, name in zip([rest, *reversed(parts)], names, strict=False)
+            )
+        )
+
+    def folds(self, k: int = 5, seed: int = 0, stratify: bool = True) -> Iterator[tuple[Dataset, Dataset]]:
+        """k pairs (train, validation) for cross-validation: every example is in exactly one validation part."""
+        if not 2 <= k <= len(self):
+            raise DataError(f"{self.name}: {k} folds of {len(self)} {self.kind}. Use 2 to {len(self)}.")
+        order = line_up(len(self), self.labels if stratify else None, seed)
+        return self._folds(order, k)
+
+    def _folds(self, order: np.ndarray, k: int) -> Iterator[tuple[Dataset, Dataset]]:
+        fold = np.empty(len(self), np.int64)
+        fold[order] = np.arange(len(self)) % k
+        for i in range(k):
+            yield (
+                self._part(fold != i, f"{self.name} train {i + 1}/{k}"),
+                self._part(fold == i, f"{self.name} validation {i + 1}/{k}"),
+            )
+
+    def class_counts(self) -> dict[str, int]:
+        """How many examples each class has, in class order; a class without any counts 0."""
+        labels = self.labels
+        if labels is None:
+            raise DataError(f"{self.name}: has no class labels to count.")
+        size = len(self.classes) if self.classes else self.y.shape[1] if self.y is not None and self.y.ndim == 2 else 0
+        names = self.classes or tuple(str(i) for i in range(max(size, int(labels.max()) + 1)))
+        return dict(zip(names, np.bincount(labels, minlength=len(names)).tolist(), strict=True))
+
+    def summary(self) -> str:
+        """A few lines of text: how many of what, in which range, the classes, what was skipped."""
+        low, high = self.x.min(), self.x.max()
+        size = " x ".join(map(str, self.shape))
+        lines = [f"{self.name}: {len(self):,} {self.kind} of {size}, {self.x.dtype} {low:.6g} to {high:.6g}"]
+        if self.labels is not None:
+            counts = self.class_counts()
+            listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:12])
+            lines.append(f"{len(counts)} classes: {listed}{', …' if len(counts) > 12 else ''}")
+        elif self.y is not None:
+            targets = " x ".join(map(str, self.y.shape[1:])) or "one number"
+            lines.append(f"targets: {targets}, {self.y.dtype} {self.y.min():.6g} to {self.y.max():.6g}")
+        else:
+            lines.append("no targets")
+        lines.append(f"preprocessing: {self.preprocessing}")
+        if self.skipped:
+            lines.append(f"skipped {len(self.skipped)}:")
+            lines += [f"  {path}: {reason}" for path, reason in self.skipped[:10]]
+            lines += [f"  … and {len(self.skipped) - 10} more"] if len(self.skipped) > 10 else []
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        classes = f", {len(self.classes)} classes" if self.classes else ""
+        return f"<{self.name}: {len(self):,} {self.kind} of {' x '.join(map(str, self.shape))}{classes}>"
+
+
+class Splits(NamedTuple):
+    """The parts of a data set; a part that a source does not have is None."""
+
+    train: Dataset
+    validation: Dataset | None = None
+    test: Dataset | None = None
+
+
+def _shares(fraction: float | Sequence[float], name: str) -> list[float]:
+    """The fractions of every part but train."""
+    try:
+        parts = (
+            [float(f) for f in fraction] if isinstance(fraction, Sequence) else [1 - float(fraction), float(fraction)]
+        )
+    except (TypeError, ValueError):
+        parts = []
+    if len(parts) not in (2, 3) or not all(0 < part < 1 for part in parts) or abs(sum(parts) - 1) > 1e-6:
+        raise DataError(
+            f"{name}: cannot split as {fraction!r}. Give the validation fraction between 0 and 1, "
+            "or (train, validation) or (train, validation, test) that add up to 1."
+        )
+    return parts[1:]

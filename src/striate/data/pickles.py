@@ -1,0 +1,130 @@
+"""Arrays out of Python pickles without executing them.
+
+A pickle is a program: it may name any function and call it.  This reader knows the few names that a pickle of NumPy
+arrays uses, and gives its own small classes for them, so neither NumPy's nor anyone else's code runs.  Any other name
+is refused with a DataError that says it.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from striate.errors import DataError
+
+_CODES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1"}
+
+
+class _Inert:
+    """What a pickle gets for a name.  Being its own ``__setstate__``, it leaves no way to set attributes."""
+
+    def __setstate__(self, state: Any) -> None:
+        raise pickle.UnpicklingError(f"a {type(self).__name__[1:].lower()} with a state")
+
+
+class _Dtype(_Inert):
+    """``numpy.dtype(code, align, copy)``, then a state of which only the byte order matters."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.dtype = np.dtype(_code(code))
+
+    def __setstate__(self, state: Any) -> None:
+        order: Any = _text(state[1])
+        if state[3] is not None or state[4] is not None or order not in "<>|=":
+            raise pickle.UnpicklingError("a structured array")
+        self.dtype = self.dtype.newbyteorder(order) if order in "<>" else self.dtype
+
+
+class _Array(_Inert):
+    """``numpy._reconstruct(ndarray, (0,), b"b")``, then a state (version, shape, dtype, fortran, values)."""
+
+    def __init__(self, *_: Any) -> None:
+        self.value: np.ndarray | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, values = state
+        self.fill(values, dtype, shape, "F" if fortran else "C")
+
+    def fill(self, values: Any, dtype: Any, shape: Any, order: str) -> None:
+        if isinstance(values, str):
+            values = values.encode("latin1")
+        if not isinstance(dtype, _Dtype) or not isinstance(values, bytes | bytearray):
+            raise pickle.UnpicklingError("an array of objects")
+        self.value = np.frombuffer(bytearray(values), dtype.dtype).reshape(shape, order=order)  # type: ignore[call-overload]
+
+
+class _FromBuffer(_Inert):
+    """``numpy._frombuffer(values, dtype, shape, order)``, as protocol 5 has it."""
+
+    def __new__(cls, values: Any, dtype: Any, shape: Any, order: Any) -> Any:
+        array = _Array()
+        array.fill(bytes(values), dtype, shape, "F" if _text(order) == "F" else "C")
+        return array
+
+
+class _Encoded(_Inert):
+    """``_codecs.encode(text, "latin1")``: bytes, as Python 3 writes them up to protocol 2; empty ones as ``bytes()``."""
+
+    def __new__(cls, text: str = "", codec: str = "latin1") -> Any:
+        if codec not in ("latin1", "latin-1"):
+            raise pickle.UnpicklingError(f"text in {codec}")
+        return text.encode("latin1")
+
+
+_NAMES = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _Dtype,
+    ("_codecs", "encode"): _Encoded,
+    ("__builtin__", "bytes"): _Encoded,
+    ("builtins", "bytes"): _Encoded,
+} | {
+    (f"numpy.{core}.{module}", name): stand_in
+    for core in ("core", "_core")
+    for module, name, stand_in in (("multiarray", "_reconstruct", _Array), ("numeric", "_frombuffer", _FromBuffer))
+}
+
+
+class _Reader(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _NAMES:
+            raise pickle.UnpicklingError(f'it asks for "{module}.{name}"')
+        return _NAMES[module, name]
+
+
+def read_pickle(path: str | Path) -> dict[str, Any]:
+    """The dictionary in a pickle of plain values and NumPy arrays, of Python 2 or 3, with text for keys.
+
+    Nothing in the file is executed.  Raises DataError for a name it does not know, a damaged file, anything but a
+    dictionary.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file.")
+    with path.open("rb") as file:
+        try:
+            tree = _Reader(file, encoding="bytes").load()
+        except pickle.UnpicklingError as error:
+            raise DataError(
+                f"{path}: refused or damaged pickle, {error}. Only arrays and plain values are read."
+            ) from None
+        except Exception as error:  # the opcodes of a damaged pickle fail in many ways
+            raise DataError(
+                f"{path}: damaged pickle ({type(error).__name__}: {error}). Fetch the file again."
+            ) from None
+    if not isinstance(tree, dict):
+        raise DataError(f"{path}: the pickle holds a {type(tree).__name__}, expected a dictionary of arrays.")
+    return {_text(key): value.value if isinstance(value, _Array) else value for key, value in tree.items()}
+
+
+def _code(value: Any) -> str:
+    code = _text(value)
+    if code not in _CODES:
+        raise pickle.UnpicklingError(f'an array of type "{code}"')
+    return code
+
+
+def _text(value: Any) -> str:
+    return value.decode("latin1") if isinstance(value, bytes) else str(value)

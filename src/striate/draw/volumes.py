@@ -1,0 +1,190 @@
+"""The classic picture of a ConvNet: each volume of activations as a block, whose sides shrink while it gets deeper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from striate.draw.picture import COLOURS, FONT, INK, MUTED, WIRE, headed, number, plain_text, summarised, text
+from striate.draw.words import family, fitted, shape_text, text_width
+from striate.graph import FlatNode, Graph, Layer, Shape
+
+TALLEST = 170.0  # pixels of the largest map's side
+DEEP = 1.9  # pixels of thickness for the root of a channel count
+SLANT = (0.42, -0.3)  # how the third side runs, right and up, per pixel of its length
+BETWEEN = 34.0  # blocks, for an arrow
+ROW = 1500.0  # a row of blocks is about this wide at most
+QUIET = ("activation", "norm", "other", "reshape")  # families not worth a line under a block that has another
+
+
+@dataclass
+class _Block:
+    shape: Shape
+    family: str
+    words: list[str]  # what made it, a line each
+    height: float = 0.0
+    depth: float = 0.0  # of the slanted side
+    thick: float = 0.0
+
+    @property
+    def across(self) -> float:
+        return self.thick + self.depth * SLANT[0]
+
+    @property
+    def up(self) -> float:
+        return self.height - self.depth * SLANT[1]
+
+    @property
+    def width(self) -> float:
+        texts = [text_width(shape_text(self.shape), 11.5, bold=True), *(text_width(word, 10.5) for word in self.words)]
+        return max(self.across, *texts)
+
+
+def feature_map_svg(graph: Graph, *, title: str | None = None) -> str:
+    """A network's volumes of activations as blocks, as one self-contained SVG with a white ground of its own.
+
+    Sides go with the map's height and width (to the power 0.7, so that small maps stay visible), thickness with the root
+    of the number of channels; a vector is a bar.  Layers that keep the shape share a block.  Of a branching network the
+    longest path to the first output is shown.
+    """
+    blocks = _blocks(graph)
+    _scale(blocks)
+    total = sum(block.width + BETWEEN for block in blocks)
+    room = total / -(-total // ROW) + 80 if total > ROW else ROW
+    rows: list[list[_Block]] = [[]]
+    used = 0.0
+    for block in blocks:
+        if rows[-1] and used + block.width > room:
+            rows.append([])
+            used = 0.0
+        rows[-1].append(block)
+        used += block.width + BETWEEN
+    summary = summarised(graph)
+    wide = max(sum(block.width + BETWEEN for block in row) - BETWEEN for row in rows)
+    families = list(dict.fromkeys(block.family for block in blocks))
+    head, top, head_width = headed(title, summary, families, wide)
+    width = max(wide, head_width) + 40
+    parts, y = [], top + 20
+    for row in rows:
+        tall = max(block.up for block in row)
+        lines = max(len(block.words) for block in row)
+        x, base = 20.0, y + tall
+        for i, block in enumerate(row):
+            left = x + (block.width - block.across) / 2
+            parts.append(_drawn(block, left, base, x + block.width / 2))
+            if i:
+                parts.append(_arrow(x - 27, base - 8))
+            x += block.width + BETWEEN
+        y = base + 24 + 14 * lines + 30
+    height = y - 10
+    said = escape(plain_text(f"{title}: {summary}" if title else summary))
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
+            f'width="{number(width)}" height="{number(height)}" role="img" font-family="{FONT}" font-size="10.5">',
+            f"<title>{said}</title>",
+            f'<rect width="{number(width)}" height="{number(height)}" fill="#ffffff"/>',
+            head,
+            *parts,
+            "</svg>",
+            "",
+        ]
+    )
+
+
+def _path(graph: Graph) -> tuple[Shape, list[FlatNode]]:
+    """The longest path to the first output: the shape it starts from, and its calls."""
+    flat = graph.flat()
+    maker = {number: node for node in flat.nodes for number in node.outputs}
+    length: dict[int, int] = dict.fromkeys(flat.inputs, 0)
+    for node in flat.nodes:
+        steps = 1 + max((length[number] for number in node.inputs), default=0)
+        length |= dict.fromkeys(node.outputs, steps)
+    found = []
+    tensor = flat.outputs[0]
+    while tensor in maker:
+        found.append(maker[tensor])
+        tensor = max(maker[tensor].inputs, key=lambda number: length[number])
+    return flat.shapes[tensor], found[::-1]
+
+
+def _blocks(graph: Graph) -> list[_Block]:
+    shape, nodes = _path(graph)
+    blocks = [_Block(shape, "input", [])]
+    made: list[list[FlatNode]] = [[]]
+    for node in nodes:
+        if node.shape != blocks[-1].shape:
+            blocks.append(_Block(node.shape, family(node.layer), []))
+            made.append([])
+        made[-1].append(node)
+    for block, calls in zip(blocks, made, strict=True):
+        loud = [node for node in calls if family(node.layer) not in QUIET] or calls
+        if loud and block.family != "input":
+            block.family = family(loud[0].layer)
+        counts: dict[str, int] = {}
+        for node in loud:
+            word = _word(node.layer)
+            counts[word] = counts.get(word, 0) + 1
+        words = [f"{n} × {word}" if n > 1 else word for word, n in counts.items()]
+        block.words = [
+            fitted(word, 10.5, 150)
+            for word in (words if len(words) <= 3 else [*words[:2], f"and {len(words) - 2} more"])
+        ]
+    return blocks
+
+
+def _word(layer: Layer) -> str:
+    """A layer's kind and window; the rest of it shows in the block."""
+    window = layer.window()
+    if window is None:
+        return layer.kind
+    stride = max(window.strides)
+    usual = window.kernel if "Pool" in layer.kind else (1,) * len(window.kernel)
+    stride_said = "" if window.strides == usual else f", stride {stride}"
+    return f"{layer.kind} {'x'.join(map(str, window.kernel))}{stride_said}"
+
+
+def _scale(blocks: list[_Block]) -> None:
+    largest = max((max(block.shape[:-1]) for block in blocks if len(block.shape) > 1), default=1)
+
+    def side(size: int) -> float:
+        return max(TALLEST * (size / largest) ** 0.7, 5.0)
+
+    for block in blocks:
+        channels = block.shape[-1]
+        if len(block.shape) == 1:  # a vector: a bar whose length is its channels
+            block.height, block.depth, block.thick = min(5 + 3.2 * channels**0.5, TALLEST), 9.0, 9.0
+        elif len(block.shape) == 2:  # a sequence: flat
+            block.height, block.depth, block.thick = side(block.shape[0]), 7.0, 3 + DEEP * channels**0.5
+        else:
+            block.height, block.depth, block.thick = (
+                side(block.shape[-3]),
+                side(block.shape[-2]),
+                3 + DEEP * channels**0.5,
+            )
+
+
+def _drawn(block: _Block, x: float, base: float, middle: float) -> str:
+    """A block whose lower left front corner is (x, base), with its texts centred below `middle`."""
+    fill, edge = COLOURS[block.family]
+    dx, dy = block.depth * SLANT[0], block.depth * SLANT[1]
+    n, h, t = number, block.height, block.thick
+    faces = (
+        (f"M{n(x)} {n(base)}v{n(-h)}h{n(t)}v{n(h)}z", edge, "0.55"),
+        (f"M{n(x)} {n(base - h)}l{n(dx)} {n(dy)}h{n(t)}l{n(-dx)} {n(-dy)}z", edge, "0.3"),
+        (f"M{n(x + t)} {n(base)}v{n(-h)}l{n(dx)} {n(dy)}v{n(h)}z", edge, "0.16"),
+    )
+    parts = [f"<g><title>{escape(f'{shape_text(block.shape)}: {chr(44).join(block.words) or block.family}')}</title>"]
+    for path, colour, opacity in faces:
+        parts.append(
+            f'<path d="{path}" fill="{colour}" fill-opacity="{opacity}" stroke="{edge}" stroke-linejoin="round"/>'
+        )
+    parts.append(text(middle, base + 18, shape_text(block.shape), 11.5, INK, bold=True, anchor="middle"))
+    for i, word in enumerate(block.words):
+        parts.append(text(middle, base + 33 + 14 * i, word, 10.5, MUTED, anchor="middle"))
+    return "".join([*parts, "</g>"])
+
+
+def _arrow(x: float, y: float) -> str:
+    n = number
+    return f'<path d="M{n(x)} {n(y)}h13" stroke="{WIRE}" stroke-width="1.3"/><path d="M{n(x + 20)} {n(y)}l-7 -3.3v6.6z" fill="{WIRE}"/>'

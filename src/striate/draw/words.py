@@ -1,0 +1,228 @@
+"""What a diagram or a diff says about a layer: its family, one short line, its shape; and how wide that text is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from striate.graph import InputLayer, Layer, Network, Shape, every_layer
+
+#: Families in the order in which a legend lists them.
+FAMILIES = (
+    "input",
+    "conv",
+    "pool",
+    "dense",
+    "norm",
+    "activation",
+    "merge",
+    "reshape",
+    "augment",
+    "network",
+    "other",
+)
+_OWN_FAMILY = {
+    "Dropout": "other",
+    "TrainableSubsampling2D": "pool",
+    "PartialConv2D": "conv",
+    "EuclideanRBF": "dense",
+}
+
+
+def family(layer: Layer) -> str:
+    """The family that gives a layer its colour, one of ``FAMILIES``: the file in which its class, or its base, lives."""
+    if isinstance(layer, InputLayer):
+        return "input"
+    if isinstance(layer, Network):
+        return "network"
+    for cls in type(layer).__mro__:
+        if cls.__name__ in _OWN_FAMILY:
+            return _OWN_FAMILY[cls.__name__]
+        package, _, module = cls.__module__.rpartition(".")
+        if package == "striate.layers" and module in FAMILIES:
+            return module
+    return "other"
+
+
+def shape_text(shape: Shape) -> str:
+    """``(32, 32, 3)`` as ``32×32×3``."""
+    return "×".join(map(str, shape))
+
+
+def count(layer: Layer, *shapes: Shape) -> int:
+    """Trainable numbers of a layer, from its input shapes."""
+    return sum(weight.size for weight in layer.weights(*shapes).values())
+
+
+def _by(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _once(value: Any) -> str:
+    """``(2, 2)`` as ``2``, ``(1, 2)`` as ``1x2``."""
+    return str(value[0]) if isinstance(value, list | tuple) and len(set(value)) == 1 else _by(value)
+
+
+def _sides(value: Any) -> str:
+    if isinstance(value, tuple) and len(set(value)) == 1:
+        value = value[0]
+    if isinstance(value, tuple) and len(set(value)) == 1:
+        value = value[0]
+    return str(value).replace(" ", "")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _function(value: Any) -> str:
+    return value if isinstance(value, str) else " ".join([value.kind, *_said(value)])
+
+
+# How each hyper-parameter reads in a box, in the order in which a reader looks for them.  Fields not listed here, of
+# layers that come later, read as name=value when they differ from their default.
+_SAYS: dict[str, Callable[[Any], str]] = {
+    "kernel_size": _by,
+    "pool_size": _by,
+    "output_size": _by,
+    "target_shape": lambda v: "(" + ", ".join(map(str, v)) + ")",
+    "connections": lambda v: f"{len(v)}, {sum(map(len, v))} links",
+    "input_dim": str,
+    "output_dim": str,
+    "filters": str,
+    "units": str,
+    "rate": _number,
+    "depth_multiplier": lambda v: f"depth {v}",
+    "strides": lambda v: f"stride {_once(v)}",
+    "padding": lambda v: v if isinstance(v, str) else f"pad {_sides(v)}",
+    "cropping": lambda v: f"crop {_sides(v)}",
+    "size": lambda v: f"x{_once(v)}",
+    "interpolation": str,
+    "dilation_rate": lambda v: f"dilation {_once(v)}",
+    "groups": lambda v: f"{v} groups",
+    "axis": lambda v: f"axis {v}",
+    "mode": str,
+    "scale": lambda v: f"x {_number(v)}" if isinstance(v, int | float) else "",
+    "offset": lambda v: f"{v:+.4g}" if isinstance(v, int | float) else "",
+    "radius": lambda v: f"radius {v}",
+    "negative_slope": lambda v: f"slope {_number(v)}",
+    "alpha": lambda v: f"alpha {_number(v)}",
+    "max_value": lambda v: f"max {_number(v)}",
+    "threshold": lambda v: f"above {_number(v)}",
+    "activation": _function,
+}
+_ALWAYS = {"pool_size", "kernel_size", "radius", "negative_slope"}  # also when they are the default
+_SILENT = {
+    "name",
+    "trainable",
+    "input_shape",
+    "input_length",
+    "seed",
+    "mean",
+    "variance",
+    "prototypes",
+    "dtype",
+    "use_bias",
+}
+
+
+def _said(layer: Layer) -> list[str]:
+    config = layer.config()
+    if layer.kind == "BatchNormalization":  # its momentum and epsilon are no part of the structure
+        config = {}
+    if config.get("activation") == "linear" and layer.kind != "Activation":
+        del config["activation"]
+    pool = getattr(layer, "pool_size", None)
+    if pool is not None and config.get("strides") == pool:
+        del config["strides"]
+    if set(config.get("strides") or ()) == {1} if isinstance(config.get("strides"), tuple) else False:
+        if pool is None:
+            del config["strides"]
+    fields = [field.name for field in dataclasses.fields(layer)]
+    said = []
+    for name, says in _SAYS.items():
+        if name in fields and (name in config or name in _ALWAYS) and getattr(layer, name) is not None:
+            value = getattr(layer, name)
+            if name == "padding" and value == "valid":
+                continue
+            if name == "dilation_rate" and set(value) == {1}:
+                continue
+            if name == "negative_slope" and layer.kind == "ReLU" and not value:
+                continue
+            said.append(says(value))
+    for name, value in config.items():
+        plain = isinstance(value, int | float | str) or (
+            isinstance(value, tuple) and len(value) <= 4 and all(isinstance(v, int | float) for v in value)
+        )
+        if name in _SAYS or name in _SILENT or name.endswith(("_initializer", "_regularizer")) or not plain:
+            continue
+        said.append(f"{name}={_number(value) if not isinstance(value, tuple) else _sides(value)}")
+    return [word for word in said if word]
+
+
+def brief(layer: Layer) -> str:
+    """A layer's kind and key hyper-parameters in one short line, such as ``Conv2D 3x3, 32, relu``."""
+    if isinstance(layer, Network):
+        number = len([inner for inner in every_layer(layer.graph) if not isinstance(inner, InputLayer)])
+        return f"{layer.kind}, {number} layer{'s' * (number != 1)}"
+    if isinstance(layer, InputLayer):
+        return "Input" if layer.dtype == "float32" else f"Input {layer.dtype}"
+    words = ", ".join(_said(layer))
+    return f"{layer.kind} {words}" if words else layer.kind
+
+
+# Advance widths of the printable ASCII characters, in thousandths of the font size, of DejaVu Sans: the widest face that
+# a browser falls back to for the fonts asked for, so text measured with it fits with Helvetica, Arial or Liberation too.
+_WIDTHS = (
+    *(318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636),
+    *(636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632, 575, 775),
+    *(752, 295, 295, 656, 557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989, 685, 611, 685, 390),
+    *(337, 390, 838, 500, 500, 613, 635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612),
+    *(635, 635, 411, 521, 392, 634, 592, 818, 592, 592, 525, 636, 337, 636, 838),
+)
+_OTHER = {"×": 838, "→": 838, "·": 318, "–": 500, "…": 1000}
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Width of `text` in pixels, at a font size in pixels; never less than what a sans-serif face takes."""
+    total = 0.0
+    for char in text:
+        code = ord(char)
+        width = _WIDTHS[code - 32] if 32 <= code < 127 else _OTHER.get(char, 1000)
+        total += width * 1.05 + 50 if bold else width
+    return total * size / 1000
+
+
+def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
+    """`text`, or as much of it as fits into `room` pixels, with … for the rest."""
+    if text_width(text, size, bold=bold) <= room:
+        return text
+    while text and text_width(text + "…", size, bold=bold) > room:
+        text = text[:-1]
+    return text.rstrip(" ,_-") + "…"
+
+
+def wrapped(text: str, size: float, room: float, *, most: int = 12) -> list[str]:
+    """`text` in lines of at most `room` pixels, broken at spaces where there are any; at most `most` lines."""
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        line = ""
+        for word in paragraph.split():
+            while text_width(word, size) > room:  # one word longer than a line
+                cut = next(i for i in range(len(word), 0, -1) if i == 1 or text_width(word[:i], size) <= room)
+                if line:
+                    lines.append(line)
+                    line = ""
+                lines.append(word[:cut])
+                word = word[cut:]
+            longer = f"{line} {word}" if line else word
+            if text_width(longer, size) > room:
+                lines.append(line)
+                longer = word
+            line = longer
+        if line:
+            lines.append(line)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], fitted(lines[most - 1] + " …", size, room)]
+    return lines

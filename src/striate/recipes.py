@@ -1,0 +1,104 @@
+"""Recipes: a data set, a network and a way to train it, with the accuracy that it reaches; each promise has a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from striate.errors import ArgumentError, unknown
+from striate.graph import Shape
+from striate.layers import RandomAffine
+from striate.model import Model, Sequential
+from striate.train import optimizers
+from striate.zoo import create
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train a network on a data set.
+
+    data, network   names, as ``data.load`` and ``zoo.create`` take them
+    promise         the accuracy reached on the test set, as measured: mean, seeds, hardware where it matters
+    optimizer       makes a fresh optimizer
+    augment         changes to the training pictures, or None
+    """
+
+    name: str
+    data: str
+    network: str
+    promise: str
+    epochs: int
+    batch_size: int
+    optimizer: Callable[[], Any]
+    loss: str = "sparse_categorical_crossentropy"
+    variant: dict[str, Any] = field(default_factory=dict)
+    augment: RandomAffine | None = None
+
+    def model(self, classes: int, input_shape: Shape) -> Model:
+        """A fresh network for this many classes and inputs of this shape, with the augmentation in front."""
+        model = create(self.network, classes=classes, input_shape=input_shape, **self.variant)
+        if self.augment is None:
+            return model
+        if not isinstance(model, Sequential):
+            raise ArgumentError(f"{self.network} is not a Sequential; put the augmentation into the network itself.")
+        start, *rest = model.graph.nodes
+        augment = RandomAffine(**{k: v for k, v in self.augment.config().items() if k != "name"})
+        stacked = Sequential([start.layer, augment, *(node.layer for node in rest)])
+        stacked.name = model.name
+        return stacked
+
+
+def _one_cycle(peak: float, decay: float = 0.01) -> Callable[[], Any]:
+    """AdamW under a one-cycle schedule as long as the run.  Smith & Topin 2017; Loshchilov & Hutter 2017."""
+
+    def make() -> Any:
+        schedule = optimizers.schedules.OneCycle(peak, total_steps=None)
+        return optimizers.AdamW(schedule, weight_decay=decay)
+
+    return make
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="digits",
+            data="digits",
+            network="fast_net",
+            variant={"widths": (32, 64), "units": 64},
+            promise="98 % of the held-out digits",
+            epochs=30,
+            batch_size=64,
+            optimizer=_one_cycle(1e-2),
+            augment=RandomAffine(rotation=10, translation=0.06, zoom=0.1, shear=8),
+        ),
+        Recipe(
+            name="fast",
+            data="mnist",
+            network="fast_net",
+            promise="99.0 % of MNIST's test digits in one epoch",
+            epochs=1,
+            batch_size=128,
+            optimizer=_one_cycle(1e-2),
+        ),
+        Recipe(
+            name="best",
+            data="mnist",
+            network="fast_net",
+            variant={"widths": (32, 64, 128)},
+            promise="99.6 % of MNIST's test digits in under ten minutes on two cores",
+            epochs=20,
+            batch_size=128,
+            optimizer=_one_cycle(1e-2),
+            augment=RandomAffine(rotation=12, translation=0.07, zoom=0.1, shear=10),
+        ),
+    )
+}
+
+
+def get(name: str) -> Recipe:
+    """The recipe of that name.  Raises ArgumentError, naming the nearest."""
+    if name not in RECIPES:
+        raise unknown("recipe", name, RECIPES)
+    return RECIPES[name]

@@ -1,0 +1,142 @@
+"""What to change when a network does not fit into memory, each change with the bytes it leads to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from striate.errors import ArgumentError
+from striate.graph import FlatNode, Graph
+from striate.size.memory import OPTIMIZERS, Estimate, Memory, checked, slots
+from striate.size.opened import Opened
+from striate.size.wording import memory
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing to change.
+
+    what     in words
+    bytes    what the network needs after it
+    fits     whether that is within the budget
+    batch    the batch size it is for
+    """
+
+    what: str
+    bytes: int
+    fits: bool
+    batch: int
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Whether a network fits, and what to change.  ``str`` prints it; the first change that fits is the smallest.
+
+    needed   bytes as asked for
+    """
+
+    needed: int
+    budget: int
+    training: bool
+    changes: tuple[Change, ...]
+
+    @property
+    def fits(self) -> bool:
+        return self.needed <= self.budget
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "fits": self.fits, "changes": [asdict(change) for change in self.changes]}
+
+    def __str__(self) -> str:
+        job = "training" if self.training else "prediction"
+        verdict = "fits into" if self.fits else "does not fit into"
+        lines = [f"{job} needs {memory(self.needed)}: it {verdict} {memory(self.budget)}"]
+        for change in self.changes:
+            lines.append(f"  {change.what}: {memory(change.bytes)}{'' if change.fits else ', still too much'}")
+        return "\n".join(lines)
+
+
+def advice(
+    graph: Graph,
+    budget_bytes: int,
+    *,
+    batch_size: int = 1,
+    optimizer: str | None = "adam",
+    dtype: str = "float32",
+    training: bool = True,
+) -> Advice:
+    """What to change so that training (or prediction) fits into `budget_bytes`, with the numbers.
+
+    Batch size, 16 bits, an optimizer with less state, all of them together, and the layer that takes the most.  Raises
+    the graph's fault, or ArgumentError for an unknown optimizer or dtype.
+    """
+    checked(batch_size, dtype)
+    if isinstance(budget_bytes, bool) or not hasattr(budget_bytes, "__index__") or budget_bytes < 1:
+        raise ArgumentError(f"budget_bytes is a whole number of bytes, not {budget_bytes!r}.")
+    opened = Opened(graph.check())
+    own = Estimate(opened, dtype)
+
+    def needs(estimate: Estimate, batch: int, chosen: str | None) -> int:
+        found: Memory = estimate.at(batch, chosen)
+        return found.training_bytes if training else found.inference_bytes
+
+    def change(what: str, estimate: Estimate, batch: int, chosen: str | None) -> Change:
+        count = needs(estimate, batch, chosen)
+        return Change(what, count, count <= budget_bytes, batch)
+
+    def smaller(what: str, estimate: Estimate, chosen: str | None) -> list[Change]:
+        """The change at the batch asked for; if that is too much, at the largest batch that fits."""
+        first = change(what, estimate, batch_size, chosen)
+        most = estimate.largest_batch(budget_bytes, chosen, training)
+        if first.fits or not 0 < most < batch_size:
+            return [first]
+        return [first, change(f"{what}, batch {most:,}", estimate, most, chosen)]
+
+    needed = needs(own, batch_size, optimizer)
+    most = own.largest_batch(budget_bytes, optimizer, training)
+    changes: list[Change] = []
+    if needed > budget_bytes:
+        if 0 < most < batch_size:
+            more = f", gradients added up over {-(-batch_size // most):,} such batches" if training else ""
+            changes.append(change(f"batch {most:,} (the largest that fits){more}", own, most, optimizer))
+        elif batch_size > 1:
+            changes.append(change("batch 1", own, 1, optimizer))
+        half = Estimate(opened, "bfloat16")
+        if own.item > 2:
+            changes += smaller("16 bits (bfloat16)", half, optimizer)
+        lean = "momentum" if slots(optimizer) > 1 else "sgd"
+        if training and slots(optimizer) > slots(lean):
+            changes += smaller(f"{lean} instead of {optimizer} ({_state(lean)})", own, lean)
+            changes += smaller(f"16 bits and {lean}", half, lean) if own.item > 2 else []
+        changes += _largest(own, batch_size, optimizer, needed, budget_bytes, training)
+    return Advice(needed, int(budget_bytes), training, tuple(changes))
+
+
+def _state(optimizer: str) -> str:
+    count = OPTIMIZERS[optimizer]
+    return f"{count} number{'s' * (count != 1)} a weight"
+
+
+def _largest(
+    own: Estimate, batch: int, optimizer: str | None, needed: int, budget: int, training: bool
+) -> list[Change]:
+    """What would be left without half of the largest part: kept by one call, or the weights of one layer."""
+    found = []
+    parts: list[tuple[str, int]] = []
+    if training:
+        kept = own.tape.kept_each()
+        name = max(kept, key=lambda key: kept[key], default="")
+        parts.append((f"half of what {name} keeps for the backward pass", kept.get(name, 0) * batch))
+    weights = {n.name: (_weights(n), n.layer.trainable) for n in own.opened.flat.nodes if n.first}
+    name = max(weights, key=lambda key: weights[key][0], default="")
+    count, trained = weights.get(name, (0, False))
+    parts.append((f"half of the {count:,} weights of {name}", count * own.per_weight(optimizer, training, trained)))
+    for what, size in parts:
+        if size * 20 > needed:  # less than a twentieth of the whole is not worth changing
+            left = needed - size // 2
+            found.append(Change(f"{what} ({memory(size)})", left, left <= budget, batch))
+    return found
+
+
+def _weights(node: FlatNode) -> int:
+    return sum(weight.size for weight in node.layer.weights(*node.input_shapes).values())

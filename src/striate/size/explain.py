@@ -1,0 +1,226 @@
+"""The arithmetic of one layer, with its numbers put in, step by step."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from striate.errors import unknown
+from striate.graph import FlatNode, Graph, InputLayer, Network, Node, Shape
+from striate.size.arithmetic import MEANING, MULTS, WEIGHTS, formula
+from striate.size.compare import as_dense
+from striate.size.memory import run
+from striate.size.opened import Opened
+from striate.size.outputs import output_lines
+from striate.size.receptive import Field, Receptive
+from striate.size.table import misfit
+from striate.size.tape import ITEM
+from striate.size.wording import by, dot, listed, memory, number, plural
+
+Section = tuple[str, list[str]]
+
+
+def explain(graph: Graph, layer_name: str) -> str:
+    """How the output size, weights, multiplications, receptive field and memory of one layer come about.
+
+    layer_name   a layer, a later call of a shared one (``conv2d#2``), or a layer in a nested network (``base/conv2d``)
+
+    Memory is for one input in float32.  The layer at which a network breaks off is explained by its error.  Raises
+    ArgumentError, naming the nearest, for an unknown name.
+    """
+    if graph.fault is not None and layer_name == graph.fault.name:
+        return f"{graph.fault.error}"
+    opened = Opened(graph)
+    for call in opened.flat.nodes:
+        if call.name == layer_name:
+            return _explained(opened, Receptive(graph, opened), call)
+    for node in graph.nodes:
+        if graph.label(node) == layer_name:
+            return (
+                _input(node, layer_name) if isinstance(node.layer, InputLayer) else _network(opened, node, layer_name)
+            )
+    known = [*(call.name for call in opened.flat.nodes), *(graph.label(node) for node in graph.nodes)]
+    raise unknown("layer name", layer_name, [*known, *([graph.fault.name] if graph.fault is not None else [])])
+
+
+def _text(title: str, about: str, sections: list[Section]) -> str:
+    lines = [title, f"  {about}"] if about else [title]
+    for heading, body in sections:
+        lines += ["", heading, *(f"  {line}" for line in body)]
+    return "\n".join(lines)
+
+
+def _about(layer: Any) -> str:
+    """The first sentence of the layer class's own description."""
+    words = " ".join((type(layer).__doc__ or "").replace("`", "").split())
+    return re.split(r"(?<=[.:]) |:$", words)[0].rstrip(".:") + "." if words else ""
+
+
+def _input(node: Node, name: str) -> str:
+    shape = node.shape
+    return _text(
+        f'InputLayer "{name}": {by(shape)}',
+        _about(node.layer),
+        [("Memory", [f"{dot(shape)} = {prod(shape):,} numbers for one input"])],
+    )
+
+
+def _network(opened: Opened, node: Node, name: str) -> str:
+    calls = opened.calls[name]
+    weights = sum(_count(call, "weights") for call in calls if call.first)
+    buffers = sum(_count(call, "buffers") for call in calls if call.first)
+    mults = sum(call.layer.mults(*call.input_shapes) for call in calls)
+    assert isinstance(node.layer, Network)
+    shapes = f"{listed([by(s) for s in node.input_shapes])} -> {listed([by(t.shape) for t in node.outputs])}"
+    inside = [f"{plural(len(calls), 'call')}: {', '.join(call.name.partition('/')[2] for call in calls[:8])}"]
+    if len(calls) > 8:
+        inside[0] += " …"
+    return _text(
+        f'{node.layer.kind} "{name}": {shapes}',
+        "A network used as one layer.",
+        [
+            ("Inside", [*inside, f'explain one of them by its path, such as "{calls[0].name}"'] if calls else inside),
+            ("Weights", [f"{weights:,} in all" + (f", and {buffers:,} buffers" if buffers else "")]),
+            ("Multiplications", [f"{mults:,} in all"]),
+        ],
+    )
+
+
+def _count(call: FlatNode, what: str) -> int:
+    return sum(weight.size for weight in getattr(call.layer, what)(*call.input_shapes).values())
+
+
+def _explained(opened: Opened, fields: Receptive, call: FlatNode) -> str:
+    shapes = listed([by(shape) for shape in call.input_shapes])
+    size = output_lines(call)
+    if (text := misfit(call)) is not None:
+        size.append(f"Careful: {text}")
+    sections = [
+        ("Output size", size),
+        ("Weights", _weights(call)),
+        ("Multiplications", _mults(call)),
+        ("Receptive field", _field(opened, fields, call)),
+        ("Memory, float32", _memory(opened, call)),
+    ]
+    if call.layer.window() is not None and formula(MULTS, call) is not None:
+        sections.append(("A dense layer doing the same job", _dense(call)))
+    title = f'{call.layer.kind} "{call.name}": {shapes} -> {by(call.shape)}'
+    return _text(title, _about(call.layer), sections)
+
+
+def _weights(call: FlatNode) -> list[str]:
+    count, buffers = _count(call, "weights"), _count(call, "buffers")
+    meaning = next((text for kind, text in MEANING.items() if isinstance(call.layer, kind)), "")
+    sums = formula(WEIGHTS, call)
+    lines = [f"{sums[0]} = {sums[1]} = {count:,}"] if count and sums else [f"{count:,}" if count else "none"]
+    if buffers:
+        lines.append(f"buffers: {' + '.join(dot(b.shape) for b in _arrays(call))} = {buffers:,}")
+    if meaning:
+        lines.append(meaning)
+    if not call.first:
+        lines.append("shared with the layer's first call, so they are counted there")
+    if count and not call.layer.trainable:
+        lines.append("frozen: training leaves them as they are")
+    return lines
+
+
+def _arrays(call: FlatNode) -> list[Any]:
+    return list(call.layer.buffers(*call.input_shapes).values())
+
+
+def _mults(call: FlatNode) -> list[str]:
+    count, sums = call.layer.mults(*call.input_shapes), formula(MULTS, call)
+    if not count:
+        return ["none are counted: only convolutions and dense layers multiply by weights worth counting"]
+    return [f"{sums[0]} = {sums[1]} = {count:,}" if sums else f"{count:,}"]
+
+
+# -- receptive field --------------------------------------------------------------------------------------------------
+def _field(opened: Opened, fields: Receptive, call: FlatNode) -> list[str]:
+    lines = []
+    for label in fields.sees(call.name):
+        after = fields.field(call.name, label)
+        many = f' of "{label}"' if len(fields.inputs) > 1 else ""
+        lines.append(f"each output position sees {by(after.size)}{many}")
+        if after.whole:
+            lines[-1] += ", everything that the layers before it look at"
+            continue
+        lines += _steps(opened, fields, call, label, after)
+        jumps = listed([str(jump) for jump in dict.fromkeys(after.jump)], "and")
+        lines.append(f"neighbours look {jumps} apart; the first position looks at {_point(after.centre)} and around it")
+    return lines or ["sees no input"]
+
+
+def _point(centre: tuple[float, ...]) -> str:
+    return f"({', '.join(number(c) for c in centre)})"
+
+
+def _steps(opened: Opened, fields: Receptive, call: FlatNode, label: str, after: Field) -> list[str]:
+    """The recurrence r' = r + (F - 1)·j, j' = j·S, where it is what happened."""
+    window = call.layer.window()
+    source = _named(opened, call.inputs[0])
+    if window is None or window.transposed or source is None or label not in fields.sees(source):
+        if len(call.inputs) > 1:
+            names = [name for tensor in call.inputs if (name := _named(opened, tensor)) and label in fields.sees(name)]
+            return [f"the union of {listed([f'{by(fields.field(n, label).size)} ({n})' for n in names])}"]
+        return []
+    before = fields.field(source, label)
+    if before.whole or len(before.size) != len(window.span):
+        return []
+    lines = []
+    for axis, r, f, s, j, new, jump in zip(
+        ("height", "width") if len(window.span) == 2 else ("length",),
+        *(before.size, window.span, window.strides, before.jump, after.size, after.jump),
+        strict=True,
+    ):
+        if r + (f - 1) * j == new and j * s == jump:
+            size = f"r + (F - 1)·j = {r} + ({f} - 1)·{_frac(j)} = {new}"
+            lines.append(f"{axis:<7} {size}; jump j·S = {_frac(j)}·{s} = {_frac(jump)}")
+    return lines
+
+
+def _frac(value: Fraction) -> str:
+    return str(value) if value.denominator == 1 else f"({value})"
+
+
+def _named(opened: Opened, tensor: int) -> str | None:
+    return next((name for name, found in opened.tensors.items() if found == tensor), None)
+
+
+# -- memory and the dense layer ---------------------------------------------------------------------------------------
+def _bytes(count: int) -> str:
+    return f"{count:,} bytes" + (f" ({memory(count)})" if count >= 1024 else "")
+
+
+def _memory(opened: Opened, call: FlatNode) -> list[str]:
+    item = ITEM["float32"]
+    lines = [f"output   {dot(call.shape)} · {item} = {_bytes(prod(call.shape) * item)} for one input"]
+    count = _count(call, "weights") + _count(call, "buffers")
+    if count:
+        lines.append(f"weights  {count}·{item} = {_bytes(count * item)}")
+    kept = run(opened)[0].kept_each()[call.name]
+    what = _bytes(kept) if kept else "nothing more"
+    lines.append(f"kept for the backward pass, beyond what earlier layers keep: {what}")
+    return lines
+
+
+def _dense(call: FlatNode) -> list[str]:
+    x, out = call.input_shapes[0], call.shape
+    dense = as_dense(x, out)
+    per_map = f"{dot(x)} · {dot(out[:-1])}"
+    if x[:-1] == out[:-1] and len(x) == 3:
+        per_map += f" = {_powers(x)}"
+    own, mults = _count(call, "weights"), call.layer.mults(*call.input_shapes)
+    return [
+        f"every number of the output would see every number of the input: {dense.inputs:,} in, {dense.outputs:,} out",
+        f"one map  {per_map} = {dense.weights_per_map:,} weights",
+        f"all      {dot(x)} · {dot(out)} = {dense.mults:,} weights, as many multiplications, {dense.outputs:,} biases",
+        f"that is {dense.weights / max(own, 1):,.0f} times the weights and {dense.mults / max(mults, 1):,.0f} times "
+        "the multiplications of this layer",
+    ]
+
+
+def _powers(x: Shape) -> str:
+    return f"{x[0]}²·{x[1]}²·{x[2]}"

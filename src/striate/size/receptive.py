@@ -1,0 +1,355 @@
+"""Receptive fields: what part of the input a number of an activation map depends on.
+
+Size, jump and centre per layer come from one walk forward over the graph; the crop of one position from one walk
+backward.  Source: Araujo, Norris & Sim 2019, "Computing receptive fields of convolutional neural networks", Distill;
+branches give the union of what they see (its section "Arbitrary computation graphs").
+
+Sizes are theoretical: as if the input went on beyond its border.  A layer that mixes all positions (Flatten, Dense,
+global pooling) sees the input from the first to the last cell that anything before it looks at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from striate import layers
+from striate.errors import ArgumentError, unknown
+from striate.graph import FlatGraph, FlatNode, Graph, Layer, Shape
+from striate.size.opened import Opened
+from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sliding
+from striate.size.wording import aligned, by
+
+
+@dataclass(frozen=True)
+class Step:
+    """Axis `axis` of the output looks along an axis of the input as `reach` says.
+
+    ordered   False where the cells of the axis do not look further along from one to the next (joined end to end)
+    """
+
+    axis: int
+    reach: Reach = SAME
+    ordered: bool = True
+
+
+Steps = tuple[Step | None, ...]  # per axis of one input (channels last); None: every output looks at all of the axis
+Rule = Callable[[Any, Sequence[Shape], Shape, int], Steps]
+
+
+@dataclass(frozen=True)
+class Field:
+    """What the positions of one layer's output see of one input, per positional axis: (height, width) or (length,).
+
+    size     input cells from the first to the last that one position sees, not clipped at the border
+    jump     input cells between what neighbouring positions see; 0 when all see the same
+    centre   middle of what the first position sees, in input cells; 0.0 is the middle of the first cell
+    whole    whether each position sees everything that the layers before it look at
+    """
+
+    size: tuple[int, ...]
+    jump: tuple[Fraction, ...]
+    centre: tuple[float, ...]
+    whole: bool
+
+
+# -- one rule per family of layers ------------------------------------------------------------------------------------
+def _window(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    window, sizes = layer.window(), shapes[0][:-1]
+    if window.transposed:
+        natural = [(n - 1) * s + f for n, s, f in zip(sizes, window.strides, window.span, strict=True)]
+        if isinstance(window.padding, str):  # Keras: half of what is too much goes at the start, rounded down
+            before = [max(n - o, 0) // 2 for n, o in zip(natural, out, strict=False)]
+        else:
+            before = [pad[0] for pad in window.padding]
+        reaches = [painting(s, b, f) for s, b, f in zip(window.strides, before, window.span, strict=True)]
+    else:
+        pads = window.pads(sizes)
+        reaches = [sliding(s, pad[0], f) for s, pad, f in zip(window.strides, pads, window.span, strict=True)]
+    mixed = hasattr(layer, "filters") or shapes[0][-1] != out[-1]
+    return (*(Step(axis, reach) for axis, reach in enumerate(reaches)), None if mixed else Step(len(sizes)))
+
+
+def _same(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    return tuple(Step(axis, FIRST if size == 1 < out[axis] else SAME) for axis, size in enumerate(shapes[which]))
+
+
+def _mixing_channels(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    return (*(Step(axis) for axis in range(len(shapes[0]) - 1)), None)
+
+
+def _embedding(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    return (Step(0),)
+
+
+def _global(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    return (*(None,) * (len(shapes[0]) - 1), Step(len(out) - 1))
+
+
+def _adaptive(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    return (*(Step(i, adaptive(n, out[i])) for i, n in enumerate(shapes[0][:-1])), Step(len(out) - 1))
+
+
+def _upsampling(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    smooth = getattr(layer, "interpolation", "nearest") == "bilinear"
+    times = (layer.size,) if isinstance(layer.size, int) else layer.size
+    reaches = [interpolating(t) if smooth else repeating(t) for t in times]
+    return (*(Step(i, reach) for i, reach in enumerate(reaches)), Step(len(times)))
+
+
+def _padding(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    moved = [Reach(1, 1, (-layer.sign * b,), (-layer.sign * b,)) for b, _ in layer.sides()]
+    return (*(Step(i, reach) for i, reach in enumerate(moved)), Step(len(moved)))
+
+
+def _reshape(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    """An axis lives on where as many numbers stand before it, and its size is the same, in both shapes."""
+    places = {(prod(out[:axis]), size): axis for axis, size in reversed(list(enumerate(out)))}
+    found = [places.get((prod(shapes[0][:axis]), size)) for axis, size in enumerate(shapes[0])]
+    return tuple(None if axis is None else Step(axis) for axis in found)
+
+
+def _concatenate(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    dim = layer.dim(shapes[0])
+    begin = sum(shape[dim] for shape in shapes[:which])
+    moved = Reach(1, 1, (-begin,), (-begin,))
+    return tuple(Step(axis, moved, False) if axis == dim else Step(axis) for axis in range(len(out)))
+
+
+def _unknown(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    """A layer without a rule: its window if it has one, its positions if it keeps their number, else everything."""
+    if layer.window() is not None and len(shapes) == 1:
+        return _window(layer, shapes, out, which)
+    if len(out) == len(shapes[which]) and out[:-1] == shapes[which][:-1]:
+        return (*(Step(axis) for axis in range(len(out) - 1)), None)
+    return (None,) * len(shapes[which])
+
+
+_MERGES = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)
+_POINTWISE = (
+    *(layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Dropout),
+    *(layers.BatchNormalization, layers.Rescaling, layers.Normalization),
+)
+_GLOBAL = (
+    *(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D),
+    *(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
+)
+_ADAPTIVE = (
+    *(layers.AdaptiveMaxPooling1D, layers.AdaptiveMaxPooling2D),
+    *(layers.AdaptiveAveragePooling1D, layers.AdaptiveAveragePooling2D),
+)
+_SIDES = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D)
+
+RULES: dict[type[Layer], Rule] = {
+    **dict.fromkeys(_MERGES, _same),
+    **dict.fromkeys(_POINTWISE, _same),
+    **dict.fromkeys(_GLOBAL, _global),
+    **dict.fromkeys(_ADAPTIVE, _adaptive),
+    **dict.fromkeys(_SIDES, _padding),
+    layers.UpSampling1D: _upsampling,
+    layers.UpSampling2D: _upsampling,
+    layers.Flatten: _reshape,
+    layers.Reshape: _reshape,
+    layers.Concatenate: _concatenate,
+    layers.Embedding: _embedding,
+    layers.Dense: _mixing_channels,
+}
+
+
+def steps(node: FlatNode, which: int) -> Steps:
+    """How the output of a call looks along each axis of its input number `which`."""
+    layer = node.layer
+    if isinstance(layer, layers.Activation):
+        soft = layer.activation in ("softmax", "log_softmax") or isinstance(layer.activation, layers.Softmax)
+        return (_mixing_channels if soft else _same)(layer, node.input_shapes, node.shape, which)
+    for kind in type(layer).__mro__:
+        if kind in RULES:
+            return RULES[kind](layer, node.input_shapes, node.shape, which)
+    return _unknown(layer, node.input_shapes, node.shape, which)
+
+
+# -- forward ----------------------------------------------------------------------------------------------------------
+View = tuple[int | None, Reach]  # the axis of the tensor that walks along this axis of the input (None: none does)
+Views = dict[tuple[int, int], View]  # by (number of the input, its axis)
+
+
+class Receptive:
+    """The receptive fields of a network; ``receptive(graph)`` makes it.
+
+    names    every call, nested networks opened, and the nested networks themselves
+    field    size, jump and centre of one call
+    crop     the rectangle of the input that one output position sees
+    """
+
+    def __init__(self, graph: Graph, opened: Opened | None = None) -> None:
+        self.opened = opened or Opened(graph)
+        self.inputs = [graph.label(tensor.node) for tensor in graph.inputs]
+        self._flat: FlatGraph = self.opened.flat
+        self._views = self._walk()
+        self._axes = [self._positional(i) for i in range(len(self.inputs))]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.opened.tensors)
+
+    def _walk(self) -> list[Views]:
+        shapes, views = self._flat.shapes, [Views() for _ in self._flat.shapes]
+        for i, tensor in enumerate(self._flat.inputs):
+            views[tensor] = {(i, axis): (axis, SAME) for axis in range(len(shapes[tensor]))}
+        for node in self._flat.nodes:
+            seen: Views = {}
+            for which, tensor in enumerate(node.inputs):
+                along = steps(node, which)
+                for key, (axis, reach) in views[tensor].items():
+                    extent = shapes[self._flat.inputs[key[0]]][key[1]]
+                    step = None if axis is None else along[axis]
+                    if axis is None:
+                        view: View = (None, reach)
+                    elif step is None or not step.ordered:
+                        view = (None, reach.everything(shapes[tensor][axis], extent))
+                    else:
+                        view = (step.axis, reach.through(step.reach))
+                    seen[key] = self._joined(seen[key], view, node.shape, extent) if key in seen else view
+            for tensor in node.outputs:
+                views[tensor] = seen
+        return views
+
+    @staticmethod
+    def _joined(one: View, other: View, shape: Shape, extent: int) -> View:
+        axis = other[0] if one[0] is None else one[0]
+        if axis is None:
+            return (None, one[1].joined(other[1], 1, extent))
+        reaches = []
+        for own, reach in (one, other):  # two different axes that walk along the same input: all of both
+            moves = own in (axis, None)
+            reaches.append(reach if moves else reach.everything(shape[own or 0], extent))
+        joined = reaches[0].joined(reaches[1], shape[axis], extent)
+        return (None if joined.covers(extent) else axis, joined)
+
+    def _positional(self, i: int) -> tuple[int, ...]:
+        """Axes of an input that hold positions: all but the channels, and those too where a Reshape makes them one."""
+        rank = len(self._flat.shapes[self._flat.inputs[i]])
+        last = (i, rank - 1)
+        moved = rank == 2 and any(
+            last in views and views[last][0] not in (None, len(self._flat.shapes[t]) - 1)
+            for t, views in enumerate(self._views)
+        )
+        return tuple(range(rank if moved or rank == 1 else rank - 1))
+
+    # -- answers ------------------------------------------------------------------------------------------------------
+    def sees(self, name: str) -> list[str]:
+        """The inputs that a call depends on."""
+        views = self._views[self._tensor(name)]
+        return [label for i, label in enumerate(self.inputs) if any(key[0] == i for key in views)]
+
+    def field(self, name: str, input: str | None = None) -> Field:
+        """Size, jump and centre of a call's receptive field in one input (default: the first that it sees).
+
+        Raises ArgumentError for an unknown name, or an input that the call does not depend on.
+        """
+        tensor = self._tensor(name)
+        i = self._input(name, input)
+        shape = self._flat.shapes[tensor]
+        size, jump, centre, moving = [], [], [], False
+        for axis in self._axes[i]:
+            along, reach = self._views[tensor][i, axis]
+            size.append(reach.size(1 if along is None else shape[along]))
+            jump.append(reach.jump)
+            centre.append(reach.centre)
+            moving = moving or along is not None
+        return Field(tuple(size), tuple(jump), tuple(centre), not moving)
+
+    def crop(
+        self, name: str, position: int | Sequence[int] = (), input: str | None = None
+    ) -> tuple[tuple[int, int], ...]:
+        """The part of the input that one position of a call's output depends on, exactly, clipped at the border.
+
+        position   (row, column), or the step of a sequence; () where the output has no positions, as after Flatten
+
+        Returns (begin, end) per positional axis of the input, so that ``picture[top:bottom, left:right]`` is the part;
+        (0, 0) where nothing is seen.  Raises ArgumentError for a position outside the output.
+        """
+        tensor = self._tensor(name)
+        i = self._input(name, input)
+        needed: dict[int, list[tuple[int, int]]] = {tensor: self._box(name, tensor, position)}
+        for node in reversed(self._flat.nodes):
+            boxes = [needed.pop(t) for t in node.outputs if t in needed]
+            for which, source in enumerate(node.inputs if boxes else ()):
+                along = steps(node, which)
+                for box in boxes:
+                    seen = self._before(box, along, self._flat.shapes[source])
+                    if seen is not None:
+                        old = needed.get(source, seen)
+                        needed[source] = [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(seen, old, strict=True)]
+        found = needed.get(self._flat.inputs[i])
+        return tuple((0, 0) if found is None else (found[axis][0], found[axis][1] + 1) for axis in self._axes[i])
+
+    @staticmethod
+    def _before(box: list[tuple[int, int]], along: Steps, shape: Shape) -> list[tuple[int, int]] | None:
+        """The part of an input of `shape` that a part of the output looks at; None when it is only padding."""
+        seen = []
+        for step, size in zip(along, shape, strict=True):
+            low, high = 0, size - 1
+            if step is not None:
+                begin, end = box[step.axis]
+                low, high = max(step.reach.first(begin), 0), min(step.reach.last(end), size - 1)
+            if low > high:
+                return None
+            seen.append((low, high))
+        return seen
+
+    def _box(self, name: str, tensor: int, position: int | Sequence[int]) -> list[tuple[int, int]]:
+        shape = self._flat.shapes[tensor]
+        given = (position,) if isinstance(position, int) else tuple(position)
+        inside = all(0 <= p < n for p, n in zip(given, shape, strict=False))
+        if len(given) not in (len(shape) - 1, len(shape)) or not inside:
+            raise ArgumentError(f'"{name}" gives {by(shape)} numbers; {tuple(given)} is not a position in it.')
+        return [(p, p) for p in given] + [(0, n - 1) for n in shape[len(given) :]]
+
+    def _tensor(self, name: str) -> int:
+        if name not in self.opened.tensors:
+            raise unknown("layer name", name, self.opened.tensors)
+        return self.opened.tensors[name]
+
+    def _input(self, name: str, input: str | None) -> int:
+        seen = self.sees(name)
+        if input is None:
+            if not seen:
+                raise ArgumentError(f'"{name}" sees no input.')
+            return self.inputs.index(seen[0])
+        if input not in self.inputs:
+            raise unknown("input", input, self.inputs)
+        if input not in seen:
+            raise ArgumentError(f'"{name}" does not depend on the input "{input}", only on {", ".join(seen)}.')
+        return self.inputs.index(input)
+
+    def size(self, tensor: int) -> tuple[int, ...] | None:
+        """The receptive field's size of a tensor of the opened graph, in the first input that it sees."""
+        views = self._views[tensor]
+        i = min((key[0] for key in views), default=None)
+        if i is None:
+            return None
+        shape, found = self._flat.shapes[tensor], []
+        for axis in self._axes[i]:
+            along, reach = views[i, axis]
+            found.append(reach.size(1 if along is None else shape[along]))
+        return tuple(found)
+
+    def __str__(self) -> str:
+        rows = [("layer", "sees", "jump", "centre of the first")]
+        for name in self.names:
+            if self.sees(name):
+                field = self.field(name)
+                rows.append((name, by(field.size), by(field.jump), ", ".join(f"{c:g}" for c in field.centre)))  # type: ignore[arg-type]
+        return "\n".join(aligned(rows, (False, True, True, True)))
+
+
+def receptive(graph: Graph) -> Receptive:
+    """The receptive field of every layer: size, jump, centre, and the crop that one position sees.
+
+    A graph that breaks off at a fault is answered up to there.
+    """
+    return Receptive(graph)

@@ -1,0 +1,266 @@
+"""The size of a network: one row per call, totals, memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Window
+from striate.layers import DepthPooling
+from striate.size.memory import Estimate, Memory, checked, slots
+from striate.size.opened import Opened
+from striate.size.receptive import Receptive
+from striate.size.wording import plural
+
+
+@dataclass(frozen=True)
+class Row:
+    """One call of a layer.  Shapes are channels-last and without the batch.
+
+    name             the call's name: the layer's, with ``#2`` … for later calls of a shared layer
+    kind             the layer's class
+    output_shape     a shape; a list of shapes for a nested network with several outputs; None where the network breaks
+    weights          numbers that training can change; those of a shared layer stand at its first call
+    trainable        how many of them training changes now (0 in a frozen layer)
+    buffers          numbers that are stored but not trained, such as moving averages
+    mults            multiplications of convolutions and dense layers for one input
+    receptive_field  (height, width) or (length,) that one output position sees of the input, not clipped at the border
+    unused           rows, columns of the padded input that no window reaches, (0, 0) where it fits; None without window
+    misfit           the arithmetic and the remedies, where something is unused
+    connected_to     names of the calls whose outputs it takes (``name:1`` for the second output)
+    error            why the network breaks off here
+    """
+
+    name: str
+    kind: str
+    output_shape: Shape | list[Shape] | None
+    weights: int = 0
+    trainable: int = 0
+    buffers: int = 0
+    mults: int = 0
+    receptive_field: tuple[int, ...] | None = None
+    unused: tuple[int, ...] | None = None
+    misfit: str | None = None
+    connected_to: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class Size:
+    """What ``measure`` found: rows, totals and memory.  ``str`` prints it as a table; ``to_dict`` is JSON-ready.
+
+    rows     one Row per call, inputs first
+    memory   a Memory (bytes); its main numbers are also properties here
+    fault    None, or where the network breaks off; then the rows end there, and every total raises its error
+    """
+
+    def __init__(
+        self, name: str | None, rows: list[Row], memory: Memory, notes: list[tuple[str, str]], fault: Fault | None
+    ) -> None:
+        self.name = name
+        self.rows = rows
+        self.fault = fault
+        self.batch_size, self.dtype, self.optimizer = memory.batch_size, memory.dtype, memory.optimizer
+        self.notes = notes
+        self._memory = memory
+
+    @property
+    def memory(self) -> Memory:
+        """Bytes by what they are for."""
+        self._whole()
+        return self._memory
+
+    def _whole(self) -> None:
+        if self.fault is not None:
+            raise self.fault.error
+
+    def _sum(self, what: str) -> int:
+        self._whole()
+        return self.so_far(what)
+
+    def so_far(self, what: str) -> int:
+        """The total of a column up to where the network breaks off, if it does."""
+        return sum(getattr(row, what) for row in self.rows)
+
+    @property
+    def weights(self) -> int:
+        """Numbers that training can change."""
+        return self._sum("weights")
+
+    @property
+    def trainable(self) -> int:
+        """Numbers that training changes now: without those of frozen layers."""
+        return self._sum("trainable")
+
+    @property
+    def buffers(self) -> int:
+        """Numbers that are stored but not trained."""
+        return self._sum("buffers")
+
+    @property
+    def total(self) -> int:
+        """Weights and buffers."""
+        return self.weights + self.buffers
+
+    @property
+    def mults(self) -> int:
+        """Multiplications of convolutions and dense layers for one input."""
+        return self._sum("mults")
+
+    @property
+    def inference_bytes(self) -> int:
+        """Peak of prediction: weights, and the maps that are alive at the same time, for the batch."""
+        return self.memory.inference_bytes
+
+    @property
+    def training_bytes(self) -> int:
+        """Peak of training: weights, gradients, optimizer state and what is kept for the backward pass."""
+        return self.memory.training_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """What the forward pass keeps for the backward pass, for the batch."""
+        return self.memory.kept_bytes
+
+    @property
+    def activation_bytes(self) -> int:
+        """The input and the output of every layer, for the batch."""
+        return self.memory.activation_bytes
+
+    def row(self, name: str) -> Row:
+        """The row of that name.  Raises ArgumentError."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise ArgumentError(f'no row is named "{name}"; the rows are {", ".join(r.name for r in self.rows)}.')
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain lists, numbers and strings; totals are None for a network that breaks off."""
+        broken = self.fault is not None
+        names = ("weights", "trainable", "buffers", "total", "mults")
+        return {
+            "name": self.name,
+            "batch_size": self.batch_size,
+            "dtype": self.dtype,
+            "optimizer": self.optimizer,
+            "rows": [{key: _plain(value) for key, value in asdict(row).items()} for row in self.rows],
+            **{name: None if broken else getattr(self, name) for name in names},
+            "inference_bytes": None if broken else self.inference_bytes,
+            "training_bytes": None if broken else self.training_bytes,
+            "kept_bytes": None if broken else self.kept_bytes,
+            "activation_bytes": None if broken else self.activation_bytes,
+            "error": str(self.fault.error) if self.fault is not None else None,
+        }
+
+    def __str__(self) -> str:
+        from striate.size.printed import printed
+
+        return printed(self)
+
+    def __repr__(self) -> str:
+        return f"<size of {self.name or 'a network'}: {len(self.rows)} rows>"
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(v) for v in value] if isinstance(value, tuple | list) else value
+
+
+def measure(
+    graph: Graph,
+    *,
+    batch_size: int = 1,
+    optimizer: str | None = "adam",
+    dtype: str = "float32",
+    strict: bool = False,
+    name: str | None = None,
+) -> Size:
+    """Shapes, weights, multiplications, receptive fields and memory of a network; nothing is allocated for it.
+
+    batch_size, optimizer, dtype   what memory is computed for; optimizer=None: no optimizer state
+    strict                         raise ShapeError for the first window that does not fit its input
+
+    A network that breaks off is measured up to there (see Size.fault).  Raises ArgumentError for an unknown optimizer
+    or dtype.
+    """
+    if graph is None:
+        raise ArgumentError("the size depends on the input: give the first layer input_shape=, or start with Input.")
+    checked(batch_size, dtype)
+    slots(optimizer)
+    opened = Opened(graph)
+    misfits = {id(call): text for call in opened.flat.nodes if (text := misfit(call)) is not None}
+    if strict:
+        for call in opened.flat.nodes:
+            if id(call) in misfits:
+                raise ShapeError(f'{call.layer.kind} "{call.name}": {misfits[id(call)]}')
+        graph.check()
+    fields = Receptive(graph, opened)
+    rows = [_row(graph, node, opened, fields, misfits) for node in graph.nodes]
+    if graph.fault is not None:
+        before = (graph.label(graph.outputs[0].node),) if len(graph.outputs) == 1 else ()
+        rows.append(Row(graph.fault.name, graph.fault.kind, None, connected_to=before, error=str(graph.fault.error)))
+    notes = [(call.name, misfits[id(call)]) for call in opened.flat.nodes if id(call) in misfits]
+    return Size(name, rows, Estimate(opened, dtype).at(batch_size, optimizer), notes, graph.fault)
+
+
+def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: dict[int, str]) -> Row:
+    label = graph.label(node)
+    calls = opened.calls.get(label, [])
+    weights = trainable = buffers = mults = 0
+    for call in calls:
+        mults += call.layer.mults(*call.input_shapes)
+        if call.first:
+            count = sum(weight.size for weight in call.layer.weights(*call.input_shapes).values())
+            weights += count
+            trainable += count if call.layer.trainable else 0
+            buffers += sum(weight.size for weight in call.layer.buffers(*call.input_shapes).values())
+    own = calls[0] if len(calls) == 1 and not calls[0].path else None
+    shapes = [tensor.shape for tensor in node.outputs]
+    return Row(
+        name=label,
+        kind=node.layer.kind,
+        output_shape=shapes[0] if len(shapes) == 1 else shapes,
+        weights=weights,
+        trainable=trainable,
+        buffers=buffers,
+        mults=mults,
+        receptive_field=fields.size(opened.tensors[label]) if calls or isinstance(node.layer, InputLayer) else None,
+        unused=None if own is None else unused(own),
+        misfit=None if own is None else misfits.get(id(own)),
+        connected_to=tuple(graph.label(t.node) + (f":{t.index}" if t.index else "") for t in node.inputs),
+    )
+
+
+def _over_channels(call: FlatNode) -> tuple[Window, Shape] | None:
+    """The window of a pooling over channels, and their number; None for other layers."""
+    return (call.layer.channels(), call.input_shapes[0][-1:]) if isinstance(call.layer, DepthPooling) else None
+
+
+def unused(call: FlatNode) -> tuple[int, ...] | None:
+    """Rows, columns (for a pooling over channels: and channels) of a call's input that no window reaches."""
+    if (found := _over_channels(call)) is not None:
+        return (*(0,) * (len(call.shape) - 1), *found[0].unused(found[1]))
+    window = call.layer.window()
+    return None if window is None else window.unused(call.input_shapes[0][:-1])
+
+
+def misfit(call: FlatNode) -> str | None:
+    """None if the call's window fits its input; else the arithmetic, and the remedies."""
+    rest = unused(call)
+    if rest is None or not any(rest):
+        return None
+    if (found := _over_channels(call)) is not None:
+        return _misfit_of_channels(*found)
+    window, sizes = call.layer.window(), call.input_shapes[0][:-1]
+    assert window is not None
+    padding = all(count <= after for count, (_, after) in zip(rest, window.pads(sizes), strict=True))
+    return f"{window.misfit(sizes)}{' What goes unused here is padding, no data.' if padding else ''}"
+
+
+def _misfit_of_channels(window: Window, sizes: Shape) -> str:
+    (depth,), (size,), (stride,), (rest,) = sizes, window.kernel, window.strides, window.unused(sizes)
+    steps = [str(s) for s in range(1, stride + 2) if (depth - size) % s == 0]
+    return (
+        f"groups of {size} channels with stride {stride} do not fit {depth} channels: ({depth} - {size}) / {stride} "
+        f"+ 1 = {(depth - size) / stride + 1:.2f}, so the last {plural(rest, 'channel')} would go unused. Use strides="
+        f"{' or '.join(steps)}, or another number of channels."
+    )

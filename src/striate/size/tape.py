@@ -1,0 +1,91 @@
+"""A stand-in for autograd: which storages a forward pass makes, shares and keeps for the backward pass."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, replace
+from math import prod
+
+from striate.graph import FlatNode, Shape
+
+#: Bytes of one number.
+ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8, "int32": 4, "uint8": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor: the storage it lives in, its numbers per example, and what the next operation must know of it.
+
+    grad     a gradient flows back to it
+    last     channels stand last in memory, so that it can be flattened, or multiplied by a Dense layer, as it is
+    dense    it fills its storage (a cropped view does not)
+    """
+
+    store: int
+    numbers: int
+    grad: bool = False
+    last: bool = True
+    dense: bool = True
+
+
+class Tape:
+    """Storages by number, in bytes per example and in bytes whatever the batch; and which of them are kept.
+
+    training    training or prediction mode (dropout, batch norm)
+    gradients   False: as under ``torch.no_grad()``, nothing needs a gradient
+    """
+
+    def __init__(self, dtype: str = "float32", *, training: bool = True, gradients: bool = True) -> None:
+        self.item = ITEM[dtype]
+        self.training = training
+        self.gradients = gradients
+        self.sizes: list[tuple[int, int]] = []
+        self.kept: dict[int, None] = {}  # in the order in which they were first kept
+        self.kept_before: dict[str, int] = {}  # how many were kept before each call
+        self.readers: Counter[int] = Counter()
+        self.producer: dict[int, FlatNode] = {}
+
+    # -- making values ------------------------------------------------------------------------------------------------
+    def new(self, numbers: int, grad: bool = False, *, last: bool = True, item: int | None = None) -> Value:
+        """A tensor in a storage of its own."""
+        self.sizes.append((numbers * (self.item if item is None else item), 0))
+        return Value(len(self.sizes) - 1, numbers, grad and self.gradients, last)
+
+    def like(self, x: Value, grad: bool | None = None) -> Value:
+        """A new tensor with as many numbers as `x`, in its order."""
+        return self.new(x.numbers, x.grad if grad is None else grad, last=x.last)
+
+    def view(self, x: Value, shape: Shape, last: bool = True) -> Value:
+        """`x` in another shape, in the same storage; in a new one when its memory is not in that order."""
+        if not (x.last and x.dense):
+            return self.new(x.numbers, x.grad, last=last)
+        return replace(x, numbers=prod(shape), last=last)
+
+    # -- keeping them -------------------------------------------------------------------------------------------------
+    def keep(self, *values: Value) -> None:
+        self.kept.update((value.store, None) for value in values)
+
+    def keep_new(self, numbers: int, item: int | None = None) -> None:
+        """Keep so many numbers per example that are nobody's output: a mask, the places of maxima."""
+        self.keep(self.new(numbers, item=item))
+
+    def keep_fixed(self, count: int) -> None:
+        """Keep so many bytes, whatever the batch."""
+        self.sizes.append((0, count))
+        self.kept[len(self.sizes) - 1] = None
+
+    # -- answers ------------------------------------------------------------------------------------------------------
+    def kept_bytes(self, batch_size: int) -> int:
+        """Bytes of the kept storages, each counted once."""
+        return sum(each * batch_size + fixed for each, fixed in (self.sizes[store] for store in self.kept))
+
+    def kept_each(self) -> dict[str, int]:
+        """Bytes for one example that each call keeps and no call before it does, by the call's name."""
+        names, found = list(self.kept_before), {}
+        ends = [*(self.kept_before[name] for name in names[1:]), len(self.kept)]
+        stores = iter(self.kept)
+        for name, end in zip(names, ends, strict=True):
+            mine = itertools.islice(stores, end - self.kept_before[name])
+            found[name] = sum(sum(self.sizes[store]) for store in mine)
+        return found

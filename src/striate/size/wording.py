@@ -1,0 +1,52 @@
+"""Numbers and shapes as the tables and explanations print them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+Shape = tuple[int, ...]
+
+
+def by(sizes: Iterable[int]) -> str:
+    """``32x32x3``."""
+    return "x".join(map(str, sizes))
+
+
+def dot(sizes: Iterable[int]) -> str:
+    """``32·32·3``."""
+    return "·".join(map(str, sizes))
+
+
+def number(value: float) -> str:
+    """A whole number with thousands separators; a fraction with as few digits as it needs (at most 4)."""
+    return f"{int(value):,}" if value == int(value) else f"{value:.4f}".rstrip("0")
+
+
+def plural(count: int, what: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def listed(items: Sequence[str], last: str = "and") -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def memory(count: int) -> str:
+    """Bytes in the largest unit that leaves a number of at least 1: ``12.0 MiB``."""
+    value, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{count:,} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """Rows of cells as lines with columns two spaces apart; `right` says which columns end at their right edge."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines

@@ -1,0 +1,33 @@
+"""What happens around training: Keras' hooks, and the callbacks that stop, save, log and show.
+
+A callback of your own derives from Callback and defines the hooks it needs.  Its ``model`` has ``stop_training``,
+``optimizer.learning_rate``, ``get_weights()``, ``set_weights()``, ``save(path)`` and ``save_weights(path)``.
+"""
+
+from striate.train.callbacks.base import Callback, CallbackList, History, LambdaCallback, LazyLogs
+from striate.train.callbacks.logs import CSVLogger, TensorBoard
+from striate.train.callbacks.monitor import (
+    EarlyStopping,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+from striate.train.callbacks.progress import ProgbarLogger, ProgressBar
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LazyLogs",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ProgressBar",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

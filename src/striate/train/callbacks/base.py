@@ -1,0 +1,274 @@
+"""The hooks, the list that calls them, and the two simplest callbacks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
+
+from striate.errors import ArgumentError, unknown
+
+Logs = Any  # Mapping[str, float] | None: figures by name; validation's begin with val_
+
+
+class Callback:
+    """Base class: define the hooks you need.
+
+    `epoch` and `batch` count from 0.  `logs` are the figures so far, by name; those of a batch are computed when first
+    read.  ``params`` holds ``epochs`` and ``steps`` (per epoch, None when unknown).
+    """
+
+    model: Any = None
+    params: Mapping[str, Any] = {}
+    last: bool = False  # called after the others, so that it sees what they add to the logs
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Before the first epoch."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """After the last epoch, and after an error."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before an epoch's first batch."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After an epoch and its validation, with the figures of both."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch, with the figures of the epoch so far."""
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Keras' old name of on_train_batch_begin."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Keras' old name of on_train_batch_end."""
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Before an evaluation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """After an evaluation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of an evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of an evaluation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Before a prediction."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """After a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Before a batch of a prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """After a batch of a prediction."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it must remember when a training is interrupted: numbers, strings, lists, NumPy arrays."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a ``state_dict``; called after on_train_begin."""
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class LazyLogs(MutableMapping[str, float]):
+    """Figures that are computed when first read: a callback that does not look costs nothing."""
+
+    def __init__(self, compute: Callable[[], Mapping[str, float]]) -> None:
+        self._compute = compute
+        self._figures: dict[str, float] | None = None
+
+    def _read(self) -> dict[str, float]:
+        if self._figures is None:
+            self._figures = dict(self._compute())
+        return self._figures
+
+    def __getitem__(self, key: str) -> float:
+        return self._read()[key]
+
+    def __setitem__(self, key: str, value: float) -> None:
+        self._read()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return repr(self._read())
+
+    def copy(self) -> dict[str, float]:
+        return dict(self._read())
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks in order; per batch only those that define one.
+
+    callbacks: in the order in which they are called, History and the progress bar after all others.
+    params: what every callback's ``params`` holds, such as ``epochs=5, steps=469``.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback] | Callback | None = (), model: Any = None, **params: Any) -> None:
+        given: Sequence[Any] = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        for callback in given:
+            if not isinstance(callback, Callback):
+                advice = "an object, Name(...), not the class" if isinstance(callback, type) else "LambdaCallback(...)"
+                raise ArgumentError(f"callbacks: {callback!r} is not an st.callbacks.Callback; give {advice}.")
+        self.callbacks: list[Callback] = sorted(given, key=lambda callback: callback.last)
+        self._batch = {
+            (when, what): [hook for callback in self.callbacks if (hook := _batch_hook(callback, when, what))]
+            for when in ("train", "test", "predict")
+            for what in ("begin", "end")
+        }
+        self._train_begin, self._train_end = self._batch["train", "begin"], self._batch["train", "end"]
+        self.params: dict[str, Any] = {}
+        self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+
+    def set_model(self, model: Any) -> None:
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        self.params = {"epochs": None, "steps": None, **params}
+        for callback in self.callbacks:
+            callback.set_params(self.params)
+
+    @property
+    def has_batch_hooks(self) -> bool:
+        """Whether any callback does something for each batch of the training."""
+        return bool(self._train_begin or self._train_end)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._each("on_train_begin", {} if logs is None else logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        self._each("on_train_end", {} if logs is None else logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None, *, steps: int | None = None) -> None:
+        if steps is not None:
+            self.params["steps"] = steps
+        self._each("on_epoch_begin", epoch, {} if logs is None else logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self._each("on_epoch_end", epoch, {} if logs is None else logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        for hook in self._train_begin:
+            hook(batch, {} if logs is None else logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """`logs` may be a function that computes them."""
+        if self._train_end:
+            logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
+            for hook in self._train_end:
+                hook(batch, logs)
+
+    def on_begin(self, when: str, *, steps: int | None = None) -> None:
+        """An evaluation (`when` is ``test``) or prediction (``predict``) begins."""
+        self.params["steps"] = steps
+        self._each(f"on_{when}_begin", {})
+
+    def on_batch(self, when: str, what: str, batch: int, logs: Logs = None) -> None:
+        """A batch of an evaluation or prediction begins or ends."""
+        hooks = self._batch[when, what]
+        if hooks:
+            logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
+            for hook in hooks:
+                hook(batch, logs)
+
+    def on_end(self, when: str, logs: Logs = None) -> None:
+        """An evaluation or prediction has ended."""
+        self._each(f"on_{when}_end", {} if logs is None else logs)
+
+    def _each(self, hook: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)
+
+    def state_dict(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the callbacks must remember, by class and in order."""
+        return [(type(callback).__name__, callback.state_dict()) for callback in self.callbacks]
+
+    def load_state_dict(self, states: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Hand each state to the next callback of its class; states and callbacks without a match are left."""
+        waiting = list(self.callbacks)
+        for kind, state in states:
+            for callback in waiting:
+                if type(callback).__name__ == kind:
+                    callback.load_state_dict(state)
+                    waiting.remove(callback)
+                    break
+
+
+def _batch_hook(callback: Callback, when: str, what: str) -> Callable[[int, Logs], None] | None:
+    """The hook if the callback, or its class, defines it; Keras' old name counts for training."""
+    names = [f"on_{when}_batch_{what}"] + ([f"on_batch_{what}"] if when == "train" else [])
+    for name in names:
+        if name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name):
+            return getattr(callback, name)
+    return None
+
+
+class LambdaCallback(Callback):
+    """Functions as hooks: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))``.
+
+    Takes the name of every hook; each function gets what the hook gets.
+    """
+
+    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+        for name, function in hooks.items():
+            if name not in HOOKS:
+                raise unknown("hook", name, HOOKS)
+            if function is not None:
+                if not callable(function):
+                    raise ArgumentError(f"LambdaCallback: {name} is a function, not {function!r}.")
+                setattr(self, name, function)
+
+
+class History(Callback):
+    """The figures of all epochs: ``history["loss"]`` is a list with one number per epoch of ``epoch``."""
+
+    last = True
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch.append(epoch)
+        for key, value in (logs or {}).items():
+            self.history.setdefault(key, []).append(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": {key: list(values) for key, values in self.history.items()}, "epoch": list(self.epoch)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.history = {key: list(values) for key, values in state["history"].items()}
+        self.epoch = list(state["epoch"])
+
+
+def say(message: str) -> None:
+    """Print a line, over an unfinished progress bar if there is one."""
+    clear = "\r\x1b[K" if sys.stdout.isatty() else ""
+    print(f"{clear}{message}", flush=True)

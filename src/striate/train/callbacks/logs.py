@@ -1,0 +1,152 @@
+"""Callbacks that write figures to files: CSV and TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from striate.errors import ArgumentError
+from striate.train.callbacks.base import Callback, Logs
+from striate.train.config import settings, whole
+
+
+@settings
+class CSVLogger(Callback):
+    """A row per epoch, the epoch from 0 and all figures by name, in the file as soon as the epoch ends.
+
+    append: go on in a file that exists.  A figure that comes later gets a new column, empty above.
+    """
+
+    filename: str | os.PathLike[str]
+    separator: str = ","
+    append: bool = False
+
+    def __post_init__(self) -> None:
+        self.filename = os.fspath(self.filename)
+        if not isinstance(self.separator, str) or len(self.separator) != 1:
+            raise ArgumentError(f"CSVLogger: separator is one character, not {self.separator!r}.")
+        self._columns: list[str] = []
+        self._rows = 0
+        self._started = False  # the file is emptied by the first epoch that ends, not by a resumed one
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._started = self.append
+        self._rows = 0
+        try:
+            Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
+            with open(self.filename, "a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            raise ArgumentError(f"CSVLogger: {self.filename} cannot be written: {error.strerror}.") from None
+        if self.append:
+            self._columns, rows = self._read()
+            self._rows = len(rows)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        row: dict[str, Any] = {"epoch": epoch, **(logs or {})}
+        if not self._started:
+            self._write([], [])
+            self._started = True
+        if not self._columns:
+            self._write(["epoch", *sorted(key for key in row if key != "epoch")], [])
+        elif new := sorted(key for key in row if key not in self._columns):
+            self._write([*self._columns, *new], self._read()[1])
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns, delimiter=self.separator).writerow(row)
+        self._rows += 1
+
+    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, delimiter=self.separator)
+            return list(reader.fieldnames or []), list(reader)
+
+    def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
+        part = f"{os.fspath(self.filename)}.part"
+        with open(part, "w", newline="", encoding="utf-8") as file:
+            if columns:
+                writer = csv.DictWriter(file, columns, delimiter=self.separator, extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(rows)
+        os.replace(part, self.filename)
+        self._columns = columns
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after the rows that were there when the state was saved; later ones are written again."""
+        columns, rows = self._read()
+        self._rows = min(int(state["rows"]), len(rows))
+        self._write(columns, rows[: self._rows])
+        self._started = True
+
+
+@settings
+class TensorBoard(Callback):
+    """Figures for TensorBoard, in `log_dir`/train and `log_dir`/validation under the same names: their curves overlay.
+
+    ``epoch_loss``, ``epoch_accuracy``, …, and ``epoch_learning_rate`` after each epoch; with `update_freq` ``"batch"``
+    or a number of batches also ``batch_loss``, ….
+    """
+
+    refused = dict.fromkeys(
+        (
+            "histogram_freq",
+            "write_graph",
+            "write_images",
+            "write_steps_per_second",
+            "profile_batch",
+            "embeddings_freq",
+            "embeddings_metadata",
+        ),
+        "Keras has it; striate writes the figures only",
+    )
+    log_dir: str | os.PathLike[str] = "logs"
+    update_freq: str | int = "epoch"
+
+    def __post_init__(self) -> None:
+        if self.update_freq not in ("epoch", "batch"):
+            self.update_freq = whole("TensorBoard", "update_freq", self.update_freq)
+        self._every = {"epoch": 0, "batch": 1}.get(str(self.update_freq), self.update_freq)
+        if self._every:
+            self.on_train_batch_end = self._batch  # type: ignore[method-assign]
+        self._writers: dict[str, Any] = {}
+        self._seen = 0
+
+    def _writer(self, run: str) -> Any:
+        if run not in self._writers:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writers[run] = SummaryWriter(os.path.join(self.log_dir, run))
+        return self._writers[run]
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self._writer("train")
+
+    def _batch(self, batch: int, logs: Logs = None) -> None:
+        self._seen += 1
+        if self._seen % self._every == 0:
+            for key, value in (logs or {}).items():
+                self._writer("train").add_scalar(f"batch_{key}", value, self._seen)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        figures = {"learning_rate": float(self.model.optimizer.learning_rate), **(logs or {})}
+        for key, value in figures.items():
+            run = "validation" if key.startswith("val_") else "train"
+            self._writer(run).add_scalar(f"epoch_{key.removeprefix('val_')}", value, epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seen": self._seen}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._seen = int(state["seen"])

@@ -1,0 +1,314 @@
+"""Losses for classes: one of many (softmax), several at once (sigmoid), regions (dice)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from striate.errors import ArgumentError, TrainingError
+from striate.train.config import number, settings, whole
+from striate.train.losses.base import EPSILON, Loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class _Classes(Loss):
+    """What the cross-entropies share: their arguments, and probabilities that are kept off 0 and 1."""
+
+    label_smoothing: float = 0.0
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        number(type(self).__name__, "label_smoothing", self.label_smoothing, 0, 1)
+        if self.axis != -1:
+            raise ArgumentError(f"{type(self).__name__}: axis={self.axis}; the classes are the last axis, -1.")
+
+    def log_probabilities(self, y_pred: Tensor) -> Tensor:
+        """log softmax of logits; of probabilities the log, first made to add up to 1 and clipped, as in Keras."""
+        if self.from_logits:
+            return y_pred.log_softmax(1)
+        return (y_pred / y_pred.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON).log()
+
+
+@settings
+class CategoricalCrossentropy(_Classes):
+    """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, C, …).
+
+    label_smoothing: s moves the targets to y · (1 - s) + s / C (Szegedy et al. 2015, section 7).
+    """
+
+    activation = "softmax"
+    targets = "one_hot"
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name: str = "categorical_crossentropy"
+
+    def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
+        from torch.nn import functional as F
+
+        smoothing = float(self.label_smoothing)
+        if self.from_logits:
+            return F.cross_entropy(y_pred, y_true, reduction=reduction, label_smoothing=smoothing)
+        if smoothing:
+            y_true = y_true * (1 - smoothing) + smoothing / y_true.shape[1]
+        values = -(y_true * self.log_probabilities(y_pred)).sum(1)
+        return values.mean() if reduction == "mean" else values
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "none")
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "mean")
+
+
+@settings
+class SparseCategoricalCrossentropy(_Classes):
+    """-log p_y for class numbers y, (N,) or (N, …).
+
+    ignore_class: a label, such as 255 for unmarked pixels, that counts neither in the sum nor in the mean.
+    """
+
+    activation = "softmax"
+    targets = "ids"
+    from_logits: bool = False
+    ignore_class: int | None = None
+    axis: int = -1
+    name: str = "sparse_categorical_crossentropy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ignore_class is not None:
+            self.ignore_class = whole(type(self).__name__, "ignore_class", self.ignore_class, -(2**31))
+
+    def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
+        from torch.nn import functional as F
+
+        ignore = -(2**62) if self.ignore_class is None else self.ignore_class
+        try:
+            if self.from_logits:
+                return F.cross_entropy(y_pred, y_true, reduction=reduction, ignore_index=ignore)
+            return F.nll_loss(self.log_probabilities(y_pred), y_true, reduction=reduction, ignore_index=ignore)
+        except IndexError:
+            raise TrainingError(
+                f"{self.name}: labels from {int(y_true.min())} to {int(y_true.max())} do not go with "
+                f"{y_pred.shape[1]} outputs, which are classes 0 to {y_pred.shape[1] - 1}."
+            ) from None
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        values = self._of(y_true, y_pred, "none")
+        if self.ignore_class is None:
+            return values
+        # Keras weighs what counts by total / valid, so that the mean over all is the mean over the valid ones.
+        valid = (y_true != self.ignore_class).sum().clamp(min=1)
+        return values * (y_true.numel() / valid)
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if self.ignore_class is None:
+            return self._of(y_true, y_pred, "mean")
+        return self.call(y_true, y_pred).mean()
+
+
+@settings
+class BinaryCrossentropy(_Classes):
+    """-y · log p - (1 - y) · log(1 - p), the mean over the outputs: one yes or no each.
+
+    label_smoothing: s moves the targets to y · (1 - s) + s / 2.
+    """
+
+    activation = "sigmoid"
+    separate = True
+    targets = "binary"
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name: str = "binary_crossentropy"
+
+    def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
+        from torch.nn import functional as F
+
+        if self.label_smoothing:
+            y_true = y_true * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        if self.from_logits:
+            return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
+        return F.binary_cross_entropy(y_pred.clamp(EPSILON, 1 - EPSILON), y_true, reduction=reduction)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "none")
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "mean")
+
+
+@settings
+class BinaryFocalCrossentropy(_Classes):
+    """Binary cross-entropy times (1 - p_t) ^ `gamma`, p_t the probability given to the truth: easy samples fade.
+
+    apply_class_balancing: also times `alpha` where y = 1 and 1 - `alpha` where y = 0.
+    Source: Lin et al. 2017, "Focal loss for dense object detection", equation 5.
+    """
+
+    activation = "sigmoid"
+    separate = True
+    targets = "binary"
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name: str = "binary_focal_crossentropy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(type(self).__name__, "alpha", self.alpha, 0, 1)
+        number(type(self).__name__, "gamma", self.gamma, 0)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        plain = BinaryCrossentropy(self.from_logits).call
+        if self.label_smoothing:
+            y_true = y_true * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        p = y_pred.sigmoid() if self.from_logits else y_pred
+        values = (1 - (y_true * p + (1 - y_true) * (1 - p))) ** self.gamma * plain(y_true, y_pred)
+        if self.apply_class_balancing:
+            values = values * (y_true * self.alpha + (1 - y_true) * (1 - self.alpha))
+        return values
+
+
+@settings
+class CategoricalFocalCrossentropy(_Classes):
+    """Σ_c `alpha` · (1 - p_c) ^ `gamma` · -y_c · log p_c for one-hot targets; `alpha` a number or one per class.
+
+    Source: Lin et al. 2017, equation 5, over several classes.
+    """
+
+    activation = "softmax"
+    targets = "one_hot"
+    alpha: float | Sequence[float] = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name: str = "categorical_focal_crossentropy"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number(type(self).__name__, "gamma", self.gamma, 0)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if self.label_smoothing:
+            y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[1]
+        logs = self.log_probabilities(y_pred)
+        values = -y_true * logs * (1 - logs.exp()) ** self.gamma
+        if isinstance(self.alpha, Sequence):
+            if len(self.alpha) != y_true.shape[1]:
+                raise ArgumentError(
+                    f"{self.name}: {len(self.alpha)} values of alpha for {y_true.shape[1]} classes; give one per class."
+                )
+            alpha = y_true.new_tensor(self.alpha).view(-1, *[1] * (y_true.ndim - 2))
+            return (alpha * values).sum(1)
+        return self.alpha * values.sum(1)
+
+
+@settings
+class KLDivergence(Loss):
+    """Σ_c y_c · log(y_c / p_c), both clipped to [1e-7, 1]: how far the distribution p is from y."""
+
+    targets = "one_hot"
+    name: str = "kl_divergence"
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        y_true, y_pred = y_true.clamp(EPSILON, 1), y_pred.clamp(EPSILON, 1)
+        return (y_true * (y_true / y_pred).log()).sum(1)
+
+
+@settings
+class Hinge(Loss):
+    """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
+
+    name: str = "hinge"
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return (1 - y_true.where(y_true != 0, -1) * y_pred).clamp(min=0)
+
+
+@settings
+class SquaredHinge(Hinge):
+    """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
+
+    name: str = "squared_hinge"
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return super().call(y_true, y_pred).square()
+
+
+@settings
+class CategoricalHinge(Loss):
+    """max(0, 1 + the highest score of a wrong class - the right one's), for one-hot targets.
+
+    The multi-class hinge, or SVM, loss of Weston & Watkins 1999 with the worst class only (Crammer & Singer 2001).
+    """
+
+    targets = "one_hot"
+    name: str = "categorical_hinge"
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        right = (y_true * y_pred).sum(1)
+        wrong = ((1 - y_true) * y_pred).amax(1)
+        return (wrong - right + 1).clamp(min=0)
+
+
+@settings
+class Dice(Loss):
+    """1 - 2 · Σ y·p / (Σ y + Σ p): how little two regions overlap (Milletari et al. 2016, "V-Net", section 3).
+
+    axis: what the sums run over, in channels-last axes: None, everything, the whole batch being one region (as in
+    Keras); (1, 2, 3), each sample by itself; (1, 2), each class of each sample by itself.
+    """
+
+    targets = "binary"
+    name: str = "dice"
+    axis: int | Sequence[int] | None = None
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        over = _inside(self.axis, y_pred.ndim)
+        both = (y_true * y_pred).sum(over)
+        return 1 - 2 * both / (y_true.sum(over) + y_pred.sum(over) + EPSILON)
+
+
+@settings
+class Tversky(Loss):
+    """1 - Σ y·p / (Σ y·p + `alpha` · Σ y·(1 - p) + `beta` · Σ (1 - y)·p): Dice with misses and false alarms weighed.
+
+    As in Keras, `alpha` weighs what was missed and `beta` what was wrongly found.  axis: as in Dice.
+    Source: Salehi et al. 2017.
+    """
+
+    targets = "binary"
+    alpha: float = 0.5
+    beta: float = 0.5
+    name: str = "tversky"
+    axis: int | Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        number("Tversky", "alpha", self.alpha, 0)
+        number("Tversky", "beta", self.beta, 0)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        over = _inside(self.axis, y_pred.ndim)
+        both = (y_true * y_pred).sum(over)
+        missed = (y_true * (1 - y_pred)).sum(over)
+        wrong = ((1 - y_true) * y_pred).sum(over)
+        return 1 - both / (both + self.alpha * missed + self.beta * wrong + EPSILON)
+
+
+def _inside(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
+    """Channels-last axes as they lie in a channels-first tensor; None is all of them."""
+    if axis is None:
+        return tuple(range(rank))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if any(not -rank <= a < rank for a in axes):
+        raise ArgumentError(f"axis={axis} does not exist in outputs with {rank} axes, batch included.")
+    last_first = [0, *range(2, rank), 1]
+    return tuple(last_first[a] for a in axes)

@@ -1,0 +1,139 @@
+"""The base of every metric, and metrics that are a mean over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import ArgumentError
+from striate.graph.layer import snake_case
+from striate.train.config import Settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from striate.train.losses import Loss
+
+
+class Metric(Settings, family="metric"):
+    """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``."""
+
+    direction: str | None = "max"  # "max" or "min": which way is better
+    needs_probabilities: bool = False  # whether logits will not do
+    name: str = "metric"
+
+    _final: str | None = None  # the activation that the network leaves to its loss
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or snake_case(type(self).__name__)
+
+    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
+        """Learn what the network's outputs mean: from the loss, and from their shape, channels-last, without N."""
+
+    def update(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Take in one batch.  Channels first; class numbers or one-hot, (N,) goes with (N, 1)."""
+        raise NotImplementedError(f"{type(self).__name__} must define update(self, y_true, y_pred).")
+
+    def result(self) -> Any:
+        """The figure over all batches since the last reset: a float, or a list with one per class."""
+        raise NotImplementedError(f"{type(self).__name__} must define result(self).")
+
+    def results(self) -> dict[str, float]:
+        """The figures by name, for logs: one, or one per class as ``name_0``, ``name_1``, …"""
+        result = self.result()
+        if isinstance(result, list):
+            return {f"{self.name}_{i}": value for i, value in enumerate(result)}
+        return {self.name: result}
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        raise NotImplementedError(f"{type(self).__name__} must define reset(self).")
+
+    def update_state(self, y_true: Tensor, y_pred: Tensor) -> None:
+        """Keras' name for ``update``."""
+        self.update(y_true, y_pred)
+
+    def reset_state(self) -> None:
+        """Keras' name for ``reset``."""
+        self.reset()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that was taken in, as tensors that add up: the sum over processes is the state over all data."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a ``state_dict``."""
+
+
+class MeanMetric(Metric):
+    """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it."""
+
+    _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
+    _count: Any = 0
+
+    def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        raise NotImplementedError(f"{type(self).__name__} must define sums(self, y_true, y_pred).")
+
+    def update(self, y_true: Tensor, y_pred: Tensor) -> None:
+        total, count = self.sums(y_true, y_pred)
+        self._total = total if self._total is None else self._total + total
+        self._count = self._count + count
+
+    def result(self) -> Any:
+        return float(self._total) / float(self._count) if self._count else float("nan")
+
+    def reset(self) -> None:
+        self._total, self._count = None, 0
+
+    def state_dict(self) -> dict[str, Tensor]:
+        import torch
+
+        total = 0.0 if self._total is None else self._total
+        return {name: torch.as_tensor(value) for name, value in (("total", total), ("count", self._count))}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        self._total, self._count = state["total"], int(state["count"])
+
+
+class FunctionMetric(MeanMetric):
+    """A function ``(y_true, y_pred)`` of torch tensors that returns a number, or one per sample."""
+
+    direction = None
+    needs_probabilities = True
+
+    def __init__(self, function: Callable[..., Any] | None = None, name: str | None = None) -> None:
+        if function is None:
+            raise ArgumentError(f'the metric "{name}" was a function of your own: give it to compile() again.')
+        super().__init__(name or getattr(function, "__name__", "metric").strip("<>"))
+        self.function = function
+
+    def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        import torch
+
+        with torch.no_grad():
+            values = torch.as_tensor(self.function(y_true, y_pred))
+        if values.ndim == 0:
+            return values.double() * len(y_pred), len(y_pred)
+        if values.shape[0] != len(y_pred):
+            raise ArgumentError(
+                f"metric {self.name} returned shape {tuple(values.shape)} for {len(y_pred)} samples; "
+                "return one number, or one per sample."
+            )
+        return values.double().sum(), values.numel()
+
+    def config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+def class_numbers(y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """Targets for scores (N, C, …) as class numbers (N, …), whether they are class numbers or one-hot."""
+    if y_true.ndim == y_pred.ndim:
+        return y_true.squeeze(1) if y_true.shape[1] == 1 else y_true.argmax(1)
+    return y_true
+
+
+def probabilities(y_pred: Tensor, final: str | None) -> Tensor:
+    """Outputs after the activation that the network leaves to its loss, if any."""
+    if final == "softmax":
+        return y_pred.softmax(1)
+    return y_pred.sigmoid() if final == "sigmoid" else y_pred

@@ -1,0 +1,119 @@
+"""A confusion matrix and what follows from it, for reports: NumPy arrays in, NumPy arrays out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from striate.errors import DataError
+
+
+def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarray:
+    """How often class r (row) was called class c (column), an (n, n) int64 array.
+
+    y_true, y_pred: class numbers, (N,) or any shape that both have, or scores and one-hot targets (N, n).
+    n: how many classes there are; by default one more than the highest.  Raises DataError.
+    """
+    truth, said = _ids(y_true), _ids(y_pred)
+    if truth.shape != said.shape:
+        raise DataError(f"confusion_matrix: {truth.size} targets and {said.size} predictions.")
+    truth, said = truth.ravel(), said.ravel()
+    highest = max(truth.max(initial=-1), said.max(initial=-1))
+    n = int(highest) + 1 if n is None else n
+    if truth.size and (min(truth.min(), said.min()) < 0 or highest >= n):
+        lowest = min(truth.min(), said.min())
+        raise DataError(f"confusion_matrix: classes run from {lowest} to {highest}, {n} classes are 0 to {n - 1}.")
+    return np.bincount(truth * n + said, minlength=n * n).reshape(n, n)
+
+
+def _ids(y: Any) -> np.ndarray:
+    array = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
+    if array.dtype.kind == "f" and array.ndim > 1:
+        return array.argmax(-1)
+    if array.dtype.kind not in "biu" and (array != np.floor(array)).any():
+        raise DataError("confusion_matrix: classes are whole numbers.")
+    return array.astype(np.int64)
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassReport:
+    """Precision, recall and F1 of each class and their averages.
+
+    names, precision, recall, f1, support: per class; support is how many samples the class has.
+    macro: the mean over the classes that occur (in the targets or the predictions); weighted: by support; micro: of all
+    counts together, which for one answer per sample is the accuracy.  Each is (precision, recall, F1).
+    A share of nothing is 0.
+    """
+
+    names: list[str]
+    matrix: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+    accuracy: float
+    macro: tuple[float, float, float]
+    micro: tuple[float, float, float]
+    weighted: tuple[float, float, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready: a row per class, the averages, the accuracy and the matrix."""
+        columns = zip(self.names, self.precision, self.recall, self.f1, self.support, strict=True)
+        rows = [
+            {"name": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(s)}
+            for name, p, r, f, s in columns
+        ]
+        keys = ("precision", "recall", "f1")
+        averages = {kind: dict(zip(keys, getattr(self, kind), strict=True)) for kind in ("macro", "micro", "weighted")}
+        return {"classes": rows, **averages, "accuracy": self.accuracy, "confusion_matrix": self.matrix.tolist()}
+
+    def __str__(self) -> str:
+        width = max(len("weighted"), *(len(name) for name in self.names))
+        lines = [f"{'':{width}}  precision  recall      f1  support"]
+        for name, p, r, f, s in zip(self.names, self.precision, self.recall, self.f1, self.support, strict=True):
+            lines.append(f"{name:{width}}  {p:9.4f}  {r:6.4f}  {f:6.4f}  {s:7d}")
+        for kind in ("macro", "micro", "weighted"):
+            p, r, f = getattr(self, kind)
+            lines.append(f"{kind:{width}}  {p:9.4f}  {r:6.4f}  {f:6.4f}  {int(self.support.sum()):7d}")
+        return "\n".join(lines)
+
+
+def per_class_report(y_true: Any, y_pred: Any, n: int | None = None, names: Sequence[str] | None = None) -> ClassReport:
+    """Precision, recall, F1 and support per class, and their macro, micro and weighted averages.
+
+    The arguments are those of ``confusion_matrix``; `names` are the classes' names, by default their numbers.
+    """
+    matrix = confusion_matrix(y_true, y_pred, n if n is not None or names is None else len(names))
+    names = [str(i) for i in range(len(matrix))] if names is None else list(names)
+    if len(names) != len(matrix):
+        raise DataError(f"per_class_report: {len(names)} names for {len(matrix)} classes.")
+    right, support, said = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    precision, recall = _share(right, said), _share(right, support)
+    f1 = _share(2 * right, said + support)
+    total = int(matrix.sum())
+    accuracy = float(_share(right.sum(), total))
+    occurs = (support + said) > 0
+    figures = (precision, recall, f1)
+    macro = tuple(float(figure[occurs].mean()) if occurs.any() else 0.0 for figure in figures)
+    weighted = tuple(float(_share((figure * support).sum(), total)) for figure in figures)
+    return ClassReport(
+        names=names,
+        matrix=matrix,
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        support=support,
+        accuracy=accuracy,
+        macro=(macro[0], macro[1], macro[2]),
+        micro=(accuracy, accuracy, accuracy),
+        weighted=(weighted[0], weighted[1], weighted[2]),
+    )
+
+
+def _share(part: Any, whole: Any) -> np.ndarray:
+    """part / whole, 0 where whole is 0."""
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -1,0 +1,331 @@
+"""Learning rates that change with the optimizer's steps.  Plain functions of the step; no torch.
+
+A schedule may leave its length open (``decay_steps=None``, ``total_steps=None``): ``fit`` then fills in the number of
+steps that the whole training takes, through ``for_steps``.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+from striate.errors import ArgumentError, unknown
+from striate.train.config import Settings, number, settings, whole
+
+
+class Schedule(Settings, family="schedule"):
+    """Base class: a schedule is called with the number of steps done so far and returns the learning rate.
+
+    A schedule of your own derives from it and defines ``__call__(self, step)``.
+    """
+
+    open_length: ClassVar[str] = ""  # the field that may be None: how many steps the whole training takes
+
+    def __call__(self, step: int) -> float:
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step).")
+
+    def for_steps(self, total: int) -> Self:
+        """This schedule, or, when it leaves its length open, a copy of it for `total` steps."""
+        if not self.is_open:
+            return self
+        bound = copy.copy(self)
+        setattr(bound, self.open_length, whole(type(self).__name__, "total", total))
+        return bound
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the length has still to be filled in with ``for_steps``."""
+        return bool(self.open_length) and getattr(self, self.open_length) is None
+
+    def _length(self) -> int:
+        length = getattr(self, self.open_length)
+        if length is None:
+            raise ArgumentError(
+                f"{type(self).__name__} does not know its length: give {self.open_length}, or let fit() fill it in."
+            )
+        return length
+
+
+LearningRateSchedule = Schedule  # Keras' name
+
+
+@settings
+class ExponentialDecay(Schedule):
+    """`initial_learning_rate` · `decay_rate` ^ (step / `decay_steps`); in stairs with `staircase`."""
+
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    staircase: bool = False
+    name: str = "ExponentialDecay"
+
+    def __post_init__(self) -> None:
+        _rate(self, "initial_learning_rate")
+        _positive(self, "decay_steps")
+        number("ExponentialDecay", "decay_rate", self.decay_rate, 0)
+
+    def __call__(self, step: int) -> float:
+        p = step / self.decay_steps
+        return self.initial_learning_rate * self.decay_rate ** (math.floor(p) if self.staircase else p)
+
+
+@settings
+class InverseTimeDecay(Schedule):
+    """`initial_learning_rate` / (1 + `decay_rate` · step / `decay_steps`); in stairs with `staircase`.
+
+    What the argument ``decay`` of old Keras did: ``SGD(lr, decay=d)`` is ``SGD(InverseTimeDecay(lr, 1, d))``.
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    staircase: bool = False
+    name: str = "InverseTimeDecay"
+
+    def __post_init__(self) -> None:
+        _rate(self, "initial_learning_rate")
+        _positive(self, "decay_steps")
+        number("InverseTimeDecay", "decay_rate", self.decay_rate, 0)
+
+    def __call__(self, step: int) -> float:
+        p = step / self.decay_steps
+        return self.initial_learning_rate / (1 + self.decay_rate * (math.floor(p) if self.staircase else p))
+
+
+@settings
+class PiecewiseConstantDecay(Schedule):
+    """`values[i]` for the steps up to and including `boundaries[i]`, the last value after them."""
+
+    boundaries: Sequence[int]
+    values: Sequence[float]
+    name: str = "PiecewiseConstant"
+
+    def __post_init__(self) -> None:
+        self.boundaries, self.values = tuple(self.boundaries), tuple(self.values)
+        if len(self.boundaries) != len(self.values) - 1:
+            raise ArgumentError(
+                f"PiecewiseConstantDecay: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} values, "
+                f"{len(self.values)} were given."
+            )
+        if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
+            raise ArgumentError(f"PiecewiseConstantDecay: boundaries {list(self.boundaries)} must rise.")
+        for value in self.values:
+            number("PiecewiseConstantDecay", "a value", value, 0)
+
+    def __call__(self, step: int) -> float:
+        return self.values[sum(step > boundary for boundary in self.boundaries)]
+
+
+@settings
+class StepDecay(Schedule):
+    """`initial_learning_rate`, divided by `divide_by` after every `step_size` steps."""
+
+    initial_learning_rate: float
+    step_size: int
+    divide_by: float = 10.0
+
+    def __post_init__(self) -> None:
+        _rate(self, "initial_learning_rate")
+        self.step_size = whole("StepDecay", "step_size", self.step_size)
+        _positive(self, "divide_by")
+
+    def __call__(self, step: int) -> float:
+        return self.initial_learning_rate / self.divide_by ** (step // self.step_size)
+
+
+@settings
+class PolynomialDecay(Schedule):
+    """From `initial_learning_rate` to `end_learning_rate` along (1 - step / `decay_steps`) ^ `power`.
+
+    `cycle` stretches `decay_steps` to its next multiple each time it is passed; otherwise the end value stays.
+    `decay_steps` None: the whole training.
+    """
+
+    open_length = "decay_steps"
+    initial_learning_rate: float
+    decay_steps: int | None = None
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+    name: str = "PolynomialDecay"
+
+    def __post_init__(self) -> None:
+        _rate(self, "initial_learning_rate")
+        _rate(self, "end_learning_rate")
+        _positive(self, "power")
+        if self.decay_steps is not None:
+            _positive(self, "decay_steps")
+
+    def __call__(self, step: int) -> float:
+        length: float = self._length()
+        if self.cycle:
+            length *= max(1, math.ceil(step / length))
+        p = min(step, length) / length
+        return (self.initial_learning_rate - self.end_learning_rate) * (1 - p) ** self.power + self.end_learning_rate
+
+
+@settings
+class CosineDecay(Schedule):
+    """Half a cosine from `initial_learning_rate` to `alpha` times it in `decay_steps` steps.
+
+    With `warmup_target`: first a straight line from `initial_learning_rate` to `warmup_target` in `warmup_steps`
+    steps, then the cosine from there in `decay_steps` more.  `decay_steps` None: what the whole training leaves after
+    the warm-up.  Source: Loshchilov & Hutter 2016, "SGDR", equation 5.
+    """
+
+    open_length = "decay_steps"
+    initial_learning_rate: float
+    decay_steps: int | None = None
+    alpha: float = 0.0
+    name: str = "CosineDecay"
+    warmup_target: float | None = None
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        _rate(self, "initial_learning_rate")
+        number("CosineDecay", "alpha", self.alpha, 0)
+        self.warmup_steps = whole("CosineDecay", "warmup_steps", self.warmup_steps, 0)
+        if self.warmup_target is not None:
+            _rate(self, "warmup_target")
+        if self.decay_steps is not None:
+            _positive(self, "decay_steps")
+
+    def for_steps(self, total: int) -> Self:
+        return super().for_steps(max(1, total - self._warming()))
+
+    def _warming(self) -> int:
+        return 0 if self.warmup_target is None else self.warmup_steps
+
+    def __call__(self, step: int) -> float:
+        length, warming = self._length(), self._warming()
+        top = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
+        if step < warming:
+            return self.initial_learning_rate + (top - self.initial_learning_rate) * step / warming
+        p = min(step - warming, length) / length
+        return top * ((1 - self.alpha) * 0.5 * (1 + math.cos(math.pi * p)) + self.alpha)
+
+
+@settings
+class CosineDecayRestarts(Schedule):
+    """Cosines one after another, the first `first_decay_steps` long, each `t_mul` times as long and `m_mul` times as
+    high as the one before, above a floor of `alpha` times `initial_learning_rate`.
+
+    Source: Loshchilov & Hutter 2016, "SGDR".
+    """
+
+    initial_learning_rate: float
+    first_decay_steps: int
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+    name: str = "SGDRDecay"
+
+    def __post_init__(self) -> None:
+        _rate(self, "initial_learning_rate")
+        _positive(self, "first_decay_steps")
+        number("CosineDecayRestarts", "t_mul", self.t_mul, 1)
+        number("CosineDecayRestarts", "m_mul", self.m_mul, 0)
+        number("CosineDecayRestarts", "alpha", self.alpha, 0)
+
+    def __call__(self, step: int) -> float:
+        start, length, height = 0.0, float(self.first_decay_steps), 1.0
+        if self.t_mul == 1:
+            restarts = step // self.first_decay_steps
+            start, height = restarts * length, self.m_mul**restarts
+        else:
+            while step >= start + length:
+                start, length, height = start + length, length * self.t_mul, height * self.m_mul
+        cosine = 0.5 * height * (1 + math.cos(math.pi * (step - start) / length))
+        return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
+
+
+@settings
+class OneCycle(Schedule):
+    """Up from `max_lr` / `div` to `max_lr` in the first `pct_start` of `total_steps`, then down to
+    `max_lr` / (`div` · `final_div`), both along half a cosine (``anneal="cos"``) or a line (``"linear"``).
+
+    `total_steps` None: the whole training.  The same numbers as torch's ``OneCycleLR``.
+    Source: Smith & Topin 2017, "Super-convergence"; the cosine is fast.ai's.
+    """
+
+    open_length = "total_steps"
+    max_lr: float
+    total_steps: int | None = None
+    pct_start: float = 0.3
+    div: float = 25.0
+    final_div: float = 1e4
+    anneal: str = "cos"
+
+    def __post_init__(self) -> None:
+        _rate(self, "max_lr")
+        _positive(self, "div")
+        _positive(self, "final_div")
+        number("OneCycle", "pct_start", self.pct_start, 0, 1)
+        if self.anneal not in ("cos", "linear"):
+            raise unknown("OneCycle anneal", self.anneal, ("cos", "linear"))
+        if self.total_steps is not None:
+            self.total_steps = whole("OneCycle", "total_steps", self.total_steps)
+
+    def __call__(self, step: int) -> float:
+        length = self._length()
+        first, last = self.max_lr / self.div, self.max_lr / (self.div * self.final_div)
+        peak = self.pct_start * length - 1  # the step that runs at max_lr
+        if step <= peak and peak > 0:
+            return self._between(first, self.max_lr, step / peak)
+        peak = max(peak, 0)
+        return self._between(self.max_lr, last, min(1.0, (step - peak) / max(length - 1 - peak, 1e-9)))
+
+    def _between(self, start: float, end: float, p: float) -> float:
+        if self.anneal == "cos":
+            return end + (start - end) / 2 * (1 + math.cos(math.pi * p))
+        return start + (end - start) * p
+
+
+@settings
+class Warmup(Schedule):
+    """A line from `start` up to where `schedule` begins, for `steps` steps; then `schedule` from its own step 0.
+
+    `schedule` is a schedule or a number, which then stays.  Step k < `steps` runs at
+    `start` + (schedule(0) - `start`) · (k + 1) / (`steps` + 1), so that no step is lost at a rate of 0.
+    Source: Goyal et al. 2017, section 2.2, "gradual warmup".
+    """
+
+    schedule: Any
+    steps: int
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.schedule, dict):
+            self.schedule = Schedule.from_dict(self.schedule)
+        if not isinstance(self.schedule, Schedule):
+            self.schedule = number("Warmup", "schedule (or a constant learning rate)", self.schedule, 0)
+        self.steps = whole("Warmup", "steps", self.steps)
+        _rate(self, "start")
+
+    @property
+    def is_open(self) -> bool:
+        return isinstance(self.schedule, Schedule) and self.schedule.is_open
+
+    def for_steps(self, total: int) -> Self:
+        if not self.is_open:
+            return self
+        bound = copy.copy(self)
+        bound.schedule = self.schedule.for_steps(max(1, total - self.steps))
+        return bound
+
+    def __call__(self, step: int) -> float:
+        after = self.schedule if isinstance(self.schedule, Schedule) else lambda _: self.schedule
+        if step >= self.steps:
+            return after(step - self.steps)
+        return self.start + (after(0) - self.start) * (step + 1) / (self.steps + 1)
+
+
+def _rate(schedule: Schedule, name: str) -> None:
+    setattr(schedule, name, number(type(schedule).__name__, name, getattr(schedule, name), 0))
+
+
+def _positive(schedule: Schedule, name: str) -> None:
+    if number(type(schedule).__name__, name, getattr(schedule, name)) <= 0:
+        raise ArgumentError(f"{type(schedule).__name__}: {name}={getattr(schedule, name)} must be more than 0.")

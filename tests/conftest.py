@@ -1,0 +1,25 @@
+"""What all tests share: the same random numbers in every run, and no deadline on slow machines."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "striate",
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("striate")
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    import numpy as np
+    import torch
+
+    np.random.seed(0)
+    torch.manual_seed(0)

@@ -1,0 +1,404 @@
+"""fit, evaluate and predict: the same numbers as a plain torch loop, and every mistake one clear line."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+import striate as st
+from striate import layers
+from striate.errors import ArgumentError, DataError, ShapeError, StriateError, TrainingError
+
+BATCH = 16
+OPTIMIZERS = {
+    "sgd": (
+        lambda: st.optimizers.SGD(0.05, momentum=0.9),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+    ),
+    "adam": (lambda: st.optimizers.Adam(), lambda p: torch.optim.Adam(p, lr=1e-3, eps=1e-7)),
+    "rmsprop": (lambda: st.optimizers.RMSprop(), lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, eps=1e-7)),
+    "nadam": (lambda: st.optimizers.Nadam(), lambda p: torch.optim.NAdam(p, lr=1e-3, eps=1e-7, momentum_decay=1.0)),
+    "adadelta": (
+        lambda: st.optimizers.Adadelta(1.0),
+        lambda p: torch.optim.Adadelta(p, lr=1.0, rho=0.95, eps=1e-7),
+    ),
+}
+
+
+def pictures(n=64, classes=4, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, n)
+    x = rng.normal(size=(n, 8, 8, 1)).astype(np.float32) * 0.3
+    for i, label in enumerate(y):  # a bright row or column per class
+        x[i, 2 * label : 2 * label + 2] += 1
+    return x, y
+
+
+def small_net(classes=4, **first):
+    return st.Sequential(
+        [
+            layers.Conv2D(8, 3, activation="relu", input_shape=(8, 8, 1), **first),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )
+
+
+def weights_of(module):
+    return {key: value.clone() for key, value in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_twenty_steps_of_fit_give_the_weights_of_a_hand_written_torch_loop(name):
+    ours, theirs = OPTIMIZERS[name]
+    x, y = pictures(n=5 * BATCH)
+    st.set_seed(1)
+    model = small_net()
+    plain = copy.deepcopy(model.module)
+    model.compile(ours(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=BATCH, epochs=4, shuffle=False, verbose=0)
+
+    plain.train()
+    optimizer = theirs(plain.parameters())
+    inputs, targets = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(y)
+    for _ in range(4):
+        for i in range(0, len(x), BATCH):
+            probabilities = plain(inputs[i : i + BATCH])
+            loss = F.nll_loss(torch.log(probabilities), targets[i : i + BATCH])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    for key, value in plain.state_dict().items():
+        torch.testing.assert_close(model.module.state_dict()[key], value, rtol=0, atol=1e-6, msg=key)
+
+
+def test_shuffled_batches_depend_on_the_seed_alone():
+    x, y = pictures()
+
+    def final(seed, other):
+        st.set_seed(3)
+        model = small_net()
+        model.module  # the weights are drawn now
+        model.compile("adam", "sparse_categorical_crossentropy")
+        torch.rand(other)  # a different state of the global generator
+        model.fit(x, y, batch_size=16, epochs=2, seed=seed, verbose=0)
+        return model.get_weights()
+
+    for a, b in zip(final(7, 0), final(7, 5), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any((a != b).any() for a, b in zip(final(7, 0), final(8, 0), strict=True))
+
+
+def test_the_same_set_seed_gives_the_same_run():
+    x, y = pictures()
+
+    def run():
+        st.set_seed(11)
+        model = small_net()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model.fit(x, y, epochs=3, verbose=0).history["loss"]
+
+    assert run() == run()
+
+
+def test_history_holds_what_evaluate_computes():
+    x, y = pictures()
+    st.set_seed(0)
+    model = small_net()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=3, verbose=0, validation_data=(x, y)).history
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    loss, accuracy = model.evaluate(x, y)
+    assert history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
+    assert history["val_accuracy"][-1] == pytest.approx(accuracy)
+    p = model.predict(x)
+    assert accuracy == pytest.approx((p.argmax(1) == y).mean())
+    assert loss == pytest.approx(-np.log(p[np.arange(len(y)), y]).mean(), rel=1e-4)
+
+
+def test_it_learns():
+    x, y = pictures(256)
+    st.set_seed(0)
+    model = small_net()
+    model.compile(st.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, epochs=10, verbose=0)
+    assert model.evaluate(*pictures(200, seed=5))[1] > 0.95
+
+
+def test_one_hot_labels_and_class_numbers_train_alike():
+    x, y = pictures()
+    results = []
+    for loss, targets in (
+        ("sparse_categorical_crossentropy", y),
+        ("categorical_crossentropy", np.eye(4, dtype=np.float32)[y]),
+    ):
+        st.set_seed(0)
+        model = small_net()
+        model.compile("sgd", loss, metrics=["accuracy"])
+        results.append(model.fit(x, targets, epochs=2, verbose=0, seed=1).history)
+    assert results[0]["loss"] == pytest.approx(results[1]["loss"], rel=1e-5)
+    assert results[0]["accuracy"] == results[1]["accuracy"]
+
+
+def test_class_weights_scale_the_loss_of_their_samples():
+    x, y = pictures()
+    st.set_seed(0)
+    model = small_net()
+    model.compile(st.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    start = weights_of(model.module)
+    weighted = model.fit(x, y, epochs=1, batch_size=64, verbose=0, class_weight={0: 3.0, 1: 0.5}).history["loss"][0]
+    model.module.load_state_dict(start)
+    by_hand = np.array([3.0, 0.5, 1.0, 1.0])[y]
+    same = model.fit(x, y, epochs=1, batch_size=64, verbose=0, sample_weight=by_hand).history["loss"][0]
+    assert weighted == pytest.approx(same)
+    model.module.load_state_dict(start)
+    plain = model.fit(x, y, epochs=1, batch_size=64, verbose=0).history["loss"][0]
+    assert weighted != pytest.approx(plain)
+
+
+def test_validation_split_takes_the_last_samples():
+    x, y = pictures(100)
+    x[80:] = 0  # a constant picture: each prediction is the same
+    st.set_seed(0)
+    model = small_net()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(x, y, epochs=1, verbose=0, validation_split=0.2)
+    assert history.history["val_loss"][0] == pytest.approx(model.evaluate(x[80:], y[80:])[0], rel=1e-5)
+
+
+def test_regularizers_add_their_penalty_to_the_loss_and_pull_weights_to_zero():
+    x, y = pictures()
+    st.set_seed(0)
+    model = small_net(kernel_regularizer=st.regularizers.L2(0.5))
+    kernel = model.get_layer("conv2d")
+    model.compile(st.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    first = model.evaluate(x, y)
+    penalty = 0.5 * float((kernel.get_weights() if kernel.built else [model.module.conv2d.weight])[0].__pow__(2).sum())
+    plain = -np.log(model.predict(x)[np.arange(len(y)), y]).mean()
+    assert first == pytest.approx(plain + penalty, rel=1e-4)
+
+
+def test_gradient_accumulation_equals_one_large_batch_without_batch_norm():
+    x, y = pictures(64)
+
+    def run(batch, accumulate):
+        st.set_seed(0)
+        model = st.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(4, activation="softmax")])
+        model.compile(st.optimizers.SGD(0.1), "sparse_categorical_crossentropy", accumulate=accumulate)
+        model.fit(x, y, batch_size=batch, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    for a, b in zip(run(32, 1), run(8, 4), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_frozen_layers_and_their_batch_norm_averages_do_not_move():
+    x, y = pictures()
+    st.set_seed(0)
+    model = small_net()
+    for layer in model.layers[:2]:
+        layer.trainable = False
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = weights_of(model.module)
+    model.fit(x, y, epochs=2, verbose=0)
+    after = model.module.state_dict()
+    moved = {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])}
+    assert moved == {"dense"}
+    model.trainable = True
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=1, verbose=0)
+    after = model.module.state_dict()
+    assert {k.split(".")[0] for k in before if not torch.equal(before[k], after[k])} == {
+        "conv2d",
+        "batch_normalization",
+        "dense",
+    }
+
+
+def test_several_inputs_and_outputs_train_with_losses_and_weights_by_name():
+    a, b = layers.Input((6,), name="a"), layers.Input((4,), name="b")
+    h = layers.Dense(8, activation="relu")(layers.Concatenate()([a, b]))
+    model = st.Model([a, b], [layers.Dense(1, name="value")(h), layers.Dense(3, "softmax", name="kind")(h)])
+    rng = np.random.default_rng(0)
+    xs = {"a": rng.normal(size=(40, 6)).astype(np.float32), "b": rng.normal(size=(40, 4)).astype(np.float32)}
+    ys = {"value": rng.normal(size=40).astype(np.float32), "kind": rng.integers(0, 3, 40)}
+    st.set_seed(0)
+    model.compile(
+        st.optimizers.SGD(0.0),
+        {"value": "mse", "kind": "sparse_categorical_crossentropy"},
+        loss_weights={"value": 0.5},
+        metrics={"kind": ["accuracy"]},
+    )
+    history = model.fit(xs, ys, batch_size=40, epochs=1, verbose=0).history
+    assert set(history) == {"loss", "value_loss", "kind_loss", "kind_accuracy"}
+    value, kind = model.predict([xs["a"], xs["b"]])
+    mse = ((value[:, 0] - ys["value"]) ** 2).mean()
+    entropy = -np.log(kind[np.arange(40), ys["kind"]]).mean()
+    assert history["value_loss"][0] == pytest.approx(mse, rel=1e-4)
+    assert history["loss"][0] == pytest.approx(0.5 * mse + entropy, rel=1e-4)
+
+
+def test_predict_gives_channels_last_maps_in_any_batch_size():
+    st.set_seed(0)
+    model = st.Sequential([layers.Conv2D(5, 3, input_shape=(8, 6, 2)), layers.MaxPooling2D(2)])
+    x = np.random.default_rng(0).normal(size=(7, 8, 6, 2)).astype(np.float32)
+    whole = model.predict(x)
+    assert whole.shape == (7, 3, 2, 5)
+    np.testing.assert_allclose(model.predict(x, batch_size=3), whole, atol=1e-6)
+    with torch.no_grad():
+        direct = model.module(torch.from_numpy(x).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    np.testing.assert_allclose(whole, direct.numpy(), atol=1e-6)
+
+
+def test_a_sequential_without_input_shape_learns_it_from_the_data():
+    x, y = pictures()
+    model = st.Sequential([layers.Flatten(), layers.Dense(4, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=1, verbose=0)
+    assert model.graph.input_shapes == [(8, 8, 1)]
+
+
+def test_a_loss_that_becomes_nan_names_the_step_and_keeps_the_last_good_weights():
+    x, y = pictures(256)
+    st.set_seed(0)
+    model = st.Sequential([layers.Flatten(input_shape=(8, 8, 1)), layers.Dense(30), layers.Dense(1)])
+    model.compile(st.optimizers.SGD(1e6), "mse")
+    with pytest.raises(TrainingError, match=r"the loss became (nan|inf) at step \d+ \(epoch \d+, batch \d+ of 8"):
+        model.fit(x, y.astype(np.float32), batch_size=32, epochs=20, verbose=0)
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+    assert np.isfinite(model.predict(x)).all()
+
+
+def sized(**changes):
+    x, y = pictures()
+    return {"x": x, "y": y, "epochs": 1, "verbose": 0} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"y": np.full(64, 4)}, "4"),
+        ({"y": np.full(64, -1)}, "-1"),
+        ({"y": pictures()[1][:63]}, "63"),
+        ({"x": pictures()[0][..., 0]}, r"channel axis: x\[\.\.\., None\]"),
+        ({"x": pictures()[0][0]}, r"x\[None\]"),
+        ({"x": pictures()[0].transpose(0, 3, 1, 2)}, "channels-first"),
+        ({"x": np.where(np.arange(64)[:, None, None, None] == 5, np.nan, pictures()[0])}, "sample 5"),
+        ({"x": pictures()[0][:0], "y": pictures()[1][:0]}, "empty"),
+        ({"x": [[1, 2], [3]]}, "different lengths|lengths"),
+        ({"y": None}, "no targets"),
+        ({"validation_split": 1.5}, "validation_split"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"sample_weight": np.ones(3)}, "sample_weight"),
+        ({"class_weight": {"cat": 2}}, "class_weight"),
+    ],
+)
+def test_data_that_does_not_fit_is_one_clear_error_and_leaves_the_weights_alone(changes, says):
+    st.set_seed(0)
+    model = small_net()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.get_weights()
+    with pytest.raises(StriateError, match=says) as caught:
+        model.fit(**sized(**changes))
+    assert "\n" not in str(caught.value)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"optimizer": "adm", "loss": "mse"}, '"adm". Did you mean "adam"'),
+        ({"optimizer": "adam", "loss": "categorical_crosentropy"}, "categorical_crossentropy"),
+        ({"optimizer": "adam", "loss": "mse", "metrics": ["acuracy"]}, 'Did you mean "accuracy"'),
+        ({"optimizer": "adam"}, "needs a loss"),
+        ({"loss": "mse", "run_eagerly": True}, "Keras has"),
+        ({"loss": "mse", "los": 1}, "loss"),
+        ({"loss": "mse", "precision": "int8"}, "precision"),
+        ({"loss": {"nowhere": "mse"}}, "nowhere"),
+        ({"loss": ["mse", "mse"]}, "2 given for 1"),
+    ],
+)
+def test_compile_names_the_nearest_known_thing(arguments, says):
+    with pytest.raises(ArgumentError) as caught:
+        small_net().compile(**arguments)
+    assert says in str(caught.value)
+
+
+def test_using_a_model_too_early_says_what_is_missing():
+    model = small_net()
+    with pytest.raises(ArgumentError, match="compile"):
+        model.fit(*pictures())
+    with pytest.raises(ArgumentError, match="does not know its input"):
+        st.Sequential([layers.Dense(3)]).summary()
+    with pytest.raises(ArgumentError, match="no layers"):
+        st.Sequential().summary()
+    frozen = small_net()
+    frozen.trainable = False
+    frozen.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(TrainingError, match="frozen"):
+        frozen.fit(*pictures(), verbose=0)
+
+
+def test_layers_tell_unknown_names_and_give_their_weights():
+    model = small_net()
+    with pytest.raises(ArgumentError, match='Did you mean "conv2d"'):
+        model.get_layer("conv2")
+    layer = model.get_layer("dense")
+    with pytest.raises(ArgumentError, match="no weights yet"):
+        layer.get_weights()
+    model.module
+    kernel, bias = layer.get_weights()
+    layer.set_weights([kernel * 2, bias + 1])
+    np.testing.assert_allclose(layer.get_weights()[0], kernel * 2)
+    with pytest.raises(ShapeError):
+        layer.set_weights([bias, kernel])
+    with pytest.raises(ShapeError):
+        model.set_weights(model.get_weights()[1:])
+
+
+def test_a_dataset_brings_its_preprocessing_and_labels_to_the_model():
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (40, 8, 8, 1)).astype(np.uint8), np.arange(40) % 4
+    data = st.data.Dataset(
+        x, y, classes=("a", "b", "c", "d"), preprocessing=st.data.Preprocessing.pictures((8, 8), 1, mean=0.5, std=0.25)
+    )
+    st.set_seed(0)
+    model = small_net()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(data, epochs=1, verbose=0)
+    assert model.labels == ["a", "b", "c", "d"]
+    by_hand = ((x.astype(np.float32) / 255) - 0.5) / 0.25
+    np.testing.assert_allclose(model.predict(x), model.predict(by_hand), atol=1e-6)
+    np.testing.assert_allclose(model.predict(data), model.predict(by_hand), atol=1e-6)
+    with pytest.raises(DataError):
+        model.fit(st.data.Dataset(x), verbose=0)
+
+
+def test_sixteen_bit_training_learns_and_keeps_float32_weights():
+    x, y = pictures(256)
+    st.set_seed(0)
+    model = small_net()
+    model.compile(st.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"], precision="bf16")
+    model.fit(x, y, epochs=6, verbose=0)
+    assert model.evaluate(x, y)[1] > 0.9
+    assert {p.dtype for p in model.module.parameters()} == {torch.float32}
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=1, verbose=0)  # and back to 32 bits in the same process
+
+
+def test_any_torch_optimizer_and_any_loss_function_can_be_used():
+    x, y = pictures()
+    st.set_seed(0)
+    model = small_net()
+
+    def loss(y_true, y_pred):
+        return F.nll_loss(torch.log(y_pred + 1e-9), y_true)
+
+    model.compile(torch.optim.RAdam, loss)
+    history = model.fit(x, y, epochs=5, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]

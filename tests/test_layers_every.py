@@ -1,0 +1,469 @@
+"""Every registered layer, in one table: its numbers, shapes, weights, gradients, description and source.
+
+A new layer class fails the first test until it has a case here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+import reference as ref
+import torch
+from torch.func import functional_call
+
+from striate import layers
+from striate.backend import build, to_source
+from striate.graph import Graph, Input, Layer, Network, from_json, to_json
+
+Weights = dict[str, np.ndarray]
+
+
+@dataclass
+class Case:
+    """A layer, the shapes it is tried on, and what it must compute from its weights and one example of each input."""
+
+    layer: Callable[[], Layer]
+    inputs: tuple[tuple[int, ...], ...]
+    expected: Callable[..., np.ndarray]
+    dtype: str = "float32"
+    highest: int = 1  # of whole-number inputs
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+CASES: dict[type[Layer], list[Case]] = {}
+
+
+def case(
+    kind: type[Layer], expected: Callable[..., np.ndarray], *inputs: tuple[int, ...], make: Any = None, **options: Any
+) -> None:
+    """A case of `kind`: `expected(weights, *examples)`; options are the layer's arguments, or those of Case."""
+    own = {key: options.pop(key) for key in ("dtype", "highest") if key in options}
+    CASES.setdefault(kind, []).append(Case(make or (lambda: kind(**options)), inputs, expected, fields=options, **own))
+
+
+# -- convolutions -----------------------------------------------------------------------------------------------------
+def conv_case(kind: type[Layer], shape: tuple[int, ...], **options: Any) -> None:
+    how = {
+        "strides": options.get("strides", 1),
+        "padding": options.get("padding", "valid"),
+        "dilation": options.get("dilation_rate", 1),
+    }
+    if "groups" in options:
+        how["groups"] = options["groups"]
+    activation = ref.ACTIVATIONS[options.get("activation") or "linear"]
+    transposed, depthwise = "Transpose" in kind.__name__, "Depthwise" in kind.__name__
+
+    def expected(w: Weights, x: np.ndarray) -> np.ndarray:
+        if "depthwise.weight" in w:
+            y = ref.separable(x, w["depthwise.weight"], w["pointwise.weight"], w.get("pointwise.bias"), **how)
+        else:
+            function = ref.conv_transpose if transposed else ref.depthwise if depthwise else ref.conv
+            y = function(x, w["weight"], w.get("bias"), **how)
+        return activation(y)
+
+    case(kind, expected, shape, **options)
+
+
+for extra in (
+    {},
+    {"strides": 2, "padding": "same"},
+    {"strides": (1, 2), "padding": 1, "activation": "relu"},
+    {"padding": ((2, 0), (1, 3)), "use_bias": False},
+    {"dilation_rate": (2, 1), "padding": "same", "activation": "tanh"},
+    {"groups": 2, "strides": 3},
+):
+    conv_case(layers.Conv2D, (6, 5, 2), filters=4, kernel_size=(3, 2), **extra)
+for extra in (
+    {},
+    {"strides": 2, "padding": "same", "activation": "sigmoid"},
+    {"padding": "causal", "dilation_rate": 2},
+    {"padding": ((3, 1),), "groups": 2, "use_bias": False},
+):
+    conv_case(layers.Conv1D, (7, 2), filters=2, kernel_size=3, **extra)
+for extra in ({}, {"strides": 2, "padding": "same", "depth_multiplier": 2}, {"padding": ((1, 0), (0, 2))}):
+    conv_case(layers.DepthwiseConv2D, (5, 4, 2), kernel_size=(3, 2), **extra)
+    conv_case(layers.SeparableConv2D, (5, 4, 2), filters=3, kernel_size=(3, 2), **extra)
+for extra in ({"activation": "relu"}, {"strides": 2, "padding": "causal", "depth_multiplier": 2}, {"use_bias": False}):
+    conv_case(layers.DepthwiseConv1D, (6, 2), kernel_size=3, **extra)
+    conv_case(layers.SeparableConv1D, (6, 2), filters=3, kernel_size=3, **extra)
+for extra in (
+    {},
+    {"strides": 2, "padding": "same", "activation": "relu"},
+    {"strides": (3, 1), "padding": ((1, 0), (0, 2))},
+    {"strides": (2, 4), "padding": "same"},  # on one axis too much to cut evenly, on the other too little
+    {"strides": 4, "use_bias": False},
+    {"dilation_rate": 2, "padding": "same"},
+):
+    conv_case(layers.Conv2DTranspose, (3, 2, 2), filters=3, kernel_size=(3, 2), **extra)
+for extra in ({}, {"strides": 2, "padding": "same"}, {"strides": 3, "padding": ((0, 2),)}, {"strides": 5}):
+    conv_case(layers.Conv1DTranspose, (4, 2), filters=2, kernel_size=3, **extra)
+
+
+# -- pooling ------------------------------------------------------------------------------------------------------------
+def pool_case(kind: type[Layer], how: str, **options: Any) -> None:
+    rank = 1 if kind.__name__.endswith("1D") else 2
+
+    def expected(w: Weights, x: np.ndarray) -> np.ndarray:
+        sizes = options.get("pool_size", 2), options.get("strides"), options.get("padding", "valid")
+        return ref.pool(x, "average_all" if options.get("count_include_pad") else how, *sizes)
+
+    case(kind, expected, (7, 6, 2)[-rank - 1 :], **options)
+
+
+for kinds, reduction in (
+    ((layers.MaxPooling1D, layers.MaxPooling2D), "max"),
+    ((layers.MinPooling1D, layers.MinPooling2D), "min"),
+    ((layers.AveragePooling1D, layers.AveragePooling2D), "average"),
+    ((layers.SumPooling1D, layers.SumPooling2D), "sum"),
+    ((layers.L1Pooling1D, layers.L1Pooling2D), "l1"),
+    ((layers.L2Pooling1D, layers.L2Pooling2D), "l2"),
+    ((layers.CenterWeightedAveragePooling1D, layers.CenterWeightedAveragePooling2D), "center"),
+):
+    for pooling in kinds:
+        pool_case(pooling, reduction)
+        pool_case(pooling, reduction, pool_size=3, strides=2, padding="same")  # overlapping
+        pool_case(pooling, reduction, pool_size=4, strides=1, padding=3)
+    pool_case(kinds[0], reduction, pool_size=3, strides=4, padding=((2, 1),))
+    pool_case(kinds[1], reduction, pool_size=(3, 2), strides=(1, 2), padding=((0, 2), (1, 0)))
+for pooling in (layers.AveragePooling1D, layers.AveragePooling2D):
+    pool_case(pooling, "average", pool_size=3, padding=1, count_include_pad=True)
+    pool_case(pooling, "average", pool_size=3, strides=2, padding="same", count_include_pad=True)
+for pooling in (layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D):
+    for keep in (False, True):
+        shape = (4, 3, 2) if pooling.rank == 2 else (4, 2)
+        case(pooling, lambda w, x, keep=keep: ref.global_pool(x, "max", keep), shape, keepdims=keep)
+for pooling in (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D):
+    for keep in (False, True):
+        shape = (4, 3, 2) if pooling.rank == 2 else (4, 2)
+        case(pooling, lambda w, x, keep=keep: ref.global_pool(x, "average", keep), shape, keepdims=keep)
+for pooling, reduction in (
+    (layers.AdaptiveAveragePooling1D, "average"),
+    (layers.AdaptiveAveragePooling2D, "average"),
+    (layers.AdaptiveMaxPooling1D, "max"),
+    (layers.AdaptiveMaxPooling2D, "max"),
+):
+    for sizes in (1, 3, 7) if pooling.rank == 1 else (2, (3, 4), (7, 1)):
+        shape = (7, 2) if pooling.rank == 1 else (5, 6, 2)
+        case(
+            pooling,
+            lambda w, x, how=reduction, sizes=sizes: ref.adaptive_pool(x, how, sizes),
+            shape,
+            output_size=sizes,
+        )
+for reduction in ("max", "average"):
+    for shape in ((7,), (4, 7), (3, 2, 7)):
+        case(layers.DepthPooling, lambda w, x, how=reduction: ref.depth_pool(x, how), shape, mode=reduction)
+    case(
+        layers.DepthPooling,
+        lambda w, x, how=reduction: ref.depth_pool(x, how, 3, 2),
+        (3, 2, 7),
+        pool_size=3,
+        strides=2,
+        mode=reduction,
+    )
+
+# -- dense and friends --------------------------------------------------------------------------------------------------
+for shape in ((5,), (3, 5), (2, 3, 5)):
+    case(layers.Dense, lambda w, x: ref.dense(x, w["weight"], w["bias"]), shape, units=4)
+case(layers.Dense, lambda w, x: ref.softmax(ref.dense(x, w["weight"])), (3, 5), units=4, use_bias=False, activation="softmax")
+case(layers.Dense, lambda w, x: ref.relu(ref.dense(x, w["weight"], w["bias"])), (5,), units=4, activation="relu")
+case(
+    layers.Embedding,
+    lambda w, x: ref.embedding(x, w["weight"]),
+    (5,),
+    input_dim=7,
+    output_dim=3,
+    dtype="int64",
+    highest=6,
+)
+case(layers.Dropout, lambda w, x: x, (3, 2, 2), rate=0.5)
+
+# -- activations --------------------------------------------------------------------------------------------------------
+for name, function in ref.ACTIVATIONS.items():
+    case(layers.Activation, lambda w, x, function=function: function(x), (3, 2, 4), activation=name)
+case(layers.Activation, lambda w, x: ref.softmax(x), (3, 4), activation="softmax")
+case(layers.Activation, lambda w, x: ref.softmax(x), (4,), activation="softmax")
+case(
+    layers.Activation,
+    lambda w, x: ref.relu(x, negative_slope=0.1),
+    (3, 4),
+    make=lambda: layers.Activation(layers.LeakyReLU(0.1)),
+)
+for extra in (
+    {},
+    {"max_value": 1.0},
+    {"negative_slope": 0.1},
+    {"threshold": 0.5},
+    {"max_value": 1.0, "negative_slope": 0.2, "threshold": 0.3},
+):
+    case(layers.ReLU, lambda w, x, extra=extra: ref.relu(x, **extra), (3, 2, 4), **extra)
+case(layers.LeakyReLU, lambda w, x: ref.relu(x, negative_slope=0.3), (3, 4))
+case(layers.LeakyReLU, lambda w, x: ref.relu(x, negative_slope=0.05), (4,), negative_slope=0.05)
+case(layers.ELU, lambda w, x: ref.elu(x), (3, 2, 4))
+case(layers.ELU, lambda w, x: ref.elu(x, 0.5), (4,), alpha=0.5)
+for shape in ((3, 2, 4), (3, 4), (4,)):
+    case(layers.Softmax, lambda w, x: ref.softmax(x), shape)
+
+
+# -- normalization ------------------------------------------------------------------------------------------------------
+def batch_norm(w: Weights, x: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
+    return ref.batch_norm(x, w.get("weight", 1.0), w.get("bias", 0.0), w["running_mean"], w["running_var"], epsilon)
+
+
+for shape in ((3, 2, 4), (3, 4), (4,)):
+    case(layers.BatchNormalization, batch_norm, shape)
+    case(
+        layers.LayerNormalization,
+        lambda w, x: ref.layer_norm(x, w["weight"], w["bias"], 1e-3),
+        shape,
+    )
+for extra in ({"center": False}, {"scale": False}, {"center": False, "scale": False}):
+    case(layers.BatchNormalization, batch_norm, (2, 3, 4), momentum=0.9, **extra)
+    case(
+        layers.LayerNormalization,
+        lambda w, x: ref.layer_norm(x, w.get("weight", 1.0), w.get("bias", 0.0), 1e-3),
+        (2, 3, 4),
+        **extra,
+    )
+case(layers.BatchNormalization, lambda w, x: batch_norm(w, x, 0.5), (2, 3, 4), epsilon=0.5)
+case(layers.LayerNormalization, lambda w, x: ref.layer_norm(x, w["weight"], w["bias"], 0.5), (2, 3, 4), epsilon=0.5)
+lrn = {"radius": 2, "k": 1.5, "alpha": 0.3, "beta": 0.6}
+for shape in ((3, 2, 7), (3, 7)):
+    case(layers.LocalResponseNormalization, lambda w, x: ref.lrn(x, **lrn), shape, **lrn)
+    case(
+        layers.LocalResponseNormalization,
+        lambda w, x: ref.lrn(x, **(lrn | {"alpha": 0.3 / 5})),
+        shape,
+        convention="torch",
+        **lrn,
+    )
+case(layers.LocalResponseNormalization, lambda w, x: ref.lrn(x, 2, 2.0, 1e-4, 0.75), (3, 2, 7))
+case(layers.LocalResponseNormalization, lambda w, x: ref.lrn(x, 0, 2.0, 1e-4, 0.75), (3, 2, 7), radius=0)
+case(layers.Rescaling, lambda w, x: x / 255, (3, 2, 4), scale=1 / 255)
+case(layers.Rescaling, lambda w, x: x / 127.5 - 1, (3, 2, 4), scale=1 / 127.5, offset=-1, dtype="uint8", highest=255)
+three = np.array([1.0, 2.0, -3.0])
+case(layers.Rescaling, lambda w, x: x * three, (2, 2, 3), scale=tuple(three))
+case(layers.Rescaling, lambda w, x: x * 2 - three, (2, 3), scale=2, offset=-three)
+case(layers.Rescaling, lambda w, x: x * three + three, (3,), scale=three, offset=list(three))
+case(layers.Normalization, lambda w, x: (x - 2) / 3, (2, 2, 3), mean=2, variance=9)
+case(
+    layers.Normalization,
+    lambda w, x: (x - three) / np.sqrt([4, 5, 6]),
+    (2, 2, 3),
+    mean=three,
+    variance=(4, 5, 6),
+    dtype="uint8",
+    highest=255,
+)
+
+# -- shapes -------------------------------------------------------------------------------------------------------------
+for shape in ((2, 3, 4), (3, 4), (4,)):
+    case(layers.Flatten, lambda w, x: ref.reshape(x, (-1,)), shape)
+for shape, target in (
+    ((2, 3, 4), (4, 6)),
+    ((2, 3, 4), (24,)),
+    ((2, 3, 4), (3, 2, 4)),
+    ((24,), (2, 3, 4)),
+    ((6, 4), (2, -1, 3)),
+):
+    case(layers.Reshape, lambda w, x, target=target: ref.reshape(x, target), shape, target_shape=target)
+case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((1, 1), (1, 1))), (3, 2, 2))
+case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((2, 2), (1, 1))), (3, 2, 2), padding=(2, 1))
+case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((0, 1), (2, 0))), (3, 2, 2), padding=((0, 1), (2, 0)))
+case(layers.ZeroPadding1D, lambda w, x: ref.zero_padding(x, ((1, 1),)), (3, 2))
+case(layers.ZeroPadding1D, lambda w, x: ref.zero_padding(x, ((0, 2),)), (3, 2), padding=(0, 2))
+case(layers.Cropping2D, lambda w, x: x, (4, 3, 2))
+case(layers.Cropping2D, lambda w, x: ref.cropping(x, ((1, 1), (1, 1))), (4, 3, 2), cropping=1)
+case(layers.Cropping2D, lambda w, x: ref.cropping(x, ((0, 2), (1, 0))), (4, 3, 2), cropping=((0, 2), (1, 0)))
+case(layers.Cropping1D, lambda w, x: ref.cropping(x, ((1, 1),)), (5, 2))
+case(layers.Cropping1D, lambda w, x: ref.cropping(x, ((0, 2),)), (5, 2), cropping=(0, 2))
+case(layers.UpSampling2D, lambda w, x: ref.nearest(x, 2), (3, 2, 2))
+case(layers.UpSampling2D, lambda w, x: ref.nearest(x, (1, 3)), (3, 2, 2), size=(1, 3))
+case(layers.UpSampling2D, lambda w, x: ref.bilinear(x, 2), (3, 2, 2), interpolation="bilinear")
+case(layers.UpSampling2D, lambda w, x: ref.bilinear(x, (3, 1)), (3, 2, 2), size=(3, 1), interpolation="bilinear")
+case(layers.UpSampling1D, lambda w, x: ref.nearest(x, 2), (3, 2))
+case(layers.UpSampling1D, lambda w, x: ref.nearest(x, 3), (3, 2), size=3)
+
+# -- merging ------------------------------------------------------------------------------------------------------------
+for shape in ((3, 2, 4), (3, 4), (4,)):
+    case(layers.Add, lambda w, a, b, c: a + b + c, shape, shape, shape)
+    case(layers.Subtract, lambda w, a, b: a - b, shape, shape)
+    case(layers.Multiply, lambda w, a, b, c: a * b * c, shape, shape, shape)
+    case(layers.Average, lambda w, a, b, c: (a + b + c) / 3, shape, shape, shape)
+    case(layers.Maximum, lambda w, a, b, c: np.maximum(a, np.maximum(b, c)), shape, shape, shape)
+    case(layers.Minimum, lambda w, a, b, c: np.minimum(a, np.minimum(b, c)), shape, shape, shape)
+    case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], -1), shape, (*shape[:-1], 3))
+case(layers.Multiply, lambda w, a, b: a * b, (3, 2, 4), (1, 1, 4))
+case(layers.Multiply, lambda w, a, b: a * b, (3, 2, 1), (3, 2, 4))
+case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 0), (3, 2, 4), (1, 2, 4), axis=1)
+case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 1), (3, 2, 4), (3, 5, 4), axis=-2)
+case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 0), (3, 4), (1, 4), axis=1)
+case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 1), (3, 4), (3, 2), axis=2)
+
+# -- LeNet-5's own parts ------------------------------------------------------------------------------------------------
+case(
+    layers.TrainableSubsampling2D,
+    lambda w, x: np.tanh(ref.trainable_subsampling(x, w["weight"], w["bias"])),
+    (4, 6, 3),
+)
+case(
+    layers.TrainableSubsampling2D,
+    lambda w, x: ref.relu(ref.trainable_subsampling(x, w["weight"], w["bias"], (2, 3))),
+    (5, 7, 3),
+    pool_size=(2, 3),
+    activation="relu",
+)
+links = ((0, 2), (1,), (2, 0, 1))
+case(
+    layers.PartialConv2D,
+    lambda w, x: ref.partial_conv(x, w["weight"], w["bias"], links),
+    (5, 4, 3),
+    connections=links,
+    kernel_size=(3, 2),
+)
+case(
+    layers.PartialConv2D,
+    lambda w, x: ref.relu(ref.partial_conv(x, w["weight"], w["bias"], layers.LENET5_C3)),
+    (4, 4, 6),
+    connections=layers.LENET5_C3,
+    kernel_size=3,
+    activation="relu",
+)
+signs = np.array([[1.0, -1, 1, 1], [-1, -1, 1, -1]])
+case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, signs), (4,), units=2, prototypes=signs)
+case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, w["weight"]), (4,), units=3)
+
+
+# -- the tests ------------------------------------------------------------------------------------------------------------
+def labelled() -> list[Any]:
+    found = []
+    for kind, cases in CASES.items():
+        for one in cases:
+            said = "-".join(f"{k}={v}".replace(" ", "") for k, v in one.fields.items() if len(str(v)) < 20)
+            found.append(pytest.param(one, id=f"{kind.__name__}-{'x'.join(map(str, one.inputs[0]))}-{said}"))
+    return found
+
+
+def every_class(kind: type[Layer] = Layer) -> Iterator[type[Layer]]:
+    for below in kind.__subclasses__():
+        if not below.abstract and below.__module__.startswith("striate.layers.") and not issubclass(below, Network):
+            yield below
+        yield from every_class(below)
+
+
+@dataclass
+class Tried:
+    """A case, built: its graph, module, one batch of inputs and the weights by their names in the layer."""
+
+    graph: Graph
+    module: torch.fx.GraphModule
+    xs: list[np.ndarray]
+    weights: Weights
+    prefix: str
+
+    def run(self, module: torch.nn.Module) -> np.ndarray:
+        given = [torch.from_numpy(ref.channels_first(x)) for x in self.xs]
+        with torch.no_grad():
+            return ref.channels_last(module(*given).numpy())
+
+
+def tried(one: Case) -> Tried:
+    rng = np.random.default_rng(1)
+    inputs = [Input(shape, dtype=one.dtype) for shape in one.inputs]
+    layer = one.layer()
+    graph = Graph(inputs, [layer(inputs if len(inputs) > 1 else inputs[0])])
+    module = build(graph).eval()
+    prefix = graph.name(layer) + "."
+    weights = {}
+    for name, tensor in module.state_dict().items():
+        if tensor.is_floating_point():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 2.0)
+            elif not isinstance(layer, layers.EuclideanRBF):
+                tensor.normal_()
+            weights[name.removeprefix(prefix)] = tensor.double().numpy()
+    xs = [
+        rng.normal(size=(2, *shape)).astype(np.float32)
+        if one.dtype == "float32"
+        else rng.integers(0, one.highest + 1, size=(2, *shape)).astype(one.dtype)
+        for shape in one.inputs
+    ]
+    return Tried(graph, module, xs, weights, prefix)
+
+
+def test_every_registered_layer_has_a_case() -> None:
+    missing = sorted(kind.__name__ for kind in every_class() if kind not in CASES and kind is not layers.InputLayer)
+    assert not missing
+
+
+@pytest.mark.parametrize("one", labelled())
+def test_output_equals_the_numpy_reference(one: Case) -> None:
+    t = tried(one)
+    doubles = [x if one.dtype == "int64" else x.astype(np.float64) for x in t.xs]
+    expected = ref.batch(lambda *xs: one.expected(t.weights, *xs), *doubles)
+    given = t.run(t.module)
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("one", labelled())
+def test_shapes_and_weights_are_those_predicted_without_torch(one: Case) -> None:
+    t = tried(one)
+    node = t.graph.nodes[-1]
+    assert t.run(t.module).shape[1:] == node.shape
+    said = node.layer.weights(*node.input_shapes) | node.layer.buffers(*node.input_shapes)
+    found = {k.removeprefix(t.prefix): v for k, v in t.module.state_dict().items() if v.is_floating_point()}
+    assert {k: w.shape for k, w in said.items()} == {k: tuple(v.shape) for k, v in found.items()}
+    assert sum(w.size for w in said.values()) == sum(v.numel() for v in found.values())
+    trained = dict(t.module.named_parameters())
+    assert {t.prefix + k for k in node.layer.weights(*node.input_shapes)} == set(trained)
+
+
+@pytest.mark.parametrize("one", [p for p in labelled() if p.values[0].dtype != "uint8"])
+def test_gradients_equal_finite_differences(one: Case) -> None:
+    t = tried(one)
+    module = t.module.double()
+    names = [name for name, _ in module.named_parameters()]
+    weights = [p.detach().clone().requires_grad_() for p in module.parameters()]
+    whole = one.dtype == "int64"
+    inputs = [torch.from_numpy(ref.channels_first(x)) for x in t.xs]
+    inputs = [x if whole else x.double().requires_grad_() for x in inputs]
+
+    def forward(*tensors: torch.Tensor) -> torch.Tensor:
+        given, params = tensors[: len(inputs)], tensors[len(inputs) :]
+        return functional_call(module, dict(zip(names, params, strict=True)), given)
+
+    many = sum(x.numel() for x in (*inputs, *weights)) > 150
+    assert torch.autograd.gradcheck(forward, (*inputs, *weights), fast_mode=many)
+
+
+@pytest.mark.parametrize("one", labelled())
+def test_json_gives_the_same_layer_back(one: Case) -> None:
+    import json
+
+    t = tried(one)
+    text = json.dumps(to_json(t.graph))
+    again = from_json(text).check()
+    assert to_json(again) == json.loads(text)
+    before, after = t.graph.nodes[-1].layer, again.nodes[-1].layer
+    assert type(before) is type(after)
+    assert repr(before) == repr(after)
+    module = build(again).eval()
+    module.load_state_dict(t.module.state_dict())
+    np.testing.assert_allclose(t.run(module), t.run(t.module), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("one", labelled())
+def test_printed_source_alone_computes_the_same(one: Case) -> None:
+    t = tried(one)
+    space: dict[str, Any] = {"__name__": "printed"}
+    source = to_source(t.module)
+    assert "striate" not in source
+    exec(compile(source, "printed.py", "exec"), space)
+    module = space["Network"]().eval()
+    module.load_state_dict(t.module.state_dict())
+    np.testing.assert_allclose(t.run(module), t.run(t.module), rtol=1e-5, atol=1e-6)

@@ -1,0 +1,117 @@
+"""The shape of the code: a room imports only from rooms above it, and sizing never loads torch."""
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "striate"
+# docs/design.md explains the order; data flows down.
+ORDER = [
+    "errors",
+    "graph",
+    "layers",
+    "size",
+    "draw",
+    "backend",
+    "data",
+    "train",
+    "weights",
+    "model",
+    "models",
+    "zoo",
+    "recipes",
+    "tasks",
+    "report",
+    "runs",
+    "demo",
+    "cli",
+]
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def imports(file: Path) -> list[tuple[int, str]]:
+    """(line, room) of every import of striate in a file, also those inside functions."""
+    found = []
+    typing_only: set[ast.AST] = set()
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            typing_only |= set(ast.walk(node))
+        if node in typing_only:
+            continue
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "striate":
+            names = [f"striate.{a.name}" for a in node.names] if node.module == "striate" else [node.module]
+            found += [(node.lineno, room(name)) for name in names]
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, room(a.name)) for a in node.names if a.name.split(".")[0] == "striate"]
+    return found
+
+
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+def test_every_room_has_its_place_in_the_order():
+    rooms = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in FILES}
+    assert rooms - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(SOURCE)))
+def test_a_room_imports_only_from_rooms_above_it(file):
+    mine = ORDER.index(file.relative_to(SOURCE).parts[0].removesuffix(".py"))
+    # names such as set_seed come from the package itself
+    known = [(line, name) for line, name in imports(file) if name in ORDER]
+    below = [f"line {line}: {name}" for line, name in known if ORDER.index(name) > mine]
+    assert not below
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that a fresh Python has loaded after running `code`."""
+    script = f"import sys\n{code}\nprint('\\n' + ' '.join(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    return set(out.splitlines()[-1].split())
+
+
+DEEP = {
+    "class": "Sequential",
+    "layers": [{"class": "Input", "shape": [32, 32, 3]}]
+    + [{"class": "Conv2D", "filters": 16, "kernel_size": 3, "padding": "same", "activation": "relu"}] * 120
+    + [{"class": "Flatten"}, {"class": "Dense", "units": 10}],
+}
+
+
+@pytest.mark.parametrize("what", ["import", "help", "size", "models", "explain"])
+def test_sizing_loads_no_torch(what, tmp_path):
+    file = tmp_path / "deep.json"
+    file.write_text(json.dumps(DEEP))
+    arguments = {
+        "help": ["--help"],
+        "size": ["size", str(file)],
+        "models": ["models"],
+        "explain": ["explain", str(file), "conv2d_3"],
+    }
+    if what == "import":
+        modules = loaded("import striate")
+    else:
+        code = f"from striate.cli.main import main\ntry: main({arguments[what]!r})\nexcept SystemExit as e: assert not e.code"
+        modules = loaded(code)
+    assert "striate.graph" in modules
+    assert not modules & {"torch", "torchmetrics", "accelerate", "matplotlib", "sklearn"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [["-c", "import striate"], ["-m", "striate.cli.main", "--help"]])
+def test_starting_takes_no_noticeable_time(arguments):
+    def once() -> float:
+        started = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        return time.perf_counter() - started
+
+    assert min(once() for _ in range(3)) < 1.5  # 0.2 s on an idle machine; generous, since machines are shared
