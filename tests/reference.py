@@ -265,6 +265,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     # Klambauer et al. 2017, "Self-normalizing neural networks", equation 14
     "selu": lambda x: 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717),
     "tanh": lambda x: (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)),
+    "scaled_tanh": lambda x: 1.7159 * np.tanh(2 * x / 3),
     "sigmoid": sigmoid,
     "hard_sigmoid": hard_sigmoid,
     "hard_silu": lambda x: x * hard_sigmoid(x),
@@ -325,6 +326,10 @@ def zero_padding(x: Array, sides: Sequence[tuple[int, int]]) -> Array:
     for position in np.ndindex(*x.shape[:-1]):
         out[tuple(p + a for p, (a, _) in zip(position, sides, strict=True))] = x[position]
     return out
+
+
+def channel_padding(x: Array, before: int, after: int) -> Array:
+    return np.concatenate([np.zeros((*x.shape[:-1], before)), x, np.zeros((*x.shape[:-1], after))], -1)
 
 
 def cropping(x: Array, sides: Sequence[tuple[int, int]]) -> Array:

@@ -124,7 +124,7 @@ def test_each_class_has_its_share_of_a_stratified_split_to_within_one_example(la
 @given(labels_of, st.integers(0, 99))
 def test_three_parts_are_disjoint_complete_and_stratified(labels, seed):
     parts = numbered(labels).split((0.6, 0.2, 0.2), seed)
-    assert sorted(sum(map(members, parts), [])) == list(range(len(labels)))
+    assert sorted(i for part in parts for i in members(part)) == list(range(len(labels)))
     if min(labels.count(c) for c in set(labels)) > 4:
         for part in parts:
             for c in set(labels):
@@ -136,6 +136,7 @@ def test_a_split_is_the_same_for_the_same_seed_and_another_for_another():
     data = numbered([0, 1] * 50)
     assert members(data.split(0.2, seed=1).validation) == members(data.split(0.2, seed=1).validation)
     assert members(data.split(0.2, seed=1).validation) != members(data.split(0.2, seed=2).validation)
+    assert len(data.split(0.2, seed=-1).validation) == len(data.split(0.2, seed=2**70).validation) == 20
 
 
 def test_a_split_never_changes():

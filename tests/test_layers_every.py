@@ -5,6 +5,9 @@ A new layer class fails the first test until it has a case here.
 
 from __future__ import annotations
 
+import copy
+import functools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +21,12 @@ from torch.func import functional_call
 from striate import layers
 from striate.backend import build, to_source
 from striate.graph import Graph, Input, Layer, Network, from_json, to_json
+from striate.layers import activation
 
 Weights = dict[str, np.ndarray]
 
 
-@dataclass
+@dataclass(eq=False)
 class Case:
     """A layer, the shapes it is tried on, and what it must compute from its weights and one example of each input."""
 
@@ -276,6 +280,9 @@ case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((2, 2), (1, 1))), (
 case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((0, 1), (2, 0))), (3, 2, 2), padding=((0, 1), (2, 0)))
 case(layers.ZeroPadding1D, lambda w, x: ref.zero_padding(x, ((1, 1),)), (3, 2))
 case(layers.ZeroPadding1D, lambda w, x: ref.zero_padding(x, ((0, 2),)), (3, 2), padding=(0, 2))
+for shape in ((3, 2, 2), (3, 2), (2,)):
+    case(layers.ChannelPadding, lambda w, x: ref.channel_padding(x, 1, 1), shape)
+    case(layers.ChannelPadding, lambda w, x: ref.channel_padding(x, 3, 0), shape, padding=(3, 0))
 case(layers.Cropping2D, lambda w, x: x, (4, 3, 2))
 case(layers.Cropping2D, lambda w, x: ref.cropping(x, ((1, 1), (1, 1))), (4, 3, 2), cropping=1)
 case(layers.Cropping2D, lambda w, x: ref.cropping(x, ((0, 2), (1, 0))), (4, 3, 2), cropping=((0, 2), (1, 0)))
@@ -338,6 +345,10 @@ case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, signs), (4,), units=
 case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, w["weight"]), (4,), units=3)
 
 
+# -- augmentation: nothing in prediction (what it does in training: test_layers_augment.py) -------------------------------
+case(layers.RandomAffine, lambda w, x: x, (4, 3, 2), rotation=30, translation=0.2, zoom=0.1, shear=5)
+
+
 # -- the tests ------------------------------------------------------------------------------------------------------------
 def labelled() -> list[Any]:
     found = []
@@ -371,6 +382,15 @@ class Tried:
             return ref.channels_last(module(*given).numpy())
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # for numbers this few, more only wait for each other
+    yield
+    torch.set_num_threads(threads)
+
+
+@functools.cache
 def tried(one: Case) -> Tried:
     rng = np.random.default_rng(1)
     inputs = [Input(shape, dtype=one.dtype) for shape in one.inputs]
@@ -426,7 +446,7 @@ def test_shapes_and_weights_are_those_predicted_without_torch(one: Case) -> None
 @pytest.mark.parametrize("one", [p for p in labelled() if p.values[0].dtype != "uint8"])
 def test_gradients_equal_finite_differences(one: Case) -> None:
     t = tried(one)
-    module = t.module.double()
+    module = copy.deepcopy(t.module).double()
     names = [name for name, _ in module.named_parameters()]
     weights = [p.detach().clone().requires_grad_() for p in module.parameters()]
     whole = one.dtype == "int64"
@@ -443,8 +463,6 @@ def test_gradients_equal_finite_differences(one: Case) -> None:
 
 @pytest.mark.parametrize("one", labelled())
 def test_json_gives_the_same_layer_back(one: Case) -> None:
-    import json
-
     t = tried(one)
     text = json.dumps(to_json(t.graph))
     again = from_json(text).check()
@@ -467,3 +485,37 @@ def test_printed_source_alone_computes_the_same(one: Case) -> None:
     module = space["Network"]().eval()
     module.load_state_dict(t.module.state_dict())
     np.testing.assert_allclose(t.run(module), t.run(t.module), rtol=1e-5, atol=1e-6)
+
+
+def test_every_named_activation_has_a_reference() -> None:
+    assert set(ref.ACTIVATIONS) == set(activation.NAMES)
+
+
+def test_batch_norm_in_training_uses_the_batch_and_moves_its_averages() -> None:
+    for shape in ((3, 2, 4), (3, 4), (4,)):
+        start = Input(shape)
+        layer = layers.BatchNormalization(momentum=0.9, epsilon=0.01)
+        module = build(Graph([start], [layer(start)])).train()
+        gamma, beta, mean, variance, _ = module.state_dict().values()
+        for tensor in (gamma, beta, mean, variance):
+            tensor.uniform_(0.5, 2)
+        moved = 0.9 * mean.numpy(), 0.9 * variance.numpy()
+        xs = np.random.normal(3, 2, size=(5, *shape)).astype(np.float32)
+        ys = ref.channels_last(module(torch.from_numpy(ref.channels_first(xs))).detach().numpy())
+        batch_mean, batch_variance = ref.batch_moments(xs)
+        expected = ref.batch_norm(xs, gamma.numpy(), beta.numpy(), batch_mean, batch_variance, 0.01)
+        np.testing.assert_allclose(ys, expected, rtol=1e-4, atol=1e-5)
+        n = xs[..., 0].size
+        np.testing.assert_allclose(mean, moved[0] + 0.1 * batch_mean, rtol=1e-4)
+        np.testing.assert_allclose(variance, moved[1] + 0.1 * batch_variance * n / (n - 1), rtol=1e-4)
+
+
+def test_dropout_in_training_drops_its_share_and_scales_the_rest() -> None:
+    start = Input((50, 40, 5))
+    module = build(Graph([start], [layers.Dropout(0.2)(start)])).train()
+    x = torch.randn(2, 5, 50, 40)
+    y = module(x)
+    kept = y != 0
+    assert kept.float().mean().item() == pytest.approx(0.8, abs=0.02)
+    torch.testing.assert_close(y[kept], x[kept] / 0.8)
+    assert torch.equal(module.eval()(x), x)

@@ -80,7 +80,9 @@ class RandomAffine2d(nn.Module):
         slant = torch.tan(slant * (self.shear * torch.pi / 180))
         scale = 1 / (1 + grow * self.zoom)
         cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-        rows = [cos, slant * cos - sin, 2 * self.translation * dx, sin, slant * sin + cos, 2 * self.translation * dy]
+        tall = x.shape[2] / x.shape[3]  # affine_grid counts from -1 to 1 along either side, however long it is
+        right = [cos, (slant * cos - sin) * tall, 2 * self.translation * dx]
+        rows = [*right, sin / tall, slant * sin + cos, 2 * self.translation * dy]
         grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(x.shape), align_corners=False)
         return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 

@@ -1,6 +1,6 @@
 """Data sets: read, checked, split, and made into batches."""
 
-from striate.data.batches import Batches
+from striate.data.batches import Batches, epoch_order
 from striate.data.catalog import load, names
 from striate.data.cifar import read_cifar, read_cifar_binary, read_cifar_pickle
 from striate.data.convert import arrays
@@ -22,6 +22,7 @@ __all__ = [
     "Splits",
     "Vocabulary",
     "arrays",
+    "epoch_order",
     "fetch",
     "folder",
     "load",

@@ -80,17 +80,10 @@ class Batches:
 
     def order(self, epoch: int) -> torch.Tensor:
         """The example numbers of one epoch in this process, int64 on the CPU, in the order of the batches."""
-        import torch
-
-        count = len(self.dataset)
-        if not self.shuffle:
-            return torch.arange(self.rank, count, self.world)[: self.examples]
-        generator = torch.Generator().manual_seed((self.seed * 2654435761 + epoch) % 2**63)
-        order = torch.randperm(count, generator=generator)
-        short = -count % self.world
-        if short and not self.drop_last:
-            order = torch.cat([order] * (1 + -(-short // count)))[: count + short]
-        return order[self.rank :: self.world][: self.examples]
+        order = epoch_order(
+            len(self.dataset), self.seed if self.shuffle else None, epoch, self.rank, self.world, self.drop_last
+        )
+        return order[: self.examples]
 
     def epoch(self, k: int = 0, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         """The batches of epoch `k` (from 0), from batch number `start` on."""
@@ -105,6 +98,24 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         """The batches of epoch 0."""
         return self.epoch(0)
+
+
+def epoch_order(
+    count: int, seed: int | None, epoch: int, rank: int = 0, world: int = 1, drop_last: bool = False
+) -> torch.Tensor:
+    """The rule of ``Batches``: which of `count` examples a process sees in an epoch, in order; `seed` None: unshuffled."""
+    import torch
+
+    if seed is None:
+        return torch.arange(rank, count, world)
+    generator = torch.Generator().manual_seed((seed * 2654435761 + epoch) % 2**63)
+    order = torch.randperm(count, generator=generator)
+    short = -count % world
+    if short and not drop_last:
+        order = torch.cat([order] * (1 + -(-short // count)))[: count + short]
+    elif short:
+        order = order[: count - count % world]
+    return order[rank::world]
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:

@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def _read(file: Any, name: str, channels: int | None) -> Image.Image:
             image = Image.open(file, formats=_known_formats())
     except UnidentifiedImageError:
         raise DataError(
-            f"{name}: not a picture, or of a kind that cannot be read ({', '.join(FORMATS)} can)."
+            f"{name}: not a picture, or one that is cut off at once. Known: {', '.join(FORMATS)}."
         ) from None
     except Image.DecompressionBombError:
         raise DataError(_too_large(name, "more than twice as many")) from None
@@ -99,6 +100,7 @@ def _read(file: Any, name: str, channels: int | None) -> Image.Image:
         return _eight_bit(_upright(image), name, channels)
 
 
+@lru_cache(maxsize=1)
 def _known_formats() -> list[str]:
     """FORMATS that this Pillow was built with."""
     from PIL import Image

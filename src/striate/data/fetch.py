@@ -36,20 +36,24 @@ def fetch(url: str, target: str | Path, sha256: str, timeout: float = 60) -> Pat
             while chunk := response.read(CHUNK):
                 digest.update(chunk)
                 file.write(chunk)
-        if digest.hexdigest() != sha256:
-            raise DataError(
-                f"{url}: what came has the SHA-256 {digest.hexdigest()}, expected {sha256}. It was cut off or changed "
-                f"on the way; nothing was kept. Try again, or put the file at {target} by hand."
-            )
-        os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
-        os.replace(temporary, target)
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        reason = getattr(error, "reason", None) or error
+        if right := digest.hexdigest() == sha256:
+            os.chmod(temporary, 0o644)  # mkstemp makes files that only their owner can read
+            os.replace(temporary, target)
+    except (OSError, http.client.HTTPException, ValueError) as error:  # URLError is an OSError; ValueError: no such URL
+        reason = getattr(error, "reason", error)
+        if isinstance(error, urllib.error.HTTPError):
+            reason = error
+            error.close()  # it holds the connection
         raise DataError(
             f"{url}: the download failed ({reason}). Try again, or put the file at {target} by hand."
         ) from None
     finally:
         Path(temporary).unlink(missing_ok=True)
+    if not right:
+        raise DataError(
+            f"{url}: what came has the SHA-256 {digest.hexdigest()}, expected {sha256}. It was cut off or changed "
+            f"on the way; nothing was kept. Try again, or put the file at {target} by hand."
+        )
     return target
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.dataset import Skipped
+from striate.data.decode import describe
 from striate.data.preprocess import Preprocessing
 from striate.errors import DataError
 
@@ -58,10 +59,12 @@ def _decoded(
     def decode(chunk: Sequence[str]) -> list[np.ndarray | str]:
         found: list[np.ndarray | str] = []
         for name in chunk:
+            source: Any = name
             try:
-                found.append(preprocessing.pixels(fetch(name)))
+                source = fetch(name)
+                found.append(preprocessing.pixels(source))
             except DataError as error:
-                found.append(str(error))
+                found.append(str(error).removeprefix(f"{describe(source)}: "))
         return found
 
     chunks = [names[i : i + _CHUNK] for i in range(0, len(names), _CHUNK)]

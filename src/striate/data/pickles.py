@@ -66,7 +66,7 @@ class _FromBuffer(_Inert):
 
 
 class _Encoded(_Inert):
-    """``_codecs.encode(text, "latin1")``: bytes, as Python 3 writes them up to protocol 2; empty ones as ``bytes()``."""
+    """``_codecs.encode(text, "latin1")`` and ``bytes()``: bytes and no bytes, as Python 3 writes up to protocol 2."""
 
     def __new__(cls, text: str = "", codec: str = "latin1") -> Any:
         if codec not in ("latin1", "latin-1"):

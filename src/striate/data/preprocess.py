@@ -24,7 +24,7 @@ Resize = Literal["stretch", "crop", "pad"]
 class Preprocessing:
     """What is done to an input before the network sees it.  Training, prediction and the saved bundle hold this object.
 
-    image_size  (H, W) that ``pixels`` makes, or None: as the picture is
+    image_size  (H, W) that ``pixels`` makes, one number for a square, or None: as the picture is
     channels    1 grey, 3 RGB, None: as the picture is
     resize      "stretch" to fit; "crop": scaled until it covers, the middle kept; "pad": scaled until it fits, black
                 around.  Bilinear with antialiasing, as Pillow does it.

@@ -14,7 +14,7 @@ def line_up(count: int, labels: np.ndarray | None, seed: int) -> np.ndarray:
 
     RandomState and not default_rng: NumPy promises that its stream never changes, so a split is the same for ever.
     """
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(seed % 2**32)
     order = rng.permutation(count)
     if labels is None:
         return order

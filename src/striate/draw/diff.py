@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from striate.draw.words import brief
+from striate.draw.words import brief, count
 from striate.graph import Graph, InputLayer, Layer, Shape
 from striate.graph.text import plain
 
@@ -22,7 +22,8 @@ class Change:
     what     ``added``, ``removed``, ``changed`` (its own description), or ``affected`` (only its shape or weight count)
     name_a, name_b   its names; None where it does not exist
     fields   for each difference, by name, its values in a and b: hyper-parameters, and ``kind``, ``name``, ``inputs``
-             (names of the layers before it), ``shares weights with``, ``output shape``, ``weights``
+             (names of the layers before it), ``shares weights with``, ``output shape``, ``weights`` (counted at a
+             shared layer's first call)
     """
 
     what: str
@@ -124,12 +125,12 @@ class Diff:
 def diff(a: Graph, b: Graph, names: tuple[str, str] = ("a", "b")) -> Diff:
     """What turns network `a` into network `b`.
 
-    Nested networks are compared layer by layer.  Layers are paired in order: those whose names the user gave by name, the
-    others by description (a longest common subsequence in which close descriptions count a little less).  `names` are
-    what the table calls the two.  ``diff(b, a)`` pairs the same layers.
+    Nested networks are compared layer by layer.  Layers are paired in order: by name where the user gave names, the
+    others by description (a longest common subsequence in which close descriptions count a little less).  `names`
+    are what the table calls the two.  ``diff(b, a)`` pairs the same layers.
     """
     left, right = _Side(a), _Side(b)
-    if left.keys <= right.keys:
+    if [entry.rank for entry in left.entries] <= [entry.rank for entry in right.entries]:
         pairs = _paired(left.entries, right.entries)
     else:
         pairs = [(i, j) for j, i in _paired(right.entries, left.entries)]
@@ -139,26 +140,8 @@ def diff(a: Graph, b: Graph, names: tuple[str, str] = ("a", "b")) -> Diff:
     changes: list[Change] = []
     unchanged = done_a = done_b = 0
     for i, j in [*pairs, (len(left.entries), len(right.entries))]:
-        for entry in left.entries[done_a:i]:
-            changes.append(
-                Change(
-                    "removed",
-                    entry.name,
-                    None,
-                    brief(entry.layer),
-                    {"output shape": (entry.shape, None), "weights": (entry.weights, None)},
-                )
-            )
-        for entry in right.entries[done_b:j]:
-            changes.append(
-                Change(
-                    "added",
-                    None,
-                    entry.name,
-                    brief(entry.layer),
-                    {"output shape": (None, entry.shape), "weights": (None, entry.weights)},
-                )
-            )
+        changes += [_alone(entry, "removed") for entry in left.entries[done_a:i]]
+        changes += [_alone(entry, "added") for entry in right.entries[done_b:j]]
         done_a, done_b = i + 1, j + 1
         if i < len(left.entries):
             change = _compared(left, right, i, j)
@@ -194,6 +177,11 @@ class _Entry:
     weights: int
     first: int | None  # the entry of the layer's first call, if this is a later one
 
+    @property
+    def rank(self) -> tuple[str, str]:
+        """Something to sort by, so that the order of the two networks does not matter."""
+        return self.full, self.name
+
 
 class _Side:
     """One of the two networks, opened into calls."""
@@ -210,9 +198,9 @@ class _Side:
             self._add(graph.name(layer), layer, [], tensor.shape, 0, None)
         for node in flat.nodes:
             made |= {number: (len(self.entries), i) for i, number in enumerate(node.outputs)}
-            weights = sum(weight.size for weight in node.layer.weights(*node.input_shapes).values())
             again = first.get(id(node.layer))
             first.setdefault(id(node.layer), len(self.entries))
+            weights = 0 if again is not None else count(node.layer, *node.input_shapes)
             self._add(node.name, node.layer, [made[i] for i in node.inputs], node.shape, weights, again)
             self.totals["mults"] += node.layer.mults(*node.input_shapes)
             if again is None:
@@ -220,7 +208,6 @@ class _Side:
                 self.totals["weights"] += weights
                 self.totals["buffers"] += sum(w.size for w in node.layer.buffers(*node.input_shapes).values())
         self.outputs = [made[i] for i in flat.outputs]
-        self.keys = [entry.key for entry in self.entries]
         self.pair: dict[int, int] = {}
 
     def _add(
@@ -322,6 +309,14 @@ def _likeness(a: _Entry, b: _Entry) -> float:
     return 0.5 + 1.5 * agree / max(len(a.fields), 1) + 0.5 * (a.shape == b.shape)
 
 
+def _alone(entry: _Entry, what: str) -> Change:
+    """The change of a layer that only one network has."""
+    added = what == "added"
+    facts = {"output shape": entry.shape, "weights": entry.weights}
+    fields: dict[str, tuple[Any, Any]] = {k: (None, v) if added else (v, None) for k, v in facts.items()}
+    return Change(what, None if added else entry.name, entry.name if added else None, brief(entry.layer), fields)
+
+
 def _compared(left: _Side, right: _Side, i: int, j: int) -> Change | None:
     """The change of a paired layer, or None."""
     a, b = left.entries[i], right.entries[j]
@@ -330,10 +325,9 @@ def _compared(left: _Side, right: _Side, i: int, j: int) -> Change | None:
         fields["kind"] = a.layer.kind, b.layer.kind
     if a.name != b.name and (a.given or b.given):
         fields["name"] = a.name, b.name
-    for name in {**a.fields, **b.fields}:
-        x, y = a.fields.get(name), b.fields.get(name)
-        if x != y:
-            fields[name] = x, y
+    for name, value in a.fields.items():
+        if name in b.fields and value != b.fields[name]:
+            fields[name] = value, b.fields[name]
     x, y = left.origins(a.inputs), right.origins(b.inputs)
     if a.layer.kind in _ANY_ORDER:
         x, y = sorted(x, key=sorted), sorted(y, key=sorted)

@@ -9,7 +9,7 @@ from striate.draw import sugiyama
 from striate.draw.sugiyama import Point
 from striate.draw.words import brief, count, family, fitted, shape_text, text_width, wrapped
 from striate.errors import unknown
-from striate.graph import Graph, InputLayer, Layer, Network, Node, SymbolicTensor
+from striate.graph import Graph, Layer, Network, Node, SymbolicTensor
 
 NAME_SIZE, TEXT_SIZE = 12.0, 10.5  # font sizes of a box's two lines, pixels
 BOX_HEIGHT = 40.0
@@ -75,6 +75,11 @@ class Frame:
     label_x: float
     shared: bool = False
 
+    @property
+    def label(self) -> str:
+        """The name without the networks that it is nested in."""
+        return self.name.rpartition("/")[2]
+
 
 @dataclass
 class Line:
@@ -128,7 +133,8 @@ def layout(graph: Graph, *, expand: bool = False, direction: str = "down") -> La
     """Places of a network's layers and edges; the diagram that ``svg`` draws, as data.
 
     expand: nested networks as frames around their layers, instead of as one box.  direction: ``down`` or ``right``.
-    Boxes do not overlap and lines do not pass through boxes of other layers.  Raises ArgumentError for another direction.
+    Boxes do not overlap and lines do not pass through boxes of other layers.  Raises ArgumentError for another
+    direction.
     """
     if direction not in ("down", "right"):
         raise unknown("direction", str(direction), ("down", "right"))
@@ -188,7 +194,9 @@ class _Writer:
                 item = (prefix, "in", ins[node.serial])
             elif self.expand and isinstance(node.layer, Network):
                 shared = self._again(node.layer)
-                item = _Group(name, brief(node.layer), shared, self.scope(node.layer.graph, name + "/", own))
+                item = _Group(
+                    name, brief(node.layer) + ", shared" * shared, shared, self.scope(node.layer.graph, name + "/", own)
+                )
             else:
                 item = self._box(node, name, tuple(mark for found in own.values() for mark in found))
             number[node.serial] = len(scope.items)
@@ -329,11 +337,10 @@ def _key(item: Box | _Group | _Port) -> str | _Port:
 
 def _put(inner: _Drawn, outer: _Drawn, x: float, y: float) -> None:
     """Move what is drawn in `inner` by (x, y) into `outer`."""
-    for thing in (*inner.boxes, *inner.frames):
-        thing.x += x
-        thing.y += y
+    for box in inner.boxes:
+        box.x, box.y = box.x + x, box.y + y
     for frame in inner.frames:
-        frame.label_x += x
+        frame.x, frame.y, frame.label_x = frame.x + x, frame.y + y, frame.label_x + x
     outer.boxes += inner.boxes
     outer.frames += inner.frames
     for piece in inner.pieces:

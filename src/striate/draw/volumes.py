@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
-from striate.draw.picture import COLOURS, FONT, INK, MUTED, WIRE, headed, number, plain_text, summarised, text
+from striate.draw.paper import COLOURS, MUTED, WIRE, content, label, number, page
 from striate.draw.words import family, fitted, shape_text, text_width
 from striate.graph import FlatNode, Graph, Layer, Shape
 
@@ -43,9 +42,9 @@ class _Block:
 def feature_map_svg(graph: Graph, *, title: str | None = None) -> str:
     """A network's volumes of activations as blocks, as one self-contained SVG with a white ground of its own.
 
-    Sides go with the map's height and width (to the power 0.7, so that small maps stay visible), thickness with the root
-    of the number of channels; a vector is a bar.  Layers that keep the shape share a block.  Of a branching network the
-    longest path to the first output is shown.
+    Sides go with the map's height and width (to the power 0.7, so that small maps stay visible), thickness with the
+    root of the number of channels; a vector is a bar.  Layers that keep the shape share a block.  Of a branching
+    network the longest path to the first output is shown.
     """
     blocks = _blocks(graph)
     _scale(blocks)
@@ -59,37 +58,18 @@ def feature_map_svg(graph: Graph, *, title: str | None = None) -> str:
             used = 0.0
         rows[-1].append(block)
         used += block.width + BETWEEN
-    summary = summarised(graph)
-    wide = max(sum(block.width + BETWEEN for block in row) - BETWEEN for row in rows)
-    families = list(dict.fromkeys(block.family for block in blocks))
-    head, top, head_width = headed(title, summary, families, wide)
-    width = max(wide, head_width) + 40
-    parts, y = [], top + 20
+    parts, base = [], 0.0
     for row in rows:
-        tall = max(block.up for block in row)
-        lines = max(len(block.words) for block in row)
-        x, base = 20.0, y + tall
-        for i, block in enumerate(row):
-            left = x + (block.width - block.across) / 2
-            parts.append(_drawn(block, left, base, x + block.width / 2))
-            if i:
-                parts.append(_arrow(x - 27, base - 8))
+        base += max(block.up for block in row)
+        x = 0.0
+        for block in row:
+            parts.append(_drawn(block, x + (block.width - block.across) / 2, base, x + block.width / 2))
             x += block.width + BETWEEN
-        y = base + 24 + 14 * lines + 30
-    height = y - 10
-    said = escape(plain_text(f"{title}: {summary}" if title else summary))
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {number(width)} {number(height)}" '
-            f'width="{number(width)}" height="{number(height)}" role="img" font-family="{FONT}" font-size="10.5">',
-            f"<title>{said}</title>",
-            f'<rect width="{number(width)}" height="{number(height)}" fill="#ffffff"/>',
-            head,
-            *parts,
-            "</svg>",
-            "",
-        ]
-    )
+            if block is not blocks[-1]:
+                parts.append(_arrow(x - BETWEEN + 7, base - 8))
+        base += 24 + 14 * max(len(block.words) for block in row) + 20
+    wide = max(sum(block.width + BETWEEN for block in row) for row in rows) - (BETWEEN if len(rows) == 1 else 7)
+    return page(graph, title, [block.family for block in blocks], parts, wide, base - 20)
 
 
 def _path(graph: Graph) -> tuple[Shape, list[FlatNode]]:
@@ -166,25 +146,23 @@ def _scale(blocks: list[_Block]) -> None:
 
 def _drawn(block: _Block, x: float, base: float, middle: float) -> str:
     """A block whose lower left front corner is (x, base), with its texts centred below `middle`."""
-    fill, edge = COLOURS[block.family]
-    dx, dy = block.depth * SLANT[0], block.depth * SLANT[1]
+    edge = COLOURS[block.family][1]
     n, h, t = number, block.height, block.thick
+    dx, dy = block.depth * SLANT[0], block.depth * SLANT[1]
     faces = (
-        (f"M{n(x)} {n(base)}v{n(-h)}h{n(t)}v{n(h)}z", edge, "0.55"),
-        (f"M{n(x)} {n(base - h)}l{n(dx)} {n(dy)}h{n(t)}l{n(-dx)} {n(-dy)}z", edge, "0.3"),
-        (f"M{n(x + t)} {n(base)}v{n(-h)}l{n(dx)} {n(dy)}v{n(h)}z", edge, "0.16"),
+        (f"M{n(x)} {n(base)}v{n(-h)}h{n(t)}v{n(h)}z", "0.55"),
+        (f"M{n(x)} {n(base - h)}l{n(dx)} {n(dy)}h{n(t)}l{n(-dx)} {n(-dy)}z", "0.3"),
+        (f"M{n(x + t)} {n(base)}v{n(-h)}l{n(dx)} {n(dy)}v{n(h)}z", "0.16"),
     )
-    parts = [f"<g><title>{escape(f'{shape_text(block.shape)}: {chr(44).join(block.words) or block.family}')}</title>"]
-    for path, colour, opacity in faces:
-        parts.append(
-            f'<path d="{path}" fill="{colour}" fill-opacity="{opacity}" stroke="{edge}" stroke-linejoin="round"/>'
-        )
-    parts.append(text(middle, base + 18, shape_text(block.shape), 11.5, INK, bold=True, anchor="middle"))
+    told = f"{shape_text(block.shape)}: {', '.join(block.words) or block.family}"
+    parts = [f'<g stroke-linejoin="round"><title>{content(told)}</title>']
+    parts += [f'<path d="{d}" fill="{edge}" fill-opacity="{shade}" stroke="{edge}"/>' for d, shade in faces]
+    parts.append(label(middle, base + 18, shape_text(block.shape), size=11.5, bold=True, anchor="middle"))
     for i, word in enumerate(block.words):
-        parts.append(text(middle, base + 33 + 14 * i, word, 10.5, MUTED, anchor="middle"))
+        parts.append(label(middle, base + 33 + 14 * i, word, colour=MUTED, anchor="middle"))
     return "".join([*parts, "</g>"])
 
 
 def _arrow(x: float, y: float) -> str:
-    n = number
-    return f'<path d="M{n(x)} {n(y)}h13" stroke="{WIRE}" stroke-width="1.3"/><path d="M{n(x + 20)} {n(y)}l-7 -3.3v6.6z" fill="{WIRE}"/>'
+    start, tip = f"{number(x)} {number(y)}", f"{number(x + 20)} {number(y)}"
+    return f'<path d="M{start}h14" stroke="{WIRE}" stroke-width="1.3"/><path d="M{tip}l-7 -3.3v6.6z" fill="{WIRE}"/>'

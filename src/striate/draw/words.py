@@ -31,7 +31,7 @@ _OWN_FAMILY = {
 
 
 def family(layer: Layer) -> str:
-    """The family that gives a layer its colour, one of ``FAMILIES``: the file in which its class, or its base, lives."""
+    """The family that gives a layer its colour, one of ``FAMILIES``: the file that its class, or its base, is in."""
     if isinstance(layer, InputLayer):
         return "input"
     if isinstance(layer, Network):
@@ -112,7 +112,7 @@ _SAYS: dict[str, Callable[[Any], str]] = {
     "threshold": lambda v: f"above {_number(v)}",
     "activation": _function,
 }
-_ALWAYS = {"pool_size", "kernel_size", "radius", "negative_slope"}  # also when they are the default
+_ALWAYS = {"pool_size", "kernel_size", "radius", "negative_slope", "activation"}  # also when they are the default
 _SILENT = {
     "name",
     "trainable",
@@ -128,37 +128,36 @@ _SILENT = {
 
 
 def _said(layer: Layer) -> list[str]:
-    config = layer.config()
+    """The hyper-parameters worth showing, a few characters each."""
     if layer.kind == "BatchNormalization":  # its momentum and epsilon are no part of the structure
-        config = {}
-    if config.get("activation") == "linear" and layer.kind != "Activation":
-        del config["activation"]
-    pool = getattr(layer, "pool_size", None)
-    if pool is not None and config.get("strides") == pool:
-        del config["strides"]
-    if set(config.get("strides") or ()) == {1} if isinstance(config.get("strides"), tuple) else False:
-        if pool is None:
-            del config["strides"]
-    fields = [field.name for field in dataclasses.fields(layer)]
+        return []
+    config = layer.config()
+    names = [field.name for field in dataclasses.fields(layer)]
     said = []
     for name, says in _SAYS.items():
-        if name in fields and (name in config or name in _ALWAYS) and getattr(layer, name) is not None:
-            value = getattr(layer, name)
-            if name == "padding" and value == "valid":
-                continue
-            if name == "dilation_rate" and set(value) == {1}:
-                continue
-            if name == "negative_slope" and layer.kind == "ReLU" and not value:
-                continue
+        value = getattr(layer, name) if name in names else None
+        if value is not None and (name in config or name in _ALWAYS) and not _usual(layer, name, value):
             said.append(says(value))
     for name, value in config.items():
-        plain = isinstance(value, int | float | str) or (
-            isinstance(value, tuple) and len(value) <= 4 and all(isinstance(v, int | float) for v in value)
-        )
-        if name in _SAYS or name in _SILENT or name.endswith(("_initializer", "_regularizer")) or not plain:
+        numbers = isinstance(value, tuple) and len(value) <= 4 and all(isinstance(v, int | float) for v in value)
+        if name in _SAYS or name in _SILENT or name.endswith(("_initializer", "_regularizer")):
             continue
-        said.append(f"{name}={_number(value) if not isinstance(value, tuple) else _sides(value)}")
+        if numbers or isinstance(value, int | float | str):
+            said.append(f"{name}={_sides(value) if numbers else _number(value)}")
     return [word for word in said if word]
+
+
+def _usual(layer: Layer, name: str, value: Any) -> bool:
+    """Whether a value goes without saying."""
+    if name == "strides":
+        return bool(value == getattr(layer, "pool_size", (1,) * len(value) if isinstance(value, tuple) else 1))
+    if name == "dilation_rate":
+        return set(value) == {1}
+    return (
+        (name == "padding" and value == "valid")
+        or (name == "activation" and value == "linear" and layer.kind != "Activation")
+        or (name == "negative_slope" and layer.kind == "ReLU" and not value)
+    )
 
 
 def brief(layer: Layer) -> str:
@@ -172,8 +171,8 @@ def brief(layer: Layer) -> str:
     return f"{layer.kind} {words}" if words else layer.kind
 
 
-# Advance widths of the printable ASCII characters, in thousandths of the font size, of DejaVu Sans: the widest face that
-# a browser falls back to for the fonts asked for, so text measured with it fits with Helvetica, Arial or Liberation too.
+# Advance widths of the printable ASCII characters, in thousandths of the font size, of DejaVu Sans: the widest face
+# that a browser falls back to for the fonts asked for, so text measured with it fits with Helvetica or Arial too.
 _WIDTHS = (
     *(318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636),
     *(636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632, 575, 775),
@@ -203,26 +202,28 @@ def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     return text.rstrip(" ,_-") + "…"
 
 
-def wrapped(text: str, size: float, room: float, *, most: int = 12) -> list[str]:
+def wrapped(text: str, size: float, room: float, *, most: int = 12, bold: bool = False) -> list[str]:
     """`text` in lines of at most `room` pixels, broken at spaces where there are any; at most `most` lines."""
     lines: list[str] = []
     for paragraph in text.splitlines() or [""]:
         line = ""
         for word in paragraph.split():
-            while text_width(word, size) > room:  # one word longer than a line
-                cut = next(i for i in range(len(word), 0, -1) if i == 1 or text_width(word[:i], size) <= room)
+            while text_width(word, size, bold=bold) > room:  # one word longer than a line
+                cut = next(
+                    i for i in range(len(word), 0, -1) if i == 1 or text_width(word[:i], size, bold=bold) <= room
+                )
                 if line:
                     lines.append(line)
                     line = ""
                 lines.append(word[:cut])
                 word = word[cut:]
             longer = f"{line} {word}" if line else word
-            if text_width(longer, size) > room:
+            if text_width(longer, size, bold=bold) > room:
                 lines.append(line)
                 longer = word
             line = longer
         if line:
             lines.append(line)
     if len(lines) > most:
-        lines = [*lines[: most - 1], fitted(lines[most - 1] + " …", size, room)]
+        lines = [*lines[: most - 1], fitted(lines[most - 1] + " …", size, room, bold=bold)]
     return lines

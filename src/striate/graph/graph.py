@@ -221,10 +221,12 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
         source = first
         rest = rest[1:]
     else:
-        shape = input_shape or first.input_shape
+        shape, dtype = input_shape or first.input_shape, getattr(first, "input_dtype", "float32")
+        if shape is None and (tensor := _own_input(first)) is not None:
+            shape, dtype = tensor.shape, tensor.dtype
         if shape is None:
             return None
-        source = InputLayer(input_shape=shape, dtype=getattr(first, "input_dtype", "float32"))
+        source = InputLayer(input_shape=shape, dtype=dtype)
     start = tensor = call(source, ())
     done: list[Layer] = [source]
     for layer in rest:
@@ -238,3 +240,15 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
         tensor = result
         done.append(layer)
     return Graph([start], [tensor])
+
+
+def _own_input(layer: Layer) -> SymbolicTensor | None:
+    """The input that a nested network was built for, if it has one and knows it."""
+    from striate.graph.network import Network
+
+    if not isinstance(layer, Network):
+        return None
+    try:
+        return layer.graph.inputs[0] if layer.arity == 1 else None
+    except ArgumentError:  # a Sequential whose input's shape is not known yet
+        return None

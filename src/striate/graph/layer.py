@@ -49,8 +49,22 @@ _NOT_HERE = {
     "noise_shape": "drop whole maps with a custom layer instead",
     "synchronized": "batch statistics are always per process",
     "renorm": "batch renormalization is not supported",
+    "renorm_clipping": "batch renormalization is not supported",
+    "renorm_momentum": "batch renormalization is not supported",
+    "beta_regularizer": "the scale and shift of a normalization are not penalised",
+    "gamma_regularizer": "the scale and shift of a normalization are not penalised",
     "lora_rank": "LoRA is not supported",
+    "lora_alpha": "LoRA is not supported",
     "quantization_config": "quantize after training instead",
+    "autocast": "train in 16 bits with compile(precision='bf16') instead",
+    "output_padding": "give the padding per side instead, such as ((1, 0), (1, 0))",
+    "weights": "set them afterwards, with layer.set_weights or model.load_weights",
+    "invert": "scale back with Rescaling instead",
+    "batch_size": "shapes leave the batch out; fit, predict and size take a batch_size",
+    "batch_shape": "shapes leave the batch out; fit, predict and size take a batch_size",
+    "shape": "write layers.Input(shape) or input_shape=",
+    "input_tensor": "call the model on the tensor instead",
+    "optional": "every input is needed",
 }
 
 
@@ -82,15 +96,20 @@ class Described:
     def config(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by name."""
         said = {}
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in _in_order(type(self)):
             value = getattr(self, field.name)
             default = field.default
             if field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
-            if not field.init or (value is default or (type(value) is type(default) and value == default)):
+            if value is default or (type(value) is type(default) and value == default):
                 continue
             said[field.name] = value
         return said
+
+
+def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
+    """The fields as a user gives them: the unnamed ones first."""
+    return sorted((f for f in dataclasses.fields(cls) if f.init), key=lambda f: bool(f.kw_only))
 
 
 def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
@@ -98,7 +117,7 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
-        fields = [f for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+        fields = _in_order(cls)
         names = [f.name for f in fields]
         kind = cls.__name__
         for key in kwargs:

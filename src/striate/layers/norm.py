@@ -161,10 +161,13 @@ class Normalization(Layer):
 
 def _numbers(value: Any, where: str) -> float | tuple[float, ...]:
     values = value.tolist() if hasattr(value, "tolist") else value
-    listed = _several(values)
-    if not listed or not all(isinstance(v, int | float) and isfinite(v) for v in listed):
+    try:
+        numbers = tuple(float(v) for v in _several(values) if isinstance(v, int | float))
+    except OverflowError:
+        numbers = ()
+    if not numbers or len(numbers) < len(_several(values)) or not all(map(isfinite, numbers)):
         raise ArgumentError(f"{where} is a number, or one per channel, not {value!r}.")
-    return tuple(float(v) for v in listed) if isinstance(values, list | tuple) else float(values)
+    return numbers if isinstance(values, list | tuple) else numbers[0]
 
 
 def _several(value: Any) -> tuple[Any, ...]:

@@ -265,7 +265,10 @@ class Receptive:
     def crop(
         self, name: str, position: int | Sequence[int] = (), input: str | None = None
     ) -> tuple[tuple[int, int], ...]:
-        """The part of the input that one position of a call's output depends on, exactly, clipped at the border.
+        """The part of the input that one position of a call's output depends on, clipped at the border.
+
+        It is the smallest such rectangle, but for networks whose windows leave cells out (a stride beyond the window, a
+        dilation): there it may be a little larger.
 
         position   (row, column), or the step of a sequence; () where the output has no positions, as after Flatten
 

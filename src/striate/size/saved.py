@@ -15,6 +15,7 @@ from typing import Any
 
 from striate import layers
 from striate.graph import FlatNode, Layer, Shape
+from striate.size.activated import activate
 from striate.size.tape import Tape, Value
 
 Row = Callable[[Tape, FlatNode, list[Value]], Value]
@@ -50,49 +51,6 @@ def _learns(tape: Tape, node: FlatNode) -> bool:
 
 
 # -- activations ------------------------------------------------------------------------------------------------------
-_KEEPS_OUTPUT = {"relu", "tanh", "sigmoid", "exponential", "softmax", "log_softmax"}
-_IN_PLACE = {"relu", "relu6", "leaky_relu", "elu"}  # where allowed; these then keep their output instead of their input
-
-
-def activate(tape: Tape, node: FlatNode, x: Value, activation: Any, in_place: bool) -> Value:
-    """An activation (name, layer or None) after `x`, in place where the backend runs it so."""
-    if isinstance(activation, layers.Activation):
-        return activate(tape, node, x, activation.activation, in_place)
-    if isinstance(activation, layers.ReLU):
-        if activation.threshold or activation.negative_slope:
-            return _parametric(tape, x, activation)
-        name = "relu" if activation.max_value is None else "relu6"
-    elif isinstance(activation, Layer):
-        names: dict[type[Layer], str] = {layers.LeakyReLU: "leaky_relu", layers.ELU: "elu", layers.Softmax: "softmax"}
-        name = names[type(activation)]
-    else:
-        name = activation or "linear"
-    if name == "linear":
-        return x
-    in_place = in_place and name in _IN_PLACE
-    y = x if in_place else tape.like(x)
-    if "softmax" in name and len(node.shape) > 1:  # torch writes it channels first
-        y = replace(y, last=False)
-    if x.grad:
-        if name == "relu6" and in_place:  # torch copies the input first: its derivative needs both limits
-            tape.keep(tape.like(x))
-        else:
-            tape.keep(y if in_place or name in _KEEPS_OUTPUT else x)
-        if name == "softsign":
-            tape.keep_new(x.numbers)
-    return y
-
-
-def _parametric(tape: Tape, x: Value, layer: layers.ReLU) -> Value:
-    y = tape.like(x)
-    if x.grad:
-        tape.keep_new(x.numbers, 1)
-        if layer.max_value is not None:
-            tape.keep(y)
-            y = tape.like(x)
-    return y
-
-
 # The backend runs an activation in place on what these made, when nothing else reads it.
 _FREE_OUTPUT = (
     *(layers.Conv1D, layers.Conv2D, layers.DepthwiseConv1D, layers.DepthwiseConv2D),
@@ -133,6 +91,14 @@ def _uneven(node: FlatNode) -> bool:
     return any(before != after for before, after in _pads(node))
 
 
+def _padded_for_conv(tape: Tape, node: FlatNode, x: Value) -> Value:
+    """A convolution's own padding must not depend on the size of its first call, so ``same`` with a stride copies."""
+    window: Any = node.layer.window()
+    sized = window.padding == "same" and any(s > 1 and f > 1 for s, f in zip(window.strides, window.span, strict=True))
+    copies = _uneven(node) or (sized and any(map(any, _pads(node))))
+    return _padded(tape, node, x) if copies else x
+
+
 def _convolved(tape: Tape, node: FlatNode, x: Value, numbers: int) -> Value:
     """A convolution keeps its input, also when only its input or only its weights need a gradient."""
     grad = x.grad or _learns(tape, node)
@@ -144,14 +110,14 @@ def _convolved(tape: Tape, node: FlatNode, x: Value, numbers: int) -> Value:
 @row(layers.Conv1D, layers.Conv2D, layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 def _conv(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     layer: Any = node.layer
-    x = _padded(tape, node, xs[0]) if _uneven(node) else xs[0]
+    x = _padded_for_conv(tape, node, xs[0])
     return activate(tape, node, _convolved(tape, node, x, prod(node.shape)), layer.activation, in_place=True)
 
 
 @row(layers.SeparableConv1D, layers.SeparableConv2D)
 def _separable(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     layer: Any = node.layer
-    x = _padded(tape, node, xs[0]) if _uneven(node) else xs[0]
+    x = _padded_for_conv(tape, node, xs[0])
     maps = node.input_shapes[0][-1] * layer.depth_multiplier
     middle = _convolved(tape, node, x, prod(node.shape[:-1]) * maps)
     return activate(tape, node, _convolved(tape, node, middle, prod(node.shape)), layer.activation, in_place=True)
@@ -166,12 +132,11 @@ def _transposed(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
         before = [max(n - o, 0) // 2 for n, o in zip(natural, out, strict=True)]
     else:
         before = [pad[0] for pad in window.padding]
-    extra = [o - (n - 2 * a) for n, o, a in zip(natural, out, before, strict=True)]
-    if all(0 <= e < s for e, s in zip(extra, window.strides, strict=True)):
-        return activate(tape, node, _convolved(tape, node, xs[0], prod(node.shape)), layer.activation, in_place=True)
-    whole = [max(n, o + a) for n, o, a in zip(natural, out, before, strict=True)]  # then cut down to a view
-    y = replace(_convolved(tape, node, xs[0], prod(whole) * layer.filters), numbers=prod(node.shape), dense=False)
-    return activate(tape, node, y, layer.activation, in_place=False)
+    own = [0 <= o - (n - 2 * a) < s for n, o, a, s in zip(natural, out, before, window.strides, strict=True)]
+    whole = [o if mine else n for n, o, mine in zip(natural, out, own, strict=True)]  # the rest is cut off: a view
+    y = _convolved(tape, node, xs[0], prod(whole) * layer.filters)
+    y = replace(y, numbers=prod(node.shape), dense=all(own))
+    return activate(tape, node, y, layer.activation, in_place=all(own))
 
 
 @row(layers.PartialConv2D)
@@ -328,7 +293,7 @@ def _batch_norm(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
         tape.keep(xs[0])
         if tape.training and node.layer.trainable:
             tape.keep_fixed(2 * node.shape[-1] * max(tape.item, 4))
-    return tape.new(xs[0].numbers, grad, last=len(node.shape) != 2)
+    return tape.new(xs[0].numbers, grad, last=len(node.shape) != 2 and xs[0].last)
 
 
 @row(layers.LayerNormalization)
@@ -365,6 +330,16 @@ def _rescaling(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     return tape.like(xs[0])
 
 
+@row(layers.RandomAffine)
+def _affine(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
+    if not tape.training:
+        return xs[0]
+    if xs[0].grad:
+        tape.keep(xs[0])
+        tape.keep_new(2 * prod(node.shape[:-1]))
+    return tape.like(xs[0])
+
+
 # -- shapes and merges ------------------------------------------------------------------------------------------------
 @row(layers.Flatten, layers.Reshape)
 def _reshape(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
@@ -383,7 +358,7 @@ def _crop(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
 
 @row(layers.ZeroPadding1D, layers.ZeroPadding2D, layers.UpSampling1D, layers.UpSampling2D)
 @row(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D)
-@row(layers.Add, layers.Subtract, layers.Average, layers.Concatenate)
+@row(layers.Add, layers.Subtract, layers.Average, layers.Concatenate, layers.ChannelPadding)
 def _keeps_nothing(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     if isinstance(node.layer, layers.Add | layers.Subtract | layers.Average):
         last = xs[0].last

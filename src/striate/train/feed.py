@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from striate.data import Preprocessing
+from striate.data import Preprocessing, epoch_order
 from striate.errors import DataError
 
 
@@ -78,20 +78,12 @@ class Feed:
             device=self.device,
         )
 
-    def order(self, seed: int, epoch: int) -> torch.Tensor:
-        """The shuffled order of an epoch; it depends on seed and epoch alone, so a run can be taken up anywhere."""
-        return torch.randperm(len(self), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+    def order(self, seed: int | None, epoch: int, rank: int = 0, world: int = 1) -> torch.Tensor:
+        """The samples of an epoch in this process, shuffled by seed and epoch alone; see ``data.Batches``."""
+        return epoch_order(len(self), seed, epoch, rank, world)
 
-    def batches(
-        self, batch_size: int, order: torch.Tensor | None = None, *, rank: int = 0, world: int = 1
-    ) -> Iterator[Batch]:
-        """Go through the arrays once, in `order` (None: as they stand), in batches of `batch_size` per process.
-
-        With several processes each takes every `world`-th sample, and all take the same number.
-        """
-        if world > 1:
-            order = torch.arange(len(self)) if order is None else order
-            order = order[: len(self) // world * world][rank::world]
+    def batches(self, batch_size: int, order: torch.Tensor | None = None) -> Iterator[Batch]:
+        """Go through the arrays once, in `order` (None: as they stand), in batches of `batch_size`."""
         total = len(self) if order is None else len(order)
         for start in range(0, total, batch_size):
             stop = min(start + batch_size, total)

@@ -221,8 +221,9 @@ class Trainer:
     ) -> None:
         """Train for `epochs` passes.  Raises TrainingError when the loss stops being finite, weights put back."""
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        per_process = len(feed) // world if world > 1 else len(feed)
-        steps = -(-per_process // batch_size)
+        # every process takes the same number of steps, or they would wait for each other forever
+        mine = -(-len(feed) // world) if shuffle else len(feed) // world
+        steps = -(-mine // batch_size)
         steps = min(steps, steps_per_epoch) if steps_per_epoch else steps
         self.plan.optimizer.bind(epochs * steps // self.plan.accumulate)
         if self.optimizer is None:
@@ -236,8 +237,8 @@ class Trainer:
                 metric.reset()
             totals = Totals(1 + len(self.plan.losses))
             callbacks.on_epoch_begin(epoch, steps=steps)
-            order = feed.order(seed, epoch) if shuffle else None
-            for i, batch in enumerate(feed.batches(batch_size, order, rank=rank, world=world)):
+            order = feed.order(seed if shuffle else None, epoch, rank, world) if shuffle or world > 1 else None
+            for i, batch in enumerate(feed.batches(batch_size, order)):
                 if i == steps:
                     break
                 batch = _aligned(batch, self.losses)

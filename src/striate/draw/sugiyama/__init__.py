@@ -2,12 +2,12 @@
 
 The method of Sugiyama, Tagawa & Toda 1981, "Methods for visual understanding of hierarchical system structures", with
 later parts where they are better:
-  grid.py    ranks: longest path from the sources; what is needed late sinks down.  An edge over several ranks gets a dummy
-             point on each rank in between, so that room is kept for it
+  grid.py    ranks: longest path from the sources; what is needed late sinks down.  An edge over several ranks gets a
+             dummy point on each rank in between, so that room is kept for it
   order.py   orders within the ranks: barycentres, swept down and up; the order with the fewest crossings stays
-  lanes.py   places across: points that should stand exactly below each other form lanes, and the lanes go as near to their
-             neighbours as the gaps between them allow
-  ways.py    places along, the ways of the edges, and columns: a drawing that is far too long is cut where few edges run
+  lanes.py   places across: points that should stand exactly below each other form lanes, and the lanes go as near to
+             their neighbours as the gaps between them allow
+  ways.py    places along, the ways of the edges, and columns: a drawing that is far too long is cut where few run
 
 "Along" is the direction in which the network runs and "across" the other one; the caller turns them into x and y.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from striate.draw.sugiyama.grid import Grid, Step
 
@@ -34,7 +35,7 @@ def places(grid: Grid) -> list[float]:
             held[lanes.lane[points[0]]] = -lanes.shift[points[0]]
     weight = [0.01] * lanes.number
     for point in range(grid.real):
-        weight[lanes.lane[point]] += 1
+        weight[lanes.lane[point]] = 1.0
     for lane in held:
         weight[lane] = 1e6
     pulls = _pulls(grid, lanes)
@@ -106,7 +107,7 @@ def _gaps(grid: Grid, lanes: _Lanes) -> Gaps:
     """How far lanes stay apart because of neighbours on a rank."""
     least: dict[tuple[int, int], float] = {}
     for points in grid.ranks:
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             apart = APART[a < grid.real, b < grid.real] + grid.half[a] + grid.half[b]
             key = lanes.lane[a], lanes.lane[b]
             least[key] = max(least.get(key, -1e9), apart + lanes.shift[a] - lanes.shift[b])
@@ -149,7 +150,7 @@ def _sorted(gaps: Gaps) -> list[int]:
 def _separated(wanted: list[float], weight: list[float], gaps: Gaps, order: list[int]) -> list[float]:
     """Places near to `wanted` (by weight) with place[b] >= place[a] + gap for each (a, gap) in ``gaps[b]``.
 
-    Each lane starts as a block of its own; a block that comes too near to another is joined to it, and they move as one.
+    Each lane starts as a block of its own; a block that comes too near to another is joined to it, to move as one.
     Dwyer, Marriott & Stuckey 2006, "Fast node overlap removal", procedure satisfy_VPSC.
     """
     block = list(range(len(wanted)))
@@ -177,5 +178,5 @@ def _separated(wanted: list[float], weight: list[float], gaps: Gaps, order: list
             moment[other] += moment[b] - mass[b] * by
             mass[other] += mass[b]
             members[other] += members[b]
-            b = other  # noqa: PLW2901  the joined block may now be too near to one further left
+            b = other  # the joined block may now be too near to one further left
     return [moment[b] / mass[b] + off for b, off in zip(block, offset, strict=True)]

@@ -97,7 +97,7 @@ class _Ways:
             cut = self._cut(stop - 1) if stop < len(size) else 0.0
             for first in range(stop - 1, -1, -1):
                 off = (starts[stop - 1] + size[stop - 1] - starts[first]) / target - 1
-                excess = off * off * (2.0 if off > 0 else 1.0)
+                excess = off * off * (3.0 if off > 0 else 1.0)
                 if off > 0 and excess > best[stop]:
                     break
                 cost = best[first] + COLUMN + excess + cut

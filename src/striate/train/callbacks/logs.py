@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, unknown
 from striate.train.callbacks.base import Callback, Logs
 from striate.train.config import settings, whole
 
@@ -108,9 +108,12 @@ class TensorBoard(Callback):
     update_freq: str | int = "epoch"
 
     def __post_init__(self) -> None:
-        if self.update_freq not in ("epoch", "batch"):
-            self.update_freq = whole("TensorBoard", "update_freq", self.update_freq)
-        self._every = {"epoch": 0, "batch": 1}.get(str(self.update_freq), self.update_freq)
+        if isinstance(self.update_freq, str):
+            if self.update_freq not in ("epoch", "batch"):
+                raise unknown("TensorBoard update_freq", self.update_freq, ("epoch", "batch"))
+            self._every = 1 if self.update_freq == "batch" else 0
+        else:
+            self._every = whole("TensorBoard", "update_freq", self.update_freq)
         if self._every:
             self.on_train_batch_end = self._batch  # type: ignore[method-assign]
         self._writers: dict[str, Any] = {}

@@ -1,0 +1,222 @@
+"""Saved models: whole or not there, and every damage named."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import striate as st
+from striate import layers
+from striate.errors import BundleError
+from striate.weights import atomic_write
+
+
+def net(seed=0, filters=4):
+    st.set_seed(seed)
+    model = st.Sequential(
+        [
+            layers.Conv2D(filters, 3, activation="relu", input_shape=(8, 8, 1)),
+            layers.BatchNormalization(),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.labels = ["a", "b", "c"]
+    model.preprocessing = st.data.Preprocessing.pictures((8, 8), 1)
+    model.module
+    return model
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
+
+
+def test_a_loaded_model_predicts_the_same_to_the_last_bit(tmp_path, x):
+    model = net()
+    model.get_layer("conv2d").trainable = False
+    model.save(tmp_path / "m")
+    again = st.models.load_model(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert isinstance(again, st.Sequential)
+    assert again.labels == model.labels
+    assert again.preprocessing == model.preprocessing
+    assert not again.get_layer("conv2d").trainable
+    assert again.get_layer("dense").trainable
+    assert again.to_json() == model.to_json()
+
+
+def test_functional_nested_and_shared_models_survive_saving(tmp_path):
+    st.set_seed(0)
+    inner_in = layers.Input((6, 6, 2))
+    inner = st.Model(inner_in, layers.GlobalMaxPooling2D()(layers.Conv2D(3, 3)(inner_in)), name="inner")
+    a, b = layers.Input((6, 6, 2), name="a"), layers.Input((6, 6, 2), name="b")
+    shared = layers.Dense(2)
+    model = st.Model([a, b], layers.Concatenate()([shared(inner(a)), shared(inner(b))]))
+    rng = np.random.default_rng(0)
+    xs = [rng.normal(size=(4, 6, 6, 2)).astype(np.float32) for _ in range(2)]
+    model.save(tmp_path / "m")
+    again = st.models.load_model(tmp_path / "m")
+    np.testing.assert_array_equal(again.predict(xs), model.predict(xs))
+    assert again.size().weights == model.size().weights
+
+
+def test_saving_again_replaces_the_model_and_leaves_one_weights_file(tmp_path, x):
+    net(0).save(tmp_path)
+    second = net(1)
+    second.save(tmp_path)
+    assert len(list(tmp_path.glob("weights-*"))) == 1
+    assert not list(tmp_path.glob("*.tmp")) + list(tmp_path.glob(".*.tmp"))
+    np.testing.assert_array_equal(st.models.load_model(tmp_path).predict(x), second.predict(x))
+    assert "conv2d" in (tmp_path / "README.md").read_text()
+
+
+def edit(folder, **changes):
+    file = folder / "model.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def damage_weights(folder):
+    file = next(folder.glob("weights-*"))
+    file.write_bytes(file.read_bytes()[:-5])
+
+
+def foreign_weights(folder):
+    next(folder.glob("weights-*")).write_bytes(b"not weights at all")
+
+
+def other_network(folder):
+    edit(folder, network=net(filters=5).to_json())
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda f: next(f.glob("weights-*")).unlink(), "weights-.* are missing"),
+        (damage_weights, "checksum"),
+        (foreign_weights, "checksum"),
+        (lambda f: (f / "model.json").unlink(), "no model.json"),
+        (lambda f: (f / "model.json").write_text('{"format": '), "damaged"),
+        (lambda f: (f / "model.json").write_bytes(b"\xff\xfe\x00"), "damaged"),
+        (lambda f: (f / "model.json").write_text("[1, 2]"), "not a striate model"),
+        (lambda f: edit(f, version=99), "version 99"),
+        (lambda f: edit(f, weights=None), "damaged"),
+        (other_network, "shape"),
+        (lambda f: edit(f, network={"layers": [{"class": "Conv9D"}]}), "Conv9D"),
+        (lambda f: edit(f, preprocessing={"sizes": 3}), "sizes"),
+    ],
+)
+def test_a_missing_damaged_or_foreign_part_is_named(tmp_path, damage, says):
+    net().save(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(BundleError, match=says) as caught:
+        st.models.load_model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_or_holds_other_things_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="does not exist"):
+        st.models.load_model(tmp_path / "nothing")
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(BundleError, match=r"thesis\.txt"):
+        net().save(tmp_path)
+    with pytest.raises(BundleError, match="is a file"):
+        net().save(tmp_path / "thesis.txt")
+
+
+def test_weights_of_another_network_are_refused_and_nothing_changes(tmp_path, x):
+    other = net(filters=5)
+    other.save_weights(tmp_path / "w.safetensors")
+    model = net()
+    before = model.predict(x)
+    with pytest.raises(BundleError, match="shape"):
+        model.load_weights(tmp_path / "w.safetensors")
+    (tmp_path / "half.safetensors").write_bytes((tmp_path / "w.safetensors").read_bytes()[:100])
+    with pytest.raises(BundleError, match="not a whole"):
+        model.load_weights(tmp_path / "half.safetensors")
+    with pytest.raises(BundleError, match="no weights file"):
+        model.load_weights(tmp_path / "none.safetensors")
+    np.testing.assert_array_equal(model.predict(x), before)
+    model.save_weights(tmp_path / "own.safetensors")
+    same = net(seed=9)
+    same.load_weights(tmp_path / "own.safetensors")
+    np.testing.assert_array_equal(same.predict(x), before)
+
+
+FULL = """
+import resource, signal, sys
+import striate as st
+from striate import layers
+model = st.models.load_model(sys.argv[1])
+model.module.dense.weight.data += 1
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+try:
+    model.save(sys.argv[1])
+except st.StriateError as error:
+    print("refused:", error)
+"""
+
+
+def test_a_disk_that_fills_up_while_saving_leaves_the_old_model_whole(tmp_path, x):
+    """No file may grow past 200 bytes in the child process, as on a full disk."""
+    model = net()
+    model.save(tmp_path)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    out = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "refused: could not write" in out.stdout
+    assert len(out.stdout.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    np.testing.assert_array_equal(st.models.load_model(tmp_path).predict(x), model.predict(x))
+
+
+def test_a_writer_that_fails_half_way_leaves_the_file_and_no_rubbish(tmp_path):
+    target = tmp_path / "file.txt"
+    target.write_text("old")
+
+    def fails(path):
+        with open(path, "w") as file:
+            file.write("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(BundleError, match="No space left"):
+        atomic_write(target, fails)
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_crash_between_the_two_renames_leaves_the_old_model(tmp_path, x, monkeypatch):
+    old = net(0)
+    old.save(tmp_path)
+    import striate.weights.bundle as bundle
+
+    real = bundle.atomic_write
+
+    def dies_at_model_json(path, content):
+        if str(path).endswith("model.json"):
+            raise KeyboardInterrupt
+        real(path, content)
+
+    monkeypatch.setattr(bundle, "atomic_write", dies_at_model_json)
+    with pytest.raises(KeyboardInterrupt):
+        net(1).save(tmp_path)
+    np.testing.assert_array_equal(st.models.load_model(tmp_path).predict(x), old.predict(x))
+
+
+def test_the_saved_state_holds_the_networks_weights_under_layer_names(tmp_path):
+    model = net()
+    model.save(tmp_path)
+    from safetensors.torch import load_file
+
+    state = load_file(next(tmp_path.glob("weights-*")))
+    assert set(state) == {
+        "conv2d.weight",
+        "conv2d.bias",
+        "dense.weight",
+        "dense.bias",
+        *(f"batch_normalization.{key}" for key in ("weight", "bias", "running_mean", "running_var")),
+    }
+    torch.testing.assert_close(state["dense.weight"], model.module.dense.weight.detach())

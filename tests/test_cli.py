@@ -1,0 +1,222 @@
+"""The command line: each command's output, its JSON, and one clear line for every mistake."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import striate as st
+from striate import layers
+from striate.cli.main import app, main
+
+COMMANDS = ("demo", "draw", "evaluate", "explain", "models", "predict", "size", "train")
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line in this process; returns (exit code, stdout, stderr)."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([str(a) for a in arguments])
+        out = capsys.readouterr()
+        return ended.value.code, out.out, out.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run folder with a small model, trained for a moment on the digits."""
+    from striate.runs import train_run
+
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    train_run("digits", folder=folder, epochs=2, verbose=0, recipe="digits", report=False)
+    return folder
+
+
+def test_every_command_has_help_and_every_option_says_what_it_does():
+    import typer.main
+
+    group = typer.main.get_command(app)
+    assert sorted(group.commands) == sorted(COMMANDS)
+    for name, command in group.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
+        assert name == "help" or any(p.name == "json" for p in command.params), name
+
+
+def test_size_prints_the_table_and_the_same_as_json(run):
+    code, text, _ = run("size", "cifar_net_gmp")
+    assert code == 0
+    assert "179,306" in text
+    code, text, _ = run("size", "cifar_net_gmp", "--json")
+    assert json.loads(text)["weights"] == 179_306
+    code, text, _ = run("size", "cifar_net", "--input-shape", "64x64x1", "--classes", "3", "--json")
+    assert json.loads(text)["rows"][-1]["output_shape"] == [3]
+    code, text, _ = run("size", "cifar_net_gmp", "--classic")
+    assert 'Model: "cifar_net_gmp"' in text
+
+
+def test_a_description_with_an_error_in_the_middle_prints_its_table_up_to_it(run, tmp_path):
+    file = tmp_path / "net.json"
+    entries = [
+        {"class": "Input", "shape": [32, 32, 3]},
+        {"class": "Conv2D", "filters": 8, "kernel_size": 3},
+        {"class": "MaxPooling2D", "pool_size": 40},
+        {"class": "Dense", "units": 3},
+    ]
+    file.write_text(json.dumps({"layers": entries}))
+    code, text, _ = run("size", file)
+    assert code == 2
+    assert "conv2d " in text
+    assert "40x40 window is larger than its 30x30 input" in text
+    assert "dense" not in text
+    code, text, _ = run("size", file, "--json")
+    assert code == 2
+    assert "40x40" in json.dumps(json.loads(text))
+
+
+def test_strict_makes_a_misfit_an_error(run, tmp_path):
+    file = tmp_path / "net.json"
+    file.write_text(json.dumps({"layers": [
+        {"class": "Input", "shape": [7, 7, 1]}, {"class": "Conv2D", "filters": 1, "kernel_size": 3, "strides": 3}]}))
+    code, text, _ = run("size", file)
+    assert code == 0
+    assert "unused" in text
+    code, _, error = run("size", file, "--strict")
+    assert code == 2
+    assert "2.33" in error
+    assert "stride 1, 2 or 4" in error
+
+
+def test_models_lists_finds_and_shows(run):
+    _, text, _ = run("models")
+    assert all(name in text for name in st.zoo.names())
+    _, text, _ = run("models", "--find", "lenet", "--json")
+    assert [row["name"] for row in json.loads(text)] == ["lenet5", "lenet5_1998"]
+    _, text, _ = run("models", "lenet5_1998")
+    assert "LeCun" in text
+    assert "60,000" in text
+
+
+def test_explain_and_draw(run, tmp_path):
+    _, text, _ = run("explain", "cifar_net", "conv2d_1")
+    assert "9,248" in text
+    target = tmp_path / "net.svg"
+    code, _, _ = run("draw", "cifar_net", "-o", target)
+    assert code == 0
+    assert target.read_text().lstrip().startswith("<svg")
+    _, text, _ = run("draw", "cifar_net", "--diff", "cifar_net_gmp")
+    assert "global_max_pooling2d" in text
+    _, text, _ = run("draw", "lenet5", "--source")
+    compile(text, "net.py", "exec")
+    assert "nn.Conv2d(1, 6" in text
+
+
+def test_train_evaluate_predict_and_size_a_run(run, trained, tmp_path):
+    assert st.models.load_model(trained).labels == [str(i) for i in range(10)]
+    _, text, _ = run("evaluate", trained, "--json")
+    scores = json.loads(text)
+    assert scores["accuracy"] == pytest.approx(st.models.load_model(trained).scores["accuracy"])
+    test = st.data.load("digits").test
+    files = []
+    for i in range(3):
+        files.append(tmp_path / f"{i}.png")
+        Image.fromarray(test.x[i, ..., 0]).save(files[-1])
+    code, text, _ = run("predict", trained, *files, "--top", "2", "--json")
+    assert code == 0
+    tops = [entry["top"] for entry in json.loads(text)]
+    expected = st.models.load_model(trained).predict(test.x[:3])
+    for top, row in zip(tops, expected, strict=True):
+        assert len(top) == 2
+        assert top[0]["label"] == str(row.argmax())
+        assert top[0]["probability"] == pytest.approx(row.max(), rel=1e-5)
+    with open(trained / "metrics.csv") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
+    code, text, _ = run("size", trained)
+    assert code == 0
+    assert "conv2d" in text
+
+
+def test_predict_goes_on_after_a_broken_picture_and_says_so(run, trained, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    good = tmp_path / "good.png"
+    Image.new("L", (20, 30)).save(good)
+    code, text, _ = run("predict", trained, bad, good)
+    assert code == 2
+    assert "bad.png" in text
+    assert "%" in text
+
+
+def test_train_on_a_folder_of_pictures(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, level in (("dark", 40), ("light", 200)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(level - 30, level + 30, (20, 24, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    (tmp_path / "photos" / "dark" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    arguments = ("--image-size", "32", "--epochs", "1", "--validation", "0.25", "--run", tmp_path / "run", "--json")
+    code, text, _ = run("train", tmp_path / "photos", *arguments)
+    assert code == 0
+    assert set(json.loads(text)["scores"]) == {"loss", "accuracy"}
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "broken.jpg" in page
+    code, text, _ = run("predict", tmp_path / "run", tmp_path / "photos" / "light" / "3.png")
+    assert code == 0
+    assert "light" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["size", "cifarnet"], 'Did you mean "cifar_net"'),
+        (["size", "lenet5", "--input-shape", "big"], "32x32x3"),
+        (["size", "lenet5", "--optimizer", "adm"], "adam"),
+        (["sise", "lenet5"], "size"),
+        (["size"], "Missing argument"),
+        (["models", "lenet"], 'Did you mean "lenet5"'),
+        (["explain", "lenet5", "conv"], 'Did you mean "conv2d"'),
+        (["train", "mnst"], 'Did you mean "mnist"'),
+        (["train", "digits", "--recipe", "fst"], 'Did you mean "fast"'),
+        (["train", "digits", "--optimizer", "adm"], 'Did you mean "adam"'),
+        (["train", "digits", "--model", "lenet5_1998"], "larger than its"),
+        (["predict", "nowhere", "x.png"], "does not exist"),
+        (["predict", "."], "at least one picture"),
+        (["evaluate", "nowhere"], "does not exist"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(run, arguments, says):
+    code, out, error = run(*arguments)
+    assert code == 2
+    assert says in error
+    assert error.startswith("striate: ")
+    assert len(error.strip().splitlines()) == 1
+    assert "Traceback" not in out + error
+
+
+def test_a_folder_without_pictures_and_a_full_run_folder_are_named(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, error = run("train", tmp_path / "empty")
+    assert code == 2
+    assert "empty" in error
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    code, _, error = run("train", "digits", "--run", tmp_path / "mine", "--epochs", "1")
+    assert code == 2
+    assert "not empty" in error
+
+
+def test_json_descriptions_of_your_own_can_be_trained(run, tmp_path):
+    net = st.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
+    (tmp_path / "net.json").write_text(json.dumps(net.to_json()))
+    code, text, _ = run(
+        "train", "digits", "--model", tmp_path / "net.json", "--epochs", "2", "--run", tmp_path / "r", "--no-report", "--json"
+    )
+    assert code == 0
+    assert json.loads(text)["scores"]["accuracy"] > 0.3

@@ -1,0 +1,88 @@
+"""The readers on real data, where the environment variable STRIATE_DATA names a folder that has it."""
+
+import gzip
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from striate import data
+
+ROOT = os.environ.get("STRIATE_DATA", "")
+
+
+def needs(place):
+    there = bool(ROOT) and (Path(ROOT) / place).exists()
+    return pytest.mark.skipif(not there, reason=f"{place} is not in the folder that STRIATE_DATA names")
+
+
+@needs("mnist")
+def test_mnist_has_the_bytes_and_counts_of_the_original():
+    splits = data.load("mnist")
+    assert [len(splits.train), splits.validation, len(splits.test)] == [60000, None, 10000]
+    assert splits.train.shape == (28, 28, 1)
+    # counts per digit and the mean pixel as published with the data: 0.1307, deviation 0.3081
+    assert list(splits.train.class_counts().values()) == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert list(splits.test.class_counts().values()) == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    scaled = splits.train.preprocessing.normalise(splits.train.x)
+    assert scaled.mean(dtype=np.float64) == pytest.approx(0.1307, abs=5e-5)
+    assert scaled.std(dtype=np.float64) == pytest.approx(0.3081, abs=5e-5)
+    # MD5 of the unzipped t10k-images-idx3-ubyte, whose values follow a header of 16 bytes
+    with gzip.open(Path(ROOT) / "mnist" / "t10k-images-idx3-ubyte.gz") as file:
+        header = file.read(16)
+    assert hashlib.md5(header + splits.test.x.tobytes()).hexdigest() == "2646ac647ad5339dbf082846283269ea"
+
+
+@needs("cifar10-jpeg.zip")
+def test_cifar10_comes_straight_from_the_zip():
+    splits = data.load("cifar10")
+    assert [len(splits.train), len(splits.test)] == [20000, 10000]
+    assert set(splits.train.class_counts().values()) == {2000}
+    assert set(splits.test.class_counts().values()) == {1000}
+    assert splits.train.classes == data.cifar.CIFAR10
+    assert splits.train.shape == (32, 32, 3)
+    assert splits.train.skipped == ()
+    # the per-channel means of the original 50,000 pictures, 0.4914 0.4822 0.4465
+    assert splits.train.x.mean(axis=(0, 1, 2)) / 255 == pytest.approx([0.4914, 0.4822, 0.4465], abs=0.01)
+
+
+@needs("imdb")
+def test_imdb_reviews_become_ids():
+    splits = data.load("imdb")
+    assert [len(splits.train), len(splits.test)] == [25000, 10000]
+    assert splits.train.x.shape == (25000, 500)
+    assert splits.train.class_counts() == {"negative": 12500, "positive": 12500}
+    assert splits.train.x.max() == 9999
+    vocabulary = splits.train.preprocessing.vocabulary
+    # the seven most frequent words of Keras' imdb.get_word_index(), whose tokeniser differs a little
+    assert set(vocabulary.words[:7]) == {"the", "and", "a", "of", "to", "is", "in"}
+    assert (splits.train.x == 2).mean() < 0.1
+
+
+@needs("hymenoptera")
+def test_photos_of_many_sizes_become_one():
+    splits = data.load(Path(ROOT) / "hymenoptera", image_size=(64, 64), resize="crop")
+    assert splits.train.class_counts() == {"ants": 124, "bees": 121}
+    assert splits.validation.class_counts() == {"ants": 70, "bees": 83}
+    assert splits.train.skipped == ()
+    for i in (0, 77, 244):
+        with Image.open(splits.train.paths[i]) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+        w, h = (round(side * 64 / min(upright.size)) for side in upright.size)
+        scaled = np.array(upright.resize((w, h), Image.Resampling.BILINEAR)).astype(int)
+        expected = scaled[(h - 64) // 2 :, (w - 64) // 2 :][:64, :64]
+        assert np.abs(splits.train.x[i] - expected).max() <= 1
+
+
+@needs("imagenet-samples")
+def test_a_csv_of_photos_is_read():
+    place = Path(ROOT) / "imagenet-samples"
+    photos = data.read_csv(place / "labels.csv", image_size=(32, 32))
+    assert len(photos) == 500
+    assert len(set(photos.y.tolist())) == 500
+    names = (place / "classes.txt").read_text(encoding="utf-8").splitlines()
+    assert names[int(photos.y[0])].startswith("goldfish")
+    assert photos.skipped == ()

@@ -1,0 +1,77 @@
+"""The README and the docs say what is true: their Python runs, their commands print what is shown."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from striate.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+def test_the_python_of_a_page_runs_and_prints_what_it_shows(page, folder, capsys):
+    """A block's ``# prints:`` comments (and the lines after them) must be in what it printed."""
+    space: dict = {}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), space)
+        printed = capsys.readouterr().out
+        for said in re.findall(r"# prints: (.*)", block):
+            for part in said.split(" … "):
+                assert part.strip() in printed, f"{page.name}: {said!r} is not in {printed!r}"
+
+
+def console(page: Path) -> list[tuple[str, list[str]]]:
+    """(command, lines shown) of every ``$ striate …`` in a console block."""
+    found: list[tuple[str, list[str]]] = []
+    for block in blocks(page, "console"):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif found:
+                found[-1][1].append(line)
+    return [(command, lines) for command, lines in found if command.startswith("striate ")]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if console(p)], ids=lambda p: p.name)
+def test_the_commands_of_a_page_print_what_it_shows(page, folder, capsys):
+    """Lines may leave out parts with ``…``; numbers that change from machine to machine are left out so."""
+    for command, shown in console(page):
+        with pytest.raises(SystemExit) as ended:
+            main(shlex.split(command)[1:])
+        out = capsys.readouterr()
+        assert ended.value.code in (0, None), f"{command}: {out.err}"
+        printed = [" ".join(line.split()) for line in out.out.splitlines()]
+        for line in shown:
+            parts = [re.escape(" ".join(part.split())) for part in line.split("…")]
+            pattern = re.compile(".*".join(parts))
+            assert any(pattern.search(p) for p in printed), f"{command}: no line like {line!r} in\n{out.out}"
+
+
+def test_the_command_line_reference_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert (ROOT / "docs" / "cli.md").read_text() == module.reference(), "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_to_files_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"

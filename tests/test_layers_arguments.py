@@ -1,0 +1,307 @@
+"""Arguments of layers: Keras' names and defaults, and one clear line for everything that cannot be."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from test_layers_every import CASES
+
+from striate import layers
+from striate.errors import ArgumentError, ShapeError, StriateError
+from striate.graph import Graph, Input, Layer, from_json, registered, to_json
+
+_ALL = "activation=None use_bias=True"
+_KERNEL = (
+    f"{_ALL} kernel_initializer='glorot_uniform' bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
+    "activity_regularizer=None kernel_constraint=None bias_constraint=None"
+)
+_DEPTHWISE = (
+    f"{_ALL} depthwise_initializer='glorot_uniform' bias_initializer='zeros' depthwise_regularizer=None "
+    "bias_regularizer=None activity_regularizer=None depthwise_constraint=None bias_constraint=None"
+)
+_SEPARABLE = f"{_DEPTHWISE} pointwise_initializer='glorot_uniform' pointwise_regularizer=None pointwise_constraint=None"
+_POOL = "strides=None padding='valid' data_format=None"
+_AFFINE = (
+    "center=True scale=True beta_initializer='zeros' gamma_initializer='ones' beta_regularizer=None "
+    "gamma_regularizer=None beta_constraint=None gamma_constraint=None"
+)
+_LORA = "lora_rank=None lora_alpha=None quantization_config=None"
+# inspect.signature of Keras 3.15.1's layers.
+KERAS = {
+    "Activation": "activation",
+    "AdaptiveAveragePooling1D": "output_size data_format=None",
+    "AdaptiveAveragePooling2D": "output_size data_format=None",
+    "AdaptiveMaxPooling1D": "output_size data_format=None",
+    "AdaptiveMaxPooling2D": "output_size data_format=None",
+    "AveragePooling1D": f"pool_size {_POOL}",
+    "AveragePooling2D": f"pool_size {_POOL}",
+    "BatchNormalization": f"axis=-1 momentum=0.99 epsilon=0.001 {_AFFINE} moving_mean_initializer='zeros' "
+    "moving_variance_initializer='ones' renorm=False renorm_clipping=None renorm_momentum=0.99 synchronized=False",
+    "Concatenate": "axis=-1",
+    "Conv1D": f"filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 groups=1 {_KERNEL}",
+    "Conv1DTranspose": "filters kernel_size strides=1 padding='valid' output_padding=None data_format=None "
+    f"dilation_rate=1 {_KERNEL}",
+    "Conv2D": "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) groups=1 "
+    f"{_KERNEL}",
+    "Conv2DTranspose": "filters kernel_size strides=(1,1) padding='valid' output_padding=None data_format=None "
+    f"dilation_rate=(1,1) {_KERNEL}",
+    "Cropping1D": "cropping=(1,1)",
+    "Cropping2D": "cropping=((0,0),(0,0)) data_format=None",
+    "Dense": f"units {_KERNEL} {_LORA}",
+    "DepthwiseConv1D": "kernel_size strides=1 padding='valid' depth_multiplier=1 data_format=None dilation_rate=1 "
+    f"{_DEPTHWISE}",
+    "DepthwiseConv2D": "kernel_size strides=(1,1) padding='valid' depth_multiplier=1 data_format=None "
+    f"dilation_rate=(1,1) {_DEPTHWISE}",
+    "Dropout": "rate noise_shape=None seed=None",
+    "ELU": "alpha=1.0",
+    "Embedding": "input_dim output_dim embeddings_initializer='uniform' embeddings_regularizer=None "
+    f"embeddings_constraint=None mask_zero=False weights=None {_LORA}",
+    "Flatten": "data_format=None",
+    "GlobalAveragePooling1D": "data_format=None keepdims=False",
+    "GlobalAveragePooling2D": "data_format=None keepdims=False",
+    "GlobalMaxPooling1D": "data_format=None keepdims=False",
+    "GlobalMaxPooling2D": "data_format=None keepdims=False",
+    "LayerNormalization": f"axis=-1 epsilon=0.001 {_AFFINE}",
+    "LeakyReLU": "negative_slope=0.3",
+    "MaxPooling1D": f"pool_size=2 {_POOL}",
+    "MaxPooling2D": f"pool_size=(2,2) {_POOL}",
+    "Normalization": "axis=-1 mean=None variance=None invert=False",
+    "ReLU": "max_value=None negative_slope=0.0 threshold=0.0",
+    "Rescaling": "scale offset=0.0",
+    "Reshape": "target_shape",
+    "SeparableConv1D": "filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 "
+    f"depth_multiplier=1 {_SEPARABLE}",
+    "SeparableConv2D": "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) "
+    f"depth_multiplier=1 {_SEPARABLE}",
+    "Softmax": "axis=-1",
+    "UpSampling1D": "size=2",
+    "UpSampling2D": "size=(2,2) data_format=None interpolation='nearest'",
+    "ZeroPadding1D": "padding=1 data_format=None",
+    "ZeroPadding2D": "padding=(1,1) data_format=None",
+}
+SOME = {  # values for required arguments
+    "activation": "relu",
+    "output_size": 2,
+    "pool_size": 2,
+    "filters": 4,
+    "kernel_size": 3,
+    "units": 4,
+    "rate": 0.5,
+    "input_dim": 5,
+    "output_dim": 3,
+    "scale": 2,
+    "target_shape": (4,),
+}
+
+
+@pytest.mark.parametrize("kind", KERAS)
+def test_arguments_and_defaults_are_keras_and_the_rest_of_keras_is_refused(kind: str) -> None:
+    layer = getattr(layers, kind)
+    fields = [field.name for field in dataclasses.fields(layer) if field.init]
+    said = [argument.partition("=") for argument in KERAS[kind].split()]
+    needed = {name: SOME[name] for name, equals, _ in said if not equals}
+    plain = layer(**needed)
+    for name, equals, default in said:
+        if name in fields:
+            if equals:
+                assert repr(layer(**needed, **{name: eval(default)})) == repr(plain), name
+        else:
+            with pytest.raises(ArgumentError, match=rf'^{kind}: striate has no argument "{name}" \(Keras has\): \w+'):
+                layer(**needed, **{name: None})
+
+
+def test_the_order_of_unnamed_arguments_is_keras_without_data_format() -> None:
+    for kind, signature in KERAS.items():
+        fields = [f.name for f in dataclasses.fields(getattr(layers, kind)) if f.init and not f.kw_only]
+        theirs = [argument.partition("=")[0] for argument in signature.split()]
+        common = [name for name in theirs[:4] if name in fields]
+        assert fields[: len(common)] == common, kind
+
+
+def test_input_tells_what_to_do_about_keras_batch_size() -> None:
+    with pytest.raises(ArgumentError, match=r'"batch_size" \(Keras has\): shapes leave the batch out'):
+        layers.InputLayer(input_shape=(3,), batch_size=2)
+    with pytest.raises(ArgumentError, match=r"write layers.Input\(shape\)"):
+        layers.InputLayer(shape=(3,))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Conv2D(8, 3, stride=2), 'Conv2D has no argument "stride". Did you mean "strides"? It takes: filters'),
+        (lambda: layers.Conv2D(8, 3, zzz=2), 'Conv2D has no argument "zzz". It takes: filters'),
+        (lambda: layers.Conv2D(8, 3, data_format="channels_first"), "always channels-last, (height, width, channels)"),
+        (lambda: layers.Conv2D(), "Conv2D needs filters and kernel_size."),
+        (lambda: layers.Conv2D(8), "Conv2D needs kernel_size."),
+        (lambda: layers.Conv2D(8, 3, filters=2), 'Conv2D: "filters" was given twice.'),
+        (lambda: layers.Flatten(1), "Flatten takes 0 unnamed arguments ()."),
+        (lambda: layers.Dropout(0.1, None, 3), "Dropout takes 2 unnamed arguments (rate, seed)."),
+        (lambda: layers.Dense(8, **{"self": 3}), 'Dense has no argument "self".'),
+        (lambda: layers.Dense(8, name="a/b"), '"a/b" cannot be a layer\'s name; use letters, digits, "_" and "-".'),
+        (lambda: layers.Dense(8, name=""), 'Dense: "" cannot be a layer\'s name'),
+        (lambda: layers.Dense(8, name=3), "Dense: name is a text or None, not 3."),
+        (lambda: layers.Dense(8, trainable=None), "Dense: trainable is True or False, not None."),
+        (lambda: layers.Dense(8, use_bias=1), "Dense: use_bias is True or False, not 1."),
+        (lambda: layers.Dense(0), "Dense: units is a whole number of at least 1, not 0."),
+        (lambda: layers.Dense(2.0), "Dense: units is a whole number, not 2.0."),
+        (lambda: layers.Dense(True), "Dense: units is a whole number, not True."),
+        (lambda: layers.Conv2D(8, 0), "Conv2D: kernel_size is a whole number or 2 of them of at least 1, not 0."),
+        (lambda: layers.Conv2D(8, (3, 3, 3)), "kernel_size is a whole number or 2 of them of at least 1, not (3, 3, 3)."),
+        (lambda: layers.Conv1D(8, (3, 3)), "Conv1D: kernel_size is a whole number of at least 1, not (3, 3)."),
+        (lambda: layers.Conv2D(8, 3, strides=-1), "Conv2D: strides is a whole number or 2 of them of at least 1, not -1."),
+        (lambda: layers.Conv2D(8, 3, groups=3), "Conv2D: 8 filters do not split into 3 groups."),
+        (lambda: layers.Conv2D(8, 3, padding="full"), "Conv2D: padding is 'valid', 'same', a whole number or ((top,"),
+        (lambda: layers.Conv2D(8, 3, padding="causal"), "not 'causal'."),
+        (lambda: layers.Conv1D(8, 3, padding=(1, 2)), "'causal', a whole number or ((before, after),), not (1, 2)."),
+        (lambda: layers.Conv2D(8, 3, padding=-1), "or ((top, bottom), (left, right)), not -1."),
+        (lambda: layers.ZeroPadding2D("same"), "ZeroPadding2D: padding is a whole number or ((top, bottom), (left,"),
+        (lambda: layers.Cropping2D((1, 2, 3)), "Cropping2D: cropping is a whole number or ((top, bottom), (left, right))"),
+        (lambda: layers.Conv2DTranspose(8, 3, 2, dilation_rate=2), "strides and dilation_rate cannot both be above 1."),
+        (lambda: layers.DepthwiseConv2D(3, depth_multiplier=0), "depth_multiplier is a whole number of at least 1, not 0."),
+        (lambda: layers.MaxPooling2D(0), "MaxPooling2D: pool_size is a whole number or 2 of them of at least 1, not 0."),
+        (lambda: layers.DepthPooling(mode="mean"), 'unknown DepthPooling mode "mean".'),
+        (lambda: layers.Dropout(1.0), "Dropout: rate is from 0 up to (not including) 1, not 1.0."),
+        (lambda: layers.Dropout("half"), "Dropout: rate is a number, not 'half'."),
+        (lambda: layers.Dropout(0.5, seed=1), "Dropout: a seed of its own is not supported"),
+        (lambda: layers.BatchNormalization(axis=1), "arrays are channels-last here, so axis is -1."),
+        (lambda: layers.BatchNormalization(momentum=1.5), "BatchNormalization: momentum is from 0 to 1, not 1.5."),
+        (lambda: layers.BatchNormalization(epsilon=0), "BatchNormalization: epsilon is above 0, not 0.0."),
+        (lambda: layers.LayerNormalization(axis=1), "LayerNormalization runs over the channels, axis=-1."),
+        (lambda: layers.Softmax(axis=1), "Softmax runs over the channels, axis=-1"),
+        (lambda: layers.ReLU(max_value=-1), "ReLU: max_value is at least 0, not -1.0."),
+        (lambda: layers.ReLU(negative_slope=-1), "ReLU: negative_slope and threshold are at least 0."),
+        (lambda: layers.LeakyReLU(-0.1), "LeakyReLU: negative_slope is at least 0, not -0.1."),
+        (lambda: layers.LeakyReLU(float("nan")), "LeakyReLU: negative_slope is a number, not nan."),
+        (lambda: layers.ELU(10**400), "ELU: alpha is a number, not 1000"),
+        (lambda: layers.ELU(-1), "ELU: alpha is at least 0, not -1.0."),
+        (lambda: layers.LocalResponseNormalization(convention="caffe"), 'convention is "tf" or "torch", not \'caffe\'.'),
+        (lambda: layers.LocalResponseNormalization(-1), "radius is a whole number from 0, not -1."),
+        (lambda: layers.Rescaling("x"), "Rescaling: scale is a number, or one per channel, not 'x'."),
+        (lambda: layers.Rescaling(()), "Rescaling: scale is a number, or one per channel, not ()."),
+        (lambda: layers.Normalization(mean=1), "give both mean and variance, or neither and call adapt(array)."),
+        (lambda: layers.Normalization(mean=1, variance=-1), "Normalization: variance is at least 0, not -1.0."),
+        (lambda: layers.Reshape((-1, -1)), "target_shape is whole numbers, at most one of them -1, not (-1, -1)."),
+        (lambda: layers.Reshape(None), "target_shape is whole numbers, at most one of them -1, not None."),
+        (lambda: layers.UpSampling2D(2, "bicubic"), 'interpolation is "nearest" or "bilinear", not \'bicubic\'.'),
+        (lambda: layers.PartialConv2D(5), "connections is a list, for each map, of the input maps it sees"),
+        (lambda: layers.PartialConv2D([[0], []]), "each map needs at least one input map, each only once, from 0."),
+        (lambda: layers.PartialConv2D([[1, 1]]), "each map needs at least one input map, each only once, from 0."),
+        (lambda: layers.EuclideanRBF(2, [[1, -1]]), "EuclideanRBF: prototypes is 2 rows of numbers, of one length."),
+        (lambda: layers.EuclideanRBF(2, "ab"), "EuclideanRBF: prototypes is 2 rows of numbers, of one length."),
+        (lambda: layers.Input(None), "Input: a shape is a tuple such as (32, 32, 3), not None."),
+        (lambda: layers.Input((None, None, 3)), "leaves a size open"),
+        (lambda: layers.Input((3, 0)), "must hold whole numbers of at least 1, without the batch size."),
+        (lambda: layers.Input(()), "Input: an empty shape; give at least one size, such as (784,)."),
+        (lambda: layers.Input((3,), dtype="float"), 'Input: unknown dtype "float"; use one of float32'),
+        (lambda: registered("Conv2d"), 'unknown layer "Conv2d". Did you mean "Conv2D"?'),
+        (lambda: registered("Maxpooling2D"), 'unknown layer "Maxpooling2D". Did you mean "MaxPooling2D"?'),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_one_line_that_says_what_is_right(make: Any, message: str) -> None:
+    with pytest.raises(StriateError) as caught:
+        make()
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shapes", "message"),
+    [
+        (layers.Conv2D(8, 3), [(28, 28)], "(height, width, channels), it got (28, 28). Add a channel axis: Reshape((28, 28, 1))"),
+        (layers.Conv1D(8, 3), [(5, 5, 3)], "takes (length, channels), it got (5, 5, 3)."),
+        (layers.Conv2D(8, 3, groups=2), [(5, 5, 3)], "3 input channels do not split into 2 groups."),
+        (layers.Conv2D(8, 5), [(4, 4, 3)], "a 5x5 window is larger than its 4x4 input. Use a smaller window"),
+        (layers.Conv2D(8, 3, dilation_rate=2), [(4, 9, 3)], "a 5x5 window (kernel 3x3, dilation 2x2) is larger than"),
+        (layers.MaxPooling2D(7, padding=1), [(4, 4, 3)], "its 4x4 input (6x6 with its padding). Use a smaller window, padding='same' or padding=2"),
+        (layers.Conv2DTranspose(8, 1, padding=2), [(4, 4, 3)], "crops the whole 4x4 input away. Use less padding."),
+        (layers.Embedding(5, 2), [(4, 4)], "takes a sequence of whole numbers, (length,), it got (4, 4)."),
+        (layers.Cropping2D(2), [(4, 9, 3)], "crops ((2, 2), (2, 2)) off (4, 9, 3) and leaves nothing."),
+        (layers.Reshape((5, 5)), [(4, 4)], "cannot turn (4, 4) (16 numbers) into (5, 5) (25 numbers)."),
+        (layers.Rescaling((1, 2)), [(4, 4, 3)], "has 2 values of scale for an input of 3 channels, (4, 4, 3)."),
+        (layers.Normalization(), [(4, 4, 3)], "has no mean and variance yet: give them, or call adapt(array) first."),
+        (layers.LocalResponseNormalization(), [(4,)], "takes (length, channels) or (height, width, channels), it got (4,)."),
+        (layers.PartialConv2D([[0, 7]], 3), [(4, 4, 3)], "connects input map 7, the input has maps 0 to 2."),
+        (layers.EuclideanRBF(3), [(4, 4, 3)], "takes a vector, (channels,), it got (4, 4, 3). Put Flatten before it."),
+        (layers.EuclideanRBF(1, [[1, 1]]), [(3,)], "has prototypes of 2 numbers, the input has 3."),
+        (layers.Add(), [(4, 4, 3)], "merges two or more inputs, given as one list; it got 1."),
+        (layers.Subtract(), [(3,), (3,), (3,)], "takes 2 inputs, it got 3."),
+        (layers.Dense(3), [(3,), (3,)], "takes 1 input, it got 2."),
+        (layers.Add(), [(4, 4, 3), (4, 4, 2)], "(4, 4, 3) and (4, 4, 2). Bring them to the same number of channels first"),
+        (layers.Add(), [(4, 4, 3), (4, 5, 3)], "Bring them to the same size first (padding='same', a stride"),
+        (layers.Add(), [(4, 4, 3), (3,)], "Bring them to the same number of axes first (Flatten"),
+        (layers.Multiply(), [(4, 4, 3), (1, 2, 3)], "joins inputs of one shape, it got (4, 4, 3) and (1, 2, 3)."),
+        (layers.Concatenate(), [(4, 4, 3), (4, 5, 3)], "joins along axis -1, so the other sizes must agree"),
+        (layers.Concatenate(), [(4, 4, 3), (3,)], "joins along axis -1, so the other sizes must agree"),
+        (layers.Concatenate(0), [(3,), (3,)], "axis 0 does not exist in an input (3,); use 1 to 1, or -1."),
+        (layers.Concatenate(4), [(4, 4, 3), (4, 4, 3)], "axis 4 does not exist in an input (4, 4, 3); use 1 to 3, or -1."),
+    ],
+    ids=lambda value: value.kind if isinstance(value, Layer) else None,
+)  # fmt: skip
+def test_a_shape_that_does_not_fit_is_one_line_with_the_layers_name(
+    layer: Layer, shapes: list[tuple[int, ...]], message: str
+) -> None:
+    with pytest.raises((ShapeError, ArgumentError)) as caught:
+        layer([Input(shape) for shape in shapes])
+    text = str(caught.value)
+    assert message in text
+    assert text.startswith(f'{layer.kind} "')
+    assert "\n" not in text
+
+
+def test_a_layer_called_on_numbers_points_to_predict() -> None:
+    with pytest.raises(ArgumentError, match=r"Dense was called on ndarray, .* use model.predict\(array\) for numbers"):
+        layers.Dense(3)(np.zeros((1, 3)))
+    with pytest.raises(ArgumentError, match="symbolic: it has a shape but no numbers to go through"):
+        a, b = Input((3,))
+
+
+JUNK = [
+    None, True, "x", "", b"", -1, 0, 1.5, float("nan"), 10**400, (), (1, 2, 3, 4), [None], [[1], [2, 3]], {}, object(),
+    np.int64(2), np.float32(0.5), np.bool_(True), np.arange(3), np.zeros((2, 2)), {"class": "Conv2D"}, layers.ReLU(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+def test_junk_in_any_argument_either_works_or_is_one_clear_line(kind: type[Layer]) -> None:
+    one = max(CASES[kind], key=lambda case: len(case.fields))
+    good = one.fields or one.layer().config()
+    for field in dataclasses.fields(kind):
+        for junk in JUNK:
+            try:
+                layer = kind(**(good | {field.name: junk}))
+                starts = [Input(shape, dtype=one.dtype) for shape in one.inputs]
+                graph = Graph(starts, [layer(starts if len(starts) > 1 else starts[0])])
+            except StriateError as error:
+                assert "\n" not in str(error).replace(repr(junk), "")
+                continue
+            text = json.dumps(to_json(graph))  # what is accepted can be saved
+            assert to_json(from_json(text).check()) == json.loads(text)
+
+
+def test_numbers_of_numpy_are_taken_for_pythons_own() -> None:
+    layer = layers.Conv2D(np.int64(4), np.int32(3), strides=(np.int8(2), 1), padding=np.int64(1))
+    assert repr(layer) == repr(layers.Conv2D(4, 3, strides=(2, 1), padding=1))
+    assert repr(layers.Dropout(np.float32(0.5))) == "Dropout(rate=0.5)"
+    assert repr(layers.LeakyReLU(np.float64(0.5))) == "LeakyReLU(negative_slope=0.5)"
+    assert layers.Rescaling(np.float32(0.5)).scale == 0.5
+    assert layers.Reshape(np.int64(4)).target_shape == (4,)
+    assert Input(np.array([4, 3])).shape == (4, 3)
+
+
+def test_a_layer_tells_only_what_was_said() -> None:
+    assert repr(layers.Dense(8)) == "Dense(units=8)"
+    assert repr(layers.Dense(8, activation="relu", name="head")) == "Dense(units=8, activation='relu', name='head')"
+    assert repr(layers.Activation(layers.LeakyReLU())) == "Activation(activation=LeakyReLU())"
+
+
+def test_normalization_adapts_to_data_per_channel() -> None:
+    data = np.random.default_rng(0).normal([1, 2], [3, 4], size=(50, 5, 5, 2))
+    layer = layers.Normalization()
+    layer.adapt(data)
+    np.testing.assert_allclose(layer.mean, data.reshape(-1, 2).mean(0))
+    np.testing.assert_allclose(layer.variance, data.reshape(-1, 2).var(0))
+    assert layer(Input((5, 5, 2))).shape == (5, 5, 2)
