@@ -121,8 +121,7 @@ def keras_python() -> str:
     if not (env / ".ready").exists():
         subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
         subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-            + ["keras==3.15.1", "tensorflow-cpu==2.21.0"],
+            [str(python), "-m", "pip", "install", "-q", "keras==3.15.1", "tensorflow-cpu==2.21.0"],
             check=True,
         )
         (env / ".ready").touch()

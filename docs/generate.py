@@ -16,7 +16,8 @@ def reference() -> str:
     """The command line reference as Markdown."""
     group = typer.main.get_command(app)
     lines = ["# Command line", "", "Made by `make docs` from the commands themselves.", ""]
-    lines += ["Every command takes `--json`. Exit codes: 0 done, 2 a mistake in what was asked (one line says which), 1 stopped.", ""]
+    codes = "Exit codes: 0 done, 2 a mistake in what was asked (one line says which), 1 stopped."
+    lines += [f"Every command takes `--json`. {codes}", ""]
     for name in sorted(group.commands):  # type: ignore[attr-defined]
         command = group.commands[name]  # type: ignore[attr-defined]
         lines += [f"## striate {name}", "", inspect.cleandoc(command.help or ""), ""]

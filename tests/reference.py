@@ -30,7 +30,7 @@ def channels_last(x: Array) -> Array:
     return np.moveaxis(x, 1, -1) if x.ndim > 2 else x
 
 
-# -- windows ------------------------------------------------------------------------------------------------------------
+# -- windows ---------------------------------------------------------------------------------------------------------
 def each(value: Any, rank: int) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
@@ -53,7 +53,9 @@ def pads(padding: Any, sizes: Sequence[int], spans: Sequence[int], strides: Sequ
     return out
 
 
-def windows(x: Array, kernel: Any, strides: Any, padding: Any, dilation: Any) -> Iterator[tuple[tuple[int, ...], Array]]:
+def windows(
+    x: Array, kernel: Any, strides: Any, padding: Any, dilation: Any
+) -> Iterator[tuple[tuple[int, ...], Array]]:
     """(output position, cells (kernel…, C)) for every window; cells of the padding are NaN."""
     rank = x.ndim - 1
     kernel, strides, dilation = each(kernel, rank), each(strides, rank), each(dilation, rank)
@@ -75,7 +77,7 @@ def collect(found: Iterator[tuple[tuple[int, ...], Array]]) -> Array:
     return out
 
 
-# -- convolutions ---------------------------------------------------------------------------------------------------------
+# -- convolutions ----------------------------------------------------------------------------------------------------
 def conv(
     x: Array,
     weight: Array,
@@ -157,7 +159,7 @@ def conv_transpose(
     return painted if bias is None else painted + bias
 
 
-# -- pooling --------------------------------------------------------------------------------------------------------------
+# -- pooling ---------------------------------------------------------------------------------------------------------
 def center_weights(kernel: Sequence[int]) -> Array:
     """1 / (1 + distance to the centre), divided by their sum."""
     raw = np.empty(kernel)
@@ -215,7 +217,7 @@ def depth_pool(x: Array, how: str, size: int = 2, stride: int | None = None) -> 
     return np.stack([reduce(x[..., a : a + size], axis=-1) for a in starts], -1)
 
 
-# -- dense, embedding ---------------------------------------------------------------------------------------------------
+# -- dense, embedding ------------------------------------------------------------------------------------------------
 def dense(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """A weighted sum of the last axis for each unit; weight (units, C)."""
     out = np.empty((*x.shape[:-1], len(weight)))
@@ -229,7 +231,7 @@ def embedding(ids: Array, weight: Array) -> Array:
     return np.stack([weight[i] for i in ids])
 
 
-# -- activations ----------------------------------------------------------------------------------------------------------
+# -- activations -----------------------------------------------------------------------------------------------------
 def softmax(x: Array) -> Array:
     powers = np.exp(x - x.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
@@ -282,7 +284,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-# -- normalization --------------------------------------------------------------------------------------------------------
+# -- normalization ---------------------------------------------------------------------------------------------------
 def batch_norm(
     x: Array, gamma: Array | float, beta: Array | float, mean: Array, variance: Array, epsilon: float
 ) -> Array:
@@ -315,7 +317,7 @@ def lrn(x: Array, radius: int, k: float, alpha: float, beta: float) -> Array:
     return out
 
 
-# -- moving numbers around ------------------------------------------------------------------------------------------------
+# -- moving numbers around -------------------------------------------------------------------------------------------
 def reshape(x: Array, shape: Sequence[int]) -> Array:
     """Row by row, the channels of a position next to each other."""
     return np.array([x[position] for position in np.ndindex(*x.shape)]).reshape(shape)
@@ -362,7 +364,7 @@ def bilinear(x: Array, size: Any) -> Array:
     return out
 
 
-# -- LeNet-5's own parts (LeCun et al. 1998, section II.B) ----------------------------------------------------------------
+# -- LeNet-5's own parts (LeCun et al. 1998, section II.B) -----------------------------------------------------------
 def trainable_subsampling(x: Array, weight: Array, bias: Array, size: Any = 2) -> Array:
     return pool(x, "average", size) * weight + bias
 

@@ -390,6 +390,48 @@ def test_skips_of_a_unet_do_not_cross():
         assert a < inner_a < inner_b < b
 
 
+def test_what_is_needed_late_stands_near_where_it_is_needed():
+    boxes = {box.name: box for box in layout(siamese()).boxes}
+    assert boxes["input_layer"].y > boxes["left"].y == boxes["right"].y
+    cells = layout(nasnet(6))
+    rows = {box.name: box.y for box in cells.boxes}
+    tall = max(rows.values())
+    longest = max(abs(line.points[-1][1] - line.points[0][1]) for line in cells.lines)
+    assert longest < tall / 4  # a link to the cell after the next, not branches that hang at the top of the drawing
+
+
+@pytest.mark.parametrize("lanes", [2, 3, 4])
+def test_lines_to_the_next_column_do_not_cross(lanes):
+    nodes = [Node(100.0, 40.0) for _ in range(60 * lanes)]
+    edges = [Edge(i, i + lanes) for i in range(59 * lanes)]
+    placed = arrange(nodes, edges, long=250, aspect=1.5)
+    assert len({x for x, _ in placed.middles}) > lanes
+    ways = [list(pairwise(way)) for way in placed.ways if len(way) > 3]
+    assert len(ways) >= lanes
+    for one, two in combinations(ways, 2):
+        for (a, b), (c, d) in ((p, q) for p in one for q in two):
+            assert not (
+                min(a[0], b[0]) <= max(c[0], d[0])
+                and min(c[0], d[0]) <= max(a[0], b[0])
+                and min(a[1], b[1]) <= max(c[1], d[1])
+                and min(c[1], d[1]) <= max(a[1], b[1])
+            )
+
+
+def test_no_line_runs_through_the_name_of_a_frame():
+    drawn = layout(nested(), expand=True)
+    for frame in drawn.frames:
+        wide = text_width(frame.label, 12, bold=True) + 8 + text_width(frame.says, 10.5)
+        name = (frame.label_x, frame.y + 6, frame.label_x + wide, frame.y + 18)
+        assert within(name, rectangle(frame))
+        for line in drawn.lines:
+            for (ax, ay), (bx, by) in pairwise(line.points):
+                assert not overlap((min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)), name), (
+                    frame.name,
+                    line.source,
+                )
+
+
 def test_a_500_layer_network_draws_in_a_second_and_wraps_into_columns():
     graph = deep(500)
     start = time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from math import ceil
 
 import pytest
@@ -29,9 +30,12 @@ def equations(text):
     """(left, right) of every pair of neighbouring sums in `text`: 3·3 = 9, or (7 - 3) / 3 + 1 = 2.33."""
     for line in text.splitlines():
         for part in re.split(r"; |, rounded|, padding|, \d+ for each|; | weights| numbers| bytes| apart", line):
-            sides = [re.sub(r"^(height|width|length|depth|one map|all|output|weights|same:|jump)\s", "", s.strip()) for s in part.split(" = ")]
+            sides = [
+                re.sub(r"^(height|width|length|depth|one map|all|output|weights|same:|jump)\s", "", s.strip())
+                for s in part.split(" = ")
+            ]
             numbers = [value(side.strip()) for side in sides]
-            for left, right in zip(numbers, numbers[1:], strict=False):
+            for left, right in pairwise(numbers):
                 if left is not None and right is not None:
                     yield left, right, part
 
@@ -63,7 +67,8 @@ def all_calls():
             layers.ChannelPadding(2), layers.RandomAffine(10.0),
             layers.BatchNormalization(), layers.BatchNormalization(scale=False), layers.LayerNormalization(),
             layers.LocalResponseNormalization(), layers.Rescaling(1 / 255), layers.Normalization(mean=0.0, variance=1.0),
-            layers.Activation("tanh"), layers.ReLU(), layers.LeakyReLU(), layers.ELU(), layers.Softmax(), layers.Dropout(0.5),
+            layers.Activation("tanh"), layers.ReLU(), layers.LeakyReLU(), layers.ELU(),
+            layers.Softmax(), layers.Dropout(0.5),
         )),
         *(layer(line) for layer in (
             layers.Conv1D(8, 3, padding="causal"), layers.DepthwiseConv1D(3), layers.SeparableConv1D(8, 3),
@@ -98,7 +103,7 @@ def test_every_kind_of_layer_is_explained_here():
 
 @pytest.mark.parametrize("tensor", CALLS, ids=lambda t: f"{t.node.layer.kind}-{'x'.join(map(str, t.shape))}")
 def test_every_sum_that_is_printed_is_right(tensor):
-    graph, text = explained(tensor)
+    _, text = explained(tensor)
     checked = list(equations(text))
     assert checked
     for left, right, part in checked:

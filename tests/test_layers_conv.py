@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -141,17 +142,16 @@ def test_transposed_convolution_of_any_geometry_equals_the_reference(rank: int, 
         options |= {"strides": 1, "dilation_rate": data.draw(st.integers(1, 3))}
     kind = (layers.Conv1DTranspose, layers.Conv2DTranspose)[rank - 1]
     layer = kind(data.draw(st.integers(1, 2)), kernel, use_bias=data.draw(st.booleans()), **options)
-    try:
-        y, w = run(layer, x)
-    except ShapeError as error:
-        assert "crops the whole" in str(error)  # checked against the sizes below
-        spans = [
-            (k - 1) * options.get("dilation_rate", 1) + 1 for k in ref.each(kernel, rank)
-        ]
-        sides = ref.pads(options["padding"], x.shape[:-1], spans, ref.each(options["strides"], rank))
-        sizes = zip(x.shape, ref.each(options["strides"], rank), spans, sides, strict=False)
-        assert any((n - 1) * s + w - a - b < 1 for n, s, w, (a, b) in sizes)
-        return
+    if not isinstance(options["padding"], str):
+        strides = ref.each(options["strides"], rank)
+        spans = [(k - 1) * options.get("dilation_rate", 1) + 1 for k in ref.each(kernel, rank)]
+        sides = ref.pads(options["padding"], x.shape[:-1], spans, strides)
+        sizes = zip(x.shape, strides, spans, sides, strict=False)
+        if any((n - 1) * s + w - before - after < 1 for n, s, w, (before, after) in sizes):
+            with pytest.raises(ShapeError, match="crops the whole"):
+                run(layer, x)
+            return
+    y, w = run(layer, x)
     same(y, ref.conv_transpose(x, w["weight"], w.get("bias"), **how(options)))
 
 
@@ -211,7 +211,7 @@ def test_a_window_counts_what_sliding_it_step_by_step_counts(
     window = Window((kernel,), (stride,), (padding,) if isinstance(padding, tuple) else padding, (dilation,))
     ((before, after),) = window.pads((size,))
     last = size + before + after - span
-    steps = [start for start in range(0, last + 1, stride)]
+    steps = list(range(0, last + 1, stride))
     if not steps:
         with pytest.raises(ShapeError):
             window.slide((size,))
@@ -299,10 +299,7 @@ def test_output_sizes_of_the_text_books(window: Window, size: int, expected: int
 def test_a_layer_never_ends_in_anything_but_a_shape_or_an_error_of_ours(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from([layers.Conv2D, layers.Conv2DTranspose, layers.SeparableConv2D]))
     junk = st.one_of(st.integers(-2, 5), st.none(), st.floats(), st.text(max_size=3), st.tuples(st.integers(0, 3)))
-    try:
-        layer = kind(data.draw(junk), data.draw(junk), strides=data.draw(junk), padding=data.draw(junk))
-        shape = layer(Input((4, 4, 2))).shape
-    except StriateError as error:
-        assert str(error).startswith(kind.__name__)
-    else:
+    filters, kernel, strides, padding = (data.draw(junk) for _ in range(4))
+    with contextlib.suppress(StriateError):
+        shape = kind(filters, kernel, strides=strides, padding=padding)(Input((4, 4, 2))).shape
         assert min(shape) >= 1

@@ -49,7 +49,7 @@ def case(
     CASES.setdefault(kind, []).append(Case(make or (lambda: kind(**options)), inputs, expected, fields=options, **own))
 
 
-# -- convolutions -----------------------------------------------------------------------------------------------------
+# -- convolutions ----------------------------------------------------------------------------------------------------
 def conv_case(kind: type[Layer], shape: tuple[int, ...], **options: Any) -> None:
     how = {
         "strides": options.get("strides", 1),
@@ -107,7 +107,7 @@ for extra in ({}, {"strides": 2, "padding": "same"}, {"strides": 3, "padding": (
     conv_case(layers.Conv1DTranspose, (4, 2), filters=2, kernel_size=3, **extra)
 
 
-# -- pooling ------------------------------------------------------------------------------------------------------------
+# -- pooling ---------------------------------------------------------------------------------------------------------
 def pool_case(kind: type[Layer], how: str, **options: Any) -> None:
     rank = 1 if kind.__name__.endswith("1D") else 2
 
@@ -170,10 +170,17 @@ for reduction in ("max", "average"):
         mode=reduction,
     )
 
-# -- dense and friends --------------------------------------------------------------------------------------------------
+# -- dense and friends -----------------------------------------------------------------------------------------------
 for shape in ((5,), (3, 5), (2, 3, 5)):
     case(layers.Dense, lambda w, x: ref.dense(x, w["weight"], w["bias"]), shape, units=4)
-case(layers.Dense, lambda w, x: ref.softmax(ref.dense(x, w["weight"])), (3, 5), units=4, use_bias=False, activation="softmax")
+case(
+    layers.Dense,
+    lambda w, x: ref.softmax(ref.dense(x, w["weight"])),
+    (3, 5),
+    units=4,
+    use_bias=False,
+    activation="softmax",
+)
 case(layers.Dense, lambda w, x: ref.relu(ref.dense(x, w["weight"], w["bias"])), (5,), units=4, activation="relu")
 case(
     layers.Embedding,
@@ -186,7 +193,7 @@ case(
 )
 case(layers.Dropout, lambda w, x: x, (3, 2, 2), rate=0.5)
 
-# -- activations --------------------------------------------------------------------------------------------------------
+# -- activations -----------------------------------------------------------------------------------------------------
 for name, function in ref.ACTIVATIONS.items():
     case(layers.Activation, lambda w, x, function=function: function(x), (3, 2, 4), activation=name)
 case(layers.Activation, lambda w, x: ref.softmax(x), (3, 4), activation="softmax")
@@ -213,7 +220,7 @@ for shape in ((3, 2, 4), (3, 4), (4,)):
     case(layers.Softmax, lambda w, x: ref.softmax(x), shape)
 
 
-# -- normalization ------------------------------------------------------------------------------------------------------
+# -- normalization ---------------------------------------------------------------------------------------------------
 def batch_norm(w: Weights, x: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
     return ref.batch_norm(x, w.get("weight", 1.0), w.get("bias", 0.0), w["running_mean"], w["running_var"], epsilon)
 
@@ -264,7 +271,7 @@ case(
     highest=255,
 )
 
-# -- shapes -------------------------------------------------------------------------------------------------------------
+# -- shapes ----------------------------------------------------------------------------------------------------------
 for shape in ((2, 3, 4), (3, 4), (4,)):
     case(layers.Flatten, lambda w, x: ref.reshape(x, (-1,)), shape)
 for shape, target in (
@@ -295,7 +302,7 @@ case(layers.UpSampling2D, lambda w, x: ref.bilinear(x, (3, 1)), (3, 2, 2), size=
 case(layers.UpSampling1D, lambda w, x: ref.nearest(x, 2), (3, 2))
 case(layers.UpSampling1D, lambda w, x: ref.nearest(x, 3), (3, 2), size=3)
 
-# -- merging ------------------------------------------------------------------------------------------------------------
+# -- merging ---------------------------------------------------------------------------------------------------------
 for shape in ((3, 2, 4), (3, 4), (4,)):
     case(layers.Add, lambda w, a, b, c: a + b + c, shape, shape, shape)
     case(layers.Subtract, lambda w, a, b: a - b, shape, shape)
@@ -311,7 +318,7 @@ case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 1), (3, 2, 4), (
 case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 0), (3, 4), (1, 4), axis=1)
 case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 1), (3, 4), (3, 2), axis=2)
 
-# -- LeNet-5's own parts ------------------------------------------------------------------------------------------------
+# -- LeNet-5's own parts ---------------------------------------------------------------------------------------------
 case(
     layers.TrainableSubsampling2D,
     lambda w, x: np.tanh(ref.trainable_subsampling(x, w["weight"], w["bias"])),
@@ -345,11 +352,11 @@ case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, signs), (4,), units=
 case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, w["weight"]), (4,), units=3)
 
 
-# -- augmentation: nothing in prediction (what it does in training: test_layers_augment.py) -------------------------------
+# -- augmentation: nothing in prediction (what it does in training: test_layers_augment.py) --------------------------
 case(layers.RandomAffine, lambda w, x: x, (4, 3, 2), rotation=30, translation=0.2, zoom=0.1, shear=5)
 
 
-# -- the tests ------------------------------------------------------------------------------------------------------------
+# -- the tests -------------------------------------------------------------------------------------------------------
 def labelled() -> list[Any]:
     found = []
     for kind, cases in CASES.items():

@@ -170,13 +170,22 @@ def test_an_initializer_that_cannot_fill_a_weight_says_so() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: layers.Dense(2, kernel_initializer="he_nrmal"), 'unknown initializer "he_nrmal". Did you mean "he_normal"'),
+        (
+            lambda: layers.Dense(2, kernel_initializer="he_nrmal"),
+            'unknown initializer "he_nrmal". Did you mean "he_normal"',
+        ),
         (lambda: layers.Conv2D(2, 3, bias_initializer="zeroes"), 'Did you mean "zeros"'),
         (lambda: layers.BatchNormalization(gamma_initializer="one"), 'Did you mean "ones"'),
         (lambda: layers.LayerNormalization(beta_initializer="zero"), 'Did you mean "zeros"'),
         (lambda: layers.Embedding(2, 3, "unifrom"), 'Did you mean "uniform"'),
-        (lambda: layers.Dense(2, kernel_initializer=3), "an initializer is a name such as 'he_normal' or an object, not 3"),
-        (lambda: initializers.VarianceScaling(mode="fan_inn"), 'unknown VarianceScaling mode "fan_inn". Did you mean "fan_in"'),
+        (
+            lambda: layers.Dense(2, kernel_initializer=3),
+            "an initializer is a name such as 'he_normal' or an object, not 3",
+        ),
+        (
+            lambda: initializers.VarianceScaling(mode="fan_inn"),
+            'unknown VarianceScaling mode "fan_inn". Did you mean "fan_in"',
+        ),
         (lambda: initializers.VarianceScaling(distribution="truncted_normal"), 'Did you mean "truncated_normal"'),
         (lambda: initializers.VarianceScaling(-1), "VarianceScaling: scale is at least 0, not -1"),
         (lambda: initializers.RandomNormal(stddev=-1), "RandomNormal: stddev is at least 0, not -1"),
@@ -186,7 +195,10 @@ def test_an_initializer_that_cannot_fill_a_weight_says_so() -> None:
         (lambda: initializers.HeNormal(sed=1), 'HeNormal has no argument "sed". Did you mean "seed"'),
         (lambda: layers.Dense(2, kernel_regularizer="l3"), 'unknown regularizer "l3". Known: l1, l1_l2, l2'),
         (lambda: layers.Embedding(2, 3, embeddings_regularizer="l"), 'unknown regularizer "l"'),
-        (lambda: layers.Conv2D(2, 3, kernel_regularizer=0.1), "a regularizer is a name such as 'l2' or an object, not 0.1"),
+        (
+            lambda: layers.Conv2D(2, 3, kernel_regularizer=0.1),
+            "a regularizer is a name such as 'l2' or an object, not 0.1",
+        ),
         (lambda: layers.Dense(2, "rleu"), 'unknown activation "rleu". Did you mean "relu"'),
         (lambda: layers.Conv2D(2, 3, activation=layers.Dense(3)), "Conv2D: an activation is a name such as 'relu'"),
         (lambda: layers.Activation(lambda x: x), "a network is data, so that it can be saved and exported"),

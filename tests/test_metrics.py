@@ -413,8 +413,8 @@ def test_an_update_costs_little(name: str) -> None:
     costs = []
     for _ in range(5):
         metric.reset()
-        begin = time.perf_counter()
+        begin = time.thread_time()
         for _ in range(400):
             metric.update(targets, p)
-        costs.append((time.perf_counter() - begin) / 400)
-    assert min(costs) < 300e-6  # far above, for busy machines
+        costs.append((time.thread_time() - begin) / 400)
+    assert min(costs) < 150e-6  # far above, for slow machines

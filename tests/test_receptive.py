@@ -150,7 +150,7 @@ def test_sizes_after_enlarging_are_the_largest_of_all_positions(kinds):
     fields = receptive(graph)
     for layer, node in zip(used, graph.nodes[1:], strict=True):
         tensor = follow(layer, tensor, node.shape[0])
-        inner = [hull(cells) for cells in tensor if cells and 0 < min(cells) and max(cells) < 119]
+        inner = [hull(cells) for cells in tensor if cells and min(cells) > 0 and max(cells) < 119]
         if len(inner) > 60:
             assert max(high - low for low, high in inner) == fields.field(graph.label(node)).size[0]
 
@@ -199,7 +199,9 @@ def joined_end_to_end():
 
 
 def transposed_net():
-    return chain([layers.Conv2DTranspose(1, 4, 2, padding=((1, 1), (0, 2))), layers.Conv2DTranspose(1, 3, 2)], (4, 5, 1))
+    return chain(
+        [layers.Conv2DTranspose(1, 4, 2, padding=((1, 1), (0, 2))), layers.Conv2DTranspose(1, 3, 2)], (4, 5, 1)
+    )
 
 
 def squeeze():
@@ -258,7 +260,9 @@ def test_alexnet_and_vgg_as_in_araujo_2019():
     )
     field = receptive(alexnet).field("max_pooling2d_2")
     assert (field.size, field.jump) == ((195, 195), (32, 32))
-    blocks = [[layers.Conv2D(4, 3, padding="same") for _ in range(n)] + [layers.MaxPooling2D()] for n in (2, 2, 3, 3, 3)]
+    blocks = [
+        [layers.Conv2D(4, 3, padding="same") for _ in range(n)] + [layers.MaxPooling2D()] for n in (2, 2, 3, 3, 3)
+    ]
     vgg = chain([layer for block in blocks for layer in block], (224, 224, 3))
     field = receptive(vgg).field("max_pooling2d_4")
     assert (field.size, field.jump) == ((212, 212), (32, 32))

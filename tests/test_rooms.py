@@ -100,8 +100,8 @@ def test_sizing_loads_no_torch(what, tmp_path):
     if what == "import":
         modules = loaded("import striate")
     else:
-        code = f"from striate.cli.main import main\ntry: main({arguments[what]!r})\nexcept SystemExit as e: assert not e.code"
-        modules = loaded(code)
+        call = f"try: main({arguments[what]!r})\nexcept SystemExit as e: assert not e.code"
+        modules = loaded(f"from striate.cli.main import main\n{call}")
     assert "striate.graph" in modules
     assert not modules & {"torch", "torchmetrics", "accelerate", "matplotlib", "sklearn"}
 

@@ -136,7 +136,11 @@ def heights(graph):
 
 def test_output_sizes_are_the_published_ones():
     assert heights(cifar(layers.Flatten()))[:7] == [30, 28, 14, 12, 10, 5, 3]
-    assert [row.output_shape[0] for row in measure(imdb()).rows if row.kind in ("Conv1D", "MaxPooling1D")] == [494, 98, 92]
+    assert [row.output_shape[0] for row in measure(imdb()).rows if row.kind in ("Conv1D", "MaxPooling1D")] == [
+        494,
+        98,
+        92,
+    ]
     assert [row.output_shape[:2] for row in measure(three_strided()).rows[1:]] == [(100, 150), (50, 75), (25, 38)]
     assert heights(fashion())[:8] == [28, 28, 28, 14, 14, 14, 14, 7]
     assert measure(cats_dogs()).row("flatten").output_shape == (6272,)
@@ -283,6 +287,12 @@ def test_a_nested_network_is_one_row_with_its_totals():
     assert (row.weights, row.buffers, row.mults) == (alone.weights, alone.buffers, alone.mults)
     assert row.receptive_field == (5, 5)
     assert size.row("dense").receptive_field == (8, 8)
+
+
+def test_a_nested_network_that_comes_first_tells_the_input():
+    inner = chain([layers.Conv2D(4, 3)], (8, 8, 3))
+    graph = chain([Model.from_graph(inner, name="base"), layers.Flatten(), layers.Dense(2)])
+    assert [row.output_shape for row in measure(graph).rows] == [(8, 8, 3), (6, 6, 4), (144,), (2,)]
 
 
 def test_a_layer_shared_by_two_nested_networks_counts_once():

@@ -41,10 +41,12 @@ def demo(folder: str | os.PathLike[str] | None = None, *, seed: int = 0, say: Ca
     say(f"\n5. On {len(test)} digits it never saw: {right:.2%} right\n")
     assert test.y is not None
     assert test.classes is not None
-    for picture, label, guesses in zip(test.x[:3], test.y[:3], classify(run.model, list(test.x[:3]), top=2), strict=True):
+    shown = test.x[:3]
+    for picture, label, guesses in zip(shown, test.y[:3], classify(run.model, list(shown), top=2), strict=True):
         says = ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in guesses)
         say(f"{ascii_art(picture[..., 0])}\n  it is a {test.classes[label]}; the network says {says}\n")
-    say(f"6. Open it up: {run.report}\n   the curves, the confusions, the worst mistakes, the filters and what they respond to")
+    say(f"6. Open it up: {run.report}")
+    say("   the curves, the confusions, the worst mistakes, the filters and what they respond to")
     say(f"   Ask it:    striate predict {run.folder} picture.png")
     return run
 

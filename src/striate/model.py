@@ -16,6 +16,7 @@ from striate.graph import (
     Shape,
     SymbolicTensor,
     chain,
+    checked_shape,
     from_json,
     register,
     to_json,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from striate.data import Dataset, Preprocessing
+    from striate.data import Preprocessing
     from striate.size import Size
     from striate.train.callbacks import Callback, History
     from striate.train.loop import Plan
@@ -426,6 +427,8 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
+        if self.knows_input:
+            self.graph  # names the layers
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
     @property
@@ -442,7 +445,7 @@ class Sequential(Model):
             )
         return self._graph
 
-    @property
+    @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]
         return any(layer.trainable for layer in self._stack)
 
@@ -481,7 +484,7 @@ class Sequential(Model):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Tell the input's shape; a leading None (Keras' batch) is dropped."""
         shape = tuple(input_shape)
-        self._declared = tuple(shape[1:] if shape and shape[0] is None else shape)  # type: ignore[assignment]
+        self._declared = checked_shape(self._title, shape[1:] if shape and shape[0] is None else shape)
         self._changed()
 
     @property

@@ -95,7 +95,7 @@ def train_run(
     splits = load(data, **options) if splits is None else splits
     train, held, test = splits
     if held is None and validation:
-        train, held = train.split(validation, seed=seed)
+        train, held, _ = train.split(validation, seed=seed)
     judge = test if test is not None else held
     if judge is None:
         raise DataError("no data is held out to judge the model on: give validation above 0.")

@@ -53,6 +53,7 @@ class EuclideanRBF(nn.Module):
     def __init__(self, channels: int, units: int) -> None:
         super().__init__()
         self.channels, self.units = channels, units
+        self.weight: torch.Tensor
         self.register_buffer("weight", torch.zeros(units, channels))
 
     def extra_repr(self) -> str:

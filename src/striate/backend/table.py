@@ -63,7 +63,7 @@ def _own_padding(window: Window) -> tuple[int, ...] | None:
     return _even(window, window.span)
 
 
-_IN_PLACE = {"relu": F.relu, "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": F.elu}
+_IN_PLACE: dict[str, Any] = {"relu": F.relu, "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": F.elu}
 _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
     "tanh": torch.tanh,
     "scaled_tanh": modules.scaled_tanh,

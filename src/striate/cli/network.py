@@ -49,7 +49,7 @@ def models(
         )
     lines = [f"{'name':16s} {'input':>12s} {'weights':>12s} {'mults':>14s}  about"]
     for row in rows:
-        shape = "x".join(map(str, row["input_shape"]))
+        shape = "x".join(str(n) for n in zoo.card(str(row["name"])).input_shape)
         lines.append(f"{row['name']:16s} {shape:>12s} {row['weights']:12,} {row['mults']:14,}  {row['about']}")
     say(rows, json, "\n".join(lines) if rows else f'no architecture matches "{find}".')
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,7 +30,8 @@ def predict(
     if not sources:
         raise DataError("name at least one picture (or --text).")
     model = load_model(run)
-    results, lines, failed = [], [], 0
+    results: list[dict[str, Any]] = []
+    lines, failed = [], 0
     for source in sources:
         try:
             (guesses,) = classify(model, [source], top)

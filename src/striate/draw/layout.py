@@ -301,6 +301,10 @@ class _Writer:
     def _xy(self, point: Point) -> Point:
         return point if self.direction == "down" else (point[1], point[0])
 
+    def _straight(self, points: list[Point]) -> list[Point]:
+        """`points` without those in the middle of a straight line along the network."""
+        return [self._xy(point) for point in sugiyama.clean([self._xy(point) for point in points])]
+
     def _framed(self, group: _Group, inner: _Drawn) -> _Drawn:
         """A frame with the group's name around what is drawn inside; its ports go on to the frame's edge."""
         down = self.direction == "down"
@@ -320,14 +324,13 @@ class _Writer:
         shift = x if down else y
         framed.ins = [place + shift for place in inner.ins]
         framed.outs = [place + shift for place in inner.outs]
-        begin, finish = (0.0, height) if down else (0.0, width)
         for piece in framed.pieces:
-            if piece.start in {(group.name + "/", "in", i) for i in range(len(framed.ins))}:
-                across = framed.ins[piece.start[2]]  # type: ignore[arg-type,index]
-                piece.points = _straight([(across, begin) if down else (begin, across), *piece.points], down)
-            if piece.end in {(group.name + "/", "out", i) for i in range(len(framed.outs))}:
-                across = framed.outs[piece.end[2]]  # type: ignore[arg-type,index]
-                piece.points = _straight([*piece.points, (across, finish) if down else (finish, across)], down)
+            if isinstance(piece.start, tuple) and piece.start[:2] == (group.name + "/", "in"):
+                across = framed.ins[piece.start[2]]
+                piece.points = self._straight([(across, 0.0) if down else (0.0, across), *piece.points])
+            if isinstance(piece.end, tuple) and piece.end[:2] == (group.name + "/", "out"):
+                across = framed.outs[piece.end[2]]
+                piece.points = self._straight([*piece.points, (across, height) if down else (width, across)])
         return framed
 
 
@@ -345,12 +348,6 @@ def _put(inner: _Drawn, outer: _Drawn, x: float, y: float) -> None:
     outer.frames += inner.frames
     for piece in inner.pieces:
         outer.pieces.append(replace(piece, points=[(a + x, b + y) for a, b in piece.points]))
-
-
-def _straight(points: list[Point], down: bool) -> list[Point]:
-    """`points` without those in the middle of a straight line along the network."""
-    i = 0 if down else 1
-    return sugiyama.clean(points) if i == 0 else [(a, b) for b, a in sugiyama.clean([(b, a) for a, b in points])]
 
 
 def _joined(pieces: list[_Piece]) -> Iterator[Line]:

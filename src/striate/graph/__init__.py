@@ -1,7 +1,7 @@
 """A network as data: layers, calls of layers (nodes) and the graph they form.  No torch."""
 
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, chain
-from striate.graph.layer import Initializer, Layer, Regularizer, Weight, register, registered
+from striate.graph.layer import Initializer, Layer, Regularizer, Weight, checked_shape, register, registered
 from striate.graph.network import Network, every_layer
 from striate.graph.node import Input, InputLayer, Node, Shape, SymbolicTensor
 from striate.graph.text import from_json, to_json
@@ -25,6 +25,7 @@ __all__ = [
     "Weight",
     "Window",
     "chain",
+    "checked_shape",
     "every_layer",
     "from_json",
     "register",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 from striate.errors import ArgumentError, ShapeError, nearest, unknown
 
 if TYPE_CHECKING:
-    from striate.graph.node import Shape, SymbolicTensor
+    from striate.graph.node import Node, Shape, SymbolicTensor
     from striate.graph.window import Window
 
 _KINDS: dict[str, type[Described]] = {}
@@ -220,6 +220,7 @@ class Layer(Described):
 
     def __post_init__(self) -> None:
         self.auto_named = self.name is None
+        self.node: Node | None = None  # its latest call
         self.built: Any = None  # the torch module that holds its weights, once backend/ has made it
         self.built_for: dict[str, Weight] | None = None  # weight shapes of the first call; later calls share them
         if self.name is not None and (not self.name or not re.fullmatch(r"[A-Za-z0-9_\-]+", self.name)):
@@ -261,6 +262,22 @@ class Layer(Described):
         from striate.graph.node import call
 
         return call(self, inputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input (or list of inputs) of the layer's latest call.  Raises ArgumentError before one."""
+        return self._ends("inputs")
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output (or list of outputs) of the layer's latest call.  Raises ArgumentError before one."""
+        return self._ends("outputs")
+
+    def _ends(self, side: str) -> Any:
+        if self.node is None:
+            raise ArgumentError(f'{self.kind} "{self.name}" has not been called yet: it has no {side}.')
+        tensors = list(getattr(self.node, side))
+        return tensors[0] if len(tensors) == 1 else tensors
 
     # -- weights, once built ---------------------------------------------------------------------------------------
     def get_weights(self) -> list[Any]:

@@ -23,7 +23,7 @@ class Network(Layer):
     def arity(self) -> int:  # type: ignore[override]
         return len(self.graph.inputs)
 
-    @property
+    @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]
         """True when any layer inside is trainable; setting it sets every layer inside."""
         return any(layer.trainable for layer in every_layer(self.graph))

@@ -107,7 +107,7 @@ def call(layer: Layer, inputs: Any) -> Any:
     except StriateError as error:
         name = layer.name or _provisional_name(layer, tensors)
         raise type(error)(f'{layer.kind} "{name}": {error}') from None
-    node = Node(layer, tensors, out if isinstance(out, list) else [out])
+    node = layer.node = Node(layer, tensors, out if isinstance(out, list) else [out])
     return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
 
 
@@ -150,7 +150,7 @@ def automatic_names(layers: list[Layer]) -> dict[int, str]:
     """Names for `layers` (distinct, in order) by id: a layer's own, or its class and a number, from 0 in each model."""
     taken = {layer.name for layer in layers if layer.name and not layer.auto_named}
     names: dict[int, str] = {}
-    kept: set[str] = set(n for n in taken if n)
+    kept: set[str] = {n for n in taken if n}
     for layer in layers:  # a name given by an earlier model stays where it is free
         if layer.auto_named and layer.name and layer.name not in kept:
             names[id(layer)] = layer.name

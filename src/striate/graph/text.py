@@ -140,10 +140,10 @@ class _Reader:
         kind, name = f"entry {i}", f"entry {i}"
         if isinstance(entry, dict):
             called = self.layers.get(str(entry.get("call")))
-            kind = str(entry.get("class") or (called.kind if called is not None else "?"))
+            kind = str(entry.get("class") or (called.kind if called is not None else "call"))
             name = str(entry.get("name") or entry.get("call") or self._free_name(kind))
         text = str(error)
-        if f'"{name}"' not in text:
+        if f'"{name}": ' not in text:
             error = type(error)(f'{kind} "{name}": {text}')
         dangling = [t for t in self.tensors.values() if id(t) not in self.used]
         return Graph(self.starts, dangling, fault=Fault(name, kind, error))
@@ -235,7 +235,7 @@ class _Reader:
             )
         else:
             fields = {key: _rich(value) for key, value in entry.items() if key not in ("class", "inputs", "name")}
-            layer = registered(kind)(**fields, name=name)
+            layer = registered(kind)(**fields, name=name)  # type: ignore[call-arg]
         if not isinstance(layer, Layer):
             raise ArgumentError(f'"{kind}" is not a layer.')
         layer.auto_named = bool(re.fullmatch(re.escape(snake_case(layer.kind)) + r"(_\d+)?", name))

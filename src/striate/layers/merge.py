@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Shape
@@ -11,7 +11,7 @@ from striate.graph import Layer, Shape
 class _Elementwise(Layer):
     """Inputs of one shape, joined number by number.  Shape unchanged; no weights."""
 
-    arity = None
+    arity: ClassVar[int | None] = None
 
     def shape(self, *inputs: Shape) -> Shape:
         if len(set(inputs)) > 1:

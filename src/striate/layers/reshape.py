@@ -166,8 +166,8 @@ class ChannelPadding(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         pair = (self.padding,) if isinstance(self.padding, list | tuple) else self.padding
-        ((before, after),) = as_padding(pair, 1, "ChannelPadding: padding", ())
-        self.padding = (before, after)
+        sides: Any = as_padding(pair, 1, "ChannelPadding: padding", ())
+        self.padding = sides[0]
 
     def shape(self, *inputs: Shape) -> Shape:
         return (*inputs[0][:-1], inputs[0][-1] + sum(self.padding))

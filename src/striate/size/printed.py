@@ -108,7 +108,7 @@ def _advice(size: Size) -> list[str]:
     if area == 1 or size.weights - largest.weights == 0:
         return []
     pooled = depth * units + bias
-    names = listed([f"GlobalMaxPooling{len(maps.output_shape) - 1}D", "GlobalAveragePooling"], "or")
+    names = listed([f"Global{kind}Pooling{len(maps.output_shape) - 1}D" for kind in ("Max", "Average")], "or")
     return [
         f"most weights     {largest.name} holds {largest.weights / size.weights:.0%}. {names} instead of "
         f"{before.name} makes it {pooled:,} weights, {size.weights - largest.weights + pooled:,} in all."

@@ -168,6 +168,8 @@ def _max(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     if x.grad:
         tape.keep(x)
         tape.keep_new(prod(node.shape), _PLACE)
+    elif len(node.shape) == 2:  # torch has another kernel for sequences without a gradient
+        x = replace(x, last=False)
     return _pooled(tape, node, x)
 
 

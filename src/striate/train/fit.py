@@ -165,8 +165,7 @@ def trainer_of(model: Any, device: str | None = None) -> Trainer:
     trainable = tuple(p.requires_grad for p in module.parameters())
     trainer = model._trainer
     if trainer is None or trainer.module is not module or trainer.trainable != trainable:
-        trainer = model._trainer = Trainer(model.graph, module, plan, device=device)
-        trainer.trainable = trainable
+        trainer = model._trainer = Trainer(model.graph, module, plan, trainable, device=device)
     return trainer
 
 

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,17 +50,25 @@ class Trainer:
 
     graph, module   the network and its torch module; the module's parameters are trained in place
     plan            optimizer, losses, metrics
+    trainable       which parameters are trained; with another choice a new trainer is made
     """
 
-    def __init__(self, graph: Graph, module: fx.GraphModule, plan: Plan, *, device: str | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        module: fx.GraphModule,
+        plan: Plan,
+        trainable: tuple[bool, ...],
+        *,
+        device: str | None = None,
+    ) -> None:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
 
         backend.keep_memory()
-        self.graph, self.module, self.plan = graph, module, plan
-        if AcceleratorState._shared_state and plan.precision != "float32":
-            AcceleratorState._reset_state()
-        elif AcceleratorState._shared_state and AcceleratorState().mixed_precision != "no":
+        self.graph, self.module, self.plan, self.trainable = graph, module, plan, trainable
+        made = AcceleratorState._shared_state  # accelerate keeps one setting a process; another precision starts anew
+        if made and AcceleratorState().mixed_precision != PRECISIONS[plan.precision]:
             AcceleratorState._reset_state()
         self.accelerator = Accelerator(
             cpu=device == "cpu",
@@ -73,8 +82,8 @@ class Trainer:
         stripped, removed = backend.logits_module(module, wanted)
         self.net: nn.Module = stripped
         self.losses = [loss.with_logits() if gone else loss for loss, gone in zip(plan.losses, removed, strict=True)]
-        self.finals: list[Callable[[torch.Tensor], torch.Tensor] | None] = [
-            {"softmax": _softmax, "sigmoid": torch.sigmoid}[activation] if gone and activation else None
+        self.finals = [
+            _FINALS[activation] if gone and activation else None
             for activation, gone in zip(wanted, removed, strict=True)
         ]
         self.penalties = _penalties(graph)
@@ -248,7 +257,7 @@ class Trainer:
                 if self.device.type == "cpu" or i % 50 == 49 or i == steps - 1:
                     self._must_be_finite(totals, epoch, i, steps)
                 self.metrics_update(batch, outs)
-                callbacks.on_train_batch_end(i, lambda: self.logs(totals))
+                callbacks.on_train_batch_end(i, partial(self.logs, totals))
                 if stopped():
                     break
             if self.step_count % self.plan.accumulate and self.step_count:
@@ -339,6 +348,9 @@ def _aligned(batch: Batch, losses: list[Loss]) -> Batch:
     """Targets as the losses want them: dense ones channels-first like the outputs."""
     batch.ys = [y if loss.sparse else channels_first(y) for y, loss in zip(batch.ys, losses, strict=True)]
     return batch
+
+
+_FINALS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"softmax": _softmax, "sigmoid": torch.sigmoid}
 
 
 def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:

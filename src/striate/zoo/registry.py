@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from striate.errors import ArgumentError, nearest, unknown
-from striate.graph import Shape
-from striate.graph.layer import checked_shape
+from striate.graph import Shape, checked_shape
 from striate.model import Model
 
 Build = Callable[..., Model]

@@ -59,21 +59,17 @@ class _Ways:
                 up.setdefault(step.lower, {})[step] = None
         for point, found in down.items():
             outs = grid.outs(point)
-            if outs is not None:
+            if outs is None:
+                aims = {s: place[s.lower] + (ins[s.slot] if (ins := grid.ins(s.lower)) else 0.0) for s in found}
+                self.leaves |= _fanned(aims, place[point], grid.half[point])
+            else:
                 self.leaves |= {step: place[point] + outs[step.out] for step in found}
-                continue
-            sides = sorted(found, key=lambda s: (grid.at[s.lower], s.slot))
-            aims = [place[s.lower] + (ins[s.slot] if (ins := grid.ins(s.lower)) else 0.0) - place[point] for s in sides]
-            offsets = _spread(grid.half[point], aims)
-            self.leaves |= {step: place[point] + offset for step, offset in zip(sides, offsets, strict=True)}
         for point, found in up.items():
             ins = grid.ins(point)
-            if ins is not None:
+            if ins is None:
+                self.enters |= _fanned({s: self.leaves[s] for s in found}, place[point], grid.half[point])
+            else:
                 self.enters |= {step: place[point] + ins[step.slot] for step in found}
-                continue
-            sides = sorted(found, key=lambda s: (grid.at[s.upper], s.slot))
-            offsets = _spread(grid.half[point], [self.leaves[s] - place[point] for s in sides])
-            self.enters |= {step: place[point] + offset for step, offset in zip(sides, offsets, strict=True)}
 
     def _gap(self, r: int) -> float:
         """Room along below rank `r`: more when its edges go far aside."""
@@ -179,6 +175,13 @@ class _Ways:
         entering = [self.leaves[step] for step in self.grid.steps[first - 1]] if first else []
         left = min([self.place[p] - self.grid.half[p] for p in points] + entering)
         return left, max([self.place[p] + self.grid.half[p] for p in points] + entering)
+
+
+def _fanned(aims: dict[Step, float], middle: float, half: float) -> dict[Step, float]:
+    """Where steps that aim at these places leave a point, in the order of their aims."""
+    steps = sorted(aims, key=lambda step: (aims[step], step.slot))
+    offsets = _spread(half, [aims[step] - middle for step in steps])
+    return {step: middle + offset for step, offset in zip(steps, offsets, strict=True)}
 
 
 def _spread(half: float, aims: list[float]) -> list[float]:
