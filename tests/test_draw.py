@@ -418,6 +418,16 @@ def test_lines_to_the_next_column_do_not_cross(lanes):
             )
 
 
+def test_lines_between_the_same_two_boxes_keep_the_order_of_their_ports():
+    nodes = [Node(200.0, 80.0, outs=[50.0, -50.0, 0.0]), Node(100.0, 40.0)]
+    edges = [Edge(0, 1, out, slot) for slot, out in enumerate((0, 1, 2))]
+    ways = arrange(nodes, edges, long=900, aspect=1.5).ways
+    (x, _), (right, _) = ways[2][0], ways[0][0]
+    assert right - x == 50
+    ends = [way[-1][0] - x for way in ways]
+    assert -36 <= ends[1] < ends[2] == 0 < ends[0] <= 36
+
+
 def test_no_line_runs_through_the_name_of_a_frame():
     drawn = layout(nested(), expand=True)
     for frame in drawn.frames:
@@ -657,6 +667,19 @@ def test_directions_run_down_or_to_the_right_and_others_are_refused():
 )
 def test_a_layer_in_one_short_line(layer, says):
     assert brief(layer) == says
+
+
+def test_a_layer_of_ones_own_is_drawn_with_whatever_fields_it_has():
+    class _Own(L.Layer):
+        dilation_rate: int = 1
+        strides: int = 1
+        connections: str = "all"
+        factor: float = 0.5
+        table: tuple = ()
+
+    own = _Own(strides=2, dilation_rate=3, factor=0.25, table=((1, 2), (3, 4)))
+    assert brief(own) == "_Own stride 2, dilation 3, factor=0.25"
+    assert layout(chain([own], (4,))).boxes[1].family == "other"
 
 
 def test_every_layer_class_has_a_family_with_a_colour():

@@ -143,7 +143,7 @@ class Model(Network):
         """The arithmetic of a layer with its numbers put in, step by step."""
         from striate.size import explain
 
-        return explain(self.graph.check(), layer)
+        return explain(self.graph, layer)
 
     def count_params(self) -> int:
         """Weights and buffers in all."""

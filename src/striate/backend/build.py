@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import keyword
 import re
 from collections.abc import Callable
 from typing import Any
@@ -62,10 +63,10 @@ class Builder:
         return self.fx.create_node("call_module", name, (x,), {}, self.label)
 
     def add(self, name: str, layer: Layer) -> None:
-        """Put a built layer under its name.  Raises ArgumentError where torch's modules have that name themselves."""
+        """Put a built layer under its name.  Raises ArgumentError where torch or Python needs that name itself."""
         if name not in self.root._modules:
-            if hasattr(self.root, name) or hasattr(fx.GraphModule, name):
-                raise ArgumentError(f'{layer.kind} "{name}": every torch module has a "{name}" of its own. Rename it.')
+            if hasattr(self.root, name) or hasattr(fx.GraphModule, name) or keyword.iskeyword(name):
+                raise ArgumentError(f'{layer.kind} "{name}": no part of a torch module can be named "{name}". Rename it.')
             self.root.add_module(name, layer.built)
 
     def may_overwrite(self, tensor: SymbolicTensor) -> bool:
@@ -81,14 +82,13 @@ class Builder:
         """Write every node and return the module."""
         values: dict[tuple[int, int], Any] = {}
         for tensor in self.graph.inputs:
-            name = re.sub(r"\W", "_", self.graph.label(tensor.node))
-            values[tensor.node.serial, 0] = self.fx.placeholder(name)
+            values[tensor.node.serial, 0] = self.fx.placeholder(_variable(self.graph.label(tensor.node)))
         for node in self.graph.nodes:
             if isinstance(node.layer, InputLayer):
                 continue
             xs = [values[t.node.serial, t.index] for t in node.inputs]
             before = len(self.fx.nodes)
-            self.label, self.named = re.sub(r"\W", "_", self.graph.label(node)), False
+            self.label, self.named = _variable(self.graph.label(node)), False
             out = self._write(node, xs)
             for written in itertools.islice(reversed(self.fx.nodes), len(self.fx.nodes) - before):
                 written.meta["layer"] = self.graph.label(node)
@@ -114,6 +114,12 @@ class Builder:
             if kind in ROWS:
                 return ROWS[kind](self, node, xs)
         raise ArgumentError(f'{layer.kind} "{self.graph.name(layer)}": no torch implementation is registered for it.')
+
+
+def _variable(label: str) -> str:
+    """A Python variable for a call."""
+    name = re.sub(r"\W|^(?=\d)", "_", label)
+    return f"{name}_" if name == "self" or keyword.iskeyword(name) else name
 
 
 def _item(values: Any, index: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import keyword
 import operator
 import re
 from collections.abc import Callable
@@ -38,7 +37,7 @@ def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "")
 def _assign(path: str, value: str) -> str:
     """The statement that puts `value` at a submodule's dotted path in ``self``."""
     parent, _, key = path.rpartition(".")
-    if _plain(key):
+    if key.isidentifier():
         return f"{_reach(parent)}.{key} = {value}"
     return f'setattr({_reach(parent)}, "{key}", {value})'
 
@@ -47,12 +46,8 @@ def _reach(path: str) -> str:
     """The expression for a submodule's dotted path in ``self``; a layer's name need not be a Python name."""
     text = "self"
     for key in filter(None, path.split(".")):
-        text = f"{text}.{key}" if _plain(key) else f'getattr({text}, "{key}")'
+        text = f"{text}.{key}" if key.isidentifier() else f'getattr({text}, "{key}")'
     return text
-
-
-def _plain(key: str) -> bool:
-    return key.isidentifier() and not keyword.iskeyword(key)
 
 
 class _Printer:

@@ -63,8 +63,10 @@ def _own_padding(window: Window) -> tuple[int, ...] | None:
     return _even(window, window.span)
 
 
-_IN_PLACE: dict[str, Any] = {"relu": F.relu, "relu6": F.relu6, "leaky_relu": F.leaky_relu, "elu": F.elu}
+# torch's in-place relu6 (hardtanh) copies its input for the backward pass, so it would gain nothing
+_IN_PLACE: dict[str, Any] = {"relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu}
 _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
+    "relu6": F.relu6,
     "tanh": torch.tanh,
     "scaled_tanh": modules.scaled_tanh,
     "sigmoid": torch.sigmoid,
@@ -109,7 +111,7 @@ def _activation_layer(b: Builder, x: fx.Node, layer: Any, in_place: bool) -> fx.
     if not layer.threshold and not layer.negative_slope:
         if layer.max_value is None:
             return b.call(F.relu, x, **inplace)
-        return b.call(F.hardtanh, x, min_val=0.0, max_val=float(layer.max_value), **inplace)
+        return b.call(F.hardtanh, x, min_val=0.0, max_val=float(layer.max_value))
     return b.call(modules.parametric_relu, x, layer.max_value, layer.negative_slope, layer.threshold)
 
 

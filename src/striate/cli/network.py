@@ -87,7 +87,7 @@ def explain(
     from striate.size import explain as explained
 
     _, graph = graph_of(what, input_shape, classes)
-    text = explained(graph.check(), layer)
+    text = explained(graph, layer)
     say({"layer": layer, "explanation": text}, json, text)
 
 

@@ -77,7 +77,7 @@ def _number(value: Any) -> str:
 
 
 def _function(value: Any) -> str:
-    return value if isinstance(value, str) else " ".join([value.kind, *_said(value)])
+    return " ".join([value.kind, *_said(value)]) if isinstance(value, Layer) else str(value)
 
 
 # How each hyper-parameter reads in a box, in the order in which a reader looks for them.  Fields not listed here, of
@@ -86,8 +86,8 @@ _SAYS: dict[str, Callable[[Any], str]] = {
     "kernel_size": _by,
     "pool_size": _by,
     "output_size": _by,
-    "target_shape": lambda v: "(" + ", ".join(map(str, v)) + ")",
-    "connections": lambda v: f"{len(v)}, {sum(map(len, v))} links",
+    "target_shape": lambda v: f"({', '.join(map(str, v))})" if isinstance(v, tuple) else str(v),
+    "connections": lambda v: f"{len(v)}, {sum(map(len, v))} links" if isinstance(v, tuple) else str(v),
     "input_dim": str,
     "output_dim": str,
     "filters": str,
@@ -152,7 +152,7 @@ def _usual(layer: Layer, name: str, value: Any) -> bool:
     if name == "strides":
         return bool(value == getattr(layer, "pool_size", (1,) * len(value) if isinstance(value, tuple) else 1))
     if name == "dilation_rate":
-        return set(value) == {1}
+        return _once(value) == "1"
     return (
         (name == "padding" and value == "valid")
         or (name == "activation" and value == "linear" and layer.kind != "Activation")

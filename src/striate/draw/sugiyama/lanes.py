@@ -99,7 +99,7 @@ def _main(grid: Grid, steps: list[Step], ends: list[int]) -> Step | None:
     """The step to the only node among `ends`; else to the middle one of an odd number."""
     nodes = [i for i, end in enumerate(ends) if end < grid.real]
     if len(nodes) != 1:
-        nodes = sorted(range(len(ends)), key=lambda i: grid.at[ends[i]])
+        nodes = sorted(range(len(ends)), key=lambda i: (grid.at[ends[i]], grid.offset(steps[i])))
     return steps[nodes[len(nodes) // 2]] if len(nodes) % 2 else None
 
 
