@@ -18,6 +18,8 @@ from striate.graph import Graph, Input, Layer, Network, SymbolicTensor, chain, e
 from striate.graph.layer import snake_case
 from striate.model import Model
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def names(graph: Graph) -> list[str]:
     return [graph.name(layer) for layer in graph.layers]

@@ -217,7 +217,7 @@ def test_a_wrong_argument_is_one_line_that_says_what_is_right(make: Any, message
         (layers.Conv2D(8, 3, groups=2), [(5, 5, 3)], "3 input channels do not split into 2 groups."),
         (layers.Conv2D(8, 5), [(4, 4, 3)], "a 5x5 window is larger than its 4x4 input. Use a smaller window"),
         (layers.Conv2D(8, 3, dilation_rate=2), [(4, 9, 3)], "a 5x5 window (kernel 3x3, dilation 2x2) is larger than"),
-        (layers.MaxPooling2D(7, padding=1), [(4, 4, 3)], "(6x6 with its padding). Use a smaller window, padding='same' or padding=2"),
+        (layers.MaxPooling2D(7, padding=1), [(4, 4, 3)], "(6x6 with its padding). Use a smaller window, padding='same' or"),
         (layers.Conv2DTranspose(8, 1, padding=2), [(4, 4, 3)], "crops the whole 4x4 input away. Use less padding."),
         (layers.Embedding(5, 2), [(4, 4)], "takes a sequence of whole numbers, (length,), it got (4, 4)."),
         (layers.Cropping2D(2), [(4, 9, 3)], "crops ((2, 2), (2, 2)) off (4, 9, 3) and leaves nothing."),

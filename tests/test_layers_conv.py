@@ -17,6 +17,8 @@ from striate.backend import build
 from striate.errors import ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, Window
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 small = st.integers(1, 4)
 
 

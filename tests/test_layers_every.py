@@ -23,6 +23,8 @@ from striate.backend import build, to_source
 from striate.graph import Graph, Input, Layer, Network, from_json, to_json
 from striate.layers import activation
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Weights = dict[str, np.ndarray]
 
 
@@ -387,14 +389,6 @@ class Tried:
         given = [torch.from_numpy(ref.channels_first(x)) for x in self.xs]
         with torch.no_grad():
             return ref.channels_last(module(*given).numpy())
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # for numbers this few, more only wait for each other
-    yield
-    torch.set_num_threads(threads)
 
 
 @functools.cache

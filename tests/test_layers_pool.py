@@ -16,6 +16,8 @@ from striate.backend import build
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Graph, Input, Layer
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 KINDS = {
     "max": (layers.MaxPooling1D, layers.MaxPooling2D),
     "min": (layers.MinPooling1D, layers.MinPooling2D),

@@ -418,9 +418,8 @@ def _layer_norm_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 @row(layers.LocalResponseNormalization)
 def _lrn_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
     layer: Any = node.layer
-    size = 2 * layer.radius + 1
-    alpha = layer.alpha * (size if layer.convention == "tf" else 1)  # torch divides alpha by the size
-    return b.call(F.local_response_norm, xs[0], size, alpha=alpha, beta=layer.beta, k=layer.k)
+    alpha = layer.alpha / (2 * layer.radius + 1 if layer.convention == "torch" else 1)
+    return b.call(modules.local_response_norm, xs[0], layer.radius, layer.k, alpha, layer.beta)
 
 
 def _scale_and_offset(b: Builder, node: Node, x: fx.Node, scale: Any, offset: Any) -> fx.Node:

@@ -34,7 +34,7 @@ class Graph:
     layers   the distinct layers, in order of their first call
     fault    None, or the layer at which the description breaks off; then `outputs` is the last good tensor
 
-    Raises ArgumentError when an output does not depend on an input, or two layers share a name.
+    Raises ArgumentError when an output depends on an input that is not among `inputs`, or two layers share a name.
     """
 
     def __init__(

@@ -222,7 +222,7 @@ def fit(
         everyone.append(ProgressBar(verbose))
     model.stop_training = False
     model.history = history
-    hooks = CallbackList(everyone, model)
+    hooks = CallbackList(everyone, model, epochs=epochs)
     try:
         trainer.fit(
             feed,

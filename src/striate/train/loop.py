@@ -157,9 +157,7 @@ class Trainer:
         """Apply the gathered gradients."""
         assert self.optimizer is not None
         config = self.plan.optimizer
-        rate = config.rate(self.step_count // self.plan.accumulate - 1)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        config.set_rate(self.step_count // self.plan.accumulate - 1)
         if config.clips:
             if self.plan.precision == "fp16":
                 self.accelerator.unscale_gradients()

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 
 def _quick(params: list[torch.nn.Parameter]) -> dict[str, bool]:
-    """``fused=True`` where torch has one kernel for the whole update; ``foreach`` otherwise."""
+    """``fused=True`` where torch has one kernel for the whole update.
+
+    The others are left to torch: over all weights at once (foreach) on a GPU, one by one on a CPU, where foreach took
+    1.2 to 3.4 times as long (0.7 and 7 million weights, 2 cores).
+    """
     can = all(p.is_floating_point() and p.device.type in ("cpu", "cuda", "mps", "xpu") for p in params)
-    return {"fused": True} if can else {"foreach": True}
+    return {"fused": True} if can else {}
 
 
 @settings
@@ -59,7 +63,6 @@ class RMSprop(Optimizer):
             eps=self.epsilon,
             momentum=self.momentum,
             centered=self.centered,
-            foreach=True,
         )
 
 
@@ -98,7 +101,7 @@ class Adadelta(Optimizer):
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         import torch
 
-        return torch.optim.Adadelta(params, lr=0.0, rho=self.rho, eps=self.epsilon, foreach=True)
+        return torch.optim.Adadelta(params, lr=0.0, rho=self.rho, eps=self.epsilon)
 
 
 @settings
@@ -173,7 +176,7 @@ class Adamax(Optimizer):
         import torch
 
         betas = (self.beta_1, self.beta_2)
-        return torch.optim.Adamax(params, lr=0.0, betas=betas, eps=self.epsilon, foreach=True)
+        return torch.optim.Adamax(params, lr=0.0, betas=betas, eps=self.epsilon)
 
 
 @settings
@@ -192,4 +195,4 @@ class Nadam(Optimizer):
         import torch
 
         betas = (self.beta_1, self.beta_2)
-        return torch.optim.NAdam(params, lr=0.0, betas=betas, eps=self.epsilon, momentum_decay=1.0, foreach=True)
+        return torch.optim.NAdam(params, lr=0.0, betas=betas, eps=self.epsilon, momentum_decay=1.0)
