@@ -16,7 +16,7 @@ from striate.backend import build, to_source
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, Network, SymbolicTensor, chain, every_layer, from_json, to_json
 from striate.graph.layer import snake_case
-from striate.model import Model
+from striate.model import Model, Sequential
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -465,12 +465,14 @@ def test_nested_models_of_models_survive_json() -> None:
     inner = Model(x, layers.Dense(4)(x), name="inner")
     y = Input((4,))
     middle = Model(y, layers.Add()([inner(y), y]), name="middle")
+    stack = Sequential([layers.Dense(3), layers.ReLU()], name="stack")
     a, b = Input((4,), name="a"), Input((4,), name="b")
-    graph = Graph([a, b], [layers.Concatenate()([middle(b), middle(a), inner(a)])])
+    graph = Graph([a, b], [layers.Concatenate()([middle(b), stack(middle(a)), inner(a)])])
     text = json.dumps(to_json(graph))
     again = from_json(text).check()
     assert json.dumps(to_json(again)) == text
-    assert again.output_shapes == [(12,)]
+    assert again.output_shapes == [(11,)]
+    assert [layer.kind for layer in again.layers[2:5]] == ["Functional", "Sequential", "Functional"]
 
 
 START = {"class": "Input", "name": "x", "shape": [4, 4, 1]}

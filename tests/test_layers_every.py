@@ -17,6 +17,7 @@ import pytest
 import reference as ref
 import torch
 from torch.func import functional_call
+from torch.utils.flop_counter import FlopCounterMode
 
 from striate import layers
 from striate.backend import build, to_source
@@ -442,6 +443,25 @@ def test_shapes_and_weights_are_those_predicted_without_torch(one: Case) -> None
     assert sum(w.size for w in said.values()) == sum(v.numel() for v in found.values())
     trained = dict(t.module.named_parameters())
     assert {t.prefix + k for k in node.layer.weights(*node.input_shapes)} == set(trained)
+
+
+@pytest.mark.parametrize("one", [p for p in labelled() if p.id.startswith(("Conv", "Dep", "Sep", "Dense"))])
+def test_multiplications_are_half_the_operations_that_torch_counts(one: Case) -> None:
+    t = tried(one)
+    node = t.graph.nodes[-1]
+    with FlopCounterMode(display=False) as counter:
+        t.run(t.module)
+    assert node.layer.mults(*node.input_shapes) * len(t.xs[0]) == counter.get_total_flops() / 2
+
+
+def test_multiplications_of_lenets_own_parts_are_those_of_its_tables() -> None:
+    c3 = layers.PartialConv2D(layers.LENET5_C3, 5)
+    assert sum(w.size for w in c3.weights((14, 14, 6)).values()) == 1516  # LeCun et al. 1998, section II.B
+    assert c3.mults((14, 14, 6)) == (1516 - 16) * 10 * 10
+    assert [len(row) for row in layers.LENET5_C3] == [3] * 6 + [4] * 9 + [6]
+    assert sum(w.size for w in layers.TrainableSubsampling2D().weights((28, 28, 6)).values()) == 12
+    assert layers.EuclideanRBF(10).mults((84,)) == 840
+    assert layers.MaxPooling2D().mults((28, 28, 6)) == 0
 
 
 @pytest.mark.parametrize("one", [p for p in labelled() if p.values[0].dtype != "uint8"])

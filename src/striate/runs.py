@@ -138,7 +138,13 @@ def train_run(
     page = None
     if report:
         page = write_report(
-            target / "report.html", model, judge, history=history.history, seconds=seconds, facts=model.facts
+            target / "report.html",
+            model,
+            judge,
+            history=history.history,
+            seconds=seconds,
+            facts=model.facts,
+            skipped=[lost for part in (train, held) if part is not None and part is not judge for lost in part.skipped],
         )
     return Run(target, model, scores, history.history, seconds, page)
 

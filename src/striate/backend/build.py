@@ -53,6 +53,10 @@ class Builder:
         self.named = True
         return self.fx.create_node("call_function", function, args, kwargs, name)
 
+    def prepare(self, function: Callable[..., Any], *args: Any) -> fx.Node:
+        """A function call on the way to the layer's own: ``conv2d_pad``, so that what follows can be ``conv2d``."""
+        return self.fx.create_node("call_function", function, args, {}, f"{self.label}_{function.__name__}")
+
     def module(self, node: Node, make: Callable[[], nn.Module], x: fx.Node) -> fx.Node:
         """A call of the layer's submodule, made and initialised the first time the layer is built anywhere."""
         layer, name = node.layer, self.graph.name(node.layer)
@@ -66,7 +70,9 @@ class Builder:
         """Put a built layer under its name.  Raises ArgumentError where torch or Python needs that name itself."""
         if name not in self.root._modules:
             if hasattr(self.root, name) or hasattr(fx.GraphModule, name) or keyword.iskeyword(name):
-                raise ArgumentError(f'{layer.kind} "{name}": no part of a torch module can be named "{name}". Rename it.')
+                raise ArgumentError(
+                    f'{layer.kind} "{name}": no part of a torch module can be named "{name}". Rename it.'
+                )
             self.root.add_module(name, layer.built)
 
     def may_overwrite(self, tensor: SymbolicTensor) -> bool:

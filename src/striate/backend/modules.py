@@ -26,9 +26,7 @@ class TrainableSubsampling2d(nn.Module):
 class PartialConv2d(nn.Module):
     """A convolution in which each map sees only some input maps (LeCun et al. 1998, table I)."""
 
-    def __init__(
-        self, channels: int, connections: tuple[tuple[int, ...], ...], kernel_size: tuple[int, int]
-    ) -> None:
+    def __init__(self, channels: int, connections: tuple[tuple[int, ...], ...], kernel_size: tuple[int, int]) -> None:
         super().__init__()
         self.channels, self.connections, self.kernel_size = channels, connections, kernel_size
         links = [(k, i) for k, row in enumerate(connections) for i in row]

@@ -17,6 +17,7 @@ from torch import fx, nn
 
 from striate import layers
 from striate.backend import modules
+from striate.errors import ShapeError
 from striate.graph import Layer, Node, Window
 from striate.layers.pool import center_weights
 
@@ -126,7 +127,7 @@ def _conv(b: Builder, node: Node, x: fx.Node, make: Callable[[Any], nn.Module]) 
     sizes = node.input_shapes[0][:-1]
     padding, pads = _own_padding(layer.window()), _pads(layer.window(), sizes)
     if padding is None and any(pads):
-        x = b.call(F.pad, x, pads)
+        x = b.prepare(F.pad, x, pads)
     y = b.module(node, lambda: make(padding or (0,) * len(sizes)), x)
     return activate(b, y, layer.activation, in_place=True)
 
@@ -154,9 +155,7 @@ def _depthwise(node: Node, padding: Any, bias: bool) -> nn.Module:
     layer: Any = node.layer
     depth = node.input_shapes[0][-1]
     maps = depth * layer.depth_multiplier
-    return _CONV[layer.rank](
-        depth, maps, layer.kernel_size, layer.strides, padding, layer.dilation_rate, depth, bias
-    )
+    return _CONV[layer.rank](depth, maps, layer.kernel_size, layer.strides, padding, layer.dilation_rate, depth, bias)
 
 
 @row(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
@@ -235,7 +234,7 @@ def _max_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 
 @row(layers.MinPooling1D, layers.MinPooling2D)
 def _min_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
-    return b.call(operator.neg, _max(b, node, b.call(operator.neg, xs[0])))
+    return b.call(operator.neg, _max(b, node, b.prepare(operator.neg, xs[0])))
 
 
 @row(layers.AveragePooling1D, layers.AveragePooling2D)
@@ -309,7 +308,7 @@ def _depth_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 # -- dense and friends --------------------------------------------------------------------------------------------
 def _channels_last(b: Builder, x: fx.Node, axes: int) -> fx.Node:
     """(N, C, …) -> (N, …, C) as a view."""
-    return x if axes < 2 else b.call(torch.movedim, x, 1, -1)
+    return x if axes < 2 else b.prepare(torch.movedim, x, 1, -1)
 
 
 def _channels_first(b: Builder, x: fx.Node, axes: int) -> fx.Node:
@@ -390,9 +389,14 @@ def _upsampling1d_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 def _batch_norm_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
     layer: Any = node.layer
     shape = node.input_shapes[0]
+    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+    if layer.built is not None and not isinstance(layer.built, kind):
+        raise ShapeError(
+            f'BatchNormalization "{b.graph.name(layer)}": is shared between pictures and vectors or sequences. '
+            "Use a second layer."
+        )
 
     def make() -> nn.Module:
-        kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
         module = kind(shape[-1], layer.epsilon, round(1 - layer.momentum, 12), affine=layer.scale or layer.center)
         if layer.scale != layer.center:
             setattr(module, "bias" if layer.scale else "weight", None)

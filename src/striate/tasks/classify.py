@@ -57,8 +57,8 @@ def prepared(model: Model, sources: Sequence[Any]) -> np.ndarray:
     return np.stack(pixels)
 
 
-def scores(model: Model, x: np.ndarray) -> np.ndarray:
-    """A probability per class (N, classes); one sigmoid output stands for two classes, logits are normalised."""
+def scores(model: Model, x: Any) -> np.ndarray:
+    """A probability per class (N, classes) for arrays or a Dataset; one sigmoid output stands for two classes, logits are normalised."""
     out = np.asarray(model.predict(x), dtype=np.float64)
     if out.shape[1] == 1:
         return np.concatenate([1 - out, out], axis=1)

@@ -1,0 +1,232 @@
+"""report.html: one self-contained page about a run."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.report import figures, tiles
+from striate.report.activations import activations
+from striate.tasks.classify import class_names, scores
+from striate.train.metrics import per_class_report
+from striate.weights import atomic_write
+
+if TYPE_CHECKING:
+    from striate.data import Dataset
+    from striate.model import Model
+
+MISTAKES = 24
+LAYERS = 12  # layers whose maps are shown
+BYTES = 150_000  # of one layer's maps
+
+
+@dataclass
+class Section:
+    """A part of the page: a heading, an explanation and ready HTML (escaped where it must be)."""
+
+    anchor: str
+    title: str
+    note: str = ""
+    body: str = ""
+    pictures: list[tuple[str, str]] = field(default_factory=list)  # (caption, HTML)
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    model: Model,
+    test: Dataset | None,
+    *,
+    history: Mapping[str, Sequence[float]],
+    title: str | None = None,
+    seconds: float | None = None,
+    facts: Mapping[str, Any] | None = None,
+    skipped: Sequence[Any] = (),
+) -> Path:
+    """Write the page to `path` and return it.
+
+    test     the held-out examples that the model is judged on; None leaves those parts out
+    history  ``History.history``
+    facts    what to list about the training
+    skipped  files that could not be read, (path, reason), besides those of `test`
+
+    Everything that depends on the answers is computed from one prediction over `test`.  The page loads nothing: it can be
+    mailed, printed and read without a network.
+    """
+    name = title or model.name or "model"
+    sections = [_curves(history)]
+    headline: list[tuple[str, str]] = []
+    if test is not None:
+        judged, found = _judged(model, test)
+        headline += judged
+        sections += found
+    sections += _inside(model, test)
+    size = model.size(batch_size=int((facts or {}).get("batch_size", 1) or 1))
+    headline += [("weights", f"{size.weights:,}"), ("multiplications", f"{size.mults:,}")]
+    if seconds is not None:
+        headline.append(("trained in", f"{seconds:.1f} s"))
+    sections.append(Section("size", "Size", "Every number is computed from the description; see `striate explain`."))
+    sections[-1].body = f"<pre>{html.escape(str(size))}</pre>"
+    sections.append(Section("network", "The network", body=f'<div class="diagram">{model.draw(title="")}</div>'))
+    if facts:
+        sections.append(Section("training", "Training", body=_table(["setting", "value"], _plain(facts))))
+    lost = [*skipped, *(test.skipped if test is not None else ())]
+    if lost:
+        note = f"{len(lost)} file{'s' * (len(lost) > 1)} could not be read and had no part in the run."
+        rows = [(str(file), str(reason)) for file, reason in lost]
+        sections.append(Section("skipped", "Skipped files", note, _table(["file", "why"], rows)))
+    page = _template().render(title=name, headline=headline, sections=[s for s in sections if s.body or s.pictures or s.note])
+    atomic_write(path, page)
+    return Path(path)
+
+
+def _template() -> Any:
+    import jinja2
+
+    source = (resources.files("striate.report") / "run.html").read_text(encoding="utf-8")
+    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+
+
+# -- parts ------------------------------------------------------------------------------------------------------------
+def _curves(history: Mapping[str, Sequence[float]]) -> Section:
+    section = Section("curves", "Learning curves")
+    if not figures.paired(history):
+        section.note = "No epoch was trained, so there is nothing to draw."
+        return section
+    epochs = max(len(values) for values in history.values())
+    section.note = f"{epochs} epoch{'s' * (epochs > 1)}; blue is training, orange is held out."
+    light, dark = (figures.to_svg(figures.curves(history, dark=d)) for d in (False, True))
+    section.pictures = [("", _both(light, dark, "learning curves"))]
+    return section
+
+
+def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Section]]:
+    """Headline figures and sections that come from the answers on `test`."""
+    shapes = model.graph.output_shapes
+    labels = test.labels
+    if labels is None or len(shapes) != 1 or len(shapes[0]) != 1 or (shapes[0] == (1,) and test.y is None):
+        why = "the data has no labels" if labels is None else "the network does not give one probability per class"
+        return [], [Section("judged", "Answers", f"Confusion, scores and mistakes are left out: {why}.")]
+    probabilities = scores(model, test)
+    names = class_names(model, shapes[0][0])
+    count = probabilities.shape[1]
+    if labels.max() >= count:
+        return [], [Section("judged", "Answers", "The data has more classes than the network has outputs.")]
+    answers = probabilities.argmax(axis=1)
+    right = answers == labels
+    losses = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12))
+    told = per_class_report(labels, answers, count, names)
+    headline = [
+        ("right", f"{right.mean():.2%}"),
+        ("held-out " + test.kind, f"{len(labels):,}"),
+        ("loss", f"{losses.mean():.4f}"),
+        ("F1, macro", f"{told.macro[2]:.4f}"),
+    ]
+    light, dark = (figures.to_svg(figures.confusion(told.matrix, names, dark=d)) for d in (False, True))
+    confusion = Section("confusion", "Confusion", "Rows are the true classes, columns the answers.")
+    confusion.pictures = [("", _both(light, dark, "confusion matrix"))]
+    rows = [
+        (name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", f"{n:,}")
+        for name, p, r, f, n in zip(told.names, told.precision, told.recall, told.f1, told.support, strict=True)
+    ]
+    total = f"{int(told.support.sum()):,}"
+    for kind in ("macro", "micro", "weighted"):
+        rows.append((f"{kind} mean", *(f"{v:.4f}" for v in getattr(told, kind)), total))
+    per_class = Section("classes", "Per class", body=_table(["class", "precision", "recall", "F1", "support"], rows))
+    return headline, [confusion, per_class, _mistakes(test, names, labels, probabilities, losses, ~right)]
+
+
+def _mistakes(
+    test: Dataset, names: list[str], labels: np.ndarray, probabilities: np.ndarray, losses: np.ndarray, wrong: np.ndarray
+) -> Section:
+    section = Section("mistakes", "Worst mistakes")
+    worst = [int(i) for i in np.argsort(-losses, kind="stable") if wrong[i]][:MISTAKES]
+    if not worst:
+        section.note = "There are none: every held-out answer is right."
+        return section
+    section.note = f"The {len(worst)} of {int(wrong.sum())} wrong answers that were furthest off, worst first."
+    pictures = [tiles.as_picture(test.x[i]) for i in worst]
+    captions = [
+        f"is {names[labels[i]]}\nsays {names[probabilities[i].argmax()]}, {probabilities[i].max():.1%}" for i in worst
+    ]
+    if all(picture is not None for picture in pictures):
+        shown = figures.to_png(figures.pictures(pictures, captions, columns=8))
+        section.pictures = [("", _image(shown, "image/png", "worst mistakes"))]
+    else:
+        where = test.paths or tuple(f"example {i}" for i in range(len(labels)))
+        rows = [(str(where[i]), *caption.split("\n")) for i, caption in zip(worst, captions, strict=True)]
+        section.body = _table(["example", "truth", "answer"], rows)
+    return section
+
+
+def _inside(model: Model, test: Dataset | None) -> list[Section]:
+    """First-layer filters, and the maps that one example gives in every layer that has maps."""
+    sections = []
+    first = next((layer for layer in model.layers if layer.kind == "Conv2D"), None)
+    if first is not None and first.built is not None and min(first.kernel_size) > 1:  # type: ignore[attr-defined]
+        weight = first.built.weight
+        note = f"{weight.shape[0]} filters of {first.name}, each in its own range; middle grey is a weight of 0."
+        section = Section("filters", "First-layer filters", note)
+        section.pictures = [("", _image(figures.to_png(figures.filters(weight)), "image/png", "filters"))]
+        sections.append(section)
+    if test is None or test.x.ndim != 4 or len(model.graph.inputs) != 1:
+        return sections
+    found = activations(model, test.subset([0]))
+    mapped = {name: maps[0] for name, maps in found.items() if maps.ndim == 4 and min(maps.shape[1:3]) > 1}
+    if not mapped:
+        return sections
+    dead = sum(int((maps == 0).all(axis=(0, 1)).sum()) for maps in mapped.values())
+    note = "One held-out example, and how each layer answers it. Dark is 0, bright is strong."
+    note += f" {dead} maps are 0 everywhere for it and are crossed out." if dead else ""
+    section = Section("maps", "Activation maps", note)
+    picture = tiles.as_picture(test.x[0])
+    if picture is not None:
+        shown = figures.to_png(figures.pictures([picture], ["the example"], columns=1))
+        section.pictures.append(("", _image(shown, "image/png", "the example")))
+    names = list(mapped)
+    if len(names) > LAYERS:
+        names = [names[i] for i in np.linspace(0, len(names) - 1, LAYERS).round().astype(int)]
+    for name in names:
+        maps = mapped[name]
+        limit = 64
+        data = figures.to_png(figures.maps(maps, limit=limit))
+        while len(data) > BYTES and limit > 4:
+            limit //= 2
+            data = figures.to_png(figures.maps(maps, limit=limit))
+        height, width, depth = maps.shape
+        some = f", the first {limit}" if depth > limit else ""
+        caption = f"{name}: {height}x{width}, {depth} maps{some}"
+        section.pictures.append((caption, _image(data, "image/png", f"maps of {name}")))
+    sections.append(section)
+    return sections
+
+
+# -- HTML ---------------------------------------------------------------------------------------------------------------
+def _image(data: bytes, kind: str, about: str) -> str:
+    encoded = base64.b64encode(data).decode()
+    return f'<img alt="{html.escape(about)}" src="data:{kind};base64,{encoded}">'
+
+
+def _both(light: bytes, dark: bytes, about: str) -> str:
+    """A drawing in two versions; the page shows the one that suits the reader's colours."""
+    kinds = (("light", light), ("dark", dark))
+    return "".join(
+        _image(data, "image/svg+xml", about).replace("<img", f'<img class="{kind}-only"') for kind, data in kinds
+    )
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _plain(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(str(key), str(value)) for key, value in facts.items() if value not in (None, {}, [])]
