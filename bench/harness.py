@@ -76,9 +76,7 @@ def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1) ->
             peer.stop()
     rates = {name: [f["rate"] for f in values] for name, values in figures.items()}
     first = peers[0].name
-    ratios = {
-        other.name: [a / b for a, b in zip(rates[first], rates[other.name], strict=True)] for other in peers[1:]
-    }
+    ratios = {other.name: [a / b for a, b in zip(rates[first], rates[other.name], strict=True)] for other in peers[1:]}
     best = [a / max(rates[p.name][i] for p in peers[1:]) for i, a in enumerate(rates[first])] if peers[1:] else []
     return {
         "title": title,

@@ -82,8 +82,16 @@ def test_a_description_with_an_error_in_the_middle_prints_its_table_up_to_it(run
 
 def test_strict_makes_a_misfit_an_error(run, tmp_path):
     file = tmp_path / "net.json"
-    file.write_text(json.dumps({"layers": [
-        {"class": "Input", "shape": [7, 7, 1]}, {"class": "Conv2D", "filters": 1, "kernel_size": 3, "strides": 3}]}))
+    file.write_text(
+        json.dumps(
+            {
+                "layers": [
+                    {"class": "Input", "shape": [7, 7, 1]},
+                    {"class": "Conv2D", "filters": 1, "kernel_size": 3, "strides": 3},
+                ]
+            }
+        )
+    )
     code, text, _ = run("size", file)
     assert code == 0
     assert "unused" in text

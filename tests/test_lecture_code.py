@@ -244,7 +244,7 @@ def test_fixed_filters_find_the_nine_of_the_lecture():
     """FACTS, "a worked convolution": the 7x5 nine of ±1 against the 3x3 ring, each sum divided by 9."""
     import numpy as np
 
-    nine = "-+++- -+-+- -+++- ---+- ---+- --+-- -+---".split()
+    nine = ["-+++-", "-+-+-", "-+++-", "---+-", "---+-", "--+--", "-+---"]
     picture = np.array([[1.0 if mark == "+" else -1.0 for mark in row] for row in nine], dtype=np.float32)
     ring = np.array([[1, 1, 1], [1, -1, 1], [1, 1, 1]], dtype=np.float32) / 9
     model = models.Sequential(

@@ -136,7 +136,9 @@ def test_parts_that_do_not_apply_say_why(tmp_path):
     unlabelled.y = None
     assert "no labels" in read(write_report(tmp_path / "unlabelled.html", model, unlabelled, history=HISTORY))
     st.set_seed(0)
-    words = st.Sequential([layers.Embedding(50, 4, input_shape=(9,)), layers.GlobalMaxPooling1D(), layers.Dense(2, "softmax")])
+    words = st.Sequential(
+        [layers.Embedding(50, 4, input_shape=(9,)), layers.GlobalMaxPooling1D(), layers.Dense(2, "softmax")]
+    )
     texts = Dataset(np.arange(90).reshape(10, 9) % 50, np.arange(10) % 2, classes=("bad", "good"))
     assert "F1" in read(write_report(tmp_path / "text.html", words, texts, history=HISTORY))
     values = st.Sequential([layers.Dense(2, input_shape=(4,))])

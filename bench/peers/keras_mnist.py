@@ -48,4 +48,6 @@ if __name__ == "__main__":
             seconds += time.perf_counter() - started
             epochs += 1
             accuracy = model.evaluate(*test, verbose=0)[1]
-        print(json.dumps({"rate": 3600 / seconds, "seconds": seconds, "accuracy": accuracy, "epochs": epochs}), flush=True)
+        print(
+            json.dumps({"rate": 3600 / seconds, "seconds": seconds, "accuracy": accuracy, "epochs": epochs}), flush=True
+        )

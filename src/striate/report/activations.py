@@ -127,10 +127,13 @@ def _labels(module: fx.GraphModule, inputs: Sequence[str] = (), prefix: str = ""
     """The labels of everything that a run records."""
     labels = set()
     for label, node in _ends(module, prefix, inputs).items():
-        inner = module.get_submodule(node.target) if node.op == "call_module" else None
+        inner = module.get_submodule(str(node.target)) if node.op == "call_module" else None
         if isinstance(inner, fx.GraphModule):
             labels |= _labels(inner, prefix=f"{label}/")
-            if sum(len(n.args[0]) if isinstance(n.args[0], tuple) else 1 for n in inner.graph.find_nodes(op="output")) > 1:
+            if (
+                sum(len(n.args[0]) if isinstance(n.args[0], tuple) else 1 for n in inner.graph.find_nodes(op="output"))
+                > 1
+            ):
                 continue  # several outputs: the name of the network stands for none of them
         labels.add(label)
     return labels

@@ -186,7 +186,7 @@ def confusion(matrix: Any, classes: Sequence[str] | None = None, *, dark: bool =
         ax = fig.add_axes((left / width, below / height, side / width, side / height))
         colours = _blues(dark)
         if n <= 20:
-            edge = {"edgecolors": style["ground"], "linewidth": 1.5}
+            edge: dict[str, Any] = {"edgecolors": style["ground"], "linewidth": 1.5}
             image: Any = ax.pcolormesh(np.sqrt(shares), cmap=colours, vmin=0, vmax=1, **edge)
             ax.set_ylim(n, 0)
             _counts(ax, counts, np.sqrt(shares), colours, n, cell)
@@ -202,13 +202,9 @@ def confusion(matrix: Any, classes: Sequence[str] | None = None, *, dark: bool =
         ax.set_xticklabels(labels, parse_math=False, rotation=90 if upright else 0, size=size, color=style["ink"])
         ax.set_yticklabels(labels, parse_math=False, size=size, color=style["ink"])
         _say(fig, (left + side / 2) / width, 0.1 / height, "predicted", color=style["muted"], ha="center")
-        _say(
-            fig, 0.1 / width, (below + side / 2) / height, "true", color=style["muted"], va="center", rotation=90
-        )
+        _say(fig, 0.1 / width, (below + side / 2) / height, "true", color=style["muted"], va="center", rotation=90)
         tall = min(side, 2.6)
-        box = fig.add_axes(
-            ((left + side + 0.22) / width, (below + side - tall) / height, 0.12 / width, tall / height)
-        )
+        box = fig.add_axes(((left + side + 0.22) / width, (below + side - tall) / height, 0.12 / width, tall / height))
         bar = fig.colorbar(image, cax=box)
         shown = (0, 0.01, 0.1, 0.3, 0.6, 1) if tall > 1 else (0, 0.1, 1)
         bar.set_ticks([math.sqrt(share) for share in shown], labels=[f"{share:.0%}" for share in shown])
@@ -367,11 +363,11 @@ def png(picture: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-# -- style --------------------------------------------------------------------------------------------------------------------
+# -- style ---------------------------------------------------------------------------------------------------------
 def _settings() -> AbstractContextManager[None]:
     import matplotlib
 
-    return matplotlib.rc_context(_SETTINGS)
+    return matplotlib.rc_context(_SETTINGS)  # type: ignore[arg-type]
 
 
 def _figure(width: float, height: float, ground: str) -> Figure:

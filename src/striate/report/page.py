@@ -82,7 +82,9 @@ def write_report(
         note = f"{len(lost)} file{'s' * (len(lost) > 1)} could not be read and had no part in the run."
         rows = [(str(file), str(reason)) for file, reason in lost]
         sections.append(Section("skipped", "Skipped files", note, _table(["file", "why"], rows)))
-    page = _template().render(title=name, headline=headline, sections=[s for s in sections if s.body or s.pictures or s.note])
+    page = _template().render(
+        title=name, headline=headline, sections=[s for s in sections if s.body or s.pictures or s.note]
+    )
     atomic_write(path, page)
     return Path(path)
 
@@ -132,7 +134,7 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     light, dark = (figures.to_svg(figures.confusion(told.matrix, names, dark=d)) for d in (False, True))
     confusion = Section("confusion", "Confusion", "Rows are the true classes, columns the answers.")
     confusion.pictures = [("", _both(light, dark, "confusion matrix"))]
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", f"{n:,}")
         for name, p, r, f, n in zip(told.names, told.precision, told.recall, told.f1, told.support, strict=True)
     ]
@@ -144,7 +146,12 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
 
 
 def _mistakes(
-    test: Dataset, names: list[str], labels: np.ndarray, probabilities: np.ndarray, losses: np.ndarray, wrong: np.ndarray
+    test: Dataset,
+    names: list[str],
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    losses: np.ndarray,
+    wrong: np.ndarray,
 ) -> Section:
     section = Section("mistakes", "Worst mistakes")
     worst = [int(i) for i in np.argsort(-losses, kind="stable") if wrong[i]][:MISTAKES]

@@ -58,7 +58,10 @@ def prepared(model: Model, sources: Sequence[Any]) -> np.ndarray:
 
 
 def scores(model: Model, x: Any) -> np.ndarray:
-    """A probability per class (N, classes) for arrays or a Dataset; one sigmoid output stands for two classes, logits are normalised."""
+    """A probability per class (N, classes) for arrays or a Dataset.
+
+    One sigmoid output stands for two classes; logits are normalised.
+    """
     out = np.asarray(model.predict(x), dtype=np.float64)
     if out.shape[1] == 1:
         return np.concatenate([1 - out, out], axis=1)

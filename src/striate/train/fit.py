@@ -115,7 +115,9 @@ def spread_targets(y: Any, model: Any) -> list[np.ndarray]:
     return arrays
 
 
-def make_feed(model: Any, x: Any, y: Any, *, device: Any = "cpu", sample_weight: Any = None, targets: bool = True) -> Feed:
+def make_feed(
+    model: Any, x: Any, y: Any, *, device: Any = "cpu", sample_weight: Any = None, targets: bool = True
+) -> Feed:
     """A feed of a Dataset or of arrays, checked against the network."""
     from striate.train.feed import Feed
 

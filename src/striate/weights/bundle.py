@@ -53,7 +53,9 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         raise BundleError(f"{folder} is a file; a model is saved as a folder. Choose another name.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "model.json").is_file():
         known = {"metrics.csv", "report.html", "run.json", "log"}
-        foreign = [entry.name for entry in folder.iterdir() if entry.name not in known and not entry.name.startswith(".")]
+        foreign = [
+            entry.name for entry in folder.iterdir() if entry.name not in known and not entry.name.startswith(".")
+        ]
         if foreign:
             raise BundleError(f"{folder} holds other files ({foreign[0]} …) and no model; choose an empty folder.")
     plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in bundle.state.items()}

@@ -29,9 +29,7 @@ _DIGITS = """
 def prototypes() -> tuple[tuple[float, ...], ...]:
     """Ten rows of 84 numbers ±1: the digits as 7x12 pictures, row by row."""
     rows = [line.split() for line in _DIGITS.split("\n") if line]
-    return tuple(
-        tuple(1.0 if mark == "#" else -1.0 for row in rows for mark in row[digit]) for digit in range(10)
-    )
+    return tuple(tuple(1.0 if mark == "#" else -1.0 for row in rows for mark in row[digit]) for digit in range(10))
 
 
 @architecture("lenet5_1998", "LeNet-5 exactly as published", _PAPER, (32, 32, 1), 10)

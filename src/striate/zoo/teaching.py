@@ -85,11 +85,22 @@ def imdb_net(classes: int, input_shape: Shape, words: int = 10_000) -> Model:
 
 
 @architecture("fast_net", "three convolutions, pooled before norm and ReLU", "striate's `fast` recipe", (28, 28, 1), 10)
-def fast_net(classes: int, input_shape: Shape, widths: tuple[int, ...] = (24, 48, 96), units: int = 0) -> Model:
-    """conv - pool - norm - ReLU, once per width: norm and ReLU run on a quarter of the numbers; then dense."""
+def fast_net(
+    classes: int,
+    input_shape: Shape,
+    widths: tuple[int, ...] = (16, 32, 96),
+    first: tuple[int, str] = (5, "valid"),
+    units: int = 0,
+) -> Model:
+    """conv - pool - norm - ReLU, once per width: norm and ReLU run on a quarter of the numbers; then dense.
+
+    first   kernel and padding of the first convolution; the others are 3x3, same
+    units   of a dense layer before the answer; 0 for none
+    """
     stack: list[Any] = [layers.Input(input_shape)]
-    for maps in widths:
-        stack.append(layers.Conv2D(maps, 3, padding="same", use_bias=False, kernel_initializer="he_normal"))
+    for i, maps in enumerate(widths):
+        kernel, padding = first if i == 0 else (3, "same")
+        stack.append(layers.Conv2D(maps, kernel, padding=padding, use_bias=False, kernel_initializer="he_normal"))
         stack += [layers.MaxPooling2D(2), layers.BatchNormalization(momentum=0.9), layers.ReLU()]
     stack.append(layers.Flatten())
     if units:
