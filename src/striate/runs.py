@@ -15,9 +15,9 @@ from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.zoo import create
 
-# The network for a data set when none is asked for.
+# What suits a data set when nothing is asked for: a recipe where there is one, else a network.
+RECIPE = {"digits": "digits", "mnist": "fast"}
 USUAL = {
-    "digits": "fast_net",
     "mnist": "fast_net",
     "fashion_mnist": "fashion_net",
     "cifar10": "cifar_net",
@@ -78,7 +78,8 @@ def train_run(
     """Train on a named data set or a folder of pictures, and save the run.
 
     model       a model, a zoo name, or None: the recipe's, or the usual one for the data
-    recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it
+    recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it.  With neither model nor
+                recipe, digits and mnist have theirs (``RECIPE``)
     folder      where the run goes (``runs/<data>-<network>``)
     validation  part of the training data held out for the curves, when the data has no validation set
     options     for the reader of the data, such as image_size
@@ -91,6 +92,8 @@ def train_run(
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
 
+    if recipe is None and model is None:
+        recipe = RECIPE.get(data)
     plan = recipes.get(recipe) if recipe else None
     splits = load(data, **options) if splits is None else splits
     train, held, test = splits
@@ -113,7 +116,7 @@ def train_run(
         chosen.learning_rate = learning_rate
     outputs = model.graph.check().output_shapes[0]
     model.compile(chosen, loss_for(model, outputs), metrics=["accuracy"], precision=precision)
-    name = Path(data).name if data not in USUAL else data
+    name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if target.exists() and any(target.iterdir()) and not (target / "model.json").is_file():
         raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")
@@ -172,7 +175,7 @@ def judge_run(folder: str | os.PathLike[str], data: str | None = None, **options
         raise ArgumentError(f"{folder} does not say what it was trained on; name the data.")
     if data is None:
         options = (model.facts.get("options") or {}) | options
-    elif model.preprocessing is not None and model.preprocessing.image_size and data not in USUAL:
+    elif model.preprocessing is not None and model.preprocessing.image_size and Path(data).exists():
         options = {"image_size": model.preprocessing.image_size} | options
     splits = load(source, **options)
     judge = splits.test or splits.validation or splits.train

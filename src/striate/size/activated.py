@@ -10,7 +10,7 @@ from striate.graph import FlatNode, Layer
 from striate.size.tape import Tape, Value
 
 _KEEPS_OUTPUT = {"relu", "tanh", "sigmoid", "exponential", "softmax", "log_softmax"}
-_IN_PLACE = {"relu", "relu6", "leaky_relu", "elu"}  # where allowed; these then keep their output instead of their input
+_IN_PLACE = {"relu", "leaky_relu", "elu"}  # where allowed; these then keep their output instead of their input
 
 
 def activate(tape: Tape, node: FlatNode, x: Value, activation: Any, in_place: bool) -> Value:
@@ -33,10 +33,7 @@ def activate(tape: Tape, node: FlatNode, x: Value, activation: Any, in_place: bo
     if "softmax" in name and len(node.shape) > 1:  # torch writes it channels first
         y = replace(y, last=False)
     if x.grad:
-        if name == "relu6" and in_place:  # torch copies the input first: its derivative needs both limits
-            tape.keep(tape.like(x))
-        else:
-            tape.keep(y if in_place or name in _KEEPS_OUTPUT else x)
+        tape.keep(y if in_place or name in _KEEPS_OUTPUT else x)
         if name == "softsign":
             tape.keep_new(x.numbers)
     return y

@@ -309,12 +309,10 @@ def _layer_norm(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
 
 @row(layers.LocalResponseNormalization)
 def _lrn(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
     if xs[0].grad:
-        wide = node.shape[-1] + 2 * layer.radius  # squares, with the channels that stand beyond both ends
         tape.keep(xs[0])
-        for numbers in (prod(node.shape[:-1]) * wide, xs[0].numbers, xs[0].numbers):
-            tape.keep_new(numbers)
+        for _ in ("squares", "sums", "their power"):
+            tape.keep_new(xs[0].numbers)
     return tape.like(xs[0])
 
 
