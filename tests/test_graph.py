@@ -363,11 +363,9 @@ def test_a_chosen_name_is_kept_and_automatic_ones_make_room() -> None:
 def test_a_name_from_an_earlier_model_stays_where_it_is_free() -> None:
     graph = three()
     kept = graph.layer("conv2d_2")
-    x = Input((8, 8, 1))
-    new = layers.Conv2D(2, 1)
-    later = Graph([x], [kept(new(layers.Conv2D(2, 1)(x)))])  # made anew, twice, before the one that has a name
-    assert later.name(kept) == "conv2d_2"
-    assert names(later) == ["input_layer", "conv2d", "conv2d_1", "conv2d_2"]
+    x = Input((8, 8, 2))
+    later = Graph([x], [layers.Conv2D(2, 1)(layers.Conv2D(2, 1)(kept(x)))])  # the first here, but named already
+    assert names(later) == ["input_layer", "conv2d_2", "conv2d", "conv2d_1"]
     one, other = layers.Conv2D(2, 1), layers.Conv2D(2, 1)
     for layer in (one, other):
         Graph([x], [layer(x)])

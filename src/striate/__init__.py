@@ -15,19 +15,18 @@ from striate.layers import initializers, regularizers
 from striate.model import Model, Sequential
 
 if TYPE_CHECKING:
-    from striate import data, zoo
-    from striate.train import callbacks, losses, metrics, optimizers
+    from striate import callbacks, data, losses, metrics, optimizers, zoo
 
 __version__ = "0.1.0"
 
 # Rooms that are imported when first used.
 _LATER = {
-    "callbacks": "striate.train.callbacks",
+    "callbacks": "striate.callbacks",
     "data": "striate.data",
     "draw": "striate.draw",
-    "losses": "striate.train.losses",
-    "metrics": "striate.train.metrics",
-    "optimizers": "striate.train.optimizers",
+    "losses": "striate.losses",
+    "metrics": "striate.metrics",
+    "optimizers": "striate.optimizers",
     "size": "striate.size",
     "zoo": "striate.zoo",
 }

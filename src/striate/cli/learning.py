@@ -30,10 +30,10 @@ def demo(run: RunFolder = None, seed: Seed = 0, json: Json = False) -> None:
 def train(
     data: Annotated[str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, imdb, or a folder of pictures.")],
     model: Annotated[str | None, typer.Option(help="An architecture's name or a JSON description.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="A tested recipe: digits, fast or best (digits and mnist have theirs).")] = None,
+    recipe: Annotated[str | None, typer.Option(help="digits, fast or best (digits and mnist have their own).")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data (the recipe's, or 5).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Samples per step (the recipe's, or 128).")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adam, sgd, rmsprop, adamw, … (the recipe's, or adam).")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adam, sgd, adamw, … (the recipe's, or adam).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The optimizer's learning rate.")] = None,
     validation: Annotated[float, typer.Option(help="Part of the training data held out for the curves.")] = 0.1,
     image_size: Annotated[str | None, typer.Option(help="Size for a folder of photos, such as 64x64.")] = None,

@@ -100,7 +100,7 @@ class EuclideanRBF(Layer):
     """Squared distance to a fixed prototype per class: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,).
 
     No weights; buffer weight (units, C), fixed.  The smallest output is the answer.  `prototypes`: an array (units, C) of
-    ±1, or None for random signs drawn once.  LeNet-5's are ``LENET5_PROTOTYPES``, 7x12 pictures of the digits.
+    ±1, or None for random signs drawn once.  LeNet-5's are 7x12 pictures of the digits, in ``zoo.lenet``.
     """
 
     units: int
