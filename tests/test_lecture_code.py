@@ -260,3 +260,20 @@ def test_fixed_filters_find_the_nine_of_the_lecture():
     )
     expected = [[-1, 9, -1], [-5, 1, -3], [-3, 3, -3], [-5, -1, -5], [-3, -5, -3]]
     np.testing.assert_allclose(model.predict(picture[None, ..., None])[0, ..., 0] * 9, expected, atol=1e-5)
+
+
+def test_a_sequential_with_an_error_in_the_middle_prints_its_table_up_to_it(capsys):
+    model = cifar_flatten()
+    for _ in range(4):
+        model.pop()
+    model.add(layers.MaxPooling2D((9, 9)))
+    model.add(layers.Dense(10))
+    model.summary()
+    text = capsys.readouterr().out
+    assert "conv2d_3 (Conv2D)" in text
+    assert "max_pooling2d_2" in text
+    assert "9x9 window is larger than its 5x5 input" in text
+    assert "dense" not in text
+    assert "9x9 window is larger than its 5x5 input" in str(model.size())
+    with pytest.raises(st.StriateError, match='MaxPooling2D "max_pooling2d_2": a 9x9 window'):
+        model.module

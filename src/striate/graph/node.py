@@ -84,8 +84,14 @@ class InputLayer(Layer):
         return self.input_shape
 
 
-def Input(shape: Any, *, dtype: str = "float32", name: str | None = None) -> SymbolicTensor:  # noqa: N802  Keras' name
+def Input(  # noqa: N802  Keras' name
+    shape: Any, *, dtype: str = "float32", name: str | None = None, **others: Any
+) -> SymbolicTensor:
     """A symbolic input of `shape` (without the batch), where a functional model starts."""
+    for key in others:
+        if key in ("batch_size", "batch_shape", "tensor", "sparse", "ragged", "optional"):
+            raise ArgumentError(f'Input: striate has no argument "{key}" (Keras has): give shape without the batch.')
+        raise ArgumentError(f'Input has no argument "{key}". It takes: shape, dtype, name.')
     layer = InputLayer(input_shape=checked_shape("Input", shape), dtype=dtype, name=name)
     return call(layer, ())  # type: ignore[no-any-return]
 
