@@ -19,6 +19,10 @@ settings.register_profile(
 settings.load_profile("striate")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--refresh", action="store_true", help="write the golden tables anew; look at what changed")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Workers of pytest-xdist share the cores: one torch thread each."""
     if hasattr(config, "workerinput"):

@@ -194,7 +194,7 @@ def fit(
     """``Model.fit``; see there."""
     import torch
 
-    from striate.train.callbacks import CallbackList, History, ProgressBar
+    from striate.train.callbacks import CallbackList, CSVLogger, History, ModelCheckpoint, ProgressBar, TensorBoard
 
     if batch_size < 1 or epochs < 0:
         raise ArgumentError(f"fit: batch_size is at least 1 and epochs at least 0, not {batch_size} and {epochs}.")
@@ -220,6 +220,8 @@ def fit(
         seed = int(torch.randint(0, 2**31, ()).item())
     history = History()
     everyone = [history, *callbacks]
+    if not trainer.accelerator.is_main_process:  # one process writes files; all of them decide when to stop
+        everyone = [c for c in everyone if not isinstance(c, CSVLogger | TensorBoard | ModelCheckpoint)]
     if verbose != 0 and trainer.accelerator.is_main_process:
         everyone.append(ProgressBar(verbose))
     model.stop_training = False

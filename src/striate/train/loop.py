@@ -260,6 +260,7 @@ class Trainer:
                     break
             if self.step_count % self.plan.accumulate and self.step_count:
                 self.update()
+            self._pool(totals)
             logs = self.logs(totals)
             if validation is not None:
                 logs |= self.evaluate(validation, validation_batch_size or batch_size, "val_")
@@ -267,6 +268,17 @@ class Trainer:
             if stopped():
                 break
         self.module.eval()
+
+    def _pool(self, totals: Totals) -> None:
+        """Add up what the processes have counted, so that all of them report, and decide on, the same figures."""
+        if self.accelerator.num_processes == 1:
+            return
+        counted = torch.tensor([*map(float, totals.sums), totals.samples], dtype=torch.float64, device=self.device)
+        *sums, samples = self.accelerator.reduce(counted, "sum").tolist()
+        totals.sums, totals.samples = sums, int(samples)
+        for metric in self.plan.all_metrics():
+            state = {key: self.accelerator.reduce(value.clone(), "sum") for key, value in metric.state_dict().items()}
+            metric.load_state_dict(state)
 
     def _must_be_finite(self, totals: Totals, epoch: int, i: int, steps: int) -> None:
         if totals.finite():
