@@ -16,7 +16,8 @@ from striate.backend import build, to_source
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, Network, SymbolicTensor, chain, every_layer, from_json, to_json
 from striate.graph.layer import snake_case
-from striate.model import Model, Sequential
+from striate.model import Model
+from striate.sequential import Sequential
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -22,6 +22,7 @@ ORDER = [
     "train",
     "weights",
     "model",
+    "sequential",
     "models",
     "callbacks",
     "losses",

@@ -12,7 +12,8 @@ from striate import layers, models
 from striate.errors import StriateError
 from striate.graph import Input
 from striate.layers import initializers, regularizers
-from striate.model import Model, Sequential
+from striate.model import Model
+from striate.sequential import Sequential
 
 if TYPE_CHECKING:
     from striate import callbacks, data, losses, metrics, optimizers, zoo

@@ -1,4 +1,4 @@
-"""Model and Sequential: what users hold.  Thin: each method calls the room that does the work."""
+"""Model: what users hold.  Thin: each method calls the room that does the work."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.errors import ArgumentError, ShapeError, StriateError, unknown
+from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import (
     Graph,
-    InputLayer,
     Layer,
     Network,
-    Shape,
     SymbolicTensor,
-    chain,
-    checked_shape,
-    from_json,
     register,
     to_json,
 )
@@ -124,7 +119,7 @@ class Model(Network):
         from striate.size import summary
 
         graph = self.graph
-        (print_fn or print)(summary(graph, self._title, sequential=isinstance(self, Sequential)))
+        (print_fn or print)(summary(graph, self._title, sequential=self.kind == "Sequential"))
 
     def size(
         self, batch_size: int = 1, optimizer: str | None = "adam", dtype: str = "float32", strict: bool = False
@@ -394,143 +389,7 @@ class Model(Network):
         return write_bundle(path, bundle, model_card(self._title, bundle, str(self.size())))
 
 
-class Sequential(Model):
-    """Layers one after the other.  The first one tells the input: ``layers.Input(shape)`` or ``input_shape=``.
-
-    A layer that does not fit is an error when the model is used; ``summary()`` and ``size()`` show the table up to it.
-    """
-
-    def __init__(self, layers: Sequence[Layer | SymbolicTensor] | None = None, name: str | None = None) -> None:
-        self._stack: list[Layer] = []
-        self._graph: Graph | None = None
-        self._declared: Shape | None = None
-        self._setup(None, name)
-        for layer in layers or ():
-            self.add(layer)
-
-    @classmethod
-    def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
-        if not graph.check().is_sequential:
-            return Model.from_graph(graph, name)
-        model = cls(name=name)
-        model._stack = [node.layer for node in graph.nodes]
-        model._graph = graph
-        return model
-
-    @property
-    def kind(self) -> str:
-        return "Sequential"
-
-    @property
-    def arity(self) -> int:  # type: ignore[override]
-        return 1
-
-    @property
-    def layers(self) -> list[Layer]:
-        if self.knows_input:
-            self.graph  # names the layers
-        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
-
-    @property
-    def graph(self) -> Graph:  # type: ignore[override]
-        """The chain of layers; it carries a fault when one does not fit.  Raises ArgumentError without an input."""
-        if self._graph is None:
-            self._graph = chain(self._stack, self._declared)
-        if self._graph is None:
-            raise ArgumentError(
-                f"{self._title} does not know its input yet: begin with layers.Input(shape), give the first layer "
-                "input_shape=..., or call build(shape)."
-                if self._stack
-                else f"{self._title} has no layers yet: add some."
-            )
-        return self._graph
-
-    @property  # type: ignore[misc]
-    def trainable(self) -> bool:  # type: ignore[override]
-        return any(layer.trainable for layer in self._stack)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._stack:
-            layer.trainable = value
-
-    def add(self, layer: Layer | SymbolicTensor) -> None:
-        """Put a layer (or ``layers.Input(shape)``) at the end."""
-        if isinstance(layer, SymbolicTensor):
-            layer = layer.node.layer
-        if not isinstance(layer, Layer):
-            raise ArgumentError(f"Sequential takes layers, such as layers.Dense(10); it got {layer!r}.")
-        if isinstance(layer, InputLayer) and self._stack:
-            raise ArgumentError("an Input can only come first.")
-        if any(layer is other for other in self._stack):
-            raise ArgumentError(f'{layer.kind} "{layer.name}" is in this Sequential already; share layers in a Model.')
-        self._stack.append(layer)
-        self._changed()
-
-    def pop(self) -> Layer:
-        """Take the last layer off."""
-        if not self.layers:
-            raise ArgumentError(f"{self._title} has no layers to take off.")
-        layer = self._stack.pop()
-        self._changed()
-        return layer
-
-    def _changed(self) -> None:
-        self._graph = None
-        self.built = None
-        self._plan = None
-        self._trainer = None
-
-    def build(self, input_shape: Sequence[int | None]) -> None:
-        """Tell the input's shape; a leading None (Keras' batch) is dropped."""
-        shape = tuple(input_shape)
-        self._declared = checked_shape(self._title, shape[1:] if shape and shape[0] is None else shape)
-        self._changed()
-
-    @property
-    def knows_input(self) -> bool:
-        """Whether the input's shape is known."""
-        try:
-            return self.graph is not None
-        except ArgumentError:
-            return False
-
-    def shape(self, *inputs: Shape) -> Shape:
-        if not self.knows_input:
-            self.build(inputs[0])
-        return super().shape(*inputs)
-
-
 register("Functional", Model)
-
-
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """A saved model, ready to predict or to train on.  Raises BundleError, naming the part that is wrong."""
-    from striate.data import Preprocessing
-    from striate.errors import BundleError
-    from striate.weights import read_bundle
-
-    bundle = read_bundle(path)
-    try:
-        model = model_from_json(bundle.network)
-        if bundle.preprocessing is not None:
-            model.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
-    except BundleError:
-        raise
-    except StriateError as error:
-        raise BundleError(f"{path}: its network cannot be built: {error}") from None
-    model._load_state(bundle.state, str(path))
-    model.labels, model.facts, model.scores = bundle.labels, bundle.training, bundle.metrics
-    return model
-
-
-def model_from_json(description: dict[str, Any] | str) -> Model:
-    """A new model (fresh weights) from a description as ``Model.to_json`` gives it."""
-    graph = from_json(description).check()
-    if isinstance(description, str):
-        return Model.from_graph(graph)
-    kind = Sequential if description.get("class") == "Sequential" else Model
-    return kind.from_graph(graph, description.get("name"))
 
 
 def _list(value: Any) -> list[SymbolicTensor]:

@@ -1,6 +1,42 @@
 """``from striate import models``: Sequential, Model and loading, as the field's lecture code spells them."""
 
-from striate.model import Model, Sequential, load_model
-from striate.model import model_from_json as from_json
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from striate.errors import StriateError
+from striate.graph import from_json as graph_from_json
+from striate.model import Model
+from striate.sequential import Sequential
 
 __all__ = ["Model", "Sequential", "from_json", "load_model"]
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """A saved model, ready to predict or to train on.  Raises BundleError, naming the part that is wrong."""
+    from striate.data import Preprocessing
+    from striate.errors import BundleError
+    from striate.weights import read_bundle
+
+    bundle = read_bundle(path)
+    try:
+        model = from_json(bundle.network)
+        if bundle.preprocessing is not None:
+            model.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
+    except BundleError:
+        raise
+    except StriateError as error:
+        raise BundleError(f"{path}: its network cannot be built: {error}") from None
+    model._load_state(bundle.state, str(path))
+    model.labels, model.facts, model.scores = bundle.labels, bundle.training, bundle.metrics
+    return model
+
+
+def from_json(description: dict[str, Any] | str) -> Model:
+    """A new model (fresh weights) from a description as ``Model.to_json`` gives it."""
+    graph = graph_from_json(description).check()
+    if isinstance(description, str):
+        return Model.from_graph(graph)
+    kind = Sequential if description.get("class") == "Sequential" else Model
+    return kind.from_graph(graph, description.get("name"))

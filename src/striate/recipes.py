@@ -9,7 +9,8 @@ from typing import Any
 from striate.errors import ArgumentError, unknown
 from striate.graph import Shape
 from striate.layers import RandomAffine
-from striate.model import Model, Sequential
+from striate.model import Model
+from striate.sequential import Sequential
 from striate.train import optimizers
 from striate.zoo import create
 

@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 
 from striate import layers
+from striate.backend import rows, windows  # noqa: F401  they fill the table
 from striate.backend.init import fill
 from striate.backend.table import ROWS
 from striate.errors import ArgumentError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from striate import layers
 from striate.graph import Shape
-from striate.model import Model, Sequential
+from striate.model import Model
+from striate.sequential import Sequential
 from striate.zoo.registry import architecture
 
 _PAPER = "LeCun et al. 1998"

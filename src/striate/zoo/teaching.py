@@ -6,7 +6,8 @@ from typing import Any
 
 from striate import layers
 from striate.graph import Shape
-from striate.model import Model, Sequential
+from striate.model import Model
+from striate.sequential import Sequential
 from striate.zoo.registry import architecture
 
 

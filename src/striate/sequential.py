@@ -1,0 +1,116 @@
+"""Sequential: a model that is a stack of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from striate.errors import ArgumentError
+from striate.graph import Graph, InputLayer, Layer, Shape, SymbolicTensor, chain, checked_shape
+from striate.model import Model
+
+
+class Sequential(Model):
+    """Layers one after the other.  The first one tells the input: ``layers.Input(shape)`` or ``input_shape=``.
+
+    A layer that does not fit is an error when the model is used; ``summary()`` and ``size()`` show the table up to it.
+    """
+
+    def __init__(self, layers: Sequence[Layer | SymbolicTensor] | None = None, name: str | None = None) -> None:
+        self._stack: list[Layer] = []
+        self._graph: Graph | None = None
+        self._declared: Shape | None = None
+        self._setup(None, name)
+        for layer in layers or ():
+            self.add(layer)
+
+    @classmethod
+    def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
+        if not graph.check().is_sequential:
+            return Model.from_graph(graph, name)
+        model = cls(name=name)
+        model._stack = [node.layer for node in graph.nodes]
+        model._graph = graph
+        return model
+
+    @property
+    def kind(self) -> str:
+        return "Sequential"
+
+    @property
+    def arity(self) -> int:  # type: ignore[override]
+        return 1
+
+    @property
+    def layers(self) -> list[Layer]:
+        if self.knows_input:
+            self.graph  # names the layers
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+
+    @property
+    def graph(self) -> Graph:  # type: ignore[override]
+        """The chain of layers; it carries a fault when one does not fit.  Raises ArgumentError without an input."""
+        if self._graph is None:
+            self._graph = chain(self._stack, self._declared)
+        if self._graph is None:
+            raise ArgumentError(
+                f"{self._title} does not know its input yet: begin with layers.Input(shape), give the first layer "
+                "input_shape=..., or call build(shape)."
+                if self._stack
+                else f"{self._title} has no layers yet: add some."
+            )
+        return self._graph
+
+    @property  # type: ignore[misc]
+    def trainable(self) -> bool:  # type: ignore[override]
+        return any(layer.trainable for layer in self._stack)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._stack:
+            layer.trainable = value
+
+    def add(self, layer: Layer | SymbolicTensor) -> None:
+        """Put a layer (or ``layers.Input(shape)``) at the end."""
+        if isinstance(layer, SymbolicTensor):
+            layer = layer.node.layer
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f"Sequential takes layers, such as layers.Dense(10); it got {layer!r}.")
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ArgumentError("an Input can only come first.")
+        if any(layer is other for other in self._stack):
+            raise ArgumentError(f'{layer.kind} "{layer.name}" is in this Sequential already; share layers in a Model.')
+        self._stack.append(layer)
+        self._changed()
+
+    def pop(self) -> Layer:
+        """Take the last layer off."""
+        if not self.layers:
+            raise ArgumentError(f"{self._title} has no layers to take off.")
+        layer = self._stack.pop()
+        self._changed()
+        return layer
+
+    def _changed(self) -> None:
+        self._graph = None
+        self.built = None
+        self._plan = None
+        self._trainer = None
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Tell the input's shape; a leading None (Keras' batch) is dropped."""
+        shape = tuple(input_shape)
+        self._declared = checked_shape(self._title, shape[1:] if shape and shape[0] is None else shape)
+        self._changed()
+
+    @property
+    def knows_input(self) -> bool:
+        """Whether the input's shape is known."""
+        try:
+            return self.graph is not None
+        except ArgumentError:
+            return False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        if not self.knows_input:
+            self.build(inputs[0])
+        return super().shape(*inputs)
