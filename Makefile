@@ -10,8 +10,10 @@ TESTS ?= tests
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
 
+# The quick tests on two cores at once, then the slow ones, which use both cores themselves.
 test: lint
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(TESTS) -m "not slow" -n 2
+	$(BIN)/python -m pytest $(TESTS) -m slow
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .

@@ -111,7 +111,7 @@ def fast_net(
 
 @architecture("mnist_net", "five convolutions, pooled before norm and ReLU", "striate's `best` recipe", (28, 28, 1), 10)
 def mnist_net(classes: int, input_shape: Shape, dropout: float = 0.3) -> Model:
-    """conv32 5x5 - pool, twice conv64 - pool, twice conv128 - pool, each with batch norm; dropout, dense."""
+    """conv24 5x5 - pool, twice conv48 - pool, twice conv96 - pool, each with batch norm; dropout, dense."""
 
     def conv(maps: int, kernel: int, padding: str) -> layers.Conv2D:
         return layers.Conv2D(maps, kernel, padding=padding, use_bias=False, kernel_initializer="he_normal")
@@ -119,7 +119,7 @@ def mnist_net(classes: int, input_shape: Shape, dropout: float = 0.3) -> Model:
     def norm() -> list[Any]:
         return [layers.BatchNormalization(momentum=0.9), layers.ReLU()]
 
-    stack: list[Any] = [layers.Input(input_shape), conv(32, 5, "valid"), layers.MaxPooling2D(2), *norm()]
-    for maps in (64, 128):
+    stack: list[Any] = [layers.Input(input_shape), conv(24, 5, "valid"), layers.MaxPooling2D(2), *norm()]
+    for maps in (48, 96):
         stack += [conv(maps, 3, "same"), *norm(), conv(maps, 3, "same"), layers.MaxPooling2D(2), *norm()]
     return Sequential([*stack, layers.Flatten(), layers.Dropout(dropout), answer(classes)])
