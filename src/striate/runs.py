@@ -127,7 +127,7 @@ def train_run(
     history = model.fit(
         train,
         validation_data=held,
-        batch_size=batch_size or (plan.batch_size if plan else 128),
+        batch_size=batch_size or (plan.batch_size if plan else 32 if len(train) < 5000 else 128),
         epochs=epochs or (plan.epochs if plan else 5),
         seed=seed,
         verbose=verbose,

@@ -32,7 +32,9 @@ def train(
     model: Annotated[str | None, typer.Option(help="An architecture's name or a JSON description.")] = None,
     recipe: Annotated[str | None, typer.Option(help="digits, fast or best (digits and mnist have their own).")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data (the recipe's, or 5).")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples per step (the recipe's, or 128).")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Samples per step (the recipe's, or 32; 128 for 5,000 and more).")
+    ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, sgd, adamw, … (the recipe's, or adam).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The optimizer's learning rate.")] = None,
     validation: Annotated[float, typer.Option(help="Part of the training data held out for the curves.")] = 0.1,
