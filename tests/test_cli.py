@@ -175,9 +175,14 @@ def test_train_on_a_folder_of_pictures(run, tmp_path):
     assert set(json.loads(text)["scores"]) == {"loss", "accuracy"}
     page = (tmp_path / "run" / "report.html").read_text()
     assert "broken.jpg" in page
+    assert page.count("broken.jpg") == 1
     code, text, _ = run("predict", tmp_path / "run", tmp_path / "photos" / "light" / "3.png")
     assert code == 0
     assert "light" in text
+    judged = json.loads(run("evaluate", tmp_path / "run", "--json")[1])
+    model = st.models.load_model(tmp_path / "run")
+    assert judged["samples"] == 6
+    assert judged["loss"] == pytest.approx(model.scores["loss"])
 
 
 @pytest.mark.parametrize(
@@ -197,6 +202,8 @@ def test_train_on_a_folder_of_pictures(run, tmp_path):
         (["predict", "nowhere", "x.png"], "does not exist"),
         (["predict", "."], "at least one picture"),
         (["evaluate", "nowhere"], "does not exist"),
+        (["train", "digits", "--batch-size", "0"], "batch_size is at least 1"),
+        (["draw", "lenet5", "--diff", "cifar_net", "-o", "d.svg"], "--output goes with"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(run, arguments, says):
@@ -227,3 +234,28 @@ def test_json_descriptions_of_your_own_can_be_trained(run, tmp_path):
     code, text, _ = run("train", "digits", "--model", tmp_path / "net.json", *arguments)
     assert code == 0
     assert json.loads(text)["scores"]["accuracy"] > 0.3
+
+
+def test_a_faulty_description_is_drawn_and_the_fault_said(run, tmp_path):
+    entries = [{"class": "Input", "shape": [4, 4, 1]}, {"class": "Conv2d", "filters": 1, "kernel_size": 3}]
+    (tmp_path / "net.json").write_text(json.dumps({"layers": entries}))
+    code, _, error = run("draw", tmp_path / "net.json", "-o", tmp_path / "net.svg")
+    assert code == 2
+    assert 'Did you mean "Conv2D"' in error
+    assert (tmp_path / "net.svg").exists()
+
+
+def test_text_for_a_picture_model_and_a_run_that_is_a_file_are_refused(run, trained, tmp_path):
+    code, _, error = run("predict", trained, "--text", "hello")
+    assert code == 2
+    assert "trained on pictures" in error
+    (tmp_path / "file").write_text("")
+    code, _, error = run("train", "digits", "--run", tmp_path / "file", "--epochs", "1")
+    assert code == 2
+    assert "is a file" in error
+
+
+def test_a_learning_rate_replaces_the_recipes_schedule(run, tmp_path):
+    arguments = ("--learning-rate", "0.003", "--epochs", "1", "--no-report", "--json", "--run", tmp_path / "r")
+    code, _, error = run("train", "digits", *arguments)
+    assert code == 0, error

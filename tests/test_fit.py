@@ -402,3 +402,34 @@ def test_any_torch_optimizer_and_any_loss_function_can_be_used():
     model.compile(torch.optim.RAdam, loss)
     history = model.fit(x, y, epochs=5, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_numbers_of_any_type_train_and_predict_as_float32():
+    x, y = pictures()
+    st.set_seed(0)
+    model = small_net()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    expected = model.predict(x)
+    np.testing.assert_allclose(model.predict(x.astype(np.float64)), expected, atol=1e-6)
+    np.testing.assert_allclose(model.predict(x.tolist()), expected, atol=1e-6)
+    model.fit(x.astype(np.float64), y, epochs=1, verbose=0)
+    model.evaluate(x.astype(np.float16), y)
+
+
+def test_one_callback_need_not_be_in_a_list_and_a_batch_of_none_is_refused():
+    x, y = pictures()
+    model = small_net()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    seen = []
+    model.fit(
+        x, y, verbose=0, callbacks=st.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    )
+    assert seen == [0]
+    for call in (lambda: model.fit(x, y, batch_size=0), lambda: model.predict(x, 0), lambda: model.evaluate(x, y, 0)):
+        with pytest.raises(ArgumentError, match="batch_size is at least 1"):
+            call()
+
+
+def test_a_misspelt_layer_class_names_the_nearest():
+    with pytest.raises(AttributeError, match='Did you mean "Conv2D"'):
+        _ = layers.Conv2d

@@ -39,6 +39,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> ArgumentError:
     """An error for a name that is not among the known ones: the nearest, then all of them when they are few."""
-    options = sorted(known)
+    options = sorted(set(known))
     listed = f" Known: {', '.join(options)}." if len(options) <= 30 else ""
     return ArgumentError(f'unknown {what} "{name}".{nearest(name, options)}{listed}')

@@ -295,7 +295,7 @@ class Model(Network):
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: str | int = "auto",
-        callbacks: Sequence[Callback] | None = None,
+        callbacks: Callback | Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
@@ -325,10 +325,10 @@ class Model(Network):
             self,
             x,
             y,
-            batch_size=batch_size or 32,
+            batch_size=32 if batch_size is None else batch_size,
             epochs=epochs,
             verbose=verbose,
-            callbacks=callbacks or (),
+            callbacks=() if callbacks is None else callbacks,
             validation_split=validation_split,
             validation_data=validation_data,
             shuffle=shuffle,
@@ -355,7 +355,7 @@ class Model(Network):
         loss), or a dict by name with ``return_dict=True``."""
         from striate.train.fit import evaluate
 
-        logs = evaluate(self, x, y, batch_size=batch_size or 256, sample_weight=sample_weight)
+        logs = evaluate(self, x, y, batch_size=256 if batch_size is None else batch_size, sample_weight=sample_weight)
         if verbose not in (0, "auto"):
             print(" - ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         if return_dict:
@@ -370,7 +370,7 @@ class Model(Network):
         """
         from striate.train.fit import predict
 
-        return predict(self, x, batch_size or 256)
+        return predict(self, x, 256 if batch_size is None else batch_size)
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(self, path: str | os.PathLike[str]) -> Path:

@@ -36,6 +36,7 @@ class Run:
     history: dict[str, list[float]]
     seconds: float
     report: Path | None
+    skipped: int = 0
 
 
 def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
@@ -110,7 +111,8 @@ def train_run(
         model = plan.model(classes, train.shape)
     elif model is None:
         model = create(usual_network(data, train), classes=classes, input_shape=train.shape)
-    chosen: Any = optimizer or (plan.optimizer() if plan else "adam")
+    # a learning rate of one's own replaces the recipe's schedule
+    chosen: Any = optimizer or (plan.optimizer() if plan and learning_rate is None else "adam")
     chosen = optimizers.get(chosen)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
@@ -118,8 +120,10 @@ def train_run(
     model.compile(chosen, loss_for(model, outputs), metrics=["accuracy"], precision=precision)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
-    if target.exists() and any(target.iterdir()) and not (target / "model.json").is_file():
+    if target.is_dir() and any(target.iterdir()) and not (target / "model.json").is_file():
         raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")
+    if target.is_file():
+        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another --run.")
     target.mkdir(parents=True, exist_ok=True)
     log = target / "metrics.csv"
     log.unlink(missing_ok=True)
@@ -127,8 +131,14 @@ def train_run(
     history = model.fit(
         train,
         validation_data=held,
-        batch_size=batch_size or (plan.batch_size if plan else 32 if len(train) < 5000 else 128),
-        epochs=epochs or (plan.epochs if plan else 5),
+        batch_size=batch_size
+        if batch_size is not None
+        else plan.batch_size
+        if plan
+        else 32
+        if len(train) < 5000
+        else 128,
+        epochs=epochs if epochs is not None else plan.epochs if plan else 5,
         seed=seed,
         verbose=verbose,
         callbacks=[callbacks_.CSVLogger(log), *callbacks],
@@ -136,8 +146,16 @@ def train_run(
     seconds = time.perf_counter() - started
     scores = model.evaluate(judge, return_dict=True, verbose=0)
     model.scores = {"judged on": f"{judge.name}: {len(judge)} held-out {judge.kind}", **scores}
-    model.facts |= {"recipe": recipe, "seconds": round(seconds, 1), "options": options, "data": data}
+    model.facts |= {
+        "recipe": recipe,
+        "seconds": round(seconds, 1),
+        "options": options,
+        "data": data,
+        "validation": validation,
+    }
     model.save(target)
+    parts = [part for part in splits if part is not None]
+    lost = list(dict.fromkeys(file for part in parts for file in part.skipped))
     page = None
     if report:
         page = write_report(
@@ -147,9 +165,9 @@ def train_run(
             history=history.history,
             seconds=seconds,
             facts=model.facts,
-            skipped=[lost for part in (train, held) if part is not None and part is not judge for lost in part.skipped],
+            skipped=lost,
         )
-    return Run(target, model, scores, history.history, seconds, page)
+    return Run(target, model, scores, history.history, seconds, page, len(lost))
 
 
 def loss_for(model: Model, outputs: tuple[int, ...]) -> Any:
@@ -178,7 +196,10 @@ def judge_run(folder: str | os.PathLike[str], data: str | None = None, **options
     elif model.preprocessing is not None and model.preprocessing.image_size and Path(data).exists():
         options = {"image_size": model.preprocessing.image_size} | options
     splits = load(source, **options)
-    judge = splits.test or splits.validation or splits.train
+    judge = splits.test or splits.validation
+    if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
+        judge = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation
+    judge = judge or splits.train
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")

@@ -36,7 +36,9 @@ def train(
         int | None, typer.Option(help="Samples per step (the recipe's, or 32; 128 for 5,000 and more).")
     ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, sgd, adamw, … (the recipe's, or adam).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="The optimizer's learning rate.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="A constant rate, in place of a recipe's schedule.")
+    ] = None,
     validation: Annotated[float, typer.Option(help="Part of the training data held out for the curves.")] = 0.1,
     image_size: Annotated[str | None, typer.Option(help="Size for a folder of photos, such as 64x64.")] = None,
     precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
@@ -102,6 +104,10 @@ def told(result: Any) -> str:
     scores = "  ".join(f"{key} {value:.4f}" for key, value in result.scores.items())
     lines = [f"{scores}  ({result.model.scores['judged on']}; trained in {result.seconds:.1f} s)"]
     lines.append(f"model   {result.folder}")
+    if result.skipped:
+        lines.append(
+            f"{result.skipped} file{'s' * (result.skipped > 1)} could not be read and had no part; see the report"
+        )
     if result.report:
         lines.append(f"report  {result.report}")
     return "\n".join(lines)

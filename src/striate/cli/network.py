@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from striate.cli.common import Classes, InputShape, Json, What, graph_of, say
+from striate.errors import ArgumentError
 
 
 def register(app: typer.Typer) -> None:
@@ -108,6 +109,8 @@ def draw(
 
     name, graph = graph_of(what, input_shape, classes)
     if diff is not None:
+        if output is not None:
+            raise ArgumentError("--output goes with a diagram or --source; --diff prints its table.")
         other, second = graph_of(diff)
         found = difference(graph.check(), second.check(), names=(name, other))
         say(found.to_dict(), json, str(found))
@@ -122,5 +125,4 @@ def draw(
     picture = svg(graph, title=name, expand=expand)
     atomic_write(target, picture)
     say({"file": str(target), "layers": len(graph.layers)}, json, f"wrote {target}")
-    if graph.fault is not None:
-        raise typer.Exit(2)
+    graph.check()  # a fault is drawn, and said

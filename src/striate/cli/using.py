@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli.common import Json, say
-from striate.errors import DataError
+from striate.errors import ArgumentError, DataError
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +30,8 @@ def predict(
     if not sources:
         raise DataError("name at least one picture (or --text).")
     model = load_model(run)
+    if text and (model.preprocessing is None or model.preprocessing.vocabulary is None):
+        raise ArgumentError(f"{run} was trained on pictures; --text is for models trained on texts.")
     results: list[dict[str, Any]] = []
     lines, failed = [], 0
     for source in sources:

@@ -173,3 +173,11 @@ __all__ = [
     "regularizers",
     "subtract",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What to say of a layer that is not there."""
+    from striate.errors import nearest
+
+    hint = "" if name.startswith("_") else nearest(name, __all__)
+    raise AttributeError(f"module 'striate.layers' has no attribute {name!r}.{hint}")

@@ -77,7 +77,7 @@ def write_report(
     sections.append(Section("network", "The network", body=f'<div class="diagram">{model.draw(title="")}</div>'))
     if facts:
         sections.append(Section("training", "Training", body=_table(["setting", "value"], _plain(facts))))
-    lost = [*skipped, *(test.skipped if test is not None else ())]
+    lost = list(dict.fromkeys((*skipped, *(test.skipped if test is not None else ()))))
     if lost:
         note = f"{len(lost)} file{'s' * (len(lost) > 1)} could not be read and had no part in the run."
         rows = [(str(file), str(reason)) for file, reason in lost]

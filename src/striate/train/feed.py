@@ -106,7 +106,7 @@ class Feed:
 
 
 def _as_input(x: torch.Tensor) -> torch.Tensor:
-    """Numbers as float32, or float64 where given so; whole numbers of rank 1 stay as they are (token ids)."""
+    """Numbers as float32, which the weights are; whole numbers of rank 1 stay as they are (token ids)."""
     if x.ndim <= 2 and not x.is_floating_point():
         return x.long() if x.dtype != torch.uint8 else x.float()
-    return x if x.is_floating_point() and x.dtype != torch.float16 else x.float()
+    return x.float()

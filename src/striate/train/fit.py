@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,7 +178,7 @@ def fit(
     batch_size: int,
     epochs: int,
     verbose: str | int,
-    callbacks: Sequence[Any],
+    callbacks: Any,
     validation_split: float,
     validation_data: Any,
     shuffle: bool,
@@ -194,7 +193,15 @@ def fit(
     """``Model.fit``; see there."""
     import torch
 
-    from striate.train.callbacks import CallbackList, CSVLogger, History, ModelCheckpoint, ProgressBar, TensorBoard
+    from striate.train.callbacks import (
+        Callback,
+        CallbackList,
+        CSVLogger,
+        History,
+        ModelCheckpoint,
+        ProgressBar,
+        TensorBoard,
+    )
 
     if batch_size < 1 or epochs < 0:
         raise ArgumentError(f"fit: batch_size is at least 1 and epochs at least 0, not {batch_size} and {epochs}.")
@@ -219,7 +226,7 @@ def fit(
     if seed is None:
         seed = int(torch.randint(0, 2**31, ()).item())
     history = History()
-    everyone = [history, *callbacks]
+    everyone = [history, *([callbacks] if isinstance(callbacks, Callback) else callbacks)]
     if not trainer.accelerator.is_main_process:  # one process writes files; all of them decide when to stop
         everyone = [c for c in everyone if not isinstance(c, CSVLogger | TensorBoard | ModelCheckpoint)]
     if verbose != 0 and trainer.accelerator.is_main_process:
@@ -271,6 +278,8 @@ def _validation(model: Any, data: Any, device: Any) -> Feed:
 
 def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any) -> dict[str, float]:
     """``Model.evaluate`` as a dict; see there."""
+    if batch_size < 1:
+        raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
     trainer = trainer_of(model)
     feed = make_feed(model, x, y, device=trainer.device, sample_weight=sample_weight)
     return trainer.evaluate(feed, batch_size)
@@ -282,6 +291,8 @@ def predict(model: Any, x: Any, batch_size: int) -> Any:
 
     from striate.train.feed import channels_last
 
+    if batch_size < 1:
+        raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
     module = model.module
     parameter = next(module.parameters(), None)
     device = "cpu" if parameter is None else parameter.device
