@@ -147,7 +147,11 @@ def test_output_sizes_are_the_published_ones():
     assert heights(chain([layers.Conv2D(6, 5), layers.Conv2D(10, 5)], (32, 32, 3))) == [28, 24]
     assert measure(chain([layers.Conv2D(1, 3, 2, "same")], (5, 7, 1))).rows[1].output_shape == (3, 4, 1)
     yolo = chain([layers.Dense(7 * 7 * 30), layers.Reshape((7, 7, 2 * 5 + 20))], (4096,))
-    assert measure(yolo).rows[-1].output_shape == (7, 7, 30)
+    height, width, depth = measure(yolo).rows[-1].output_shape
+    assert (height, width, depth) == (7, 7, 30)
+    # one row a box: each cell's 10 numbers beside its 20 class scores are 2 boxes of 5
+    boxes = chain([layers.Dense(height * width * (depth - 20)), layers.Reshape((-1, 5))], (4096,))
+    assert measure(boxes).rows[-1].output_shape == (98, 5)
 
 
 def test_multiplications_are_the_published_ones():
