@@ -117,6 +117,7 @@ class _Reader:
     def __init__(self, description: dict[str, Any]) -> None:
         self.description = description
         self.layers: dict[str, Layer] = {}
+        self.numbers: dict[str, int] = {}
         self.counts: dict[str, int] = {}
         self.tensors: dict[str, SymbolicTensor] = {}
         self.starts: list[SymbolicTensor] = []
@@ -149,9 +150,11 @@ class _Reader:
         return Graph(self.starts, dangling, fault=Fault(name, kind, error))
 
     def _free_name(self, kind: str) -> str:
-        stem, number = snake_case(kind), 0
-        while f"{stem}_{number}" in self.layers or (number == 0 and stem in self.layers):
+        stem = snake_case(kind)
+        number = self.numbers.get(stem, 0)  # those below are taken
+        while (f"{stem}_{number}" if number else stem) in self.layers:
             number += 1
+        self.numbers[stem] = number
         return f"{stem}_{number}" if number else stem
 
     def _entry(self, i: int, entry: Any) -> None:
