@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from striate.size import Size
     from striate.train.callbacks import Callback, History
     from striate.train.loop import Plan
+    from striate.weights.source import Origin
 
 
 class Model(Network):
@@ -32,6 +33,11 @@ class Model(Network):
 
     It is a layer too: call it on a tensor to nest it, with its weights shared.  Shapes leave the batch out and are
     channels-last.  Raises ArgumentError when an output does not depend on the inputs given.
+
+    auxiliary   (output, weight of its loss) of further classifiers that are trained on the same targets as the one
+                output and are not there in prediction.  Szegedy et al. 2014, section 5.
+    features    the last activation map before the head, where the architecture names one
+    origin      the architecture it was made from, where ``zoo.create`` made it
     """
 
     def __init__(
@@ -39,8 +45,12 @@ class Model(Network):
         inputs: SymbolicTensor | Sequence[SymbolicTensor],
         outputs: SymbolicTensor | Sequence[SymbolicTensor],
         name: str | None = None,
+        *,
+        auxiliary: Sequence[tuple[SymbolicTensor, float]] = (),
     ) -> None:
-        self._setup(Graph(_list(inputs), _list(outputs)), name)
+        heads = [tensor for tensor, _ in auxiliary]
+        graph = Graph(_list(inputs), [*_list(outputs), *heads], auxiliary=[weight for _, weight in auxiliary])
+        self._setup(graph, name)
 
     def _setup(self, graph: Graph | None, name: str | None) -> None:
         if graph is not None:
@@ -57,6 +67,9 @@ class Model(Network):
         self.labels: list[str] | None = None
         self.facts: dict[str, Any] = {}
         self.scores: dict[str, Any] = {}
+        self.features: SymbolicTensor | None = None
+        self.origin: Origin | None = None
+        self._predictor: tuple[Graph, Model] | None = None
 
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
@@ -100,6 +113,18 @@ class Model(Network):
         if index is None or not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
         return self.layers[index]
+
+    @property
+    def predictor(self) -> Model:
+        """The model without its auxiliary outputs, sharing all layers; the model itself when it has none."""
+        graph = self.graph.check()
+        if not graph.auxiliary:
+            return self
+        if self._predictor is None or self._predictor[0] is not graph:
+            model = Model.from_graph(graph.without_auxiliary(), self.name)
+            model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
+            self._predictor = graph, model
+        return self._predictor[1]
 
     def tensor(self, name: str) -> SymbolicTensor:
         """The symbolic output of the layer of that name; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there."""

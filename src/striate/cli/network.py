@@ -28,14 +28,14 @@ def models(
     if name is not None:
         card = zoo.card(name)
         measured = measure(zoo.create(name).graph, name=name)
-        facts = {"name": name, "about": card.about, "source": card.source, "variants": card.variants}
-        head = f"{name}: {card.about}\nSource: {card.source}.  Variants: {card.variants or 'none'}\n"
+        facts = {"name": name, "about": card.about, "paper": str(card.paper), "variants": card.variants}
+        head = f"{name}: {card.about}\nSource: {card.paper!s}.  Variants: {card.variants or 'none'}\n"
         say(facts | measured.to_dict(), json, f"{head}\n{measured}")
         return
     rows = []
     for each in zoo.names():
         card = zoo.card(each)
-        if find.lower() not in f"{each} {card.about} {card.source}".lower():
+        if find.lower() not in f"{each} {card.about} {card.paper!s}".lower():
             continue
         s = measure(zoo.create(each).graph)
         rows.append(
@@ -45,7 +45,7 @@ def models(
                 "weights": s.weights,
                 "mults": s.mults,
                 "about": card.about,
-                "source": card.source,
+                "paper": str(card.paper),
             }
         )
     lines = [f"{'name':16s} {'input':>12s} {'weights':>12s} {'mults':>14s}  about"]
@@ -119,7 +119,7 @@ def draw(
         from striate.model import Model
 
         text = Model.from_graph(graph, name).to_source(output)
-        say({"source": text}, json, text if output is None else f"wrote {output}")
+        say({"paper": text}, json, text if output is None else f"wrote {output}")
         return
     target = output or Path(f"{Path(name).name}.svg")
     picture = svg(graph, title=name, expand=expand)

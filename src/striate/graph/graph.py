@@ -33,16 +33,27 @@ class Graph:
     nodes    every call, in the order it was written down (each after its inputs)
     layers   the distinct layers, in order of their first call
     fault    None, or the layer at which the description breaks off; then `outputs` is the last good tensor
+    auxiliary   loss weights of the outputs after the first, when these only help training
 
     Raises ArgumentError when an output depends on an input that is not among `inputs`, or two layers share a name.
     """
 
     def __init__(
-        self, inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor], *, fault: Fault | None = None
+        self,
+        inputs: Sequence[SymbolicTensor],
+        outputs: Sequence[SymbolicTensor],
+        *,
+        fault: Fault | None = None,
+        auxiliary: Sequence[float] = (),
     ) -> None:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.fault = fault
+        self.auxiliary = tuple(float(weight) for weight in auxiliary)
+        if self.auxiliary and len(self.outputs) != 1 + len(self.auxiliary):
+            raise ArgumentError(f"auxiliary outputs go with one output, not with {len(outputs) - len(auxiliary)}.")
+        if any(not 0 < weight < float("inf") for weight in self.auxiliary):
+            raise ArgumentError(f"the weight of an auxiliary loss is above 0; {list(self.auxiliary)} were given.")
         self.nodes = self._between()
         self.layers = distinct([node.layer for node in self.nodes])
         self._names = self._named()
@@ -132,6 +143,10 @@ class Graph:
             len(node.inputs) == 1 and node.inputs[0].node is before and len(node.outputs) == 1
             for before, node in zip(self.nodes, self.nodes[1:], strict=False)
         ) and (len(self.inputs) == len(self.outputs) == 1)
+
+    def without_auxiliary(self) -> Graph:
+        """The graph of prediction: without auxiliary outputs and what only they need."""
+        return Graph(self.inputs, self.outputs[:1]) if self.auxiliary else self
 
     def check(self) -> Graph:
         """The graph itself; raises the fault if it has one."""

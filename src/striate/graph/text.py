@@ -8,7 +8,8 @@
 
 Every entry is one call, in order.  ``inputs`` may be left out: then it is the entry before.  A second call of a layer is
 ``{"call": "conv2d", "inputs": [...]}`` and is referred to as ``conv2d#2``; output 1 of a model with several is
-``name:1``.  A nested model is an entry whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``.
+``name:1``.  ``auxiliary`` holds loss weights of the outputs after the first, when these only help training.  A nested
+model is an entry whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``.
 """
 
 from __future__ import annotations
@@ -44,13 +45,14 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
         if inputs and not chained:
             entry["inputs"] = inputs
         entries.append(entry)
-    return {
+    description = {
         "class": kind,
         "name": name or snake_case(kind),
         "layers": entries,
         "inputs": [reference[t.node.serial, t.index] for t in graph.inputs],
         "outputs": [reference[t.node.serial, t.index] for t in graph.outputs],
     }
+    return description | ({"auxiliary": list(graph.auxiliary)} if graph.auxiliary else {})
 
 
 def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
@@ -133,7 +135,10 @@ class _Reader:
         assert self.last is not None
         inputs = self._found(self.description.get("inputs")) or self.starts
         outputs = self._found(self.description.get("outputs")) or [self.last]
-        return Graph(inputs, outputs)
+        auxiliary = self.description.get("auxiliary", [])
+        if not isinstance(auxiliary, list) or not all(isinstance(weight, int | float) for weight in auxiliary):
+            raise ArgumentError(f'"auxiliary" is a list of loss weights, not {auxiliary!r}.')
+        return Graph(inputs, outputs, auxiliary=auxiliary)
 
     def _broken(self, i: int, entry: Any, error: StriateError) -> Graph:
         if not self.starts:

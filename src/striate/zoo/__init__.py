@@ -1,6 +1,6 @@
 """Architectures by name."""
 
 from striate.zoo import lenet, resnet_cifar, teaching
-from striate.zoo.registry import Card, card, create, names
+from striate.zoo.registry import Card, Paper, card, create, names
 
-__all__ = ["Card", "card", "create", "lenet", "names", "resnet_cifar", "teaching"]
+__all__ = ["Card", "Paper", "card", "create", "lenet", "names", "resnet_cifar", "teaching"]

@@ -6,9 +6,9 @@ from striate import layers
 from striate.graph import Shape
 from striate.model import Model
 from striate.sequential import Sequential
-from striate.zoo.registry import architecture
+from striate.zoo.registry import Paper, architecture
 
-_PAPER = "LeCun et al. 1998"
+_PAPER = Paper("LeCun et al.", 1998, "Gradient-based learning applied to document recognition", "Proc. IEEE 86 (11)")
 
 # Target pictures of the RBF units, 7 wide and 12 high, after the idea of the paper's figure 3 (our own drawing).
 _DIGITS = """

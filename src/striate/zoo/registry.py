@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from striate import layers
 from striate.errors import ArgumentError, nearest, unknown
-from striate.graph import Shape, checked_shape
+from striate.graph import Graph, Shape, SymbolicTensor, checked_shape
 from striate.model import Model
+from striate.weights.source import Origin, Source
 
 Build = Callable[..., Model]
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where an architecture comes from: "He et al.", 2015, its title, and an arXiv number or other place to find it."""
+
+    authors: str
+    year: int
+    title: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        parts = [f'"{self.title}"' if self.title else "", self.where]
+        return ", ".join([f"{self.authors} {self.year}", *(part for part in parts if part)])
 
 
 @dataclass(frozen=True)
@@ -20,18 +36,30 @@ class Card:
 
     name            as ``create`` takes it
     about           one line: what it is
-    source          the paper, or where it is used
+    paper           where it comes from
     input_shape     the usual input, channels-last
     classes         the usual number of classes
+    top1, top5      single-crop accuracy in percent that the paper (or, failing that, the first source) publishes
+    before          the architecture that it improved on, for comparisons
+    sources         published weights
+    family          the file it is declared in
     """
 
     name: str
     about: str
-    source: str
+    paper: Paper
     input_shape: Shape
     classes: int
     build: Build
+    top1: float | None = None
+    top5: float | None = None
+    before: str | None = None
+    sources: tuple[Source, ...] = ()
     fixed: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def family(self) -> str:
+        return self.build.__module__.rpartition(".")[2]
 
     @property
     def variants(self) -> dict[str, Any]:
@@ -45,15 +73,44 @@ _CARDS: dict[str, Card] = {}
 
 
 def architecture(
-    name: str, about: str, source: str, input_shape: Shape, classes: int, **fixed: Any
+    name: str,
+    about: str,
+    paper: Paper,
+    input_shape: Shape,
+    classes: int,
+    *,
+    top1: float | None = None,
+    top5: float | None = None,
+    before: str | None = None,
+    sources: Iterable[Source] = (),
+    **fixed: Any,
 ) -> Callable[[Build], Build]:
     """Register the decorated function, which takes (classes, input_shape, …), under `name`, with `fixed` arguments."""
 
     def decorate(build: Build) -> Build:
-        _CARDS[name] = Card(name, about, source, input_shape, classes, build, tuple(fixed.items()))
+        shown = Card(
+            name, about, paper, input_shape, classes, build, top1, top5, before, tuple(sources), tuple(fixed.items())
+        )
+        _CARDS[name] = shown
         return build
 
     return decorate
+
+
+def network(
+    inputs: SymbolicTensor,
+    features: SymbolicTensor,
+    output: SymbolicTensor,
+    auxiliary: Sequence[tuple[SymbolicTensor, float]] = (),
+) -> Model:
+    """The model of an architecture.
+
+    features    the last activation map (H, W, C), before the head (global pooling, flatten, dense layers)
+    auxiliary   (output, weight of its loss) of classifiers that help training and are not there in prediction
+    """
+    model = Model(inputs, output, auxiliary=auxiliary)
+    model.features = features
+    return model
 
 
 def names() -> list[str]:
@@ -68,19 +125,34 @@ def card(name: str) -> Card:
     return _CARDS[name]
 
 
-def create(name: str, *, classes: int | None = None, input_shape: Any = None, **variant: Any) -> Model:
-    """A new model of the named architecture, with fresh weights.
+def create(
+    name: str,
+    *,
+    classes: int | None = None,
+    input_shape: Any = None,
+    include_top: bool = True,
+    pooling: str | None = None,
+    weights: Any = None,
+    **variant: Any,
+) -> Model:
+    """A new model of the named architecture.
 
-    classes         number of outputs (default: the card's)
+    classes         number of outputs (default: the card's, or what the weights have)
     input_shape     (H, W, C), (L, C) or (L,) (default: the card's)
+    include_top     False: without the head, ending in the last activation map
+    pooling         without the head: "avg" or "max" makes one vector of the map, None leaves it
+    weights         None: fresh; "keras", "torchvision" or "timm": what that library publishes, downloaded once;
+                    "hf:owner/name": a model on the Hugging Face hub; or a path
     variant         the architecture's own arguments (``card(name).variants``)
 
-    Raises ArgumentError for an unknown name or variant, ShapeError when the input is too small for the network.
+    Raises ArgumentError for an unknown name or variant, ShapeError when the input is too small for the network,
+    BundleError for weights that are not this network's.
     """
     found = card(name)
-    classes = found.classes if classes is None else classes
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise ArgumentError(f"{name}: classes is a whole number of at least 2, not {classes!r}.")
+    if pooling not in (None, "avg", "max"):
+        raise unknown("pooling", pooling, ("avg", "max"))
+    if pooling is not None and include_top:
+        raise ArgumentError(f"{name}: pooling goes with include_top=False.")
     shape = found.input_shape if input_shape is None else checked_shape(name, input_shape)
     if len(shape) != len(found.input_shape):
         raise ArgumentError(f"{name} takes inputs like {found.input_shape}, not {shape}.")
@@ -88,7 +160,44 @@ def create(name: str, *, classes: int | None = None, input_shape: Any = None, **
         if key not in found.variants:
             takes = ", ".join(found.variants) or "none"
             raise ArgumentError(f'{name} has no variant "{key}".{nearest(key, found.variants)} It takes: {takes}.')
+    if weights is not None:
+        from striate.zoo.published import pretrained
+
+        return pretrained(found, weights, classes, shape, include_top, pooling, variant)
+    return build(found, found.classes if classes is None else classes, shape, include_top, pooling, variant)
+
+
+def build(
+    found: Card, classes: int, shape: Shape, include_top: bool, pooling: str | None, variant: dict[str, Any]
+) -> Model:
+    """The model of a card with fresh weights; ``create`` checks the arguments."""
+    name = found.name
+    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
+        raise ArgumentError(f"{name}: classes is a whole number of at least 2, not {classes!r}.")
     model = found.build(classes, shape, **dict(found.fixed), **variant)
-    model.graph.check()
+    whole = model.graph.check()
+    if not include_top:
+        if model.features is None:
+            raise ArgumentError(f"{name} has no head that could be left out (include_top=False).")
+        model = _without_top(model, pooling)
+    here = {model.graph.name(layer) for layer in model.graph.layers}
+    model.origin = Origin(
+        name,
+        found.variants | variant,
+        tuple(s for s in found.sources if all((found.variants | variant)[k] == v for k, v in s.variant.items())),
+        frozenset(whole.name(layer) for layer in whole.layers) - here,
+    )
     model.name = name
     return model
+
+
+def _without_top(model: Model, pooling: str | None) -> Model:
+    end = features = model.features
+    assert features is not None
+    if pooling == "avg":
+        end = layers.GlobalAveragePooling2D()(features)
+    elif pooling == "max":
+        end = layers.GlobalMaxPooling2D()(features)
+    headless = Model.from_graph(Graph(model.inputs, [end]))
+    headless.features = features
+    return headless

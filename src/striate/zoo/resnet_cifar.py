@@ -7,7 +7,9 @@ from typing import Any
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.zoo.registry import architecture
+from striate.zoo.registry import Paper, architecture
+
+_PAPER = Paper("He et al.", 2015, "Deep residual learning for image recognition", "arXiv:1512.03385")
 
 # Section 4.2: 6n + 2 layers, n blocks for each of these widths; the first block of the second and third halves the map.
 WIDTHS = (16, 32, 64)
@@ -33,7 +35,7 @@ def _block(x: Any, maps: int, stride: int) -> Any:
     return layers.ReLU()(layers.Add()([y, _shortcut(x, maps, stride)]))
 
 
-@architecture("cifar_resnet20", "20-layer ResNet for 32x32 pictures", "He et al. 2015", (32, 32, 3), 10, depth=20)
+@architecture("cifar_resnet20", "20-layer ResNet for 32x32 pictures", _PAPER, (32, 32, 3), 10, depth=20)
 def cifar_resnet(classes: int, input_shape: Shape, depth: int = 20) -> Model:
     """conv16, three stages of (depth - 2) / 6 blocks, global mean, dense."""
     inputs = layers.Input(input_shape)

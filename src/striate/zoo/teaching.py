@@ -8,7 +8,11 @@ from striate import layers
 from striate.graph import Shape
 from striate.model import Model
 from striate.sequential import Sequential
-from striate.zoo.registry import architecture
+from striate.zoo.registry import Paper, architecture
+
+_LECTURES = Paper("lecture nets", 2017)
+_CHOLLET = Paper("Chollet", 2017, "Deep learning with Python", "chapters 5 and 6")
+_STRIATE = Paper("striate", 2026)
 
 
 def answer(classes: int) -> layers.Dense:
@@ -16,13 +20,13 @@ def answer(classes: int) -> layers.Dense:
     return layers.Dense(classes, activation="softmax")
 
 
-@architecture("linear", "linear template matcher: one template per class", "lecture nets", (32, 32, 3), 10)
+@architecture("linear", "linear template matcher: one template per class", _LECTURES, (32, 32, 3), 10)
 def linear(classes: int, input_shape: Shape) -> Model:
     """Each class' score is one weighted sum of all pixels: its template."""
     return Sequential([layers.Input(input_shape), layers.Flatten(), answer(classes)])
 
 
-@architecture("dense", "dense baseline: no convolution", "lecture nets", (28, 28, 1), 10)
+@architecture("dense", "dense baseline: no convolution", _LECTURES, (28, 28, 1), 10)
 def dense(classes: int, input_shape: Shape, units: tuple[int, ...] = (512,)) -> Model:
     """Dense layers on the flattened pixels."""
     hidden = [layers.Dense(n, activation="relu") for n in units]
@@ -38,19 +42,19 @@ def _cifar(classes: int, input_shape: Shape, to_vector: Any) -> Model:
     return Sequential([*stack, to_vector, layers.Dense(1024, activation="relu"), answer(classes)])
 
 
-@architecture("cifar_net", "five 3x3 convolutions, flatten, 1024", "lecture nets", (32, 32, 3), 10)
+@architecture("cifar_net", "five 3x3 convolutions, flatten, 1024", _LECTURES, (32, 32, 3), 10)
 def cifar_net(classes: int, input_shape: Shape) -> Model:
     """conv32 conv32 pool conv64 conv64 pool conv64, flatten, dense 1024."""
     return _cifar(classes, input_shape, layers.Flatten())
 
 
-@architecture("cifar_net_gmp", "five 3x3 convolutions, global max pooling, 1024", "lecture nets", (32, 32, 3), 10)
+@architecture("cifar_net_gmp", "five 3x3 convolutions, global max pooling, 1024", _LECTURES, (32, 32, 3), 10)
 def cifar_net_gmp(classes: int, input_shape: Shape) -> Model:
     """``cifar_net`` with each last map reduced to its maximum: a quarter of the weights."""
     return _cifar(classes, input_shape, layers.GlobalMaxPooling2D())
 
 
-@architecture("cats_dogs_net", "four convolutions and poolings, 512", "Chollet, section 5.2", (150, 150, 3), 2)
+@architecture("cats_dogs_net", "four convolutions and poolings, 512", _CHOLLET, (150, 150, 3), 2)
 def cats_dogs_net(classes: int, input_shape: Shape) -> Model:
     """32-64-128-128 3x3 convolutions with a pooling each, dense 512; two classes share one sigmoid output."""
     stack: list[Any] = [layers.Input(input_shape)]
@@ -60,7 +64,7 @@ def cats_dogs_net(classes: int, input_shape: Shape) -> Model:
     return Sequential([*stack, layers.Dense(1, activation="sigmoid") if classes == 2 else answer(classes)])
 
 
-@architecture("fashion_net", "two 5x5 convolutions with batch norm", "lecture nets", (28, 28, 1), 10)
+@architecture("fashion_net", "two 5x5 convolutions with batch norm", _LECTURES, (28, 28, 1), 10)
 def fashion_net(classes: int, input_shape: Shape) -> Model:
     """conv16 - norm - ReLU - pool, conv32 - norm - ReLU - pool, dense."""
     stack: list[Any] = [layers.Input(input_shape)]
@@ -70,7 +74,7 @@ def fashion_net(classes: int, input_shape: Shape) -> Model:
     return Sequential([*stack, layers.Flatten(), answer(classes)])
 
 
-@architecture("imdb_net", "1-D convolutions on word vectors", "Chollet, section 6.4", (500,), 2)
+@architecture("imdb_net", "1-D convolutions on word vectors", _CHOLLET, (500,), 2)
 def imdb_net(classes: int, input_shape: Shape, words: int = 10_000) -> Model:
     """Embedding 128, conv 32x7, pool 5, conv 32x7, global max; two classes share one sigmoid output."""
     return Sequential(
@@ -85,7 +89,7 @@ def imdb_net(classes: int, input_shape: Shape, words: int = 10_000) -> Model:
     )
 
 
-@architecture("fast_net", "three convolutions, pooled before norm and ReLU", "striate's `fast` recipe", (28, 28, 1), 10)
+@architecture("fast_net", "three convolutions, pooled before norm and ReLU", _STRIATE, (28, 28, 1), 10)
 def fast_net(
     classes: int,
     input_shape: Shape,
@@ -109,7 +113,7 @@ def fast_net(
     return Sequential([*stack, answer(classes)])
 
 
-@architecture("mnist_net", "five convolutions, pooled before norm and ReLU", "striate's `best` recipe", (28, 28, 1), 10)
+@architecture("mnist_net", "five convolutions, pooled before norm and ReLU", _STRIATE, (28, 28, 1), 10)
 def mnist_net(classes: int, input_shape: Shape, dropout: float = 0.3) -> Model:
     """conv24 5x5 - pool, twice conv48 - pool, twice conv96 - pool, each with batch norm; dropout, dense."""
 

@@ -1,0 +1,63 @@
+"""Where published weights are, and what the layers are called there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Library = Literal["keras", "torchvision", "timm"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One library's published weights of an architecture, and how its names map to ours.
+
+    library         "keras", "torchvision" or "timm"
+    model           the network's name there, such as "ResNet50" or "resnet50"
+    rename          (pattern, replacement) pairs, applied in order with ``re.sub``.  For Keras to a layer's name here,
+                    giving the layer's name there; for torchvision and timm to the key ``layer.slot`` here (slot: weight,
+                    bias, running_mean …), giving the key of the state_dict there
+    variant         arguments of ``zoo.create`` that build the very network of that library
+    pixels          what the weights want of a picture: "torch" (0..1, mean and deviation), "caffe" (BGR, mean taken off),
+                    "tf" (-1..1), "unit" (0..1) or "raw" (0..255)
+    shorter_side    pixels of a picture's shorter side before the middle is cut out; None: the usual 8/7 of the input
+    interpolation   "bilinear" or "bicubic"
+    url, checksum   of the file; the checksum is ``sha256:`` or ``md5:`` and (the first part of) the hexadecimal digits
+    top1, top5      accuracy in percent on ImageNet's validation set, as published with the weights
+    """
+
+    library: Library
+    model: str
+    rename: tuple[tuple[str, str], ...] = ()
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    pixels: Literal["torch", "caffe", "tf", "unit", "raw"] = "torch"
+    shorter_side: int | None = None
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    url: str | None = None
+    checksum: str | None = None
+    top1: float | None = None
+    top5: float | None = None
+
+    def name(self, here: str) -> str:
+        """The name there of a layer (Keras) or of a key (torchvision, timm) here."""
+        for pattern, replacement in self.rename:
+            here = re.sub(pattern, replacement, here)
+        return here
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model knows of the architecture it was made from.
+
+    architecture    its name in the registry
+    variant         the arguments it was made with
+    sources         published weights that fit this very variant
+    left_out        names of layers of the whole network that this model is without (its head, auxiliary heads)
+    """
+
+    architecture: str
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    left_out: frozenset[str] = frozenset()
