@@ -192,8 +192,9 @@ def build(
 
 
 def _without_top(model: Model, pooling: str | None) -> Model:
-    end = features = model.features
+    features = model.features
     assert features is not None
+    end = features
     if pooling == "avg":
         end = layers.GlobalAveragePooling2D()(features)
     elif pooling == "max":
