@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -434,3 +435,50 @@ def test_the_formats_read_are_known_to_pillow_and_run_no_other_program():
     assert "EPS" not in decode.FORMATS
     Image.init()
     assert set(decode.FORMATS) - set(Image.OPEN) <= {"AVIF", "WEBP", "JPEG2000"}  # not built into every Pillow
+
+
+# -- as published weights want their pictures -------------------------------------------------------------------------
+@pytest.mark.parametrize("shape", [(320, 400), (700, 333), (256, 256), (90, 400)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_shorter_side_is_resizing_and_then_cutting_the_middle_out(shape, interpolation):
+    """As torchvision's Resize(256) and CenterCrop(224): the longer side is int(256 * long / short)."""
+    photo = np.random.default_rng(1).integers(0, 255, (*shape, 3), dtype=np.uint8)
+    source = Image.fromarray(photo).resize((shape[1], shape[0]))
+    short = min(shape)
+    scaled = (256 * shape[1] // short, 256 * shape[0] // short)
+    big = source.resize(scaled, Image.Resampling[interpolation.upper()])
+    left, top = round((scaled[0] - 224) / 2), round((scaled[1] - 224) / 2)
+    expected = np.array(big.crop((left, top, left + 224, top + 224))).astype(int)
+    how = Preprocessing(image_size=224, channels=3, resize="crop", shorter_side=256, interpolation=interpolation)
+    assert np.abs(how.pixels(source) - expected).max() <= 1  # resampled in one go: the last bit may differ
+
+
+def test_bgr_turns_the_channels_round_before_the_mean_is_taken_off():
+    """Caffe's preprocessing, Keras' mode "caffe": BGR, each channel less its mean."""
+    caffe = Preprocessing(channels=3, order="bgr", mean=(103.939, 116.779, 123.68))
+    batch = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    expected = batch[..., ::-1].astype(np.float32) - np.float32([103.939, 116.779, 123.68])
+    before = batch.copy()
+    assert np.array_equal(caffe.normalise(batch), expected)
+    assert np.array_equal(caffe.normalise(torch.from_numpy(batch)).numpy(), expected)
+    assert np.array_equal(batch, before)
+    assert not Preprocessing(channels=3, order="bgr").identity
+    assert np.array_equal(Preprocessing(channels=3, order="bgr").normalise(batch), batch[..., ::-1])
+    assert Preprocessing.from_dict(caffe.to_dict()) == caffe
+    assert "BGR" in str(caffe)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"shorter_side": 256}, "goes with resize"),
+        ({"shorter_side": 200, "resize": "crop", "image_size": 224}, "from 224"),
+        ({"shorter_side": True, "resize": "crop", "image_size": 224}, "from 224"),
+        ({"interpolation": "nearest"}, "interpolation 'nearest'"),
+        ({"order": "gbr"}, "order 'gbr'"),
+        ({"order": "bgr"}, "goes with channels=3"),
+    ],
+)
+def test_what_does_not_go_together_is_said(wrong, message):
+    with pytest.raises(DataError, match=message):
+        Preprocessing(**wrong)

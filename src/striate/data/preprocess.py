@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Resize = Literal["stretch", "crop", "pad"]
+Interpolation = Literal["bilinear", "bicubic"]
+Order = Literal["rgb", "bgr"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +29,13 @@ class Preprocessing:
     image_size  (H, W) that ``pixels`` makes, one number for a square, or None: as the picture is
     channels    1 grey, 3 RGB, None: as the picture is
     resize      "stretch" to fit; "crop": scaled until it covers, the middle kept; "pad": scaled until it fits, black
-                around.  Bilinear with antialiasing, as Pillow does it.
+                around
+    shorter_side    with "crop": the picture is scaled until its shorter side has this many pixels and the middle is cut
+                out of that, which leaves the margins away; ImageNet networks are evaluated with 256 for a crop of 224
+    interpolation   "bilinear" or "bicubic", with antialiasing, as Pillow does it
+    order       of the channels that the network sees: "rgb", or "bgr" as networks from Caffe want it
     scale       factor on the values; 1/255 maps uint8 to 0..1
-    mean, std   per channel (or one for all), after `scale`: (x * scale - mean) / std
+    mean, std   per channel of that order (or one for all), after `scale`: (x * scale - mean) / std
     vocabulary  of a network that reads text: turns it into token ids
 
     ``Preprocessing()`` changes nothing but the type, to float32; ``Preprocessing.pictures()`` maps uint8 to 0..1.
@@ -38,6 +44,9 @@ class Preprocessing:
     image_size: tuple[int, int] | None = None
     channels: int | None = None
     resize: Resize = "stretch"
+    shorter_side: int | None = None
+    interpolation: Interpolation = "bilinear"
+    order: Order = "rgb"
     scale: float = 1.0
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -50,6 +59,14 @@ class Preprocessing:
             raise DataError(f"preprocessing: channels {self.channels!r}; pictures have 1 (grey) or 3 (RGB).")
         if self.resize not in get_args(Resize):
             raise DataError(f'preprocessing: resize {self.resize!r}. Known: "stretch", "crop", "pad".')
+        if self.shorter_side is not None:
+            self._check_margin()
+        if self.interpolation not in get_args(Interpolation):
+            raise DataError(f'preprocessing: interpolation {self.interpolation!r}. Known: "bilinear", "bicubic".')
+        if self.order not in get_args(Order):
+            raise DataError(f'preprocessing: order {self.order!r}. Known: "rgb", "bgr".')
+        if self.order == "bgr" and self.channels != 3:
+            raise DataError("preprocessing: the order bgr goes with channels=3.")
         if not _is_number(self.scale) or self.scale == 0:
             raise DataError(f"preprocessing: scale {self.scale!r} must be a number other than 0.")
         object.__setattr__(self, "scale", float(self.scale))
@@ -58,6 +75,16 @@ class Preprocessing:
                 object.__setattr__(self, which, self._per_channel(which))
         if self.mean and self.std and 1 not in (len(self.mean), len(self.std)) and len(self.mean) != len(self.std):
             raise DataError(f"preprocessing: mean has {len(self.mean)} channels, std has {len(self.std)}.")
+
+    def _check_margin(self) -> None:
+        side = self.shorter_side
+        if self.resize != "crop" or self.image_size is None:
+            raise DataError('preprocessing: shorter_side goes with resize="crop" and an image_size.')
+        if not isinstance(side, int) or isinstance(side, bool) or not max(self.image_size) <= side <= 1 << 15:
+            raise DataError(
+                f"preprocessing: shorter_side {side!r} must be a number of pixels from {max(self.image_size)} (the larger "
+                f"side of image_size) to {1 << 15}."
+            )
 
     def _per_channel(self, which: str) -> tuple[float, ...]:
         given = getattr(self, which)
@@ -94,12 +121,14 @@ class Preprocessing:
         """
         image = picture(source, self.channels)
         if self.image_size is not None:
-            image = _resized(image, self.image_size, self.resize)
+            image = self._resized(image, self.image_size)
         values = np.array(image)
         return values[..., None] if values.ndim == 2 else values
 
     def normalise(self, batch: Any) -> Any:
         """(..., C) uint8 or float -> float32 of the same shape, (x * scale - mean) / std; a tensor stays a tensor.
+
+        Channels come as RGB and leave in `order`.
 
         One multiplication and one addition in float32 for each number, the same in NumPy and torch to the last bit.
         Token ids, int64 (N, L), pass as they are, and so does float32 when there is nothing to do; otherwise the result
@@ -110,6 +139,8 @@ class Preprocessing:
         if hasattr(batch, "is_floating_point"):
             return self._normalise_tensor(batch)
         batch = np.asarray(batch)
+        if self.order == "bgr":
+            batch = batch[..., ::-1]
         if self.identity:
             return batch.astype(np.float32, copy=False)
         result = batch.astype(np.float32, order="C")
@@ -121,6 +152,8 @@ class Preprocessing:
         return result
 
     def _normalise_tensor(self, batch: Any) -> Any:
+        if self.order == "bgr":
+            batch = batch.flip(-1)
         if self.identity:
             return batch.float()
         fresh = not batch.is_floating_point() or str(batch.dtype) != "torch.float32"
@@ -135,7 +168,7 @@ class Preprocessing:
     @property
     def identity(self) -> bool:
         """True when ``normalise`` changes no value."""
-        return self.scale == 1 and self.mean is None and self.std is None
+        return self.scale == 1 and self.mean is None and self.std is None and self.order == "rgb"
 
     def _row(self, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
         return _factors(self._key(shape))
@@ -147,6 +180,32 @@ class Preprocessing:
         if not shape or shape[-1] != channels:
             raise DataError(f"preprocessing: mean and std are for {channels} channels, the batch is {tuple(shape)}.")
         return self.scale, self.mean, self.std, shape[-1] * (shape[-2] if len(shape) > 2 else 1)
+
+    def _resized(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+        from PIL import Image
+
+        (height, width), (w, h) = size, image.size
+        if self.shorter_side is None and (h, w) == size:
+            return image
+        method = Image.Resampling[self.interpolation.upper()]
+        if self.resize == "stretch":
+            return image.resize((width, height), method)
+        if self.resize == "crop":
+            # Scaled to (nh, nw), then the middle: resampled in one go through `box`, as the scaled picture may be huge.
+            if self.shorter_side is None:
+                scale = max(height / h, width / w)
+                nh, nw = max(height, round(h * scale)), max(width, round(w * scale))
+                top, left = (nh - height) // 2, (nw - width) // 2
+            else:  # torchvision's rules, with which most weights were measured: the longer side cut to a whole number
+                nh, nw = (self.shorter_side * side // min(h, w) for side in (h, w))
+                top, left = round((nh - height) / 2), round((nw - width) / 2)
+            box = (left * w / nw, top * h / nh, min(w, (left + width) * w / nw), min(h, (top + height) * h / nh))
+            return image.resize((width, height), method, box=box)
+        scale = min(height / h, width / w)
+        nh, nw = (max(1, min(limit, round(side * scale))) for limit, side in ((height, h), (width, w)))
+        canvas = Image.new(image.mode, (width, height))
+        canvas.paste(image.resize((nw, nh), method), ((width - nw) // 2, (height - nh) // 2))
+        return canvas
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` gives an equal object back, to the last bit."""
@@ -172,10 +231,12 @@ class Preprocessing:
         return cls(**values)
 
     def __str__(self) -> str:
-        size = f"{self.resize} to {self.image_size[0]} x {self.image_size[1]}" if self.image_size else ""
-        colour = {None: "", 1: "grey", 3: "RGB"}[self.channels]
+        side = f"shorter side to {self.shorter_side}, " if self.shorter_side else ""
+        size = f"{side}{self.resize} to {self.image_size[0]} x {self.image_size[1]}" if self.image_size else ""
+        colour = {None: "", 1: "grey", 3: self.order.upper()}[self.channels]
         inverse = round(1 / self.scale) if abs(self.scale) < 1 else 0
         factor = f"/ {inverse}" if inverse and 1 / inverse == self.scale else f"* {self.scale:g}"
+        size += f" ({self.interpolation})" if size and self.interpolation != "bilinear" else ""
         parts = [size, colour, factor if self.scale != 1 else ""]
         parts += [f"{which} {', '.join(f'{v:g}' for v in getattr(self, which) or ())}" for which in ("mean", "std")]
         parts += [repr(self.vocabulary) if self.vocabulary else ""]
@@ -220,26 +281,3 @@ def _size(given: Any) -> tuple[int, int]:
     if len(pair) != 2 or not whole or max(pair) > 1 << 15:
         raise DataError(f"preprocessing: image_size {given!r} must be (height, width) in pixels, 1 to {1 << 15}.")
     return int(pair[0]), int(pair[1])
-
-
-def _resized(image: Image.Image, size: tuple[int, int], how: Resize) -> Image.Image:
-    from PIL import Image
-
-    (height, width), (w, h) = size, image.size
-    if (h, w) == size:
-        return image
-    bilinear = Image.Resampling.BILINEAR
-    if how == "stretch":
-        return image.resize((width, height), bilinear)
-    if how == "crop":
-        # Scaled to (nh, nw), then the middle: resampled in one go through `box`, as the scaled picture may be huge.
-        scale = max(height / h, width / w)
-        nh, nw = max(height, round(h * scale)), max(width, round(w * scale))
-        top, left = (nh - height) // 2, (nw - width) // 2
-        box = (left * w / nw, top * h / nh, min(w, (left + width) * w / nw), min(h, (top + height) * h / nh))
-        return image.resize((width, height), bilinear, box=box)
-    scale = min(height / h, width / w)
-    nh, nw = (max(1, min(limit, round(side * scale))) for limit, side in ((height, h), (width, w)))
-    canvas = Image.new(image.mode, (width, height))
-    canvas.paste(image.resize((nw, nh), bilinear), ((width - nw) // 2, (height - nh) // 2))
-    return canvas

@@ -82,10 +82,12 @@ def check_finite(array: np.ndarray, what: str) -> None:
 
 
 def spread_targets(y: Any, model: Any) -> list[np.ndarray]:
-    """One array of targets per output, checked by its loss."""
+    """One array of targets per output, checked by its loss; auxiliary outputs have those of the first."""
     plan = model._compiled()
     if y is None:
         raise DataError("no targets: give y, or a Dataset with labels.")
+    if plan.auxiliary and not isinstance(y, dict):
+        y = [y[0] if isinstance(y, list | tuple) and len(y) == 1 else y] * len(plan.outputs)
     if isinstance(y, dict):
         lost = [name for name in plan.outputs if name not in y]
         if lost:

@@ -30,16 +30,25 @@ PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 @dataclass
 class Plan:
-    """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics."""
+    """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics.
+
+    auxiliary   how many of the last outputs only help training; evaluation leaves them out
+    """
 
     optimizer: Optimizer
     losses: list[Loss]
     loss_weights: list[float]
     metrics: list[list[Metric]]
     outputs: list[str]
+    auxiliary: int = 0
     precision: str = "float32"
     accumulate: int = 1
     described: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> int:
+        """How many outputs evaluation looks at."""
+        return len(self.outputs) - self.auxiliary
 
     def all_metrics(self) -> list[Metric]:
         return [metric for metrics in self.metrics for metric in metrics]
@@ -103,9 +112,12 @@ class Trainer:
         return outs if self.plan.precision == "float32" else [o.float() for o in outs]
 
     def loss(self, outs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """The weighted sum of the outputs' losses plus the penalties, and the losses one by one."""
+        """The weighted sum of the outputs' losses plus the penalties, and the losses one by one.
+
+        With fewer outputs than the network has, only the losses of these count.
+        """
         parts = []
-        for loss, y, out in zip(self.losses, batch.ys, outs, strict=True):
+        for loss, y, out in zip(self.losses, batch.ys, outs, strict=False):
             if batch.weights is None:
                 parts.append(loss(y, out))
             else:
@@ -113,7 +125,7 @@ class Trainer:
         if len(parts) == 1 and self.plan.loss_weights[0] == 1:
             total = parts[0]
         else:
-            weighted = [w * part for w, part in zip(self.plan.loss_weights, parts, strict=True)]
+            weighted = [w * part for w, part in zip(self.plan.loss_weights, parts, strict=False)]
             total = torch.stack(weighted).sum()
         for weight, l1, l2 in self.penalties:
             if l1:
@@ -169,7 +181,7 @@ class Trainer:
     # -- an epoch -----------------------------------------------------------------------------------------------------
     def metrics_update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
         """Hand outputs (probabilities only where a metric needs them) to the metrics."""
-        for metrics, final, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=True):
+        for metrics, final, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
             ready = None
             for metric in metrics:
                 if final is not None and metric.needs_probabilities:
@@ -181,10 +193,10 @@ class Trainer:
     def logs(self, totals: Totals, prefix: str = "") -> dict[str, float]:
         """Figures so far under Keras' names: loss, per-output losses where there are several, metrics."""
         found = {f"{prefix}loss": totals.mean(0)}
-        several = len(self.plan.outputs) > 1
-        if several:
-            for i, name in enumerate(self.plan.outputs):
-                found[f"{prefix}{name}_loss"] = totals.mean(i + 1)
+        if len(totals.sums) > 2:
+            for name, i in zip(self.plan.outputs, range(1, len(totals.sums)), strict=False):
+                found[f"{prefix}{name}_loss"] = totals.mean(i)
+        several = self.plan.judged > 1
         for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
             for metric in metrics:
                 for key, value in metric.results().items():
@@ -197,12 +209,12 @@ class Trainer:
             metric.reset()
         training = self.module.training
         self.module.eval()
-        totals = Totals(1 + len(self.plan.losses))
+        totals = Totals(1 + self.plan.judged)
         try:
             with torch.inference_mode():
                 for batch in feed.batches(batch_size):
                     batch = _aligned(batch, self.losses)
-                    outs = self.outputs(batch.xs)
+                    outs = self.outputs(batch.xs)[: self.plan.judged]
                     loss, parts = self.loss(outs, batch)
                     totals.add(loss, parts, batch.size)
                     self.metrics_update(batch, outs)

@@ -43,10 +43,13 @@ def make_plan(
     if loss is None:
         raise ArgumentError("compile needs a loss, such as loss='sparse_categorical_crossentropy'.")
     per_output = [losses_.get(spec) for spec in _spread(loss, names, "loss")]
+    if loss_weights is None and graph.auxiliary:
+        loss_weights = [1.0, *graph.auxiliary]
     weights = [1.0 if w is None else float(w) for w in _spread(loss_weights, names, "loss_weights", default=1.0)]
     shapes = graph.output_shapes
+    wanted = _metric_specs(metrics, names[: 1 if graph.auxiliary else None]) + [[] for _ in graph.auxiliary]
     resolved = []
-    for spec, one_loss, shape in zip(_metric_specs(metrics, names), per_output, shapes, strict=True):
+    for spec, one_loss, shape in zip(wanted, per_output, shapes, strict=True):
         resolved.append([metrics_.resolve(metric, one_loss, shape) for metric in spec])
     return Plan(
         optimizer=optimizers_.get(optimizer),
@@ -54,6 +57,7 @@ def make_plan(
         loss_weights=weights,
         metrics=resolved,
         outputs=names,
+        auxiliary=len(graph.auxiliary),
         precision=check_precision(precision),
         accumulate=accumulate,
         described={
