@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load
@@ -183,26 +185,42 @@ def loss_for(model: Model, outputs: tuple[int, ...]) -> Any:
     return losses.SparseCategoricalCrossentropy(from_logits=activation != "softmax")
 
 
-def judge_run(folder: str | os.PathLike[str], data: str | None = None, **options: Any) -> tuple[Model, dict[str, Any]]:
-    """Load a saved run and measure it on the held-out part of `data` (default: the data it was trained on)."""
+def judge_run(
+    run: Model | str | os.PathLike[str], data: str | None = None, **options: Any
+) -> tuple[Model, dict[str, Any]]:
+    """Measure a model (or a saved run) on the held-out part of `data` (default: the data it was trained on)."""
     from striate.models import load_model
 
-    model = load_model(folder)
+    model = run if isinstance(run, Model) else load_model(run)
+    folder = model.name if isinstance(run, Model) else run
     source = data or model.facts.get("data")
     if not source:
         raise ArgumentError(f"{folder} does not say what it was trained on; name the data.")
     if data is None:
         options = (model.facts.get("options") or {}) | options
-    elif model.preprocessing is not None and model.preprocessing.image_size and Path(data).exists():
-        options = {"image_size": model.preprocessing.image_size} | options
+    elif model.preprocessing is not None and model.preprocessing.vocabulary is None and Path(data).exists():
+        options = {"preprocessing": model.preprocessing} | options
     splits = load(source, **options)
     judge = splits.test or splits.validation
     if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
         judge = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation
     judge = judge or splits.train
+    judge = in_order_of(judge, model.labels)
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
     model.compile("adam", loss_for(model, model.graph.output_shapes[0]), metrics=["accuracy"])
     scores = model.evaluate(judge, return_dict=True, verbose=0)
     return model, {"data": judge.name, "samples": len(judge), **scores}
+
+
+def in_order_of(data: Dataset, labels: list[str] | None) -> Dataset:
+    """The data with its classes numbered as a model's outputs are.  Raises DataError for classes it does not know."""
+    if not labels or not data.classes or list(data.classes) == labels or data.y is None:
+        return data
+    foreign = [name for name in data.classes if name not in labels]
+    if foreign:
+        shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
+        raise DataError(f'{data.name} has a class "{foreign[0]}" that the model does not know; its classes: {shown}.')
+    numbers = np.array([labels.index(name) for name in data.classes])
+    return replace(data, y=numbers[data.y], classes=tuple(labels))

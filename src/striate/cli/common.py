@@ -15,6 +15,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 What = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
 InputShape = Annotated[str | None, typer.Option(help="Input of a named architecture, such as 224x224x3.")]
 Classes = Annotated[int | None, typer.Option(help="Classes of a named architecture.")]
+WEIGHTS = "a file, keras, torchvision, timm (downloaded once), or hf:owner/name"
+Variant = Annotated[
+    list[str] | None, typer.Option("--variant", help="Of a named architecture, such as alpha=0.5; may be repeated.")
+]
 
 
 def say(value: Any, as_json: bool, text: str) -> None:
@@ -32,7 +36,23 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
         raise ArgumentError(f'"{text}" is not a shape; write it as 32x32x3.') from None
 
 
-def graph_of(what: str, input_shape: str | None = None, classes: int | None = None) -> tuple[str, Graph]:
+def variants_of(given: list[str] | None) -> dict[str, Any]:
+    """``["alpha=0.5", "aux=true"]`` as {"alpha": 0.5, "aux": True}; what is no number or truth value is text."""
+    found: dict[str, Any] = {}
+    for text in given or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip() or not value.strip():
+            raise ArgumentError(f'--variant takes NAME=VALUE, such as alpha=0.5, not "{text}".')
+        try:
+            found[key.strip()] = json.loads(value.strip().lower())
+        except json.JSONDecodeError:
+            found[key.strip()] = value.strip()
+    return found
+
+
+def graph_of(
+    what: str, input_shape: str | None = None, classes: int | None = None, variant: list[str] | None = None
+) -> tuple[str, Graph]:
     """The name and graph of an architecture, a JSON file or a saved model; it may carry a fault.
 
     No weights are made and no torch is loaded.
@@ -40,8 +60,10 @@ def graph_of(what: str, input_shape: str | None = None, classes: int | None = No
     path = Path(what)
     shape = shape_of(input_shape)
     if path.is_dir() or path.is_file():
-        if shape is not None or classes is not None:
-            raise ArgumentError("--input-shape and --classes go with an architecture's name, not with a file.")
+        if shape is not None or classes is not None or variant:
+            raise ArgumentError(
+                "--input-shape, --classes and --variant go with an architecture's name, not with a file."
+            )
         file = path / "model.json" if path.is_dir() else path
         if not file.is_file():
             raise ArgumentError(f"{path} is not a saved model: it has no model.json.")
@@ -59,4 +81,24 @@ def graph_of(what: str, input_shape: str | None = None, classes: int | None = No
             f'"{what}" is no file, no folder and no known architecture.{nearest(what, zoo.names())} '
             "striate models lists them."
         )
-    return what, zoo.create(what, classes=classes, input_shape=shape).graph
+    return what, zoo.create(what, classes=classes, input_shape=shape, **variants_of(variant)).graph
+
+
+def model_of(what: str, weights: str | None, variant: list[str] | None = None, classes: int | None = None) -> Any:
+    """A trained model: a saved one's folder, or an architecture's name with the weights to load."""
+    from striate import zoo
+
+    if what in zoo.names() and not (Path(what) / "model.json").is_file():
+        if weights is None:
+            raise ArgumentError(
+                f"{what} is an architecture without weights: add --weights with a file, keras, torchvision or timm."
+            )
+        return zoo.create(what, weights=weights, classes=classes, **variants_of(variant))
+    if weights is not None or variant or classes is not None:
+        raise ArgumentError(
+            f"--weights, --variant and --classes go with an architecture's name; {what} is "
+            f"{'a saved model' if Path(what).is_dir() else 'none'}.{nearest(what, zoo.names())}"
+        )
+    from striate.models import load_model
+
+    return load_model(what)

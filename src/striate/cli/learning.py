@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import Json, say, shape_of
+from striate.cli.common import WEIGHTS, Json, Variant, model_of, say, shape_of
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
 RunFolder = Annotated[Path | None, typer.Option("--run", help="The folder of the run (runs/DATA-NETWORK).")]
@@ -83,14 +83,16 @@ def train(
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    model: Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")],
     data: Annotated[str | None, typer.Argument(help="Other data than it was trained on.")] = None,
+    weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
+    variant: Variant = None,
     json: Json = False,
 ) -> None:
     """Measure a trained model on held-out data."""
     from striate.runs import judge_run
 
-    _, scores = judge_run(run, data)
+    _, scores = judge_run(model_of(model, weights, variant), data)
     text = "  ".join(f"{key} {value:.4f}" if isinstance(value, float) else f"{value}" for key, value in scores.items())
     say(scores, json, text)
 

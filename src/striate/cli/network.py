@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import Classes, InputShape, Json, What, graph_of, say
-from striate.errors import ArgumentError
+from striate.cli.common import Classes, InputShape, Json, Variant, What, graph_of, say, variants_of
+from striate.errors import ArgumentError, unknown
 
 
 def register(app: typer.Typer) -> None:
@@ -16,49 +17,132 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+class Sort(StrEnum):
+    """How ``models`` orders its list."""
+
+    name = "name"
+    year = "year"
+    weights = "weights"
+    mults = "mults"
+    top1 = "top1"
+
+
 def models(
-    name: Annotated[str | None, typer.Argument(help="One architecture, to see its card and its size table.")] = None,
-    find: Annotated[str, typer.Option(help="List only names and descriptions that contain this.")] = "",
+    name: Annotated[str | None, typer.Argument(help="One architecture: its card, diagram and size.")] = None,
+    find: Annotated[str, typer.Option(help="List only those whose name, description or paper contains this.")] = "",
+    family: Annotated[str | None, typer.Option(help="List only this family, such as resnet.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="List only those with published weights.")] = False,
+    max_weights: Annotated[float | None, typer.Option(help="List only those with at most so many million.")] = None,
+    sort: Annotated[Sort, typer.Option(help="Order of the list; weights, mults: fewest first; top1: best first.")] = (
+        Sort.name
+    ),
+    variant: Variant = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Draw NAME into this SVG file.")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Show every layer of NAME, not only its stages.")] = False,
     json: Json = False,
 ) -> None:
-    """List the architectures, or show one."""
+    """List the architectures, or show one: card, diagram, size."""
     from striate import zoo
-    from striate.size import measure
 
     if name is not None:
-        card = zoo.card(name)
-        measured = measure(zoo.create(name).graph, name=name)
-        facts = {"name": name, "about": card.about, "paper": str(card.paper), "variants": card.variants}
-        head = f"{name}: {card.about}\nSource: {card.paper!s}.  Variants: {card.variants or 'none'}\n"
-        say(facts | measured.to_dict(), json, f"{head}\n{measured}")
+        _show(name, variant, output, table, json)
         return
-    rows = []
-    for each in zoo.names():
-        card = zoo.card(each)
-        if find.lower() not in f"{each} {card.about} {card.paper!s}".lower():
-            continue
-        s = measure(zoo.create(each).graph)
-        rows.append(
-            {
-                "name": each,
-                "input_shape": list(card.input_shape),
-                "weights": s.weights,
-                "mults": s.mults,
-                "about": card.about,
-                "paper": str(card.paper),
-            }
+    if output is not None or variant or table:
+        raise ArgumentError("--output, --variant and --table go with the name of one architecture.")
+    cards = [zoo.card(each) for each in zoo.names()]
+    if family is not None and family not in {card.family for card in cards}:
+        raise unknown("family", family, sorted({card.family for card in cards}))
+    cards = [
+        card
+        for card in cards
+        if find.lower() in f"{card.name} {card.about} {card.paper}".lower()
+        and family in (None, card.family)
+        and (card.sources or not published)
+        and (max_weights is None or card.totals[0] <= max_weights * 1e6)
+    ]
+    keys: dict[str, Any] = {
+        "name": lambda card: card.name,
+        "year": lambda card: (card.paper.year, card.name),
+        "weights": lambda card: card.totals[0],
+        "mults": lambda card: card.totals[2],
+        "top1": lambda card: -(card.top1 or 0),
+    }
+    cards.sort(key=keys[sort.value])
+    lines = [f"{'name':20s} {'year':>4s} {'input':>9s} {'weights':>11s} {'mults':>14s} {'top-1':>5s}  about"]
+    for card in cards:
+        shape, top1 = "x".join(map(str, card.input_shape)), f"{card.top1:.1f}" if card.top1 else ""
+        weights, _, mults = card.totals
+        lines.append(
+            f"{card.name:20s} {card.paper.year:4d} {shape:>9s} {weights:11,} {mults:14,} {top1:>5s}  {card.about}"
         )
-    lines = [f"{'name':16s} {'input':>12s} {'weights':>12s} {'mults':>14s}  about"]
-    for row in rows:
-        shape = "x".join(str(n) for n in zoo.card(str(row["name"])).input_shape)
-        lines.append(f"{row['name']:16s} {shape:>12s} {row['weights']:12,} {row['mults']:14,}  {row['about']}")
-    say(rows, json, "\n".join(lines) if rows else f'no architecture matches "{find}".')
+    say([_facts(card) for card in cards], json, "\n".join(lines) if cards else "no architecture matches.")
+
+
+def _facts(card: Any) -> dict[str, Any]:
+    weights, buffers, mults = card.totals
+    return {
+        "name": card.name,
+        "family": card.family,
+        "about": card.about,
+        "paper": str(card.paper),
+        "year": card.paper.year,
+        "input_shape": list(card.input_shape),
+        "classes": card.classes,
+        "weights": weights,
+        "buffers": buffers,
+        "mults": mults,
+        "top1": card.top1,
+        "top5": card.top5,
+        "before": card.before,
+        "variants": card.variants,
+        "sources": [
+            {"library": s.library, "model": s.model, "variant": dict(s.variant), "url": s.url, "pixels": s.pixels}
+            | {"top1": s.top1, "top5": s.top5}
+            for s in card.sources
+        ],
+    }
+
+
+def _show(name: str, variant: list[str] | None, output: Path | None, table: bool, json: bool) -> None:
+    from striate import zoo
+    from striate.draw import svg
+    from striate.size import diagram, measure
+    from striate.weights import atomic_write
+
+    card = zoo.card(name)
+    graph = zoo.create(name, **variants_of(variant)).graph
+    measured = measure(graph, name=name)
+    shape = "x".join(map(str, card.input_shape))
+    accuracy = f"top-1 {card.top1} %" + (f", top-5 {card.top5} %" if card.top5 else "") if card.top1 else "not stated"
+    lines = [
+        f"{name}: {card.about}",
+        "",
+        f"paper      {card.paper}",
+        f"input      {shape}, {card.classes} classes",
+        f"accuracy   {accuracy}",
+        f"variants   {', '.join(f'{k}={v!r}' for k, v in card.variants.items()) or 'none'}",
+    ]
+    for i, source in enumerate(card.sources):
+        said = zoo.preprocessing_of(source, card.input_shape)
+        lines.append(f"{'weights' if not i else '':9s}  {source.library}: {source.model}; pictures: {said}")
+    if card.before:
+        lines.append(f"after      {card.before} (compare: striate draw {card.before} --diff {name})")
+    lines += ["", str(measured) if table else diagram(measured)]
+    if not table:
+        total = f"{measured.weights:,} weights"
+        lines += ["", total + (f" + {measured.buffers:,} buffers" if measured.buffers else "")]
+        lines[-1] += f", {measured.mults:,} multiplications for one input; every layer: striate size {name}"
+    if output is not None:
+        atomic_write(output, svg(graph, title=name))
+        lines.append(f"wrote {output}")
+    say(_facts(card) | measured.to_dict(), json, "\n".join(lines))
 
 
 def size(
     what: What,
     input_shape: InputShape = None,
     classes: Classes = None,
+    variant: Variant = None,
     batch_size: Annotated[int, typer.Option(help="Samples in memory at once.")] = 1,
     optimizer: Annotated[str, typer.Option(help="Whose state training keeps: sgd, momentum, adam, …")] = "adam",
     dtype: Annotated[str, typer.Option(help="float32, float16, bfloat16 or float64.")] = "float32",
@@ -69,7 +153,7 @@ def size(
     """Shapes, weights, multiplications, memory and receptive fields; nothing is allocated."""
     from striate.size import measure, summary
 
-    name, graph = graph_of(what, input_shape, classes)
+    name, graph = graph_of(what, input_shape, classes, variant)
     measured = measure(graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=name)
     text = summary(graph, name, sequential=graph.is_sequential) if classic else str(measured)
     say(measured.to_dict() if json else None, json, text)
@@ -82,12 +166,13 @@ def explain(
     layer: Annotated[str, typer.Argument(help="The layer's name in the size table.")],
     input_shape: InputShape = None,
     classes: Classes = None,
+    variant: Variant = None,
     json: Json = False,
 ) -> None:
     """The arithmetic of one layer with its numbers put in, step by step."""
     from striate.size import explain as explained
 
-    _, graph = graph_of(what, input_shape, classes)
+    _, graph = graph_of(what, input_shape, classes, variant)
     text = explained(graph, layer)
     say({"layer": layer, "explanation": text}, json, text)
 
@@ -100,6 +185,7 @@ def draw(
     expand: Annotated[bool, typer.Option("--expand", help="Open nested networks.")] = False,
     input_shape: InputShape = None,
     classes: Classes = None,
+    variant: Variant = None,
     json: Json = False,
 ) -> None:
     """Draw a network as an SVG diagram, compare two, or print one as plain PyTorch source."""
@@ -107,7 +193,7 @@ def draw(
     from striate.draw import svg
     from striate.weights import atomic_write
 
-    name, graph = graph_of(what, input_shape, classes)
+    name, graph = graph_of(what, input_shape, classes, variant)
     if diff is not None:
         if output is not None:
             raise ArgumentError("--output goes with a diagram or --source; --diff prints its table.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import Json, say
+from striate.cli.common import WEIGHTS, Json, Variant, model_of, say
 from striate.errors import ArgumentError, DataError
 
 
@@ -16,27 +15,28 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    model: Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")],
     pictures: Annotated[list[str] | None, typer.Argument(help="Picture files.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to classify, for a model trained on texts.")] = None,
+    weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
+    variant: Variant = None,
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
     json: Json = False,
 ) -> None:
     """The most probable classes of pictures, with their probabilities."""
-    from striate.models import load_model
     from striate.tasks import classify
 
     sources = [*(pictures or []), *(text or [])]
     if not sources:
         raise DataError("name at least one picture (or --text).")
-    model = load_model(run)
-    if text and (model.preprocessing is None or model.preprocessing.vocabulary is None):
-        raise ArgumentError(f"{run} was trained on pictures; --text is for models trained on texts.")
+    trained = model_of(model, weights, variant)
+    if text and (trained.preprocessing is None or trained.preprocessing.vocabulary is None):
+        raise ArgumentError(f"{model} was trained on pictures; --text is for models trained on texts.")
     results: list[dict[str, Any]] = []
     lines, failed = [], 0
     for source in sources:
         try:
-            (guesses,) = classify(model, [source], top)
+            (guesses,) = classify(trained, [source], top)
         except DataError as error:
             failed += 1
             results.append({"source": source, "error": str(error)})

@@ -136,7 +136,8 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
 
     A named one is looked for in `path`, when given; else in the folder that the environment variable STRIATE_DATA
     names, then in ~/.striate/data.  `download` fetches MNIST and Fashion-MNIST when they are not there.  Other options
-    go to the reader: words and length for imdb, fine for cifar100, image_size, channels and resize for pictures.
+    go to the reader: words and length for imdb, fine for cifar100, image_size, channels and resize, or preprocessing, for
+    pictures.
     Raises DataError which says where it looked and how to get the data.
     """
     if name == "digits":

@@ -48,11 +48,13 @@ def folder(
     channels: int | None = 3,
     *,
     resize: Resize = "stretch",
+    preprocessing: Preprocessing | None = None,
     name: str | None = None,
 ) -> Dataset | Splits:
     """Pictures ``path/<class>/...`` as a Dataset; ``path/train|val|test/<class>/...`` as Splits.
 
     Every picture becomes uint8 of `image_size` (H, W) and `channels`; without `image_size` all must be of one size.
+    `preprocessing`, such as that of a trained model, takes the place of the three.
     Classes are numbered in the order of their sorted names.  Hidden files are ignored; a file that is no readable
     picture is left out and named in ``.skipped`` with the reason, as is a class without any.  Raises DataError when
     there are no pictures or fewer than two classes, and for a part with classes that train does not have.
@@ -62,7 +64,9 @@ def folder(
         raise DataError(f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}.")
     files, skipped = _walk(root)
     tree = _Tree(str(root), files, Path, skipped)
-    return _read(tree, Preprocessing.pictures(image_size, channels, resize=resize), name or root.resolve().name)
+    return _read(
+        tree, preprocessing or Preprocessing.pictures(image_size, channels, resize=resize), name or root.resolve().name
+    )
 
 
 def read_zip(
@@ -71,6 +75,7 @@ def read_zip(
     channels: int | None = 3,
     *,
     resize: Resize = "stretch",
+    preprocessing: Preprocessing | None = None,
     name: str | None = None,
 ) -> Dataset | Splits:
     """As ``folder``, straight from a zip file: nothing is unpacked to disk, one folder around all is looked through."""
@@ -80,7 +85,9 @@ def read_zip(
     try:
         with zipfile.ZipFile(path) as archive:
             tree = _zip_tree(archive, path)
-            return _read(tree, Preprocessing.pictures(image_size, channels, resize=resize), name or path.stem)
+            return _read(
+                tree, preprocessing or Preprocessing.pictures(image_size, channels, resize=resize), name or path.stem
+            )
     except zipfile.BadZipFile as error:
         raise DataError(f"{path}: not a zip file, or one that is cut off ({error}). Fetch the file again.") from None
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 from typing import Any
 
 from striate import layers
@@ -62,6 +65,12 @@ class Card:
         return self.build.__module__.rpartition(".")[2]
 
     @property
+    def totals(self) -> tuple[int, int, int]:
+        """Weights, buffers and multiplications at the usual input, without building the network."""
+        weights, buffers, mults = _totals()[self.name]
+        return weights, buffers, mults
+
+    @property
     def variants(self) -> dict[str, Any]:
         """Further arguments of ``create`` with their defaults."""
         fixed = dict(self.fixed)
@@ -70,6 +79,11 @@ class Card:
 
 
 _CARDS: dict[str, Card] = {}
+
+
+@lru_cache(maxsize=1)
+def _totals() -> dict[str, list[int]]:
+    return json.loads(files("striate.zoo").joinpath("totals.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
 
 
 def architecture(
@@ -116,6 +130,14 @@ def network(
 def names() -> list[str]:
     """The names of all architectures."""
     return sorted(_CARDS)
+
+
+def families() -> dict[str, list[str]]:
+    """The names of all architectures by family, in the order in which they are declared."""
+    found: dict[str, list[str]] = {}
+    for name, one in _CARDS.items():
+        found.setdefault(one.family, []).append(name)
+    return found
 
 
 def card(name: str) -> Card:

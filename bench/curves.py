@@ -1,0 +1,115 @@
+"""``python -m bench.curves [group …]``: networks trained from scratch side by side at equal steps; curves to docs/pictures.
+
+No speed is measured here, so one run after the other; every network sees the same pictures in the same order.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+import striate as st
+from bench.harness import ROOT
+from striate import data, zoo
+from striate.data import Dataset, Preprocessing
+
+RESULTS = ROOT / "bench" / "results"
+PICTURES = ROOT / "docs" / "pictures"
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+GROUPS: dict[str, tuple[str, int, list[tuple[str, dict[str, Any]]]]] = {
+    "small": (
+        "From scratch on 10,000 pictures of CIFAR-10",
+        6,
+        [
+            ("cifar_net", {}),
+            ("cifar_plain20", {}),
+            ("cifar_resnet20", {}),
+            ("cifar_densenet", {"depth": 22, "growth": 12}),
+        ],
+    ),
+    "degradation": (
+        "Deeper is worse without shortcuts: 20 and 56 layers at equal steps",
+        6,
+        [("cifar_plain20", {}), ("cifar_plain56", {}), ("cifar_resnet20", {}), ("cifar_resnet56", {})],
+    ),
+}
+
+
+def pictures(count: int, held: int) -> tuple[Dataset, Dataset]:
+    """`count` training pictures (the same number of each class) and `held` test pictures, from the data folder."""
+    splits = data.load("cifar10")
+    assert splits.test is not None
+    how = Preprocessing.pictures((32, 32), 3, mean=MEAN, std=STD)
+
+    def some(part: Dataset, n: int) -> Dataset:
+        order = np.random.default_rng(0).permutation(len(part))
+        assert part.y is not None
+        each = n // 10
+        chosen = np.concatenate([order[part.y[order] == k][:each] for k in range(10)])
+        return Dataset(part.x[chosen], part.y[chosen], part.classes, part.name, how)
+
+    return some(splits.train, count), some(splits.test, held)
+
+
+def run(name: str, variant: dict[str, Any], epochs: int, train: Dataset, test: Dataset) -> dict[str, Any]:
+    """One network's curves: loss and accuracy on both sets after every epoch."""
+    st.set_seed(0)
+    model = zoo.create(name, **variant)
+    rate = 0.02 if name == "cifar_net" else 0.1  # without batch norm the usual 0.1 diverges
+    steps = st.optimizers.schedules.OneCycle(rate, total_steps=None)
+    model.compile(
+        st.optimizers.SGD(steps, momentum=0.9, nesterov=True, weight_decay=5e-4),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    started = time.perf_counter()
+    history = model.fit(train, validation_data=test, batch_size=128, epochs=epochs, seed=0, verbose=0).history
+    seconds = time.perf_counter() - started
+    print(
+        f"{name:18s} test accuracy {history['val_accuracy'][-1]:.4f}  train {history['accuracy'][-1]:.4f}  {seconds:.0f} s"
+    )
+    return {"variant": variant, "weights": model.count_params(), "seconds": round(seconds), "history": history}
+
+
+def figure(title: str, results: dict[str, Any], file: Path) -> None:
+    """Loss on the left, accuracy on the right; solid on test pictures, dotted on training pictures."""
+    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), constrained_layout=True)
+    for i, (name, result) in enumerate(results.items()):
+        history = result["history"]
+        epochs = range(1, len(history["loss"]) + 1)
+        for ax, key in zip(axes, ("loss", "accuracy"), strict=True):
+            ax.plot(epochs, history[f"val_{key}"], color=f"C{i}", label=name)
+            ax.plot(epochs, history[key], color=f"C{i}", linestyle=":", linewidth=1)
+            ax.set_xlabel("epoch")
+            ax.set_title(key)
+            ax.set_xticks(list(epochs))
+            ax.grid(alpha=0.25)
+            ax.spines[["top", "right"]].set_visible(False)
+    axes[1].legend(frameon=False)
+    fig.suptitle(f"{title} (solid: test, dotted: training)", fontsize=11)
+    file.parent.mkdir(exist_ok=True)
+    fig.savefig(file, dpi=110)
+    plt.close(fig)
+
+
+def main(groups: list[str]) -> None:
+    train, test = pictures(10_000, 2_000)
+    for group in groups or list(GROUPS):
+        title, epochs, networks = GROUPS[group]
+        results = {name: run(name, variant, epochs, train, test) for name, variant in networks}
+        (RESULTS / f"curves_{group}.json").write_text(json.dumps(results, indent=1) + "\n")
+        figure(title, results, PICTURES / f"curves_{group}.png")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

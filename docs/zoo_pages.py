@@ -1,0 +1,152 @@
+"""Write docs/zoo/: a page a family of architectures, its numbers computed by ``striate.size``, and zoo/totals.json.
+
+``make docs`` runs it; tests fail when a page is out of date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+from striate import zoo
+from striate.draw import feature_map_svg
+from striate.size import Size, diagram, measure
+
+FOLDER = Path(__file__).parent / "zoo"
+TOTALS = Path(zoo.__file__).parent / "totals.json"
+BATCH = 32  # pictures in a training step, for the memory column
+
+
+@cache
+def measured(name: str, batch_size: int = 1) -> Size:
+    return measure(zoo.create(name).graph, batch_size=batch_size, optimizer="momentum", name=name)
+
+
+def totals() -> str:
+    """What zoo/totals.json holds: weights, buffers, multiplications of every architecture at its usual input."""
+    rows = []
+    for name in zoo.names():
+        size = measure(zoo.create(name).graph)
+        rows.append(f"{json.dumps(name)}: {json.dumps([size.weights, size.buffers, size.mults])}")
+    return "{\n" + ",\n".join(rows) + "\n}\n"
+
+
+def _bytes(n: int) -> str:
+    return f"{n / 2**20:,.0f} MiB" if n >= 2**20 else f"{n / 2**10:,.0f} KiB"
+
+
+def _sees(size: Size) -> str:
+    """The receptive field of the last activation map, before global pooling and dense layers widen it to everything."""
+    maps = [row for row in size.rows if row.receptive_field and isinstance(row.output_shape, tuple)]
+    maps = [row for row in maps if len(row.output_shape or ()) == 3 and (row.output_shape or (1,))[0] > 1] or maps
+    return "x".join(map(str, maps[-1].receptive_field or ())) if maps else ""
+
+
+def _row(name: str) -> str:
+    card, one, many = zoo.card(name), measured(name), measured(name, BATCH)
+    shape = "x".join(map(str, card.input_shape))
+    top1 = f"{card.top1:.1f}" if card.top1 else ""
+    memory = f"{_bytes(one.inference_bytes)} / {_bytes(many.training_bytes)}"
+    buffers = f" + {one.buffers:,}" if one.buffers else ""
+    return (
+        f"| `{name}` | {card.about} | {shape} | {one.weights:,}{buffers} | {one.mults:,} | {memory} | {_sees(one)} "
+        f"| {top1} |"
+    )
+
+
+def _times(after: float, before: float) -> str:
+    ratio = after / before if before else float("inf")
+    return f"{ratio:.2f} x" if ratio < 10 else f"{ratio:,.0f} x"
+
+
+def _change(name: str) -> str:
+    before = zoo.card(name).before
+    assert before is not None
+    a, b = measured(before), measured(name)
+    c, d = measured(before, BATCH), measured(name, BATCH)
+    error = ""
+    if zoo.card(before).top1 and zoo.card(name).top1:
+        error = f"{zoo.card(before).top1:.1f} → {zoo.card(name).top1:.1f}"
+    return (
+        f"| `{before}` → `{name}` | {_times(b.weights, a.weights)} | {_times(b.mults, a.mults)} "
+        f"| {_times(d.training_bytes, c.training_bytes)} | {_sees(a)} → {_sees(b)} | {error} |"
+    )
+
+
+def page(family: str) -> str:
+    """The Markdown of a family's page."""
+    names = zoo.families()[family]
+    module = sys.modules[zoo.card(names[0]).build.__module__]
+    title, _, idea = inspect.cleandoc(module.__doc__ or "").partition("\n")
+    first = names[0]
+    lines = [f"# {family.replace('_', ' ')}", "", title, *(["", idea.strip()] if idea.strip() else []), ""]
+    lines += ["## The networks", ""]
+    lines += ["| name | what | input | weights + buffers | multiplications | memory | sees | top-1 |"]
+    lines += ["| --- | --- | --- | ---: | ---: | --- | --- | ---: |", *map(_row, names), ""]
+    lines += [
+        f"Multiplications are those of convolutions and dense layers for one input; memory is the peak of predicting one "
+        f"input and of training with {BATCH} (SGD with momentum, 32 bits); *sees* is the receptive field of the last map; "
+        "top-1 is the accuracy in percent on ImageNet that the paper or the published weights state.",
+        "",
+    ]
+    papers = dict.fromkeys(str(zoo.card(name).paper) for name in names)
+    lines += ["Papers: " + "; ".join(papers) + ".", ""]
+    lines += [f"## The table of `{first}`", "", "```text", diagram(measured(first)), "```", ""]
+    lines += [f"![The volumes of activations of {first}](pictures/{first}.svg)", ""]
+    changed = [name for name in names if zoo.card(name).before]
+    if changed:
+        lines += ["## What changed against the one before", ""]
+        lines += ["| | weights | multiplications | training memory | sees | top-1 |"]
+        lines += ["| --- | ---: | ---: | ---: | --- | --- |", *map(_change, changed), ""]
+    variants = {name: zoo.card(name).variants for name in names if zoo.card(name).variants}
+    if variants:
+        lines += ["## Variants", "", "| name | arguments of `zoo.create` |", "| --- | --- |"]
+        for name, arguments in variants.items():
+            lines.append(f"| `{name}` | {', '.join(f'`{key}={value!r}`' for key, value in arguments.items())} |")
+        doc = inspect.getdoc(zoo.card(first).build)
+        lines += ["", doc or "", ""]
+    sources = [(name, source) for name in names for source in zoo.card(name).sources]
+    if sources:
+        lines += ["## Published weights", ""]
+        lines += ["| name | `weights=` | there | needs | pictures | top-1 |", "| --- | --- | --- | --- | --- | ---: |"]
+        for name, source in sources:
+            needs = ", ".join(f"`{key}={value!r}`" for key, value in source.variant.items())
+            said = zoo.preprocessing_of(source, zoo.card(name).input_shape)
+            top1 = f"{source.top1:.2f}" if source.top1 else ""
+            lines.append(f"| `{name}` | `{source.library}` | {source.model} | {needs} | {said} | {top1} |")
+        lines.append("")
+    lines += ["## Use", "", "```python", "from striate import zoo", "", f'model = zoo.create("{first}", classes=10)']
+    lines += ["print(model.size().weights)", f"# prints: {measure(zoo.create(first, classes=10).graph).weights}"]
+    lines += ["```", "", "```console", f"$ striate models {first}", "```", ""]
+    return "\n".join(lines)
+
+
+def index() -> str:
+    """The table of all architectures."""
+    lines = ["# The zoo", "", "Every architecture by name, exact to its source; a page a family.", ""]
+    lines += ["| family | networks | idea |", "| --- | --- | --- |"]
+    for family, names in zoo.families().items():
+        module = sys.modules[zoo.card(names[0]).build.__module__]
+        title = inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
+        lines.append(f"| [{family.replace('_', ' ')}]({family}.md) | {', '.join(f'`{n}`' for n in names)} | {title} |")
+    lines += ["", "Made by `make docs`; the numbers are computed, none is typed in.", ""]
+    return "\n".join(lines)
+
+
+def write(only: str | None = None) -> None:
+    TOTALS.write_text(totals())
+    (FOLDER / "pictures").mkdir(parents=True, exist_ok=True)
+    for family, names in zoo.families().items():
+        if only in (None, family):
+            (FOLDER / f"{family}.md").write_text(page(family))
+            picture = feature_map_svg(zoo.create(names[0]).graph, title=names[0])
+            (FOLDER / "pictures" / f"{names[0]}.svg").write_text(picture)
+    (FOLDER / "README.md").write_text(index())
+
+
+if __name__ == "__main__":
+    write(sys.argv[1] if len(sys.argv) > 1 else None)
+    print(f"wrote {FOLDER}")

@@ -1,0 +1,66 @@
+"""A network by the size of its maps: the few lines in which papers print their tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from striate.graph import Shape
+from striate.size.table import Row, Size
+
+
+@dataclass
+class Stage:
+    """All calls whose output has the same map size.
+
+    shape            of the last of them: (H, W, C), or (C,) for vectors
+    kinds            how many calls of each class of layer
+    weights, mults   of all of them
+    receptive_field  of the last one that has one
+    """
+
+    shape: Shape
+    kinds: dict[str, int]
+    weights: int = 0
+    mults: int = 0
+    receptive_field: tuple[int, ...] | None = None
+
+
+def stages(size: Size) -> list[Stage]:
+    """The stages of a network, largest maps first, in the order in which they are reached."""
+    found: dict[Shape, Stage] = {}
+    for row in size.rows:
+        if not isinstance(row.output_shape, tuple):
+            continue
+        stage = found.setdefault(row.output_shape[:-1], Stage(row.output_shape, {}))
+        _add(stage, row)
+    return list(found.values())
+
+
+def _add(stage: Stage, row: Row) -> None:
+    assert isinstance(row.output_shape, tuple)
+    stage.shape = row.output_shape
+    stage.kinds[row.kind] = stage.kinds.get(row.kind, 0) + 1
+    stage.weights += row.weights
+    stage.mults += row.mults
+    stage.receptive_field = row.receptive_field or stage.receptive_field
+
+
+_QUIET = ("InputLayer", "BatchNormalization", "ReLU", "Activation", "Dropout", "Flatten", "Reshape", "ZeroPadding2D")
+
+
+def diagram(size: Size, width: int = 24) -> str:
+    """The stages as text: map, layers, weights, multiplications, and a bar for the share of multiplications."""
+    rows = stages(size)
+    most = max((stage.mults for stage in rows), default=0) or 1
+    table = [("map", "layers", "weights", "multiplications", "")]
+    for stage in rows:
+        loud = {k: n for k, n in stage.kinds.items() if k not in _QUIET}
+        said = ", ".join(f"{n} {kind}" if n > 1 else kind for kind, n in loud.items()) or ", ".join(stage.kinds)
+        bar = "█" * max(round(width * stage.mults / most), 1 if stage.mults else 0)
+        shape = "x".join(map(str, stage.shape))
+        table.append((shape, said, f"{stage.weights:,}", f"{stage.mults:,}", bar))
+    wide = [min(max(len(row[i]) for row in table), 60) for i in range(4)]
+    return "\n".join(
+        f"{a:<{wide[0]}}  {b if len(b) <= 60 else b[:59] + '…':<{wide[1]}}  {c:>{wide[2]}}  {d:>{wide[3]}}  {e}".rstrip()
+        for a, b, c, d, e in table
+    )
