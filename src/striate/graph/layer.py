@@ -115,11 +115,14 @@ def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
 def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
     """Wrap a dataclass' ``__init__`` so that a wrong argument is one clear line, and the fields are checked once."""
 
+    fields, kind = _in_order(cls), cls.__name__
+    names = [f.name for f in fields]
+    positional = [f.name for f in fields if not f.kw_only]
+    required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    types = {f.name: str(f.type) for f in fields}
+
     @functools.wraps(init)
     def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
-        fields = _in_order(cls)
-        names = [f.name for f in fields]
-        kind = cls.__name__
         for key in kwargs:
             if key not in names:
                 if key in _NOT_HERE:
@@ -127,20 +130,15 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
                 raise ArgumentError(
                     f'{kind} has no argument "{key}".{nearest(key, names)} It takes: {", ".join(names)}.'
                 )
-        positional = [f.name for f in fields if not f.kw_only]
         if len(args) > len(positional):
             raise ArgumentError(f"{kind} takes {len(positional)} unnamed arguments ({', '.join(positional)}).")
         twice = [name for name in positional[: len(args)] if name in kwargs]
         if twice:
             raise ArgumentError(f'{kind}: "{twice[0]}" was given twice.')
-        required = [
-            f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        ]
         missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
         if missing:
             raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
         given = dict(zip(positional, args, strict=False)) | kwargs
-        types = {f.name: str(f.type) for f in fields}
         init(self, **{name: _plain(f"{kind}: {name}", types[name], value) for name, value in given.items()})
 
     return checked
