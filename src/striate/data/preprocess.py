@@ -21,6 +21,8 @@ Resize = Literal["stretch", "crop", "pad"]
 Interpolation = Literal["bilinear", "bicubic"]
 Order = Literal["rgb", "bgr"]
 
+_MUCH = 1 << 24  # pixels of a scaled picture that is made before its middle is cut out
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preprocessing:
@@ -191,14 +193,13 @@ class Preprocessing:
         if self.resize == "stretch":
             return image.resize((width, height), method)
         if self.resize == "crop":
-            # Scaled to (nh, nw), then the middle: resampled in one go through `box`, as the scaled picture may be huge.
-            if self.shorter_side is None:
-                scale = max(height / h, width / w)
-                nh, nw = max(height, round(h * scale)), max(width, round(w * scale))
-                top, left = (nh - height) // 2, (nw - width) // 2
-            else:  # torchvision's rules, with which most weights were measured: the longer side cut to a whole number
-                nh, nw = (self.shorter_side * side // min(h, w) for side in (h, w))
-                top, left = round((nh - height) / 2), round((nw - width) / 2)
+            # Scaled to (nh, nw), then the middle.
+            scale = max(height / h, width / w) if self.shorter_side is None else self.shorter_side / min(h, w)
+            nh, nw = max(height, round(h * scale)), max(width, round(w * scale))
+            top, left = (nh - height) // 2, (nw - width) // 2
+            if nh * nw <= _MUCH:
+                return image.resize((nw, nh), method).crop((left, top, left + width, top + height))
+            # A sliver's scaled picture would be huge: resampled in one go, equal but for the last bit.
             box = (left * w / nw, top * h / nh, min(w, (left + width) * w / nw), min(h, (top + height) * h / nh))
             return image.resize((width, height), method, box=box)
         scale = min(height / h, width / w)
