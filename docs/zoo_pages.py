@@ -20,6 +20,17 @@ TOTALS = Path(zoo.__file__).parent / "totals.json"
 BATCH = 32  # pictures in a training step, for the memory column
 
 
+SHOWN = {"resnet": "resnet50", "resnet_cifar": "cifar_resnet20"}  # whose table a page prints, if not the smallest
+
+
+def families() -> dict[str, list[str]]:
+    """The names of each family, smallest network first."""
+    return {
+        family: sorted(names, key=lambda name: (measured(name).weights, name))
+        for family, names in sorted(zoo.families().items())
+    }
+
+
 @cache
 def measured(name: str, batch_size: int = 1) -> Size:
     return measure(zoo.create(name).graph, batch_size=batch_size, optimizer="momentum", name=name)
@@ -78,10 +89,10 @@ def _change(name: str) -> str:
 
 def page(family: str) -> str:
     """The Markdown of a family's page."""
-    names = zoo.families()[family]
+    names = families()[family]
     module = sys.modules[zoo.card(names[0]).build.__module__]
     title, _, idea = inspect.cleandoc(module.__doc__ or "").partition("\n")
-    first = names[0]
+    first = SHOWN.get(family, names[0])
     lines = [f"# {family.replace('_', ' ')}", "", title, *(["", idea.strip()] if idea.strip() else []), ""]
     lines += ["## The networks", ""]
     lines += ["| name | what | input | weights + buffers | multiplications | memory | sees | top-1 |"]
@@ -113,14 +124,16 @@ def page(family: str) -> str:
         lines += ["## Published weights", ""]
         lines += ["| name | `weights=` | there | needs | pictures | top-1 |", "| --- | --- | --- | --- | --- | ---: |"]
         for name, source in sources:
-            needs = ", ".join(f"`{key}={value!r}`" for key, value in source.variant.items())
+            usual = zoo.card(name).variants
+            needs = ", ".join(f"`{key}={value!r}`" for key, value in source.variant.items() if usual[key] != value)
             said = zoo.preprocessing_of(source, zoo.card(name).input_shape)
             top1 = f"{source.top1:.2f}" if source.top1 else ""
             lines.append(f"| `{name}` | `{source.library}` | {source.model} | {needs} | {said} | {top1} |")
         lines.append("")
     lines += ["## Use", "", "```python", "from striate import zoo", "", f'model = zoo.create("{first}", classes=10)']
     lines += ["print(model.size().weights)", f"# prints: {measure(zoo.create(first, classes=10).graph).weights}"]
-    lines += ["```", "", "```console", f"$ striate models {first}", "```", ""]
+    lines += ["```", "", "```console", f"$ striate models {first}", f"{first}: {zoo.card(first).about}"]
+    lines += [f"paper      {zoo.card(first).paper}", "```", ""]
     return "\n".join(lines)
 
 
@@ -128,7 +141,7 @@ def index() -> str:
     """The table of all architectures."""
     lines = ["# The zoo", "", "Every architecture by name, exact to its source; a page a family.", ""]
     lines += ["| family | networks | idea |", "| --- | --- | --- |"]
-    for family, names in zoo.families().items():
+    for family, names in families().items():
         module = sys.modules[zoo.card(names[0]).build.__module__]
         title = inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
         lines.append(f"| [{family.replace('_', ' ')}]({family}.md) | {', '.join(f'`{n}`' for n in names)} | {title} |")
@@ -139,11 +152,12 @@ def index() -> str:
 def write(only: str | None = None) -> None:
     TOTALS.write_text(totals())
     (FOLDER / "pictures").mkdir(parents=True, exist_ok=True)
-    for family, names in zoo.families().items():
+    for family, names in families().items():
         if only in (None, family):
             (FOLDER / f"{family}.md").write_text(page(family))
-            picture = feature_map_svg(zoo.create(names[0]).graph, title=names[0])
-            (FOLDER / "pictures" / f"{names[0]}.svg").write_text(picture)
+            first = SHOWN.get(family, names[0])
+            picture = feature_map_svg(zoo.create(first).graph, title=first)
+            (FOLDER / "pictures" / f"{first}.svg").write_text(picture)
     (FOLDER / "README.md").write_text(index())
 
 

@@ -111,6 +111,72 @@ def test_models_lists_finds_and_shows(run):
     assert "60,000" in text
 
 
+def test_models_filters_and_sorts(run):
+    def listed(*options):
+        code, text, _ = run("models", "--json", *options)
+        assert code == 0
+        return json.loads(text)
+
+    everything = listed()
+    assert [row["name"] for row in everything] == st.zoo.names()
+    assert {row["family"] for row in listed("--family", "resnet")} == {"resnet"}
+    years = [row["year"] for row in listed("--sort", "year")]
+    assert years == sorted(years)
+    weights = [row["weights"] for row in listed("--sort", "weights", "--max-weights", "5")]
+    assert weights == sorted(weights)
+    assert 1_000_000 < weights[-1] <= 5_000_000
+    best = [row["top1"] or 0 for row in listed("--sort", "top1", "--published")]
+    assert best == sorted(best, reverse=True)
+    assert best[0] > 70
+    assert all(row["sources"] for row in listed("--published"))
+
+
+def test_models_shows_card_diagram_and_size_of_one(run, tmp_path):
+    _, text, _ = run("models", "mobilenet", "--variant", "alpha=0.5", "-o", tmp_path / "m.svg")
+    for part in ("Howard", "keras: MobileNet", "alpha=1.0", "112x112", "█", "1,331,592 weights"):
+        assert part in text
+    assert (tmp_path / "m.svg").read_text().lstrip().startswith("<svg")
+    _, text, _ = run("models", "mobilenet", "--table")
+    assert "conv_dw_13" in text
+    _, text, _ = run("models", "mobilenet", "--json")
+    facts = json.loads(text)
+    assert facts["weights"] == 4_231_976
+    assert facts["sources"][0]["library"] == "keras"
+    assert len(facts["rows"]) > 50
+
+
+def test_size_explain_and_draw_take_variants(run, tmp_path):
+    one = json.loads(run("size", "mobilenet", "--json")[1])
+    half = json.loads(run("size", "mobilenet", "--variant", "alpha=0.5", "--json")[1])
+    assert one["weights"] > 3 * half["weights"]
+    assert "16·3·3·3" in (text := run("explain", "mobilenet", "conv1", "--variant", "alpha=0.5")[1]) or "432" in text
+    code, _, error = run("size", "mobilenet", "--variant", "alfa=0.5")
+    assert code == 2
+    assert 'Did you mean "alpha"' in error
+    code, _, error = run("size", "mobilenet", "--variant", "alpha")
+    assert code == 2
+    assert "NAME=VALUE" in error
+
+
+def test_data_of_other_class_order_is_judged_by_name(run, trained, tmp_path):
+    """A folder's classes are numbered by name; the model's labels decide which output each one means."""
+    test = st.data.load("digits").test
+    for k in (7, 3):
+        (tmp_path / "photos" / str(k)).mkdir(parents=True)
+        for i in np.flatnonzero(test.y == k)[:10]:
+            Image.fromarray(test.x[i, ..., 0]).save(tmp_path / "photos" / str(k) / f"{i}.png")
+    scores = json.loads(run("evaluate", trained, tmp_path / "photos", "--json")[1])
+    model = st.models.load_model(trained)
+    chosen = np.concatenate([np.flatnonzero(test.y == k)[:10] for k in (3, 7)])
+    right = (model.predict(test.x[chosen]).argmax(1) == test.y[chosen]).mean()
+    assert scores["accuracy"] == pytest.approx(right)
+    assert scores["samples"] == 20
+    (tmp_path / "photos" / "7").rename(tmp_path / "photos" / "seven")
+    code, _, error = run("evaluate", trained, tmp_path / "photos")
+    assert code == 2
+    assert 'a class "seven" that the model does not know' in error
+
+
 def test_explain_and_draw(run, tmp_path):
     _, text, _ = run("explain", "cifar_net", "conv2d_1")
     assert "9,248" in text
@@ -203,6 +269,12 @@ def test_train_on_a_folder_of_pictures(run, tmp_path):
         (["predict", "."], "at least one picture"),
         (["evaluate", "nowhere"], "does not exist"),
         (["train", "digits", "--batch-size", "0"], "batch_size is at least 1"),
+        (["predict", "lenet5", "x.png"], "add --weights"),
+        (["predict", "lenet5", "x.png", "--weights", "nowhere.h5"], "nowhere.h5"),
+        (["predict", "lenet5", "x.png", "--weights", "keras"], "keras"),
+        (["evaluate", "lenet5"], "add --weights"),
+        (["models", "--family", "resnt"], 'Did you mean "resnet"'),
+        (["models", "--table"], "name of one architecture"),
         (["draw", "lenet5", "--diff", "cifar_net", "-o", "d.svg"], "--output goes with"),
     ],
 )

@@ -68,7 +68,7 @@ def all_calls():
             layers.BatchNormalization(), layers.BatchNormalization(scale=False), layers.LayerNormalization(),
             layers.LocalResponseNormalization(), layers.Rescaling(1 / 255), layers.Normalization(mean=0.0, variance=1.0),
             layers.Activation("tanh"), layers.ReLU(), layers.LeakyReLU(), layers.ELU(),
-            layers.Softmax(), layers.Dropout(0.5),
+            layers.Softmax(), layers.Dropout(0.5), layers.DropPath(0.5), layers.LayerScale(),
         )),
         *(layer(line) for layer in (
             layers.Conv1D(8, 3, padding="causal"), layers.DepthwiseConv1D(3), layers.SeparableConv1D(8, 3),

@@ -355,6 +355,12 @@ case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, signs), (4,), units=
 case(layers.EuclideanRBF, lambda w, x: ref.euclidean_rbf(x, w["weight"]), (4,), units=3)
 
 
+# -- residual branches -----------------------------------------------------------------------------------------------
+for shape in ((3, 2, 4), (3, 4), (4,)):
+    case(layers.DropPath, lambda w, x: x, shape, rate=0.3)
+    case(layers.LayerScale, lambda w, x: x * w["weight"], shape)
+case(layers.LayerScale, lambda w, x: x * w["weight"], (2, 4), init_value=0.1)
+
 # -- augmentation: nothing in prediction (what it does in training: test_layers_augment.py) --------------------------
 case(layers.RandomAffine, lambda w, x: x, (4, 3, 2), rotation=30, translation=0.2, zoom=0.1, shear=5)
 
@@ -540,3 +546,22 @@ def test_dropout_in_training_drops_its_share_and_scales_the_rest() -> None:
     assert kept.float().mean().item() == pytest.approx(0.8, abs=0.02)
     torch.testing.assert_close(y[kept], x[kept] / 0.8)
     assert torch.equal(module.eval()(x), x)
+
+
+def test_drop_path_in_training_drops_whole_examples_and_scales_the_rest() -> None:
+    start = Input((3, 2, 4))
+    module = build(Graph([start], [layers.DropPath(0.2)(start)])).train()
+    x = torch.randn(4000, 4, 3, 2)
+    y = module(x)
+    kept = y.flatten(1).ne(0).all(1)
+    assert torch.equal(kept, y.flatten(1).ne(0).any(1))
+    assert kept.float().mean().item() == pytest.approx(0.8, abs=0.03)
+    torch.testing.assert_close(y[kept], x[kept] / 0.8)
+    assert torch.equal(module.eval()(x), x)
+
+
+def test_layer_scale_starts_at_its_first_value() -> None:
+    start = Input((2, 3, 4))
+    module = build(Graph([start], [layers.LayerScale(0.5)(start)]))
+    x = torch.randn(2, 4, 2, 3)
+    assert torch.equal(module(x), x / 2)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.errors import ArgumentError, ShapeError, unknown
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import (
     Graph,
     Layer,
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     import torch
 
     from striate.data import Preprocessing
+    from striate.ship import Engines, QuantizationReport
     from striate.size import Size
     from striate.train.callbacks import Callback, History
     from striate.train.loop import Plan
+    from striate.weights.report import Report
     from striate.weights.source import Origin
 
 
@@ -70,6 +73,8 @@ class Model(Network):
         self.features: SymbolicTensor | None = None
         self.origin: Origin | None = None
         self._predictor: tuple[Graph, Model] | None = None
+        self._engines: Engines | None = None
+        self._cuts: dict[tuple[str, ...], tuple[Graph, Model]] = {}
 
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
@@ -121,10 +126,10 @@ class Model(Network):
         if not graph.auxiliary:
             return self
         if self._predictor is None or self._predictor[0] is not graph:
-            model = Model.from_graph(graph.without_auxiliary(), self.name)
-            model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
-            self._predictor = graph, model
-        return self._predictor[1]
+            self._predictor = graph, Model.from_graph(graph.without_auxiliary(), self.name)
+        model = self._predictor[1]
+        model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
+        return model
 
     def tensor(self, name: str) -> SymbolicTensor:
         """The symbolic output of the layer of that name; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there."""
@@ -229,16 +234,32 @@ class Model(Network):
         """Write the weights as one safetensors file."""
         from striate.weights import save_state
 
-        save_state(path, self._state())
+        save_state(path, self._state(), {"layout": "striate"})
 
-    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> None:
-        """Read weights from a safetensors file or a saved model's folder.  Raises BundleError, changing nothing."""
-        from striate.weights import load_state, read_bundle
+    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> Report:
+        """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
+        model's folder; returns what matched, and how.
 
-        if source not in ("auto", "striate"):
-            raise unknown("weights source", source, ("auto", "striate"))
-        state = read_bundle(path).state if Path(path).is_dir() else load_state(path)
-        self._load_state(state, str(path))
+        source      whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
+                    there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
+                    "auto" takes the one by which most fits
+
+        Arrays are matched by name and turned into this network's layout.  Nothing in a file is executed.  Raises
+        BundleError, changing nothing, when the file is damaged or anything in it does not fit.
+        """
+        from striate.weights.load import load
+
+        return load(self.graph.check(), self.origin, self._state(), path, source)
+
+    def export_weights(self, path: str | os.PathLike[str], source: str) -> None:
+        """Write the weights under the names, and in the layout, of "torchvision", "timm" or "keras".
+
+        For torchvision and timm a state_dict, .safetensors or else for ``torch.load``; for Keras a legacy .h5, which
+        ``load_weights(path, by_name=True)`` reads there.  Raises ArgumentError when the network has no names there.
+        """
+        from striate.weights.load import export
+
+        export(self.graph.check(), self.origin, self._state(), path, source, self._title)
 
     def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
         from striate.errors import BundleError
@@ -375,12 +396,14 @@ class Model(Network):
         sample_weight: Any = None,
         *,
         return_dict: bool = False,
+        engine: str = "auto",
     ) -> Any:
         """Loss and metrics on arrays or a Dataset, in prediction mode: a list in that order (a number if only the
-        loss), or a dict by name with ``return_dict=True``."""
+        loss), or a dict by name with ``return_dict=True``.  `engine` as for ``predict``."""
         from striate.train.fit import evaluate
 
-        logs = evaluate(self, x, y, batch_size=256 if batch_size is None else batch_size, sample_weight=sample_weight)
+        size = 256 if batch_size is None else batch_size
+        logs = evaluate(self, x, y, batch_size=size, sample_weight=sample_weight, choose=self._choose(engine))
         if verbose not in (0, "auto"):
             print(" - ".join(f"{key}: {value:.4f}" for key, value in logs.items()))
         if return_dict:
@@ -388,14 +411,73 @@ class Model(Network):
         values = list(logs.values())
         return values if len(values) > 1 else values[0]
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = 0) -> Any:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = 0, *, engine: str = "auto") -> Any:
         """The outputs (channels-last NumPy array, or a list of them) for arrays or a Dataset, in prediction mode.
 
         uint8 pictures go through the model's own preprocessing, the one it was trained with; floats go in as they are.
+
+        engine      "auto": ONNX Runtime for weights on the CPU, once there is enough to do to make an engine for it,
+                    else torch; "onnxruntime"; "torch"; "int8": what ``quantize`` made
         """
         from striate.train.fit import predict
 
-        return predict(self, x, 256 if batch_size is None else batch_size)
+        return predict(self.predictor, x, 256 if batch_size is None else batch_size, self._choose(engine))
+
+    def extract(
+        self, x: Any, layer: str | Sequence[str] | None = None, batch_size: int | None = None, *, engine: str = "auto"
+    ) -> Any:
+        """The activations (channels-last NumPy array) of a layer, or a list of them for several, in prediction mode.
+
+        layer       name or names; None: the last map before the head where the architecture names it (``features``),
+                    else what the last layer with weights reads
+        engine      as for ``predict``
+        """
+        from striate.ship import cut
+
+        names = (layer,) if isinstance(layer, str) else tuple(layer or ())
+        graph = self.graph.check()
+        if self._cuts.get(names, (None,))[0] is not graph:
+            while len(self._cuts) > 3:  # each may hold an engine
+                self._cuts.pop(next(iter(self._cuts)))
+            self._cuts[names] = graph, Model.from_graph(cut(graph, names, self.features))
+        model = self._cuts[names][1]
+        model.preprocessing = self.preprocessing
+        return model.predict(x, batch_size, engine=engine)
+
+    @property
+    def _engine(self) -> Engines:
+        """What this model predicts with."""
+        from striate.ship import Engines
+
+        if self._engines is None:
+            self._engines = Engines()
+        return self._engines
+
+    def _choose(self, engine: str) -> Callable[..., Any]:
+        model = self.predictor
+        return partial(model._engine.pick, model, engine)
+
+    def quantize(self, data: Any, labels: Any = None, *, check: Any = None) -> QuantizationReport:
+        """Make an 8-bit twin for ``predict(x, engine="int8")``; returns what it cost.  ``save`` keeps it.
+
+        data        pictures like those to come, an array or a Dataset; 128 of them set the ranges of the activations
+        labels      their classes, for the accuracy of both
+        check       (pictures, labels) to take the accuracy on instead
+        """
+        from striate.ship import quantize
+
+        return quantize(self.predictor, data, labels, check=check)
+
+    def export_onnx(self, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
+        """Write the network as ONNX, batch norms folded, channels-last, with labels and preprocessing as metadata.
+
+        pixels      the input is uint8 pictures, and scale, mean and deviation of the preprocessing are in the graph
+
+        Raises ArgumentError for a layer that ONNX cannot say, BundleError where the file cannot be written.
+        """
+        from striate.ship import export_onnx
+
+        return export_onnx(self.predictor, path, pixels=pixels)
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -410,6 +492,7 @@ class Model(Network):
             labels=self.labels,
             training=self.facts,
             metrics=self.scores,
+            int8=self.predictor._engine.saved_int8(self.predictor.graph),
         )
         return write_bundle(path, bundle, model_card(self._title, bundle, str(self.size())))
 

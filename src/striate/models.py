@@ -30,6 +30,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise BundleError(f"{path}: its network cannot be built: {error}") from None
     model._load_state(bundle.state, str(path))
     model.labels, model.facts, model.scores = bundle.labels, bundle.training, bundle.metrics
+    model.predictor._engine.loaded(model.predictor, path, bundle.checksum, bundle.int8)
     return model
 
 

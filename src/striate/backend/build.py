@@ -107,7 +107,9 @@ class Builder:
         results = [values[t.node.serial, t.index] for t in self.graph.outputs]
         self.fx.output(results[0] if len(results) == 1 else tuple(results))
         self.fx.lint()
-        return fx.GraphModule(self.root, self.fx, "Network")
+        module = fx.GraphModule(self.root, self.fx, "Network")
+        module._register_state_dict_hook(_mark)
+        return module
 
     def _write(self, node: Node, xs: list[fx.Node]) -> fx.Node:
         layer = node.layer
@@ -121,6 +123,11 @@ class Builder:
             if kind in ROWS:
                 return ROWS[kind](self, node, xs)
         raise ArgumentError(f'{layer.kind} "{self.graph.name(layer)}": no torch implementation is registered for it.')
+
+
+def _mark(module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
+    """Say in a state_dict, where torch keeps versions, that maps are flattened (H, W, C): torch's own are (C, H, W)."""
+    metadata["layout"] = "striate"
 
 
 def _variable(label: str) -> str:

@@ -61,6 +61,38 @@ class EuclideanRBF(nn.Module):
         return (x[:, None] - self.weight).square().sum(-1)
 
 
+class DropPath(nn.Module):
+    """Take away the whole branch of some examples of a batch, in training only (Huang et al. 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def extra_repr(self) -> str:
+        return f"{self.rate}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = x.new_empty((len(x),) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.rate)
+        return x * keep.div_(1 - self.rate)
+
+
+class LayerScale(nn.Module):
+    """A factor for each channel (Touvron et al. 2021)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.weight.view((-1,) + (1,) * (x.ndim - 2))
+
+
 class RandomAffine2d(nn.Module):
     """Turn, shift, enlarge and slant each picture of a batch by random amounts, in training only."""
 

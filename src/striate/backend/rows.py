@@ -221,6 +221,18 @@ def _rbf_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
     return b.module(node, lambda: modules.EuclideanRBF(node.input_shapes[0][0], layer.units), xs[0])
 
 
+# -- residual branches ------------------------------------------------------------------------------------------------------
+@row(layers.DropPath)
+def _drop_path_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
+    layer: Any = node.layer
+    return b.module(node, lambda: modules.DropPath(layer.rate), xs[0])
+
+
+@row(layers.LayerScale)
+def _layer_scale_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
+    return b.module(node, lambda: modules.LayerScale(node.input_shapes[0][-1]), xs[0])
+
+
 # -- augmentation ---------------------------------------------------------------------------------------------------------
 @row(layers.RandomAffine)
 def _affine_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:

@@ -10,7 +10,7 @@ from striate.data.fetch import fetch
 from striate.data.folders import folder, read_zip
 from striate.data.idx import read_idx, read_idx_pair, read_mnist
 from striate.data.imdb import read_imdb, read_reviews
-from striate.data.labels import imagenet_labels
+from striate.data.labels import class_labels, imagenet_labels
 from striate.data.preprocess import Preprocessing
 from striate.data.table import read_csv
 from striate.data.vocabulary import Vocabulary
@@ -23,6 +23,7 @@ __all__ = [
     "Splits",
     "Vocabulary",
     "arrays",
+    "class_labels",
     "epoch_order",
     "fetch",
     "folder",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
+from striate.data.cifar import CIFAR10
+
 
 @lru_cache(maxsize=1)
 def _imagenet() -> tuple[str, ...]:
@@ -17,3 +19,10 @@ def imagenet_labels(outputs: int = 1000) -> list[str] | None:
     With 1,001 outputs the first is "background", as in networks of the TensorFlow models; other numbers have no names.
     """
     return {1000: [*_imagenet()], 1001: ["background", *_imagenet()]}.get(outputs)
+
+
+def class_labels(data: str, outputs: int) -> list[str] | None:
+    """The names of a data set's classes ("imagenet" or "cifar10") for a network with so many outputs; None if unknown."""
+    if data == "cifar10":
+        return list(CIFAR10) if outputs == len(CIFAR10) else None
+    return imagenet_labels(outputs)

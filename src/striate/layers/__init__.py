@@ -80,6 +80,7 @@ from striate.layers.reshape import (
     ZeroPadding1D,
     ZeroPadding2D,
 )
+from striate.layers.residual import DropPath, LayerScale
 
 MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
 AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
@@ -113,6 +114,7 @@ __all__ = [
     "DepthPooling",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "DropPath",
     "Dropout",
     "ELU",
     "Embedding",
@@ -135,6 +137,7 @@ __all__ = [
     "LENET5_C3",
     "Layer",
     "LayerNormalization",
+    "LayerScale",
     "LeakyReLU",
     "LocalResponseNormalization",
     "MaxPool1D",

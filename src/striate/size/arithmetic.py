@@ -76,6 +76,10 @@ def _per_channel(layer: Any, x: Shape, out: Shape) -> Sum:
     return f"{parts}·D", f"{parts}·{x[-1]}"
 
 
+def _layer_scale_weights(layer: Any, x: Shape, out: Shape) -> Sum:
+    return "1·D", f"1·{x[-1]}"
+
+
 WEIGHTS: dict[type[Layer], Formula] = {
     layers.Conv1D: _conv_weights,
     layers.Conv2D: _conv_weights,
@@ -91,12 +95,14 @@ WEIGHTS: dict[type[Layer], Formula] = {
     layers.BatchNormalization: _per_channel,
     layers.LayerNormalization: _per_channel,
     layers.TrainableSubsampling2D: _per_channel,
+    layers.LayerScale: _layer_scale_weights,
 }
 
 #: What the weights of a layer are, where the formula does not say it.
 MEANING: dict[type[Layer], str] = {
     layers.BatchNormalization: "a scale and a shift for each channel; the buffers are its running mean and variance",
     layers.LayerNormalization: "a scale and a shift for each channel",
+    layers.LayerScale: "a factor for each channel",
     layers.TrainableSubsampling2D: "a coefficient and a bias for each map",
     layers.EuclideanRBF: "the prototypes are fixed, so they are buffers",
     layers.Embedding: "a vector for each word",

@@ -130,7 +130,7 @@ def _unknown(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Ste
 
 _MERGES = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)
 _POINTWISE = (
-    *(layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Dropout),
+    *(layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Dropout, layers.DropPath, layers.LayerScale),
     *(layers.BatchNormalization, layers.Rescaling, layers.Normalization),
 )
 _GLOBAL = (

@@ -288,6 +288,23 @@ def _dropout(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     return tape.like(xs[0])
 
 
+@row(layers.DropPath)
+def _drop_path(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
+    if not (tape.training and node.layer.rate):  # type: ignore[attr-defined]
+        return xs[0]
+    if xs[0].grad:
+        tape.keep_new(1)
+    return tape.like(xs[0])
+
+
+@row(layers.LayerScale)
+def _layer_scale(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
+    learns = _learns(tape, node)
+    if learns:
+        tape.keep(xs[0])
+    return tape.like(xs[0], xs[0].grad or learns)
+
+
 @row(layers.BatchNormalization)
 def _batch_norm(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     grad = xs[0].grad or _learns(tape, node)

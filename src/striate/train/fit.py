@@ -10,9 +10,14 @@ from striate.data import Dataset, Preprocessing
 from striate.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from striate.train.callbacks import History
     from striate.train.feed import Feed
     from striate.train.loop import Trainer
+
+    # (samples, preprocessing that the engine is to do, final activations to leave off) -> engine, or None: torch
+    Choose = Callable[[int, Preprocessing | None, Sequence[str | None]], Any]
 
 
 # -- arrays -------------------------------------------------------------------------------------------------------------
@@ -278,16 +283,43 @@ def _validation(model: Any, data: Any, device: Any) -> Feed:
     return make_feed(model, data[0], data[1], device=device, sample_weight=data[2] if len(data) == 3 else None)
 
 
-def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any) -> dict[str, float]:
+def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any, choose: Choose) -> dict[str, float]:
     """``Model.evaluate`` as a dict; see there."""
     if batch_size < 1:
         raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
     trainer = trainer_of(model)
     feed = make_feed(model, x, y, device=trainer.device, sample_weight=sample_weight)
-    return trainer.evaluate(feed, batch_size)
+    # the engine leaves off the same final activations as training does, so that losses see the same logits
+    ends = list(zip(trainer.losses, trainer.finals, strict=True))[: trainer.plan.judged]
+    left_off = [loss.activation if final else None for loss, final in ends]
+    plain = trainer.device.type == "cpu" and trainer.plan.precision == "float32"
+    engine = choose(len(feed), _pixels(feed), left_off) if plain else None
+    if engine is None:
+        return trainer.evaluate(feed, batch_size)
+    return _evaluated(trainer, feed, engine, batch_size)
 
 
-def predict(model: Any, x: Any, batch_size: int) -> Any:
+def _evaluated(trainer: Trainer, feed: Feed, engine: Any, batch_size: int) -> dict[str, float]:
+    """``Trainer.evaluate`` with the outputs of an engine."""
+    import torch
+
+    from striate.train.feed import Feed, channels_first
+    from striate.train.loop import Totals, aligned
+
+    for metric in trainer.plan.all_metrics():
+        metric.reset()
+    totals = Totals(1 + trainer.plan.judged)
+    targets = Feed([], feed.ys, sample_weight=feed.weights)
+    with torch.inference_mode():
+        for part in _parts(len(feed), batch_size):
+            outs = [channels_first(torch.from_numpy(out)) for out in engine.predict(_arrays(feed, part), batch_size)]
+            batch = aligned(targets.batch(part, part.stop - part.start), trainer.losses)
+            totals.add(*trainer.loss(outs, batch), batch.size)
+            trainer.metrics_update(batch, outs)
+    return trainer.logs(totals)
+
+
+def predict(model: Any, x: Any, batch_size: int, choose: Choose) -> Any:
     """``Model.predict``; see there."""
     import torch
 
@@ -299,9 +331,13 @@ def predict(model: Any, x: Any, batch_size: int) -> Any:
     parameter = next(module.parameters(), None)
     device = "cpu" if parameter is None else parameter.device
     feed = make_feed(model, x, None, device=device, targets=False)
+    engine = choose(len(feed), _pixels(feed), ())
+    parts: list[list[np.ndarray]] = []
+    if engine is not None:
+        parts = [engine.predict(_arrays(feed, part), batch_size) for part in _parts(len(feed), batch_size)]
+        return _joined(parts)
     training = module.training
     module.eval()
-    parts: list[list[np.ndarray]] = []
     try:
         with torch.inference_mode():
             for batch in feed.batches(batch_size):
@@ -310,5 +346,29 @@ def predict(model: Any, x: Any, batch_size: int) -> Any:
                 parts.append([channels_last(o).cpu().numpy() for o in outs])
     finally:
         module.train(training)
-    results = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return _joined(parts)
+
+
+def _joined(parts: list[list[np.ndarray]]) -> Any:
+    """Batches of outputs as one array, or one per output."""
+    results = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
     return results[0] if len(results) == 1 else results
+
+
+def _parts(count: int, batch_size: int) -> list[slice]:
+    return [slice(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+
+
+def _pixels(feed: Feed) -> Preprocessing | None:
+    """The preprocessing that an engine can do itself: of uint8 pictures."""
+    x, preprocessing = feed.xs[0], feed.preprocessing
+    fits = preprocessing is not None and x.ndim == 4 and str(x.dtype) == "torch.uint8"
+    return preprocessing if fits else None
+
+
+def _arrays(feed: Feed, part: slice) -> list[np.ndarray]:
+    """Some of the samples as an engine takes them: channels-last, pixels as they are, anything else normalised."""
+    xs = [x[part].cpu().numpy() for x in feed.xs]
+    if feed.preprocessing is not None and _pixels(feed) is None:
+        xs[0] = feed.preprocessing.normalise(xs[0])
+    return xs

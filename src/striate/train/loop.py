@@ -213,7 +213,7 @@ class Trainer:
         try:
             with torch.inference_mode():
                 for batch in feed.batches(batch_size):
-                    batch = _aligned(batch, self.losses)
+                    batch = aligned(batch, self.losses)
                     outs = self.outputs(batch.xs)[: self.plan.judged]
                     loss, parts = self.loss(outs, batch)
                     totals.add(loss, parts, batch.size)
@@ -260,7 +260,7 @@ class Trainer:
             for i, batch in enumerate(feed.batches(batch_size, order)):
                 if i == steps:
                     break
-                batch = _aligned(batch, self.losses)
+                batch = aligned(batch, self.losses)
                 callbacks.on_train_batch_begin(i)
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, batch.size)
@@ -366,7 +366,7 @@ def _softmax(x: torch.Tensor) -> torch.Tensor:
     return torch.softmax(x, 1)
 
 
-def _aligned(batch: Batch, losses: list[Loss]) -> Batch:
+def aligned(batch: Batch, losses: list[Loss]) -> Batch:
     """Targets as the losses want them: dense ones channels-first like the outputs."""
     batch.ys = [y if loss.sparse else channels_first(y) for y, loss in zip(batch.ys, losses, strict=True)]
     return batch

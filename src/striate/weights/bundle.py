@@ -2,6 +2,8 @@
 
     model.json                      network, preprocessing, labels, training facts, metrics, and the name and checksum of …
     weights-<checksum>.safetensors  … the weights
+    int8-<checksum>.onnx            … and its 8-bit twin, where it has one
+    engine-<checksum>.onnx          prepared for the next start, made at the first prediction; may be deleted
     README.md                       a model card for people
 
 model.json is renamed into place last and names its weights by their checksum, so at every moment the folder holds one
@@ -34,6 +36,8 @@ class Bundle:
     labels          class names in the order of the outputs, or None
     training        how it was trained: compile arguments, epochs, data
     metrics         figures measured after training
+    int8            the 8-bit twin's ONNX file and the report of its making, or None
+    checksum        SHA-256 of the weights' file that it was read from
     """
 
     network: dict[str, Any]
@@ -42,6 +46,8 @@ class Bundle:
     labels: list[str] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
+    int8: tuple[bytes, dict[str, Any]] | None = None
+    checksum: str = ""
 
 
 def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Path:
@@ -72,14 +78,24 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         "training": bundle.training,
         "network": bundle.network,
     }
+    kept = {weights}
+    if bundle.int8 is not None:
+        content, report = bundle.int8
+        twin = hashlib.sha256(content).hexdigest()
+        name = f"int8-{twin[:12]}.onnx"
+        description["int8"] = {"file": name, "sha256": twin, "report": report}
+        kept.add(name)
+        if not (folder / name).is_file():
+            atomic_write(folder / name, content)
     if not (folder / weights).is_file():
         atomic_write(folder / weights, data)
     atomic_write(folder / "model.json", json.dumps(description, indent=1) + "\n")
     atomic_write(folder / "README.md", card)
-    for old in folder.glob("weights-*.safetensors"):
-        if old.name != weights:
-            with contextlib.suppress(OSError):
-                old.unlink()
+    for pattern in ("weights-*.safetensors", "int8-*.onnx", "engine-*.onnx"):
+        for old in folder.glob(pattern):
+            if old.name not in kept:
+                with contextlib.suppress(OSError):
+                    old.unlink()
     return folder
 
 
@@ -102,19 +118,33 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         )
     try:
         weights, network = description["weights"], description["network"]
-        name, checksum = weights["file"], weights["sha256"]
+        name, checksum = Path(weights["file"]).name, weights["sha256"]
+        twin = description.get("int8")
+        twin = None if twin is None else (twin["file"], twin["sha256"], twin["report"])
     except (KeyError, TypeError) as error:
         raise BundleError(f"{file} is damaged: no {error}. Save the model again.") from None
-    source = folder / Path(name).name
-    if not source.is_file():
-        raise BundleError(f"{folder} is incomplete: its weights {source.name} are missing. Copy the whole folder.")
-    if hashlib.sha256(source.read_bytes()).hexdigest() != checksum:
-        raise BundleError(f"{source} is not the file that {file} was saved with (its checksum differs).")
+    _whole(folder, name, checksum)
+    int8 = None if twin is None else (_whole(folder, twin[0], twin[1]), twin[2])
     return Bundle(
         network=network,
-        state=load_state(source),
+        state=load_state(folder / name),
         preprocessing=description.get("preprocessing"),
         labels=description.get("labels"),
         training=description.get("training") or {},
         metrics=description.get("metrics") or {},
+        int8=int8,
+        checksum=checksum,
     )
+
+
+def _whole(folder: Path, name: str, checksum: str) -> bytes:
+    """The content of a file of the model.  Raises BundleError where it is missing or another one."""
+    source = folder / Path(name).name
+    if not source.is_file():
+        raise BundleError(f"{folder} is incomplete: the contents of {source.name} are missing. Copy the whole folder.")
+    content = source.read_bytes()
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise BundleError(
+            f"{source} is not the file that {folder / 'model.json'} was saved with (its checksum differs)."
+        )
+    return content

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Library = Literal["keras", "torchvision", "timm"]
+Library = Literal["keras", "torchvision", "timm", "github"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """One library's published weights of an architecture, and how its names map to ours.
 
-    library         "keras", "torchvision" or "timm"
+    library         "keras", "torchvision" or "timm"; "github": a torch checkpoint in somebody's repository
     model           the network's name there, such as "ResNet50" or "resnet50"
     rename          (pattern, replacement) pairs, applied in order with ``re.sub``.  For Keras to a layer's name here,
                     giving the layer's name there; for torchvision and timm to the key ``layer.slot`` here (slot: weight,
@@ -25,7 +25,8 @@ class Source:
     shorter_side    pixels of a picture's shorter side before the middle is cut out; None: the usual 8/7 of the input
     interpolation   "bilinear" or "bicubic"
     url, checksum   of the file; the checksum is ``sha256:`` or ``md5:`` and (the first part of) the hexadecimal digits
-    top1, top5      accuracy in percent on ImageNet's validation set, as published with the weights
+    data            what they were trained on: "imagenet" or "cifar10"; it names the classes
+    top1, top5      accuracy in percent on its validation (test) set, as published with the weights
     """
 
     library: Library
@@ -37,6 +38,7 @@ class Source:
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     url: str | None = None
     checksum: str | None = None
+    data: Literal["imagenet", "cifar10"] = "imagenet"
     top1: float | None = None
     top5: float | None = None
 
@@ -55,9 +57,11 @@ class Origin:
     variant         the arguments it was made with
     sources         published weights that fit this very variant
     left_out        names of layers of the whole network that this model is without (its head, auxiliary heads)
+    others          published weights that fit other variants
     """
 
     architecture: str
     variant: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     left_out: frozenset[str] = frozenset()
+    others: tuple[Source, ...] = ()

@@ -1,6 +1,54 @@
 """Architectures by name."""
 
-from striate.zoo import lenet, resnet_cifar, teaching
+from striate.zoo import (
+    alexnet,
+    convnext,
+    densenet,
+    efficientnet,
+    googlenet,
+    inception_resnet_v2,
+    inception_v2,
+    inception_v3,
+    inception_v4,
+    lenet,
+    mobilenet,
+    mobilenet_v2,
+    nasnet,
+    resnet,
+    resnet_cifar,
+    squeezenet,
+    teaching,
+    vgg,
+    xception,
+)
+from striate.zoo.pixels import preprocessing_of
 from striate.zoo.registry import Card, Paper, card, create, families, names
 
-__all__ = ["Card", "Paper", "card", "create", "families", "lenet", "names", "resnet_cifar", "teaching"]
+__all__ = [
+    "Card",
+    "Paper",
+    "alexnet",
+    "card",
+    "convnext",
+    "create",
+    "densenet",
+    "efficientnet",
+    "families",
+    "googlenet",
+    "inception_resnet_v2",
+    "inception_v2",
+    "inception_v3",
+    "inception_v4",
+    "lenet",
+    "mobilenet",
+    "mobilenet_v2",
+    "names",
+    "nasnet",
+    "preprocessing_of",
+    "resnet",
+    "resnet_cifar",
+    "squeezenet",
+    "teaching",
+    "vgg",
+    "xception",
+]

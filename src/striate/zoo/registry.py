@@ -163,7 +163,7 @@ def create(
     input_shape     (H, W, C), (L, C) or (L,) (default: the card's)
     include_top     False: without the head, ending in the last activation map
     pooling         without the head: "avg" or "max" makes one vector of the map, None leaves it
-    weights         None: fresh; "keras", "torchvision" or "timm": what that library publishes, downloaded once;
+    weights         None: fresh; "keras", "torchvision", "timm" or "github": what is published there, downloaded once;
                     "hf:owner/name": a model on the Hugging Face hub; or a path
     variant         the architecture's own arguments (``card(name).variants``)
 
@@ -206,11 +206,18 @@ def build(
     model.origin = Origin(
         name,
         found.variants | variant,
-        tuple(s for s in found.sources if all((found.variants | variant)[k] == v for k, v in s.variant.items())),
+        tuple(s for s in found.sources if fits(found, s, variant)),
         frozenset(whole.name(layer) for layer in whole.layers) - here,
+        tuple(s for s in found.sources if not fits(found, s, variant)),
     )
     model.name = name
     return model
+
+
+def fits(found: Card, source: Source, variant: dict[str, Any]) -> bool:
+    """Whether these published weights are of the network that a card and these further arguments give."""
+    chosen = found.variants | variant
+    return all(chosen[key] == value for key, value in source.variant.items())
 
 
 def _without_top(model: Model, pooling: str | None) -> Model:

@@ -1,0 +1,166 @@
+"""Which engine answers: ONNX Runtime where it pays, torch elsewhere; never one made from other weights."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from striate.errors import ArgumentError, BundleError, unknown
+from striate.ship.engine import Engine, serialized
+from striate.ship.onnx_graph import exportable
+from striate.ship.quantization import QuantizationReport, Quantized
+from striate.ship.watch import Watch
+from striate.weights import atomic_write
+
+if TYPE_CHECKING:
+    from striate.data import Preprocessing
+    from striate.graph import Graph
+
+ENGINES = ("auto", "onnxruntime", "torch", "int8")
+FORMAT = 1  # of what is kept in a saved model's folder; another number when the exported graph becomes another
+_KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or without softmax
+
+# What making an engine costs, in multiplications that torch could have done meanwhile.  Measured on two cores: 0.03 s
+# and 0.01 s for each million weights, 0.35 s once for the imports, where torch does some 5e10 multiplications a second.
+_BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
+
+
+class Engines:
+    """The engines of one model.  They are kept for as long as its weights and its graph stay what they were."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[Any, Engine] = OrderedDict()
+        self._watch: Watch | None = None
+        self._graph: Graph | None = None
+        self._work = 0.0
+        self._folder: Path | None = None  # of the saved model that the weights come from
+        self._saved_as = ""
+        self._mults: tuple[Graph, int] | None = None
+        self._int8: tuple[Quantized, Watch, Graph] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Engines, ()  # sessions cannot be copied; a copy of the model makes its own
+
+    def pick(
+        self, model: Any, how: str, samples: int, pixels: Preprocessing | None, strip: Sequence[str | None] = ()
+    ) -> Engine | None:
+        """The engine for so many samples, or None: torch is to answer.
+
+        how     "onnxruntime"; "torch"; "int8", what ``quantize`` made; "auto": ONNX Runtime for weights on the CPU as
+                soon as the work since the last time asked for is worth making an engine
+        pixels  inputs are uint8 pictures that go through this preprocessing
+        strip   as for ``to_onnx``
+
+        Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there.
+        """
+        if how not in ENGINES:
+            raise unknown("engine", how, ENGINES)
+        if how == "torch":
+            return None
+        module, graph = model.module, model.graph.check()
+        if self._watch is None or graph is not self._graph or self._watch.changed():
+            self._forget()
+        key = (None if pixels is None else (pixels.scale, pixels.mean, pixels.std), *strip)
+        if how == "int8":
+            return self.quantized(graph).engine(pixels, strip)
+        if how == "auto" and not self._pays(model, module, samples, key):
+            return None
+        if self._watch is None:
+            self._watch, self._graph = Watch(module), graph
+        if key not in self._made:
+            self._made[key] = self._make(graph, pixels, strip)
+            self._work = 0.0
+        self._made.move_to_end(key)
+        while len(self._made) > _KEPT:
+            self._made.popitem(last=False)
+        return self._made[key]
+
+    def _forget(self) -> None:
+        self._made.clear()
+        self._watch = self._graph = self._folder = None
+
+    def _pays(self, model: Any, module: torch.nn.Module, samples: int, key: Any) -> bool:
+        """Whether an engine is there, or making one takes less than torch has worked since the last one, and now would.
+
+        So no more than twice the better of the two is ever spent, however often weights change.  The usual argument:
+        Karlin et al. 1988, "Competitive snoopy caching", section 3.
+        """
+        if self._watch is not None and self._watch.hooked():
+            return False
+        if key in self._made:
+            return True
+        if self._mults is None or self._mults[0] is not model.graph:
+            self._mults = model.graph, model.mults()
+        self._work += samples * self._mults[1]
+        cost = _BASE + (0 if "onnxruntime" in sys.modules else _IMPORTS)
+        if self._work < cost:
+            return False
+        tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
+        if self._work < cost + _PER_WEIGHT * sum(t.numel() for t in tensors):
+            return False
+        if any(t.device.type != "cpu" or t.dtype != torch.float32 for t in tensors):
+            return False
+        return exportable(model.graph) and not Watch(module).hooked()
+
+    # -- kept in a saved model's folder --------------------------------------------------------------------------------
+    def loaded(
+        self, model: Any, folder: str | os.PathLike[str], checksum: str, int8: tuple[bytes, dict[str, Any]] | None
+    ) -> None:
+        """Say that the weights come from a saved model's folder, whose weights have this checksum, and its int8 twin."""
+        self._watch, self._graph = Watch(model.module), model.graph.check()
+        self._folder, self._saved_as = Path(folder), f"{checksum} {json.dumps(model.to_json())}"
+        if int8 is not None:
+            content, report = int8
+            self._int8 = Quantized(content, QuantizationReport(**report)), self._watch, self._graph
+
+    def _make(self, graph: Graph, pixels: Preprocessing | None, strip: Sequence[str | None]) -> Engine:
+        if self._folder is None or any(strip):
+            return Engine.of(graph, pixels, strip=strip)
+        said = f"{FORMAT} {self._saved_as} {pixels and (pixels.scale, pixels.mean, pixels.std)}"
+        stem = f"engine-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
+        for file in self._folder.glob(f"{stem}-*.onnx"):
+            with contextlib.suppress(OSError, BundleError):  # a damaged one is made anew
+                if file.stem == f"{stem}-{_digest(file.read_bytes())}":
+                    return Engine(file)
+            with contextlib.suppress(OSError):
+                file.unlink()
+        content = serialized(graph, pixels)
+        engine = Engine(content)
+        with contextlib.suppress(BundleError):  # a folder that cannot be written only makes the next start slower
+            atomic_write(self._folder / f"{stem}-{_digest(content)}.onnx", content)
+        return engine
+
+    # -- int8 ----------------------------------------------------------------------------------------------------------
+    def keep(self, model: Any, quantized: Quantized) -> None:
+        """Use `quantized`, which was made from the model as it is now, for "int8"."""
+        self._int8 = quantized, Watch(model.module), model.graph.check()
+
+    def saved_int8(self, graph: Graph) -> tuple[bytes, dict[str, Any]] | None:
+        """The int8 twin for a saved model, or None where there is none of these weights."""
+        try:
+            twin = self.quantized(graph)
+        except ArgumentError:
+            return None
+        return twin.content, twin.report.to_dict()
+
+    def quantized(self, graph: Graph) -> Quantized:
+        """The int8 model.  Raises ArgumentError when there is none, or it was made from other weights."""
+        if self._int8 is None:
+            raise ArgumentError("this model has no int8 engine yet: call quantize(pictures) first.")
+        quantized, watch, made_from = self._int8
+        if graph is not made_from or watch.changed():
+            raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
+        return quantized
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]

@@ -1,0 +1,103 @@
+"""Engine: a network ready to predict on the CPU, through ONNX Runtime."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.errors import BundleError, DataError
+from striate.graph import Graph
+from striate.ship.onnx_graph import to_onnx
+
+if TYPE_CHECKING:
+    from striate.data import Preprocessing
+
+_NUMPY = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_CACHED = 1 << 26  # bytes of the largest activation of a batch: more pictures at once only leave the caches
+
+
+class Engine:
+    """A network in an ONNX Runtime session: channels-last NumPy arrays in and out, any number of samples.
+
+    source      a serialized ONNX model, or the path of one
+    threads     per operation; None: as many as torch uses
+
+    Raises BundleError for what ONNX Runtime cannot read.
+    """
+
+    def __init__(self, source: bytes | str | os.PathLike[str], *, threads: int | None = None) -> None:
+        import onnxruntime
+        import torch
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong comes as an exception
+        options.intra_op_num_threads = threads or torch.get_num_threads()
+        # waiting threads spin while a network runs, and leave the cores to others as soon as it has
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        given = source if isinstance(source, bytes) else os.fspath(source)
+        try:
+            self.session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own classes share no base but this
+            reason = str(error).split("\n")[0]
+            raise BundleError(f"ONNX Runtime cannot use this model: {reason}") from None
+        self.inputs = [(i.name, _NUMPY[i.type], tuple(i.shape[1:])) for i in self.session.get_inputs()]
+        self.outputs = [output.name for output in self.session.get_outputs()]
+        said = self.session.get_modelmeta().custom_metadata_map
+        self.ids: dict[str, int] = json.loads(said.get("ids", "{}"))
+        self.batch = int(said.get("batch", "0")) or 1 << 30
+
+    @classmethod
+    def of(
+        cls,
+        graph: Graph,
+        preprocessing: Preprocessing | None = None,
+        *,
+        strip: Sequence[str | None] = (),
+        threads: int | None = None,
+    ) -> Engine:
+        """The engine of a network with its weights as they are now; arguments as for ``to_onnx``."""
+        return cls(serialized(graph, preprocessing, strip), threads=threads)
+
+    def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
+        """One array per output, channels-last, for one array (N, …) per input.
+
+        Arrays are taken in batches of `batch_size`, or smaller ones where these are faster; the answers do not depend on
+        it.  Raises DataError for arrays of another shape, or token ids that the network has no vector for.
+        """
+        xs = [self._checked(x, *about) for x, about in zip(arrays, self.inputs, strict=True)]
+        count = len(xs[0])
+        size = min(batch_size or count, self.batch)
+        parts = [self._run([x[start : start + size] for x in xs]) for start in range(0, count, size)]
+        if len(parts) == 1:
+            return parts[0]
+        return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _run(self, xs: list[np.ndarray]) -> list[np.ndarray]:
+        names = (name for name, _, _ in self.inputs)
+        return self.session.run(self.outputs, dict(zip(names, xs, strict=True)))  # type: ignore[no-any-return]
+
+    def _checked(self, x: np.ndarray, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
+        if x.shape[1:] != shape or not len(x):
+            raise DataError(
+                f'the input "{name}" takes arrays of shape (N, {", ".join(map(str, shape))}), not {x.shape}.'
+            )
+        if dtype is not np.float32 and x.dtype.kind not in "iu":
+            raise DataError(f'the input "{name}" takes whole numbers, not {x.dtype}.')
+        x = np.ascontiguousarray(x, dtype)
+        if name in self.ids and (x.min() < 0 or x.max() >= self.ids[name]):
+            raise DataError(f'the input "{name}" takes ids from 0 to {self.ids[name] - 1}, not {x.min()} to {x.max()}.')
+        return x
+
+
+def serialized(graph: Graph, preprocessing: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> bytes:
+    """The network as the bytes of an ONNX model, with what an engine wants to know of it."""
+    largest = max(prod(shape) for shape in graph.flat().shapes)
+    batch = max(1, _CACHED // (4 * largest))
+    return to_onnx(  # type: ignore[no-any-return]
+        graph, preprocessing=preprocessing, strip=strip, metadata={"batch": str(batch)}
+    ).SerializeToString()

@@ -1,0 +1,41 @@
+"""A model as one ONNX file for others, and a network cut at a layer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from striate.errors import ArgumentError
+from striate.graph import Graph, SymbolicTensor
+from striate.ship.onnx_graph import save_onnx, to_onnx
+
+
+def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
+    """``Model.export_onnx``; see there.  Metadata: name, labels and preprocessing as JSON."""
+    preprocessing = model.preprocessing
+    if pixels and preprocessing is None:
+        raise ArgumentError("export_onnx: this model has no preprocessing, so it cannot take pixels. Use pixels=False.")
+    said = {
+        "name": model.name or "",
+        "labels": model.labels,
+        "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+    }
+    proto = to_onnx(model.graph, preprocessing=preprocessing if pixels else None, metadata=said)
+    save_onnx(proto, path)
+    return Path(path)
+
+
+def cut(graph: Graph, names: Sequence[str], features: SymbolicTensor | None = None) -> Graph:
+    """The network up to the layers of these names.  Without names: up to `features`, else to what the last layer with
+    weights reads.  Raises ArgumentError for an unknown name, naming the nearest."""
+    if names:
+        return Graph(graph.inputs, [graph.node(name).outputs[0] for name in names])
+    if features is not None:
+        return Graph(graph.inputs, [features])
+    main = graph.without_auxiliary()
+    weighty = [node for node in main.nodes if node.layer.weights(*node.input_shapes)]
+    if not weighty:
+        raise ArgumentError("extract: no layer of this network has weights; say which layer's activations you want.")
+    return Graph(graph.inputs, list(weighty[-1].inputs))

@@ -1,0 +1,191 @@
+"""Graph -> ONNX, written directly from the description and the weights; nothing is traced."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.errors import ArgumentError
+from striate.graph import Graph, Shape
+from striate.ship import rows, windows  # noqa: F401  they fill the table
+from striate.ship.fold import fold, prune, readers
+from striate.ship.writer import Op, Value, Writer, find_row
+
+if TYPE_CHECKING:
+    import onnx
+
+    from striate.data import Preprocessing
+
+OPSET, IR_VERSION = 20, 9  # the first with Gelu; onnxruntime 1.17 and later read it
+LARGEST = 1_500_000_000  # bytes of weights in one file; protobuf ends at 2 GiB
+_FLOAT, _UINT8, _INT32, _INT64 = 1, 2, 6, 7  # TensorProto's numbers
+_WHOLE = {"int64": _INT64, "int32": _INT32}
+
+
+def to_onnx(
+    graph: Graph,
+    *,
+    preprocessing: Preprocessing | None = None,
+    strip: Sequence[str | None] = (),
+    metadata: dict[str, Any] | None = None,
+) -> onnx.ModelProto:
+    """The network in prediction, batch norms folded, as an ONNX model.
+
+    Inputs and outputs are channels-last with any number of samples, as users hold them: float32, or the whole numbers
+    that the Input says.
+
+    preprocessing   the first input is then uint8 pictures, and the graph itself does scale, mean and deviation
+    strip           per output, "softmax" or "sigmoid" to leave that final activation out where it is there
+    metadata        texts, or what JSON can hold, kept with the model
+
+    Raises ArgumentError for a layer that has no row in the table.
+    """
+    import onnx
+    from onnx import helper
+
+    flat = graph.check().flat()
+    for call in flat.nodes:
+        find_row(call.layer, call.name)
+    _build(graph)
+    w = Writer()
+    values: dict[int, Value] = {}
+    inputs = []
+    for i, (number, tensor) in enumerate(zip(flat.inputs, graph.inputs, strict=True)):
+        shape, dtype = flat.shapes[number], flat.dtypes[number]
+        name = w.free(graph.label(tensor.node))
+        pixels = preprocessing if i == 0 else None
+        kind = _UINT8 if pixels is not None else _WHOLE.get(dtype, _FLOAT)
+        inputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
+        by = None if pixels is None else factors(pixels, shape)
+        values[number] = Value(name, shape, whole=kind != _FLOAT, pixels=by)
+    for call in flat.nodes:
+        w.label = call.name
+        values[call.outputs[0]] = find_row(call.layer, call.name)(w, call, [values[i] for i in call.inputs])
+    w.label = "output"
+    wanted = [*strip, *[None] * (len(flat.outputs) - len(strip))]
+    results = [_stripped(w, values[i], what) for i, what in zip(flat.outputs, wanted, strict=True)]
+    outputs = [w.free(graph.label(tensor.node)) for tensor in graph.outputs]
+    w.ops += [Op("Identity", [w.last(value)], output) for value, output in zip(results, outputs, strict=True)]
+    ops = _renamed(fold(prune(w.ops, outputs), outputs), outputs)
+    model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="striate")
+    model.opset_import.add(domain="", version=OPSET)
+    model.graph.name = "striate"
+    model.graph.input.extend(inputs)
+    for value, name in zip(results, outputs, strict=True):
+        model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *value.shape]))
+    store = _Store(model)
+    for op in ops:
+        node = helper.make_node(op.kind, store.names(op.inputs), [op.output], op.output, **op.attributes)
+        model.graph.node.append(node)
+    said = {key: value for key, value in {"ids": w.ids, **(metadata or {})}.items() if value}
+    helper.set_model_props(model, {key: v if isinstance(v, str) else json.dumps(v) for key, v in said.items()})
+    return model
+
+
+def exportable(graph: Graph) -> bool:
+    """Whether every layer has a row."""
+    try:
+        for node in graph.check().flat().nodes:
+            find_row(node.layer, node.name)
+    except ArgumentError:
+        return False
+    return True
+
+
+def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+    """Write a model, whole or not at all; weights above 1.5 GB go into a file ``<name>.data`` beside it.
+
+    Raises BundleError where it cannot be written.
+    """
+    import onnx
+
+    from striate.weights import atomic_write
+
+    target = Path(path)
+    if model.ByteSize() <= LARGEST:
+        atomic_write(target, model.SerializeToString())
+        return
+    beside = f"{target.name}.data"
+
+    def write(temporary: str) -> None:
+        onnx.save_model(model, temporary, save_as_external_data=True, location=beside, size_threshold=1 << 16)
+
+    with contextlib.suppress(FileNotFoundError):
+        (target.parent / beside).unlink()  # onnx would append to it
+    atomic_write(target, write)
+
+
+def _build(graph: Graph) -> None:
+    from striate.backend import build
+    from striate.graph import every_layer
+
+    if any(layer.built is None and layer.built_for for layer in every_layer(graph)):
+        build(graph)
+
+
+def factors(preprocessing: Preprocessing, shape: Shape) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What ``Preprocessing.normalise`` multiplies by and adds, per channel; None for what changes nothing."""
+    depth = shape[-1]
+    std = np.array(preprocessing.std or (1.0,))
+    plain = preprocessing.scale == 1 and preprocessing.std is None
+    factor = None if plain else np.broadcast_to(preprocessing.scale / std, depth).astype(np.float32)
+    if preprocessing.mean is None:
+        return factor, None
+    return factor, np.broadcast_to(-np.array(preprocessing.mean) / std, depth).astype(np.float32)
+
+
+def _stripped(w: Writer, value: Value, what: str | None) -> Value:
+    """The value before the final activation `what`, where that is how it is made."""
+    kind = {None: None, "softmax": "Softmax", "sigmoid": "Sigmoid"}[what]
+    made = next((op for op in w.ops if op.output == value.name and op.kind == kind), None)
+    return value if made is None else Value(str(made.inputs[0]), value.shape, value.layout)
+
+
+def _renamed(ops: list[Op], outputs: list[str]) -> list[Op]:
+    """Outputs made by the operation itself instead of by an Identity after it."""
+    counts, made = readers(ops, []), {op.output: op for op in ops}
+    left = []
+    for op in ops:
+        source = op.inputs[0]
+        if op.kind == "Identity" and op.output in outputs and isinstance(source, str):
+            before = made.get(source)
+            if before is not None and counts[source] == 1 and before.output not in outputs:
+                before.output = op.output
+                continue
+        left.append(op)
+    return left
+
+
+class _Store:
+    """Constant arrays as initializers of a model, each stored once."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.tensors = model.graph.initializer
+        self._names: dict[Any, str] = {}
+        self._kept: list[np.ndarray] = []  # so that no address is given out twice
+
+    def names(self, inputs: list[str | np.ndarray | None]) -> list[str]:
+        """The names of an operation's inputs, without those at the end that are left out."""
+        while inputs and inputs[-1] is None:
+            inputs = inputs[:-1]
+        return [self._name(value) for value in inputs]
+
+    def _name(self, value: str | np.ndarray | None) -> str:
+        if not isinstance(value, np.ndarray):
+            return value or ""
+        key = (value.__array_interface__["data"][0], value.shape, value.strides, value.dtype.str)
+        if key not in self._names:
+            self._names[key] = f"constant_{len(self._names)}"
+            self._kept.append(value)
+            floats = value.dtype.kind == "f"
+            data = value.astype("<f4" if floats else "<i8", copy=False).tobytes()
+            self.tensors.add(
+                name=self._names[key], data_type=_FLOAT if floats else _INT64, dims=value.shape, raw_data=data
+            )
+        return self._names[key]

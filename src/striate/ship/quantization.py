@@ -1,0 +1,252 @@
+"""8-bit integers for weights and activations, with ranges measured on real pictures, and what that costs.
+
+Jacob et al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference";
+per-channel weights: Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section 3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.data import Preprocessing
+from striate.errors import ArgumentError, DataError
+from striate.ship.engine import Engine, serialized
+from striate.ship.onnx_graph import factors
+
+if TYPE_CHECKING:
+    import onnx
+
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What 8 bits cost.
+
+    samples         pictures that the ranges come from
+    checked         pictures that the rest was measured on
+    accuracy        part of right answers in 32 bits, or None without labels; accuracy_int8: in 8 bits
+    agreement       part of pictures with the same answer from both
+    difference      the largest difference of any output
+    bytes           of the ONNX model in 32 bits; bytes_int8: in 8 bits
+    """
+
+    samples: int
+    checked: int
+    accuracy: float | None
+    accuracy_int8: float | None
+    agreement: float
+    difference: float
+    bytes: int
+    bytes_int8: int
+
+    def __str__(self) -> str:
+        right = ""
+        if self.accuracy is not None and self.accuracy_int8 is not None:
+            right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
+        return (
+            f"int8, calibrated on {self.samples} samples; on {self.checked}: {right}same answer {self.agreement:.2%}, "
+            f"largest difference {self.difference:.3g}; {self.bytes / 1e6:.1f} MB -> {self.bytes_int8 / 1e6:.1f} MB"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``QuantizationReport(**d)`` gives it back."""
+        return asdict(self)
+
+
+class Quantized:
+    """An int8 model: its ONNX bytes, which take floats and end as the network does, and the report of its making."""
+
+    def __init__(self, content: bytes, report: QuantizationReport) -> None:
+        self.content, self.report = content, report
+        self._engines: dict[Any, Engine] = {}
+
+    def engine(self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> Engine:
+        """An engine of it that takes uint8 pictures if given their preprocessing; `strip` as for ``to_onnx``."""
+        key = (None if pixels is None else (pixels.scale, pixels.mean, pixels.std), *strip)
+        if key not in self._engines:
+            content = self.content
+            if pixels is not None or any(strip):
+                import onnx
+
+                model = onnx.load_model_from_string(content)
+                if pixels is not None:
+                    _take_pixels(model, pixels)
+                _strip(model, strip)
+                content = model.SerializeToString()
+            self._engines[key] = Engine(content)
+        return self._engines[key]
+
+
+def quantize(
+    model: Any, data: Any, labels: Any = None, *, check: Any = None, samples: int = 128, method: str = "minmax"
+) -> QuantizationReport:
+    """Make the model's int8 twin, for ``predict(x, engine="int8")``.
+
+    data        inputs like those to come: arrays or a Dataset; `samples` of them, evenly spread, set the ranges
+    labels      their classes (a Dataset has its own), for the accuracy
+    check       (inputs, labels) to measure the accuracy on instead
+    method      how ranges come from what was seen: "minmax", "entropy" or "percentile"
+
+    Weights are 8-bit per channel, activations 8-bit per map with a zero point; one bit of the weights is left unused, so
+    that sums of pairs cannot overflow on processors without VNNI.  Raises ArgumentError for a layer ONNX cannot say.
+    """
+    import onnx
+
+    feed = _feed(model, data)
+    labels = getattr(data, "y", None) if labels is None else labels
+    chosen = np.unique(np.linspace(0, len(feed) - 1, min(samples, len(feed))).round().astype(int))
+    arrays = [x.numpy()[chosen] for x in feed.xs]
+    if feed.preprocessing is not None:
+        arrays[0] = feed.preprocessing.normalise(arrays[0])
+    content = serialized(model.graph.check())
+    proto = onnx.load_model_from_string(content)
+    made = _static(proto, arrays, method)
+    twin = Quantized(made, None)  # type: ignore[arg-type]
+    inputs, truth = (data, labels) if check is None else check
+    twin.report = _compared(model, twin, inputs, truth, len(chosen), len(content))
+    model._engine.keep(model, twin)
+    return twin.report
+
+
+def _feed(model: Any, data: Any) -> Any:
+    from striate.train.fit import make_feed
+
+    return make_feed(model, data, None, targets=False)
+
+
+def _compared(model: Any, twin: Quantized, data: Any, labels: Any, samples: int, size: int) -> QuantizationReport:
+    from striate.train.fit import predict
+
+    def outputs(engine: Any) -> np.ndarray:
+        found = predict(model, data, 64, engine)
+        return found[0] if isinstance(found, list) else found  # type: ignore[no-any-return]
+
+    floats = outputs(lambda count, pixels, strip: model._engine.pick(model, "onnxruntime", count, pixels, strip))
+    whole = outputs(lambda count, pixels, strip: twin.engine(pixels, strip))
+    answers = [out.argmax(-1) if out.shape[-1] > 1 else out[..., 0] > 0.5 for out in (floats, whole)]
+    right: list[float | None] = [None, None]
+    if labels is not None:
+        truth = np.asarray(labels)
+        truth = truth.argmax(-1) if truth.ndim == answers[0].ndim + 1 and truth.shape[-1] > 1 else truth
+        if truth.reshape(-1).shape != answers[0].reshape(-1).shape:
+            raise DataError(f"quantize: labels of shape {truth.shape} for answers of shape {answers[0].shape}.")
+        right = [float((a.reshape(-1) == truth.reshape(-1)).mean()) for a in answers]
+    return QuantizationReport(
+        samples=samples,
+        checked=len(floats),
+        accuracy=right[0],
+        accuracy_int8=right[1],
+        agreement=float((answers[0] == answers[1]).mean()),
+        difference=float(np.abs(floats - whole).max()),
+        bytes=size,
+        bytes_int8=len(twin.content),
+    )
+
+
+# -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------
+def _static(proto: onnx.ModelProto, arrays: list[np.ndarray], method: str) -> bytes:
+    with _quiet(), tempfile.TemporaryDirectory() as folder:
+        from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
+        from onnxruntime.quantization import quantize_static as static
+
+        methods = {
+            "minmax": CalibrationMethod.MinMax,
+            "entropy": CalibrationMethod.Entropy,
+            "percentile": CalibrationMethod.Percentile,
+        }
+        if method not in methods:
+            raise ArgumentError(f'quantize: method is {", ".join(methods)}, not "{method}".')
+        names = [value.name for value in proto.graph.input]
+
+        class Reader(CalibrationDataReader):  # type: ignore[misc]
+            def __init__(self) -> None:
+                self.start = 0
+
+            def get_next(self) -> dict[str, np.ndarray] | None:
+                part = slice(self.start, self.start + _BATCH)
+                self.start += _BATCH
+                xs = [x[part] for x in arrays]
+                return dict(zip(names, xs, strict=True)) if len(xs[0]) else None
+
+        target = Path(folder) / "int8.onnx"
+        static(
+            proto,
+            str(target),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=_KINDS,
+            calibrate_method=methods[method],
+        )
+        return target.read_bytes()
+
+
+# Softmax and other functions stay in floats: 8 bits are too coarse for what they return, and they take no time.
+_KINDS = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat"]
+_KINDS += ["Flatten", "Reshape", "Transpose", "Resize", "Pad", "Mul"]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the quantizer's warnings and log lines, which are about its own workings."""
+    root = logging.getLogger()
+    level = root.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        root.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            root.setLevel(level)
+
+
+# -- surgery -----------------------------------------------------------------------------------------------------------
+def _take_pixels(model: onnx.ModelProto, pixels: Preprocessing) -> None:
+    """Put the preprocessing before the first input, which becomes uint8 pictures."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    name = graph.input[0].name
+    shape = tuple(d.dim_value for d in graph.input[0].type.tensor_type.shape.dim)[1:]
+    inside = f"{name}/normalised"
+    for node in graph.node:
+        node.input[:] = [inside if x == name else x for x in node.input]
+    graph.input[0].CopyFrom(helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *shape]))
+    nodes = [helper.make_node("Cast", [name], [f"{name}/float"], to=TensorProto.FLOAT)]
+    for kind, values in zip(("Mul", "Add"), factors(pixels, shape), strict=True):
+        if values is not None:
+            before = nodes[-1].output[0]
+            line = np.tile(values, (shape[-2], 1))  # a line of the picture: an inner loop long enough for vectors
+            graph.initializer.append(numpy_helper.from_array(line, f"{name}/{kind} by"))
+            nodes.append(helper.make_node(kind, [before, f"{name}/{kind} by"], [f"{name}/{kind}"]))
+    nodes[-1].output[0] = inside
+    rest = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes, *rest])
+
+
+def _strip(model: onnx.ModelProto, strip: Sequence[str | None]) -> None:
+    """Leave a final Softmax or Sigmoid out."""
+    kinds = {"softmax": "Softmax", "sigmoid": "Sigmoid"}
+    for what, output in zip(strip, model.graph.output, strict=False):
+        made = next((node for node in model.graph.node if output.name in node.output), None)
+        if what is None or made is None or made.op_type != kinds[what]:
+            continue
+        source = made.input[0]
+        model.graph.node.remove(made)
+        for node in model.graph.node:
+            node.output[:] = [output.name if x == source else x for x in node.output]
+            node.input[:] = [output.name if x == source else x for x in node.input]

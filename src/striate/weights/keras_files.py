@@ -1,0 +1,229 @@
+"""Keras' HDF5 files: the legacy layout (layer_names, weight_names), .weights.h5, and the latter inside .keras."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import BundleError
+from striate.weights.checkpoint import Checkpoint, FileLayer
+from striate.weights.files import atomic_write
+
+if TYPE_CHECKING:
+    import h5py
+    import torch
+
+# An array that takes this much less room in the file than in memory is no array of weights.
+_MOST_SQUEEZED = 100
+_LARGE = 64 << 20
+_DEEPEST = 16  # networks nested in networks
+_NESTED = ("layers", "_layer_checkpoint_dependencies")  # the second as Keras 2.12 wrote it
+
+
+def read_keras_zip(file: Path) -> Checkpoint:
+    """The weights of a whole model, ``model.save("….keras")``.  Raises BundleError."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            entry = archive.getinfo("model.weights.h5")
+            if entry.file_size > _MOST_SQUEEZED * max(entry.compress_size, 1):
+                raise BundleError(f"{file}: model.weights.h5 would unpack to {entry.file_size} bytes; refused.")
+            content = archive.read(entry)
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
+    except ValueError as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
+    found = read_h5(io.BytesIO(content), str(file))
+    found.format = "Keras .keras"
+    return found
+
+
+def read_h5(source: Path | io.BytesIO, where: str) -> Checkpoint:
+    """Either layout.  Raises BundleError for a truncated file, links out of the file, absurd shapes."""
+    import h5py
+
+    try:
+        with h5py.File(source, "r") as file:
+            root: Any = file
+            legacy = _texts(file, "layer_names") is not None
+            if not legacy and "model_weights" in file and "layers" not in file:
+                root, legacy = _member(file, "model_weights", where), True
+            if legacy:
+                return _read_legacy(root, where)
+            if not any(name in file for name in (*_NESTED, "vars")):
+                held = ", ".join(list(file)[:5]) or "nothing"
+                raise BundleError(f"{where} is an HDF5 file, but not of Keras' weights: it holds {held}.")
+            return _read_numbered(file, where)
+    except BundleError:
+        raise
+    except Exception as error:  # of damaged files h5py raises OSError, KeyError, RuntimeError, ValueError …
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BundleError(f"{where} is not a whole HDF5 file ({reason}). Copy or download it again.") from None
+
+
+# -- legacy -----------------------------------------------------------------------------------------------------------
+def _read_legacy(root: h5py.Group, where: str) -> Checkpoint:
+    """``layer_names`` lists the layers in order, each a group whose ``weight_names`` lists its arrays in order."""
+    found = Checkpoint(where, "Keras legacy .h5", "keras")
+    listed = _texts(root, "layer_names")
+    if listed is None:
+        raise BundleError(f"{where} is an HDF5 file without layer_names: no weights of Keras.")
+    for layer in listed:
+        group = _member(root, layer, where)
+        names = _texts(group, "weight_names") or []
+        prefixes = {_split(name)[0] for name in names if "seed_generator" not in name}
+        inside: dict[str, FileLayer] = {}
+        for name in names:
+            array = _member(group, name, where)
+            prefix, slot = _split(name)
+            if "seed_generator" in name or not _is_float(array):
+                found.skipped.append(f"{layer}/{slot}")
+                continue
+            path = layer
+            if len(prefixes) > 1:  # a network: its layers' names are in the names of the arrays
+                path = "/".join([layer, *prefix.removeprefix(f"{layer}/").split("/")])
+            file_layer = inside.setdefault(path, FileLayer(path, None))
+            key = slot if slot not in file_layer.arrays else str(len(file_layer.arrays))
+            file_layer.arrays[key] = _tensor(array, where)
+        found.layers += inside.values()
+    return found
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Of conv1/kernel:0, ("conv1", "kernel")."""
+    prefix, _, slot = name.rpartition("/")
+    return prefix, re.sub(r":\d+$", "", slot)
+
+
+def _texts(group: h5py.Group, key: str) -> list[str] | None:
+    """A list of names in an attribute, which Keras cuts into key0, key1 … when it is over 64 KB."""
+    if key in group.attrs:
+        parts = [group.attrs[key]]
+    elif f"{key}0" in group.attrs:
+        parts = []
+        while f"{key}{len(parts)}" in group.attrs:
+            parts.append(group.attrs[f"{key}{len(parts)}"])
+    else:
+        return None
+    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+
+
+# -- .weights.h5 ------------------------------------------------------------------------------------------------------
+def _read_numbered(file: h5py.File, where: str) -> Checkpoint:
+    """``layers/<class>_<n>/vars/<i>``; the attribute "name" of ``vars`` is the layer's, in files since Keras 3.4."""
+    found = Checkpoint(where, "Keras .weights.h5", "keras")
+    for path, group, arrays in _walk(file, "", "", where):
+        named = all(part for part in path.split("/"))
+        layer = FileLayer(path if named else None, group)
+        for name, array in arrays.items():
+            if _is_float(array):
+                layer.arrays[name] = _tensor(array, where)
+            else:
+                found.skipped.append(f"{group}/{name}")
+        if layer.arrays:
+            found.layers.append(layer)
+    return found
+
+
+def _walk(parent: h5py.Group, path: str, group: str, where: str) -> Iterator[tuple[str, str, dict[str, h5py.Dataset]]]:
+    """(names, groups, arrays) of every layer below a network's group, nested networks opened."""
+    if group.count("/") > _DEEPEST:
+        raise BundleError(f"{where}: networks nested more than {_DEEPEST} deep; refused.")
+    for key in _NESTED:
+        if key not in parent:
+            continue
+        inside = _member(parent, key, where)
+        for name in sorted(inside, key=_natural):
+            layer = _member(inside, name, where)
+            if not hasattr(layer, "keys"):
+                raise BundleError(f"{where}: {key}/{name} is no group, so this is not Keras' layout.")
+            variables: Any = _member(layer, "vars", where) if "vars" in layer else {}
+            told = variables.attrs.get("name", "") if "vars" in layer else ""
+            told = told.decode() if isinstance(told, bytes) else str(told)
+            here = f"{path}/{told}" if group else told
+            below = f"{group}/{name}" if group else name
+            numbers = sorted(variables, key=_natural)
+            yield here, below, {number: _member(variables, number, where) for number in numbers}
+            yield from _walk(layer, here, below, where)
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """conv2d, conv2d_1, …, conv2d_10 in this order; so are 0, 1, … 10."""
+    stem, number = re.fullmatch(r"(.*?)_?(\d*)", name).groups()  # type: ignore[union-attr]
+    return stem, int(number[:9] or 0) if number else -1
+
+
+# -- arrays -----------------------------------------------------------------------------------------------------------
+def _member(group: h5py.Group, name: str, where: str) -> Any:
+    """What a group holds under a name, if it is in this file."""
+    import h5py
+
+    at = group
+    for part in name.split("/"):
+        if not isinstance(at, h5py.Group) or at.get(part, getlink=True) is None:
+            raise BundleError(f"{where}: {group.name.rstrip('/')}/{name} is missing; the file is not whole.")
+        if not isinstance(at.get(part, getlink=True), h5py.HardLink):
+            raise BundleError(f"{where}: {at.name.rstrip('/')}/{part} is a link to another place; refused.")
+        at = at[part]
+    if isinstance(at, h5py.Dataset) and (at.external is not None or at.is_virtual):
+        raise BundleError(f"{where}: {at.name} keeps its numbers in another file; refused.")
+    return at
+
+
+def _is_float(array: h5py.Dataset) -> bool:
+    return getattr(getattr(array, "dtype", None), "kind", "") == "f"
+
+
+def _tensor(array: h5py.Dataset, where: str) -> torch.Tensor:
+    import numpy as np
+    import torch
+
+    held, wanted = array.id.get_storage_size(), array.nbytes
+    squeezed = array.compression is not None and (wanted < _LARGE or wanted <= _MOST_SQUEEZED * held)
+    if held < wanted and not squeezed:
+        raise BundleError(
+            f"{where}: {array.name} says it has shape {array.shape}, {wanted} bytes, but only {held} are there; refused."
+        )
+    values = array[()]
+    return torch.from_numpy(np.array(values, dtype=values.dtype.newbyteorder("="), copy=True))
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+def write_legacy(path: str | os.PathLike[str], layers: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    """Write {layer: {"kernel" or, in a nested network, "inner/conv2d/kernel": array}} in the legacy layout.
+
+    Raises BundleError when it cannot be written, leaving what was there.
+    """
+
+    def write(temporary: str) -> None:
+        import h5py
+
+        with h5py.File(temporary, "w") as file:
+            file.attrs["backend"], file.attrs["keras_version"] = "torch", "3"
+            _put(file, "layer_names", list(layers))
+            for layer, arrays in layers.items():
+                group = file.create_group(layer)
+                names = [name if name.startswith(f"{layer}/") else f"{layer}/{name}" for name in arrays]
+                _put(group, "weight_names", names)
+                for name, array in zip(names, arrays.values(), strict=True):
+                    group.create_dataset(name, data=array.detach().cpu().contiguous().numpy())
+
+    atomic_write(path, write)
+
+
+def _put(group: h5py.Group, key: str, names: list[str]) -> None:
+    """A list of names as an attribute, cut into key0, key1 … as Keras does: HDF5 takes 64 KB at most."""
+    import numpy as np
+
+    texts = [name.encode() for name in names]
+    widest = max(map(len, texts), default=1)
+    most = max(1, 60000 // widest)
+    parts = [np.array(texts[i : i + most], dtype=f"S{widest}") for i in range(0, max(len(texts), 1), most)]
+    for i, part in enumerate(parts):
+        group.attrs[f"{key}{i}" if len(parts) > 1 else key] = part

@@ -1,0 +1,170 @@
+"""Weights into a network, from anywhere, and out of it under a library's names."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from striate import layers
+from striate.errors import ArgumentError, BundleError
+from striate.graph import Graph
+from striate.weights.checkpoint import Checkpoint, read_checkpoint
+from striate.weights.layout import Slot, keras_layers, output_path, slots_of, to_keras, to_torch
+from striate.weights.match import Plan, match
+from striate.weights.report import Report, few
+from striate.weights.source import Origin, Source
+
+if TYPE_CHECKING:
+    import torch
+
+State = dict[str, "torch.Tensor"]
+
+
+def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Report:
+    """Fill a network's arrays (`state`, by key) from a file.  Raises BundleError, changing nothing, unless all fits."""
+    checkpoint = read_checkpoint(path)
+    plan = match(graph, origin, checkpoint, source)
+    return apply(plan, graph, origin, state, checkpoint)
+
+
+def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpoint: Checkpoint) -> Report:
+    """Copy what a plan found into the network's arrays.  Raises BundleError, changing nothing, unless all fits."""
+    if not plan.report.fits:
+        raise BundleError(refusal(plan, graph, origin, checkpoint))
+    for key, array in plan.arrays.items():
+        state[key].detach().copy_(array)
+    return plan.report
+
+
+def refusal(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpoint) -> str:
+    """Why a file does not fit: how much of it, the first examples, the likely reason."""
+    report = plan.report
+    parts = []
+    if report.mismatched:
+        first = report.mismatched[0]
+        parts.append(
+            f"{len(report.mismatched)} of another shape ({first.here}: {first.shape}, file {first.shape_there})"
+        )
+    if report.missing:
+        parts.append(f"{len(report.missing)} missing ({few(here for here, _ in report.missing)})")
+    if report.surplus:
+        parts.append(f"{len(report.surplus)} unknown ({few(entry.there for entry in report.surplus)})")
+    return (
+        f"the weights in {report.path} ({report.format}) are not this network's, by {report.source}: "
+        f"{len(report.matched)} arrays fit, {', '.join(parts)}.{_reason(plan, graph, origin, checkpoint)} "
+        "Nothing was changed."
+    )
+
+
+def _reason(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpoint) -> str:
+    report = plan.report
+    if plan.source is None and origin is not None and not any(checkpoint.suits(s) for s in origin.sources):
+        other = next((s for s in origin.others if s.variant and checkpoint.suits(s)), None)
+        if other is not None:
+            said = ", ".join(f"{key}={value!r}" for key, value in other.variant.items())
+            return f" {other.library}'s weights of {origin.architecture} fit the network made with {said}."
+    here = {match.here.rpartition(".")[0] for match in report.mismatched}
+    output = output_path(graph)
+    if here and not report.missing and not report.surplus:
+        first = report.mismatched[0]
+        if here <= {(output or "").replace("/", "."), f"{output}.pointwise"}:
+            classes = outputs_in(plan, graph)
+            return f" The file has {classes} outputs, this network {first.shape[0]}: create it with classes={classes}."
+        flattened = {slot.key for slot in slots_of(graph) if slot.flattened}
+        if len(here) == 1 and first.here in flattened:
+            return (
+                " A layer after flatten depends on the picture's size: create the network with the file's input_shape."
+            )
+        if len(report.mismatched) == 1 and first.here.split(".")[0] == _first(graph):
+            return " The first layer is for another number of input channels."
+    if not report.matched and not report.mismatched:
+        theirs = few((name for name, _ in checkpoint.arrays()), 3)
+        return f" No name in the file is this network's: it has {theirs}. Is it another architecture?"
+    if len(report.mismatched) > len(report.matched):
+        return " The names fit and the shapes do not: is it of a wider or narrower variant?"
+    more = _layers(entry.there for entry in report.surplus)
+    fewer = _layers(there for _, there in report.missing)
+    if more and not fewer:
+        return f" The file has {more} layer{'s' * (more > 1)} more: is it of a deeper variant?"
+    if fewer and not more:
+        return (
+            f" The file has {fewer} layer{'s' * (fewer > 1)} less: is it of a shallower variant, or without its head?"
+        )
+    return " Is it of another variant of the network?"
+
+
+def _first(graph: Graph) -> str | None:
+    return next((slot.path for slot in slots_of(graph)), None)
+
+
+def _layers(names: Iterable[str]) -> int:
+    return len({name.replace("/", ".").rpartition(".")[0] for name in names})
+
+
+def outputs_in(plan: Plan, graph: Graph) -> int | None:
+    """How many classes the file's classifier has; None where it has none."""
+    path = (output_path(graph) or "").replace("/", ".")
+    for pair in [*plan.report.mismatched, *plan.report.matched]:
+        if pair.here == f"{path}.bias" or pair.here == f"{path}.pointwise.bias":
+            return math.prod(pair.shape_there)
+    for pair in [*plan.report.mismatched, *plan.report.matched]:
+        if pair.here in (f"{path}.weight", f"{path}.pointwise.weight"):
+            return pair.shape_there[-1 if plan.source is not None and plan.source.library == "keras" else 0]
+    return None
+
+
+# -- out --------------------------------------------------------------------------------------------------------------
+def export(
+    graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], library: str, title: str
+) -> None:
+    """Write a network's arrays under a library's names and in its layout.
+
+    Raises ArgumentError when the network has no names in that library, BundleError when it cannot be written.
+    """
+    sources = origin.sources if origin else ()
+    source = next((s for s in sources if s.library == library), None)
+    if source is None and library != "keras":
+        known = sorted({"keras", *(s.library for s in sources)})
+        raise ArgumentError(
+            f"{title} has no names in {library!r}, so its weights cannot be written for it. It has names in: "
+            f"{', '.join(known)}."
+        )
+    if library == "keras":
+        _export_keras(graph, source, state, path)
+        return
+    from striate.weights.torch_files import write_torch
+
+    assert source is not None
+    write_torch(path, torch_state(slots_of(graph), source, state))
+
+
+def torch_state(slots: list[Slot], source: Source, state: State) -> State:
+    """The state_dict of the same network in torchvision or timm."""
+    import torch
+
+    named: State = {}
+    for slot in slots:
+        name = source.name(slot.key)
+        if name in named:
+            raise ArgumentError(f"{slot.key} and another array would both be named {name} in {source.library}.")
+        named[name] = to_torch(slot, state[slot.key])
+        if isinstance(slot.layer, layers.BatchNormalization) and slot.name == "running_var":
+            named[f"{name.removesuffix('.running_var')}.num_batches_tracked"] = torch.tensor(0)
+    return named
+
+
+def _export_keras(graph: Graph, source: Source | None, state: State, path: str | os.PathLike[str]) -> None:
+    from striate.weights.keras_files import write_legacy
+
+    if str(path).endswith((".weights.h5", ".keras")) or not str(path).endswith((".h5", ".hdf5")):
+        raise ArgumentError(f"{path}: weights for Keras are written as one legacy .h5 file; give a name ending in .h5.")
+    place = {graph.name(layer): number for number, layer in enumerate(keras_layers(graph))}
+    found: dict[str, State] = {}
+    for slot in sorted(slots_of(graph), key=lambda slot: place[slot.path.partition("/")[0]]):
+        there = source.name(slot.path) if source else slot.path
+        top, _, inner = there.partition("/")
+        kept = found.setdefault(top, {})
+        kept[f"{there}/{slot.keras}" if inner else slot.keras] = to_keras(slot, state[slot.key])
+    write_legacy(path, found)

@@ -1,0 +1,258 @@
+"""Which array of a file belongs to which array of a network: by name, the library's or the network's own."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from striate.errors import unknown
+from striate.graph import Graph
+from striate.graph.layer import snake_case
+from striate.weights.checkpoint import Checkpoint, FileLayer
+from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, keras_layers, keras_order, slots_of
+from striate.weights.report import Match, Report, Unused
+from striate.weights.source import Origin, Source
+
+if TYPE_CHECKING:
+    import torch
+
+_OWN = "the network's own names"
+# Auxiliary classifiers of GoogLeNet and Inception-v3 in torchvision and timm.
+_AUXILIARY = re.compile(r"(aux\d*|AuxLogits|aux_logits|aux_classifier)\.")
+_SLOT_NAMES = (
+    "weight",
+    "bias",
+    "running_mean",
+    "running_var",
+    "depthwise.weight",
+    "pointwise.weight",
+    "pointwise.bias",
+)
+_SYNONYMS = {"embedding": "embeddings", "running_std": "moving_variance", "running_mean": "moving_mean"}
+
+
+@dataclass
+class Plan:
+    """The report, and for each array of the network (by key) what it gets, in its own layout."""
+
+    report: Report
+    source: Source | None
+    arrays: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def match(graph: Graph, origin: Origin | None, checkpoint: Checkpoint, source: str = "auto") -> Plan:
+    """Match a file against a network; of several sources of names, the one by which most fits.
+
+    source      "auto"; "striate" (the network's own names, arrays as striate keeps them); "torch" (the network's own
+                names, arrays as torch keeps them); "keras", "torchvision" or "timm"
+
+    Nothing is changed, and a file that does not fit is no error: ``plan.report`` tells.  Raises ArgumentError for a
+    source that is unknown or that the network has no names of.
+    """
+    sources = origin.sources if origin else ()
+    fitting = [s for s in sources if checkpoint.suits(s)]
+    named: list[Source | None]
+    if source == "auto":
+        named = [None] if checkpoint.own else [*fitting, None]
+    elif source in ("striate", "torch") or (source == "keras" and not any(s.library == "keras" for s in sources)):
+        named = [None]
+    else:
+        named = [s for s in sources if s.library == source]
+        if not named:
+            raise unknown(
+                "weights source", source, {"auto", "striate", "torch", "keras", *(s.library for s in sources)}
+            )
+    slots = slots_of(graph)
+    plans = [_match(graph, slots, origin, checkpoint, candidate, source) for candidate in named]
+    return max(plans, key=lambda plan: (plan.report.fits, len(plan.report.matched), len(plan.report.mismatched)))
+
+
+def _match(
+    graph: Graph, slots: list[Slot], origin: Origin | None, checkpoint: Checkpoint, source: Source | None, asked: str
+) -> Plan:
+    said = f"{source.library}'s names of {source.model}" if source else _OWN
+    plan = Plan(Report(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
+    left_out = origin.left_out if origin else frozenset()
+    if checkpoint.kind == "keras":
+        _match_keras(plan, graph, slots, left_out, checkpoint)
+    else:
+        own = source is None and asked != "torch" and (asked == "striate" or _is_own(slots, checkpoint))
+        _match_torch(plan, graph, slots, left_out, checkpoint, own)
+    report = plan.report
+    report.unused += [Unused(name, "no weight", True) for name in checkpoint.skipped]
+    kinds = {str(array.dtype).removeprefix("torch.") for array in plan.arrays.values()} - {"float32"}
+    if kinds:
+        report.notes.append(f"{', '.join(sorted(kinds))} converted to float32")
+    return plan
+
+
+def _put(plan: Plan, slot: Slot, there: str, array: torch.Tensor, fitted: torch.Tensor | None) -> None:
+    pair = Match(slot.key, there, slot.shape, tuple(array.shape))
+    if fitted is None:
+        plan.report.mismatched.append(pair)
+    else:
+        plan.report.matched.append(pair)
+        plan.arrays[slot.key] = fitted
+
+
+# -- torch ------------------------------------------------------------------------------------------------------------
+def _plain(key: str) -> str:
+    """A key in which layers nested in modules are as ours: "layer1.0.conv1.weight" -> "layer1_0_conv1.weight"."""
+    layer, _, slot = key.rpartition(".")
+    return f"{layer.replace('.', '_')}.{slot}"
+
+
+def _is_own(slots: list[Slot], checkpoint: Checkpoint) -> bool:
+    """Whether a file's flattened maps lie as striate's: it says so, or has the automatic names of striate's layers."""
+    if checkpoint.own:
+        return True
+    after = [slot for slot in slots if slot.flattened]
+    return all(slot.key in checkpoint.tensors and slot.layer.auto_named for slot in after)
+
+
+def _match_torch(
+    plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: Checkpoint, own: bool
+) -> None:
+    source, left = plan.source, dict(checkpoint.tensors)
+    by_plain = {} if source else {_plain(key): key for key in left}
+    for slot in slots:
+        wanted = source.name(slot.key) if source else by_plain.get(_plain(slot.key), slot.key)
+        array = left.pop(wanted, None)
+        if array is None:
+            plan.report.missing.append((slot.key, wanted))
+        else:
+            fitted = fitted_to(array, slot.shape) if own else from_torch(slot, array)
+            _put(plan, slot, wanted, array, fitted)
+            if slot.flattened and not own and fitted is not None:
+                order = "x".join(map(str, slot.flattened))
+                plan.report.notes.append(
+                    f"{slot.key}: columns of the flattened {order} map reordered, torch has C x H x W"
+                )
+    cut = {f"{layer}.{slot}" for layer in left_out for slot in _SLOT_NAMES}
+    cut = {source.name(key) for key in cut} if source else {_plain(key) for key in cut}
+    for key in left:
+        if (key if source else _plain(key)) in cut:
+            reason = "of a layer that this model was made without"
+        elif not graph.auxiliary and _AUXILIARY.match(key):
+            reason = "of an auxiliary classifier that this model was made without"
+        else:
+            reason = ""
+        plan.report.unused.append(Unused(key, reason or "the network has nothing of that name", bool(reason)))
+
+
+# -- Keras ------------------------------------------------------------------------------------------------------------
+def _match_keras(plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: Checkpoint) -> None:
+    groups: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        groups[slot.path].append(slot)
+    source = plan.source
+    wanted = {path: source.name(path) if source else path for path in groups}
+    cut = {path: source.name(path) if source else path for path in left_out}
+    named = {layer.path: layer for layer in checkpoint.layers if layer.path}
+    for layer in checkpoint.layers:  # what Keras nests in a block may stand here by itself
+        named.setdefault((layer.path or "").rpartition("/")[2], layer)
+    if any(layer.path for layer in checkpoint.layers):
+        shifted = _shifts(list((wanted | cut).values()), list(named))
+        found = {path: named.get(_shift(name, shifted)) for path, name in wanted.items()}
+        harmless = {_shift(name, shifted) for name in cut.values()}
+    else:
+        found, harmless = _by_class(graph, groups, checkpoint.layers), set()
+        plan.report.notes.append("the file has no names of layers; matched by class and order, as Keras does")
+    for path, ours in groups.items():
+        theirs = found.get(path)
+        if theirs is None:
+            plan.report.missing += [(slot.key, f"{wanted[path]}/{slot.keras}") for slot in ours]
+        else:
+            _match_layer(plan, ours, theirs)
+    used = {id(given) for given in found.values() if given is not None}
+    for layer in checkpoint.layers:
+        if id(layer) not in used:
+            out = layer.path in harmless or (layer.path or "").rpartition("/")[2] in harmless
+            reason = "of a layer that this model was made without" if out else "the network has no layer of that name"
+            if not out and layer.normalises_pixels:
+                out, reason = True, "normalizes pixels, which preprocessing does"
+            plan.report.unused += [Unused(f"{layer.label}/{name}", reason, out) for name in layer.arrays]
+
+
+def _match_layer(plan: Plan, ours: list[Slot], layer: FileLayer) -> None:
+    """The arrays of one layer: by their names where the file has Keras' names, by their order otherwise."""
+    order = keras_order(ours[0].layer)
+    here = {slot.keras: slot for slot in ours}
+    arrays = {_SYNONYMS.get(name, name): array for name, array in layer.arrays.items()}
+    if "depthwise_kernel" in here and "pointwise_kernel" not in here and "kernel" in arrays:
+        arrays = {"depthwise_kernel" if name == "kernel" else name: array for name, array in arrays.items()}
+    if not set(arrays) <= {name for name, _ in order}:
+        expected = [name for name, _ in order if name in here]
+        if "gamma" in here and len(arrays) == len(expected) - 1:
+            expected.remove("gamma")  # Keras' networks leave the scale out, never the shift
+        spare = [f"array {i}" for i in range(len(arrays))][len(expected) :]
+        arrays = dict(zip([*expected, *spare], arrays.values(), strict=False))
+    without_scale = "moving_mean" in here and here.keys() - arrays.keys() == {"gamma"}
+    for name, slot in here.items():
+        there = f"{layer.label}/{name}"
+        if name in arrays:
+            array = arrays.pop(name)
+            _put(plan, slot, there, array, from_keras(slot, array))
+        elif name == "gamma" and without_scale:
+            import torch
+
+            plan.arrays[slot.key] = torch.ones(slot.shape)
+            plan.report.notes.append(f"{slot.key} set to 1: the file's {layer.label} is a batch norm without scale")
+        else:
+            plan.report.missing.append((slot.key, there))
+    for name, array in arrays.items():
+        neutral = name == "gamma" and bool((array == 1).all())
+        reason = (
+            "1 throughout, and the network has no scale there" if neutral else "the network's layer has no such array"
+        )
+        plan.report.unused.append(Unused(f"{layer.label}/{name}", reason, neutral))
+
+
+_NUMBERED = re.compile(r"(.*?)(?:_(\d+))?")
+
+
+def _stem(name: str) -> tuple[str, int]:
+    """Of conv2d_3: ("conv2d", 3); of conv2d: ("conv2d", 0)."""
+    stem, number = _NUMBERED.fullmatch(name).groups()  # type: ignore[union-attr]
+    return stem, int(number or 0)
+
+
+def _shifts(wanted: list[str], there: list[str]) -> dict[str, int]:
+    """For each automatic name, by how much the file counts on, such as from conv2d_94: its session had made others."""
+    mine, theirs = defaultdict(set), defaultdict(set)
+    for name in wanted:
+        mine[_stem(name)[0]].add(_stem(name)[1])
+    for name in there:
+        theirs[_stem(name)[0]].add(_stem(name)[1])
+    shifts = {}
+    for stem, numbers in mine.items():
+        if stem in theirs and not numbers <= theirs[stem]:
+            by = min(theirs[stem]) - min(numbers)
+            if {number + by for number in numbers} <= theirs[stem]:
+                shifts[stem] = by
+    return shifts
+
+
+def _shift(name: str, shifts: dict[str, int]) -> str:
+    stem, number = _stem(name)
+    if stem not in shifts:
+        return name
+    number += shifts[stem]
+    return f"{stem}_{number}" if number else stem
+
+
+def _by_class(graph: Graph, groups: dict[str, list[Slot]], file: list[FileLayer]) -> dict[str, FileLayer | None]:
+    """The n-th layer of a class is the n-th of that class in Keras' order; for files without names."""
+    at = {layer.group: layer for layer in file}
+    counts: dict[str, int] = defaultdict(int)
+    found: dict[str, FileLayer | None] = {}
+    for layer in keras_layers(graph):
+        stem = snake_case(layer.kind)
+        number = counts[stem]
+        counts[stem] += 1
+        path = graph.name(layer)
+        if path in groups:
+            found[path] = at.get(f"{stem}_{number}" if number else stem)
+    return found

@@ -1,0 +1,119 @@
+"""torch's pickles, zipped or not, and safetensors: read without running what is in them, and written."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import BundleError
+from striate.weights.bundle import read_bundle
+from striate.weights.checkpoint import Checkpoint
+from striate.weights.files import atomic_write, load_state, save_state
+
+if TYPE_CHECKING:
+    import torch
+
+# Where training scripts put the state_dict, and what they and torch's own wrappers put before each name.
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+_PREFIXES = ("module.", "_orig_mod.", "model.")
+
+
+def read_safetensors(file: Path) -> Checkpoint:
+    """Raises BundleError for a truncated or damaged file."""
+    from safetensors import safe_open
+
+    found = _checkpoint(file, "safetensors", load_state(file))
+    with safe_open(file, "pt") as opened:
+        found.own = (opened.metadata() or {}).get("layout") == "striate"
+    return found
+
+
+def read_saved_model(folder: Path) -> Checkpoint:
+    """The weights of a folder that ``model.save`` wrote.  Raises BundleError."""
+    return Checkpoint(str(folder), "striate model", "torch", read_bundle(folder).state, own=True)
+
+
+def read_pickle(file: Path) -> Checkpoint:
+    """A file of ``torch.save``, by torch's restricted unpickler.  Raises BundleError for anything but arrays."""
+    import torch
+
+    zipped = zipfile.is_zipfile(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own old formats
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+    except pickle.UnpicklingError as error:
+        raise BundleError(_refused(file, str(error))) from None
+    except MemoryError:
+        raise BundleError(f"{file} asks for more memory than there is; it is damaged. Download it again.") from None
+    except Exception as error:  # of a damaged pickle, torch raises whatever its parts raise
+        reason = str(error).strip().splitlines()
+        raise BundleError(
+            f"{file} is not a whole torch file ({reason[0] if reason else type(error).__name__}). "
+            "Copy or download it again."
+        ) from None
+    state = _state_dict(file, content)
+    found = _checkpoint(file, "torch file" if zipped else "torch pickle", state)
+    about = getattr(state, "_metadata", None)
+    top = about.get("") if isinstance(about, dict) else None
+    found.own = isinstance(top, dict) and top.get("layout") == "striate"
+    return found
+
+
+def _refused(file: Path, message: str) -> str:
+    found = re.search(r"GLOBAL (\S+)", message)
+    if found or "TorchScript" in message:
+        what = f"asks for {found[1]}" if found else "is a TorchScript program"
+        return (
+            f"{file} holds more than arrays: it {what}, which could be any code. It was not run. In the program that "
+            "made it, save only the arrays: torch.save(model.state_dict(), path)."
+        )
+    return f"{file} is not a whole torch file, or no torch file at all. Copy or download it again."
+
+
+def _state_dict(file: Path, content: Any) -> Mapping[str, Any]:
+    for _ in range(3):
+        if not isinstance(content, Mapping):
+            raise BundleError(f"{file} holds a {type(content).__name__}, not arrays by name (a state_dict).")
+        inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    return content  # type: ignore[no-any-return]
+
+
+def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> Checkpoint:
+    import torch
+
+    found = Checkpoint(str(file), kind, "torch")
+    arrays = {str(key): v for key, v in content.items() if isinstance(v, torch.Tensor) and v.layout == torch.strided}
+    if not arrays:
+        held = ", ".join(map(str, list(content)[:5])) or "nothing"
+        raise BundleError(f"{file} holds no arrays by name; it holds {held}.")
+    for prefix in _PREFIXES:
+        if all(key.startswith(prefix) for key in arrays):
+            arrays = {key.removeprefix(prefix): array for key, array in arrays.items()}
+            found.notes.append(f'"{prefix}" taken off every name')
+    for key, array in arrays.items():
+        if array.is_floating_point():
+            found.tensors[key] = array
+        else:
+            found.skipped.append(key)
+    return found
+
+
+def write_torch(path: str | os.PathLike[str], state: dict[str, torch.Tensor]) -> None:
+    """Write a state_dict: safetensors where `path` ends so, else a file for ``torch.load``.  Raises BundleError."""
+    import torch
+
+    if str(path).endswith(".safetensors"):
+        save_state(path, state)
+    else:
+        plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
+        atomic_write(path, lambda temporary: torch.save(plain, temporary))
