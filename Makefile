@@ -29,6 +29,7 @@ bench: $(VENV)/.ready
 
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/zoo_pages.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

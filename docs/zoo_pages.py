@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -149,18 +150,21 @@ def index() -> str:
     return "\n".join(lines)
 
 
-def write(only: str | None = None) -> None:
-    TOTALS.write_text(totals())
-    (FOLDER / "pictures").mkdir(parents=True, exist_ok=True)
+@cache
+def everything() -> dict[str, str]:
+    """The text of every file of the folder, by name."""
+    found = {"README.md": index()}
     for family, names in families().items():
-        if only in (None, family):
-            (FOLDER / f"{family}.md").write_text(page(family))
-            first = SHOWN.get(family, names[0])
-            picture = feature_map_svg(zoo.create(first).graph, title=first)
-            (FOLDER / "pictures" / f"{first}.svg").write_text(picture)
-    (FOLDER / "README.md").write_text(index())
+        found[f"{family}.md"] = page(family)
+        first = SHOWN.get(family, names[0])
+        found[f"pictures/{first}.svg"] = feature_map_svg(zoo.create(first).graph, title=first)
+    return found
 
 
 if __name__ == "__main__":
-    write(sys.argv[1] if len(sys.argv) > 1 else None)
+    TOTALS.write_text(totals())
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    (FOLDER / "pictures").mkdir(parents=True)
+    for file, text in everything().items():
+        (FOLDER / file).write_text(text)
     print(f"wrote {FOLDER}")

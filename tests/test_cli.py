@@ -104,7 +104,7 @@ def test_strict_makes_a_misfit_an_error(run, tmp_path):
 def test_models_lists_finds_and_shows(run):
     _, text, _ = run("models")
     assert all(name in text for name in st.zoo.names())
-    _, text, _ = run("models", "--find", "lenet", "--json")
+    _, text, _ = run("models", "--find", "lenet5", "--json")
     assert [row["name"] for row in json.loads(text)] == ["lenet5", "lenet5_1998"]
     _, text, _ = run("models", "lenet5_1998")
     assert "LeCun" in text

@@ -10,7 +10,7 @@ import pytest
 from striate.cli.main import main
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -62,13 +62,27 @@ def test_the_commands_of_a_page_print_what_it_shows(page, folder, capsys):
             assert any(pattern.search(p) for p in printed), f"{command}: no line like {line!r} in\n{out.out}"
 
 
-def test_the_command_line_reference_is_up_to_date():
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+def script(name: str):
+    """A module of the docs folder."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert (ROOT / "docs" / "cli.md").read_text() == module.reference(), "run `make docs`"
+    return module
+
+
+def test_the_command_line_reference_is_up_to_date():
+    assert (ROOT / "docs" / "cli.md").read_text() == script("generate").reference(), "run `make docs`"
+
+
+def test_the_pages_of_the_zoo_are_up_to_date():
+    pages = script("zoo_pages")
+    assert pages.TOTALS.read_text() == pages.totals(), "run `make docs`"
+    files = {file.relative_to(pages.FOLDER) for file in pages.FOLDER.rglob("*") if file.is_file()}
+    assert files == {Path(file) for file in pages.everything()}, "run `make docs`"
+    for file, text in pages.everything().items():
+        assert (pages.FOLDER / file).read_text() == text, f"{file}: run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -75,6 +75,7 @@ def models(
         lines.append(
             f"{card.name:20s} {card.paper.year:4d} {shape:>9s} {weights:11,} {mults:14,} {top1:>5s}  {card.about}"
         )
+    lines.append("top-1: accuracy in percent on ImageNet, for networks of 32x32 pictures on CIFAR-10")
     say([_facts(card) for card in cards], json, "\n".join(lines) if cards else "no architecture matches.")
 
 
@@ -123,8 +124,9 @@ def _show(name: str, variant: list[str] | None, output: Path | None, table: bool
         f"variants   {', '.join(f'{k}={v!r}' for k, v in card.variants.items()) or 'none'}",
     ]
     for i, source in enumerate(card.sources):
-        said = zoo.preprocessing_of(source, card.input_shape)
-        lines.append(f"{'weights' if not i else '':9s}  {source.library}: {source.model}; pictures: {said}")
+        needs = ", ".join(f"{k}={v!r}" for k, v in source.variant.items() if card.variants[k] != v)
+        said = f"{source.library}: {source.model}" + (f" ({needs})" if needs else "")
+        lines.append(f"{'weights' if not i else '':9s}  {said}; {zoo.preprocessing_of(source, card.input_shape)}")
     if card.before:
         lines.append(f"after      {card.before} (compare: striate draw {card.before} --diff {name})")
     lines += ["", str(measured) if table else diagram(measured)]
