@@ -1,0 +1,185 @@
+"""8-bit models: close to the 32-bit ones, quick to make, saved with the model, never of other weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+import striate as st
+from striate import layers
+from striate.errors import ArgumentError, BundleError, DataError
+from striate.ship import quantize
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Any:
+    return st.data.load("digits")
+
+
+@pytest.fixture(scope="module")
+def trained(digits: Any) -> st.Model:
+    """A small network of everything that MobileNets are made of, trained on digits."""
+    st.set_seed(0)
+    start = layers.Input(digits.x.shape[1:])
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False)(start)
+    x = y = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = layers.ReLU(6.0)(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Add()([y, layers.BatchNormalization(momentum=0.9)(layers.Conv2D(16, 1, use_bias=False)(x))])
+    x = layers.Concatenate()([layers.MaxPooling2D()(x), layers.AveragePooling2D()(x)])
+    x = layers.Dense(32, activation="relu")(layers.GlobalAveragePooling2D()(layers.Conv2D(32, 3, activation="relu")(x)))
+    model = st.Model(start, layers.Dense(10, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(digits, epochs=8, verbose=0, seed=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def report(trained: st.Model, digits: Any) -> Any:
+    return trained.quantize(digits)
+
+
+def test_the_report_says_what_it_cost(trained: st.Model, digits: Any, report: Any) -> None:
+    x, y = digits.x, digits.y
+    floats, whole = (trained.predict(x, engine=engine) for engine in ("onnxruntime", "int8"))
+    assert report.accuracy == pytest.approx((floats.argmax(1) == y).mean())
+    assert report.accuracy_int8 == pytest.approx((whole.argmax(1) == y).mean())
+    assert report.agreement == pytest.approx((floats.argmax(1) == whole.argmax(1)).mean())
+    assert report.difference == pytest.approx(np.abs(floats - whole).max())
+    assert (report.samples, report.checked) == (128, len(x))
+    assert 0 < report.difference < 0.5
+    assert report.accuracy > 0.9
+    assert report.accuracy - report.accuracy_int8 < 0.01
+    assert report.bytes_int8 < report.bytes
+    assert f"{report.accuracy:.2%} -> {report.accuracy_int8:.2%}" in str(report)
+
+
+def test_weights_are_8_bit_whole_numbers(trained: st.Model, report: Any) -> None:
+    twin = trained._engine.quantized(trained.graph)
+    model = onnx.load_model_from_string(twin.content)
+    onnx.checker.check_model(model)
+    made = {node.output[0]: node for node in model.graph.node}
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    convs = [node for node in model.graph.node if node.op_type in ("Conv", "Gemm")]
+    assert len(convs) == 6
+    for node in convs:
+        source = made[node.input[1]]
+        assert source.op_type == "DequantizeLinear"
+        assert kinds[source.input[0]] == onnx.TensorProto.INT8
+
+
+def test_floats_pixels_and_evaluate_answer_alike(trained: st.Model, digits: Any, report: Any) -> None:
+    x = digits.x[:100]
+    expected = trained.predict(x, engine="int8")
+    floats = trained.preprocessing.normalise(x)
+    np.testing.assert_allclose(trained.predict(floats, engine="int8"), expected, atol=1e-6)
+    figures = trained.evaluate(x, digits.y[:100], engine="int8", return_dict=True)
+    assert figures["accuracy"] == pytest.approx((expected.argmax(1) == digits.y[:100]).mean())
+    wanted = -np.log(expected[np.arange(100), digits.y[:100]]).mean()
+    assert figures["loss"] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_rounding_shifts_no_map(trained: st.Model, digits: Any) -> None:
+    """Biases take up what rounding the weights adds: outputs are not to one side of the 32-bit ones."""
+    trained.quantize(digits)
+    floats, whole = (trained.predict(digits.x, engine=engine).mean(0) for engine in ("torch", "int8"))
+    np.testing.assert_allclose(floats, whole, atol=0.01)
+
+
+def test_it_is_saved_with_the_model(trained: st.Model, digits: Any, report: Any, tmp_path: Path) -> None:
+    expected = trained.predict(digits.x, engine="int8")
+    trained.save(tmp_path)
+    again = st.models.load_model(tmp_path)
+    np.testing.assert_array_equal(again.predict(digits.x, engine="int8"), expected)
+    assert again._engine.quantized(again.graph).report == trained._engine.quantized(trained.graph).report
+    again.save(tmp_path)
+    assert len(list(tmp_path.glob("int8-*.onnx"))) == 1
+    again.set_weights([w * 1.01 for w in again.get_weights()])
+    with pytest.raises(ArgumentError, match="weights have changed"):
+        again.predict(digits.x, engine="int8")
+    again.save(tmp_path)
+    assert not list(tmp_path.glob("int8-*.onnx"))
+    with pytest.raises(ArgumentError, match="call quantize"):
+        st.models.load_model(tmp_path).predict(digits.x, engine="int8")
+
+
+def test_a_damaged_twin_is_named(trained: st.Model, report: Any, tmp_path: Path) -> None:
+    trained.save(tmp_path)
+    (file,) = tmp_path.glob("int8-*.onnx")
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(BundleError, match=r"int8-.*checksum differs"):
+        st.models.load_model(tmp_path)
+    file.unlink()
+    with pytest.raises(BundleError, match=r"int8-.* are missing"):
+        st.models.load_model(tmp_path)
+    described = json.loads((tmp_path / "model.json").read_text())
+    del described["int8"]["sha256"]
+    (tmp_path / "model.json").write_text(json.dumps(described))
+    with pytest.raises(BundleError, match=r"model.json is damaged"):
+        st.models.load_model(tmp_path)
+
+
+def test_without_labels_the_report_tells_agreement(digits: Any) -> None:
+    model = st.zoo.create("cifar_net", input_shape=(32, 32, 3))
+    x = np.random.default_rng(0).random((20, 32, 32, 3), dtype=np.float32)
+    found = model.quantize(x)
+    assert found.accuracy is None
+    assert found.samples == found.checked == 20
+    assert "accuracy" not in str(found)
+    checked = model.quantize(x, check=(x[:10], np.zeros(10, int)))
+    assert checked.checked == 10
+    assert checked.accuracy is not None
+    with pytest.raises(DataError, match=r"labels of shape \(19,\)"):
+        model.quantize(x, np.zeros(19, int))
+    with pytest.raises(ArgumentError, match='not "max"'):
+        quantize(model, x, method="max")
+
+
+def test_nothing_of_the_quantizer_leaks(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    level = logging.getLogger().level
+    for method in ("minmax", "percentile"):
+        quantize(st.zoo.create("linear"), np.ones((3, 32, 32, 3), np.float32), method=method)
+    out = capfd.readouterr()
+    assert out.out + out.err == ""
+    assert not caplog.records
+    assert logging.getLogger().level == level
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("STRIATE_DATA" not in os.environ, reason="needs the folder STRIATE_DATA with photos and weights")
+@pytest.mark.parametrize(
+    ("name", "file", "right"),
+    [
+        ("mobilenet", "mobilenet_1_0_224_imagenet1001_keras_legacy.h5", 432),
+        ("mobilenet_v2", "mobilenetv2_1_0_224_imagenet1001.weights.h5", 446),
+    ],
+)
+def test_mobilenets_lose_less_than_a_point_on_photos(name: str, file: str, right: int) -> None:
+    import csv
+
+    folder = Path(os.environ["STRIATE_DATA"])
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = st.zoo.create(name, weights=str(folder / "weights" / file))
+    rows = list(csv.DictReader((folder / "imagenet-samples" / "labels.csv").open()))
+    assert model.preprocessing is not None
+    x = np.stack([model.preprocessing.pixels(folder / "imagenet-samples" / row["file"]) for row in rows])
+    y = np.array([int(row["class_index"]) + 1 for row in rows])
+    found = model.quantize(x, y)
+    assert found.accuracy is not None
+    assert found.accuracy_int8 is not None
+    assert abs(found.accuracy * 500 - right) <= 2
+    assert found.accuracy - found.accuracy_int8 <= 0.01
