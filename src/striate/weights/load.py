@@ -63,7 +63,8 @@ def _reason(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpo
     if plan.source is None and origin is not None and not any(checkpoint.suits(s) for s in origin.sources):
         other = next((s for s in origin.others if s.variant and checkpoint.suits(s)), None)
         if other is not None:
-            said = ", ".join(f"{key}={value!r}" for key, value in other.variant.items())
+            other_than = {k: v for k, v in other.variant.items() if origin.variant.get(k) != v}
+            said = ", ".join(f"{key}={value!r}" for key, value in other_than.items())
             return f" {other.library}'s weights of {origin.architecture} fit the network made with {said}."
     here = {match.here.rpartition(".")[0] for match in report.mismatched}
     output = output_path(graph)
