@@ -10,10 +10,11 @@ TESTS ?= tests
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
 
-# The quick tests on two cores at once, then the slow ones, which use both cores themselves.
+# The quick tests on two cores at once, the slow ones likewise, then those that use both cores themselves.
 test: lint
 	$(BIN)/python -m pytest $(TESTS) -m "not slow" -n 2
-	$(BIN)/python -m pytest $(TESTS) -m slow
+	$(BIN)/python -m pytest $(TESTS) -m "slow and not alone" -n 2
+	$(BIN)/python -m pytest $(TESTS) -m alone
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .

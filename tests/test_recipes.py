@@ -30,6 +30,7 @@ def test_the_digits_recipe_gets_98_percent_of_digits_it_never_saw_right():
 
 @needs_mnist
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_fast_recipe_gets_99_percent_of_mnist_on_average_over_five_seeds():
     splits = data.load("mnist", MNIST)
     found = [accuracy("fast", seed, splits) for seed in range(5)]
@@ -39,6 +40,7 @@ def test_the_fast_recipe_gets_99_percent_of_mnist_on_average_over_five_seeds():
 
 @needs_mnist
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_best_recipe_gets_99_6_percent_of_mnist():
     assert accuracy("best", 0, data.load("mnist", MNIST)) >= 0.996
 
