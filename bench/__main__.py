@@ -65,12 +65,49 @@ def mnist() -> None:
         print(f"  {name:24s} {seconds:8.1f} s, accuracy {accuracy:.4f} (mean)")
 
 
+def predict(network: str, batch: int, pictures: int) -> None:
+    """Prediction from uint8 pictures to the five likeliest classes: pictures per second."""
+    told = (network, str(batch), str(pictures))
+    result = compare(
+        f"Predicting with {network}, batch {batch}, pictures per second",
+        [
+            peer("striate", "striate_predict.py", *told),
+            peer("plain ONNX Runtime", "onnx_predict.py", *told),
+            peer("torch eager", "torch_predict.py", *told),
+            peer("torch, channels_last", "torch_predict.py", *told, "channels_last"),
+            peer("Keras + TensorFlow", "keras_predict.py", *told, python=keras_python()),
+        ],
+        rounds=7,
+    )
+    save(f"predict_{network}_{batch}", result)
+
+
+def int8(network: str, batch: int, pictures: int) -> None:
+    """An int8 engine against the same network's in 32 bits."""
+    told = (network, str(batch), str(pictures))
+    result = compare(
+        f"Predicting with {network} in 8 bits, batch {batch}, pictures per second",
+        [
+            peer("striate int8", "striate_predict.py", *told, "int8"),
+            peer("striate fp32", "striate_predict.py", *told),
+        ],
+        rounds=7,
+    )
+    save(f"int8_{network}_{batch}", result)
+
+
 BENCHES: dict[str, Callable[[], None]] = {
     "train_cifar_net": lambda: train_step("cifar_net", "12800"),
     "train_cifar_resnet20": lambda: train_step("cifar_resnet20", "6400"),
     "overhead_cifar_net": lambda: overhead("cifar_net", "12800"),
     "overhead_cifar_resnet20": lambda: overhead("cifar_resnet20", "6400"),
     "mnist": mnist,
+    "predict_resnet50_1": lambda: predict("resnet50", 1, 24),
+    "predict_resnet50_16": lambda: predict("resnet50", 16, 32),
+    "predict_mobilenet_1": lambda: predict("mobilenet", 1, 96),
+    "predict_mobilenet_16": lambda: predict("mobilenet", 16, 128),
+    "int8_resnet50_16": lambda: int8("resnet50", 16, 48),
+    "int8_mobilenet_v2_16": lambda: int8("mobilenet_v2", 16, 128),
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""``python -m bench.curves [group …]``: networks trained from scratch side by side at equal steps; curves to docs/pictures.
+"""``python -m bench.curves [network …]``: networks trained from scratch at equal steps; curves to docs/pictures.
 
-No speed is measured here, so one run after the other; every network sees the same pictures in the same order.
+No speed is measured here, so one run after the other; every network sees the same pictures in the same order.  With
+names, only these are trained again; the figures are drawn from what bench/results/curves.json then holds.
 """
 
 from __future__ import annotations
@@ -26,21 +27,23 @@ RESULTS = ROOT / "bench" / "results"
 PICTURES = ROOT / "docs" / "pictures"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-GROUPS: dict[str, tuple[str, int, list[tuple[str, dict[str, Any]]]]] = {
-    "small": (
+EPOCHS = 6
+NETWORKS: dict[str, dict[str, Any]] = {
+    "cifar_net": {},
+    "cifar_plain20": {},
+    "cifar_resnet20": {},
+    "cifar_densenet": {"depth": 22},
+    "cifar_plain56": {},
+    "cifar_resnet56": {},
+}
+FIGURES = {
+    "families": (
         "From scratch on 10,000 pictures of CIFAR-10",
-        6,
-        [
-            ("cifar_net", {}),
-            ("cifar_plain20", {}),
-            ("cifar_resnet20", {}),
-            ("cifar_densenet", {"depth": 22, "growth": 12}),
-        ],
+        ["cifar_net", "cifar_plain20", "cifar_resnet20", "cifar_densenet"],
     ),
     "degradation": (
         "Deeper is worse without shortcuts: 20 and 56 layers at equal steps",
-        6,
-        [("cifar_plain20", {}), ("cifar_plain56", {}), ("cifar_resnet20", {}), ("cifar_resnet56", {})],
+        ["cifar_plain20", "cifar_plain56", "cifar_resnet20", "cifar_resnet56"],
     ),
 }
 
@@ -75,10 +78,8 @@ def run(name: str, variant: dict[str, Any], epochs: int, train: Dataset, test: D
     started = time.perf_counter()
     history = model.fit(train, validation_data=test, batch_size=128, epochs=epochs, seed=0, verbose=0).history
     seconds = time.perf_counter() - started
-    print(
-        f"{name:18s} test accuracy {history['val_accuracy'][-1]:.4f}  train {history['accuracy'][-1]:.4f}  {seconds:.0f} s"
-    )
-    return {"variant": variant, "weights": model.count_params(), "seconds": round(seconds), "history": history}
+    print(f"{name:16s} test accuracy {history['val_accuracy'][-1]:.4f}  {seconds:.0f} s", flush=True)
+    return {"variant": variant, "weights": model.count_params(), "history": history}
 
 
 def figure(title: str, results: dict[str, Any], file: Path) -> None:
@@ -102,13 +103,15 @@ def figure(title: str, results: dict[str, Any], file: Path) -> None:
     plt.close(fig)
 
 
-def main(groups: list[str]) -> None:
+def main(names: list[str]) -> None:
+    file = RESULTS / "curves.json"
+    results = json.loads(file.read_text()) if names and file.exists() else {}
     train, test = pictures(10_000, 2_000)
-    for group in groups or list(GROUPS):
-        title, epochs, networks = GROUPS[group]
-        results = {name: run(name, variant, epochs, train, test) for name, variant in networks}
-        (RESULTS / f"curves_{group}.json").write_text(json.dumps(results, indent=1) + "\n")
-        figure(title, results, PICTURES / f"curves_{group}.png")
+    for name in names or NETWORKS:
+        results[name] = run(name, NETWORKS[name], EPOCHS, train, test)
+        file.write_text(json.dumps(results, indent=1) + "\n")
+    for stem, (title, members) in FIGURES.items():
+        figure(title, {name: results[name] for name in members if name in results}, PICTURES / f"curves_{stem}.png")
 
 
 if __name__ == "__main__":

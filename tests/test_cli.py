@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -331,3 +333,37 @@ def test_a_learning_rate_replaces_the_recipes_schedule(run, tmp_path):
     arguments = ("--learning-rate", "0.003", "--epochs", "1", "--no-report", "--json", "--run", tmp_path / "r")
     code, _, error = run("train", "digits", *arguments)
     assert code == 0, error
+
+
+REAL = Path(os.environ.get("STRIATE_DATA", "nowhere"))
+needs_real_weights = pytest.mark.skipif(
+    not (REAL / "weights").is_dir(), reason="no weights in the folder that STRIATE_DATA names"
+)
+
+
+@needs_real_weights
+def test_predict_with_a_weights_file_prints_five_english_labels(run):
+    weights = REAL / "weights" / "mobilenet_1_0_224_imagenet1001_keras_legacy.h5"
+    photo = REAL / "imagenet-samples" / "n01491361.jpg"
+    code, text, error = run("predict", "mobilenet", "--weights", weights, photo)
+    assert code == 0, error
+    lines = text.splitlines()
+    assert len(lines) == 6
+    assert "tiger shark" in lines[1]
+    assert all(line.split()[0].endswith("%") for line in lines[1:])
+    code, _, error = run("predict", "mobilenet", "--weights", weights, "--variant", "alpha=0.5", photo)
+    assert code == 2
+    assert len(error.strip().splitlines()) == 1
+    assert "Nothing was changed" in error
+
+
+@needs_real_weights
+@pytest.mark.slow
+def test_evaluate_with_a_weights_file_gives_the_published_networks_accuracy(run):
+    """81.0 % on the JPEG copy of CIFAR-10 (91.7 % on the original)."""
+    weights = REAL / "weights" / "cifar10_resnet20_torch.th"
+    code, text, error = run("evaluate", "cifar_resnet20", REAL / "cifar10-jpeg.zip", "--weights", weights, "--json")
+    assert code == 0, error
+    scores = json.loads(text)
+    assert scores["samples"] == 10_000
+    assert scores["accuracy"] == pytest.approx(0.810, abs=0.002)
