@@ -21,6 +21,7 @@ ORDER = [
     "data",
     "train",
     "weights",
+    "ship",
     "model",
     "sequential",
     "models",
@@ -112,6 +113,7 @@ def test_sizing_loads_no_torch(what, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("arguments", [["-c", "import striate"], ["-m", "striate.cli.main", "--help"]])
 def test_starting_takes_no_noticeable_time(arguments):
     def once() -> float:

@@ -172,6 +172,11 @@ class Preprocessing:
         """True when ``normalise`` changes no value."""
         return self.scale == 1 and self.mean is None and self.std is None and self.order == "rgb"
 
+    @property
+    def arithmetic(self) -> tuple[Any, ...]:
+        """What ``normalise`` does: the order of the channels, scale, mean and deviation."""
+        return self.order, self.scale, self.mean, self.std
+
     def _row(self, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray | None]:
         return _factors(self._key(shape))
 

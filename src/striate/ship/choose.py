@@ -66,10 +66,11 @@ class Engines:
             raise unknown("engine", how, ENGINES)
         if how == "torch":
             return None
-        module, graph = model.module, model.graph.check()
+        graph = model.graph.check()
+        module = model.module if model.built is None else model.built
         if self._watch is None or graph is not self._graph or self._watch.changed():
             self._forget()
-        key = (None if pixels is None else (pixels.scale, pixels.mean, pixels.std), *strip)
+        key = (None if pixels is None else pixels.arithmetic, *strip)
         if how == "int8":
             return self.quantized(graph).engine(pixels, strip)
         if how == "auto" and not self._pays(model, module, samples, key):
@@ -125,7 +126,7 @@ class Engines:
     def _make(self, graph: Graph, pixels: Preprocessing | None, strip: Sequence[str | None]) -> Engine:
         if self._folder is None or any(strip):
             return Engine.of(graph, pixels, strip=strip)
-        said = f"{FORMAT} {self._saved_as} {pixels and (pixels.scale, pixels.mean, pixels.std)}"
+        said = f"{FORMAT} {self._saved_as} {pixels and pixels.arithmetic}"
         stem = f"engine-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
         for file in self._folder.glob(f"{stem}-*.onnx"):
             with contextlib.suppress(OSError, BundleError):  # a damaged one is made anew

@@ -37,8 +37,6 @@ class Engine:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong comes as an exception
         options.intra_op_num_threads = threads or torch.get_num_threads()
-        # waiting threads spin while a network runs, and leave the cores to others as soon as it has
-        options.add_session_config_entry("session.force_spinning_stop", "1")
         given = source if isinstance(source, bytes) else os.fspath(source)
         try:
             self.session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])

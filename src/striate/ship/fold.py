@@ -6,6 +6,10 @@ import numpy as np
 
 from striate.ship.writer import Op
 
+# ONNX Runtime (1.31 still) takes a Pad by zeros into the MaxPool after it, whose own padding never wins, so that windows
+# of negative numbers come out wrong.  It leaves another value alone.
+_NEARLY_ZERO = np.array(np.finfo(np.float32).tiny)
+
 
 def readers(ops: list[Op], outputs: list[str]) -> dict[str, int]:
     """How often each value is read."""
@@ -41,6 +45,9 @@ def fold(ops: list[Op], outputs: list[str]) -> list[Op]:
             before.output = op.output
             made[op.output] = before
             continue
+        source = made.get(op.inputs[0]) if isinstance(op.inputs[0], str) else None
+        if op.kind == "MaxPool" and source is not None and source.kind == "Pad":
+            source.inputs = [*source.inputs[:2], _NEARLY_ZERO]
         made[op.output] = op
         kept.append(op)
     return [part for op in kept for part in _lowered(op)]

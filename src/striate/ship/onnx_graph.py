@@ -63,6 +63,9 @@ def to_onnx(
         kind = _UINT8 if pixels is not None else _WHOLE.get(dtype, _FLOAT)
         inputs.append(helper.make_tensor_value_info(name, kind, ["batch", *shape]))
         by = None if pixels is None else factors(pixels, shape)
+        if pixels is not None and pixels.order == "bgr":
+            w.label = name
+            name = w.op("Gather", name, np.array([2, 1, 0]), axis=3)
         values[number] = Value(name, shape, whole=kind != _FLOAT, pixels=by)
     for call in flat.nodes:
         w.label = call.name

@@ -7,10 +7,11 @@ per-channel weights: Krishnamoorthi 2018, "Quantizing deep convolutional network
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,7 @@ class Quantized:
 
     def engine(self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> Engine:
         """An engine of it that takes uint8 pictures if given their preprocessing; `strip` as for ``to_onnx``."""
-        key = (None if pixels is None else (pixels.scale, pixels.mean, pixels.std), *strip)
+        key = (None if pixels is None else pixels.arithmetic, *strip)
         if key not in self._engines:
             content = self.content
             if pixels is not None or any(strip):
@@ -100,8 +101,6 @@ def quantize(
     Weights are 8-bit per channel, activations 8-bit per map with a zero point; one bit of the weights is left unused, so
     that sums of pairs cannot overflow on processors without VNNI.  Raises ArgumentError for a layer ONNX cannot say.
     """
-    import onnx
-
     feed = _feed(model, data)
     labels = getattr(data, "y", None) if labels is None else labels
     chosen = np.unique(np.linspace(0, len(feed) - 1, min(samples, len(feed))).round().astype(int))
@@ -109,8 +108,7 @@ def quantize(
     if feed.preprocessing is not None:
         arrays[0] = feed.preprocessing.normalise(arrays[0])
     content = serialized(model.graph.check())
-    proto = onnx.load_model_from_string(content)
-    made = _static(proto, arrays, method)
+    made = _static(content, arrays, method)
     twin = Quantized(made, None)  # type: ignore[arg-type]
     inputs, truth = (data, labels) if check is None else check
     twin.report = _compared(model, twin, inputs, truth, len(chosen), len(content))
@@ -154,7 +152,10 @@ def _compared(model: Any, twin: Quantized, data: Any, labels: Any, samples: int,
 
 
 # -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------
-def _static(proto: onnx.ModelProto, arrays: list[np.ndarray], method: str) -> bytes:
+def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
+    import onnx
+
+    proto = onnx.load_model_from_string(content)
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
         from onnxruntime.quantization import quantize_static as static
@@ -180,7 +181,7 @@ def _static(proto: onnx.ModelProto, arrays: list[np.ndarray], method: str) -> by
 
         target = Path(folder) / "int8.onnx"
         static(
-            proto,
+            onnx.load_model_from_string(content),  # it is changed
             str(target),
             Reader(),
             quant_format=QuantFormat.QDQ,
@@ -191,7 +192,9 @@ def _static(proto: onnx.ModelProto, arrays: list[np.ndarray], method: str) -> by
             op_types_to_quantize=_KINDS,
             calibrate_method=methods[method],
         )
-        return target.read_bytes()
+        made = onnx.load_model(str(target))
+    _correct_biases(made, proto, arrays)
+    return made.SerializeToString()  # type: ignore[no-any-return]
 
 
 # Softmax and other functions stay in floats: 8 bits are too coarse for what they return, and they take no time.
@@ -199,12 +202,63 @@ _KINDS = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePo
 _KINDS += ["Flatten", "Reshape", "Transpose", "Resize", "Pad", "Mul"]
 
 
+def _correct_biases(made: onnx.ModelProto, proto: onnx.ModelProto, arrays: list[np.ndarray]) -> None:
+    """Take off each bias what rounding the weights adds to the mean of its map.
+
+    Nagel et al. 2019, "Data-free quantization through weight equalization and bias correction", section 4.2, with means
+    measured on the calibration pictures.
+    """
+    from onnx import numpy_helper
+
+    float_values = {tensor.name: tensor for tensor in proto.graph.initializer}
+    values = {tensor.name: tensor for tensor in made.graph.initializer}
+    sources = {node.output[0]: node for node in made.graph.node if node.op_type == "DequantizeLinear"}
+    plain = {node.name: node for node in proto.graph.node if node.op_type in ("Conv", "Gemm")}
+    means = _means(proto, plain.values(), arrays)
+    for node in made.graph.node:
+        if node.name not in plain or len(node.input) < 3:
+            continue
+        rounded, bias = sources.get(node.input[1]), sources.get(node.input[2])
+        if rounded is None or bias is None:
+            continue
+        weight = numpy_helper.to_array(float_values[plain[node.name].input[1]])
+        whole, scale = (numpy_helper.to_array(values[name]) for name in rounded.input[:2])
+        error = whole * scale.reshape(-1, *[1] * (whole.ndim - 1)) - weight
+        error = error.reshape(*error.shape[:2], -1).sum(-1)  # (maps, channels in their group)
+        mean = means[plain[node.name].input[0]]
+        groups = len(mean) // error.shape[1]
+        shift = (error.reshape(groups, -1, error.shape[1]) * mean.reshape(groups, 1, -1)).sum(-1).reshape(-1)
+        added, by = (numpy_helper.to_array(values[name]) for name in bias.input[:2])
+        corrected = added - np.round(shift / by).astype(np.int32)
+        values[bias.input[0]].CopyFrom(numpy_helper.from_array(corrected.astype(np.int32), bias.input[0]))
+
+
+def _means(proto: onnx.ModelProto, nodes: Iterable[Any], arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """The mean per channel of the inputs of these convolutions and dense layers, over all samples and places."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    measured = onnx.ModelProto()
+    measured.CopyFrom(proto)
+    del measured.graph.output[:]
+    kinds = {node.input[0]: "GlobalAveragePool" if node.op_type == "Conv" else "Identity" for node in nodes}
+    for i, (name, kind) in enumerate(kinds.items()):
+        measured.graph.node.append(helper.make_node(kind, [name], [f"mean {i}"]))
+        measured.graph.output.append(helper.make_tensor_value_info(f"mean {i}", TensorProto.FLOAT, None))
+    engine = Engine(measured.SerializeToString())
+    sums = [np.zeros(1)] * len(kinds)
+    for start in range(0, len(arrays[0]), _BATCH):
+        found = engine.predict([x[start : start + _BATCH] for x in arrays])
+        sums = [total + out.reshape(*out.shape[:2]).sum(0) for total, out in zip(sums, found, strict=True)]
+    return {name: total / len(arrays[0]) for name, total in zip(kinds, sums, strict=True)}
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the quantizer's warnings and log lines, which are about its own workings."""
+    """Without the quantizer's warnings and lines, which are about its own workings."""
     root = logging.getLogger()
     level = root.level
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         root.setLevel(logging.ERROR)
         try:
@@ -225,7 +279,12 @@ def _take_pixels(model: onnx.ModelProto, pixels: Preprocessing) -> None:
     for node in graph.node:
         node.input[:] = [inside if x == name else x for x in node.input]
     graph.input[0].CopyFrom(helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *shape]))
-    nodes = [helper.make_node("Cast", [name], [f"{name}/float"], to=TensorProto.FLOAT)]
+    nodes = []
+    if pixels.order == "bgr":
+        graph.initializer.append(numpy_helper.from_array(np.array([2, 1, 0]), f"{name}/order"))
+        nodes.append(helper.make_node("Gather", [name, f"{name}/order"], [f"{name}/bgr"], axis=3))
+    given = nodes[-1].output[0] if nodes else name
+    nodes.append(helper.make_node("Cast", [given], [f"{name}/float"], to=TensorProto.FLOAT))
     for kind, values in zip(("Mul", "Add"), factors(pixels, shape), strict=True):
         if values is not None:
             before = nodes[-1].output[0]

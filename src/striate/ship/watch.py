@@ -8,19 +8,20 @@ import numpy as np
 import torch
 from torch import nn
 
-_ALL, _SOME = 1024, 256  # arrays up to the first size are compared whole, of larger ones this many cells
+_ALL, _SOME = 256, 64  # arrays up to the first size are compared whole, of larger ones this many cells
 
 
 class Watch:
     """The floating-point arrays of a module as they are now.
 
     ``changed`` sees an array put in another's place, every change that torch counts (optimizers, ``copy_``, loading),
-    and changes past torch's counter (through ``.data`` or a NumPy view) that touch an array of up to 1024 numbers or one
-    of 256 cells spread over a larger one.  It takes some microseconds for each hundred arrays.
+    and changes past torch's counter (through ``.data`` or a NumPy view) that touch an array of up to 256 numbers or one
+    of 64 cells spread over a larger one.  It takes some microseconds for each hundred arrays.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._places: list[tuple[dict[str, Any], str, torch.Tensor, int, int]] = []
+        self._places: list[tuple[dict[str, Any], str]] = []
+        self._tensors: list[torch.Tensor] = []
         self._cells: list[np.ndarray] = []
         seen: set[int] = set()
         for part in module.modules():
@@ -29,29 +30,28 @@ class Watch:
                     if tensor is None or not tensor.is_floating_point() or id(tensor) in seen:
                         continue
                     seen.add(id(tensor))
-                    self._places.append((place, key, tensor, _version(tensor), tensor.data_ptr()))
+                    self._places.append((place, key))
+                    self._tensors.append(tensor)
                     if (cells := _sample(tensor)) is not None:
                         self._cells.append(cells)
         self._parts = list(module.modules())
-        self._held = self._values()
+        # tensors made in inference mode have no counter
+        self._counted = [tensor for tensor in self._tensors if not tensor.is_inference()]
+        self._held = self._marks()
 
-    def _values(self) -> bytes:
-        return np.concatenate(self._cells).tobytes() if self._cells else b""
+    def _marks(self) -> tuple[list[int], list[int], bytes]:
+        """What differs as soon as the arrays do: counters, addresses, and the values of some cells."""
+        cells = np.concatenate(self._cells).tobytes() if self._cells else b""
+        return [t._version for t in self._counted], [t.data_ptr() for t in self._tensors], cells
 
     def changed(self) -> bool:
         """Whether anything is no longer as it was."""
-        for place, key, tensor, version, address in self._places:
-            if place.get(key) is not tensor or _version(tensor) != version or tensor.data_ptr() != address:
-                return True
-        return self._values() != self._held
+        here = zip(self._places, self._tensors, strict=True)
+        return any(place.get(key) is not t for (place, key), t in here) or self._marks() != self._held
 
     def hooked(self) -> bool:
         """Whether a part has forward hooks, which only torch would run."""
         return any(part._forward_hooks or part._forward_pre_hooks for part in self._parts)
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version  # tensors made in inference mode are not counted
 
 
 def _sample(tensor: torch.Tensor) -> np.ndarray | None:

@@ -327,15 +327,15 @@ def predict(model: Any, x: Any, batch_size: int, choose: Choose) -> Any:
 
     if batch_size < 1:
         raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
-    module = model.module
-    parameter = next(module.parameters(), None)
-    device = "cpu" if parameter is None else parameter.device
-    feed = make_feed(model, x, None, device=device, targets=False)
+    feed = make_feed(model, x, None, targets=False)
     engine = choose(len(feed), _pixels(feed), ())
     parts: list[list[np.ndarray]] = []
     if engine is not None:
         parts = [engine.predict(_arrays(feed, part), batch_size) for part in _parts(len(feed), batch_size)]
         return _joined(parts)
+    module = model.module
+    if (parameter := next(module.parameters(), None)) is not None:
+        feed.device = parameter.device
     training = module.training
     module.eval()
     try:
