@@ -3,6 +3,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
 import striate as st
 from striate import layers
@@ -37,6 +38,7 @@ def test_engines_agree_on_pictures(how):
     expected = model.predict(HOW[how].normalise(X), engine="torch")
     np.testing.assert_allclose(model.predict(X, engine="torch"), expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(model.predict(X, engine="onnxruntime"), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.predict(torch.from_numpy(X)), expected, rtol=1e-4, atol=1e-5)
     model.quantize(X)
     assert np.abs(model.predict(X, engine="int8") - expected).max() < 0.1
 

@@ -136,7 +136,7 @@ def make_feed(
     else:
         inputs = x
         first = x[0] if isinstance(x, list | tuple) and len(x) == len(names) > 1 else x
-        if getattr(first, "dtype", None) == np.uint8 and model.preprocessing is not None:
+        if str(getattr(first, "dtype", None)) in ("uint8", "torch.uint8") and model.preprocessing is not None:
             preprocessing = model.preprocessing
     xs = spread_inputs(inputs, names, graph.input_shapes)
     ys = spread_targets(y, model) if targets else []
