@@ -180,7 +180,7 @@ def test_mistakes_are_named():
         zoo.create("lenet")
     with pytest.raises(ArgumentError, match="at least 2"):
         zoo.create("lenet5", classes=1)
-    with pytest.raises(ArgumentError, match="Did you mean \"groups\""):
+    with pytest.raises(ArgumentError, match='Did you mean "groups"'):
         zoo.create("alexnet", grouqs=2)
     with pytest.raises(ArgumentError, match="takes inputs like"):
         zoo.create("lenet5", input_shape=(28, 28))
