@@ -80,21 +80,21 @@ def test_the_card_states_the_totals_without_building(name):
 
 
 def test_every_architecture_is_sized_at_once_and_without_torch():
-    """Building and measuring each at its usual input; a busy machine gets three times the 0.2 s, best of three."""
+    """Building and measuring each at its usual input: seconds of this process, best of three, twice 0.2 allowed."""
     script = (
         "import sys, time, json\nfrom striate import zoo\nfrom striate.size import measure\n"
         "found = {}\n"
         "for name in zoo.names():\n"
         "    best = 9.0\n"
         "    for _ in range(3):\n"
-        "        started = time.perf_counter(); measure(zoo.create(name).graph).training_bytes\n"
-        "        best = min(best, time.perf_counter() - started)\n"
+        "        started = time.process_time(); measure(zoo.create(name).graph).training_bytes\n"
+        "        best = min(best, time.process_time() - started)\n"
         "        if best < 0.1: break\n"
         "    found[name] = best\n"
         "print(json.dumps(found)); assert 'torch' not in sys.modules"
     )
     out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    late = {name: seconds for name, seconds in json.loads(out).items() if seconds > 0.6}
+    late = {name: seconds for name, seconds in json.loads(out).items() if seconds > 0.4}
     assert not late
 
 
