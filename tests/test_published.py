@@ -140,7 +140,9 @@ def test_the_source_that_fits_the_arguments_given_is_taken(made):
         "variant='keras'",
         "not variant='torch'",
     )
-    fails(ArgumentError, lambda: zoo.create("tiny", weights="timm"), "no weights of timm", '"keras", "torchvision"')
+    fails(
+        ArgumentError, lambda: zoo.create("tiny", weights="timm"), "timm publishes no weights", '"keras", "torchvision"'
+    )
 
 
 def test_what_is_in_the_cache_needs_no_network(made, server):

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import striate as st
-from striate import layers
+from striate import layers, zoo
 from striate.errors import ArgumentError, BundleError
 from striate.graph.layer import snake_case
 from striate.weights.checkpoint import FileLayer, read_checkpoint
@@ -340,9 +340,9 @@ def test_an_exported_state_dict_is_the_librarys(tmp_path, x):
     back = torch.load(tmp_path / "out.pth", weights_only=True)
     assert list(back) == list(net.state_dict())
     assert all(torch.equal(back[key], array) for key, array in net.state_dict().items() if array.is_floating_point())
-    with pytest.raises(ArgumentError, match="has names in: keras, timm"):
+    with pytest.raises(ArgumentError, match="can be written for: keras, timm"):
         model.export_weights(tmp_path / "out.pth", "torchvision")
-    with pytest.raises(ArgumentError, match=r"ending in \.h5"):
+    with pytest.raises(ArgumentError, match="legacy"):
         model.export_weights(tmp_path / "out.pth", "keras")
 
 
@@ -575,3 +575,39 @@ def test_real_files_are_read(name, kind, arrays):
     found = read_checkpoint(REAL / name)
     assert found.format == kind
     assert len(list(found.arrays())) == arrays
+
+
+def test_weights_of_another_variant_with_the_same_names_are_refused_unless_asked_for(tmp_path):
+    """MobileNetV2's two variants have the same arrays and differ in padding and epsilon."""
+    zoo.create("mobilenet_v2", classes=10).export_weights(tmp_path / "keras.h5", "keras")
+    path, own = tmp_path / "keras.h5", "keras"
+    here = zoo.create("mobilenet_v2", classes=10, variant="torchvision")
+    before = [w.copy() for w in here.get_weights()]
+    with pytest.raises(BundleError, match=r"computes something else with the same arrays.*Nothing was changed"):
+        here.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(before, here.get_weights(), strict=True))
+    here.load_weights(path, source=own)
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_a_plain_pickle_is_named_as_such(tmp_path, protocol):
+    import pickle
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path}/ran",)
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Evil(), protocol=protocol))
+    with pytest.raises(BundleError, match="any code"):
+        zoo.create("lenet5").load_weights(tmp_path / "evil.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_load_weights_brings_preprocessing_and_labels_like_weights_does(tmp_path):
+    zoo.create("squeezenet1_1", classes=1000).export_weights(tmp_path / "s.pth", "torchvision")
+    one = zoo.create("squeezenet1_1")
+    assert one.preprocessing is None
+    one.load_weights(tmp_path / "s.pth")
+    other = zoo.create("squeezenet1_1", weights=tmp_path / "s.pth")
+    assert one.preprocessing == other.preprocessing is not None
+    assert one.labels == other.labels is not None

@@ -244,12 +244,21 @@ class Model(Network):
                     there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
                     "auto" takes the one by which most fits
 
-        Arrays are matched by name and turned into this network's layout.  Nothing in a file is executed.  Raises
+        Arrays are matched by name and turned into this network's layout.  From published weights the model also takes
+        their preprocessing and the names of their classes, where it has none.  Nothing in a file is executed.  Raises
         BundleError, changing nothing, when the file is damaged or anything in it does not fit.
         """
+        from striate.data import class_labels
         from striate.weights.load import load
+        from striate.weights.pixels import preprocessing_of
 
-        return load(self.graph.check(), self.origin, self._state(), path, source)
+        plan = load(self.graph.check(), self.origin, self._state(), path, source)
+        whole = self.origin is not None and not self.origin.left_out
+        if plan.source is not None and self.preprocessing is None:
+            self.preprocessing = preprocessing_of(plan.source, self.graph.input_shapes[0])
+        if plan.source is not None and self.labels is None and whole:
+            self.labels = class_labels(plan.source.data, self.graph.output_shapes[0][-1])
+        return plan.report
 
     def export_weights(self, path: str | os.PathLike[str], source: str) -> None:
         """Write the weights under the names, and in the layout, of "torchvision", "timm" or "keras".

@@ -13,7 +13,7 @@ import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, DataError, nearest
 from striate.model import Model
 from striate.zoo import create
 
@@ -206,21 +206,38 @@ def judge_run(
         judge = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation
     judge = judge or splits.train
     judge = in_order_of(judge, model.labels)
+    note: dict[str, Any] = {}
+    if judge.classes is None and model.labels and model.labels[0] == "background":
+        note["note"] = "the model's class 0 is background, and the data's class numbers were taken to count it"
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
     model.compile("adam", loss_for(model, model.graph.output_shapes[0]), metrics=["accuracy"])
     scores = model.evaluate(judge, return_dict=True, verbose=0)
-    return model, {"data": judge.name, "samples": len(judge), **scores}
+    return model, {"data": judge.name, "samples": len(judge), **scores, **note}
+
+
+def _by_name(labels: list[str]) -> dict[str, int]:
+    """The number of each class by its label, and by each synonym ("tench, Tinca tinca") that only one class has."""
+    found = {label.lower(): i for i, label in enumerate(labels)}
+    synonyms: dict[str, list[int]] = {}
+    for i, label in enumerate(labels):
+        for word in label.lower().split(", "):
+            synonyms.setdefault(word, []).append(i)
+    return {word: places[0] for word, places in synonyms.items() if len(places) == 1} | found
 
 
 def in_order_of(data: Dataset, labels: list[str] | None) -> Dataset:
     """The data with its classes numbered as a model's outputs are.  Raises DataError for classes it does not know."""
     if not labels or not data.classes or list(data.classes) == labels or data.y is None:
         return data
-    foreign = [name for name in data.classes if name not in labels]
+    known = _by_name(labels)
+    foreign = [name for name in data.classes if name.lower() not in known]
     if foreign:
-        shown = ", ".join(labels[:5]) + (", …" if len(labels) > 5 else "")
-        raise DataError(f'{data.name} has a class "{foreign[0]}" that the model does not know; its classes: {shown}.')
-    numbers = np.array([labels.index(name) for name in data.classes])
+        shown = "; ".join(labels[:5]) + ("; …" if len(labels) > 5 else "")
+        raise DataError(
+            f'{data.name} has a class "{foreign[0]}" that the model does not know.{nearest(foreign[0], list(known))} '
+            f"Its classes: {shown}."
+        )
+    numbers = np.array([known[name.lower()] for name in data.classes])
     return replace(data, y=numbers[data.y], classes=tuple(labels))

@@ -32,6 +32,9 @@ def models(
     find: Annotated[str, typer.Option(help="List only those whose name, description or paper contains this.")] = "",
     family: Annotated[str | None, typer.Option(help="List only this family, such as resnet.")] = None,
     published: Annotated[bool, typer.Option("--published", help="List only those with published weights.")] = False,
+    min_top1: Annotated[
+        float | None, typer.Option(help="List only those with published weights of this top-1.")
+    ] = None,
     max_weights: Annotated[float | None, typer.Option(help="List only those with at most so many million.")] = None,
     sort: Annotated[Sort, typer.Option(help="Order of the list; weights, mults: fewest first; top1: best first.")] = (
         Sort.name
@@ -58,6 +61,7 @@ def models(
         if find.lower() in f"{card.name} {card.about} {card.paper}".lower()
         and family in (None, card.family)
         and (card.sources or not published)
+        and (min_top1 is None or (card.classes == 1000 and (_best(card) or 0) >= min_top1))
         and (max_weights is None or card.totals[0] <= max_weights * 1e6)
     ]
     keys: dict[str, Any] = {
@@ -65,18 +69,28 @@ def models(
         "year": lambda card: (card.paper.year, card.name),
         "weights": lambda card: card.totals[0],
         "mults": lambda card: card.totals[2],
-        "top1": lambda card: -(card.top1 or 0),
+        "top1": lambda card: (card.classes != 1000, -(_best(card) or card.top1 or 0)),
     }
     cards.sort(key=keys[sort.value])
-    lines = [f"{'name':20s} {'year':>4s} {'input':>9s} {'weights':>11s} {'mults':>14s} {'top-1':>5s}  about"]
+    lines = [
+        f"{'name':20s} {'year':>4s} {'input':>9s} {'weights':>11s} {'mults':>14s} {'paper':>6s} {'published':>9s}  about"
+    ]
     for card in cards:
-        shape, top1 = "x".join(map(str, card.input_shape)), f"{card.top1:.1f}" if card.top1 else ""
+        shape, best = "x".join(map(str, card.input_shape)), _best(card)
+        top1, there = f"{card.top1:.1f}" if card.top1 else "", f"{best:.1f}" if best else "yes" if card.sources else ""
         weights, _, mults = card.totals
-        lines.append(
-            f"{card.name:20s} {card.paper.year:4d} {shape:>9s} {weights:11,} {mults:14,} {top1:>5s}  {card.about}"
-        )
-    lines.append("top-1: accuracy in percent on ImageNet, for networks of 32x32 pictures on CIFAR-10")
+        figures = f"{weights:11,} {mults:14,} {top1:>6s} {there:>9s}"
+        lines.append(f"{card.name:20s} {card.paper.year:4d} {shape:>9s} {figures}  {card.about}")
+    lines.append(
+        "paper, published: top-1 accuracy in percent that the paper states, and of the best published weights; on ImageNet, "
+        "for networks of 32x32 pictures on CIFAR-10"
+    )
     say([_facts(card) for card in cards], json, "\n".join(lines) if cards else "no architecture matches.")
+
+
+def _best(card: Any) -> float | None:
+    """The best stated top-1 of an architecture's published weights."""
+    return max((source.top1 for source in card.sources if source.top1), default=None)
 
 
 def _facts(card: Any) -> dict[str, Any]:

@@ -240,8 +240,8 @@ class Preprocessing:
         side = f"shorter side to {self.shorter_side}, " if self.shorter_side else ""
         size = f"{side}{self.resize} to {self.image_size[0]} x {self.image_size[1]}" if self.image_size else ""
         colour = {None: "", 1: "grey", 3: self.order.upper()}[self.channels]
-        inverse = round(1 / self.scale) if abs(self.scale) < 1 else 0
-        factor = f"/ {inverse}" if inverse and 1 / inverse == self.scale else f"* {self.scale:g}"
+        inverse = float(f"{1 / self.scale:.6g}")
+        factor = f"/ {inverse:g}" if abs(self.scale) < 1 and 1 / inverse == self.scale else f"* {self.scale:g}"
         size += f" ({self.interpolation})" if size and self.interpolation != "bilinear" else ""
         parts = [size, colour, factor if self.scale != 1 else ""]
         parts += [f"{which} {', '.join(f'{v:g}' for v in getattr(self, which) or ())}" for which in ("mean", "std")]

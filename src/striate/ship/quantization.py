@@ -38,6 +38,7 @@ class QuantizationReport:
     accuracy        part of right answers in 32 bits, or None without labels; accuracy_int8: in 8 bits
     agreement       part of pictures with the same answer from both
     difference      the largest difference of any output
+    seen            whether the pictures it was measured on include those that the ranges come from
     bytes           of the ONNX model in 32 bits; bytes_int8: in 8 bits
     """
 
@@ -47,6 +48,7 @@ class QuantizationReport:
     accuracy_int8: float | None
     agreement: float
     difference: float
+    seen: bool
     bytes: int
     bytes_int8: int
 
@@ -54,8 +56,9 @@ class QuantizationReport:
         right = ""
         if self.accuracy is not None and self.accuracy_int8 is not None:
             right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
+        seen = " (those samples among them)" if self.seen else ""
         return (
-            f"int8, calibrated on {self.samples} samples; on {self.checked}: {right}same answer {self.agreement:.2%}, "
+            f"int8, calibrated on {self.samples} samples; on {self.checked}{seen}: {right}same answer {self.agreement:.2%}, "
             f"largest difference {self.difference:.3g}; {self.bytes / 1e6:.1f} MB -> {self.bytes_int8 / 1e6:.1f} MB"
         )
 
@@ -111,7 +114,7 @@ def quantize(
     made = _static(content, arrays, method)
     twin = Quantized(made, None)  # type: ignore[arg-type]
     inputs, truth = (data, labels) if check is None else check
-    twin.report = _compared(model, twin, inputs, truth, len(chosen), len(content))
+    twin.report = _compared(model, twin, inputs, truth, len(chosen), len(content), seen=check is None)
     model._engine.keep(model, twin)
     return twin.report
 
@@ -122,7 +125,9 @@ def _feed(model: Any, data: Any) -> Any:
     return make_feed(model, data, None, targets=False)
 
 
-def _compared(model: Any, twin: Quantized, data: Any, labels: Any, samples: int, size: int) -> QuantizationReport:
+def _compared(
+    model: Any, twin: Quantized, data: Any, labels: Any, samples: int, size: int, seen: bool
+) -> QuantizationReport:
     from striate.train.fit import predict
 
     def outputs(engine: Any) -> np.ndarray:
@@ -146,6 +151,7 @@ def _compared(model: Any, twin: Quantized, data: Any, labels: Any, samples: int,
         accuracy_int8=right[1],
         agreement=float((answers[0] == answers[1]).mean()),
         difference=float(np.abs(floats - whole).max()),
+        seen=seen,
         bytes=size,
         bytes_int8=len(twin.content),
     )

@@ -86,8 +86,15 @@ def _memory(size: Size) -> list[str]:
     ]
 
 
+_SHOWN = 2  # misfits that are told at length
+
+
 def _notes(size: Size) -> list[str]:
-    return [f"does not fit     {name}: {text}" for name, text in size.notes]
+    lines = [f"does not fit     {name}: {text}" for name, text in size.notes[:_SHOWN]]
+    if (more := len(size.notes) - _SHOWN) > 0:
+        names = ", ".join(name for name, _ in size.notes[_SHOWN : 2 * _SHOWN]) + (", …" if more > _SHOWN else "")
+        lines.append(f"                 so do {more} more: {names}")
+    return lines
 
 
 def _advice(size: Size) -> list[str]:

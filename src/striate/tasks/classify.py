@@ -28,9 +28,15 @@ def classify(model: Model, sources: Sequence[Any], top: int = 5) -> list[list[Gu
         raise ArgumentError(f"top is at least 1, not {top}.")
     if not sources:
         raise DataError("no pictures to classify.")
-    shape = model.graph.check().output_shapes
+    shape = model.graph.check().without_auxiliary().output_shapes
     if len(shape) != 1 or len(shape[0]) != 1:
         raise ArgumentError(f"this network's output {shape} is not one probability per class.")
+    last = model.predictor.graph.outputs[0].node.layer.kind
+    if last.startswith("Global") or (model.origin is not None and model.features is not None and last == "Flatten"):
+        raise ArgumentError(
+            "this network ends in features and not in classes (include_top=False): use predict for the features, or put a "
+            "head on it and train it."
+        )
     names = class_names(model, shape[0][0])
     guesses = []
     for probabilities in scores(model, prepared(model, sources)):

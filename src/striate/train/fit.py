@@ -30,7 +30,10 @@ def as_array(value: Any, what: str) -> np.ndarray:
     except ValueError:
         raise DataError(f"{what} is no array: its rows have different lengths.") from None
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{what} is not an array of numbers (its dtype is {array.dtype}); convert it first.")
+        hint = "convert it first."
+        if array.dtype.kind in "UO":
+            hint = "for pictures in files: np.stack([model.preprocessing.pixels(path) for path in paths])."
+        raise DataError(f"{what} is not an array of numbers (its dtype is {array.dtype}); {hint}")
     return array.astype(np.int64) if array.dtype.kind in "b" else array
 
 

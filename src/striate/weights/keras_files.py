@@ -62,9 +62,8 @@ def read_h5(source: Path | io.BytesIO, where: str) -> Checkpoint:
             return _read_numbered(file, where)
     except BundleError:
         raise
-    except Exception as error:  # of damaged files h5py raises OSError, KeyError, RuntimeError, ValueError …
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BundleError(f"{where} is not a whole HDF5 file ({reason}). Copy or download it again.") from None
+    except Exception:  # of damaged files h5py raises OSError, KeyError, RuntimeError, ValueError …
+        raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
 
 
 # -- legacy -----------------------------------------------------------------------------------------------------------

@@ -22,17 +22,25 @@ if TYPE_CHECKING:
 State = dict[str, "torch.Tensor"]
 
 
-def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Report:
+def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Plan:
     """Fill a network's arrays (`state`, by key) from a file.  Raises BundleError, changing nothing, unless all fits."""
     checkpoint = read_checkpoint(path)
     plan = match(graph, origin, checkpoint, source)
-    return apply(plan, graph, origin, state, checkpoint)
+    apply(plan, graph, origin, state, checkpoint)
+    return plan
 
 
 def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpoint: Checkpoint) -> Report:
     """Copy what a plan found into the network's arrays.  Raises BundleError, changing nothing, unless all fits."""
     if not plan.report.fits:
         raise BundleError(refusal(plan, graph, origin, checkpoint))
+    if plan.other is not None and origin is not None:
+        own = "keras" if plan.other.library == "keras" else "torch"
+        raise BundleError(
+            f"the weights in {checkpoint.path} have the names of {plan.other.library}'s {plan.other.model}, which is "
+            f"{origin.architecture} with {_differing(plan.other, origin)}; this one computes something else with the same "
+            f'arrays. Create it so, or say source="{own}" if they were trained for this variant. Nothing was changed.'
+        )
     for key, array in plan.arrays.items():
         state[key].detach().copy_(array)
     return plan.report
@@ -58,13 +66,17 @@ def refusal(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpo
     )
 
 
+def _differing(source: Source, origin: Origin) -> str:
+    """The arguments in which a source's variant is not that of the network."""
+    return ", ".join(f"{key}={value!r}" for key, value in source.variant.items() if origin.variant.get(key) != value)
+
+
 def _reason(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpoint) -> str:
     report = plan.report
     if plan.source is None and origin is not None and not any(checkpoint.suits(s) for s in origin.sources):
         other = next((s for s in origin.others if s.variant and checkpoint.suits(s)), None)
         if other is not None:
-            other_than = {k: v for k, v in other.variant.items() if origin.variant.get(k) != v}
-            said = ", ".join(f"{key}={value!r}" for key, value in other_than.items())
+            said = _differing(other, origin)
             return f" {other.library}'s weights of {origin.architecture} fit the network made with {said}."
     here = {match.here.rpartition(".")[0] for match in report.mismatched}
     output = output_path(graph)
@@ -128,9 +140,11 @@ def export(
     source = next((s for s in sources if s.library == library), None)
     if source is None and library != "keras":
         known = sorted({"keras", *(s.library for s in sources)})
+        other = next((s for s in (origin.others if origin else ()) if s.library == library), None)
+        hint = f" {library} has {title} with {_differing(other, origin)}." if other is not None and origin else ""
         raise ArgumentError(
-            f"{title} has no names in {library!r}, so its weights cannot be written for it. It has names in: "
-            f"{', '.join(known)}."
+            f"this {title} is no network of {library!r}, so its weights cannot be written for it.{hint} This one can be "
+            f"written for: {', '.join(known)}."
         )
     if library == "keras":
         _export_keras(graph, source, state, path)
@@ -160,7 +174,10 @@ def _export_keras(graph: Graph, source: Source | None, state: State, path: str |
     from striate.weights.keras_files import write_legacy
 
     if str(path).endswith((".weights.h5", ".keras")) or not str(path).endswith((".h5", ".hdf5")):
-        raise ArgumentError(f"{path}: weights for Keras are written as one legacy .h5 file; give a name ending in .h5.")
+        raise ArgumentError(
+            f"{path}: weights for Keras are written in the legacy .h5 layout, which every Keras reads; give a name that "
+            "ends in .h5 and not in .weights.h5."
+        )
     place = {graph.name(layer): number for number, layer in enumerate(keras_layers(graph))}
     found: dict[str, State] = {}
     for slot in sorted(slots_of(graph), key=lambda slot: place[slot.path.partition("/")[0]]):

@@ -35,10 +35,14 @@ _SYNONYMS = {"embedding": "embeddings", "running_std": "moving_variance", "runni
 
 @dataclass
 class Plan:
-    """The report, and for each array of the network (by key) what it gets, in its own layout."""
+    """The report, and for each array of the network (by key) what it gets, in its own layout.
+
+    other   the library whose weights of another variant these may well be: names and shapes fit, the function may differ
+    """
 
     report: Report
     source: Source | None
+    other: Source | None = None
     arrays: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
@@ -66,7 +70,19 @@ def match(graph: Graph, origin: Origin | None, checkpoint: Checkpoint, source: s
             )
     slots = slots_of(graph)
     plans = [_match(graph, slots, origin, checkpoint, candidate, source) for candidate in named]
-    return max(plans, key=lambda plan: (plan.report.fits, len(plan.report.matched), len(plan.report.mismatched)))
+    best = max(plans, key=lambda plan: (plan.report.fits, len(plan.report.matched), len(plan.report.mismatched)))
+    if source == "auto" and best.source is None and best.report.fits and not checkpoint.own and origin is not None:
+        best.other = _of_another_variant(graph, slots, origin, checkpoint)
+    return best
+
+
+def _of_another_variant(graph: Graph, slots: list[Slot], origin: Origin, checkpoint: Checkpoint) -> Source | None:
+    """The source of another variant whose names are those of the file, if there is one."""
+    if any(checkpoint.suits(source) for source in origin.sources):
+        return None
+    others = [source for source in origin.others if checkpoint.suits(source)]
+    fits = (source for source in others if _match(graph, slots, origin, checkpoint, source, "auto").report.fits)
+    return next(fits, None)
 
 
 def _match(

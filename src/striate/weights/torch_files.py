@@ -74,6 +74,13 @@ def _refused(file: Path, message: str) -> str:
             f"{file} holds more than arrays: it {what}, which could be any code. It was not run. In the program that "
             "made it, save only the arrays: torch.save(model.state_dict(), path)."
         )
+    with open(file, "rb") as opened:
+        other = opened.read(2) in (b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save pickles with protocol 2
+    if other:
+        return (
+            f"{file} is a pickle, but not of torch.save: unpickling it could run any code, so it was not. Save the arrays "
+            "with torch.save(state_dict, path) or as safetensors."
+        )
     return f"{file} is not a whole torch file, or no torch file at all. Copy or download it again."
 
 

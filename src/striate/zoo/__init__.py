@@ -1,5 +1,6 @@
 """Architectures by name."""
 
+from striate.weights.pixels import preprocessing_of
 from striate.zoo import (
     alexnet,
     convnext,
@@ -21,7 +22,6 @@ from striate.zoo import (
     vgg,
     xception,
 )
-from striate.zoo.pixels import preprocessing_of
 from striate.zoo.registry import Card, Paper, card, create, families, names
 
 __all__ = [

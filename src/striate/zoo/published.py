@@ -15,8 +15,8 @@ from striate.model import Model
 from striate.weights.checkpoint import Checkpoint, read_checkpoint
 from striate.weights.load import apply, outputs_in, refusal
 from striate.weights.match import Plan, match
+from striate.weights.pixels import preprocessing_of
 from striate.weights.source import Library, Source
-from striate.zoo.pixels import preprocessing_of
 from striate.zoo.registry import Card, build, fits
 
 _LIBRARIES = get_args(Library)
@@ -126,7 +126,9 @@ def _published(card: Card, library: str, given: Mapping[str, Any]) -> Source:
     own = [source for source in card.sources if source.library == library]
     if not own:
         have = ", ".join(sorted({f'"{source.library}"' for source in card.sources if source.url})) or "none"
-        raise ArgumentError(f"{card.name}: no weights of {library} are known. Known: {have}, or a path to a file.")
+        raise ArgumentError(
+            f"{card.name}: {library} publishes no weights of it. Published: {have}. A path to a file works too."
+        )
     free = [source for source in own if not _conflict(source, given)]
     if not free:
         there = " or ".join(

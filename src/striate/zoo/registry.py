@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from striate import layers
-from striate.errors import ArgumentError, nearest, unknown
+from striate.errors import ArgumentError, ShapeError, nearest, unknown
 from striate.graph import Graph, Shape, SymbolicTensor, checked_shape
 from striate.model import Model
 from striate.weights.source import Origin, Source
@@ -42,7 +43,8 @@ class Card:
     paper           where it comes from
     input_shape     the usual input, channels-last
     classes         the usual number of classes
-    top1, top5      single-crop accuracy in percent that the paper (or, failing that, the first source) publishes
+    top1, top5      single-crop accuracy in percent that the paper (or, failing that, the first source) states; what the
+                    published weights reach stands with each source
     before          the architecture that it improved on, for comparisons
     sources         published weights
     family          the file it is declared in
@@ -175,6 +177,8 @@ def create(
         raise unknown("pooling", pooling, ("avg", "max"))
     if pooling is not None and include_top:
         raise ArgumentError(f"{name}: pooling goes with include_top=False.")
+    if classes is not None and not include_top:
+        raise ArgumentError(f"{name}: classes are outputs of the head, which include_top=False leaves out.")
     shape = found.input_shape if input_shape is None else checked_shape(name, input_shape)
     if len(shape) != len(found.input_shape):
         raise ArgumentError(f"{name} takes inputs like {found.input_shape}, not {shape}.")
@@ -196,8 +200,11 @@ def build(
     name = found.name
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
         raise ArgumentError(f"{name}: classes is a whole number of at least 2, not {classes!r}.")
-    model = found.build(classes, shape, **dict(found.fixed), **variant)
-    whole = model.graph.check()
+    try:
+        model = found.build(classes, shape, **dict(found.fixed), **variant)
+        whole = model.graph.check()
+    except ShapeError as error:
+        raise ShapeError(f"{name}: {_least(found, classes, shape, variant)}{error}") from None
     if not include_top:
         if model.features is None:
             raise ArgumentError(f"{name} has no head that could be left out (include_top=False).")
@@ -212,6 +219,18 @@ def build(
     )
     model.name = name
     return model
+
+
+def _least(found: Card, classes: int, shape: Shape, variant: dict[str, Any]) -> str:
+    """How large a picture must be at least for an architecture that does not fit `shape`."""
+    if len(shape) != 3:
+        return ""
+    for side in range(min(shape[:2]) + 1, max(found.input_shape[:2]) + 1):
+        with contextlib.suppress(ShapeError):
+            found.build(classes, (side, side, shape[2]), **dict(found.fixed), **variant).graph.check()
+            said = "x".join(map(str, shape[:2]))
+            return f"pictures of {said} are too small, it takes {side}x{side} and larger. "
+    return ""
 
 
 def fits(found: Card, source: Source, variant: dict[str, Any]) -> bool:
