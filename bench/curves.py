@@ -96,6 +96,7 @@ def figure(title: str, results: dict[str, Any], file: Path) -> None:
             ax.set_xticks(list(epochs))
             ax.grid(alpha=0.25)
             ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylim(0.5, 3)  # the first test losses of a cycle at its peak rate say little
     axes[1].legend(frameon=False)
     fig.suptitle(f"{title} (solid: test, dotted: training)", fontsize=11)
     file.parent.mkdir(exist_ok=True)
