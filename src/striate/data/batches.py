@@ -1,7 +1,8 @@
-"""Batches for training and evaluation: the whole set stays in memory, a batch is picked and normalised at once."""
+"""Batches for training and evaluation: picked from the set in memory, or mapped from disk, and normalised at once."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.dataset import Dataset
+from striate.data.workers import in_order
 from striate.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
 _ON_DEVICE = 4 << 30  # bytes of a set that go to an accelerator as a whole; a larger one is sent batch by batch
+_SMALL = 8 << 20  # bytes of a batch that is made before several threads have found their work
+_MAPPED = 4 << 30  # bytes of a set on disk that may not stay in memory, so that reading it takes time
 
 
 class Batches:
@@ -32,6 +36,10 @@ class Batches:
     have with batch_size * world.  When shuffling, all processes get equally many: the order goes on with its own
     beginning until it divides (at most world - 1 examples are seen twice), or with `drop_last` loses its end.  Without
     shuffling none is seen twice, and some processes may get one fewer.
+
+    workers     threads that prepare batches ahead, the same ones for any number; None: one for an accelerator, which
+                takes them from pinned memory, and for what is read from disk, else none, as the processor has no time
+                to spare then
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class Batches:
         world: int = 1,
         drop_last: bool = False,
         device: Any = "cpu",
+        workers: int | None = None,
     ) -> None:
         import torch
 
@@ -58,8 +67,10 @@ class Batches:
                 f"{dataset.name}: {len(dataset)} examples are not one batch of {batch_size} for {world} processes, and "
                 "drop_last drops what is less. Use a smaller batch_size or drop_last=False."
             )
-        self._x = _tensor(dataset.x)
-        self._y = None if dataset.y is None else _tensor(dataset.y)
+        self.workers = ahead(self.device, dataset.x) if workers is None else workers
+        self._small = self.device.type == "cpu" and 4 * batch_size * math.prod(dataset.x.shape[1:]) <= _SMALL
+        self._x = over(np.ascontiguousarray(dataset.x))
+        self._y = None if dataset.y is None else over(np.ascontiguousarray(dataset.y))
         if self.device.type != "cpu" and dataset.x.nbytes <= _ON_DEVICE:
             self._x = self._x.to(self.device)
             self._y = None if self._y is None else self._y.to(self.device)
@@ -88,12 +99,18 @@ class Batches:
     def epoch(self, k: int = 0, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         """The batches of epoch `k` (from 0), from batch number `start` on."""
         order = self.order(k).to(self._x.device)
-        prepare, size = self.dataset.preprocessing.normalise, self.batch_size
-        for first in range(start * size, len(order), size):
-            chosen = order[first : first + size]
-            x = prepare(self._x.index_select(0, chosen).to(self.device, non_blocking=True))
-            y = None if self._y is None else self._y.index_select(0, chosen).to(self.device, non_blocking=True)
-            yield (x.movedim(-1, 1) if x.ndim > 2 else x), y
+        size = self.batch_size
+        parts = (order[first : first + size] for first in range(start * size, len(order), size))
+        return in_order(self._batch, parts, self.workers)
+
+    def _batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        normalise = self.dataset.preprocessing.normalise
+        if self._small:  # with NumPy, which has one thread; the numbers are the same
+            x = over(normalise(np.asarray(self.dataset.x)[chosen.numpy()]))
+        else:
+            x = normalise(to_device(self._x.index_select(0, chosen), self.device))
+        y = None if self._y is None else to_device(self._y.index_select(0, chosen), self.device)
+        return (x.movedim(-1, 1) if x.ndim > 2 else x), y
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         """The batches of epoch 0."""
@@ -118,10 +135,22 @@ def epoch_order(
     return order[rank::world]
 
 
-def _tensor(array: np.ndarray) -> torch.Tensor:
-    """Over the array's own memory where that is contiguous."""
+def ahead(device: torch.device, x: Any = None) -> int:
+    """How many threads prepare batches ahead: one where the device computes meanwhile, or `x` comes from disk."""
+    return int(device.type != "cpu" or (isinstance(x, np.memmap) and x.nbytes > _MAPPED))
+
+
+def to_device(batch: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """On the device; to a GPU from pinned memory, so that the copy goes on beside what is computed there."""
+    if device.type == "cuda" and batch.device.type == "cpu":
+        batch = batch.pin_memory()
+    return batch.to(device, non_blocking=True)
+
+
+def over(array: Any) -> torch.Tensor:
+    """A tensor over the array's own memory where that can be."""
     import torch
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # read-only memory is fine: batches are copies
-        return torch.from_numpy(np.ascontiguousarray(array))
+        return torch.as_tensor(array)

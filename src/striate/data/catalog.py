@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from striate.data.cifar import has_cifar, read_cifar
+from striate.data.coco import read_coco
 from striate.data.dataset import Dataset, Splits
 from striate.data.digits import read_digits
 from striate.data.fetch import fetch
 from striate.data.folders import folder, read_zip
 from striate.data.idx import DIGITS, FASHION, has_mnist, read_mnist
 from striate.data.imdb import has_imdb, read_imdb
+from striate.data.masks import read_masks
+from striate.data.preprocess import Preprocessing, Resize
+from striate.data.scenes import Target, scenes
 from striate.data.table import read_csv
+from striate.data.voc import read_voc
+from striate.data.yolo import read_yolo
 from striate.errors import DataError, nearest, unknown
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -57,6 +63,50 @@ def _read_cifar100(path: Path, fine: bool = True) -> Splits:
 
 def _has_cifar10(path: Path) -> bool:
     return has_cifar(path, 10) or (path.is_file() and path.suffix == ".zip")
+
+
+# The order of CamVid's labels in the widely used set of 11 classes at 480 x 360 (SegNet); 11 is void.
+_CAMVID = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
+
+
+def _read_camvid(
+    path: Path, image_size: Any = None, resize: Resize = "stretch", preprocessing: Preprocessing | None = None
+) -> Splits:
+    return _as_splits(
+        read_masks(
+            path,
+            image_size,
+            classes=_CAMVID,
+            ignored=11,
+            resize=resize,
+            preprocessing=preprocessing,
+            name="camvid",
+        )
+    )
+
+
+def _read_bccd(
+    path: Path, image_size: Any = None, resize: Resize = "stretch", preprocessing: Preprocessing | None = None
+) -> Splits:
+    return _as_splits(read_voc(path, image_size, resize=resize, preprocessing=preprocessing, name="bccd"))
+
+
+def _read_scenes(
+    count: int = 2000,
+    size: int = 64,
+    seed: int = 0,
+    kinds: Sequence[str] = ("circle", "square", "triangle"),
+    shapes: tuple[int, int] = (1, 4),
+    target: Target = "class",
+    channels: int = 3,
+) -> Splits:
+    """`count` scenes to train on and a quarter as many, of other seeds, for each of validation and test."""
+    parts = {}
+    for i, part in enumerate(("train", "validation", "test")):
+        number = count if i == 0 else max(1, count // 4)
+        parts[part] = scenes(number, size, seed * 3 + i, kinds, shapes, target, channels)
+        parts[part].name = f"scenes {part}"
+    return Splits(**parts)
 
 
 _CIFAR = "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -122,17 +172,35 @@ SOURCES = {
         read_imdb,
         "aclImdb_v1.tar.gz from https://ai.stanford.edu/~amaas/data/sentiment/, unpacked",
     ),
+    "bccd": Source(
+        "blood cells: 364 photos 480 x 640 with boxes of 3 classes, RBC, WBC and Platelets",
+        ("bccd", "BCCD", "BCCD_Dataset/BCCD"),
+        lambda path: (path / "Annotations").is_dir(),
+        _read_bccd,
+        "the folder BCCD from https://github.com/Shenggan/BCCD_Dataset",
+    ),
+    "camvid": Source(
+        "street scenes: 367 and 101 photos 360 x 480 with label maps of 11 classes; the label 11 is void",
+        ("camvid", "CamVid"),
+        lambda path: (path / "train" / "images").is_dir(),
+        _read_camvid,
+        "the pictures as train|val/images and the labels 0 to 11 as train|val/masks",
+    ),
 }
 _DIGITS_LINE = "handwritten digits: 1,438 and 359 grey pictures 8 x 8, 10 classes; always there, with scikit-learn"
+_SCENES_LINE = "drawn shapes with classes, boxes and masks, any number (count=2000, size=64, seed=0); always there"
 
 
 def names() -> dict[str, str]:
     """The data sets that ``load`` knows by name, with a line about each."""
-    return {"digits": _DIGITS_LINE} | {name: source.line for name, source in SOURCES.items()}
+    return {"digits": _DIGITS_LINE, "scenes": _SCENES_LINE} | {name: source.line for name, source in SOURCES.items()}
 
 
 def load(name: str | Path, path: str | Path | None = None, *, download: bool = False, **options: Any) -> Splits:
-    """A data set by name (``names()``), or the folder, zip or CSV file of pictures at a path (``folder``).
+    """A data set by name (``names()``), or what a path holds: pictures in a folder, a zip, or listed in a CSV file.
+
+    A path is read as what it looks like: VOC with Annotations/*.xml, COCO with instances files or as a .json, YOLO with a
+    data.yaml or labels/, masks beside images; else by a folder for each class (``folder``).
 
     A named one is looked for in `path`, when given; else in the folder that the environment variable STRIATE_DATA
     names, then in ~/.striate/data.  `download` fetches MNIST and Fashion-MNIST when they are not there.  Other options
@@ -143,6 +211,9 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     if name == "digits":
         _check_options("digits", read_digits, options)
         return read_digits()
+    if name == "scenes":
+        _check_options("scenes", _read_scenes, options, 0)
+        return _read_scenes(**options)
     if name not in SOURCES:
         return _load_path(Path(name), options)
     source = SOURCES[str(name)]
@@ -163,14 +234,37 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
 
 def _load_path(path: Path, options: dict[str, Any]) -> Splits:
     if path.is_dir():
-        reader: Callable[..., Dataset | Splits] = folder
+        reader: Callable[..., Dataset | Splits] = _reader(path)
+    elif path.is_file() and path.suffix.lower() in (".json", ".yaml", ".yml"):
+        reader = read_coco if path.suffix.lower() == ".json" else read_yolo
     elif path.is_file() and path.suffix.lower() in (".zip", ".csv"):
         reader = read_zip if path.suffix.lower() == ".zip" else read_csv
     else:
-        kind = "is a file, but no .zip or .csv" if path.exists() else "is neither a known data set nor a folder"
+        kind = (
+            "is a file, but no .zip, .csv, .json or .yaml"
+            if path.exists()
+            else "is neither a known data set nor a folder"
+        )
         raise DataError(f'"{path}" {kind}.{nearest(str(path), names())} Known: {", ".join(names())}.')
     _check_options(str(path), reader, options)
     return _as_splits(reader(path, **options))
+
+
+def _reader(path: Path) -> Callable[..., Dataset | Splits]:
+    """The reader of a folder, by what is in it."""
+
+    def some(*patterns: str) -> bool:
+        return any(next(path.glob(pattern), None) is not None for pattern in patterns)
+
+    if some("Annotations/*.xml", "annotations/*.xml"):
+        return read_voc
+    if some("annotations/instances*.json", "*/_annotations.coco.json"):
+        return read_coco
+    if some("data.yaml", "data.yml", "labels/*.txt", "labels/train*/*.txt", "train*/labels/*.txt"):
+        return read_yolo
+    if (some("images") and some("masks")) or (some("train*/images") and some("train*/masks")):
+        return read_masks
+    return folder
 
 
 def _as_splits(read: Dataset | Splits) -> Splits:
@@ -197,8 +291,8 @@ def _download(name: str, source: Source, path: str | Path | None) -> Path:
     return target
 
 
-def _check_options(name: str, reader: Callable[..., Any], options: dict[str, Any]) -> None:
-    known = list(inspect.signature(reader).parameters)[1:]  # the first is the path
+def _check_options(name: str, reader: Callable[..., Any], options: dict[str, Any], skip: int = 1) -> None:
+    known = list(inspect.signature(reader).parameters)[skip:]  # the first is mostly the path
     for option in options:
         if option not in known:
             raise unknown(f"option of {name}", option, known)

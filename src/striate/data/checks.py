@@ -69,8 +69,8 @@ def class_names(classes: Sequence[str], name: str) -> tuple[str, ...]:
     return names
 
 
-def targets(y: Any, classes: tuple[str, ...] | None, name: str) -> np.ndarray:
-    """`y` as int64 class numbers (or label maps) or float32 targets, checked."""
+def targets(y: Any, classes: tuple[str, ...] | None, name: str, ignored: int | None = None) -> np.ndarray:
+    """`y` as int64 class numbers (or label maps, which may also hold `ignored`) or float32 targets, checked."""
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "buif" or y.ndim == 0 or y.size == 0:
         what = f"{y.dtype} array of shape {y.shape}" if isinstance(y, np.ndarray) else type(y).__name__
         raise DataError(f"{name}: y is a {what}; give whole numbers (N,) for classes or floats (N,) or (N, K).")
@@ -95,18 +95,91 @@ def targets(y: Any, classes: tuple[str, ...] | None, name: str) -> np.ndarray:
                 "Class labels are 0, 1, 2, …; for regression leave classes out."
             )
     y = y.astype(np.int64, copy=False)
-    flat = y.reshape(len(y), -1)
-    low, high = int(y.min()), int(y.max())
-    if low < 0:
-        first = int((flat.min(axis=1) < 0).argmax())
-        raise DataError(
-            f"{name}: {int((y < 0).sum())} labels are negative, the first {int(flat[first].min())} at index {first}. "
-            'Classes count from 0; for regression give floats, y.astype("float32").'
-        )
-    if classes is not None and high >= len(classes):
-        first = int((flat.max(axis=1) >= len(classes)).argmax())
-        raise DataError(
-            f"{name}: {int((y >= len(classes)).sum())} labels are out of range, the first {int(flat[first].max())} at "
-            f"index {first}; {len(classes)} classes are numbered 0 to {len(classes) - 1}."
-        )
+    counts = np.True_ if ignored is None else y != ignored
+    low, high = int(y.min(where=counts, initial=0)), int(y.max(where=counts, initial=0))
+    for wrong, what, remedy in (
+        (low < 0, "are negative", 'Classes count from 0; for regression give floats, y.astype("float32").'),
+        (
+            classes is not None and high >= len(classes),
+            "are out of range",
+            f"{len(classes or ())} classes are numbered 0 to {len(classes or ()) - 1}.",
+        ),
+    ):
+        if wrong:
+            bad = counts & ((y < 0) if low < 0 else (y >= len(classes or ())))
+            first = int(bad.reshape(len(y), -1).any(axis=1).argmax())
+            value = int(y[first][bad[first]].flat[0]) if y.ndim > 1 else int(y[first])
+            raise DataError(f"{name}: {int(bad.sum())} labels {what}, the first {value} at index {first}. {remedy}")
     return y
+
+
+def boxes(
+    given: Any, labels: Any, x: np.ndarray, classes: tuple[str, ...] | None, name: str
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], str | None]:
+    """Boxes as float32 (n, 4) and class numbers as int64 (n,), one array for each picture, and what had to be clipped.
+
+    Boxes that reach out of their picture are clipped to it; one that is empty, wholly outside or not finite is a
+    DataError, and so are class numbers that do not fit.
+    """
+    if x.ndim != 4:
+        raise DataError(f"{name}: boxes go with pictures (N, H, W, C), x has shape {x.shape}.")
+    if labels is None:
+        raise DataError(
+            f"{name}: boxes without box_labels. Give the class number of each box, an array for each picture."
+        )
+    for which, values in (("boxes", given), ("box_labels", labels)):
+        if not hasattr(values, "__len__") or len(values) != len(x):
+            count = len(values) if hasattr(values, "__len__") else "no"
+            raise DataError(
+                f"{name}: {len(x)} pictures, but {count} {which}. Give an array for each picture, also empty."
+            )
+    height, width = x.shape[1:3]
+    found: list[np.ndarray] = []
+    numbers: list[np.ndarray] = []
+    reaching, first = 0, -1
+    for i, (rows, each) in enumerate(zip(given, labels, strict=True)):
+        corners = _corners(rows, i, name)
+        clipped = np.clip(corners, 0, [width, height, width, height]).astype(np.float32)
+        empty = ~((clipped[:, 2:] > clipped[:, :2]).all(axis=1))
+        if empty.any():
+            worst = int(empty.argmax())
+            raise DataError(
+                f"{name}: box {worst} of picture {i}, {np.round(corners[worst], 2).tolist()}, is empty or outside the "
+                f"{height} x {width} picture. Boxes are x1, y1, x2, y2 in pixels with x1 < x2 and y1 < y2."
+            )
+        if not np.array_equal(clipped, corners):
+            reaching, first = reaching + int((clipped != corners).any(axis=1).sum()), i if first < 0 else first
+        found.append(clipped)
+        numbers.append(_box_labels(each, len(corners), i, classes, name))
+    note = f"{reaching} boxes reached out of their picture and were clipped, the first in picture {first}"
+    return tuple(found), tuple(numbers), note if reaching else None
+
+
+def _corners(rows: Any, i: int, name: str) -> np.ndarray:
+    try:
+        corners = np.asarray(rows, np.float32)
+    except (TypeError, ValueError):
+        corners, rows = np.zeros((0,), np.float32), None
+    if rows is not None and corners.size == 0:
+        return np.zeros((0, 4), np.float32)
+    if corners.ndim != 2 or corners.shape[1] != 4:
+        shape = f"shape {corners.shape}" if rows is not None else "values that are no numbers"
+        raise DataError(f"{name}: boxes of picture {i} have {shape}; they are (n, 4), a row x1, y1, x2, y2 for each.")
+    if not np.isfinite(corners).all():
+        raise DataError(f"{name}: boxes of picture {i} hold NaN or infinite values. Repair or leave out those boxes.")
+    return corners
+
+
+def _box_labels(given: Any, count: int, i: int, classes: tuple[str, ...] | None, name: str) -> np.ndarray:
+    labels = np.asarray(given)
+    labels = labels.astype(np.int64) if labels.size == 0 else labels
+    if labels.shape != (count,) or labels.dtype.kind not in "biu":
+        raise DataError(
+            f"{name}: picture {i} has {count} boxes, its box_labels are {labels.dtype} of shape {labels.shape}. "
+            "Give one whole number for each box."
+        )
+    labels = labels.astype(np.int64, copy=False)
+    if count and (labels.min() < 0 or (classes is not None and labels.max() >= len(classes))):
+        known = f"; {len(classes)} classes are numbered 0 to {len(classes) - 1}" if classes is not None else ""
+        raise DataError(f"{name}: box_labels of picture {i} go from {labels.min()} to {labels.max()}{known}.")
+    return labels

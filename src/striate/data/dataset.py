@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from striate.data.cache import rows
+from striate.data.checks import boxes as checked_boxes
 from striate.data.checks import check_x, class_names, targets
 from striate.data.preprocess import Preprocessing
-from striate.data.splits import hold_out, line_up
+from striate.data.splits import by_group, hold_out, line_up
 from striate.errors import DataError
 
 
@@ -34,6 +36,13 @@ class Dataset:
     preprocessing  how `x` becomes the network's float32 input; training, prediction and the saved bundle share it
     paths          where each example came from, or None
     skipped        files that could not be read, with the reason
+    boxes          for each picture float32 (n, 4): x1, y1, x2, y2 in its pixels, x to the right, y down, x2 and y2 just
+                   beyond the box; n may be 0.  What reaches out of the picture is clipped, with a note.
+    box_labels     for each picture int64 (n,), the class number of each box
+    box_ignored    for each picture bool (n,): boxes that count neither as found nor as missed (VOC's difficult ones,
+                   COCO's crowds); None where there are none
+    ignored        a label in label maps that counts for nothing, such as CamVid's 11, or None; not one of `classes`
+    notes          what was mended or left out when the data were read
 
     ``arrays`` makes one from whatever NumPy can read and converts types; this class only takes the types above.
     """
@@ -45,13 +54,18 @@ class Dataset:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     paths: tuple[str | Path, ...] | None = None
     skipped: tuple[Skipped, ...] = ()
+    boxes: tuple[np.ndarray, ...] | None = None
+    box_labels: tuple[np.ndarray, ...] | None = None
+    box_ignored: tuple[np.ndarray, ...] | None = None
+    ignored: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_x(self.x, self.name)
         if self.classes is not None:
             self.classes = class_names(self.classes, self.name)
         if self.y is not None:
-            self.y = targets(self.y, self.classes, self.name)
+            self.y = targets(self.y, self.classes, self.name, self.ignored)
             if len(self.y) != len(self.x):
                 what = "labels" if self.y.dtype == np.int64 else "targets"
                 raise DataError(
@@ -64,6 +78,21 @@ class Dataset:
                 raise DataError(
                     f"{self.name}: {len(self.x)} {self.kind}, but {len(self.paths)} paths. Give one for each."
                 )
+
+        self._check_boxes()
+
+    def _check_boxes(self) -> None:
+        if self.boxes is None:
+            if self.box_labels is not None or self.box_ignored is not None:
+                raise DataError(f"{self.name}: box_labels or box_ignored without boxes.")
+            return
+        self.boxes, self.box_labels, note = checked_boxes(self.boxes, self.box_labels, self.x, self.classes, self.name)
+        self.notes = (*self.notes, note) if note else self.notes
+        if self.box_ignored is not None:
+            flags = tuple(np.asarray(each, bool).reshape(-1) for each in self.box_ignored)
+            if [len(each) for each in flags] != [len(each) for each in self.boxes]:
+                raise DataError(f"{self.name}: box_ignored must have one True or False for each box.")
+            self.box_ignored = flags
 
     @property
     def kind(self) -> str:
@@ -123,12 +152,15 @@ class Dataset:
 
     def _part(self, which: slice | np.ndarray, name: str | None = None) -> Dataset:
         part = copy.copy(self)  # what was checked once is not checked again
-        part.x, part.name = self.x[which], name or self.name
+        part.x, part.name = rows(self.x, which), name or self.name
         if not len(part.x):
             raise DataError(f"{self.name}: {which} chooses none of its {len(self)} {self.kind}.")
         part.y = None if self.y is None else self.y[which]
-        if self.paths is not None:
-            part.paths = tuple(self.paths[i] for i in np.arange(len(self))[which])
+        chosen = np.arange(len(self))[which]
+        for each in ("paths", "boxes", "box_labels", "box_ignored"):
+            values = getattr(self, each)
+            if values is not None:
+                setattr(part, each, tuple(values[i] for i in chosen))
         return part
 
     def take(self, count: int, seed: int = 0, stratify: bool = True) -> Dataset:
@@ -138,12 +170,21 @@ class Dataset:
         labels = self.labels if stratify else None
         return self._part(np.sort(hold_out(line_up(len(self), labels, seed), labels, count)[1]))
 
-    def split(self, fraction: float | Sequence[float] = 0.2, seed: int = 0, stratify: bool = True) -> Splits:
+    def split(
+        self,
+        fraction: float | Sequence[float] = 0.2,
+        seed: int = 0,
+        stratify: bool = True,
+        groups: Sequence[Hashable] | np.ndarray | None = None,
+    ) -> Splits:
         """Part the examples at random, each in exactly one part, every part in the original order.
 
         `fraction` is the validation part, or (train, validation) or (train, validation, test) that add up to 1.  With
         `stratify` each class has its share in every part to within a rounding, and the only example of a class stays in
         train; without classes (regression) it has no effect.  The same seed gives the same parts on every machine.
+
+        `groups` names what each example belongs to (a patient, a video, a house): all of a group go to one part, and
+        the parts come as near to their sizes and shares of the classes as whole groups allow.
         """
         shares = _shares(fraction, self.name)
         sizes = [int(len(self) * share + 0.5) for share in shares]
@@ -153,28 +194,44 @@ class Dataset:
                 "Use other fractions or more data."
             )
         labels = self.labels if stratify else None
-        rest, parts = line_up(len(self), labels, seed), []
-        for size in reversed(sizes):
-            rest, part = hold_out(rest, labels, size)
-            parts.append(part)
+        if groups is not None:
+            owner = by_group(self._groups(groups), labels, [1 - sum(shares), *shares], seed, self.name)
+            found = [np.flatnonzero(owner == i) for i in range(len(shares) + 1)]
+        else:
+            rest, parts = line_up(len(self), labels, seed), []
+            for size in reversed(sizes):
+                rest, part = hold_out(rest, labels, size)
+                parts.append(part)
+            found = [rest, *reversed(parts)]
         names = ("train", "validation", "test")
         return Splits(
-            *(
-                self._part(np.sort(part), f"{self.name} {name}")
-                for part, name in zip([rest, *reversed(parts)], names, strict=False)
-            )
+            *(self._part(np.sort(part), f"{self.name} {name}") for part, name in zip(found, names, strict=False))
         )
 
-    def folds(self, k: int = 5, seed: int = 0, stratify: bool = True) -> Iterator[tuple[Dataset, Dataset]]:
-        """k pairs (train, validation) for cross-validation: every example is in exactly one validation part."""
+    def _groups(self, groups: Sequence[Hashable] | np.ndarray) -> np.ndarray:
+        """The number of each example's group, int64 (N,), in the order in which the groups appear."""
+        if len(groups) != len(self):
+            raise DataError(f"{self.name}: {len(self)} {self.kind}, but {len(groups)} groups. Name one for each.")
+        number: dict[Hashable, int] = {}
+        return np.array([number.setdefault(group, len(number)) for group in np.asarray(groups, object).tolist()])
+
+    def folds(
+        self, k: int = 5, seed: int = 0, stratify: bool = True, groups: Sequence[Hashable] | np.ndarray | None = None
+    ) -> Iterator[tuple[Dataset, Dataset]]:
+        """k pairs (train, validation) for cross-validation: every example is in exactly one validation part.
+
+        `stratify` and `groups` are those of ``split``.
+        """
         if not 2 <= k <= len(self):
             raise DataError(f"{self.name}: {k} folds of {len(self)} {self.kind}. Use 2 to {len(self)}.")
-        order = line_up(len(self), self.labels if stratify else None, seed)
-        return self._folds(order, k)
-
-    def _folds(self, order: np.ndarray, k: int) -> Iterator[tuple[Dataset, Dataset]]:
+        labels = self.labels if stratify else None
+        if groups is not None:
+            return self._folds(by_group(self._groups(groups), labels, [1 / k] * k, seed, self.name), k)
         fold = np.empty(len(self), np.int64)
-        fold[order] = np.arange(len(self)) % k
+        fold[line_up(len(self), labels, seed)] = np.arange(len(self)) % k
+        return self._folds(fold, k)
+
+    def _folds(self, fold: np.ndarray, k: int) -> Iterator[tuple[Dataset, Dataset]]:
         for i in range(k):
             yield (
                 self._part(fold != i, f"{self.name} train {i + 1}/{k}"),
@@ -199,17 +256,35 @@ class Dataset:
             counts = self.class_counts()
             listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:12])
             lines.append(f"{len(counts)} classes: {listed}{', …' if len(counts) > 12 else ''}")
+        elif self.y is not None and self.y.dtype == np.int64:
+            void = f"; {self.ignored} counts for nothing" if self.ignored is not None else ""
+            lines.append(
+                f"label maps, {self.y.min()} to {self.y.max()}: {', '.join(self.classes or ('no names',))}{void}"
+            )
         elif self.y is not None:
             targets = " x ".join(map(str, self.y.shape[1:])) or "one number"
             lines.append(f"targets: {targets}, {self.y.dtype} {self.y.min():.6g} to {self.y.max():.6g}")
-        else:
+        elif self.boxes is None:
             lines.append("no targets")
+        if self.boxes is not None and self.box_labels is not None:
+            lines.append(self._boxes_line(self.boxes, self.box_labels))
         lines.append(f"preprocessing: {self.preprocessing}")
         if self.skipped:
             lines.append(f"skipped {len(self.skipped)}:")
             lines += [f"  {path}: {reason}" for path, reason in self.skipped[:10]]
             lines += [f"  … and {len(self.skipped) - 10} more"] if len(self.skipped) > 10 else []
+        lines += [f"note: {note}" for note in self.notes[:10]]
+        lines += [f"… and {len(self.notes) - 10} more notes"] if len(self.notes) > 10 else []
         return "\n".join(lines)
+
+    def _boxes_line(self, boxes: tuple[np.ndarray, ...], labels: tuple[np.ndarray, ...]) -> str:
+        every = np.concatenate(labels)
+        names = self.classes or tuple(str(i) for i in range(int(every.max(initial=-1)) + 1))
+        counts = np.bincount(every, minlength=len(names))
+        listed = ", ".join(f"{name} {count:,}" for name, count in list(zip(names, counts, strict=True))[:12])
+        without = sum(not len(each) for each in boxes)
+        bare = f"; {without:,} {self.kind} without any" if without else ""
+        return f"{len(every):,} boxes: {listed}{', …' if len(names) > 12 else ''}{bare}"
 
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""

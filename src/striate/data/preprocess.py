@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from striate.data.decode import picture
+from striate.data.decode import Decoded, decode
+from striate.data.geometry import Geometry
 from striate.data.vocabulary import Vocabulary
 from striate.errors import DataError, nearest
 
@@ -118,12 +119,17 @@ class Preprocessing:
         """A picture as uint8 (H, W, C), of `image_size` and `channels` where these are set.
 
         `source` is a path, the bytes of a file, an open file, a PIL image or an array; the same picture gives the same
-        bits whichever it is.  Every PIL mode but floats is understood, EXIF orientation is applied, what is transparent
-        is shown over white.  Raises DataError for what is no picture or is broken.
+        bits whichever it is.  Only a JPEG file at least four times as large as wanted is decoded at a half, a quarter or
+        an eighth of its size, for speed: the same wherever the file is read, and on average within a grey level of 255
+        of what the same photo gives when it was decoded before.  Every PIL mode but floats is understood, EXIF
+        orientation is applied, what is transparent is shown over white.  Raises DataError for what is no picture or is
+        broken.
         """
-        image = picture(source, self.channels)
-        if self.image_size is not None:
-            image = self._resized(image, self.image_size)
+        if self.image_size is None:
+            image = decode(source, self.channels).image
+        else:
+            decoded = decode(source, self.channels, lambda size: self.geometry(size).scaled)
+            image = self._resized(decoded, self.geometry(decoded.size))
         values = np.array(image)
         return values[..., None] if values.ndim == 2 else values
 
@@ -188,29 +194,39 @@ class Preprocessing:
             raise DataError(f"preprocessing: mean and std are for {channels} channels, the batch is {tuple(shape)}.")
         return self.scale, self.mean, self.std, shape[-1] * (shape[-2] if len(shape) > 2 else 1)
 
-    def _resized(self, image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    def geometry(self, size: tuple[int, int]) -> Geometry:
+        """Where ``pixels`` puts a picture whose upright size is (H, W); ``Geometry`` moves boxes and label maps along."""
+        if self.image_size is None:
+            return Geometry(size, size, (0, 0), size)
+        (height, width), (h, w) = self.image_size, size
+        if self.resize == "stretch" or (self.shorter_side is None and size == self.image_size):
+            return Geometry(size, self.image_size, (0, 0), self.image_size)
+        if self.resize == "crop":
+            scale = max(height / h, width / w) if self.shorter_side is None else self.shorter_side / min(h, w)
+            nh, nw = max(height, round(h * scale)), max(width, round(w * scale))
+            return Geometry(size, (nh, nw), (-((nh - height) // 2), -((nw - width) // 2)), self.image_size)
+        scale = min(height / h, width / w)
+        nh, nw = (max(1, min(limit, round(side * scale))) for limit, side in ((height, h), (width, w)))
+        return Geometry(size, (nh, nw), ((height - nh) // 2, (width - nw) // 2), self.image_size)
+
+    def _resized(self, decoded: Decoded, place: Geometry) -> Image.Image:
         from PIL import Image
 
-        (height, width), (w, h) = size, image.size
-        if self.shorter_side is None and (h, w) == size:
+        image, (height, width), (nh, nw), (top, left) = decoded.image, place.target, place.scaled, place.offset
+        if place.scaled == place.source and (top, left) == (0, 0) and place.target == place.source:
             return image
         method = Image.Resampling[self.interpolation.upper()]
         if self.resize == "stretch":
-            return image.resize((width, height), method)
+            return image.resize((width, height), method, box=decoded.box)
         if self.resize == "crop":
-            # Scaled to (nh, nw), then the middle.
-            scale = max(height / h, width / w) if self.shorter_side is None else self.shorter_side / min(h, w)
-            nh, nw = max(height, round(h * scale)), max(width, round(w * scale))
-            top, left = (nh - height) // 2, (nw - width) // 2
             if nh * nw <= _MUCH:
-                return image.resize((nw, nh), method).crop((left, top, left + width, top + height))
+                return image.resize((nw, nh), method, box=decoded.box).crop((-left, -top, width - left, height - top))
             # A sliver's scaled picture would be huge: resampled in one go, equal but for the last bit.
-            box = (left * w / nw, top * h / nh, min(w, (left + width) * w / nw), min(h, (top + height) * h / nh))
+            h, w = place.source  # such a picture is not a reduced one, so `image` has it whole
+            box = (-left * w / nw, -top * h / nh, min(w, (width - left) * w / nw), min(h, (height - top) * h / nh))
             return image.resize((width, height), method, box=box)
-        scale = min(height / h, width / w)
-        nh, nw = (max(1, min(limit, round(side * scale))) for limit, side in ((height, h), (width, w)))
         canvas = Image.new(image.mode, (width, height))
-        canvas.paste(image.resize((nw, nh), method), ((width - nw) // 2, (height - nh) // 2))
+        canvas.paste(image.resize((nw, nh), method, box=decoded.box), (left, top))
         return canvas
 
     def to_dict(self) -> dict[str, Any]:

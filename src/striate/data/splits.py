@@ -6,7 +6,11 @@ evenly spaced along that line is a random sample in which each class has its sha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from striate.errors import DataError
 
 
 def line_up(count: int, labels: np.ndarray | None, seed: int) -> np.ndarray:
@@ -36,3 +40,34 @@ def hold_out(order: np.ndarray, labels: np.ndarray | None, wanted: int) -> tuple
     taken = np.zeros(len(order), bool)
     taken[np.flatnonzero(pool)[evenly(int(pool.sum()), wanted)]] = True
     return order[~taken], order[taken]
+
+
+def by_group(
+    groups: np.ndarray, labels: np.ndarray | None, shares: Sequence[float], seed: int, name: str
+) -> np.ndarray:
+    """The part (N,) of each example, for parts of these shares (adding up to 1), all of a group in one.
+
+    Greedy, as scikit-learn's StratifiedGroupKFold: from the group with the most uneven classes to the least, each goes
+    where the squared distance of the counts from what is wanted, as a share of that, grows least.  Ties fall by `seed`.
+    Raises DataError when there are fewer groups than parts.
+    """
+    count = int(groups.max()) + 1
+    if count < len(shares):
+        raise DataError(f"{name}: {count} groups cannot be split into {len(shares)} parts. A group stays in one part.")
+    kinds = np.zeros(len(groups), np.int64) if labels is None else labels
+    table = np.zeros((count, int(kinds.max()) + 1))
+    np.add.at(table, (groups, kinds), 1)
+    table = table[:, table.any(axis=0)]
+    wanted = np.asarray(shares)[:, None] * table.sum(axis=0)
+    order = np.random.RandomState(seed % 2**32).permutation(count)
+    order = order[np.argsort(-(table[order] ** 2).sum(axis=1), kind="stable")]
+    have, part = np.zeros_like(wanted), np.zeros(count, np.int64)
+    for group in order:
+        growth = ((2 * (have - wanted) + table[group]) * table[group] / wanted).sum(axis=1)
+        part[group] = int(np.round(growth, 9).argmin())
+        have[part[group]] += table[group]
+    for empty in np.flatnonzero(np.bincount(part, minlength=len(shares)) == 0):
+        several = np.bincount(part, minlength=len(shares))[part] > 1
+        smallest = np.flatnonzero(several)[table[several].sum(axis=1).argmin()]
+        part[smallest] = empty
+    return part[groups]

@@ -29,13 +29,15 @@ def read_csv(
     root: str | Path | None = None,
     resize: Resize = "stretch",
     preprocessing: Preprocessing | None = None,
+    cache: bool | None = None,
+    workers: int | None = None,
 ) -> Dataset:
     """Pictures that a CSV file with a header names, one a row; paths are relative to `root`, else to the CSV's folder.
 
     Without `file_column` and `label_column` the usual names are looked for (file, path, …; label, class, …).  Labels
     are class numbers when every one is a whole number, else names, numbered in `classes` or in alphabetical order.
     A picture that cannot be read is left out and named in ``.skipped``.  `preprocessing`, such as that of a trained
-    model, takes the place of image_size, channels and resize.
+    model, takes the place of image_size, channels and resize.  `cache` and `workers` are those of ``folder``.
     """
     path = Path(path)
     header, rows = _rows(path)
@@ -45,7 +47,12 @@ def read_csv(
     names = [str(base / row[files]) for row in rows]
     numbers, classes = _numbers([row[labels] for row in rows], classes, path)
     x, kept, skipped, preprocessing = gather(
-        names, Path, preprocessing or Preprocessing.pictures(image_size, channels, resize=resize), str(path)
+        names,
+        Path,
+        preprocessing or Preprocessing.pictures(image_size, channels, resize=resize),
+        str(path),
+        cache=cache,
+        workers=workers,
     )
     return Dataset(
         x,

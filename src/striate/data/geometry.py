@@ -1,0 +1,70 @@
+"""Where the pixels of a picture go when it is scaled, cut and padded: the same map for pictures, boxes and label maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_LEAST = 1e-3  # pixels; what is left of a box that is cut away up to a rounding
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A picture of size `source` is scaled to `scaled` and laid with its upper left corner at `offset` of the result.
+
+    source  (H, W) of the upright picture
+    scaled  (H, W) of the whole picture after scaling
+    offset  (down, right) in pixels of the result; negative where the picture reaches beyond it and is cut
+    target  (H, W) of the result
+
+    A point (x, y) goes to (x * scale[1] + offset[1], y * scale[0] + offset[0]); coordinates are those of pixel edges,
+    so (0, 0) is the corner of the first pixel and (W, H) that of the last.
+    """
+
+    source: tuple[int, int]
+    scaled: tuple[int, int]
+    offset: tuple[int, int]
+    target: tuple[int, int]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The factors (down, right)."""
+        return self.scaled[0] / self.source[0], self.scaled[1] / self.source[1]
+
+    def boxes(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (n, 4) of x1, y1, x2, y2 in the source as float32 in the result, clipped to it.
+
+        A box of which nothing is left has no width or no height then; ``visible`` tells which are left.
+        """
+        factor = np.array([self.scale[1], self.scale[0]] * 2)
+        moved = np.asarray(boxes, np.float64).reshape(-1, 4) * factor + np.array([self.offset[1], self.offset[0]] * 2)
+        height, width = self.target
+        return np.clip(moved, 0, [width, height, width, height]).astype(np.float32)
+
+    def boxes_back(self, boxes: np.ndarray) -> np.ndarray:
+        """Boxes (n, 4) in the result, such as a network's, as float32 in the source, clipped to it."""
+        factor = np.array([self.scale[1], self.scale[0]] * 2)
+        moved = (np.asarray(boxes, np.float64).reshape(-1, 4) - np.array([self.offset[1], self.offset[0]] * 2)) / factor
+        height, width = self.source
+        return np.clip(moved, 0, [width, height, width, height]).astype(np.float32)
+
+    def label_map(self, labels: np.ndarray, outside: int = 0) -> np.ndarray:
+        """A label map (H, W) of the source in the result: each pixel has the label at its centre, padding `outside`."""
+        rows, down = self._nearest(0)
+        columns, right = self._nearest(1)
+        result = np.full(self.target, outside, labels.dtype)
+        result[np.ix_(down, right)] = labels[np.ix_(rows, columns)]
+        return result
+
+    def _nearest(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
+        """(source pixel, result pixel) pairs along an axis.  Whole numbers throughout, so no rounding decides."""
+        source, scaled, offset = self.source[axis], self.scaled[axis], self.offset[axis]
+        place = np.arange(self.target[axis])
+        place = place[(place >= offset) & (place < offset + scaled)]
+        return (2 * (place - offset) + 1) * source // (2 * scaled), place
+
+
+def visible(boxes: np.ndarray) -> np.ndarray:
+    """Which boxes (n, 4) have something in them: a mask (n,)."""
+    return ((boxes[:, 2:] - boxes[:, :2]) > _LEAST).all(axis=1)
