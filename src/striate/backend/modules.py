@@ -93,31 +93,6 @@ class LayerScale(nn.Module):
         return x * self.weight.view((-1,) + (1,) * (x.ndim - 2))
 
 
-class RandomAffine2d(nn.Module):
-    """Turn, shift, enlarge and slant each picture of a batch by random amounts, in training only."""
-
-    def __init__(self, rotation: float, translation: float, zoom: float, shear: float) -> None:
-        super().__init__()
-        self.rotation, self.translation, self.zoom, self.shear = rotation, translation, zoom, shear
-
-    def extra_repr(self) -> str:
-        return f"{self.rotation}, {self.translation}, {self.zoom}, {self.shear}"
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training:
-            return x
-        angle, slant, dx, dy, grow = torch.rand(5, len(x), device=x.device, dtype=x.dtype) * 2 - 1
-        angle = angle * (self.rotation * torch.pi / 180)
-        slant = torch.tan(slant * (self.shear * torch.pi / 180))
-        scale = 1 / (1 + grow * self.zoom)
-        cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-        tall = x.shape[2] / x.shape[3]  # affine_grid counts from -1 to 1 along either side, however long it is
-        right = [cos, (slant * cos - sin) * tall, 2 * self.translation * dx]
-        rows = [*right, sin / tall, slant * sin + cos, 2 * self.translation * dy]
-        grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-
-
 def max_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
     """Maximum of each window; `pads` (in F.pad's order) never win."""
     if any(pads):

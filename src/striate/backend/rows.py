@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from striate import layers
-from striate.backend import modules
+from striate.backend import augment, modules
 from striate.backend.table import ROWS, Row, activate, row
 from striate.errors import ShapeError
 from striate.graph import Node
+from striate.layers.augment import between
 
 if TYPE_CHECKING:
     from striate.backend.build import Builder
@@ -234,8 +235,51 @@ def _layer_scale_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 
 
 # -- augmentation ---------------------------------------------------------------------------------------------------------
-@row(layers.RandomAffine)
-def _affine_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
-    layer: Any = node.layer
-    amounts = (layer.rotation, layer.translation, layer.zoom, layer.shear)
-    return b.module(node, lambda: modules.RandomAffine2d(*amounts), xs[0])
+def augmentation(layer: Any) -> Any:
+    """The torch module of an augmentation layer; several layers in a row as one."""
+    fill: Any = None
+    low, high = 0.0, 1.0
+    if hasattr(layer, "fill_mode"):
+        fill = (layer.fill_mode, layer.fill_value)
+    if hasattr(layer, "value_range"):
+        low, high = layer.value_range
+    match layer:
+        case layers.Augmentation():
+            return augment.Augmentation2d(*map(augmentation, layer.steps()))
+        case layers.RandomFlip():
+            return augment.RandomFlip2d(layer.mode)
+        case layers.RandomRotation():
+            return augment.RandomRotation2d(*between(layer.factor), fill, layer.interpolation)
+        case layers.RandomZoom():
+            across = None if layer.width_factor is None else between(layer.width_factor)
+            return augment.RandomZoom2d(between(layer.height_factor), across, fill, layer.interpolation)
+        case layers.RandomTranslation():
+            down, across = between(layer.height_factor), between(layer.width_factor)
+            return augment.RandomTranslation2d(down, across, fill, layer.interpolation)
+        case layers.RandomAffine():
+            amounts = (layer.rotation, layer.translation, layer.zoom, layer.shear)
+            return augment.RandomAffine2d(*amounts, fill, layer.interpolation)
+        case layers.RandomCrop():
+            return augment.RandomCrop2d(layer.height, layer.width)
+        case layers.RandomBrightness():
+            return augment.RandomBrightness2d(between(layer.factor), low, high)
+        case layers.RandomContrast():
+            less, more = layer.factor if isinstance(layer.factor, tuple) else (layer.factor, layer.factor)
+            return augment.RandomContrast2d((1 - less, 1 + more), low, high)
+        case layers.RandomSaturation():
+            return augment.RandomSaturation2d(between(layer.factor, 0.0), low, high)
+        case layers.RandomHue():
+            return augment.RandomHue2d(between(layer.factor, 0.0), low, high)
+        case layers.RandomErasing():
+            scale = between(layer.scale, 0.0)
+            return augment.RandomErasing2d(between(layer.factor, 0.0), low, high, scale, layer.fill_value)
+    pairs = [tuple(a * d * (high - low) for a, d in zip(r, layer.deviations, strict=True)) for r in layer.components]
+    return augment.RandomLighting2d(layer.std, tuple(pairs))
+
+
+@row(layers.Augmentation, layers.RandomFlip, layers.RandomRotation, layers.RandomZoom, layers.RandomTranslation)
+@row(layers.RandomAffine, layers.RandomCrop, layers.RandomBrightness, layers.RandomContrast, layers.RandomSaturation)
+@row(layers.RandomHue, layers.RandomLighting, layers.RandomErasing)
+def _augmentation_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
+    x = xs[0] if node.inputs[0].dtype in ("float32", "float64") else b.prepare(torch.Tensor.float, xs[0])
+    return b.module(node, lambda: augmentation(node.layer), x)

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from striate.backend import modules
+from striate.backend import augment, modules
 
 _INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
 _NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
-_TAKEN = ("torch", "nn", "F", "self", "OrderedDict")
+_OWN = (modules, augment)  # what stands in these is printed where it is used
+_TAKEN = ("torch", "nn", "F", "self", "OrderedDict", "math")
 
 
 def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "") -> str:
@@ -28,6 +29,8 @@ def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "")
     own = "\n\n".join(inspect.getsource(thing).rstrip() + "\n" for thing in printer.own)
     text = (about or name).replace("\\", "\\\\").replace('"', "'")
     head = [f'"""{text}\n"""\n', "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"]
+    if "math." in own:
+        head[1] = f"import math\n\n{head[1]}"
     if printer.ordered:
         head.insert(1, "from collections import OrderedDict\n")
     parts = ["\n".join(head), *([own] if own else []), *printer.classes]
@@ -50,6 +53,12 @@ def _reach(path: str) -> str:
     return text
 
 
+def _own(name: str) -> Any:
+    """Our own function or class of that name, or None."""
+    found = (vars(room)[name] for room in _OWN if name in vars(room))
+    return next((thing for thing in found if getattr(thing, "__module__", "") in {r.__name__ for r in _OWN}), None)
+
+
 class _Printer:
     def __init__(self) -> None:
         self.own: list[Any] = []  # our own classes and functions that the source needs, in order
@@ -62,7 +71,7 @@ class _Printer:
         """Print the class of a network (nested ones first); returns its name."""
         if id(module) in self.printed:
             return self.printed[id(module)]
-        while name in self.used or name in _TAKEN or hasattr(modules, name):
+        while name in self.used or name in _TAKEN or _own(name) is not None:
             name += "_"
         self.used.add(name)
         self.printed[id(module)] = name
@@ -111,19 +120,22 @@ class _Printer:
             inside = ", ".join(f"{k}={self.constructor(child, k)}" for k, child in module.named_children())
             return f"nn.Sequential(OrderedDict({inside}))"
         text = repr(module)
-        if type(module).__module__ == modules.__name__:
+        if _own(type(module).__name__) is type(module):
             self.need(type(module))
+            for step in getattr(module, "steps", ()):
+                self.need(type(step))
             return text
         return f"nn.{text}"
 
     def need(self, thing: Any) -> None:
-        """Remember one of our own functions, and those that it calls."""
+        """Remember one of our own functions or classes, after those that it calls or is derived from."""
         if thing in self.own:
             return
-        names = thing.__code__.co_names if inspect.isfunction(thing) else ()
-        for name in names:
-            other = getattr(modules, name, None)
-            if inspect.isfunction(other) and other.__module__ == modules.__name__:
+        bases = thing.__bases__ if inspect.isclass(thing) else ()
+        functions = [f for f in vars(thing).values() if inspect.isfunction(f)] if bases else [thing]
+        called = (_own(name) for function in functions for name in function.__code__.co_names)
+        for other in (*bases, *called):
+            if other is not None and other is not thing and _own(other.__name__) is other:
                 self.need(other)
         self.own.append(thing)
 
@@ -154,7 +166,7 @@ class _Printer:
 
     def qualified(self, target: Callable[..., Any]) -> str:
         name = target.__name__
-        if getattr(target, "__module__", None) == modules.__name__:
+        if _own(name) is target:
             self.need(target)
             return name
         if getattr(torch.Tensor, name, None) is target:
@@ -181,7 +193,7 @@ class _Printer:
     @staticmethod
     def variable(node: fx.Node) -> str:
         """The node's variable, kept apart from the names that the file uses for functions."""
-        taken = hasattr(modules, node.name) or node.name in _TAKEN
+        taken = _own(node.name) is not None or node.name in _TAKEN
         return f"{node.name}_" if taken else node.name
 
     def value(self, value: Any) -> str:

@@ -48,6 +48,7 @@ _NOT_HERE = {
     "ragged": "ragged inputs are not supported; pad to one length",
     "noise_shape": "drop whole maps with a custom layer instead",
     "synchronized": "batch statistics are always per process",
+    "seed": "st.set_seed repeats what every layer draws",
     "renorm": "batch renormalization is not supported",
     "renorm_clipping": "batch renormalization is not supported",
     "renorm_momentum": "batch renormalization is not supported",

@@ -3,7 +3,21 @@
 from striate.graph import Input, InputLayer, Layer
 from striate.layers import initializers, regularizers
 from striate.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from striate.layers.augment import RandomAffine
+from striate.layers.augment import (
+    Augmentation,
+    RandomAffine,
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomErasing,
+    RandomFlip,
+    RandomHue,
+    RandomLighting,
+    RandomRotation,
+    RandomSaturation,
+    RandomTranslation,
+    RandomZoom,
+)
 from striate.layers.conv import (
     Conv1D,
     Conv1DTranspose,
@@ -37,6 +51,7 @@ from striate.layers.merge import (
     multiply,
     subtract,
 )
+from striate.layers.mix import CutMix, MixUp
 from striate.layers.norm import (
     BatchNormalization,
     LayerNormalization,
@@ -94,6 +109,7 @@ __all__ = [
     "AdaptiveMaxPooling1D",
     "AdaptiveMaxPooling2D",
     "Add",
+    "Augmentation",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -110,6 +126,7 @@ __all__ = [
     "Conv2DTranspose",
     "Cropping1D",
     "Cropping2D",
+    "CutMix",
     "Dense",
     "DepthPooling",
     "DepthwiseConv1D",
@@ -148,10 +165,22 @@ __all__ = [
     "MinPooling1D",
     "MinPooling2D",
     "Minimum",
+    "MixUp",
     "Multiply",
     "Normalization",
     "PartialConv2D",
     "RandomAffine",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomHue",
+    "RandomLighting",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "Rescaling",
     "Reshape",

@@ -74,9 +74,11 @@ class Quantized:
         self.content, self.report = content, report
         self._engines: dict[Any, Engine] = {}
 
-    def engine(self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> Engine:
+    def engine(
+        self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = (), threads: int | None = None
+    ) -> Engine:
         """An engine of it that takes uint8 pictures if given their preprocessing; `strip` as for ``to_onnx``."""
-        key = (None if pixels is None else pixels.arithmetic, *strip)
+        key = (threads, None if pixels is None else pixels.arithmetic, *strip)
         if key not in self._engines:
             content = self.content
             if pixels is not None or any(strip):
@@ -87,7 +89,7 @@ class Quantized:
                     _take_pixels(model, pixels)
                 _strip(model, strip)
                 content = model.SerializeToString()
-            self._engines[key] = Engine(content)
+            self._engines[key] = Engine(content, threads=threads)
         return self._engines[key]
 
 

@@ -39,9 +39,36 @@ def _embedding_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
     return Value(w.op("Gather", w.weights(layer)["weight"], ids, axis=0), node.shape, "last")
 
 
-@row(layers.Dropout, layers.DropPath, layers.RandomAffine)
+@row(layers.Dropout, layers.DropPath)
+@row(layers.RandomFlip, layers.RandomRotation, layers.RandomZoom, layers.RandomTranslation, layers.RandomAffine)
+@row(layers.RandomBrightness, layers.RandomContrast, layers.RandomSaturation, layers.RandomHue, layers.RandomLighting)
+@row(layers.RandomErasing)
 def _nothing(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
     return xs[0]
+
+
+def _cut(w: Writer, x: Value, sides: Any, shape: tuple[int, ...]) -> Value:
+    """Without (before, after) rows and columns, or steps."""
+    starts = np.array([a for a, _ in sides])
+    stops = np.array([a + n for (a, _), n in zip(sides, shape[:-1], strict=True)])
+    axes = np.arange(len(sides)) + (2 if x.layout == "first" else 1)
+    return Value(w.op("Slice", w.same(x), starts, stops, axes), shape, x.layout)
+
+
+@row(layers.RandomCrop)
+def _middle(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
+    layer: Any = node.layer
+    return _cut(w, xs[0], layer.sides(*xs[0].shape[:2]), node.shape)
+
+
+@row(layers.Augmentation)
+def _augmentation(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
+    layer: Any = node.layer
+    (x,) = xs
+    for step in layer.steps():
+        if isinstance(step, layers.RandomCrop):
+            x = _cut(w, x, step.sides(*x.shape[:2]), step.shape(x.shape))
+    return x
 
 
 # -- shapes ----------------------------------------------------------------------------------------------------------
@@ -79,12 +106,7 @@ def _channel_padding_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
 @row(layers.Cropping1D, layers.Cropping2D)
 def _cropping_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
     layer: Any = node.layer
-    (x,) = xs
-    sides = layer.sides()
-    starts = np.array([a for a, _ in sides])
-    stops = np.array([a + n for (a, _), n in zip(sides, node.shape[:-1], strict=True)])
-    axes = np.arange(len(sides)) + (2 if x.layout == "first" else 1)
-    return Value(w.op("Slice", w.same(x), starts, stops, axes), node.shape, x.layout)
+    return _cut(w, xs[0], layer.sides(), node.shape)
 
 
 def _enlarge(w: Writer, node: FlatNode, x: Value, factors: tuple[int, ...], **how: str) -> Value:

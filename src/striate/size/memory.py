@@ -16,6 +16,7 @@ from math import prod
 
 from striate.errors import ArgumentError, unknown
 from striate.graph import Graph
+from striate.size import augmented  # noqa: F401  it fills the table of saved
 from striate.size.opened import Opened
 from striate.size.saved import record
 from striate.size.tape import ITEM, Tape, Value

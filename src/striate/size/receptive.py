@@ -105,6 +105,16 @@ def _padding(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Ste
     return (*(Step(i, reach) for i, reach in enumerate(moved)), Step(len(moved)))
 
 
+def _augmentation(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+    """As in prediction: positions stay, or lose what a crop takes at the start."""
+    low, (height, width, _) = [0, 0], shapes[0]
+    for step in layer.steps() if isinstance(layer, layers.Augmentation) else (layer,):
+        if isinstance(step, layers.RandomCrop):
+            (top, _), (left, _) = step.sides(height, width)
+            low, height, width = [low[0] + top, low[1] + left], step.height, step.width
+    return (*(Step(i, Reach(1, 1, (begin,), (begin,))) for i, begin in enumerate(low)), Step(2))
+
+
 def _reshape(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
     """An axis lives on where as many numbers stand before it, and its size is the same, in both shapes."""
     places = {(prod(out[:axis]), size): axis for axis, size in reversed(list(enumerate(out)))}
@@ -141,6 +151,11 @@ _ADAPTIVE = (
     *(layers.AdaptiveMaxPooling1D, layers.AdaptiveMaxPooling2D),
     *(layers.AdaptiveAveragePooling1D, layers.AdaptiveAveragePooling2D),
 )
+_AUGMENTATIONS = (
+    *(layers.Augmentation, layers.RandomFlip, layers.RandomRotation, layers.RandomZoom, layers.RandomTranslation),
+    *(layers.RandomAffine, layers.RandomCrop, layers.RandomBrightness, layers.RandomContrast, layers.RandomSaturation),
+    *(layers.RandomHue, layers.RandomLighting, layers.RandomErasing),
+)
 _SIDES = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D)
 
 RULES: dict[type[Layer], Rule] = {
@@ -149,6 +164,7 @@ RULES: dict[type[Layer], Rule] = {
     **dict.fromkeys(_GLOBAL, _global),
     **dict.fromkeys(_ADAPTIVE, _adaptive),
     **dict.fromkeys(_SIDES, _padding),
+    **dict.fromkeys(_AUGMENTATIONS, _augmentation),
     layers.UpSampling1D: _upsampling,
     layers.UpSampling2D: _upsampling,
     layers.Flatten: _reshape,

@@ -347,16 +347,6 @@ def _rescaling(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
     return tape.like(xs[0])
 
 
-@row(layers.RandomAffine)
-def _affine(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:
-    if not tape.training:
-        return xs[0]
-    if xs[0].grad:
-        tape.keep(xs[0])
-        tape.keep_new(2 * prod(node.shape[:-1]))
-    return tape.like(xs[0])
-
-
 # -- shapes and merges ------------------------------------------------------------------------------------------------
 @row(layers.Flatten, layers.Reshape)
 def _reshape(tape: Tape, node: FlatNode, xs: list[Value]) -> Value:

@@ -1,0 +1,398 @@
+"""Augmentation in torch, a batch at a time.  Each class and function can be printed by ``to_source``, as in ``modules``.
+
+Amounts are drawn on the CPU, so that one seed gives one result on any device.  Places are in pixels from the upper left
+corner of the picture, its first pixel reaching from 0 to 1; a matrix (N, 3, 3) leads from (x, y, 1) in the new picture
+back to the old one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def uniform(count: int, low: float, high: float) -> torch.Tensor:
+    """So many numbers between two, from the CPU's generator."""
+    return torch.rand(count) * (high - low) + low
+
+
+def matrices(xx: object, xy: object, x: object, yx: object, yy: object, y: object) -> torch.Tensor:
+    """(N, 3, 3): x' = xx x + xy y + x, y' = yx x + yy y + y; each a number or (N,), at least one of them (N,)."""
+    rows = torch.stack(
+        torch.broadcast_tensors(*(torch.as_tensor(v, dtype=torch.float32) for v in (xx, xy, x, yx, yy, y)))
+    )
+    last = torch.tensor([0.0, 0.0, 1.0]).expand(rows.shape[1], 1, 3)
+    return torch.cat([rows.T.reshape(-1, 2, 3), last], 1)
+
+
+def about(centre: tuple[float, float], xx: object, xy: object, yx: object, yy: object) -> torch.Tensor:
+    """(N, 3, 3): a linear map that leaves the `centre` (x, y) where it is."""
+    turn = matrices(xx, xy, 0.0, yx, yy, 0.0)
+    middle = torch.tensor([*centre, 0.0])
+    turn[:, :, 2] += middle - turn @ middle
+    return turn
+
+
+def warp(
+    x: torch.Tensor, back: torch.Tensor, size: tuple[int, int], fill: tuple[str, float], mode: str = "bilinear"
+) -> torch.Tensor:
+    """`x` (N, C, H, W) read at `back` (N, 3, 3) for every pixel of pictures of a new `size`; `fill`: (mode, value)."""
+    height, width = x.shape[2:]
+    given = x if x.dtype in (torch.float32, torch.float64) else x.float()
+    outer = torch.tensor([[size[1] / 2, 0.0, size[1] / 2], [0.0, size[0] / 2, size[0] / 2], [0.0, 0.0, 1.0]])
+    inner = torch.tensor([[2 / width, 0.0, -1.0], [0.0, 2 / height, -1.0], [0.0, 0.0, 1.0]])
+    theta = (inner @ back @ outer)[:, :2].to(x.device, given.dtype)  # affine_grid counts from -1 to 1 along either side
+    grid = F.affine_grid(theta, [len(x), x.shape[1], *size], align_corners=False)
+    how = {"constant": "zeros", "nearest": "border", "reflect": "reflection", "wrap": "border"}[fill[0]]
+    if fill[0] == "wrap":  # one more pixel on each side, so that the seam is blended
+        given = F.pad(given, (1, 1, 1, 1), mode="circular")
+        sides = grid.new_tensor([width, height])
+        grid = 2 * (torch.remainder((grid + 1) * sides / 2, sides) + 1) / (sides + 2) - 1
+    shift = fill[1] if fill[0] == "constant" else 0.0
+    given = given - shift if shift else given
+    given = given if given.requires_grad else given.contiguous()  # half as fast again on a CPU, the copy included
+    y = F.grid_sample(given, grid, mode=mode, padding_mode=how, align_corners=False)
+    return (y + shift if shift else y).to(x.dtype, memory_format=torch.channels_last)
+
+
+def pick(x: torch.Tensor, back: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """``warp`` for flips and crops: every pixel is a pixel of `x`, to the last bit and in its type."""
+    back = back.to(x.device)
+    down = torch.arange(size[0], device=x.device) + 0.5
+    across = torch.arange(size[1], device=x.device) + 0.5
+    rows = (back[:, 1, 1, None] * down + back[:, 1, 2, None]).floor().long()
+    columns = (back[:, 0, 0, None] * across + back[:, 0, 2, None]).floor().long()
+    count, channels, height, width = x.shape
+    rows = rows + torch.arange(count, device=x.device)[:, None] * height
+    places = (rows[:, :, None] * width + columns[:, None, :]).view(-1)
+    pixels = x.movedim(1, -1).reshape(-1, channels).index_select(0, places)
+    return pixels.view(count, *size, channels).movedim(-1, 1)
+
+
+# -- where pixels stand -------------------------------------------------------------------------------------------------
+class Moving(nn.Module):
+    """Moves pixels: ``back`` draws a matrix for each picture, ``size`` is that of the new pictures.
+
+    fill   None where every new pixel is an old one
+    """
+
+    fill: tuple[str, float] | None = None
+    mode = "bilinear"
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        raise NotImplementedError
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction does."""
+        return x
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return self.still(x)
+        size, back = self.size(*x.shape[2:]), self.back(len(x), *x.shape[2:])
+        return pick(x, back, size) if self.fill is None else warp(x, back, size, self.fill, self.mode)
+
+
+class RandomFlip2d(Moving):
+    """Half of the pictures mirrored."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__()
+        self.which = mode
+
+    def extra_repr(self) -> str:
+        return f"{self.which!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        across, down = torch.rand(2, count) < 0.5
+        across, down = across & ("horizontal" in self.which), down & ("vertical" in self.which)
+        return matrices(1.0 - 2.0 * across, 0.0, 1.0 * across * width, 0.0, 1.0 - 2.0 * down, 1.0 * down * height)
+
+
+class RandomRotation2d(Moving):
+    """Each picture turned by a part of a full turn, counter-clockwise."""
+
+    def __init__(self, low: float, high: float, fill: tuple[str, float], mode: str) -> None:
+        super().__init__()
+        self.low, self.high, self.fill, self.mode = low, high, fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.low}, {self.high}, {self.fill}, {self.mode!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        angle = uniform(count, self.low, self.high) * (2 * math.pi)
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        return about((width / 2, height / 2), cos, -sin, sin, cos)
+
+
+class RandomZoom2d(Moving):
+    """Each picture made smaller or larger; `across` None: by as much as `down`."""
+
+    def __init__(
+        self, down: tuple[float, float], across: tuple[float, float] | None, fill: tuple[str, float], mode: str
+    ) -> None:
+        super().__init__()
+        self.down, self.across, self.fill, self.mode = down, across, fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.down}, {self.across}, {self.fill}, {self.mode!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        down = 1 + uniform(count, *self.down)
+        across = down if self.across is None else 1 + uniform(count, *self.across)
+        return about((width / 2, height / 2), across, 0.0, 0.0, down)
+
+
+class RandomTranslation2d(Moving):
+    """Each picture shifted down and to the right by parts of its sides."""
+
+    def __init__(
+        self, down: tuple[float, float], across: tuple[float, float], fill: tuple[str, float], mode: str
+    ) -> None:
+        super().__init__()
+        self.down, self.across, self.fill, self.mode = down, across, fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.down}, {self.across}, {self.fill}, {self.mode!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        down, across = uniform(count, *self.down) * height, uniform(count, *self.across) * width
+        return matrices(1.0, 0.0, -across, 0.0, 1.0, -down)
+
+
+class RandomAffine2d(Moving):
+    """Each picture turned, shifted, enlarged and slanted."""
+
+    def __init__(
+        self, rotation: float, translation: float, zoom: float, shear: float, fill: tuple[str, float], mode: str
+    ) -> None:
+        super().__init__()
+        self.rotation, self.translation, self.zoom, self.shear = rotation, translation, zoom, shear
+        self.fill, self.mode = fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.rotation}, {self.translation}, {self.zoom}, {self.shear}, {self.fill}, {self.mode!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        angle, slant, dx, dy, grow = torch.rand(5, count) * 2 - 1
+        angle = angle * (self.rotation * math.pi / 180)
+        slant = torch.tan(slant * (self.shear * math.pi / 180))
+        scale = 1 / (1 + grow * self.zoom)
+        cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+        found = about((width / 2, height / 2), cos, slant * cos - sin, sin, slant * sin + cos)
+        found[:, 0, 2] += self.translation * dx * width
+        found[:, 1, 2] += self.translation * dy * height
+        return found
+
+
+class RandomCrop2d(Moving):
+    """A part of each picture, at a place of its own; in prediction the middle."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def extra_repr(self) -> str:
+        return f"{self.height}, {self.width}"
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        return self.height, self.width
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        top = torch.randint(height - self.height + 1, (count,))
+        left = torch.randint(width - self.width + 1, (count,))
+        return matrices(1.0, 0.0, left, 0.0, 1.0, top)
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        top, left = (x.shape[2] - self.height) // 2, (x.shape[3] - self.width) // 2
+        return x[:, :, top : top + self.height, left : left + self.width]
+
+
+# -- what colour they have ----------------------------------------------------------------------------------------------
+class Colouring(nn.Module):
+    """Changes colours by ``changed(x, low, high)``; black is `low`, white is `high`."""
+
+    def __init__(self, amounts: tuple[float, float], low: float, high: float) -> None:
+        super().__init__()
+        self.amounts, self.low, self.high = amounts, low, high
+
+    def extra_repr(self) -> str:
+        return f"{self.amounts}, {self.low}, {self.high}"
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        """An amount for each picture, (N, 1, 1, 1)."""
+        return uniform(len(x), *self.amounts).to(x.device, x.dtype)[:, None, None, None]
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction does."""
+        return x
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.changed(x) if self.training else x
+
+
+class RandomBrightness2d(Colouring):
+    """A part of the value range added."""
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + self.drawn(x) * (self.high - self.low)).clamp(self.low, self.high)
+
+
+class RandomContrast2d(Colouring):
+    """Distances from the mean of each channel multiplied."""
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        mean = x.mean((2, 3), keepdim=True)
+        return torch.lerp(mean, x, self.drawn(x)).clamp(self.low, self.high)
+
+
+class RandomSaturation2d(Colouring):
+    """The saturation of HSV, 1 - darkest / lightest channel, multiplied by f / (1 - f)."""
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        x = (x - self.low) / (self.high - self.low)
+        factor = self.drawn(x)
+        factor = factor / (1 - factor + 1e-7)
+        lightest, spread = x.amax(1, keepdim=True), x.amax(1, keepdim=True) - x.amin(1, keepdim=True)
+        most = lightest.clamp_min(1e-12) / spread.clamp_min(1e-12)  # where the saturation would be 1
+        x = lightest - (lightest - x) * torch.minimum(factor, most)
+        return x * (self.high - self.low) + self.low
+
+
+class RandomHue2d(Colouring):
+    """The hue of HSV moved by up to half a turn, one way or the other."""
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        way = (torch.rand(len(x)) < 0.5).to(x.device, x.dtype)[:, None, None, None] * 2 - 1
+        move = self.drawn(x) * way * 3  # sixths of a turn
+        x = (x - self.low) / (self.high - self.low)
+        red, green, blue = x.unbind(1)
+        lightest, darkest = x.amax(1), x.amin(1)
+        spread = lightest - darkest
+        safe = torch.where(spread > 0, spread, 1.0)
+        hue = torch.where(red == lightest, (green - blue) / safe, 4 + (red - green) / safe)
+        hue = torch.where((green == lightest) & (red != lightest), 2 + (blue - red) / safe, hue)
+        sixth = torch.remainder(hue[:, None] + move + hue.new_tensor([5.0, 3.0, 1.0]).view(1, 3, 1, 1), 6)
+        part = torch.minimum(sixth, 4 - sixth).clamp(0, 1)
+        x = (lightest[:, None] - spread[:, None] * part) * (self.high - self.low) + self.low
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class RandomLighting2d(nn.Module):
+    """Amounts of the principal components of natural colours added (Krizhevsky et al. 2012, section 4.1)."""
+
+    def __init__(self, std: float, scaled: tuple[tuple[float, ...], ...]) -> None:
+        super().__init__()
+        self.std, self.scaled = std, scaled
+
+    def extra_repr(self) -> str:
+        return f"{self.std}, {self.scaled}"
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction does."""
+        return x
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        amounts = torch.randn(len(x), 3) * self.std
+        return x + (amounts @ torch.tensor(self.scaled).T).to(x.device, x.dtype)[:, :, None, None]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.changed(x) if self.training else x
+
+
+def rectangles(height: int, width: int, down: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
+    """(N, 1, H, W), True in a rectangle at a random place, its sides these parts (N,) of the picture's."""
+    count, found = len(down), []
+    for side, part in ((height, down), (width, across)):
+        start = torch.rand(count) * (1 - part) * side
+        place = torch.arange(side)
+        found.append((place >= start[:, None]) & (place < (start + part * side)[:, None]))
+    return (found[0][:, :, None] & found[1][:, None, :])[:, None]
+
+
+class RandomErasing2d(Colouring):
+    """A rectangle painted over, with a probability drawn from `amounts`."""
+
+    def __init__(
+        self, amounts: tuple[float, float], low: float, high: float, scale: tuple[float, float], value: float | None
+    ) -> None:
+        super().__init__(amounts, low, high)
+        self.scale, self.value = scale, value
+
+    def extra_repr(self) -> str:
+        return f"{self.amounts}, {self.low}, {self.high}, {self.scale}, {self.value}"
+
+    def changed(self, x: torch.Tensor) -> torch.Tensor:
+        chosen = torch.rand(len(x)) < uniform(len(x), *self.amounts)
+        down, across = uniform(2 * len(x), *self.scale).sqrt().view(2, -1)
+        where = rectangles(x.shape[2], x.shape[3], down, across) & chosen[:, None, None, None]
+        if self.value is not None:
+            return x.masked_fill(where.to(x.device), self.value)
+        noise = (torch.randn(int(where.sum()), x.shape[1]) * self.high).clamp(self.low, self.high)
+        new = x.movedim(1, -1).clone(memory_format=torch.contiguous_format)
+        new[where[:, 0].to(x.device)] = noise.to(x.device, x.dtype)
+        return new.movedim(-1, 1)
+
+
+# -- several ------------------------------------------------------------------------------------------------------------
+class Augmentation2d(nn.Module):
+    """Steps one after the other, neighbours that move pixels composed into one resampling."""
+
+    def __init__(self, *steps: nn.Module) -> None:
+        super().__init__()
+        self.steps: tuple[Any, ...] = steps
+
+    def extra_repr(self) -> str:
+        return ", ".join(map(repr, self.steps))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            return self.moved(x)[0]
+        for step in self.steps:
+            x = step.still(x)
+        return x
+
+    def moved(
+        self, x: torch.Tensor, mask: torch.Tensor | None = None, outside: float = 0.0
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """New pictures (N, C, H, W), the matrices back to the old ones, and label maps (N, 1, H, W) moved alike.
+
+        outside   the label of what comes in with the fill mode "constant"
+        """
+        total = torch.eye(3).expand(len(x), 3, 3)
+        waiting: list[Moving] = []
+        for step in (*self.steps, None):
+            fills = {(s.fill, s.mode) for s in (*waiting, step) if isinstance(s, Moving) and s.fill is not None}
+            if waiting and not (isinstance(step, Moving) and len(fills) < 2):
+                x, mask, back = self.together(waiting, x, mask, outside)
+                total, waiting = total @ back, []
+            if isinstance(step, Moving):
+                waiting.append(step)
+            elif step is not None:
+                x = step.changed(x)
+        return x, total, mask
+
+    def together(
+        self, steps: list[Moving], x: torch.Tensor, mask: torch.Tensor | None, outside: float
+    ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+        """Several moves as one: the new pictures and label maps, and the matrices back."""
+        size = (x.shape[2], x.shape[3])
+        back = torch.eye(3).expand(len(x), 3, 3)
+        for step in steps:
+            back, size = back @ step.back(len(x), *size), step.size(*size)
+        filling = next((step for step in steps if step.fill is not None), None)
+        if filling is None or filling.fill is None:
+            return pick(x, back, size), None if mask is None else pick(mask, back, size), back
+        if mask is not None:
+            mask = warp(mask, back, size, (filling.fill[0], outside), "nearest")
+        return warp(x, back, size, filling.fill, filling.mode), mask, back
