@@ -362,6 +362,7 @@ class Model(Network):
         *,
         seed: int | None = None,
         device: str | None = None,
+        resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train on arrays or a Dataset; returns the history (``history.history["loss"]`` …).
 
@@ -372,7 +373,11 @@ class Model(Network):
         class_weight        {class: weight of its samples in the loss}
         seed                of the shuffling; drawn from torch's generator when None, so st.set_seed makes runs repeat
 
-        Raises DataError for arrays that do not fit the network, TrainingError when the loss stops being finite.
+        resume              a folder that keeps the state of the training: after a crash or a kill the same call goes on from
+                            there and ends, on the CPU, at the very weights of an unbroken run
+
+        Raises DataError for arrays that do not fit the network, ArgumentError for a `resume` folder of another training,
+        TrainingError when the loss stops being finite.
         """
         from striate.train.fit import fit
 
@@ -394,6 +399,7 @@ class Model(Network):
             validation_batch_size=validation_batch_size,
             seed=seed,
             device=device,
+            resume=resume,
         )
 
     def evaluate(

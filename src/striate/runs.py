@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -12,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from striate import recipes
-from striate.data import Dataset, Splits, load
+from striate.data import Dataset, Splits, load, names
+from striate.data.check import first_look
 from striate.errors import ArgumentError, DataError, nearest
 from striate.model import Model
+from striate.weights import atomic_write
 from striate.zoo import create
 
 # What suits a data set when nothing is asked for: a recipe where there is one, else a network.
-RECIPE = {"digits": "digits", "mnist": "fast"}
+RECIPE = {"digits": "digits", "mnist": "fast", "imdb": "imdb"}
 USUAL = {
     "mnist": "fast_net",
     "fashion_mnist": "fashion_net",
@@ -26,6 +29,9 @@ USUAL = {
     "cifar100": "cifar_net",
     "imdb": "imdb_net",
 }
+
+
+RUN = "run.json"  # what the run was asked for
 
 
 @dataclass
@@ -76,15 +82,19 @@ def train_run(
     report: bool = True,
     callbacks: Sequence[Any] = (),
     splits: Splits | None = None,
+    resume: bool = False,
     **options: Any,
 ) -> Run:
     """Train on a named data set or a folder of pictures, and save the run.
+
+    The folder is kept so that at every moment it holds a whole model, and all that ``resume_run`` needs to go on.
 
     model       a model, a zoo name, or None: the recipe's, or the usual one for the data
     recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it.  With neither model nor
                 recipe, digits and mnist have theirs (``RECIPE``)
     folder      where the run goes (``runs/<data>-<network>``)
     validation  part of the training data held out for the curves, when the data has no validation set
+    resume      go on with the run in `folder` that was broken off, given the same arguments again
     options     for the reader of the data, such as image_size
 
     The scores are those on the test set, or on the validation set when there is none.
@@ -94,10 +104,29 @@ def train_run(
     from striate.report import write_report
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
+    from striate.train.checkpoint import FILE
 
+    asked = {
+        "data": data,
+        "model": model,
+        "recipe": recipe,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        "validation": validation,
+        "precision": precision,
+        "seed": seed,
+        "report": report,
+        "callbacks": callbacks,
+        "splits": splits,
+        "options": options,
+    }
     if recipe is None and model is None:
         recipe = RECIPE.get(data)
     plan = recipes.get(recipe) if recipe else None
+    pictures = splits is None and data not in names() and Path(data).exists()
+    noticed = first_look(data, aloud=verbose != 0) if pictures else None
     splits = load(data, **options) if splits is None else splits
     train, held, test = splits
     if held is None and validation:
@@ -122,13 +151,19 @@ def train_run(
     model.compile(chosen, loss_for(model, outputs), metrics=["accuracy"], precision=precision)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
-    if target.is_dir() and any(target.iterdir()) and not (target / "model.json").is_file():
+    if _foreign(target):
         raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")
     if target.is_file():
         raise ArgumentError(f"{target} is a file; a run is a folder. Choose another --run.")
     target.mkdir(parents=True, exist_ok=True)
     log = target / "metrics.csv"
-    log.unlink(missing_ok=True)
+    for old in [*target.glob(".*.tmp"), *([] if resume else [target / FILE, target / RUN, log])]:
+        old.unlink(missing_ok=True)
+    model.labels, model.preprocessing = list(train.classes) if train.classes else None, train.preprocessing
+    facts = {"recipe": recipe, "options": options, "data": data, "validation": validation, "seed": seed}
+    facts |= {"data check": noticed} if noticed else {}
+    model.facts |= facts
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"  # under torchrun no state is kept
     started = time.perf_counter()
     history = model.fit(
         train,
@@ -143,18 +178,13 @@ def train_run(
         epochs=epochs if epochs is not None else plan.epochs if plan else 5,
         seed=seed,
         verbose=verbose,
-        callbacks=[callbacks_.CSVLogger(log), *callbacks],
+        callbacks=[_keeper(model, target, asked), callbacks_.CSVLogger(log), *callbacks],
+        resume=target if alone or resume else None,
     )
-    seconds = time.perf_counter() - started
+    seconds = model.facts.setdefault("seconds", round(time.perf_counter() - started, 1))
     scores = model.evaluate(judge, return_dict=True, verbose=0)
     model.scores = {"judged on": f"{judge.name}: {len(judge)} held-out {judge.kind}", **scores}
-    model.facts |= {
-        "recipe": recipe,
-        "seconds": round(seconds, 1),
-        "options": options,
-        "data": data,
-        "validation": validation,
-    }
+    model.facts |= facts
     model.save(target)
     parts = [part for part in splits if part is not None]
     lost = list(dict.fromkeys(file for part in parts for file in part.skipped))
@@ -170,6 +200,86 @@ def train_run(
             skipped=lost,
         )
     return Run(target, model, scores, history.history, seconds, page, len(lost))
+
+
+def _foreign(folder: Path) -> bool:
+    """Whether the folder holds something, but no model and no run."""
+    if not folder.is_dir() or (folder / "model.json").is_file() or (folder / RUN).is_file():
+        return False
+    return any(not entry.name.startswith(".") and entry.name != "tune.db" for entry in folder.iterdir())
+
+
+def _keeper(model: Model, folder: Path, asked: dict[str, Any]) -> Any:
+    """Writes down what was asked for before the first step, and keeps the latest model in the folder."""
+    from striate.train.callbacks import LambdaCallback
+    from striate.train.checkpoint import Budget
+
+    budget = Budget()
+
+    def begin(_: Any) -> None:
+        atomic_write(folder / RUN, json.dumps(_recorded(asked), indent=1) + "\n")
+        if not (folder / "model.json").is_file():
+            model.save(folder)
+
+    def save(_epoch: int, _logs: Any) -> None:
+        if budget.allows():
+            with budget:
+                model.save(folder)
+
+    return LambdaCallback(on_train_begin=begin, on_epoch_end=save)
+
+
+def _recorded(asked: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a run as JSON; `objects` names those that only Python can give again."""
+    found, objects = dict(asked), []
+    if isinstance(asked["model"], Model):
+        found["model"] = asked["model"].to_json()
+    if hasattr(asked["optimizer"], "to_dict"):
+        found["optimizer"] = asked["optimizer"].to_dict()
+    if asked["data"] not in names() and Path(asked["data"]).exists():
+        found["data"] = str(Path(asked["data"]).resolve())
+    for name, value in asked.items():
+        if name in ("callbacks", "splits"):
+            found.pop(name)
+            objects += [name] if value else []
+            continue
+        try:
+            json.dumps(found[name])
+        except TypeError:
+            found[name] = None
+            objects.append(name)
+    return {"format": "striate-run", "version": 1, "arguments": found, "objects": objects}
+
+
+def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -> Run:
+    """Go on with a run that was broken off, or killed, at whatever moment, as if nothing had happened.
+
+    On the CPU it ends at the very weights of an unbroken run; a finished run is judged again and stays as it is.
+    Raises ArgumentError when the folder holds no run, or when data, network or version have changed.
+    """
+    from striate.models import from_json
+
+    file = Path(folder) / RUN
+    if not file.is_file():
+        what = "holds no run: it has no run.json" if Path(folder).is_dir() else "is no folder"
+        raise ArgumentError(f"{folder} {what}; name the folder of a run that `striate train` began.")
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        arguments, objects = dict(description["arguments"]), list(description["objects"])
+        options = arguments.pop("options")
+        size = options.get("image_size")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArgumentError(f"{file} is damaged ({error}); start the run anew in another folder.") from None
+    if objects:
+        raise ArgumentError(
+            f"{folder} was begun from Python with {' and '.join(objects)} of its own; call "
+            "train_run(..., resume=True) with the same arguments."
+        )
+    if isinstance(arguments.get("model"), dict):
+        arguments["model"] = from_json(arguments["model"])
+    if isinstance(size, list):
+        options["image_size"] = tuple(size)
+    return train_run(**arguments, folder=folder, verbose=verbose, resume=True, **options)
 
 
 def loss_for(model: Model, outputs: tuple[int, ...]) -> Any:
@@ -192,29 +302,75 @@ def judge_run(
     from striate.models import load_model
 
     model = run if isinstance(run, Model) else load_model(run)
-    folder = model.name if isinstance(run, Model) else run
-    source = data or model.facts.get("data")
-    if not source:
-        raise ArgumentError(f"{folder} does not say what it was trained on; name the data.")
-    if data is None:
-        options = (model.facts.get("options") or {}) | options
-    elif model.preprocessing is not None and model.preprocessing.vocabulary is None and Path(data).exists():
-        options = {"preprocessing": model.preprocessing} | options
-    splits = load(source, **options)
-    judge = splits.test or splits.validation
-    if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
-        judge = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation
-    judge = judge or splits.train
-    judge = in_order_of(judge, model.labels)
+    judge, _ = held_out(model, data, str(model.name if isinstance(run, Model) else run), **options)
+    model.compile("adam", loss_for(model, model.graph.output_shapes[0]), metrics=["accuracy"])
+    scores = model.evaluate(judge, return_dict=True, verbose=0)
     note: dict[str, Any] = {}
     if judge.classes is None and model.labels and model.labels[0] == "background":
         note["note"] = "the model's class 0 is background, and the data's class numbers were taken to count it"
+    return model, {"data": judge.name, "samples": len(judge), **scores, **note}
+
+
+def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None) -> dict[str, Any]:
+    """Measure models and the mean of their probabilities on the held-out part of `data` (default: the first's own).
+
+    Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
+    out the same part of their training data.  Raises ArgumentError, DataError.
+    """
+    from striate.models import load_model
+    from striate.tasks import Ensemble
+
+    models = [run if isinstance(run, Model) else load_model(run) for run in runs]
+    together = Ensemble(models)
+    source = data or models[0].facts.get("data")
+    parts, draws = [], set()
+    for model, run in zip(models, runs, strict=True):
+        if data is None and model.facts.get("data") != source:
+            raise ArgumentError(
+                f"{run} was trained on {model.facts.get('data')}, the first on {source}; name the data to judge on."
+            )
+        part, drawn = held_out(model, data, str(run))
+        parts.append(part)
+        draws.add((model.facts["validation"], model.facts["seed"]) if drawn else None)
+    if len(draws) > 1:
+        raise ArgumentError(
+            "these runs held out different pictures of their training data (other seed or validation), so each was "
+            "trained on what would judge the others; name data that none has seen."
+        )
+    first = in_order_of(parts[0], together.labels)
+    for part in parts[1:]:
+        again = in_order_of(part, together.labels)
+        if len(again) != len(first) or again.y is None or first.y is None or (again.y != first.y).any():
+            raise DataError(f"{part.name} and {first.name} are not the same examples for every model; name the data.")
+    assert first.y is not None
+    each = {}
+    for i, (run, model, part) in enumerate(zip(runs, models, parts, strict=True), start=1):
+        name = f"{i}: {run.name if isinstance(run, Model) else run}"
+        each[name] = Ensemble([model]).judge([part], np.asarray(part.y))["accuracy"]
+    scores = together.judge(parts, first.y)
+    return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each}
+
+
+def held_out(model: Model, data: str | None, told: str, **options: Any) -> tuple[Dataset, bool]:
+    """(what a model is judged on, its classes numbered as the model's outputs; whether it was drawn from training data)."""
+    source = data or model.facts.get("data")
+    if not source:
+        raise ArgumentError(f"{told} does not say what it was trained on; name the data.")
+    if data is None:
+        options = (model.facts.get("options") or {}) | options
+    told_size = data is None and "image_size" in options
+    photos = source not in names() and Path(source).exists()
+    if photos and not told_size and model.preprocessing is not None and not model.preprocessing.vocabulary:
+        options = {"preprocessing": model.preprocessing} | options
+    splits = load(source, **options)
+    judge, drawn = splits.test or splits.validation, False
+    if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
+        judge, drawn = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation, True
+    judge = in_order_of(judge or splits.train, model.labels)
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
-    model.compile("adam", loss_for(model, model.graph.output_shapes[0]), metrics=["accuracy"])
-    scores = model.evaluate(judge, return_dict=True, verbose=0)
-    return model, {"data": judge.name, "samples": len(judge), **scores, **note}
+    return judge, drawn
 
 
 def _by_name(labels: list[str]) -> dict[str, int]:

@@ -1,6 +1,6 @@
-"""Batches: whole arrays held in memory once, indexed, normalised and laid out for torch batch by batch.
+"""Batches: arrays in memory or mapped from disk, indexed, normalised and laid out for torch batch by batch.
 
-No worker processes: for sets that fit in memory they cost more than they bring.
+No worker processes: pictures are decoded once, and picking them from memory costs less than handing them over.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from striate.data import Preprocessing, epoch_order
+from striate.data.batches import ahead, over, to_device
+from striate.data.workers import in_order
 from striate.errors import DataError
 
 
@@ -41,6 +43,7 @@ class Feed:
     xs, ys          arrays of one length, channels-last: pictures (N, H, W, C), sequences (N, L, C), ids (N, L), labels
     preprocessing   what turns stored pixels into network inputs (the first input's), or None for arrays used as they are
     sample_weight   one weight per sample, or None
+    workers         threads that prepare batches ahead, the same ones for any number; None: see ``data.Batches``
     """
 
     def __init__(
@@ -51,13 +54,16 @@ class Feed:
         preprocessing: Preprocessing | None = None,
         sample_weight: Any = None,
         device: torch.device | str = "cpu",
+        workers: int | None = None,
     ) -> None:
-        self.xs = [torch.as_tensor(x) for x in xs]
-        self.ys = [torch.as_tensor(y) for y in ys]
+        self.xs = [over(x) for x in xs]
+        self.ys = [over(y) for y in ys]
         self.ys = [y.float() if y.dtype == torch.float64 else y for y in self.ys]
         self.weights = None if sample_weight is None else torch.as_tensor(sample_weight, dtype=torch.float32)
         self.preprocessing = preprocessing
         self.device = torch.device(device)
+        from_disk = any(ahead(torch.device("cpu"), x) for x in xs)
+        self.workers = 1 if workers is None and from_disk else workers
 
     def __len__(self) -> int:
         return len(self.xs[0])
@@ -76,6 +82,7 @@ class Feed:
             preprocessing=self.preprocessing,
             sample_weight=None if self.weights is None else self.weights[index],
             device=self.device,
+            workers=self.workers,
         )
 
     def order(self, seed: int | None, epoch: int, rank: int = 0, world: int = 1) -> torch.Tensor:
@@ -85,10 +92,12 @@ class Feed:
     def batches(self, batch_size: int, order: torch.Tensor | None = None) -> Iterator[Batch]:
         """Go through the arrays once, in `order` (None: as they stand), in batches of `batch_size`."""
         total = len(self) if order is None else len(order)
-        for start in range(0, total, batch_size):
-            stop = min(start + batch_size, total)
-            index = slice(start, stop) if order is None else order[start:stop]
-            yield self.batch(index, stop - start)
+        parts = (slice(start, min(start + batch_size, total)) for start in range(0, total, batch_size))
+
+        def prepared(part: slice) -> Batch:
+            return self.batch(part if order is None else order[part], part.stop - part.start)
+
+        return in_order(prepared, parts, ahead(self.device) if self.workers is None else self.workers)
 
     def batch(self, index: Any, size: int) -> Batch:
         """The samples at `index` (a slice or a tensor of positions)."""
@@ -101,8 +110,7 @@ class Feed:
         return Batch(xs, ys, weights, size)
 
     def _take(self, array: torch.Tensor, index: Any) -> torch.Tensor:
-        taken = array[index] if isinstance(index, slice) else array.index_select(0, index)
-        return taken.to(self.device, non_blocking=True)
+        return to_device(array[index] if isinstance(index, slice) else array.index_select(0, index), self.device)
 
 
 def _as_input(x: torch.Tensor) -> torch.Tensor:

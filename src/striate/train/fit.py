@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from striate.train.callbacks import History
+    from striate.train.checkpoint import Checkpoint
     from striate.train.feed import Feed
     from striate.train.loop import Trainer
 
@@ -199,6 +201,7 @@ def fit(
     validation_batch_size: int | None,
     seed: int | None,
     device: str | None,
+    resume: str | os.PathLike[str] | None = None,
 ) -> History:
     """``Model.fit``; see there."""
     import torch
@@ -212,6 +215,7 @@ def fit(
         ProgressBar,
         TensorBoard,
     )
+    from striate.train.checkpoint import signature
 
     if batch_size < 1 or epochs < 0:
         raise ArgumentError(f"fit: batch_size is at least 1 and epochs at least 0, not {batch_size} and {epochs}.")
@@ -233,8 +237,16 @@ def fit(
     if isinstance(x, Dataset):
         model.preprocessing = x.preprocessing
         model.labels = list(x.classes) if x.classes else None
+    checkpoint = None if resume is None else _checkpoint(trainer, resume)
+    if seed is None and checkpoint is not None and checkpoint.place is not None:
+        seed = int(checkpoint.place.state["seed"])
     if seed is None:
         seed = int(torch.randint(0, 2**31, ()).item())
+    if checkpoint is not None:
+        settings = {"batch_size": batch_size, "shuffle": shuffle, "steps_per_epoch": steps_per_epoch}
+        checkpoint.signature = signature(trainer, feed, validation, seed, epochs, settings)
+        checkpoint.seed = seed
+        checkpoint.check()
     history = History()
     everyone = [history, *([callbacks] if isinstance(callbacks, Callback) else callbacks)]
     if not trainer.accelerator.is_main_process:  # one process writes files; all of them decide when to stop
@@ -257,6 +269,7 @@ def fit(
             steps_per_epoch=steps_per_epoch,
             callbacks=hooks,
             stopped=lambda: model.stop_training,
+            checkpoint=checkpoint,
         )
     finally:
         hooks.on_train_end()
@@ -266,9 +279,19 @@ def fit(
         "batch_size": batch_size,
         "samples": len(feed),
         "seed": seed,
+        **({} if checkpoint is None else {"seconds": round(checkpoint.seconds, 1)}),
         **({"data": x.name} if isinstance(x, Dataset) else {}),
     }
     return history
+
+
+def _checkpoint(trainer: Trainer, folder: str | os.PathLike[str]) -> Checkpoint:
+    """Where the state of the training is kept."""
+    from striate.train.checkpoint import Checkpoint
+
+    if trainer.accelerator.num_processes > 1:
+        raise ArgumentError("resume is for a training in one process, not under torchrun; save with ModelCheckpoint.")
+    return Checkpoint(folder)
 
 
 def _build_for(model: Any, x: Any) -> None:

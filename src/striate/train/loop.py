@@ -6,7 +6,6 @@ One process or several (``torchrun``), one device or many, 32 or 16 bits: accele
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +19,7 @@ from striate.errors import ArgumentError, TrainingError
 from striate.graph import Graph, every_layer
 from striate.layers import regularizers
 from striate.train.callbacks import CallbackList
+from striate.train.checkpoint import Checkpoint, Snapshot
 from striate.train.feed import Batch, Feed, channels_first
 from striate.train.losses import Loss
 from striate.train.metrics import Metric
@@ -237,8 +237,12 @@ class Trainer:
         steps_per_epoch: int | None = None,
         callbacks: CallbackList,
         stopped: Callable[[], bool] = lambda: False,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
-        """Train for `epochs` passes.  Raises TrainingError when the loss stops being finite, weights put back."""
+        """Train for `epochs` passes, from where `checkpoint` stands.
+
+        Raises TrainingError when the loss stops being finite, weights put back.
+        """
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         # every process takes the same number of steps, or they would wait for each other forever
         mine = -(-len(feed) // world) if shuffle else len(feed) // world
@@ -248,16 +252,28 @@ class Trainer:
         if self.optimizer is None:
             self.start()
         self.step_count = initial_epoch * steps
-        self.good = Snapshot(self.module)
+        totals = Totals(1 + len(self.plan.losses))
+        place = None if checkpoint is None else checkpoint.place
         callbacks.on_train_begin()
+        if checkpoint is not None and place is None:
+            checkpoint.save(self, callbacks, initial_epoch, 0, totals)
+        elif checkpoint is not None and place is not None:
+            initial_epoch = epochs if place.stopped else place.epoch
+            if place.batch:
+                callbacks.on_epoch_begin(place.epoch, steps=steps)
+            checkpoint.restore(place, self, callbacks, totals)
+        self.good = Snapshot(self.module, self.step_count)
         for epoch in range(initial_epoch, epochs):
             backend.set_mode(self.module, self.graph, True)
-            for metric in self.plan.all_metrics():
-                metric.reset()
-            totals = Totals(1 + len(self.plan.losses))
-            callbacks.on_epoch_begin(epoch, steps=steps)
-            order = feed.order(seed if shuffle else None, epoch, rank, world) if shuffle or world > 1 else None
-            for i, batch in enumerate(feed.batches(batch_size, order)):
+            done = place.batch if place is not None and epoch == place.epoch else 0
+            if not done:
+                for metric in self.plan.all_metrics():
+                    metric.reset()
+                totals = Totals(1 + len(self.plan.losses))
+                callbacks.on_epoch_begin(epoch, steps=steps)
+            order = feed.order(seed if shuffle else None, epoch, rank, world) if shuffle or world > 1 or done else None
+            order = order if order is None or not done else order[done * batch_size :]
+            for i, batch in enumerate(feed.batches(batch_size, order), start=done):
                 if i == steps:
                     break
                 batch = aligned(batch, self.losses)
@@ -270,6 +286,9 @@ class Trainer:
                 callbacks.on_train_batch_end(i, partial(self.logs, totals))
                 if stopped():
                     break
+                whole = self.step_count % self.plan.accumulate == 0  # no gradients are waiting
+                if checkpoint is not None and whole and checkpoint.due:
+                    checkpoint.save(self, callbacks, epoch, i + 1, totals)
             if self.step_count % self.plan.accumulate and self.step_count:
                 self.update()
             self._pool(totals)
@@ -277,6 +296,9 @@ class Trainer:
             if validation is not None:
                 logs |= self.evaluate(validation, validation_batch_size or batch_size, "val_")
             callbacks.on_epoch_end(epoch, logs)
+            last = stopped() or epoch + 1 == epochs
+            if checkpoint is not None and (last or checkpoint.budget.allows()):
+                checkpoint.save(self, callbacks, epoch + 1, 0, totals, stopped())
             if stopped():
                 break
         self.module.eval()
@@ -331,35 +353,6 @@ class Totals:
 
     def last_value(self) -> float:
         return float("nan") if self.last is None else float(self.last)
-
-
-class Snapshot:
-    """A copy of weights that are known to give a finite loss, renewed so seldom that it costs under one percent."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.live = [*module.parameters(), *module.buffers()]
-        self.step = 0
-        self._copy()
-
-    def _copy(self) -> None:
-        started = time.perf_counter()
-        with torch.no_grad():
-            self.held = [tensor.detach().clone() for tensor in self.live]
-        now = time.perf_counter()
-        self.due = now + 200 * (now - started)
-
-    def confirm(self, step: int, loss: torch.Tensor) -> None:
-        """The weights as they are before update `step` gave `loss`; hold them if it is time and the loss is finite."""
-        if time.perf_counter() > self.due and math.isfinite(loss.item()):
-            self._copy()
-            self.step = step
-
-    def restore(self) -> str:
-        """Put the held weights back; returns which they are."""
-        with torch.no_grad():
-            for tensor, held in zip(self.live, self.held, strict=True):
-                tensor.copy_(held)
-        return f"after step {self.step}" if self.step else "before the first step"
 
 
 def _softmax(x: torch.Tensor) -> torch.Tensor:

@@ -58,7 +58,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
     if folder.exists() and not folder.is_dir():
         raise BundleError(f"{folder} is a file; a model is saved as a folder. Choose another name.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "model.json").is_file():
-        known = {"metrics.csv", "report.html", "run.json", "log"}
+        known = {"metrics.csv", "report.html", "run.json", "training.pt", "tune.db", "log"}
         foreign = [
             entry.name for entry in folder.iterdir() if entry.name not in known and not entry.name.startswith(".")
         ]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from striate.data import class_labels, fetch
+from striate.data import cache, class_labels, fetch
 from striate.errors import ArgumentError, BundleError, DataError, nearest
 from striate.graph import Shape
 from striate.model import Model
@@ -169,8 +169,7 @@ def _file(card: Card, weights: Any) -> Path:
 
 def cache_folder() -> Path:
     """Where downloaded weights are kept: the folder STRIATE_CACHE names, else ~/.cache/striate; in it, weights/."""
-    named = os.environ.get("STRIATE_CACHE")
-    return (Path(named).expanduser() if named else Path.home() / ".cache" / "striate") / "weights"
+    return cache.cache_folder("weights")
 
 
 def _cached(source: Source) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from striate import layers
-from striate.graph import Shape
+from striate.graph import Input, Shape
 from striate.model import Model
 from striate.sequential import Sequential
 from striate.zoo.registry import Paper, architecture
@@ -75,18 +75,40 @@ def fashion_net(classes: int, input_shape: Shape) -> Model:
 
 
 @architecture("imdb_net", "1-D convolutions on word vectors", _CHOLLET, (500,), 2)
-def imdb_net(classes: int, input_shape: Shape, words: int = 10_000) -> Model:
-    """Embedding 128, conv 32x7, pool 5, conv 32x7, global max; two classes share one sigmoid output."""
-    return Sequential(
-        [
-            layers.Embedding(words, 128, input_shape=input_shape),
-            layers.Conv1D(32, 7, activation="relu"),
-            layers.MaxPooling1D(5),
-            layers.Conv1D(32, 7, activation="relu"),
-            layers.GlobalMaxPooling1D(),
-            layers.Dense(1, activation="sigmoid") if classes == 2 else answer(classes),
-        ]
-    )
+def imdb_net(
+    classes: int,
+    input_shape: Shape,
+    words: int = 10_000,
+    dims: int = 128,
+    maps: tuple[int, ...] = (32, 32),
+    kernel: int = 7,
+    dropout: float = 0.0,
+    average: bool = False,
+) -> Model:
+    """Embedding 128, conv 32x7, pool 5, conv 32x7, global max; two classes share one sigmoid output.
+
+    dims      numbers per word
+    maps      of each convolution, with a pooling by 5 between two
+    dropout   on the word vectors and before the answer; 0 for none
+    average   the mean of each map beside its maximum
+    """
+    last = layers.Dense(1, activation="sigmoid") if classes == 2 else answer(classes)
+    stack: list[Any] = [layers.Embedding(words, dims, input_shape=input_shape)]
+    if dropout:
+        stack.append(layers.Dropout(dropout))
+    for i, count in enumerate(maps):
+        stack += [layers.MaxPooling1D(5)] if i else []
+        stack.append(layers.Conv1D(count, kernel, activation="relu"))
+    end = [layers.Dropout(dropout)] if dropout else []
+    if not average:
+        return Sequential([*stack, layers.GlobalMaxPooling1D(), *end, last])
+    start = tensor = Input(input_shape)
+    for layer in stack:
+        tensor = layer(tensor)
+    tensor = layers.Concatenate()([layers.GlobalMaxPooling1D()(tensor), layers.GlobalAveragePooling1D()(tensor)])
+    for layer in (*end, last):
+        tensor = layer(tensor)
+    return Model(start, tensor)
 
 
 @architecture("fast_net", "three convolutions, pooled before norm and ReLU", _STRIATE, (28, 28, 1), 10)

@@ -117,7 +117,7 @@ class EarlyStopping(_Monitor):
             self.model.set_weights(self.best_weights)
 
     def state_dict(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in ("wait", "best", "best_epoch", "best_weights")}
+        return {key: getattr(self, key) for key in ("wait", "best", "best_epoch", "best_weights", "stopped_epoch")}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         for key, value in state.items():

@@ -1,0 +1,249 @@
+"""Search for good settings by k-fold cross-validation on the training data; the test data are never looked at."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from striate import recipes
+from striate.data import Dataset, Splits, load
+from striate.errors import ArgumentError, DataError
+from striate.model import Model
+from striate.models import from_json
+from striate.runs import RECIPE, loss_for, usual_network
+from striate.zoo import create
+
+FILE = "tune.db"
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "adam": {"class": "Adam"},
+    "adamw": {"class": "AdamW", "weight_decay": 0.01},
+    "rmsprop": {"class": "RMSprop"},
+    "sgd": {"class": "SGD", "momentum": 0.9},
+}
+BATCHES = (16, 32, 64, 128, 256)
+_WEIGHTED = ("filters", "units")  # what the width of a layer is called
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting: its mean accuracy over the folds, or None where it was given up early."""
+
+    number: int
+    accuracy: float | None
+    settings: dict[str, Any]
+
+
+@dataclass
+class Tuned:
+    """What a search found.  `trials` are in order of accuracy, those given up early at the end."""
+
+    trials: list[Trial]
+    network: dict[str, Any]  # the description that was varied
+    folds: int
+    epochs: int
+
+    @property
+    def best(self) -> Trial:
+        return self.trials[0]
+
+    def model(self) -> Model:
+        """A fresh network with the best setting's dropout and width."""
+        return from_json(varied(self.network, self.best.settings))
+
+    def optimizer(self) -> dict[str, Any]:
+        """The best setting's optimizer, as ``optimizers.get`` takes it."""
+        return described(self.best.settings)
+
+    def __str__(self) -> str:
+        names = list(self.best.settings)
+        rows = [["trial", "accuracy", *(name.replace("_", " ") for name in names)]]
+        for trial in self.trials:
+            figure = "given up" if trial.accuracy is None else f"{trial.accuracy:.4f}"
+            rows.append([str(trial.number + 1), figure, *(_said(trial.settings.get(name)) for name in names)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+        return "\n".join([*lines, f"accuracy: mean over {self.folds} folds, {self.epochs} epochs each"])
+
+
+def tune(
+    data: str,
+    trials: int,
+    *,
+    folder: str | os.PathLike[str],
+    model: Model | str | None = None,
+    recipe: str | None = None,
+    folds: int = 3,
+    epochs: int | None = None,
+    validation: float = 0.1,
+    seed: int = 0,
+    say: Any = None,
+    splits: Splits | None = None,
+    **options: Any,
+) -> Tuned:
+    """Try `trials` settings of learning rate, optimizer, batch size and, where the network has them, dropout and width.
+
+    Each is the mean validation accuracy over `folds` folds of the training data; a setting below the median of the others
+    at the same point is given up.  Without a test or validation set, the part that ``train_run`` judges on (`validation`,
+    `seed`) is left out.  `folder` keeps the trials in tune.db: the same call goes on where an earlier one was broken off.
+    The choice is optuna's TPE.  Bergstra et al. 2011, "Algorithms for hyper-parameter optimization".
+
+    say     called with a line about each trial
+    Raises ArgumentError when optuna is missing or `folder` holds another search.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise ArgumentError("tuning needs optuna: pip install 'striate[tune]'.") from None
+    from striate import set_seed
+    from striate.train.callbacks import LambdaCallback
+
+    if trials < 1 or folds < 2:
+        raise ArgumentError(f"tune: at least 1 trial and 2 folds, not {trials} and {folds}.")
+    recipe = RECIPE.get(data) if recipe is None and model is None else recipe
+    plan = recipes.get(recipe) if recipe else None
+    train, held, test = load(data, **options) if splits is None else splits
+    if held is None and test is None and validation:
+        train = train.split(validation, seed=seed).train
+    if train.labels is None:
+        raise DataError(f"{train.name} has no class labels; tuning compares accuracies.")
+    epochs = epochs if epochs is not None else plan.epochs if plan else 5
+    network = _network(model, plan, data, train).to_json()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    study = optuna.create_study(
+        storage=f"sqlite:///{Path(folder).resolve() / FILE}",
+        study_name="striate",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 3)),
+    )
+    _same_search(study, {"folds": folds, "epochs": epochs, "seed": seed, "search": _digest(train, network)}, folder)
+    broken = [t for t in study.trials if not t.state.is_finished()]
+    for trial in broken:  # a process that was killed in it
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        if trial.params:
+            study.enqueue_trial(trial.params)
+    done = [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=5)
+    parts = list(train.folds(folds, seed=seed))
+
+    def objective(trial: Any) -> float:
+        settings = _suggested(trial, network, len(parts[0][0]))
+        found: list[float] = []
+        for fold, (learn, judge) in enumerate(parts):
+            set_seed(seed + fold)
+            net = from_json(varied(network, settings))
+            net.compile(described(settings), loss_for(net, net.graph.check().output_shapes[0]), metrics=["accuracy"])
+
+            def report(epoch: int, logs: Any, fold: int = fold) -> None:
+                trial.report(float(np.mean([*found, logs["val_accuracy"]])), fold * epochs + epoch)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+
+            history = net.fit(
+                learn,
+                validation_data=judge,
+                batch_size=settings["batch_size"],
+                epochs=epochs,
+                seed=seed,
+                verbose=0,
+                callbacks=[LambdaCallback(on_epoch_end=report)],
+            )
+            found.append(history.history["val_accuracy"][-1])
+        return float(np.mean(found))
+
+    def tell(_: Any, trial: Any) -> None:
+        if say is not None:
+            figure = f"{trial.value:.4f}" if trial.state.name == "COMPLETE" else "given up"
+            settings = "  ".join(f"{key} {_said(value)}" for key, value in trial.params.items())
+            say(f"{trial.number + 1:4d}  {figure}  {settings}")
+
+    from striate.errors import TrainingError
+
+    study.optimize(objective, n_trials=max(0, trials - len(done)), callbacks=[tell], catch=(TrainingError,))
+    ended = [t for t in study.trials if t.state.is_finished() and t.params]
+    ranked = sorted(ended, key=lambda t: (t.state.name != "COMPLETE", -(t.value or 0.0), t.number))
+    if not ranked or ranked[0].state.name != "COMPLETE":
+        raise ArgumentError(f"none of {trials} settings could be trained to the end; look at the data and the network.")
+    outcome = [Trial(t.number, t.value if t.state.name == "COMPLETE" else None, dict(t.params)) for t in ranked]
+    return Tuned(outcome, network, folds, epochs)
+
+
+def varied(network: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """A description with the dropout rate and the width of `settings`; the last layer with weights keeps its own."""
+    changed = copy.deepcopy(network)
+    if (rate := settings.get("dropout")) is not None:
+        for layer in _dropouts(changed):
+            layer["rate"] = rate
+    if (width := settings.get("width")) is not None:
+        for layer in _widths(changed):
+            key = next(key for key in _WEIGHTED if key in layer)
+            layer[key] = max(1, round(layer[key] * width))
+    return changed
+
+
+def described(settings: dict[str, Any]) -> dict[str, Any]:
+    """The optimizer of a setting, as ``optimizers.get`` takes it."""
+    return {**OPTIMIZERS[settings["optimizer"]], "learning_rate": settings["learning_rate"]}
+
+
+def _suggested(trial: Any, network: dict[str, Any], samples: int) -> dict[str, Any]:
+    found = {
+        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+        "optimizer": trial.suggest_categorical("optimizer", list(OPTIMIZERS)),
+        "batch_size": trial.suggest_categorical("batch_size", [b for b in BATCHES if b <= max(16, samples // 8)]),
+    }
+    if _dropouts(network):
+        found["dropout"] = trial.suggest_float("dropout", 0.0, 0.6, step=0.1)
+    if _widths(network):
+        found["width"] = trial.suggest_categorical("width", [0.5, 1.0, 2.0])
+    return found
+
+
+def _dropouts(network: dict[str, Any]) -> list[dict[str, Any]]:
+    return [layer for layer in network["layers"] if layer["class"] == "Dropout"]
+
+
+def _widths(network: dict[str, Any]) -> list[dict[str, Any]]:
+    """The layers whose width may change: all but the last with weights, in a plain chain; elsewhere widths must agree."""
+    if network.get("class") != "Sequential":
+        return []
+    return [layer for layer in network["layers"] if any(key in layer for key in _WEIGHTED)][:-1]
+
+
+def _network(model: Model | str | None, plan: recipes.Recipe | None, data: str, train: Dataset) -> Model:
+    if isinstance(model, Model):
+        return model
+    classes = len(train.classes or ()) or int(np.asarray(train.labels).max()) + 1
+    if model is None and plan is not None:
+        return plan.model(classes, train.shape)
+    return create(model or usual_network(data, train), classes=classes, input_shape=train.shape)
+
+
+def _digest(train: Dataset, network: dict[str, Any]) -> str:
+    found = hashlib.sha256(json.dumps(network).encode())
+    found.update(repr((train.x.shape, train.preprocessing)).encode())
+    found.update(np.ascontiguousarray(train.x[:: max(1, len(train) // 5000)]).data)
+    found.update(np.asarray(train.y).tobytes())
+    return found.hexdigest()
+
+
+def _same_search(study: Any, asked: dict[str, Any], folder: Any) -> None:
+    for key, value in asked.items():
+        was = study.user_attrs.get(key)
+        if was is None:
+            study.set_user_attr(key, value)
+        elif was != value:
+            shown = "of other data or another network" if key == "search" else f"with {key} {was}, now it is {value}"
+            raise ArgumentError(f"{Path(folder) / FILE} is a search {shown}; choose another folder.")
+
+
+def _said(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
