@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import statistics
 import sys
+import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,18 +98,66 @@ def int8(network: str, batch: int, pictures: int) -> None:
     save(f"int8_{network}_{batch}", result)
 
 
+def loading() -> None:
+    """An epoch of 30,000 picture files, 32x32, in batches of 128 in 0..1: pictures per second, from a folder's name on.
+
+    Each epoch begins with nothing but the folder's name: finding the files, starting workers and, for striate cold,
+    writing the cache, which is emptied before, are in the time; importing the libraries is not.
+    """
+    source = Path(os.environ.get("STRIATE_DATA") or Path.home() / ".striate" / "data") / "cifar10-jpeg.zip"
+    if not source.is_file():
+        raise SystemExit(f"no {source}; set STRIATE_DATA.")
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(source) as archive:
+            for member in archive.namelist():
+                if member.endswith(".jpg"):
+                    part, label, number = member.split("/")[-3:]
+                    target = Path(folder, label, f"{part}_{number}")
+                    target.parent.mkdir(exist_ok=True)
+                    target.write_bytes(archive.read(member))
+        cold = peer("striate, cold", "striate_load.py", folder, "cold")
+        cached = peer("striate, from cache", "striate_load.py", folder, "cached")
+        others = [
+            peer("Keras image_dataset", "keras_load.py", folder, python=keras_python()),
+            peer("torch DataLoader, PIL", "torch_load.py", folder),
+        ]
+        for which, first in (("cold", cold), ("cached", cached)):
+            title = f"Loading 30,000 JPEG files of 32 x 32, {which}: pictures per second"
+            save(f"load_{which}", compare(title, [first, *others], rounds=5))
+
+
+def features(photos: str) -> None:
+    """Features of photos in files through MobileNet, decoding included: photos per second."""
+    folder = Path(os.environ.get("STRIATE_DATA", "")) / photos
+    if not folder.is_dir():
+        raise SystemExit(f"no photos at {folder}; set STRIATE_DATA.")
+    result = compare(
+        "Features of photos through MobileNet, decoding included, photos per second",
+        [
+            peer("striate", "striate_features.py", str(folder)),
+            peer("striate int8", "striate_features.py", str(folder), "int8"),
+            peer("Keras predict per batch", "keras_features.py", str(folder), "loop", python=keras_python()),
+            peer("Keras predict, data set", "keras_features.py", str(folder), "whole", python=keras_python()),
+        ],
+        rounds=5,
+    )
+    save("features_mobilenet", result)
+
+
 BENCHES: dict[str, Callable[[], None]] = {
     "train_cifar_net": lambda: train_step("cifar_net", "12800"),
     "train_cifar_resnet20": lambda: train_step("cifar_resnet20", "6400"),
     "overhead_cifar_net": lambda: overhead("cifar_net", "12800"),
     "overhead_cifar_resnet20": lambda: overhead("cifar_resnet20", "6400"),
     "mnist": mnist,
+    "load": loading,
     "predict_resnet50_1": lambda: predict("resnet50", 1, 24),
     "predict_resnet50_16": lambda: predict("resnet50", 16, 32),
     "predict_mobilenet_1": lambda: predict("mobilenet", 1, 96),
     "predict_mobilenet_16": lambda: predict("mobilenet", 16, 128),
     "int8_resnet50_16": lambda: int8("resnet50", 16, 48),
     "int8_mobilenet_v2_16": lambda: int8("mobilenet_v2", 16, 128),
+    "features_mobilenet": lambda: features("hymenoptera"),
 }
 
 if __name__ == "__main__":

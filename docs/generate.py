@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import typer.main
 
@@ -12,14 +13,21 @@ from striate.cli.main import app
 PAGE = Path(__file__).parent / "cli.md"
 
 
+def commands(group: Any, above: str = "") -> dict[str, Any]:
+    """Every command by its full name, those of groups such as `data check` too."""
+    found = {}
+    for name, command in group.commands.items():
+        found |= commands(command, f"{above}{name} ") if hasattr(command, "commands") else {above + name: command}
+    return found
+
+
 def reference() -> str:
     """The command line reference as Markdown."""
     group = typer.main.get_command(app)
     lines = ["# Command line", "", "Made by `make docs` from the commands themselves.", ""]
     codes = "Exit codes: 0 done, 2 a mistake in what was asked (one line says which), 1 stopped."
     lines += [f"Every command takes `--json`. {codes}", ""]
-    for name in sorted(group.commands):  # type: ignore[attr-defined]
-        command = group.commands[name]  # type: ignore[attr-defined]
+    for name, command in sorted(commands(group).items()):
         lines += [f"## striate {name}", "", inspect.cleandoc(command.help or ""), ""]
         lines += ["| argument | meaning | default |", "| --- | --- | --- |"]
         for parameter in command.params:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -24,9 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers of pytest-xdist share the cores: one torch thread each."""
+    """Workers of pytest-xdist share the cores: one torch thread each.  Nothing is left in the user's cache."""
     if hasattr(config, "workerinput"):
         os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["STRIATE_CACHE"] = tempfile.mkdtemp(prefix="striate-cache-")
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["STRIATE_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

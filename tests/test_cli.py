@@ -13,7 +13,7 @@ import striate as st
 from striate import layers
 from striate.cli.main import app, main
 
-COMMANDS = ("demo", "draw", "evaluate", "explain", "models", "predict", "size", "train")
+COMMANDS = ("data", "demo", "draw", "evaluate", "explain", "models", "predict", "size", "train", "transfer")
 
 
 @pytest.fixture
@@ -46,6 +46,9 @@ def test_every_command_has_help_and_every_option_says_what_it_does():
     assert sorted(group.commands) == sorted(COMMANDS)
     for name, command in group.commands.items():
         assert command.help, name
+        if hasattr(command, "commands"):
+            (command,) = command.commands.values()
+            assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"
         assert name == "help" or any(p.name == "json" for p in command.params), name
@@ -287,6 +290,54 @@ def test_a_mistake_is_one_line_and_exit_code_2(run, arguments, says):
     assert error.startswith("striate: ")
     assert len(error.strip().splitlines()) == 1
     assert "Traceback" not in out + error
+
+
+def test_resume_goes_on_with_what_a_run_was_asked_for_and_takes_nothing_else(run, tmp_path):
+    arguments = ("--epochs", "1", "--no-report", "--json", "--run", tmp_path / "r", "--model", "linear")
+    code, text, error = run("train", "digits", *arguments)
+    assert code == 0, error
+    weights = st.models.load_model(tmp_path / "r").get_weights()
+    code, again, error = run("train", "--resume", tmp_path / "r", "--json")
+    assert code == 0, error
+    assert json.loads(again)["scores"] == json.loads(text)["scores"]
+    assert all((a == b).all() for a, b in zip(weights, st.models.load_model(tmp_path / "r").get_weights(), strict=True))
+    for wrong, said in (
+        (("--resume", tmp_path / "r", "--epochs", "2"), "leave out epochs"),
+        (("digits", "--resume", tmp_path / "r"), "leave out data"),
+        (("--resume", tmp_path), "holds no run"),
+        (("--resume", tmp_path / "nowhere"), "is no folder"),
+        ((), "name the data"),
+    ):
+        code, _, error = run("train", *wrong)
+        assert code == 2
+        assert said in error
+    (tmp_path / "r" / "run.json").write_text("{}")
+    code, _, error = run("train", "--resume", tmp_path / "r")
+    assert code == 2
+    assert "is damaged" in error
+
+
+def test_a_run_on_reviews_keeps_the_vocabulary_and_needs_the_reviews_no_more(run, tmp_path, monkeypatch):
+    import shutil
+
+    reviews = tmp_path / "data" / "imdb"
+    reviews.mkdir(parents=True)
+    rows = [f"{i % 2},{'a fine, moving film' if i % 2 else 'dull and far too long'} number {i}" for i in range(40)]
+    rows = [row.replace(",", ',"', 1) + '"' for row in rows]
+    for part in ("train", "test"):
+        (reviews / f"{part}.csv").write_text("\n".join(["label,text", *rows]) + "\n")
+    monkeypatch.setenv("STRIATE_DATA", str(tmp_path / "data"))
+    code, _, error = run("train", "imdb", "--epochs", "2", "--run", tmp_path / "r", "--no-report", "--json")
+    assert code == 0, error
+    model = st.models.load_model(tmp_path / "r")
+    assert model.facts["recipe"] == "imdb"
+    assert "moving" in model.preprocessing.vocabulary.words
+    code, before, error = run("predict", tmp_path / "r", "--text", "a moving film", "--json")
+    assert code == 0, error
+    shutil.rmtree(reviews)
+    shutil.move(tmp_path / "r", tmp_path / "elsewhere")
+    assert run("predict", tmp_path / "elsewhere", "--text", "a moving film", "--json")[1] == before
+    assert {guess["label"] for guess in json.loads(before)[0]["top"]} == {"negative", "positive"}
 
 
 def test_a_folder_without_pictures_and_a_full_run_folder_are_named(run, tmp_path):

@@ -186,7 +186,7 @@ def test_a_class_called_train_is_a_class_beside_others(pets):
 def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     fails(
         lambda: folder(parted(tmp_path / "a", {"train": {"ant": 1, "bee": 1}, "val": {"cat": 1}})),
-        'not in train, the first is "cat"',
+        'the first is "cat"',
         "ant, bee",
     )
     fails(lambda: folder(parted(tmp_path / "b", {"val": {"ant": 1}, "test": {"bee": 1}})), "no train")
@@ -301,3 +301,13 @@ def test_pictures_of_a_zip_are_never_written_to_disk(pets, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     read_zip(path)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_class_order_of_a_model_can_be_given(pets, tmp_path):
+    order = ("cat", "dog", "ant", "bee")
+    for data in (folder(pets, classes=order), read_zip(zipped(pets, tmp_path / "pets.zip"), classes=order)):
+        assert data.classes == order
+        assert data.class_counts() == {"cat": 3, "dog": 0, "ant": 1, "bee": 2}
+        for pixels, label in zip(data.x, data.y, strict=True):
+            assert (pixels == COLOURS[order[label]]).all()
+    fails(lambda: folder(pets, classes=("ant", "cat")), '"bee"', "ant, cat")

@@ -78,7 +78,9 @@ def test_digits_are_the_same_every_time():
 
 
 def test_names_have_a_line_each():
-    assert list(data.names()) == ["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "imdb"]
+    assert list(data.names()) == [
+        *("digits", "scenes", "mnist", "fashion_mnist", "cifar10", "cifar100", "imdb", "bccd", "camvid")
+    ]
     assert all(len(line) > 20 and "\n" not in line for line in data.names().values())
 
 
@@ -134,7 +136,7 @@ def test_what_is_absent_says_where_it_looked_and_how_to_get_it(tmp_path, home, m
 def test_an_unknown_name_is_compared_with_the_known(tmp_path):
     fails(lambda: data.load("minst"), 'Did you mean "mnist"', "cifar100")
     (tmp_path / "x.txt").write_text("x")
-    fails(lambda: data.load(tmp_path / "x.txt"), "no .zip or .csv")
+    fails(lambda: data.load(tmp_path / "x.txt"), "no .zip, .csv")
 
 
 def test_an_option_that_the_reader_lacks_is_refused():

@@ -42,6 +42,7 @@ def equations(text):
 
 def all_calls():
     """A call of every kind of layer there is."""
+    photo = Input((8, 8, 3))
     picture, line, vector, words = Input((12, 10, 4)), Input((24, 4)), Input((6,)), Input((9,), dtype="int64")
     return [
         *(layer(picture) for layer in (
@@ -64,12 +65,16 @@ def all_calls():
             layers.DepthPooling(3, 1), layers.DepthPooling(3, 2),
             layers.Dense(5), layers.Flatten(), layers.Reshape((10, 12, -1)),
             layers.ZeroPadding2D(((1, 2), (0, 1))), layers.Cropping2D(2), layers.UpSampling2D((2, 3)),
-            layers.ChannelPadding(2), layers.RandomAffine(10.0),
+            layers.ChannelPadding(2), layers.RandomAffine(10.0), layers.RandomFlip(), layers.RandomRotation(0.1),
+            layers.RandomZoom(0.1), layers.RandomTranslation(0.1, 0.1), layers.RandomCrop(8, 8),
+            layers.RandomBrightness(0.1), layers.RandomContrast(0.1), layers.RandomErasing(),
+            layers.Augmentation([layers.RandomCrop(9, 7)]),
             layers.BatchNormalization(), layers.BatchNormalization(scale=False), layers.LayerNormalization(),
             layers.LocalResponseNormalization(), layers.Rescaling(1 / 255), layers.Normalization(mean=0.0, variance=1.0),
             layers.Activation("tanh"), layers.ReLU(), layers.LeakyReLU(), layers.ELU(),
             layers.Softmax(), layers.Dropout(0.5), layers.DropPath(0.5), layers.LayerScale(),
         )),
+        *(layer(photo) for layer in (layers.RandomSaturation(0.4), layers.RandomHue(0.1), layers.RandomLighting())),
         *(layer(line) for layer in (
             layers.Conv1D(8, 3, padding="causal"), layers.DepthwiseConv1D(3), layers.SeparableConv1D(8, 3),
             layers.Conv1DTranspose(8, 3, 3), layers.MaxPooling1D(), layers.AveragePooling1D(), layers.MinPooling1D(),

@@ -30,6 +30,7 @@ _AFFINE = (
     "center=True scale=True beta_initializer='zeros' gamma_initializer='ones' beta_regularizer=None "
     "gamma_regularizer=None beta_constraint=None gamma_constraint=None"
 )
+_FILL = "fill_mode='reflect' interpolation='bilinear' seed=None fill_value=0.0 data_format=None"
 _LORA = "lora_rank=None lora_alpha=None quantization_config=None"
 # inspect.signature of Keras 3.15.1's layers.
 KERAS = {
@@ -71,6 +72,16 @@ KERAS = {
     "MaxPooling1D": f"pool_size=2 {_POOL}",
     "MaxPooling2D": f"pool_size=(2,2) {_POOL}",
     "Normalization": "axis=-1 mean=None variance=None invert=False",
+    "RandomBrightness": "factor value_range seed=None",  # value_range: (0, 255) in Keras, (0, 1) here, see augment.py
+    "RandomContrast": "factor value_range seed=None",
+    "RandomCrop": "height width seed=None data_format=None",
+    "RandomErasing": "factor=1.0 scale=(0.02,0.33) fill_value=None value_range seed=None data_format=None",
+    "RandomFlip": "mode='horizontal_and_vertical' seed=None data_format=None",
+    "RandomHue": "factor value_range data_format=None seed=None",
+    "RandomRotation": f"factor {_FILL}",
+    "RandomSaturation": "factor value_range data_format=None seed=None",
+    "RandomTranslation": f"height_factor width_factor {_FILL}",
+    "RandomZoom": f"height_factor width_factor=None {_FILL}",
     "ReLU": "max_value=None negative_slope=0.0 threshold=0.0",
     "Rescaling": "scale offset=0.0",
     "Reshape": "target_shape",
@@ -96,6 +107,12 @@ SOME = {  # values for required arguments
     "output_dim": 3,
     "scale": 2,
     "target_shape": (4,),
+    "factor": 0.2,
+    "value_range": (0, 1),
+    "height": 3,
+    "width": 3,
+    "height_factor": 0.1,
+    "width_factor": 0.1,
 }
 
 

@@ -362,7 +362,24 @@ for shape in ((3, 2, 4), (3, 4), (4,)):
 case(layers.LayerScale, lambda w, x: x * w["weight"], (2, 4), init_value=0.1)
 
 # -- augmentation: nothing in prediction (what it does in training: test_layers_augment.py) --------------------------
-case(layers.RandomAffine, lambda w, x: x, (4, 3, 2), rotation=30, translation=0.2, zoom=0.1, shear=5)
+for shape in ((4, 3, 3), (1, 1, 3)):
+    case(layers.RandomAffine, lambda w, x: x, shape, rotation=30, translation=0.2, zoom=0.1, shear=5)
+    case(layers.RandomFlip, lambda w, x: x, shape, mode="vertical")
+    case(layers.RandomRotation, lambda w, x: x, shape, factor=(-0.1, 0.3), fill_mode="wrap", interpolation="nearest")
+    case(layers.RandomZoom, lambda w, x: x, shape, height_factor=0.2, width_factor=(0.1, 0.2))
+    case(layers.RandomTranslation, lambda w, x: x, shape, height_factor=0.2, width_factor=0.1)
+    case(layers.RandomBrightness, lambda w, x: x, shape, factor=0.2, value_range=(-1, 1))
+    case(layers.RandomContrast, lambda w, x: x, shape, factor=(0.2, 0.5))
+    case(layers.RandomSaturation, lambda w, x: x, shape, factor=(0.2, 0.7))
+    case(layers.RandomHue, lambda w, x: x, shape, factor=0.2)
+    case(layers.RandomLighting, lambda w, x: x, shape, std=0.2)
+    case(layers.RandomErasing, lambda w, x: x, shape, factor=0.2, scale=(0.1, 0.2), fill_value=0.5)
+case(layers.RandomAffine, lambda w, x: x, (4, 3, 1))
+case(layers.RandomFlip, lambda w, x: x, (4, 3, 2), dtype="uint8", highest=255)
+case(layers.RandomCrop, lambda w, x: ref.cropping(x, ((1, 2), (0, 1))), (5, 3, 2), height=2, width=2)
+case(layers.RandomCrop, lambda w, x: x, (4, 3, 2), height=4, width=3)
+three_changes = (layers.RandomFlip("horizontal"), layers.RandomCrop(3, 2), layers.RandomBrightness(0.1))
+case(layers.Augmentation, lambda w, x: ref.cropping(x, ((0, 1), (0, 1))), (4, 3, 2), layers=three_changes)
 
 
 # -- the tests -------------------------------------------------------------------------------------------------------

@@ -13,13 +13,19 @@ from striate.errors import ArgumentError
 MNIST = Path(os.environ.get("STRIATE_DATA") or "nowhere") / "mnist"
 needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="MNIST is not on this machine (STRIATE_DATA)")
 
+IMDB = MNIST.parent / "imdb"
+needs_imdb = pytest.mark.skipif(not IMDB.is_dir(), reason="the reviews are not on this machine (STRIATE_DATA)")
+
 
 def accuracy(name: str, seed: int, splits: data.Splits) -> float:
     recipe = recipes.get(name)
     st.set_seed(seed)
-    model = recipe.model(10, splits.train.shape)
+    train = splits.train
+    if recipe.data == "imdb":  # as `striate train imdb` does: a tenth is for the curves
+        train = train.split(0.1, seed=seed).train
+    model = recipe.model(len(train.classes), train.shape)
     model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
-    model.fit(splits.train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=seed, verbose=0)
+    model.fit(train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=seed, verbose=0)
     return model.evaluate(splits.test, return_dict=True)["accuracy"]
 
 
@@ -45,13 +51,32 @@ def test_the_best_recipe_gets_99_6_percent_of_mnist():
     assert accuracy("best", 0, data.load("mnist", MNIST)) >= 0.996
 
 
+@needs_imdb
+@pytest.mark.slow
+@pytest.mark.alone
+def test_the_imdb_recipe_gets_88_percent_of_10000_reviews():
+    splits = data.load("imdb", IMDB)
+    assert len(splits.test) == 10_000
+    assert accuracy("imdb", 0, splits) >= 0.88
+
+
+@needs_imdb
+@pytest.mark.skipif(not os.environ.get("STRIATE_LONG"), reason="takes five minutes: STRIATE_LONG=1 runs it")
+@pytest.mark.slow
+@pytest.mark.alone
+def test_the_published_net_gets_87_percent_of_10000_reviews():
+    splits = data.load("imdb", IMDB)
+    assert recipes.get("imdb_published").model(2, (500,)).count_params() == 1_315_937
+    assert accuracy("imdb_published", 0, splits) >= 0.87
+
+
 def test_every_recipe_names_known_data_and_networks_and_makes_fresh_optimizers():
     for recipe in recipes.RECIPES.values():
         assert recipe.data in data.names()
         assert recipe.network in st.zoo.names()
         assert recipe.optimizer() is not recipe.optimizer()
-        shape = {"digits": (8, 8, 1), "mnist": (28, 28, 1)}[recipe.data]
-        assert recipe.model(10, shape).graph.output_shapes == [(10,)]
+        classes, shape = {"digits": (10, (8, 8, 1)), "mnist": (10, (28, 28, 1)), "imdb": (2, (500,))}[recipe.data]
+        assert recipe.model(classes, shape).graph.output_shapes == [(1 if classes == 2 else classes,)]
     with pytest.raises(ArgumentError, match='Did you mean "best"'):
         recipes.get("bst")
 

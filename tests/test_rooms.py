@@ -34,6 +34,8 @@ ORDER = [
     "tasks",
     "report",
     "runs",
+    "tune",
+    "transfer",
     "demo",
     "cli",
 ]

@@ -16,7 +16,7 @@ from striate.model import Model
 from striate.sequential import Sequential
 
 if TYPE_CHECKING:
-    from striate import callbacks, data, losses, metrics, optimizers, zoo
+    from striate import callbacks, data, losses, metrics, optimizers, transfer, zoo
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,7 @@ _LATER = {
     "metrics": "striate.metrics",
     "optimizers": "striate.optimizers",
     "size": "striate.size",
+    "transfer": "striate.transfer",
     "zoo": "striate.zoo",
 }
 
@@ -66,5 +67,6 @@ __all__ = [
     "optimizers",
     "regularizers",
     "set_seed",
+    "transfer",
     "zoo",
 ]

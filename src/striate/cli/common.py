@@ -20,6 +20,13 @@ Variant = Annotated[
     list[str] | None, typer.Option("--variant", help="Of a named architecture, such as alpha=0.5; may be repeated.")
 ]
 
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with", help="A further model of the same classes, whose probabilities are averaged in; repeatable."
+    ),
+]
+
 
 def say(value: Any, as_json: bool, text: str) -> None:
     """Print `value` as JSON, or `text`."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, model_of, say, shape_of
+from striate.cli.common import WEIGHTS, Json, Variant, With, model_of, say, shape_of
+from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
 RunFolder = Annotated[Path | None, typer.Option("--run", help="The folder of the run (runs/DATA-NETWORK).")]
@@ -28,9 +29,14 @@ def demo(run: RunFolder = None, seed: Seed = 0, json: Json = False) -> None:
 
 
 def train(
-    data: Annotated[str, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, imdb, or a folder of pictures.")],
+    context: typer.Context,
+    data: Annotated[
+        str | None, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, imdb, or a folder of pictures.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="An architecture's name or a JSON description.")] = None,
-    recipe: Annotated[str | None, typer.Option(help="digits, fast or best (digits and mnist have their own).")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="digits, fast, best, imdb or imdb_published (digits, mnist, imdb have theirs).")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data (the recipe's, or 5).")] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Samples per step (the recipe's, or 32; 128 for 5,000 and more).")
@@ -45,9 +51,25 @@ def train(
     run: RunFolder = None,
     seed: Seed = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with the run in this folder, as it was begun; takes no other arguments.")
+    ] = None,
+    tune: Annotated[
+        int | None,
+        typer.Option(help="First try so many settings by cross-validation, then train with the best (needs optuna)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train a network on a data set; saves the model, its metrics and a report in a run folder."""
+    if resume is not None:
+        from striate.runs import resume_run
+
+        _alone(context, "--resume", except_for=("resume", "json"))
+        result = resume_run(resume, verbose=0 if json else "auto")
+        say(_facts(result), json, told(result))
+        return
+    if data is None:
+        raise ArgumentError("name the data to train on, such as digits or a folder of pictures, or --resume a run.")
     from striate.cli.common import graph_of
     from striate.model import Model
     from striate.runs import train_run
@@ -63,6 +85,30 @@ def train(
         options["image_size"] = size * 2 if size is not None and len(size) == 1 else size
     elif Path(data).is_dir():
         options["image_size"] = (150, 150)
+    tuned = None
+    if tune is not None:
+        from striate.runs import free_folder
+        from striate.tune import tune as search
+
+        if optimizer or learning_rate is not None or batch_size is not None:
+            raise ArgumentError("--tune chooses --optimizer, --learning-rate and --batch-size; leave them out.")
+        run = run or free_folder(f"{Path(data).name}-tuned")
+        tuned = search(
+            data,
+            tune,
+            folder=run,
+            model=chosen,
+            recipe=recipe,
+            epochs=epochs,
+            validation=validation,
+            seed=seed,
+            say=None if json else print,
+            **options,
+        )
+        if not json:
+            print(tuned)
+        chosen, recipe, epochs = tuned.model(), None, tuned.epochs
+        batch_size = tuned.best.settings["batch_size"]
     result = train_run(
         data,
         model=chosen,
@@ -70,7 +116,7 @@ def train(
         folder=run,
         epochs=epochs,
         batch_size=batch_size,
-        optimizer=optimizer,
+        optimizer=optimizer if tuned is None else tuned.optimizer(),
         learning_rate=learning_rate,
         validation=validation,
         precision=precision,
@@ -79,7 +125,10 @@ def train(
         verbose=0 if json else "auto",
         **options,
     )
-    say(_facts(result), json, told(result))
+    facts = _facts(result)
+    if tuned is not None:
+        facts["tuned"] = [{"accuracy": trial.accuracy, **trial.settings} for trial in tuned.trials]
+    say(facts, json, told(result))
 
 
 def evaluate(
@@ -87,14 +136,34 @@ def evaluate(
     data: Annotated[str | None, typer.Argument(help="Other data than it was trained on.")] = None,
     weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
     variant: Variant = None,
+    others: With = None,
     json: Json = False,
 ) -> None:
     """Measure a trained model on held-out data."""
-    from striate.runs import judge_run
+    from striate.runs import judge_ensemble, judge_run
 
-    _, scores = judge_run(model_of(model, weights, variant), data)
+    first = model_of(model, weights, variant)
+    if others:
+        scores = judge_ensemble([first, *(model_of(other, None) for other in others)], data)
+        each = scores["accuracy of each"]
+        scores["accuracy of each"] = dict(zip([model, *others], each.values(), strict=False))
+        lines = [f"{value:8.4f}  {name}" for name, value in scores["accuracy of each"].items()]
+        lines.append(f"{scores['accuracy']:8.4f}  together, on {scores['samples']} of {scores['data']}")
+        say(scores, json, "\n".join(["accuracy", *lines]))
+        return
+    _, scores = judge_run(first, data)
     text = "  ".join(f"{key} {value:.4f}" if isinstance(value, float) else f"{value}" for key, value in scores.items())
     say(scores, json, text)
+
+
+def _alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> None:
+    """Raise ArgumentError if the command line gives anything beside `option`, which takes everything from a run."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in except_for and source is not None and source.name == "COMMANDLINE":
+            raise ArgumentError(
+                f"{option} takes everything from the run's folder; leave out {name.replace('_', '-')}, or begin a new run."
+            )
 
 
 def _silent(text: str) -> None:

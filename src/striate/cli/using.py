@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, model_of, say
+from striate.cli.common import WEIGHTS, Json, Variant, With, model_of, say
 from striate.errors import ArgumentError, DataError
 
 
@@ -20,11 +20,12 @@ def predict(
     text: Annotated[list[str] | None, typer.Option(help="A text to classify, for a model trained on texts.")] = None,
     weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
     variant: Variant = None,
+    others: With = None,
     top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
     json: Json = False,
 ) -> None:
     """The most probable classes of pictures, with their probabilities."""
-    from striate.tasks import classify
+    from striate.tasks import Ensemble, classify
 
     sources = [*(pictures or []), *(text or [])]
     if not sources:
@@ -32,11 +33,12 @@ def predict(
     trained = model_of(model, weights, variant)
     if text and (trained.preprocessing is None or trained.preprocessing.vocabulary is None):
         raise ArgumentError(f"{model} was trained on pictures; --text is for models trained on texts.")
+    together = Ensemble([trained, *(model_of(other, None) for other in others)]) if others else None
     results: list[dict[str, Any]] = []
     lines, failed = [], 0
     for source in sources:
         try:
-            (guesses,) = classify(trained, [source], top)
+            (guesses,) = classify(trained, [source], top) if together is None else together.classify([source], top)
         except DataError as error:
             failed += 1
             results.append({"source": source, "error": str(error)})

@@ -1,0 +1,71 @@
+"""Commands about data sets: data check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli.common import WEIGHTS, Json, model_of, say
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(help="Look at data sets before they are trained on.", rich_markup_mode=None)
+    group.callback()(_data)
+    group.command()(check)
+    app.add_typer(group, name="data")
+
+
+def _data() -> None:
+    """Look at data sets before they are trained on."""
+
+
+def check(
+    path: Annotated[
+        Path, typer.Argument(help="A folder (classes, VOC, COCO, YOLO, images with masks), a zip, CSV or COCO file.")
+    ],
+    near: Annotated[
+        bool, typer.Option("--near/--no-near", help="Look for pictures that only look the same, too.")
+    ] = True,
+    few: Annotated[int, typer.Option(help="Classes with fewer readable pictures to train on are named.")] = 10,
+    classes: Annotated[
+        int | None, typer.Option(help="How many classes there are, where masks, YOLO or CSV files do not say.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A saved model (or an architecture with --weights) that says which labels look wrong."),
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
+    page: Annotated[Path | None, typer.Option("--html", help="Write a page with the pictures to this file.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 when there is an error or a warning.")] = False,
+    json: Json = False,
+) -> None:
+    """Find broken, duplicate, tiny, odd and wrongly annotated pictures, and the same picture in two parts."""
+    from striate.data.check import check as look
+
+    trained = model_of(model, weights) if model is not None else None
+    with _bar() as progress:
+        found = look(path, near=near, few=few, classes=classes, model=trained, progress=progress)
+    if page is not None:
+        from striate.report import write_data_report
+
+        write_data_report(page, found)
+    say(found.to_dict(), json, f"{found}\n\npage  {page}" if page is not None else str(found))
+    if strict and found.serious:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("looking at pictures", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,331 @@
+"""Features: the pictures once through the frozen base, and onto disk.
+
+A row on disk is found by what it was computed from and by nothing else: the file by the base's weights, its graph and the
+preprocessing, the row by a hash of the picture's bytes.  So no row can be stale: a photo that is written anew, other
+weights or another preprocessing ask for rows that are not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+import time
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from striate.data import Dataset, Preprocessing, Skipped
+from striate.data.decode import describe
+from striate.errors import ArgumentError, BundleError, DataError, unknown
+from striate.model import Model
+from striate.transfer.parts import pictures
+from striate.weights import atomic_write
+from striate.zoo.published import cache_folder
+
+if TYPE_CHECKING:
+    from striate.ship import Engine, Quantized
+
+FORMAT = 1  # of the files; another number also when pictures are decoded or computed otherwise
+_CHUNK = 8  # pictures that a thread decodes and computes at a time: their largest map stays in its cache
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass
+class Features:
+    """What a frozen base makes of pictures.
+
+    data        the features as ``x``, float32 (N, D), with the labels, classes and paths that the pictures had; what
+                could not be read is in ``data.skipped``
+    computed    how many pictures went through the base now
+    from_disk   how many were there from an earlier run
+    seconds     what it took, reading and decoding included
+    file        where they are kept, or None
+    """
+
+    data: Dataset
+    computed: int
+    from_disk: int
+    seconds: float
+    file: Path | None
+
+    @property
+    def x(self) -> np.ndarray:
+        return self.data.x
+
+
+def base_of(
+    base: Model | str, weights: str | os.PathLike[str] | None = None, variant: dict[str, Any] | None = None
+) -> Model:
+    """A base without a head: a model as it is, or a zoo name with weights.
+
+    Raises ArgumentError for a name without weights, and for a model that still has its classes.
+    """
+    if isinstance(base, str):
+        if weights is None:
+            raise ArgumentError(
+                f"{base}: features of weights that never learnt anything are of no use. Give weights: a file, "
+                "keras, torchvision or timm."
+            )
+        from striate.zoo import create
+
+        given = weights if isinstance(weights, str) else os.fspath(weights)
+        found = create(base, weights=given, include_top=False, pooling="avg", **(variant or {}))
+    else:
+        if weights is not None or variant:
+            raise ArgumentError("weights and variant go with an architecture's name; a model has its own.")
+        found = base.predictor
+    graph = found.graph.check()
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(graph.input_shapes[0]) != 3:
+        raise ArgumentError(f"{found.name or 'the base'}: a base takes one picture (H, W, C) and has one output.")
+    last: Any = graph.outputs[0].node.layer
+    if getattr(last, "activation", None) in ("softmax", "sigmoid") or last.kind == "Softmax":
+        raise ArgumentError(
+            f'{found.name or "the base"} ends in its classes ("{graph.name(last)}"), and features come from before them. '
+            'Create it with include_top=False, pooling="avg", or cut it: st.Model(m.input, m.tensor("…")).'
+        )
+    return found
+
+
+def preprocessing_of(base: Model) -> Preprocessing:
+    """What a base wants of a picture."""
+    return base.preprocessing or Preprocessing.for_model(base.graph.input_shapes[0])
+
+
+def features(
+    base: Model | str,
+    data: Dataset | Sequence[Any],
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    mirrored: bool = False,
+    engine: str = "auto",
+    cache: bool | str | os.PathLike[str] = True,
+) -> Features:
+    """The output of a frozen base for each picture, computed once and then read from disk.
+
+    base        a model without a head, or an architecture's name with `weights`
+    data        a Dataset of uint8 pictures, or a list of picture files (paths, bytes): these are decoded on the way, as
+                the base's preprocessing says, and one that cannot be read is left out and named
+    mirrored    of the pictures with left and right exchanged
+    engine      "auto": in 32 bits; "int8": the base's 8-bit twin, which ``base.quantize(pictures)`` made: about twice
+                as fast, and a little off
+    cache       True: in STRIATE_CACHE, else ~/.cache/striate, under features/; a folder; or False
+
+    Each thread decodes a few pictures and takes them through the network, so no core waits for another.  The files may
+    be deleted at any time.  Raises ArgumentError for a base that still has its classes, DataError where no picture can
+    be read.
+    """
+    started = time.perf_counter()
+    if engine not in ("auto", "int8"):
+        raise unknown("engine of features", engine, ("auto", "int8"))
+    model = base_of(base, weights)
+    preprocessing = preprocessing_of(model)
+    if isinstance(data, Dataset):
+        data = pictures(data, preprocessing, model.graph.input_shapes[0])
+        preprocessing = data.preprocessing
+    elif not len(data):
+        raise DataError("no pictures to compute features of.")
+    int8 = model._engine.quantized(model.graph.check()) if engine == "int8" else None
+    told = _identity(model, preprocessing, None if int8 is None else int8.content)
+    store = _Store(model.name or "base", told, cache)
+    net = _Frozen(model, preprocessing, told, int8)
+    sources: Any = data.x if isinstance(data, Dataset) else data
+    decode = None if isinstance(data, Dataset) else preprocessing
+
+    def work(numbers: range) -> list[tuple[bytes, Any]]:
+        found = [_read(sources[i], decode, mirrored, store) for i in numbers]
+        return net.fill(found) if net.parallel else found
+
+    rows: list[np.ndarray] = []
+    fresh: dict[bytes, np.ndarray] = {}
+    kept: list[int] = []
+    skipped: list[Skipped] = []
+    computed = 0
+    chunks = [range(i, min(i + _CHUNK, len(sources))) for i in range(0, len(sources), _CHUNK)]
+    for numbers, part in zip(chunks, _ahead(work, chunks, net.threads), strict=True):
+        for i, (key, result) in zip(numbers, part if net.parallel else net.fill(part), strict=True):
+            if isinstance(result, str):
+                skipped.append(Skipped(describe(sources[i]), result))
+                continue
+            if key not in store.rows:
+                computed += 1
+                fresh[key] = result
+            rows.append(result)
+            kept.append(i)
+    if not rows:
+        raise DataError(
+            f"none of the {len(sources)} pictures can be read. The first, {skipped[0].path}: {skipped[0].reason}"
+        )
+    store.add(fresh)
+    x = np.stack(rows)
+    if isinstance(data, Dataset):
+        made = Dataset(x, data.labels, data.classes, data.name, paths=data.paths, skipped=data.skipped)
+    else:
+        names = tuple(describe(sources[i]) for i in kept)
+        made = Dataset(x, name="features", paths=names, skipped=tuple(skipped))
+    return Features(made, computed, len(rows) - computed, time.perf_counter() - started, store.file)
+
+
+def _read(source: Any, decode: Preprocessing | None, mirrored: bool, store: _Store) -> tuple[bytes, Any]:
+    """(key, row) of a picture that is on disk; else (key, its pixels), or why there are none.
+
+    The bytes that are hashed are the bytes that are decoded, so a file that changes meanwhile cannot mislead.
+    """
+    if isinstance(source, str | os.PathLike):
+        try:
+            source = Path(source).read_bytes()
+        except OSError as error:
+            return b"", f"cannot be read: {error.strerror}"
+    array = isinstance(source, np.ndarray)
+    told = f"mirrored {mirrored}, {(source.shape, source.dtype.str) if array else 'file'}"
+    digest = hashlib.blake2b(told.encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(source).data if array else source)
+    key = digest.digest()
+    if key in store.rows:
+        return key, store.rows[key]
+    if decode is None:
+        pixels = source
+    else:
+        try:
+            pixels = decode.pixels(source)
+        except DataError as error:
+            return key, str(error).removeprefix(f"{describe(source)}: ")
+    return key, pixels[:, ::-1] if mirrored else pixels
+
+
+def _ahead(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterator[R]:
+    """``map`` in threads that are never more than a few parts ahead of who takes the results."""
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Frozen:
+    """The base, ready to compute: one engine that every thread runs on a core of its own, or torch where that is not to
+    be had (weights on an accelerator, a layer that ONNX cannot say)."""
+
+    def __init__(self, model: Model, preprocessing: Preprocessing, told: str, int8: Quantized | None) -> None:
+        import torch
+
+        from striate.ship.onnx_graph import exportable
+
+        self.model, self.preprocessing, self.told, self.int8 = model, preprocessing, told, int8
+        self.threads = max(1, torch.get_num_threads())
+        on_cpu = all(t.device.type == "cpu" for t in model.module.parameters())
+        self.parallel = int8 is not None or (on_cpu and exportable(model.graph))
+
+    def fill(self, found: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
+        """Rows in the place of pixels."""
+        missing = [i for i, (_, what) in enumerate(found) if isinstance(what, np.ndarray) and what.dtype == np.uint8]
+        if not missing:
+            return found
+        x = np.stack([found[i][1] for i in missing])
+        rows = self._run(x)
+        found = list(found)
+        for i, row in zip(missing, rows, strict=True):
+            found[i] = found[i][0], row
+        return found
+
+    def _run(self, x: np.ndarray) -> np.ndarray:
+        if not self.parallel:
+            return np.asarray(self.model.predict(Dataset(x, preprocessing=self.preprocessing), engine="torch"))
+        with _making:
+            if self.told not in _engines:
+                while len(_engines) > 1:
+                    _engines.pop(next(iter(_engines)))
+                _engines[self.told] = self._engine()
+            engine = _engines[self.told]
+        return engine.predict([x])[0]
+
+    def _engine(self) -> Engine:
+        from striate.ship import Engine
+
+        if self.int8 is not None:
+            return self.int8.engine(self.preprocessing, threads=1)
+        return Engine.of(self.model.graph, self.preprocessing, threads=1)
+
+
+# The latest engines, by what they compute: a base takes a tenth of a second to prepare.
+_engines: dict[str, Engine] = {}
+_making = threading.Lock()
+
+
+class _Store:
+    """The rows of one base on disk."""
+
+    def __init__(self, name: str, told: str, cache: bool | str | os.PathLike[str]) -> None:
+        self.rows: dict[bytes, np.ndarray] = {}
+        self.file: Path | None = None
+        if cache is False:
+            return
+        folder = cache_folder().parent / "features" if cache is True else Path(cache)
+        self.file = folder / f"{name}-{told}.npz"
+        self.rows = _rows(self.file)
+
+    def add(self, fresh: dict[bytes, np.ndarray]) -> None:
+        """Write the file anew with these rows too.  A folder that cannot be written only makes the next run slower."""
+        if self.file is None or not fresh:
+            return
+        every = _rows(self.file) | self.rows | fresh  # another process may have written meanwhile
+        keys = np.frombuffer(b"".join(every), np.uint8).reshape(len(every), -1)
+        rows = np.stack(list(every.values()))
+
+        def write(path: str) -> None:
+            with open(path, "wb") as file:
+                np.savez(file, keys=keys, rows=rows)
+
+        with contextlib.suppress(BundleError):
+            atomic_write(self.file, write)
+
+
+def _rows(file: Path) -> dict[bytes, np.ndarray]:
+    """The rows in a file by their keys; none where it is not there or damaged."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
+            keys, rows = found["keys"], found["rows"]
+        return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _identity(model: Model, preprocessing: Preprocessing, int8: bytes | None) -> str:
+    """A hash of what all rows of a file depend on: graph, weights, preprocessing, and who decodes."""
+    import PIL
+
+    told = {
+        "format": FORMAT,
+        "graph": _untrained(model.to_json()),
+        "preprocessing": preprocessing.to_dict(),
+        "pillow": PIL.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    digest.update(int8 or b"")
+    for name, tensor in model._state().items():
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _untrained(description: Any) -> Any:
+    """A description without what is frozen in it: that changes no answer."""
+    if isinstance(description, dict):
+        return {key: _untrained(value) for key, value in description.items() if key != "trainable"}
+    return [_untrained(value) for value in description] if isinstance(description, list) else description

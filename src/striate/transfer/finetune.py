@@ -1,0 +1,299 @@
+"""Transfer in three stages: a head on features, the frozen base with augmentation, fine-tuning of its last layers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from striate.data import Dataset, Splits
+from striate.errors import ArgumentError
+from striate.graph import Layer
+from striate.model import Model
+from striate.runs import free_folder
+from striate.train.callbacks import Callback, EarlyStopping
+from striate.transfer.features import base_of, features, preprocessing_of
+from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
+from striate.transfer.parts import parts, read
+from striate.transfer.stages import Stage, line, table, which
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+@dataclass
+class Transfer:
+    """What ``fit`` leaves: the saved model of the best stage, and what every stage reached.
+
+    model       takes raw photos: it has the preprocessing and the classes
+    stages      in their order
+    scratch     the same network without what the base had learnt, trained for as long; None unless asked for
+    validation  how many pictures the stages were compared on; the kept one's figures there are therefore a little
+                flattering
+    test        figures of the kept stage on the test part, which had no say; None where the data has none
+    features    {"computed": …, "from disk": …} pictures
+    history     of the epochs of stages 2 and 3, one after the other
+    """
+
+    folder: Path
+    model: Model
+    stages: list[Stage]
+    scratch: Stage | None
+    validation: int
+    test: dict[str, float] | None
+    features: dict[str, int]
+    history: dict[str, list[float]]
+    seconds: float
+    skipped: int = 0
+    report: Path | None = None
+
+    @property
+    def kept(self) -> Stage:
+        return next(stage for stage in self.stages if stage.kept)
+
+    def __str__(self) -> str:
+        return table(self.stages, self.scratch)
+
+
+@dataclass
+class _Run:
+    """The network while it goes through its stages, and the best that it has been."""
+
+    net: Model
+    base: Model
+    train: Dataset
+    held: Dataset
+    batch_size: int
+    seed: int
+    verbose: str | int
+    stages: list[Stage] = field(default_factory=list)
+    history: dict[str, list[float]] = field(default_factory=dict)
+    best: list[Any] = field(default_factory=list)
+
+    def judge(self, name: str, started: float, learnt: int, epochs: int = 0, note: str = "") -> Stage:
+        """Measure the network as it is; the best stage so far is kept."""
+        reached = self.net.evaluate(self.held, return_dict=True, verbose=0)
+        seconds = time.perf_counter() - started
+        stage = Stage(name, reached["accuracy"], reached["loss"], seconds, learnt, epochs, note)
+        if not self.stages or stage.rank > max(other.rank for other in self.stages):
+            self.best = self.net.get_weights()
+            for other in self.stages:
+                other.kept = False
+            stage.kept = True
+        self.stages.append(stage)
+        return stage
+
+    def learn(self, rate: float, epochs: int, callbacks: Sequence[Callback]) -> int:
+        """Train what is not frozen; returns how many epochs it took."""
+        self.net.compile(_optimizer(rate), LOSS, metrics=["accuracy"])
+        history = self.net.fit(
+            self.train,
+            validation_data=self.held,
+            batch_size=self.batch_size,
+            epochs=epochs,
+            seed=self.seed,
+            verbose=self.verbose,
+            callbacks=list(callbacks),
+        )
+        for key, values in history.history.items():
+            self.history.setdefault(key, []).extend(values)
+        return len(history.epoch)
+
+
+def _optimizer(rate: float) -> Any:
+    from striate.train import optimizers
+
+    return optimizers.Adam(rate)
+
+
+def fit(
+    data: str | os.PathLike[str] | Dataset | Splits,
+    base: Model | str = "mobilenet",
+    weights: str | os.PathLike[str] | None = None,
+    *,
+    variant: dict[str, Any] | None = None,
+    stages: int = 3,
+    unfreeze: int | str = 1,
+    augment: Sequence[Layer] | None = None,
+    dropout: float = 0.2,
+    learning_rate: float = 3e-4,
+    epochs: int = 15,
+    patience: int = 4,
+    batch_size: int = 16,
+    validation: float = 0.2,
+    scratch: bool = False,
+    folder: str | os.PathLike[str] | None = None,
+    cache: bool | str | os.PathLike[str] = True,
+    seed: int = 0,
+    verbose: str | int = 0,
+    report: bool = True,
+    say: Callable[[str], Any] | None = None,
+) -> Transfer:
+    """Put what a base has learnt to use on photos of one's own, in up to three stages; the best on validation is saved.
+
+    1. Features of the pictures, and of their mirror images, through the frozen base, onto disk; on them a head
+       (``fit_head``).
+    2. The frozen base behind augmentation, with dropout: the head learns on.
+    3. From the better of these, the last layers of the base (``freeze``) learn too, at a tenth of the rate.
+
+    data        a folder of photos (``data.load``), a Dataset or Splits
+    base        a model without a head, or an architecture's name with `weights` (as for ``zoo.create``) and `variant`
+    stages      how many of the three
+    unfreeze    stages (sizes of maps) of the base that stage 3 trains, from the end, or the first layer's name
+    augment     layers in front of the base; None: mirrored, turned, shifted and scaled a little
+    epochs      at most, of stages 2 and 3 each; they stop `patience` epochs after the lowest validation loss and go back
+                to it
+    validation  part of the training pictures that is held out where the data has no validation part
+    scratch     also train the same network without what the base had learnt, for as long as the three stages took
+    folder      where the model and its report go (``runs/<data>-<base>``)
+    cache       of the features, as for ``features``
+    say         is given a line of text after each stage
+
+    Raises ArgumentError for a base without weights or with its classes on, DataError for fewer than two classes or a
+    class with fewer than two pictures.
+    """
+    from striate import set_seed
+
+    if stages not in (1, 2, 3):
+        raise ArgumentError(f"transfer: there are stages 1, 2 and 3, not {stages!r}.")
+    started = time.perf_counter()
+    set_seed(seed)
+    given = base_of(base, weights, variant)
+    trunk = given if isinstance(base, str) else twin(given, weights=True)  # a user's model stays as it is
+    trunk.preprocessing = preprocessing_of(given)
+    freeze(trunk, unfreeze)  # so that a wrong name is an error now
+    splits, name = read(data, trunk)
+    train, held, test = parts(splits, trunk, validation, seed)
+    classes = len(train.classes or ())
+    trunk.preprocessing = train.preprocessing
+    freeze(trunk)
+    net, head = assemble(trunk, classes, usual_augmentation() if augment is None else augment, dropout)
+    target = Path(folder) if folder is not None else free_folder(f"{name}-{trunk.name or 'base'}")
+    _free(target)
+    run = _Run(net, trunk, train, held, batch_size, seed, verbose)
+    told = say or (lambda text: None)
+    counts = _first(run, head, classes, cache)
+    told(line(run.stages[-1]))
+    stop = _stopping(patience)
+    if stages > 1:
+        begun = time.perf_counter()
+        taken = run.learn(learning_rate, epochs, [stop()])
+        told(line(run.judge("frozen base, augmented", begun, trainable(net), taken)))
+    if stages > 2:
+        begun = time.perf_counter()
+        net.set_weights(run.best)
+        freeze(trunk, unfreeze)
+        taken = run.learn(learning_rate / 10, epochs, [stop()])
+        told(line(run.judge(f"fine-tuned {which(unfreeze)}", begun, trainable(net), taken)))
+    spent = time.perf_counter() - started
+    contrast = None
+    if scratch:
+        contrast = _scratch(run, augment, dropout, learning_rate, spent)
+        told(line(contrast))
+    net.set_weights(run.best)
+    net.labels, net.preprocessing = list(train.classes or ()), train.preprocessing
+    kept = next(stage for stage in run.stages if stage.kept)
+    tested = None if test is None else net.evaluate(test, return_dict=True, verbose=0)
+    judged = held if test is None else test
+    net.scores = {
+        "judged on": f"{judged.name}: {len(judged)} held-out {judged.kind}"
+        + (", on which the stage was chosen too" if test is None else ""),
+        **({"accuracy": kept.accuracy, "loss": kept.loss} if tested is None else tested),
+    }
+    lost = list(dict.fromkeys(file for part in splits if part is not None for file in part.skipped))
+    every = [*run.stages, *([contrast] if contrast else [])]
+    net.facts = {
+        "base": trunk.name,
+        "weights": None if weights is None else str(weights),
+        **{stage.name: line(stage, named=False) for stage in every},
+        "kept": kept.name,
+        "features": f"{counts['computed']} computed, {counts['from disk']} from disk",
+        "batch_size": batch_size,
+        "seed": seed,
+        "seconds": round(spent, 1),
+        "data": str(data) if isinstance(data, str | os.PathLike) else name,
+        "validation": 0.0 if splits.validation is not None else validation,
+        "stages": [vars(stage) for stage in every],
+    }
+    net.save(target)
+    page = None
+    if report:
+        from striate.report import write_report
+
+        shown = {key: value for key, value in net.facts.items() if key != "stages"}
+        page = write_report(
+            target / "report.html", net, judged, history=run.history, seconds=spent, facts=shown, skipped=lost
+        )
+    return Transfer(target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page)
+
+
+def _stopping(patience: int) -> Callable[[], EarlyStopping]:
+    """An EarlyStopping for each stage."""
+    return lambda: EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+
+
+# -- stages -----------------------------------------------------------------------------------------------------------
+def _first(run: _Run, head: Any, classes: int, cache: Any) -> dict[str, int]:
+    """Features and a head on them; how many pictures were computed."""
+    import torch
+
+    from striate.transfer.head import fit_head
+
+    begun = time.perf_counter()
+    plain = features(run.base, run.train, cache=cache)
+    mirror = features(run.base, run.train, mirrored=True, cache=cache)
+    rows = [_vectors(part.x) for part in (plain, mirror)]
+    labels = run.train.labels
+    assert labels is not None
+    found = fit_head(np.stack(rows), labels, classes, seed=run.seed)
+    run.net.module  # makes the head's weights
+    with torch.no_grad():
+        head.built.weight.copy_(torch.from_numpy(found.weight))
+        head.built.bias.copy_(torch.from_numpy(found.bias))
+    run.net.compile(_optimizer(1e-3), LOSS, metrics=["accuracy"])
+    note = f"weight decay {found.decay:.2g}, {found.accuracy:.1%} in cross-validation"
+    run.judge("features + head", begun, trainable(run.net), note=note)
+    return {
+        "computed": plain.computed + mirror.computed,
+        "from disk": plain.from_disk + mirror.from_disk,
+    }
+
+
+def _vectors(x: np.ndarray) -> np.ndarray:
+    """(N, D) of what a base gives: maps by their mean, as ``assemble`` does it."""
+    return x.mean(axis=(1, 2)) if x.ndim == 4 else x.reshape(len(x), -1)
+
+
+class _Until(Callback):
+    """Stops when the time is up."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.perf_counter() + seconds
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if time.perf_counter() > self.end:
+            self.model.stop_training = True
+
+
+def _scratch(run: _Run, augment: Sequence[Layer] | None, dropout: float, rate: float, seconds: float) -> Stage:
+    """The same network with fresh weights, all of them learning, for so many seconds."""
+    begun = time.perf_counter()
+    fresh = twin(run.base)
+    for node in fresh.graph.flat().nodes:
+        node.layer.trainable = True
+    usual = usual_augmentation() if augment is None else [type(layer)(**layer.config()) for layer in augment]
+    net, _ = assemble(fresh, len(run.train.classes or ()), usual, dropout)
+    other = _Run(net, fresh, run.train, run.held, run.batch_size, run.seed, run.verbose)
+    taken = other.learn(rate, 10_000, [_Until(seconds)])
+    return other.judge("from scratch, as long", begun, trainable(net), taken)
+
+
+def _free(target: Path) -> None:
+    if target.is_file():
+        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another --run.")
+    if target.is_dir() and any(target.iterdir()) and not (target / "model.json").is_file():
+        raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")

@@ -1,0 +1,85 @@
+"""The parts of a data set, every picture as a base wants it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from striate.data import Dataset, Preprocessing, Splits, load
+from striate.errors import DataError
+from striate.model import Model
+
+
+class Parts(NamedTuple):
+    """Pictures to learn from, to choose by, and, where there are any, that neither had a part in."""
+
+    train: Dataset
+    held: Dataset
+    test: Dataset | None
+
+
+def read(data: str | os.PathLike[str] | Dataset | Splits, base: Model) -> tuple[Splits, str]:
+    """The data and their name; photos in files become pictures as the base's preprocessing says."""
+    if isinstance(data, Dataset | Splits):
+        splits = data if isinstance(data, Splits) else Splits(data)
+        return splits, splits.train.name.split()[0]
+    path = Path(data)
+    if path.exists():
+        return load(path, preprocessing=base.preprocessing), path.resolve().name
+    return load(str(data)), str(data)
+
+
+def parts(splits: Splits, base: Model, validation: float, seed: int) -> Parts:
+    """The parts for a base, a validation part held out where there is none.
+
+    Raises DataError without classes, with one only, or with fewer than two pictures of one to train on.
+    """
+    assert base.preprocessing is not None
+    first = splits.train
+    if first.labels is None:
+        raise DataError(f"{first.name}: has no class of each picture, so there is nothing to learn.")
+    counts = first.class_counts()
+    if sum(count > 0 for count in counts.values()) < 2:
+        raise DataError(f"{first.name}: pictures of one class only. A classifier needs two.")
+    shape = base.graph.input_shapes[0]
+    train, held, test = (None if part is None else _labelled(part, base, shape, tuple(counts)) for part in splits)
+    assert train is not None
+    if held is None:
+        if not 0 < validation < 1:
+            raise DataError(f"{train.name}: has no validation part; hold one out with validation between 0 and 1.")
+        train, held, _ = train.split(validation, seed=seed)
+    assert held is not None
+    few = {name: count for name, count in train.class_counts().items() if count < 2}
+    if few:
+        name, count = next(iter(few.items()))
+        raise DataError(
+            f'{train.name}: the class "{name}" has {count} picture{"s" * (count != 1)} to train on, and cross-validation '
+            "needs 2 of each. Add some, or take the class out."
+        )
+    return Parts(train, held, test)
+
+
+def _labelled(part: Dataset, base: Model, shape: tuple[int, ...], classes: tuple[str, ...]) -> Dataset:
+    assert base.preprocessing is not None
+    if part.labels is None:
+        raise DataError(f"{part.name}: has no class of each picture.")
+    return replace(pictures(part, base.preprocessing, shape), y=part.labels, classes=classes)
+
+
+def pictures(data: Dataset, preprocessing: Preprocessing, shape: tuple[int, ...]) -> Dataset:
+    """The data as a base sees it: pictures of its size, with its arithmetic.
+
+    Pictures of that size already stay as they are, and so does how they got it; others go through `preprocessing`.
+    """
+    if data.x.dtype != np.uint8 or data.x.ndim != 4:
+        raise DataError(f"{data.name}: has {data.kind} of shape {data.shape}; a base takes uint8 pictures (H, W, C).")
+    if data.shape == shape:
+        order, scale, mean, std = preprocessing.arithmetic
+        own = replace(data.preprocessing, image_size=(shape[0], shape[1]), channels=shape[2])
+        return replace(data, preprocessing=replace(own, order=order, scale=scale, mean=mean, std=std))
+    x = np.stack([preprocessing.pixels(picture) for picture in data.x])
+    return Dataset(x, data.y, data.classes, data.name, preprocessing, data.paths, data.skipped)

@@ -1,0 +1,448 @@
+"""Decoded pictures on disk: taken from there when nothing changed, made anew when and where something did."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from striate import data
+from striate.data import Dataset, Preprocessing, cache
+from striate.data.gather import gather
+from striate.data.jpeg import plain_jpeg
+from striate.data.workers import in_order
+from striate.errors import DataError
+from striate.train.feed import Feed
+
+KEPT: Path
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    global KEPT
+    KEPT = tmp_path / "cache" / "pictures"
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Twelve noise pictures of two classes, and a broken one."""
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(6):
+            noise = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{i}.png")
+    (tmp_path / "photos" / "cat" / "broken.png").write_bytes(b"no picture")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that were decoded."""
+    seen: list[str] = []
+    real = Preprocessing.pixels
+
+    def pixels(self: Preprocessing, source: object) -> np.ndarray:
+        seen.append(Path(str(source)).name if isinstance(source, str | Path) else "bytes")
+        return real(self, source)
+
+    monkeypatch.setattr(Preprocessing, "pixels", pixels)
+    return seen
+
+
+def read(photos: Path, size: int = 8, **options: object) -> Dataset:
+    found = data.folder(photos, size, **({"cache": True} | options))  # type: ignore[arg-type]
+    assert isinstance(found, Dataset)
+    return found
+
+
+def same(a: Dataset, b: Dataset) -> None:
+    np.testing.assert_array_equal(a.x, b.x)
+    np.testing.assert_array_equal(a.y, b.y)
+    assert (a.paths, a.skipped, a.preprocessing) == (b.paths, b.skipped, b.preprocessing)
+
+
+def test_second_time_nothing_is_decoded_and_all_is_as_without_a_cache(photos: Path, opened: list[str]) -> None:
+    plain = read(photos, cache=False)
+    assert len(opened) == 13
+    assert not KEPT.exists()
+    same(read(photos), plain)
+    opened.clear()
+    again = read(photos)
+    same(again, plain)
+    assert opened == []
+    assert isinstance(again.x, np.memmap)
+    assert not again.x.flags.writeable
+    assert [Path(s.path).name for s in again.skipped] == ["broken.png"]
+
+
+def test_only_what_was_added_changed_or_repaired_is_decoded(photos: Path, opened: list[str]) -> None:
+    read(photos)
+    red = Image.new("RGB", (30, 20), "red")
+    red.save(photos / "cat" / "3.png")
+    red.save(photos / "cat" / "25.png")
+    (photos / "dog" / "0.png").unlink()
+    (photos / "dog" / "5.png").rename(photos / "dog" / "7.png")
+    red.save(photos / "cat" / "broken.png")
+    opened.clear()
+    found = read(photos)
+    assert sorted(opened) == ["25.png", "3.png", "7.png", "broken.png"]
+    same(found, read(photos, cache=False))
+    assert not found.skipped
+    opened.clear()
+    read(photos)
+    assert opened == []
+
+
+def test_same_size_but_another_time_counts_as_changed(photos: Path, opened: list[str]) -> None:
+    read(photos)
+    at = (photos / "cat" / "0.png").stat()
+    os.utime(photos / "cat" / "0.png", ns=(at.st_atime_ns, at.st_mtime_ns + 1))
+    opened.clear()
+    read(photos)
+    assert opened == ["0.png"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Preprocessing.pictures(9, 3),
+        Preprocessing.pictures(8, 1),
+        Preprocessing.pictures(8, 3, resize="pad"),
+        Preprocessing.pictures(8, 3, resize="crop", shorter_side=10),
+        Preprocessing.pictures(8, 3, interpolation="bicubic"),
+    ],
+)
+def test_other_pixels_are_another_file(photos: Path, other: Preprocessing) -> None:
+    read(photos)
+    same(read(photos, preprocessing=other), read(photos, preprocessing=other, cache=False))
+    assert len(list(KEPT.iterdir())) == 2
+
+
+def test_other_arithmetic_is_the_same_file(photos: Path, opened: list[str]) -> None:
+    read(photos)
+    opened.clear()
+    other = Preprocessing(image_size=(8, 8), channels=3, order="bgr", mean=(1.0, 2.0, 3.0))
+    assert read(photos, preprocessing=other).preprocessing == other
+    assert opened == []
+
+
+def test_zip_members_are_known_by_checksum(photos: Path, tmp_path: Path, opened: list[str]) -> None:
+    path = tmp_path / "photos.zip"
+
+    def pack() -> None:
+        with zipfile.ZipFile(path, "w") as archive:
+            for file in sorted(photos.rglob("*.png")):
+                archive.write(file, file.relative_to(photos))
+
+    pack()
+    first = data.read_zip(path, 8, cache=True)
+    Image.new("RGB", (30, 20), "red").save(photos / "dog" / "2.png")
+    pack()
+    opened.clear()
+    second = data.read_zip(path, 8, cache=True)
+    assert opened == ["bytes"]
+    assert isinstance(first, Dataset)
+    assert isinstance(second, Dataset)
+    assert (first.x != second.x).any(axis=(1, 2, 3)).sum() == 1
+    assert (second.x[8] == [255, 0, 0]).all()
+
+
+def test_csv_remembers_missing_files_until_they_come(photos: Path, tmp_path: Path, opened: list[str]) -> None:
+    (tmp_path / "list.csv").write_text("file,label\nphotos/cat/0.png,a\nlater.png,b\nphotos/dog/1.png,b\n")
+    for _ in range(2):
+        found = data.read_csv(tmp_path / "list.csv", 8, cache=True)
+        assert [Path(s.path).name for s in found.skipped] == ["later.png"]
+    assert sorted(opened) == ["0.png", "1.png", "later.png"]
+    Image.new("RGB", (3, 3), "red").save(tmp_path / "later.png")
+    found = data.read_csv(tmp_path / "list.csv", 8, cache=True)
+    assert len(found) == 3
+    assert opened[3:] == ["later.png"]
+
+
+def test_parts_of_one_list_have_a_file_each(photos: Path, opened: list[str]) -> None:
+    names = [str(path) for path in sorted(photos.rglob("?.png"))]
+    for part in (names[:6], names[6:], names[:6], names[6:]):
+        gather(part, Path, Preprocessing.pictures(8, 3), str(photos), cache=True)
+    assert len(opened) == 12
+    assert len(list(KEPT.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "index", "header", "longer", "empty"])
+def test_damage_is_noticed_and_mended(photos: Path, opened: list[str], damage: str) -> None:
+    plain = read(photos)
+    (file,) = KEPT.iterdir()
+    content = bytearray(file.read_bytes())
+    del plain
+    if damage == "cut":
+        content = content[:-100]
+    elif damage == "index":
+        content[-200] ^= 1
+    elif damage == "header":
+        content[70] ^= 1
+    elif damage == "longer":
+        content[128:128] = b"more"
+    else:
+        content.clear()
+    file.write_bytes(content)
+    opened.clear()
+    same(read(photos), read(photos, cache=False))
+    assert len(opened) == 26
+    read(photos)
+    assert len(opened) == 26
+
+
+def test_the_file_is_one_that_numpy_reads(photos: Path) -> None:
+    found = read(photos)
+    (file,) = KEPT.iterdir()
+    np.testing.assert_array_equal(np.load(file, mmap_mode="r"), found.x)
+
+
+def test_breaking_off_leaves_nothing(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(shape: object) -> bytes:
+        assert [file.suffix for file in KEPT.iterdir()] == [".part"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache, "_npy_header", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read(photos)
+    assert not list(KEPT.iterdir())
+
+
+def test_killed_while_writing_leaves_nothing_under_the_name(photos: Path) -> None:
+    program = f"""
+import os, signal
+from striate import data
+from striate.data import cache
+real = os.replace
+os.replace = lambda *a: os.kill(os.getpid(), 9)
+data.folder({str(photos)!r}, 8, cache=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60)
+    assert ended.returncode == -9
+    assert [file.suffix for file in KEPT.iterdir()] == [".part"]
+    same(read(photos), read(photos, cache=False))
+    (left,) = KEPT.glob(".*.part")
+    os.utime(left, (0, 0))
+    read(photos, 9)
+    assert not left.exists()
+
+
+def test_two_at_once_do_no_harm(photos: Path) -> None:
+    plain, found = read(photos, cache=False), []
+    threads = [threading.Thread(target=lambda: found.append(read(photos))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    for one in found:
+        same(one, plain)
+    assert len(list(KEPT.iterdir())) == 1
+
+
+def test_a_full_disk_does_not_stop_the_reading(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = read(photos, cache=False)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    same(read(photos), plain)
+    assert not list(KEPT.iterdir())
+
+
+def test_no_room_is_said_when_asked_for_and_passed_over_otherwise(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "room_for", lambda size: False)
+    with pytest.raises(DataError, match="has no room for that"):
+        read(photos)
+    monkeypatch.setattr(cache, "worth_keeping", lambda stamps: True)
+    assert not isinstance(read(photos, cache=None).x, np.memmap)
+
+
+def test_without_being_asked_only_large_sets_within_the_limit_are_kept(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not isinstance(read(photos, cache=None).x, np.memmap)
+    monkeypatch.setattr(cache, "_MANY_BYTES", 10_000)
+    assert isinstance(read(photos, cache=None).x, np.memmap)
+    monkeypatch.setattr(cache, "LIMIT", 1_000)
+    assert not isinstance(read(photos, 9, cache=None).x, np.memmap)
+    assert isinstance(read(photos, 9).x, np.memmap)
+
+
+def test_least_recently_used_goes_first(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {}
+    for i, size in enumerate((8, 9, 10)):
+        read(photos, size)
+        (new,) = set(KEPT.iterdir()) - set(sizes.values())
+        sizes[size] = new
+        os.utime(new, (i, i))
+    read(photos, 8)
+    monkeypatch.setattr(cache, "LIMIT", sum(file.stat().st_size for file in sizes.values()))
+    read(photos, 11)
+    left = set(KEPT.iterdir())
+    assert sizes[9] not in left
+    assert sizes[8] in left
+    assert len(left) in (2, 3)
+
+
+def test_sets_larger_than_memory_are_read_from_disk(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 1_000}[name])
+    with pytest.raises(DataError, match="cache=True"):
+        read(photos, cache=False)
+    found = read(photos)
+    monkeypatch.setattr(cache, "_IN_MEMORY", 100)
+    monkeypatch.setattr(cache, "_AT_ONCE", 400)
+    files = set(KEPT.iterdir())
+    parts = found.split(0.25, seed=0)
+    assert parts.validation is not None
+    for part in (parts.train, parts.validation, found[2:5]):
+        assert isinstance(part.x, np.memmap)
+        numbers = [found.paths.index(path) for path in part.paths or ()]  # type: ignore[union-attr]
+        np.testing.assert_array_equal(part.x, np.asarray(found.x)[numbers])
+    assert set(KEPT.iterdir()) == files
+    mask = np.arange(len(found)) % 2 == 0
+    np.testing.assert_array_equal(found.subset(mask).x, np.asarray(found.x)[mask])
+
+
+def test_batches_and_feed_read_the_map_without_a_copy_or_a_warning(photos: Path) -> None:
+    found = read(photos)
+    feed = Feed([found.x], [found.y], preprocessing=found.preprocessing)
+    assert feed.xs[0].data_ptr() == found.x.ctypes.data
+    assert data.Batches(found, 4)._x.data_ptr() == found.x.ctypes.data
+    plain = read(photos, cache=False)
+    for (a, _), (b, _) in zip(data.Batches(found, 5, seed=3), data.Batches(plain, 5, seed=3), strict=True):
+        assert torch.equal(a, b)
+
+
+# -- workers ------------------------------------------------------------------------------------------------------------
+def test_pictures_are_the_same_for_any_number_of_workers(photos: Path, tmp_path: Path) -> None:
+    plain = read(photos, cache=False, workers=0)
+    for count in (1, 3):
+        same(read(photos, cache=False, workers=count), plain)
+        same(read(photos, cache=True, workers=count), plain)
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for file in photos.rglob("*.png"):
+            archive.write(file, file.relative_to(photos))
+    packed = data.read_zip(tmp_path / "photos.zip", 8, cache=False, workers=2)
+    assert isinstance(packed, Dataset)
+    np.testing.assert_array_equal(packed.x, plain.x)
+    assert [s.reason for s in packed.skipped] == [s.reason for s in plain.skipped]
+
+
+def test_batches_are_the_same_for_any_number_of_workers(photos: Path) -> None:
+    found = read(photos)
+
+    def batches(workers: int) -> list[torch.Tensor]:
+        own = data.Batches(found, 5, seed=1, workers=workers)
+        feed = Feed([found.x], [found.y], preprocessing=found.preprocessing, workers=workers)
+        one = [t for epoch in range(3) for pair in own.epoch(epoch, start=epoch % 2) for t in pair if t is not None]
+        return one + [t for b in feed.batches(5, feed.order(1, 2)) for t in (*b.xs, *b.ys)]
+
+    first = batches(0)
+    for count in (1, 3):
+        for a, b in zip(first, batches(count), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_processes_need_no_main_guard_and_end_with_their_parent(photos: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import json\nfrom striate import data\n"
+        f"found = data.folder({str(photos)!r}, 8, cache=False, workers=2)\n"
+        "print(json.dumps(int(found.x.sum())))\n"
+    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr == ""
+    assert json.loads(ended.stdout) == read(photos).x.sum()
+
+
+def test_a_worker_that_dies_is_done_without(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("striate.data.workers._COMMAND", "raise SystemExit")
+    same(read(photos, cache=False, workers=2), read(photos, cache=False, workers=0))
+
+
+def test_pictures_come_in_order_and_not_far_ahead() -> None:
+    begun: list[int] = []
+
+    def make(i: int) -> int:
+        begun.append(i)
+        return i * i
+
+    results = in_order(make, range(100), 2)
+    assert [next(results) for _ in range(10)] == [i * i for i in range(10)]
+    assert max(begun) <= 10 + 2 * 2
+    assert list(results) == [i * i for i in range(10, 100)]
+
+
+# -- plain JPEG files ---------------------------------------------------------------------------------------------------
+def jpeg(size: tuple[int, int] = (17, 33), mode: str = "RGB", **options: object) -> bytes:
+    channels = {"L": (), "RGB": (3,), "CMYK": (4,)}[mode]
+    noise = np.random.default_rng(0).integers(0, 256, (*size, *channels), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise, mode=None if mode != "CMYK" else "CMYK").save(file, "jpeg", **options)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (32, 32), (17, 33), (200, 100)])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 95, "subsampling": 0}, {"comment": b"hi"}])
+def test_plain_files_are_what_pillow_opens(mode: str, size: tuple[int, int], options: dict[str, object]) -> None:
+    content = jpeg(size, mode, **options)
+    image = plain_jpeg(content)
+    assert image is not None
+    with Image.open(io.BytesIO(content)) as truth:
+        assert image.mode == truth.mode
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(truth))
+
+
+def test_what_is_not_plain_is_left_to_pillow() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    profile = b"\xff\xe2" + (20).to_bytes(2, "big") + bytes(18)
+    plain = jpeg()
+    for content in (
+        jpeg(exif=exif.tobytes()),
+        jpeg(mode="CMYK"),
+        jpeg((600, 20)),
+        jpeg((512, 512), quality=100),
+        plain[:2] + profile + plain[2:],
+        plain.replace(b"JFIF", b"JFXX"),
+        plain[:40],
+        b"\xff\xd8\xff",
+        b"",
+    ):
+        assert plain_jpeg(content) is None
+    assert Preprocessing().pixels(jpeg(exif=exif.tobytes())).shape == (33, 17, 3)
+
+
+def test_cut_and_spoilt_files_are_judged_as_pillow_judges_them() -> None:
+    content = jpeg((32, 32))
+    rng = np.random.default_rng(1)
+    spoilt = [content[:n] for n in range(0, len(content), 37)]
+    for _ in range(200):
+        other = bytearray(content)
+        other[rng.integers(len(other))] = rng.integers(256)
+        spoilt.append(bytes(other))
+    for one in spoilt:
+        image = plain_jpeg(one)
+        if image is None:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(one)) as truth:
+                np.testing.assert_array_equal(np.asarray(image), np.asarray(truth))

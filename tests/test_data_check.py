@@ -1,0 +1,526 @@
+"""``data.check``: every fault that is sown is found, nothing else is, and training over it names what it skipped."""
+
+import io
+import json
+import os
+import random
+import shutil
+import struct
+import zipfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import striate as st
+from striate import data
+from striate.cli.main import main
+from striate.data.check import quick
+from striate.data.duplicates import close_pairs, look, near_groups
+from striate.data.findings import KINDS
+from striate.data.magic import whole
+from striate.errors import ArgumentError, DataError
+from striate.report import write_data_report
+
+DATA = Path(os.environ.get("STRIATE_DATA", ""))
+real = pytest.mark.skipif(not (DATA / "hymenoptera").is_dir() or not DATA.name, reason="STRIATE_DATA is not there")
+
+
+def drawn(seed, size=(96, 80)):
+    """A picture (W, H) = size with soft random shapes; no two seeds look alike."""
+    coarse = np.random.RandomState(seed).randint(0, 256, (7, 8, 3), np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(image, kind="JPEG", **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def classes(root, pictures, parts=(("train", 0.7), ("val", 0.3)), names=("ant", "bee")):
+    """Pictures dealt into ``root/<part>/<class>/NNNN.jpg``; returns the paths."""
+    paths, start = [], 0
+    for part, share in parts:
+        stop = start + round(len(pictures) * share)
+        for i, image in enumerate(pictures[start:stop], start):
+            path = root / part / names[i % len(names)] / f"{i:04d}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(encoded(image, quality=92))
+            paths.append(path)
+        start = stop
+    return paths
+
+
+class Field:
+    """A folder into which faults are sown, and what must be found: {kind: [set of files]}."""
+
+    def __init__(self, root, paths, seed=0):
+        self.root, self.rng = root, random.Random(seed)
+        self.train = [p for p in paths if p.parts[-3] == "train"]
+        self.val = [p for p in paths if p.parts[-3] == "val"]
+        self.rng.shuffle(self.train)
+        self.rng.shuffle(self.val)
+        self.expected = defaultdict(list)
+        self.unreadable = set()
+
+    def sown(self, kind, *files):
+        self.expected[kind].append({str(file) for file in files})
+
+    def spoil(self, kind, change, suffix=None, lost=True):
+        """Change the bytes of a picture of the training part."""
+        path = self.train.pop()
+        content = change(path)
+        path.unlink()
+        path = path if suffix is None else path.with_suffix(suffix)
+        path.write_bytes(content)
+        self.sown(kind, path)
+        if lost:
+            self.unreadable.add(str(path))
+
+    def copy(self, kind, change=None, *, part="train", label=None, suffix=".jpg"):
+        """Put a (changed) copy of a picture of the training part somewhere."""
+        path = self.train.pop()
+        target = self.root / part / (label or path.parent.name) / f"copy of {path.stem}{suffix}"
+        target.write_bytes(path.read_bytes() if change is None else change(Image.open(path).convert("RGB")))
+        self.sown(kind, path, target)
+
+    def sow_forty(self):
+        rng = np.random.RandomState(1)
+        garbage = rng.bytes(4000).replace(b"\xff", b"\xfe")
+        for _ in range(3):
+            self.spoil("empty-file", lambda p: b"")
+        for content in (
+            b"<!doctype html><title>404</title>",
+            b"PK\3\4" + garbage,
+            b"\1" + garbage,
+        ):
+            self.spoil("not-a-picture", lambda p, content=content: content)
+        self.spoil("truncated", lambda p: p.read_bytes()[: p.stat().st_size * 6 // 10])
+        self.spoil("truncated", lambda p: p.read_bytes()[: p.stat().st_size * 95 // 100])
+        self.spoil("truncated", lambda p: _half(encoded(Image.open(p), "PNG")), ".png")
+        self.spoil("truncated", lambda p: _half(encoded(Image.open(p), "WEBP")), ".webp")
+        self.spoil("truncated", lambda p: _half(encoded(Image.open(p), "JPEG", progressive=True))[:400])
+        self.spoil("broken", lambda p: _spoilt_png(Image.open(p)), ".png")
+        self.spoil("broken", lambda p: b"\xff\xd8\xff\xe0\0\4ab" + garbage)
+        self.spoil("broken", lambda p: b"BM" + garbage, ".bmp")
+        for size in ((5, 5), (1, 1), (7, 6)):
+            self.spoil("tiny", lambda p, size=size: encoded(drawn(900 + size[0], size), "PNG"), ".png", lost=False)
+        with Image.open(self.train[0]) as first:
+            width, height = first.size
+        for size in ((9 * height, height), (width // 2, 5 * width), (5 * height, height)):
+            self.spoil("odd-aspect", lambda p, size=size: encoded(drawn(950 + size[0], size)), lost=False)
+        self.copy("duplicate")
+        self.copy("duplicate")
+        self.copy("duplicate", lambda im: encoded(im, "PNG"), suffix=".png")
+        self.copy("near-duplicate", lambda im: encoded(im, quality=40))
+        self.copy("near-duplicate", lambda im: encoded(im.resize((im.width * 2 // 3, im.height // 2))))
+        self.copy("near-duplicate", lambda im: encoded(im.crop((4, 2, im.width, im.height - 2))))
+        self.copy("near-duplicate", lambda im: encoded(im.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+        self.copy("in-two-parts", part="val")
+        self.copy("in-two-parts", lambda im: encoded(im, "PNG"), part="val", suffix=".png")
+        self.copy("near-in-two-parts", lambda im: encoded(im, quality=50), part="val")
+        self.copy("near-in-two-parts", lambda im: encoded(im.resize((64, 64))), part="val")
+        for _ in range(2):
+            label = "bee" if self.train[-1].parent.name == "ant" else "ant"
+            self.copy("in-two-classes", label=label)
+        for part, count in (("train", 4), ("val", 1)):
+            (self.root / part / "wasp").mkdir()
+            for i in range(count):
+                (self.root / part / "wasp" / f"{i}.jpg").write_bytes(encoded(drawn(700 + i + 10 * (part == "val"))))
+        self.sown("few", self.root / "train" / "wasp")
+        (self.root / "train" / "hornet").mkdir()
+        self.sown("few", "hornet")
+        for path in (self.root / "train" / "notes.txt", self.root / "readme.txt"):
+            path.write_text("notes")
+            self.sown("stray", path)
+        self.spoil("wrong-extension", lambda p: encoded(Image.open(p), "PNG"), lost=False)
+        self.spoil("wrong-extension", lambda p: p.read_bytes(), ".png", lost=False)
+        self.spoil("plain", lambda p: encoded(Image.new("RGB", (width, height), (10, 200, 30))), lost=False)
+        assert sum(map(len, self.expected.values())) == 40
+
+    def judge(self, report):
+        """Nothing missed of any kind; no false alarm of an exact kind."""
+        found = defaultdict(list)
+        for finding in report:
+            found[finding.kind].append(set(finding.files))
+        for kind in KINDS:
+            expected = sorted(map(sorted, self.expected[kind]))
+            told = sorted(map(sorted, found[kind]))
+            if KINDS[kind].exact:
+                assert told == expected, kind
+            for files in self.expected[kind]:
+                assert any(files <= group for group in found[kind]), (kind, files)
+        return found
+
+
+def _half(content):
+    return content[: len(content) // 2]
+
+
+def _spoilt_png(image):
+    content = bytearray(encoded(image, "PNG"))
+    at = content.index(b"IDAT") + 40
+    content[at : at + 60] = bytes(60)
+    return bytes(content)
+
+
+@pytest.fixture
+def field(tmp_path):
+    root = tmp_path / "photos"
+    made = Field(root, classes(root, [drawn(i) for i in range(150)]))
+    made.sow_forty()
+    return made
+
+
+def test_every_sown_fault_is_found_and_nothing_else(field):
+    report = data.check(field.root)
+    found = field.judge(report)
+    for kind in ("near-duplicate", "near-in-two-parts"):  # drawn pictures look alike by design only
+        assert sorted(map(sorted, found[kind])) == sorted(map(sorted, field.expected[kind]))
+    assert report.files == 150 + 5 + 13
+    assert report.serious
+    assert not data.check(field.root, near=False).of("near-duplicate", "near-in-two-parts")
+
+
+def test_training_over_the_faults_finishes_and_the_report_names_every_file_it_left_out(field, capsys):
+    from striate.runs import train_run
+
+    run = train_run(
+        str(field.root),
+        model="cifar_net_gmp",
+        folder=field.root.parent / "run",
+        image_size=(32, 32),
+        epochs=1,
+        verbose=0,
+    )
+    page = run.report.read_text()
+    for path in field.unreadable:
+        assert path in page
+    assert run.skipped == len(field.unreadable) + 1  # and the note that lies in train
+    assert "empty-file 3" in page
+    assert "wasp" in page
+
+
+def test_the_cheap_part_finds_what_sizes_and_first_bytes_give_away(field):
+    report = quick(field.root)
+    for kind in ("empty-file", "not-a-picture", "stray", "few"):
+        assert sorted(sorted(f.files) for f in report.of(kind)) == sorted(map(sorted, field.expected[kind])), kind
+    assert set(report.kinds) == {"empty-file", "not-a-picture", "stray", "few"}
+
+
+def test_a_clean_folder_has_no_findings(tmp_path):
+    classes(tmp_path / "clean", [drawn(i) for i in range(80)])
+    report = data.check(tmp_path / "clean")
+    assert not report.findings
+    assert str(report).endswith("80 pictures, 2 parts (train, validation), 2 classes: nothing found")
+    assert report.counts == {"train": {"ant": 28, "bee": 28}, "validation": {"ant": 12, "bee": 12}}
+
+
+def test_a_zip_is_checked_like_its_folder(field):
+    packed = field.root.parent / "photos.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(field.root.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(field.root))
+    inside = data.check(packed).kinds
+    outside = data.check(field.root).kinds
+    assert inside == outside | {"few": 1}  # an empty folder is not in the zip
+
+
+def test_a_class_that_train_lacks_is_named(tmp_path):
+    paths = classes(tmp_path, [drawn(i) for i in range(60)])
+    (tmp_path / "val" / "fly").mkdir()
+    shutil.copy(paths[-1], tmp_path / "val" / "fly" / "a.jpg")
+    (finding,) = data.check(tmp_path).of("unknown-class")
+    assert finding.files == (str(tmp_path / "val" / "fly"),)
+
+
+def test_a_csv_names_missing_files_odd_labels_and_rows_that_repeat(tmp_path):
+    for i in range(12):
+        drawn(i).save(tmp_path / f"{i}.png")
+    rows = [f"{i}.png,{i % 2}" for i in range(12)] + ["gone.png,1", "3.png,1", "4.png,1", "5.png,x"]
+    (tmp_path / "list.csv").write_text("file,label\n" + "\n".join(rows) + "\n7.png,-1\n")
+    report = data.check(tmp_path / "list.csv", few=3)
+    named = {kind: [f.files[0].rsplit("/", 1)[1] for f in report.of(kind)] for kind in report.kinds}
+    assert named["unreadable"] == ["gone.png"]
+    assert named["label-range"] == ["5.png", "7.png"]
+    assert named["duplicate"] == ["3.png"]
+    assert named["in-two-classes"] == ["4.png", "5.png", "7.png"]
+    assert data.check(tmp_path, few=3).layout == "csv"  # a flat folder with one list in it
+    over = [Path(f.files[0]).stem for f in data.check(tmp_path, classes=1, few=0).of("label-range")]
+    assert sorted(over) == ["1", "11", "3", "5", "5", "7", "7", "9"]
+
+
+def voc(root, name, boxes, size=(96, 80)):
+    things = "".join(
+        f"<object><name>{label}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>"
+        for label, a, b, c, d in boxes
+    )
+    width, height = size
+    text = f"<annotation><size><width>{width}</width><height>{height}</height></size>{things}</annotation>"
+    (root / "Annotations" / f"{name}.xml").write_text(text)
+
+
+def test_boxes_of_voc_that_leave_the_picture_or_are_empty(tmp_path):
+    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
+        (tmp_path / folder).mkdir(parents=True)
+    for i in range(8):
+        drawn(i).save(tmp_path / "JPEGImages" / f"{i}.jpg")
+    for i in range(4):
+        voc(tmp_path, i, [("cat", 1, 1, 96, 80), ("dog", 10, 10, 30, 30)])
+    voc(tmp_path, 4, [("cat", 10, 10, 120, 40)])
+    voc(tmp_path, 5, [("cat", 10, 10, 10, 40), ("Cat", 1, 1, 5, 5)])
+    voc(tmp_path, 6, [("cat", 1, 1, 5, 5)], size=(80, 96))
+    (tmp_path / "Annotations" / "gone.xml").write_text("<annotation></annotation>")
+    (tmp_path / "Annotations" / "7.xml").write_text("<annotation>")
+    (tmp_path / "ImageSets/Main/train.txt").write_text("0\n1\n2\n")
+    (tmp_path / "ImageSets/Main/test.txt").write_text("3\n2\n")
+    report = data.check(tmp_path)
+    stems = {kind: sorted(Path(f.files[-1]).stem for f in report.of(kind)) for kind in report.kinds}
+    assert report.layout == "voc"
+    assert stems == {
+        "unreadable": ["gone"],
+        "in-two-parts": ["2"],
+        "label-range": ["5"],
+        "annotation": ["6", "7"],
+        "box-outside": ["4"],
+        "box-empty": ["5"],
+    }
+
+
+def test_boxes_of_coco(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "images").mkdir()
+    for i in range(4):
+        drawn(i).save(tmp_path / "images" / f"{i}.png")
+    notes = [
+        (0, 1, [0, 0, 96, 80]),
+        (1, 1, [50, 10, 60, 10]),
+        (2, 1, [5, 5, 0, 10]),
+        (3, 9, [1, 1, 5, 5]),
+        (77, 1, [1, 1, 2, 2]),
+    ]
+    told = {
+        "images": [{"id": i, "file_name": f"{i}.png", "width": 96, "height": 80} for i in range(5)],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [{"id": n, "image_id": i, "category_id": c, "bbox": b} for n, (i, c, b) in enumerate(notes)],
+    }
+    (tmp_path / "annotations" / "instances_train.json").write_text(json.dumps(told))
+    report = data.check(tmp_path)
+    assert (report.layout, report.files) == ("coco", 5)
+    stems = {kind: [Path(f.files[0]).stem for f in report.of(kind)] for kind in report.kinds}
+    assert stems == {
+        "unreadable": ["4"],
+        "label-range": ["3"],
+        "annotation": ["instances_train"],
+        "box-outside": ["1"],
+        "box-empty": ["2"],
+    }
+
+
+def test_boxes_of_yolo(tmp_path):
+    for folder in ("images/train", "labels/train"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data.yaml").write_text("train: images/train\nnames:\n  0: cat\n  1: dog\n")
+    lines = ["0 0.5 0.5 1 1", "1 0.9 0.5 0.4 0.2", "1 0.5 0.5 0 0.1", "2 0.5 0.5 0.1 0.1", "0 half 0.5 1 1", None]
+    for i, line in enumerate(lines):
+        drawn(i).save(tmp_path / "images" / "train" / f"{i}.jpg")
+        if line is not None:
+            (tmp_path / "labels" / "train" / f"{i}.txt").write_text(line + "\n")
+    report = data.check(tmp_path)
+    stems = {kind: [Path(f.files[0]).stem for f in report.of(kind)] for kind in report.kinds}
+    assert report.layout == "yolo"
+    assert stems == {
+        "label-range": ["3"],
+        "annotation": ["4"],
+        "box-outside": ["1"],
+        "box-empty": ["2"],
+        "unannotated": ["5"],
+    }
+
+
+def test_masks_of_another_size_and_labels_that_no_class_has(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for i in range(6):
+        drawn(i).save(tmp_path / "images" / f"{i}.jpg")
+        values = np.random.RandomState(i).randint(0, 4, (80, 96)).astype(np.uint8)
+        values[0, 0] = {1: 9, 2: 255}.get(i, 0)
+        mask = Image.fromarray(values)
+        if i != 5:
+            (mask.resize((48, 40), Image.Resampling.NEAREST) if i == 3 else mask).save(tmp_path / "masks" / f"{i}.png")
+    Image.fromarray(values).save(tmp_path / "masks" / "alone.png")
+    report = data.check(tmp_path)
+    stems = {kind: [Path(f.files[0]).stem for f in report.of(kind)] for kind in report.kinds}
+    assert stems == {"label-range": ["1"], "mask-size": ["3"], "annotation": ["5", "alone"]}
+    assert len(data.check(tmp_path, classes=2).of("label-range")) == 5
+    assert not data.check(tmp_path, classes=10).of("label-range")
+
+
+class Brightness:
+    """Stands for a model: its features are the mean colour of a picture."""
+
+    labels = None
+    preprocessing = data.Preprocessing.pictures((8, 8), 3)
+
+    def extract(self, x):
+        return x.mean(axis=(1, 2)) - 127.5
+
+
+def test_a_label_that_the_neighbours_contradict_is_a_suspect(tmp_path):
+    for i in range(40):
+        name = "dark" if i % 2 else "light"
+        colour = np.clip(drawn(i) * np.array(0.2) + (0 if i % 2 else 190), 0, 255).astype(np.uint8)
+        folder = tmp_path / ("dark" if i == 8 else name)
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(colour).save(folder / f"{i}.png")
+    (finding,) = data.check(tmp_path, near=False, model=Brightness()).findings
+    assert finding.kind == "suspect-label"
+    assert finding.files == (str(tmp_path / "dark" / "8.png"),)
+    assert '"light"' in finding.detail
+
+
+def test_a_trained_model_says_which_labels_it_contradicts(tmp_path):
+    class Sure(Brightness):
+        labels = ["light", "dark"]
+
+        def predict(self, x):
+            light = x.mean(axis=(1, 2, 3)) > 127
+            return np.stack([light, ~light], axis=1) * 0.98 + 0.01
+
+    for name, levels in (("light", (200, 210, 220)), ("dark", (30, 40, 230))):
+        (tmp_path / name).mkdir()
+        for level in levels:
+            Image.fromarray(np.tile(np.uint8([[level, level - 20]]), (16, 8))).save(tmp_path / name / f"{level}.png")
+    (finding,) = data.check(tmp_path, near=False, few=0, model=Sure()).findings
+    assert finding.files == (str(tmp_path / "dark" / "230.png"),)
+    with pytest.raises(ArgumentError, match="preprocessing"):
+        data.check(tmp_path, model=st.zoo.create("cifar_net_gmp"))
+
+
+def test_the_page_shows_the_pictures_and_escapes_names(tmp_path):
+    (tmp_path / "a & <b>").mkdir()
+    (tmp_path / "c").mkdir()
+    for name in ("a & <b>/1.jpg", "a & <b>/2.jpg"):
+        drawn(3).save(tmp_path / name)
+    drawn(4).save(tmp_path / "c" / "1.jpg")
+    (tmp_path / "c" / "empty.jpg").touch()
+    page = write_data_report(tmp_path / "page.html", data.check(tmp_path)).read_text()
+    assert page.count("data:image/jpeg;base64") == 2
+    assert "a &amp; &lt;b&gt;/1.jpg" in page
+    assert "<b>/1.jpg" not in page
+    assert "c/empty.jpg" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_command_prints_a_table_or_json_and_strict_gives_one(field, capsys):
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["data", "check", *map(str, arguments)])
+        out = capsys.readouterr()
+        return ended.value.code, out.out, out.err
+
+    code, text, err = run(field.root, "--html", field.root.parent / "page.html")
+    assert (code, err) == (0, "")
+    assert "empty-file" in text
+    assert (field.root.parent / "page.html").is_file()
+    code, text, _ = run(field.root, "--json", "--no-near")
+    told = json.loads(text)
+    assert told["kinds"]["empty-file"] == 3
+    assert {"kind", "severity", "files", "detail"} == set(told["findings"][0])
+    assert run(field.root, "--strict")[0] == 1
+    code, _, err = run(field.root / "nowhere")
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_faulty_arguments_and_empty_folders_are_told(tmp_path):
+    with pytest.raises(DataError, match="no pictures"):
+        data.check(tmp_path)
+    with pytest.raises(ArgumentError, match="few"):
+        data.check(tmp_path, few=-1)
+    (tmp_path / "a.bin").write_bytes(b"1")
+    with pytest.raises(DataError, match="is no folder"):
+        data.check(tmp_path / "a.bin")
+
+
+def test_hashes_within_a_radius_are_all_found_without_comparing_all():
+    rng = np.random.RandomState(0)
+    table = rng.randint(0, 2**63, 400, np.int64).view(np.uint64)
+    queries = table.copy()
+    for i in range(len(queries)):  # i % 14 bits flipped
+        for bit in rng.choice(64, i % 14, replace=False):
+            queries[i] ^= np.uint64(1) << np.uint64(bit)
+    for radius in (0, 3, 7, 11):
+        pairs = {(i, j) for a, b in close_pairs(queries, table, radius) for i, j in zip(a, b, strict=True)}
+        distances = np.array([[bin(int(q) ^ int(t)).count("1") for t in table] for q in queries])
+        assert pairs == set(zip(*np.nonzero(distances <= radius), strict=True))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda im: im.resize((40, 40)),
+        lambda im: im.convert("L"),
+        lambda im: im.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        lambda im: im.crop((20, 16, 200, 160)),
+        lambda im: im.crop((0, 10, 184, 150)),
+        lambda im: Image.open(io.BytesIO(encoded(im, quality=15))),
+        lambda im: im.point(lambda v: min(255, v * 9 // 8)),
+    ],
+    ids=["resized", "grey", "mirrored", "cropped at two sides", "cropped at three", "jpeg 15", "brighter"],
+)
+def test_a_changed_copy_is_joined_with_its_picture_and_with_no_other(change):
+    pictures = [drawn(i, (200, 160)) for i in range(20)]
+    looks = [look(image) for image in (*pictures, *(change(image) for image in pictures[:10]))]
+    assert near_groups(looks) == [[i, 20 + i] for i in range(10)]
+
+
+def test_the_end_of_a_file_is_known_without_decoding():
+    image = drawn(1)
+    for kind, options in (("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("GIF", {})):
+        content = encoded(image, kind, **options)
+        assert whole(content)
+        assert not whole(content[: len(content) - len(content) // 8])
+    assert whole(encoded(image) + b"\0" * 50)  # cameras write things after the end
+    thumbnail = encoded(image.resize((16, 16)))  # a whole picture in the header of another
+    header = b"\xff\xe1" + struct.pack(">H", len(thumbnail) + 2) + thumbnail
+    photo = encoded(image)
+    assert whole(photo[:2] + header + photo[2:])
+    assert not whole(photo[:2] + header + photo[2:-200])
+
+
+@real
+@pytest.mark.slow
+def test_forty_faults_among_two_thousand_photos(tmp_path):
+    """Quarters of the photos, which share no pixel: a few near duplicates that were not sown are allowed."""
+    root, quarters = tmp_path / "photos", []
+    for path in sorted([*(DATA / "imagenet-samples").glob("*.jpg"), *(DATA / "hymenoptera").rglob("*.jpg")]):
+        image = Image.open(path).convert("RGB")
+        w, h = image.width // 2, image.height // 2
+        quarters += [image.crop((x, y, x + w, y + h)) for x, y in ((0, 0), (w, 0), (0, h))]
+    random.Random(0).shuffle(quarters)
+    made = Field(root, classes(root, quarters[:1980]))
+    made.sow_forty()
+    assert 1995 <= sum(path.is_file() for path in root.rglob("*")) <= 2005
+    report = data.check(root)
+    made.judge(report)
+    false = [f for f in report.of("near-duplicate", "near-in-two-parts") if set(f.files) not in made.expected[f.kind]]
+    assert len(false) <= 3
+
+    from striate.runs import train_run
+
+    run = train_run(str(root), model="cifar_net_gmp", folder=tmp_path / "run", image_size=(32, 32), epochs=1, verbose=0)
+    page = run.report.read_text()
+    assert all(path in page for path in made.unreadable)
+    assert run.skipped == len(made.unreadable) + 1
+
+
+@real
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hymenoptera", "imagenet-samples"])
+def test_real_photos_give_no_false_alarm(name):
+    assert set(data.check(DATA / name, few=0).kinds) == set()
