@@ -524,3 +524,32 @@ def test_forty_faults_among_two_thousand_photos(tmp_path):
 @pytest.mark.parametrize("name", ["hymenoptera", "imagenet-samples"])
 def test_real_photos_give_no_false_alarm(name):
     assert set(data.check(DATA / name, few=0).kinds) == set()
+
+
+def test_annotations_from_strangers_resolve_no_entity_and_reach_no_file_outside(tmp_path):
+    """An entity in the XML is a finding, and a list's name that leads out of the folder opens nothing there."""
+    set_ = tmp_path / "voc"
+    for folder in ("Annotations", "JPEGImages"):
+        (set_ / folder).mkdir(parents=True)
+    for i in range(3):
+        drawn(i).save(set_ / "JPEGImages" / f"{i}.jpg")
+        voc(set_, i, [("cat", 1, 1, 96, 80)])
+    text = (set_ / "Annotations" / "2.xml").read_text().replace(">cat<", ">&pet;<")
+    (set_ / "Annotations" / "2.xml").write_text(f'<!DOCTYPE a [<!ENTITY pet "cat">]>{text}')
+    found = data.check(set_).of("annotation")
+    assert [Path(finding.files[0]).stem for finding in found] == ["2"]
+    assert "document type" in found[0].detail
+
+    other, inside = tmp_path / "other.png", tmp_path / "coco"
+    drawn(0).save(tmp_path / "secret.png")
+    drawn(2).save(other)
+    inside.mkdir()
+    drawn(1).save(inside / "1.png")
+    images = [
+        {"id": 0, "file_name": "../secret.png"},
+        {"id": 1, "file_name": "1.png"},
+        {"id": 2, "file_name": str(other)},
+    ]
+    (inside / "instances_train.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
+    report = data.check(inside / "instances_train.json")
+    assert len(report.of("unreadable")) == 2

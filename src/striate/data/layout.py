@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.etree import ElementTree
 
+from striate.data.annotated import below
 from striate.data.cache import file_stamp
 from striate.data.findings import Finding
 from striate.data.folders import PARTS, _parts, _Tree, _walk, _zip_tree
 from striate.data.magic import EXTENSIONS
 from striate.data.table import _LABELS, _PATHS, _column, _rows
+from striate.data.voc import parse_xml
 from striate.errors import DataError
 
 PICTURES = frozenset({".tga"}.union(*EXTENSIONS.values()))
@@ -230,7 +231,7 @@ def _voc(layout: Layout, path: Path, files: list[tuple[str, ...]]) -> None:
         )
         layout.items.append(item)
         try:
-            root = ElementTree.fromstring(file.read_bytes())
+            root = parse_xml(file)
             width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
             item.size = (width, height) if width and height else None
             for thing in root.iter("object"):
@@ -238,7 +239,7 @@ def _voc(layout: Layout, path: Path, files: list[tuple[str, ...]]) -> None:
                     float(thing.findtext(f"bndbox/{c}") or "nan") for c in ("xmin", "ymin", "xmax", "ymax")
                 )
                 item.boxes.append(Box(x1, y1, x2, y2, (thing.findtext("name") or "").strip()))
-        except (ElementTree.ParseError, ValueError) as error:
+        except (DataError, ValueError) as error:
             layout.add("annotation", (str(file), item.name), f"not VOC XML: {error}")
     for stem, name in pictures.items():
         layout.items.append(Item(name, (listed.get(stem) or [""])[0]))
@@ -276,6 +277,11 @@ def _index(path: Path) -> dict[str, str]:
     return found
 
 
+def _inside(root: str, name: str) -> str:
+    """Where a file that a foreign list names would lie; of a name that leads out of the folder only its end counts."""
+    return str(below(Path(root), name) or Path(root, Path(name).name))
+
+
 def _coco(layout: Layout, files: Sequence[Path], where: dict[str, str]) -> None:
     layout.kind = "coco"
     for file in files:
@@ -286,7 +292,7 @@ def _coco(layout: Layout, files: Sequence[Path], where: dict[str, str]) -> None:
             categories = {c["id"]: str(c["name"]) for c in told.get("categories", [])}
             items = {
                 image["id"]: Item(
-                    where.get(image["file_name"], f"{layout.root}/{image['file_name']}"),
+                    where.get(image["file_name"]) or _inside(layout.root, image["file_name"]),
                     part,
                     size=(int(image["width"]), int(image["height"]))
                     if image.get("width") and image.get("height")
