@@ -17,7 +17,7 @@ from striate import data, layers, zoo
 from striate.errors import ArgumentError, BundleError, DataError
 from striate.graph import Shape
 from striate.weights.source import Source
-from striate.zoo import published, registry
+from striate.zoo import registry
 from striate.zoo.registry import Paper, architecture
 
 TORCHVISION = Source(
@@ -250,9 +250,9 @@ def test_pixels_become_what_each_library_feeds_its_networks():
     }
     for name, numbers in expected.items():
         source = Source(library="keras", model="x", pixels=name)
-        prepared = published.preprocessing_of(source, (4, 4, 3))
+        prepared = zoo.preprocessing_of(source, (4, 4, 3))
         np.testing.assert_allclose(prepared.normalise(pixels), numbers, atol=2e-5)
-    assert published.preprocessing_of(source, (4, 4, 1)) is None
+    assert zoo.preprocessing_of(source, (4, 4, 1)) is None
 
 
 class Terminal:

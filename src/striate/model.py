@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from striate.train.callbacks import Callback, History
     from striate.train.loop import Plan
     from striate.weights.report import Report
-    from striate.weights.source import Origin
+    from striate.weights.source import Origin, Source
 
 
 class Model(Network):
@@ -248,17 +248,22 @@ class Model(Network):
         their preprocessing and the names of their classes, where it has none.  Nothing in a file is executed.  Raises
         BundleError, changing nothing, when the file is damaged or anything in it does not fit.
         """
-        from striate.data import class_labels
         from striate.weights.load import load
-        from striate.weights.pixels import preprocessing_of
 
         plan = load(self.graph.check(), self.origin, self._state(), path, source)
-        whole = self.origin is not None and not self.origin.left_out
-        if plan.source is not None and self.preprocessing is None:
-            self.preprocessing = preprocessing_of(plan.source, self.graph.input_shapes[0])
-        if plan.source is not None and self.labels is None and whole:
-            self.labels = class_labels(plan.source.data, self.graph.output_shapes[0][-1])
+        if plan.source is not None:
+            self._trained_as(plan.source)
         return plan.report
+
+    def _trained_as(self, source: Source) -> None:
+        """Take the preprocessing and, with the head, the class names of published weights, where there are none yet."""
+        from striate.data import class_labels
+        from striate.weights.pixels import preprocessing_of
+
+        if self.preprocessing is None:
+            self.preprocessing = preprocessing_of(source, self.graph.input_shapes[0])
+        if self.labels is None and self.origin is not None and not self.origin.left_out:
+            self.labels = class_labels(source.data, self.graph.output_shapes[0][-1])
 
     def export_weights(self, path: str | os.PathLike[str], source: str) -> None:
         """Write the weights under the names, and in the layout, of "torchvision", "timm" or "keras".

@@ -33,6 +33,16 @@ def say(value: Any, as_json: bool, text: str) -> None:
     print(json.dumps(value, indent=1) if as_json else text)
 
 
+def left(result: Any) -> list[str]:
+    """Where a run's model and report are, and how many files it had to leave out, for people."""
+    lines = [f"model   {result.folder}"]
+    if result.skipped:
+        lines.append(
+            f"{result.skipped} file{'s' * (result.skipped > 1)} could not be read and had no part; see the report"
+        )
+    return [*lines, f"report  {result.report}"] if result.report else lines
+
+
 def shape_of(text: str | None) -> tuple[int, ...] | None:
     """``32x32x3`` as (32, 32, 3)."""
     if text is None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, With, model_of, say, shape_of
+from striate.cli.common import WEIGHTS, Json, Variant, With, left, model_of, say, shape_of
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
@@ -173,15 +173,8 @@ def _silent(text: str) -> None:
 def told(result: Any) -> str:
     """A run's outcome for people."""
     scores = "  ".join(f"{key} {value:.4f}" for key, value in result.scores.items())
-    lines = [f"{scores}  ({result.model.scores['judged on']}; trained in {result.seconds:.1f} s)"]
-    lines.append(f"model   {result.folder}")
-    if result.skipped:
-        lines.append(
-            f"{result.skipped} file{'s' * (result.skipped > 1)} could not be read and had no part; see the report"
-        )
-    if result.report:
-        lines.append(f"report  {result.report}")
-    return "\n".join(lines)
+    first = f"{scores}  ({result.model.scores['judged on']}; trained in {result.seconds:.1f} s)"
+    return "\n".join([first, *left(result)])
 
 
 def _facts(result: Any) -> dict[str, Any]:

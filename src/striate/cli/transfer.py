@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, say
+from striate.cli.common import WEIGHTS, Json, Variant, left, say
 
 
 def register(app: typer.Typer) -> None:
@@ -69,12 +69,8 @@ def _told(result: Any) -> str:
     lines.append(
         f"features of {result.features['computed']} pictures computed, of {result.features['from disk']} from disk"
     )
-    lines.append(f"model   {result.folder}  ({result.seconds:.1f} s in all)")
-    if result.skipped:
-        lines.append(f"{result.skipped} file{'s' * (result.skipped > 1)} could not be read; see the report")
-    if result.report:
-        lines.append(f"report  {result.report}")
-    return "\n".join(lines)
+    lines.append(f"{result.seconds:.1f} s in all")
+    return "\n".join([*lines, *left(result)])
 
 
 def _facts(result: Any) -> dict[str, Any]:

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from striate.data import Dataset, Preprocessing, Skipped
+from striate.data.cache import cache_folder
 from striate.data.decode import describe
 from striate.errors import ArgumentError, BundleError, DataError, unknown
 from striate.model import Model
 from striate.transfer.parts import pictures
 from striate.weights import atomic_write
-from striate.zoo.published import cache_folder
 
 if TYPE_CHECKING:
     from striate.ship import Engine, Quantized
@@ -276,7 +276,7 @@ class _Store:
         self.file: Path | None = None
         if cache is False:
             return
-        folder = cache_folder().parent / "features" if cache is True else Path(cache)
+        folder = cache_folder("features") if cache is True else Path(cache)
         self.file = folder / f"{name}-{told}.npz"
         self.rows = _rows(self.file)
 

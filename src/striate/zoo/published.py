@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from striate.data import cache, class_labels, fetch
+from striate.data import fetch
+from striate.data.cache import cache_folder
 from striate.errors import ArgumentError, BundleError, DataError, nearest
 from striate.graph import Shape
 from striate.model import Model
 from striate.weights.checkpoint import Checkpoint, read_checkpoint
 from striate.weights.load import apply, outputs_in, refusal
 from striate.weights.match import Plan, match
-from striate.weights.pixels import preprocessing_of
 from striate.weights.source import Library, Source
 from striate.zoo.registry import Card, build, fits
 
@@ -63,8 +63,7 @@ def pretrained(
         raise BundleError(hint or refusal(plan, model.graph, model.origin, checkpoint))
     apply(plan, model.graph, model.origin, model._state(), checkpoint)
     if plan.source is not None:
-        model.preprocessing = preprocessing_of(plan.source, shape)
-        model.labels = class_labels(plan.source.data, size) if include_top and len(shape) == 3 else None
+        model._trained_as(plan.source)
     return model
 
 
@@ -167,16 +166,11 @@ def _file(card: Card, weights: Any) -> Path:
     return path
 
 
-def cache_folder() -> Path:
-    """Where downloaded weights are kept: the folder STRIATE_CACHE names, else ~/.cache/striate; in it, weights/."""
-    return cache.cache_folder("weights")
-
-
 def _cached(source: Source) -> Path:
     """The file of a source in the cache, fetched if it is not there."""
     assert source.url is not None
     name = source.url.rpartition("/")[2]
-    return fetch(source.url, cache_folder() / source.library / source.model / name, source.checksum)
+    return fetch(source.url, cache_folder("weights", source.library, source.model) / name, source.checksum)
 
 
 def _from_hub(weights: str) -> Path:
@@ -185,7 +179,7 @@ def _from_hub(weights: str) -> Path:
     if found is None or ".." in weights:
         raise ArgumentError(f'weights={weights!r}: a model on the Hugging Face hub is "hf:owner/name".')
     owner, name = found.groups()
-    target = cache_folder() / "hf" / owner / name / "model.safetensors"
+    target = cache_folder("weights", "hf", owner, name) / "model.safetensors"
     if target.is_file():
         return target
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
