@@ -5,7 +5,10 @@ One process or several (``torchrun``), one device or many, 32 or 16 bits: accele
 
 from __future__ import annotations
 
+import atexit
+import gc
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,6 +57,24 @@ class Plan:
         return [metric for metrics in self.metrics for metric in metrics]
 
 
+_together: weakref.WeakSet[Trainer] = weakref.WeakSet()
+
+
+@atexit.register
+def _leave_group() -> None:
+    """Take this process out of its group, and end the group's threads with it.
+
+    A thread of gloo that still holds a Python tensor when the interpreter goes down aborts the process; it ends when
+    nobody refers to its group any more, and the networks wrapped for several processes do.
+    """
+    for trainer in _together:
+        trainer.net = trainer.accelerator.unwrap_model(trainer.net)
+        trainer.accelerator.free_memory()
+    if _together and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+        gc.collect()
+
+
 class Trainer:
     """Runs a plan on a network.
 
@@ -85,6 +106,8 @@ class Trainer:
             gradient_accumulation_steps=plan.accumulate,
         )
         self.device = self.accelerator.device
+        if self.accelerator.num_processes > 1:
+            _together.add(self)
         module.to(self.device)
         # the softmax or sigmoid that a loss can take over is not run in training: same function, safer numbers
         wanted = [None if loss.from_logits else loss.activation for loss in plan.losses]
