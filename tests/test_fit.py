@@ -196,6 +196,36 @@ def test_gradient_accumulation_equals_one_large_batch_without_batch_norm():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.parametrize("mix", ["cutmix", layers.MixUp(0.4)])
+def test_a_step_on_mixed_pictures_has_the_loss_of_both_targets_by_their_parts(mix):
+    x, y = pictures(16)
+    weight = np.linspace(0.5, 2, 16).astype(np.float32)
+    torch.manual_seed(3)
+    mixed = st.data.mix(torch.from_numpy(x).permute(0, 3, 1, 2), mix if mix != "cutmix" else layers.CutMix())
+    st.set_seed(0)
+    parts = [layers.Flatten(input_shape=(8, 8, 1)), layers.Dense(4, "softmax")]  # no batch norm: the same in training
+    model = st.Sequential(parts)
+    one_hot = torch.eye(4)[y]
+    logits = torch.log(torch.from_numpy(model.predict(mixed.x.permute(0, 2, 3, 1).numpy(), verbose=0)))
+    each = F.cross_entropy(logits, mixed.targets(one_hot), reduction="none")
+    expected = (each * torch.from_numpy(weight)).mean().item()
+    heavier = torch.where(mixed.weight >= 0.5, torch.from_numpy(y), torch.from_numpy(y)[mixed.partner])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], mix=mix)
+    torch.manual_seed(3)
+    history = model.fit(x, y, batch_size=16, sample_weight=weight, shuffle=False, seed=0, verbose=0).history
+    assert history["loss"][0] == pytest.approx(expected, rel=1e-4)
+    assert history["accuracy"][0] == pytest.approx((logits.argmax(1) == heavier).float().mean().item())
+
+
+def test_mixing_needs_pictures_and_vectors():
+    dense = st.Sequential([layers.Dense(2, "softmax", input_shape=(4,))])
+    with pytest.raises(ArgumentError, match="pictures"):
+        dense.compile("adam", "mse", mix="mixup")
+    maps = st.Sequential([layers.Conv2D(2, 3, input_shape=(8, 8, 3))])
+    with pytest.raises(ArgumentError, match="vectors"):
+        maps.compile("adam", "mse", mix="mixup")
+
+
 def test_frozen_layers_and_their_batch_norm_averages_do_not_move():
     x, y = pictures()
     st.set_seed(0)
@@ -321,6 +351,8 @@ def test_data_that_does_not_fit_is_one_clear_error_and_leaves_the_weights_alone(
         ({"loss": "mse", "precision": "int8"}, "precision"),
         ({"loss": {"nowhere": "mse"}}, "nowhere"),
         ({"loss": ["mse", "mse"]}, "2 given for 1"),
+        ({"loss": "mse", "mix": "mixupp"}, 'Did you mean "mixup"'),
+        ({"loss": "mse", "mix": 0.2}, "layers.MixUp"),
     ],
 )
 def test_compile_names_the_nearest_known_thing(arguments, says):

@@ -306,6 +306,7 @@ class Model(Network):
         *,
         precision: str = "float32",
         accumulate: int = 1,
+        mix: Any = None,
         **others: Any,
     ) -> None:
         """Choose how to train.
@@ -315,6 +316,9 @@ class Model(Network):
         metrics         names or objects; a list or dict of lists for several outputs
         precision       "float32", "bf16" or "fp16" (mixed: weights stay float32)
         accumulate      batches whose gradients are added up before an update
+        mix             "mixup", "cutmix", layers.MixUp or layers.CutMix: pictures of a training batch are mixed with each
+                        other, and the loss is that of both targets by their parts; figures while training are for the
+                        target that counts more
         """
         self._compile_args = {
             "optimizer": optimizer,
@@ -323,6 +327,7 @@ class Model(Network):
             "metrics": metrics,
             "precision": precision,
             "accumulate": accumulate,
+            "mix": mix,
             "others": others,
         }
         self._plan = self._trainer = None

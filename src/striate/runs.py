@@ -77,6 +77,7 @@ def train_run(
     learning_rate: float | None = None,
     validation: float = 0.1,
     precision: str = "float32",
+    mix: Any = None,
     seed: int = 0,
     verbose: str | int = "auto",
     report: bool = True,
@@ -93,6 +94,7 @@ def train_run(
     recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it.  With neither model nor
                 recipe, digits and mnist have theirs (``RECIPE``)
     folder      where the run goes (``runs/<data>-<network>``)
+    mix         "mixup" or "cutmix": pictures of a batch mixed with each other, see ``Model.compile``
     validation  part of the training data held out for the curves, when the data has no validation set
     resume      go on with the run in `folder` that was broken off, given the same arguments again
     options     for the reader of the data, such as image_size
@@ -116,6 +118,7 @@ def train_run(
         "learning_rate": learning_rate,
         "validation": validation,
         "precision": precision,
+        "mix": mix,
         "seed": seed,
         "report": report,
         "callbacks": callbacks,
@@ -148,7 +151,7 @@ def train_run(
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
     outputs = model.graph.check().output_shapes[0]
-    model.compile(chosen, loss_for(model, outputs), metrics=["accuracy"], precision=precision)
+    model.compile(chosen, loss_for(model, outputs), metrics=["accuracy"], precision=precision, mix=mix)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if _foreign(target):

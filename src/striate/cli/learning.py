@@ -48,6 +48,9 @@ def train(
     validation: Annotated[float, typer.Option(help="Part of the training data held out for the curves.")] = 0.1,
     image_size: Annotated[str | None, typer.Option(help="Size for a folder of photos, such as 64x64.")] = None,
     precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
+    mix: Annotated[
+        str | None, typer.Option(help="Mix the pictures of a batch with each other: mixup or cutmix.")
+    ] = None,
     run: RunFolder = None,
     seed: Seed = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
@@ -120,6 +123,7 @@ def train(
         learning_rate=learning_rate,
         validation=validation,
         precision=precision,
+        mix=mix,
         seed=seed,
         report=report,
         verbose=0 if json else "auto",

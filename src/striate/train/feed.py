@@ -12,19 +12,27 @@ from typing import Any
 import torch
 
 from striate.data import Preprocessing, epoch_order
+from striate.data.augment import mix
 from striate.data.batches import ahead, over, to_device
 from striate.data.workers import in_order
 from striate.errors import DataError
+from striate.layers import CutMix, MixUp
+from striate.train.losses import Loss
 
 
 @dataclass
 class Batch:
-    """One batch on the device: inputs and targets as torch wants them, channels-first, and sample weights or None."""
+    """One batch on the device: inputs and targets as torch wants them, channels-first, and sample weights or None.
+
+    others, share   of mixed pictures: the targets that count less, and the part (N,) that `ys` have, 0.5 to 1
+    """
 
     xs: list[torch.Tensor]
     ys: list[torch.Tensor]
     weights: torch.Tensor | None
     size: int
+    others: list[torch.Tensor] | None = None
+    share: torch.Tensor | None = None
 
 
 def channels_first(x: torch.Tensor) -> torch.Tensor:
@@ -35,6 +43,28 @@ def channels_first(x: torch.Tensor) -> torch.Tensor:
 def channels_last(x: torch.Tensor) -> torch.Tensor:
     """(N, C, …) -> (N, …, C) as a view."""
     return x.movedim(1, -1) if x.ndim > 2 else x
+
+
+def aligned(batch: Batch, losses: list[Loss]) -> Batch:
+    """Targets as the losses want them: dense ones channels-first like the outputs."""
+    batch.ys = [y if loss.sparse else channels_first(y) for y, loss in zip(batch.ys, losses, strict=True)]
+    return batch
+
+
+def mixed(batch: Batch, how: MixUp | CutMix) -> Batch:
+    """The batch with its pictures mixed; `ys` are the targets of the heavier part of each picture."""
+    pictures = mix(batch.xs[0], how)
+    heavy = pictures.weight >= 0.5
+    own = torch.arange(batch.size, device=heavy.device)
+    first, second = torch.where(heavy, own, pictures.partner), torch.where(heavy, pictures.partner, own)
+    return Batch(
+        xs=[pictures.x],
+        ys=[y[first] for y in batch.ys],
+        weights=batch.weights,
+        size=batch.size,
+        others=[y[second] for y in batch.ys],
+        share=torch.maximum(pictures.weight, 1 - pictures.weight),
+    )
 
 
 class Feed:

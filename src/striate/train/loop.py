@@ -20,10 +20,10 @@ from torch import fx, nn
 from striate import backend
 from striate.errors import ArgumentError, TrainingError
 from striate.graph import Graph, every_layer
-from striate.layers import regularizers
+from striate.layers import CutMix, MixUp, regularizers
 from striate.train.callbacks import CallbackList
 from striate.train.checkpoint import Checkpoint, Snapshot
-from striate.train.feed import Batch, Feed, channels_first
+from striate.train.feed import Batch, Feed, aligned, mixed
 from striate.train.losses import Loss
 from striate.train.metrics import Metric
 from striate.train.optimizers import Optimizer
@@ -36,6 +36,7 @@ class Plan:
     """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics.
 
     auxiliary   how many of the last outputs only help training; evaluation leaves them out
+    mix         how the pictures of a training batch are mixed with each other, or None
     """
 
     optimizer: Optimizer
@@ -46,6 +47,7 @@ class Plan:
     auxiliary: int = 0
     precision: str = "float32"
     accumulate: int = 1
+    mix: MixUp | CutMix | None = None
     described: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -141,10 +143,13 @@ class Trainer:
         """
         parts = []
         for loss, y, out in zip(self.losses, batch.ys, outs, strict=False):
-            if batch.weights is None:
+            if batch.weights is None and batch.share is None:
                 parts.append(loss(y, out))
-            else:
-                parts.append((loss.per_sample(y, out) * batch.weights).mean())
+                continue
+            each = loss.per_sample(y, out)
+            if batch.share is not None and batch.others is not None:
+                each = torch.lerp(loss.per_sample(batch.others[len(parts)], out), each, batch.share)
+            parts.append((each if batch.weights is None else each * batch.weights).mean())
         if len(parts) == 1 and self.plan.loss_weights[0] == 1:
             total = parts[0]
         else:
@@ -300,6 +305,8 @@ class Trainer:
                 if i == steps:
                     break
                 batch = aligned(batch, self.losses)
+                if self.plan.mix is not None:
+                    batch = mixed(batch, self.plan.mix)
                 callbacks.on_train_batch_begin(i)
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, batch.size)
@@ -380,12 +387,6 @@ class Totals:
 
 def _softmax(x: torch.Tensor) -> torch.Tensor:
     return torch.softmax(x, 1)
-
-
-def aligned(batch: Batch, losses: list[Loss]) -> Batch:
-    """Targets as the losses want them: dense ones channels-first like the outputs."""
-    batch.ys = [y if loss.sparse else channels_first(y) for y, loss in zip(batch.ys, losses, strict=True)]
-    return batch
 
 
 _FINALS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"softmax": _softmax, "sigmoid": torch.sigmoid}

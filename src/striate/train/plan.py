@@ -6,6 +6,7 @@ from typing import Any
 
 from striate.errors import ArgumentError, nearest, unknown
 from striate.graph import Graph
+from striate.layers import CutMix, MixUp
 from striate.train import losses as losses_
 from striate.train import metrics as metrics_
 from striate.train import optimizers as optimizers_
@@ -29,13 +30,14 @@ def make_plan(
     metrics: Any,
     precision: str,
     accumulate: int,
+    mix: Any,
     others: dict[str, Any],
 ) -> Plan:
     """Check what ``compile`` was given against the network's outputs.  Raises ArgumentError, naming the nearest."""
     for key in others:
         if key in _NOT_HERE:
             raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {_NOT_HERE[key]}.')
-        known = ("optimizer", "loss", "loss_weights", "metrics", "precision", "accumulate")
+        known = ("optimizer", "loss", "loss_weights", "metrics", "precision", "accumulate", "mix")
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:
         raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
@@ -60,13 +62,37 @@ def make_plan(
         auxiliary=len(graph.auxiliary),
         precision=check_precision(precision),
         accumulate=accumulate,
+        mix=_mixing(mix, graph),
         described={
             "optimizer": _name(optimizer),
             "loss": _plain(loss),
             "precision": precision,
             "accumulate": accumulate,
+            **({} if mix is None else {"mix": _name(mix)}),
         },
     )
+
+
+MIXES = {"mixup": MixUp, "cutmix": CutMix}
+
+
+def _mixing(mix: Any, graph: Graph) -> MixUp | CutMix | None:
+    """A name or a description as a description.  Raises ArgumentError, also when there are no pictures to mix."""
+    if mix is None:
+        return None
+    if isinstance(mix, str):
+        if mix not in MIXES:
+            raise unknown("mix", mix, MIXES)
+        mix = MIXES[mix]()
+    if not isinstance(mix, MixUp | CutMix):
+        raise ArgumentError(f'compile: mix is "mixup", "cutmix", layers.MixUp or layers.CutMix, not {mix!r}.')
+    if any(len(shape) != 1 for shape in graph.output_shapes):
+        raise ArgumentError(f"compile: mix is for outputs that are vectors, not {graph.output_shapes}.")
+    if len(graph.inputs) != 1 or len(graph.input_shapes[0]) != 3:
+        raise ArgumentError(
+            f"compile: mix is for networks with one input of pictures (h, w, c), not {graph.input_shapes}."
+        )
+    return mix
 
 
 def _spread(spec: Any, names: list[str], what: str, default: Any = None) -> list[Any]:
