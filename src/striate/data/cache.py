@@ -32,6 +32,7 @@ _VERSION = 1  # counted up when the format changes, or the same file gives other
 _HEADER, _MARK = 128, b"striate pictures"
 _TAIL = len(_MARK) + 8 + 32
 _IN_MEMORY, _AT_ONCE = 4 << 30, 16 << 20  # bytes of a copy, and of a piece of one that is written
+_BUFFER = 1 << 18  # bytes between two writes: after each of them a thread waits for its turn at Python again
 _SLOTS = 8
 _LEFT_BEHIND = 24 * 3600  # seconds after which a file that was never finished is nobody's any more
 
@@ -192,7 +193,7 @@ def write(path: Path, pictures: Iterable[np.ndarray], index: Callable[[], dict[s
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".part", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "wb", _BUFFER) as file:
             file.write(bytes(_HEADER))
             shape: tuple[int, ...] = (0,)
             for pixels in pictures:

@@ -105,7 +105,8 @@ def _from_file(path: Any, name: str, channels: int | None, scaled: Scaled | None
         raise DataError(f"{name}: is not a file.")
     if found.st_size <= _AT_ONCE:
         with open(path, "rb", buffering=0) as raw:
-            return _from_bytes(raw.read(), name, channels, scaled)
+            content = raw.read(found.st_size + 1)  # with its length known Python need not ask for it once more
+            return _from_bytes(content, name, channels, scaled)
     with open(path, "rb") as file:
         return _read(file, name, channels, scaled)
 

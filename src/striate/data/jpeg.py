@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 16  # bytes of a file for which the detour counts
 _SIDE = 512
 _QUANTISATION, _HUFFMAN, _RESTART, _COMMENT, _JFIF = 0xDB, 0xC4, 0xDD, 0xFE, 0xE0
+_APPLICATION = re.compile(rb"\xff[\xe0-\xef]")
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended and progressive, each with Huffman codes
 
 
@@ -36,10 +38,9 @@ def plain_jpeg(content: bytes) -> Image.Image | None:
     height, width = content[at + 5] << 8 | content[at + 6], content[at + 7] << 8 | content[at + 8]
     mode = {1: "L", 3: "RGB"}.get(content[at + 9])
     later = content.find(b"\xff\xda", at)  # what stands between the frame and the first scan must be harmless too
-    between = content[at:later]
     if content[at + 4] != 8 or not 0 < width <= _SIDE or not 0 < height <= _SIDE or mode is None or not jfif:
         return None
-    if later < 0 or any(b"\xff%c" % marker in between for marker in range(0xE0, 0xF0)):
+    if later < 0 or _APPLICATION.search(content, at, later):
         return None
     from PIL import Image
 
