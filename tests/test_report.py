@@ -10,7 +10,8 @@ import torch
 import striate as st
 from striate import layers
 from striate.data import Dataset, Preprocessing, Skipped
-from striate.report import activations, write_report
+from striate.look import activations
+from striate.pages import write_report
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 

@@ -33,6 +33,8 @@ ORDER = [
     "recipes",
     "tasks",
     "report",
+    "look",
+    "pages",
     "runs",
     "tune",
     "transfer",

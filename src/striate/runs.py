@@ -103,7 +103,7 @@ def train_run(
     Raises DataError, ArgumentError, TrainingError, BundleError; nothing half-written is left.
     """
     from striate import set_seed
-    from striate.report import write_report
+    from striate.pages import write_report
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
     from striate.train.checkpoint import FILE

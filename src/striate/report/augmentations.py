@@ -57,15 +57,15 @@ def augmentations(
         rows.append((words(layer), list(done.pictures), list(done.boxes or [np.zeros((0, 4))] * columns)))
     height, width = (_SIDE * n / max(pixels.shape[:2]) for n in pixels.shape[:2])
     row = max(height, 0.62)
-    with figures._settings():
+    with figures.settings():
         tall = len(rows) * (row + _GAP) + _GAP
-        fig = figures._figure(_WORDS + columns * (width + _GAP) + _GAP, tall, style["ground"])
+        fig = figures.new_figure(_WORDS + columns * (width + _GAP) + _GAP, tall, style["ground"])
         wide = fig.get_size_inches()[0]
         for i, (text, images, drawn) in enumerate(rows):
             top = tall - _GAP - i * (row + _GAP)
             for k, line in enumerate(wrapped(text, 8.0, (_WORDS - 0.2) * 72, most=4)):
                 ink = {"color": style["ink"], "weight": "bold"} if not k else {"color": style["muted"]}
-                figures._say(fig, 0.1 / wide, (top - 0.14 - 0.15 * k) / tall, line, size=8, **ink)
+                figures.say(fig, 0.1 / wide, (top - 0.14 - 0.15 * k) / tall, line, size=8, **ink)
             for k, (image, found) in enumerate(zip(images, drawn, strict=True)):
                 left = _WORDS + k * (width + _GAP)
                 ax = fig.add_axes((left / wide, (top - height) / tall, width / wide, height / tall))

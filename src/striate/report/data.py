@@ -8,8 +8,7 @@ from pathlib import Path
 
 from striate.data.check import pictures_of
 from striate.data.findings import KINDS, SEVERITIES, Finding, Report
-from striate.report.page import Section, _image, _table, _template
-from striate.weights import atomic_write
+from striate.report.html import Section, image, table, write_page
 
 SHOWN = 60  # findings of a kind that are shown with pictures; the rest is listed
 SAME = 6  # pictures of one finding
@@ -34,20 +33,18 @@ def write_data_report(path: str | os.PathLike[str], found: Report, *, title: str
         section.body = f'<div class="found">{"".join(_card(found, one, pictures) for one in findings[:SHOWN])}</div>'
         if count > SHOWN:
             rows = [(", ".join(one.files), one.detail) for one in findings[SHOWN:]]
-            section.body += _table(["files", "detail"], rows)
+            section.body += table(["files", "detail"], rows)
         sections.append(section)
     if any(found.counts.values()):
         sections.append(_counts(found))
-    page = _template().render(title=title or f"Data check: {found.path}", headline=headline, sections=sections)
-    atomic_write(path, page)
-    return Path(path)
+    return write_page(path, title or f"Data check: {found.path}", headline, sections)
 
 
 def _overview(found: Report) -> Section:
     section = Section("findings", "Findings", found.headline[:1].upper() + found.headline[1:] + ".")
     if found.findings:
         rows = [(KINDS[kind].severity, kind, f"{n:,}", KINDS[kind].meaning) for kind, n in found.kinds.items()]
-        section.body = _table(["severity", "kind", "found", "what it is"], rows)
+        section.body = table(["severity", "kind", "found", "what it is"], rows)
     return section
 
 
@@ -56,11 +53,11 @@ def _counts(found: Report) -> Section:
     names = sorted({name for part in found.counts.values() for name in part})
     rows = [(name, *(f"{found.counts[part].get(name, 0):,}" for part in parts)) for name in names]
     note = "Readable pictures of each class."
-    return Section("classes", "Classes", note, _table(["class", *(part or "pictures" for part in parts)], rows))
+    return Section("classes", "Classes", note, table(["class", *(part or "pictures" for part in parts)], rows))
 
 
 def _card(found: Report, finding: Finding, pictures: dict[str, bytes]) -> str:
-    images = "".join(_image(pictures[file], "image/jpeg", file) for file in finding.files[:SAME] if file in pictures)
+    images = "".join(image(pictures[file], "image/jpeg", file) for file in finding.files[:SAME] if file in pictures)
     names = [file.removeprefix(f"{found.path}/") for file in finding.files[:SAME]]
     names += [f"and {len(finding.files) - SAME} more"] if len(finding.files) > SAME else []
     lines = "<br>".join(html.escape(name) for name in names)

@@ -222,7 +222,7 @@ def fit(
     net.save(target)
     page = None
     if report:
-        from striate.report import write_report
+        from striate.pages import write_report
 
         shown = {key: value for key, value in net.facts.items() if key != "stages"}
         page = write_report(

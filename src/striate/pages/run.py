@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.look import activations
 from striate.report import figures, tiles
-from striate.report.activations import activations
+from striate.report.html import Section, both, image, table, write_page
 from striate.tasks.classify import class_names, scores
 from striate.train.metrics import per_class_report
-from striate.weights import atomic_write
 
 if TYPE_CHECKING:
     from striate.data import Dataset
@@ -26,17 +23,6 @@ if TYPE_CHECKING:
 MISTAKES = 24
 LAYERS = 12  # layers whose maps are shown
 BYTES = 150_000  # of one layer's maps
-
-
-@dataclass
-class Section:
-    """A part of the page: a heading, an explanation and ready HTML (escaped where it must be)."""
-
-    anchor: str
-    title: str
-    note: str = ""
-    body: str = ""
-    pictures: list[tuple[str, str]] = field(default_factory=list)  # (caption, HTML)
 
 
 def write_report(
@@ -76,24 +62,13 @@ def write_report(
     sections[-1].body = f"<pre>{html.escape(str(size))}</pre>"
     sections.append(Section("network", "The network", body=f'<div class="diagram">{model.draw(title="")}</div>'))
     if facts:
-        sections.append(Section("training", "Training", body=_table(["setting", "value"], _plain(facts))))
+        sections.append(Section("training", "Training", body=table(["setting", "value"], _plain(facts))))
     lost = list(dict.fromkeys((*skipped, *(test.skipped if test is not None else ()))))
     if lost:
         note = f"{len(lost)} file{'s' * (len(lost) > 1)} could not be read and had no part in the run."
         rows = [(str(file), str(reason)) for file, reason in lost]
-        sections.append(Section("skipped", "Skipped files", note, _table(["file", "why"], rows)))
-    page = _template().render(
-        title=name, headline=headline, sections=[s for s in sections if s.body or s.pictures or s.note]
-    )
-    atomic_write(path, page)
-    return Path(path)
-
-
-def _template() -> Any:
-    import jinja2
-
-    source = (resources.files("striate.report") / "run.html").read_text(encoding="utf-8")
-    return jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+        sections.append(Section("skipped", "Skipped files", note, table(["file", "why"], rows)))
+    return write_page(path, name, headline, sections)
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
@@ -105,7 +80,7 @@ def _curves(history: Mapping[str, Sequence[float]]) -> Section:
     epochs = max(len(values) for values in history.values())
     section.note = f"{epochs} epoch{'s' * (epochs > 1)}; blue is training, orange is held out."
     light, dark = (figures.to_svg(figures.curves(history, dark=d)) for d in (False, True))
-    section.pictures = [("", _both(light, dark, "learning curves"))]
+    section.pictures = [("", both(light, dark, "learning curves"))]
     return section
 
 
@@ -133,7 +108,7 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     ]
     light, dark = (figures.to_svg(figures.confusion(told.matrix, names, dark=d)) for d in (False, True))
     confusion = Section("confusion", "Confusion", "Rows are the true classes, columns the answers.")
-    confusion.pictures = [("", _both(light, dark, "confusion matrix"))]
+    confusion.pictures = [("", both(light, dark, "confusion matrix"))]
     rows: list[tuple[str, ...]] = [
         (name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", f"{n:,}")
         for name, p, r, f, n in zip(told.names, told.precision, told.recall, told.f1, told.support, strict=True)
@@ -141,7 +116,7 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     total = f"{int(told.support.sum()):,}"
     for kind in ("macro", "micro", "weighted"):
         rows.append((f"{kind} mean", *(f"{v:.4f}" for v in getattr(told, kind)), total))
-    per_class = Section("classes", "Per class", body=_table(["class", "precision", "recall", "F1", "support"], rows))
+    per_class = Section("classes", "Per class", body=table(["class", "precision", "recall", "F1", "support"], rows))
     return headline, [confusion, per_class, _mistakes(test, names, labels, probabilities, losses, ~right)]
 
 
@@ -165,11 +140,11 @@ def _mistakes(
     ]
     if all(picture is not None for picture in pictures):
         shown = figures.to_png(figures.pictures(pictures, captions, columns=8))
-        section.pictures = [("", _image(shown, "image/png", "worst mistakes"))]
+        section.pictures = [("", image(shown, "image/png", "worst mistakes"))]
     else:
         where = test.paths or tuple(f"example {i}" for i in range(len(labels)))
         rows = [(str(where[i]), *caption.split("\n")) for i, caption in zip(worst, captions, strict=True)]
-        section.body = _table(["example", "truth", "answer"], rows)
+        section.body = table(["example", "truth", "answer"], rows)
     return section
 
 
@@ -181,7 +156,7 @@ def _inside(model: Model, test: Dataset | None) -> list[Section]:
         weight = first.built.weight
         note = f"{weight.shape[0]} filters of {first.name}, each in its own range; middle grey is a weight of 0."
         section = Section("filters", "First-layer filters", note)
-        section.pictures = [("", _image(figures.to_png(figures.filters(weight)), "image/png", "filters"))]
+        section.pictures = [("", image(figures.to_png(figures.filters(weight)), "image/png", "filters"))]
         sections.append(section)
     if test is None or test.x.ndim != 4 or len(model.graph.inputs) != 1:
         return sections
@@ -196,7 +171,7 @@ def _inside(model: Model, test: Dataset | None) -> list[Section]:
     picture = tiles.as_picture(test.x[0])
     if picture is not None:
         shown = figures.to_png(figures.pictures([picture], ["the example"], columns=1))
-        section.pictures.append(("", _image(shown, "image/png", "the example")))
+        section.pictures.append(("", image(shown, "image/png", "the example")))
     names = list(mapped)
     if len(names) > LAYERS:
         names = [names[i] for i in np.linspace(0, len(names) - 1, LAYERS).round().astype(int)]
@@ -210,29 +185,9 @@ def _inside(model: Model, test: Dataset | None) -> list[Section]:
         height, width, depth = maps.shape
         some = f", the first {limit}" if depth > limit else ""
         caption = f"{name}: {height}x{width}, {depth} maps{some}"
-        section.pictures.append((caption, _image(data, "image/png", f"maps of {name}")))
+        section.pictures.append((caption, image(data, "image/png", f"maps of {name}")))
     sections.append(section)
     return sections
-
-
-# -- HTML ---------------------------------------------------------------------------------------------------------------
-def _image(data: bytes, kind: str, about: str) -> str:
-    encoded = base64.b64encode(data).decode()
-    return f'<img alt="{html.escape(about)}" src="data:{kind};base64,{encoded}">'
-
-
-def _both(light: bytes, dark: bytes, about: str) -> str:
-    """A drawing in two versions; the page shows the one that suits the reader's colours."""
-    kinds = (("light", light), ("dark", dark))
-    return "".join(
-        _image(data, "image/svg+xml", about).replace("<img", f'<img class="{kind}-only"') for kind, data in kinds
-    )
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _plain(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

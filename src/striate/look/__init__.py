@@ -1,0 +1,6 @@
+"""Looking inside a network: what its layers answer to, and what its answers come from."""
+
+from striate.look.activations import activations
+from striate.look.tap import Tap, tapped
+
+__all__ = ["Tap", "activations", "tapped"]

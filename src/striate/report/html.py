@@ -1,0 +1,60 @@
+"""A page that is one file: sections, pictures within the text, tables."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from striate.weights import atomic_write
+
+
+@dataclass
+class Section:
+    """A part of the page: a heading, an explanation and ready HTML (escaped where it must be)."""
+
+    anchor: str
+    title: str
+    note: str = ""
+    body: str = ""
+    pictures: list[tuple[str, str]] = field(default_factory=list)  # (caption, HTML)
+
+
+def write_page(
+    path: str | os.PathLike[str], title: str, headline: Sequence[tuple[str, str]], sections: Sequence[Section]
+) -> Path:
+    """Write a page of sections, empty ones left out; it loads nothing and can be mailed, printed, read without a network.
+
+    headline   (what, figure) that stand large at the top
+    """
+    import jinja2
+
+    source = (resources.files("striate.report") / "page.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
+    shown = [section for section in sections if section.body or section.pictures or section.note]
+    atomic_write(path, template.render(title=title, headline=headline, sections=shown))
+    return Path(path)
+
+
+def image(data: bytes, kind: str, about: str) -> str:
+    encoded = base64.b64encode(data).decode()
+    return f'<img alt="{html.escape(about)}" src="data:{kind};base64,{encoded}">'
+
+
+def both(light: bytes, dark: bytes, about: str) -> str:
+    """A drawing in two versions; the page shows the one that suits the reader's colours."""
+    kinds = (("light", light), ("dark", dark))
+    return "".join(
+        image(data, "image/svg+xml", about).replace("<img", f'<img class="{kind}-only"') for kind, data in kinds
+    )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
