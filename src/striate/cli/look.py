@@ -1,0 +1,47 @@
+"""``striate look``: looking inside a network; a file a group of techniques, all with the same first arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from striate.cli.common import WEIGHTS, model_of, say
+
+What = Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")]
+Weights = Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")]
+Picture = Annotated[list[str] | None, typer.Option("--picture", help="A picture file; may be repeated.")]
+Data = Annotated[str | None, typer.Option(help="A data set: a folder with a folder for each class, a zip, a name.")]
+Layer = Annotated[str | None, typer.Option(help="A layer's name, as `striate size` prints it.")]
+Target = Annotated[str | None, typer.Option(help="A class: its name or number; without it the network's answer.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the figure goes: a .png or .svg file.")]
+
+look = typer.Typer(
+    help="Look inside a network: what its layers answer to, what its answers come from.", no_args_is_help=True
+)
+
+
+def register(app: typer.Typer) -> None:
+    groups: list[Any] = []
+    for group in groups:
+        group.register(look)
+    app.add_typer(look, name="look")
+
+
+def loaded(model: str, weights: str | None, variant: list[str] | None = None) -> Any:
+    """The model to look into."""
+    return model_of(model, weights, variant)
+
+
+def show(result: Any, out: Path | None, usual: str, as_json: bool) -> None:
+    """Save the figure (to `usual` in the working folder when nothing is asked) and print what was found."""
+    path = result.save(out if out is not None else Path(usual))
+    found = result.rows()
+    lines = [result.note()]
+    if found is not None:
+        heads, rows = found
+        cells = [[str(cell) for cell in row] for row in (heads, *rows)]
+        wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+        lines += ["", *("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in cells)]
+    say({**result.facts(), "figure": str(path)}, as_json, "\n".join([*lines, "", f"figure  {path}"]))

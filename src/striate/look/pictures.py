@@ -1,0 +1,118 @@
+"""Between pictures as people see them and the numbers that a network takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from striate.data import Dataset, Preprocessing
+from striate.errors import ArgumentError, DataError
+
+if TYPE_CHECKING:
+    from striate.model import Model
+
+
+@dataclass
+class Space:
+    """The inputs of a network that takes pictures: tensors (N, C, H, W) after the preprocessing.
+
+    factor, offset   float32 (C,): input = pixel * factor + offset, channels in the order that the network sees
+    bgr              whether that order is blue, green, red
+    low, high        (C,): the inputs of black and of white, the smaller first
+    """
+
+    preprocessing: Preprocessing
+    shape: tuple[int, int, int]
+    factor: np.ndarray
+    offset: np.ndarray
+    bgr: bool
+
+    @classmethod
+    def of(cls, model: Model) -> Space:
+        """Raises ArgumentError for a model of several inputs, or whose input is no picture of 1 or 3 channels."""
+        shapes = model.graph.check().input_shapes
+        if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][-1] not in (1, 3):
+            raise ArgumentError(
+                f"looking at pictures takes a network with one input (H, W, 1 or 3), not {', '.join(map(str, shapes))}."
+            )
+        shape = shapes[0]
+        preprocessing = model.preprocessing or Preprocessing.for_model(shape)
+        ends = np.stack([np.zeros((1, 1, shape[2]), np.uint8), np.full((1, 1, shape[2]), 255, np.uint8)])
+        black, white = np.asarray(preprocessing.normalise(ends), np.float64)[:, 0, 0]
+        return cls(preprocessing, shape, (white - black) / 255, black, preprocessing.order == "bgr")
+
+    @property
+    def low(self) -> np.ndarray:
+        return np.minimum(self.offset, self.offset + 255 * self.factor)
+
+    @property
+    def high(self) -> np.ndarray:
+        return np.maximum(self.offset, self.offset + 255 * self.factor)
+
+    def pixels(self, pictures: Any) -> np.ndarray:
+        """uint8 (N, H, W, C) of the network's size: of files, PIL images, arrays, a Dataset, or one of these alone.
+
+        Raises DataError for what is no picture.
+        """
+        if isinstance(pictures, Dataset):
+            pictures = pictures.x
+        if isinstance(pictures, np.ndarray) and pictures.dtype == np.uint8 and pictures.shape[1:] == self.shape:
+            return pictures
+        alone = isinstance(pictures, str | os.PathLike | bytes) or hasattr(pictures, "getbands")
+        array = isinstance(pictures, np.ndarray)
+        listed = [pictures] if alone or (array and pictures.ndim < 4) else list(pictures)
+        if not listed:
+            raise DataError("no picture was given.")
+        return np.stack([self.preprocessing.pixels(each) for each in listed])
+
+    def inputs(self, pixels: np.ndarray, like: torch.Tensor | None = None) -> torch.Tensor:
+        """uint8 (or 0..255 float) pixels (N, H, W, C) as the network's inputs (N, C, H, W), float32."""
+        x = torch.from_numpy(np.ascontiguousarray(self.preprocessing.normalise(np.asarray(pixels)))).movedim(-1, 1)
+        return x if like is None else x.to(like.device, like.dtype)
+
+    def values(self, inputs: torch.Tensor) -> np.ndarray:
+        """Inputs (N, C, H, W) as pixel values, RGB, float (N, H, W, C); within 0..255 for what a picture can be."""
+        x = inputs.detach().movedim(1, -1).double().cpu().numpy()
+        x = (x - self.offset) / self.factor
+        return x[..., ::-1] if self.bgr else x
+
+    def shown(self, inputs: torch.Tensor) -> np.ndarray:
+        """Inputs (N, C, H, W) as uint8 pictures (N, H, W, C), RGB, rounded and clipped."""
+        return np.rint(self.values(inputs)).clip(0, 255).astype(np.uint8)
+
+    def per_channel(self, values: Sequence[float] | np.ndarray, like: torch.Tensor) -> torch.Tensor:
+        """(C,) as (1, C, 1, 1) on the device of `like`, in its type."""
+        return torch.as_tensor(np.asarray(values), dtype=like.dtype, device=like.device).view(1, -1, 1, 1)
+
+
+def target_of(model: Model, target: int | str | None, logits: np.ndarray) -> int:
+    """The number of a class: of a number, of a label's name, or for None of the largest of `logits` (classes,).
+
+    Raises ArgumentError for a class that is not there.
+    """
+    from striate.errors import unknown
+
+    count = len(logits)
+    if target is None:
+        return int(logits.argmax())
+    if isinstance(target, str):
+        labels = list(model.labels or ())
+        if target in labels:
+            return labels.index(target)
+        if not target.isdigit():
+            raise unknown("class", target, labels)
+        target = int(target)
+    if not 0 <= target < count:
+        raise ArgumentError(f"there are classes 0 to {count - 1}, not {target}.")
+    return int(target)
+
+
+def label_of(model: Model, number: int) -> str:
+    """The name of a class, or its number where classes have no names."""
+    labels = model.labels
+    return str(labels[number]) if labels and number < len(labels) else f"class {number}"

@@ -1,0 +1,64 @@
+"""What every technique gives: arrays, a figure, a section of a page, and figures for programs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from striate.errors import ArgumentError
+from striate.report import figures
+from striate.report.html import Section, image, table
+from striate.weights import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Look:
+    """The base of the results.  A technique's own class is a dataclass with its arrays and overrides these.
+
+    anchor, title   of its section on a page
+    source          the paper, with section or figure
+    """
+
+    anchor: ClassVar[str] = "look"
+    title: ClassVar[str] = "Look"
+    source: ClassVar[str] = ""
+
+    def figure(self) -> Figure:
+        """A matplotlib Figure in striate's style."""
+        raise ArgumentError(f"{self.title} has no figure.")
+
+    def note(self) -> str:
+        """A sentence or two, in plain words: what is seen, how to read it, with the numbers."""
+        return ""
+
+    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:
+        """Heads and rows of the table that goes with the figure, or None."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """JSON-ready: the numbers, without the large arrays."""
+        found = self.rows()
+        return {} if found is None else {"rows": [dict(zip(found[0], row, strict=True)) for row in found[1]]}
+
+    def section(self) -> Section:
+        """A section of a page, everything within it."""
+        source = f" ({self.source})" if self.source else ""
+        section = Section(self.anchor, self.title, self.note() + source)
+        section.pictures = [("", image(figures.to_png(self.figure()), "image/png", self.title))]
+        found = self.rows()
+        if found is not None:
+            section.body = table(*found)
+        return section
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the figure as .png or .svg.  Raises ArgumentError for another ending."""
+        path = Path(path)
+        if path.suffix.lower() not in (".png", ".svg"):
+            raise ArgumentError(f"{path}: a figure is saved as .png or .svg.")
+        fig = self.figure()
+        atomic_write(path, figures.to_png(fig, 150) if path.suffix.lower() == ".png" else figures.to_svg(fig))
+        return path
