@@ -388,7 +388,7 @@ def _by_name(labels: list[str]) -> dict[str, int]:
 
 def in_order_of(data: Dataset, labels: list[str] | None) -> Dataset:
     """The data with its classes numbered as a model's outputs are.  Raises DataError for classes it does not know."""
-    if not labels or not data.classes or list(data.classes) == labels or data.y is None:
+    if not labels or not data.classes or list(data.classes) == labels:
         return data
     known = _by_name(labels)
     foreign = [name for name in data.classes if name.lower() not in known]
@@ -398,5 +398,15 @@ def in_order_of(data: Dataset, labels: list[str] | None) -> Dataset:
             f'{data.name} has a class "{foreign[0]}" that the model does not know.{nearest(foreign[0], list(known))} '
             f"Its classes: {shown}."
         )
-    numbers = np.array([known[name.lower()] for name in data.classes])
-    return replace(data, y=numbers[data.y], classes=tuple(labels))
+    numbers = np.array([known[name.lower()] for name in data.classes], np.int64)
+    y, ignored = data.y, data.ignored
+    if y is not None and y.dtype != np.int64 and y.shape[1:] == numbers.shape:  # a column for each class
+        columns = np.zeros((len(y), len(labels)), y.dtype)
+        columns[:, numbers] = y
+        y = columns
+    elif y is not None and y.dtype == np.int64:
+        ignored = ignored if ignored is None or ignored >= len(labels) else len(labels)
+        counts = y != data.ignored if data.ignored is not None else np.ones(y.shape, bool)
+        y = np.where(counts, numbers[np.where(counts, y, 0)], ignored if ignored is not None else 0)
+    boxed = None if data.box_labels is None else tuple(numbers[each] for each in data.box_labels)
+    return replace(data, y=y, ignored=ignored, box_labels=boxed, classes=tuple(labels))

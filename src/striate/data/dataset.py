@@ -249,9 +249,10 @@ class Dataset:
 
     def summary(self) -> str:
         """A few lines of text: how many of what, in which range, the classes, what was skipped."""
-        low, high = self.x.min(), self.x.max()
+        # pixels on disk are not read for this: they may be many, and their range is known
+        span = "" if isinstance(self.x, np.memmap) else f" {self.x.min():.6g} to {self.x.max():.6g}"
         size = " x ".join(map(str, self.shape))
-        lines = [f"{self.name}: {len(self):,} {self.kind} of {size}, {self.x.dtype} {low:.6g} to {high:.6g}"]
+        lines = [f"{self.name}: {len(self):,} {self.kind} of {size}, {self.x.dtype}{span}"]
         if self.labels is not None:
             counts = self.class_counts()
             listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:12])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from striate.errors import ArgumentError
 from striate.graph import Layer
 from striate.model import Model
 from striate.runs import free_folder
-from striate.train.callbacks import Callback, EarlyStopping
+from striate.train.callbacks import Callback
 from striate.transfer.features import base_of, features, preprocessing_of
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
@@ -145,8 +146,8 @@ def fit(
     stages      how many of the three
     unfreeze    stages (sizes of maps) of the base that stage 3 trains, from the end, or the first layer's name
     augment     layers in front of the base; None: mirrored, turned, shifted and scaled a little
-    epochs      at most, of stages 2 and 3 each; they stop `patience` epochs after the lowest validation loss and go back
-                to it
+    epochs      at most, of stages 2 and 3 each; they stop `patience` epochs after the validation pictures last came out
+                better, and go back to the best: most right answers, then the lowest loss
     validation  part of the training pictures that is held out where the data has no validation part
     scratch     also train the same network without what the base had learnt, for as long as the three stages took
     folder      where the model and its report go (``runs/<data>-<base>``)
@@ -178,16 +179,15 @@ def fit(
     told = say or (lambda text: None)
     counts = _first(run, head, classes, cache)
     told(line(run.stages[-1]))
-    stop = _stopping(patience)
     if stages > 1:
         begun = time.perf_counter()
-        taken = run.learn(learning_rate, epochs, [stop()])
+        taken = run.learn(learning_rate, epochs, [_Best(patience)])
         told(line(run.judge("frozen base, augmented", begun, trainable(net), taken)))
     if stages > 2:
         begun = time.perf_counter()
         net.set_weights(run.best)
         freeze(trunk, unfreeze)
-        taken = run.learn(learning_rate / 10, epochs, [stop()])
+        taken = run.learn(learning_rate / 10, epochs, [_Best(patience)])
         told(line(run.judge(f"fine-tuned {which(unfreeze)}", begun, trainable(net), taken)))
     spent = time.perf_counter() - started
     contrast = None
@@ -231,9 +231,29 @@ def fit(
     return Transfer(target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page)
 
 
-def _stopping(patience: int) -> Callable[[], EarlyStopping]:
-    """An EarlyStopping for each stage."""
-    return lambda: EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+class _Best(Callback):
+    """Ends a stage at its best epoch, by the rank that stages have, `patience` epochs after loss or rank last improved."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.rank, self.loss, self.wait = (-1.0, 0.0), math.inf, 0
+        self.weights: list[Any] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        accuracy, loss = logs["val_accuracy"], logs["val_loss"]
+        better = (accuracy, -loss) > self.rank
+        self.wait = 0 if better or loss < self.loss else self.wait + 1
+        self.loss = min(self.loss, loss)
+        if better:
+            self.rank, self.weights = (accuracy, -loss), self.model.get_weights()
+        if self.wait >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Any = None) -> None:
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
 
 
 # -- stages -----------------------------------------------------------------------------------------------------------
