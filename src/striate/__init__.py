@@ -16,7 +16,7 @@ from striate.model import Model
 from striate.sequential import Sequential
 
 if TYPE_CHECKING:
-    from striate import callbacks, data, losses, metrics, optimizers, transfer, zoo
+    from striate import callbacks, data, look, losses, metrics, optimizers, transfer, zoo
 
 __version__ = "0.1.0"
 
@@ -25,6 +25,7 @@ _LATER = {
     "callbacks": "striate.callbacks",
     "data": "striate.data",
     "draw": "striate.draw",
+    "look": "striate.look",
     "losses": "striate.losses",
     "metrics": "striate.metrics",
     "optimizers": "striate.optimizers",
@@ -61,6 +62,7 @@ __all__ = [
     "data",
     "initializers",
     "layers",
+    "look",
     "losses",
     "metrics",
     "models",

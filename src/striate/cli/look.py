@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from striate.cli.common import WEIGHTS, model_of, say
+from striate.errors import ArgumentError
 
 What = Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")]
 Weights = Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")]
@@ -23,8 +26,9 @@ look = typer.Typer(
 
 
 def register(app: typer.Typer) -> None:
-    groups: list[Any] = []
-    for group in groups:
+    from striate.cli import look_all, look_answers, look_image, look_inside, look_weights
+
+    for group in (look_inside, look_answers, look_image, look_weights, look_all):
         group.register(look)
     app.add_typer(look, name="look")
 
@@ -45,3 +49,33 @@ def show(result: Any, out: Path | None, usual: str, as_json: bool) -> None:
         wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
         lines += ["", *("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in cells)]
     say({**result.facts(), "figure": str(path)}, as_json, "\n".join([*lines, "", f"figure  {path}"]))
+
+
+def dataset(model: Any, data: str | None, part: str | None, count: int | None, seed: int) -> Any:
+    """A part of a data set, read as the model wants its pictures."""
+    from striate.data import load
+    from striate.data.catalog import SOURCES
+    from striate.look.pictures import Space
+
+    if data is None:
+        raise ArgumentError("which pictures? Give --data: a folder with a folder for each class, a zip, or a name.")
+    named = data in SOURCES or data in ("digits", "scenes")
+    splits = load(data) if named else load(data, preprocessing=Space.of(model).preprocessing)
+    there = {name: value for name, value in splits._asdict().items() if value is not None}
+    if part is not None and part not in there:
+        raise ArgumentError(f"{data} has no part {part!r}, only {', '.join(there)}.")
+    found = there[part or list(there)[-1]]
+    return found if count is None or count >= len(found) else found.take(count, seed)
+
+
+@contextmanager
+def going(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, gone when it is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole)

@@ -108,6 +108,12 @@ class Tap:
             raise ArgumentError(f'"{missing[0]}" is no max pooling of maps, so it has no switches.')
         return found
 
+    def holder(self, name: str) -> str:
+        """The name under which a call's output can be edited: that of its input, where it does nothing."""
+        if name not in self._holders:
+            raise unknown("layer name", name, self._holders)
+        return self._holders[name]
+
     def __call__(self, *xs: torch.Tensor) -> torch.Tensor:
         """The network's (first) output."""
         return self.run(*xs).output

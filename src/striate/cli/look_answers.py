@@ -1,0 +1,156 @@
+"""``striate look``: where answers come from, and how little it takes to change them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from striate.cli.common import Json, Variant
+from striate.cli.look import Data, Layer, Out, Picture, Target, Weights, What, dataset, going, loaded, show
+from striate.errors import ArgumentError
+
+Pictures = Annotated[int | None, typer.Option("--pictures", help="So many pictures of the data, drawn at random.")]
+Part = Annotated[str | None, typer.Option(help="A part of the data, such as test; without it the last there is.")]
+Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
+
+
+def register(look: typer.Typer) -> None:
+    for command in (attribution, saliency, gradcam, adversarial, robustness):
+        look.command()(command)
+
+
+def attribution(
+    model: What,
+    picture: Picture = None,
+    target: Target = None,
+    method: Annotated[list[str] | None, typer.Option(help="A method; may be repeated. Without it all.")] = None,
+    score: Annotated[bool, typer.Option("--score/--no-score", help="Deletion and insertion scores.")] = True,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="The parameter randomisation check.")] = True,
+    weights: Weights = None,
+    variant: Variant = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Several methods' explanations of an answer, their scores, and which of them not to trust."""
+    from striate.look.attribution import attributions
+
+    with going("explaining") as progress:
+        found = attributions(
+            loaded(model, weights, variant),
+            some(picture),
+            method or None,
+            target,
+            score=score,
+            check=check,
+            progress=progress,
+        )
+    show(found, out, "attribution.png", json)
+
+
+def saliency(
+    model: What,
+    picture: Picture = None,
+    target: Target = None,
+    rule: Annotated[str, typer.Option(help="How gradients pass a ReLU: backprop, deconvnet or guided.")] = "backprop",
+    layer: Layer = None,
+    weights: Weights = None,
+    variant: Variant = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """The gradient of an answer (or of a layer's strongest unit) to the pixels."""
+    from striate.look.saliency import saliency
+
+    wanted: Any = int(target) if layer is not None and target is not None and target.isdigit() else target
+    net = loaded(model, weights, variant)
+    show(saliency(net, some(picture), wanted, rule, layer), out, "saliency.png", json)  # type: ignore[arg-type]
+
+
+def gradcam(
+    model: What,
+    picture: Picture = None,
+    target: Target = None,
+    layer: Layer = None,
+    weights: Weights = None,
+    variant: Variant = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Grad-CAM: where the maps of a layer speak for a class."""
+    from striate.look.gradcam import gradcam
+
+    show(gradcam(loaded(model, weights, variant), some(picture), target, layer), out, "gradcam.png", json)
+
+
+def adversarial(
+    model: What,
+    picture: Picture = None,
+    target: Annotated[str | None, typer.Option(help="The class to be answered; without it any but the answer.")] = None,
+    method: Annotated[str, typer.Option(help="pgd, fgsm, ascent or noise.")] = "pgd",
+    norm: Annotated[str | None, typer.Option(help="Of the budget: linf or l2.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="The budget in pixel values 0..255.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of PGD and ascent.")] = None,
+    save: Annotated[Path | None, typer.Option(help="A folder for the changed pictures, as PNG.")] = None,
+    weights: Weights = None,
+    variant: Variant = None,
+    seed: Seed = 0,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Pictures changed a little, so that the network gives another answer."""
+    from striate.look.adversarial import adversarial
+
+    net = loaded(model, weights, variant)
+    with going("attacking") as progress:
+        found = adversarial(
+            net, some(picture), target=target, method=method, norm=norm, epsilon=epsilon, steps=steps, seed=seed,
+            progress=progress,
+        )  # fmt: skip
+    if save is not None:
+        from striate.report.figures import png
+        from striate.report.tiles import rgba
+        from striate.weights import atomic_write
+
+        save.mkdir(parents=True, exist_ok=True)
+        for source, pixels in zip(some(picture), found.pictures, strict=True):
+            atomic_write(save / f"{Path(source).stem}.png", png(rgba(pixels)))
+    show(found, out, "adversarial.png", json)
+
+
+def robustness(
+    model: What,
+    data: Data = None,
+    part: Part = None,
+    pictures: Pictures = 500,
+    method: Annotated[
+        list[str] | None, typer.Option(help="noise, fgsm or pgd; may be repeated. Without it all.")
+    ] = None,
+    epsilon: Annotated[list[float] | None, typer.Option(help="A budget in pixel values; may be repeated.")] = None,
+    norm: Annotated[str, typer.Option(help="Of the budget: linf or l2.")] = "linf",
+    steps: Annotated[int, typer.Option(help="Steps of PGD.")] = 40,
+    weights: Weights = None,
+    variant: Variant = None,
+    seed: Seed = 0,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Accuracy on a data set whose pictures are changed for the worse, by budget."""
+    from striate.look.robustness import robustness
+
+    net = loaded(model, weights, variant)
+    examples = dataset(net, data, part, pictures, seed)
+    with going("attacking") as progress:
+        found = robustness(
+            net, examples, method or ("noise", "fgsm", "pgd"), epsilon or None, norm=norm, steps=steps, seed=seed,
+            progress=progress,
+        )  # fmt: skip
+    show(found, out, "robustness.png", json)
+
+
+def some(picture: list[str] | None) -> list[str]:
+    """The pictures given; at least one."""
+    if not picture:
+        raise ArgumentError("which picture? Give --picture FILE; it may be repeated.")
+    return picture

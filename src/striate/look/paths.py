@@ -1,0 +1,380 @@
+"""Residual networks as ensembles of paths: how many there are of each length, what gradient they carry, and what happens
+when blocks are deleted or exchanged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from striate.errors import ArgumentError
+from striate.graph import Node, SymbolicTensor
+from striate.look.ascend import Progress
+from striate.look.pictures import Space
+from striate.look.result import Look
+from striate.look.sanity import duplicate
+from striate.look.tap import Edit, Tap, tapped
+from striate.report.style import LIGHT, clean, new_figure, say, settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from striate.model import Model
+
+
+@dataclass(frozen=True)
+class Block:
+    """A residual block: `join` adds what `branch` and `shortcut` put out (names of calls, as in ``model.size()``).
+
+    layers   names of the branch's layers with weights, in the order of their calls
+    """
+
+    join: str
+    branch: str
+    shortcut: str
+    layers: tuple[str, ...]
+
+
+def blocks(model: Model) -> list[Block]:
+    """The residual blocks of a network, from the input on.
+
+    A block is an addition of two tensors that come of one: the branch is the way there with more weights, the shortcut the
+    other, which may be nothing at all or a projection.  Raises ArgumentError for a network without any.
+    """
+    graph = model.graph.check()
+    found = []
+    for node in graph.nodes:
+        if node.layer.kind != "Add" or len(node.inputs) != 2:
+            continue
+        sides = [_before(tensor) for tensor in node.inputs]
+        shared = sides[0].keys() & sides[1].keys()
+        ways = [[n for serial, n in side.items() if serial not in shared] for side in sides]
+        if not shared or not any(ways):
+            continue
+        weights = [sum(_weights(n) for n in way) for way in ways]
+        k = int(weights[1] > weights[0])
+        own = sorted(ways[k], key=lambda n: n.serial)
+        found.append(
+            Block(
+                graph.label(node),
+                graph.label(node.inputs[k].node),
+                graph.label(node.inputs[1 - k].node),
+                tuple(graph.label(n) for n in own if _weights(n)),
+            )
+        )
+    if not found:
+        raise ArgumentError(
+            f"{model.name or 'this network'} has no residual blocks: no addition joins a branch and a shortcut of one "
+            "tensor."
+        )
+    return found
+
+
+def _before(tensor: SymbolicTensor) -> dict[int, Node]:
+    """All calls that a tensor hangs on, itself included, by serial number."""
+    found: dict[int, Node] = {}
+    waiting = [tensor.node]
+    while waiting:
+        node = waiting.pop()
+        if node.serial not in found:
+            found[node.serial] = node
+            waiting += [t.node for t in node.inputs]
+    return found
+
+
+def _weights(node: Node) -> int:
+    return sum(math.prod(weight.shape) for weight in node.layer.weights(*node.input_shapes).values())
+
+
+# -- one way through ------------------------------------------------------------------------------------------------------
+def routed(tap: Tap, found: Sequence[Block], through: Sequence[bool], x: torch.Tensor) -> torch.Tensor:
+    """The network's output, whose gradient goes through the branch of each block where `through` is true, else through
+    its shortcut only.  The numbers are those of the whole network; the gradients of all 2^n choices add up to the full one.
+    """
+    held: dict[str, torch.Tensor] = {}
+    edit: dict[str, Edit] = {}
+
+    def keep(name: str) -> Edit:
+        before = edit.get(name)
+
+        def hold(value: torch.Tensor) -> torch.Tensor:
+            value = value if before is None else before(value)
+            held[name] = value
+            return value
+
+        return hold
+
+    for block, branch in zip(found, through, strict=True):
+        # the shortcut of one block is often the sum of the one before: its edit is put around that one
+        edit[tap.holder(block.shortcut)] = keep(tap.holder(block.shortcut))
+        edit[tap.holder(block.branch)] = keep(tap.holder(block.branch))
+        own = tap.holder(block.branch if branch else block.shortcut)
+        other = tap.holder(block.shortcut if branch else block.branch)
+
+        def join(value: torch.Tensor, own: str = own, other: str = other) -> torch.Tensor:
+            return held[own] + held[other].detach()
+
+        edit[block.join] = join
+    return tap.run(x, edit=edit).output
+
+
+# -- gradients ------------------------------------------------------------------------------------------------------------
+@dataclass
+class Paths(Look):
+    """Paths through n blocks, by the number of branches that they take.
+
+    counts     of the paths of each length 0..n: n over k
+    gradients  float64 (n + 1,): the mean L2 norm, at the network's input, of the gradient along one path of that length
+    samples    paths of each length that were drawn
+    """
+
+    blocks: list[Block]
+    counts: list[int]
+    gradients: np.ndarray
+    samples: list[int]
+
+    anchor = "paths"
+    title = "Paths through the residual blocks"
+    source = "Veit, Wilber & Belongie 2016, section 5"
+
+    @property
+    def shares(self) -> np.ndarray:
+        """float64 (n + 1,): of each length, its part of the sum over all paths of the gradients' norms."""
+        whole = np.array([float(count) for count in self.counts]) * self.gradients
+        return whole / whole.sum()
+
+    def note(self) -> str:
+        n = len(self.blocks)
+        lengths = np.arange(n + 1)
+        mean = float((self.shares * lengths).sum())
+        within = np.cumsum(self.shares)
+        low, high = int(np.searchsorted(within, 0.025)), int(np.searchsorted(within, 0.975))
+        return (
+            f"{n} blocks make 2^{n} = {2**n:,} paths; drawn blindly one takes {n / 2:g} branches. 95 % of the gradient goes "
+            f"along paths of {low} to {high} branches, {mean:.1f} on average."
+        )
+
+    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        return ("branches", "paths", "gradient of one", "share of all gradient"), [
+            (k, f"{count:,}", f"{size:.3g}", f"{share:.2%}")
+            for k, (count, size, share) in enumerate(zip(self.counts, self.gradients, self.shares, strict=True))
+        ]
+
+    def figure(self) -> Figure:
+        lengths = np.arange(len(self.counts))
+        total = sum(self.counts)
+        panels: tuple[tuple[str, np.ndarray, bool], ...] = (
+            ("paths of each length", np.array([count / total for count in self.counts]), False),
+            ("gradient along one path", self.gradients, True),
+            ("share of all gradient", self.shares, False),
+        )
+        with settings():
+            fig = new_figure(9.6, 2.6, LIGHT["ground"])
+            for i, (title, values, log) in enumerate(panels):
+                ax = fig.add_axes((0.06 + i * 0.325, 0.2, 0.25, 0.62))
+                clean(ax, LIGHT)
+                if log:
+                    ax.semilogy(lengths, np.maximum(values, 1e-300), color=LIGHT["first"], marker="o", markersize=3)
+                else:
+                    ax.bar(lengths, values, color=LIGHT["first"])
+                ax.set_xlabel("branches taken", color=LIGHT["muted"])
+                say(ax, 0, 1.06, title, transform=ax.transAxes, color=LIGHT["ink"], weight="bold")
+        return fig
+
+
+def paths(
+    model: Model,
+    pictures: Any,
+    *,
+    target: Any = None,
+    samples: int = 8,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Paths:
+    """How many paths there are of each length, and how much gradient the paths of that length carry to the input.
+
+    pictures  over which norms are averaged; a few are enough
+    target    the class whose logit is followed (number or name); None: each picture's answer
+    samples   paths drawn of each length; fewer where there are fewer
+
+    The forward pass is that of the whole network; backward, the gradient goes through the branches of the path alone and
+    through the shortcuts of the other blocks, as in the paper.  Raises ArgumentError for networks without residual blocks.
+    """
+    from striate.look.pictures import target_of
+
+    found = blocks(model)
+    n = len(found)
+    random = np.random.default_rng(seed)
+    counts = [math.comb(n, k) for k in range(n + 1)]
+    norms = np.zeros(n + 1)
+    drawn = []
+    with tapped(model, logits=True) as tap, torch.enable_grad():
+        space = Space.of(model)
+        x = space.inputs(space.pixels(pictures), torch.zeros((), dtype=tap.dtype, device=tap.device)).requires_grad_()
+        with torch.no_grad():
+            logits = tap(x)
+        wanted = logits.argmax(1) if target is None else logits.new_full(
+            (len(x),), target_of(model, target, logits[0].cpu().numpy()), dtype=torch.int64
+        )  # fmt: skip
+        for k in range(n + 1):
+            ways = _draw(n, k, min(samples, counts[k]), random)
+            drawn.append(len(ways))
+            for through in ways:
+                output = routed(tap, found, through, x)
+                (slope,) = torch.autograd.grad(output.gather(1, wanted[:, None]).sum(), x)
+                norms[k] += float(slope.flatten(1).norm(dim=1).double().mean()) / len(ways)
+            if progress is not None:
+                progress(k + 1, n + 1)
+    return Paths(found, counts, norms, drawn)
+
+
+def _draw(n: int, k: int, count: int, random: np.random.Generator) -> list[list[bool]]:
+    """`count` different choices of k blocks of n."""
+    seen: dict[tuple[int, ...], None] = {}
+    while len(seen) < count:
+        seen[tuple(sorted(random.choice(n, k, replace=False).tolist()))] = None
+    return [[i in chosen for i in range(n)] for chosen in seen]
+
+
+# -- lesions --------------------------------------------------------------------------------------------------------------
+@dataclass
+class Lesions(Look):
+    """What a network still gets right without some of its blocks, or with blocks exchanged.
+
+    whole      its error, 0 to 1
+    single     float64 (n,): the error without each block
+    several    float64 (n + 1, draws): without k blocks drawn at random
+    shuffled   float64 (swaps + 1, draws): with so many random exchanges of two blocks of one shape; empty where no two
+               have one
+    """
+
+    blocks: list[Block]
+    whole: float
+    single: np.ndarray
+    several: np.ndarray
+    shuffled: np.ndarray
+    pictures: int
+
+    anchor = "lesions"
+    title = "Blocks deleted and exchanged"
+    source = "Veit, Wilber & Belongie 2016, section 4"
+
+    def note(self) -> str:
+        worst = int(self.single.argmax())
+        told = (
+            f"Error {self.whole:.1%} on {self.pictures:,} pictures. Without one block it is {np.median(self.single):.1%} in "
+            f"the median, {self.single[worst]:.1%} without {self.blocks[worst].join}."
+        )
+        half = len(self.several) // 2
+        return f"{told} Without {half} blocks drawn at random: {self.several[half].mean():.1%}."
+
+    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        return ("without", "error"), [
+            (f"{block.join} ({len(block.layers)} layers with weights)", f"{error:.1%}")
+            for block, error in zip(self.blocks, self.single, strict=True)
+        ]
+
+    def figure(self) -> Figure:
+        with settings():
+            fig = new_figure(9.6, 2.6, LIGHT["ground"])
+            titles = ("without one block", "without several", "blocks exchanged")
+            marks = ("which block", "how many are deleted", "how many exchanges")
+            for i, (title, mark) in enumerate(zip(titles, marks, strict=True)):
+                ax = fig.add_axes((0.06 + i * 0.325, 0.2, 0.25, 0.62))
+                clean(ax, LIGHT)
+                ax.set_ylim(0, 1)
+                ax.set_xlabel(mark, color=LIGHT["muted"])
+                say(ax, 0, 1.06, f"error {title}", transform=ax.transAxes, color=LIGHT["ink"], weight="bold")
+                if i == 0:
+                    ax.bar(np.arange(1, len(self.single) + 1), self.single, color=LIGHT["first"])
+                else:
+                    table = self.several if i == 1 else self.shuffled
+                    if len(table):
+                        ax.plot(table, ".", color=LIGHT["muted"], markersize=3)
+                        ax.plot(table.mean(axis=1), color=LIGHT["first"], linewidth=1.8)
+                ax.axhline(self.whole, color=LIGHT["second"], linewidth=1, linestyle="--")
+        return fig
+
+
+def lesions(
+    model: Model,
+    data: Any,
+    y: Any = None,
+    *,
+    draws: int = 5,
+    swaps: int = 8,
+    batch_size: int = 256,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Lesions:
+    """Delete residual blocks, one and several, and exchange them, and see how many answers are still right.
+
+    data, y   a Dataset with classes, or uint8 pictures (N, H, W, C) and class numbers (N,)
+    draws     random choices for each number of blocks deleted and of exchanges
+    swaps     exchanges at most; two blocks can change places when their branches have weights of the same shapes
+
+    A deleted block passes on its shortcut alone.  Exchanges happen in a copy: the model stays as it is.  Raises
+    ArgumentError for networks without residual blocks, or data without classes.
+    """
+    found = blocks(model)
+    n, random = len(found), np.random.default_rng(seed)
+    pixels = Space.of(model).pixels(data)
+    labels = getattr(data, "labels", None) if y is None else np.asarray(y)
+    if labels is None or len(labels) != len(pixels):
+        raise ArgumentError("lesions needs the class of each picture: a Dataset with classes, or y.")
+    done, total = 0, n + 1 + (n + 1) * draws + (swaps + 1) * draws
+
+    def error(of: Model, deleted: Sequence[int] = ()) -> float:
+        nonlocal done
+        with tapped(of, logits=True) as tap, torch.no_grad():
+            edit: dict[str, Edit] = {tap.holder(found[i].branch): torch.zeros_like for i in deleted}
+            like, wrong = torch.zeros((), dtype=tap.dtype, device=tap.device), 0
+            for start in range(0, len(pixels), batch_size):
+                x = Space.of(of).inputs(pixels[start : start + batch_size], like)
+                answers = tap.run(x, edit=edit).output.argmax(1).cpu().numpy()
+                wrong += int((answers != labels[start : start + batch_size]).sum())
+        done += 1
+        if progress is not None:
+            progress(min(done, total), total)
+        return wrong / len(pixels)
+
+    whole = error(model)
+    single = np.array([error(model, [i]) for i in range(n)])
+    several = np.array(
+        [[error(model, random.choice(n, k, replace=False).tolist()) for _ in range(draws)] for k in range(n + 1)]
+    )
+    return Lesions(found, whole, single, several, _shuffled(model, found, error, draws, swaps, random), len(pixels))
+
+
+def _shuffled(
+    model: Model, found: list[Block], error: Any, draws: int, swaps: int, random: np.random.Generator
+) -> np.ndarray:
+    """The errors after 0 to `swaps` exchanges, (swaps + 1, draws)."""
+    copy = duplicate(model)
+    modules = dict(copy.module.named_modules())
+    states = [[modules[name].state_dict() for name in block.layers] for block in found]
+    shapes = [tuple(tuple((k, tuple(v.shape)) for k, v in state.items()) for state in each) for each in states]
+    pairs = [(i, j) for i in range(len(found)) for j in range(i) if shapes[i] == shapes[j]]
+    if not pairs:
+        return np.zeros((0, draws))
+    table = np.zeros((swaps + 1, draws))
+    for draw in range(draws):
+        order = list(range(len(found)))
+        original = [[{k: v.clone() for k, v in state.items()} for state in each] for each in states]
+        for count in range(swaps + 1):
+            if count:
+                i, j = pairs[int(random.integers(len(pairs)))]
+                order[i], order[j] = order[j], order[i]
+                for place in (i, j):
+                    for name, state in zip(found[place].layers, original[order[place]], strict=True):
+                        modules[name].load_state_dict(state)
+            table[count, draw] = error(copy)
+        for block, each in zip(found, original, strict=True):
+            for name, state in zip(block.layers, each, strict=True):
+                modules[name].load_state_dict(state)
+    return table
