@@ -4,8 +4,8 @@
     check    every method's map again while the layers are randomised from the top, on the first 20 of these
     table    prints both as one table, and draws docs/pictures/look_attribution_scores.png
 
-Photo by photo into bench/results/look_attribution_*.json; started again, it goes on where it stopped.  The class asked about is
-the network's answer.  Needs the photos and weights in the folder that STRIATE_DATA names.  About 25 s a photo on a busy core.
+Photo by photo into build/look_attribution_*.json; started again, it goes on where it stopped.  The class asked about is the
+network's answer.  Needs the photos and weights in the folder that STRIATE_DATA names.  About 25 s a photo on a busy core.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from striate.look.integrated import integrated
 from striate.look.sanity import KEPT, sanity
 from striate.look.scores import CENTRED, RANDOM, Scores, scores
 
-RESULTS = ROOT / "bench" / "results"
+RESULTS = ROOT / "build"
 WEIGHTS = "weights/mobilenet_1_0_224_imagenet1001_keras_legacy.h5"
 PHOTOS, CHECKED, STEPS = 100, 20, 16
 
@@ -43,6 +43,7 @@ def done(name: str) -> dict[str, Any]:
 
 def keep(name: str, found: dict[str, Any]) -> None:
     path = RESULTS / f"look_attribution_{name}.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(found, indent=None, separators=(",", ":")) + "\n")
 
 
@@ -56,7 +57,8 @@ def score(model: Any, files: list[Path]) -> None:
         one = scores(model, path, maps, steps=STEPS)
         curves = (("deletion", one.deletion), ("insertion", one.insertion))
         found[path.stem] = {
-            kind: {name: [round(float(v), 5) for v in curve[0]] for name, curve in part.items()} for kind, part in curves
+            kind: {name: [round(float(v), 5) for v in curve[0]] for name, curve in part.items()}
+            for kind, part in curves
         }
         keep("scores", found)
         print(len(found), path.stem, flush=True)

@@ -73,7 +73,13 @@ def invert() -> None:
 
 
 def print_all(found: look.Look, name: str) -> None:
-    found.save(PICTURES / name)
+    path = found.save(PICTURES / name)
+    if path.stat().st_size > 250_000:  # photos are smaller as JPEG, and the page loads sooner
+        from PIL import Image
+
+        with Image.open(path) as image:
+            image.convert("RGB").save(path.with_suffix(".jpg"), quality=85)
+        path.unlink()
     print(found.note())
     rows = found.rows()
     if rows is not None:

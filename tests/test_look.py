@@ -86,7 +86,13 @@ TECHNIQUES: dict[str, Callable[[Any, Dataset], Any]] = {
     ),
     "surface": lambda model, data: look.surface(model, data, steps=3, pictures=8),
 }
-WITHOUT_A_WALK = {"filters", "feature_map", "line", "neighbours", "surface"}  # these never run the model's own modules node by node
+WITHOUT_A_WALK = {
+    "filters",
+    "feature_map",
+    "line",
+    "neighbours",
+    "surface",
+}  # these never run the model's own modules node by node
 
 
 def everything(model: st.Model) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,6 +66,8 @@ def dataset(model: Any, data: str | None, part: str | None, count: int | None, s
     if part is not None and part not in there:
         raise ArgumentError(f"{data} has no part {part!r}, only {', '.join(there)}.")
     found = there[part or list(there)[-1]]
+    if model.preprocessing is not None and found.shape == model.graph.input_shapes[0]:
+        found = replace(found, preprocessing=model.preprocessing)  # as the network takes them, whatever the data's own
     return found if count is None or count >= len(found) else found.take(count, seed)
 
 

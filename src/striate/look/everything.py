@@ -79,7 +79,9 @@ def _jobs(
 ) -> Iterator[tuple[str, Callable[[], Look]]]:
     """What is looked at, in the order of the page."""
     yield "filters", lambda: filters(model)
-    yield "activation maps", lambda: maps(model, pixels, spread(model, 8))
+    shapes = {node.name: node.shape for node in model.graph.flat().nodes}
+    mapped = [name for name in spread(model, 9) if len(shapes[name]) == 3]
+    yield "activation maps", lambda: maps(model, pixels, mapped)
     methods: Mapping[str, Any] = QUICK
     yield "attribution", lambda: attributions(model, pixels, methods, steps=16, stages=(0.2, 1.0))
     yield "grad-CAM", lambda: gradcam(model, pixels)
@@ -98,6 +100,6 @@ def _jobs(
     yield "dead maps", lambda: dead(model, data)
     yield "neighbours", lambda: neighbours(model, data, pixels)
     yield "feature map", lambda: feature_map(model, data)
-    yield "patches", lambda: patches(model, data, spread(model, 4)[-2])
+    yield "patches", lambda: patches(model, data, mapped[len(mapped) // 2])
     yield "lesions", lambda: lesions(model, data, draws=1, swaps=3)
     yield "loss along a line", lambda: line(model, data, steps=11)

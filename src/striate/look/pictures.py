@@ -41,7 +41,8 @@ class Space:
                 f"looking at pictures takes a network with one input (H, W, 1 or 3), not {', '.join(map(str, shapes))}."
             )
         shape = shapes[0]
-        preprocessing = model.preprocessing or Preprocessing.for_model(shape)
+        # without a preprocessing of its own a model takes pixel values as they are, in ``predict`` and here
+        preprocessing = model.preprocessing or Preprocessing(image_size=shape[:2], channels=shape[2])
         ends = np.stack([np.zeros((1, 1, shape[2]), np.uint8), np.full((1, 1, shape[2]), 255, np.uint8)])
         black, white = np.asarray(preprocessing.normalise(ends), np.float64)[:, 0, 0]
         return cls(preprocessing, shape, (white - black) / 255, black, preprocessing.order == "bgr")

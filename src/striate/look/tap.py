@@ -233,8 +233,11 @@ class _Walk(fx.Interpreter):
             return _Rectify.apply(args[0], y, self.state.tap.rule)  # type: ignore[no-untyped-call]
         value = super().call_function(target, args, kwargs)
         label = self.prefix + self.running.meta.get("layer", "")
-        if label in self.state.switches and target is modules.max_pool:
-            self.state.found.switches[label] = _switches(*args)
+        if label in self.state.switches and target in (modules.max_pool, F.max_pool2d):
+            down, across = kwargs.get("padding", (0, 0))
+            x, kernel, stride, pads = (*args, [across, across, down, down])[:4]
+            if x.ndim == 4:
+                self.state.found.switches[label] = _switches(x, kernel, stride, pads)
         return value
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,0 +1,46 @@
+"""Figures of docs/look/answers.md: MobileNet fooled into chosen classes, and the accuracy of an MNIST net under attack.
+
+Run as ``python -m bench.look_adversarial [mobilenet] [digits]``; needs the folder that STRIATE_DATA names.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+import striate as st
+from bench.look_image import mobilenet, photos, print_all
+from striate import data, look, recipes
+
+
+def fooled() -> None:
+    model = mobilenet()
+    files = [str(path) for path in photos(50)]
+    answers = model.predict(np.stack([model.preprocessing.pixels(file) for file in files])).argmax(1)
+    targets = np.random.default_rng(0).integers(0, 999, 50)
+    targets += targets >= answers  # any class but the answer
+    found = look.adversarial(model, files, target=targets, method="pgd", epsilon=4, steps=20)
+    print_all(look.adversarial(model, files[:6], target=targets[:6], epsilon=4, steps=20), "look_adversarial.png")
+    print(found.note())
+    again = model.predict(found.pictures).argmax(1)
+    print(f"of 50 photos {(again == targets).sum()} are answered as the class chosen; by the model's own predict")
+
+
+def digits() -> None:
+    splits = data.load("mnist")
+    recipe = recipes.get("fast")
+    st.set_seed(0)
+    model = recipe.model(10, splits.train.shape)
+    model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
+    model.fit(splits.train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=0, verbose=0)
+    found = look.robustness(model, splits.test.take(1000, 0), epsilons=[8, 16, 32, 48, 64], steps=40)
+    print_all(found, "look_robustness.png")
+
+
+if __name__ == "__main__":
+    for part in sys.argv[1:] or ("mobilenet", "digits"):
+        started = time.perf_counter()
+        {"mobilenet": fooled, "digits": digits}[part]()
+        print(f"{part}: {time.perf_counter() - started:.0f} s\n", flush=True)

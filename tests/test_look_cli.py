@@ -1,0 +1,129 @@
+"""``striate look``: every command on a small run, the page with everything, and mistakes in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import striate as st
+from striate import data, layers
+from striate.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A saved residual network, a photo, and a folder of photos."""
+    folder = tmp_path_factory.mktemp("look")
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for kind, low in (("dark", 0), ("bright", 150)):
+            (folder / "photos" / part / kind).mkdir(parents=True)
+            for i in range(5):
+                pixels = rng.integers(low, low + 100, (16, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / "photos" / part / kind / f"{i}.png")
+    st.set_seed(0)
+    x = inputs = layers.Input((16, 16, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(x)
+    x = layers.Add()([x, layers.Conv2D(4, 3, padding="same", name="branch")(x)])
+    x = layers.GlobalAveragePooling2D()(layers.Activation("relu")(x))
+    model = st.Model(inputs, layers.Dense(2, "softmax")(x), "small")
+    train = data.folder(folder / "photos", (16, 16)).train
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(train, epochs=1, seed=0, verbose=0)
+    model.save(folder / "run")
+    return folder
+
+
+PICTURE = "--picture photos/test/dark/0.png"
+COMMANDS = {
+    "filters": "",
+    "maps": PICTURE,
+    "dead": "--data photos",
+    "neighbours": "--data photos --k 2",
+    "map": "--data photos --method pca",
+    "patches": "--data photos --layer first --k 2",
+    "attribution": f"{PICTURE} --method saliency --method guided\\ backprop --no-check",
+    "saliency": f"{PICTURE} --rule guided",
+    "gradcam": f"{PICTURE} --target bright",
+    "adversarial": f"{PICTURE} --epsilon 30 --steps 3 --save changed",
+    "robustness": "--data photos --epsilon 8 --method fgsm",
+    "maximise": "--target dark --target first:1 --steps 3",
+    "dream": f"{PICTURE} --layer first --steps 1 --octaves 2",
+    "invert": f"{PICTURE} --layer first --steps 3",
+    "codec": f"{PICTURE} --layer first --steps 3 --code picture.code",
+    "surface": "--data photos --steps 3",
+    "paths": f"{PICTURE} --samples 1",
+    "lesions": "--data photos --draws 1",
+}
+
+
+def run(arguments: str, capsys) -> tuple[int, str, str]:
+    import shlex
+
+    with pytest.raises(SystemExit) as ended:
+        main(shlex.split(arguments))
+    out = capsys.readouterr()
+    return ended.value.code or 0, out.out, out.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_technique_is_a_command_with_a_figure_and_json(command, place, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    figure = tmp_path / "figure.png"
+    code, out, err = run(f"look {command} run {COMMANDS[command]} --out {figure} --json", capsys)
+    assert code == 0, err
+    assert json.loads(out)["figure"] == str(figure)
+    with Image.open(figure) as image:
+        assert min(image.size) > 10
+
+
+def test_a_code_written_by_one_command_is_read_by_another(place, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    assert (
+        run(f"look codec run {PICTURE} --layer first --steps 2 --code {tmp_path}/c --out {tmp_path}/c.png", capsys)[0]
+        == 0
+    )
+    code, out, _ = run(f"look decode run {tmp_path}/c --steps 5 --out {tmp_path}/back.png", capsys)
+    assert code == 0
+    assert "relative error" in out
+    with Image.open(tmp_path / "back.png") as image:
+        assert image.size == (16, 16)
+
+
+def test_everything_is_one_page_that_loads_nothing(place, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    code, _, err = run(f"look all run {PICTURE} --data photos --out {tmp_path}/look.html", capsys)
+    assert code == 0, err
+    page = (tmp_path / "look.html").read_text()
+    assert not re.search(r"(?:src|href)=\"(?!data:|#)", page)
+    anchors, linked = set(re.findall(r"id=\"([\w-]+)\"", page)), set(re.findall(r"href=\"#([\w-]+)\"", page))
+    assert linked
+    assert linked <= anchors
+    assert page.count("Left out") == 0, re.findall("Left out[^<]*", page)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("look filters nothing", "nothing"),
+        ("look maps run", "one --picture"),
+        ("look gradcam run --picture missing.png", "missing.png"),
+        ("look gradcam run --picture photos/test/dark/0.png --target purple", "purple"),
+        ("look saliency run --picture photos/test/dark/0.png --rule guide", 'Did you mean "guided"'),
+        ("look surface run", "--data"),
+        ("look surface run --data photos --steps 4", "odd"),
+        ("look maximise run", "--target"),
+        ("look filters run --out figure.gif", ".png or .svg"),
+        ("look decode run photos/test/dark/0.png", "no picture in code"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, says, place, capsys, monkeypatch):
+    monkeypatch.chdir(place)
+    code, _, err = run(arguments, capsys)
+    assert code == 2
+    assert says in err
+    assert len(err.strip().splitlines()) == 1

@@ -1,0 +1,121 @@
+"""Loss surfaces: the trained loss at the origin, a parabola for a linear network, directions by hand, a training's path."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import striate as st
+from striate import data, layers, look
+from striate.errors import ArgumentError
+from striate.look.weightspace import random_direction
+
+
+def small(seed: int = 0) -> st.Model:
+    st.set_seed(seed)
+    return st.Sequential(
+        [
+            layers.Conv2D(6, 3, use_bias=False, input_shape=(8, 8, 1)),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Flatten(),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[st.Model, data.Dataset, look.Trajectory]:
+    splits = data.load("digits")
+    model, path = small(), look.Trajectory()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(splits.train, epochs=4, seed=0, verbose=0, callbacks=[path])
+    assert splits.test is not None
+    return model, splits.test, path
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "torch"])
+def test_the_line_and_the_surface_pass_through_the_trained_loss(trained, engine):
+    model, test, _ = trained
+    told = model.evaluate(test, return_dict=True, verbose=0)
+    line = look.line(model, test, steps=5, engine=engine)
+    assert line.steps[2] == 0
+    assert line.loss[2] == pytest.approx(told["loss"], rel=1e-6)
+    assert line.accuracy[2] == pytest.approx(told["accuracy"])
+    surface = look.surface(model, test, steps=3, engine=engine)
+    assert surface.loss[1, 1] == pytest.approx(told["loss"], rel=1e-6)
+    assert surface.centre == pytest.approx(told["loss"], rel=1e-6)
+
+
+def test_a_point_is_the_loss_of_a_network_with_these_weights(trained):
+    model, test, _ = trained
+    line = look.line(model, test, steps=3, span=0.7, seed=5)
+    direction = random_direction(model, 5)
+    moved = small()
+    state = {key: value.clone() for key, value in model.module.state_dict().items()}
+    for key, step in direction.items():
+        state[key] = state[key] + 0.7 * step
+    moved.module.load_state_dict(state)
+    moved.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert line.loss[2] == pytest.approx(moved.evaluate(test, return_dict=True, verbose=0)["loss"], rel=1e-5)
+
+
+def test_a_linear_network_under_the_mean_square_is_a_parabola():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(50, 4)).astype(np.float32), rng.normal(size=(50, 1)).astype(np.float32)
+    model = st.Sequential([layers.Dense(1, use_bias=False, input_shape=(4,))])
+    model.compile("sgd", "mse")
+    line = look.line(model, x, y, steps=7, span=2.0)
+    weight = model.get_weights()[0].reshape(-1)
+    step = next(iter(random_direction(model, 0).values())).numpy().reshape(-1)
+    expected = [np.square(x @ (weight + t * step) - y[:, 0]).mean() for t in np.linspace(-2, 2, 7)]
+    np.testing.assert_allclose(line.loss, expected, rtol=1e-5)
+
+
+def test_each_filter_of_a_direction_has_the_norm_of_the_networks_and_norms_and_biases_stand_still():
+    model = small()
+    direction = random_direction(model, 3)
+    for key, weight in model.module.named_parameters():
+        d, w = direction[key], weight.detach()
+        if w.ndim < 2:
+            assert not d.any()
+        else:
+            torch.testing.assert_close(d.flatten(1).norm(dim=1), w.flatten(1).norm(dim=1), rtol=1e-5, atol=1e-7)
+    assert all(torch.equal(direction[key], again) for key, again in random_direction(model, 3).items())
+
+
+def test_the_path_of_a_training_ends_at_the_origin_and_its_plane_holds_most_of_it(trained):
+    model, test, path = trained
+    assert path.epochs == [0, 1, 2, 3, 4]
+    found = look.surface(model, test, steps=3, directions="pca", trajectory=path)
+    assert found.path is not None
+    np.testing.assert_allclose(found.path.points[-1], 0, atol=1e-5)
+    assert 0.6 < sum(found.path.share) <= 1 + 1e-6
+    assert "% of the variance" in found.axes[0]
+    assert found.figure() is not None
+
+
+def test_a_trajectory_can_be_kept_in_files(tmp_path):
+    splits = data.load("digits")
+    model, path = small(), look.Trajectory(tmp_path / "path")
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(splits.train.subset(range(200)), epochs=2, seed=0, verbose=0, callbacks=[path])
+    again = look.Trajectory.read(tmp_path / "path")
+    assert again.epochs == [0, 1, 2]
+    for key, value in again[2].items():
+        assert torch.equal(value, model.module.state_dict()[key])
+
+
+def test_wrong_arguments_are_one_line(trained):
+    model, test, path = trained
+    for arguments, says in (
+        ({"steps": 4}, "odd"),
+        ({"directions": "pca"}, "trajectory"),
+        ({"directions": "random", "trajectory": path}, "go together"),
+        ({"normalise": "fliter"}, "filter"),
+        ({"steps": 3, "engine": "tpu"}, "torch"),
+    ):
+        with pytest.raises(ArgumentError, match=says) as caught:
+            look.surface(model, test, **arguments)
+        assert "\n" not in str(caught.value)
