@@ -10,7 +10,10 @@ Needs the folder that STRIATE_DATA names.
 from __future__ import annotations
 
 import argparse
+import io
 import time
+
+from PIL import Image
 
 import striate as st
 from bench.curves import pictures
@@ -64,7 +67,10 @@ def compare(count: int, epochs: int, steps: int) -> None:
         model = train(name, count, epochs)
         found[name] = look.surface(model, examples, steps=steps)
         print(name, found[name].note(), flush=True)
-    atomic_write(PICTURES / "look_surface_56.png", figures.to_png(relief.surfaces(found), 150))
+    file = io.BytesIO()
+    with Image.open(io.BytesIO(figures.to_png(relief.surfaces(found), 150))) as image:
+        image.convert("RGB").save(file, "JPEG", quality=88)
+    atomic_write(PICTURES / "look_surface_56.jpg", file.getvalue())
 
 
 if __name__ == "__main__":
