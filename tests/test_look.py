@@ -165,6 +165,20 @@ def test_the_model_is_left_as_it_was_by_an_error_half_way(technique, monkeypatch
         assert same(was, everything(model)[what]), what
 
 
+@pytest.mark.parametrize("technique", ["feature_map", "line", "neighbours", "surface"])
+def test_the_model_is_left_as_it_was_by_an_error_between_two_batches(technique):
+    model, data = network(), examples()
+    before = everything(model)
+
+    def breaks(done: int, whole: int) -> None:
+        raise HalfWayError
+
+    with pytest.raises(HalfWayError):
+        getattr(look, technique)(model, data, progress=breaks)
+    for what, was in before.items():
+        assert same(was, everything(model)[what]), what
+
+
 def test_every_technique_is_in_these_tests():
     functions = {name for name in look.__all__ if inspect.isfunction(getattr(look, name))}
     assert functions - set(TECHNIQUES) - {"tapped"} == set()

@@ -63,6 +63,25 @@ def test_a_saved_picture_still_fools_through_predict(digits, tmp_path):
         assert model.predict(pixels[None]).argmax() == 3
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"resize": "crop"},
+        {"resize": "crop", "shorter_side": 37},
+        {"resize": "crop", "shorter_side": 40},
+        {"resize": "pad"},
+    ],
+)
+@pytest.mark.parametrize("size", [(32, 32), (32, 24)])
+def test_a_framed_picture_is_read_back_as_just_its_pixels(how, size, tmp_path):
+    model = st.Sequential([layers.Conv2D(1, 3, input_shape=(*size, 3))])
+    model.preprocessing = data.Preprocessing(image_size=size, channels=3, **how)
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(Space.of(model).framed(pixels)).save(tmp_path / "p.png")
+    np.testing.assert_array_equal(model.preprocessing.pixels(tmp_path / "p.png"), pixels)
+
+
 def test_fgsm_is_one_step_along_the_sign_of_the_gradient(digits):
     model, _ = digits
     space = Space.of(model)

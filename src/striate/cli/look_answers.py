@@ -92,7 +92,10 @@ def adversarial(
     norm: Annotated[str | None, typer.Option(help="Of the budget: linf or l2.")] = None,
     epsilon: Annotated[float | None, typer.Option(help="The budget in pixel values 0..255.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps of PGD and ascent.")] = None,
-    save: Annotated[Path | None, typer.Option(help="A folder for the changed pictures, as PNG.")] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="A folder for the changed pictures, as PNG that `striate predict` reads as they are."),
+    ] = None,
     weights: Weights = None,
     variant: Variant = None,
     seed: Seed = 0,
@@ -115,7 +118,7 @@ def adversarial(
 
         save.mkdir(parents=True, exist_ok=True)
         for source, pixels in zip(some(picture), found.pictures, strict=True):
-            atomic_write(save / f"{Path(source).stem}.png", png(rgba(pixels)))
+            atomic_write(save / f"{Path(source).stem}.png", png(rgba(found.space.framed(pixels))))
     show(found, out, "adversarial.png", json)
 
 

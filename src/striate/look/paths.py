@@ -15,9 +15,9 @@ import torch
 from striate.errors import ArgumentError
 from striate.graph import Node, SymbolicTensor
 from striate.look.ascend import Progress
+from striate.look.duplicate import duplicate
 from striate.look.pictures import Space
 from striate.look.result import Look
-from striate.look.sanity import duplicate
 from striate.look.tap import Edit, Tap, tapped
 from striate.report.style import LIGHT, clean, new_figure, say, settings
 
@@ -282,7 +282,7 @@ class Lesions(Look):
     def figure(self) -> Figure:
         with settings():
             fig = new_figure(9.6, 2.6, LIGHT["ground"])
-            titles = ("without one block", "without several", "blocks exchanged")
+            titles = ("without one block", "without several", "with blocks exchanged")
             marks = ("which block", "how many are deleted", "how many exchanges")
             for i, (title, mark) in enumerate(zip(titles, marks, strict=True)):
                 ax = fig.add_axes((0.06 + i * 0.325, 0.2, 0.25, 0.62))

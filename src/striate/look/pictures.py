@@ -71,6 +71,17 @@ class Space:
             raise DataError("no picture was given.")
         return np.stack([self.preprocessing.pixels(each) for each in listed])
 
+    def framed(self, pixels: np.ndarray) -> np.ndarray:
+        """A picture uint8 (h, w, C) that, read from a file, the preprocessing turns into just `pixels` (H, W, C).
+
+        That is `pixels`, with the margin around them that a crop from a larger picture cuts off.
+        """
+        side = self.preprocessing.shorter_side
+        if self.preprocessing.resize != "crop" or side is None:
+            return pixels
+        room = [max(side, own) - own for own in pixels.shape[:2]]
+        return np.pad(pixels, [*((each // 2, each - each // 2) for each in room), (0, 0)], mode="edge")
+
     def inputs(self, pixels: np.ndarray, like: torch.Tensor | None = None) -> torch.Tensor:
         """uint8 (or 0..255 float) pixels (N, H, W, C) as the network's inputs (N, C, H, W), float32."""
         x = torch.from_numpy(np.ascontiguousarray(self.preprocessing.normalise(np.asarray(pixels)))).movedim(-1, 1)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
+from striate.look.duplicate import duplicate
 from striate.look.explanation import Explanation, Progress, Question, Targets, over, sheet
 from striate.look.result import Look
 
@@ -160,22 +161,7 @@ def sanity(
     )
 
 
-# -- the copy -----------------------------------------------------------------------------------------------------------
-def duplicate(model: Model) -> Model:
-    """The same network with the same weights in memory of its own; the global random numbers stay where they were."""
-    from striate.models import from_json
-
-    state = {key: tensor.detach().clone() for key, tensor in model._state().items()}
-    with torch.random.fork_rng(devices=[]):
-        copy = from_json(model.to_json())
-        copy._load_state(state, "the model")
-    copy.preprocessing, copy.labels = model.preprocessing, model.labels
-    weight = next(model.module.parameters(), None)
-    if weight is not None:
-        copy.module.to(weight.device, weight.dtype)
-    return copy
-
-
+# -- its layers --------------------------------------------------------------------------------------------------------
 def weighted(model: Model) -> list[tuple[str, list[torch.nn.Parameter]]]:
     """The layers with a kernel and their weights, the last first; a normalisation counts with the layer before it."""
     found: list[tuple[str, list[torch.nn.Parameter]]] = []

@@ -17,7 +17,7 @@ from torch import nn
 from striate.backend import logits_module
 from striate.data import Dataset
 from striate.errors import ArgumentError, unknown
-from striate.graph import from_json
+from striate.look.duplicate import duplicate
 from striate.model import Model
 from striate.ship.engine import Engine
 from striate.ship.onnx_graph import exportable
@@ -129,7 +129,7 @@ class Twin:
             raise ArgumentError(f"batch_size and pictures are at least 1, not {batch_size} and {pictures}.")
         self.batch_size = batch_size
         data, y = drawn(data, y, pictures, seed)
-        self.twin = _copy(model)
+        self.twin = duplicate(model)
         settings = model._compile_args or {}
         self.twin.compile(
             "sgd",
@@ -234,19 +234,6 @@ def drawn(data: Any, y: Any, count: int | None, seed: int) -> tuple[Any, Any]:
         return data, y
     chosen = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
     return data[chosen], y if y is None else np.asarray(y)[chosen]
-
-
-def _copy(model: Model) -> Model:
-    """The same network with the same weights in memory of its own; not by deepcopy, which deep graphs are too deep for."""
-    state = {key: t.detach().clone() for key, t in model.module.state_dict().items()}
-    with torch.random.fork_rng(devices=[]):  # initial weights, to be overwritten, are drawn
-        twin = Model.from_graph(from_json(model.to_json()), model.name)
-        module = twin.module
-    module.load_state_dict(state)
-    device = next(iter(state.values())).device if state else torch.device("cpu")
-    module.to(device)
-    twin.preprocessing, twin.labels = model.preprocessing, model.labels
-    return twin
 
 
 def _usual(model: Model) -> losses.Loss:
