@@ -13,7 +13,7 @@ import striate as st
 from striate import layers
 from striate.cli.main import app, main
 
-COMMANDS = ("data", "demo", "draw", "evaluate", "explain", "models", "predict", "size", "train", "transfer")
+COMMANDS = ("data", "demo", "draw", "evaluate", "explain", "look", "models", "predict", "size", "train", "transfer")
 
 
 @pytest.fixture
@@ -46,12 +46,11 @@ def test_every_command_has_help_and_every_option_says_what_it_does():
     assert sorted(group.commands) == sorted(COMMANDS)
     for name, command in group.commands.items():
         assert command.help, name
-        if hasattr(command, "commands"):
-            (command,) = command.commands.values()
-            assert command.help, name
-        for parameter in command.params:
-            assert getattr(parameter, "help", None), f"{name} {parameter.name}"
-        assert name == "help" or any(p.name == "json" for p in command.params), name
+        for within in getattr(command, "commands", {name: command}).values():
+            assert within.help, f"{name} {within.name}"
+            for parameter in within.params:
+                assert getattr(parameter, "help", None), f"{name} {within.name} {parameter.name}"
+            assert any(p.name == "json" for p in within.params), f"{name} {within.name}"
 
 
 def test_size_prints_the_table_and_the_same_as_json(run):

@@ -87,13 +87,13 @@ def _jobs(
     yield "grad-CAM", lambda: gradcam(model, pixels)
     if answers.ndim == 2:
         top = [int(i) for i in answers[0].argsort()[::-1][:2]]
-        yield "maximised answers", lambda: maximise(model, top, steps=48)
+        yield "maximised answers", lambda: maximise(model, top, steps=64)
         other = int(answers[0].argsort()[::-1][min(answers.shape[1] - 1, 5)])
         yield "adversarial", lambda: adversarial(model, pixels, target=other, steps=12)
     photo = picture[0] if isinstance(picture, list) else picture
     small = max(256, *model.graph.input_shapes[0][:2])
     yield "dream", lambda: dream(model, photo, steps=6, octaves=2, largest=small)
-    yield "inversion", lambda: invert(model, pixels, spread(model, 4), steps=60)
+    yield "inversion", lambda: invert(model, pixels, spread(model, 4), steps=100)
     yield "paths", lambda: paths(model, pixels, samples=2)
     if data is None:
         return

@@ -86,7 +86,7 @@ def invert(
     tv_beta, tv           of the total variation, which keeps it smooth
 
     The loss is the squared distance of the activations over that of the wanted ones, as in equation 2 of the paper.  Raises
-    ArgumentError for layers that are not there or answer nothing at all.
+    ArgumentError for layers that are not there or answer nothing at all.  Of an output layer its logits are meant.
     """
     space = Space.of(model)
     pixels = space.pixels(picture)[:1]
@@ -151,8 +151,8 @@ def remade(
 
 
 def features(model: Model, pixels: np.ndarray, names: Sequence[str]) -> dict[str, torch.Tensor]:
-    """The activations of layers for uint8 pictures (N, H, W, C), channels first."""
-    with tapped(model) as tap, torch.no_grad():
+    """The activations of layers for uint8 pictures (N, H, W, C), channels first; of the output before its softmax."""
+    with tapped(model, logits=True) as tap, torch.no_grad():
         like = torch.zeros((), dtype=tap.dtype, device=tap.device)
         return tap.run(Space.of(model).inputs(pixels, like), keep=names, stop=True).at
 
