@@ -18,6 +18,7 @@ from striate import layers, look, zoo
 from striate.data import Dataset
 from striate.errors import ArgumentError
 from striate.look import tap as tap_
+from striate.look.pictures import target_of
 from striate.look.tap import tapped
 
 
@@ -197,6 +198,26 @@ def test_a_pass_gives_the_models_own_answers(name):
     wanted = model.predict(x, engine="torch")
     for one, other in zip(got, wanted if isinstance(wanted, list) else [wanted], strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_class_is_named_by_its_number_its_label_or_one_of_its_names():
+    model = network()
+    model.labels = ["goldfish, Carassius auratus", "crane", "crane, whooping crane"]
+    logits = np.zeros(3)
+    for target, number in (
+        ("Goldfish", 0),
+        ("carassius auratus", 0),
+        ("whooping crane", 2),
+        ("2", 2),
+        (1, 1),
+        ("crane", 1),
+    ):
+        assert target_of(model, target, logits) == number
+    model.labels = ["heron, crane", "lift, crane", "c"]
+    with pytest.raises(ArgumentError, match="classes 0 and 1"):
+        target_of(model, "crane", logits)
+    with pytest.raises(ArgumentError, match="unknown class"):
+        target_of(model, "goose", logits)
 
 
 def test_logits_are_what_the_last_softmax_is_given():

@@ -103,9 +103,10 @@ class Space:
 
 
 def target_of(model: Model, target: int | str | None, logits: np.ndarray) -> int:
-    """The number of a class: of a number, of a label's name, or for None of the largest of `logits` (classes,).
+    """The number of a class: of a number, of a label, or for None of the largest of `logits` (classes,).
 
-    Raises ArgumentError for a class that is not there.
+    Of a label with several names, "goldfish, Carassius auratus", each will do where no other class has it.  Raises
+    ArgumentError for a class that is not there.
     """
     from striate.errors import unknown
 
@@ -116,6 +117,12 @@ def target_of(model: Model, target: int | str | None, logits: np.ndarray) -> int
         labels = list(model.labels or ())
         if target in labels:
             return labels.index(target)
+        names = [{name.strip().lower() for name in str(label).split(",")} for label in labels]
+        meant = [i for i, own in enumerate(names) if target.strip().lower() in own]
+        if len(meant) == 1:
+            return meant[0]
+        if len(meant) > 1:
+            raise ArgumentError(f'"{target}" is a name of classes {" and ".join(map(str, meant))}; give the number.')
         if not target.isdigit():
             raise unknown("class", target, labels)
         target = int(target)
