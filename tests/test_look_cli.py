@@ -45,7 +45,7 @@ COMMANDS = {
     "dead": "--data photos",
     "neighbours": "--data photos --k 2",
     "map": "--data photos --method pca",
-    "patches": "--data photos --layer first --k 2",
+    "patches": "--data photos --k 2",
     "attribution": f"{PICTURE} --method saliency --method guided\\ backprop --no-check",
     "saliency": f"{PICTURE} --rule guided",
     "gradcam": f"{PICTURE} --target bright",

@@ -12,7 +12,9 @@ from striate.cli.look import Data, Layer, Out, Picture, Weights, What, dataset, 
 from striate.errors import ArgumentError
 
 Part = Annotated[str | None, typer.Option(help="train, validation or test; without it the last of these there is.")]
-Count = Annotated[int | None, typer.Option(help="Take so many of the pictures, each class with its share.")]
+Count = Annotated[
+    int | None, typer.Option("--pictures", help="Take so many of the pictures, each class with its share.")
+]
 Seed = Annotated[int, typer.Option(help="Of the pictures taken and, for t-SNE, of the map.")]
 Batch = Annotated[int, typer.Option(help="Pictures at a time.")]
 
@@ -142,7 +144,7 @@ def feature_map(
 def patches(
     model: What,
     data: Data = None,
-    layer: Layer = None,
+    layer: Annotated[str | None, typer.Option(help="A layer's name; without it one at half of the depth.")] = None,
     map: Annotated[
         list[int] | None, typer.Option("--map", help="A map's number; may be repeated. None: eight.")
     ] = None,
@@ -159,9 +161,17 @@ def patches(
     """What the maps of a layer answer to most, with deconvnet and guided backpropagation beside it."""
     from striate.look.patches import patches
 
-    if layer is None:
-        raise ArgumentError("patches needs --layer, such as the name of a ReLU; striate size lists the layers.")
     net = loaded(model, weights, variant)
+    if layer is None:
+        from striate.look.invert import spread
+
+        shapes = {node.name: node.shape for node in net.graph.flat().nodes}
+        mapped = [name for name in spread(net) if len(shapes[name]) == 3]
+        if not mapped:
+            raise ArgumentError(
+                "this network has no layer with maps after an activation function; name one with --layer."
+            )
+        layer = mapped[len(mapped) // 2]
     pictures = dataset(net, data, part, count, seed)
     with going("pictures") as progress:
         found = patches(net, pictures, layer, map or None, k, batch_size=batch_size, progress=progress)
