@@ -166,6 +166,8 @@ class Paths(Look):
         ]
 
     def figure(self) -> Figure:
+        from matplotlib.ticker import NullFormatter
+
         lengths = np.arange(len(self.counts))
         total = sum(self.counts)
         panels: tuple[tuple[str, np.ndarray, bool], ...] = (
@@ -180,6 +182,8 @@ class Paths(Look):
                 clean(ax, LIGHT)
                 if log:
                     ax.semilogy(lengths, np.maximum(values, 1e-300), color=LIGHT["first"], marker="o", markersize=3)
+                    ax.yaxis.set_minor_formatter(NullFormatter())
+                    ax.tick_params(which="minor", length=0)
                 else:
                     ax.bar(lengths, values, color=LIGHT["first"])
                 ax.set_xlabel("branches taken", color=LIGHT["muted"])
