@@ -85,6 +85,8 @@ def test_inversion_gets_nearer_along_the_way_and_is_worse_for_deeper_layers(digi
     assert (found.errors[:, -1] < found.errors[:, 0]).all()
     assert found.errors[0, -1] < found.errors[1, -1]
     assert found.psnr[0] > found.psnr[1] > found.psnr[2]
+    assert "more steps" not in found.note()
+    assert "Not there yet: second" in look.invert(digits, picture, ["second"], steps=1).note()
     assert found.errors[2, -1] < 0.1  # ten logits are easily met, by a picture that looks like nothing
     at = look.activations(digits, np.stack([picture, found.pictures[0]]), ["conv2d"])["conv2d"]
     own = np.linalg.norm(at[1] - at[0]) / np.linalg.norm(at[0])
@@ -118,6 +120,9 @@ def test_a_dream_has_the_photos_size_and_stronger_activations(digits, tmp_path):
     assert found.picture.shape == (20, 31, 1)
     assert found.sizes == [(10, 16), (14, 22), (20, 31)]
     assert all(each[-1] > each[0] for each in found.history)
+    found = look.dream(digits, tmp_path / "p.png", "second", octaves=9, steps=0)
+    assert len(found.sizes) == 3
+    assert "6 smaller ones" in found.note()
 
 
 # -- the loop --------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def test_the_line_and_the_surface_pass_through_the_trained_loss(trained, engine)
     surface = look.surface(model, test, steps=3, engine=engine)
     assert surface.loss[1, 1] == pytest.approx(told["loss"], rel=1e-6)
     assert surface.centre == pytest.approx(told["loss"], rel=1e-6)
+    assert len(surface.rows()[1]) == 2  # beside the centre, and the corners
 
 
 def test_a_point_is_the_loss_of_a_network_with_these_weights(trained):

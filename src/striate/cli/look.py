@@ -39,8 +39,11 @@ def loaded(model: str, weights: str | None, variant: list[str] | None = None) ->
     return model_of(model, weights, variant)
 
 
-def show(result: Any, out: Path | None, usual: str, as_json: bool) -> None:
-    """Save the figure (to `usual` in the working folder when nothing is asked) and print what was found."""
+def show(result: Any, out: Path | None, usual: str, as_json: bool, also: dict[str, Path] | None = None) -> None:
+    """Save the figure (to `usual` in the working folder when nothing is asked) and print what was found.
+
+    also   what else was written, and where
+    """
     path = result.save(out if out is not None else Path(usual))
     found = result.rows()
     lines = [result.note()]
@@ -49,7 +52,9 @@ def show(result: Any, out: Path | None, usual: str, as_json: bool) -> None:
         cells = [[str(cell) for cell in row] for row in (heads, *rows)]
         wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
         lines += ["", *("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in cells)]
-    say({**result.facts(), "figure": str(path)}, as_json, "\n".join([*lines, "", f"figure  {path}"]))
+    left = {"figure": str(path), **{what: str(where) for what, where in (also or {}).items()}}
+    written = [f"{what}  {where}" for what, where in left.items()]
+    say({**result.facts(), **left}, as_json, "\n".join([*lines, "", *written]))
 
 
 def dataset(model: Any, data: str | None, part: str | None, count: int | None, seed: int) -> Any:

@@ -32,7 +32,7 @@ def everything(
     """One self-contained page with every technique on a picture, and on a data set where one is given."""
     from striate.look.everything import everything
 
-    net, photo = loaded(model, weights, variant), one(picture)
+    photo, net = one(picture), loaded(model, weights, variant)
     examples = None if data is None else dataset(net, data, part, pictures, seed)
     with going("looking") as progress:
         page = everything(net, photo, out, data=examples, progress=progress)

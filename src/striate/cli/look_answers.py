@@ -9,7 +9,7 @@ import typer
 
 from striate.cli.common import Json, Variant
 from striate.cli.look import Data, Layer, Out, Picture, Target, Weights, What, dataset, going, loaded, show
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, DataError
 
 Pictures = Annotated[int | None, typer.Option("--pictures", help="So many pictures of the data, drawn at random.")]
 Part = Annotated[str | None, typer.Option(help="A part of the data, such as test; without it the last there is.")]
@@ -36,10 +36,11 @@ def attribution(
     """Several methods' explanations of an answer, their scores, and which of them not to trust."""
     from striate.look.attribution import attributions
 
+    photos = some(picture)
     with going("explaining") as progress:
         found = attributions(
             loaded(model, weights, variant),
-            some(picture),
+            photos,
             method or None,
             target,
             score=score,
@@ -64,8 +65,8 @@ def saliency(
     from striate.look.saliency import saliency
 
     wanted: Any = int(target) if layer is not None and target is not None and target.isdigit() else target
-    net = loaded(model, weights, variant)
-    show(saliency(net, some(picture), wanted, rule, layer), out, "saliency.png", json)  # type: ignore[arg-type]
+    photos, net = some(picture), loaded(model, weights, variant)
+    show(saliency(net, photos, wanted, rule, layer), out, "saliency.png", json)  # type: ignore[arg-type]
 
 
 def gradcam(
@@ -81,7 +82,8 @@ def gradcam(
     """Grad-CAM: where the maps of a layer speak for a class."""
     from striate.look.gradcam import gradcam
 
-    show(gradcam(loaded(model, weights, variant), some(picture), target, layer), out, "gradcam.png", json)
+    photos, net = some(picture), loaded(model, weights, variant)
+    show(gradcam(net, photos, target, layer), out, "gradcam.png", json)
 
 
 def adversarial(
@@ -105,10 +107,10 @@ def adversarial(
     """Pictures changed a little, so that the network gives another answer."""
     from striate.look.adversarial import adversarial
 
-    net = loaded(model, weights, variant)
+    photos, net = some(picture), loaded(model, weights, variant)
     with going("attacking") as progress:
         found = adversarial(
-            net, some(picture), target=target, method=method, norm=norm, epsilon=epsilon, steps=steps, seed=seed,
+            net, photos, target=target, method=method, norm=norm, epsilon=epsilon, steps=steps, seed=seed,
             progress=progress,
         )  # fmt: skip
     if save is not None:
@@ -117,9 +119,9 @@ def adversarial(
         from striate.weights import atomic_write
 
         save.mkdir(parents=True, exist_ok=True)
-        for source, pixels in zip(some(picture), found.pictures, strict=True):
+        for source, pixels in zip(photos, found.pictures, strict=True):
             atomic_write(save / f"{Path(source).stem}.png", png(rgba(found.space.framed(pixels))))
-    show(found, out, "adversarial.png", json)
+    show(found, out, "adversarial.png", json, {"pictures": save} if save is not None else None)
 
 
 def robustness(
@@ -153,7 +155,10 @@ def robustness(
 
 
 def some(picture: list[str] | None) -> list[str]:
-    """The pictures given; at least one."""
+    """The pictures given; at least one, and all there: asked before a model is loaded."""
     if not picture:
         raise ArgumentError("which picture? Give --picture FILE; it may be repeated.")
+    for path in picture:
+        if not Path(path).is_file():
+            raise DataError(f"{path}: there is no such file.")
     return picture

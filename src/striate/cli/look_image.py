@@ -76,7 +76,7 @@ def dream(
     """DeepDream of a photo of any size."""
     from striate.look.dream import dream
 
-    net, photo = loaded(model, weights, variant), one(picture)
+    photo, net = one(picture), loaded(model, weights, variant)
     with going("dreaming") as progress:
         found = dream(
             net, photo, layer or None, octaves=octaves, steps=steps, learning_rate=strength, largest=largest, seed=seed,
@@ -99,7 +99,7 @@ def invert(
     """A picture made again from the activations of each layer."""
     from striate.look.invert import invert
 
-    net, photo = loaded(model, weights, variant), one(picture)
+    photo, net = one(picture), loaded(model, weights, variant)
     with going("inverting") as progress:
         found = invert(net, photo, layer or None, steps=steps or 300, seed=seed, progress=progress)
     show(found, out, "invert.png", json)
@@ -120,7 +120,7 @@ def codec(
     """Layers as picture codecs: bytes, and what comes back."""
     from striate.look.codec import codec, encode
 
-    net, photo = loaded(model, weights, variant), one(picture)
+    photo, net = one(picture), loaded(model, weights, variant)
     if code is not None:
         from striate.weights import atomic_write
 
@@ -129,7 +129,7 @@ def codec(
         atomic_write(code, encode(net, photo, (layer or [""])[0]))
     with going("coding") as progress:
         found = codec(net, photo, layer or None, steps=steps or 300, seed=seed, progress=progress)
-    show(found, out, "codec.png", json)
+    show(found, out, "codec.png", json, {"code": code} if code is not None else None)
 
 
 def decode(

@@ -62,7 +62,7 @@ def maps(
         if page.suffix.lower() != ".html":
             raise ArgumentError(f"{page}: a page is written as .html.")
         write_page(page, f"Activation maps: {Path((picture or [''])[0]).name}", [], [found.section()])
-    show(found, out, "maps.png", json)
+    show(found, out, "maps.png", json, {"page": page} if page is not None else None)
 
 
 def dead(

@@ -72,9 +72,10 @@ def paths(
     """Paths through residual blocks by length, and the gradient that they carry."""
     from striate.look.paths import paths
 
+    photos = some(picture)
     with going("paths") as progress:
         found = paths(
-            loaded(model, weights, variant), some(picture), target=target, samples=samples, seed=seed, progress=progress
+            loaded(model, weights, variant), photos, target=target, samples=samples, seed=seed, progress=progress
         )
     show(found, out, "paths.png", json)
 

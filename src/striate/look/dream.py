@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class Dream(Look):
-    """original, picture: uint8 (H, W, C), RGB, of one size; history: per octave float64 (steps + 1,)."""
+    """original, picture: uint8 (H, W, C), RGB, of one size; history: per octave float64 (steps + 1,); left_out: octaves
+    that would have been smaller than the network's input.
+    """
 
     original: np.ndarray
     picture: np.ndarray
     layers: list[str]
     sizes: list[tuple[int, int]]
     history: list[np.ndarray]
+    left_out: int = 0
 
     anchor = "dream"
     title = "DeepDream"
@@ -40,7 +43,10 @@ class Dream(Look):
 
     def note(self) -> str:
         sizes = ", ".join(f"{w}x{h}" for h, w in self.sizes)
-        return f"What {' and '.join(self.layers)} see in the photo, made stronger at {len(self.sizes)} sizes ({sizes})."
+        see, count = "sees" if len(self.layers) == 1 else "see", len(self.sizes)
+        told = f"What {' and '.join(self.layers)} {see} in the photo, made stronger at {count} size{'s' * (count > 1)} "
+        told += f"({sizes})."
+        return told + (f" {self.left_out} smaller ones would be below the network's input." if self.left_out else "")
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         heads = ("size", "mean square of the activations before", "after")
@@ -98,7 +104,7 @@ def dream(
               next.  None is smaller than what the network takes
     steps, learning_rate   at each size: a step changes the contrast (-1 to 1) by so much in the root mean square
     jitter    up to so many pixels, over the edges, at random before each step, so that the tiles leave no seams
-    largest   a photo with a longer side is scaled down to it; None: never
+    largest   a photo with a longer side is scaled down to it, as far as the network's input allows; None: never
 
     A picture larger than the network's input is looked at in tiles.  Raises ArgumentError for unknown layers, DataError
     for what is no picture.
@@ -147,7 +153,7 @@ def dream(
         )
         detail = found.contrast - small
         history.append(found.history[:, 0])
-    return Dream(photo, found.pictures[0], names, sizes, history)
+    return Dream(photo, found.pictures[0], names, sizes, history, octaves - len(sizes))
 
 
 def _photo(given: Any, space: Space, largest: int | None) -> np.ndarray:

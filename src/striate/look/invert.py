@@ -43,11 +43,12 @@ class Inversion(Look):
     source = "Mahendran & Vedaldi 2015"
 
     def note(self) -> str:
-        return (
-            "Each picture has nearly the same activations in that layer as the original; what differs, the layer does "
-            f"not tell apart. Relative error {self.errors[0, -1]:.3f} at {self.layers[0]}, {self.errors[-1, -1]:.3f} at "
-            f"{self.layers[-1]}."
-        )
+        worst = int(self.errors[:, -1].argmax())
+        told = "Each picture was changed until that layer answered as to the original: where the relative error is near 0, "
+        told += f"what differs is what the layer does not tell apart. It is {self.errors[worst, -1]:.3f} at most, at "
+        told += f"{self.layers[worst]}, after {self.errors.shape[1] - 1} steps."
+        far = [name for name, error in zip(self.layers, self.errors[:, -1], strict=True) if error > 0.5]
+        return told + (f" Not there yet: {', '.join(far)}; take more steps." if far else "")
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         return ("layer", "relative error at first", "at last", "PSNR in dB"), [

@@ -142,12 +142,12 @@ class Surface(Look):
             return ("epoch", "x", "y", "distance from the plane"), cells
         radius = np.hypot(*np.meshgrid(self.x, self.y)) / self.x[-1]
         found = []
-        for low, high in ((0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1)):
+        for low, high in ((0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1), (1, 2**0.5)):  # the last: corners
             ring = (radius > low) & (radius <= high + 1e-9)
             if ring.any():
                 values = self.loss[ring]
                 accuracy = [] if self.accuracy is None else [f"{self.accuracy[ring].mean():.1%}"]
-                ends = f"{low * self.x[-1]:g} to {high * self.x[-1]:g}"
+                ends = f"{low * self.x[-1]:.3g} to {high * self.x[-1]:.3g}"
                 found.append((ends, _n(values.min()), _n(np.median(values)), _n(values.max()), *accuracy))
         heads = ("distance", "lowest loss", "median", "highest", "mean accuracy")
         return heads[: len(found[0]) if found else 4], found
