@@ -1,5 +1,7 @@
 """What the oracle's answers leave open: overlapping windows, the blurred start, the order of the cascade, likeness."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,10 @@ import torch
 import striate as st
 from striate import layers
 from striate.data import Preprocessing
+from striate.errors import ArgumentError
 from striate.look.duplicate import duplicate
+from striate.look.gradcam import gradcam
+from striate.look.integrated import integrated
 from striate.look.occlusion import occlusion
 from striate.look.saliency import saliency
 from striate.look.sanity import sanity, spearman, ssim, weighted
@@ -124,3 +129,48 @@ def test_ssim_is_the_formula_of_its_paper():
     form = (2 * cov[0, 1] + 9e-4) / (cov[0, 0] + cov[1, 1] + 9e-4)
     assert ssim(a, b) == pytest.approx(light * form)
     assert ssim(a, 3 * a + 1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("method", "again"),
+    [
+        (saliency, saliency),
+        (partial(saliency, rule="guided"), partial(saliency, rule="guided")),
+        (partial(gradcam, layer="low"), partial(gradcam, layer="low")),
+        (partial(integrated, steps=20, baseline=9), partial(integrated, steps=16, baseline=9)),
+        (partial(occlusion, window=4, stride=1), partial(occlusion, window=4, stride=4)),
+    ],
+)
+def test_a_method_asked_for_it_says_whether_it_passes_the_sanity_check(method, again):
+    st.set_seed(0)
+    net = st.Sequential(
+        [
+            layers.Conv2D(4, 3, activation="relu", name="low", input_shape=(8, 8, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+    x = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
+    asked = [i % 3 for i in range(10)]
+    found = method(net, x, asked, check=True)
+    told = sanity(net, x[:8], {found.title: again}, asked[:8], stages=(0.5,))
+    assert told.layers == [2]
+    assert found.verdict == told.verdict(found.title)
+    assert found.title in found.verdict
+    assert found.note().endswith(found.verdict)
+    assert found.facts()["sanity"] == found.verdict
+    assert "sanity" not in method(net, x, asked).facts()
+
+
+def test_a_baseline_for_each_picture_goes_into_the_check_too():
+    net, _ = linear()
+    x, black = picture(), np.zeros((10, 4, 4, 1), np.uint8)
+    found = integrated(net, np.concatenate([x] * 10), 0, steps=2, baseline=black, check=True)
+    assert found.verdict == integrated(net, np.concatenate([x] * 10), 0, steps=2, check=True).verdict
+
+
+def test_the_check_is_not_for_a_layer():
+    net, _ = linear()
+    with pytest.raises(ArgumentError, match="not about a layer"):
+        saliency(net, picture(), 0, layer="dense", check=True)

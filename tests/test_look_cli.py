@@ -49,6 +49,8 @@ COMMANDS = {
     "attribution": f"{PICTURE} --method saliency --method guided\\ backprop --no-check",
     "saliency": f"{PICTURE} --rule guided",
     "gradcam": f"{PICTURE} --target bright",
+    "integrated": f"{PICTURE} --steps 4 --baseline 20 --no-check",
+    "occlusion": f"{PICTURE} --window 8",
     "adversarial": f"{PICTURE} --epsilon 30 --steps 3 --save changed",
     "robustness": "--data photos --epsilon 8 --method fgsm",
     "maximise": "--target dark --target first:1 --steps 3",

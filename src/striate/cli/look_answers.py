@@ -13,11 +13,15 @@ from striate.errors import ArgumentError, DataError
 
 Pictures = Annotated[int | None, typer.Option("--pictures", help="So many pictures of the data, drawn at random.")]
 Part = Annotated[str | None, typer.Option(help="A part of the data, such as test; without it the last there is.")]
+Check = Annotated[
+    bool, typer.Option("--check/--no-check", help="Whether the map changes when the top layers are randomised.")
+]
+Baseline = Annotated[str, typer.Option(help="What says nothing: black, white, grey, a pixel value 0..255, a picture.")]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
 
 
 def register(look: typer.Typer) -> None:
-    for command in (attribution, saliency, gradcam, adversarial, robustness):
+    for command in (attribution, saliency, gradcam, integrated, occlusion, adversarial, robustness):
         look.command()(command)
 
 
@@ -56,6 +60,7 @@ def saliency(
     target: Target = None,
     rule: Annotated[str, typer.Option(help="How gradients pass a ReLU: backprop, deconvnet or guided.")] = "backprop",
     layer: Layer = None,
+    check: Check = True,
     weights: Weights = None,
     variant: Variant = None,
     out: Out = None,
@@ -66,7 +71,9 @@ def saliency(
 
     wanted: Any = int(target) if layer is not None and target is not None and target.isdigit() else target
     photos, net = some(picture), loaded(model, weights, variant)
-    show(saliency(net, photos, wanted, rule, layer), out, "saliency.png", json)  # type: ignore[arg-type]
+    with going("gradients") as progress:
+        found = saliency(net, photos, wanted, rule, layer, check=check and layer is None, progress=progress)  # type: ignore[arg-type]
+    show(found, out, "saliency.png", json)
 
 
 def gradcam(
@@ -74,6 +81,7 @@ def gradcam(
     picture: Picture = None,
     target: Target = None,
     layer: Layer = None,
+    check: Check = True,
     weights: Weights = None,
     variant: Variant = None,
     out: Out = None,
@@ -83,7 +91,56 @@ def gradcam(
     from striate.look.gradcam import gradcam
 
     photos, net = some(picture), loaded(model, weights, variant)
-    show(gradcam(net, photos, target, layer), out, "gradcam.png", json)
+    with going("maps") as progress:
+        found = gradcam(net, photos, target, layer, check=check, progress=progress)
+    show(found, out, "gradcam.png", json)
+
+
+def integrated(
+    model: What,
+    picture: Picture = None,
+    target: Target = None,
+    steps: Annotated[int, typer.Option(help="Points on the way from the baseline to the picture.")] = 64,
+    baseline: Baseline = "black",
+    check: Check = True,
+    weights: Weights = None,
+    variant: Variant = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Integrated gradients: what each pixel adds to an answer on the way from a baseline to the picture."""
+    from striate.look.integrated import integrated
+
+    photos, net = some(picture), loaded(model, weights, variant)
+    with going("gradients") as progress:
+        found = integrated(net, photos, target, steps=steps, baseline=number(baseline), check=check, progress=progress)
+    show(found, out, "integrated.png", json)
+
+
+def occlusion(
+    model: What,
+    picture: Picture = None,
+    target: Target = None,
+    window: Annotated[
+        int | None, typer.Option(help="Side of what is covered, in pixels; without it a seventh of the picture.")
+    ] = None,
+    stride: Annotated[int | None, typer.Option(help="Pixels from place to place; without it half a window.")] = None,
+    fill: Baseline = "grey",
+    check: Check = True,
+    weights: Weights = None,
+    variant: Variant = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Occlusion: how an answer falls while one part of the picture after the other is covered."""
+    from striate.look.occlusion import occlusion
+
+    photos, net = some(picture), loaded(model, weights, variant)
+    with going("covering") as progress:
+        found = occlusion(
+            net, photos, target, window=window, stride=stride, fill=number(fill), check=check, progress=progress
+        )
+    show(found, out, "occlusion.png", json)
 
 
 def adversarial(
@@ -152,6 +209,14 @@ def robustness(
             progress=progress,
         )  # fmt: skip
     show(found, out, "robustness.png", json)
+
+
+def number(given: str) -> str | float:
+    """A pixel value where it is one, else the word or the file."""
+    try:
+        return float(given)
+    except ValueError:
+        return given
 
 
 def some(picture: list[str] | None) -> list[str]:

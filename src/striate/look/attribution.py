@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from striate.errors import unknown
 from striate.look.explanation import Explanation, Progress, Question, Targets, over, sheet
 from striate.look.gradcam import gradcam
+from striate.look.integrated import QUICK as QUICK_STEPS
 from striate.look.integrated import integrated
 from striate.look.occlusion import occlusion
 from striate.look.pictures import Space
@@ -42,7 +43,10 @@ def _coarse(model: Model, pictures: Any, target: Targets = None) -> Explanation:
 
 
 # For the sanity check, which needs each map many times.
-QUICK: dict[str, Method] = METHODS | {"integrated gradients": partial(integrated, steps=16), "occlusion": _coarse}
+QUICK: dict[str, Method] = METHODS | {
+    "integrated gradients": partial(integrated, steps=QUICK_STEPS),
+    "occlusion": _coarse,
+}
 
 
 @dataclass

@@ -84,7 +84,7 @@ def _jobs(
     yield "activation maps", lambda: maps(model, pixels, mapped)
     methods: Mapping[str, Any] = QUICK
     yield "attribution", lambda: attributions(model, pixels, methods, steps=16, stages=(0.2, 1.0))
-    yield "grad-CAM", lambda: gradcam(model, pixels)
+    yield "grad-CAM", lambda: gradcam(model, pixels, check=True)
     if answers.ndim == 2:
         top = [int(i) for i in answers[0].argsort()[::-1][:2]]
         yield "maximised answers", lambda: maximise(model, top, steps=64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from striate.errors import ArgumentError
 from striate.look.activations import array
 from striate.look.explanation import Explanation, Progress, Question, Targets, classes, parts
 from striate.look.saliency import gradient
+from striate.look.sanity import checked
 from striate.look.tap import Tap, tapped
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def gradcam(
     target: Targets = None,
     layer: str | None = None,
     *,
+    check: bool = False,
     progress: Progress | None = None,
 ) -> GradCAM:
     """Grad-CAM: relu(sum over maps of weight * map), the weight of a map being the mean over its places of the logit's
@@ -56,6 +59,8 @@ def gradcam(
     target     a class: number or name, None for the network's answer, or a list with one for each picture
     layer      a call's name as in ``model.size()``; None: the last whose maps are larger than 1x1 and that the logit
                depends on
+    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
+               of the layers random); three times the work
 
     The logit is taken before a final softmax.  The model stays as it is.  Raises ArgumentError for an unknown layer or one
     without maps.
@@ -81,9 +86,9 @@ def gradcam(
             if progress is not None:
                 progress(part.stop, len(asked))
     values = np.concatenate(fine).astype(np.float32)
-    return GradCAM(
-        asked.pixels, values, asked.targets, asked.labels, asked.values, np.concatenate(coarse).astype(np.float32), name
-    )
+    small = np.concatenate(coarse).astype(np.float32)
+    made = GradCAM(asked.pixels, values, asked.targets, asked.labels, asked.values, small, name)
+    return checked(model, made, partial(gradcam, layer=name), progress=progress) if check else made
 
 
 def _last_maps(tap: Tap, x: torch.Tensor) -> str:

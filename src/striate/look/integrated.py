@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,10 +13,13 @@ import torch
 from striate.errors import ArgumentError
 from striate.look.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
 from striate.look.saliency import gradient, rgb
+from striate.look.sanity import ENOUGH, checked
 from striate.look.tap import tapped
 
 if TYPE_CHECKING:
     from striate.model import Model
+
+QUICK = 16  # steps that are enough for the sanity check
 
 
 @dataclass
@@ -64,6 +68,7 @@ def integrated(
     *,
     steps: int = 64,
     baseline: Any = "black",
+    check: bool = False,
     progress: Progress | None = None,
 ) -> IntegratedGradients:
     """Integrated gradients: (picture - baseline) times the mean of the logit's gradients at the middles of `steps` equal
@@ -72,6 +77,8 @@ def integrated(
     pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), a Dataset
     target     a class: number or name, None for the network's answer, or a list with one for each picture
     baseline   "black", "white", "grey", a pixel value 0..255, a picture for all or one for each
+    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
+               of the layers random); with 16 steps at most
 
     Completeness (proposition 1) holds up to the gap that the result reports; more steps make it smaller.  The model stays
     as it is.  Raises ArgumentError for less than 1 step or an unknown baseline.
@@ -82,7 +89,7 @@ def integrated(
     start = background(asked.space, baseline, asked.inputs)
     if len(start) not in (1, len(asked)):
         raise ArgumentError(f"{len(start)} baselines for {len(asked)} pictures: give one, or one for each.")
-    start = start.expand_as(asked.inputs)
+    alone, start = len(start) == 1, start.expand_as(asked.inputs)
     found, before = [], []
     with tapped(model, logits=True) as tap:
         places = ((torch.arange(steps, dtype=torch.float64) + 0.5) / steps).to(asked.inputs)
@@ -100,6 +107,10 @@ def integrated(
                 before.append(float(classes(tap, start[i : i + 1])[0, number]))
     change = asked.values - np.asarray(before)
     gap = np.asarray([float(each.sum()) for each in found]) - change
-    return IntegratedGradients(
+    made = IntegratedGradients(
         asked.pixels, rgb(asked.space, found), asked.targets, asked.labels, asked.values, gap, change, steps
     )
+    if not check:
+        return made
+    few = baseline if alone else asked.space.pixels(baseline)[:ENOUGH]
+    return checked(model, made, partial(integrated, steps=min(steps, QUICK), baseline=few), progress=progress)

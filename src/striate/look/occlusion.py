@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from striate.errors import ArgumentError
 from striate.look.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.sanity import checked
 from striate.look.tap import tapped
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def occlusion(
     window: Pair | None = None,
     stride: Pair | None = None,
     fill: Any = "grey",
+    check: bool = False,
     progress: Progress | None = None,
 ) -> Occlusion:
     """Cover one window of the picture after the other and see how the class's logit falls (Zeiler & Fergus 2014, 4.2).
@@ -63,6 +66,8 @@ def occlusion(
                right or lower edge is cut there
     stride     None: half a window
     fill       "grey", "black", "white", a pixel value 0..255, or a picture
+    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
+               of the layers random); with windows that do not overlap
 
     Runs the network once for each place of the window.  The model stays as it is.  Raises ArgumentError for a window or
     stride that does not fit.
@@ -101,7 +106,7 @@ def occlusion(
             drops.append(np.concatenate(found).reshape(len(ys), len(xs)))
             chances.append(np.concatenate(likely).reshape(len(ys), len(xs)))
     values = np.stack([_spread(drop, ys, xs, (tall, wide), size) for drop in drops])[..., None].astype(np.float32)
-    return Occlusion(
+    made = Occlusion(
         asked.pixels,
         values,
         asked.targets,
@@ -112,6 +117,10 @@ def occlusion(
         (tall, wide),
         (down, right),
     )
+    if not check:
+        return made
+    again = partial(occlusion, window=(tall, wide), stride=(tall, wide), fill=fill)
+    return checked(model, made, again, progress=progress)
 
 
 def probabilities(logits: torch.Tensor) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from striate.errors import ArgumentError
 from striate.look.activations import array
 from striate.look.explanation import Explanation, Progress, Question, Targets, classes, parts
 from striate.look.pictures import Space
+from striate.look.sanity import checked
 from striate.look.tap import RULES, Rule, tapped
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ def saliency(
     rule: Rule = "backprop",
     layer: str | None = None,
     *,
+    check: bool = False,
     progress: Progress | None = None,
 ) -> Saliency:
     """The gradient of a class's logit, or of a part of a layer, with respect to the network's input.
@@ -76,11 +79,17 @@ def saliency(
     rule       "backprop" (Simonyan et al. 2013), "deconvnet" (Zeiler & Fergus 2014), "guided" (Springenberg et al. 2014):
                a ReLU lets a gradient pass where its input was positive; where the gradient is; where both are
     layer      a call's name as in ``model.size()``
+    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
+               of the layers random); three times the work. Not for a `layer`
 
     The logit is taken before a final softmax.  Max pools pass it to where the maximum was.  The model stays as it is.
     Raises ArgumentError for an unknown rule, layer or class, DataError for what is no picture.
     """
     if layer is not None:
+        if check:
+            raise ArgumentError(
+                "the sanity check is about answers, not about a layer's maps: leave out `layer` or `check`."
+            )
         return _of_layer(model, pictures, target, rule, layer, progress)
     asked = Question.of(model, pictures, target)
     found = []
@@ -93,7 +102,8 @@ def saliency(
             if progress is not None:
                 progress(part.stop, len(asked))
     values = rgb(asked.space, found)
-    return Saliency(asked.pixels, values, asked.targets, asked.labels, asked.values, rule)
+    made = Saliency(asked.pixels, values, asked.targets, asked.labels, asked.values, rule)
+    return checked(model, made, partial(saliency, rule=rule), progress=progress) if check else made
 
 
 def _of_layer(model: Model, pictures: Any, target: Any, rule: Rule, layer: str, progress: Progress | None) -> Saliency:

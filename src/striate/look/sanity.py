@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 Method = Callable[..., Explanation]
+Found = TypeVar("Found", bound=Explanation)
 
 STAGES = (0, 0.25, 0.5, 0.75, 1)  # the last layer, a quarter of the layers, …
+ENOUGH = 8  # pictures for a verdict
 KEPT = 0.5  # a rank correlation from which on a map has "not changed"
 
 
@@ -60,12 +62,15 @@ class Sanity(Look):
         alike, form = self.spearman[method][:, stage].mean(), self.ssim[method][:, stage].mean()
         count = self.layers[stage]
         numbers = f"(rank correlation {alike:.2f}, SSIM {form:.2f} with the top {count} of {self.total} layers random)"
-        if alike >= KEPT:
-            return (
-                f"Sanity check: {method} hardly changes when the top layers are randomised {numbers}: do not use it to "
-                "explain decisions."
-            )
-        return f"Sanity check: {method} changes when the top layers are randomised {numbers}, as an explanation must."
+        found, advice = (
+            ("hardly changes", "do not use it to explain decisions")
+            if alike >= KEPT
+            else ("changes", "as an explanation must")
+        )
+        return (
+            f"Sanity check of {method}: the map {found} when the top layers are randomised {numbers}"
+            f"{':' if alike >= KEPT else ','} {advice}."
+        )
 
     def note(self) -> str:
         return " ".join(self.verdict(method) for method in self.spearman)
@@ -159,6 +164,26 @@ def sanity(
         asked.pixels[0],
         maps,
     )
+
+
+def checked(model: Model, found: Found, method: Method, *, seed: int = 0, progress: Progress | None = None) -> Found:
+    """An explanation with its verdict: whether the maps of its pictures (the first 8) change when the top half of the
+    layers is randomised.
+
+    method   as for ``sanity``; a coarser setting than that of `found` will do
+    """
+    few = slice(0, ENOUGH)
+    made = sanity(
+        model,
+        found.pictures[few],
+        {found.title: method},
+        found.targets[few],
+        stages=(0.5,),
+        seed=seed,
+        progress=progress,
+    )
+    found.verdict = made.verdict(found.title)
+    return found
 
 
 # -- its layers --------------------------------------------------------------------------------------------------------

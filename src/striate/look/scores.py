@@ -58,8 +58,9 @@ class Scores(Look):
         count = len(next(iter(self.deletion.values())))
         return (
             f"Area under the class's probability for {count} picture{'s' * (count != 1)}, while the pixels that a map calls "
-            "most important are deleted, or put into the blurred picture, first. A map that is worse than the random one or "
-            "the centred one, which know nothing of the network, explains nothing."
+            "most important are deleted, or put into the blurred picture, first. The random and the centred map know "
+            "nothing of the network: a map that does no better than they by one of the scores has, by that score, not "
+            "found what the answer hangs on."
         )
 
     def figure(self) -> Figure:
