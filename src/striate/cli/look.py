@@ -15,11 +15,15 @@ from striate.errors import ArgumentError
 
 What = Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")]
 Weights = Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")]
-Picture = Annotated[list[str] | None, typer.Option("--picture", help="A picture file; may be repeated.")]
-Data = Annotated[str | None, typer.Option(help="A data set: a folder with a folder for each class, a zip, a name.")]
+Picture = Annotated[list[str] | None, typer.Option("--picture", help="Needed: a picture file; may be repeated.")]
+Data = Annotated[
+    str | None, typer.Option(help="Needed: a data set, that is a folder with a folder for each class, a zip, a name.")
+]
 Layer = Annotated[str | None, typer.Option(help="A layer's name, as `striate size` prints it.")]
 Target = Annotated[str | None, typer.Option(help="A class: its name or number; without it the network's answer.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the figure goes: a .png or .svg file.")]
+
+_ROWS = 40  # of a table that are printed
 
 look = typer.Typer(
     help="Look inside a network: what its layers answer to, what its answers come from.", no_args_is_help=True
@@ -49,22 +53,38 @@ def show(result: Any, out: Path | None, usual: str, as_json: bool, also: dict[st
     lines = [result.note()]
     if found is not None:
         heads, rows = found
-        cells = [[str(cell) for cell in row] for row in (heads, *rows)]
+        cells = [[str(cell) for cell in row] for row in (heads, *rows[:_ROWS])]
         wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
         lines += ["", *("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in cells)]
+        if len(rows) > _ROWS:
+            lines.append(f"… and {len(rows) - _ROWS} more; --json has all.")
     left = {"figure": str(path), **{what: str(where) for what, where in (also or {}).items()}}
     written = [f"{what}  {where}" for what, where in left.items()]
     say({**result.facts(), **left}, as_json, "\n".join([*lines, "", *written]))
 
 
-def dataset(model: Any, data: str | None, part: str | None, count: int | None, seed: int) -> Any:
+def both(
+    model: str,
+    weights: str | None,
+    variant: list[str] | None,
+    data: str | None,
+    part: str | None,
+    count: int | None,
+    seed: int,
+) -> tuple[Any, Any]:
+    """The model, and a part of a data set read as it wants its pictures."""
+    if data is None:
+        raise ArgumentError("which pictures? Give --data: a folder with a folder for each class, a zip, or a name.")
+    net = loaded(model, weights, variant)
+    return net, dataset(net, data, part, count, seed)
+
+
+def dataset(model: Any, data: str, part: str | None, count: int | None, seed: int) -> Any:
     """A part of a data set, read as the model wants its pictures."""
     from striate.data import load
     from striate.data.catalog import SOURCES
     from striate.look.pictures import Space
 
-    if data is None:
-        raise ArgumentError("which pictures? Give --data: a folder with a folder for each class, a zip, or a name.")
     named = data in SOURCES or data in ("digits", "scenes")
     splits = load(data) if named else load(data, preprocessing=Space.of(model).preprocessing)
     there = {name: value for name, value in splits._asdict().items() if value is not None}

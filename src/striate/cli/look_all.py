@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from striate.cli.common import Json, Variant, say
-from striate.cli.look import Data, Picture, Weights, What, dataset, going, loaded
+from striate.cli.look import Picture, Weights, What, dataset, going, loaded
 from striate.cli.look_answers import Part, Pictures, Seed
 from striate.cli.look_image import one
 
@@ -20,7 +20,10 @@ def register(look: typer.Typer) -> None:
 def everything(
     model: What,
     picture: Picture = None,
-    data: Data = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Also what looks at a data set: a folder with a folder for each class, a zip, a name."),
+    ] = None,
     part: Part = None,
     pictures: Pictures = 300,
     weights: Weights = None,

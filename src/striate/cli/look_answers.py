@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli.common import Json, Variant
-from striate.cli.look import Data, Layer, Out, Picture, Target, Weights, What, dataset, going, loaded, show
+from striate.cli.look import Data, Layer, Out, Picture, Target, Weights, What, both, going, loaded, show
 from striate.errors import ArgumentError, DataError
 
 Pictures = Annotated[int | None, typer.Option("--pictures", help="So many pictures of the data, drawn at random.")]
@@ -201,8 +201,7 @@ def robustness(
     """Accuracy on a data set whose pictures are changed for the worse, by budget."""
     from striate.look.robustness import robustness
 
-    net = loaded(model, weights, variant)
-    examples = dataset(net, data, part, pictures, seed)
+    net, examples = both(model, weights, variant, data, part, pictures, seed)
     with going("attacking") as progress:
         found = robustness(
             net, examples, method or ("noise", "fgsm", "pgd"), epsilon or None, norm=norm, steps=steps, seed=seed,

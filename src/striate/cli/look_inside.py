@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from striate.cli.common import Json, Variant
-from striate.cli.look import Data, Layer, Out, Picture, Weights, What, dataset, going, loaded, show
+from striate.cli.look import Data, Layer, Out, Picture, Weights, What, both, going, loaded, show
 from striate.errors import ArgumentError
 
 Part = Annotated[str | None, typer.Option(help="train, validation or test; without it the last of these there is.")]
@@ -83,8 +83,7 @@ def dead(
     """Which maps are zero everywhere, for how much of a data set."""
     from striate.look.maps import dead
 
-    net = loaded(model, weights, variant)
-    pictures = dataset(net, data, part, count, seed)
+    net, pictures = both(model, weights, variant, data, part, count, seed)
     with going("pictures") as progress:
         found = dead(net, pictures, layer or None, batch_size=batch_size, progress=progress)
     show(found, out, "dead.png", json)
@@ -93,7 +92,10 @@ def dead(
 def neighbours(
     model: What,
     data: Data = None,
-    picture: Picture = None,
+    picture: Annotated[
+        list[str] | None,
+        typer.Option("--picture", help="A picture file whose neighbours are looked for; may be repeated."),
+    ] = None,
     query: Annotated[list[int] | None, typer.Option(help="Number of a picture in the data; may be repeated.")] = None,
     layer: Layer = None,
     k: Annotated[int, typer.Option("--k", help="How many neighbours.")] = 5,
@@ -110,8 +112,7 @@ def neighbours(
 
     if picture and query:
         raise ArgumentError("neighbours looks for those of --picture or of --query, not of both.")
-    net = loaded(model, weights, variant)
-    pictures = dataset(net, data, part, count, seed)
+    net, pictures = both(model, weights, variant, data, part, count, seed)
     with going("features and pixels") as progress:
         found = neighbours(net, pictures, picture or query or None, layer, k, progress=progress)
     show(found, out, "neighbours.png", json)
@@ -134,8 +135,7 @@ def feature_map(
     """The features of a data set as a map, coloured by class, with thumbnails."""
     from striate.look.feature_map import feature_map
 
-    net = loaded(model, weights, variant)
-    pictures = dataset(net, data, part, count, seed)
+    net, pictures = both(model, weights, variant, data, part, count, seed)
     with going("features") as progress:
         found = feature_map(net, pictures, method, layer, perplexity=perplexity, seed=seed, progress=progress)  # type: ignore[arg-type]
     show(found, out, "map.png", json)
@@ -161,7 +161,7 @@ def patches(
     """What the maps of a layer answer to most, with deconvnet and guided backpropagation beside it."""
     from striate.look.patches import patches
 
-    net = loaded(model, weights, variant)
+    net, pictures = both(model, weights, variant, data, part, count, seed)
     if layer is None:
         from striate.look.invert import spread
 
@@ -172,7 +172,6 @@ def patches(
                 "this network has no layer with maps after an activation function; name one with --layer."
             )
         layer = mapped[len(mapped) // 2]
-    pictures = dataset(net, data, part, count, seed)
     with going("pictures") as progress:
         found = patches(net, pictures, layer, map or None, k, batch_size=batch_size, progress=progress)
     show(found, out, "patches.png", json)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli.common import Json, Variant
-from striate.cli.look import Data, Out, Picture, Target, Weights, What, dataset, going, loaded, show
+from striate.cli.look import Data, Out, Picture, Target, Weights, What, both, going, loaded, show
 from striate.cli.look_answers import Part, Pictures, Seed, some
 from striate.errors import ArgumentError
 
@@ -42,8 +42,7 @@ def surface(
 
     if line and pca is not None:
         raise ArgumentError("--line is along a random direction; leave out --pca.")
-    net = loaded(model, weights, variant)
-    examples = dataset(net, data, part, pictures, seed)
+    net, examples = both(model, weights, variant, data, part, pictures, seed)
     found: Any
     with going("points") as progress:
         if line:
@@ -95,8 +94,7 @@ def lesions(
     """What a residual network still gets right without some blocks, or with blocks exchanged."""
     from striate.look.paths import lesions
 
-    net = loaded(model, weights, variant)
-    examples = dataset(net, data, part, pictures, seed)
+    net, examples = both(model, weights, variant, data, part, pictures, seed)
     with going("lesions") as progress:
         found = lesions(net, examples, draws=draws, seed=seed, progress=progress)
     show(found, out, "lesions.png", json)

@@ -28,6 +28,7 @@ _DEPTHWISE = (layers.DepthwiseConv2D, layers.SeparableConv2D)
 _FLAT = (layers.Conv1D, layers.DepthwiseConv1D, layers.SeparableConv1D, layers.Conv1DTranspose)
 _CONVOLUTIONS = (layers.Conv2D, *_TRANSPOSED, *_DEPTHWISE, layers.PartialConv2D)
 _ROWS, _COLUMNS = 16, 16
+_WEAK = 0.01
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Filters(Look):
     def note(self) -> str:
         count, height, width, inputs = self.weights.shape
         strength = self.strength
-        none = int((strength == 0).sum())
+        none, weak = int((strength == 0).sum()), int((strength < _WEAK * strength.max()).sum())
         each = {True: "in colour", False: f"of {inputs} inputs each" if inputs > 1 else "of one input each"}[
             self.colour
         ]
@@ -72,7 +73,9 @@ class Filters(Look):
         seen += (
             f"{strength.max() / np.median(strength):.1f} times the median" if np.median(strength) else "all there is"
         )
-        seen += f", {none} are zero everywhere." if none else ", none is zero everywhere."
+        seen += f", {none} are zero everywhere" if none else ", none is zero everywhere"
+        seen += f", {weak} are weaker than {_WEAK:.0%} of the strongest." if weak > none else "."
+        seen += " One range of colours for all of them." if self.shared else " Each has its own range of colours."
         return f"{seen} Middle grey is 0." if not self._pointwise else f"{seen} Blue is negative, red positive."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:

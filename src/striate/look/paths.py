@@ -156,7 +156,15 @@ class Paths(Look):
         low, high = int(np.searchsorted(within, 0.025)), int(np.searchsorted(within, 0.975))
         return (
             f"{n} blocks make 2^{n} = {2**n:,} paths; drawn blindly one takes {n / 2:g} branches. 95 % of the gradient goes "
-            f"along paths of {low} to {high} branches, {mean:.1f} on average."
+            f"along paths of {low} to {high} branches, {mean:.1f} on average{self._drawn()}."
+        )
+
+    def _drawn(self) -> str:
+        least = min((s for s, c in zip(self.samples, self.counts, strict=True) if s < c), default=None)
+        return (
+            ""
+            if least is None
+            else f" (from {least} paths drawn of each length that has more: rough when these are few)"
         )
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
@@ -272,22 +280,22 @@ class Lesions(Look):
         worst = int(self.single.argmax())
         told = (
             f"Error {self.whole:.1%} on {self.pictures:,} pictures. Without one block it is {np.median(self.single):.1%} in "
-            f"the median, {self.single[worst]:.1%} without {self.blocks[worst].join}."
+            f"the median, {self.single[worst]:.1%} without block {worst + 1} ({self.blocks[worst].join})."
         )
         half = len(self.several) // 2
         return f"{told} Without {half} blocks drawn at random: {self.several[half].mean():.1%}."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        return ("without", "error"), [
-            (f"{block.join} ({len(block.layers)} layers with weights)", f"{error:.1%}")
-            for block, error in zip(self.blocks, self.single, strict=True)
+        return ("block", "added by", "layers with weights", "error without it"), [
+            (number, block.join, len(block.layers), f"{error:.1%}")
+            for number, (block, error) in enumerate(zip(self.blocks, self.single, strict=True), 1)
         ]
 
     def figure(self) -> Figure:
         with settings():
             fig = new_figure(9.6, 2.6, LIGHT["ground"])
             titles = ("without one block", "without several", "with blocks exchanged")
-            marks = ("which block", "how many are deleted", "how many exchanges")
+            marks = ("which block, from the input on", "how many are deleted", "how many exchanges")
             for i, (title, mark) in enumerate(zip(titles, marks, strict=True)):
                 ax = fig.add_axes((0.06 + i * 0.325, 0.2, 0.25, 0.62))
                 clean(ax, LIGHT)
@@ -302,6 +310,9 @@ class Lesions(Look):
                         ax.plot(table, ".", color=LIGHT["muted"], markersize=3)
                         ax.plot(table.mean(axis=1), color=LIGHT["first"], linewidth=1.8)
                 ax.axhline(self.whole, color=LIGHT["second"], linewidth=1, linestyle="--")
+                if i == 0:
+                    words = f"-- whole network, {self.whole:.1%}"
+                    say(ax, 0.02, 0.94, words, transform=ax.transAxes, color=LIGHT["second"], size=8)
         return fig
 
 

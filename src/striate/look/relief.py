@@ -110,8 +110,10 @@ def _contours(ax: Axes, surface: Surface, scale: Scale) -> None:
     ax.contourf(surface.x, surface.y, heights, levels, cmap=blues(False), extend="neither")
     lines = ax.contour(surface.x, surface.y, heights, levels[1:-1], colors=LIGHT["ink"], linewidths=0.5, alpha=0.7)
     said = {level: short(10**level if scale.log else level) for level in lines.levels}
-    for text in ax.clabel(lines, levels[1:-1:2], fmt=said, fontsize=6.5, inline_spacing=2):
+    for text in ax.clabel(lines, levels[1:-1:2], fmt=said, fontsize=6.5, inline=False):
         text.set_path_effects(_halo(1.6))
+        x, y = ax.transAxes.inverted().transform(ax.transData.transform(text.get_position()))
+        text.set_visible(0.05 < x < 0.95 and 0.03 < y < 0.97)  # the frame would cut it
     if surface.path is not None:
         x, y = surface.path.points.T
         ax.plot(x, y, color=LIGHT["second"], linewidth=1.6, marker="o", markersize=3.5, zorder=3)
@@ -155,6 +157,8 @@ def _relief(ax: Any, surface: Surface, scale: Scale) -> None:
     at, said = scale.ticks()
     ax.set_zticks(at, said)
     ax.set_zlabel("loss, logarithmic" if scale.log else "loss", color=LIGHT["muted"], fontsize=8)
+    ax.set_xlabel(surface.axes[0], color=LIGHT["muted"], fontsize=8)
+    ax.set_ylabel(surface.axes[1], color=LIGHT["muted"], fontsize=8)
     ax.tick_params(labelcolor=LIGHT["muted"], labelsize=7, pad=0)
     ax.locator_params(axis="x", nbins=5)
     ax.locator_params(axis="y", nbins=5)
