@@ -72,6 +72,27 @@ def run(arguments: str, capsys) -> tuple[int, str, str]:
     return ended.value.code or 0, out.out, out.err
 
 
+def test_a_class_starts_from_the_mean_of_its_pictures(place, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    options = f"--steps 1 --start mean --data photos --part train --out {tmp_path}/mean.png --json"
+    code, out, err = run(f"look maximise run --target dark --target bright {options}", capsys)
+    assert code == 0, err
+    assert [row["of"] for row in json.loads(out)["rows"]] == ["dark", "bright"]
+
+
+def test_of_a_long_table_the_first_rows_are_printed_and_json_has_all(place, capsys, monkeypatch, tmp_path):
+    """50 layers: more than are printed."""
+    monkeypatch.chdir(place)
+    st.set_seed(0)
+    deep = st.Sequential([layers.Input((16, 16, 3))] + [layers.Conv2D(2, 1) for _ in range(50)])
+    deep.add(layers.GlobalAveragePooling2D())
+    deep.save(tmp_path / "deep")
+    command = f"look maps {tmp_path}/deep {PICTURE} --out {tmp_path}/maps.png"
+    out = run(command, capsys)[1]
+    assert re.search(r"… and 1\d more; --json has all", out)
+    assert len(json.loads(run(f"{command} --json", capsys)[1])["rows"]) >= 50
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_technique_is_a_command_with_a_figure_and_json(command, place, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
@@ -119,6 +140,8 @@ def test_everything_is_one_page_that_loads_nothing(place, capsys, monkeypatch, t
         ("look surface run", "--data"),
         ("look surface run --data photos --steps 4", "odd"),
         ("look maximise run", "--target"),
+        ("look maximise run --target dark --start mean", "--data"),
+        ("look occlusion run --picture photos/test/dark/0.png --fill 300", "0 to 255"),
         ("look filters run --out figure.gif", ".png or .svg"),
         ("look decode run photos/test/dark/0.png", "no picture in code"),
     ],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from striate.cli.common import Json, Variant
-from striate.cli.look import Out, Picture, Weights, What, going, loaded, show
-from striate.cli.look_answers import Seed, some
+from striate.cli.look import Out, Picture, Weights, What, both, going, loaded, show
+from striate.cli.look_answers import Part, Seed, some
 from striate.errors import ArgumentError
 
 Layers = Annotated[list[str] | None, typer.Option("--layer", help="A layer's name; may be repeated.")]
@@ -31,7 +31,14 @@ def maximise(
     tv: Annotated[float, typer.Option(help="Weight of the total variation.")] = 0.0,
     l2: Annotated[float, typer.Option(help="Weight of the L2 norm.")] = 0.0,
     jitter: Annotated[int | None, typer.Option(help="Shift by up to so many pixels before each step.")] = None,
-    start: Annotated[str, typer.Option(help="zero (grey) or noise.")] = "zero",
+    blur: Annotated[float | None, typer.Option(help="Every fourth step a Gaussian blur of so many pixels.")] = None,
+    rotate: Annotated[float, typer.Option(help="Turn by up to so many degrees before each step.")] = 5.0,
+    scale: Annotated[float, typer.Option(help="Scale by up to such a factor before each step.")] = 1.1,
+    start: Annotated[
+        str, typer.Option(help="zero (grey), noise, or mean: of the class's pictures in --data.")
+    ] = "zero",
+    data: Annotated[str | None, typer.Option(help="For --start mean: a data set with the classes.")] = None,
+    part: Part = None,
     weights: Weights = None,
     variant: Variant = None,
     seed: Seed = 0,
@@ -43,7 +50,13 @@ def maximise(
 
     if not target:
         raise ArgumentError("what is to be maximised? Give --target: a class, LAYER:MAP or LAYER:MAP:Y:X.")
-    net = loaded(model, weights, variant)
+    if (start == "mean") != (data is not None):
+        raise ArgumentError("--start mean takes --data, a data set with the classes, and nothing else does.")
+    begin: Any = start
+    if data is not None:
+        net, begin = both(model, weights, variant, data, part, None, seed)
+    else:
+        net = loaded(model, weights, variant)
     wanted: list[Unit] = []
     for text in target:
         name, *numbers = text.split(":")
@@ -53,8 +66,8 @@ def maximise(
             wanted.append(text)
     with going("maximising") as progress:
         found = maximise(
-            net, wanted, start=start, steps=steps or 256, fourier=not pixels, tv=tv, l2=l2, jitter=jitter, seed=seed,
-            progress=progress,
+            net, wanted, start=begin, steps=steps or 256, fourier=not pixels, tv=tv, l2=l2, jitter=jitter, seed=seed,
+            blur=None if blur is None else (4, blur), rotate=rotate, scale=scale, progress=progress,
         )  # fmt: skip
     show(found, out, "maximise.png", json)
 
@@ -90,6 +103,9 @@ def invert(
     picture: Picture = None,
     layer: Layers = None,
     steps: Steps = 300,
+    alpha: Annotated[float, typer.Option(help="Exponent of the norm that keeps the contrast within bounds.")] = 6.0,
+    tv: Annotated[float, typer.Option(help="Weight of the total variation, which keeps the picture smooth.")] = 0.02,
+    tv_beta: Annotated[float, typer.Option(help="Its exponent.")] = 2.0,
     weights: Weights = None,
     variant: Variant = None,
     seed: Seed = 0,
@@ -101,7 +117,10 @@ def invert(
 
     photo, net = one(picture), loaded(model, weights, variant)
     with going("inverting") as progress:
-        found = invert(net, photo, layer or None, steps=steps or 300, seed=seed, progress=progress)
+        found = invert(
+            net, photo, layer or None, steps=steps or 300, alpha=alpha, tv=tv, tv_beta=tv_beta, seed=seed,
+            progress=progress,
+        )  # fmt: skip
     show(found, out, "invert.png", json)
 
 
