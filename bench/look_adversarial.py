@@ -1,4 +1,4 @@
-"""Figures of docs/look/answers.md: MobileNet fooled into chosen classes, and the accuracy of an MNIST net under attack.
+"""Figures of docs/look.md: MobileNet fooled into chosen classes, and the accuracy of an MNIST net under attack.
 
 Run as ``python -m bench.look_adversarial [mobilenet] [digits]``; needs the folder that STRIATE_DATA names.
 """

@@ -1,4 +1,4 @@
-"""Figures of docs/look/image.md with real weights: maximised classes, DeepDream, inversion, the codec table.
+"""Figures of docs/look.md with real weights: maximised classes, DeepDream, inversion, the codec table.
 
 Run as ``python -m bench.look_image [maximise] [digits] [dream] [invert]``; needs the folder that STRIATE_DATA names.
 """

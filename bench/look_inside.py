@@ -1,4 +1,4 @@
-"""Figures of docs/look/inside.md and docs/look/weights.md with real weights.
+"""Figures of docs/look.md with real weights: filters, maps, patches, neighbours, paths.
 
 Run as ``python -m bench.look_inside [ants] [cifar] [inside] [paths]``; needs the folder that STRIATE_DATA names.
 """
@@ -42,7 +42,7 @@ def inside() -> None:
     print_all(look.filters(model), "look_filters.png")
     print_all(look.maps(model, str(photos(3)[1]), ["conv1_relu", "conv_pw_3_relu", "conv_pw_6_relu"]), "look_maps.png")
     small, examples = resnet20(), cifar(1000)
-    print(look.dead(small, examples).note())
+    print_all(look.dead(small, examples), "look_dead.png")
     print_all(look.patches(small, examples, "re_lu_8", maps=[0, 3, 11, 17]), "look_patches.png")
 
 

@@ -1,8 +1,9 @@
-"""``python -m bench.look_surface``: loss surfaces for docs/look/weights.md.
+"""``python -m bench.look_surface``: loss surfaces for docs/look.md.
 
     time      a 25 x 25 surface of the CIFAR ResNet-20 on 1,000 pictures: seconds, and the same points by plain torch
     train     cifar_plain56 and cifar_resnet56, as docs/curves.md has them but --pictures and --epochs
-    compare   their surfaces side by side, and the path of the training of ResNet-20's little sister
+    compare   their surfaces side by side
+    path      the path of a training of ResNet-20 (8 epochs, 5,000 pictures) in the plane of its main directions; a line
 
 Needs the folder that STRIATE_DATA names.
 """
@@ -17,7 +18,7 @@ from PIL import Image
 
 import striate as st
 from bench.curves import pictures
-from bench.look_image import PICTURES, ROOT
+from bench.look_image import PICTURES, ROOT, print_all
 from bench.look_inside import cifar, resnet20
 from striate import look, zoo
 from striate.look import relief
@@ -73,9 +74,23 @@ def compare(count: int, epochs: int, steps: int) -> None:
     atomic_write(PICTURES / "look_surface_56.jpg", file.getvalue())
 
 
+def path() -> None:
+    examples, _ = pictures(5000, 1000)
+    st.set_seed(0)
+    model = zoo.create("cifar_resnet20")
+    rate = st.optimizers.schedules.OneCycle(0.1, total_steps=None)
+    optimizer = st.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    kept = look.Trajectory()
+    model.fit(examples, batch_size=128, epochs=8, seed=0, verbose=0, callbacks=[kept])
+    some = examples.take(500, 0)
+    print_all(look.surface(model, some, steps=21, directions="pca", trajectory=kept), "look_path.png")
+    print_all(look.line(resnet20(), cifar(1000), steps=41), "look_line.png")
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["time", "compare"])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["time", "compare", "path"])
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--steps", type=int, default=15)
@@ -84,3 +99,5 @@ if __name__ == "__main__":
         measure()
     if "compare" in arguments.parts:
         compare(arguments.pictures, arguments.epochs, arguments.steps)
+    if "path" in arguments.parts:
+        path()

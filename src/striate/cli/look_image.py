@@ -104,7 +104,7 @@ def invert(
     layer: Layers = None,
     steps: Steps = 300,
     alpha: Annotated[float, typer.Option(help="Exponent of the norm that keeps the contrast within bounds.")] = 6.0,
-    tv: Annotated[float, typer.Option(help="Weight of the total variation, which keeps the picture smooth.")] = 0.02,
+    tv: Annotated[float, typer.Option(help="Weight of the total variation, which keeps the picture smooth.")] = 0.05,
     tv_beta: Annotated[float, typer.Option(help="Its exponent.")] = 2.0,
     weights: Weights = None,
     variant: Variant = None,

@@ -14,7 +14,7 @@ import torch
 
 from striate.errors import DataError
 from striate.look.ascend import Progress, alpha_norm, total_variation
-from striate.look.invert import features, part_of, psnr, remade, spread
+from striate.look.invert import SMOOTH, features, part_of, psnr, remade, spread
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.report import figures
@@ -67,7 +67,7 @@ def decode(
         )
     values = (levels.reshape(shape).astype(np.float32) / 255 * (high - low) + low)[None]
     wanted = torch.from_numpy(values).to(own.device, own.dtype)
-    smooth = [alpha_norm(1e-3, 6.0), total_variation(0.02)]
+    smooth = [alpha_norm(1e-3, 6.0), total_variation(SMOOTH)]
     return remade(
         model, layer, wanted, steps=steps, learning_rate=0.05, regularizers=smooth, jitter=0, start="zero", seed=seed,
         progress=progress,

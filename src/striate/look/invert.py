@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from striate.model import Model
 
+SMOOTH = 0.05  # weight of the total variation
+
 
 @dataclass
 class Inversion(Look):
@@ -74,7 +76,8 @@ def invert(
     alpha: float = 6.0,
     alpha_weight: float = 1e-3,
     tv_beta: float = 2.0,
-    tv: float = 0.02,
+    tv: float = SMOOTH,
+    fourier: bool = True,
     jitter: int = 0,
     start: Any = "zero",
     seed: int = 0,
@@ -85,6 +88,8 @@ def invert(
     layers     names; None: six at equal steps of the network's depth
     alpha, alpha_weight   of the alpha-norm of the contrast, which keeps it within bounds
     tv_beta, tv           of the total variation, which keeps it smooth
+    fourier    optimise Fourier coefficients in decorrelated colours, which finds large shapes too; else pixels, as the
+               paper does
 
     The loss is the squared distance of the activations over that of the wanted ones, as in equation 2 of the paper.  Raises
     ArgumentError for layers that are not there or answer nothing at all.  Of an output layer its logits are meant.
@@ -102,6 +107,7 @@ def invert(
             steps=steps,
             learning_rate=learning_rate,
             regularizers=[alpha_norm(alpha_weight, alpha), total_variation(tv, tv_beta)],
+            fourier=fourier,
             jitter=jitter,
             start=start,
             seed=seed,
@@ -122,12 +128,14 @@ def remade(
     steps: int,
     learning_rate: float,
     regularizers: Sequence[Any],
+    fourier: bool = True,
     jitter: int,
     start: Any,
     seed: int,
     progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A picture uint8 (H, W, C) whose activations (1, C, ...) are near `wanted`, and the relative errors."""
+    """A picture uint8 (H, W, C) whose activations (1, C, ...) are near `wanted`, and the relative errors (steps + 1,): the
+    last of the picture itself, rounded."""
     size = wanted.square().sum()
     if not float(size):
         raise ArgumentError(f'"{name}" is 0 everywhere for this picture, so nothing can be made from it.')
@@ -143,12 +151,17 @@ def remade(
         steps=steps,
         learning_rate=learning_rate,
         decay=0.05,
+        fourier=fourier,
+        within=not fourier,  # its tanh does not let a picture be quite black or white
         regularizers=regularizers,
         transforms=Transforms(jitter=jitter),
         seed=seed,
         progress=progress,
     )
-    return found.pictures[0], np.sqrt(np.maximum(-found.history[:, 0], 0))
+    errors = np.sqrt(np.maximum(-found.history[:, 0], 0))
+    (there,) = features(model, found.pictures, [name]).values()
+    errors[-1] = float(((there - wanted).square().sum() / size).sqrt())
+    return found.pictures[0], errors
 
 
 def features(model: Model, pixels: np.ndarray, names: Sequence[str]) -> dict[str, torch.Tensor]:
