@@ -54,7 +54,9 @@ def digits() -> None:
 
 
 def dream() -> None:
-    found = look.dream(mobilenet(), photos(12)[-1], ["conv_pw_8_relu", "conv_pw_11_relu"], steps=12)
+    found = look.dream(
+        mobilenet(), DATA / "imagenet-samples" / "n02980441.jpg", ["conv_pw_8_relu", "conv_pw_11_relu"], steps=12
+    )
     print_all(found, "look_dream.png")
 
 

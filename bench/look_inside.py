@@ -48,8 +48,13 @@ def inside() -> None:
 
 def ensemble() -> None:
     model, examples = resnet20(), cifar(500)
-    print_all(look.paths(model, examples.x[:16]), "look_paths.png")
+    print_all(look.paths(model, examples.x[:16], samples=126), "look_paths.png")  # 126: all that there are
     print_all(look.lesions(model, examples), "look_lesions.png")
+    from bench.look_surface import train
+
+    deep = train("cifar_resnet56", 10_000, 6)
+    print_all(look.paths(deep, examples.x[:16], samples=32), "look_paths_56.png")
+    print_all(look.lesions(deep, examples, draws=3), "look_lesions_56.png")
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def lesions(
     json: Json = False,
 ) -> None:
     """What a residual network still gets right without some blocks, or with blocks exchanged."""
-    from striate.look.paths import lesions
+    from striate.look.lesions import lesions
 
     net, examples = both(model, weights, variant, data, part, pictures, seed)
     with going("lesions") as progress:

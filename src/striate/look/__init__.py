@@ -10,12 +10,13 @@ from striate.look.filters import filters
 from striate.look.gradcam import gradcam
 from striate.look.integrated import integrated
 from striate.look.invert import invert
+from striate.look.lesions import lesions
 from striate.look.maps import dead, maps
 from striate.look.maximise import maximise
 from striate.look.neighbours import neighbours
 from striate.look.occlusion import occlusion
 from striate.look.patches import patches
-from striate.look.paths import lesions, paths
+from striate.look.paths import paths
 from striate.look.result import Look
 from striate.look.robustness import robustness
 from striate.look.saliency import saliency

@@ -17,11 +17,12 @@ from striate.look.feature_map import feature_map
 from striate.look.filters import filters
 from striate.look.gradcam import gradcam
 from striate.look.invert import invert, spread
+from striate.look.lesions import lesions
 from striate.look.maps import dead, maps
 from striate.look.maximise import maximise
 from striate.look.neighbours import neighbours
 from striate.look.patches import patches
-from striate.look.paths import lesions, paths
+from striate.look.paths import paths
 from striate.look.pictures import Space, label_of
 from striate.look.result import Look
 from striate.look.surface import line

@@ -75,7 +75,11 @@ class Filters(Look):
         )
         seen += f", {none} are zero everywhere" if none else ", none is zero everywhere"
         seen += f", {weak} are weaker than {_WEAK:.0%} of the strongest." if weak > none else "."
-        seen += " One range of colours for all of them." if self.shared else " Each has its own range of colours."
+        seen += (
+            " One range of colours for all of them."
+            if self.shared
+            else " Each has its own range of colours, but very weak ones."
+        )
         return f"{seen} Middle grey is 0." if not self._pointwise else f"{seen} Blue is negative, red positive."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
@@ -105,7 +109,9 @@ class Filters(Look):
         kept = len(shown)
         flat = shown if self.colour else shown.reshape(-1, 1, *shown.shape[2:])
         # where a filter has several tiles, they share the filter's range
-        scale = np.abs(self.weights).max() if self.shared else np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
+        largest = np.abs(self.weights).max()
+        scale = largest if self.shared else np.abs(shown).max(axis=(1, 2, 3), keepdims=True)
+        scale = np.maximum(scale, _WEAK * largest)  # what is nothing but noise looks like nothing
         scale = np.broadcast_to(scale, (kept, 1, 1, 1)).repeat(len(flat) // kept, axis=0)
         within = (flat / np.where(scale == 0, 1, 2 * scale)).transpose(0, 2, 3, 1)
         pieces = [
@@ -123,7 +129,8 @@ class Filters(Look):
         import matplotlib
 
         matrix = self.weights[:, 0, 0, :][:512, :512].astype(np.float64)
-        whole = np.abs(self.weights).max() if self.shared else np.abs(matrix).max(axis=1, keepdims=True)
+        largest = np.abs(self.weights).max()
+        whole = np.maximum(largest if self.shared else np.abs(matrix).max(axis=1, keepdims=True), _WEAK * largest)
         scaled = matrix / np.where(whole == 0, 1, whole) / 2 + 0.5
         table = (matplotlib.colormaps["RdBu_r"].resampled(240)(np.arange(240)) * 255).round().astype(np.uint8)
         factor = max(1, 512 // max(matrix.shape))

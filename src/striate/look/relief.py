@@ -81,7 +81,7 @@ def surfaces(shown: Mapping[str, Surface], top: float | None = None) -> Figure:
     alone = len(shown) == 1
     with settings():
         columns, rows = (2, 1) if alone else (len(shown), 2)
-        width, height = columns * (_SIDE + 0.75) + 0.1, rows * (_SIDE + 0.75) + 0.25
+        width, height = columns * (_SIDE + 0.75) + 0.45, rows * (_SIDE + 0.75) + 0.25
         fig = new_figure(width, height, LIGHT["ground"])
         for i, (title, surface) in enumerate(shown.items()):
             left = (0.65 + i * (_SIDE + 0.75)) / width
@@ -108,7 +108,9 @@ def _contours(ax: Axes, surface: Surface, scale: Scale) -> None:
     heights = scale.heights(surface.loss)
     levels = list(scale.levels)
     ax.contourf(surface.x, surface.y, heights, levels, cmap=blues(False), extend="neither")
-    lines = ax.contour(surface.x, surface.y, heights, levels[1:-1], colors=LIGHT["ink"], linewidths=0.5, alpha=0.7)
+    lines = ax.contour(
+        surface.x, surface.y, heights, levels[1:-1], colors=LIGHT["ink"], linestyles="solid", linewidths=0.5, alpha=0.7
+    )
     said = {level: short(10**level if scale.log else level) for level in lines.levels}
     for text in ax.clabel(lines, levels[1:-1:2], fmt=said, fontsize=6.5, inline=False):
         text.set_path_effects(_halo(1.6))
