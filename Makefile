@@ -10,6 +10,9 @@ TESTS ?= tests
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
 
+# Large pages: allocating the weights of large networks takes a fifth less time (glibc 2.35 on Linux; ignored elsewhere).
+test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+
 # The quick tests on two cores at once, the slow ones likewise, then those that use both cores themselves.
 test: lint
 	$(BIN)/python -m pytest $(TESTS) -m "not slow" -n 2
