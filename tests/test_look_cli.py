@@ -140,6 +140,8 @@ def test_everything_is_one_page_that_loads_nothing(place, capsys, monkeypatch, t
         ("look surface run", "--data"),
         ("look surface run --data photos --steps 4", "odd"),
         ("look maximise run", "--target"),
+        ("look maximise run --target dark --tv -1", "weight of 0 or more"),
+        ("look invert run --picture photos/test/dark/0.png --alpha 0", "exponent above 0"),
         ("look maximise run --target dark --start mean", "--data"),
         ("look occlusion run --picture photos/test/dark/0.png --fill 300", "0 to 255"),
         ("look filters run --out figure.gif", ".png or .svg"),

@@ -37,6 +37,7 @@ NOISE = 0.05  # deviation of a start from noise, in contrast
 # -- what keeps a picture smooth -----------------------------------------------------------------------------------------
 def alpha_norm(weight: float, alpha: float = 2.0) -> Callable[[torch.Tensor], torch.Tensor]:
     """weight * mean |contrast|^alpha of each picture; alpha 2 is L2.  Mahendran & Vedaldi 2015, section 3."""
+    _sound("alpha-norm", weight, alpha)
 
     def penalty(contrast: torch.Tensor) -> torch.Tensor:
         return weight * contrast.abs().pow(alpha).flatten(1).mean(1)
@@ -46,6 +47,7 @@ def alpha_norm(weight: float, alpha: float = 2.0) -> Callable[[torch.Tensor], to
 
 def total_variation(weight: float, beta: float = 2.0) -> Callable[[torch.Tensor], torch.Tensor]:
     """weight * mean over pixels and channels of (dx² + dy²)^(beta / 2).  Mahendran & Vedaldi 2015, equation 4."""
+    _sound("total variation", weight, beta)
 
     def penalty(contrast: torch.Tensor) -> torch.Tensor:
         dx = contrast[..., :-1, 1:] - contrast[..., :-1, :-1]
@@ -54,6 +56,13 @@ def total_variation(weight: float, beta: float = 2.0) -> Callable[[torch.Tensor]
         return weight * (square if beta == 2 else (square + 1e-8).pow(beta / 2)).flatten(1).mean(1)
 
     return penalty
+
+
+def _sound(what: str, weight: float, exponent: float) -> None:
+    if not (0 <= weight < math.inf and 0 < exponent < math.inf):
+        raise ArgumentError(
+            f"the {what} takes a weight of 0 or more and an exponent above 0, not {weight:g} and {exponent:g}."
+        )
 
 
 def blurred(contrast: torch.Tensor, sigma: float) -> torch.Tensor:
