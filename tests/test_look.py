@@ -259,3 +259,15 @@ def test_unknown_names_and_rules_are_one_line():
             tap.run(x, switches=["conv2d"])
     with pytest.raises(ArgumentError, match='Did you mean "guided"'), tapped(model, rule="guide"):
         pass
+
+
+@pytest.mark.parametrize("name", [name for name in TECHNIQUES if name not in ("activations", "decode", "encode")])
+def test_a_result_prints_its_note_and_table_not_its_arrays(name):
+    found = TECHNIQUES[name](network(), examples())
+    assert found.note() in repr(found)
+    assert "array(" not in repr(found)
+    assert str(found).startswith(found.note())
+    assert len(str(found).splitlines()) < 50
+    shown = found._repr_html_()
+    assert shown.count("<img") >= 1
+    assert found.title in shown

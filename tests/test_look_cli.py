@@ -89,7 +89,7 @@ def test_of_a_long_table_the_first_rows_are_printed_and_json_has_all(place, caps
     deep.save(tmp_path / "deep")
     command = f"look maps {tmp_path}/deep {PICTURE} --out {tmp_path}/maps.png"
     out = run(command, capsys)[1]
-    assert re.search(r"… and 1\d more; --json has all", out)
+    assert re.search(r"… and 1\d more", out)
     assert len(json.loads(run(f"{command} --json", capsys)[1])["rows"]) >= 50
 
 

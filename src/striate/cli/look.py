@@ -23,8 +23,6 @@ Layer = Annotated[str | None, typer.Option(help="A layer's name, as `striate siz
 Target = Annotated[str | None, typer.Option(help="A class: its name or number; without it the network's answer.")]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the figure goes: a .png or .svg file.")]
 
-_ROWS = 40  # of a table that are printed
-
 look = typer.Typer(
     help="Look inside a network: what its layers answer to, what its answers come from.", no_args_is_help=True
 )
@@ -49,18 +47,9 @@ def show(result: Any, out: Path | None, usual: str, as_json: bool, also: dict[st
     also   what else was written, and where
     """
     path = result.save(out if out is not None else Path(usual))
-    found = result.rows()
-    lines = [result.note()]
-    if found is not None:
-        heads, rows = found
-        cells = [[str(cell) for cell in row] for row in (heads, *rows[:_ROWS])]
-        wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
-        lines += ["", *("  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in cells)]
-        if len(rows) > _ROWS:
-            lines.append(f"… and {len(rows) - _ROWS} more; --json has all.")
     left = {"figure": str(path), **{what: str(where) for what, where in (also or {}).items()}}
     written = [f"{what}  {where}" for what, where in left.items()]
-    say({**result.facts(), **left}, as_json, "\n".join([*lines, "", *written]))
+    say({**result.facts(), **left}, as_json, "\n".join([str(result), "", *written]))
 
 
 def both(

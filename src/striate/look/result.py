@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,17 +16,46 @@ from striate.weights import atomic_write
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+ROWS = 40  # of a table that are printed
+
 
 class Look:
     """The base of the results.  A technique's own class is a dataclass with its arrays and overrides these.
 
     anchor, title   of its section on a page
     source          the paper, with section or figure
+
+    ``print`` gives the note and the table, a notebook shows the figure too; the arrays are the fields.
     """
 
     anchor: ClassVar[str] = "look"
     title: ClassVar[str] = "Look"
     source: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        cls.__repr__ = Look.__repr__  # type: ignore[method-assign]  # else a dataclass prints all of its arrays
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.note()}>"
+
+    def __str__(self) -> str:
+        """The note and the table, whose rows from the 41st on are left out."""
+        lines, found = [self.note()], self.rows()
+        if found is not None:
+            heads, rows = found
+            cells = [[str(cell) for cell in row] for row in (heads, *rows[:ROWS])]
+            wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+            lines.append("")
+            lines += ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in cells]
+            if len(rows) > ROWS:
+                lines.append(f"… and {len(rows) - ROWS} more")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """As a section of a page: what a notebook shows."""
+        section = self.section()
+        pictures = "".join(f"<p>{html.escape(words)}</p>{picture}" for words, picture in section.pictures)
+        return f"<h4>{html.escape(section.title)}</h4><p>{html.escape(section.note)}</p>{pictures}{section.body}"
 
     def figure(self) -> Figure:
         """A matplotlib Figure in striate's style."""
