@@ -10,9 +10,8 @@ import time
 
 import numpy as np
 
-import striate as st
-from bench.look_image import mobilenet, photos, print_all
-from striate import data, look, recipes
+from bench.look_image import fast, mobilenet, photos, print_all
+from striate import look
 
 
 def fooled() -> None:
@@ -29,13 +28,8 @@ def fooled() -> None:
 
 
 def digits() -> None:
-    splits = data.load("mnist")
-    recipe = recipes.get("fast")
-    st.set_seed(0)
-    model = recipe.model(10, splits.train.shape)
-    model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
-    model.fit(splits.train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=0, verbose=0)
-    found = look.robustness(model, splits.test.take(1000, 0), epsilons=[8, 16, 32, 48, 64], steps=40)
+    model, test = fast()
+    found = look.robustness(model, test.take(1000, 0), epsilons=[8, 16, 32, 48, 64], steps=40)
     print_all(found, "look_robustness.png")
 
 

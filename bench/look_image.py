@@ -41,14 +41,21 @@ def maximise() -> None:
     print_all(found, "look_maximise.png")
 
 
-def digits() -> None:
+def fast() -> tuple[st.Model, data.Dataset]:
+    """The MNIST recipe of that name, trained, and the test digits."""
     splits = data.load("mnist")
     recipe = recipes.get("fast")
     st.set_seed(0)
     model = recipe.model(10, splits.train.shape)
     model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
     model.fit(splits.train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=0, verbose=0)
-    print("accuracy", model.evaluate(splits.test, return_dict=True)["accuracy"])
+    assert splits.test is not None
+    return model, splits.test
+
+
+def digits() -> None:
+    model, test = fast()
+    print("accuracy", model.evaluate(test, return_dict=True)["accuracy"])
     found = look.maximise(model, list(range(10)), fourier=False, steps=200, tv=2.0, l2=0.5, rotate=10)
     print_all(found, "look_maximise_digits.png")
 

@@ -166,6 +166,7 @@ def test_counts_are_binomial_and_a_drawn_norm_is_that_of_the_route():
         (slope,) = torch.autograd.grad(routed(tap, blocks(model), [True] * 9, x)[0, 2], x)
     assert found.gradients[9] == pytest.approx(float(slope.norm()), rel=1e-4)
     assert found.shares.sum() == pytest.approx(1)
+    assert "(from 1 path drawn of each length that has more" in found.note()
 
 
 @pytest.mark.parametrize(
@@ -195,9 +196,11 @@ def test_deleting_a_block_that_adds_nothing_changes_nothing():
             p.zero_()
     pixels = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3), dtype=np.uint8)
     answers = model.predict(pixels).argmax(1)
+    assert "drawn of each length" not in look.paths(model, pixels[:1], samples=2).note()  # 1, 2 and 1: all of them
     found = look.lesions(model, Dataset(pixels, answers, classes=("a", "b")), draws=2, swaps=2)
     assert found.whole == 0
     assert found.single[1] == 0
+    assert [row[:2] for row in found.rows()[1]] == [(1, "add"), (2, "add_1")]
     assert found.several[0].max() == 0
     assert found.shuffled.shape == (3, 2)
     assert found.shuffled[0].max() == 0

@@ -141,6 +141,23 @@ def test_filters_of_a_network_that_takes_blue_first_are_shown_red_first():
     np.testing.assert_array_equal(found.weights, weight.transpose(0, 2, 3, 1)[..., ::-1])
 
 
+def test_a_filter_that_is_nothing_but_noise_is_said_and_shown_as_nothing():
+    """Two filters, one ten thousand times weaker: grey as if it were zero; with 2 % of the strength it has its colours."""
+    model = st.Sequential([layers.Conv2D(2, 3, use_bias=False, input_shape=(8, 8, 1)), layers.Flatten()])
+    strong = np.random.default_rng(0).normal(size=(3, 3)).astype(np.float32)
+
+    def shown(factor: float) -> tuple[np.ndarray, str]:
+        model.set_weights([np.stack([strong, factor * strong])[:, None]])
+        found = look.filters(model)
+        return np.asarray(found.figure().axes[0].images[0].get_array())[..., :3], found.note()
+
+    (weak, said), (none, _), (some, unsaid) = shown(1e-4), shown(0), shown(0.02)
+    assert "1 are weaker than 1% of the strongest" in said
+    assert "weaker than" not in unsaid
+    assert np.abs(weak.astype(int) - none.astype(int)).max() <= 2
+    assert np.abs(some.astype(int) - none.astype(int)).max() > 100
+
+
 def test_maps_are_the_layers_activations():
     model, data = branched(), examples(1)
     found = look.maps(model, data.x[0], ["seen"])

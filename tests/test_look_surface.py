@@ -108,6 +108,21 @@ def test_a_trajectory_can_be_kept_in_files(tmp_path):
         assert torch.equal(value, model.module.state_dict()[key])
 
 
+def test_no_number_of_a_contour_is_cut_by_the_frame(trained):
+    """Where a number stands nearer to the frame than it is wide, it is left out; all are within."""
+    model, examples, _ = trained
+    fig = look.surface(model, examples, steps=7).figure()
+    ax = fig.axes[0]
+    shown = [text for text in ax.texts if text.get_visible() and text.get_text()]
+    assert shown
+    fig.canvas.draw()
+    frame = ax.get_window_extent()
+    for text in shown:
+        box = text.get_window_extent()
+        assert frame.x0 - 1 <= box.x0 < box.x1 <= frame.x1 + 1, text.get_text()
+        assert frame.y0 - 1 <= box.y0 < box.y1 <= frame.y1 + 1, text.get_text()
+
+
 def test_wrong_arguments_are_one_line(trained):
     model, test, path = trained
     for arguments, says in (

@@ -163,7 +163,7 @@ class Paths(Look):
         return (
             ""
             if least is None
-            else f" (from {least} paths drawn of each length that has more: rough when these are few)"
+            else f" (from {least} path{'s' * (least != 1)} drawn of each length that has more: rough when these are few)"
         )
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
