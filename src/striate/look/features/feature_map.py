@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from striate.errors import ArgumentError, unknown
-from striate.look.neighbours import Progress, frame, grey, nearest, penultimate, pictures_of, vectors
+from striate.look.features.neighbours import Progress, frame, grey, nearest, penultimate, pictures_of, vectors
 from striate.look.result import Look
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, plain, say, settings

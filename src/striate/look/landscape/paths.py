@@ -12,7 +12,7 @@ import torch
 
 from striate.errors import ArgumentError
 from striate.graph import Node, SymbolicTensor
-from striate.look.ascend import Progress
+from striate.look.paint.ascend import Progress
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import Edit, Tap, tapped

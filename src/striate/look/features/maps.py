@@ -12,7 +12,7 @@ import torch
 
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.activations import activations
+from striate.look.features.activations import activations
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import tapped

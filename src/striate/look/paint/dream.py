@@ -12,7 +12,7 @@ import torch.nn.functional as F
 
 from striate.data.pictures.decode import picture as read
 from striate.errors import ArgumentError
-from striate.look.ascend import Progress, Range, Transforms, ascend
+from striate.look.paint.ascend import Progress, Range, Transforms, ascend
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import Run, tapped

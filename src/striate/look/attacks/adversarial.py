@@ -12,7 +12,7 @@ import numpy as np
 
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.attack import METHODS, Attack, Progress, answers, perturb
+from striate.look.attacks.budget import METHODS, Attack, Progress, answers, perturb
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import tapped

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
-from striate.look.sanity import checked
+from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.explain.sanity import checked
 from striate.look.tap import tapped
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.adversarial import checked_labels
-from striate.look.attack import Attack, Progress, answers, perturb
+from striate.look.attacks.adversarial import checked_labels
+from striate.look.attacks.budget import Attack, Progress, answers, perturb
 from striate.look.pictures import Space, label_of
 from striate.look.result import Look
 from striate.look.tap import tapped

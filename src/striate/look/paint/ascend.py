@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError, unknown
-from striate.look.parametrise import Fourier, Pixels
+from striate.look.paint.parametrisation import Fourier, Pixels
 from striate.look.pictures import Space
 from striate.look.tap import Rule, Run, tapped
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.duplicate import duplicate
-from striate.look.explanation import Explanation, Progress, Question, Targets, over, sheet
+from striate.look.explain.explanation import Explanation, Progress, Question, Targets, over, sheet
+from striate.look.model_copy import independent_copy
 from striate.look.result import Look
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def sanity(
         raise ArgumentError(f"a sanity check takes a method or more, and stages of 0 to 1, not {list(stages)}.")
     asked = Question.of(model, pictures, target)
     first = {name: method(model, asked.pixels, asked.targets) for name, method in methods.items()}
-    copy = duplicate(model)
+    copy = independent_copy(model)
     order = weighted(copy)
     if not order:
         raise ArgumentError("this network has no layer with weights, so there is nothing to randomise.")

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import StriateError
-from striate.look.adversarial import adversarial
-from striate.look.attribution import QUICK, attributions
-from striate.look.dream import dream
-from striate.look.feature_map import feature_map
-from striate.look.filters import filters
-from striate.look.gradcam import gradcam
-from striate.look.invert import invert, spread
-from striate.look.lesions import lesions
-from striate.look.maps import dead, maps
-from striate.look.maximise import maximise
-from striate.look.neighbours import neighbours
-from striate.look.patches import patches
-from striate.look.paths import paths
+from striate.look.attacks.adversarial import adversarial
+from striate.look.explain.attributions import QUICK, attributions
+from striate.look.explain.gradcam import gradcam
+from striate.look.features.feature_map import feature_map
+from striate.look.features.filters import filters
+from striate.look.features.maps import dead, maps
+from striate.look.features.neighbours import neighbours
+from striate.look.features.patches import patches
+from striate.look.landscape.lesions import lesions
+from striate.look.landscape.paths import paths
+from striate.look.landscape.surface import line
+from striate.look.paint.dream import dream
+from striate.look.paint.invert import invert, spread
+from striate.look.paint.maximise import maximise
 from striate.look.pictures import Space, label_of
 from striate.look.result import Look
-from striate.look.surface import line
 from striate.report.html import Section, write_page
 
 if TYPE_CHECKING:

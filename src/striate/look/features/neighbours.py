@@ -246,7 +246,7 @@ def vectors(model: Model, pixels: np.ndarray, layer: str, progress: Progress | N
     for start in range(0, len(pixels), step):
         batch = Dataset(pixels[start : start + step], preprocessing=space.preprocessing)
         if "/" in layer and layer in shapes:  # within a nested network, where no model can be cut
-            from striate.look.activations import activations
+            from striate.look.features.activations import activations
 
             values = activations(model, batch, [layer])[layer]
         else:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError, unknown
+from striate.look.landscape.perturbed_loss import Ignore, Twin, finite, random_direction
+from striate.look.landscape.trajectory import Path, Trajectory, principal
 from striate.look.result import Look
-from striate.look.trajectory import Path, Trajectory, principal
-from striate.look.weightspace import Ignore, Twin, finite, random_direction
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ class Line(Look):
         return float(self.loss[len(self.loss) // 2])
 
     def figure(self) -> Figure:
-        from striate.look.relief import line
+        from striate.look.landscape.surface_figure import line
 
         return line(self)
 
@@ -113,7 +113,7 @@ class Surface(Look):
 
     def figure(self) -> Figure:
         """Contours on the left, in three dimensions on the right; cut off at `top`, logarithmic over a wide range."""
-        from striate.look.relief import surfaces
+        from striate.look.landscape.surface_figure import surfaces
 
         return surfaces({"": self}, top=self.top)
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.ascend import Progress
-from striate.look.duplicate import duplicate
-from striate.look.paths import Block, blocks
+from striate.look.landscape.paths import Block, blocks
+from striate.look.model_copy import independent_copy
+from striate.look.paint.ascend import Progress
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import Edit, tapped
@@ -140,7 +140,7 @@ def _shuffled(
     model: Model, found: list[Block], error: Any, draws: int, swaps: int, random: np.random.Generator
 ) -> np.ndarray:
     """The errors after 0 to `swaps` exchanges, (swaps + 1, draws)."""
-    copy = duplicate(model)
+    copy = independent_copy(model)
     modules = dict(copy.module.named_modules())
     states = [[modules[name].state_dict() for name in block.layers] for block in found]
     shapes = [tuple(tuple((k, tuple(v.shape)) for k, v in state.items()) for state in each) for each in states]

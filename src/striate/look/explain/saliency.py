@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.activations import array
-from striate.look.explanation import Explanation, Progress, Question, Targets, classes, parts
+from striate.look.explain.explanation import Explanation, Progress, Question, Targets, classes, parts
+from striate.look.explain.sanity import checked
+from striate.look.features.activations import array
 from striate.look.pictures import Space
-from striate.look.sanity import checked
 from striate.look.tap import RULES, Rule, tapped
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
-from striate.look.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
-from striate.look.occlusion import probabilities
+from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.explain.occlusion import probabilities
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report.style import LIGHT, clean, new_figure, settings

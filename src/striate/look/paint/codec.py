@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from striate.errors import DataError
-from striate.look.ascend import Progress, alpha_norm, total_variation
-from striate.look.invert import SMOOTH, features, part_of, psnr, remade, spread
+from striate.look.paint.ascend import Progress, alpha_norm, total_variation
+from striate.look.paint.invert import SMOOTH, features, part_of, psnr, remade, spread
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.report import figures

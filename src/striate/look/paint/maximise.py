@@ -11,7 +11,7 @@ import torch
 
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.ascend import Ascent, Progress, Transforms, alpha_norm, ascend, total_variation
+from striate.look.paint.ascend import Ascent, Progress, Transforms, alpha_norm, ascend, total_variation
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Run, Tap, tapped

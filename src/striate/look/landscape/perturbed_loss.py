@@ -17,7 +17,7 @@ from torch import nn
 from striate.backend import logits_module
 from striate.data import Dataset
 from striate.errors import ArgumentError, unknown
-from striate.look.duplicate import duplicate
+from striate.look.model_copy import independent_copy
 from striate.model import Model
 from striate.ship.engine import Engine
 from striate.ship.onnx_graph import exportable
@@ -129,7 +129,7 @@ class Twin:
             raise ArgumentError(f"batch_size and pictures are at least 1, not {batch_size} and {pictures}.")
         self.batch_size = batch_size
         data, y = drawn(data, y, pictures, seed)
-        self.twin = duplicate(model)
+        self.twin = independent_copy(model)
         settings = model._compile_args or {}
         self.twin.compile(
             "sgd",

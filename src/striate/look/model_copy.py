@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 
-def duplicate(model: Model) -> Model:
+def independent_copy(model: Model) -> Model:
     """The same network with the same weights in memory of its own; the global random numbers stay where they were."""
     from striate.models import from_json
 

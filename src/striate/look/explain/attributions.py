@@ -8,16 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.errors import unknown
-from striate.look.explanation import Explanation, Progress, Question, Targets, over, sheet
-from striate.look.gradcam import gradcam
-from striate.look.integrated import QUICK as QUICK_STEPS
-from striate.look.integrated import integrated
-from striate.look.occlusion import occlusion
+from striate.look.explain.explanation import Explanation, Progress, Question, Targets, over, sheet
+from striate.look.explain.gradcam import gradcam
+from striate.look.explain.integrated import QUICK as QUICK_STEPS
+from striate.look.explain.integrated import integrated
+from striate.look.explain.occlusion import occlusion
+from striate.look.explain.saliency import saliency
+from striate.look.explain.sanity import STAGES, Method, Sanity, sanity
+from striate.look.explain.scores import CENTRED, RANDOM, Scores, scores
 from striate.look.pictures import Space
 from striate.look.result import Look
-from striate.look.saliency import saliency
-from striate.look.sanity import STAGES, Method, Sanity, sanity
-from striate.look.scores import CENTRED, RANDOM, Scores, scores
 from striate.report.style import plain
 
 if TYPE_CHECKING:

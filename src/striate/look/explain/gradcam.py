@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
-from striate.look.activations import array
-from striate.look.explanation import Explanation, Progress, Question, Targets, classes, parts
-from striate.look.saliency import gradient
-from striate.look.sanity import checked
+from striate.look.explain.explanation import Explanation, Progress, Question, Targets, classes, parts
+from striate.look.explain.saliency import gradient
+from striate.look.explain.sanity import checked
+from striate.look.features.activations import array
 from striate.look.tap import Tap, tapped
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
-from striate.look.saliency import gradient, rgb
-from striate.look.sanity import ENOUGH, checked
+from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.explain.saliency import gradient, rgb
+from striate.look.explain.sanity import ENOUGH, checked
 from striate.look.tap import tapped
 
 if TYPE_CHECKING:

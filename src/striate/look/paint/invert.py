@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.ascend import Progress, Transforms, alpha_norm, ascend, total_variation
+from striate.look.paint.ascend import Progress, Transforms, alpha_norm, ascend, total_variation
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import Run, tapped
