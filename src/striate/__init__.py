@@ -13,12 +13,12 @@ from striate.errors import StriateError
 from striate.graph import Input
 from striate.layers import initializers, regularizers
 from striate.model import Model
+from striate.seed import set_seed
 from striate.sequential import Sequential
+from striate.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from striate import callbacks, data, look, losses, metrics, optimizers, transfer, zoo
-
-__version__ = "0.1.0"
 
 # Rooms that are imported when first used.
 _LATER = {
@@ -39,18 +39,6 @@ def __getattr__(name: str) -> Any:
     if name in _LATER:
         return importlib.import_module(_LATER[name])
     raise AttributeError(f"module 'striate' has no attribute {name!r}")
-
-
-def set_seed(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's random numbers: weights, shuffling and dropout repeat."""
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
 
 
 __all__ = [
