@@ -22,10 +22,10 @@ import numpy as np
 import striate as st
 from bench.harness import ROOT
 from bench.look_image import print_all
-from striate.look.attribution import METHODS, QUICK, attributions
-from striate.look.integrated import integrated
-from striate.look.sanity import KEPT, sanity
-from striate.look.scores import CENTRED, RANDOM, Scores, scores
+from striate.look.explain.attributions import METHODS, QUICK, attributions
+from striate.look.explain.integrated import integrated
+from striate.look.explain.sanity import KEPT, sanity
+from striate.look.explain.scores import CENTRED, RANDOM, Scores, scores
 
 RESULTS = ROOT / "build"
 WEIGHTS = "weights/mobilenet_1_0_224_imagenet1001_keras_legacy.h5"

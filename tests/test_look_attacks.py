@@ -14,7 +14,7 @@ import striate as st
 from striate import data, layers, look, zoo
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.paths import blocks, routed
+from striate.look.landscape.paths import blocks, routed
 from striate.look.pictures import Space
 
 

@@ -10,13 +10,13 @@ import striate as st
 from striate import layers
 from striate.data import Preprocessing
 from striate.errors import ArgumentError
-from striate.look.duplicate import duplicate
-from striate.look.gradcam import gradcam
-from striate.look.integrated import integrated
-from striate.look.occlusion import occlusion
-from striate.look.saliency import saliency
-from striate.look.sanity import sanity, spearman, ssim, weighted
-from striate.look.scores import blurred, scores
+from striate.look.explain.gradcam import gradcam
+from striate.look.explain.integrated import integrated
+from striate.look.explain.occlusion import occlusion
+from striate.look.explain.saliency import saliency
+from striate.look.explain.sanity import sanity, spearman, ssim, weighted
+from striate.look.explain.scores import blurred, scores
+from striate.look.model_copy import independent_copy
 
 
 def linear(shape=(4, 4, 1), classes=2, seed=0, order="rgb"):
@@ -98,7 +98,7 @@ def test_layers_are_randomised_from_the_last_to_the_first_in_a_copy():
     net = st.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), *sizes, head])
     net.preprocessing = Preprocessing.pictures((4, 4), 1)
     before = [w.copy() for w in net.get_weights()]
-    assert [name for name, _ in weighted(duplicate(net))] == ["head", "dense2", "dense1", "dense0"]
+    assert [name for name, _ in weighted(independent_copy(net))] == ["head", "dense2", "dense1", "dense0"]
     seen = []
 
     def watch(model, pictures, target):

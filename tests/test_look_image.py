@@ -10,8 +10,8 @@ from PIL import Image
 import striate as st
 from striate import data, layers, look
 from striate.errors import ArgumentError, DataError
-from striate.look.ascend import Transforms, alpha_norm, ascend, places, total_variation
-from striate.look.invert import psnr
+from striate.look.paint.ascend import Transforms, alpha_norm, ascend, places, total_variation
+from striate.look.paint.invert import psnr
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 import striate as st
 from striate import data, layers, look
 from striate.errors import ArgumentError
-from striate.look.weightspace import random_direction
+from striate.look.landscape.perturbed_loss import random_direction
 
 
 def small(seed: int = 0) -> st.Model:

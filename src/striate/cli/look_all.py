@@ -33,7 +33,7 @@ def everything(
     json: Json = False,
 ) -> None:
     """One self-contained page with every technique on a picture, and on a data set where one is given."""
-    from striate.look.everything import everything
+    from striate.look.page import everything
 
     photo, net = one(picture), loaded(model, weights, variant)
     examples = None if data is None else dataset(net, data, part, pictures, seed)

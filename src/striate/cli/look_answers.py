@@ -38,7 +38,7 @@ def attribution(
     json: Json = False,
 ) -> None:
     """Several methods' explanations of an answer, their scores, and which of them not to trust."""
-    from striate.look.attribution import attributions
+    from striate.look.explain.attributions import attributions
 
     photos = some(picture)
     with going("explaining") as progress:
@@ -67,7 +67,7 @@ def saliency(
     json: Json = False,
 ) -> None:
     """The gradient of an answer (or of a layer's strongest unit) to the pixels."""
-    from striate.look.saliency import saliency
+    from striate.look.explain.saliency import saliency
 
     wanted: Any = int(target) if layer is not None and target is not None and target.isdigit() else target
     photos, net = some(picture), loaded(model, weights, variant)
@@ -88,7 +88,7 @@ def gradcam(
     json: Json = False,
 ) -> None:
     """Grad-CAM: where the maps of a layer speak for a class."""
-    from striate.look.gradcam import gradcam
+    from striate.look.explain.gradcam import gradcam
 
     photos, net = some(picture), loaded(model, weights, variant)
     with going("maps") as progress:
@@ -109,7 +109,7 @@ def integrated(
     json: Json = False,
 ) -> None:
     """Integrated gradients: what each pixel adds to an answer on the way from a baseline to the picture."""
-    from striate.look.integrated import integrated
+    from striate.look.explain.integrated import integrated
 
     photos, net = some(picture), loaded(model, weights, variant)
     with going("gradients") as progress:
@@ -133,7 +133,7 @@ def occlusion(
     json: Json = False,
 ) -> None:
     """Occlusion: how an answer falls while one part of the picture after the other is covered."""
-    from striate.look.occlusion import occlusion
+    from striate.look.explain.occlusion import occlusion
 
     photos, net = some(picture), loaded(model, weights, variant)
     with going("covering") as progress:
@@ -162,7 +162,7 @@ def adversarial(
     json: Json = False,
 ) -> None:
     """Pictures changed a little, so that the network gives another answer."""
-    from striate.look.adversarial import adversarial
+    from striate.look.attacks.adversarial import adversarial
 
     photos, net = some(picture), loaded(model, weights, variant)
     with going("attacking") as progress:
@@ -199,7 +199,7 @@ def robustness(
     json: Json = False,
 ) -> None:
     """Accuracy on a data set whose pictures are changed for the worse, by budget."""
-    from striate.look.robustness import robustness
+    from striate.look.attacks.robustness import robustness
 
     net, examples = both(model, weights, variant, data, part, pictures, seed)
     with going("attacking") as progress:

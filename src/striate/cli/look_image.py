@@ -46,7 +46,7 @@ def maximise(
     json: Json = False,
 ) -> None:
     """Pictures that classes, maps or single units answer to most."""
-    from striate.look.maximise import Unit, maximise
+    from striate.look.paint.maximise import Unit, maximise
 
     if not target:
         raise ArgumentError("what is to be maximised? Give --target: a class, LAYER:MAP or LAYER:MAP:Y:X.")
@@ -87,7 +87,7 @@ def dream(
     json: Json = False,
 ) -> None:
     """DeepDream of a photo of any size."""
-    from striate.look.dream import dream
+    from striate.look.paint.dream import dream
 
     photo, net = one(picture), loaded(model, weights, variant)
     with going("dreaming") as progress:
@@ -113,7 +113,7 @@ def invert(
     json: Json = False,
 ) -> None:
     """A picture made again from the activations of each layer."""
-    from striate.look.invert import invert
+    from striate.look.paint.invert import invert
 
     photo, net = one(picture), loaded(model, weights, variant)
     with going("inverting") as progress:
@@ -137,7 +137,7 @@ def codec(
     json: Json = False,
 ) -> None:
     """Layers as picture codecs: bytes, and what comes back."""
-    from striate.look.codec import codec, encode
+    from striate.look.paint.codec import codec, encode
 
     photo, net = one(picture), loaded(model, weights, variant)
     if code is not None:
@@ -163,7 +163,7 @@ def decode(
 ) -> None:
     """The picture that a code is of, as PNG."""
     from striate.cli.common import say
-    from striate.look.codec import decode
+    from striate.look.paint.codec import decode
     from striate.report.figures import png
     from striate.report.tiles import rgba
     from striate.weights import atomic_write

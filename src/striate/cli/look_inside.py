@@ -35,7 +35,7 @@ def filters(
     json: Json = False,
 ) -> None:
     """The filters of a convolution as pictures; the first one's where no layer is named."""
-    from striate.look.filters import filters
+    from striate.look.features.filters import filters
 
     show(filters(loaded(model, weights, variant), layer, shared), out, "filters.png", json)
 
@@ -51,7 +51,7 @@ def maps(
     json: Json = False,
 ) -> None:
     """The activation maps of every layer for a picture."""
-    from striate.look.maps import maps
+    from striate.look.features.maps import maps
 
     if len(picture or []) != 1:
         raise ArgumentError(f"maps takes one --picture, not {len(picture or [])}.")
@@ -81,7 +81,7 @@ def dead(
     json: Json = False,
 ) -> None:
     """Which maps are zero everywhere, for how much of a data set."""
-    from striate.look.maps import dead
+    from striate.look.features.maps import dead
 
     net, pictures = both(model, weights, variant, data, part, count, seed)
     with going("pictures") as progress:
@@ -108,7 +108,7 @@ def neighbours(
     json: Json = False,
 ) -> None:
     """Nearest neighbours by features and by pixels: of picture files, of some of the data, or of all of them."""
-    from striate.look.neighbours import neighbours
+    from striate.look.features.neighbours import neighbours
 
     if picture and query:
         raise ArgumentError("neighbours looks for those of --picture or of --query, not of both.")
@@ -133,7 +133,7 @@ def feature_map(
     json: Json = False,
 ) -> None:
     """The features of a data set as a map, coloured by class, with thumbnails."""
-    from striate.look.feature_map import feature_map
+    from striate.look.features.feature_map import feature_map
 
     net, pictures = both(model, weights, variant, data, part, count, seed)
     with going("features") as progress:
@@ -159,11 +159,11 @@ def patches(
     json: Json = False,
 ) -> None:
     """What the maps of a layer answer to most, with deconvnet and guided backpropagation beside it."""
-    from striate.look.patches import patches
+    from striate.look.features.patches import patches
 
     net, pictures = both(model, weights, variant, data, part, count, seed)
     if layer is None:
-        from striate.look.invert import spread
+        from striate.look.paint.invert import spread
 
         shapes = {node.name: node.shape for node in net.graph.flat().nodes}
         mapped = [name for name in spread(net) if len(shapes[name]) == 3]

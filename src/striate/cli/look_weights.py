@@ -36,9 +36,9 @@ def surface(
     json: Json = False,
 ) -> None:
     """The loss around the trained weights, along filter-normalised directions or those of the training."""
-    from striate.look.surface import line as one_way
-    from striate.look.surface import surface
-    from striate.look.trajectory import Trajectory
+    from striate.look.landscape.surface import line as one_way
+    from striate.look.landscape.surface import surface
+    from striate.look.landscape.trajectory import Trajectory
 
     if line and pca is not None:
         raise ArgumentError("--line is along a random direction; leave out --pca.")
@@ -69,7 +69,7 @@ def paths(
     json: Json = False,
 ) -> None:
     """Paths through residual blocks by length, and the gradient that they carry."""
-    from striate.look.paths import paths
+    from striate.look.landscape.paths import paths
 
     photos = some(picture)
     with going("paths") as progress:
@@ -92,7 +92,7 @@ def lesions(
     json: Json = False,
 ) -> None:
     """What a residual network still gets right without some blocks, or with blocks exchanged."""
-    from striate.look.lesions import lesions
+    from striate.look.landscape.lesions import lesions
 
     net, examples = both(model, weights, variant, data, part, pictures, seed)
     with going("lesions") as progress:
