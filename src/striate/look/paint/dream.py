@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from striate.data.decode import picture as read
+from striate.data.pictures.decode import picture as read
 from striate.errors import ArgumentError, DataError
 from striate.look.arguments import Layers, Progress, listed, part_of
 from striate.look.paint.ascend import Range, Transforms, ascend
