@@ -25,6 +25,7 @@ Section = tuple[str, list[str]]
 def explain(graph: Graph, layer_name: str) -> str:
     """How the output size, weights, multiplications, receptive field and memory of one layer come about.
 
+    graph        the network, ``model.graph``
     layer_name   a layer, a later call of a shared one (``conv2d#2``), or a layer in a nested network (``base/conv2d``)
 
     Memory is for one input in float32.  The layer at which a network breaks off is explained by its error.  Raises
