@@ -102,8 +102,8 @@ def train_run(
     The scores are those on the test set, or on the validation set when there is none.
     Raises DataError, ArgumentError, TrainingError, BundleError; nothing half-written is left.
     """
-    from striate import set_seed
     from striate.pages import write_report
+    from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
     from striate.train.checkpoint import FILE

@@ -157,7 +157,7 @@ def fit(
     Raises ArgumentError for a base without weights or with its classes on, DataError for fewer than two classes or a
     class with fewer than two pictures.
     """
-    from striate import set_seed
+    from striate.seed import set_seed
 
     if stages not in (1, 2, 3):
         raise ArgumentError(f"transfer: there are stages 1, 2 and 3, not {stages!r}.")
