@@ -347,7 +347,7 @@ def test_the_command_trains_and_the_run_can_be_evaluated_and_used(base, photos, 
     facts = json.loads(out)
     assert facts["kept"] == "features + head"
     assert facts["features"] == {"computed": 48, "from disk": 0}
-    code, out, _ = call(*told, "--run", "again")
+    code, out, _ = call(*told, "--folder", "again")
     assert code == 0
     assert "features of 0 pictures computed, of 48 from disk" in out
     assert f"{facts['stages'][0]['accuracy']:.2%}" in out
