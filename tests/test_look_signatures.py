@@ -7,11 +7,9 @@ import inspect
 from collections.abc import Sequence
 
 import pytest
-import typer.main
 
 from striate import look
 from striate.cli.look import TECHNIQUES, made
-from striate.cli.main import app
 from striate.cli.signatures import signature
 
 # Python's own: objects that no command line can hold
@@ -86,30 +84,3 @@ def test_arguments_have_the_same_names_in_the_same_order_everywhere(name):
             assert argument.kind is inspect.Parameter.KEYWORD_ONLY
     strange = {"image", "images", "data", "x", "y", "picture", "layers", "names", "n", "top_k", "callback", "rng"}
     assert not strange & set(names)
-
-
-# -- the other commands -------------------------------------------------------------------------------------------------
-MIRRORED = {
-    "train": "striate.runs:train_run",
-    "transfer": "striate.transfer:fit",
-    "data check": "striate.data:check",
-    "size": "striate.size:measure",
-    "evaluate": "striate.runs:judge_run",
-    "demo": "striate.demo:demo",
-}
-
-
-@pytest.mark.parametrize("command", MIRRORED)
-def test_an_option_that_mirrors_an_argument_of_python_has_its_default(command):
-    module, function = MIRRORED[command].split(":")
-    arguments = inspect.signature(getattr(importlib.import_module(module), function)).parameters
-    found = typer.main.get_command(app)
-    for word in command.split():
-        found = found.commands[word]
-    # train --resume names the run's folder: another thing than train_run's resume
-    mirrored = [o for o in found.params if o.name in arguments and o.param_type_name == "option" and o.name != "resume"]
-    assert mirrored or command == "evaluate"
-    for option in mirrored:
-        default = arguments[option.name].default
-        same = option.default == default or str(option.default) == str(default)
-        assert same or (option.name == "variant" and not option.default), f"{command} --{option.name}"
