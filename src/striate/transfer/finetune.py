@@ -314,6 +314,6 @@ def _scratch(run: _Run, augment: Sequence[Layer] | None, dropout: float, rate: f
 
 def _free(target: Path) -> None:
     if target.is_file():
-        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another --run.")
+        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
     if target.is_dir() and any(target.iterdir()) and not (target / "model.json").is_file():
-        raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")
+        raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")
