@@ -83,7 +83,7 @@ def test_options_are_spelt_as_the_arguments_are():
     otherwise = {"page": "--html", "others": "--with"}
     for name, command in COMMANDS.items():
         if name.startswith("look "):
-            continue
+            continue  # tests/test_look_signatures.py
         for option in command.params:
             if option.param_type_name == "option" and option.name != "help":
                 spelt = otherwise.get(option.name, "--" + option.name.replace("_", "-"))

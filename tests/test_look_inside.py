@@ -118,7 +118,7 @@ def test_neighbours_are_those_of_all_distances():
 def test_a_picture_from_elsewhere_can_be_asked_about(tmp_path):
     model, data = branched(), examples()
     Image.fromarray(data.x[5]).save(tmp_path / "again.png")
-    found = look.neighbours(model, data, [str(tmp_path / "again.png")], k=2)
+    found = look.neighbours(model, data, queries=[str(tmp_path / "again.png")], k=2)
     assert found.features[0, 0] == 5
     assert found.pixels[0, 0] == 5
 
@@ -173,8 +173,8 @@ def test_maps_are_the_layers_activations():
         (lambda m, d: look.patches(m, d, "sen"), "seen"),
         (lambda m, d: look.patches(m, d, "seen", maps=[9]), "9"),
         (lambda m, d: look.neighbours(m, d, k=40), "k is a whole number from 1 to 13"),
-        (lambda m, d: look.neighbours(m, d, [99]), "pictures 0 to 13"),
-        (lambda m, d: look.feature_map(m, d, "umap"), "tsne"),
+        (lambda m, d: look.neighbours(m, d, queries=[99]), "pictures 0 to 13"),
+        (lambda m, d: look.feature_map(m, d, method="umap"), "tsne"),
         (lambda m, d: look.maps(m, d.x[0], ["dense"]), "no maps"),
     ],
 )
