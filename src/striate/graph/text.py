@@ -18,9 +18,10 @@ import json
 import re
 from typing import Any
 
+from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
-from striate.graph.layer import Described, Layer, registered, snake_case
+from striate.graph.layer import Layer, registered, snake_case
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
 
@@ -28,7 +29,11 @@ _NETWORKS = ("Functional", "Sequential", "Model")
 
 
 def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) -> dict[str, Any]:
-    """A JSON-ready description of `graph`; ``from_json`` gives the same graph back."""
+    """A JSON-ready description of `graph`; ``from_json`` gives the same graph back.
+
+    kind   what the description says it is: ``Functional``, ``Sequential`` or ``Model``
+    name   of the network
+    """
     reference = {
         (node.serial, tensor.index): graph.label(node) + (f":{tensor.index}" if tensor.index else "")
         for node in graph.nodes
@@ -67,17 +72,6 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     return {"class": layer.kind, "name": name} | config
 
 
-def plain(value: Any) -> Any:
-    """A field's value as JSON holds it: tuples and arrays as lists, descriptions as ``{"class": …}``."""
-    if isinstance(value, Described):
-        return {"class": type(value).__name__} | {key: plain(v) for key, v in value.config().items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value
-
-
 def _rich(value: Any) -> Any:
     """The inverse of ``plain``: lists as tuples, ``{"class": …}`` as the object it describes."""
     if isinstance(value, list):
@@ -90,7 +84,9 @@ def _rich(value: Any) -> Any:
 
 
 def from_json(description: dict[str, Any] | str) -> Graph:
-    """The graph of a description (a dict, or JSON text).
+    """The graph of a description.
+
+    description   a dict, or JSON text; the head of this module shows one
 
     A description that breaks off at a layer gives the graph up to there, with the reason in ``graph.fault``.
     Raises ArgumentError when it is not a description at all.
