@@ -14,7 +14,7 @@ import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load, names
-from striate.data.check import first_look
+from striate.data.checks.check import first_look
 from striate.errors import ArgumentError, DataError, nearest
 from striate.model import Model
 from striate.weights import atomic_write

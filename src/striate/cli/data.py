@@ -44,7 +44,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Find broken, duplicate, tiny, odd and wrongly annotated pictures, and the same picture in two parts."""
-    from striate.data.check import check as look
+    from striate.data.checks.check import check as look
 
     trained = model_of(model, weights) if model is not None else None
     with _bar() as progress:

@@ -71,7 +71,7 @@ def both(
 def dataset(model: Any, data: str, part: str | None, count: int | None, seed: int) -> Any:
     """A part of a data set, read as the model wants its pictures."""
     from striate.data import load
-    from striate.data.catalog import SOURCES
+    from striate.data.sets.catalog import SOURCES
     from striate.look.pictures import Space
 
     named = data in SOURCES or data in ("digits", "scenes")

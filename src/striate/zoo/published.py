@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from striate.data import fetch
-from striate.data.cache import cache_folder
+from striate.data.pictures.cache import cache_folder
 from striate.errors import ArgumentError, BundleError, DataError, nearest
 from striate.graph import Shape
 from striate.model import Model

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from striate.data.decode import picture as read
+from striate.data.pictures.decode import picture as read
 from striate.errors import ArgumentError
 from striate.look.paint.ascend import Progress, Range, Transforms, ascend
 from striate.look.pictures import Space

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.dataset import Dataset, Splits
-from striate.data.pickles import read_pickle
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
+from striate.data.readers.pickles import read_pickle
 from striate.errors import DataError
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

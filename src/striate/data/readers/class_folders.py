@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from striate.data.cache import file_stamp
 from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.gather import gather
-from striate.data.preprocess import Preprocessing, Resize
+from striate.data.pictures.cache import file_stamp
+from striate.data.pictures.decode_all import decode_all
+from striate.data.pictures.preprocess import Preprocessing, Resize
 from striate.errors import DataError
 
 PARTS = {
@@ -30,7 +30,7 @@ _LARGEST = 1 << 28  # bytes that one file in a zip may unpack to
 class _Tree:
     """Files under a root, by their path as parts; `fetch` gives what ``Preprocessing.pixels`` takes.
 
-    stamp, cache, workers   see ``gather``
+    stamp, cache, workers   see ``decode_all``
     """
 
     root: str
@@ -209,7 +209,7 @@ def _dataset(tree: _Tree, preprocessing: Preprocessing, name: str, classes: Sequ
             f"Known: {', '.join(classes)}."
         )
     names = ["/".join((tree.root, *parts)) for parts in labelled]
-    x, kept, skipped, preprocessing = gather(
+    x, kept, skipped, preprocessing = decode_all(
         names, tree.fetch, preprocessing, tree.root, cache=tree.cache, stamp=tree.stamp, workers=tree.workers
     )
     owner = [labelled[i][0] for i in kept]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-from striate.data.cifar import CIFAR10
+from striate.data.readers.cifar import CIFAR10
 
 
 @lru_cache(maxsize=1)
 def _imagenet() -> tuple[str, ...]:
-    return tuple(files("striate.data").joinpath("files/imagenet.txt").read_text(encoding="utf-8").splitlines())
+    return tuple(files("striate.data.sets").joinpath("files/imagenet.txt").read_text(encoding="utf-8").splitlines())
 
 
 def imagenet_labels(outputs: int = 1000) -> list[str] | None:

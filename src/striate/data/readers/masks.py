@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from striate.data.annotated import listing, need_folder, part_of
 from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.decode import labels_of_pixels, upright_size
-from striate.data.gather import gather
-from striate.data.preprocess import Preprocessing, Resize
+from striate.data.pictures.decode import labels_of_pixels, upright_size
+from striate.data.pictures.decode_all import decode_all
+from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.readers.annotated import listing, need_folder, part_of
 from striate.errors import DataError
 
 _PICTURES = ("images", "image", "imgs", "JPEGImages")
@@ -125,7 +125,7 @@ def _dataset(
         first = f" The first, {skipped[0].path}: {skipped[0].reason}." if skipped else ""
         raise DataError(f"{pictures}: has no picture with a mask that can be read.{first}")
     names = list(read)
-    x, kept, unread, made = gather(names, Path, preprocessing, str(pictures))
+    x, kept, unread, made = decode_all(names, Path, preprocessing, str(pictures))
     y = np.empty((len(kept), *x.shape[1:3]), np.int64)
     for row, i in zip(y, kept, strict=True):
         row[...] = read[names[i]].labels

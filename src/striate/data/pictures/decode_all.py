@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from striate.data import cache as kept
 from striate.data.dataset import Skipped
-from striate.data.preprocess import Preprocessing
-from striate.data.workers import Pixels, cores, decoded
+from striate.data.pictures import cache as kept
+from striate.data.pictures.preprocess import Preprocessing
+from striate.data.pictures.workers import Pixels, cores, decoded
 from striate.errors import DataError
 
 # A file this small costs more of Python's time than of the decoder's, and threads take turns at Python.
@@ -29,7 +29,7 @@ class _Found:
     broken: dict[int, str] = field(default_factory=dict)
 
 
-def gather(
+def decode_all(
     names: Sequence[str],
     fetch: Callable[[str], Any],
     preprocessing: Preprocessing,
@@ -76,7 +76,7 @@ def gather(
             except OSError:
                 old = None
         if old is None or not old.holds(short, stamps):  # a full disk, or another process was faster with other files
-            return gather(names, fetch, preprocessing, where, cache=False, stamp=stamp, workers=workers)
+            return decode_all(names, fetch, preprocessing, where, cache=False, stamp=stamp, workers=workers)
     rows = [i for i in range(len(names)) if i not in old.broken]
     return _finish(old.pixels, names, _Found(rows, old.broken), preprocessing)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from striate.data.dataset import Dataset, Splits
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
 
 
 def read_digits() -> Splits:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from striate.data.decode import Decoded, decode
-from striate.data.geometry import Geometry
+from striate.data.pictures.decode import Decoded, decode
+from striate.data.pictures.geometry import Geometry
 from striate.data.vocabulary import Vocabulary
 from striate.errors import DataError, nearest
 

@@ -18,7 +18,7 @@ from typing import IO
 import numpy as np
 
 from striate.data.dataset import Dataset, Splits
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
 from striate.errors import DataError
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

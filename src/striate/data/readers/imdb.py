@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.dataset import Dataset, Splits
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
 from striate.data.vocabulary import Vocabulary
 from striate.errors import DataError
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from striate.data.annotated import below
-from striate.data.cache import file_stamp
-from striate.data.findings import Finding
-from striate.data.folders import PARTS, _parts, _Tree, _walk, _zip_tree
-from striate.data.magic import EXTENSIONS
-from striate.data.table import _LABELS, _PATHS, _column, _rows
-from striate.data.voc import parse_xml
+from striate.data.checks.findings import Finding
+from striate.data.pictures.cache import file_stamp
+from striate.data.pictures.formats import EXTENSIONS
+from striate.data.readers.annotated import below
+from striate.data.readers.class_folders import PARTS, _parts, _Tree, _walk, _zip_tree
+from striate.data.readers.csv_table import _LABELS, _PATHS, _column, _rows
+from striate.data.readers.voc import parse_xml
 from striate.errors import DataError
 
 PICTURES = frozenset({".tga"}.union(*EXTENSIONS.values()))
@@ -51,7 +51,7 @@ class Item:
 
 
 @dataclass
-class Layout:
+class Survey:
     """The pictures of a path and how they are arranged; `read` gives a file's bytes or raises DataError."""
 
     root: str
@@ -67,7 +67,7 @@ class Layout:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Layout]:
+def opened(path: str | os.PathLike[str]) -> Iterator[Survey]:
     """The layout of a folder, a zip, a CSV or a COCO JSON file; its `read` works until the end of the block.
 
     Raises DataError when there is no such path, or nothing in it that could be pictures.
@@ -88,7 +88,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Layout]:
     elif suffix == ".csv":
         yield _some(_csv(path))
     elif suffix == ".json":
-        layout = Layout(str(path.parent), "coco", [], read_bytes)
+        layout = Survey(str(path.parent), "coco", [], read_bytes)
         _coco(layout, [path], _index(path.parent))
         yield _some(layout)
     else:
@@ -110,17 +110,17 @@ def read_bytes(name: str) -> bytes:
         raise DataError(f"{name}: cannot be opened: {error.strerror or error}.") from None
 
 
-def _some(layout: Layout) -> Layout:
+def _some(layout: Survey) -> Survey:
     if not layout.items and not layout.findings:
         raise DataError(f"{layout.root}: there are no pictures in it.")
     return layout
 
 
-def _folder(path: Path) -> Layout:
+def _folder(path: Path) -> Survey:
     """What kind of data set lies in a folder."""
     files, skipped = _walk(path)
     root = str(path)
-    layout = Layout(root, "pictures", [], read_bytes, [Finding("stray", (s.path,), s.reason) for s in skipped])
+    layout = Survey(root, "pictures", [], read_bytes, [Finding("stray", (s.path,), s.reason) for s in skipped])
     annotations = [f for f in files if f[-1].lower().endswith(".xml") and len(f) > 1]
     tables = [path / f[0] for f in files if len(f) == 1 and f[0].lower().endswith(".csv")]
     if annotations and (path / "Annotations").is_dir():
@@ -141,13 +141,13 @@ def _folder(path: Path) -> Layout:
     return found
 
 
-def _folders(tree: _Tree, fetch: Callable[[str], Any]) -> Layout:
+def _folders(tree: _Tree, fetch: Callable[[str], Any]) -> Survey:
     """A folder for each class, or for each part and in it for each class; else a folder of pictures."""
     try:
         parts = _parts(tree)
     except DataError:  # val without train: they are parts all the same
         parts = {PARTS[top.lower()]: top for top in tree.folders}
-    layout = Layout(tree.root, "classes" if tree.folders else "pictures", [], fetch)
+    layout = Survey(tree.root, "classes" if tree.folders else "pictures", [], fetch)
     if parts is None:
         _classes(layout, tree, "")
         return layout
@@ -167,7 +167,7 @@ def _folders(tree: _Tree, fetch: Callable[[str], Any]) -> Layout:
     return layout
 
 
-def _classes(layout: Layout, tree: _Tree, part: str) -> None:
+def _classes(layout: Survey, tree: _Tree, part: str) -> None:
     for parts in tree.files:
         name = "/".join((tree.root, *parts))
         if len(parts) > 1:
@@ -189,13 +189,13 @@ def _empty_folders(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _csv(path: Path) -> Layout:
+def _csv(path: Path) -> Survey:
     header, rows = _rows(path)
     files, labels = (
         _column(path, header, None, _PATHS, "file_column"),
         _column(path, header, None, _LABELS, "label_column"),
     )
-    layout = Layout(str(path), "csv", [], read_bytes)
+    layout = Survey(str(path), "csv", [], read_bytes)
     whole = [re.fullmatch(r"\s*[+-]?\d+\s*", row[labels]) is not None for row in rows]
     numbers = sum(whole) > len(rows) / 2
     listed: dict[str, list[str]] = {}
@@ -213,7 +213,7 @@ def _csv(path: Path) -> Layout:
     return layout
 
 
-def _voc(layout: Layout, path: Path, files: list[tuple[str, ...]]) -> None:
+def _voc(layout: Survey, path: Path, files: list[tuple[str, ...]]) -> None:
     layout.kind = "voc"
     pictures = {Path(f[-1]).stem: "/".join((layout.root, *f)) for f in files if Path(f[-1]).suffix.lower() in PICTURES}
     listed: dict[str, list[str]] = {}
@@ -247,7 +247,7 @@ def _voc(layout: Layout, path: Path, files: list[tuple[str, ...]]) -> None:
     _rare_labels(layout)
 
 
-def _rare_labels(layout: Layout) -> None:
+def _rare_labels(layout: Survey) -> None:
     """Names of boxes that differ from a much more frequent one in case or blanks only."""
     counts = Counter(box.label for item in layout.items for box in item.boxes)
     first: dict[str, str] = {}
@@ -282,7 +282,7 @@ def _inside(root: str, name: str) -> str:
     return str(below(Path(root), name) or Path(root, Path(name).name))
 
 
-def _coco(layout: Layout, files: Sequence[Path], where: dict[str, str]) -> None:
+def _coco(layout: Survey, files: Sequence[Path], where: dict[str, str]) -> None:
     layout.kind = "coco"
     for file in files:
         words = re.split(r"[^a-z]+", file.stem.lower())
@@ -319,7 +319,7 @@ def _coco(layout: Layout, files: Sequence[Path], where: dict[str, str]) -> None:
             layout.add("annotation", str(file), f"not COCO JSON: {type(error).__name__} {error}")
 
 
-def _beside(layout: Layout, path: Path, files: list[tuple[str, ...]]) -> bool:
+def _beside(layout: Survey, path: Path, files: list[tuple[str, ...]]) -> bool:
     """Pictures under ``images`` with YOLO text files under ``labels`` or masks beside it; False when there are none."""
     there = {"/".join((*f[:-1], Path(f[-1]).stem)): f for f in files if "images" not in f[:-1]}
     beside = {
@@ -358,7 +358,7 @@ def _beside(layout: Layout, path: Path, files: list[tuple[str, ...]]) -> bool:
     return layout.kind != "pictures"
 
 
-def _yolo(layout: Layout, item: Item, file: str, limit: int | None) -> None:
+def _yolo(layout: Survey, item: Item, file: str, limit: int | None) -> None:
     text = Path(file).read_text(encoding="utf-8", errors="replace")
     for line, row in enumerate(text.splitlines(), start=1):
         try:

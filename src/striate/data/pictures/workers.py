@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from striate.data.decode import describe
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.decode import describe
+from striate.data.pictures.preprocess import Preprocessing
 from striate.errors import DataError
 
 T = TypeVar("T")
@@ -31,10 +31,10 @@ Decoder = Callable[[list[Any]], list[Pixels]]
 # And only the few modules that decode: the packages are entered without what they import for their users.
 _COMMAND = """
 import sys, types
-for name, path in zip(("striate", "striate.data"), sys.argv[1:]):
+for name, path in zip(("striate", "striate.data", "striate.data.pictures"), sys.argv[1:]):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [path]
-from striate.data.workers import _serve
+from striate.data.pictures.workers import _serve
 _serve()
 """
 
@@ -141,6 +141,7 @@ class _Process:
                 "-P",
                 "-c",
                 _COMMAND,
+                str(here.parent.parent),
                 str(here.parent),
                 str(here),
             ],  # -P: modules of the working folder do not take others' names

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from striate.data.dataset import Dataset
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
 from striate.errors import ArgumentError, unknown
 
 Target = Literal["class", "masks"]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
 
 LIMIT = 20 << 30  # bytes of all decoded pictures together; a tenth of the disk where that is less
 ABSENT = "-"  # the stamp of a file that is not there

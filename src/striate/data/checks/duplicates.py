@@ -52,7 +52,7 @@ _BITS = np.array([bin(i).count("1") for i in range(1 << 16)], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Fingerprint:
     """What is kept of a picture to find its near duplicates: hashes uint64 (20,) and a small grey picture (64, 64).
 
     The hashes are those of the whole, of 18 views cut out of it, and of its mirror image.
@@ -65,8 +65,8 @@ class Look:
     simple: bool
 
 
-def look(image: Image.Image) -> Look:
-    """The `Look` of a picture of mode L or RGB.
+def fingerprint(image: Image.Image) -> Fingerprint:
+    """The `Fingerprint` of a picture of mode L or RGB.
 
     A hash is Krawetz' dHash (2013): a bit for each of 8 x 8 places, set where it is darker than its right neighbour.
     """
@@ -81,7 +81,7 @@ def look(image: Image.Image) -> Look:
     ones = int(np.unpackbits(bits[0]).sum())
     simple = not SIMPLE < ones < 64 - SIMPLE
     hashes = np.ascontiguousarray(bits).view(np.uint64)[:, 0]
-    return Look(hashes, values.copy(), _normal(values, _box(*_VIEWS[0])), float(values.std()) < PLAIN, simple)
+    return Fingerprint(hashes, values.copy(), _normal(values, _box(*_VIEWS[0])), float(values.std()) < PLAIN, simple)
 
 
 def close_pairs(
@@ -129,33 +129,33 @@ def _chunks(counts: np.ndarray) -> Iterator[slice]:
         start = stop
 
 
-def near_groups(looks: Sequence[Look], radius: int = RADIUS, alike: float = ALIKE) -> list[list[int]]:
+def near_groups(prints: Sequence[Fingerprint], radius: int = RADIUS, alike: float = ALIKE) -> list[list[int]]:
     """Groups of pictures, by their numbers, that look the same directly or through others.
 
     Found are pictures that were re-encoded, resized, mirrored, made grey or brighter, or of which up to an eighth of width
     and height was cut off.  Plain pictures (``PLAIN``) are left out: there is nothing in them to compare; and
     ``SIMPLE`` ones that were cropped.
     """
-    able = np.array([i for i, one in enumerate(looks) if not one.plain], np.int64)
+    able = np.array([i for i, one in enumerate(prints) if not one.plain], np.int64)
     if len(able) < 2:
         return []
-    hashes = np.stack([looks[i].hashes for i in able])
+    hashes = np.stack([prints[i].hashes for i in able])
     views = hashes.shape[1]
     seen: set[tuple[int, int, int]] = set()
     joined = _Joined()
     for i, place in close_pairs(np.ascontiguousarray(hashes[:, 0]), hashes.reshape(-1), radius):
         for a, b, view in zip(able[i].tolist(), able[place // views].tolist(), (place % views).tolist(), strict=True):
-            simple = looks[a].simple or looks[b].simple
+            simple = prints[a].simple or prints[b].simple
             if (a, b, view) in seen or joined.top(a) == joined.top(b) or (simple and 0 < view < views - 1):
                 continue
             seen.add((a, b, view))
             least = max(alike, ALIKE_SIMPLE) if simple else alike
-            if correlation(looks[a], looks[b], view, least) >= least:
+            if correlation(prints[a], prints[b], view, least) >= least:
                 joined.join(a, b)
     return joined.groups()
 
 
-def correlation(a: Look, b: Look, view: int, enough: float = 1.0) -> float:
+def correlation(a: Fingerprint, b: Fingerprint, view: int, enough: float = 1.0) -> float:
     """Pearson's correlation of the whole of `a` with a view of `b`, both as 16 x 16 grey pictures.
 
     The view is moved and scaled by a little, as hashes agree before two pictures lie exactly on each other; the best

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from striate.data.decode import picture
-from striate.data.duplicates import Look, look, near_groups
-from striate.data.findings import KINDS, Finding, Report
-from striate.data.folders import PARTS
-from striate.data.layout import PICTURES, Item, Layout, opened
-from striate.data.magic import EXTENSIONS, HEAD, format_of, whole
+from striate.data.checks.duplicates import Fingerprint, fingerprint, near_groups
+from striate.data.checks.findings import KINDS, CheckReport, Finding
+from striate.data.pictures.decode import picture
+from striate.data.pictures.formats import EXTENSIONS, HEAD, format_of, whole
+from striate.data.readers.class_folders import PARTS
+from striate.data.readers.survey import PICTURES, Item, Survey, opened
 from striate.errors import ArgumentError, DataError, StriateError
 
 FEW = 10
@@ -40,7 +40,7 @@ class _Seen:
     size: tuple[int, int] | None = None  # (W, H), upright
     file: bytes = b""
     pixels: bytes = b""
-    look: Look | None = None
+    fingerprint: Fingerprint | None = None
     values: np.ndarray | None = None  # of the mask
     prepared: np.ndarray | None = None
 
@@ -54,8 +54,8 @@ def check(
     classes: int | None = None,
     model: Any = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Report:
-    """Everything that is wrong, or odd, with a folder, zip, CSV or COCO file of pictures: a `Report` of findings.
+) -> CheckReport:
+    """Everything that is wrong, or odd, with a folder, zip, CSV or COCO file of pictures: a `CheckReport` of findings.
 
     path      a folder for each class (or for each part, and in it for each class), Pascal VOC, YOLO, ``images`` with
               ``masks``, COCO, a CSV of files and labels, a zip of class folders, or a folder of pictures
@@ -75,7 +75,7 @@ def check(
         )
     suspects = None
     if model is not None:
-        from striate.data.suspects import Suspects
+        from striate.data.checks.suspects import Suspects
 
         suspects = Suspects(model)
     with opened(path) as layout:
@@ -100,7 +100,7 @@ def check(
     return _report(path, layout, [one.item for one in readable])
 
 
-def quick(path: str | os.PathLike[str], *, few: int = FEW) -> Report:
+def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
     """The part of ``check`` that decodes nothing: files of zero bytes, files that are no picture by their first bytes,
     classes with too few pictures.  Reads 16 bytes of each file (a zip's table of contents only); takes milliseconds.
     """
@@ -136,18 +136,18 @@ def first_look(path: str | os.PathLike[str], *, aloud: bool = True) -> str | Non
     return told
 
 
-def _report(path: str | os.PathLike[str], layout: Layout, readable: Sequence[Item]) -> Report:
+def _report(path: str | os.PathLike[str], layout: Survey, readable: Sequence[Item]) -> CheckReport:
     parts = {item.part for item in readable}
     counts: dict[str, dict[str, int]] = {part: {} for part in (*dict.fromkeys(PARTS.values()), "") if part in parts}
     for item in readable:
         part = counts[item.part]
         for label in [item.label] if item.label is not None else sorted({box.label for box in item.boxes}):
             part[label] = part.get(label, 0) + 1
-    return Report(str(path), layout.kind, len(layout.items), counts, list(dict.fromkeys(layout.findings)))
+    return CheckReport(str(path), layout.kind, len(layout.items), counts, list(dict.fromkeys(layout.findings)))
 
 
 # -- one file -----------------------------------------------------------------------------------------------------------
-def _pass(layout: Layout, near: bool, prepare: Callable[[Any], np.ndarray] | None) -> Iterator[_Seen]:
+def _pass(layout: Survey, near: bool, prepare: Callable[[Any], np.ndarray] | None) -> Iterator[_Seen]:
     """Look at every file, in threads; in the order of the items, with only a few waiting in memory."""
 
     def several(items: Sequence[Item]) -> list[_Seen]:
@@ -197,7 +197,7 @@ def _look_at(
     if pixels.size > 3 and (pixels == pixels[0, 0]).all():
         seen.problems.append(("plain", f"every pixel is {', '.join(map(str, pixels[0, 0]))}"))
     elif near:
-        seen.look = look(image)
+        seen.fingerprint = fingerprint(image)
     if item.size is not None and item.size != image.size:
         seen.problems.append(("annotation", f"said to be {_by(item.size)}, is {_by(image.size)}"))
     if item.mask is not None:
@@ -261,7 +261,7 @@ def _at_a_glance(name: str) -> tuple[str, str]:
 
 
 # -- all files ----------------------------------------------------------------------------------------------------------
-def _shapes(layout: Layout, readable: Sequence[_Seen], aspect: float) -> None:
+def _shapes(layout: Survey, readable: Sequence[_Seen], aspect: float) -> None:
     """Pictures that are tiny or of an odd aspect, measured against the others."""
     if not readable:
         return
@@ -275,7 +275,7 @@ def _shapes(layout: Layout, readable: Sequence[_Seen], aspect: float) -> None:
             layout.add("odd-aspect", one.item.name, f"{_by(one.size)} pixels, {longer:.1f} to 1")
 
 
-def _few(layout: Layout, readable: Sequence[Item], few: int) -> None:
+def _few(layout: Survey, readable: Sequence[Item], few: int) -> None:
     """Classes with too few pictures to learn from, and classes of the training part that another part lacks."""
     parts = {item.part for item in layout.items}
     train = "train" if "train" in parts else "" if "" in parts else None
@@ -295,7 +295,7 @@ def _few(layout: Layout, readable: Sequence[Item], few: int) -> None:
                 layout.add("few", folders.get((part, name), name), f'"{name}": no readable picture in {part}')
 
 
-def _same(layout: Layout, readable: Sequence[_Seen], near: bool) -> None:
+def _same(layout: Survey, readable: Sequence[_Seen], near: bool) -> None:
     """Pictures that are there more than once: byte for byte, pixel for pixel, or to the eye."""
     exact: defaultdict[bytes, list[_Seen]] = defaultdict(list)
     for one in readable:
@@ -306,8 +306,8 @@ def _same(layout: Layout, readable: Sequence[_Seen], near: bool) -> None:
             _report_same(layout, [one.item for one in several], how)
     if not near:
         return
-    ones = [several[0] for several in exact.values() if several[0].look is not None]
-    for group in near_groups([one.look for one in ones if one.look is not None]):
+    ones = [several[0] for several in exact.values() if several[0].fingerprint is not None]
+    for group in near_groups([one.fingerprint for one in ones if one.fingerprint is not None]):
         items = [ones[i].item for i in group]
         parts, labels = _parts_and_labels(items)
         detail = ", ".join(f"{_by(ones[i].size)}" for i in group[:4]) + (f"; parts {parts}" if parts else "")
@@ -315,7 +315,7 @@ def _same(layout: Layout, readable: Sequence[_Seen], near: bool) -> None:
         layout.add(kind, [item.name for item in items], detail + (f"; classes {labels}" if labels else ""))
 
 
-def _report_same(layout: Layout, items: Sequence[Item], how: str) -> None:
+def _report_same(layout: Survey, items: Sequence[Item], how: str) -> None:
     parts, labels = _parts_and_labels(items)
     names = [item.name for item in items]
     if parts:
@@ -335,7 +335,7 @@ def _parts_and_labels(items: Sequence[Item]) -> tuple[str, str]:
     )
 
 
-def _boxes(layout: Layout, readable: Sequence[_Seen], classes: int | None) -> None:
+def _boxes(layout: Survey, readable: Sequence[_Seen], classes: int | None) -> None:
     for one in readable:
         assert one.size is not None
         width, height = one.size
@@ -356,7 +356,7 @@ def _boxes(layout: Layout, readable: Sequence[_Seen], classes: int | None) -> No
                 layout.add("label-range", one.item.name, f"label {label}: there are {classes} classes")
 
 
-def _values(layout: Layout, readable: Sequence[_Seen], classes: int | None) -> None:
+def _values(layout: Survey, readable: Sequence[_Seen], classes: int | None) -> None:
     """Labels in masks that no class has.  Unless `classes` says how many there are, those after the first gap in the
     values of all masks, 255 aside, which usually means that a pixel counts for nothing.
     """
@@ -377,7 +377,7 @@ def _values(layout: Layout, readable: Sequence[_Seen], classes: int | None) -> N
             layout.add("label-range", (one.item.name, one.item.mask), detail)
 
 
-def pictures_of(report: Report, names: Sequence[str], side: int = 112) -> dict[str, bytes]:
+def pictures_of(report: CheckReport, names: Sequence[str], side: int = 112) -> dict[str, bytes]:
     """Small JPEG files, at most `side` pixels a side, of those of `names` that can be decoded."""
     found = {}
     with opened(report.path) as layout:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 from xml.parsers import expat
 
-from striate.data.annotated import Marked, assemble, listing, need_folder
 from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.preprocess import Preprocessing, Resize
+from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.readers.annotated import Marked, assemble, listing, need_folder
 from striate.errors import DataError
 
 _LARGEST = 1 << 24  # bytes of one annotation; a picture with a thousand boxes has 300 kB

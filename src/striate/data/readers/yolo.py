@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from striate.data.annotated import SUFFIXES, Marked, assemble, listing, need_folder, part_of
 from striate.data.dataset import Dataset, Splits
-from striate.data.preprocess import Preprocessing, Resize
+from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.readers.annotated import SUFFIXES, Marked, assemble, listing, need_folder, part_of
 from striate.errors import DataError
 
 _PARTS = ("train", "validation", "test")

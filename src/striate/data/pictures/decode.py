@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from striate.data.jpeg import plain_jpeg
+from striate.data.pictures.jpeg import plain_jpeg
 from striate.errors import DataError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from striate.data.dataset import Dataset, Skipped
-from striate.data.gather import gather
-from striate.data.preprocess import Preprocessing, Resize
+from striate.data.pictures.decode_all import decode_all
+from striate.data.pictures.preprocess import Preprocessing, Resize
 from striate.errors import DataError, nearest
 
 _PATHS = ("file", "path", "filename", "image", "image_path", "filepath")
@@ -46,7 +46,7 @@ def read_csv(
     base = path.parent if root is None else Path(root)
     names = [str(base / row[files]) for row in rows]
     numbers, classes = _numbers([row[labels] for row in rows], classes, path)
-    x, kept, skipped, preprocessing = gather(
+    x, kept, skipped, preprocessing = decode_all(
         names,
         Path,
         preprocessing or Preprocessing.pictures(image_size, channels, resize=resize),

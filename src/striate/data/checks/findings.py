@@ -72,7 +72,7 @@ class Finding:
 
 
 @dataclass
-class Report:
+class CheckReport:
     """What ``check`` found at a path.
 
     layout     how the pictures are arranged: classes, csv, voc, coco, yolo, masks or pictures

@@ -9,20 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from striate.data.cifar import has_cifar, read_cifar
-from striate.data.coco import read_coco
 from striate.data.dataset import Dataset, Splits
-from striate.data.digits import read_digits
-from striate.data.fetch import fetch
-from striate.data.folders import folder, read_zip
-from striate.data.idx import DIGITS, FASHION, has_mnist, read_mnist
-from striate.data.imdb import has_imdb, read_imdb
-from striate.data.masks import read_masks
-from striate.data.preprocess import Preprocessing, Resize
-from striate.data.scenes import Target, scenes
-from striate.data.table import read_csv
-from striate.data.voc import read_voc
-from striate.data.yolo import read_yolo
+from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.readers.cifar import has_cifar, read_cifar
+from striate.data.readers.class_folders import folder, read_zip
+from striate.data.readers.coco import read_coco
+from striate.data.readers.csv_table import read_csv
+from striate.data.readers.idx import DIGITS, FASHION, has_mnist, read_mnist
+from striate.data.readers.imdb import has_imdb, read_imdb
+from striate.data.readers.masks import read_masks
+from striate.data.readers.voc import read_voc
+from striate.data.readers.yolo import read_yolo
+from striate.data.sets.digits import read_digits
+from striate.data.sets.fetch import fetch
+from striate.data.sets.scenes import Target, scenes
 from striate.errors import DataError, nearest, unknown
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -31,7 +31,7 @@ _IDX = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("im
 
 
 @dataclass(frozen=True)
-class Source:
+class NamedSet:
     """A named data set: one line about it, its usual places under a data folder, how to know, read and get it."""
 
     line: str
@@ -111,7 +111,7 @@ def _read_scenes(
 
 _CIFAR = "https://www.cs.toronto.edu/~kriz/cifar.html"
 SOURCES = {
-    "mnist": Source(
+    "mnist": NamedSet(
         "handwritten digits: 60,000 and 10,000 grey pictures 28 x 28, 10 classes",
         ("mnist", "MNIST/raw", "MNIST"),
         has_mnist,
@@ -131,7 +131,7 @@ SOURCES = {
             )
         ),
     ),
-    "fashion_mnist": Source(
+    "fashion_mnist": NamedSet(
         "clothes: 60,000 and 10,000 grey pictures 28 x 28, 10 classes",
         ("fashion_mnist", "fashion-mnist", "FashionMNIST/raw", "FashionMNIST"),
         has_mnist,
@@ -151,35 +151,35 @@ SOURCES = {
             )
         ),
     ),
-    "cifar10": Source(
+    "cifar10": NamedSet(
         "things and animals: 50,000 and 10,000 colour pictures 32 x 32, 10 classes",
         ("cifar-10-batches-bin", "cifar-10-batches-py", "cifar10", "cifar10.zip", "cifar10-jpeg.zip"),
         _has_cifar10,
         _read_cifar10,
         f"cifar-10-binary.tar.gz or cifar-10-python.tar.gz from {_CIFAR}, unpacked",
     ),
-    "cifar100": Source(
+    "cifar100": NamedSet(
         "things and animals: 50,000 and 10,000 colour pictures 32 x 32, 100 classes (fine=False: 20)",
         ("cifar-100-binary", "cifar-100-python", "cifar100"),
         lambda path: has_cifar(path, 100),
         _read_cifar100,
         f"cifar-100-binary.tar.gz or cifar-100-python.tar.gz from {_CIFAR}, unpacked",
     ),
-    "imdb": Source(
+    "imdb": NamedSet(
         "film reviews, positive or negative, as token ids (words=10000, length=500)",
         ("imdb", "aclImdb"),
         has_imdb,
         read_imdb,
         "aclImdb_v1.tar.gz from https://ai.stanford.edu/~amaas/data/sentiment/, unpacked",
     ),
-    "bccd": Source(
+    "bccd": NamedSet(
         "blood cells: 364 photos 480 x 640 with boxes of 3 classes, RBC, WBC and Platelets",
         ("bccd", "BCCD", "BCCD_Dataset/BCCD"),
         lambda path: (path / "Annotations").is_dir(),
         _read_bccd,
         "the folder BCCD from https://github.com/Shenggan/BCCD_Dataset",
     ),
-    "camvid": Source(
+    "camvid": NamedSet(
         "street scenes: 367 and 101 photos 360 x 480 with label maps of 11 classes; the label 11 is void",
         ("camvid", "CamVid"),
         lambda path: (path / "train" / "images").is_dir(),
@@ -271,7 +271,7 @@ def _as_splits(read: Dataset | Splits) -> Splits:
     return read if isinstance(read, Splits) else Splits(read)
 
 
-def _candidates(source: Source, path: str | Path | None) -> list[Path]:
+def _candidates(source: NamedSet, path: str | Path | None) -> list[Path]:
     if path is not None:
         return [Path(path), *(Path(path) / place for place in source.places)]
     roots = [Path(os.environ["STRIATE_DATA"])] if os.environ.get("STRIATE_DATA") else []
@@ -282,7 +282,7 @@ def _home() -> Path:
     return Path.home() / ".striate" / "data"
 
 
-def _download(name: str, source: Source, path: str | Path | None) -> Path:
+def _download(name: str, source: NamedSet, path: str | Path | None) -> Path:
     if not source.url:
         raise DataError(f"{name}: striate does not download this one. Get {source.get}, and give the folder as path=.")
     target = _home() / name if path is None else Path(path)

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from striate.data.findings import Finding
-from striate.data.layout import Item
+from striate.data.checks.findings import Finding
+from striate.data.readers.survey import Item
 from striate.errors import ArgumentError
 
 SURE = 0.9  # probability, or share of neighbours, that another class must have

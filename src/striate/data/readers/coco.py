@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from striate.data.annotated import Marked, assemble, below, part_of
 from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.preprocess import Preprocessing, Resize
+from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.readers.annotated import Marked, assemble, below, part_of
 from striate.errors import DataError
 
 

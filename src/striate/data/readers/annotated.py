@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.dataset import Dataset, Skipped
-from striate.data.decode import upright_size
-from striate.data.folders import PARTS
-from striate.data.gather import gather
-from striate.data.geometry import Geometry, visible
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.decode import upright_size
+from striate.data.pictures.decode_all import decode_all
+from striate.data.pictures.geometry import Geometry, visible
+from striate.data.pictures.preprocess import Preprocessing
+from striate.data.readers.class_folders import PARTS
 from striate.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif")
@@ -73,7 +73,7 @@ def assemble(
     if not known:
         first = f" The first, {left_out[0].path}: {left_out[0].reason}." if left_out else ""
         raise DataError(f"{where}: has no picture with boxes that can be read.{first}")
-    x, kept, unread, made = gather([str(each.path) for each, _ in known], Path, preprocessing, where)
+    x, kept, unread, made = decode_all([str(each.path) for each, _ in known], Path, preprocessing, where)
     boxes, labels, ignored, cut = [], [], [], 0
     for each, size in (known[i] for i in kept):
         moved, chosen, outside, said = _moved(each, preprocessing.geometry(size), size)
