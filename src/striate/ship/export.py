@@ -14,7 +14,7 @@ from striate.ship.onnx_graph import save_onnx, to_onnx
 
 def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
     """``Model.export_onnx``; see there.  Metadata: name, labels and preprocessing as JSON."""
-    preprocessing = model.preprocessing
+    preprocessing = model.intake.preprocessing
     if pixels and preprocessing is None:
         raise ArgumentError("export_onnx: this model has no preprocessing, so it cannot take pixels. Use pixels=False.")
     said = {

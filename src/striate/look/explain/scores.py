@@ -12,7 +12,6 @@ import torch.nn.functional as F
 
 from striate.errors import ArgumentError
 from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
-from striate.look.explain.occlusion import probabilities
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report.style import LIGHT, clean, new_figure, settings
@@ -172,7 +171,7 @@ def _curve(
     for part in parts(steps + 1, 2 * BATCH):
         x = torch.where((rank < limits[part, None, None])[:, None], after, before)
         out = classes(tap, x.contiguous(memory_format=torch.channels_last))
-        found.append(probabilities(out.double())[:, number].float().cpu().numpy())
+        found.append(tap.model.answers.of_logits(out.double())[:, number].float().cpu().numpy())
     return np.concatenate(found)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from striate.data import Batches
+from striate.data.batches import channels_last
 from striate.look.tap import tapped
-from striate.train.feed import channels_last
-from striate.train.fit import make_feed
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -21,8 +21,7 @@ _BATCH = 64
 def activations(model: Model, x: Any, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
     """The outputs of layers for the examples `x`, in prediction mode: {name: (N, H, W, C), (N, L, C) or (N, C)}.
 
-    x       a Dataset or arrays as ``Model.predict`` takes them: uint8 goes through the preprocessing, floats go in as
-            they are
+    x       whatever ``Model.predict`` takes: arrays, files, a Dataset
     names   the calls wanted, named as in ``model.size()``: ``conv2d``, ``conv2d#2`` for the second call of a shared
             layer, ``block/conv2d`` inside a nested network, an input's name; None: every layer, nested ones opened
 
@@ -34,7 +33,7 @@ def activations(model: Model, x: Any, names: Sequence[str] | None = None) -> dic
         if names is None:
             names = [name for name in tap.names if name not in tap.inputs]
         parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        for batch in make_feed(model, x, None, device=tap.device, targets=False).batches(_BATCH):
+        for batch in Batches(model.intake.examples(x), _BATCH, shuffle=False, device=tap.device).batches():
             found = tap.run(*batch.xs, keep=names, stop=True)
             for name, value in found.at.items():
                 parts[name].append(array(value))

@@ -46,7 +46,7 @@ from striate.train.metrics.means import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from striate.train.metrics.report import ClassReport, confusion_matrix, per_class_report
+from striate.train.metrics.report import ClassReport, confusion_matrix, interval, per_class_report
 
 __all__ = [
     "AUC",
@@ -77,6 +77,7 @@ __all__ = [
     "confusion_matrix",
     "direction",
     "get",
+    "interval",
     "per_class_report",
     "resolve",
 ]

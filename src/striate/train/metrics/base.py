@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
 from striate.graph.layer import snake_case
+from striate.intake.outputs import activate
 from striate.train.config import Settings
 
 if TYPE_CHECKING:
@@ -134,6 +135,4 @@ def class_numbers(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def probabilities(y_pred: Tensor, final: str | None) -> Tensor:
     """Outputs after the activation that the network leaves to its loss, if any."""
-    if final == "softmax":
-        return y_pred.softmax(1)
-    return y_pred.sigmoid() if final == "sigmoid" else y_pred
+    return activate(y_pred, final)
