@@ -292,10 +292,9 @@ def test_pictures_of_another_size_and_without_a_validation_part(base, photos, tm
     result = fit(data, base, stages=1, validation=0.25, folder=tmp_path / "run", cache=False, report=False)
     assert result.validation == 6
     assert result.model.preprocessing == base.preprocessing
-    same = folder(photos / "train", image_size=(24, 24))  # stretched: the bundle must stretch as well
+    same = folder(photos / "train", image_size=(24, 24))  # stretched: decoded again as the base wants it
     result = fit(same, base, stages=1, folder=tmp_path / "run", cache=False, report=False)
-    assert result.model.preprocessing.resize == "stretch"
-    assert result.model.preprocessing.arithmetic == base.preprocessing.arithmetic
+    assert result.model.preprocessing == base.preprocessing
 
 
 def test_faults_are_one_clear_line(base, photos, tmp_path):

@@ -207,14 +207,17 @@ class Batches:
             if i or preprocessing is None:
                 yield self._pick(x, chosen)
             elif self._small:  # with NumPy, which has one thread; the numbers are the same
-                which = chosen if isinstance(chosen, slice) else chosen.numpy()
-                yield over(preprocessing.normalise(np.asarray(self.source.xs[0])[which]))
+                picked = np.asarray(self.source.xs[0])[chosen if isinstance(chosen, slice) else chosen.numpy()]
+                made = preprocessing.normalise(picked)
+                yield over(made.copy() if np.may_share_memory(made, picked) else made)
             else:
                 yield preprocessing.normalise(self._pick(x, chosen))
 
     def _pick(self, array: torch.Tensor, chosen: slice | torch.Tensor) -> torch.Tensor:
-        picked = array[chosen] if isinstance(chosen, slice) else array.index_select(0, chosen.to(array.device))
-        return to_device(picked, self.device)
+        """Memory of its own: a network may write over its inputs, and not over the data."""
+        if isinstance(chosen, slice):
+            return to_device(array[chosen].clone(), self.device)
+        return to_device(array.index_select(0, chosen.to(array.device)), self.device)
 
 
 def channels_first(x: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,7 @@ def decode_again(paths: Sequence[str | Path], preprocessing: Preprocessing, name
         def stamp(each: str) -> str:
             return ABSENT if each in inside else file_stamp(each)
 
-        where = os.path.dirname(os.path.commonprefix([os.path.dirname(each) + "/" for each in names]))
+        where = os.path.commonpath([os.path.dirname(os.path.abspath(each)) for each in names])
         x, _, skipped, _ = decode_all(names, fetch, preprocessing, where, stamp=stamp)
     if skipped:
         raise DataError(f"{name}: {len(skipped)} of its pictures can no longer be read, the first: {skipped[0].reason}")

@@ -73,7 +73,7 @@ def numbered_as(data: Dataset, labels: Sequence[str] | None) -> Dataset:
     if not data.classes:
         _must_count_background(data, labels)
         return data
-    if list(data.classes) == list(labels):
+    if list(data.classes) == list(labels) or data.classes == distinct(labels):
         return data
     return _renumbered(data, _numbers(data, names_of(tuple(labels))), labels)
 

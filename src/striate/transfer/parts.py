@@ -46,8 +46,7 @@ def parts(splits: Splits, base: Model, validation: float, seed: int) -> Parts:
     if sum(count > 0 for count in counts.values()) < 2:
         raise DataError(f"{first.name}: pictures of one class only. A classifier needs two.")
     intake = replace(base.intake, labels=list(counts))
-    train, held, test = (None if part is None else _labelled(part, intake) for part in splits)
-    assert train is not None
+    train, held = _labelled(first, intake), splits.validation
     if held is None:
         if not 0 < validation < 1:
             raise DataError(f"{train.name}: has no validation part; hold one out with validation between 0 and 1.")
@@ -60,7 +59,7 @@ def parts(splits: Splits, base: Model, validation: float, seed: int) -> Parts:
             f'{train.name}: the class "{name}" has {count} picture{"s" * (count != 1)} to train on, and cross-validation '
             "needs 2 of each. Add some, or take the class out."
         )
-    return Parts(train, held, test)
+    return Parts(train, _labelled(held, intake), None if splits.test is None else _labelled(splits.test, intake))
 
 
 def _labelled(part: Dataset, intake: Intake) -> Dataset:
