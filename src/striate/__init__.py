@@ -14,7 +14,9 @@ from striate.errors import StriateError
 from striate.graph import Input
 from striate.layers import initializers, regularizers
 from striate.model import Model
+from striate.seed import set_seed
 from striate.sequential import Sequential
+from striate.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from striate import (
@@ -39,24 +41,6 @@ if TYPE_CHECKING:
         weights,
         zoo,
     )
-
-__version__ = "0.1.0"
-
-
-def set_seed(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's random numbers: weights, shuffling and dropout repeat.
-
-    seed    a whole number; the same one gives the same run on the same machine
-    """
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
 
 __all__ = [
     "Input",

@@ -236,7 +236,10 @@ def _layer_scale_row(b: Builder, node: Node, xs: list[fx.Node]) -> fx.Node:
 
 # -- augmentation ---------------------------------------------------------------------------------------------------------
 def augmentation(layer: Any) -> Any:
-    """The torch module of an augmentation layer; several layers in a row as one."""
+    """The torch module of an augmentation layer; several layers in a row as one.
+
+    layer   such as ``layers.RandomFlip()``, or an ``layers.Augmentation`` of several; (N, C, H, W) in and out
+    """
     fill: Any = None
     low, high = 0.0, 1.0
     if hasattr(layer, "fill_mode"):

@@ -20,14 +20,21 @@ _KINDS: dict[str, type[Described]] = {}
 
 
 def registered(kind: str) -> type[Described]:
-    """The class registered under a name, such as ``Conv2D``.  Raises ArgumentError, naming the nearest."""
+    """The class registered under a name.  Raises ArgumentError, naming the nearest.
+
+    kind   such as ``Conv2D``
+    """
     if kind not in _KINDS:
         raise unknown("layer", kind, _KINDS)
     return _KINDS[kind]
 
 
 def register(kind: str, cls: type[Described]) -> None:
-    """Make a class known to descriptions under another name than its own."""
+    """Make a class known to descriptions under another name than its own.
+
+    kind   the name that a JSON description says
+    cls    the class that it stands for
+    """
     _KINDS[kind] = cls
 
 
@@ -188,9 +195,12 @@ class Regularizer(Described):
 
 @dataclasses.dataclass(frozen=True)
 class Weight:
-    """One array of a layer: its shape (torch's layout), how it starts, and what it is penalised with.
+    """One array of a layer: its shape, how it starts, and what it is penalised with.
 
-    `fans` are the inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K.
+    shape         in torch's layout, (K, D, F, F) for a convolution
+    initializer   how it starts: a name such as ``he_normal``, or an Initializer
+    fans          inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K
+    regularizer   the penalty in the loss: a name such as ``l2``, a Regularizer, or None
     """
 
     shape: Shape
@@ -200,6 +210,7 @@ class Weight:
 
     @property
     def size(self) -> int:
+        """How many numbers it holds."""
         return prod(self.shape)
 
 
@@ -208,6 +219,13 @@ class Layer(Described):
 
     Shapes are channels-last and without the batch: ``(H, W, C)`` for pictures, ``(L, C)`` for sequences, ``(C,)`` for
     vectors.  A layer may be called on several inputs; then each method gets one shape per input.
+
+    name          letters, digits, "_" and "-"; None: the class name and a number, counted in each model
+    trainable     False: training leaves its weights as they are
+    input_shape   the input's shape, for the first layer of a Sequential
+
+    Raises ArgumentError for an argument that the class does not have or a value that it cannot use, and ShapeError when it
+    is called on shapes that do not fit.
     """
 
     abstract = True
@@ -231,19 +249,31 @@ class Layer(Described):
 
     # -- answers, from input shapes alone --------------------------------------------------------------------------
     def shape(self, *inputs: Shape) -> Shape:
-        """Output shape."""
+        """Output shape.  A layer that changes the shape says so here, and raises ShapeError for what does not fit.
+
+        inputs   a shape per input
+        """
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``."""
+        """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``.
+
+        inputs   a shape per input
+        """
         return {}
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
-        """Arrays that are saved but not trained (moving averages, fixed tables), by name."""
+        """Arrays that are saved but not trained (moving averages, fixed tables), by name.
+
+        inputs   a shape per input
+        """
         return {}
 
     def mults(self, *inputs: Shape) -> int:
-        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'."""
+        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
+
+        inputs   a shape per input
+        """
         return 0
 
     def window(self) -> Window | None:
@@ -280,11 +310,19 @@ class Layer(Described):
 
     # -- weights, once built ---------------------------------------------------------------------------------------
     def get_weights(self) -> list[Any]:
-        """The layer's weights as NumPy arrays, trainable ones first, in torch's layouts (see ``weights``)."""
+        """The layer's weights as NumPy arrays, trainable ones first, in torch's layouts (see ``weights``).
+
+        Raises ArgumentError while there are none: ``model.module`` makes them.
+        """
         return [tensor.detach().cpu().numpy().copy() for tensor in self._tensors()]
 
     def set_weights(self, arrays: list[Any]) -> None:
-        """Set the layer's weights, in the order and layouts of ``get_weights``.  Raises ShapeError on a mismatch."""
+        """Set the layer's weights.
+
+        arrays   in the order and layouts of ``get_weights``
+
+        Raises ShapeError on a mismatch, ArgumentError while there are no weights: ``model.module`` makes them.
+        """
         tensors = self._tensors()
         if len(arrays) != len(tensors):
             raise ShapeError(f'{self.kind} "{self.name}" has {len(tensors)} weights, {len(arrays)} were given.')
@@ -311,7 +349,11 @@ def snake_case(kind: str) -> str:
 
 
 def checked_shape(where: str, shape: Any) -> Shape:
-    """A shape as a tuple of positive ints; raises ShapeError for anything else."""
+    """A shape as a tuple of positive ints.  Raises ShapeError for anything else.
+
+    where   what the message names, such as a layer
+    shape   whole numbers of at least 1 without the batch, or one such number
+    """
     if isinstance(shape, int):
         shape = (shape,)
     try:

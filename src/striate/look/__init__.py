@@ -10,9 +10,10 @@ from striate.look.explain.saliency import saliency
 from striate.look.explain.sanity import sanity
 from striate.look.explain.scores import scores
 from striate.look.features.activations import activations
+from striate.look.features.dead import dead
 from striate.look.features.feature_map import feature_map
 from striate.look.features.filters import filters
-from striate.look.features.maps import dead, maps
+from striate.look.features.maps import maps
 from striate.look.features.neighbours import neighbours
 from striate.look.features.patches import patches
 from striate.look.landscape.lesions import lesions

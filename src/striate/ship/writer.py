@@ -20,7 +20,10 @@ ROWS: dict[type[Layer], Row] = {}
 
 
 def row(*kinds: type[Layer]) -> Callable[[Row], Row]:
-    """Register a function as the row of these layer classes."""
+    """Register a function as the row of these layer classes.
+
+    kinds   classes of layers; the function gets the writer, the call, and names of the values that go in
+    """
 
     def register(function: Row) -> Row:
         for kind in kinds:

@@ -6,17 +6,19 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.attacks.budget import METHODS, Attack, Progress, answers, perturb
+from striate.look.arguments import Progress, Target, labelled
+from striate.look.attacks.budget import METHODS, Attack, answers, perturb
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report import figures
+from striate.report.tiles import rgba
+from striate.weights import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,31 +92,24 @@ class Adversarial(Look):
         factor = 127 / largest if gain is None else gain
         return np.rint(128 + self.differences * factor).clip(0, 255).astype(np.uint8)
 
-    def write(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def write(self, folder: str | os.PathLike[str], names: Sequence[str] | None = None) -> list[Path]:
         """Each picture as a PNG file from which the model's own preprocessing reads back the same pixels.
 
-        A preprocessing that scales a photo's shorter side and cuts out the middle gets a margin to cut off, black.
-        Raises ArgumentError for pictures that are not whole numbers.
-        """
-        from PIL import Image
+        folder   where to; made if it is not there
+        names    of the files, without ending; None: adversarial_000 and so on
 
+        A preprocessing that scales a photo's shorter side and cuts out the middle gets a margin to cut off.  Raises
+        ArgumentError for pictures that are not whole numbers.
+        """
         if not self.attack.integer:
             raise ArgumentError("these pictures have fractions, which no PNG holds; make them with integer=True.")
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for i, picture in enumerate(self.pictures):
-            paths.append(folder / f"adversarial_{i:03d}.png")
-            framed = self._framed(picture)
-            Image.fromarray(framed.squeeze(-1) if framed.shape[-1] == 1 else framed).save(paths[-1])
+            paths.append(folder / f"{names[i] if names else f'adversarial_{i:03d}'}.png")
+            atomic_write(paths[-1], figures.png(rgba(self.space.framed(picture))))
         return paths
-
-    def _framed(self, picture: np.ndarray) -> np.ndarray:
-        side = self.space.preprocessing.shorter_side
-        if side is None or min(picture.shape[:2]) >= side:
-            return picture
-        room = [(max(0, side - n) // 2, -(-max(0, side - n) // 2)) for n in picture.shape[:2]]
-        return np.pad(picture, (*room, (0, 0)))
 
     def figure(self) -> Figure:
         """Up to eight pictures: as they were, the difference magnified, and as the network is fooled."""
@@ -169,38 +164,45 @@ class Adversarial(Look):
 def adversarial(
     model: Model,
     pictures: Any,
+    target: Target | None = None,
     *,
-    target: int | str | Sequence[int | str] | np.ndarray | None = None,
     labels: Any = None,
-    method: str = "pgd",
-    norm: str | None = None,
+    method: Literal["pgd", "fgsm", "ascent", "noise"] = "pgd",
+    norm: Literal["linf", "l2"] | None = None,
     epsilon: float | None = None,
     steps: int | None = None,
     step: float | None = None,
     integer: bool = True,
     random_start: bool = False,
-    objective: str = "cross-entropy",
+    objective: Literal["cross-entropy", "margin"] = "cross-entropy",
     sure: float = 0.9,
     batch_size: int = 16,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Adversarial:
-    """Change pictures a little, so that the network answers `target`, or without one anything but what it should.
+    """Pictures changed a little, so that the network gives another answer.
 
+    model       a network of one input (H, W, 1 or 3) that gives one number for each class
     pictures    files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
-    target      a class (number or name), or one for each picture; None: away from `labels`
+    target      the class to be answered: its number or name, for all pictures or one for each; None: any but `labels`
     labels      the true classes (N,); None: a Dataset's own, else the network's answers
     method      "ascent": gradient ascent on the class's log probability until it is `sure`, with no budget unless one is
                 given (Szegedy et al. 2013, section 4, do this with L-BFGS and a penalty on the distance); "fgsm": one step
                 along the gradient's sign (Goodfellow et al. 2014, section 4); "pgd": many steps, each projected into the
                 budget, the worst of them kept (Madry et al. 2017, section 2.1); "noise": a random change of that size
-    norm        of the budget: "linf", the largest change of any pixel value, or "l2", the root of the sum of squares
-    epsilon     the budget in pixel values 0..255; default 4 for linf, a mean square of 2 per value for l2
-    steps, step   how many (40; ascent at most 400), and how long each in that norm; default 2.5 · epsilon / steps
+    norm        of the budget: "linf", the largest change of any pixel value, or "l2", the root of the sum of squares; None:
+                l2 for ascent, else linf
+    epsilon     the budget in pixel values 0..255; None: 4 for linf, a mean square of 2 per value for l2
+    steps       of PGD and ascent; None: 40, of ascent at most 400
+    step        how long a step is, in that norm; None: 2.5 · epsilon / steps
     integer     pixels stay whole numbers within the budget, so that a saved PNG still fools; gradients are taken there too
     random_start   PGD begins anywhere in the budget, not at the picture
     objective   "cross-entropy", or "margin" between the logits of the class and the best other one (Carlini & Wagner 2016,
                 section 5), whose gradient does not vanish where the network is very sure
+    sure        the probability at which ascent stops
+    batch_size  pictures at a time
+    seed        of the random start and of the noise
+    progress    called as progress(done, whole)
 
     The budget is measured on the pixels that the network's preprocessing made, and these stay within 0..255.  Raises
     ArgumentError for unknown names and numbers that make no sense, DataError for labels that do not fit.
@@ -231,8 +233,7 @@ def _goal(model: Model, pictures: Any, before: np.ndarray, target: Any, labels: 
         if len(targets) != count:
             raise DataError(f"{len(targets)} targets for {count} pictures; give one class, or one for each.")
         return np.array([target_of(model, _plain(t), before[0]) for t in targets], np.int64)
-    if labels is None and isinstance(pictures, Dataset):
-        labels = pictures.labels
+    labels = labelled(pictures, labels)
     return before.argmax(1) if labels is None else checked_labels(labels, *before.shape)
 
 

@@ -17,12 +17,11 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError, unknown
+from striate.look.arguments import Progress
 
 if TYPE_CHECKING:
     from striate.look.pictures import Space
     from striate.look.tap import Tap
-
-Progress = Callable[[int, int], None]
 
 METHODS = {
     "ascent": "Szegedy et al. 2013, section 4",

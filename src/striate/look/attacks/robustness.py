@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
+from striate.look.arguments import Progress, drawn, labelled
 from striate.look.attacks.adversarial import checked_labels
-from striate.look.attacks.budget import Attack, Progress, answers, perturb
+from striate.look.attacks.budget import Attack, answers, perturb
 from striate.look.pictures import Space, label_of
 from striate.look.result import Look
 from striate.look.tap import tapped
@@ -128,25 +128,36 @@ def _norm(norm: str) -> str:
 
 def robustness(
     model: Model,
-    data: Any,
-    method: str | Sequence[str] = ("noise", "fgsm", "pgd"),
-    epsilons: Sequence[float] | None = None,
+    pictures: Any,
     *,
     labels: Any = None,
-    norm: str = "linf",
+    method: str | Sequence[str] = ("noise", "fgsm", "pgd"),
+    epsilon: float | Sequence[float] | None = None,
+    norm: Literal["linf", "l2"] = "linf",
     steps: int = 40,
     integer: bool = True,
-    objective: str = "cross-entropy",
+    objective: Literal["cross-entropy", "margin"] = "cross-entropy",
+    count: int | None = 500,
     batch_size: int = 100,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Robustness:
-    """The share of pictures that a network still answers rightly when each is changed for the worse within a budget.
+    """Accuracy on pictures that are changed for the worse, by budget.
 
-    data       a Dataset with labels, or pictures with `labels` (N,)
-    method     "noise", "fgsm" or "pgd", or several of them: as ``adversarial`` does them, untargeted
-    epsilons   budgets in pixel values; default 0, 1, 2, 4, 8, 16 and 32 for linf, these times the root of the number of
-               pixel values, over 4, for l2
+    model       a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures    a Dataset with labels, or pictures with `labels`
+    labels      the true classes (N,); None: the Dataset's own
+    method      "noise", "fgsm" or "pgd", or several of them: as ``adversarial`` does them, untargeted
+    epsilon     a budget in pixel values 0..255, or several; None: 0, 1, 2, 4, 8, 16 and 32 for linf, these times the root of
+                the number of pixel values, over 4, for l2
+    norm        of the budgets: "linf", the largest change of any pixel value, or "l2", the root of the sum of squares
+    steps       of PGD
+    integer     pixels stay whole numbers within the budget
+    objective   "cross-entropy", or "margin" between the logits of the class and the best other one
+    count       so many of the pictures, each class with its share; None: all
+    batch_size  pictures at a time
+    seed        of the pictures taken and of the noise
+    progress    called as progress(done, whole)
 
     A picture that is answered wrongly as it is counts as wrong.  Whatever fools the network within a budget does so within
     a larger one, so PGD goes on with the pictures that are still answered rightly; FGSM's one step is tried on all, and
@@ -156,16 +167,16 @@ def robustness(
     if not methods or len(set(methods)) < len(methods) or "ascent" in methods:
         raise ArgumentError(f"robustness takes different methods of noise, fgsm and pgd, not {', '.join(methods)}.")
     space = Space.of(model)
-    pixels = space.pixels(data)
-    labels = data.labels if labels is None and isinstance(data, Dataset) else labels
+    pictures, labels = drawn(pictures, labels, count, seed)
+    pixels, labels = space.pixels(pictures), labelled(pictures, labels)
     if labels is None:
         raise DataError("accuracy under attack needs labels: a Dataset that has them, or labels=.")
-    if epsilons is None:
-        unit = 1.0 if norm == "linf" else np.sqrt(pixels[0].size) / 4
-        epsilons = [round(unit * e, 1) for e in (0, 1, 2, 4, 8, 16, 32)]
-    budgets = np.array(sorted({0.0, *map(float, epsilons)}))
+    unit = 1.0 if norm == "linf" else np.sqrt(pixels[0].size) / 4
+    usual = [round(unit * e, 1) for e in (0, 1, 2, 4, 8, 16, 32)]
+    given = usual if epsilon is None else [epsilon] if isinstance(epsilon, int | float) else list(epsilon)
+    budgets = np.array(sorted({0.0, *map(float, given)}))
     if len(budgets) < 2 or budgets[0] < 0:
-        raise ArgumentError(f"epsilons are distances above 0, not {list(epsilons)}.")
+        raise ArgumentError(f"epsilon is a distance above 0, or several, not {given}.")
 
     def attack(name: str, epsilon: float) -> Attack:
         return Attack.of(

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.errors import unknown
-from striate.look.explain.explanation import Explanation, Progress, Question, Targets, over, sheet
+from striate.look.arguments import Progress, Target, listed
+from striate.look.explain.explanation import Explanation, Question, over, sheet
 from striate.look.explain.gradcam import gradcam
 from striate.look.explain.integrated import QUICK as QUICK_STEPS
 from striate.look.explain.integrated import integrated
@@ -35,7 +36,7 @@ METHODS: dict[str, Method] = {
 }
 
 
-def _coarse(model: Model, pictures: Any, target: Targets = None) -> Explanation:
+def _coarse(model: Model, pictures: Any, target: Target | None = None) -> Explanation:
     """Occlusion without overlap: a quarter of the runs."""
     space = Space.of(model)
     window = tuple(max(1, side // 7) for side in space.shape[:2])
@@ -99,28 +100,35 @@ class Attributions(Look):
 def attributions(
     model: Model,
     pictures: Any,
-    methods: Sequence[str] | Mapping[str, Method] | None = None,
-    target: Targets = None,
+    target: Target | None = None,
     *,
+    method: str | Sequence[str] | Mapping[str, Method] | None = None,
     score: bool = True,
     check: bool = True,
     steps: int = 32,
     stages: Sequence[float] = STAGES,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Attributions:
-    """Several methods' explanations of the same answers, with deletion and insertion scores and the sanity check.
+    """Several methods' explanations of the same answers, their scores, and which of them not to trust.
 
-    methods   of METHODS, or {name: function (model, pictures, target) -> Explanation}; None: all of METHODS
-    target    a class: number or name, None for the network's answer, or a list with one for each picture
-    score     deletion and insertion scores in `steps` parts, beside a random map and a centred one (``look.scores``)
-    check     the parameter randomisation at `stages`, parts of the layers (``look.sanity``)
+    model      a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the network's answer
+    method     one of METHODS or several, or {name: function (model, pictures, target) -> Explanation}; None: all of METHODS
+    score      deletion and insertion scores in `steps` parts, beside a random map and a centred one (``look.scores``)
+    check      the parameter randomisation at `stages` (``look.sanity``)
+    steps      into how many equal parts the scores cut the pixels
+    stages     parts of the layers with weights, 0..1, that are random when the check looks
+    seed       of the random map and of the randomised layers
+    progress   called as progress(done, whole)
 
     The model stays as it is.  Raises ArgumentError for a method that is not there.
     """
-    if isinstance(methods, Mapping):
-        chosen = quick = dict(methods)
+    if isinstance(method, Mapping):
+        chosen = quick = dict(method)
     else:
-        names = list(METHODS) if methods is None else list(methods)
+        names = listed(method) or list(METHODS)
         for name in names:
             if name not in METHODS:
                 raise unknown("method", name, METHODS)
@@ -134,20 +142,29 @@ def attributions(
             progress(done + worked * weight // max(1, of), total)
 
     found = {}
-    for name, method in chosen.items():
-        found[name] = method(model, asked.pixels, asked.targets)
+    for name, explain in chosen.items():
+        found[name] = explain(model, asked.pixels, asked.targets)
         done += 10
         tell(0, 1, 0)
     scored = checked = None
     if score:
         size = (2 + len(chosen)) * 10
-        scored = scores(model, asked.pixels, found, asked.targets, steps=steps, progress=lambda a, b: tell(a, b, size))
+        scored = scores(
+            model,
+            asked.pixels,
+            asked.targets,
+            maps=found,
+            steps=steps,
+            seed=seed,
+            progress=lambda a, b: tell(a, b, size),
+        )
         done += size
     if check:
         size = len(chosen) * 10 * len(stages)
         checked = sanity(
-            model, asked.pixels, quick, asked.targets, stages=stages, progress=lambda a, b: tell(a, b, size)
-        )
+            model, asked.pixels, asked.targets, method=quick, stages=stages, seed=seed,
+            progress=lambda a, b: tell(a, b, size),
+        )  # fmt: skip
         for name, one in found.items():
             one.verdict = checked.verdict(name)
     return Attributions(found, scored, checked)

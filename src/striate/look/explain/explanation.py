@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
+from striate.look.arguments import Target, parts
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Tap, tapped
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from striate.model import Model
 
-Progress = Callable[[int, int], None]
-Targets = int | str | None | Sequence[int | str]
-BATCH = 16
 _SHOWN = 8
 
 
@@ -45,7 +43,7 @@ class Question:
     labels: list[str]
 
     @classmethod
-    def of(cls, model: Model, pictures: Any, target: Targets = None) -> Question:
+    def of(cls, model: Model, pictures: Any, target: Target | None = None, batch_size: int = 16) -> Question:
         """target: a class for all (number or name), one for each picture, or None: the network's answer to each.
 
         Raises DataError for what is no picture, ArgumentError for a network that does not give one number for each class.
@@ -54,7 +52,7 @@ class Question:
         pixels = space.pixels(pictures)
         with tapped(model, logits=True) as tap, torch.no_grad():
             inputs = space.inputs(pixels).to(tap.device, tap.dtype).contiguous(memory_format=torch.channels_last)
-            logits = torch.cat([classes(tap, inputs[part]) for part in parts(len(inputs))])
+            logits = torch.cat([classes(tap, inputs[part]) for part in parts(len(inputs), batch_size)])
         answers = logits.double().cpu().numpy()
         each = target if isinstance(target, list | tuple | np.ndarray) else [target] * len(pixels)
         if len(each) != len(pixels):
@@ -83,11 +81,6 @@ def classes(tap: Tap, x: torch.Tensor) -> torch.Tensor:
             f"explaining a decision takes a network that gives one number for each class, not {tuple(out.shape[1:])}."
         )
     return out
-
-
-def parts(count: int, size: int = BATCH) -> Iterator[slice]:
-    """Slices that cut `count` things into batches."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def background(space: Space, given: Any, like: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
-from striate.look.explain.explanation import Explanation, Progress, Question, Targets, classes, parts
+from striate.look.arguments import Progress, Target, parts
+from striate.look.explain.explanation import Explanation, Question, classes
 from striate.look.explain.saliency import gradient
 from striate.look.explain.sanity import checked
 from striate.look.features.activations import array
@@ -46,30 +47,38 @@ class GradCAM(Explanation):
 def gradcam(
     model: Model,
     pictures: Any,
-    target: Targets = None,
+    target: Target | None = None,
     layer: str | None = None,
     *,
     check: bool = False,
+    batch_size: int = 16,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> GradCAM:
-    """Grad-CAM: relu(sum over maps of weight * map), the weight of a map being the mean over its places of the logit's
-    gradient (Selvaraju et al. 2017, equations 1 and 2); enlarged bilinearly to the picture.
+    """Grad-CAM: where the maps of a layer speak for a class.
 
-    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), a Dataset
-    target     a class: number or name, None for the network's answer, or a list with one for each picture
+    That is relu(sum over maps of weight * map), the weight of a map being the mean over its places of the logit's gradient
+    (Selvaraju et al. 2017, equations 1 and 2).
+
+    model      a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the network's answer
     layer      a call's name as in ``model.size()``; None: the last whose maps are larger than 1x1 and that the logit
                depends on
-    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
-               of the layers random); three times the work
+    check      whether to say in ``verdict`` and ``note()`` if the map changes when the top half of the layers is
+               randomised (``look.sanity``); three times the work
+    batch_size   pictures at a time
+    seed       of the randomised layers, where `check` asks for them
+    progress   called as progress(done, whole)
 
     The logit is taken before a final softmax.  The model stays as it is.  Raises ArgumentError for an unknown layer or one
     without maps.
     """
-    asked = Question.of(model, pictures, target)
+    asked = Question.of(model, pictures, target, batch_size)
     coarse, fine = [], []
     with tapped(model, logits=True) as tap:
         name = _last_maps(tap, asked.inputs[:1]) if layer is None else layer
-        for part in parts(len(asked)):
+        for part in parts(len(asked), batch_size):
             x = asked.inputs[part].clone().requires_grad_(True)
             run = tap.run(x, keep=[name])
             maps, out = run.at[name], run.output
@@ -88,7 +97,7 @@ def gradcam(
     values = np.concatenate(fine).astype(np.float32)
     small = np.concatenate(coarse).astype(np.float32)
     made = GradCAM(asked.pixels, values, asked.targets, asked.labels, asked.values, small, name)
-    return checked(model, made, partial(gradcam, layer=name), progress=progress) if check else made
+    return checked(model, made, partial(gradcam, layer=name), seed=seed, progress=progress) if check else made
 
 
 def _last_maps(tap: Tap, x: torch.Tensor) -> str:

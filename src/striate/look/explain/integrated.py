@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.arguments import Progress, Target, parts
+from striate.look.explain.explanation import Explanation, Question, background, classes
 from striate.look.explain.saliency import gradient, rgb
 from striate.look.explain.sanity import ENOUGH, checked
 from striate.look.tap import tapped
@@ -64,53 +65,63 @@ class IntegratedGradients(Explanation):
 def integrated(
     model: Model,
     pictures: Any,
-    target: Targets = None,
+    target: Target | None = None,
     *,
     steps: int = 64,
-    baseline: Any = "black",
+    baseline: str | float | np.ndarray = "black",
     check: bool = False,
+    batch_size: int = 16,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> IntegratedGradients:
-    """Integrated gradients: (picture - baseline) times the mean of the logit's gradients at the middles of `steps` equal
-    pieces of the way between the two (Sundararajan et al. 2017, equation 3, by the midpoint rule).
+    """Integrated gradients: what each pixel adds to an answer on the way from a baseline to the picture.
 
-    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), a Dataset
-    target     a class: number or name, None for the network's answer, or a list with one for each picture
-    baseline   "black", "white", "grey", a pixel value 0..255, a picture for all or one for each
-    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
-               of the layers random); with 16 steps at most
+    That is (picture - baseline) times the mean of the logit's gradients at the middles of `steps` equal pieces of the way
+    between the two (Sundararajan et al. 2017, equation 3, by the midpoint rule).
+
+    model      a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the network's answer
+    steps      points on the way
+    baseline   what says nothing: "black", "white", "grey", a pixel value 0..255, a picture for all or one for each
+    check      whether to say in ``verdict`` and ``note()`` if the map changes when the top half of the layers is
+               randomised (``look.sanity``); three times the work, with 16 steps at most
+    batch_size   points at a time
+    seed       of the randomised layers, where `check` asks for them
+    progress   called as progress(done, whole)
 
     Completeness (proposition 1) holds up to the gap that the result reports; more steps make it smaller.  The model stays
     as it is.  Raises ArgumentError for less than 1 step or an unknown baseline.
     """
     if steps < 1:
         raise ArgumentError(f"integrated gradients take 1 step or more, not {steps}.")
-    asked = Question.of(model, pictures, target)
+    asked = Question.of(model, pictures, target, batch_size)
     start = background(asked.space, baseline, asked.inputs)
     if len(start) not in (1, len(asked)):
         raise ArgumentError(f"{len(start)} baselines for {len(asked)} pictures: give one, or one for each.")
     alone, start = len(start) == 1, start.expand_as(asked.inputs)
-    found, before = [], []
+    gains, before = [], []
     with tapped(model, logits=True) as tap:
         places = ((torch.arange(steps, dtype=torch.float64) + 0.5) / steps).to(asked.inputs)
         for i, number in enumerate(asked.targets):
             way = asked.inputs[i : i + 1] - start[i : i + 1]
             total = torch.zeros_like(way, dtype=torch.float64)
-            for part in parts(steps, BATCH):
+            for part in parts(steps, batch_size):
                 x = start[i : i + 1] + places[part].view(-1, 1, 1, 1) * way
                 x = x.contiguous(memory_format=torch.channels_last).requires_grad_(True)
                 total += gradient(classes(tap, x)[:, number].sum(), x).double().sum(0, keepdim=True)
                 if progress is not None:
                     progress(i * steps + part.stop, len(asked) * steps)
-            found.append((total / steps * way.double()).detach())
+            gains.append((total / steps * way.double()).detach())
             with torch.no_grad():
                 before.append(float(classes(tap, start[i : i + 1])[0, number]))
     change = asked.values - np.asarray(before)
-    gap = np.asarray([float(each.sum()) for each in found]) - change
+    gap = np.asarray([float(each.sum()) for each in gains]) - change
     made = IntegratedGradients(
-        asked.pixels, rgb(asked.space, found), asked.targets, asked.labels, asked.values, gap, change, steps
+        asked.pixels, rgb(asked.space, gains), asked.targets, asked.labels, asked.values, gap, change, steps
     )
     if not check:
         return made
     few = baseline if alone else asked.space.pixels(baseline)[:ENOUGH]
-    return checked(model, made, partial(integrated, steps=min(steps, QUICK), baseline=few), progress=progress)
+    again = partial(integrated, steps=min(steps, QUICK), baseline=few)
+    return checked(model, made, again, seed=seed, progress=progress)

@@ -10,14 +10,13 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.arguments import Progress, Target, parts
+from striate.look.explain.explanation import Explanation, Question, background, classes
 from striate.look.explain.sanity import checked
 from striate.look.tap import tapped
 
 if TYPE_CHECKING:
     from striate.model import Model
-
-Pair = int | tuple[int, int]
 
 
 @dataclass
@@ -50,29 +49,36 @@ class Occlusion(Explanation):
 def occlusion(
     model: Model,
     pictures: Any,
-    target: Targets = None,
+    target: Target | None = None,
     *,
-    window: Pair | None = None,
-    stride: Pair | None = None,
-    fill: Any = "grey",
+    window: int | tuple[int, int] | None = None,
+    stride: int | tuple[int, int] | None = None,
+    fill: str | float | np.ndarray = "grey",
     check: bool = False,
+    batch_size: int = 32,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Occlusion:
-    """Cover one window of the picture after the other and see how the class's logit falls (Zeiler & Fergus 2014, 4.2).
+    """Occlusion: how an answer falls while one window of the picture after the other is covered.
 
-    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), a Dataset
-    target     a class: number or name, None for the network's answer, or a list with one for each picture
-    window     pixels, one number or (height, width); None: a seventh of the picture.  A window that would reach over the
-               right or lower edge is cut there
-    stride     None: half a window
-    fill       "grey", "black", "white", a pixel value 0..255, or a picture
-    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
-               of the layers random); with windows that do not overlap
+    model      a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the network's answer
+    window     what is covered, in pixels, one number or (height, width); None: a seventh of the picture.  A window that
+               would reach over the right or lower edge is cut there
+    stride     pixels from place to place, one number or (down, right); None: half a window
+    fill       what covers: "grey", "black", "white", a pixel value 0..255, or a picture
+    check      whether to say in ``verdict`` and ``note()`` if the map changes when the top half of the layers is
+               randomised (``look.sanity``); three times the work, with windows that do not overlap
+    batch_size   places at a time
+    seed       of the randomised layers, where `check` asks for them
+    progress   called as progress(done, whole)
 
+    Source: Zeiler & Fergus 2014, section 4.2.
     Runs the network once for each place of the window.  The model stays as it is.  Raises ArgumentError for a window or
     stride that does not fit.
     """
-    asked = Question.of(model, pictures, target)
+    asked = Question.of(model, pictures, target, batch_size)
     size = asked.space.shape[:2]
     tall, wide = _pair(window) if window is not None else (max(1, size[0] // 7), max(1, size[1] // 7))
     down, right = _pair(stride) if stride is not None else (max(1, tall // 2), max(1, wide // 2))
@@ -92,18 +98,18 @@ def occlusion(
     drops, chances = [], []
     with tapped(model, logits=True) as tap, torch.no_grad():
         for i, number in enumerate(asked.targets):
-            found, likely = [], []
-            for part in parts(len(places), 2 * BATCH):
+            falls, likely = [], []
+            for part in parts(len(places), batch_size):
                 x = asked.inputs[i : i + 1].repeat(part.stop - part.start, 1, 1, 1)
                 for one, (top, left) in zip(x, places[part], strict=True):
                     where = (slice(None), slice(top, top + tall), slice(left, left + wide))
                     one[where] = cover[0][where]
                 out = classes(tap, x.contiguous(memory_format=torch.channels_last)).double()
-                found.append(asked.values[i] - out[:, number].cpu().numpy())
+                falls.append(asked.values[i] - out[:, number].cpu().numpy())
                 likely.append(model.answers.of_logits(out)[:, number].cpu().numpy())
                 if progress is not None:
                     progress(i * len(places) + part.stop, len(asked) * len(places))
-            drops.append(np.concatenate(found).reshape(len(ys), len(xs)))
+            drops.append(np.concatenate(falls).reshape(len(ys), len(xs)))
             chances.append(np.concatenate(likely).reshape(len(ys), len(xs)))
     values = np.stack([_spread(drop, ys, xs, (tall, wide), size) for drop in drops])[..., None].astype(np.float32)
     made = Occlusion(
@@ -120,7 +126,7 @@ def occlusion(
     if not check:
         return made
     again = partial(occlusion, window=(tall, wide), stride=(tall, wide), fill=fill)
-    return checked(model, made, again, progress=progress)
+    return checked(model, made, again, seed=seed, progress=progress)
 
 
 def _spread(
@@ -135,5 +141,5 @@ def _spread(
     return total / count
 
 
-def _pair(given: Pair) -> tuple[int, int]:
+def _pair(given: int | tuple[int, int]) -> tuple[int, int]:
     return (given, given) if isinstance(given, int) else (int(given[0]), int(given[1]))

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.explain.explanation import Explanation, Progress, Question, Targets, classes, parts
+from striate.look.arguments import Progress, Target, parts
+from striate.look.explain.explanation import Explanation, Question, classes
 from striate.look.explain.sanity import checked
 from striate.look.features.activations import array
 from striate.look.pictures import Space
@@ -64,23 +65,29 @@ class Saliency(Explanation):
 def saliency(
     model: Model,
     pictures: Any,
-    target: Targets | tuple[int, int, int] = None,
-    rule: Rule = "backprop",
+    target: Target | tuple[int, int, int] | None = None,
     layer: str | None = None,
     *,
+    rule: Rule = "backprop",
     check: bool = False,
+    batch_size: int = 16,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Saliency:
     """The gradient of a class's logit, or of a part of a layer, with respect to the network's input.
 
-    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), a Dataset
-    target     without `layer` a class: its number, its name, None for the network's answer, a list for one each.  With
-               `layer` a map's number (the sum of that map), (map, y, x) for one unit, None for the unit that answers most
-    rule       "backprop" (Simonyan et al. 2013), "deconvnet" (Zeiler & Fergus 2014), "guided" (Springenberg et al. 2014):
-               a ReLU lets a gradient pass where its input was positive; where the gradient is; where both are
-    layer      a call's name as in ``model.size()``
-    check      the verdict of the sanity check in the result's ``verdict`` and ``note()`` (``look.sanity``, with the top half
-               of the layers random); three times the work. Not for a `layer`
+    model      a network of one input (H, W, 1 or 3)
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the network's answer.  With a `layer` a
+               map's number (the sum of that map), (map, y, x) for one unit; None: the unit that answers most
+    layer      a call's name as in ``model.size()`` whose part is asked about; None: the classes
+    rule       how a gradient passes a ReLU: "backprop" where its input was positive (Simonyan et al. 2013), "deconvnet"
+               where the gradient is (Zeiler & Fergus 2014), "guided" where both are (Springenberg et al. 2014)
+    check      whether to say in ``verdict`` and ``note()`` if the map changes when the top half of the layers is
+               randomised (``look.sanity``); three times the work.  Not for a `layer`
+    batch_size   pictures at a time
+    seed       of the randomised layers, where `check` asks for them
+    progress   called as progress(done, whole)
 
     The logit is taken before a final softmax.  Max pools pass it to where the maximum was.  The model stays as it is.
     Raises ArgumentError for an unknown rule, layer or class, DataError for what is no picture.
@@ -90,40 +97,42 @@ def saliency(
             raise ArgumentError(
                 "the sanity check is about answers, not about a layer's maps: leave out `layer` or `check`."
             )
-        return _of_layer(model, pictures, target, rule, layer, progress)
-    asked = Question.of(model, pictures, target)
-    found = []
+        return _of_layer(model, pictures, target, rule, layer, batch_size, progress)
+    asked = Question.of(model, pictures, target, batch_size)
+    slopes = []
     with tapped(model, rule=rule, logits=True) as tap:
-        for part in parts(len(asked)):
+        for part in parts(len(asked), batch_size):
             x = asked.inputs[part].clone().requires_grad_(True)
             out = classes(tap, x)
             chosen = out.gather(1, asked.chosen(part, out)[:, None]).sum()
-            found.append(gradient(chosen, x))
+            slopes.append(gradient(chosen, x))
             if progress is not None:
                 progress(part.stop, len(asked))
-    values = rgb(asked.space, found)
+    values = rgb(asked.space, slopes)
     made = Saliency(asked.pixels, values, asked.targets, asked.labels, asked.values, rule)
-    return checked(model, made, partial(saliency, rule=rule), progress=progress) if check else made
+    return checked(model, made, partial(saliency, rule=rule), seed=seed, progress=progress) if check else made
 
 
-def _of_layer(model: Model, pictures: Any, target: Any, rule: Rule, layer: str, progress: Progress | None) -> Saliency:
+def _of_layer(
+    model: Model, pictures: Any, target: Any, rule: Rule, layer: str, batch_size: int, progress: Progress | None
+) -> Saliency:
     space = Space.of(model)
     pixels = space.pixels(pictures)
-    found, targets, labels, scores = [], [], [], []
+    slopes, targets, labels, scores = [], [], [], []
     with tapped(model, rule=rule) as tap:
-        for part in parts(len(pixels)):
+        for part in parts(len(pixels), batch_size):
             x = space.inputs(pixels[part]).to(tap.device, tap.dtype).requires_grad_(True)
             at = tap.run(x, keep=[layer], stop=True).at[layer]
             if not at.is_floating_point():
                 raise ArgumentError(f'"{layer}" gives no numbers with a gradient.')
             values = [_part_of(one, target, layer) for one in at]
-            found.append(gradient(torch.stack([value for value, _, _ in values]).sum(), x))
+            slopes.append(gradient(torch.stack([value for value, _, _ in values]).sum(), x))
             scores += [float(value.detach()) for value, _, _ in values]
             targets += [number for _, number, _ in values]
             labels += [f"{layer} {which}" for _, _, which in values]
             if progress is not None:
                 progress(part.stop, len(pixels))
-    return Saliency(pixels, rgb(space, found), targets, labels, np.asarray(scores), rule)
+    return Saliency(pixels, rgb(space, slopes), targets, labels, np.asarray(scores), rule)
 
 
 def _part_of(one: torch.Tensor, target: Any, layer: str) -> tuple[torch.Tensor, int, str]:

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.explain.explanation import Explanation, Progress, Question, Targets, over, sheet
+from striate.look.arguments import Progress, Target
+from striate.look.explain.explanation import Explanation, Question, over, sheet
 from striate.look.model_copy import independent_copy
 from striate.look.result import Look
 
@@ -109,52 +110,57 @@ class Sanity(Look):
 def sanity(
     model: Model,
     pictures: Any,
-    methods: Mapping[str, Method],
-    target: Targets = None,
+    target: Target | None = None,
     *,
+    method: Mapping[str, Method],
     stages: Sequence[float] = STAGES,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Sanity:
-    """Cascading randomisation: layer after layer of a copy of the network loses what it learnt, the last one first, and
-    each method explains the same class of the same pictures again (Adebayo et al. 2018, section 3.1).
+    """Whether maps change while layer after layer of a copy of the network loses what it learnt, the last one first.
 
-    methods   {name: function (model, pictures, target) -> Explanation}
-    target    a class: number or name, None for the trained network's answer, or a list with one for each picture
-    stages    parts of the layers with weights, 0..1: how many are random when it is looked; one layer at least
-    seed      of the randomisation
+    model      a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the trained network's answer
+    method     {name: function (model, pictures, target) -> Explanation}; each explains the same class of the same pictures
+               at every stage
+    stages     parts of the layers with weights, 0..1: how many are random when it is looked; one layer at least
+    seed       of the randomisation
+    progress   called as progress(done, whole)
 
+    Source: the cascading randomisation of Adebayo et al. 2018, section 3.1.
     A layer loses what it learnt by a shuffle of each of its weight arrays, so that sizes stay as they were and the signal
     neither dies nor explodes (the paper draws from the initialisation); running means and variances stay.  A map that
-    hardly changes cannot say what the network learnt.  The model itself is not touched.
+    hardly changes cannot say what the network learnt.  The model itself is not touched.  Raises ArgumentError for stages
+    outside of 0..1, no method, and a network without weights.
     """
-    if not stages or not methods or not all(0 <= part <= 1 for part in stages):
+    if not stages or not method or not all(0 <= part <= 1 for part in stages):
         raise ArgumentError(f"a sanity check takes a method or more, and stages of 0 to 1, not {list(stages)}.")
     asked = Question.of(model, pictures, target)
-    first = {name: method(model, asked.pixels, asked.targets) for name, method in methods.items()}
+    first = {name: explain(model, asked.pixels, asked.targets) for name, explain in method.items()}
     copy = independent_copy(model)
     order = weighted(copy)
     if not order:
         raise ArgumentError("this network has no layer with weights, so there is nothing to randomise.")
     depths = sorted({max(1, round(part * len(order))) for part in stages})
     generator = torch.Generator().manual_seed(seed)
-    rank: dict[str, list[np.ndarray]] = {name: [] for name in methods}
-    form: dict[str, list[np.ndarray]] = {name: [] for name in methods}
+    rank: dict[str, list[np.ndarray]] = {name: [] for name in method}
+    form: dict[str, list[np.ndarray]] = {name: [] for name in method}
     maps = {name: [one.map[0]] for name, one in first.items()}
     random = done = 0
     for depth in depths:
         for _, parameters in order[random:depth]:
             shuffle(parameters, generator)
         random = depth
-        for name, method in methods.items():
-            now = method(copy, asked.pixels, asked.targets).map
+        for name, explain in method.items():
+            now = explain(copy, asked.pixels, asked.targets).map
             pairs = list(zip(first[name].map, now, strict=True))
             rank[name].append(np.array([spearman(a, b) for a, b in pairs]))
             form[name].append(np.array([ssim(a, b) for a, b in pairs]))
             maps[name].append(now[0])
             done += 1
             if progress is not None:
-                progress(done, len(depths) * len(methods))
+                progress(done, len(depths) * len(method))
     return Sanity(
         depths,
         len(order),
@@ -176,8 +182,8 @@ def checked(model: Model, found: Found, method: Method, *, seed: int = 0, progre
     made = sanity(
         model,
         found.pictures[few],
-        {found.title: method},
         found.targets[few],
+        method={found.title: method},
         stages=(0.5,),
         seed=seed,
         progress=progress,

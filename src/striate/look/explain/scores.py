@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
-from striate.look.explain.explanation import BATCH, Explanation, Progress, Question, Targets, background, classes, parts
+from striate.look.arguments import Progress, Target, parts
+from striate.look.explain.explanation import Explanation, Question, background, classes
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report.style import LIGHT, clean, new_figure, settings
@@ -105,29 +106,35 @@ def _mean(values: np.ndarray) -> str:
 def scores(
     model: Model,
     pictures: Any,
-    maps: Mapping[str, Any] | Sequence[Explanation],
-    target: Targets = None,
+    target: Target | None = None,
     *,
+    maps: Mapping[str, Any] | Sequence[Explanation],
     steps: int = 32,
-    baseline: Any = "grey",
+    baseline: str | float | np.ndarray = "grey",
     blur: float | None = None,
+    batch_size: int = 32,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Scores:
     """Deletion and insertion curves of maps of importance, beside a random map and a centred one.
 
+    model      a network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures   files, PIL images, uint8 arrays (H, W, C) or (N, H, W, C), or a Dataset
+    target     a class: its number or name, for all pictures or one for each; None: the network's answer
     maps       {name: (N, H, W), the larger the more important}, or explanations of these pictures
-    target     a class: number or name, None for the network's answer, or a list with one for each picture
     steps      into how many equal parts the pixels are cut
-    baseline   what deleted pixels become: "grey", "black", "white", a pixel value, a picture
+    baseline   what deleted pixels become: "grey", "black", "white", a pixel value 0..255, a picture
     blur       the deviation, in pixels, of the Gaussian that hides the picture before insertion; None: a 22nd of its
                height (10 at 224; Petsiuk et al. blur with 5, after which networks of today still see much)
+    batch_size   pictures at a time
     seed       of the random map, and of the order of pixels with equal importance
+    progress   called as progress(done, whole)
 
+    Source: Petsiuk et al. 2018, section 3.2.
     Each map costs 2 * steps runs of the network for each picture.  The model stays as it is.  Raises ArgumentError for
     maps of another shape.
     """
-    asked = Question.of(model, pictures, target)
+    asked = Question.of(model, pictures, target, batch_size)
     height, width = asked.space.shape[:2]
     given = dict(maps) if isinstance(maps, Mapping) else {one.title: one for one in maps}
     ranked = {name: np.asarray(m.map if isinstance(m, Explanation) else m, np.float64) for name, m in given.items()}
@@ -154,25 +161,25 @@ def scores(
                 rank[order] = np.arange(len(order))
                 place = torch.from_numpy(rank.reshape(height, width)).to(real.device)
                 for kind, before, after in (("gone", real, nothing), ("come", hidden[i], real)):
-                    curves[kind][name].append(_curve(tap, number, before, after, place, steps))
+                    curves[kind][name].append(_curve(tap, number, before, after, place, steps, batch_size))
                 done += 1
                 if progress is not None:
                     progress(done, len(asked) * len(ranked))
-    found = [{name: np.stack(each) for name, each in curves[kind].items()} for kind in ("gone", "come")]
-    return Scores(*found)
+    deletion, insertion = ({name: np.stack(each) for name, each in curves[kind].items()} for kind in ("gone", "come"))
+    return Scores(deletion, insertion)
 
 
 def _curve(
-    tap: Any, number: int, before: torch.Tensor, after: torch.Tensor, rank: torch.Tensor, steps: int
+    tap: Any, number: int, before: torch.Tensor, after: torch.Tensor, rank: torch.Tensor, steps: int, batch_size: int
 ) -> np.ndarray:
     """float32 (steps + 1,): the class's probability while `before` becomes `after`, pixels of low rank first."""
     limits = torch.linspace(0, rank.numel(), steps + 1, dtype=torch.float64).round().long().to(rank.device)
-    found = []
-    for part in parts(steps + 1, 2 * BATCH):
+    chances = []
+    for part in parts(steps + 1, batch_size):
         x = torch.where((rank < limits[part, None, None])[:, None], after, before)
         out = classes(tap, x.contiguous(memory_format=torch.channels_last))
-        found.append(tap.model.answers.of_logits(out.double())[:, number].float().cpu().numpy())
-    return np.concatenate(found)
+        chances.append(tap.model.answers.of_logits(out.double())[:, number].float().cpu().numpy())
+    return np.concatenate(chances)
 
 
 def centred(height: int, width: int) -> np.ndarray:

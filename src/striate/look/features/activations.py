@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,33 +9,45 @@ import torch
 
 from striate.data import Batches
 from striate.data.batches import channels_last
+from striate.look.arguments import Layers, Progress, listed
 from striate.look.tap import tapped
 
 if TYPE_CHECKING:
     from striate.model import Model
 
-_BATCH = 64
 
+def activations(
+    model: Model,
+    pictures: Any,
+    layer: Layers | None = None,
+    *,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> dict[str, np.ndarray]:
+    """The outputs of layers, in prediction mode: {name: (N, H, W, C), (N, L, C) or (N, C)}.
 
-def activations(model: Model, x: Any, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The outputs of layers for the examples `x`, in prediction mode: {name: (N, H, W, C), (N, L, C) or (N, C)}.
-
-    x       whatever ``Model.predict`` takes: arrays, files, a Dataset
-    names   the calls wanted, named as in ``model.size()``: ``conv2d``, ``conv2d#2`` for the second call of a shared
-            layer, ``block/conv2d`` inside a nested network, an input's name; None: every layer, nested ones opened
+    model       any network, also one of texts or numbers
+    pictures    whatever ``Model.predict`` takes: arrays, files, a Dataset
+    layer       the name of a call, or several, as in ``model.size()``: ``conv2d``, ``conv2d#2`` for the second call of a
+                shared layer, ``block/conv2d`` inside a nested network, an input's name; None: every layer, nested ones
+                opened
+    batch_size  examples at a time
+    progress    called as progress(done, whole)
 
     The output of a layer is what follows its own activation function, as in its description, also where a later layer
     overwrites it in memory.  The model stays as it is: mode, weights, device.  Raises ArgumentError for a name that is
     not there, DataError for arrays that do not fit.
     """
     with tapped(model) as tap, torch.no_grad():
-        if names is None:
-            names = [name for name in tap.names if name not in tap.inputs]
+        names = listed(layer) or [name for name in tap.names if name not in tap.inputs]
         parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        for batch in Batches(model.intake.examples(x), _BATCH, shuffle=False, device=tap.device).batches():
-            found = tap.run(*batch.xs, keep=names, stop=True)
-            for name, value in found.at.items():
+        examples, done = model.intake.examples(pictures), 0
+        for batch in Batches(examples, batch_size, shuffle=False, device=tap.device).batches():
+            for name, value in tap.run(*batch.xs, keep=names, stop=True).at.items():
                 parts[name].append(array(value))
+            done += batch.size
+            if progress is not None:
+                progress(done, len(examples))
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 

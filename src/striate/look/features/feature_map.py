@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from striate.errors import ArgumentError, unknown
-from striate.look.features.neighbours import Progress, frame, grey, nearest, penultimate, pictures_of, vectors
+from striate.look.arguments import Progress, drawn
+from striate.look.features.neighbours import frame, grey, nearest, pictures_of, vectors
 from striate.look.result import Look
+from striate.look.structure import penultimate
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, plain, say, settings
 from striate.report.style import DPI
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from striate.model import Model
-
-Method = Literal["tsne", "pca"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class FeatureMap(Look):
     """
 
     layer: str
-    method: Method
+    method: Literal["tsne", "pca"]
     at: np.ndarray
     pictures: np.ndarray
     labels: np.ndarray | None
@@ -129,20 +129,26 @@ class FeatureMap(Look):
 
 def feature_map(
     model: Model,
-    data: Any,
-    method: Method = "tsne",
+    pictures: Any,
     layer: str | None = None,
     *,
+    method: Literal["tsne", "pca"] = "tsne",
     perplexity: float | None = None,
+    count: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> FeatureMap:
     """The features of a data set as points in two dimensions; the same seed gives the same map.
 
-    data         a Dataset of pictures (at least 3), an array uint8 (N, H, W, C), or files
+    model        a network of one input (H, W, 1 or 3)
+    pictures     a Dataset of at least 3, an array uint8 (N, H, W, C), or files
+    layer        whose output is the feature vector; of maps, their means over all positions.  None: what the last layer
+                 with weights reads
     method       "tsne" (of at most 50 principal components, started from the first two) or "pca"
-    layer        as for ``neighbours``
     perplexity   of t-SNE: about how many neighbours count; None: 30, less for fewer than 91 pictures
+    count        so many of the pictures, each class with its share; None: all
+    seed         of the pictures taken and of t-SNE
+    progress     called as progress(done, whole)
 
     Raises ArgumentError for an unknown method or layer, and a perplexity that is not below the number of pictures.
     """
@@ -150,19 +156,22 @@ def feature_map(
 
     if method not in ("tsne", "pca"):
         raise unknown("method", str(method), ("tsne", "pca"))
-    pixels, labels, classes = pictures_of(model, data)
+    pictures, _ = drawn(pictures, None, count, seed)
+    pixels, labels, classes = pictures_of(model, pictures)
     if len(pixels) < 3:
         raise ArgumentError(f"a map takes at least 3 pictures, not {len(pixels)}.")
     within = min(30.0, (len(pixels) - 1) / 3) if perplexity is None else float(perplexity)
     if not 0 < within < len(pixels):
         raise ArgumentError(f"perplexity {within:g} must be above 0 and below {len(pixels)}, the number of pictures.")
     name = layer or penultimate(model)
-    found = vectors(model, pixels, name, progress=progress).astype(np.float64)
-    if not np.ptp(found, axis=0).any():
-        raise ArgumentError(f'"{name}" gives the same features for all {len(found)} pictures; there is nothing to map.')
-    width = min(50 if method == "tsne" else 2, *found.shape)
+    features = vectors(model, pixels, name, progress=progress).astype(np.float64)
+    if not np.ptp(features, axis=0).any():
+        raise ArgumentError(
+            f'"{name}" gives the same features for all {len(features)} pictures; there is nothing to map.'
+        )
+    width = min(50 if method == "tsne" else 2, *features.shape)
     pca = PCA(width, random_state=seed)
-    reduced = pca.fit_transform(found)
+    reduced = pca.fit_transform(features)
     explained = None
     if method == "pca":
         at = reduced if width == 2 else np.pad(reduced, ((0, 0), (0, 1)))
@@ -179,7 +188,7 @@ def feature_map(
     kept = None
     if labels is not None and len(pixels) > 5:
         itself = np.arange(len(pixels))
-        shares = [float((labels[nearest(x, x, 5, itself)[0]] == labels[:, None]).mean()) for x in (at, found)]
+        shares = [float((labels[nearest(x, x, 5, itself)[0]] == labels[:, None]).mean()) for x in (at, features)]
         counts = np.bincount(labels)[labels]
         kept = (shares[0], shares[1], float((counts - 1).mean() / (len(labels) - 1)))
     return FeatureMap(name, method, np.asarray(at, np.float32), pixels, labels, classes, kept, explained, seed)

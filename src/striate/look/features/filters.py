@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from striate import layers
 from striate.errors import ArgumentError, unknown
 from striate.look.pictures import Space
 from striate.look.result import Look
+from striate.look.structure import is_convolution, kernels, slides_over_sequences
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, say, settings
 from striate.report.style import DPI
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from striate.graph import FlatGraph, FlatNode, Graph
     from striate.model import Model
 
-_TRANSPOSED = (layers.Conv2DTranspose,)
-_DEPTHWISE = (layers.DepthwiseConv2D, layers.SeparableConv2D)
-_FLAT = (layers.Conv1D, layers.DepthwiseConv1D, layers.SeparableConv1D, layers.Conv1DTranspose)
-_CONVOLUTIONS = (layers.Conv2D, *_TRANSPOSED, *_DEPTHWISE, layers.PartialConv2D)
 _ROWS, _COLUMNS = 16, 16
 _WEAK = 0.01
 
@@ -139,46 +135,39 @@ class Filters(Look):
         return _framed(plate, f"{self.layer}: 1x1, a row for each filter, a column for each input{more}", 0, [], 0)
 
 
-def filters(model: Model, layer: str | None = None, shared: bool = False) -> Filters:
+def filters(model: Model, layer: str | None = None, *, shared: bool = False) -> Filters:
     """The filters of a convolution over pictures: plain, grouped, depthwise, separable (its depthwise part) or
     transposed, also with nested networks' names.
 
-    layer    its name, as ``model.size()`` prints it; None: the first one
-    shared   one range of colours for all filters, so that weak ones look weak; else each filter has its own
+    model    any network with such a layer
+    layer    its name, as ``model.size()`` prints it; None: the first convolution over pictures
+    shared   one range of colours for all filters, so that weak ones look weak; else each has its own
 
     Raises ArgumentError for a name that is not there, a layer that is no convolution, and one over sequences.
     """
     flat = model.graph.check().flat()
     node = _chosen(flat, layer)
     model.module  # weights are made when they are asked for
-    built: Any = node.layer.built
-    kind, groups = node.layer.kind, 1
     with torch.no_grad():
-        if isinstance(node.layer, layers.PartialConv2D):
-            weights = built.weight.new_zeros(node.shape[-1], node.input_shapes[0][-1], *built.kernel_size)
-            weights[built.outs, built.ins] = built.weight
-        else:
-            weights = (built.depthwise if isinstance(node.layer, layers.SeparableConv2D) else built).weight
-            weights = weights.transpose(0, 1) if isinstance(node.layer, _TRANSPOSED) else weights
-            groups = 1 if isinstance(node.layer, _DEPTHWISE) else getattr(node.layer, "groups", 1)
+        weights, groups = kernels(node)
         array = np.array(weights.detach().float().permute(0, 2, 3, 1).cpu().numpy(), order="C")
     colour = array.shape[-1] == 3 and groups == 1 and _reads_picture(model.graph, flat, node)
     if colour and Space.of(model).bgr:
         array = array[..., ::-1].copy()
-    return Filters(node.name, kind, array, colour, shared, groups)
+    return Filters(node.name, node.layer.kind, array, colour, shared, groups)
 
 
 def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
-    found = {node.name: node for node in flat.nodes}
-    convolutions = [name for name, node in found.items() if isinstance(node.layer, _CONVOLUTIONS)]
+    nodes = {node.name: node for node in flat.nodes}
+    convolutions = [name for name, node in nodes.items() if is_convolution(node)]
     if layer is None:
         if not convolutions:
             raise ArgumentError("filters: the network has no convolution over pictures.")
-        return found[convolutions[0]]
-    if layer not in found:
-        raise unknown("layer name", layer, found)
-    node = found[layer]
-    if isinstance(node.layer, _FLAT):
+        return nodes[convolutions[0]]
+    if layer not in nodes:
+        raise unknown("layer name", layer, nodes)
+    node = nodes[layer]
+    if slides_over_sequences(node):
         raise ArgumentError(
             f'filters: {node.layer.kind} "{layer}" slides over sequences; its filters are no pictures. '
             "filters takes convolutions over pictures (Conv2D and its kin)."

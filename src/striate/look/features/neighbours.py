@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,8 +11,10 @@ import numpy as np
 
 from striate.data import Dataset
 from striate.errors import ArgumentError
+from striate.look.arguments import Progress, drawn, part_of
 from striate.look.pictures import Space
 from striate.look.result import Look
+from striate.look.structure import penultimate
 from striate.look.tap import predicting
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, plain, say, settings
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from striate.model import Model
 
-Progress = Callable[[int, int], None]
 _BYTES = 1 << 26  # of activations or pixels at a time
 _SHOWN = 6
 
@@ -138,26 +139,34 @@ class Neighbours(Look):
 
 def neighbours(
     model: Model,
-    data: Any,
-    queries: Any = None,
+    pictures: Any,
     layer: str | None = None,
-    k: int = 5,
     *,
+    queries: int | str | Sequence[int | str] | np.ndarray | Dataset | None = None,
+    k: int = 5,
+    count: int | None = None,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Neighbours:
     """The k nearest neighbours of pictures in a data set, in feature space and in pixel space.
 
-    data      a Dataset of pictures, an array uint8 (N, H, W, C), or files
-    queries   what to look for: a Dataset, pictures or files that are not of `data`; or the numbers of some in `data`;
-              None: every picture of `data`.  A picture of `data` is never its own neighbour
+    model     a network of one input (H, W, 1 or 3)
+    pictures  among which neighbours are looked for: a Dataset, an array uint8 (N, H, W, C), or files
     layer     whose output is the feature vector; of maps, their means over all positions.  None: what the last layer with
               weights reads
+    queries   whose neighbours are looked for: files or pictures that are not of `pictures`, or numbers of some that are;
+              None: every one.  A picture is never its own neighbour
+    k         how many neighbours
+    count     so many of the pictures, each class with its share; None: all
+    seed      of the pictures taken
+    progress  called as progress(done, whole)
 
     Pictures are compared as the network sees them, after resizing and cropping, features by Euclidean distance; of equal
     distances the lower number comes first.  Raises ArgumentError for an unknown layer, or for a k that is not less than
     the number of pictures, DataError for what are no pictures.  Source: Krizhevsky et al. 2012, section 6.1.
     """
-    pixels, labels, classes = pictures_of(model, data)
+    pictures, _ = drawn(pictures, None, count, seed)
+    pixels, labels, classes = pictures_of(model, pictures)
     own: np.ndarray | None = None
     if queries is None:
         own = np.arange(len(pixels))
@@ -168,17 +177,17 @@ def neighbours(
         raise ArgumentError(f"k is a whole number from 1 to {most}, the pictures there are, not {k}.")
     name = layer or penultimate(model)
     parts = 2 if own is not None else 3
-    found = vectors(model, pixels, name, progress=_part(progress, 0, parts))
+    features = vectors(model, pixels, name, progress=part_of(progress, 0, parts))
     if own is not None:
         asked, query_labels = pixels[own], None if labels is None else labels[own]
-        asked_features = found[own]
+        asked_features = features[own]
     else:
         asked, query_labels, theirs = pictures_of(model, queries)
         query_labels = _renumbered(query_labels, theirs, classes)
-        asked_features = vectors(model, asked, name, progress=_part(progress, 2, parts))
+        asked_features = vectors(model, asked, name, progress=part_of(progress, 2, parts))
     flat = asked.reshape(len(asked), -1), pixels.reshape(len(pixels), -1)
-    by_features, feature_distance = nearest(asked_features, found, k, own)
-    by_pixels, pixel_distance = nearest(*flat, k, own, _part(progress, 1, parts))
+    by_features, feature_distance = nearest(asked_features, features, k, own)
+    by_pixels, pixel_distance = nearest(*flat, k, own, part_of(progress, 1, parts))
     return Neighbours(
         *(name, asked, pixels, by_features, by_pixels, feature_distance, pixel_distance),
         *(query_labels, labels if query_labels is not None else None, classes, own),
@@ -217,21 +226,6 @@ def nearest(
 
 
 # -- features -----------------------------------------------------------------------------------------------------------
-def penultimate(model: Model) -> str:
-    """The layer that the last layer with weights reads: a vector, in a network that ends in classes.
-
-    Dropout, which does nothing in prediction, is passed by.  Raises ArgumentError where there is none.
-    """
-    graph = model.predictor.graph.check()
-    weighty = [node for node in graph.nodes if node.layer.weights(*node.input_shapes)]
-    if not weighty:
-        raise ArgumentError("no layer of this network has weights; name the layer whose output is the feature vector.")
-    before = weighty[-1].inputs[0].node
-    while before.layer.kind == "Dropout":
-        before = before.inputs[0].node
-    return graph.label(before)
-
-
 def vectors(model: Model, pixels: np.ndarray, layer: str, progress: Progress | None = None) -> np.ndarray:
     """The features of pictures uint8 (N, H, W, C), float32 (N, D): a layer's output, of maps their means.
 
@@ -291,13 +285,6 @@ def _renumbered(
         return labels
     table = np.array([ours.index(name) if name in ours else -1 for name in theirs])
     return table[labels]
-
-
-def _part(progress: Progress | None, i: int, parts: int) -> Progress | None:
-    """Progress of one of several equal parts, in thousandths."""
-    if progress is None:
-        return None
-    return lambda done, whole: progress(int(1000 * (i + done / whole) / parts), 1000)
 
 
 def frame(ax: Axes, colour: Any, width: float) -> None:

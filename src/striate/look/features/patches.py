@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,10 @@ import torch
 
 from striate.data import Dataset
 from striate.errors import ArgumentError, unknown
+from striate.look.arguments import Progress, drawn
 from striate.look.pictures import Space
 from striate.look.result import Look
+from striate.look.structure import shapes, spread_maps
 from striate.look.tap import Rule, tapped
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, plain, say, settings
@@ -148,19 +150,28 @@ class Patches(Look):
 
 def patches(
     model: Model,
-    data: Any,
-    layer: str,
+    pictures: Any,
+    layer: str | None = None,
+    *,
     maps: Sequence[int] | None = None,
     k: int = 9,
-    *,
+    count: int | None = None,
     batch_size: int = 32,
-    progress: Callable[[int, int], None] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Patches:
     """The k strongest activations of each map over a data set, one per picture, and where in the pictures they come from.
 
-    data    a Dataset of pictures, an array uint8 (N, H, W, C), or files; only the strongest are kept of the activations
-    layer   its name, nested ones as ``block/conv2d``; of a vector each number is a map without positions
-    maps    numbers of maps; None: eight at equal steps among those that answer to anything
+    model       a network of one input (H, W, 1 or 3)
+    pictures    a Dataset, an array uint8 (N, H, W, C), or files; only the strongest of the activations are kept
+    layer       its name, nested ones as ``block/conv2d``; of a vector each number is a map without positions.  None: the
+                one with maps at half of the network's depth
+    maps        numbers of maps; None: eight at equal steps among those that answer to anything
+    k           how many patches of each map
+    count       so many of the pictures, each class with its share; None: all
+    batch_size  pictures at a time
+    seed        of the pictures taken
+    progress    called as progress(done, whole)
 
     Only activations above 0 count, which are all there are after a ReLU; of equal ones that of the earlier picture and cell
     comes first.  The crop is the receptive field, clipped at the border (``striate.size.receptive``), of the picture as the
@@ -168,33 +179,38 @@ def patches(
     reconstruction (Springenberg et al. 2014, section 3) of that one activation: its gradient to the input with the ReLU rule
     of each.
 
-    Raises ArgumentError for an unknown layer, map numbers that are not there, and k below 1.
+    Raises ArgumentError for an unknown layer, map numbers that are not there, and k below 1, DataError for what are no
+    pictures.
     """
+    if layer is None:
+        mapped = spread_maps(model)
+        layer = mapped[len(mapped) // 2]
+    pictures, _ = drawn(pictures, None, count, seed)
     if isinstance(k, bool) or k < 1:
         raise ArgumentError(f"patches: k is a whole number of at least 1, not {k}.")
     space, views = Space.of(model), receptive(model.graph.check())
-    shapes = {node.name: node.shape for node in model.graph.flat().nodes}
-    if layer not in shapes:
-        raise unknown("layer name", layer, shapes)
-    if len(shapes[layer]) not in (1, 3):
+    there = shapes(model)
+    if layer not in there:
+        raise unknown("layer name", layer, there)
+    if len(there[layer]) not in (1, 3):
         raise ArgumentError(
-            f'"{layer}" gives {shapes[layer]} numbers; patches takes layers with maps (H, W, C) or (C,).'
+            f'"{layer}" gives {there[layer]} numbers; patches takes layers with maps (H, W, C) or (C,).'
         )
-    channels = shapes[layer][-1]
+    channels = there[layer][-1]
     wrong = [number for number in maps or () if not 0 <= number < channels]
     if wrong:
         raise ArgumentError(f'"{layer}" has maps 0 to {channels - 1}, not {wrong[0]}.')
-    pixels = space.pixels(data)
+    pixels = space.pixels(pictures)
     value, picture, cell = strongest(model, pixels, layer, k, batch_size=batch_size, progress=progress)
     if maps is None:
         alive = np.flatnonzero(value[:, 0] > 0)
         if not len(alive):
             raise ArgumentError(f'no map of "{layer}" is above 0 for any of {len(pixels)} pictures.')
         maps = [int(alive[i]) for i in np.unique(np.rint(np.linspace(0, len(alive) - 1, _MAPS)).astype(int))]
-    found = {int(number): _patches(number, value, picture, cell, shapes[layer], layer, views) for number in maps}
+    found = {int(number): _patches(number, value, picture, cell, there[layer], layer, views) for number in maps}
     flat = [patch for each in found.values() for patch in each]
     _reconstruct(model, space, pixels, layer, flat)
-    told = data if isinstance(data, Dataset) else None
+    told = pictures if isinstance(pictures, Dataset) else None
     classes, labels = (None, None) if told is None else (told.classes, told.labels)
     return Patches(layer, k, views.field(layer).size, len(pixels), found, classes, labels)
 
@@ -206,7 +222,7 @@ def strongest(
     k: int,
     *,
     batch_size: int = 32,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each map of a layer the k strongest activations over pictures uint8 (N, H, W, C), one per picture.
 

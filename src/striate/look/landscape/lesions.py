@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
+from striate.look.arguments import Progress, drawn, labelled
 from striate.look.landscape.paths import Block, blocks
 from striate.look.model_copy import independent_copy
-from striate.look.paint.ascend import Progress
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import Edit, tapped
@@ -88,41 +88,48 @@ class Lesions(Look):
 
 def lesions(
     model: Model,
-    data: Any,
-    y: Any = None,
+    pictures: Any,
     *,
+    labels: Any = None,
     draws: int = 5,
     swaps: int = 8,
+    count: int | None = 500,
     batch_size: int = 256,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Lesions:
-    """Delete residual blocks, one and several, and exchange them, and see how many answers are still right.
+    """What a residual network still gets right without some blocks, or with blocks exchanged.
 
-    data, y   a Dataset with classes, or uint8 pictures (N, H, W, C) and class numbers (N,)
-    draws     random choices for each number of blocks deleted and of exchanges
-    swaps     exchanges at most; two blocks can change places when their branches have weights of the same shapes
+    model       a residual network of one input (H, W, 1 or 3) that gives one number for each class
+    pictures    a Dataset with classes, or uint8 pictures (N, H, W, C) with `labels`
+    labels      the true classes (N,); None: the Dataset's own
+    draws       random choices for each number of blocks deleted and of exchanges
+    swaps       exchanges at most; two blocks can change places when their branches have weights of the same shapes
+    count       so many of the pictures, each class with its share; None: all
+    batch_size  pictures at a time
+    seed        of the pictures taken and of the choices
+    progress    called as progress(done, whole)
 
     A deleted block passes on its shortcut alone.  Exchanges happen in a copy: the model stays as it is.  Raises
     ArgumentError for networks without residual blocks, or data without classes.
     """
-    found = blocks(model)
-    n, random = len(found), np.random.default_rng(seed)
-    pixels = Space.of(model).pixels(data)
-    labels = getattr(data, "labels", None) if y is None else np.asarray(y)
-    if labels is None or len(labels) != len(pixels):
-        raise ArgumentError("lesions needs the class of each picture: a Dataset with classes, or y.")
+    residual = blocks(model)
+    n, random = len(residual), np.random.default_rng(seed)
+    pictures, labels = drawn(pictures, labels, count, seed)
+    pixels, truth = Space.of(model).pixels(pictures), labelled(pictures, labels)
+    if truth is None or len(truth) != len(pixels):
+        raise ArgumentError("lesions needs the class of each picture: a Dataset with classes, or labels.")
     done, total = 0, n + 1 + (n + 1) * draws + (swaps + 1) * draws
 
     def error(of: Model, deleted: Sequence[int] = ()) -> float:
         nonlocal done
         with tapped(of, logits=True) as tap, torch.no_grad():
-            edit: dict[str, Edit] = {tap.holder(found[i].branch): torch.zeros_like for i in deleted}
+            edit: dict[str, Edit] = {tap.holder(residual[i].branch): torch.zeros_like for i in deleted}
             like, wrong = torch.zeros((), dtype=tap.dtype, device=tap.device), 0
             for start in range(0, len(pixels), batch_size):
                 x = Space.of(of).inputs(pixels[start : start + batch_size], like)
                 answers = tap.run(x, edit=edit).output.argmax(1).cpu().numpy()
-                wrong += int((answers != labels[start : start + batch_size]).sum())
+                wrong += int((answers != truth[start : start + batch_size]).sum())
         done += 1
         if progress is not None:
             progress(min(done, total), total)
@@ -133,7 +140,9 @@ def lesions(
     several = np.array(
         [[error(model, random.choice(n, k, replace=False).tolist()) for _ in range(draws)] for k in range(n + 1)]
     )
-    return Lesions(found, whole, single, several, _shuffled(model, found, error, draws, swaps, random), len(pixels))
+    return Lesions(
+        residual, whole, single, several, _shuffled(model, residual, error, draws, swaps, random), len(pixels)
+    )
 
 
 def _shuffled(

@@ -12,9 +12,10 @@ import torch
 
 from striate.errors import ArgumentError
 from striate.graph import Node, SymbolicTensor
-from striate.look.paint.ascend import Progress
-from striate.look.pictures import Space
+from striate.look.arguments import Progress
+from striate.look.pictures import Space, target_of
 from striate.look.result import Look
+from striate.look.structure import is_addition
 from striate.look.tap import Edit, Tap, tapped
 from striate.report.style import LIGHT, clean, new_figure, say, settings
 
@@ -48,7 +49,7 @@ def blocks(model: Model) -> list[Block]:
     graph = model.graph.check()
     found = []
     for node in graph.nodes:
-        if node.layer.kind != "Add" or len(node.inputs) != 2:
+        if not is_addition(node):
             continue
         sides = [_before(tensor) for tensor in node.inputs]
         shared = sides[0].keys() & sides[1].keys()
@@ -204,25 +205,26 @@ class Paths(Look):
 def paths(
     model: Model,
     pictures: Any,
+    target: int | str | None = None,
     *,
-    target: Any = None,
     samples: int = 8,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Paths:
-    """How many paths there are of each length, and how much gradient the paths of that length carry to the input.
+    """Paths through residual blocks: how many there are of each length, and the gradient that they carry to the input.
 
-    pictures  over which norms are averaged; a few are enough
-    target    the class whose logit is followed (number or name); None: each picture's answer
+    model     a residual network of one input (H, W, 1 or 3)
+    pictures  over which norms are averaged; a few are enough: files, PIL images, uint8 arrays, or a Dataset
+    target    the class whose logit is followed: its number or name; None: each picture's answer
     samples   paths drawn of each length; fewer where there are fewer
+    seed      of the paths drawn
+    progress  called as progress(done, whole)
 
     The forward pass is that of the whole network; backward, the gradient goes through the branches of the path alone and
     through the shortcuts of the other blocks, as in the paper.  Raises ArgumentError for networks without residual blocks.
     """
-    from striate.look.pictures import target_of
-
-    found = blocks(model)
-    n = len(found)
+    through_which = blocks(model)
+    n = len(through_which)
     random = np.random.default_rng(seed)
     counts = [math.comb(n, k) for k in range(n + 1)]
     norms = np.zeros(n + 1)
@@ -239,12 +241,12 @@ def paths(
             ways = _draw(n, k, min(samples, counts[k]), random)
             drawn.append(len(ways))
             for through in ways:
-                output = routed(tap, found, through, x)
+                output = routed(tap, through_which, through, x)
                 (slope,) = torch.autograd.grad(output.gather(1, wanted[:, None]).sum(), x)
                 norms[k] += float(slope.flatten(1).norm(dim=1).double().mean()) / len(ways)
             if progress is not None:
                 progress(k + 1, n + 1)
-    return Paths(found, counts, norms, drawn)
+    return Paths(through_which, counts, norms, drawn)
 
 
 def _draw(n: int, k: int, count: int, random: np.random.Generator) -> list[list[bool]]:

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from striate.data import Batches, Dataset
+from striate.data import Batches
 from striate.data.batches import channels_first
 from striate.errors import ArgumentError, unknown
-from striate.inference.predict import parts_of
+from striate.look.arguments import drawn, parts
 from striate.look.model_copy import independent_copy
 from striate.model import Model
 from striate.ship.engine import Engine
@@ -99,8 +99,8 @@ def _known_ignore(ignore: Any) -> None:
 class Twin:
     """The model's network with weights of its own, and the examples to judge it on.
 
-    data, y      a Dataset, or arrays as ``Model.evaluate`` takes them
-    pictures     so many of them, drawn by `seed`, the same number of each class where there are classes; None: all
+    pictures     a Dataset, or arrays as ``Model.evaluate`` takes them, with `labels`
+    count        so many of them, drawn by `seed`, each class with its share; None: all
     loss         None: the one the model was compiled with, else the cross-entropy that fits its last layer
     engine       "onnxruntime": a session is made for every point, batch norms folded into the convolutions, each
                  thread with batches of its own; "torch"; "auto": ONNX Runtime on the CPU where it knows all layers
@@ -111,10 +111,10 @@ class Twin:
     def __init__(
         self,
         model: Model,
-        data: Any,
-        y: Any = None,
+        pictures: Any,
+        labels: Any = None,
         *,
-        pictures: int | None = None,
+        count: int | None = None,
         loss: Any = None,
         seed: int = 0,
         batch_size: int = 256,
@@ -122,10 +122,10 @@ class Twin:
     ) -> None:
         if engine not in ENGINES:
             raise unknown("engine", engine, ENGINES)
-        if batch_size < 1 or (pictures is not None and pictures < 1):
-            raise ArgumentError(f"batch_size and pictures are at least 1, not {batch_size} and {pictures}.")
+        if batch_size < 1:
+            raise ArgumentError(f"batch_size is at least 1, not {batch_size}.")
         self.batch_size = batch_size
-        data, y = drawn(data, y, pictures, seed)
+        pictures, labels = drawn(pictures, labels, count, seed)
         self.twin = independent_copy(model)
         settings = model._compile_args or {}
         self.twin.compile(
@@ -136,7 +136,7 @@ class Twin:
             precision=settings.get("precision", "float32"),
         )
         self.trainer = trainer_of(self.twin)
-        self.examples = labelled(self.twin, data, y)
+        self.examples = labelled(self.twin, pictures, labels)
         self._batches = Batches(self.examples, batch_size, shuffle=False, device=self.trainer.device)
         self.trainer.module.eval()
         parameters = dict(self.trainer.module.named_parameters())
@@ -192,21 +192,9 @@ class Twin:
 
     def _outputs(self, engine: Engine, pool: ThreadPoolExecutor) -> list[torch.Tensor]:
         """The network's outputs (N, ...), channels first, for all examples."""
-        done = pool.map(
-            lambda part: engine.predict(self.examples.arrays(part)), parts_of(len(self.examples), self._batch)
-        )
+        done = pool.map(lambda part: engine.predict(self.examples.arrays(part)), parts(len(self.examples), self._batch))
         columns = zip(*done, strict=True)
         return [channels_first(torch.from_numpy(np.concatenate(column))) for column in columns]
-
-
-def drawn(data: Any, y: Any, count: int | None, seed: int) -> tuple[Any, Any]:
-    """`count` of the examples, drawn by `seed`; all of them where there are not more."""
-    if isinstance(data, Dataset):
-        return (data if count is None or count >= len(data) else data.take(count, seed=seed)), y
-    if count is None or not hasattr(data, "__len__") or isinstance(data, list | tuple | dict) or count >= len(data):
-        return data, y
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(data))[:count])
-    return data[chosen], y if y is None else np.asarray(y)[chosen]
 
 
 def _accuracy(model: Model, loss: Any) -> list[str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,7 +11,9 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError, unknown
-from striate.look.landscape.perturbed_loss import Ignore, Twin, finite, random_direction
+from striate.look.arguments import Progress
+from striate.look.landscape import surface_figure
+from striate.look.landscape.perturbed_loss import Twin, finite, random_direction
 from striate.look.landscape.trajectory import Path, Trajectory, principal
 from striate.look.result import Look
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from striate.model import Model
-
-Progress = Callable[[int, int], None] | None
 
 
 @dataclass
@@ -50,9 +50,7 @@ class Line(Look):
         return float(self.loss[len(self.loss) // 2])
 
     def figure(self) -> Figure:
-        from striate.look.landscape.surface_figure import line
-
-        return line(self)
+        return surface_figure.line(self)
 
     def note(self) -> str:
         low = int(np.argmin(self.loss))
@@ -113,9 +111,7 @@ class Surface(Look):
 
     def figure(self) -> Figure:
         """Contours on the left, in three dimensions on the right; cut off at `top`, logarithmic over a wide range."""
-        from striate.look.landscape.surface_figure import surfaces
-
-        return surfaces({"": self}, top=self.top)
+        return surface_figure.surfaces({"": self}, top=self.top)
 
     def note(self) -> str:
         at_edge = np.concatenate([self.loss[0], self.loss[-1], self.loss[1:-1, 0], self.loss[1:-1, -1]])
@@ -169,36 +165,44 @@ class Surface(Look):
 # -- the techniques -----------------------------------------------------------------------------------------------------
 def line(
     model: Model,
-    data: Any,
-    y: Any = None,
+    pictures: Any,
     *,
+    labels: Any = None,
     steps: int = 25,
     span: float = 1.0,
-    normalise: Literal["filter", "layer", None] = "filter",
-    ignore: Ignore = "biasbn",
     direction: Mapping[str, torch.Tensor] | None = None,
-    pictures: int | None = None,
+    normalise: Literal["filter", "layer", None] = "filter",
+    ignore: Literal["biasbn", None] = "biasbn",
     loss: Any = None,
-    seed: int = 0,
+    engine: Literal["auto", "onnxruntime", "torch"] = "auto",
+    count: int | None = 1000,
     batch_size: int = 256,
-    engine: str = "auto",
-    progress: Progress = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Line:
-    """The loss from -span to span times a direction away from the model's weights, in prediction mode.
+    """The loss along a line through the trained weights, in prediction mode.
 
-    data, y     a Dataset, or arrays as ``Model.evaluate`` takes them
+    model       any network; it stays as it is, a twin takes the weights
+    pictures    a Dataset, or arrays as ``Model.evaluate`` takes them, with `labels`
+    labels      what the answers should be; None: the Dataset's own
     steps       points, an odd number, so that the trained weights are one
-    direction   {parameter: tensor}; None: random, by `seed`, scaled as `normalise` and `ignore` say: see
-                ``random_direction``.  Parameters not named stay; norms keep their running statistics
-    pictures    so many of the examples, drawn by `seed`; None: all
-    loss        None: the one the model was compiled with, else the cross-entropy that fits its last layer
-    engine      "auto", "onnxruntime" or "torch"
-    progress    called with (points done, points in all)
+    span        how far the line goes either way, in multiples of the direction
+    direction   {parameter: tensor}; parameters not named stay.  None: random, by `seed`
+    normalise   how long a random direction is: "filter", each filter of it as long as that of the model; "layer", each
+                weight array as a whole; None: not at all (``random_direction``)
+    ignore      "biasbn": biases and the weights of norms stay, as in the paper; None: they move too
+    loss        to judge by; None: the one the model was compiled with, else the cross-entropy that fits its last layer
+    engine      "onnxruntime", "torch" or "auto", which is ONNX Runtime on the CPU where it knows all layers
+    count       so many of the pictures, each class with its share; None: all
+    batch_size  pictures at a time
+    seed        of the pictures taken and of random directions
+    progress    called as progress(points done, points in all)
 
-    The model stays as it is: a twin takes the weights.  Raises ArgumentError and DataError.
+    Norms keep their running statistics.  Raises ArgumentError for an even number of steps and unknown words or parameters,
+    DataError for pictures that do not fit.  Source: Li et al. 2018, section 4.
     """
     multiples = _multiples(steps, span)
-    twin = Twin(model, data, y, pictures=pictures, loss=loss, seed=seed, batch_size=batch_size, engine=engine)
+    twin = Twin(model, pictures, labels, count=count, loss=loss, seed=seed, batch_size=batch_size, engine=engine)
     along = random_direction(model, seed, normalise=normalise, ignore=ignore) if direction is None else direction
     _check(along, twin)
     found = _evaluated(twin, [(step,) for step in multiples], [along], progress)
@@ -208,35 +212,52 @@ def line(
 
 def surface(
     model: Model,
-    data: Any,
-    y: Any = None,
+    pictures: Any,
     *,
+    labels: Any = None,
     steps: int = 25,
     span: float = 1.0,
-    directions: Literal["random", "pca"] | Sequence[Mapping[str, torch.Tensor]] = "random",
-    trajectory: Trajectory | Sequence[Mapping[str, Any]] | None = None,
+    directions: Literal["random", "pca"] | Sequence[Mapping[str, torch.Tensor]] | None = None,
+    trajectory: str | Trajectory | Sequence[Mapping[str, Any]] | None = None,
     normalise: Literal["filter", "layer", None] = "filter",
-    ignore: Ignore = "biasbn",
-    pictures: int | None = None,
+    ignore: Literal["biasbn", None] = "biasbn",
     loss: Any = None,
     top: float | None = None,
-    seed: int = 0,
+    engine: Literal["auto", "onnxruntime", "torch"] = "auto",
+    count: int | None = 1000,
     batch_size: int = 256,
-    engine: str = "auto",
-    progress: Progress = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Surface:
-    """The loss on a grid of steps x steps points of a plane through the model's weights, in prediction mode.
+    """The loss around the trained weights, along random directions or those of the training, in prediction mode.
 
-    directions   "random": two by `seed`, scaled as `normalise` and `ignore` say; "pca": the two along which the
-                 `trajectory` varies most, of length 1, biases and norms left out by `ignore`; or two of {parameter: tensor}
-    span         how far the grid goes either way: in multiples of the directions; for "pca" in multiples of what the
-                 path of the training needs
-    trajectory   a Trajectory, or a list of states {name: array}, the last of them the model's own weights
-    top          where the figure cuts the loss off; None: by its range
+    model       any network; it stays as it is, a twin takes the weights
+    pictures    a Dataset, or arrays as ``Model.evaluate`` takes them, with `labels`
+    labels      what the answers should be; None: the Dataset's own
+    steps       points each way, an odd number, so that the trained weights are one of steps x steps
+    span        how far the grid goes either way: in multiples of the directions; for "pca" in multiples of what the path of
+                the training needs
+    directions  "random": two by `seed`; "pca": the two along which the `trajectory` varies most, of length 1; or two of
+                {parameter: tensor}; None: "pca" where there is a trajectory, else "random"
+    trajectory  a Trajectory or the folder of one, or a list of states {name: array}, the last of them the model's own
+                weights; None: random directions
+    normalise   how long a random direction is: "filter", each filter of it as long as that of the model; "layer", each
+                weight array as a whole; None: not at all (``random_direction``)
+    ignore      "biasbn": biases and the weights of norms stay, as in the paper; None: they move too
+    loss        to judge by; None: the one the model was compiled with, else the cross-entropy that fits its last layer
+    top         where the figure cuts the loss off; None: by its range
+    engine      "onnxruntime", "torch" or "auto", which is ONNX Runtime on the CPU where it knows all layers
+    count       so many of the pictures, each class with its share; None: all
+    batch_size  pictures at a time
+    seed        of the pictures taken and of random directions
+    progress    called as progress(points done, points in all)
 
-    Other arguments as for ``line``.  The model stays as it is: a twin takes the weights.  Raises ArgumentError for an even
-    number of steps, a trajectory of another network or of less than three snapshots, or one that ends elsewhere.
+    Norms keep their running statistics.  Raises ArgumentError for an even number of steps, unknown words or parameters, a
+    trajectory of another network or of less than three snapshots, or one that ends elsewhere; DataError for pictures that
+    do not fit, BundleError for a folder without snapshots.  Source: Li et al. 2018, section 4.
     """
+    trajectory = Trajectory.read(trajectory) if isinstance(trajectory, str) else trajectory
+    directions = directions or ("random" if trajectory is None else "pca")
     multiples = _multiples(steps, span)
     path: Path | None = None
     plane: list[Mapping[str, torch.Tensor]]
@@ -259,7 +280,7 @@ def surface(
         plane = list(directions)
         if len(plane) != 2:
             raise ArgumentError(f"a surface takes two directions, not {len(plane)}.")
-    twin = Twin(model, data, y, pictures=pictures, loss=loss, seed=seed, batch_size=batch_size, engine=engine)
+    twin = Twin(model, pictures, labels, count=count, loss=loss, seed=seed, batch_size=batch_size, engine=engine)
     for direction in plane:
         _check(direction, twin)
     points = [(0.0, 0.0), *((x, y_) for y_ in ys for x in xs)]
@@ -280,14 +301,17 @@ def surface(
 
 
 def _evaluated(
-    twin: Twin, points: Sequence[Sequence[float]], directions: Sequence[Mapping[str, torch.Tensor]], progress: Progress
+    twin: Twin,
+    points: Sequence[Sequence[float]],
+    directions: Sequence[Mapping[str, torch.Tensor]],
+    progress: Progress | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Loss and accuracy at each point."""
     loss, accuracy = np.empty(len(points)), np.full(len(points), np.nan)
     with twin.ready():
         for i, point in enumerate(points):
-            found = twin.at(point, directions)
-            loss[i], accuracy[i] = finite(found["loss"]), found.get("accuracy", math.nan)
+            values = twin.at(point, directions)
+            loss[i], accuracy[i] = finite(values["loss"]), values.get("accuracy", math.nan)
             if progress is not None:
                 progress(i + 1, len(points))
     return loss, None if np.isnan(accuracy).any() else accuracy

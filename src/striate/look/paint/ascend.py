@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError, unknown
+from striate.look.arguments import Progress
 from striate.look.paint.parametrisation import Fourier, Pixels
 from striate.look.pictures import Space
 from striate.look.tap import Rule, Run, tapped
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 Objective = Callable[[Run], torch.Tensor]
-Progress = Callable[[int, int], None]
 Rise = Literal["adam", "gradient", "sign"]
 RISES: tuple[Rise, ...] = ("adam", "gradient", "sign")
 NOISE = 0.05  # deviation of a start from noise, in contrast

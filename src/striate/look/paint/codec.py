@@ -13,10 +13,12 @@ import numpy as np
 import torch
 
 from striate.errors import DataError
-from striate.look.paint.ascend import Progress, alpha_norm, total_variation
-from striate.look.paint.invert import SMOOTH, features, part_of, psnr, remade, spread
+from striate.look.arguments import Layers, Progress, listed, one_picture, part_of
+from striate.look.paint.ascend import alpha_norm, total_variation
+from striate.look.paint.invert import SMOOTH, features, psnr, remade
 from striate.look.pictures import Space
 from striate.look.result import Look
+from striate.look.structure import spread
 from striate.report import figures
 
 if TYPE_CHECKING:
@@ -27,10 +29,18 @@ if TYPE_CHECKING:
 _MARK = b"striate code 1\n"
 
 
-def encode(model: Model, picture: Any, layer: str) -> bytes:
-    """A picture as the activations of a layer, each in 8 bits between the smallest and the largest, compressed by zlib."""
+def encode(model: Model, pictures: Any, layer: str) -> bytes:
+    """The code of a picture: the activations of a layer, in 8 bits each, packed.
+
+    model     a network of one input (H, W, 1 or 3)
+    pictures  one: a file, a PIL image, an array (H, W, C) or (1, H, W, C)
+    layer     its name as ``model.size()`` prints it
+
+    The 8 bits are steps between the smallest activation and the largest; zlib compresses them.  Raises ArgumentError for
+    an unknown layer, DataError for what is not one picture.
+    """
     space = Space.of(model)
-    (values,) = features(model, space.pixels(picture)[:1], [layer]).values()
+    (values,) = features(model, one_picture(space, pictures), [layer]).values()
     array = values[0].float().cpu().numpy()
     low, high = float(array.min()), float(array.max())
     levels = np.rint((array - low) / ((high - low) or 1) * 255).astype(np.uint8)
@@ -38,10 +48,44 @@ def encode(model: Model, picture: Any, layer: str) -> bytes:
     return _MARK + len(told).to_bytes(4, "little") + told + zlib.compress(levels.tobytes(), 9)
 
 
-def decode(
-    model: Model, code: bytes, *, steps: int = 300, seed: int = 0, progress: Progress | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The picture uint8 (H, W, C) that ``invert`` makes from a code, and the relative errors along the way.
+@dataclass
+class Decoded(Look):
+    """The picture that a code stands for.
+
+    picture   uint8 (H, W, C), RGB
+    errors    float64 (steps + 1,): |activations - wanted| / |wanted| along the optimisation
+    layer     whose activations the code holds
+    """
+
+    picture: np.ndarray
+    errors: np.ndarray
+    layer: str
+
+    anchor = "decoded"
+    title = "A picture from its code"
+    source = "after Mahendran & Vedaldi 2015"
+
+    def note(self) -> str:
+        return f"Made from activations of {self.layer}, to a relative error of {self.errors[-1]:.3f}."
+
+    def facts(self) -> dict[str, Any]:
+        return {"layer": self.layer, "relative error": float(self.errors[-1])}
+
+    def figure(self) -> Figure:
+        return figures.pictures([self.picture], [f"{self.layer}\nerror {self.errors[-1]:.3f}"], columns=1)
+
+    def bitmap(self) -> np.ndarray:
+        return self.picture
+
+
+def decode(model: Model, code: bytes, *, steps: int = 300, seed: int = 0, progress: Progress | None = None) -> Decoded:
+    """The picture that a code is of, made again by ``invert``.
+
+    model     the network that the code was made with
+    code      what ``encode`` gave
+    steps     of the optimisation
+    seed      of all that is drawn at random
+    progress  called as progress(done, whole)
 
     Raises DataError for what is no code, or one of a network whose layer has another shape.
     """
@@ -68,10 +112,11 @@ def decode(
     values = (levels.reshape(shape).astype(np.float32) / 255 * (high - low) + low)[None]
     wanted = torch.from_numpy(values).to(own.device, own.dtype)
     smooth = [alpha_norm(1e-3, 6.0), total_variation(SMOOTH)]
-    return remade(
+    picture, errors = remade(
         model, layer, wanted, steps=steps, learning_rate=0.05, regularizers=smooth, jitter=0, start="zero", seed=seed,
         progress=progress,
     )  # fmt: skip
+    return Decoded(picture, errors, layer)
 
 
 @dataclass
@@ -117,30 +162,39 @@ class Codec(Look):
 
 def codec(
     model: Model,
-    picture: Any,
-    layers: str | Sequence[str] | None = None,
+    pictures: Any,
+    layer: Layers | None = None,
     *,
     steps: int = 300,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Codec:
-    """A picture through ``encode`` and ``decode`` at several layers; None: six at equal steps of the depth."""
+    """Layers as picture codecs: what a picture costs in each, in bytes, and what comes back.
+
+    model     a network of one input (H, W, 1 or 3)
+    pictures  one: a file, a PIL image, an array (H, W, C) or (1, H, W, C)
+    layer     a layer's name, or several; None: six at equal steps of the network's depth
+    steps     of the optimisation of each
+    seed      of all that is drawn at random
+    progress  called as progress(done, whole)
+
+    The picture goes through ``encode`` and ``decode``.  Raises ArgumentError for unknown layers, DataError for what is not
+    one picture.
+    """
     from PIL import Image
 
-    original = Space.of(model).pixels(picture)[0]
-    names = spread(model) if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    original = one_picture(Space.of(model), pictures)[0]
+    names = listed(layer) or spread(model)
     codes = [encode(model, original, name) for name in names]
     made = [
-        decode(
-            model, code, steps=steps, seed=seed, progress=None if progress is None else part_of(progress, k, len(codes))
-        )
+        decode(model, code, steps=steps, seed=seed, progress=part_of(progress, k, len(codes)))
         for k, code in enumerate(codes)
     ]
     numbers = [int(value[0].numel()) for value in features(model, original[None], names).values()]
     file = io.BytesIO()
     Image.fromarray(original.squeeze(-1) if original.shape[-1] == 1 else original).save(file, "PNG", optimize=True)
-    pictures = np.stack([each for each, _ in made])
     return Codec(
-        original, pictures, names, numbers, [len(code) for code in codes], len(file.getvalue()),
-        np.stack([errors for _, errors in made]), np.array([psnr(original, each) for each in pictures]),
+        original, np.stack([each.picture for each in made]), names, numbers, [len(code) for code in codes],
+        len(file.getvalue()), np.stack([each.errors for each in made]),
+        np.array([psnr(original, each.picture) for each in made]),
     )  # fmt: skip

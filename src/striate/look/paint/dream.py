@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 
 from striate.data.pictures.decode import picture as read
-from striate.errors import ArgumentError
-from striate.look.paint.ascend import Progress, Range, Transforms, ascend
+from striate.errors import ArgumentError, DataError
+from striate.look.arguments import Layers, Progress, listed, part_of
+from striate.look.paint.ascend import Range, Transforms, ascend
 from striate.look.pictures import Space
 from striate.look.result import Look
+from striate.look.structure import two_thirds
 from striate.look.tap import Run, tapped
-from striate.report import figures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,23 +71,14 @@ class Dream(Look):
                 ax.set_axis_off()
         return fig
 
-    def save(self, path: Any) -> Any:
-        """A .png is the dream itself, whole; an .svg both pictures side by side."""
-        if str(path).lower().endswith(".png"):
-            from pathlib import Path
-
-            from striate.report.tiles import rgba
-            from striate.weights import atomic_write
-
-            atomic_write(path, figures.png(rgba(self.picture)))
-            return Path(path)
-        return super().save(path)
+    def bitmap(self) -> np.ndarray:
+        return self.picture
 
 
 def dream(
     model: Model,
-    picture: Any,
-    layers: str | Sequence[str] | None = None,
+    pictures: Any,
+    layer: Layers | None = None,
     *,
     octaves: int = 4,
     scale: float = 1.4,
@@ -97,14 +89,21 @@ def dream(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Dream:
-    """A photo of any size, changed so that the mean squares of the activations of `layers` rise.
+    """DeepDream: a photo of any size, changed so that layers answer to it more strongly.
 
-    layers    names; None: one at about two thirds of the network's depth
-    octaves   sizes, each `scale` times the one before, the last the photo's own; what was dreamt at one is carried to the
-              next.  None is smaller than what the network takes
-    steps, learning_rate   at each size: a step changes the contrast (-1 to 1) by so much in the root mean square
-    jitter    up to so many pixels, over the edges, at random before each step, so that the tiles leave no seams
-    largest   a photo with a longer side is scaled down to it, as far as the network's input allows; None: never
+    model     a network of one input (H, W, 1 or 3)
+    pictures  one: a file, a PIL image or an array (H, W, C)
+    layer     a layer's name, or several: the mean squares of their activations rise; None: the one with maps at two thirds
+              of the network's depth
+    octaves   sizes, the last the photo's own; what was dreamt at one is carried to the next.  None is smaller than what the
+              network takes
+    scale     of a size to the one before
+    steps     at each size
+    learning_rate   by how much a step changes the contrast (-1 to 1), in the root mean square
+    jitter    shift by up to so many pixels, over the edges, before each step, so that the tiles leave no seams
+    largest   a photo with a longer side is scaled down to so many pixels, as far as the network's input allows; None: never
+    seed      of the shifts
+    progress  called as progress(done, whole)
 
     A picture larger than the network's input is looked at in tiles.  Raises ArgumentError for unknown layers, DataError
     for what is no picture.
@@ -112,15 +111,9 @@ def dream(
     space = Space.of(model)
     if octaves < 1 or scale <= 1:
         raise ArgumentError(f"dream: octaves {octaves} must be at least 1 and scale {scale} above 1.")
-    photo = _photo(picture, space, largest)
+    photo = _photo(pictures, space, largest)
+    names = listed(layer) or [two_thirds(model)]
     with tapped(model) as tap:
-        names = (
-            [layers]
-            if isinstance(layers, str)
-            else list(layers)
-            if layers is not None
-            else [_two_thirds(tap.names, model)]
-        )
         like = torch.zeros((), dtype=torch.float32, device=tap.device)
         for name in names:
             if name not in tap.names:
@@ -138,7 +131,7 @@ def dream(
     for k, size in enumerate(sizes):
         small = F.interpolate(base, size, mode="bilinear", antialias=True, align_corners=False)
         carried = F.interpolate(detail, size, mode="bilinear", antialias=True, align_corners=False)
-        found = ascend(
+        made = ascend(
             model,
             objective,
             keep=names,
@@ -149,18 +142,21 @@ def dream(
             transforms=Transforms(jitter=jitter, wrap=True),
             tile=space.shape[:2],
             seed=seed + k,
-            progress=None if progress is None else _part(progress, k, len(sizes)),
+            progress=part_of(progress, k, len(sizes)),
         )
-        detail = found.contrast - small
-        history.append(found.history[:, 0])
-    return Dream(photo, found.pictures[0], names, sizes, history, octaves - len(sizes))
+        detail = made.contrast - small
+        history.append(made.history[:, 0])
+    return Dream(photo, made.pictures[0], names, sizes, history, octaves - len(sizes))
 
 
 def _photo(given: Any, space: Space, largest: int | None) -> np.ndarray:
     """The photo at its own size, uint8 (H, W, C), neither smaller than the network's input nor larger than `largest`."""
     from PIL import Image
 
-    image = read(given, space.shape[2])
+    several = isinstance(given, list | tuple) or (isinstance(given, np.ndarray) and given.ndim == 4)
+    if several and len(given) != 1:
+        raise DataError(f"this looks at one picture, not at {len(given)}.")
+    image = read(given[0] if several else given, space.shape[2])
     height, width = image.height, image.width
     factor = 1.0 if largest is None else min(1.0, largest / max(height, width))
     factor = max(factor, space.shape[0] / height, space.shape[1] / width)
@@ -169,16 +165,3 @@ def _photo(given: Any, space: Space, largest: int | None) -> np.ndarray:
         image = image.resize(size, Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _two_thirds(names: Sequence[str], model: Model) -> str:
-    """A layer with maps at two thirds of the depth."""
-    nodes = [node for node in model.graph.check().flat().nodes if len(node.shape) == 3 and max(node.shape[:2]) > 1]
-    there = [node.name for node in nodes if node.name in names]
-    if not there:
-        raise ArgumentError("this network has no layer with maps to dream of.")
-    return there[2 * len(there) // 3]
-
-
-def _part(progress: Progress, k: int, parts: int) -> Progress:
-    return lambda done, whole: progress(int(1000 * (k + done / whole) / parts), 1000)

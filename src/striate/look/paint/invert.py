@@ -10,9 +10,11 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.paint.ascend import Progress, Transforms, alpha_norm, ascend, total_variation
+from striate.look.arguments import Layers, Progress, listed, one_picture, part_of
+from striate.look.paint.ascend import Transforms, alpha_norm, ascend, total_variation
 from striate.look.pictures import Space
 from striate.look.result import Look
+from striate.look.structure import spread
 from striate.look.tap import Run, tapped
 from striate.report import figures
 
@@ -68,8 +70,8 @@ class Inversion(Look):
 
 def invert(
     model: Model,
-    picture: Any,
-    layers: str | Sequence[str] | None = None,
+    pictures: Any,
+    layer: Layers | None = None,
     *,
     steps: int = 300,
     learning_rate: float = 0.05,
@@ -79,26 +81,36 @@ def invert(
     tv: float = SMOOTH,
     fourier: bool = True,
     jitter: int = 0,
-    start: Any = "zero",
+    start: str | np.ndarray | torch.Tensor = "zero",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Inversion:
-    """Start from nothing and change a picture until layers answer to it as they do to `picture`.
+    """A picture made again from the activations of each layer: what the layer still knows of it.
 
-    layers     names; None: six at equal steps of the network's depth
-    alpha, alpha_weight   of the alpha-norm of the contrast, which keeps it within bounds
-    tv_beta, tv           of the total variation, which keeps it smooth
+    model      a network of one input (H, W, 1 or 3)
+    pictures   one: a file, a PIL image, an array (H, W, C) or (1, H, W, C)
+    layer      a layer's name, or several; None: six at equal steps of the network's depth
+    steps      of the optimisation
+    learning_rate   of Adam
+    alpha      exponent of the norm that keeps the contrast within bounds
+    alpha_weight   its weight
+    tv_beta    exponent of the total variation
+    tv         weight of the total variation, which keeps the picture smooth
     fourier    optimise Fourier coefficients in decorrelated colours, which finds large shapes too; else pixels, as the
                paper does
+    jitter     shift by up to so many pixels before each step
+    start      what the picture is at first: "zero" (middle grey), "noise", or a uint8 picture (1, H, W, C)
+    seed       of all that is drawn at random
+    progress   called as progress(done, whole)
 
     The loss is the squared distance of the activations over that of the wanted ones, as in equation 2 of the paper.  Raises
     ArgumentError for layers that are not there or answer nothing at all.  Of an output layer its logits are meant.
     """
     space = Space.of(model)
-    pixels = space.pixels(picture)[:1]
-    names = spread(model) if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    pixels = one_picture(space, pictures)
+    names = listed(layer) or spread(model)
     wanted = features(model, pixels, names)
-    pictures, errors = [], []
+    remakes, errors = [], []
     for k, name in enumerate(names):
         made, history = remade(
             model,
@@ -111,12 +123,12 @@ def invert(
             jitter=jitter,
             start=start,
             seed=seed,
-            progress=None if progress is None else part_of(progress, k, len(names)),
+            progress=part_of(progress, k, len(names)),
         )
-        pictures.append(made)
+        remakes.append(made)
         errors.append(history)
     return Inversion(
-        pixels[0], np.stack(pictures), names, np.stack(errors), np.array([psnr(pixels[0], each) for each in pictures])
+        pixels[0], np.stack(remakes), names, np.stack(errors), np.array([psnr(pixels[0], each) for each in remakes])
     )
 
 
@@ -143,7 +155,7 @@ def remade(
     def objective(run: Run) -> torch.Tensor:
         return -(run.at[name] - wanted).square().flatten(1).sum(1) / size
 
-    found = ascend(
+    made = ascend(
         model,
         objective,
         keep=[name],
@@ -158,10 +170,10 @@ def remade(
         seed=seed,
         progress=progress,
     )
-    errors = np.sqrt(np.maximum(-found.history[:, 0], 0))
-    (there,) = features(model, found.pictures, [name]).values()
+    errors = np.sqrt(np.maximum(-made.history[:, 0], 0))
+    (there,) = features(model, made.pictures, [name]).values()
     errors[-1] = float(((there - wanted).square().sum() / size).sqrt())
-    return found.pictures[0], errors
+    return made.pictures[0], errors
 
 
 def features(model: Model, pixels: np.ndarray, names: Sequence[str]) -> dict[str, torch.Tensor]:
@@ -171,30 +183,7 @@ def features(model: Model, pixels: np.ndarray, names: Sequence[str]) -> dict[str
         return tap.run(Space.of(model).inputs(pixels, like), keep=names, stop=True).at
 
 
-def spread(model: Model, count: int = 6) -> list[str]:
-    """Layers at equal steps of the network's depth: those that end in an activation function, and the output."""
-    flat = model.graph.check().flat()
-    with tapped(model) as tap:
-        there = set(tap.names)
-    nodes = [n.name for n in flat.nodes if n.name in there and _activated(n.layer)] or [
-        n.name for n in flat.nodes if n.name in there and n.layer.weights(*n.input_shapes)
-    ]
-    if not nodes:
-        raise ArgumentError("this network has no layer with weights; name the layers.")
-    steps = np.linspace(0, len(nodes) - 1, min(count, len(nodes))).round().astype(int)
-    return [nodes[i] for i in dict.fromkeys(steps.tolist())]
-
-
-def _activated(layer: Any) -> bool:
-    activation = getattr(layer, "activation", None)
-    return layer.kind in ("ReLU", "LeakyReLU", "ELU") or activation not in (None, "linear")
-
-
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
     """Peak signal to noise ratio of uint8 pictures, in dB: 10 log10(255² / mean square error); infinite when equal."""
     error = float(np.square(a.astype(np.float64) - b).mean())
     return float("inf") if error == 0 else 10 * float(np.log10(255**2 / error))
-
-
-def part_of(progress: Progress, k: int, parts: int) -> Progress:
-    return lambda done, whole: progress(int(1000 * (k + done / whole) / parts), 1000)

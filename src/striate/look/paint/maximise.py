@@ -11,7 +11,8 @@ import torch
 
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.paint.ascend import Ascent, Progress, Transforms, alpha_norm, ascend, total_variation
+from striate.look.arguments import Progress
+from striate.look.paint.ascend import Ascent, Transforms, alpha_norm, ascend, total_variation
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Run, Tap, tapped
@@ -74,9 +75,9 @@ class Maximised(Look):
 
 def maximise(
     model: Model,
-    what: Unit | Mapping[Unit, float] | Sequence[Unit | Mapping[Unit, float]],
+    target: Unit | Sequence[Unit] | Mapping[Unit, float] | Sequence[Mapping[Unit, float]],
     *,
-    start: Any = "zero",
+    start: str | np.ndarray | torch.Tensor | Dataset = "zero",
     steps: int = 256,
     learning_rate: float = 0.05,
     fourier: bool = True,
@@ -89,26 +90,34 @@ def maximise(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Maximised:
-    """Pictures that make numbers of the network large; the model is left as it was.
+    """Pictures that classes, maps or single units answer to most.
 
-    what     a class (number or name): its logit; (layer, map): the mean over that map, or the number of a vector;
-             (layer, map, y, x): one unit; {any of these: weight}: their weighted sum; a list of these: a picture each
-    start    "zero" (middle grey), "noise"; a Dataset: the mean picture of each class wanted; or uint8 pictures (N, H, W, C)
-    steps, learning_rate   of Adam
+    model    a network of one input (H, W, 1 or 3)
+    target   a class (number or name): its logit; (layer, map) or "layer:map": the mean over that map, or the number of a
+             vector; (layer, map, y, x) or "layer:map:y:x": one unit; {any of these: weight}: their weighted sum; a list of
+             these: a picture each
+    start    what the picture is at first: "zero" (middle grey), "noise"; a Dataset: the mean picture of each class wanted;
+             or uint8 pictures (N, H, W, C)
+    steps    of the optimisation
+    learning_rate   of Adam
     fourier  optimise Fourier coefficients in decorrelated colours, which spreads the picture over all frequencies; else
              pixels
-    l2, tv   weights of the L2 norm and of the total variation of the contrast
-    blur     (n, sigma): every n steps a Gaussian blur of `sigma` pixels
-    jitter, rotate, scale   before each look the picture is shifted by up to so many pixels (None: a sixteenth of the side),
-             turned by so many degrees and scaled by such a factor, at random
+    l2       weight of the L2 norm of the contrast
+    tv       weight of the total variation of the contrast, which keeps the picture smooth
+    blur     (n, sigma): every n steps a Gaussian blur of `sigma` pixels; None: never
+    jitter   shift by up to so many pixels before each step; None: a sixteenth of the side
+    rotate   turn by up to so many degrees before each step
+    scale    scale by up to such a factor before each step
+    seed     of all that is drawn at random
+    progress   called as progress(done, whole)
 
-    Raises ArgumentError for classes, layers, maps and places that are not there.
+    The model is left as it was.  Raises ArgumentError for classes, layers, maps and places that are not there, DataError
+    for a Dataset without pictures of the class.
     """
-    if isinstance(what, int | str | np.integer | tuple | Mapping):
-        what = [what]
-    wanted = [dict(each) if isinstance(each, Mapping) else {each: 1.0} for each in what]
+    targets: Any = [target] if isinstance(target, int | str | np.integer | tuple | Mapping) else target
+    wanted = [dict(each) if isinstance(each, Mapping) else {each: 1.0} for each in targets]
     if not wanted or not all(wanted):
-        raise ArgumentError("maximise: what? A class, (layer, map), (layer, map, y, x), or a list of these.")
+        raise ArgumentError("maximise: which target? A class, (layer, map), (layer, map, y, x), or a list of these.")
     with tapped(model, logits=True) as tap, torch.no_grad():
         space = Space.of(model)
         blank = torch.zeros((1, space.shape[2], *space.shape[:2]), dtype=tap.dtype, device=tap.device)
@@ -121,7 +130,7 @@ def maximise(
     def objective(run: Run) -> torch.Tensor:
         return torch.stack([sum(_value(run, i, unit) * w for unit, w in each) for i, each in enumerate(parsed)])  # type: ignore[misc]
 
-    found: Ascent = ascend(
+    made: Ascent = ascend(
         model,
         objective,
         keep=keep,
@@ -140,7 +149,7 @@ def maximise(
         progress=progress,
     )
     with tapped(model, logits=True) as tap, torch.no_grad():
-        run = tap.run(space.inputs(found.pictures, blank), keep=keep)
+        run = tap.run(space.inputs(made.pictures, blank), keep=keep)
         values = objective(run).double().cpu().numpy()
         sure = np.full(len(parsed), np.nan)
         for i, each in enumerate(parsed):
@@ -148,7 +157,7 @@ def maximise(
                 logits = run.output[i].double()
                 p = model.answers.of_logits(logits[None])[0, each[0][0][1]]
                 sure[i] = float(p)
-    return Maximised(found.pictures, names, values, sure, found.history)
+    return Maximised(made.pictures, names, values, sure, made.history)
 
 
 def _head(model: Model, tap: Tap) -> str:
@@ -157,6 +166,7 @@ def _head(model: Model, tap: Tap) -> str:
 
 def _place(model: Model, tap: Tap, there: Run, unit: Unit) -> tuple[Any, ...]:
     """(layer, map) or (layer, map, y, x) of a unit, checked."""
+    unit = _split(unit, model.labels or ())
     if isinstance(unit, int | str | np.integer):
         if there.output.ndim != 2:
             raise ArgumentError(f"{unit!r} is a class, and this network's output has no classes; name (layer, map).")
@@ -173,6 +183,14 @@ def _place(model: Model, tap: Tap, there: Run, unit: Unit) -> tuple[Any, ...]:
         if not isinstance(index, int | np.integer) or not 0 <= index < size:
             raise ArgumentError(f'"{unit[0]}" has {of} 0 to {size - 1}, not {index!r}.')
     return (str(unit[0]), *(int(index) for index in unit[1:]))
+
+
+def _split(unit: Unit, labels: Sequence[str]) -> Unit:
+    """ "layer:map" and "layer:map:y:x" as tuples; a class's name may have colons too."""
+    if not isinstance(unit, str) or unit in labels:
+        return unit
+    name, *numbers = unit.split(":")
+    return (name, *map(int, numbers)) if numbers and all(n.isdigit() for n in numbers) else unit
 
 
 def _value(run: Run, i: int, unit: tuple[Any, ...]) -> torch.Tensor:

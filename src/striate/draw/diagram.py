@@ -22,7 +22,7 @@ FAULT_TEXT = 250.0  # width of the lines of an error
 
 
 @dataclass
-class Box:
+class LayerBox:
     """A layer's box: its upper left corner and size in pixels, and what it says.
 
     name     the call's label, such as ``conv2d#2``; with nested networks open, ``encoder/conv2d``
@@ -82,7 +82,7 @@ class Frame:
 
 
 @dataclass
-class Line:
+class EdgeLine:
     """An edge from box to box.  Between points that differ in both coordinates runs an S-curve in their rectangle."""
 
     source: str
@@ -92,14 +92,14 @@ class Line:
 
 
 @dataclass
-class Layout:
+class Diagram:
     """A diagram in pixels, from (0, 0) to (width, height)."""
 
     width: float
     height: float
     direction: str
-    boxes: list[Box] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
+    boxes: list[LayerBox] = field(default_factory=list)
+    lines: list[EdgeLine] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
 
 
@@ -122,14 +122,14 @@ class _Drawn:
 
     width: float
     height: float
-    boxes: list[Box] = field(default_factory=list)
+    boxes: list[LayerBox] = field(default_factory=list)
     pieces: list[_Piece] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
     ins: list[float] = field(default_factory=list)
     outs: list[float] = field(default_factory=list)
 
 
-def layout(graph: Graph, *, expand: bool = False, direction: str = "down") -> Layout:
+def layout(graph: Graph, *, expand: bool = False, direction: str = "down") -> Diagram:
     """Places of a network's layers and edges; the diagram that ``svg`` draws, as data.
 
     expand: nested networks as frames around their layers, instead of as one box.  direction: ``down`` or ``right``.
@@ -141,7 +141,7 @@ def layout(graph: Graph, *, expand: bool = False, direction: str = "down") -> La
     writer = _Writer(expand, direction)
     marks = {} if graph.fault else {i: [i + 1] for i in range(len(graph.outputs))}
     drawn = writer.draw(writer.scope(graph, "", marks))
-    result = Layout(drawn.width, drawn.height, direction, drawn.boxes, [], drawn.frames)
+    result = Diagram(drawn.width, drawn.height, direction, drawn.boxes, [], drawn.frames)
     result.lines = list(_joined(drawn.pieces))
     return result
 
@@ -151,7 +151,7 @@ class _Scope:
     """What one (sub)network holds: boxes or drawn frames, and the edges between their ports."""
 
     name: str
-    items: list[Box | _Group | _Port] = field(default_factory=list)
+    items: list[LayerBox | _Group | _Port] = field(default_factory=list)
     edges: list[sugiyama.Edge] = field(default_factory=list)
     faults: set[int] = field(default_factory=set)  # edges to the fault's box
 
@@ -189,7 +189,7 @@ class _Writer:
         for node in graph.nodes:
             name = prefix + graph.label(node)
             own = outputs.get(node.serial, {})
-            item: Box | _Group | _Port
+            item: LayerBox | _Group | _Port
             if prefix and node.serial in ins:
                 item = (prefix, "in", ins[node.serial])
             elif self.expand and isinstance(node.layer, Network):
@@ -211,7 +211,7 @@ class _Writer:
             for slot, tensor in enumerate(graph.outputs):
                 scope.faults.add(len(scope.edges))
                 scope.edges.append(self._edge(number, tensor, len(scope.items), slot, {}))
-            scope.items.append(_fault_box(graph, {item.name for item in scope.items if isinstance(item, Box)}))
+            scope.items.append(_fault_box(graph, {item.name for item in scope.items if isinstance(item, LayerBox)}))
         return scope
 
     def _edge(
@@ -226,10 +226,10 @@ class _Writer:
         self.seen.add(id(layer))
         return False
 
-    def _box(self, node: Node, name: str, output: tuple[int, ...]) -> Box:
+    def _box(self, node: Node, name: str, output: tuple[int, ...]) -> LayerBox:
         layer = node.layer
         weights = count(layer, *node.input_shapes)
-        box = Box(
+        box = LayerBox(
             name,
             layer.kind,
             family(layer),
@@ -255,7 +255,7 @@ class _Writer:
         groups: dict[int, _Drawn] = {}
         nodes = []
         for i, item in enumerate(scope.items):
-            if isinstance(item, Box):
+            if isinstance(item, LayerBox):
                 if item.family != "fault":
                     item.width = self.width
                 nodes.append(self._node(item.width, item.height))
@@ -267,14 +267,14 @@ class _Writer:
                 node.ins, node.outs = [x - half for x in inner.ins], [x - half for x in inner.outs]
                 nodes.append(node)
             else:
-                nodes.append(sugiyama.Node(8, 0, "first" if item[1] == "in" else "last", [0.0], [0.0]))
+                nodes.append(sugiyama.Cell(8, 0, "first" if item[1] == "in" else "last", [0.0], [0.0]))
         long, aspect = (1200.0, 1.5) if self.direction == "down" else (1400.0, 1 / 1.5)
         placed = sugiyama.arrange(nodes, scope.edges, long=long, aspect=aspect)
         drawn = _Drawn(*self._xy((placed.across, placed.along)))
         ports: dict[str, dict[int, float]] = {"in": {}, "out": {}}
         for i, (item, middle) in enumerate(zip(scope.items, placed.middles, strict=True)):
             x, y = self._xy(middle)
-            if isinstance(item, Box):
+            if isinstance(item, LayerBox):
                 item.x, item.y = x - item.width / 2, y - item.height / 2
                 drawn.boxes.append(item)
             elif isinstance(item, _Group):
@@ -295,8 +295,8 @@ class _Writer:
             )
         return drawn
 
-    def _node(self, width: float, height: float) -> sugiyama.Node:
-        return sugiyama.Node(*((width, height) if self.direction == "down" else (height, width)))
+    def _node(self, width: float, height: float) -> sugiyama.Cell:
+        return sugiyama.Cell(*((width, height) if self.direction == "down" else (height, width)))
 
     def _xy(self, point: Point) -> Point:
         return point if self.direction == "down" else (point[1], point[0])
@@ -334,7 +334,7 @@ class _Writer:
         return framed
 
 
-def _key(item: Box | _Group | _Port) -> str | _Port:
+def _key(item: LayerBox | _Group | _Port) -> str | _Port:
     return item if isinstance(item, tuple) else item.name
 
 
@@ -350,7 +350,7 @@ def _put(inner: _Drawn, outer: _Drawn, x: float, y: float) -> None:
         outer.pieces.append(replace(piece, points=[(a + x, b + y) for a, b in piece.points]))
 
 
-def _joined(pieces: list[_Piece]) -> Iterator[Line]:
+def _joined(pieces: list[_Piece]) -> Iterator[EdgeLine]:
     """Whole lines from box to box, of pieces that meet at the ports of frames."""
     after: dict[_Port, list[_Piece]] = {}
     for piece in pieces:
@@ -361,17 +361,17 @@ def _joined(pieces: list[_Piece]) -> Iterator[Line]:
         piece = stack.pop()
         assert isinstance(piece.start, str)
         if isinstance(piece.end, str):
-            yield Line(piece.start, piece.end, piece.points, piece.fault)
+            yield EdgeLine(piece.start, piece.end, piece.points, piece.fault)
             continue
         for more in reversed(after.get(piece.end, [])):
             stack.append(_Piece(piece.start, more.end, [*piece.points, *more.points[1:]], piece.fault or more.fault))
 
 
-def _fault_box(graph: Graph, taken: set[str]) -> Box:
+def _fault_box(graph: Graph, taken: set[str]) -> LayerBox:
     assert graph.fault is not None
     fault = graph.fault
     lines = tuple(wrapped(str(fault.error), TEXT_SIZE, FAULT_TEXT))
     says = fitted(f"{fault.name} ({fault.kind})", NAME_SIZE, FAULT_TEXT, bold=True)
     width, height = FAULT_TEXT + 2 * SIDE + STRIPE, float(30 + 14 * len(lines))
     name = fault.name + (" (fault)" if fault.name in taken else "")
-    return Box(name, fault.kind, "fault", says, "", 0, width, height, lines=lines)
+    return LayerBox(name, fault.kind, "fault", says, "", 0, width, height, lines=lines)

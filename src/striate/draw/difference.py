@@ -16,7 +16,7 @@ _ANY_ORDER = {"Add", "Multiply", "Average", "Maximum", "Minimum"}  # layers whos
 
 
 @dataclass
-class Change:
+class LayerChange:
     """A layer that is not the same in both networks.
 
     what     ``added``, ``removed``, ``changed`` (its own description), or ``affected`` (only its shape or weight count)
@@ -48,7 +48,7 @@ class Diff:
     """
 
     names: tuple[str, str]
-    changes: list[Change]
+    changes: list[LayerChange]
     unchanged: int
     totals: dict[str, tuple[int, int]]
     other: dict[str, tuple[Any, Any]] = field(default_factory=dict)
@@ -58,23 +58,23 @@ class Diff:
         """Whether both are the same network: same layers, wiring and names (automatic names do not count)."""
         return not self.changes and not self.other
 
-    def _of(self, what: str) -> list[Change]:
+    def _of(self, what: str) -> list[LayerChange]:
         return [change for change in self.changes if change.what == what]
 
     @property
-    def added(self) -> list[Change]:
+    def added(self) -> list[LayerChange]:
         return self._of("added")
 
     @property
-    def removed(self) -> list[Change]:
+    def removed(self) -> list[LayerChange]:
         return self._of("removed")
 
     @property
-    def changed(self) -> list[Change]:
+    def changed(self) -> list[LayerChange]:
         return self._of("changed")
 
     @property
-    def affected(self) -> list[Change]:
+    def affected(self) -> list[LayerChange]:
         """Layers described alike whose shape or weight count differs because of a layer before them."""
         return self._of("affected")
 
@@ -137,7 +137,7 @@ def diff(a: Graph, b: Graph, names: tuple[str, str] = ("a", "b")) -> Diff:
     left.number(pairs, 0)
     right.number(pairs, 1)
 
-    changes: list[Change] = []
+    changes: list[LayerChange] = []
     unchanged = done_a = done_b = 0
     for i, j in [*pairs, (len(left.entries), len(right.entries))]:
         changes += [_alone(entry, "removed") for entry in left.entries[done_a:i]]
@@ -309,15 +309,15 @@ def _likeness(a: _Entry, b: _Entry) -> float:
     return 0.5 + 1.5 * agree / max(len(a.fields), 1) + 0.5 * (a.shape == b.shape)
 
 
-def _alone(entry: _Entry, what: str) -> Change:
+def _alone(entry: _Entry, what: str) -> LayerChange:
     """The change of a layer that only one network has."""
     added = what == "added"
     facts = {"output shape": entry.shape, "weights": entry.weights}
     fields: dict[str, tuple[Any, Any]] = {k: (None, v) if added else (v, None) for k, v in facts.items()}
-    return Change(what, None if added else entry.name, entry.name if added else None, brief(entry.layer), fields)
+    return LayerChange(what, None if added else entry.name, entry.name if added else None, brief(entry.layer), fields)
 
 
-def _compared(left: _Side, right: _Side, i: int, j: int) -> Change | None:
+def _compared(left: _Side, right: _Side, i: int, j: int) -> LayerChange | None:
     """The change of a paired layer, or None."""
     a, b = left.entries[i], right.entries[j]
     fields: dict[str, tuple[Any, Any]] = {}
@@ -342,10 +342,10 @@ def _compared(left: _Side, right: _Side, i: int, j: int) -> Change | None:
         fields["output shape"] = a.shape, b.shape
     if a.weights != b.weights:
         fields["weights"] = a.weights, b.weights
-    return Change(what, a.name, b.name, brief(b.layer), fields) if fields else None
+    return LayerChange(what, a.name, b.name, brief(b.layer), fields) if fields else None
 
 
-def _rows(change: Change) -> list[tuple[str, str, str, str, str]]:
+def _rows(change: LayerChange) -> list[tuple[str, str, str, str, str]]:
     sign = {"added": "+", "removed": "-", "changed": "~", "affected": " "}[change.what]
     name = _short(change.name, 60)
     if change.what in ("added", "removed"):
