@@ -15,6 +15,7 @@ ORDER = [
     "errors",
     "version",
     "seed",
+    "described",
     "graph",
     "layers",
     "size",

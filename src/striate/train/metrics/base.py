@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from striate.described import Described
 from striate.errors import ArgumentError
 from striate.graph.layer import snake_case
 from striate.intake.outputs import activate
-from striate.train.config import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from striate.train.losses import Loss
 
 
-class Metric(Settings, family="metric"):
+class Metric(Described, family="metric"):
     """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``."""
 
+    refused = {"dtype": "figures are counted in 64 bits"}
     direction: str | None = "max"  # "max" or "min": which way is better
     needs_probabilities: bool = False  # whether logits will not do
     name: str = "metric"
@@ -84,6 +85,7 @@ class Metric(Settings, family="metric"):
 class MeanMetric(Metric):
     """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it."""
 
+    abstract = True
     _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
     _count: Any = 0
 
