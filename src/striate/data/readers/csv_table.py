@@ -101,6 +101,15 @@ def _where(root: Path, cell: str) -> str:
     return str(given)
 
 
+def columns(path: str | Path) -> dict[str, list[str]]:
+    """The cells of each column of a CSV file, by the column's name; none where it is no file with the ending .csv."""
+    path = Path(path)
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return {}
+    header, rows = _rows(path)
+    return {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
+
+
 def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and each row with the number of its line."""
     if not path.is_file():

@@ -49,10 +49,11 @@ def _read_mnist(path: Path) -> Splits:
     return read_mnist(path, DIGITS, "mnist")
 
 
-def _read_cifar10(path: Path) -> Splits:
+def _read_cifar10(path: Path, preprocessing: Preprocessing | None = None) -> Splits:
+    """The batches are 32 x 32 whatever `preprocessing` says; pictures in a zip are decoded as it says."""
     if path.is_dir():
         return read_cifar(path, 10)
-    return _as_splits(read_zip(path, (32, 32), name="cifar10"))
+    return _as_splits(read_zip(path, (32, 32), preprocessing=preprocessing, name="cifar10"))
 
 
 def _read_cifar100(path: Path, fine: bool = True) -> Splits:
@@ -230,17 +231,31 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     )
 
 
+def options_of(source: str | Path) -> list[str]:
+    """The options that ``load`` hands on to the reader of a named data set or of a path."""
+    if source == "digits":
+        return []
+    if source == "scenes":
+        return list(inspect.signature(_read_scenes).parameters)
+    reader = SOURCES[str(source)].read if source in SOURCES else READERS[_format_of(Path(source))]
+    return list(inspect.signature(reader).parameters)[1:]
+
+
 def _load_path(path: Path, options: dict[str, Any]) -> Splits:
-    kind = format_at(path)
-    if kind is None:
-        what = (
-            "is a file, but no .zip, .csv, .json or .yaml"
-            if path.exists()
-            else "is neither a known data set nor a folder"
-        )
-        raise DataError(f'"{path}" {what}.{nearest(str(path), names())} Known: {", ".join(names())}.')
+    kind = _format_of(path)
     _check_options(str(path), READERS[kind], options)
     return _as_splits(read(path, **options))
+
+
+def _format_of(path: Path) -> str:
+    """The format of what a path holds.  Raises DataError where that is nothing known."""
+    kind = format_at(path)
+    if kind is not None:
+        return kind
+    what = (
+        "is a file, but no .zip, .csv, .json or .yaml" if path.exists() else "is neither a known data set nor a folder"
+    )
+    raise DataError(f'"{path}" {what}.{nearest(str(path), names())} Known: {", ".join(names())}.')
 
 
 def _as_splits(read: Dataset | Splits) -> Splits:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from striate.described import Described
 from striate.errors import ArgumentError
 from striate.graph.layer import snake_case
+from striate.intake.outputs import activate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -154,6 +155,4 @@ def class_numbers(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def probabilities(y_pred: Tensor, lacking: str | None) -> Tensor:
     """Outputs after the activation that the network leaves to its loss, if any."""
-    if lacking == "softmax":
-        return y_pred.softmax(1)
-    return y_pred.sigmoid() if lacking == "sigmoid" else y_pred
+    return activate(y_pred, lacking)
