@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "striate"
 ORDER = [
     "errors",
     "graph",
+    "primitives",
     "layers",
     "size",
     "draw",

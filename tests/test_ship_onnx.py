@@ -267,27 +267,6 @@ def test_the_final_activation_can_be_left_off() -> None:
     np.testing.assert_allclose(ref.sigmoid(out[1]), expected[1], atol=1e-6)
 
 
-class Cubed(layers.Layer):
-    """A layer of a user's own."""
-
-
-class Thirds(layers.ReLU):
-    """A layer of a user's own on top of ours, with its own way in torch."""
-
-
-def test_a_layer_of_ones_own_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from striate.backend.table import ROWS as TORCH
-
-    monkeypatch.setitem(TORCH, Cubed, lambda b, node, xs: b.call(torch.pow, xs[0], 3))
-    monkeypatch.setitem(TORCH, Thirds, lambda b, node, xs: b.call(torch.div, xs[0], 3))
-    start = Input((5,))
-    for layer in (Cubed(), Thirds()):
-        layer.name = "mine"
-        graph = Graph([start], [layer(start)])
-        with pytest.raises(ArgumentError, match=f'{layer.kind} "mine".*engine="torch"'):
-            to_onnx(graph)
-
-
 def test_exported_file_tells_labels_and_preprocessing(tmp_path: Any) -> None:
     model = st.zoo.create("cifar_net")
     model.labels = [f"c{i}" for i in range(10)]

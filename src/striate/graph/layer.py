@@ -6,14 +6,15 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable
-from math import isfinite, prod
+from math import isfinite
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from striate.errors import ArgumentError, ShapeError, nearest, unknown
+from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
 
 if TYPE_CHECKING:
-    from striate.graph.node import Node, Shape, SymbolicTensor
+    from striate.graph.node import Node, SymbolicTensor
     from striate.graph.window import Window
 
 _KINDS: dict[str, type[Described]] = {}
@@ -186,32 +187,23 @@ class Regularizer(Described):
     abstract = True
 
 
-@dataclasses.dataclass(frozen=True)
-class Weight:
-    """One array of a layer: its shape (torch's layout), how it starts, and what it is penalised with.
-
-    `fans` are the inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K.
-    """
-
-    shape: Shape
-    initializer: str | Initializer = "zeros"
-    fans: tuple[int, int] = (1, 1)
-    regularizer: str | Regularizer | None = None
-
-    @property
-    def size(self) -> int:
-        return prod(self.shape)
-
-
 class Layer(Described):
-    """A layer: its fields are its hyper-parameters; it answers from input shapes alone and never holds a tensor.
+    """A layer: its fields are its hyper-parameters, ``lower`` says what it does.  It never holds a tensor.
 
-    Shapes are channels-last and without the batch: ``(H, W, C)`` for pictures, ``(L, C)`` for sequences, ``(C,)`` for
-    vectors.  A layer may be called on several inputs; then each method gets one shape per input.
+    A subclass names its fields, checks them in ``__post_init__`` and defines ``lower``; everything else follows from
+    that: shapes, weights, sizing, training, export.  Shapes are channels-last and without the batch: ``(H, W, C)`` for
+    pictures, ``(L, C)`` for sequences, ``(C,)`` for vectors.
+
+    name          its name in networks; None: its class and a number
+    trainable     whether training changes its weights
+    input_shape   of the network's input, where it is the first layer
+    arity         how many inputs it takes; None: a list of two or more
+    family        what a diagram takes it for, such as "norm"; None: what its primitives are
     """
 
     abstract = True
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
+    family: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
     trainable: bool = dataclasses.field(default=True, kw_only=True)
@@ -229,25 +221,47 @@ class Layer(Described):
         if self.input_shape is not None:
             self.input_shape = checked_shape(self.kind, self.input_shape)
 
+    def __setattr__(self, key: str, value: Any) -> None:
+        object.__setattr__(self, key, value)
+        if key not in _NO_FIELDS:
+            self.__dict__.pop("_lowerings", None)  # another hyper-parameter, another layer
+
+    # -- what it does ----------------------------------------------------------------------------------------------
+    def lower(self, *inputs: Value) -> Value | list[Value]:
+        """Put primitives (``striate.primitives``) after the inputs and return the output, or a list of outputs.
+
+        inputs   one symbolic value for each input of the call; ``x.shape`` is its shape
+
+        Raises ShapeError where the inputs do not fit.
+        """
+        raise ArgumentError("has no lower(): say what it does in striate.primitives.")
+
     # -- answers, from input shapes alone --------------------------------------------------------------------------
-    def shape(self, *inputs: Shape) -> Shape:
-        """Output shape."""
-        return inputs[0]
+    def lowering(self, *inputs: Shape) -> Lowering:
+        """The layer in primitives, for inputs of these shapes.  Raises ShapeError where they do not fit."""
+        made: dict[tuple[Shape, ...], Lowering] = self.__dict__.setdefault("_lowerings", {})
+        if inputs not in made:
+            made[inputs] = lowered(self.lower, inputs)
+        return made[inputs]
+
+    def shape(self, *inputs: Shape) -> Shape | list[Shape]:
+        """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit."""
+        return self.lowering(*inputs).output_shape
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``."""
-        return {}
+        return self.lowering(*inputs).arrays("weights")
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
         """Arrays that are saved but not trained (moving averages, fixed tables), by name."""
-        return {}
+        return self.lowering(*inputs).arrays("buffers")
 
     def mults(self, *inputs: Shape) -> int:
         """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'."""
-        return 0
+        return self.lowering(*inputs).mults()
 
     def window(self) -> Window | None:
-        """The window that slides over the input, if one does."""
+        """The window that slides over the input, where the layer's fields name one."""
         return None
 
     # -- identity --------------------------------------------------------------------------------------------------
@@ -302,6 +316,10 @@ class Layer(Described):
             raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: model.module makes them.')
         floats = (b for b in self.built.buffers() if b.is_floating_point())
         return [*self.built.parameters(), *floats]
+
+
+# Attributes that say nothing of what a layer does.
+_NO_FIELDS = frozenset(("name", "auto_named", "trainable", "node", "built", "built_for", "_lowerings"))
 
 
 def snake_case(kind: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from striate import layers
+from striate import primitives as p
 from striate.errors import ArgumentError, unknown
 from striate.look.pictures import Space
 from striate.look.result import Look
@@ -20,15 +20,9 @@ from striate.report.style import DPI
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from striate.graph import FlatGraph, FlatNode, Graph
+    from striate.graph import FlatGraph, FlatNode, Graph, Step, operations
     from striate.model import Model
 
-_TRANSPOSED = (layers.Conv2DTranspose,)
-_DEPTHWISE = (layers.DepthwiseConv2D, layers.SeparableConv2D)
-_FLAT = (layers.Conv1D, layers.DepthwiseConv1D, layers.SeparableConv1D, layers.Conv1DTranspose)
-_CONVOLUTIONS = (layers.Conv2D, *_TRANSPOSED, *_DEPTHWISE, layers.PartialConv2D)
-_ROWS, _COLUMNS = 16, 16
-_WEAK = 0.01
 
 
 @dataclass
@@ -149,62 +143,68 @@ def filters(model: Model, layer: str | None = None, shared: bool = False) -> Fil
     Raises ArgumentError for a name that is not there, a layer that is no convolution, and one over sequences.
     """
     flat = model.graph.check().flat()
-    node = _chosen(flat, layer)
+    node, step = _chosen(flat, layer)
     model.module  # weights are made when they are asked for
-    built: Any = node.layer.built
-    kind, groups = node.layer.kind, 1
+    conv: Any = step.primitive
+    built: Any = node.layer.built[step.part] if step.part else node.layer.built
     with torch.no_grad():
-        if isinstance(node.layer, layers.PartialConv2D):
-            weights = built.weight.new_zeros(node.shape[-1], node.input_shapes[0][-1], *built.kernel_size)
+        if isinstance(conv, p.PartialConv):
+            weights = built.weight.new_zeros(step.shape[-1], step.input_shapes[0][-1], *conv.window.kernel)
             weights[built.outs, built.ins] = built.weight
         else:
-            weights = (built.depthwise if isinstance(node.layer, layers.SeparableConv2D) else built).weight
-            weights = weights.transpose(0, 1) if isinstance(node.layer, _TRANSPOSED) else weights
-            groups = 1 if isinstance(node.layer, _DEPTHWISE) else getattr(node.layer, "groups", 1)
+            weights = built.weight.transpose(0, 1) if isinstance(conv, p.ConvTranspose) else built.weight
+        groups = 1 if isinstance(conv, p.DepthwiseConv) else conv.groups
         array = np.array(weights.detach().float().permute(0, 2, 3, 1).cpu().numpy(), order="C")
     colour = array.shape[-1] == 3 and groups == 1 and _reads_picture(model.graph, flat, node)
     if colour and Space.of(model).bgr:
         array = array[..., ::-1].copy()
-    return Filters(node.name, kind, array, colour, shared, groups)
+    return Filters(node.name, node.layer.kind, array, colour, shared, groups)
 
 
-def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
-    found = {node.name: node for node in flat.nodes}
-    convolutions = [name for name, node in found.items() if isinstance(node.layer, _CONVOLUTIONS)]
+def _chosen(flat: FlatGraph, layer: str | None) -> tuple[FlatNode, Step]:
+    """The call of a layer, and the convolution over pictures in it: of several the first."""
+    calls = {node.name: node for node in flat.nodes}
+    convolutions = {
+        name: step
+        for name, node in calls.items()
+        if (step := next((step for step in node.lowering.of(p.Conv) if step.primitive.rank == 2), None)) is not None  # type: ignore[attr-defined]
+    }
     if layer is None:
         if not convolutions:
             raise ArgumentError("filters: the network has no convolution over pictures.")
-        return found[convolutions[0]]
-    if layer not in found:
-        raise unknown("layer name", layer, found)
-    node = found[layer]
-    if isinstance(node.layer, _FLAT):
+        layer = next(iter(convolutions))
+    if layer not in calls:
+        raise unknown("layer name", layer, calls)
+    node = calls[layer]
+    if layer in convolutions:
+        return node, convolutions[layer]
+    if node.lowering.of(p.Conv):
         raise ArgumentError(
             f'filters: {node.layer.kind} "{layer}" slides over sequences; its filters are no pictures. '
             "filters takes convolutions over pictures (Conv2D and its kin)."
         )
-    if layer not in convolutions:
-        raise ArgumentError(
-            f'filters: {node.layer.kind} "{layer}" is no convolution.'
-            + (f' The first convolution is "{convolutions[0]}".' if convolutions else "")
-        )
-    return node
+    raise ArgumentError(
+        f'filters: {node.layer.kind} "{layer}" is no convolution.'
+        + (f' The first convolution is "{next(iter(convolutions))}".' if convolutions else "")
+    )
 
 
 def _reads_picture(graph: Graph, flat: FlatGraph, node: FlatNode) -> bool:
     """Whether the channels that a layer reads are those of the network's one input, in their order."""
-    from striate.size.receptive import steps
+    from striate.size.receptive import sight
 
-    maker = {number: each for each in flat.nodes for number in each.outputs}
+    made, shapes = operations(flat)
+    maker = {operation.output: operation for operation in made}
     number = node.inputs[0]
     while number in maker:
         before = maker[number]
-        along = steps(before, 0)
+        along = sight(before.step, 0)
         last = along[-1] if len(before.inputs) == 1 and along else None
-        if last is None or last.axis != len(before.shape) - 1 or before.input_shapes[0][-1] != before.shape[-1]:
+        read, given = before.step.input_shapes[0], before.step.shape
+        if last is None or last.axis != len(given) - 1 or read[-1] != given[-1]:
             return False
         number = before.inputs[0]
-    return len(flat.inputs) == 1 and flat.shapes[number][-1] == 3 and len(flat.shapes[number]) == 3
+    return len(flat.inputs) == 1 and shapes[number][-1] == 3 and len(shapes[number]) == 3
 
 
 def _left_out(rows: int, of: int, columns: int, inputs: int) -> str:

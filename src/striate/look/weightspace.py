@@ -20,7 +20,6 @@ from striate.errors import ArgumentError, unknown
 from striate.look.duplicate import duplicate
 from striate.model import Model
 from striate.ship.engine import Engine
-from striate.ship.onnx_graph import exportable
 from striate.train import losses
 from striate.train.feed import Feed, channels_first
 from striate.train.fit import make_feed, trainer_of
@@ -145,8 +144,7 @@ class Twin:
         parameters = dict(self.trainer.module.named_parameters())
         self.parameters = {name: p.detach() for name, p in parameters.items()}
         self.centre = {name: p.clone() for name, p in self.parameters.items()}
-        plain = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
-        usable = plain and exportable(self.twin.predictor.graph)
+        usable = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
         if engine == "onnxruntime" and not usable:
             raise ArgumentError('ONNX Runtime cannot take this network as it is; use engine="torch".')
         self.engine = "onnxruntime" if usable and engine != "torch" else "torch"
