@@ -548,7 +548,7 @@ def test_the_printed_file_says_what_it_is_and_needs_only_torch() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in node.names
     }
-    assert imported == {"torch", "torch.nn.functional", "collections"}
+    assert imported == {"torch", "torch.nn.functional"}
     assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == ["Tiny"]
     subprocess.run(
         [

@@ -19,6 +19,7 @@ from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer
 from striate.graph.lowering import overwrites
 
+
 class Builder:
     """Writes the fx graph of one network; the rows of ``table`` call it."""
 

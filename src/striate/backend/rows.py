@@ -148,10 +148,10 @@ def _dropout(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.module(step, lambda: (modules.DropPath if dropout.whole else nn.Dropout)(dropout.rate), xs[0])
 
 
-def augmentation(change: p.Augment) -> nn.Module:
+def augmentation(change: p.Augment) -> Any:
     """The torch module of a change of pictures."""
     steps = map(augmentation, change.steps)
-    return getattr(augment, change.torch_class)(*change.arguments, *steps)  # type: ignore[no-any-return]
+    return getattr(augment, change.torch_class)(*change.arguments, *steps)
 
 
 @row(p.Augment)

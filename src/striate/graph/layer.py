@@ -227,10 +227,11 @@ class Layer(Described):
             self.__dict__.pop("_lowerings", None)  # another hyper-parameter, another layer
 
     # -- what it does ----------------------------------------------------------------------------------------------
-    def lower(self, *inputs: Value) -> Value | list[Value]:
+    def lower(self, *inputs: Any, **none: Any) -> Value | list[Value]:
         """Put primitives (``striate.primitives``) after the inputs and return the output, or a list of outputs.
 
-        inputs   one symbolic value for each input of the call; ``x.shape`` is its shape
+        inputs   one symbolic value (``primitives.Value``) for each input of the call; ``x.shape`` is its shape
+        none     nothing more is given
 
         Raises ShapeError where the inputs do not fit.
         """

@@ -44,7 +44,7 @@ class Weight:
 
 
 class Primitive:
-    """One operation that every view of a network knows.  Subclasses are frozen dataclasses and live in ``striate.primitives``.
+    """One operation that every view of a network knows.  Subclasses are frozen dataclasses in ``striate.primitives``.
 
     Shapes are channels-last and without the batch, as everywhere.
 
@@ -104,13 +104,15 @@ class Step:
         return {f"{self.part}.{name}": array for name, array in own.items()} if self.part else own
 
     def keras_names(self) -> tuple[tuple[str, str], ...]:
-        """(Keras' name, name in the layer) of every array that it may have, in Keras' order."""
+        """(Keras' name, name in the layer) of its arrays in Keras' order: all that it may have, of a part what it has."""
         own = self.primitive.keras
         if not self.part:
             return tuple((theirs, ours) for ours, theirs in own.items())
+        has = self.arrays("weights") | self.arrays("buffers")
         return tuple(
             (f"{self.part}_kernel" if theirs == "kernel" else theirs, f"{self.part}.{ours}")
             for ours, theirs in own.items()
+            if f"{self.part}.{ours}" in has
         )
 
 
@@ -156,7 +158,9 @@ class Lowering:
     @property
     def sliding(self) -> list[tuple[Step, Window]]:
         """The steps that slide a window over positions, with their windows."""
-        return [(step, window) for step in self.steps if (window := getattr(step.primitive, "window", None)) is not None]
+        return [
+            (step, window) for step in self.steps if (window := getattr(step.primitive, "window", None)) is not None
+        ]
 
     @property
     def window(self) -> Window | None:
@@ -222,7 +226,8 @@ def put(primitive: Primitive, *values: Value, name: str = "") -> Value:
 
     name   of the part, where a layer has several with weights: the first half of the arrays' names, ``name.weight``
 
-    Raises ArgumentError for anything that is no value or a name that Python cannot use, and ShapeError where the shapes do not fit.
+    Raises ArgumentError for anything that is no value, or a name that Python cannot use, and ShapeError where the shapes
+    do not fit.
     """
     for value in values:
         if not isinstance(value, Value):

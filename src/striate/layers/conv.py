@@ -86,9 +86,7 @@ class _Conv(_Windowed, Layer):
             raise ArgumentError(f"{self.kind}: {self.filters} filters do not split into {self.groups} groups.")
 
     def lower(self, x: Value) -> Value:
-        y = p.conv(
-            x, self.filters, self.window(), groups=self.groups, kernel=self._array("kernel"), bias=self._bias()
-        )
+        y = p.conv(x, self.filters, self.window(), groups=self.groups, kernel=self._array("kernel"), bias=self._bias())
         return p.activation(y, self.activation)
 
 

@@ -97,7 +97,7 @@ class Concatenate(Layer):
         return dim
 
     def lower(self, *inputs: Value) -> Value:
-        return p.concatenate(self.dim(inputs[0].shape), *inputs)
+        return p.concatenate(self.dim(inputs[0].shape), *inputs, counted=self.axis)
 
 
 def add(inputs: list[Any]) -> Any:

@@ -95,7 +95,7 @@ class LocalResponseNormalization(Layer):
         super().__post_init__()
         if self.convention not in ("tf", "torch"):
             raise ArgumentError(f'LocalResponseNormalization: convention is "tf" or "torch", not {self.convention!r}.')
-        if self.radius < 0:
+        if not 0 <= self.radius < 1 << 31:
             raise ArgumentError(f"LocalResponseNormalization: radius is a whole number from 0, not {self.radius!r}.")
 
     def lower(self, x: Value) -> Value:

@@ -20,9 +20,11 @@ from striate.report.style import DPI
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from striate.graph import FlatGraph, FlatNode, Graph, Step, operations
+    from striate.graph import FlatGraph, FlatNode, Graph, Step
     from striate.model import Model
 
+_ROWS, _COLUMNS = 16, 16
+_WEAK = 0.01
 
 
 @dataclass
@@ -191,6 +193,7 @@ def _chosen(flat: FlatGraph, layer: str | None) -> tuple[FlatNode, Step]:
 
 def _reads_picture(graph: Graph, flat: FlatGraph, node: FlatNode) -> bool:
     """Whether the channels that a layer reads are those of the network's one input, in their order."""
+    from striate.graph import operations
     from striate.size.receptive import sight
 
     made, shapes = operations(flat)

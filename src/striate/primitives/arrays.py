@@ -70,7 +70,7 @@ class Lookup(Primitive):
 
 @dataclass(frozen=True)
 class Distance(Primitive):
-    """Squared distance to each of fixed prototypes: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,); buffer weight (units, C)."""
+    """Squared distance to each of fixed prototypes: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,); weight (units, C)."""
 
     family = "dense"
     stateful = True

@@ -134,7 +134,9 @@ class ConvTranspose(Conv):
     def own(self, x: Shape) -> list[bool]:
         """Which axes torch's module crops by itself: by its padding, and by output_padding up to a stride more."""
         crops = self.window.crop(x[:-1])
-        return [0 <= before - after < stride for (before, after), stride in zip(crops, self.window.strides, strict=True)]
+        return [
+            0 <= before - after < stride for (before, after), stride in zip(crops, self.window.strides, strict=True)
+        ]
 
 
 def conv(
@@ -158,10 +160,9 @@ def conv(
 
     Raises ShapeError where the window is larger than the input or the channels do not split into the groups.
     """
-    arrays = {"kernel": parameter(kernel) or Parameter("glorot_uniform"), "bias": parameter(bias)}
-    if window.transposed:
-        return put(ConvTranspose(window, filters, **arrays), x, name=name)
-    return put(Conv(window, filters, groups, **arrays), x, name=name)
+    made = parameter(kernel) or Parameter("glorot_uniform")
+    kind = ConvTranspose if window.transposed else Conv
+    return put(kind(window, filters, groups, made, parameter(bias)), x, name=name)
 
 
 def depthwise_conv(
@@ -173,9 +174,9 @@ def depthwise_conv(
     bias: Start | Parameter | None = "zeros",
     name: str = "",
 ) -> Value:
-    """Each channel with `multiplier` filters of its own.  (…, C) -> (…', C · multiplier); weight (C · multiplier, 1, kernel…).
+    """Each channel with `multiplier` filters of its own.  (…, C) -> (…', C · multiplier).
 
-    The other arguments and errors as in ``conv``.
+    weight (C · multiplier, 1, kernel…), bias (C · multiplier,).  The other arguments and errors as in ``conv``.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
     return put(DepthwiseConv(window, kernel=made, bias=parameter(bias), multiplier=multiplier), x, name=name)

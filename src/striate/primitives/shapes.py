@@ -87,13 +87,15 @@ class Concatenate(Primitive):
     family = "merge"
 
     axis: int
+    counted: int | None = None  # as a layer's user counts the axis
 
     def shape(self, *inputs: Shape) -> Shape:
         first, axis = inputs[0], self.axis
+        said = axis if self.counted is None else self.counted
         rests = {(*x[:axis], *x[axis + 1 :]) for x in inputs}
         if len(rests) > 1 or len({len(x) for x in inputs}) > 1:
             raise ShapeError(
-                f"joins along axis {axis + 1}, so the other sizes must agree; it got {' and '.join(map(str, inputs))}. "
+                f"joins along axis {said}, so the other sizes must agree; it got {' and '.join(map(str, inputs))}. "
                 "Bring them to the same size first (padding='same', a stride, pooling, Cropping2D or UpSampling2D)."
             )
         return (*first[:axis], sum(x[axis] for x in inputs), *first[axis + 1 :])
@@ -145,12 +147,13 @@ def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"]
     return put(Resize(times, how), x)
 
 
-def concatenate(axis: int, *values: Value) -> Value:
+def concatenate(axis: int, *values: Value, counted: int | None = None) -> Value:
     """Values one after the other.
 
-    axis     from 0, the channels last; -1 are the channels
-    values   whose other sizes agree
+    axis      from 0, the channels last; -1 are the channels
+    values    whose other sizes agree
+    counted   the axis as an error should say it, where that counts otherwise
 
-    Raises ShapeError where they do not.
+    Raises ShapeError where they do not agree.
     """
-    return put(Concatenate(axis % len(values[0].shape)), *values)
+    return put(Concatenate(axis % len(values[0].shape), counted), *values)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.errors import ArgumentError
 from striate.graph import Graph, Shape
 from striate.ship import rows, windows  # noqa: F401  they fill the table
 from striate.ship.fold import fold, prune, readers

@@ -112,7 +112,9 @@ class Writer:
                 key: attrgetter(key)(layer.built).detach().cpu().float().numpy() for key in layer.built_for or {}
             }
         start = f"{step.part}." if step.part else ""
-        return {key.removeprefix(start): array for key, array in self._arrays[id(layer)].items() if key.startswith(start)}
+        return {
+            key.removeprefix(start): array for key, array in self._arrays[id(layer)].items() if key.startswith(start)
+        }
 
     # -- layouts ---------------------------------------------------------------------------------------------------
     def first(self, x: Tensor) -> str:

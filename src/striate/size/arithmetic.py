@@ -84,8 +84,9 @@ def meaning(call: FlatNode) -> str:
 
 def _meaning(made: Primitive) -> str:
     if isinstance(made, p.Scale):
-        factor, addend = made.factor is not None, made.addend is not None
-        return f"a {'coefficient and a bias' if factor and addend else 'factor' if factor else 'bias'} for each {'map' if factor and addend else 'channel'}"
+        if made.factor is not None and made.addend is not None:
+            return "a coefficient and a bias for each map"
+        return f"a {'bias' if made.factor is None else 'factor'} for each channel"
     return {
         p.BatchNorm: "a scale and a shift for each channel; the buffers are its running mean and variance",
         p.LayerNorm: "a scale and a shift for each channel",

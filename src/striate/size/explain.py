@@ -15,8 +15,8 @@ from striate.size.memory import run
 from striate.size.opened import Opened
 from striate.size.outputs import output_lines
 from striate.size.receptive import Field, Receptive
-from striate.size.table import misfit
 from striate.size.storage import ITEM
+from striate.size.table import misfit
 from striate.size.wording import by, dot, listed, memory, number, plural
 
 Section = tuple[str, list[str]]

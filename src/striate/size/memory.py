@@ -2,8 +2,8 @@
 
 Prediction: all weights, and at each call its inputs, its output and every map that a later call still reads (a skip
 connection); the largest such sum over the calls.  Training: weights, their gradients, the optimizer's state, and
-everything that is kept for the backward pass (``backward_memory.py``).  Workspace of the kernels, and what the loss itself makes,
-are not counted.
+everything that is kept for the backward pass (``backward_memory.py``).  Workspace of the kernels, and what the loss
+itself makes, are not counted.
 
 In 16 bits training runs as mixed precision does (Micikevicius et al. 2017): weights, gradients and optimizer state stay
 in 32 bits, with a 16-bit copy of the weights; activations take 16 bits.  Prediction takes 16 bits throughout.

@@ -101,7 +101,8 @@ def _cropped(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 
 def _sided(sign: str, made: Any, x: Shape, out: Shape, axes: tuple[str, ...]) -> list[str]:
     return [
-        f"{axis:<7} {x[i]} {sign} {made.sides[i][0]} {sign} {made.sides[i][1]} = {out[i]}" for i, axis in enumerate(axes)
+        f"{axis:<7} {x[i]} {sign} {made.sides[i][0]} {sign} {made.sides[i][1]} = {out[i]}"
+        for i, axis in enumerate(axes)
     ]
 
 

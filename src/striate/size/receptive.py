@@ -149,9 +149,7 @@ def _reshape(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sigh
 @_rule(p.Concatenate)
 def _concatenate(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     begin = sum(shape[made.axis] for shape in shapes[:which])
-    return tuple(
-        Along(axis, _shifted(-begin), False) if axis == made.axis else Along(axis) for axis in range(len(out))
-    )
+    return tuple(Along(axis, _shifted(-begin), False) if axis == made.axis else Along(axis) for axis in range(len(out)))
 
 
 def sight(step: Step, which: int) -> Sight:

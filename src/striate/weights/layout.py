@@ -13,6 +13,7 @@ from striate.graph.graph import FlatGraph, FlatNode
 if TYPE_CHECKING:
     import torch
 
+
 @dataclass(frozen=True)
 class Slot:
     """One array of a network.
