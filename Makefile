@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export STRIATE_DATA ?= $(abspath $(wildcard ../shared/data))
 TESTS ?= tests
 
-.PHONY: demo test lint format bench docs clean
+.PHONY: demo test lint format bench docs site clean
 
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
@@ -35,8 +35,14 @@ docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/zoo_pages.py
 
+# The documentation with the API reference, in site/; it needs no network to build or to read.
+site: export NO_MKDOCS_2_WARNING = 1
+site: $(VENV)/.ready
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "site/index.html is ready; to search in it: $(BIN)/python -m http.server --directory site"
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf site $(VENV) build *.egg-info
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

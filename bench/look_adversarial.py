@@ -29,7 +29,7 @@ def fooled() -> None:
 
 def digits() -> None:
     model, test = fast()
-    found = look.robustness(model, test.take(1000, 0), epsilons=[8, 16, 32, 48, 64], steps=40)
+    found = look.robustness(model, test.take(1000, 0), count=None, epsilon=[8, 16, 32, 48, 64], steps=40)
     print_all(found, "look_robustness.png")
 
 

@@ -22,10 +22,10 @@ import numpy as np
 import striate as st
 from bench.harness import ROOT
 from bench.look_image import print_all
-from striate.look.attribution import METHODS, QUICK, attributions
-from striate.look.integrated import integrated
-from striate.look.sanity import KEPT, sanity
-from striate.look.scores import CENTRED, RANDOM, Scores, scores
+from striate.look.explain.attributions import METHODS, QUICK, attributions
+from striate.look.explain.integrated import integrated
+from striate.look.explain.sanity import KEPT, sanity
+from striate.look.explain.scores import CENTRED, RANDOM, Scores, scores
 
 RESULTS = ROOT / "build"
 WEIGHTS = "weights/mobilenet_1_0_224_imagenet1001_keras_legacy.h5"
@@ -56,7 +56,7 @@ def score(model: Any, files: list[Path]) -> None:
             continue
         methods = METHODS | {"integrated gradients": lambda *a: integrated(*a, steps=32)}
         maps = {name: method(model, path) for name, method in methods.items()}
-        one = scores(model, path, maps, steps=STEPS)
+        one = scores(model, path, maps=maps, steps=STEPS)
         curves = (("deletion", one.deletion), ("insertion", one.insertion))
         found[path.stem] = {
             kind: {name: [round(float(v), 5) for v in curve[0]] for name, curve in part.items()}
@@ -71,7 +71,7 @@ def check(model: Any, files: list[Path]) -> None:
     for path in files[:CHECKED]:
         if path.stem in found:
             continue
-        one = sanity(model, path, QUICK, seed=len(found))
+        one = sanity(model, path, method=QUICK, seed=len(found))
         found[path.stem] = {
             "layers": [*one.layers, one.total],
             "spearman": {name: [round(float(v), 4) for v in rows[0]] for name, rows in one.spearman.items()},
@@ -110,7 +110,7 @@ def table() -> None:
 def maps(model: Any, files: list[Path]) -> None:
     four = [str(path) for path in sorted(files)[3::25][:4]]
     print_all(attributions(model, four, score=False, check=False), "look_attribution.png")
-    print_all(sanity(model, four[:1], QUICK), "look_sanity.png")
+    print_all(sanity(model, four[:1], method=QUICK), "look_sanity.png")
 
 
 if __name__ == "__main__":

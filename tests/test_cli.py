@@ -239,7 +239,7 @@ def test_train_on_a_folder_of_pictures(run, tmp_path):
             pixels = rng.integers(level - 30, level + 30, (20, 24, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
     (tmp_path / "photos" / "dark" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
-    arguments = ("--image-size", "32", "--epochs", "1", "--validation", "0.25", "--run", tmp_path / "run", "--json")
+    arguments = ("--image-size", "32", "--epochs", "1", "--validation", "0.25", "--folder", tmp_path / "run", "--json")
     code, text, _ = run("train", tmp_path / "photos", *arguments)
     assert code == 0
     assert set(json.loads(text)["scores"]) == {"loss", "accuracy"}
@@ -292,7 +292,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(run, arguments, says):
 
 
 def test_resume_goes_on_with_what_a_run_was_asked_for_and_takes_nothing_else(run, tmp_path):
-    arguments = ("--epochs", "1", "--no-report", "--json", "--run", tmp_path / "r", "--model", "linear")
+    arguments = ("--epochs", "1", "--no-report", "--json", "--folder", tmp_path / "r", "--model", "linear")
     code, text, error = run("train", "digits", *arguments)
     assert code == 0, error
     weights = st.models.load_model(tmp_path / "r").get_weights()
@@ -326,7 +326,7 @@ def test_a_run_on_reviews_keeps_the_vocabulary_and_needs_the_reviews_no_more(run
     for part in ("train", "test"):
         (reviews / f"{part}.csv").write_text("\n".join(["label,text", *rows]) + "\n")
     monkeypatch.setenv("STRIATE_DATA", str(tmp_path / "data"))
-    code, _, error = run("train", "imdb", "--epochs", "2", "--run", tmp_path / "r", "--no-report", "--json")
+    code, _, error = run("train", "imdb", "--epochs", "2", "--folder", tmp_path / "r", "--no-report", "--json")
     assert code == 0, error
     model = st.models.load_model(tmp_path / "r")
     assert model.facts["recipe"] == "imdb"
@@ -346,7 +346,7 @@ def test_a_folder_without_pictures_and_a_full_run_folder_are_named(run, tmp_path
     assert "empty" in error
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    code, _, error = run("train", "digits", "--run", tmp_path / "mine", "--epochs", "1")
+    code, _, error = run("train", "digits", "--folder", tmp_path / "mine", "--epochs", "1")
     assert code == 2
     assert "not empty" in error
 
@@ -354,7 +354,7 @@ def test_a_folder_without_pictures_and_a_full_run_folder_are_named(run, tmp_path
 def test_json_descriptions_of_your_own_can_be_trained(run, tmp_path):
     net = st.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
     (tmp_path / "net.json").write_text(json.dumps(net.to_json()))
-    arguments = ("--epochs", "5", "--learning-rate", "0.01", "--run", tmp_path / "r", "--no-report", "--json")
+    arguments = ("--epochs", "5", "--learning-rate", "0.01", "--folder", tmp_path / "r", "--no-report", "--json")
     code, text, _ = run("train", "digits", "--model", tmp_path / "net.json", *arguments)
     assert code == 0
     assert json.loads(text)["scores"]["accuracy"] > 0.3
@@ -374,13 +374,13 @@ def test_text_for_a_picture_model_and_a_run_that_is_a_file_are_refused(run, trai
     assert code == 2
     assert "trained on pictures" in error
     (tmp_path / "file").write_text("")
-    code, _, error = run("train", "digits", "--run", tmp_path / "file", "--epochs", "1")
+    code, _, error = run("train", "digits", "--folder", tmp_path / "file", "--epochs", "1")
     assert code == 2
     assert "is a file" in error
 
 
 def test_a_learning_rate_replaces_the_recipes_schedule(run, tmp_path):
-    arguments = ("--learning-rate", "0.003", "--epochs", "1", "--no-report", "--json", "--run", tmp_path / "r")
+    arguments = ("--learning-rate", "0.003", "--epochs", "1", "--no-report", "--json", "--folder", tmp_path / "r")
     code, _, error = run("train", "digits", *arguments)
     assert code == 0, error
 

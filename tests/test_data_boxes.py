@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from striate.data import Dataset, Geometry, Preprocessing
-from striate.data.decode import labels_of_pixels, picture, upright_size
+from striate.data.pictures.decode import labels_of_pixels, picture, upright_size
 from striate.errors import DataError
 
 PICTURES = np.zeros((3, 20, 30, 3), np.uint8)

@@ -16,10 +16,11 @@ import torch
 from PIL import Image
 
 from striate import data
-from striate.data import Dataset, Preprocessing, cache
-from striate.data.gather import gather
-from striate.data.jpeg import plain_jpeg
-from striate.data.workers import in_order
+from striate.data import Dataset, Preprocessing
+from striate.data.pictures import cache
+from striate.data.pictures.decode_all import decode_all
+from striate.data.pictures.jpeg import plain_jpeg
+from striate.data.pictures.workers import in_order
 from striate.errors import DataError
 from striate.train.feed import Feed
 
@@ -173,7 +174,7 @@ def test_csv_remembers_missing_files_until_they_come(photos: Path, tmp_path: Pat
 def test_parts_of_one_list_have_a_file_each(photos: Path, opened: list[str]) -> None:
     names = [str(path) for path in sorted(photos.rglob("?.png"))]
     for part in (names[:6], names[6:], names[:6], names[6:]):
-        gather(part, Path, Preprocessing.pictures(8, 3), str(photos), cache=True)
+        decode_all(part, Path, Preprocessing.pictures(8, 3), str(photos), cache=True)
     assert len(opened) == 12
     assert len(list(KEPT.iterdir())) == 2
 
@@ -223,7 +224,7 @@ def test_killed_while_writing_leaves_nothing_under_the_name(photos: Path) -> Non
     program = f"""
 import os, signal
 from striate import data
-from striate.data import cache
+from striate.data.pictures import cache
 real = os.replace
 os.replace = lambda *a: os.kill(os.getpid(), 9)
 data.folder({str(photos)!r}, 8, cache=True)
@@ -372,7 +373,7 @@ def test_processes_need_no_main_guard_and_end_with_their_parent(photos: Path, tm
 
 
 def test_a_worker_that_dies_is_done_without(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("striate.data.workers._COMMAND", "raise SystemExit")
+    monkeypatch.setattr("striate.data.pictures.workers._COMMAND", "raise SystemExit")
     same(read(photos, cache=False, workers=2), read(photos, cache=False, workers=0))
 
 

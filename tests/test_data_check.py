@@ -17,10 +17,10 @@ from PIL import Image
 import striate as st
 from striate import data
 from striate.cli.main import main
-from striate.data.check import quick
-from striate.data.duplicates import close_pairs, look, near_groups
-from striate.data.findings import KINDS
-from striate.data.magic import whole
+from striate.data.checks.check import quick
+from striate.data.checks.duplicates import close_pairs, fingerprint, near_groups
+from striate.data.checks.findings import KINDS
+from striate.data.pictures.formats import whole
 from striate.errors import ArgumentError, DataError
 from striate.report import write_data_report
 
@@ -475,7 +475,7 @@ def test_hashes_within_a_radius_are_all_found_without_comparing_all():
 )
 def test_a_changed_copy_is_joined_with_its_picture_and_with_no_other(change):
     pictures = [drawn(i, (200, 160)) for i in range(20)]
-    looks = [look(image) for image in (*pictures, *(change(image) for image in pictures[:10]))]
+    looks = [fingerprint(image) for image in (*pictures, *(change(image) for image in pictures[:10]))]
     assert near_groups(looks) == [[i, 20 + i] for i in range(10)]
 
 

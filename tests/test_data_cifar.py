@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from striate.data import read_cifar, read_cifar_binary, read_cifar_pickle
-from striate.data.pickles import read_pickle
+from striate.data.readers.pickles import read_pickle
 from striate.errors import DataError
 
 RNG = np.random.RandomState(0)

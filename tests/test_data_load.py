@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from striate import data
-from striate.data import catalog
+from striate.data.sets import catalog
 from striate.errors import ArgumentError, DataError
 
 

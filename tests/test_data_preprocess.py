@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageOps
 
-from striate.data import Preprocessing, Vocabulary, decode
+from striate.data import Preprocessing, Vocabulary
+from striate.data.pictures import decode
 from striate.errors import DataError
 
 RNG = np.random.RandomState(0)

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from striate import data
+from striate.data.readers.cifar import CIFAR10
 
 ROOT = os.environ.get("STRIATE_DATA", "")
 
@@ -42,7 +43,7 @@ def test_cifar10_comes_straight_from_the_zip():
     assert [len(splits.train), len(splits.test)] == [20000, 10000]
     assert set(splits.train.class_counts().values()) == {2000}
     assert set(splits.test.class_counts().values()) == {1000}
-    assert splits.train.classes == data.cifar.CIFAR10
+    assert splits.train.classes == CIFAR10
     assert splits.train.shape == (32, 32, 3)
     assert splits.train.skipped == ()
     # the per-channel means of the original 50,000 pictures, 0.4914 0.4822 0.4465

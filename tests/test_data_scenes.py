@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from striate.data import load, scenes
-from striate.data.scenes import KINDS
+from striate.data.sets.scenes import KINDS
 from striate.errors import StriateError
 
 

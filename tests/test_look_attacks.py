@@ -14,7 +14,7 @@ import striate as st
 from striate import data, layers, look, zoo
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
-from striate.look.paths import blocks, routed
+from striate.look.landscape.paths import blocks, routed
 from striate.look.pictures import Space
 
 
@@ -92,13 +92,15 @@ def test_fgsm_is_one_step_along_the_sign_of_the_gradient(digits):
         wrong = torch.nn.functional.cross_entropy(out, out.argmax(1))
         (slope,) = torch.autograd.grad(wrong, x)
     found = look.adversarial(model, pixels, method="fgsm", epsilon=7)
+    clear = slope[0, 0].abs() > 1e-5 * slope.abs().max()  # of the others rounding may turn the sign
     expected = 120 + 7 * np.sign(slope[0, 0].numpy())
-    np.testing.assert_array_equal(found.pictures[0, ..., 0], expected)
+    assert clear.float().mean() > 0.9
+    np.testing.assert_array_equal(found.pictures[0, ..., 0][clear.numpy()], expected[clear.numpy()])
 
 
 def test_accuracy_under_attack_falls_with_the_budget_and_noise_hardly_hurts(digits):
     model, test = digits
-    found = look.robustness(model, test.subset(range(100)), epsilons=[16, 64], steps=10)
+    found = look.robustness(model, test.subset(range(100)), epsilon=[16, 64], steps=10)
     rows = [[float(str(cell).rstrip("%")) for cell in row] for row in found.rows()[1]]
     clean, small, large = rows
     assert clean[1] == clean[2] == clean[3]

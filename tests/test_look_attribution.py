@@ -81,7 +81,8 @@ def test_integrated_gradients_of_a_linear_network_are_input_times_weight_and_add
 def test_occlusion_falls_just_where_the_answer_comes_from():
     found = look.occlusion(corner(), bright(), 0, window=4, stride=4, fill="black")
     assert found.values[0, :4, :4].min() == pytest.approx(16 * 200 / 255, rel=1e-5)
-    assert np.abs(found.values[0, 4:]).max() == 0
+    # elsewhere nothing but the rounding of sums in another order
+    assert np.abs(found.values[0, 4:]).max() < 1e-6 * found.values.max()
 
 
 def test_deletion_is_quick_and_insertion_too_for_the_map_that_is_right():
@@ -92,7 +93,7 @@ def test_deletion_is_quick_and_insertion_too_for_the_map_that_is_right():
         model.module.get_submodule("dense").weight.mul_(0.1)
     x = np.random.default_rng(0).integers(0, 100, (1, 8, 8, 1), dtype=np.uint8)
     x[:, :4, :4] = 250
-    told = look.scores(model, x, {"right": _as(right), "wrong": _as(wrong)}, 0, steps=8)
+    told = look.scores(model, x, 0, maps={"right": _as(right), "wrong": _as(wrong)}, steps=8)
     rows = {row[0]: [float(str(v).split()[0]) for v in row[1:3]] for row in told.rows()[1]}
     assert rows["right"][0] < rows["wrong"][0]  # deletion: lower is better
     assert rows["right"][1] > rows["wrong"][1]  # insertion: higher is better
@@ -123,7 +124,7 @@ def test_the_sanity_check_tells_a_map_of_the_picture_from_one_of_the_network():
         found.values = np.abs(np.gradient(x.astype(np.float32), axis=1))
         return found
 
-    told = look.sanity(model, x, {"edges": edges, "saliency": look.saliency})
+    told = look.sanity(model, x, method={"edges": edges, "saliency": look.saliency})
     assert "do not use it" in told.verdict("edges")
     assert "do not use it" not in told.verdict("saliency")
 
@@ -131,7 +132,7 @@ def test_the_sanity_check_tells_a_map_of_the_picture_from_one_of_the_network():
 def test_wrong_arguments_are_one_line():
     model = corner()
     for call, says in (
-        (lambda: look.attributions(model, bright(), ["salience"]), 'Did you mean "saliency"'),
+        (lambda: look.attributions(model, bright(), method="salience"), 'Did you mean "saliency"'),
         (lambda: look.gradcam(model, bright()), "maps larger than 1x1"),
         (lambda: look.occlusion(model, bright(), window=9), "does not fit"),
         (lambda: look.integrated(model, bright(), steps=0), "1 step or more"),

@@ -10,13 +10,13 @@ import striate as st
 from striate import layers
 from striate.data import Preprocessing
 from striate.errors import ArgumentError
-from striate.look.duplicate import duplicate
-from striate.look.gradcam import gradcam
-from striate.look.integrated import integrated
-from striate.look.occlusion import occlusion
-from striate.look.saliency import saliency
-from striate.look.sanity import sanity, spearman, ssim, weighted
-from striate.look.scores import blurred, scores
+from striate.look.explain.gradcam import gradcam
+from striate.look.explain.integrated import integrated
+from striate.look.explain.occlusion import occlusion
+from striate.look.explain.saliency import saliency
+from striate.look.explain.sanity import sanity, spearman, ssim, weighted
+from striate.look.explain.scores import blurred, scores
+from striate.look.model_copy import independent_copy
 
 
 def linear(shape=(4, 4, 1), classes=2, seed=0, order="rgb"):
@@ -68,7 +68,7 @@ def test_saliency_is_in_rgb_and_its_map_the_largest_absolute_value(order):
 def test_deletion_ends_at_the_baseline_and_insertion_starts_from_the_blurred_picture():
     net, kernel = linear((8, 8, 1))
     x = picture((8, 8, 1))
-    found = scores(net, x, {"any": np.ones((1, 8, 8))}, 0, steps=4, baseline="white", blur=1.5)
+    found = scores(net, x, 0, maps={"any": np.ones((1, 8, 8))}, steps=4, baseline="white", blur=1.5)
 
     def chance(inputs):
         logits = kernel.astype(np.float64) @ np.asarray(inputs, np.float64).reshape(-1)
@@ -98,14 +98,14 @@ def test_layers_are_randomised_from_the_last_to_the_first_in_a_copy():
     net = st.Sequential([layers.Input((4, 4, 1)), layers.Flatten(), *sizes, head])
     net.preprocessing = Preprocessing.pictures((4, 4), 1)
     before = [w.copy() for w in net.get_weights()]
-    assert [name for name, _ in weighted(duplicate(net))] == ["head", "dense2", "dense1", "dense0"]
+    assert [name for name, _ in weighted(independent_copy(net))] == ["head", "dense2", "dense1", "dense0"]
     seen = []
 
     def watch(model, pictures, target):
         seen.append([np.abs(a - b).max() > 0 for a, b in zip(model.get_weights(), before, strict=True)][::2])
         return saliency(model, pictures, target)
 
-    found = sanity(net, picture(), {"watched": watch}, 0, stages=(0, 0.5, 1))
+    found = sanity(net, picture(), 0, method={"watched": watch}, stages=(0, 0.5, 1))
     assert found.names == ["head", "dense2", "dense0"]
     assert seen == [[False] * 4, [False, False, False, True], [False, False, True, True], [True] * 4]
     assert all((a == b).all() for a, b in zip(net.get_weights(), before, strict=True))
@@ -154,7 +154,7 @@ def test_a_method_asked_for_it_says_whether_it_passes_the_sanity_check(method, a
     x = np.random.default_rng(0).integers(0, 256, (10, 8, 8, 1), dtype=np.uint8)
     asked = [i % 3 for i in range(10)]
     found = method(net, x, asked, check=True)
-    told = sanity(net, x[:8], {found.title: again}, asked[:8], stages=(0.5,))
+    told = sanity(net, x[:8], asked[:8], method={found.title: again}, stages=(0.5,))
     assert told.layers == [2]
     assert found.verdict == told.verdict(found.title)
     assert found.title in found.verdict

@@ -44,19 +44,20 @@ COMMANDS = {
     "maps": PICTURE,
     "dead": "--data photos",
     "neighbours": "--data photos --k 2",
-    "map": "--data photos --method pca",
+    "feature-map": "--data photos --method pca",
     "patches": "--data photos --k 2",
-    "attribution": f"{PICTURE} --method saliency --method guided\\ backprop --no-check",
-    "saliency": f"{PICTURE} --rule guided",
+    "attributions": f"{PICTURE} --method saliency --method guided\\ backprop --no-check",
+    "saliency": f"{PICTURE} --rule guided --check",
     "gradcam": f"{PICTURE} --target bright",
-    "integrated": f"{PICTURE} --steps 4 --baseline 20 --no-check",
+    "integrated": f"{PICTURE} --steps 4 --baseline 20",
     "occlusion": f"{PICTURE} --window 8",
     "adversarial": f"{PICTURE} --epsilon 30 --steps 3 --save changed",
     "robustness": "--data photos --epsilon 8 --method fgsm",
     "maximise": "--target dark --target first:1 --steps 3",
     "dream": f"{PICTURE} --layer first --steps 1 --octaves 2",
     "invert": f"{PICTURE} --layer first --steps 3",
-    "codec": f"{PICTURE} --layer first --steps 3 --code picture.code",
+    "codec": f"{PICTURE} --layer first --steps 3",
+    "line": "--data photos --steps 3",
     "surface": "--data photos --steps 3",
     "paths": f"{PICTURE} --samples 1",
     "lesions": "--data photos --draws 1",
@@ -74,7 +75,7 @@ def run(arguments: str, capsys) -> tuple[int, str, str]:
 
 def test_a_class_starts_from_the_mean_of_its_pictures(place, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
-    options = f"--steps 1 --start mean --data photos --part train --out {tmp_path}/mean.png --json"
+    options = f"--steps 1 --start photos --part train --out {tmp_path}/mean.png --json"
     code, out, err = run(f"look maximise run --target dark --target bright {options}", capsys)
     assert code == 0, err
     assert [row["of"] for row in json.loads(out)["rows"]] == ["dark", "bright"]
@@ -106,10 +107,7 @@ def test_every_technique_is_a_command_with_a_figure_and_json(command, place, cap
 
 def test_a_code_written_by_one_command_is_read_by_another(place, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
-    assert (
-        run(f"look codec run {PICTURE} --layer first --steps 2 --code {tmp_path}/c --out {tmp_path}/c.png", capsys)[0]
-        == 0
-    )
+    assert run(f"look encode run {PICTURE} --layer first --out {tmp_path}/c", capsys)[0] == 0
     code, out, _ = run(f"look decode run {tmp_path}/c --steps 5 --out {tmp_path}/back.png", capsys)
     assert code == 0
     assert "relative error" in out
@@ -133,16 +131,17 @@ def test_everything_is_one_page_that_loads_nothing(place, capsys, monkeypatch, t
     ("arguments", "says"),
     [
         ("look filters nothing", "nothing"),
-        ("look maps run", "one --picture"),
+        ("look maps run", "--pictures"),
         ("look gradcam run --picture missing.png", "missing.png"),
         ("look gradcam run --picture photos/test/dark/0.png --target purple", "purple"),
         ("look saliency run --picture photos/test/dark/0.png --rule guide", 'Did you mean "guided"'),
-        ("look surface run", "--data"),
+        ("look surface run", "--pictures"),
         ("look surface run --data photos --steps 4", "odd"),
         ("look maximise run", "--target"),
         ("look maximise run --target dark --tv -1", "weight of 0 or more"),
         ("look invert run --picture photos/test/dark/0.png --alpha 0", "exponent above 0"),
-        ("look maximise run --target dark --start mean", "--data"),
+        ("look maximise run --target dark --start mean", "Known: noise, zero"),
+        ("look maps run --pictures photos/test/dark/0.png --pictures photos/test/dark/1.png", "one picture"),
         ("look occlusion run --picture photos/test/dark/0.png --fill 300", "0 to 255"),
         ("look filters run --out figure.gif", ".png or .svg"),
         ("look decode run photos/test/dark/0.png", "no picture in code"),

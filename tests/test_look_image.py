@@ -10,8 +10,8 @@ from PIL import Image
 import striate as st
 from striate import data, layers, look
 from striate.errors import ArgumentError, DataError
-from striate.look.ascend import Transforms, alpha_norm, ascend, places, total_variation
-from striate.look.invert import psnr
+from striate.look.paint.ascend import Transforms, alpha_norm, ascend, places, total_variation
+from striate.look.paint.invert import psnr
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_a_start_from_the_mean_of_a_class_is_that_mean(digits):
         (("second", 40), "maps 0 to 31"),
         (("secnd", 1), "second"),
         (("second", 1, 9, 9), "rows 0 to"),
-        ([], "what"),
+        ([], "target"),
     ],
 )
 def test_what_is_not_there_is_one_line(digits, what, says):
@@ -96,7 +96,8 @@ def test_inversion_gets_nearer_along_the_way_and_is_worse_for_deeper_layers(digi
 def test_a_code_is_decoded_to_the_picture_and_damage_is_said(digits):
     picture = data.load("digits").test.x[1]
     code = look.encode(digits, picture, "conv2d")
-    made, errors = look.decode(digits, code, steps=150)
+    decoded = look.decode(digits, code, steps=150)
+    made, errors = decoded.picture, decoded.errors
     assert psnr(picture, made) > 25
     assert errors[-1] < 0.1
     for broken in (code[:40], b"x" + code, code[:-20], b""):

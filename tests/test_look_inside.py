@@ -68,8 +68,9 @@ def test_a_unit_sees_its_box_and_nothing_else():
         with look.tapped(model) as tap:  # without rectifiers and maxima in the way, every edge of the box counts
             (slope,) = torch.autograd.grad(tap.run(x, keep=["seen"]).at["seen"][(0, number, *cell)], x)
         rest = slope[0].abs().sum(0)
+        most = float(rest.max())
         rest[top:bottom, left:right] = 0
-        assert float(rest.max()) == 0
+        assert float(rest.max()) < 1e-6 * most
 
 
 def test_reconstructions_are_the_gradients_by_each_rule_cut_at_the_box():
@@ -117,7 +118,7 @@ def test_neighbours_are_those_of_all_distances():
 def test_a_picture_from_elsewhere_can_be_asked_about(tmp_path):
     model, data = branched(), examples()
     Image.fromarray(data.x[5]).save(tmp_path / "again.png")
-    found = look.neighbours(model, data, [str(tmp_path / "again.png")], k=2)
+    found = look.neighbours(model, data, queries=[str(tmp_path / "again.png")], k=2)
     assert found.features[0, 0] == 5
     assert found.pixels[0, 0] == 5
 
@@ -172,8 +173,8 @@ def test_maps_are_the_layers_activations():
         (lambda m, d: look.patches(m, d, "sen"), "seen"),
         (lambda m, d: look.patches(m, d, "seen", maps=[9]), "9"),
         (lambda m, d: look.neighbours(m, d, k=40), "k is a whole number from 1 to 13"),
-        (lambda m, d: look.neighbours(m, d, [99]), "pictures 0 to 13"),
-        (lambda m, d: look.feature_map(m, d, "umap"), "tsne"),
+        (lambda m, d: look.neighbours(m, d, queries=[99]), "pictures 0 to 13"),
+        (lambda m, d: look.feature_map(m, d, method="umap"), "tsne"),
         (lambda m, d: look.maps(m, d.x[0], ["dense"]), "no maps"),
     ],
 )

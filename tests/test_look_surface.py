@@ -9,7 +9,7 @@ import torch
 import striate as st
 from striate import data, layers, look
 from striate.errors import ArgumentError
-from striate.look.weightspace import random_direction
+from striate.look.landscape.perturbed_loss import random_direction
 
 
 def small(seed: int = 0) -> st.Model:
@@ -67,7 +67,7 @@ def test_a_linear_network_under_the_mean_square_is_a_parabola():
     x, y = rng.normal(size=(50, 4)).astype(np.float32), rng.normal(size=(50, 1)).astype(np.float32)
     model = st.Sequential([layers.Dense(1, use_bias=False, input_shape=(4,))])
     model.compile("sgd", "mse")
-    line = look.line(model, x, y, steps=7, span=2.0)
+    line = look.line(model, x, labels=y, steps=7, span=2.0)
     weight = model.get_weights()[0].reshape(-1)
     step = next(iter(random_direction(model, 0).values())).numpy().reshape(-1)
     expected = [np.square(x @ (weight + t * step) - y[:, 0]).mean() for t in np.linspace(-2, 2, 7)]

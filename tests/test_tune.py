@@ -116,7 +116,7 @@ def test_train_with_tune_searches_then_trains_into_the_same_folder(tmp_path, cap
             main([str(a) for a in arguments])
         return ended.value.code or 0, *capsys.readouterr()
 
-    arguments = ("train", "digits", "--model", "linear", "--epochs", "2", "--no-report", "--run", folder)
+    arguments = ("train", "digits", "--model", "linear", "--epochs", "2", "--no-report", "--folder", folder)
     code, text, error = call(*arguments, "--tune", "2", "--json")
     assert code == 0, error
     facts = json.loads(text)

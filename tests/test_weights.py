@@ -22,7 +22,7 @@ import striate as st
 from striate import layers, zoo
 from striate.errors import ArgumentError, BundleError
 from striate.graph.layer import snake_case
-from striate.weights.checkpoint import FileLayer, read_checkpoint
+from striate.weights.contents import FileLayer
 from striate.weights.layout import (
     from_keras,
     from_torch,
@@ -31,6 +31,7 @@ from striate.weights.layout import (
     to_keras,
     to_torch,
 )
+from striate.weights.read import read_weights
 from striate.weights.source import Origin, Source
 
 
@@ -506,9 +507,9 @@ def test_an_h5_file_cannot_reach_out_of_itself_or_ask_for_more_than_it_has(tmp_p
 
     for make in (virtual, outside, link, huge):
         with pytest.raises(BundleError, match="refused"):
-            read_checkpoint(swap(make))
+            read_weights(swap(make))
     with pytest.raises(BundleError, match="is missing"):
-        read_checkpoint(swap(lambda file: None))
+        read_weights(swap(lambda file: None))
 
 
 def test_what_is_no_file_of_weights_is_called_so(tmp_path):
@@ -571,7 +572,7 @@ REAL = Path(os.environ["STRIATE_DATA"]) / "weights" if os.environ.get("STRIATE_D
     ],
 )
 def test_real_files_are_read(name, kind, arrays):
-    found = read_checkpoint(REAL / name)
+    found = read_weights(REAL / name)
     assert found.format == kind
     assert len(list(found.arrays())) == arrays
 

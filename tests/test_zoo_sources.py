@@ -20,10 +20,10 @@ from striate.backend.build import logits_module
 from striate.data import Preprocessing
 from striate.errors import BundleError
 from striate.model import Model
-from striate.weights.checkpoint import Checkpoint, FileLayer
+from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.load import apply
 from striate.weights.match import match
-from striate.weights.report import Report
+from striate.weights.report import MatchReport
 
 TOLERANCE = 1e-4  # of the largest stored number
 
@@ -51,20 +51,20 @@ def at_home(name: str) -> tuple[str, dict[str, Any]]:
     pytest.fail(f"no network of the zoo names {library}'s {model} as its source")
 
 
-def checkpoint(description: dict[str, Any]) -> Checkpoint:
+def checkpoint(description: dict[str, Any]) -> WeightsFile:
     """A stored network's checkpoint, as reading its file gives it."""
     where = f"{description['library']} {description['model']}"
     if description["library"] != "keras":
         arrays = {key: torch.from_numpy(array) for key, array in stored.state_dict(description).items()}
         floats = {key: array for key, array in arrays.items() if array.is_floating_point()}
-        return Checkpoint(where, "memory", "torch", floats, skipped=[key for key in arrays if key not in floats])
+        return WeightsFile(where, "memory", "torch", floats, skipped=[key for key in arrays if key not in floats])
     found: dict[str, FileLayer] = {}
     for layer, _, arrays in stored.keras_layers(description):
         for name, array in arrays.items():
             inner, _, slot = name.rpartition("/")
             path = f"{layer}/{inner}" if inner else layer
             found.setdefault(path, FileLayer(path, None)).arrays[slot] = torch.from_numpy(array)
-    return Checkpoint(where, "memory", "keras", layers=list(found.values()))
+    return WeightsFile(where, "memory", "keras", layers=list(found.values()))
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def unfilled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["striate.backend.build"], "fill", lambda tensor, weight: tensor.detach().zero_())
 
 
-def fill(model: Model, weights: Checkpoint, source: str) -> Report:
+def fill(model: Model, weights: WeightsFile, source: str) -> MatchReport:
     graph = model.graph.check()
     return apply(match(graph, model.origin, weights, source), graph, model.origin, model._state(), weights)
 
@@ -192,7 +192,7 @@ def test_a_keras_file_without_names_of_layers_gives_the_same_arrays(name: str) -
     assert all(torch.equal(array, unnamed.arrays[key]) for key, array in expected.arrays.items())
 
 
-def without_names(description: dict[str, Any]) -> Checkpoint:
+def without_names(description: dict[str, Any]) -> WeightsFile:
     """As reading a ``.weights.h5`` without names gives it: layers by class and number, arrays by number."""
     found, seen = checkpoint(description), Counter[str]()
     layers = []

@@ -1,6 +1,7 @@
 """striate: a workbench for convolutional networks.
 
-Describe a network once; size it, train it, look inside it, use it and ship it.  ``import striate`` loads no torch.
+Describe a network once; size it, train it, look inside it, use it and ship it.  ``import striate as st`` reaches every
+room as ``st.data``, ``st.look``, ``st.tasks`` … and loads no torch: a room is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -13,53 +14,45 @@ from striate.errors import StriateError
 from striate.graph import Input
 from striate.layers import initializers, regularizers
 from striate.model import Model
+from striate.seed import set_seed
 from striate.sequential import Sequential
+from striate.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from striate import callbacks, data, look, losses, metrics, optimizers, transfer, zoo
-
-__version__ = "0.1.0"
-
-# Rooms that are imported when first used.
-_LATER = {
-    "callbacks": "striate.callbacks",
-    "data": "striate.data",
-    "draw": "striate.draw",
-    "look": "striate.look",
-    "losses": "striate.losses",
-    "metrics": "striate.metrics",
-    "optimizers": "striate.optimizers",
-    "size": "striate.size",
-    "transfer": "striate.transfer",
-    "zoo": "striate.zoo",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return importlib.import_module(_LATER[name])
-    raise AttributeError(f"module 'striate' has no attribute {name!r}")
-
-
-def set_seed(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's random numbers: weights, shuffling and dropout repeat."""
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
+    from striate import (
+        backend,
+        callbacks,
+        data,
+        draw,
+        errors,
+        graph,
+        look,
+        losses,
+        metrics,
+        optimizers,
+        recipes,
+        report,
+        runs,
+        ship,
+        size,
+        tasks,
+        transfer,
+        tune,
+        weights,
+        zoo,
+    )
 
 __all__ = [
     "Input",
     "Model",
     "Sequential",
     "StriateError",
+    "backend",
     "callbacks",
     "data",
+    "draw",
+    "errors",
+    "graph",
     "initializers",
     "layers",
     "look",
@@ -67,8 +60,30 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "recipes",
     "regularizers",
+    "report",
+    "runs",
     "set_seed",
+    "ship",
+    "size",
+    "tasks",
     "transfer",
+    "tune",
+    "weights",
     "zoo",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def __getattr__(name: str) -> Any:
+    """A room, imported when first used."""
+    if name in __all__:
+        return importlib.import_module(f"striate.{name}")
+    from striate.errors import nearest
+
+    hint = "" if name.startswith("_") else nearest(name, __all__)
+    raise AttributeError(f"module 'striate' has no attribute {name!r}.{hint}")

@@ -31,14 +31,23 @@ class TrainingError(StriateError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``' Did you mean "x"?'`` for the known name closest to `name`, or ``''`` when none is close."""
+    """Return ``' Did you mean "x"?'`` for the known name closest to a name, or ``''`` when none is close.
+
+    name    as it was given
+    known   the names there are
+    """
     options = {option.lower(): option for option in known}
     close = difflib.get_close_matches(name.lower(), list(options), n=1, cutoff=0.6)
     return f' Did you mean "{options[close[0]]}"?' if close else ""
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> ArgumentError:
-    """An error for a name that is not among the known ones: the nearest, then all of them when they are few."""
+    """An error for a name that is not among the known ones: the nearest, then all of them when they are few.
+
+    what    the kind of thing, such as "layer"
+    name    as it was given
+    known   the names there are
+    """
     options = sorted(set(known))
     listed = f" Known: {', '.join(options)}." if len(options) <= 30 else ""
     return ArgumentError(f'unknown {what} "{name}".{nearest(name, options)}{listed}')

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from striate.size import Size
     from striate.train.callbacks import Callback, History
     from striate.train.loop import Plan
-    from striate.weights.report import Report
+    from striate.weights.report import MatchReport
     from striate.weights.source import Origin, Source
 
 
@@ -236,7 +236,7 @@ class Model(Network):
 
         save_state(path, self._state(), {"layout": "striate"})
 
-    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> Report:
+    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> MatchReport:
         """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
         model's folder; returns what matched, and how.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load, names
-from striate.data.check import first_look
+from striate.data.checks.check import first_look
 from striate.errors import ArgumentError, DataError, nearest
 from striate.model import Model
 from striate.weights import atomic_write
@@ -102,8 +102,8 @@ def train_run(
     The scores are those on the test set, or on the validation set when there is none.
     Raises DataError, ArgumentError, TrainingError, BundleError; nothing half-written is left.
     """
-    from striate import set_seed
     from striate.pages import write_report
+    from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
     from striate.train.checkpoint import FILE
@@ -155,9 +155,9 @@ def train_run(
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if _foreign(target):
-        raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")
+        raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")
     if target.is_file():
-        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another --run.")
+        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
     target.mkdir(parents=True, exist_ok=True)
     log = target / "metrics.csv"
     for old in [*target.glob(".*.tmp"), *([] if resume else [target / FILE, target / RUN, log])]:

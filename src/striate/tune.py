@@ -101,7 +101,7 @@ def tune(
         import optuna
     except ImportError:
         raise ArgumentError("tuning needs optuna: pip install 'striate[tune]'.") from None
-    from striate import set_seed
+    from striate.seed import set_seed
     from striate.train.callbacks import LambdaCallback
 
     if trials < 1 or folds < 2:

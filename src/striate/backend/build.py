@@ -170,7 +170,9 @@ def _initialised(step: Step, make: Callable[[], nn.Module]) -> nn.Module:
 
 
 def build(graph: Graph) -> fx.GraphModule:
-    """The graph as a torch module: NCHW tensors in and out, state_dict keys = layer names.
+    """The graph as a torch module: (N, C, H, W) tensors in and out, state_dict keys = layer names.
+
+    graph   the network
 
     Weights are drawn from torch's global generator the first time a layer is built and shared by every module built
     from the same layer after that.  Raises the graph's fault if it has one.
@@ -189,7 +191,12 @@ def apply_trainable(graph: Graph) -> None:
 
 
 def set_mode(module: nn.Module, graph: Graph, training: bool) -> None:
-    """Training or prediction mode; a frozen batch norm stays in prediction mode, so that its averages do not move."""
+    """Training or prediction mode; a frozen batch norm stays in prediction mode, so that its averages do not move.
+
+    module     what ``build`` made of `graph`
+    graph      the network
+    training   True for training, False for prediction
+    """
     module.train(training)
     if training:
         for layer in every_layer(graph):
@@ -202,6 +209,7 @@ def set_mode(module: nn.Module, graph: Graph, training: bool) -> None:
 def logits_module(module: fx.GraphModule, functions: list[str | None]) -> tuple[fx.GraphModule, list[bool]]:
     """The module without the softmax or sigmoid at its outputs, sharing its submodules.
 
+    module      what ``build`` makes
     functions   per output, the activation that its loss can take over ("softmax", "sigmoid"), or None to keep it
 
     Returns the module and, per output, whether something was removed.

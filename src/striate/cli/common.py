@@ -12,7 +12,7 @@ from striate.errors import ArgumentError, nearest
 from striate.graph import Graph, from_json
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-What = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
+Described = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
 InputShape = Annotated[str | None, typer.Option(help="Input of a named architecture, such as 224x224x3.")]
 Classes = Annotated[int | None, typer.Option(help="Classes of a named architecture.")]
 WEIGHTS = "a file, keras, torchvision, timm (downloaded once), or hf:owner/name"

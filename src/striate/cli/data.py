@@ -30,6 +30,9 @@ def check(
     near: Annotated[
         bool, typer.Option("--near/--no-near", help="Look for pictures that only look the same, too.")
     ] = True,
+    aspect: Annotated[
+        float, typer.Option(help="A picture whose longer side is more than so many times its shorter one is odd.")
+    ] = 4.0,
     few: Annotated[int, typer.Option(help="Classes with fewer readable pictures to train on are named.")] = 10,
     classes: Annotated[
         int | None, typer.Option(help="How many classes there are, where masks, YOLO or CSV files do not say.")
@@ -44,11 +47,11 @@ def check(
     json: Json = False,
 ) -> None:
     """Find broken, duplicate, tiny, odd and wrongly annotated pictures, and the same picture in two parts."""
-    from striate.data.check import check as look
+    from striate.data.checks.check import check as look
 
     trained = model_of(model, weights) if model is not None else None
     with _bar() as progress:
-        found = look(path, near=near, few=few, classes=classes, model=trained, progress=progress)
+        found = look(path, near=near, few=few, aspect=aspect, classes=classes, model=trained, progress=progress)
     if page is not None:
         from striate.report import write_data_report
 

@@ -11,7 +11,7 @@ from striate.cli.common import WEIGHTS, Json, Variant, With, left, model_of, say
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
-RunFolder = Annotated[Path | None, typer.Option("--run", help="The folder of the run (runs/DATA-NETWORK).")]
+RunFolder = Annotated[Path | None, typer.Option(help="The folder of the run (runs/DATA-NETWORK).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,11 +19,11 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def demo(run: RunFolder = None, seed: Seed = 0, json: Json = False) -> None:
+def demo(folder: RunFolder = None, seed: Seed = 0, json: Json = False) -> None:
     """Train a small ConvNet on real handwritten digits, test it on digits it never saw, and open it up in a report."""
     from striate.demo import demo as show
 
-    result = show(run, seed=seed, say=_silent if json else print)
+    result = show(folder, seed=seed, say=_silent if json else print)
     if json:
         say(_facts(result), True, "")
 
@@ -51,7 +51,7 @@ def train(
     mix: Annotated[
         str | None, typer.Option(help="Mix the pictures of a batch with each other: mixup or cutmix.")
     ] = None,
-    run: RunFolder = None,
+    folder: RunFolder = None,
     seed: Seed = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     resume: Annotated[
@@ -95,11 +95,11 @@ def train(
 
         if optimizer or learning_rate is not None or batch_size is not None:
             raise ArgumentError("--tune chooses --optimizer, --learning-rate and --batch-size; leave them out.")
-        run = run or free_folder(f"{Path(data).name}-tuned")
+        folder = folder or free_folder(f"{Path(data).name}-tuned")
         tuned = search(
             data,
             tune,
-            folder=run,
+            folder=folder,
             model=chosen,
             recipe=recipe,
             epochs=epochs,
@@ -116,7 +116,7 @@ def train(
         data,
         model=chosen,
         recipe=recipe,
-        folder=run,
+        folder=folder,
         epochs=epochs,
         batch_size=batch_size,
         optimizer=optimizer if tuned is None else tuned.optimizer(),

@@ -22,7 +22,7 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        from striate import __version__
+        from striate.version import __version__
 
         print(f"striate {__version__}")
         raise typer.Exit

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import Classes, InputShape, Json, Variant, What, graph_of, say, variants_of
+from striate.cli.common import Classes, Described, InputShape, Json, Variant, graph_of, say, variants_of
 from striate.errors import ArgumentError, unknown
 
 
@@ -155,7 +155,7 @@ def _show(name: str, variant: list[str] | None, output: Path | None, table: bool
 
 
 def size(
-    what: What,
+    model: Described,
     input_shape: InputShape = None,
     classes: Classes = None,
     variant: Variant = None,
@@ -169,7 +169,7 @@ def size(
     """Shapes, weights, multiplications, memory and receptive fields; nothing is allocated."""
     from striate.size import measure, summary
 
-    name, graph = graph_of(what, input_shape, classes, variant)
+    name, graph = graph_of(model, input_shape, classes, variant)
     measured = measure(graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=name)
     text = summary(graph, name, sequential=graph.is_sequential) if classic else str(measured)
     say(measured.to_dict() if json else None, json, text)
@@ -178,7 +178,7 @@ def size(
 
 
 def explain(
-    what: What,
+    model: Described,
     layer: Annotated[str, typer.Argument(help="The layer's name in the size table.")],
     input_shape: InputShape = None,
     classes: Classes = None,
@@ -188,17 +188,18 @@ def explain(
     """The arithmetic of one layer with its numbers put in, step by step."""
     from striate.size import explain as explained
 
-    _, graph = graph_of(what, input_shape, classes, variant)
+    _, graph = graph_of(model, input_shape, classes, variant)
     text = explained(graph, layer)
     say({"layer": layer, "explanation": text}, json, text)
 
 
 def draw(
-    what: What,
+    model: Described,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The SVG file (NAME.svg).")] = None,
     diff: Annotated[str | None, typer.Option(help="Compare with this other network instead.")] = None,
     source: Annotated[bool, typer.Option("--source", help="Print the network as plain PyTorch instead.")] = False,
     expand: Annotated[bool, typer.Option("--expand", help="Open nested networks.")] = False,
+    direction: Annotated[str, typer.Option(help="Where the drawing runs: down or right.")] = "down",
     input_shape: InputShape = None,
     classes: Classes = None,
     variant: Variant = None,
@@ -209,7 +210,7 @@ def draw(
     from striate.draw import svg
     from striate.weights import atomic_write
 
-    name, graph = graph_of(what, input_shape, classes, variant)
+    name, graph = graph_of(model, input_shape, classes, variant)
     if diff is not None:
         if output is not None:
             raise ArgumentError("--output goes with a diagram or --source; --diff prints its table.")
@@ -224,7 +225,7 @@ def draw(
         say({"paper": text}, json, text if output is None else f"wrote {output}")
         return
     target = output or Path(f"{Path(name).name}.svg")
-    picture = svg(graph, title=name, expand=expand)
+    picture = svg(graph, title=name, expand=expand, direction=direction)
     atomic_write(target, picture)
     say({"file": str(target), "layers": len(graph.layers)}, json, f"wrote {target}")
     graph.check()  # a fault is drawn, and said

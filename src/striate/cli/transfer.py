@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def transfer(
-    photos: Annotated[str, typer.Argument(help="A folder of photos: a folder per class, or train and val with these.")],
+    data: Annotated[str, typer.Argument(help="A folder of photos: a folder per class, or train and val with these.")],
     base: Annotated[str, typer.Option(help="The architecture that learnt before.")] = "mobilenet",
     weights: Annotated[str | None, typer.Option(help=f"What it learnt: {WEIGHTS}.")] = None,
     variant: Variant = None,
@@ -29,7 +29,7 @@ def transfer(
     validation: Annotated[float, typer.Option(help="Part held out where the folder has no val.")] = 0.2,
     scratch: Annotated[bool, typer.Option("--scratch", help="Also train without the weights, for contrast.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep the features on disk.")] = True,
-    run: Annotated[Path | None, typer.Option("--run", help="The folder of the run (runs/PHOTOS-BASE).")] = None,
+    folder: Annotated[Path | None, typer.Option(help="The folder of the run (runs/DATA-BASE).")] = None,
     seed: Annotated[int, typer.Option(help="Of folds, shuffling, dropout and augmentation.")] = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     json: Json = False,
@@ -39,7 +39,7 @@ def transfer(
     from striate.transfer import fit
 
     result = fit(
-        photos,
+        data,
         base,
         weights,
         variant=variants_of(variant),
@@ -51,7 +51,7 @@ def transfer(
         validation=validation,
         scratch=scratch,
         cache=cache,
-        folder=run,
+        folder=folder,
         seed=seed,
         report=report,
         verbose=0 if json else "auto",

@@ -1,28 +1,28 @@
 """Data sets: read, checked, split, and made into batches."""
 
-from striate.data.augment import Augmented, Mixed, augment, augmented, mix
+from striate.data.augmentation import Augmented, Mixed, augment, augmented, mix
 from striate.data.batches import Batches, epoch_order
-from striate.data.catalog import load, names
-from striate.data.check import check
-from striate.data.cifar import read_cifar, read_cifar_binary, read_cifar_pickle
-from striate.data.coco import read_coco
+from striate.data.checks.check import check
+from striate.data.checks.findings import CheckReport, Finding
 from striate.data.convert import arrays
 from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.digits import read_digits
-from striate.data.fetch import fetch
-from striate.data.findings import Finding, Report
-from striate.data.folders import folder, read_zip
-from striate.data.geometry import Geometry
-from striate.data.idx import read_idx, read_idx_pair, read_mnist
-from striate.data.imdb import read_imdb, read_reviews
-from striate.data.labels import class_labels, imagenet_labels
-from striate.data.masks import read_masks
-from striate.data.preprocess import Preprocessing
-from striate.data.scenes import scenes
-from striate.data.table import read_csv
-from striate.data.voc import read_voc
+from striate.data.pictures.geometry import Geometry
+from striate.data.pictures.preprocess import Preprocessing
+from striate.data.readers.cifar import read_cifar, read_cifar_binary, read_cifar_pickle
+from striate.data.readers.class_folders import folder, read_zip
+from striate.data.readers.coco import read_coco
+from striate.data.readers.csv_table import read_csv
+from striate.data.readers.idx import read_idx, read_idx_pair, read_mnist
+from striate.data.readers.imdb import read_imdb, read_reviews
+from striate.data.readers.masks import read_masks
+from striate.data.readers.voc import read_voc
+from striate.data.readers.yolo import read_yolo
+from striate.data.sets.catalog import load, names
+from striate.data.sets.digits import read_digits
+from striate.data.sets.fetch import fetch
+from striate.data.sets.labels import class_labels, imagenet_labels
+from striate.data.sets.scenes import scenes
 from striate.data.vocabulary import Vocabulary
-from striate.data.yolo import read_yolo
 
 __all__ = [
     "Augmented",
@@ -32,7 +32,7 @@ __all__ = [
     "Finding",
     "Mixed",
     "Preprocessing",
-    "Report",
+    "CheckReport",
     "Skipped",
     "Splits",
     "Vocabulary",

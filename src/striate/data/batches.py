@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.dataset import Dataset
-from striate.data.workers import in_order
+from striate.data.pictures.workers import in_order
 from striate.errors import DataError
 
 if TYPE_CHECKING:

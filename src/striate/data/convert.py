@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from striate.data.dataset import Dataset
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.preprocess import Preprocessing
 from striate.errors import DataError
 
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from striate.data.cache import rows
-from striate.data.checks import boxes as checked_boxes
-from striate.data.checks import check_x, class_names, targets
-from striate.data.preprocess import Preprocessing
+from striate.data.pictures.cache import rows
+from striate.data.pictures.preprocess import Preprocessing
 from striate.data.splits import by_group, hold_out, line_up
+from striate.data.validate import boxes as checked_boxes
+from striate.data.validate import check_x, class_names, targets
 from striate.errors import DataError
 
 

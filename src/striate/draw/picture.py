@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from striate.draw.layout import NAME_SIZE, SIDE, STRIPE, TEXT_SIZE, Box, Frame, Line, layout
+from striate.draw.diagram import NAME_SIZE, SIDE, STRIPE, TEXT_SIZE, EdgeLine, Frame, LayerBox, layout
 from striate.draw.paper import COLOURS, INK, MUTED, WIRE, attribute, content, label, number, page, rectangle
 from striate.draw.sugiyama import Point
 from striate.draw.words import fitted, text_width
@@ -54,9 +54,9 @@ def _dashed(yes: bool) -> str:
     return ' stroke-dasharray="5 3"' if yes else ""
 
 
-def _lines(lines: Sequence[Line], direction: str) -> list[str]:
+def _lines(lines: Sequence[EdgeLine], direction: str) -> list[str]:
     """All edges of a layer as one path, so that the way they share is drawn once; then the head of each."""
-    groups: dict[tuple[str, bool], list[Line]] = {}
+    groups: dict[tuple[str, bool], list[EdgeLine]] = {}
     for line in lines:
         groups.setdefault((line.source, line.fault), []).append(line)
     head = "l-3.3 -7h6.6z" if direction == "down" else "l-7 -3.3v6.6z"
@@ -103,7 +103,7 @@ def _xy(point: Point) -> str:
     return f"{number(point[0])} {number(point[1])}"
 
 
-def _box(box: Box) -> str:
+def _box(box: LayerBox) -> str:
     fill, edge = COLOURS[box.family]
     x, y, left, right = box.x, box.y, box.x + STRIPE + SIDE - 2, box.x + box.width - SIDE
     style = f' stroke="{edge}"' + _dashed(box.shared)
@@ -129,7 +129,7 @@ def _box(box: Box) -> str:
     return "".join([*parts, "</g>"])
 
 
-def _mark(box: Box, outputs: int) -> str:
+def _mark(box: LayerBox, outputs: int) -> str:
     """A dark tag under a box that gives an output of the network."""
     word = "output" + (" " + ", ".join(map(str, box.output)) if outputs > 1 else "")
     left, wide = box.x + STRIPE + SIDE - 4, text_width(word, 9) + 10
@@ -139,7 +139,7 @@ def _mark(box: Box, outputs: int) -> str:
     )
 
 
-def _told(box: Box) -> str:
+def _told(box: LayerBox) -> str:
     """What a box says when the pointer rests on it: all of its text, uncut."""
     if box.family == "fault":
         return f"{box.says}: {' '.join(box.lines)}"

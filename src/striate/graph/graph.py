@@ -20,7 +20,12 @@ from striate.graph.node import (
 
 @dataclass
 class Fault:
-    """Where a description stops making sense: the layer after the last good node, and why."""
+    """Where a description stops making sense: the layer after the last good node, and why.
+
+    name    of the layer
+    kind    its class
+    error   what is wrong with it
+    """
 
     name: str
     kind: str
@@ -30,10 +35,12 @@ class Fault:
 class Graph:
     """Calls of layers from `inputs` to `outputs`.
 
-    nodes    every call, in the order it was written down (each after its inputs)
-    layers   the distinct layers, in order of their first call
-    fault    None, or the layer at which the description breaks off; then `outputs` is the last good tensor
-    auxiliary   loss weights of the outputs after the first, when these only help training
+    inputs      symbolic tensors, outputs of ``Input``
+    outputs     symbolic tensors that depend on them
+    nodes       every call, in the order it was written down (each after its inputs)
+    layers      the distinct layers, in order of their first call
+    fault       None, or the layer at which the description breaks off; then `outputs` is the last good tensor
+    auxiliary   loss weights above 0 of the outputs after the first, when these only help training
 
     Raises ArgumentError when an output depends on an input that is not among `inputs`, or two layers share a name.
     """
@@ -102,26 +109,35 @@ class Graph:
 
     # -- names -----------------------------------------------------------------------------------------------------
     def name(self, layer: Layer) -> str:
-        """The layer's name in this graph."""
+        """The layer's name in this graph.
+
+        layer   one of ``layers``
+        """
         return self._names[id(layer)]
 
     def label(self, node: Node) -> str:
-        """The name of a call: the layer's name, and ``#2``, ``#3`` … for the later calls of a shared layer."""
+        """The name of a call: the layer's name, and ``#2``, ``#3`` … for the later calls of a shared layer.
+
+        node   one of ``nodes``
+        """
         index = self._calls[node.serial][0]
         return self.name(node.layer) + (f"#{index + 1}" if index else "")
 
     def first_call(self, node: Node) -> bool:
-        """Whether this is its layer's first call in the graph; weights are counted there."""
+        """Whether this is its layer's first call in the graph; weights are counted there.
+
+        node   one of ``nodes``
+        """
         return self._calls[node.serial][0] == 0
 
     def layer(self, name: str) -> Layer:
-        """The layer of that name.  Raises ArgumentError, naming the nearest."""
+        """The layer called `name`.  Raises ArgumentError, naming the nearest."""
         if name not in self._by_name:
             raise unknown("layer name", name, self._by_name)
         return self._by_name[name]
 
     def node(self, label: str) -> Node:
-        """The call with that label.  Raises ArgumentError, naming the nearest."""
+        """The call with this `label`.  Raises ArgumentError, naming the nearest."""
         for node in self.nodes:
             if self.label(node) == label:
                 return node
@@ -130,10 +146,12 @@ class Graph:
     # -- facts -----------------------------------------------------------------------------------------------------
     @property
     def input_shapes(self) -> list[Shape]:
+        """A shape per input, without the batch."""
         return [tensor.shape for tensor in self.inputs]
 
     @property
     def output_shapes(self) -> list[Shape]:
+        """A shape per output, without the batch."""
         return [tensor.shape for tensor in self.outputs]
 
     @property
@@ -149,7 +167,7 @@ class Graph:
         return Graph(self.inputs, self.outputs[:1]) if self.auxiliary else self
 
     def check(self) -> Graph:
-        """The graph itself; raises the fault if it has one."""
+        """The graph itself.  Raises the fault, a StriateError, if it has one."""
         if self.fault is not None:
             raise self.fault.error
         return self
@@ -161,7 +179,15 @@ class Graph:
 
 @dataclass(eq=False)
 class FlatNode:
-    """A call in a flattened graph; `inputs` and `outputs` are numbers of tensors."""
+    """A call in a flattened graph.
+
+    name                   the call's label, with the names of the networks it is nested in, joined by ``/``
+    layer                  what is called
+    inputs, outputs        numbers of tensors
+    input_shapes, shape    shapes that go in, and the shape that comes out
+    first                  whether it is its layer's first call
+    path                   names of the networks it is nested in, outermost first
+    """
 
     name: str
     layer: Layer
@@ -189,7 +215,12 @@ class Operation:
 
 
 class FlatGraph:
-    """Calls in order, with nested networks opened; tensors are numbered."""
+    """Calls in order, with nested networks opened; tensors are numbered.
+
+    graph    what is opened
+    nodes    every call
+    shapes   of each tensor, without the batch; dtypes: its type of numbers
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.nodes: list[FlatNode] = []
@@ -258,8 +289,11 @@ def operations(flat: FlatGraph) -> tuple[list[Operation], list[Shape]]:
 def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | None:
     """The graph of layers one after the other; None while the input's shape is not known.
 
-    The first layer tells the shape through ``input_shape=`` unless it is an Input.  A layer that does not fit becomes
-    the graph's fault, so that everything before it can still be shown.
+    layers        the first tells the shape through ``input_shape=`` unless it is an Input
+    input_shape   the shape, where the first layer does not tell it
+
+    A layer that does not fit, such as one that raises ShapeError, becomes the graph's fault, so that everything before it
+    can still be shown.
     """
     if not layers:
         return None

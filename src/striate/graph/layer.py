@@ -21,14 +21,21 @@ _KINDS: dict[str, type[Described]] = {}
 
 
 def registered(kind: str) -> type[Described]:
-    """The class registered under a name, such as ``Conv2D``.  Raises ArgumentError, naming the nearest."""
+    """The class registered under a name.  Raises ArgumentError, naming the nearest.
+
+    kind   such as ``Conv2D``
+    """
     if kind not in _KINDS:
         raise unknown("layer", kind, _KINDS)
     return _KINDS[kind]
 
 
 def register(kind: str, cls: type[Described]) -> None:
-    """Make a class known to descriptions under another name than its own."""
+    """Make a class known to descriptions under another name than its own.
+
+    kind   the name that a JSON description says
+    cls    the class that it stands for
+    """
     _KINDS[kind] = cls
 
 
@@ -192,13 +199,18 @@ class Layer(Described):
 
     A subclass names its fields, checks them in ``__post_init__`` and defines ``lower``; everything else follows from
     that: shapes, weights, sizing, training, export.  Shapes are channels-last and without the batch: ``(H, W, C)`` for
-    pictures, ``(L, C)`` for sequences, ``(C,)`` for vectors.
+    pictures, ``(L, C)`` for sequences, ``(C,)`` for vectors.  A layer may be called on several inputs; then each method
+    gets one shape per input.
 
-    name          its name in networks; None: its class and a number
-    trainable     whether training changes its weights
-    input_shape   of the network's input, where it is the first layer
-    arity         how many inputs it takes; None: a list of two or more
-    family        what a diagram takes it for, such as "norm"; None: what its primitives are
+    name          letters, digits, "_" and "-"; None: the class name and a number, counted in each model
+    trainable     False: training leaves its weights as they are
+    input_shape   the input's shape, for the first layer of a Sequential
+
+    A class may say, beside its fields: ``arity``, how many inputs it takes (None: a list of two or more), and ``family``,
+    what a diagram takes it for, such as "norm" (None: what its primitives are).
+
+    Raises ArgumentError for an argument that the class does not have or a value that it cannot use, and ShapeError when it
+    is called on shapes that do not fit.
     """
 
     abstract = True
@@ -239,26 +251,41 @@ class Layer(Described):
 
     # -- answers, from input shapes alone --------------------------------------------------------------------------
     def lowering(self, *inputs: Shape) -> Lowering:
-        """The layer in primitives, for inputs of these shapes.  Raises ShapeError where they do not fit."""
+        """The layer in primitives.  Raises ShapeError where the inputs do not fit.
+
+        inputs   a shape per input
+        """
         made: dict[tuple[Shape, ...], Lowering] = self.__dict__.setdefault("_lowerings", {})
         if inputs not in made:
             made[inputs] = lowered(self.lower, inputs)
         return made[inputs]
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
-        """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit."""
+        """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit.
+
+        inputs   a shape per input
+        """
         return self.lowering(*inputs).output_shape
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``."""
+        """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``.
+
+        inputs   a shape per input
+        """
         return self.lowering(*inputs).arrays("weights")
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
-        """Arrays that are saved but not trained (moving averages, fixed tables), by name."""
+        """Arrays that are saved but not trained (moving averages, fixed tables), by name.
+
+        inputs   a shape per input
+        """
         return self.lowering(*inputs).arrays("buffers")
 
     def mults(self, *inputs: Shape) -> int:
-        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'."""
+        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
+
+        inputs   a shape per input
+        """
         return self.lowering(*inputs).mults()
 
     def window(self) -> Window | None:
@@ -295,11 +322,19 @@ class Layer(Described):
 
     # -- weights, once built ---------------------------------------------------------------------------------------
     def get_weights(self) -> list[Any]:
-        """The layer's weights as NumPy arrays, trainable ones first, in torch's layouts (see ``weights``)."""
+        """The layer's weights as NumPy arrays, trainable ones first, in torch's layouts (see ``weights``).
+
+        Raises ArgumentError while there are none: ``model.module`` makes them.
+        """
         return [tensor.detach().cpu().numpy().copy() for tensor in self._tensors()]
 
     def set_weights(self, arrays: list[Any]) -> None:
-        """Set the layer's weights, in the order and layouts of ``get_weights``.  Raises ShapeError on a mismatch."""
+        """Set the layer's weights.
+
+        arrays   in the order and layouts of ``get_weights``
+
+        Raises ShapeError on a mismatch, ArgumentError while there are no weights: ``model.module`` makes them.
+        """
         tensors = self._tensors()
         if len(arrays) != len(tensors):
             raise ShapeError(f'{self.kind} "{self.name}" has {len(tensors)} weights, {len(arrays)} were given.')
@@ -330,7 +365,11 @@ def snake_case(kind: str) -> str:
 
 
 def checked_shape(where: str, shape: Any) -> Shape:
-    """A shape as a tuple of positive ints; raises ShapeError for anything else."""
+    """A shape as a tuple of positive ints.  Raises ShapeError for anything else.
+
+    where   what the message names, such as a layer
+    shape   whole numbers of at least 1 without the batch, or one such number
+    """
     if isinstance(shape, int):
         shape = (shape,)
     try:

@@ -10,7 +10,13 @@ from striate.graph.node import distinct
 
 
 class Network(Layer):
-    """A graph as a layer.  Its input shapes -> its output shapes; weights are those of its layers."""
+    """A graph as a layer.  Its input shapes -> its output shapes; weights are those of its layers.
+
+    graph   what it computes
+    name    of the layer that it is; None: the class name and a number
+
+    Raises ArgumentError for a name that cannot be a layer's.
+    """
 
     abstract = True
 
@@ -22,6 +28,7 @@ class Network(Layer):
 
     @property
     def arity(self) -> int:  # type: ignore[override]
+        """The number of inputs."""
         return len(self.graph.inputs)
 
     @property  # type: ignore[misc]
@@ -62,7 +69,10 @@ class Network(Layer):
 
 
 def every_layer(graph: Graph) -> list[Layer]:
-    """The distinct layers of a graph and of every network nested in it, in order."""
+    """The distinct layers of a graph and of every network nested in it, in order.
+
+    graph   where to look
+    """
     found: list[Layer] = []
     for layer in graph.layers:
         found += every_layer(layer.graph) if isinstance(layer, Network) else [layer]

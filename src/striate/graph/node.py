@@ -14,7 +14,12 @@ _serial = itertools.count()
 
 
 class SymbolicTensor:
-    """The output of a call: a shape (channels-last, no batch), and the node it came from."""
+    """The output of a call: a shape, and the node it came from.
+
+    shape   channels-last, without the batch
+    node    the call
+    index   which of its outputs, from 0
+    """
 
     __slots__ = ("index", "node", "shape")
 
@@ -36,10 +41,13 @@ class SymbolicTensor:
 
 
 class Node:
-    """One call of a layer: the layer, the tensors it was given, the tensors it returned.
+    """One call of a layer.
 
-    `serial` grows with every call, so sorting by it gives an order in which every node follows its inputs: the order
-    in which the network was written down.
+    layer     what is called
+    inputs    the tensors it was given
+    shapes    of what it returns, a shape per output; `outputs` are these tensors
+    serial    grows with every call, so sorting by it gives an order in which every node follows its inputs: the order
+              in which the network was written down
     """
 
     __slots__ = ("inputs", "layer", "outputs", "serial")
@@ -52,6 +60,7 @@ class Node:
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
+        """A shape per input, without the batch."""
         return tuple(tensor.shape for tensor in self.inputs)
 
     @property
@@ -64,7 +73,12 @@ class Node:
 
 
 class InputLayer(Layer):
-    """Where data enters.  () -> `input_shape`, channels-last and without the batch."""
+    """Where data enters.  () -> `input_shape`, channels-last and without the batch.
+
+    dtype   type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``
+
+    Raises ArgumentError for another type, and where `input_shape` is not given.
+    """
 
     arity = 0
 
@@ -97,7 +111,15 @@ class InputLayer(Layer):
 def Input(  # noqa: N802  Keras' name
     shape: Any, *, dtype: str = "float32", name: str | None = None, **others: Any
 ) -> SymbolicTensor:
-    """A symbolic input of `shape` (without the batch), where a functional model starts."""
+    """A symbolic input, where a functional model starts.
+
+    shape    channels-last, without the batch: (H, W, C), (L, C) or (C,)
+    dtype    type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``
+    name     of the input
+    others   nothing else is taken; Keras' further arguments are named in the error
+
+    Raises ArgumentError for another argument or type, ShapeError for a shape with an open or empty size.
+    """
     for key in others:
         if key in ("batch_size", "batch_shape", "tensor", "sparse", "ragged", "optional"):
             raise ArgumentError(f'Input: striate has no argument "{key}" (Keras has): give shape without the batch.')

@@ -28,7 +28,11 @@ _NETWORKS = ("Functional", "Sequential", "Model")
 
 
 def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) -> dict[str, Any]:
-    """A JSON-ready description of `graph`; ``from_json`` gives the same graph back."""
+    """A JSON-ready description of `graph`; ``from_json`` gives the same graph back.
+
+    kind   what the description says it is: ``Functional``, ``Sequential`` or ``Model``
+    name   of the network
+    """
     reference = {
         (node.serial, tensor.index): graph.label(node) + (f":{tensor.index}" if tensor.index else "")
         for node in graph.nodes
@@ -90,7 +94,9 @@ def _rich(value: Any) -> Any:
 
 
 def from_json(description: dict[str, Any] | str) -> Graph:
-    """The graph of a description (a dict, or JSON text).
+    """The graph of a description.
+
+    description   a dict, or JSON text; the head of this module shows one
 
     A description that breaks off at a layer gives the graph up to there, with the reason in ``graph.fault``.
     Raises ArgumentError when it is not a description at all.

@@ -56,7 +56,14 @@ def as_padding(value: Any, rank: int, where: str, names: tuple[str, ...] = ("val
 
 @dataclass(frozen=True)
 class Window:
-    """Kernel, strides, dilation per axis and padding, of a convolution or a pooling."""
+    """Kernel, strides, dilation per axis and padding, of a convolution or a pooling.
+
+    kernel       cells per axis: (height, width) or (length,)
+    strides      cells from one window to the next, per axis
+    padding      ``valid``, ``same``, ``causal``, or ((before, after), …) per axis
+    dilation     input cells from one cell of the kernel to the next, per axis; () for 1
+    transposed   whether the window paints its output instead of reading its input
+    """
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
@@ -79,7 +86,10 @@ class Window:
         return prod(self.kernel)
 
     def pads(self, sizes: tuple[int, ...]) -> Pads:
-        """Cells added (before, after) each axis of an input of `sizes`."""
+        """Cells added (before, after) to each axis.
+
+        sizes   of the input: (height, width) or (length,)
+        """
         if self.padding == "valid":
             return ((0, 0),) * len(sizes)
         if self.padding == "causal":
@@ -93,11 +103,17 @@ class Window:
         return self.padding  # type: ignore[return-value]
 
     def padded(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Input sizes with the padding."""
+        """Input sizes with the padding.
+
+        sizes   of the input: (height, width) or (length,)
+        """
         return tuple(size + sum(pad) for size, pad in zip(sizes, self.pads(sizes), strict=True))
 
     def slide(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Output sizes: floor((W + pads - span) / stride) + 1.  Raises ShapeError if the window is larger."""
+        """Output sizes: floor((W + pads - span) / stride) + 1.  Raises ShapeError if the window is larger.
+
+        sizes   of the input: (height, width) or (length,)
+        """
         padded = self.padded(sizes)
         if any(size < span for size, span in zip(padded, self.span, strict=True)):
             wide = "x".join(map(str, self.span))
@@ -114,7 +130,10 @@ class Window:
         )
 
     def unused(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Rows, columns at the end of the (padded) input that no window reaches; 0 where the window fits."""
+        """Rows, columns at the end of the (padded) input that no window reaches; 0 where the window fits.
+
+        sizes   of the input: (height, width) or (length,)
+        """
         if self.padding == "same" or self.transposed:
             return (0,) * len(sizes)
         return tuple(
@@ -123,7 +142,10 @@ class Window:
         )
 
     def misfit(self, sizes: tuple[int, ...]) -> str | None:
-        """None if the window fits `sizes`; else the arithmetic that shows it does not, and the remedies."""
+        """None if the window fits; else the arithmetic that shows it does not, and the remedies.
+
+        sizes   of the input: (height, width) or (length,)
+        """
         unused = self.unused(sizes)
         if not any(unused):
             return None
@@ -155,7 +177,12 @@ class Window:
         )
 
     def grow(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Output sizes of the transposed window (Keras' rule): ``same`` W·s, ``valid`` W·s + max(span - s, 0)."""
+        """Output sizes of the transposed window (Keras' rule): ``same`` W·s, ``valid`` W·s + max(span - s, 0).
+
+        sizes   of the input: (height, width) or (length,)
+
+        Raises ShapeError when the padding crops everything away.
+        """
         if self.padding == "same":
             return tuple(size * stride for size, stride in zip(sizes, self.strides, strict=True))
         if self.padding == "valid":

@@ -1,30 +1,31 @@
 """Looking inside a network: what its layers answer to, and what its answers come from."""
 
-from striate.look.activations import activations
-from striate.look.adversarial import adversarial
-from striate.look.attribution import attributions
-from striate.look.codec import codec, decode, encode
-from striate.look.dream import dream
-from striate.look.feature_map import feature_map
-from striate.look.filters import filters
-from striate.look.gradcam import gradcam
-from striate.look.integrated import integrated
-from striate.look.invert import invert
-from striate.look.lesions import lesions
-from striate.look.maps import dead, maps
-from striate.look.maximise import maximise
-from striate.look.neighbours import neighbours
-from striate.look.occlusion import occlusion
-from striate.look.patches import patches
-from striate.look.paths import paths
+from striate.look.attacks.adversarial import adversarial
+from striate.look.attacks.robustness import robustness
+from striate.look.explain.attributions import attributions
+from striate.look.explain.gradcam import gradcam
+from striate.look.explain.integrated import integrated
+from striate.look.explain.occlusion import occlusion
+from striate.look.explain.saliency import saliency
+from striate.look.explain.sanity import sanity
+from striate.look.explain.scores import scores
+from striate.look.features.activations import activations
+from striate.look.features.dead import dead
+from striate.look.features.feature_map import feature_map
+from striate.look.features.filters import filters
+from striate.look.features.maps import maps
+from striate.look.features.neighbours import neighbours
+from striate.look.features.patches import patches
+from striate.look.landscape.lesions import lesions
+from striate.look.landscape.paths import paths
+from striate.look.landscape.surface import line, surface
+from striate.look.landscape.trajectory import Trajectory
+from striate.look.paint.codec import codec, decode, encode
+from striate.look.paint.dream import dream
+from striate.look.paint.invert import invert
+from striate.look.paint.maximise import maximise
 from striate.look.result import Look
-from striate.look.robustness import robustness
-from striate.look.saliency import saliency
-from striate.look.sanity import sanity
-from striate.look.scores import scores
-from striate.look.surface import line, surface
 from striate.look.tap import Tap, tapped
-from striate.look.trajectory import Trajectory
 
 __all__ = [
     "Look",

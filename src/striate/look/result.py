@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from striate.errors import ArgumentError
 from striate.report import figures
 from striate.report.html import Section, image, table
+from striate.report.tiles import rgba
 from striate.weights import atomic_write
 
 if TYPE_CHECKING:
@@ -84,11 +87,25 @@ class Look:
             section.body = table(*found)
         return section
 
+    def bitmap(self) -> np.ndarray | None:
+        """The picture uint8 (H, W, C) that a .png file of the result is, where it is one picture; None: the figure."""
+        return None
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the figure as .png or .svg.  Raises ArgumentError for another ending."""
+        """Write the figure as .png or .svg; a result that is one picture as that picture, whole, in .png.
+
+        path   where to; its ending says which
+
+        Raises ArgumentError for another ending.
+        """
         path = Path(path)
-        if path.suffix.lower() not in (".png", ".svg"):
+        kind = path.suffix.lower()
+        if kind not in (".png", ".svg"):
             raise ArgumentError(f"{path}: a figure is saved as .png or .svg.")
-        fig = self.figure()
-        atomic_write(path, figures.to_png(fig, 150) if path.suffix.lower() == ".png" else figures.to_svg(fig))
+        picture = self.bitmap() if kind == ".png" else None
+        if picture is not None:
+            written = figures.png(rgba(picture))
+        else:
+            written = figures.to_png(self.figure(), 150) if kind == ".png" else figures.to_svg(self.figure())
+        atomic_write(path, written)
         return path

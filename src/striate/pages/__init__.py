@@ -1,5 +1,6 @@
-"""Pages about a run: what was learnt, how well, and what the network looks like inside."""
+"""Pages about a network: a run (what was learnt, how well), and everything that can be seen inside."""
 
+from striate.pages.look import write_look
 from striate.pages.run import write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_look", "write_report"]

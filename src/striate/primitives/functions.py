@@ -36,6 +36,8 @@ FUNCTIONS = {
     "rsqrt": "1 / √x",
     "log": "log(x)",
 }
+#: Those of them that no network has for an activation.
+ARITHMETIC = ("negative", "absolute", "square", "sqrt", "rsqrt", "log")
 SYNONYMS = {"hard_swish": "hard_silu", "swish": "silu"}
 DEFAULTS: dict[str, tuple[float | None, ...]] = {"leaky_relu": (0.2,), "elu": (1.0,)}
 

@@ -6,15 +6,15 @@ import html
 import os
 from pathlib import Path
 
-from striate.data.check import pictures_of
-from striate.data.findings import KINDS, SEVERITIES, Finding, Report
+from striate.data.checks.check import pictures_of
+from striate.data.checks.findings import KINDS, SEVERITIES, CheckReport, Finding
 from striate.report.html import Section, image, table, write_page
 
 SHOWN = 60  # findings of a kind that are shown with pictures; the rest is listed
 SAME = 6  # pictures of one finding
 
 
-def write_data_report(path: str | os.PathLike[str], found: Report, *, title: str | None = None) -> Path:
+def write_data_report(path: str | os.PathLike[str], found: CheckReport, *, title: str | None = None) -> Path:
     """Write a page about what ``striate.data.check`` found to `path` and return it.
 
     The pictures are read again for it, small; the page loads nothing.
@@ -40,7 +40,7 @@ def write_data_report(path: str | os.PathLike[str], found: Report, *, title: str
     return write_page(path, title or f"Data check: {found.path}", headline, sections)
 
 
-def _overview(found: Report) -> Section:
+def _overview(found: CheckReport) -> Section:
     section = Section("findings", "Findings", found.headline[:1].upper() + found.headline[1:] + ".")
     if found.findings:
         rows = [(KINDS[kind].severity, kind, f"{n:,}", KINDS[kind].meaning) for kind, n in found.kinds.items()]
@@ -48,7 +48,7 @@ def _overview(found: Report) -> Section:
     return section
 
 
-def _counts(found: Report) -> Section:
+def _counts(found: CheckReport) -> Section:
     parts = list(found.counts)
     names = sorted({name for part in found.counts.values() for name in part})
     rows = [(name, *(f"{found.counts[part].get(name, 0):,}" for part in parts)) for name in names]
@@ -56,7 +56,7 @@ def _counts(found: Report) -> Section:
     return Section("classes", "Classes", note, table(["class", *(part or "pictures" for part in parts)], rows))
 
 
-def _card(found: Report, finding: Finding, pictures: dict[str, bytes]) -> str:
+def _card(found: CheckReport, finding: Finding, pictures: dict[str, bytes]) -> str:
     images = "".join(image(pictures[file], "image/jpeg", file) for file in finding.files[:SAME] if file in pictures)
     names = [file.removeprefix(f"{found.path}/") for file in finding.files[:SAME]]
     names += [f"and {len(finding.files) - SAME} more"] if len(finding.files) > SAME else []

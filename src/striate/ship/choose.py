@@ -54,10 +54,12 @@ class Engines:
     ) -> Engine | None:
         """The engine for so many samples, or None: torch is to answer.
 
-        how     "onnxruntime"; "torch"; "int8", what ``quantize`` made; "auto": ONNX Runtime for weights on the CPU as
-                soon as the work since the last time asked for is worth making an engine
-        pixels  inputs are uint8 pictures that go through this preprocessing
-        strip   as for ``to_onnx``
+        model     whose engine
+        how       "onnxruntime"; "torch"; "int8", what ``quantize`` made; "auto": ONNX Runtime for weights on the CPU as
+                  soon as the work since the last time asked for is worth making an engine
+        samples   how many are to be predicted
+        pixels    inputs are uint8 pictures that go through this preprocessing
+        strip     as for ``to_onnx``
 
         Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there.
         """
@@ -115,7 +117,13 @@ class Engines:
     def loaded(
         self, model: Any, folder: str | os.PathLike[str], checksum: str, int8: tuple[bytes, dict[str, Any]] | None
     ) -> None:
-        """Say that the weights come from a saved model's folder, whose weights have this checksum, and its int8 twin."""
+        """Say that the weights come from a saved model's folder.
+
+        model      that was loaded
+        folder     of the saved model
+        checksum   of its weights
+        int8       (ONNX bytes, report) of its int8 twin, or None
+        """
         self._watch, self._graph = Watch(model.module), model.graph.check()
         self._folder, self._saved_as = Path(folder), f"{checksum} {json.dumps(model.to_json())}"
         if int8 is not None:
@@ -141,11 +149,18 @@ class Engines:
 
     # -- int8 ----------------------------------------------------------------------------------------------------------
     def keep(self, model: Any, quantized: Quantized) -> None:
-        """Use `quantized`, which was made from the model as it is now, for "int8"."""
+        """Use an int8 twin for "int8" from now on.
+
+        model       it was made from, as it is now
+        quantized   the twin
+        """
         self._int8 = quantized, Watch(model.module), model.graph.check()
 
     def saved_int8(self, graph: Graph) -> tuple[bytes, dict[str, Any]] | None:
-        """The int8 twin for a saved model, or None where there is none of these weights."""
+        """The int8 twin for a saved model: (ONNX bytes, report), or None where there is none of these weights.
+
+        graph   of the model as it is now
+        """
         try:
             twin = self.quantized(graph)
         except ArgumentError:
@@ -153,7 +168,10 @@ class Engines:
         return twin.content, twin.report.to_dict()
 
     def quantized(self, graph: Graph) -> Quantized:
-        """The int8 model.  Raises ArgumentError when there is none, or it was made from other weights."""
+        """The int8 model.  Raises ArgumentError when there is none, or it was made from other weights.
+
+        graph   of the model as it is now
+        """
         if self._int8 is None:
             raise ArgumentError("this model has no int8 engine yet: call quantize(pictures) first.")
         quantized, watch, made_from = self._int8

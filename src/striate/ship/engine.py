@@ -58,14 +58,24 @@ class Engine:
         strip: Sequence[str | None] = (),
         threads: int | None = None,
     ) -> Engine:
-        """The engine of a network with its weights as they are now; arguments as for ``to_onnx``."""
+        """The engine of a network with its weights as they are now.
+
+        graph           the network
+        preprocessing   for uint8 pictures as input; None: floats
+        strip           per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+        threads         per operation; None: as many as torch uses
+
+        Raises ArgumentError for a layer that ONNX cannot say.
+        """
         return cls(serialized(graph, preprocessing, strip), threads=threads)
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
-        """One array per output, channels-last, for one array (N, …) per input.
+        """One array per output, channels-last.
 
-        Arrays are taken in batches of `batch_size`, or smaller ones where these are faster; the answers do not depend on
-        it.  Raises DataError for arrays of another shape, or token ids that the network has no vector for.
+        arrays       one array (N, …) per input
+        batch_size   samples at a time, or fewer where that is faster; the answers do not depend on it
+
+        Raises DataError for arrays of another shape, or token ids that the network has no vector for.
         """
         xs = [self._checked(x, *about) for x, about in zip(arrays, self.inputs, strict=True)]
         count = len(xs[0])

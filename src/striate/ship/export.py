@@ -13,7 +13,15 @@ from striate.ship.onnx_graph import save_onnx, to_onnx
 
 
 def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
-    """``Model.export_onnx``; see there.  Metadata: name, labels and preprocessing as JSON."""
+    """Write a model as one ONNX file; its metadata hold name, labels and preprocessing as JSON.  Returns the path.
+
+    model    with its weights as they are now
+    path     of the file
+    pixels   inputs are uint8 pictures (N, H, W, C) that the file itself brings into the network's range
+
+    Raises ArgumentError for `pixels` of a model without preprocessing or a layer that ONNX cannot say, BundleError where the
+    file cannot be written.
+    """
     preprocessing = model.preprocessing
     if pixels and preprocessing is None:
         raise ArgumentError("export_onnx: this model has no preprocessing, so it cannot take pixels. Use pixels=False.")
@@ -28,8 +36,14 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = Fals
 
 
 def cut(graph: Graph, names: Sequence[str], features: SymbolicTensor | None = None) -> Graph:
-    """The network up to the layers of these names.  Without names: up to `features`, else to what the last layer with
-    weights reads.  Raises ArgumentError for an unknown name, naming the nearest."""
+    """The network up to some layers.
+
+    graph      the whole network
+    names      of the layers whose outputs the cut network has
+    features   without names: the tensor to cut at; None: what the last layer with weights reads
+
+    Raises ArgumentError for an unknown name, naming the nearest, and where no layer has weights.
+    """
     if names:
         return Graph(graph.inputs, [graph.node(name).outputs[0] for name in names])
     if features is not None:

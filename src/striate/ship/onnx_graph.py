@@ -39,6 +39,7 @@ def to_onnx(
     Inputs and outputs are channels-last with any number of samples, as users hold them: float32, or the whole numbers
     that the Input says.
 
+    graph           the network, with its weights as they are now
     preprocessing   the first input is then uint8 pictures, and the graph itself does scale, mean and deviation
     strip           per output, "softmax" or "sigmoid" to leave that final activation out where it is there
     metadata        texts, or what JSON can hold, kept with the model
@@ -88,6 +89,9 @@ def to_onnx(
 
 def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     """Write a model, whole or not at all; weights above 1.5 GB go into a file ``<name>.data`` beside it.
+
+    model   as ``to_onnx`` returns it
+    path    of the file
 
     Raises BundleError where it cannot be written.
     """

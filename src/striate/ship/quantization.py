@@ -35,11 +35,13 @@ class QuantizationReport:
 
     samples         pictures that the ranges come from
     checked         pictures that the rest was measured on
-    accuracy        part of right answers in 32 bits, or None without labels; accuracy_int8: in 8 bits
+    accuracy        part of right answers in 32 bits, or None without labels
+    accuracy_int8   the same in 8 bits
     agreement       part of pictures with the same answer from both
     difference      the largest difference of any output
     seen            whether the pictures it was measured on include those that the ranges come from
-    bytes           of the ONNX model in 32 bits; bytes_int8: in 8 bits
+    bytes           of the ONNX model in 32 bits
+    bytes_int8      the same in 8 bits
     """
 
     samples: int
@@ -68,7 +70,11 @@ class QuantizationReport:
 
 
 class Quantized:
-    """An int8 model: its ONNX bytes, which take floats and end as the network does, and the report of its making."""
+    """An int8 model.
+
+    content   its ONNX bytes, which take floats and end as the network does
+    report    of its making
+    """
 
     def __init__(self, content: bytes, report: QuantizationReport) -> None:
         self.content, self.report = content, report
@@ -77,7 +83,12 @@ class Quantized:
     def engine(
         self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = (), threads: int | None = None
     ) -> Engine:
-        """An engine of it that takes uint8 pictures if given their preprocessing; `strip` as for ``to_onnx``."""
+        """An engine of it.
+
+        pixels    take uint8 pictures that go through this preprocessing; None: floats
+        strip     per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+        threads   per operation; None: as many as torch uses
+        """
         key = (threads, None if pixels is None else pixels.arithmetic, *strip)
         if key not in self._engines:
             content = self.content
@@ -98,13 +109,16 @@ def quantize(
 ) -> QuantizationReport:
     """Make the model's int8 twin, for ``predict(x, engine="int8")``.
 
-    data        inputs like those to come: arrays or a Dataset; `samples` of them, evenly spread, set the ranges
+    model       with its weights as they are now
+    data        inputs like those to come: arrays or a Dataset
     labels      their classes (a Dataset has its own), for the accuracy
     check       (inputs, labels) to measure the accuracy on instead
+    samples     how many of `data`, evenly spread, set the ranges
     method      how ranges come from what was seen: "minmax", "entropy" or "percentile"
 
     Weights are 8-bit per channel, activations 8-bit per map with a zero point; one bit of the weights is left unused, so
-    that sums of pairs cannot overflow on processors without VNNI.  Raises ArgumentError for a layer ONNX cannot say.
+    that sums of pairs cannot overflow on processors without VNNI.  Returns what it cost.  Raises ArgumentError for a layer
+    ONNX cannot say or an unknown method, DataError for labels that do not fit the answers.
     """
     feed = _feed(model, data)
     labels = getattr(data, "y", None) if labels is None else labels

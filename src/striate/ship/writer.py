@@ -21,7 +21,10 @@ ROWS: dict[type[Primitive], Row] = {}
 
 
 def row(*kinds: type[Primitive]) -> Callable[[Row], Row]:
-    """Register a function as the row of these primitives."""
+    """Register a function as the row of these primitives.
+
+    kinds   classes of primitives; the function gets the writer, the step, and the values that go in
+    """
 
     def register(function: Row) -> Row:
         for kind in kinds:

@@ -32,7 +32,10 @@ class Change:
 class Advice:
     """Whether a network fits, and what to change.  ``str`` prints it; the first change that fits is the smallest.
 
-    needed   bytes as asked for
+    needed     bytes as asked for
+    budget     bytes that there are
+    training   whether it is about training or about prediction
+    changes    a Change each
     """
 
     needed: int
@@ -42,9 +45,11 @@ class Advice:
 
     @property
     def fits(self) -> bool:
+        """Whether it fits as it is."""
         return self.needed <= self.budget
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain lists, numbers and strings."""
         return {**asdict(self), "fits": self.fits, "changes": [asdict(change) for change in self.changes]}
 
     def __str__(self) -> str:
@@ -65,7 +70,14 @@ def advice(
     dtype: str = "float32",
     training: bool = True,
 ) -> Advice:
-    """What to change so that training (or prediction) fits into `budget_bytes`, with the numbers.
+    """What to change so that training (or prediction) fits into memory, with the numbers.
+
+    graph          the network, ``model.graph``
+    budget_bytes   the memory there is
+    batch_size     samples in a step
+    optimizer      whose state is counted: ``sgd``, ``momentum``, ``adam`` …; None: no optimizer state
+    dtype          of the numbers: ``float32``, ``float16``, ``bfloat16`` or ``float64``
+    training       False: prediction
 
     Batch size, 16 bits, an optimizer with less state, all of them together, and the layer that takes the most.  Raises
     the graph's fault, or ArgumentError for an unknown optimizer or dtype.

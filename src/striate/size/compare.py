@@ -21,9 +21,12 @@ from striate.size.wording import aligned, by
 class Option:
     """One way to do the job.
 
+    name              what it is
+    output_shape      (H, W, C)
     weights, biases   weights includes the biases
-    formula           weights in C, where the block is described by its channels
+    mults             multiplications for one input
     receptive_field   rows and columns of the input that one output position sees
+    formula           weights in C, where the block is described by its channels
     """
 
     name: str
@@ -47,7 +50,13 @@ class Option:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several options for one job; the last one is what the others are compared with.  ``str`` prints a table."""
+    """Several options for one job; the last one is what the others are compared with.  ``str`` prints a table.
+
+    title     the job
+    options   an Option each
+    note      a sentence below the table
+    source    where the comparison comes from
+    """
 
     title: str
     options: tuple[Option, ...]
@@ -64,7 +73,13 @@ class Comparison:
         raise ArgumentError(f'no option "{key}"; the options are {", ".join(o.name for o in self.options)}.')
 
     def ratio(self, what: str = "weights", option: int | str = 0) -> float:
-        """One option's `what` (``weights``, ``kernel_weights``, ``mults``) as a fraction of the last one's."""
+        """One option's number as a fraction of the last one's.
+
+        what     ``weights``, ``kernel_weights`` or ``mults``
+        option   number or name
+
+        Raises ArgumentError for an option that is not there.
+        """
         return getattr(self[option], what) / getattr(self.options[-1], what)  # type: ignore[no-any-return]
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,7 +112,10 @@ class Comparison:
 class AsDense:
     """A dense layer that gives every output number from every input number.
 
-    weights   with one bias for each output number
+    inputs      numbers that go in
+    outputs     numbers that come out
+    positions   cells of one map of the output
+    weights     with one bias for each output number
     """
 
     inputs: int
@@ -106,10 +124,12 @@ class AsDense:
 
     @property
     def mults(self) -> int:
+        """Multiplications for one input."""
         return self.inputs * self.outputs
 
     @property
     def weights(self) -> int:
+        """Weights with one bias for each output number."""
         return self.inputs * self.outputs + self.outputs
 
     @property
@@ -119,7 +139,11 @@ class AsDense:
 
 
 def as_dense(input_shape: Shape, output_shape: Shape) -> AsDense:
-    """The dense layer that does the job of a layer with these shapes."""
+    """The dense layer that does the job of a layer with these shapes.
+
+    input_shape    (H, W, C)
+    output_shape   (H, W, C)
+    """
     return AsDense(prod(input_shape), prod(output_shape), prod(output_shape[:-1]))
 
 
@@ -170,9 +194,16 @@ def _checked(**values: int) -> None:
 def stacked(
     channels: int = 64, count: int = 3, kernel: int = 3, *, size: int = 56, use_bias: bool = True
 ) -> Comparison:
-    """`count` stacked kernel x kernel convolutions of C maps, against the one convolution that sees as much.
+    """Stacked kernel x kernel convolutions of C maps, against the one convolution that sees as much.
 
-    27C² + 3C weights against 49C² + C for three 3x3.  Simonyan & Zisserman 2014, section 2.3.
+    channels     maps C that go in and come out
+    count        convolutions in the stack
+    kernel       height and width of the window
+    size         height and width of the map
+    use_bias     whether the convolutions have biases
+
+    27C² + 3C weights against 49C² + C for three 3x3.  Simonyan & Zisserman 2014, section 2.3.  Raises ArgumentError for a
+    number below 1.
     """
     _checked(channels=channels, count=count, kernel=kernel, size=size)
     shape, wide = (size, size, channels), count * (kernel - 1) + 1
@@ -201,7 +232,14 @@ def bottleneck(
 ) -> Comparison:
     """1x1 down to C / reduction maps, a 3x3 on those, 1x1 back up to C; against one 3x3 on all C.
 
-    3.25C² against 9C² for reduction 2, biases left out.  He et al. 2015, figure 5; Szegedy et al. 2014, section 5.
+    channels     maps C that go in and come out
+    reduction    how many times fewer maps the middle has
+    kernel       height and width of the middle window
+    size         height and width of the map
+    use_bias     whether the convolutions have biases
+
+    3.25C² against 9C² for reduction 2, biases left out.  He et al. 2015, figure 5; Szegedy et al. 2014, section 5.  Raises
+    ArgumentError for a number below 1, or channels that `reduction` does not divide.
     """
     _checked(channels=channels, reduction=reduction, kernel=kernel, size=size)
     if channels % reduction:
@@ -223,7 +261,12 @@ def bottleneck(
 def factorised(channels: int = 192, kernel: int = 7, *, size: int = 17, use_bias: bool = True) -> Comparison:
     """A 1xn convolution and an nx1 one, against one nxn: 2n C² weights against n² C².
 
-    Szegedy et al. 2015, section 3.2.
+    channels     maps C that go in and come out
+    kernel       n
+    size         height and width of the map
+    use_bias     whether the convolutions have biases
+
+    Szegedy et al. 2015, section 3.2.  Raises ArgumentError for a number below 1.
     """
     _checked(channels=channels, kernel=kernel, size=size)
     shape = (size, size, channels)
@@ -241,9 +284,16 @@ def factorised(channels: int = 192, kernel: int = 7, *, size: int = 17, use_bias
 def grouped(
     channels: int = 256, groups: int = 2, kernel: int = 3, *, size: int = 27, use_bias: bool = True
 ) -> Comparison:
-    """A convolution in `groups` groups, each of which sees only its own input maps, against a regular one: 1 / groups.
+    """A convolution in groups, each of which sees only its own input maps, against a regular one: 1 / groups.
 
-    Krizhevsky et al. 2012, section 3.2; Xie et al. 2016.
+    channels     maps that go in and come out
+    groups       how many groups they fall into
+    kernel       height and width of the window
+    size         height and width of the map
+    use_bias     whether the convolutions have biases
+
+    Krizhevsky et al. 2012, section 3.2; Xie et al. 2016.  Raises ArgumentError for a number below 1, or channels that the
+    groups do not divide.
     """
     _checked(channels=channels, groups=groups, kernel=kernel, size=size)
     shape = (size, size, channels)
@@ -263,7 +313,13 @@ def depthwise_separable(
 ) -> Comparison:
     """A depthwise convolution and a 1x1 one, against a regular one: 1/N + 1/F² of its multiplications, N filters FxF.
 
-    Howard et al. 2017, section 3.1; Chollet 2016.
+    channels     maps that go in
+    filters      maps N that come out
+    kernel       height and width F of the window
+    size         height and width of the map
+    use_bias     whether the convolutions have biases
+
+    Howard et al. 2017, section 3.1; Chollet 2016.  Raises ArgumentError for a number below 1.
     """
     _checked(channels=channels, filters=filters, kernel=kernel, size=size)
     shape = (size, size, channels)
@@ -295,8 +351,10 @@ def inception(
     widths       maps of the 1x1, 3x3 and 5x5 branches
     bottleneck   maps of the 1x1 before the 3x3 and before the 5x5
     projection   maps of the 1x1 after the pool; without it, the pool passes all channels on
+    size         height and width of the map
+    use_bias     whether the convolutions have biases
 
-    Szegedy et al. 2014, figure 2 (a) and (b).
+    Szegedy et al. 2014, figure 2 (a) and (b).  Raises ArgumentError for a number below 1.
     """
     _checked(depth=depth, bottleneck=bottleneck, projection=projection, size=size)
     _checked(**{f"widths[{i}]": width for i, width in enumerate(widths)})

@@ -22,27 +22,26 @@ from striate.size.wording import by, dot, listed, memory, number, plural
 Section = tuple[str, list[str]]
 
 
-def explain(graph: Graph, layer_name: str) -> str:
+def explain(graph: Graph, layer: str) -> str:
     """How the output size, weights, multiplications, receptive field and memory of one layer come about.
 
-    layer_name   a layer, a later call of a shared one (``conv2d#2``), or a layer in a nested network (``base/conv2d``)
+    graph   the network, ``model.graph``
+    layer   a layer, a later call of a shared one (``conv2d#2``), or a layer in a nested network (``base/conv2d``)
 
     Memory is for one input in float32.  The layer at which a network breaks off is explained by its error.  Raises
     ArgumentError, naming the nearest, for an unknown name.
     """
-    if graph.fault is not None and layer_name == graph.fault.name:
+    if graph.fault is not None and layer == graph.fault.name:
         return f"{graph.fault.error}"
     opened = Opened(graph)
     for call in opened.flat.nodes:
-        if call.name == layer_name:
+        if call.name == layer:
             return _explained(opened, Receptive(graph, opened), call)
     for node in graph.nodes:
-        if graph.label(node) == layer_name:
-            return (
-                _input(node, layer_name) if isinstance(node.layer, InputLayer) else _network(opened, node, layer_name)
-            )
+        if graph.label(node) == layer:
+            return _input(node, layer) if isinstance(node.layer, InputLayer) else _network(opened, node, layer)
     known = [*(call.name for call in opened.flat.nodes), *(graph.label(node) for node in graph.nodes)]
-    raise unknown("layer name", layer_name, [*known, *([graph.fault.name] if graph.fault is not None else [])])
+    raise unknown("layer name", layer, [*known, *([graph.fault.name] if graph.fault is not None else [])])
 
 
 def _text(title: str, about: str, sections: list[Section]) -> str:

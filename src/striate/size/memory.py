@@ -39,12 +39,18 @@ DTYPES = ("float32", "float16", "bfloat16", "float64")
 class Memory:
     """Bytes that a network needs, for one batch size, type of numbers and optimizer.
 
+    batch_size         samples in a step
+    dtype              of the numbers
+    optimizer          whose state is counted; None: none
     activation_bytes   the input and the output of every call, all at once
-    live_bytes         the most that lives at one time in prediction, without weights; at the call named `peak`
+    live_bytes         the most that lives at one time in prediction, without weights
+    peak               name of the call at which that is
     kept_bytes         what the forward pass of training keeps for the backward pass, each storage once
     output_bytes       outputs that are not among what is kept; the loss needs them
     weight_bytes       weights and buffers in prediction
     training_weights   weights and buffers in training
+    gradient_bytes     a gradient per weight that is trained
+    optimizer_bytes    the optimizer's state
     """
 
     batch_size: int
@@ -195,8 +201,13 @@ def run(
 def kept_bytes(graph: Graph, batch_size: int = 1, *, dtype: str = "float32", training: bool = True) -> int:
     """Bytes that autograd keeps between a forward pass and its backward pass, each storage once; weights not counted.
 
-    training   False: in prediction mode with gradients (as for saliency maps or fine-tuning around frozen parts):
-               dropout and batch statistics are off
+    graph        the network, ``model.graph``
+    batch_size   samples in the pass
+    dtype        of the numbers: ``float32``, ``float16``, ``bfloat16`` or ``float64``
+    training     False: in prediction mode with gradients (as for saliency maps or fine-tuning around frozen parts):
+                 dropout and batch statistics are off
+
+    Raises ArgumentError for an unknown dtype or a batch size below 1, and the graph's fault if it has one.
     """
     checked(batch_size, dtype)
     return run(Opened(graph.check()), dtype, training=training)[0].kept_bytes(batch_size)

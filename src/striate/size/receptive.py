@@ -165,6 +165,8 @@ Views = dict[tuple[int, int], View]  # by (number of the input, its axis)
 class Receptive:
     """The receptive fields of a network; ``receptive(graph)`` makes it.
 
+    graph    the network
+    opened   the same network with nested ones opened, where that has been done already
     names    every call, nested networks opened, and the nested networks themselves
     field    size, jump and centre of one call
     crop     the rectangle of the input that one output position sees
@@ -180,6 +182,7 @@ class Receptive:
 
     @property
     def names(self) -> list[str]:
+        """Every call, nested networks opened, and the nested networks themselves."""
         return list(self.opened.tensors)
 
     def _walk(self) -> list[Views]:
@@ -227,12 +230,18 @@ class Receptive:
 
     # -- answers ------------------------------------------------------------------------------------------------------
     def sees(self, name: str) -> list[str]:
-        """The inputs that a call depends on."""
+        """The inputs that a call depends on.  Raises ArgumentError for an unknown name.
+
+        name    a layer, a later call of a shared one (``conv2d#2``), or one in a nested network (``base/conv2d``)
+        """
         views = self._views[self._tensor(name)]
         return [label for i, label in enumerate(self.inputs) if any(key[0] == i for key in views)]
 
     def field(self, name: str, input: str | None = None) -> Field:
-        """Size, jump and centre of a call's receptive field in one input (default: the first that it sees).
+        """Size, jump and centre of a call's receptive field in one input.
+
+        name    a layer, a later call of a shared one (``conv2d#2``), or one in a nested network (``base/conv2d``)
+        input   name of the input; None: the first that it sees
 
         Raises ArgumentError for an unknown name, or an input that the call does not depend on.
         """
@@ -256,10 +265,12 @@ class Receptive:
         It is the smallest such rectangle, but for networks whose windows leave cells out (a stride beyond the window, a
         dilation): there it may be a little larger.
 
+        name       a layer, a later call of a shared one (``conv2d#2``), or one in a nested network (``base/conv2d``)
         position   (row, column), or the step of a sequence; () where the output has no positions, as after Flatten
+        input      name of the input; None: the first that it sees
 
         Returns (begin, end) per positional axis of the input, so that ``picture[top:bottom, left:right]`` is the part;
-        (0, 0) where nothing is seen.  Raises ArgumentError for a position outside the output.
+        (0, 0) where nothing is seen.  Raises ArgumentError for an unknown name or a position outside the output.
         """
         tensor = self._tensor(name)
         i = self._input(name, input)
@@ -316,7 +327,10 @@ class Receptive:
         return self.inputs.index(input)
 
     def size(self, tensor: int) -> tuple[int, ...] | None:
-        """The receptive field's size of a tensor of the opened graph, in the first input that it sees."""
+        """The receptive field's size, in the first input that is seen; None where none is.
+
+        tensor   its number in the opened graph
+        """
         views = self._views[tensor]
         i = min((key[0] for key in views), default=None)
         if i is None:
@@ -339,6 +353,6 @@ class Receptive:
 def receptive(graph: Graph) -> Receptive:
     """The receptive field of every layer: size, jump, centre, and the crop that one position sees.
 
-    A graph that breaks off at a fault is answered up to there.
+    graph   the network, ``model.graph``; one that breaks off at a fault is answered up to there
     """
     return Receptive(graph)

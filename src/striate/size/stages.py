@@ -26,7 +26,10 @@ class Stage:
 
 
 def stages(size: Size) -> list[Stage]:
-    """The stages of a network, largest maps first, in the order in which they are reached."""
+    """The stages of a network, largest maps first, in the order in which they are reached.
+
+    size   what ``measure`` returns
+    """
     found: dict[Shape, Stage] = {}
     for row in size.rows:
         if not isinstance(row.output_shape, tuple):
@@ -49,7 +52,11 @@ _QUIET = ("InputLayer", "BatchNormalization", "ReLU", "Activation", "Dropout", "
 
 
 def diagram(size: Size, width: int = 24) -> str:
-    """The stages as text: map, layers, weights, multiplications, and a bar for the share of multiplications."""
+    """The stages as text: map, layers, weights, multiplications, and a bar for the share of multiplications.
+
+    size    what ``measure`` returns
+    width   characters of the longest bar
+    """
     rows = stages(size)
     most = max((stage.mults for stage in rows), default=0) or 1
     table = [("map", "layers", "weights", "multiplications", "")]

@@ -13,8 +13,10 @@ _FUNCTIONAL = (32, 53, 65, 98)  # .33, .55, .67 and 1 of 98
 
 
 def summary(graph: Graph, name: str, *, sequential: bool = False) -> str:
-    """The table of a network called `name`, without a line break at its end.
+    """The table of a network, without a line break at its end.
 
+    graph        the network, ``model.graph``
+    name         what the table calls it
     sequential   a Sequential model: its input has no line.  A functional model with branches gets the wide table with
                  the column "Connected to"
 

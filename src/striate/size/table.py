@@ -47,10 +47,12 @@ class Row:
 
 
 class Size:
-    """What ``measure`` found: rows, totals and memory.  ``str`` prints it as a table; ``to_dict`` is JSON-ready.
+    """What ``measure`` returns: rows, totals and memory.  ``str`` prints it as a table; ``to_dict`` is JSON-ready.
 
+    name     of the network
     rows     one Row per call, inputs first
     memory   a Memory (bytes); its main numbers are also properties here
+    notes    (name of a call, the arithmetic and the remedies) of every window that does not fit its input
     fault    None, or where the network breaks off; then the rows end there, and every total raises its error
     """
 
@@ -79,7 +81,10 @@ class Size:
         return self.so_far(what)
 
     def so_far(self, what: str) -> int:
-        """The total of a column up to where the network breaks off, if it does."""
+        """The total of a column up to where the network breaks off, if it does.
+
+        what   ``weights``, ``trainable``, ``buffers`` or ``mults``
+        """
         return sum(getattr(row, what) for row in self.rows)
 
     @property
@@ -128,7 +133,7 @@ class Size:
         return self.memory.activation_bytes
 
     def row(self, name: str) -> Row:
-        """The row of that name.  Raises ArgumentError."""
+        """The row called `name`.  Raises ArgumentError, with the names there are."""
         for row in self.rows:
             if row.name == name:
                 return row
@@ -176,11 +181,15 @@ def measure(
 ) -> Size:
     """Shapes, weights, multiplications, receptive fields and memory of a network; nothing is allocated for it.
 
-    batch_size, optimizer, dtype   what memory is computed for; optimizer=None: no optimizer state
-    strict                         raise ShapeError for the first window that does not fit its input
+    graph        the network, ``model.graph``
+    batch_size   samples that memory is computed for
+    optimizer    whose state memory counts: ``sgd``, ``momentum``, ``adam`` …; None: no optimizer state
+    dtype        of the numbers that memory counts: ``float32``, ``float16``, ``bfloat16`` or ``float64``
+    strict       whether the first window that does not fit its input is an error
+    name         of the network, for the table
 
-    A network that breaks off is measured up to there (see Size.fault).  Raises ArgumentError for an unknown optimizer
-    or dtype.
+    Returns a Size.  A network that breaks off is measured up to there (see Size.fault).  Raises ArgumentError for an unknown
+    optimizer or dtype, ShapeError for a window that does not fit where `strict` is asked for.
     """
     if graph is None:
         raise ArgumentError("the size depends on the input: give the first layer input_shape=, or start with Input.")

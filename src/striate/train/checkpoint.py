@@ -182,7 +182,7 @@ def signature(
     trainer: Trainer, feed: Feed, validation: Feed | None, seed: int, epochs: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What must be the same when a training goes on, by name; long things as their SHA-256."""
-    from striate import __version__
+    from striate.version import __version__
 
     network = json.dumps([to_json(trainer.graph), trainer.trainable, trainer.plan.loss_weights])
     schedule = trainer.plan.optimizer.schedule

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from striate.data import Preprocessing, epoch_order
-from striate.data.augment import mix
+from striate.data.augmentation import mix
 from striate.data.batches import ahead, over, to_device
-from striate.data.workers import in_order
+from striate.data.pictures.workers import in_order
 from striate.errors import DataError
 from striate.layers import CutMix, MixUp
 from striate.train.losses import Loss

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from striate.data import Dataset, Preprocessing, Skipped
-from striate.data.cache import cache_folder
-from striate.data.decode import describe
+from striate.data.pictures.cache import cache_folder
+from striate.data.pictures.decode import describe
 from striate.errors import ArgumentError, BundleError, DataError, unknown
 from striate.model import Model
 from striate.transfer.parts import pictures

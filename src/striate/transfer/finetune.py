@@ -157,7 +157,7 @@ def fit(
     Raises ArgumentError for a base without weights or with its classes on, DataError for fewer than two classes or a
     class with fewer than two pictures.
     """
-    from striate import set_seed
+    from striate.seed import set_seed
 
     if stages not in (1, 2, 3):
         raise ArgumentError(f"transfer: there are stages 1, 2 and 3, not {stages!r}.")
@@ -314,6 +314,6 @@ def _scratch(run: _Run, augment: Sequence[Layer] | None, dropout: float, rate: f
 
 def _free(target: Path) -> None:
     if target.is_file():
-        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another --run.")
+        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
     if target.is_dir() and any(target.iterdir()) and not (target / "model.json").is_file():
-        raise ArgumentError(f"{target} is not empty and holds no model; choose another --run folder.")
+        raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import BundleError
-from striate.weights.checkpoint import Checkpoint, FileLayer
+from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.files import atomic_write
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _DEEPEST = 16  # networks nested in networks
 _NESTED = ("layers", "_layer_checkpoint_dependencies")  # the second as Keras 2.12 wrote it
 
 
-def read_keras_zip(file: Path) -> Checkpoint:
+def read_keras_zip(file: Path) -> WeightsFile:
     """The weights of a whole model, ``model.save("….keras")``.  Raises BundleError."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -44,7 +44,7 @@ def read_keras_zip(file: Path) -> Checkpoint:
     return found
 
 
-def read_h5(source: Path | io.BytesIO, where: str) -> Checkpoint:
+def read_h5(source: Path | io.BytesIO, where: str) -> WeightsFile:
     """Either layout.  Raises BundleError for a truncated file, links out of the file, absurd shapes."""
     import h5py
 
@@ -67,9 +67,9 @@ def read_h5(source: Path | io.BytesIO, where: str) -> Checkpoint:
 
 
 # -- legacy -----------------------------------------------------------------------------------------------------------
-def _read_legacy(root: h5py.Group, where: str) -> Checkpoint:
+def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
     """``layer_names`` lists the layers in order, each a group whose ``weight_names`` lists its arrays in order."""
-    found = Checkpoint(where, "Keras legacy .h5", "keras")
+    found = WeightsFile(where, "Keras legacy .h5", "keras")
     listed = _texts(root, "layer_names")
     if listed is None:
         raise BundleError(f"{where} is an HDF5 file without layer_names: no weights of Keras.")
@@ -114,9 +114,9 @@ def _texts(group: h5py.Group, key: str) -> list[str] | None:
 
 
 # -- .weights.h5 ------------------------------------------------------------------------------------------------------
-def _read_numbered(file: h5py.File, where: str) -> Checkpoint:
+def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
     """``layers/<class>_<n>/vars/<i>``; the attribute "name" of ``vars`` is the layer's, in files since Keras 3.4."""
-    found = Checkpoint(where, "Keras .weights.h5", "keras")
+    found = WeightsFile(where, "Keras .weights.h5", "keras")
     for path, group, arrays in _walk(file, "", "", where):
         named = all(part for part in path.split("/"))
         layer = FileLayer(path if named else None, group)

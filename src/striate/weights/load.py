@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from striate.errors import ArgumentError, BundleError
 from striate.graph import Graph
 from striate.primitives import BatchNorm
-from striate.weights.checkpoint import Checkpoint, read_checkpoint
+from striate.weights.contents import WeightsFile
 from striate.weights.layout import Slot, keras_layers, output_path, slots_of, to_keras, to_torch
 from striate.weights.match import Plan, match
-from striate.weights.report import Report, few
+from striate.weights.read import read_weights
+from striate.weights.report import MatchReport, few
 from striate.weights.source import Origin, Source
 
 if TYPE_CHECKING:
@@ -24,13 +25,13 @@ State = dict[str, "torch.Tensor"]
 
 def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Plan:
     """Fill a network's arrays (`state`, by key) from a file.  Raises BundleError, changing nothing, unless all fits."""
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_weights(path)
     plan = match(graph, origin, checkpoint, source)
     apply(plan, graph, origin, state, checkpoint)
     return plan
 
 
-def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpoint: Checkpoint) -> Report:
+def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpoint: WeightsFile) -> MatchReport:
     """Copy what a plan found into the network's arrays.  Raises BundleError, changing nothing, unless all fits."""
     if not plan.report.fits:
         raise BundleError(refusal(plan, graph, origin, checkpoint))
@@ -46,7 +47,7 @@ def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpo
     return plan.report
 
 
-def refusal(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpoint) -> str:
+def refusal(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:
     """Why a file does not fit: how much of it, the first examples, the likely reason."""
     report = plan.report
     parts = []
@@ -71,7 +72,7 @@ def _differing(source: Source, origin: Origin) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in source.variant.items() if origin.variant.get(key) != value)
 
 
-def _reason(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: Checkpoint) -> str:
+def _reason(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:
     report = plan.report
     if plan.source is None and origin is not None and not any(checkpoint.suits(s) for s in origin.sources):
         other = next((s for s in origin.others if s.variant and checkpoint.suits(s)), None)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from striate.errors import unknown
 from striate.graph import Graph
 from striate.graph.layer import snake_case
-from striate.weights.checkpoint import Checkpoint, FileLayer
+from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, keras_layers, slots_of
-from striate.weights.report import Match, Report, Unused
+from striate.weights.report import Match, MatchReport, Unused
 from striate.weights.source import Origin, Source
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ class Plan:
     other   the library whose weights of another variant these may well be: names and shapes fit, the function may differ
     """
 
-    report: Report
+    report: MatchReport
     source: Source | None
     other: Source | None = None
     arrays: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def match(graph: Graph, origin: Origin | None, checkpoint: Checkpoint, source: str = "auto") -> Plan:
+def match(graph: Graph, origin: Origin | None, checkpoint: WeightsFile, source: str = "auto") -> Plan:
     """Match a file against a network; of several sources of names, the one by which most fits.
 
     source      "auto"; "striate" (the network's own names, arrays as striate keeps them); "torch" (the network's own
@@ -76,7 +76,7 @@ def match(graph: Graph, origin: Origin | None, checkpoint: Checkpoint, source: s
     return best
 
 
-def _of_another_variant(graph: Graph, slots: list[Slot], origin: Origin, checkpoint: Checkpoint) -> Source | None:
+def _of_another_variant(graph: Graph, slots: list[Slot], origin: Origin, checkpoint: WeightsFile) -> Source | None:
     """The source of another variant whose names are those of the file, if there is one."""
     if any(checkpoint.suits(source) for source in origin.sources):
         return None
@@ -86,10 +86,10 @@ def _of_another_variant(graph: Graph, slots: list[Slot], origin: Origin, checkpo
 
 
 def _match(
-    graph: Graph, slots: list[Slot], origin: Origin | None, checkpoint: Checkpoint, source: Source | None, asked: str
+    graph: Graph, slots: list[Slot], origin: Origin | None, checkpoint: WeightsFile, source: Source | None, asked: str
 ) -> Plan:
     said = f"{source.library}'s names of {source.model}" if source else _OWN
-    plan = Plan(Report(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
+    plan = Plan(MatchReport(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
     left_out = origin.left_out if origin else frozenset()
     if checkpoint.kind == "keras":
         _match_keras(plan, graph, slots, left_out, checkpoint)
@@ -120,7 +120,7 @@ def _plain(key: str) -> str:
     return f"{layer.replace('.', '_')}.{slot}"
 
 
-def _is_own(slots: list[Slot], checkpoint: Checkpoint) -> bool:
+def _is_own(slots: list[Slot], checkpoint: WeightsFile) -> bool:
     """Whether a file's flattened maps lie as striate's: it says so, or has the automatic names of striate's layers."""
     if checkpoint.own:
         return True
@@ -129,7 +129,7 @@ def _is_own(slots: list[Slot], checkpoint: Checkpoint) -> bool:
 
 
 def _match_torch(
-    plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: Checkpoint, own: bool
+    plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile, own: bool
 ) -> None:
     source, left = plan.source, dict(checkpoint.tensors)
     by_plain = {} if source else {_plain(key): key for key in left}
@@ -159,7 +159,9 @@ def _match_torch(
 
 
 # -- Keras ------------------------------------------------------------------------------------------------------------
-def _match_keras(plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: Checkpoint) -> None:
+def _match_keras(
+    plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile
+) -> None:
     groups: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
         groups[slot.path].append(slot)

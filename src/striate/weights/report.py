@@ -29,7 +29,7 @@ class Unused:
 
 
 @dataclass
-class Report:
+class MatchReport:
     """How the arrays of a file and of a network go together.
 
     path, format    the file and what it is

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.errors import BundleError
 from striate.weights.bundle import read_bundle
-from striate.weights.checkpoint import Checkpoint
+from striate.weights.contents import WeightsFile
 from striate.weights.files import atomic_write, load_state, save_state
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
-def read_safetensors(file: Path) -> Checkpoint:
+def read_safetensors(file: Path) -> WeightsFile:
     """Raises BundleError for a truncated or damaged file."""
     from safetensors import safe_open
 
@@ -34,12 +34,12 @@ def read_safetensors(file: Path) -> Checkpoint:
     return found
 
 
-def read_saved_model(folder: Path) -> Checkpoint:
+def read_saved_model(folder: Path) -> WeightsFile:
     """The weights of a folder that ``model.save`` wrote.  Raises BundleError."""
-    return Checkpoint(str(folder), "striate model", "torch", read_bundle(folder).state, own=True)
+    return WeightsFile(str(folder), "striate model", "torch", read_bundle(folder).state, own=True)
 
 
-def read_pickle(file: Path) -> Checkpoint:
+def read_pickle(file: Path) -> WeightsFile:
     """A file of ``torch.save``, by torch's restricted unpickler.  Raises BundleError for anything but arrays."""
     import torch
 
@@ -95,10 +95,10 @@ def _state_dict(file: Path, content: Any) -> Mapping[str, Any]:
     return content  # type: ignore[no-any-return]
 
 
-def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> Checkpoint:
+def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> WeightsFile:
     import torch
 
-    found = Checkpoint(str(file), kind, "torch")
+    found = WeightsFile(str(file), kind, "torch")
     arrays = {str(key): v for key, v in content.items() if isinstance(v, torch.Tensor) and v.layout == torch.strided}
     if not arrays:
         held = ", ".join(map(str, list(content)[:5])) or "nothing"

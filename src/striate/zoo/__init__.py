@@ -22,7 +22,8 @@ from striate.zoo import (
     vgg,
     xception,
 )
-from striate.zoo.registry import Card, Paper, card, create, families, names
+from striate.zoo.creation import create
+from striate.zoo.registry import Card, Paper, card, families, names
 
 __all__ = [
     "Card",

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 from striate.data import fetch
-from striate.data.cache import cache_folder
+from striate.data.pictures.cache import cache_folder
 from striate.errors import ArgumentError, BundleError, DataError, nearest
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.checkpoint import Checkpoint, read_checkpoint
+from striate.weights.contents import WeightsFile
 from striate.weights.load import apply, outputs_in, refusal
 from striate.weights.match import Plan, match
+from striate.weights.read import read_weights
 from striate.weights.source import Library, Source
-from striate.zoo.registry import Card, build, fits
+from striate.zoo.registry import Card
+from striate.zoo.untrained import build, fits
 
 _LIBRARIES = get_args(Library)
 
@@ -45,7 +47,7 @@ def pretrained(
         path, candidates = _cached(source), [source]
     else:
         path, candidates = _file(card, weights), list(card.sources)
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_weights(path)
     chosen, plan, whole = _best(card, checkpoint, shape, candidates, given)
     found = outputs_in(plan, whole.graph) if plan.report.matched else None
     if include_top and found is not None:
@@ -68,7 +70,7 @@ def pretrained(
 
 
 def _best(
-    card: Card, checkpoint: Checkpoint, shape: Shape, candidates: list[Source], given: dict[str, Any]
+    card: Card, checkpoint: WeightsFile, shape: Shape, candidates: list[Source], given: dict[str, Any]
 ) -> tuple[dict[str, Any], Plan, Model]:
     """The variant that a file fits best among those left open: its arguments, the match, and the network."""
     options = [given]
@@ -102,7 +104,7 @@ def _conflict(source: Source, given: Mapping[str, Any]) -> list[str]:
     return [key for key, value in source.variant.items() if key in given and given[key] != value]
 
 
-def _other_variant(card: Card, checkpoint: Checkpoint, shape: Shape, given: dict[str, Any]) -> str:
+def _other_variant(card: Card, checkpoint: WeightsFile, shape: Shape, given: dict[str, Any]) -> str:
     """If the file is of a variant other than the one asked for: which."""
     if not given:
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -11,11 +10,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-from striate import layers
-from striate.errors import ArgumentError, ShapeError, nearest, unknown
-from striate.graph import Graph, Shape, SymbolicTensor, checked_shape
+from striate.errors import unknown
+from striate.graph import Shape, SymbolicTensor
 from striate.model import Model
-from striate.weights.source import Origin, Source
+from striate.weights.source import Source
 
 Build = Callable[..., Model]
 
@@ -147,106 +145,3 @@ def card(name: str) -> Card:
     if name not in _CARDS:
         raise unknown("architecture", name, _CARDS)
     return _CARDS[name]
-
-
-def create(
-    name: str,
-    *,
-    classes: int | None = None,
-    input_shape: Any = None,
-    include_top: bool = True,
-    pooling: str | None = None,
-    weights: Any = None,
-    **variant: Any,
-) -> Model:
-    """A new model of the named architecture.
-
-    classes         number of outputs (default: the card's, or what the weights have)
-    input_shape     (H, W, C), (L, C) or (L,) (default: the card's)
-    include_top     False: without the head, ending in the last activation map
-    pooling         without the head: "avg" or "max" makes one vector of the map, None leaves it
-    weights         None: fresh; "keras", "torchvision", "timm" or "github": what is published there, downloaded once;
-                    "hf:owner/name": a model on the Hugging Face hub; or a path
-    variant         the architecture's own arguments (``card(name).variants``)
-
-    Raises ArgumentError for an unknown name or variant, ShapeError when the input is too small for the network,
-    BundleError for weights that are not this network's.
-    """
-    found = card(name)
-    if pooling not in (None, "avg", "max"):
-        raise unknown("pooling", pooling, ("avg", "max"))
-    if pooling is not None and include_top:
-        raise ArgumentError(f"{name}: pooling goes with include_top=False.")
-    if classes is not None and not include_top:
-        raise ArgumentError(f"{name}: classes are outputs of the head, which include_top=False leaves out.")
-    shape = found.input_shape if input_shape is None else checked_shape(name, input_shape)
-    if len(shape) != len(found.input_shape):
-        raise ArgumentError(f"{name} takes inputs like {found.input_shape}, not {shape}.")
-    for key in variant:
-        if key not in found.variants:
-            takes = ", ".join(found.variants) or "none"
-            raise ArgumentError(f'{name} has no variant "{key}".{nearest(key, found.variants)} It takes: {takes}.')
-    if weights is not None:
-        from striate.zoo.published import pretrained
-
-        return pretrained(found, weights, classes, shape, include_top, pooling, variant)
-    return build(found, found.classes if classes is None else classes, shape, include_top, pooling, variant)
-
-
-def build(
-    found: Card, classes: int, shape: Shape, include_top: bool, pooling: str | None, variant: dict[str, Any]
-) -> Model:
-    """The model of a card with fresh weights; ``create`` checks the arguments."""
-    name = found.name
-    if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
-        raise ArgumentError(f"{name}: classes is a whole number of at least 2, not {classes!r}.")
-    try:
-        model = found.build(classes, shape, **dict(found.fixed), **variant)
-        whole = model.graph.check()
-    except ShapeError as error:
-        raise ShapeError(f"{name}: {_least(found, classes, shape, variant)}{error}") from None
-    if not include_top:
-        if model.features is None:
-            raise ArgumentError(f"{name} has no head that could be left out (include_top=False).")
-        model = _without_top(model, pooling)
-    here = {model.graph.name(layer) for layer in model.graph.layers}
-    model.origin = Origin(
-        name,
-        found.variants | variant,
-        tuple(s for s in found.sources if fits(found, s, variant)),
-        frozenset(whole.name(layer) for layer in whole.layers) - here,
-        tuple(s for s in found.sources if not fits(found, s, variant)),
-    )
-    model.name = name
-    return model
-
-
-def _least(found: Card, classes: int, shape: Shape, variant: dict[str, Any]) -> str:
-    """How large a picture must be at least for an architecture that does not fit `shape`."""
-    if len(shape) != 3:
-        return ""
-    for side in range(min(shape[:2]) + 1, max(found.input_shape[:2]) + 1):
-        with contextlib.suppress(ShapeError):
-            found.build(classes, (side, side, shape[2]), **dict(found.fixed), **variant).graph.check()
-            said = "x".join(map(str, shape[:2]))
-            return f"pictures of {said} are too small, it takes {side}x{side} and larger. "
-    return ""
-
-
-def fits(found: Card, source: Source, variant: dict[str, Any]) -> bool:
-    """Whether these published weights are of the network that a card and these further arguments give."""
-    chosen = found.variants | variant
-    return all(chosen[key] == value for key, value in source.variant.items())
-
-
-def _without_top(model: Model, pooling: str | None) -> Model:
-    features = model.features
-    assert features is not None
-    end = features
-    if pooling == "avg":
-        end = layers.GlobalAveragePooling2D()(features)
-    elif pooling == "max":
-        end = layers.GlobalMaxPooling2D()(features)
-    headless = Model.from_graph(Graph(model.inputs, [end]))
-    headless.features = features
-    return headless

@@ -9,7 +9,7 @@ Point = tuple[float, float]
 
 
 @dataclass
-class Node:
+class Cell:
     """Something with a size.  `fixed` puts it on the ``first`` or the ``last`` rank.
 
     `outs`, `ins`: where its edges leave and enter, across, from its middle; None: wherever is best.
@@ -33,7 +33,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Step:
+class Segment:
     """A piece of an edge, from a point on one rank to a point on the next."""
 
     upper: int
@@ -54,13 +54,13 @@ class Grid:
     ways    the steps of each edge
     """
 
-    def __init__(self, nodes: Sequence[Node], edges: Sequence[Edge]) -> None:
+    def __init__(self, nodes: Sequence[Cell], edges: Sequence[Edge]) -> None:
         self.nodes, self.edges = nodes, edges
         self.real = len(nodes)
         self.half = [node.across / 2 for node in nodes]
         self.rank = _ranks(nodes, edges)
         self.reach: dict[int, int] = {}
-        self.steps: list[list[Step]] = [[] for _ in range(max(self.rank) + 1)]
+        self.steps: list[list[Segment]] = [[] for _ in range(max(self.rank) + 1)]
         self.ways = self._ways()
         self.ranks: list[list[int]] = [[] for _ in self.steps]
         for point, rank in enumerate(self.rank):
@@ -83,24 +83,24 @@ class Grid:
     def ins(self, point: int) -> Sequence[float] | None:
         return self.nodes[point].ins if point < self.real else None
 
-    def offset(self, step: Step) -> float:
+    def offset(self, step: Segment) -> float:
         """How far a straight step moves a point's middle across, because of where it has to leave and enter."""
         outs, ins = self.outs(step.upper), self.ins(step.lower)
         return (outs[step.out] if outs else 0.0) - (ins[step.slot] if ins else 0.0)
 
-    def _ways(self) -> list[list[Step]]:
+    def _ways(self) -> list[list[Segment]]:
         """Dummies, one line of them for all edges of a tensor; the steps of every edge."""
         groups: dict[tuple[int, int], list[Edge]] = {}
         for edge in self.edges:
             groups.setdefault((edge.tail, edge.out), []).append(edge)
-        lines: dict[tuple[int, int], list[Step]] = {}
+        lines: dict[tuple[int, int], list[Segment]] = {}
         for (tail, out), group in groups.items():
             start, stop = self.rank[tail] + 1, max(self.rank[edge.head] for edge in group)
             dummies = list(range(len(self.rank), len(self.rank) + max(stop - start, 0)))
             self.rank += range(start, stop)
             self.half += [0.0] * len(dummies)
             self.reach |= dict.fromkeys(dummies, stop)
-            line = [Step(a, b, out if a == tail else 0) for a, b in zip([tail, *dummies], dummies, strict=False)]
+            line = [Segment(a, b, out if a == tail else 0) for a, b in zip([tail, *dummies], dummies, strict=False)]
             lines[tail, out] = line
             for step in line:
                 self.steps[self.rank[step.upper]].append(step)
@@ -108,14 +108,16 @@ class Grid:
         for edge in self.edges:
             way = lines[edge.tail, edge.out][: self.rank[edge.head] - self.rank[edge.tail] - 1]
             last = (
-                Step(way[-1].lower, edge.head, 0, edge.slot) if way else Step(edge.tail, edge.head, edge.out, edge.slot)
+                Segment(way[-1].lower, edge.head, 0, edge.slot)
+                if way
+                else Segment(edge.tail, edge.head, edge.out, edge.slot)
             )
             self.steps[self.rank[last.upper]].append(last)
             ways.append([*way, last])
         return ways
 
 
-def _ranks(nodes: Sequence[Node], edges: Sequence[Edge]) -> list[int]:
+def _ranks(nodes: Sequence[Cell], edges: Sequence[Edge]) -> list[int]:
     """Longest path from the sources; then whatever feeds more edges than it takes sinks to where it is needed."""
     above: list[list[int]] = [[] for _ in nodes]
     below: list[list[int]] = [[] for _ in nodes]
@@ -157,7 +159,7 @@ def _sink(rank: list[int], late: list[int], above: list[list[int]], below: list[
 
 
 def _movable(v: int, rank: list[int], late: list[int], below: list[list[int]]) -> set[int]:
-    """Node `v` with all that must move if it moves down; nothing if one of them cannot."""
+    """Cell `v` with all that must move if it moves down; nothing if one of them cannot."""
     group, stack = {v}, [v]
     while stack:
         u = stack.pop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from striate.draw.sugiyama.grid import Grid, Step
+from striate.draw.sugiyama.grid import Grid, Segment
 
 #: Room between neighbours on a rank, by whether each is a node.
 APART = {(True, True): 26.0, (True, False): 16.0, (False, True): 16.0, (False, False): 13.0}
@@ -57,7 +57,7 @@ def places(grid: Grid) -> list[float]:
 
 def _lanes(grid: Grid) -> _Lanes:
     """Chains of points joined by steps that should be straight; where two such steps cross, the longer edge's is."""
-    straight: dict[int, Step] = {}  # by its lower end
+    straight: dict[int, Segment] = {}  # by its lower end
     for steps in grid.steps:
         kept: list[tuple[int, int]] = []
         for step in sorted(_straight(grid, steps), key=lambda s: (s.upper < grid.real) + (s.lower < grid.real)):
@@ -78,10 +78,10 @@ def _lanes(grid: Grid) -> _Lanes:
     return _Lanes(lane, shift, number)
 
 
-def _straight(grid: Grid, steps: list[Step]) -> list[Step]:
+def _straight(grid: Grid, steps: list[Segment]) -> list[Segment]:
     """The steps of one rank that should be straight: those from a point's main follower to its main source."""
-    down: dict[int, list[Step]] = {}
-    up: dict[int, list[Step]] = {}
+    down: dict[int, list[Segment]] = {}
+    up: dict[int, list[Segment]] = {}
     for step in steps:
         down.setdefault(step.upper, []).append(step)
         up.setdefault(step.lower, []).append(step)
@@ -95,7 +95,7 @@ def _straight(grid: Grid, steps: list[Step]) -> list[Step]:
     return [s for s in steps if follower[s.upper] is s and source[s.lower] is s]
 
 
-def _main(grid: Grid, steps: list[Step], ends: list[int]) -> Step | None:
+def _main(grid: Grid, steps: list[Segment], ends: list[int]) -> Segment | None:
     """The step to the only node among `ends`; else to the middle one of an odd number."""
     nodes = [i for i, end in enumerate(ends) if end < grid.real]
     if len(nodes) != 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from striate.draw.sugiyama.grid import Grid, Point, Step
+from striate.draw.sugiyama.grid import Grid, Point, Segment
 
 GAP = 16.0  # along, between ranks that only straight edges join
 BEND = 26.0  # along, the least room for an edge to change its place across
@@ -39,8 +39,8 @@ class _Ways:
 
     def __init__(self, grid: Grid, place: list[float]) -> None:
         self.grid, self.place = grid, place
-        self.leaves: dict[Step, float] = {}
-        self.enters: dict[Step, float] = {}
+        self.leaves: dict[Segment, float] = {}
+        self.enters: dict[Segment, float] = {}
         self._ports()
         self.size = [max((grid.nodes[p].along for p in ps if p < grid.real), default=0.0) for ps in grid.ranks]
         self.gaps = [self._gap(r) for r in range(len(grid.ranks) - 1)]
@@ -51,8 +51,8 @@ class _Ways:
 
     def _ports(self) -> None:
         grid, place = self.grid, self.place
-        down: dict[int, dict[Step, None]] = {}
-        up: dict[int, dict[Step, None]] = {}
+        down: dict[int, dict[Segment, None]] = {}
+        up: dict[int, dict[Segment, None]] = {}
         for steps in grid.steps:
             for step in steps:
                 down.setdefault(step.upper, {})[step] = None
@@ -177,7 +177,7 @@ class _Ways:
         return left, max([self.place[p] + self.grid.half[p] for p in points] + entering)
 
 
-def _fanned(aims: dict[Step, float], middle: float, half: float) -> dict[Step, float]:
+def _fanned(aims: dict[Segment, float], middle: float, half: float) -> dict[Segment, float]:
     """Where steps that aim at these places leave a point, in the order of their aims."""
     steps = sorted(aims, key=lambda step: (aims[step], step.slot))
     offsets = _spread(half, [aims[step] - middle for step in steps])

@@ -58,6 +58,10 @@ class Loss(Settings, family="loss"):
             )
         return values.flatten(1).mean(1) if values.ndim > 1 else values
 
+    def weight(self, y_true: Tensor) -> int | Tensor:
+        """How much a batch with targets `y_true` counts in a mean over batches: its samples, or the labels that count."""
+        return len(y_true)
+
     def with_logits(self) -> Self:
         """This loss for a network whose final `activation` was left off: the same function, safer numbers."""
         if self.from_logits:

@@ -28,7 +28,12 @@ class _Classes(Loss):
         """log softmax of logits; of probabilities the log, first made to add up to 1 and clipped, as in Keras."""
         if self.from_logits:
             return y_pred.log_softmax(1)
-        return (y_pred / y_pred.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON).log()
+        return clipped(y_pred).log()
+
+
+def clipped(p: Tensor) -> Tensor:
+    """Probabilities (N, C, …) made to add up to 1, and kept off 0 and 1."""
+    return (p / p.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
 
 
 @settings
@@ -103,6 +108,9 @@ class SparseCategoricalCrossentropy(_Classes):
         # Keras weighs what counts by total / valid, so that the mean over all is the mean over the valid ones.
         valid = (y_true != self.ignore_class).sum().clamp(min=1)
         return values * (y_true.numel() / valid)
+
+    def weight(self, y_true: Tensor) -> int | Tensor:
+        return len(y_true) if self.ignore_class is None else (y_true != self.ignore_class).sum()
 
     def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if self.ignore_class is None:
@@ -199,8 +207,10 @@ class CategoricalFocalCrossentropy(_Classes):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[1]
-        logs = self.log_probabilities(y_pred)
-        values = -y_true * logs * (1 - logs.exp()) ** self.gamma
+        if self.from_logits:
+            y_pred = y_pred.softmax(1)
+        p = clipped(y_pred)  # of logits as well, as in Keras
+        values = -y_true * p.log() * (1 - p) ** self.gamma
         if isinstance(self.alpha, Sequence):
             if len(self.alpha) != y_true.shape[1]:
                 raise ArgumentError(
@@ -279,10 +289,14 @@ class Dice(Loss):
 
 @settings
 class Tversky(Loss):
-    """1 - Σ y·p / (Σ y·p + `alpha` · Σ y·(1 - p) + `beta` · Σ (1 - y)·p): Dice with misses and false alarms weighed.
+    """1 - Σ y·p / (Σ y·p + `alpha` · Σ (1 - y)·p + `beta` · Σ y·(1 - p)): Dice with false alarms and misses weighed.
 
-    As in Keras, `alpha` weighs what was missed and `beta` what was wrongly found.  axis: as in Dice.
-    Source: Salehi et al. 2017.
+    alpha    weighs false alarms, at least 0
+    beta     weighs misses, at least 0
+    name     in the logs
+    axis     as in Dice
+
+    Source: Salehi et al. 2017, equation 3.  Raises ArgumentError for a negative weight or an axis that is not there.
     """
 
     targets = "binary"
@@ -300,7 +314,7 @@ class Tversky(Loss):
         both = (y_true * y_pred).sum(over)
         missed = (y_true * (1 - y_pred)).sum(over)
         wrong = ((1 - y_true) * y_pred).sum(over)
-        return 1 - both / (both + self.alpha * missed + self.beta * wrong + EPSILON)
+        return 1 - both / (both + self.alpha * wrong + self.beta * missed + EPSILON)
 
 
 def _inside(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:

@@ -1,0 +1,164 @@
+"""What a check of a data set found: findings, and the report that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+SEVERITIES = ("error", "warning", "note")
+
+
+class Kind(NamedTuple):
+    """A kind of finding: how bad it is, whether it is exact or a suspicion, and what it means."""
+
+    severity: str
+    exact: bool
+    meaning: str
+
+
+#: Every kind that ``check`` can report, worst first.
+KINDS = {
+    "empty-file": Kind("error", True, "files of zero bytes; training leaves them out"),
+    "not-a-picture": Kind(
+        "error", True, "files that are no picture, whatever they are called; training leaves them out"
+    ),
+    "truncated": Kind("error", True, "files whose end is missing, as after a download that stopped"),
+    "broken": Kind("error", True, "pictures that cannot be decoded; training leaves them out"),
+    "too-large": Kind("error", True, "more pixels or bytes than will be decoded; training leaves them out"),
+    "unreadable": Kind("error", True, "files that are missing or cannot be opened"),
+    "in-two-parts": Kind("error", True, "the same picture in two parts of the data: the scores there are too good"),
+    "in-two-classes": Kind("error", True, "the same picture with two labels: at least one is wrong"),
+    "unknown-class": Kind("error", True, "a class that the training part does not have"),
+    "label-range": Kind("error", True, "labels that no class has"),
+    "annotation": Kind("error", True, "annotations that are missing, or that cannot be read"),
+    "box-outside": Kind("error", True, "boxes that reach outside their picture"),
+    "box-empty": Kind("error", True, "boxes without width or height"),
+    "mask-size": Kind("error", True, "masks of another size than their picture"),
+    "few": Kind("warning", True, "classes with too few pictures to learn from"),
+    "duplicate": Kind("warning", True, "the same picture more than once"),
+    "tiny": Kind("warning", True, "pictures far smaller than the others"),
+    "odd-aspect": Kind("warning", True, "pictures far longer than high, or higher than long"),
+    "plain": Kind("warning", True, "pictures of one colour"),
+    "near-in-two-parts": Kind("warning", False, "pictures that look the same, in two parts of the data"),
+    "near-duplicate": Kind("warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"),
+    "suspect-label": Kind(
+        "warning", False, "a suspicion, not a fault: labels that the model contradicts. Look at them"
+    ),
+    "wrong-extension": Kind(
+        "note", True, "pictures of another format than their name says; they are read all the same"
+    ),
+    "unannotated": Kind("note", True, "pictures without annotation, which count as pictures without a box"),
+    "stray": Kind("note", True, "files and folders that belong to no class; training leaves them out"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look at: a kind of ``KINDS``, the files it is about, and what is wrong in numbers."""
+
+    kind: str
+    files: tuple[str, ...]
+    detail: str = ""
+
+    @property
+    def severity(self) -> str:
+        """error, warning or note."""
+        return KINDS[self.kind].severity
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain values for JSON."""
+        return {"kind": self.kind, "severity": self.severity, "files": list(self.files), "detail": self.detail}
+
+
+@dataclass
+class CheckReport:
+    """What ``check`` found at a path.
+
+    layout     how the pictures are arranged: classes, csv, voc, coco, yolo, masks or pictures
+    counts     {part: {class: readable pictures}}; the part is "" where the data has none
+    files      how many picture files were looked at
+    findings   in the order of ``KINDS``
+    """
+
+    path: str
+    layout: str
+    files: int
+    counts: dict[str, dict[str, int]]
+    findings: list[Finding] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        order = {kind: i for i, kind in enumerate(KINDS)}
+        self.findings.sort(key=lambda finding: (order[finding.kind], finding.files, finding.detail))
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __len__(self) -> int:
+        return len(self.findings)
+
+    def of(self, *kinds: str) -> list[Finding]:
+        """The findings of these kinds."""
+        return [finding for finding in self.findings if finding.kind in kinds]
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """How many findings there are of each kind that there is."""
+        found: dict[str, int] = {}
+        for finding in self.findings:
+            found[finding.kind] = found.get(finding.kind, 0) + 1
+        return found
+
+    @property
+    def serious(self) -> bool:
+        """Whether there is an error or a warning."""
+        return any(finding.severity != "note" for finding in self.findings)
+
+    @property
+    def headline(self) -> str:
+        """One line: what was looked at, and how much was found."""
+        parts = [part for part in self.counts if part]
+        classes = {name for part in self.counts.values() for name in part}
+        facts = [f"{self.files:,} picture{'s' * (self.files != 1)}"]
+        facts += [f"{len(parts)} parts ({', '.join(parts)})"] if parts else []
+        facts += [f"{len(classes):,} classes"] if classes else []
+        tally = [
+            f"{n:,} {severity}{'s' * (n != 1)}"
+            for severity in SEVERITIES
+            if (n := sum(finding.severity == severity for finding in self.findings))
+        ]
+        return f"{', '.join(facts)}: {', '.join(tally) or 'nothing found'}"
+
+    def table(self, shown: int = 5) -> str:
+        """The findings as text: a row for each kind, and below it the first `shown` of them with their files."""
+        lines = [f"{self.path}  {self.headline}"]
+        if not self.findings:
+            return lines[0]
+        width = max(len(kind) for kind in self.kinds)
+        lines += ["", f"{'severity':8}  {'kind':{width}}  {'found':>6}  what it is"]
+        lines += [
+            f"{KINDS[kind].severity:8}  {kind:{width}}  {n:6,}  {KINDS[kind].meaning}" for kind, n in self.kinds.items()
+        ]
+        for kind, n in self.kinds.items():
+            lines += ["", kind]
+            for finding in self.of(kind)[:shown]:
+                files = [file.removeprefix(f"{self.path}/") for file in finding.files]
+                more = f" and {len(files) - 4} more" if len(files) > 4 else ""
+                lines.append("  " + "  ".join(filter(None, (" = ".join(files[:4]) + more, finding.detail))))
+            if n > shown:
+                lines.append(f"  … and {n - shown:,} more (--json and --html name all)")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain values for JSON."""
+        return {
+            "path": self.path,
+            "layout": self.layout,
+            "files": self.files,
+            "counts": self.counts,
+            "kinds": self.kinds,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }

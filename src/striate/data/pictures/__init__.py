@@ -1,0 +1,1 @@
+"""Picture files: opened, turned upright, scaled, kept on disk."""

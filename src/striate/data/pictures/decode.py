@@ -1,0 +1,341 @@
+"""Any picture as upright 8-bit grey or RGB: the one place where picture files are opened."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from striate.data.pictures.jpeg import plain_jpeg
+from striate.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAX_PIXELS = 1 << 27  # 134 million, 400 MB as RGB: above any camera, far below what a 100 kB "bomb" unpacks to
+# Named, because Pillow would also hand some formats to other programs (EPS to Ghostscript).
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PCX")
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_HEADER = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF")  # formats whose header has the size that decoding gives
+# A JPEG file is decoded at 1/2, 1/4 or 1/8, which its blocks of 8 x 8 allow, where it is still this much too large.  On
+# photos of 450 to 2600 pixels scaled to 32..224 the mean difference to the full decode is 0.25 to 0.4 grey levels of
+# 255, 0.7 in the worst photo; with a factor of 1 it would be 0.7 and 1.6.
+_SPARE = 2
+# EXIF 2.32, 4.6.4, tag 0x0112: sides exchanged, then mirrored left-right, then top-bottom.
+_TURNS = {
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+_AT_ONCE = 1 << 22  # bytes of a file that is read in one piece: Pillow reads and seeks in steps of a few bytes
+_quiet_lock = threading.Lock()
+
+Scaled = Callable[[tuple[int, int]], tuple[int, int]]
+
+
+class Decoded(NamedTuple):
+    """A picture and what part of it counts.
+
+    image   mode L or RGB, upright
+    size    (H, W) of the picture in full
+    box     (left, top, right, bottom) in `image` that shows the whole picture: all of it, but for a picture decoded at
+            a fraction of its size the last row or column may be a partial one
+    """
+
+    image: Image.Image
+    size: tuple[int, int]
+    box: tuple[float, float, float, float]
+
+
+def picture(source: Any, channels: int | None = 3) -> Image.Image:
+    """The picture as a new PIL image of mode L (`channels` 1) or RGB (3); None keeps grey grey and the rest RGB.
+
+    `source` is a path, the bytes of a file, an open binary file, a PIL image, or an array (H, W) or (H, W, C) of uint8
+    (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA), of uint16 (H, W) or of bool.  EXIF orientation is applied; what is
+    transparent shows white; 16 bits become 8 by rounding v / 257.  Raises DataError for what is no picture, is broken
+    or cut off, or has more than ``MAX_PIXELS`` pixels.
+    """
+    return decode(source, channels).image
+
+
+def decode(
+    source: Any, channels: int | None = 3, scaled: Callable[[tuple[int, int]], tuple[int, int]] | None = None
+) -> Decoded:
+    """As ``picture``, for a picture that will be resized: `scaled` says to what (H, W) a picture of size (H, W) goes.
+
+    A JPEG file at least four times as large comes at a half, a quarter or an eighth of its size, several times faster.
+    Whether it does depends on the file and on `scaled` alone, not on where or how the file is read.
+    """
+    name = describe(source)
+    try:
+        if isinstance(source, bytes | bytearray | memoryview):
+            return _from_bytes(bytes(source), name, channels, scaled)
+        if isinstance(source, str | os.PathLike):
+            return _from_file(os.fspath(source), name, channels, scaled)
+        if hasattr(source, "read"):
+            return _read(source, name, channels, scaled)
+        if hasattr(source, "getbands"):
+            return _whole(_eight_bit(_upright(source), name, channels))
+        return _whole(_eight_bit(_from_array(source, name), name, channels))
+    except DataError:
+        raise
+    except Exception as error:  # decoders raise a dozen types for broken files
+        raise DataError(f"{name}: broken picture, {_reason(error)}. Replace it or leave it out.") from None
+
+
+def _from_file(path: Any, name: str, channels: int | None, scaled: Scaled | None) -> Decoded:
+    try:
+        found = os.stat(path)
+    except OSError:
+        raise DataError(f"{name}: there is no such file.") from None
+    if not stat.S_ISREG(found.st_mode):  # keeps away from pipes and devices, which could block for ever
+        raise DataError(f"{name}: is not a file.")
+    if found.st_size <= _AT_ONCE:
+        with open(path, "rb", buffering=0) as raw:
+            content = raw.read(found.st_size + 1)  # with its length known Python need not ask for it once more
+            return _from_bytes(content, name, channels, scaled)
+    with open(path, "rb") as file:
+        return _read(file, name, channels, scaled)
+
+
+def _from_bytes(content: bytes, name: str, channels: int | None, scaled: Scaled | None) -> Decoded:
+    image = plain_jpeg(content)
+    if image is not None:
+        size = (image.height, image.width)
+        if scaled is None or all(have < 2 * want for have, want in zip(size, scaled(size), strict=True)):
+            wanted = channels is None or image.mode == ("L" if channels == 1 else "RGB")
+            return _whole(image if wanted else _eight_bit(image, name, channels))
+    return _read(io.BytesIO(content), name, channels, scaled)
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    """The path of a file; others are refused, also pipes and devices, which could block for ever."""
+    file = Path(path)
+    if not file.is_file():
+        raise DataError(f"{describe(path)}: {'is not a file' if file.exists() else 'there is no such file'}.")
+    return file
+
+
+def describe(source: Any) -> str:
+    """How a message names a source: its path, or what it is."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)  # type: ignore[return-value]
+    if isinstance(source, bytes | bytearray | memoryview):
+        return f"picture of {len(source):,} bytes"
+    if hasattr(source, "getbands"):
+        return f"PIL image of mode {source.mode}"
+    if hasattr(source, "shape"):
+        return f"array of shape {tuple(source.shape)}"
+    return str(getattr(source, "name", type(source).__name__))
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().rstrip(".")
+    return f"{type(error).__name__}: {text}" if not isinstance(error, OSError | ValueError) or not text else text
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow warns where a header is odd; a file either gives a picture or a DataError.  Locked: filters are global."""
+    with _quiet_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """(H, W) that ``picture`` gives, from the file's header where that is enough.  Raises DataError like it."""
+    name = describe(path)
+    try:
+        with _file(path).open("rb") as file, _open(file, name) as image:
+            if image.format in _HEADER:
+                swapped = _TURNS.get(_orientation(image), (False,))[0]
+                return (image.width, image.height) if swapped else (image.height, image.width)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read, {_reason(error)}.") from None
+    return decode(path).size
+
+
+def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
+    """A picture of class numbers as int64 (H, W): its grey values or palette indices as they are, no colours.
+
+    1-bit pictures give 0 and 1, 16-bit ones up to 65535; colour pictures whose channels are equal count as grey.
+    Raises DataError for other colours and for what is broken.
+    """
+    name = describe(path)
+    try:
+        with _file(path).open("rb") as file, _open(file, name) as image:
+            image.load()
+            values = np.asarray(_upright(image))
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name}: broken picture, {_reason(error)}. Replace it or leave it out.") from None
+    if image.mode in ("LA", "PA", "RGBA"):
+        values = values[..., :-1]
+    if values.ndim == 3 and (values == values[..., :1]).all():
+        values = values[..., 0]
+    if values.ndim != 2 or values.dtype.kind not in "bui":
+        raise DataError(
+            f"{name}: has colours, not class numbers. A mask is a grey or palette picture whose values are the classes."
+        )
+    return values.astype(np.int64)
+
+
+def _open(file: Any, name: str) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with _quiet():
+            image = Image.open(file, formats=_known_formats())
+    except UnidentifiedImageError:
+        raise DataError(
+            f"{name}: not a picture, or one that is cut off at once. Known: {', '.join(FORMATS)}."
+        ) from None
+    except Image.DecompressionBombError:
+        raise DataError(_too_large(name, "more than twice as many")) from None
+    if image.width * image.height > MAX_PIXELS:
+        raise DataError(_too_large(name, f"{image.width} x {image.height}"))
+    return image
+
+
+def _read(
+    file: Any, name: str, channels: int | None, scaled: Callable[[tuple[int, int]], tuple[int, int]] | None
+) -> Decoded:
+    with _open(file, name) as image:
+        if scaled is not None and image.format in ("JPEG", "MPO"):
+            small = _reduced(image, name, channels, scaled)
+            if small is not None:
+                return small
+        image.load()
+        return _whole(_eight_bit(_upright(image), name, channels))
+
+
+def _reduced(
+    image: Any, name: str, channels: int | None, scaled: Callable[[tuple[int, int]], tuple[int, int]]
+) -> Decoded | None:
+    """A JPEG file at a fraction of its size, or None where that would be too small."""
+    width, height = image.size
+    swapped, left_right, top_bottom = _TURNS.get(_orientation(image), (False, False, False))
+    size = (width, height) if swapped else (height, width)
+    needed = scaled(size)
+    spare = min(have / (_SPARE * want) for have, want in zip(size, needed, strict=True))
+    part = next((part for part in (8, 4, 2) if spare >= part), 1)
+    if part == 1:
+        return None
+    image.draft(None, (width // part, height // part))
+    image.load()
+    if image.size != (-(-width // part), -(-height // part)):
+        return None  # a file that cannot be decoded so; Pillow leaves it whole
+    upright = _eight_bit(_upright(image), name, channels)
+    (h, w), (whole_h, whole_w) = (size[0] / part, size[1] / part), (upright.height, upright.width)
+    left, top = (whole_w - w if left_right else 0.0), (whole_h - h if top_bottom else 0.0)
+    return Decoded(upright, size, (left, top, left + w, top + h))
+
+
+def _whole(image: Image.Image) -> Decoded:
+    return Decoded(image, (image.height, image.width), (0.0, 0.0, float(image.width), float(image.height)))
+
+
+@lru_cache(maxsize=1)
+def _known_formats() -> list[str]:
+    """FORMATS that this Pillow was built with."""
+    from PIL import Image
+
+    Image.init()
+    return [kind for kind in FORMATS if kind in Image.OPEN]
+
+
+def _too_large(name: str, size: str) -> str:
+    return f"{name}: {size} pixels, the limit is {MAX_PIXELS:,}. Scale it down with another program."
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        with _quiet():
+            return int(image.getexif().get(0x0112, 1))
+    except Exception:  # a broken EXIF block is no reason to refuse the picture
+        return 1
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned and mirrored as EXIF asks; TIFF files did so in load."""
+    from PIL import Image
+
+    image.load()
+    swapped, left_right, top_bottom = _TURNS.get(_orientation(image), (False, False, False))
+    turn = Image.Transpose
+    if swapped:
+        how = {
+            (False, False): turn.TRANSPOSE,
+            (True, False): turn.ROTATE_270,
+            (True, True): turn.TRANSVERSE,
+            (False, True): turn.ROTATE_90,
+        }[left_right, top_bottom]
+    elif left_right:
+        how = turn.ROTATE_180 if top_bottom else turn.FLIP_LEFT_RIGHT
+    elif top_bottom:
+        how = turn.FLIP_TOP_BOTTOM
+    else:
+        return image
+    return image.transpose(how)
+
+
+def _eight_bit(image: Image.Image, name: str, channels: int | None) -> Image.Image:
+    """Mode L or RGB, over white."""
+    from PIL import Image
+
+    if image.width < 1 or image.height < 1:
+        raise DataError(f"{name}: {image.width} x {image.height} pixels. There is nothing to see.")
+    grey = image.mode in _GREY
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        image = Image.fromarray(_from_16_bit(np.asarray(image), name))
+    elif image.mode == "F":
+        raise DataError(f"{name}: floats have no fixed white. Scale to 0..255 and save 8 bits per channel.")
+    elif image.mode in ("La", "RGBa"):  # alpha multiplied in
+        image = image.convert(image.mode.upper())
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    if image.mode not in ("1", "L", "RGB"):
+        image = image.convert("RGB")  # and from there to grey, so that every mode gets there the same way
+    mode = "L" if channels == 1 or (channels is None and grey) else "RGB"
+    return image.convert(mode)  # a copy where it is that mode already
+
+
+def _from_16_bit(values: np.ndarray, name: str) -> np.ndarray:
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(
+            f"{name}: 32-bit values {values.min()} to {values.max()}; only 0 to 65535 (16 bits) are understood."
+        )
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _from_array(source: Any, name: str) -> Image.Image:
+    from PIL import Image
+
+    values = np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
+    if values.ndim == 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.dtype == np.bool_:
+        values = values.astype(np.uint8) * np.uint8(255)
+    if values.dtype == np.uint16 and values.ndim == 2 and values.size:
+        values = _from_16_bit(values, name)
+    if values.dtype != np.uint8:
+        raise DataError(f"{name}: {values.dtype} values are not a picture. Give a path, bytes, or uint8 values 0..255.")
+    if not (values.ndim == 2 or (values.ndim == 3 and values.shape[-1] in (2, 3, 4))) or not values.size:
+        last = " Channels come last: permute(1, 2, 0)." if values.ndim == 3 and values.shape[0] in (1, 3) else ""
+        raise DataError(f"{name}: a picture is (H, W), or (H, W, C) with 1 to 4 channels.{last}")
+    return Image.fromarray(np.ascontiguousarray(values))

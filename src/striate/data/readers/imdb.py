@@ -1,0 +1,92 @@
+"""The Large Movie Review Dataset (Maas et al. 2011): film reviews, positive or negative."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from striate.data.dataset import Dataset, Splits
+from striate.data.pictures.preprocess import Preprocessing
+from striate.data.vocabulary import Vocabulary
+from striate.errors import DataError
+
+CLASSES = ("negative", "positive")
+
+
+def read_imdb(folder: str | Path, words: int = 10000, length: int = 500) -> Splits:
+    """Reviews as token ids, int64 (N, length), with the vocabulary of the training part.
+
+    `folder` has train.csv and test.csv (or .csv.gz) with columns label (1 = positive) and text, or is the unpacked
+    aclImdb folder (train/pos/*.txt, train/neg/*.txt, test/...).  There are `words` ids: see ``Vocabulary``, which is in
+    ``preprocessing.vocabulary`` of both parts.
+    """
+    folder = Path(folder)
+    texts, labels = _part(folder, "train")
+    vocabulary = Vocabulary.build(texts, words, length)
+    preprocessing = Preprocessing(vocabulary=vocabulary)
+    train = Dataset(vocabulary.encode(texts), labels, CLASSES, "imdb train", preprocessing)
+    texts, labels = _part(folder, "test")
+    return Splits(train, None, Dataset(vocabulary.encode(texts), labels, CLASSES, "imdb test", preprocessing))
+
+
+def has_imdb(folder: Path) -> bool:
+    """Whether the folder looks like ``read_imdb`` can read it."""
+    return any((folder / name).exists() for name in ("train.csv.gz", "train.csv", "train/pos"))
+
+
+def _part(folder: Path, part: str) -> tuple[list[str], np.ndarray]:
+    for name in (f"{part}.csv.gz", f"{part}.csv"):
+        if (folder / name).is_file():
+            return read_reviews(folder / name)
+    if (folder / part / "pos").is_dir() and (folder / part / "neg").is_dir():
+        return _read_text_files(folder / part)
+    raise DataError(
+        f"{folder}: has neither {part}.csv.gz nor {part}/pos and {part}/neg. Unpack all of aclImdb_v1.tar.gz."
+    )
+
+
+def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
+    """(texts, labels int64 (N,)) of a CSV file with the columns label (0 or 1) and text, plain or gzipped."""
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file.")
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    texts, labels = [], []
+    try:
+        with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(lines)
+            header = next(reader, [])
+            if not {"label", "text"} <= set(header):
+                raise DataError(f"{path}: its header is {header}, expected the columns label and text.")
+            label, text = header.index("label"), header.index("text")
+            for row in reader:
+                if len(row) != len(header) or row[label] not in ("0", "1"):
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: expected {len(header)} cells with a label of 0 or 1, "
+                        f"got {len(row)}{f' with {row[label]!r}' if len(row) > label else ''}."
+                    )
+                labels.append(int(row[label]))
+                texts.append(row[text])
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: the gzip is cut off or damaged ({error}). Fetch the file again.") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a CSV file in UTF-8 ({error}).") from None
+    if not texts:
+        raise DataError(f"{path}: has no reviews.")
+    return texts, np.array(labels, np.int64)
+
+
+def _read_text_files(folder: Path) -> tuple[list[str], np.ndarray]:
+    texts, labels = [], []
+    for label, name in enumerate(("neg", "pos")):
+        for path in sorted((folder / name).glob("*.txt")):
+            texts.append(path.read_text(encoding="utf-8", errors="replace"))
+            labels.append(label)
+    if not texts:
+        raise DataError(f"{folder}: neg and pos hold no .txt files.")
+    return texts, np.array(labels, np.int64)

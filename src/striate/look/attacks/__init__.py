@@ -1,0 +1,1 @@
+"""Pictures changed by less than one sees until the network answers otherwise."""

@@ -1,0 +1,1 @@
+"""What an answer comes from: maps of importance, and how far to trust them."""

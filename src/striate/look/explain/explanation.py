@@ -1,0 +1,209 @@
+"""What the methods that explain an answer share: the question, the map of importance, its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+
+from striate.errors import ArgumentError
+from striate.look.arguments import Target, parts
+from striate.look.pictures import Space, label_of, target_of
+from striate.look.result import Look
+from striate.look.tap import Tap, tapped
+from striate.report.style import LIGHT, new_figure, plain, say, settings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from striate.model import Model
+
+_SHOWN = 8
+
+
+# -- the question -------------------------------------------------------------------------------------------------------
+@dataclass
+class Question:
+    """Pictures, and for each the class that is asked about.
+
+    pixels    uint8 (N, H, W, C), as the network sees them
+    inputs    (N, C, H, W) on the network's device
+    logits    float64 (N, classes), before the last softmax or sigmoid
+    targets   the class of each picture
+    """
+
+    space: Space
+    pixels: np.ndarray
+    inputs: torch.Tensor
+    logits: np.ndarray
+    targets: list[int]
+    labels: list[str]
+
+    @classmethod
+    def of(cls, model: Model, pictures: Any, target: Target | None = None, batch_size: int = 16) -> Question:
+        """target: a class for all (number or name), one for each picture, or None: the network's answer to each.
+
+        Raises DataError for what is no picture, ArgumentError for a network that does not give one number for each class.
+        """
+        space = Space.of(model)
+        pixels = space.pixels(pictures)
+        with tapped(model, logits=True) as tap, torch.no_grad():
+            inputs = space.inputs(pixels).to(tap.device, tap.dtype).contiguous(memory_format=torch.channels_last)
+            logits = torch.cat([classes(tap, inputs[part]) for part in parts(len(inputs), batch_size)])
+        answers = logits.double().cpu().numpy()
+        each = target if isinstance(target, list | tuple | np.ndarray) else [target] * len(pixels)
+        if len(each) != len(pixels):
+            raise ArgumentError(f"{len(each)} targets for {len(pixels)} pictures: give one, or one for each.")
+        numbers = [target_of(model, t, row) for t, row in zip(each, answers, strict=True)]
+        return cls(space, pixels, inputs, answers, numbers, [label_of(model, number) for number in numbers])
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64 (N,): the logit of each picture's class."""
+        return self.logits[np.arange(len(self)), self.targets]
+
+    def chosen(self, part: slice, like: torch.Tensor) -> torch.Tensor:
+        """The targets of a batch, (n,)."""
+        return torch.tensor(self.targets[part], device=like.device)
+
+
+def classes(tap: Tap, x: torch.Tensor) -> torch.Tensor:
+    """The logits (N, classes) of inputs (N, C, H, W).  Raises ArgumentError where the output is not of that form."""
+    out = tap(x)
+    if out.ndim != 2:
+        raise ArgumentError(
+            f"explaining a decision takes a network that gives one number for each class, not {tuple(out.shape[1:])}."
+        )
+    return out
+
+
+def background(space: Space, given: Any, like: torch.Tensor) -> torch.Tensor:
+    """Inputs (1 or N, C, H, W) that say nothing: "black", "white", "grey" (half way, 127.5), a pixel value 0..255, or
+    pictures of one's own.  Raises ArgumentError for another word."""
+    named = {"black": 0.0, "white": 255.0, "grey": 127.5, "gray": 127.5}
+    if isinstance(given, str) and given in named:
+        given = named[given]
+    if isinstance(given, int | float):
+        if not 0 <= given <= 255:
+            raise ArgumentError(f"a baseline is a pixel value of 0 to 255, not {given}.")
+        given = np.full((1, *space.shape), given, np.float32)
+        return space.inputs(given, like)
+    if isinstance(given, str) and "." not in given:
+        raise ArgumentError(f'a baseline is {", ".join(named)}, a pixel value or a picture, not "{given}".')
+    return space.inputs(space.pixels(given), like)
+
+
+# -- the answer ---------------------------------------------------------------------------------------------------------
+@dataclass
+class Explanation(Look):
+    """How much each pixel matters for an answer.
+
+    pictures   uint8 (N, H, W, C)
+    values     float32 (N, H, W, C), or (N, H, W, 1) where channels are not told apart: signed, as the method gives it
+    targets, labels   the class of each picture, or what of a layer was asked about
+    scores     (N,): its logit (or activation)
+    verdict    what the sanity check says about the method here; "" where it was not made
+    """
+
+    pictures: np.ndarray
+    values: np.ndarray
+    targets: list[int]
+    labels: list[str]
+    scores: np.ndarray
+    verdict: str = field(default="", kw_only=True)
+
+    anchor: ClassVar[str] = "attribution"
+    method: ClassVar[str] = "attribution"
+
+    @property
+    def map(self) -> np.ndarray:
+        """float32 (N, H, W): the importance of each pixel, all evidence for the class summed over the channels."""
+        return self.values.sum(-1)
+
+    def figure(self) -> Figure:
+        """A row for each picture (8 at most): the picture, the map over it, the signed values."""
+        shown = min(len(self.pictures), _SHOWN)
+        rows = [[self.pictures[i], over(self.pictures[i], self.map[i]), signed(self.values[i])] for i in range(shown)]
+        heads = ["picture", "importance", "signed values"]
+        return sheet(rows, heads, [plain(label, 34) for label in self.labels[:shown]])
+
+    def reading(self) -> str:
+        """How the map is read, in a sentence."""
+        return ""
+
+    def note(self) -> str:
+        asked = ", ".join(dict.fromkeys(plain(label, 40) for label in self.labels[:_SHOWN]))
+        text = f"{self.title} for {asked}. {self.reading()}".strip()
+        return f"{text} {self.verdict}".strip()
+
+    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:
+        return ("class", "logit"), [
+            (label, round(float(v), 3)) for label, v in zip(self.labels, self.scores, strict=True)
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        found = super().facts()
+        return {"method": self.method, **found, **({"sanity": self.verdict} if self.verdict else {})}
+
+
+# -- pictures of maps ---------------------------------------------------------------------------------------------------
+def strength(importance: np.ndarray) -> np.ndarray:
+    """(H, W) as 0..1: what speaks for the class, the strongest 0.5 % of the pixels all being 1."""
+    positive = np.maximum(importance, 0)
+    top = np.percentile(positive, 99.5) or positive.max()
+    return np.clip(positive / top, 0, 1) if top > 0 else positive
+
+
+def over(picture: np.ndarray, importance: np.ndarray) -> np.ndarray:
+    """The map in colour over the grey picture, uint8 (H, W, 3): dark blue little, yellow much."""
+    from matplotlib import colormaps
+
+    grey = picture.astype(np.float32).mean(-1, keepdims=True) / 255
+    heat = strength(importance)[..., None]
+    colour = colormaps["inferno"](heat[..., 0])[..., :3]
+    mixed = (1 - 0.25 - 0.65 * heat) * grey * 0.75 + (0.25 + 0.65 * heat) * colour
+    return np.rint(255 * mixed.clip(0, 1)).astype(np.uint8)
+
+
+def signed(values: np.ndarray) -> np.ndarray:
+    """Signed values (H, W, C) as a picture, uint8 (H, W, 3): red speaks for, blue against, white is nothing."""
+    from matplotlib import colormaps
+
+    flat = values.sum(-1)
+    top = np.percentile(np.abs(flat), 99.5) or np.abs(flat).max() or 1.0
+    return np.rint(255 * colormaps["RdBu_r"](0.5 + 0.5 * np.clip(flat / top, -1, 1))[..., :3]).astype(np.uint8)
+
+
+def sheet(rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str], sides: Sequence[str]) -> Figure:
+    """Pictures in rows and columns, with a word above each column and beside each row."""
+    import textwrap
+
+    side, gap, left, top = 1.55, 0.08, 1.25 if any(sides) else 0.1, 0.42
+    with settings():
+        width, height = left + len(heads) * (side + gap) + 0.05, top + len(rows) * (side + gap) + 0.05
+        fig = new_figure(width, height, LIGHT["ground"])
+        for j, head in enumerate(heads):
+            x = left + j * (side + gap) + side / 2
+            lines = textwrap.wrap(head, 24)[:2]
+            for k, words in enumerate(reversed(lines)):
+                y = height - top + 0.08 + 0.15 * k
+                say(fig, x / width, y / height, words, size=8, color=LIGHT["ink"], ha="center")
+        for i, (row, name) in enumerate(zip(rows, sides, strict=True)):
+            y = height - top - (i + 1) * (side + gap) + gap
+            lines = textwrap.wrap(name, 17)[:4]
+            for k, words in enumerate(lines):
+                at = y + side / 2 + 0.075 * len(lines) - 0.15 * (k + 1)
+                say(fig, 0.08 / width, at / height, words, size=8, color=LIGHT["ink"])
+            for j, picture in enumerate(row):
+                x = left + j * (side + gap)
+                ax = fig.add_axes((x / width, y / height, side / width, side / height))
+                shown = picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
+                ax.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                ax.set_axis_off()
+    return fig

@@ -1,0 +1,1 @@
+"""What there is in a network: filters, activation maps, features and what they find alike."""

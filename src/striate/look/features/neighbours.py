@@ -1,0 +1,300 @@
+"""What a network finds alike: nearest neighbours by its features and by pixels, and a map of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from striate.data import Dataset
+from striate.errors import ArgumentError
+from striate.look.arguments import Progress, drawn, part_of
+from striate.look.pictures import Space
+from striate.look.result import Look
+from striate.look.structure import penultimate
+from striate.look.tap import predicting
+from striate.report import tiles
+from striate.report.figures import LIGHT, new_figure, plain, say, settings
+from striate.report.style import DPI
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from striate.model import Model
+
+_BYTES = 1 << 26  # of activations or pixels at a time
+_SHOWN = 6
+
+
+@dataclass
+class Neighbours(Look):
+    """The nearest neighbours of queries in a data set, by Euclidean distance of features and of pixels.
+
+    queries           uint8 (Q, H, W, C), RGB, as the network saw them
+    pictures          uint8 (N, H, W, C), the data set
+    features, pixels  int64 (Q, k): numbers of the neighbours, the nearest first
+    feature_distance, pixel_distance   float64 (Q, k); pixels are 0..255
+    query_labels, labels   class numbers int64 (Q,) and (N,), or None
+    own               int64 (Q,): the number in the data set of a query that was taken from it (it is no neighbour of
+                      itself), or None
+    """
+
+    layer: str
+    queries: np.ndarray
+    pictures: np.ndarray
+    features: np.ndarray
+    pixels: np.ndarray
+    feature_distance: np.ndarray
+    pixel_distance: np.ndarray
+    query_labels: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    classes: tuple[str, ...] | None = None
+    own: np.ndarray | None = None
+
+    anchor = "neighbours"
+    title = "Nearest neighbours"
+    source = "Krizhevsky et al. 2012, figure 4"
+
+    def agreement(self, space: Literal["features", "pixels"]) -> float | None:
+        """The share of all neighbours, in that space, that are of their query's class; None without labels."""
+        if self.query_labels is None or self.labels is None:
+            return None
+        return float((self.labels[getattr(self, space)] == self.query_labels[:, None]).mean())
+
+    @property
+    def chance(self) -> float | None:
+        """What `agreement` is when neighbours are drawn blindly from the data set."""
+        if self.query_labels is None or self.labels is None:
+            return None
+        same = (self.labels[None] == self.query_labels[:, None]).sum(axis=1) - (self.own is not None)
+        return float(same.mean() / (len(self.labels) - (self.own is not None)))
+
+    def note(self) -> str:
+        count, k = self.features.shape
+        seen = f"The {k} nearest of {len(self.pictures):,} pictures, by the features of {self.layer} and by pixels"
+        ours, theirs = self.agreement("features"), self.agreement("pixels")
+        if ours is None or theirs is None:
+            return f"{seen}, for {count:,} quer{'ies' if count > 1 else 'y'}."
+        among = f"{count:,} quer{'ies' if count > 1 else 'y'}"
+        shares = f"{ours:.1%} by features, {theirs:.1%} by pixels, {self.chance:.1%} by chance"
+        return f"{seen}. Of {among}, neighbours share the class: {shares}."
+
+    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:
+        ours, theirs = self.agreement("features"), self.agreement("pixels")
+        if ours is None or theirs is None or self.chance is None:
+            return None
+        heads = ("neighbours by", "queries", "k", "of the query's class")
+        count, k = self.features.shape
+        shares = (("features", ours), ("pixels", theirs), ("chance", self.chance))
+        return heads, [(name, count, k, f"{share:.4f}") for name, share in shares]
+
+    def facts(self) -> dict[str, Any]:
+        return {"layer": self.layer, **super().facts()}
+
+    def figure(self) -> Figure:
+        """At most six queries at equal steps, a row each: the query, its neighbours by features, those by pixels.
+
+        A blue frame is of the query's class, an orange one of another.
+        """
+        count, k = self.features.shape
+        shown = np.unique(np.rint(np.linspace(0, count - 1, min(count, _SHOWN))).astype(int))
+        k = min(k, 6)
+        side, gap, wing, edge, top = 84, 6, 22, 12, 34
+        wide = 2 * edge + (2 * k + 1) * (side + gap) + 2 * wing
+        tall = top + len(shown) * (side + gap + (14 if self.classes else 0)) + edge
+        with settings():
+            fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
+            begins = (edge, edge + side + gap + wing, edge + (k + 1) * (side + gap) + 2 * wing)
+            for x, words in zip(begins, ("picture", "nearest by features", "nearest by pixels"), strict=True):
+                say(fig, x / wide, 1 - 22 / tall, words, size=9.5, color=LIGHT["ink"])
+            for row, q in enumerate(shown):
+                y = top + row * (side + gap + (14 if self.classes else 0))
+                label = None if self.query_labels is None else int(self.query_labels[q])
+                self._tile(fig, self.queries[q], begins[0], y, side, label, None)
+                for begin, numbers in ((begins[1], self.features[q]), (begins[2], self.pixels[q])):
+                    for i, n in enumerate(numbers[:k]):
+                        other = None if self.labels is None else int(self.labels[n])
+                        same = None if label is None or other is None else label == other
+                        self._tile(fig, self.pictures[n], begin + i * (side + gap), y, side, other, same)
+        return fig
+
+    def _tile(
+        self, fig: Figure, picture: np.ndarray, x: float, y: float, side: int, label: int | None, same: bool | None
+    ) -> None:
+        wide, tall = fig.get_size_inches() * DPI
+        ax = fig.add_axes((x / wide, 1 - (y + side) / tall, side / wide, side / tall))
+        ax.imshow(tiles.rgba(picture), interpolation="antialiased" if min(picture.shape[:2]) > side else "nearest")
+        frame(
+            ax, LIGHT["line"] if same is None else LIGHT["first"] if same else LIGHT["second"], 0 if same is None else 2
+        )
+        if self.classes and label is not None:
+            said = plain(self.classes[label], 15)
+            colour = LIGHT["muted"] if same in (None, True) else LIGHT["second"]
+            say(fig, x / wide, 1 - (y + side + 12) / tall, said, size=7.5, color=colour)
+
+
+def neighbours(
+    model: Model,
+    pictures: Any,
+    layer: str | None = None,
+    *,
+    queries: int | str | Sequence[int | str] | np.ndarray | Dataset | None = None,
+    k: int = 5,
+    count: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Neighbours:
+    """The k nearest neighbours of pictures in a data set, in feature space and in pixel space.
+
+    model     a network of one input (H, W, 1 or 3)
+    pictures  among which neighbours are looked for: a Dataset, an array uint8 (N, H, W, C), or files
+    layer     whose output is the feature vector; of maps, their means over all positions.  None: what the last layer with
+              weights reads
+    queries   whose neighbours are looked for: files or pictures that are not of `pictures`, or numbers of some that are;
+              None: every one.  A picture is never its own neighbour
+    k         how many neighbours
+    count     so many of the pictures, each class with its share; None: all
+    seed      of the pictures taken
+    progress  called as progress(done, whole)
+
+    Pictures are compared as the network sees them, after resizing and cropping, features by Euclidean distance; of equal
+    distances the lower number comes first.  Raises ArgumentError for an unknown layer, or for a k that is not less than
+    the number of pictures, DataError for what are no pictures.  Source: Krizhevsky et al. 2012, section 6.1.
+    """
+    pictures, _ = drawn(pictures, None, count, seed)
+    pixels, labels, classes = pictures_of(model, pictures)
+    own: np.ndarray | None = None
+    if queries is None:
+        own = np.arange(len(pixels))
+    elif not isinstance(queries, Dataset) and (numbers := _numbers(queries, len(pixels))) is not None:
+        own = numbers
+    if isinstance(k, bool) or not 1 <= k <= len(pixels) - (own is not None):
+        most = len(pixels) - (own is not None)
+        raise ArgumentError(f"k is a whole number from 1 to {most}, the pictures there are, not {k}.")
+    name = layer or penultimate(model)
+    parts = 2 if own is not None else 3
+    features = vectors(model, pixels, name, progress=part_of(progress, 0, parts))
+    if own is not None:
+        asked, query_labels = pixels[own], None if labels is None else labels[own]
+        asked_features = features[own]
+    else:
+        asked, query_labels, theirs = pictures_of(model, queries)
+        query_labels = _renumbered(query_labels, theirs, classes)
+        asked_features = vectors(model, asked, name, progress=part_of(progress, 2, parts))
+    flat = asked.reshape(len(asked), -1), pixels.reshape(len(pixels), -1)
+    by_features, feature_distance = nearest(asked_features, features, k, own)
+    by_pixels, pixel_distance = nearest(*flat, k, own, part_of(progress, 1, parts))
+    return Neighbours(
+        *(name, asked, pixels, by_features, by_pixels, feature_distance, pixel_distance),
+        *(query_labels, labels if query_labels is not None else None, classes, own),
+    )
+
+
+def nearest(
+    queries: np.ndarray, data: np.ndarray, k: int, own: np.ndarray | None = None, progress: Progress | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers int64 (Q, k) and distances float64 (Q, k) of the k nearest rows of `data` (N, D) to each of (Q, D).
+
+    own   the row of `data` that each query is, which is left out.  Goes through the data in blocks, so that arrays mapped
+          from disk never stand in memory as a whole.
+    """
+    from sklearn.metrics.pairwise import euclidean_distances
+
+    step = max(1, min(_BYTES // (8 * data.shape[1]), 1024))
+    distance, number = np.full((len(queries), k), np.inf), np.zeros((len(queries), k), np.int64)
+    for begin in range(0, len(data), step):
+        block = np.asarray(data[begin : begin + step], np.float64)
+        for first in range(0, len(queries), step):
+            some = slice(first, first + step)
+            found = euclidean_distances(np.asarray(queries[some], np.float64), block)
+            if own is not None:
+                rows, columns = np.nonzero(own[some, None] == begin + np.arange(len(block)))
+                found[rows, columns] = np.inf
+            together = np.concatenate([distance[some], found], axis=1)
+            numbers = np.broadcast_to(begin + np.arange(len(block)), found.shape)
+            numbers = np.concatenate([number[some], numbers], axis=1)
+            order = np.argsort(together, axis=1, kind="stable")[:, :k]
+            distance[some] = np.take_along_axis(together, order, axis=1)
+            number[some] = np.take_along_axis(numbers, order, axis=1)
+        if progress is not None:
+            progress(min(begin + step, len(data)), len(data))
+    return number, distance
+
+
+# -- features -----------------------------------------------------------------------------------------------------------
+def vectors(model: Model, pixels: np.ndarray, layer: str, progress: Progress | None = None) -> np.ndarray:
+    """The features of pictures uint8 (N, H, W, C), float32 (N, D): a layer's output, of maps their means.
+
+    Computed in batches; only the vectors are kept.  Raises ArgumentError for an unknown layer.
+    """
+    space = Space.of(model)
+    nodes = model.graph.check().flat().nodes
+    shapes = {node.name: node.shape for node in nodes}
+    shape = shapes.get(layer, (1,))
+    step = int(max(1, min(256, _BYTES // (4 * prod(shape)))))
+    found = []
+    for start in range(0, len(pixels), step):
+        batch = Dataset(pixels[start : start + step], preprocessing=space.preprocessing)
+        if "/" in layer and layer in shapes:  # within a nested network, where no model can be cut
+            from striate.look.features.activations import activations
+
+            values = activations(model, batch, [layer])[layer]
+        else:
+            with predicting(model.module):
+                values = model.extract(batch, layer)
+        values = np.asarray(values, np.float32)
+        found.append(values.mean(axis=tuple(range(1, values.ndim - 1))) if values.ndim > 2 else values)
+        if progress is not None:
+            progress(min(start + step, len(pixels)), len(pixels))
+    return np.concatenate(found)
+
+
+# -- small things -------------------------------------------------------------------------------------------------------
+def pictures_of(model: Model, data: Any) -> tuple[np.ndarray, np.ndarray | None, tuple[str, ...] | None]:
+    """Pixels (N, H, W, C) of the network's size, class numbers and names where the data have them."""
+    pixels = Space.of(model).pixels(data)
+    if not isinstance(data, Dataset):
+        return pixels, None, None
+    return pixels, data.labels, data.classes
+
+
+def _numbers(queries: Any, count: int) -> np.ndarray | None:
+    """Queries that are numbers of pictures; None when they are pictures."""
+    if not isinstance(queries, int | np.integer | list | tuple | range | np.ndarray):
+        return None
+    found = np.atleast_1d(np.asarray(queries))
+    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
+        return None
+    outside = found[(found < 0) | (found >= count)]
+    if len(outside) or not len(found):
+        raise ArgumentError(
+            f"queries: there are pictures 0 to {count - 1}, not {outside[0] if len(outside) else 'none'}."
+        )
+    return found.astype(np.int64)
+
+
+def _renumbered(
+    labels: np.ndarray | None, theirs: tuple[str, ...] | None, ours: tuple[str, ...] | None
+) -> np.ndarray | None:
+    """Class numbers of one data set as those of another, by the classes' names; -1 for a class that is not there."""
+    if labels is None or theirs is None or ours is None or theirs == ours:
+        return labels
+    table = np.array([ours.index(name) if name in ours else -1 for name in theirs])
+    return table[labels]
+
+
+def frame(ax: Axes, colour: Any, width: float) -> None:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(width > 0)
+        spine.set_color(colour)
+        spine.set_linewidth(width)
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    return picture[..., 0] if picture.shape[-1] == 1 else picture

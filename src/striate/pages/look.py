@@ -1,0 +1,105 @@
+"""One page with everything that can be seen in a network and a picture."""
+
+from __future__ import annotations
+
+import html
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate import look
+from striate.errors import StriateError
+from striate.look.arguments import Progress, drawn, one_picture
+from striate.look.explain.attributions import QUICK
+from striate.look.pictures import Space, label_of
+from striate.look.structure import spread, spread_maps
+from striate.report.html import Section, write_page
+
+if TYPE_CHECKING:
+    from striate.data import Dataset
+    from striate.model import Model
+
+
+def write_look(
+    path: str | os.PathLike[str],
+    model: Model,
+    pictures: Any,
+    *,
+    data: Dataset | None = None,
+    title: str | None = None,
+    count: int | None = 300,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Path:
+    """Write one self-contained page with every technique on a picture, and on a data set where one is given.
+
+    path      where to; it is returned
+    model     a network of one input (H, W, 1 or 3)
+    pictures  one: a file, a PIL image, an array (H, W, C) or (1, H, W, C)
+    data      a Dataset with classes, for what looks at a data set; None: that is left out
+    title     of the page; None: by the model's name
+    count     so many of the data, each class with its share; None: all
+    seed      of all that is drawn at random
+    progress  called as progress(techniques done, techniques in all)
+
+    Settings are chosen so that a MobileNet takes less than a minute on two cores without `data`.  A technique that does not
+    apply to the network (paths in a plain net, say) has its reason in its place.  The model stays as it is.  Raises
+    DataError for what is not one picture.
+    """
+    pixels = one_picture(Space.of(model), pictures)
+    examples = None if data is None else drawn(data, None, count, seed)[0]
+    answers = model.predict(pixels)
+    answers = answers[0] if isinstance(answers, list) else answers
+    sections, begun = [], time.perf_counter()
+    jobs = dict(_jobs(model, pictures, pixels, examples, answers, seed))
+    for done, (name, job) in enumerate(jobs.items(), 1):
+        started = time.perf_counter()
+        try:
+            section = job().section()
+        except StriateError as error:
+            section = Section(name.replace(" ", "-"), name.capitalize(), f"Left out: {error}")
+        section.note += f" Took {time.perf_counter() - started:.1f} s."
+        sections.append(section)
+        if progress is not None:
+            progress(done, len(jobs))
+    headline = [("weights", f"{model.size().weights:,}")]
+    if answers.ndim == 2:
+        best = label_of(model, int(answers[0].argmax())).split(",")[0]
+        headline.append(("answer", f"{best}, {answers[0].max():.1%}"))
+    headline.append(("made in", f"{time.perf_counter() - begun:.0f} s"))
+    sections.append(Section("network", "The network", body=f"<pre>{html.escape(str(model.size()))}</pre>"))
+    return write_page(path, title or f"Inside {model.name or 'the network'}", headline, sections)
+
+
+def _jobs(
+    model: Model, photo: Any, pixels: np.ndarray, data: Dataset | None, answers: np.ndarray, seed: int
+) -> Iterator[tuple[str, Callable[[], look.Look]]]:
+    """What is looked at, in the order of the page."""
+    yield "filters", lambda: look.filters(model)
+    yield "activation maps", lambda: look.maps(model, pixels, spread_maps(model, 9))
+    yield (
+        "attribution",
+        lambda: look.attributions(model, pixels, method=QUICK, steps=16, stages=(0.2, 1.0), seed=seed),
+    )
+    yield "grad-CAM", lambda: look.gradcam(model, pixels, check=True, seed=seed)
+    if answers.ndim == 2:
+        order = [int(i) for i in answers[0].argsort()[::-1]]
+        other = order[min(len(order) - 1, 5)]
+        yield "maximised answers", lambda: look.maximise(model, order[:2], steps=64, seed=seed)
+        yield "adversarial", lambda: look.adversarial(model, pixels, other, steps=12, seed=seed)
+    small = max(256, *model.graph.input_shapes[0][:2])
+    yield "dream", lambda: look.dream(model, photo, steps=6, octaves=2, largest=small, seed=seed)
+    yield "inversion", lambda: look.invert(model, pixels, spread(model, 4), steps=100, seed=seed)
+    yield "paths", lambda: look.paths(model, pixels, samples=2, seed=seed)
+    if data is None:
+        return
+    yield "dead maps", lambda: look.dead(model, data)
+    yield "neighbours", lambda: look.neighbours(model, data, queries=pixels)
+    yield "feature map", lambda: look.feature_map(model, data, seed=seed)
+    yield "patches", lambda: look.patches(model, data)
+    yield "lesions", lambda: look.lesions(model, data, draws=1, swaps=3, count=None, seed=seed)
+    yield "loss along a line", lambda: look.line(model, data, steps=11, count=None, seed=seed)

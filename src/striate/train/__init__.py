@@ -1,0 +1,1 @@
+"""Training: the loop and the feed, losses, metrics, optimizers and schedules, callbacks."""

@@ -1,0 +1,55 @@
+"""A file of weights from anywhere, read into names and arrays; what it is shows in its first bytes."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+from striate.errors import BundleError
+from striate.weights.contents import WeightsFile
+from striate.weights.keras_files import read_h5, read_keras_zip
+from striate.weights.torch_files import read_pickle, read_safetensors, read_saved_model
+
+
+def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
+    """Read a file of weights: Keras' .h5, .weights.h5 and .keras, torch's .pth and .th, safetensors; a saved model too.
+
+    The kind is told by the content, not by the name.  Nothing in the file is executed.  Raises BundleError for a file
+    that is missing, truncated, of another kind, or holds more than arrays.
+    """
+    file = Path(path)
+    if file.is_dir():
+        return read_saved_model(file)
+    if not file.is_file():
+        raise BundleError(f"no weights file at {path}.")
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(16)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}.") from None
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return read_h5(file, str(path))
+    if start.startswith(b"PK\x03\x04"):
+        names = _zip_names(file)
+        if "model.weights.h5" in names:
+            return read_keras_zip(file)
+        if any(name.endswith("data.pkl") for name in names):
+            return read_pickle(file)
+        raise BundleError(f"{path} is a zip file, but of neither Keras nor torch: it holds {', '.join(names[:3])} …")
+    if len(start) > 8 and start[8:9] == b"{":
+        return read_safetensors(file)
+    if start[:1] == b"\x80":
+        return read_pickle(file)
+    raise BundleError(
+        f"{path} is no file of weights: it is neither HDF5 (Keras), nor a torch pickle, nor safetensors "
+        f"({file.stat().st_size} bytes, starting with {start[:8]!r})."
+    )
+
+
+def _zip_names(file: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise BundleError(f"{file} is a zip file that is not whole ({error}). Copy or download it again.") from None
