@@ -149,7 +149,10 @@ def _dropout(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 
 
 def augmentation(change: p.Augment) -> Any:
-    """The torch module of a change of pictures."""
+    """The torch module of a change of pictures; (N, C, H, W) in and out.
+
+    change   what an augmentation layer's ``change()`` says
+    """
     steps = map(augmentation, change.steps)
     return getattr(augment, change.torch_class)(*change.arguments, *steps)
 

@@ -206,7 +206,12 @@ class FlatNode:
 
 @dataclass(eq=False)
 class Operation:
-    """A primitive in a flattened graph; `inputs` and `output` are numbers of tensors, as ``operations`` counts them."""
+    """A primitive in a flattened graph.
+
+    call             the call that it is a step of
+    step             the primitive, with its shapes
+    inputs, output   numbers of tensors, as ``operations`` counts them
+    """
 
     call: FlatNode
     step: Step
@@ -270,7 +275,10 @@ class FlatGraph:
 
 
 def operations(flat: FlatGraph) -> tuple[list[Operation], list[Shape]]:
-    """The primitives of all calls in order, and the shape of every tensor: those of the calls first, then those within."""
+    """The primitives of all calls in order, and the shape of every tensor: those of the calls first, then those within.
+
+    flat   a graph with its nested networks opened
+    """
     shapes, made = list(flat.shapes), []
     for node in flat.nodes:
         lowering = node.lowering

@@ -245,7 +245,7 @@ class Layer(Described):
         inputs   one symbolic value (``primitives.Value``) for each input of the call; ``x.shape`` is its shape
         none     nothing more is given
 
-        Raises ShapeError where the inputs do not fit.
+        Raises ShapeError where the inputs do not fit, and ArgumentError where the layer cannot say yet what it does.
         """
         raise ArgumentError("has no lower(): say what it does in striate.primitives.")
 

@@ -58,23 +58,40 @@ class Primitive:
     keras: ClassVar[dict[str, str]] = {}
 
     def shape(self, *inputs: Shape) -> Shape:
-        """Output shape.  Raises ShapeError where the inputs do not fit."""
+        """Output shape.  Raises ShapeError where the inputs do not fit.
+
+        inputs   a shape per input
+        """
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """Trainable arrays by name, in torch's names and layouts."""
+        """Trainable arrays by name, in torch's names and layouts.
+
+        inputs   a shape per input
+        """
         return {}
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
-        """Arrays that are saved but not trained, by name."""
+        """Arrays that are saved but not trained, by name.
+
+        inputs   a shape per input
+        """
         return {}
 
     def mults(self, *inputs: Shape) -> int:
-        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'."""
+        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
+
+        inputs   a shape per input
+
+        Raises ShapeError where the inputs do not fit.
+        """
         return 0
 
     def frees_output(self, *inputs: Shape) -> bool:
-        """Whether its own backward pass can do without its output, so that an activation may overwrite it."""
+        """Whether its own backward pass can do without its output, so that an activation may overwrite it.
+
+        inputs   a shape per input
+        """
         return False
 
 
@@ -87,7 +104,10 @@ class Identity(Primitive):
 class Step:
     """A primitive put after values of its layer.
 
+    primitive        what is done
     inputs, output   numbers of values: the layer's inputs come first, then each step's output
+    input_shapes     a shape per input
+    shape            of the output
     part             the name that a stateful one has within its layer, "" where it is the only one
     """
 
@@ -99,7 +119,10 @@ class Step:
     part: str = ""
 
     def arrays(self, what: str = "weights") -> dict[str, Weight]:
-        """Its "weights" or "buffers" by their names in the layer, such as ``weight`` or ``depthwise.weight``."""
+        """Its arrays by their names in the layer, such as ``weight`` or ``depthwise.weight``.
+
+        what   "weights" or "buffers"
+        """
         own: dict[str, Weight] = getattr(self.primitive, what)(*self.input_shapes)
         return {f"{self.part}.{name}": array for name, array in own.items()} if self.part else own
 
@@ -125,6 +148,7 @@ class Lowering:
     outputs   numbers of the values that it returns
     shapes    of every value: inputs, then each step's output
     single    whether ``lower`` returned one value and not a list
+    readers   how often each value is read, as an output too
     """
 
     count: int
@@ -140,7 +164,10 @@ class Lowering:
         return self.shapes[self.outputs[0]] if self.single else [self.shapes[i] for i in self.outputs]
 
     def arrays(self, what: str = "weights") -> dict[str, Weight]:
-        """The "weights" or "buffers" of all steps by name."""
+        """The arrays of all steps by name.
+
+        what   "weights" or "buffers"
+        """
         return {name: array for step in self.steps for name, array in step.arrays(what).items()}
 
     def mults(self) -> int:
@@ -148,11 +175,17 @@ class Lowering:
         return sum(step.primitive.mults(*step.input_shapes) for step in self.steps)
 
     def maker(self, value: int) -> Step | None:
-        """The step that makes a value; None for an input."""
+        """The step that makes a value; None for an input.
+
+        value   its number
+        """
         return None if value < self.count else self.steps[value - self.count]
 
     def of(self, *kinds: type[Primitive]) -> list[Step]:
-        """The steps whose primitives are of these classes."""
+        """The steps whose primitives are of these classes.
+
+        kinds   classes of ``striate.primitives``
+        """
         return [step for step in self.steps if isinstance(step.primitive, kinds)]
 
     @property
@@ -174,7 +207,12 @@ def overwrites(reads: int, maker: Step | None) -> bool:
 
 
 class Value:
-    """A symbolic number of a call while a layer is lowered: ``shape`` is channels-last and without the batch."""
+    """What a layer's ``lower`` is given and returns: no numbers, a shape.
+
+    trace    what is put down while the layer is lowered
+    number   which of its values this is
+    shape    channels-last and without the batch
+    """
 
     __slots__ = ("_trace", "number", "shape")
 

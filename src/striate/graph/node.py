@@ -93,18 +93,32 @@ class InputLayer(Layer):
             raise ArgumentError(f'Input: unknown dtype "{self.dtype}"; use one of {", ".join(known)}.')
 
     def shape(self, *inputs: Shape) -> Shape:
-        """The shape it was given."""
+        """The shape it was given.
+
+        inputs   none
+        """
         assert self.input_shape is not None
         return self.input_shape
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """None."""
+        """No arrays.
+
+        inputs   none
+        """
         return {}
 
-    buffers = weights
+    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+        """No arrays.
+
+        inputs   none
+        """
+        return {}
 
     def mults(self, *inputs: Shape) -> int:
-        """None."""
+        """0.
+
+        inputs   none
+        """
         return 0
 
 

@@ -201,7 +201,9 @@ class Window:
     def crop(self, sizes: tuple[int, ...]) -> Pads:
         """Cells that the transposed window cuts off what it painted, (before, after) each axis; negative: zeros added.
 
-        Keras' rule: what is too much goes, half of it at the start, rounded down.
+        sizes   of the input, per axis
+
+        Keras' rule: what is too much goes, half of it at the start, rounded down.  Raises ShapeError where nothing is left.
         """
         painted = self.painted(sizes)
         if isinstance(self.padding, str):
@@ -211,7 +213,10 @@ class Window:
         return tuple((a, n - a - o) for n, a, o in zip(painted, before, self.grow(sizes), strict=True))
 
     def painted(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        """Cells that the transposed window paints: (W - 1)·s + span."""
+        """Cells that the transposed window paints: (W - 1)·s + span.
+
+        sizes   of the input, per axis
+        """
         return tuple((n - 1) * s + f for n, s, f in zip(sizes, self.strides, self.span, strict=True))
 
 

@@ -22,7 +22,11 @@ _NORM_NAMES = {
 
 @dataclass(frozen=True)
 class Linear(Primitive):
-    """Each unit a weighted sum of all channels plus a bias, at every position alike.  (…, C) -> (…, units)."""
+    """Each unit a weighted sum of all channels plus a bias, at every position alike.  (…, C) -> (…, units).
+
+    units          how many sums
+    kernel, bias   how they start; bias None: none
+    """
 
     family = "dense"
     stateful = True
@@ -49,7 +53,11 @@ class Linear(Primitive):
 
 @dataclass(frozen=True)
 class Lookup(Primitive):
-    """A row of a table for each whole number.  (L,) -> (L, width); weight (rows, width)."""
+    """A row of a table for each whole number.  (L,) -> (L, width); weight (rows, width).
+
+    rows, width   of the table
+    table         how it starts
+    """
 
     family = "dense"
     stateful = True
@@ -70,7 +78,11 @@ class Lookup(Primitive):
 
 @dataclass(frozen=True)
 class Distance(Primitive):
-    """Squared distance to each of fixed prototypes: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,); weight (units, C)."""
+    """Squared distance to each of fixed prototypes: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,); weight (units, C).
+
+    units        how many prototypes
+    prototypes   what they are
+    """
 
     family = "dense"
     stateful = True
@@ -93,7 +105,10 @@ class Distance(Primitive):
 
 @dataclass(frozen=True)
 class Scale(Primitive):
-    """Each channel times a learnt factor, plus a learnt addend.  Shape unchanged; weight (C,), bias (C,)."""
+    """Each channel times a learnt factor, plus a learnt addend.  Shape unchanged; weight (C,), bias (C,).
+
+    factor, addend   how they start; None: none
+    """
 
     family = "other"
     stateful = True
@@ -112,7 +127,10 @@ class Scale(Primitive):
 
 @dataclass(frozen=True)
 class Affine(Primitive):
-    """Each number, or each channel, times a fixed factor plus a fixed addend.  Shape unchanged."""
+    """Each number, or each channel, times a fixed factor plus a fixed addend.  Shape unchanged.
+
+    factor, addend   a number, or a tuple with one per channel
+    """
 
     family = "norm"
 
@@ -128,7 +146,13 @@ class Affine(Primitive):
 
 @dataclass(frozen=True)
 class BatchNorm(Primitive):
-    """Each channel to mean 0, variance 1 over the batch, scaled and shifted; in prediction by its running averages."""
+    """Each channel to mean 0, variance 1 over the batch, scaled and shifted; in prediction by its running averages.
+
+    epsilon          added to the variance
+    momentum         what of the running averages stays at each step
+    gamma, beta      how scale and shift start; None: none
+    mean, variance   how the running averages start
+    """
 
     family = "norm"
     stateful = True
@@ -155,7 +179,11 @@ class BatchNorm(Primitive):
 
 @dataclass(frozen=True)
 class LayerNorm(Primitive):
-    """Each position's channels to mean 0, variance 1, scaled and shifted."""
+    """Each position's channels to mean 0, variance 1, scaled and shifted.
+
+    epsilon       added to the variance
+    gamma, beta   how scale and shift start; None: none
+    """
 
     family = "norm"
     stateful = True
@@ -172,7 +200,10 @@ class LayerNorm(Primitive):
 
 @dataclass(frozen=True)
 class ChannelNorm(Primitive):
-    """a / (k + alpha · sum a²)^beta, the sum over channels within `radius` of each.  Krizhevsky et al. 2012, section 3.3."""
+    """a / (k + alpha · sum a²)^beta, the sum over channels within `radius` of each.  Krizhevsky et al. 2012, section 3.3.
+
+    k, alpha, beta   numbers of the formula
+    """
 
     family = "norm"
 
@@ -201,6 +232,8 @@ def linear(
     units          how many sums
     kernel, bias   how they start: an initializer, or a Parameter; bias None: none
     name           of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
     return put(Linear(units, made, parameter(bias)), x, name=name)
@@ -242,6 +275,8 @@ def scale(
     factor   how the factors start: an initializer, or a Parameter; None: no factors
     addend   the same for the addends
     name     of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value.
     """
     return put(Scale(parameter(factor), parameter(addend)), x, name=name) if factor or addend else x
 
@@ -276,6 +311,8 @@ def batch_norm(
     gamma, beta      how scale and shift start; None: none.  weight (C,), bias (C,)
     mean, variance   how the running averages start.  buffers running_mean (C,), running_var (C,)
     name             of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value.
     """
     averages = parameter(mean) or Parameter(), parameter(variance) or Parameter("ones")
     return put(BatchNorm(epsilon, momentum, parameter(gamma), parameter(beta), *averages), x, name=name)
@@ -289,7 +326,15 @@ def layer_norm(
     beta: Start | Parameter | None = "zeros",
     name: str = "",
 ) -> Value:
-    """Each position's channels to mean 0, variance 1.  Ba et al. 2016.  Shape unchanged.  Arguments as in ``batch_norm``."""
+    """Each position's channels to mean 0, variance 1.  Ba et al. 2016.  Shape unchanged.
+
+    x             of any shape
+    epsilon       added to the variance
+    gamma, beta   how scale and shift start; None: none.  weight (C,), bias (C,)
+    name          of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value.
+    """
     return put(LayerNorm(epsilon, parameter(gamma), parameter(beta)), x, name=name)
 
 

@@ -22,7 +22,11 @@ class Parameter:
     regularizer: str | Regularizer | None = None
 
     def weight(self, shape: Shape, fans: tuple[int, int] = (1, 1)) -> Weight:
-        """The array of this shape, in torch's layout."""
+        """The array.
+
+        shape   in torch's layout
+        fans    inputs and outputs per unit, for the scaled initializers
+        """
         return Weight(shape, self.initializer, fans, self.regularizer)
 
 

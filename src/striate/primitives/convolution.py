@@ -13,7 +13,15 @@ from striate.primitives.base import Parameter, Start, parameter, split_shape
 
 @dataclass(frozen=True)
 class Conv(Primitive):
-    """Each of `filters` sums a window over all channels (of its group) and adds a bias.  (…, C) -> (…', filters)."""
+    """Each of `filters` sums a window over all channels (of its group) and adds a bias.  (…, C) -> (…', filters).
+
+    window         size, strides, padding and dilation
+    filters        how many
+    groups         of channels that do not see each other
+    kernel, bias   how they start; bias None: none
+
+    Raises ShapeError where the window is larger than the input or the channels do not split into the groups.
+    """
 
     family = "conv"
     stateful = True
@@ -31,11 +39,17 @@ class Conv(Primitive):
         return len(self.window.kernel)
 
     def maps(self, x: Shape) -> int:
-        """Channels of the output."""
+        """Channels of the output.
+
+        x   the input's shape
+        """
         return self.filters
 
     def split(self, x: Shape) -> int:
-        """Groups of input channels that do not see each other."""
+        """Groups of input channels that do not see each other.
+
+        x   the input's shape
+        """
         return self.groups
 
     def shape(self, *inputs: Shape) -> Shape:
@@ -60,7 +74,10 @@ class Conv(Primitive):
 
 @dataclass(frozen=True)
 class DepthwiseConv(Conv):
-    """Each channel with `multiplier` filters of its own; output c · multiplier + m from input c."""
+    """Each channel with `multiplier` filters of its own; output c · multiplier + m from input c.
+
+    The other arguments and errors as in Conv.
+    """
 
     keras = {"weight": "depthwise_kernel", "bias": "bias"}
 
@@ -82,7 +99,12 @@ class DepthwiseConv(Conv):
 
 @dataclass(frozen=True)
 class PartialConv(Conv):
-    """A convolution in which map k sees only the input maps of ``connections[k]``, with a kernel for each connection."""
+    """A convolution in which map k sees only the input maps of ``connections[k]``, with a kernel for each connection.
+
+    connections   for each map, the input maps that it sees
+
+    The other arguments and errors as in Conv.
+    """
 
     filters: int = field(default=0, init=False)
     connections: tuple[tuple[int, ...], ...] = ()
@@ -132,7 +154,10 @@ class ConvTranspose(Conv):
         return all(self.own(inputs[0]))
 
     def own(self, x: Shape) -> list[bool]:
-        """Which axes torch's module crops by itself: by its padding, and by output_padding up to a stride more."""
+        """Which axes torch's module crops by itself: by its padding, and by output_padding up to a stride more.
+
+        x   the input's shape
+        """
         crops = self.window.crop(x[:-1])
         return [
             0 <= before - after < stride for (before, after), stride in zip(crops, self.window.strides, strict=True)
@@ -176,7 +201,15 @@ def depthwise_conv(
 ) -> Value:
     """Each channel with `multiplier` filters of its own.  (…, C) -> (…', C · multiplier).
 
-    weight (C · multiplier, 1, kernel…), bias (C · multiplier,).  The other arguments and errors as in ``conv``.
+    weight (C · multiplier, 1, kernel…), bias (C · multiplier,).
+
+    x              (length, C) or (height, width, C)
+    window         size, strides, padding and dilation
+    multiplier     filters for each channel
+    kernel, bias   how they start: an initializer, or a Parameter; bias None: none
+    name           of this part, where the layer has several
+
+    Raises ShapeError where the window is larger than the input.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
     return put(DepthwiseConv(window, kernel=made, bias=parameter(bias), multiplier=multiplier), x, name=name)
@@ -193,9 +226,13 @@ def partial_conv(
 ) -> Value:
     """A convolution in which map k sees only the input maps of ``connections[k]``.  LeCun et al. 1998, table I.
 
-    connections   for each map, the input maps that it sees; weight (connections in all, kernel…)
+    x              (height, width, C)
+    connections    for each map, the input maps that it sees; weight (connections in all, kernel…)
+    window         size and strides
+    kernel, bias   how they start: an initializer, or a Parameter; bias None: none
+    name           of this part, where the layer has several
 
-    The other arguments as in ``conv``.  Raises ShapeError where an input map is not there.
+    Raises ShapeError where an input map is not there or the window is larger than the input.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
     return put(PartialConv(window, kernel=made, bias=parameter(bias), connections=connections), x, name=name)

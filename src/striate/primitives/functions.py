@@ -46,7 +46,11 @@ CombineHow = Literal["add", "subtract", "multiply", "divide", "average", "maximu
 
 @dataclass(frozen=True)
 class Pointwise(Primitive):
-    """A function of each number; its parameters in the order of ``FUNCTIONS``.  Shape unchanged."""
+    """A function of each number.  Shape unchanged.
+
+    function     a name of ``FUNCTIONS``
+    parameters   of the function, as ``pointwise`` takes them
+    """
 
     family = "activation"
 
@@ -56,7 +60,10 @@ class Pointwise(Primitive):
 
 @dataclass(frozen=True)
 class Softmax(Primitive):
-    """exp(x) divided by its sum over the channels, or the logarithm of that.  Shape unchanged."""
+    """exp(x) divided by its sum over the channels.  Shape unchanged.
+
+    log   the logarithm of that
+    """
 
     family = "activation"
 
@@ -65,7 +72,10 @@ class Softmax(Primitive):
 
 @dataclass(frozen=True)
 class Combine(Primitive):
-    """Inputs joined number by number.  Axes of size 1, and axes missing at the front, are repeated (NumPy's rule)."""
+    """Inputs joined number by number.  Axes of size 1, and axes missing at the front, are repeated (NumPy's rule).
+
+    how   as in ``combine``
+    """
 
     family = "merge"
 
@@ -103,6 +113,8 @@ def softmax(x: Value, log: bool = False) -> Value:
 
     x     of any shape
     log   the logarithm of that
+
+    Raises ArgumentError for anything but a value.
     """
     return put(Softmax(log), x)
 

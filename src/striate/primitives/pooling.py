@@ -17,7 +17,11 @@ ReduceHow = Literal["max", "mean", "sum"]
 
 @dataclass(frozen=True)
 class Pool(Primitive):
-    """Each window of each channel as one number.  `how` as in ``pool``."""
+    """Each window of each channel as one number.  (…, C) -> (…', C).
+
+    window   size, strides and padding
+    how      as in ``pool``
+    """
 
     family = "pool"
 
@@ -31,7 +35,10 @@ class Pool(Primitive):
 
 @dataclass(frozen=True)
 class AdaptivePool(Primitive):
-    """Windows chosen so that the output has `size`: window i covers floor(i·H/H') up to ceil((i+1)·H/H'), as in torch."""
+    """Windows chosen so that the output has `size`: window i covers floor(i·H/H') up to ceil((i+1)·H/H'), as in torch.
+
+    how   "max" or "average"
+    """
 
     family = "pool"
 
@@ -44,7 +51,11 @@ class AdaptivePool(Primitive):
 
 @dataclass(frozen=True)
 class DepthPool(Primitive):
-    """Groups of neighbouring channels as one.  (…, C) -> (…, C')."""
+    """Groups of neighbouring channels as one.  (…, C) -> (…, C').
+
+    channels   the window that slides over the channels
+    how        "max" or "average"
+    """
 
     family = "pool"
 
@@ -60,7 +71,12 @@ class DepthPool(Primitive):
 
 @dataclass(frozen=True)
 class Reduce(Primitive):
-    """Whole axes as one number each."""
+    """Whole axes as one number each.
+
+    axes       from 0, the channels last
+    how        "max", "mean" or "sum"
+    keepdims   leave axes of size 1
+    """
 
     family = "pool"
 
@@ -76,7 +92,10 @@ class Reduce(Primitive):
         return kept if self.keepdims else tuple(size for axis, size in enumerate(x) if axis not in self.axes)
 
     def positions(self, x: Shape) -> bool:
-        """Whether it takes all positions and leaves the channels."""
+        """Whether it takes all positions and leaves the channels.
+
+        x   the input's shape
+        """
         return self.axes == tuple(range(len(x) - 1))
 
 
@@ -99,6 +118,8 @@ def adaptive_pool(x: Value, size: tuple[int, ...], how: Literal["max", "average"
     x      (length, C) or (height, width, C)
     size   of the output, per axis
     how    "max" or "average"
+
+    Raises ArgumentError for anything but a value.
     """
     return put(AdaptivePool(size, how), x)
 
@@ -106,10 +127,11 @@ def adaptive_pool(x: Value, size: tuple[int, ...], how: Literal["max", "average"
 def depth_pool(x: Value, channels: Window, how: Literal["max", "average"]) -> Value:
     """Groups of neighbouring channels as one.  (…, C) -> (…, C').
 
+    x          of any shape
     channels   the window that slides over the channels
     how        "max" or "average"
 
-    Raises ShapeError where it is larger than the number of channels.
+    Raises ShapeError where it is larger than the number of channels, and ArgumentError for anything but a value.
     """
     return put(DepthPool(channels, how), x)
 
@@ -131,7 +153,10 @@ def reduce(x: Value, how: ReduceHow, axes: tuple[int, ...] | None = None, keepdi
 
 
 def center_weights(size: tuple[int, ...]) -> list[float]:
-    """Cell weights of a centre-weighted mean over a window of `size`, row by row; they add up to 1."""
+    """Cell weights of a centre-weighted mean over a window, row by row; they add up to 1.
+
+    size   of the window, per axis
+    """
     if len(size) == 1:
         distances = [abs(i - (size[0] - 1) / 2) for i in range(size[0])]
     else:

@@ -16,7 +16,10 @@ Sides = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Reshape(Primitive):
-    """The same numbers, channels last, in another shape; one size may be -1."""
+    """The same numbers, channels last, in another shape.
+
+    target   the new shape; one size may be -1
+    """
 
     family = "reshape"
 
@@ -40,7 +43,10 @@ class Flatten(Reshape):
 
 @dataclass(frozen=True)
 class Pad(Primitive):
-    """Zeros before and after each axis, the channels' last."""
+    """Zeros around.
+
+    sides   (before, after) for each axis, the channels' last
+    """
 
     family = "reshape"
 
@@ -52,7 +58,10 @@ class Pad(Primitive):
 
 @dataclass(frozen=True)
 class Crop(Primitive):
-    """Rows and columns, or steps, cut off before and after."""
+    """Rows and columns, or steps, cut off.
+
+    sides   (before, after) for each axis but the channels
+    """
 
     family = "reshape"
 
@@ -68,7 +77,11 @@ class Crop(Primitive):
 
 @dataclass(frozen=True)
 class Resize(Primitive):
-    """Every axis of positions enlarged by a whole number."""
+    """Every axis of positions enlarged by a whole number.
+
+    times   how often each axis
+    how     "nearest" or "bilinear"
+    """
 
     family = "reshape"
 
@@ -82,7 +95,11 @@ class Resize(Primitive):
 
 @dataclass(frozen=True)
 class Concatenate(Primitive):
-    """Inputs one after the other along an axis."""
+    """Inputs one after the other along an axis.
+
+    axis      from 0, the channels last
+    counted   the axis as an error should say it
+    """
 
     family = "merge"
 
@@ -113,7 +130,12 @@ def reshape(x: Value, target: Shape) -> Value:
 
 
 def flatten(x: Value) -> Value:
-    """All numbers of `x` as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,)."""
+    """All numbers as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,).
+
+    x   of any shape
+
+    Raises ArgumentError for anything but a value.
+    """
     return put(Flatten(), x)
 
 
@@ -122,6 +144,8 @@ def pad(x: Value, sides: Sides) -> Value:
 
     x       of any shape
     sides   (before, after) for each axis, or for all but the channels; whole numbers from 0
+
+    Raises ArgumentError for anything but a value.
     """
     return put(Pad(sides if len(sides) == len(x.shape) else (*sides, (0, 0))), x)
 
@@ -143,6 +167,8 @@ def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"]
     x       (length, C) or (height, width, C)
     times   how often each axis, all but the channels
     how     "nearest": each cell becomes a block; "bilinear": cells in between are interpolated
+
+    Raises ArgumentError for anything but a value.
     """
     return put(Resize(times, how), x)
 

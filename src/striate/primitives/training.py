@@ -14,6 +14,7 @@ from striate.primitives.shapes import Sides
 class Dropout(Primitive):
     """In training, numbers are 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
 
+    rate    from 0 up to (not including) 1
     whole   all numbers of an example together (stochastic depth)
     """
 
@@ -49,7 +50,10 @@ class Augment(Primitive):
         return (*size, inputs[0][-1])
 
     def region(self, x: Shape) -> Sides:
-        """(first, behind the last) row and column of the input that prediction leaves."""
+        """(first, behind the last) row and column of the input that prediction leaves.
+
+        x   the input's shape
+        """
         rows, columns = (0, x[0]), (0, x[1])
         for step in self.steps or (self,):
             if step.size is not None:
@@ -67,6 +71,8 @@ def dropout(x: Value, rate: float, whole: bool = False, *, name: str = "") -> Va
     rate    from 0 up to (not including) 1
     whole   all numbers of an example together: Huang et al. 2016.  Else each by itself: Srivastava et al. 2014
     name    of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value.
     """
     return put(Dropout(rate, whole), x, name=name)
 
@@ -76,5 +82,7 @@ def augment(x: Value, change: Augment) -> Value:
 
     x        pictures, (H, W, C)
     change   what is drawn and done
+
+    Raises ArgumentError for anything but a value.
     """
     return put(change, x)
