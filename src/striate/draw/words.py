@@ -35,7 +35,7 @@ def family(layer: Layer, *shapes: Shape) -> str:
     if isinstance(layer, Network):
         return "network"
     families = {step.primitive.family for step in layer.lowering(*shapes).steps}
-    return layer.family or next((name for name in _SAYS_MOST if name in families), "other")
+    return layer.drawn_as or next((name for name in _SAYS_MOST if name in families), "other")
 
 
 def shape_text(shape: Shape) -> str:

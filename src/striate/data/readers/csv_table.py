@@ -65,6 +65,15 @@ def read_csv(
     )
 
 
+def columns(path: str | Path) -> dict[str, list[str]]:
+    """The cells of each column of a CSV file, by the column's name; none where it is no file with the ending .csv."""
+    path = Path(path)
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return {}
+    header, rows = _rows(path)
+    return {name: [row[i] for row in rows] for i, name in enumerate(header)}
+
+
 def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")

@@ -51,10 +51,11 @@ def _read_mnist(path: Path) -> Splits:
     return read_mnist(path, DIGITS, "mnist")
 
 
-def _read_cifar10(path: Path) -> Splits:
+def _read_cifar10(path: Path, preprocessing: Preprocessing | None = None) -> Splits:
+    """The batches are 32 x 32 whatever `preprocessing` says; pictures in a zip are decoded as it says."""
     if path.is_dir():
         return read_cifar(path, 10)
-    return _as_splits(read_zip(path, (32, 32), name="cifar10"))
+    return _as_splits(read_zip(path, (32, 32), preprocessing=preprocessing, name="cifar10"))
 
 
 def _read_cifar100(path: Path, fine: bool = True) -> Splits:
@@ -232,22 +233,34 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     )
 
 
+def options_of(source: str | Path) -> list[str]:
+    """The options that ``load`` hands on to the reader of a named data set or of a path."""
+    if source == "digits":
+        return []
+    if source == "scenes":
+        return list(inspect.signature(_read_scenes).parameters)
+    reader = SOURCES[str(source)].read if source in SOURCES else _reader_of(Path(source))
+    return list(inspect.signature(reader).parameters)[1:]
+
+
 def _load_path(path: Path, options: dict[str, Any]) -> Splits:
-    if path.is_dir():
-        reader: Callable[..., Dataset | Splits] = _reader(path)
-    elif path.is_file() and path.suffix.lower() in (".json", ".yaml", ".yml"):
-        reader = read_coco if path.suffix.lower() == ".json" else read_yolo
-    elif path.is_file() and path.suffix.lower() in (".zip", ".csv"):
-        reader = read_zip if path.suffix.lower() == ".zip" else read_csv
-    else:
-        kind = (
-            "is a file, but no .zip, .csv, .json or .yaml"
-            if path.exists()
-            else "is neither a known data set nor a folder"
-        )
-        raise DataError(f'"{path}" {kind}.{nearest(str(path), names())} Known: {", ".join(names())}.')
+    reader = _reader_of(path)
     _check_options(str(path), reader, options)
     return _as_splits(reader(path, **options))
+
+
+def _reader_of(path: Path) -> Callable[..., Dataset | Splits]:
+    """The reader of what a path holds.  Raises DataError where that is nothing known."""
+    if path.is_dir():
+        return _reader(path)
+    if path.is_file() and path.suffix.lower() in (".json", ".yaml", ".yml"):
+        return read_coco if path.suffix.lower() == ".json" else read_yolo
+    if path.is_file() and path.suffix.lower() in (".zip", ".csv"):
+        return read_zip if path.suffix.lower() == ".zip" else read_csv
+    kind = (
+        "is a file, but no .zip, .csv, .json or .yaml" if path.exists() else "is neither a known data set nor a folder"
+    )
+    raise DataError(f'"{path}" {kind}.{nearest(str(path), names())} Known: {", ".join(names())}.')
 
 
 def _reader(path: Path) -> Callable[..., Dataset | Splits]:
