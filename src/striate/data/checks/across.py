@@ -95,7 +95,7 @@ def _parts_and_labels(items: Sequence[Item]) -> tuple[str, str]:
 
 
 def boxes(survey: Survey, readable: Sequence[Seen]) -> None:
-    """Boxes that a reader leaves out or clips."""
+    """Boxes that a reader leaves out or clips; what it keeps is left in the items."""
     for one in readable:
         assert one.size is not None
         if not one.item.marks or not one.fits:
@@ -108,6 +108,7 @@ def boxes(survey: Survey, readable: Sequence[Seen]) -> None:
                 survey.add("box-empty", one.item.name, what)
             elif placed.outside[i] or placed.reaching[i]:
                 survey.add("box-outside", one.item.name, f"{what}; the picture is {width} x {height}")
+        one.item.marks = [mark for mark, sound in zip(one.item.marks, placed.sound, strict=True) if sound]
 
 
 def labels(survey: Survey, readable: Sequence[Seen], classes: int | None) -> None:
@@ -128,6 +129,7 @@ def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
         assert one.item.mask is not None
         values, blurred, _ = one.mask
         kind, reason = rule.against(values, blurred)
+        one.fits = one.fits and not reason
         odd = [value for value in values if value in rule.odd]
         if blurred and rule.two_tone:
             kind, reason = "lossy-mask", "is in a format that blurs; it is read as black and white"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def check(
     across.masks(survey, seen, classes)
     if suspects:
         findings += suspects.findings()
-    return _report(path, survey, [one.item for one in readable], findings)
+    return _report(path, survey, [one.item for one in readable if one.fits], findings)
 
 
 def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
@@ -126,7 +127,8 @@ def _report(
     told = [Finding(each.kind, each.files, each.detail) for each in survey.remarks]
     told += [Finding("unusable", (survey.root,), survey.lacking)] if survey.lacking else []
     files = len({item.name for item in survey.items})
-    return CheckReport(str(path), survey.kind, files, counts, list(dict.fromkeys((*told, *findings))))
+    usable = dict(Counter(item.part for item in readable if item.part in survey.parts))
+    return CheckReport(str(path), survey.kind, files, counts, list(dict.fromkeys((*told, *findings))), usable)
 
 
 def pictures_of(report: CheckReport, names: Sequence[str], side: int = 112) -> dict[str, bytes]:

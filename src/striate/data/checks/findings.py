@@ -87,6 +87,7 @@ class CheckReport:
     counts     {part: {class: readable pictures}}; the part is "" where the data has none
     files      how many picture files were looked at
     findings   in the order of ``KINDS``
+    usable     {part: pictures that a reader keeps}
     """
 
     path: str
@@ -94,6 +95,7 @@ class CheckReport:
     files: int
     counts: dict[str, dict[str, int]]
     findings: list[Finding] = field(default_factory=list)
+    usable: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         order = {kind: i for i, kind in enumerate(KINDS)}
@@ -167,6 +169,7 @@ class CheckReport:
             "layout": self.layout,
             "files": self.files,
             "counts": self.counts,
+            "usable": self.usable,
             "kinds": self.kinds,
             "findings": [finding.to_dict() for finding in self.findings],
         }

@@ -220,7 +220,21 @@ def _read(
             if small is not None:
                 return small
         image.load()
-        return _whole(_eight_bit(_upright(image), name, channels))
+        return _whole(_eight_bit(_upright(_grey_of_tiff(image)), name, channels))
+
+
+def _grey_of_tiff(image: Any) -> Image.Image:
+    """A TIFF of 9 to 16 bits a grey value in 8 bits, by its BitsPerSample and by which end its photometric calls white.
+
+    Pillow gives 12 bits as they are, 0 to 4095, and inverts 8 bits only (TIFF 6.0, tags 258 and 262).
+    """
+    from PIL import Image
+
+    if image.format != "TIFF" or not image.mode.startswith("I;16"):
+        return image  # type: ignore[no-any-return]
+    most = (1 << int(image.tag_v2.get(258, (16,))[0])) - 1
+    grey = ((np.asarray(image).astype(np.uint32) * 255 + most // 2) // most).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(255 - grey if image.tag_v2.get(262) == 0 else grey)
 
 
 def _reduced(
