@@ -141,8 +141,8 @@ def _reduce(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     axes = sorted(torch_axis(axis, len(x)) for axis in reduce.axes)
     keep = {"keepdim": True} if reduce.keepdims else {}
     if reduce.how != "max" or not reduce.positions(x) or len(x) not in (2, 3):
-        function = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax}[reduce.how]
-        y = b.call(function, xs[0], axes, **keep)
+        functions: dict[str, Callable[..., torch.Tensor]] = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax}
+        y = b.call(functions[reduce.how], xs[0], axes, **keep)
         without_channels = len(x) - 1 in reduce.axes and not reduce.keepdims
         return channels_first(b, y, len(step.shape)) if without_channels else y  # the last axis left takes their place
     y = b.call(F.adaptive_max_pool2d if len(x) == 3 else F.adaptive_max_pool1d, xs[0], 1)
