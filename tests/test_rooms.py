@@ -17,6 +17,7 @@ ORDER = [
     "seed",
     "described",
     "graph",
+    "primitives",
     "layers",
     "size",
     "draw",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from math import prod
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from striate.described import Described
 from striate.errors import ArgumentError, ShapeError, unknown
+from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
 
 if TYPE_CHECKING:
-    from striate.graph.node import Node, Shape, SymbolicTensor
+    from striate.graph.node import Node, SymbolicTensor
     from striate.graph.window import Window
 
 # Arguments of Keras 3 that striate does not have, each with what to do instead.
@@ -94,36 +94,20 @@ class Regularizer(NetworkPart):
     abstract = True
 
 
-@dataclasses.dataclass(frozen=True)
-class Weight:
-    """One array of a layer: its shape, how it starts, and what it is penalised with.
-
-    shape         in torch's layout, (K, D, F, F) for a convolution
-    initializer   how it starts: a name such as ``he_normal``, or an Initializer
-    fans          inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K
-    regularizer   the penalty in the loss: a name such as ``l2``, a Regularizer, or None
-    """
-
-    shape: Shape
-    initializer: str | Initializer = "zeros"
-    fans: tuple[int, int] = (1, 1)
-    regularizer: str | Regularizer | None = None
-
-    @property
-    def size(self) -> int:
-        """How many numbers it holds."""
-        return prod(self.shape)
-
-
 class Layer(NetworkPart):
-    """A layer: its fields are its hyper-parameters; it answers from input shapes alone and never holds a tensor.
+    """A layer: its fields are its hyper-parameters, ``lower`` says what it does.  It never holds a tensor.
 
-    Shapes are channels-last and without the batch: ``(H, W, C)`` for pictures, ``(L, C)`` for sequences, ``(C,)`` for
-    vectors.  A layer may be called on several inputs; then each method gets one shape per input.
+    A subclass names its fields, checks them in ``__post_init__`` and defines ``lower``; everything else follows from
+    that: shapes, weights, sizing, training, export.  Shapes are channels-last and without the batch: ``(H, W, C)`` for
+    pictures, ``(L, C)`` for sequences, ``(C,)`` for vectors.  A layer may be called on several inputs; then each method
+    gets one shape per input.
 
     name          letters, digits, "_" and "-"; None: the class name and a number, counted in each model
     trainable     False: training leaves its weights as they are
     input_shape   the input's shape, for the first layer of a Sequential
+
+    A class may say, beside its fields: ``arity``, how many inputs it takes (None: a list of two or more), and ``drawn_as``,
+    what a diagram takes it for, such as "norm" (None: what its primitives are).
 
     Raises ArgumentError for an argument that the class does not have or a value that it cannot use, and ShapeError when it
     is called on shapes that do not fit.
@@ -131,6 +115,7 @@ class Layer(NetworkPart):
 
     abstract = True
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
+    drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
     trainable: bool = dataclasses.field(default=True, kw_only=True)
@@ -148,37 +133,63 @@ class Layer(NetworkPart):
         if self.input_shape is not None:
             self.input_shape = checked_shape(self.kind, self.input_shape)
 
+    def __setattr__(self, key: str, value: Any) -> None:
+        object.__setattr__(self, key, value)
+        if key not in _NO_FIELDS:
+            self.__dict__.pop("_lowerings", None)  # another hyper-parameter, another layer
+
+    # -- what it does ----------------------------------------------------------------------------------------------
+    def lower(self, *inputs: Any, **none: Any) -> Value | list[Value]:
+        """Put primitives (``striate.primitives``) after the inputs and return the output, or a list of outputs.
+
+        inputs   one symbolic value (``primitives.Value``) for each input of the call; ``x.shape`` is its shape
+        none     nothing more is given
+
+        Raises ShapeError where the inputs do not fit, and ArgumentError where the layer cannot say yet what it does.
+        """
+        raise ArgumentError("has no lower(): say what it does in striate.primitives.")
+
     # -- answers, from input shapes alone --------------------------------------------------------------------------
-    def shape(self, *inputs: Shape) -> Shape:
-        """Output shape.  A layer that changes the shape says so here, and raises ShapeError for what does not fit.
+    def lowering(self, *inputs: Shape) -> Lowering:
+        """The layer in primitives.  Raises ShapeError where the inputs do not fit.
 
         inputs   a shape per input
         """
-        return inputs[0]
+        made: dict[tuple[Shape, ...], Lowering] = self.__dict__.setdefault("_lowerings", {})
+        if inputs not in made:
+            made[inputs] = lowered(self.lower, inputs)
+        return made[inputs]
+
+    def shape(self, *inputs: Shape) -> Shape | list[Shape]:
+        """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit.
+
+        inputs   a shape per input
+        """
+        return self.lowering(*inputs).output_shape
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``.
 
         inputs   a shape per input
         """
-        return {}
+        return self.lowering(*inputs).arrays("weights")
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
         """Arrays that are saved but not trained (moving averages, fixed tables), by name.
 
         inputs   a shape per input
         """
-        return {}
+        return self.lowering(*inputs).arrays("buffers")
 
     def mults(self, *inputs: Shape) -> int:
         """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
 
         inputs   a shape per input
         """
-        return 0
+        return self.lowering(*inputs).mults()
 
     def window(self) -> Window | None:
-        """The window that slides over the input, if one does."""
+        """The window that slides over the input, where the layer's fields name one."""
         return None
 
     # -- identity --------------------------------------------------------------------------------------------------
@@ -241,6 +252,10 @@ class Layer(NetworkPart):
             raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: model.module makes them.')
         floats = (b for b in self.built.buffers() if b.is_floating_point())
         return [*self.built.parameters(), *floats]
+
+
+# Attributes that say nothing of what a layer does.
+_NO_FIELDS = frozenset(("name", "auto_named", "trainable", "node", "built", "built_for", "_lowerings"))
 
 
 def snake_case(kind: str) -> str:

@@ -219,17 +219,15 @@ def _ahead(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterator
 
 class _Frozen:
     """The base, ready to compute: one engine that every thread runs on a core of its own, or torch where that is not to
-    be had (weights on an accelerator, a layer that ONNX cannot say)."""
+    be had (weights on an accelerator)."""
 
     def __init__(self, model: Model, preprocessing: Preprocessing, told: str, int8: Quantized | None) -> None:
         import torch
 
-        from striate.ship.onnx_graph import exportable
-
         self.model, self.preprocessing, self.told, self.int8 = model, preprocessing, told, int8
         self.threads = max(1, torch.get_num_threads())
         on_cpu = all(t.device.type == "cpu" for t in model.module.parameters())
-        self.parallel = int8 is not None or (on_cpu and exportable(model.graph))
+        self.parallel = int8 is not None or on_cpu
 
     def fill(self, found: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
         """Rows in the place of pixels."""

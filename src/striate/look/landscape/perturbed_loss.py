@@ -21,7 +21,6 @@ from striate.look.arguments import drawn, parts
 from striate.look.model_copy import independent_copy
 from striate.model import Model
 from striate.ship.engine import Engine
-from striate.ship.onnx_graph import exportable
 from striate.train import losses
 from striate.train.fit import trainer_of
 from striate.train.targets import labelled, target_batches
@@ -142,8 +141,7 @@ class Twin:
         parameters = dict(self.trainer.module.named_parameters())
         self.parameters = {name: p.detach() for name, p in parameters.items()}
         self.centre = {name: p.clone() for name, p in self.parameters.items()}
-        plain = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
-        usable = plain and exportable(self.twin.predictor.graph)
+        usable = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
         if engine == "onnxruntime" and not usable:
             raise ArgumentError('ONNX Runtime cannot take this network as it is; use engine="torch".')
         self.engine = "onnxruntime" if usable and engine != "torch" else "torch"
