@@ -118,7 +118,7 @@ def test_a_small_network_ends_where_torch_ends_by_hand(optimizer: Optimizer, by_
     ours, theirs = network(), network()
     x = torch.randn(8, 3, 6, 6, generator=torch.Generator().manual_seed(1)).contiguous(memory_format=memory)
     running, reference = optimizer.build(ours.named_parameters()), by_hand(theirs.parameters())
-    for step in range(20):
+    for _ in range(20):
         for net, engine in ((ours, running), (theirs, reference)):
             engine.zero_grad()
             (net(x) - 1).square().mean().backward()
