@@ -15,7 +15,8 @@ from striate.look.arguments import Target, parts
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Tap, tapped
-from striate.report.style import LIGHT, new_figure, plain, say, settings
+from striate.report.grid import Cell, Grid
+from striate.report.style import plain
 from striate.report.tiles import resized
 
 if TYPE_CHECKING:
@@ -229,28 +230,9 @@ def signed(sums: np.ndarray) -> np.ndarray:
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str], sides: Sequence[str]) -> Figure:
     """Pictures in rows and columns, with a word above each column and beside each row."""
-    import textwrap
-
-    side, gap, left, top = 1.55, 0.08, 1.25 if any(sides) else 0.1, 0.42
-    with settings():
-        width, height = left + len(heads) * (side + gap) + 0.05, top + len(rows) * (side + gap) + 0.05
-        fig = new_figure(width, height, LIGHT["ground"])
-        for j, head in enumerate(heads):
-            x = left + j * (side + gap) + side / 2
-            lines = textwrap.wrap(head, 24)[:2]
-            for k, words in enumerate(reversed(lines)):
-                y = height - top + 0.08 + 0.15 * k
-                say(fig, x / width, y / height, words, size=8, color=LIGHT["ink"], ha="center")
-        for i, (row, name) in enumerate(zip(rows, sides, strict=True)):
-            y = height - top - (i + 1) * (side + gap) + gap
-            lines = textwrap.wrap(name, 17)[:4]
-            for k, words in enumerate(lines):
-                at = y + side / 2 + 0.075 * len(lines) - 0.15 * (k + 1)
-                say(fig, 0.08 / width, at / height, words, size=8, color=LIGHT["ink"])
-            for j, picture in enumerate(row):
-                x = left + j * (side + gap)
-                ax = fig.add_axes((x / width, y / height, side / width, side / height))
-                shown = picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
-                ax.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                ax.set_axis_off()
-    return fig
+    cells = [
+        [Cell(picture, head=head if r == 0 else "") for picture, head in zip(row, heads, strict=True)]
+        for r, row in enumerate(rows)
+    ]
+    heights = [155 * min(1.0, max(picture.shape[0] / picture.shape[1] for picture in row)) for row in rows]
+    return Grid(cells, width=155, height=heights, names=sides).figure()
