@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["STRIATE_CACHE"] = tempfile.mkdtemp(prefix="striate-cache-")
+    os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # before anything imports its library
 
 
 def pytest_unconfigure() -> None:

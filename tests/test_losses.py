@@ -82,10 +82,42 @@ KERAS = [
     (L.Dice(), regions, region_p, 0.4741321),
     (L.Dice(axis=(1, 2, 3)), regions, region_p, 0.4741503),
     (L.Dice(axis=(1, 2)), regions, region_p, 0.4819387),
-    (L.Tversky(alpha=0.3, beta=0.7), regions, region_p, 0.4669409),
+    (
+        L.Tversky(alpha=0.7, beta=0.3),
+        regions,
+        region_p,
+        0.4669409,
+    ),  # that release has alpha and beta the other way round
     (L.MeanSquaredError(), regions, region_p, 0.3299451),
     (L.CosineSimilarity(), regions, maps, -0.0292304),
 ]
+
+
+def test_tversky_weighs_false_alarms_with_alpha_as_in_the_paper() -> None:
+    """2 of 3 are there, 1 is missed, 2 are false alarms."""
+    truth, p = torch.tensor([[1.0, 1, 1, 0, 0]]), torch.tensor([[1.0, 1, 0, 1, 1]])
+    assert float(L.Tversky(alpha=0.2, beta=0.8)(truth, p)) == pytest.approx(1 - 2 / (2 + 0.2 * 2 + 0.8 * 1))
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_the_focal_loss_cuts_probabilities_at_its_epsilon_from_logits_too(from_logits: bool) -> None:
+    """A probability of e^-40 counts as 1e-7: 0.25 * -log(1e-7)."""
+    logits, truth = torch.tensor([[40.0, 0.0, 0.0]]), torch.tensor([[0.0, 1.0, 0.0]])
+    loss = L.CategoricalFocalCrossentropy(from_logits=from_logits)
+    assert float(loss(truth, logits if from_logits else logits.softmax(1))) == pytest.approx(4.0295, abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_what_a_batch_weighs_makes_the_mean_over_batches_that_over_the_labels_that_count(size: int) -> None:
+    loss = L.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    logits, truth = torch.from_numpy(maps).movedim(-1, 1), torch.from_numpy(mids)
+    parts = [slice(i, i + size) for i in range(0, 2, size)]
+    weights = [float(loss.weight(truth[part])) for part in parts]
+    values = [float(loss(truth[part], logits[part])) for part in parts]
+    logs = np.log(softmax(maps))
+    valid = mids != 255
+    expected = -np.take_along_axis(logs, np.where(valid, mids, 0)[..., None], -1)[..., 0][valid].mean()
+    assert np.average(values, weights=weights) == pytest.approx(expected, rel=1e-5)
 
 
 def tensors(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
@@ -227,13 +259,16 @@ def test_an_unknown_name_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: L.CategoricalCrossentropy(reduction="sum"), 'no argument "reduction": a loss is the mean'),
+        (
+            lambda: L.CategoricalCrossentropy(reduction="sum"),
+            r'no argument "reduction" \(Keras has\): a loss is the mean',
+        ),
         (lambda: L.CategoricalCrossentropy(dtype="float16"), 'no argument "dtype"'),
         (lambda: L.CategoricalCrossentropy(axis=1), "axis=1"),
         (lambda: L.CategoricalCrossentropy(label_smoothing=2), "between 0 and 1"),
         (lambda: L.Huber(delt=1), 'Did you mean "delta"'),
         (lambda: L.Huber(delta=0), "more than 0"),
-        (lambda: L.Huber(1.0, "huber", 3), "too many positional arguments"),
+        (lambda: L.Huber(1.0, "huber", 3), r"Huber takes 2 unnamed arguments \(delta, name\)"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_line(make, message: str) -> None:

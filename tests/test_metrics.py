@@ -72,7 +72,7 @@ def test_accuracies_are_scikit_learns_whatever_the_batches(data: tuple[np.ndarra
                 assert ours == pytest.approx(expected)
 
 
-@given(answers(), st.integers(1, 50), st.sampled_from(["macro", "micro", "weighted", None]))
+@given(answers(), st.integers(1, 50), st.sampled_from(["macro", "present", "micro", "weighted", None]))
 @settings(max_examples=40, deadline=None)
 def test_precision_recall_f1_are_scikit_learns(
     data: tuple[np.ndarray, np.ndarray], batch: int, average: str | None
@@ -80,17 +80,18 @@ def test_precision_recall_f1_are_scikit_learns(
     truth, scores = data
     classes = scores.shape[1]
     said = scores.argmax(1)
-    labels = list(range(classes)) if average is None else None  # an average is over the classes that occur
+    labels = list(range(classes)) if average in (None, "macro") else None  # else over the classes that occur
+    theirs_average = "macro" if average == "present" else average
     for kind, theirs in ((m.Precision, sk.precision_score), (m.Recall, sk.recall_score), (m.F1Score, sk.f1_score)):
         metric = kind(average=average)
         metric.bind(SPARSE, (classes,))
-        expected = theirs(truth, said, average=average, labels=labels, zero_division=0)
+        expected = theirs(truth, said, average=theirs_average, labels=labels, zero_division=0)
         assert measured(metric, truth, scores, batch) == pytest.approx(
             expected if average else expected.tolist(), abs=1e-6
         )
     beta = m.FBetaScore(average=average, beta=2.0)
     beta.bind(SPARSE, (classes,))
-    expected = sk.fbeta_score(truth, said, beta=2, average=average, labels=labels, zero_division=0)
+    expected = sk.fbeta_score(truth, said, beta=2, average=theirs_average, labels=labels, zero_division=0)
     assert measured(beta, truth, scores, batch) == pytest.approx(expected if average else expected.tolist(), abs=1e-6)
 
 
@@ -138,9 +139,17 @@ def test_auc_is_scikit_learns_to_its_steps(n: int, seed: int) -> None:
     else:
         assert ours == pytest.approx(sk.roc_auc_score(truth, p), abs=1e-6)
         pr = m.AUC(curve="PR")
-        assert measured(pr, truth, p[:, None].astype(np.float32)) == pytest.approx(
-            sk.average_precision_score(truth, p), abs=1e-6
-        )
+        assert measured(pr, truth, p[:, None].astype(np.float32)) == pytest.approx(under_precision(truth, p), abs=1e-4)
+
+
+def under_precision(truth: np.ndarray, p: np.ndarray) -> float:
+    """The area under precision over recall, summed in small steps between the samples in the order of p."""
+    right = np.concatenate([[0], truth[np.argsort(-p)].cumsum()])
+    said = np.arange(len(right))
+    fine = np.linspace(0, len(truth), 20_001)
+    right_there = np.interp(fine, said, right)
+    middle = (right_there[1:] + right_there[:-1]) / 2 / ((fine[1:] + fine[:-1]) / 2)
+    return float((middle * np.diff(right_there)).sum() / truth.sum())
 
 
 def test_auc_of_several_classes_is_the_mean_of_those_that_occur() -> None:
@@ -180,6 +189,96 @@ KERAS = [
 def test_the_figures_are_keras(metric: Metric, loss: Any, y_true: np.ndarray, y_pred: np.ndarray, keras: Any) -> None:
     metric.bind(loss, y_pred.shape[1:])
     assert measured(metric, y_true, y_pred) == pytest.approx(keras, abs=1e-6)
+
+
+def logits_of(*rows: list[float]) -> np.ndarray:
+    return np.array(rows, np.float32)
+
+
+def test_a_threshold_is_no_answer_above_it_and_the_area_is_by_hand() -> None:
+    """Three thresholds, of which only 0.5 cuts: 1 of 2 is right above it, 0 of 2 wrong; the trapezoids are 0.75."""
+    truth, p = np.array([0, 0, 1, 1]), np.array([[0.0], [0.5], [0.3], [0.9]], np.float32)
+    assert measured(m.AUC(num_thresholds=3), truth, p) == pytest.approx(0.75)
+
+
+def test_a_threshold_of_0_is_a_threshold() -> None:
+    truth, p = np.array([[1], [0], [0], [0]]), np.array([[0.9], [0.1], [0.2], [0.3]], np.float32)
+    for threshold in (0.0, 0.001):
+        metric = m.resolve(m.Precision(thresholds=threshold), BINARY, (1,))
+        assert measured(metric, truth, p) == pytest.approx(0.25)
+
+
+def test_a_class_that_never_occurs_counts_in_the_macro_mean_as_in_keras_and_not_among_those_present() -> None:
+    """Classes 0 and 1 have F1 2/3 each, class 2 none at all."""
+    truth, scores = np.array([0, 0, 1, 1, 0, 1]), np.eye(3, dtype=np.float32)[[0, 1, 1, 0, 0, 1]]
+    for kind in (m.F1Score, m.FBetaScore):
+        macro, present = (
+            measured(m.resolve(kind(average=a), SPARSE, (3,)), truth, scores) for a in ("macro", "present")
+        )
+        assert (macro, present) == (pytest.approx(4 / 9), pytest.approx(2 / 3))
+
+
+def test_a_target_row_of_zeros_is_no_class() -> None:
+    """Both are answered with a class, one wrongly: class 0 has no truth, class 1 is right."""
+    truth, scores = np.array([[0, 0, 0], [0, 1, 0]], np.float32), np.eye(3, dtype=np.float32)[[0, 1]]
+    assert measured(m.resolve(m.F1Score(), DENSE, (3,)), truth, scores) == [0, 1, 0]
+
+
+@pytest.mark.parametrize("loss", ["dice", "binary_crossentropy", "mse"])
+def test_the_last_sigmoid_makes_every_output_an_answer_whatever_the_loss(loss: str) -> None:
+    """Of 4 answers above one half 3 are right; all 3 that are true are among them."""
+    truth, p = np.array([[1, 1, 0], [0, 0, 1]], np.float32), sigmoid(logits_of([2, 2, -2], [-2, 2, 2]))
+    for name, expected in (("precision", 0.75), ("recall", 1.0)):
+        assert measured(m.resolve(name, losses.get(loss), (3,), "sigmoid"), truth, p) == pytest.approx(expected)
+    assert measured(m.resolve("accuracy", losses.get(loss), (3,), "sigmoid"), truth, p) == pytest.approx(5 / 6)
+
+
+def test_the_ignored_class_is_in_no_mean() -> None:
+    """Class 0: both right, IoU 1; class 1: one of two, called 2: IoU 1/2; class 2 is no class."""
+    truth, said = np.array([[0, 0, 1, 1, 2, 2]]), np.array([0, 0, 1, 2, 1, 0])
+    scores = np.eye(3, dtype=np.float32)[said].T[None]
+    for average in ("present", "macro"):
+        metric = m.MeanIoU(ignore_class=2, average=average)
+        assert measured(metric, truth, scores) == pytest.approx(0.75)
+    binary = m.resolve(m.Precision(thresholds=0.5, ignore_class=255), SPARSE, (3,))
+    assert measured(binary, np.where(truth == 2, 255, truth), scores) == pytest.approx(3 / 4)
+
+
+def test_the_cosine_is_a_metric_and_more_of_it_is_better() -> None:
+    y, p = np.array([[1, 2], [4, 3]], np.float32), np.array([[1, 2], [3, 4]], np.float32)
+    metric = m.resolve("cosine_similarity", losses.get("mse"), (2,))
+    assert measured(metric, y, p) == pytest.approx((1 + 24 / 25) / 2)
+    assert measured(losses_as_metric := m.get(losses.CosineSimilarity()), y, p) == pytest.approx(-0.98), (
+        losses_as_metric
+    )
+    assert m.direction("val_cosine_similarity") == metric.direction == "max"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_ignored_labels_weigh_nothing_in_a_metric_whatever_the_batches(batch: int) -> None:
+    """-log p of the two labels that count, and no part of the third."""
+    truth, p = np.array([0, 1, 255]), np.array([[0.5, 0.5], [0.1, 0.9], [0.3, 0.7]], np.float32)
+    expected = -(np.log(0.5) + np.log(0.9)) / 2
+    assert measured(m.SparseCategoricalCrossentropy(ignore_class=255), truth, p, batch) == pytest.approx(expected)
+
+
+def test_a_cross_entropy_as_a_metric_is_computed_from_logits_where_the_loss_is() -> None:
+    """log(1 + e^30) and log(1 + e^-3); by way of probabilities the first would be cut at 16."""
+    logits, truth = torch.tensor([[30.0], [-3.0]]), torch.zeros(2, 1)
+    expected = (np.logaddexp(0, 30) + np.logaddexp(0, -3)) / 2
+    trained_without_sigmoid = m.resolve("binary_crossentropy", BINARY, (1,))
+    trained_without_sigmoid.update_logits(truth, logits, "sigmoid")
+    given_logits = m.resolve("binary_crossentropy", losses.BinaryCrossentropy(from_logits=True), (1,))
+    given_logits.update(truth, logits)
+    assert trained_without_sigmoid.result() == given_logits.result() == pytest.approx(expected)
+
+
+def test_metrics_of_one_name_are_told_apart() -> None:
+    metrics = [m.AUC(), m.AUC(curve="PR"), m.get("accuracy"), m.AUC(name="auc_1"), m.AUC()]
+    m.name_apart(metrics)
+    assert [metric.name for metric in metrics] == ["auc", "auc_1", "accuracy", "auc_1_1", "auc_2"]
+    m.name_apart(metrics)  # a second compile
+    assert [metric.name for metric in metrics] == ["auc", "auc_1", "accuracy", "auc_1_1", "auc_2"]
 
 
 # -- what the outputs mean ---------------------------------------------------------------------------------------------
@@ -366,7 +465,7 @@ def test_which_way_is_better(name: str, way: str | None) -> None:
     [
         (lambda: m.get("acuracy"), 'Did you mean "accuracy"'),
         (lambda: m.get(3), "a metric is a name"),
-        (lambda: m.Precision(top_k=3), 'no argument "top_k": Keras has it'),
+        (lambda: m.Precision(top_k=3), r'no argument "top_k" \(Keras has\): use TopK'),
         (lambda: m.Precision(thresholds=[0.1, 0.5]), "one metric per threshold"),
         (lambda: m.Precision(average="median"), "unknown Precision average"),
         (lambda: m.F1Score(threshold=2.0), "between 0 and 1"),

@@ -9,21 +9,33 @@ from striate.graph import Initializer
 
 
 class Zeros(Initializer):
-    """All 0."""
+    """Every number is 0."""
 
 
 class Ones(Initializer):
-    """All 1."""
+    """Every number is 1."""
 
 
 class Constant(Initializer):
-    """One number everywhere, or an array in the weight's torch layout (filters, channels, height, width)."""
+    """One number everywhere, or an array.
+
+    value   a number, or an array in the weight's torch layout (filters, channels, height, width)
+
+    A value of another shape is a ShapeError when the weight is made.
+    """
 
     value: Any = 0.0
 
 
 class RandomNormal(Initializer):
-    """Normal with `mean` and `stddev`."""
+    """Normal with a mean and a standard deviation.
+
+    mean     of the numbers
+    stddev   their standard deviation, at least 0
+    seed     the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+
+    Raises ArgumentError for a deviation below 0.
+    """
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -34,7 +46,14 @@ class RandomNormal(Initializer):
 
 
 class TruncatedNormal(Initializer):
-    """Normal, drawn again beyond two standard deviations."""
+    """Normal, drawn again beyond two standard deviations.
+
+    mean     of the numbers
+    stddev   their standard deviation before the cut, at least 0
+    seed     the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+
+    Raises ArgumentError for a deviation below 0.
+    """
 
     mean: float = 0.0
     stddev: float = 0.05
@@ -45,7 +64,14 @@ class TruncatedNormal(Initializer):
 
 
 class RandomUniform(Initializer):
-    """Uniform between `minval` and `maxval`."""
+    """Uniform between two numbers.
+
+    minval   the least
+    maxval   the largest
+    seed     the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+
+    Raises ArgumentError where `maxval` is below `minval`.
+    """
 
     minval: float = -0.05
     maxval: float = 0.05
@@ -56,10 +82,14 @@ class RandomUniform(Initializer):
 
 
 class VarianceScaling(Initializer):
-    """Variance `scale` / n, where n is the weight's fan_in, fan_out or fan_avg (their mean).
+    """Variance `scale` / n, where n is how many inputs or outputs a unit has.
 
-    distribution: ``truncated_normal`` (variance corrected for the cut, as in Keras), ``untruncated_normal`` or
-    ``uniform``.  Source: He et al. 2015, Glorot & Bengio 2010.
+    scale          at least 0
+    mode           what n is: ``fan_in``, ``fan_out`` or ``fan_avg`` (their mean)
+    distribution   ``truncated_normal`` (variance corrected for the cut, as in Keras), ``untruncated_normal`` or ``uniform``
+    seed           the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+
+    Sources: He et al. 2015, Glorot & Bengio 2010.  Raises ArgumentError for a scale below 0 or an unknown name.
     """
 
     scale: float = 1.0
@@ -77,56 +107,84 @@ class VarianceScaling(Initializer):
 
 
 class GlorotUniform(Initializer):
-    """Uniform within sqrt(6 / (fan_in + fan_out)).  Glorot & Bengio 2010, equation 16."""
+    """Uniform within sqrt(6 / (fan_in + fan_out)).  Glorot & Bengio 2010, equation 16.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class GlorotNormal(Initializer):
-    """Truncated normal with variance 2 / (fan_in + fan_out).  Glorot & Bengio 2010, equation 12."""
+    """Truncated normal with variance 2 / (fan_in + fan_out).  Glorot & Bengio 2010, equation 12.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class HeUniform(Initializer):
-    """Uniform within sqrt(6 / fan_in).  He et al. 2015, section 2.2."""
+    """Uniform within sqrt(6 / fan_in).  He et al. 2015, section 2.2.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class HeNormal(Initializer):
-    """Truncated normal with variance 2 / fan_in.  He et al. 2015, equation 10."""
+    """Truncated normal with variance 2 / fan_in.  He et al. 2015, equation 10.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class LecunUniform(Initializer):
-    """Uniform within sqrt(3 / fan_in).  LeCun et al. 1998, "Efficient backprop", section 4.6."""
+    """Uniform within sqrt(3 / fan_in).  LeCun et al. 1998, "Efficient backprop", section 4.6.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class LecunNormal(Initializer):
-    """Truncated normal with variance 1 / fan_in.  LeCun et al. 1998, "Efficient backprop", section 4.6."""
+    """Truncated normal with variance 1 / fan_in.  LeCun et al. 1998, "Efficient backprop", section 4.6.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class Orthogonal(Initializer):
-    """A random orthogonal matrix times `gain`.  Saxe et al. 2013."""
+    """A random orthogonal matrix.  Saxe et al. 2013.
+
+    gain   what it is multiplied by
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     gain: float = 1.0
     seed: int | None = None
 
 
 class RandomSigns(Initializer):
-    """-1 or 1, each with probability 1/2."""
+    """-1 or 1, each with probability 1/2.
+
+    seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    """
 
     seed: int | None = None
 
 
 class Identity(Initializer):
-    """`gain` on the diagonal of a square matrix."""
+    """A number on the diagonal of a square matrix, 0 elsewhere.
+
+    gain   the number
+    """
 
     gain: float = 1.0
 
@@ -159,7 +217,10 @@ NAMES: dict[str, type[Initializer]] = {
 
 
 def get(spec: str | Initializer) -> Initializer:
-    """The initializer of a name such as ``he_normal``, or the object itself.  Raises ArgumentError."""
+    """The initializer of a name, or the object itself.  Raises ArgumentError, naming the nearest.
+
+    spec   a name such as ``he_normal``, or an Initializer
+    """
     if isinstance(spec, Initializer):
         return spec
     if not isinstance(spec, str):

@@ -7,19 +7,28 @@ from striate.graph import Regularizer
 
 
 class L1(Regularizer):
-    """`l1` · sum |w|."""
+    """A penalty of `l1` · sum |w|.
+
+    l1   the factor, at least 0
+    """
 
     l1: float = 0.01
 
 
 class L2(Regularizer):
-    """`l2` · sum w²."""
+    """A penalty of `l2` · sum w².
+
+    l2   the factor, at least 0
+    """
 
     l2: float = 0.01
 
 
 class L1L2(Regularizer):
-    """`l1` · sum |w| + `l2` · sum w²."""
+    """A penalty of `l1` · sum |w| + `l2` · sum w².
+
+    l1, l2   the factors, at least 0
+    """
 
     l1: float = 0.0
     l2: float = 0.0
@@ -31,7 +40,10 @@ NAMES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 
 
 def get(spec: str | Regularizer) -> Regularizer:
-    """The regularizer of a name such as ``l2``, or the object itself.  Raises ArgumentError."""
+    """The regularizer of a name, or the object itself.  Raises ArgumentError, naming the nearest.
+
+    spec   a name such as ``l2``, or a Regularizer
+    """
     if isinstance(spec, Regularizer):
         return spec
     if not isinstance(spec, str):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from striate.described import described, number, whole
 from striate.errors import ArgumentError, TrainingError
-from striate.train.config import number, settings, whole
 from striate.train.losses.base import EPSILON, Loss
 
 if TYPE_CHECKING:
@@ -28,10 +28,15 @@ class _Classes(Loss):
         """log softmax of logits; of probabilities the log, first made to add up to 1 and clipped, as in Keras."""
         if self.from_logits:
             return y_pred.log_softmax(1)
-        return (y_pred / y_pred.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON).log()
+        return clipped(y_pred).log()
 
 
-@settings
+def clipped(p: Tensor) -> Tensor:
+    """Probabilities (N, C, …) made to add up to 1, and kept off 0 and 1."""
+    return (p / p.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
+
+
+@described
 class CategoricalCrossentropy(_Classes):
     """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, C, …).
 
@@ -63,7 +68,7 @@ class CategoricalCrossentropy(_Classes):
         return self._of(y_true, y_pred, "mean")
 
 
-@settings
+@described
 class SparseCategoricalCrossentropy(_Classes):
     """-log p_y for class numbers y, (N,) or (N, …).
 
@@ -104,13 +109,16 @@ class SparseCategoricalCrossentropy(_Classes):
         valid = (y_true != self.ignore_class).sum().clamp(min=1)
         return values * (y_true.numel() / valid)
 
+    def weight(self, y_true: Tensor) -> int | Tensor:
+        return len(y_true) if self.ignore_class is None else (y_true != self.ignore_class).sum()
+
     def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if self.ignore_class is None:
             return self._of(y_true, y_pred, "mean")
         return self.call(y_true, y_pred).mean()
 
 
-@settings
+@described
 class BinaryCrossentropy(_Classes):
     """-y · log p - (1 - y) · log(1 - p), the mean over the outputs: one yes or no each.
 
@@ -141,7 +149,7 @@ class BinaryCrossentropy(_Classes):
         return self._of(y_true, y_pred, "mean")
 
 
-@settings
+@described
 class BinaryFocalCrossentropy(_Classes):
     """Binary cross-entropy times (1 - p_t) ^ `gamma`, p_t the probability given to the truth: easy samples fade.
 
@@ -176,7 +184,7 @@ class BinaryFocalCrossentropy(_Classes):
         return values
 
 
-@settings
+@described
 class CategoricalFocalCrossentropy(_Classes):
     """Σ_c `alpha` · (1 - p_c) ^ `gamma` · -y_c · log p_c for one-hot targets; `alpha` a number or one per class.
 
@@ -199,8 +207,10 @@ class CategoricalFocalCrossentropy(_Classes):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[1]
-        logs = self.log_probabilities(y_pred)
-        values = -y_true * logs * (1 - logs.exp()) ** self.gamma
+        if self.from_logits:
+            y_pred = y_pred.softmax(1)
+        p = clipped(y_pred)  # of logits as well, as in Keras
+        values = -y_true * p.log() * (1 - p) ** self.gamma
         if isinstance(self.alpha, Sequence):
             if len(self.alpha) != y_true.shape[1]:
                 raise ArgumentError(
@@ -211,7 +221,7 @@ class CategoricalFocalCrossentropy(_Classes):
         return self.alpha * values.sum(1)
 
 
-@settings
+@described
 class KLDivergence(Loss):
     """Σ_c y_c · log(y_c / p_c), both clipped to [1e-7, 1]: how far the distribution p is from y."""
 
@@ -223,7 +233,7 @@ class KLDivergence(Loss):
         return (y_true * (y_true / y_pred).log()).sum(1)
 
 
-@settings
+@described
 class Hinge(Loss):
     """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
 
@@ -233,7 +243,7 @@ class Hinge(Loss):
         return (1 - y_true.where(y_true != 0, -1) * y_pred).clamp(min=0)
 
 
-@settings
+@described
 class SquaredHinge(Hinge):
     """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
 
@@ -243,7 +253,7 @@ class SquaredHinge(Hinge):
         return super().call(y_true, y_pred).square()
 
 
-@settings
+@described
 class CategoricalHinge(Loss):
     """max(0, 1 + the highest score of a wrong class - the right one's), for one-hot targets.
 
@@ -259,7 +269,7 @@ class CategoricalHinge(Loss):
         return (wrong - right + 1).clamp(min=0)
 
 
-@settings
+@described
 class Dice(Loss):
     """1 - 2 · Σ y·p / (Σ y + Σ p): how little two regions overlap (Milletari et al. 2016, "V-Net", section 3).
 
@@ -277,12 +287,16 @@ class Dice(Loss):
         return 1 - 2 * both / (y_true.sum(over) + y_pred.sum(over) + EPSILON)
 
 
-@settings
+@described
 class Tversky(Loss):
-    """1 - Σ y·p / (Σ y·p + `alpha` · Σ y·(1 - p) + `beta` · Σ (1 - y)·p): Dice with misses and false alarms weighed.
+    """1 - Σ y·p / (Σ y·p + `alpha` · Σ (1 - y)·p + `beta` · Σ y·(1 - p)): Dice with false alarms and misses weighed.
 
-    As in Keras, `alpha` weighs what was missed and `beta` what was wrongly found.  axis: as in Dice.
-    Source: Salehi et al. 2017.
+    alpha    weighs false alarms, at least 0
+    beta     weighs misses, at least 0
+    name     in the logs
+    axis     as in Dice
+
+    Source: Salehi et al. 2017, equation 3.  Raises ArgumentError for a negative weight or an axis that is not there.
     """
 
     targets = "binary"
@@ -300,7 +314,7 @@ class Tversky(Loss):
         both = (y_true * y_pred).sum(over)
         missed = (y_true * (1 - y_pred)).sum(over)
         wrong = ((1 - y_true) * y_pred).sum(over)
-        return 1 - both / (both + self.alpha * missed + self.beta * wrong + EPSILON)
+        return 1 - both / (both + self.alpha * wrong + self.beta * missed + EPSILON)
 
 
 def _inside(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:

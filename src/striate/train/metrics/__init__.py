@@ -9,21 +9,22 @@
 A metric that only compares scores (accuracy, precision, …) takes logits as well as probabilities;
 ``needs_probabilities`` says which one is needed.
 
-Means (accuracy, top-k, errors) are running sums on the device.  Precision, recall, F1, AUC, IoU and confusion matrix
-are torchmetrics', which gets the predictions in large pieces: its update costs 40 µs or more per call.
+Means (accuracy, top-k, errors) are running sums on the device.  Precision, recall, F1, IoU and the confusion matrix are
+shares of what torchmetrics counts, which gets the predictions in large pieces: its update costs 40 µs or more per call.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from striate.errors import ArgumentError, unknown
 from striate.train import losses
+from striate.train.metrics.areas import AUC
 from striate.train.metrics.base import FunctionMetric, MeanMetric, Metric
 from striate.train.metrics.counts import (
-    AUC,
     ConfusionMatrix,
     F1Score,
     FBetaScore,
@@ -37,6 +38,7 @@ from striate.train.metrics.means import (
     BinaryCrossentropy,
     CategoricalAccuracy,
     CategoricalCrossentropy,
+    CosineSimilarity,
     LossMetric,
     MeanAbsoluteError,
     MeanSquaredError,
@@ -46,7 +48,7 @@ from striate.train.metrics.means import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from striate.train.metrics.report import ClassReport, confusion_matrix, per_class_report
+from striate.train.metrics.report import ClassReport, confusion_matrix, interval, per_class_report
 
 __all__ = [
     "AUC",
@@ -57,6 +59,7 @@ __all__ = [
     "CategoricalCrossentropy",
     "ClassReport",
     "ConfusionMatrix",
+    "CosineSimilarity",
     "F1Score",
     "FBetaScore",
     "FunctionMetric",
@@ -77,6 +80,8 @@ __all__ = [
     "confusion_matrix",
     "direction",
     "get",
+    "interval",
+    "name_apart",
     "per_class_report",
     "resolve",
 ]
@@ -99,6 +104,7 @@ NAMES: dict[str, tuple[type[Metric], dict[str, Any]]] = {
     "auc": (AUC, {}),
     "mean_iou": (MeanIoU, {}),
     "confusion_matrix": (ConfusionMatrix, {}),
+    "cosine_similarity": (CosineSimilarity, {}),
     "root_mean_squared_error": (RootMeanSquaredError, {}),
     "rmse": (RootMeanSquaredError, {}),
 }
@@ -139,11 +145,31 @@ def _named(name: str) -> Metric:
     raise unknown("metric", name, {*NAMES, "top5", "mse", "mae"})
 
 
-def resolve(spec: Any, loss: losses.Loss, output_shape: tuple[int, ...]) -> Metric:
-    """The metric of `spec` made ready for a loss and an output shape (channels-last, without the batch)."""
+def resolve(spec: Any, loss: losses.Loss, output_shape: tuple[int, ...], activation: str | None = None) -> Metric:
+    """The metric of `spec` made ready for a network.
+
+    spec            what ``get`` takes
+    loss            the one that the network is trained with
+    output_shape    channels-last, without the batch
+    activation      the function that the network ends in, such as "sigmoid"; None where it is not known
+
+    Raises ArgumentError for an unknown metric, or one that does not go with the shape.
+    """
     metric = get(spec)
-    metric.bind(loss, tuple(output_shape))
+    metric.bind(loss, tuple(output_shape), activation)
     return metric
+
+
+def name_apart(metrics: Iterable[Metric]) -> None:
+    """Give metrics that share a name names of their own, so that the logs hold them all: auc, auc_1, as in Keras.
+
+    metrics    those of one output
+    """
+    taken: set[str] = set()
+    for metric in metrics:
+        names = itertools.chain([metric.name], (f"{metric.name}_{i}" for i in itertools.count(1)))
+        metric.name = next(name for name in names if name not in taken)
+        taken.add(metric.name)
 
 
 def direction(name: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from striate.described import Described
 from striate.errors import ArgumentError
 from striate.graph.layer import snake_case
-from striate.train.config import Settings
+from striate.intake.outputs import activate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,24 +16,40 @@ if TYPE_CHECKING:
     from striate.train.losses import Loss
 
 
-class Metric(Settings, family="metric"):
+class Metric(Described, family="metric"):
     """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``."""
 
+    refused = {"dtype": "figures are counted in 64 bits"}
     direction: str | None = "max"  # "max" or "min": which way is better
     needs_probabilities: bool = False  # whether logits will not do
     name: str = "metric"
 
-    _final: str | None = None  # the activation that the network leaves to its loss
+    _lacks: str | None = None  # the activation that outputs lack, and the loss takes over
 
     def __init__(self, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        """Learn what the network's outputs mean: from the loss, and from their shape, channels-last, without N."""
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        """Learn what the network's outputs mean.
+
+        loss            the one that the network is trained with
+        output_shape    channels-last, without the batch
+        activation      the function that the network ends in, such as "sigmoid"; None where it is not known
+        """
 
     def update(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Take in one batch.  Channels first; class numbers or one-hot, (N,) goes with (N, 1)."""
+        """Take in one batch: targets `y_true`, outputs `y_pred` (N, C, …).
+
+        Channels first; targets are class numbers (N, …) or one-hot; (N,) goes with (N, 1).
+        """
         raise NotImplementedError(f"{type(self).__name__} must define update(self, y_true, y_pred).")
+
+    def update_logits(self, y_true: Tensor, logits: Tensor, activation: str) -> None:
+        """Take in one batch of outputs that lack their last `activation`, "softmax" or "sigmoid".
+
+        `y_true` and `logits` are as in ``update``.
+        """
+        self.update(y_true, probabilities(logits, activation) if self.needs_probabilities else logits)
 
     def result(self) -> Any:
         """The figure over all batches since the last reset: a float, or a list with one per class."""
@@ -50,7 +67,7 @@ class Metric(Settings, family="metric"):
         raise NotImplementedError(f"{type(self).__name__} must define reset(self).")
 
     def update_state(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Keras' name for ``update``."""
+        """Keras' name for ``update(y_true, y_pred)``."""
         self.update(y_true, y_pred)
 
     def reset_state(self) -> None:
@@ -62,20 +79,24 @@ class Metric(Settings, family="metric"):
         return {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a ``state_dict``."""
+        """Go on from `state`, a ``state_dict`` of a metric like this."""
 
 
 class MeanMetric(Metric):
     """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it."""
 
+    abstract = True
     _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
     _count: Any = 0
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        """The sum over a batch of targets `y_true` and outputs `y_pred`, and how many numbers are in it."""
         raise NotImplementedError(f"{type(self).__name__} must define sums(self, y_true, y_pred).")
 
     def update(self, y_true: Tensor, y_pred: Tensor) -> None:
-        total, count = self.sums(y_true, y_pred)
+        self._take(*self.sums(y_true, y_pred))
+
+    def _take(self, total: Tensor, count: int | Tensor) -> None:
         self._total = total if self._total is None else self._total + total
         self._count = self._count + count
 
@@ -132,8 +153,6 @@ def class_numbers(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return y_true
 
 
-def probabilities(y_pred: Tensor, final: str | None) -> Tensor:
+def probabilities(y_pred: Tensor, lacking: str | None) -> Tensor:
     """Outputs after the activation that the network leaves to its loss, if any."""
-    if final == "softmax":
-        return y_pred.softmax(1)
-    return y_pred.sigmoid() if final == "sigmoid" else y_pred
+    return activate(y_pred, lacking)

@@ -1,56 +1,57 @@
-"""Figures from counts of right and wrong answers per class: precision, recall, F1, IoU, AUC, confusion matrix.
+"""Figures from counts of right and wrong answers per class: precision, recall, F1, IoU, confusion matrix.
 
-Batches are gathered, as class numbers where that is all a figure needs, and counted in pieces of at least 65,536
-answers.  The counting is torchmetrics', but for AUC: there it compares every answer with every threshold (13 µs a
-sample of 10 classes), where a histogram does.
+torchmetrics counts and ``shares`` divides.  Batches are gathered, as class numbers where that is all a figure needs, and
+counted in pieces of at least 65,536 answers: an update of torchmetrics costs 40 µs and more.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from striate.described import described, number, whole
 from striate.errors import ArgumentError, unknown
-from striate.train.config import number, settings, whole
+from striate.train.metrics import shares
 from striate.train.metrics.base import Metric, class_numbers, probabilities
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from striate.train.losses import Loss
 
-PIECE = 65_536  # answers per update of torchmetrics
-
-_AVERAGES = (None, "micro", "macro", "weighted")
+PIECE = 65_536  # answers that are counted at once
 
 
-class _Counts(Metric):
-    """Base: gathers batches, hands them to a torchmetrics metric, and knows what the outputs mean.
+class Counts(Metric):
+    """Base of figures that are made of counts: gathers batches, counts, and knows what the outputs mean.
 
-    kind: ``multiclass`` (the highest score is the answer), ``multilabel`` (every output is an answer of its own), or
-    ``binary`` (there is one output).
+    kind    "multiclass": the highest score is the answer; "multilabel": every output is an answer of its own;
+            "binary": there is one output
     """
 
+    abstract = True
     threshold: float | None = None
     ignore_class: int | None = None
+
+    _gathered: list[tuple[Tensor, Tensor]]
+    _cells: Tensor | None
 
     def __post_init__(self) -> None:
         self.kind: Literal["", "binary", "multiclass", "multilabel"] = ""
         self._classes = 0
-        self._engine: Any = None
-        self._gathered: list[tuple[Tensor, Tensor]] = []
-        self._waiting = 0
+        self._void = self.ignore_class  # the label that is no class
+        self.reset()
 
     # -- what the outputs mean -------------------------------------------------------------------------------------
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        self._final = loss.activation if loss.from_logits else None
-        if self.ignore_class is None:
-            self.ignore_class = getattr(loss, "ignore_class", None)
-        self._settle(output_shape[-1], loss.separate)
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        self._lacks = loss.activation if loss.from_logits else None
+        self._void = getattr(loss, "ignore_class", None) if self.ignore_class is None else self.ignore_class
+        self._settle(output_shape[-1], loss.separate or activation in ("sigmoid", "hard_sigmoid"))
 
     def _settle(self, outputs: int, separate: bool) -> None:
         self._classes = outputs
@@ -61,20 +62,36 @@ class _Counts(Metric):
         self.needs_probabilities = self.kind != "multiclass"
 
     def _answers(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        """What is gathered of a batch: (prediction, truth), flat for classes, (…, C) for several outputs."""
-        if self.kind == "multiclass":
-            truth, said = class_numbers(y_true, y_pred), y_pred.argmax(1)
-            return said.flatten(), truth.long().flatten()
-        return self._flat(probabilities(y_pred, self._final) > (self.threshold or 0.5), y_true)
+        """What is gathered of a batch: (answers, truth), flat class numbers or (…, C) zeros and ones.
 
-    def _flat(self, said: Tensor, y_true: Tensor) -> tuple[Tensor, Tensor]:
-        if self.kind == "binary":
-            return said.flatten(), y_true.long().flatten()
-        if y_true.ndim < said.ndim:
+        The truth of one-hot targets that are all zero is C, no class.
+        """
+        if self.kind != "multiclass":
+            limit = 0.5 if self.threshold is None else self.threshold
+            return self._each(probabilities(y_pred, self._lacks) > limit, y_true)
+        truth, said = class_numbers(y_true, y_pred).long(), y_pred.argmax(1)
+        if y_true.ndim == y_pred.ndim and y_true.shape[1] > 1:
+            truth = truth.where(y_true.amax(1) > 0, self._classes)
+        return self._valid(said.flatten(), truth.flatten())
+
+    def _each(self, said: Tensor, y_true: Tensor) -> tuple[Tensor, Tensor]:
+        """Answers (N, C, …), and targets like them or class numbers, as (…, C)."""
+        said = said.movedim(1, -1).reshape(-1, self._classes)
+        if self._classes > 1 and y_true.numel() < said.numel():
             from torch.nn.functional import one_hot
 
-            y_true = one_hot(y_true.long(), self._classes).movedim(-1, 1)
-        return said.movedim(1, -1).flatten(0, -2), y_true.long().movedim(1, -1).flatten(0, -2)
+            said, truth = self._valid(said, y_true.flatten().long())
+            return said, one_hot(truth, self._classes)
+        if self._classes > 1:
+            y_true = y_true.movedim(1, -1)
+        return said, (y_true > 0.5).long().reshape(-1, self._classes)
+
+    def _valid(self, said: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Both without the samples (or pixels) whose label is no class."""
+        if self._void is None:
+            return said, truth
+        valid = truth != self._void
+        return said[valid], truth[valid]
 
     # -- gathering -------------------------------------------------------------------------------------------------
     def update(self, y_true: Tensor, y_pred: Tensor) -> None:
@@ -89,56 +106,44 @@ class _Counts(Metric):
             self._hand_over()
 
     def _hand_over(self) -> None:
+        """Count what has been gathered."""
         import torch
 
         if not self._gathered:
             return
-        said = torch.cat([s for s, _ in self._gathered])
-        truth = torch.cat([t for _, t in self._gathered])
+        said, truth = (torch.cat(parts) for parts in zip(*self._gathered, strict=True))
         self._gathered, self._waiting = [], 0
-        if self.kind == "multiclass" and self.ignore_class is not None:
-            valid = truth != self.ignore_class
-            said, truth = said[valid], truth[valid]
         with torch.inference_mode(False), torch.no_grad():
-            self._count(said, truth)
+            counted = self._counted(said, truth)
+            self._cells = counted if self._cells is None else self._cells + counted
 
-    def _count(self, said: Tensor, truth: Tensor) -> None:
-        if self._engine is None:
-            self._engine = self._made().to(said.device)
-        if truth.numel():
-            self._engine.update(said, truth)
+    def _counted(self, said: Tensor, truth: Tensor) -> Tensor:
+        """Counts that add up: (C + 1, C + 1) by true and said class, or (C, 2, 2) by class, truth and answer."""
+        from torchmetrics.functional import classification as tm
 
-    def _made(self) -> Any:
-        """The torchmetrics metric that counts."""
-        raise NotImplementedError
+        if self.kind == "multiclass":
+            return tm.multiclass_confusion_matrix(said, truth, num_classes=self._classes + 1, validate_args=False)
+        return tm.multilabel_confusion_matrix(said.long(), truth, num_labels=self._classes, validate_args=False)
 
-    def _make(self, stem: str, **options: Any) -> Any:
-        from torchmetrics import classification
-
-        sizes = {"multiclass": {"num_classes": self._classes}, "multilabel": {"num_labels": self._classes}}
-        made = getattr(classification, self.kind.capitalize() + stem)
-        return made(**sizes.get(self.kind, {}), **options, validate_args=False, sync_on_compute=False)
-
-    def _computed(self) -> Tensor | None:
-        """torchmetrics' result, None when there is no data yet."""
+    def _cells_so_far(self) -> np.ndarray | None:
         self._hand_over()
-        if self._engine is None:
-            return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about classes without samples: defined below
-            return self._engine.compute()
+        return None if self._cells is None else self._cells.cpu().numpy()
 
     def reset(self) -> None:
         self._gathered, self._waiting = [], 0
-        self._engine = None
+        self._cells = None
+
+    def _empty(self) -> Tensor:
+        import torch
+
+        side = self._classes + 1
+        return torch.zeros((side, side) if self.kind == "multiclass" else (self._classes, 2, 2), dtype=torch.int64)
 
     def state_dict(self) -> dict[str, Tensor]:
         self._hand_over()
-        if self._engine is None and self.kind:
-            self._engine = self._made()
-        if self._engine is None:
+        if not self.kind:
             return {}
-        return dict(self._engine.metric_state)
+        return {"counts": self._empty() if self._cells is None else self._cells}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         self.reset()
@@ -146,21 +151,20 @@ class _Counts(Metric):
             return
         if not self.kind:
             raise ArgumentError(f"{self.name}: bind the metric to its loss before loading a state.")
-        self._engine = self._made()
-        for name, value in state.items():
-            setattr(self._engine, name, value)
+        self._cells = state["counts"]
 
 
-class _Averaged(_Counts):
+class Averaged(Counts):
     """Base of figures that exist per class and are averaged."""
 
+    abstract = True
     average: str | None = None
     class_id: int | None = None
-    stem = ""
+    figure: Any = None  # one of the functions of ``shares``
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        averages = (*_AVERAGES, "auto")
+        averages = (*shares.AVERAGES, "auto")
         if self.average not in averages:
             raise unknown(f"{type(self).__name__} average", str(self.average), [str(a) for a in averages])
         if self.threshold is not None:
@@ -168,46 +172,53 @@ class _Averaged(_Counts):
         if self.class_id is not None:
             self.class_id = whole(type(self).__name__, "class_id", self.class_id, 0)
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        super().bind(loss, output_shape)
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        super().bind(loss, output_shape, activation)
         if self.class_id is not None and self.class_id >= output_shape[-1]:
             raise ArgumentError(f"{self.name}: class_id={self.class_id}, the classes are 0 to {output_shape[-1] - 1}.")
 
-    def _made(self) -> Any:
+    def result(self) -> Any:
+        cells = self._cells_so_far()
+        if cells is None:
+            return math.nan
+        if self.kind == "multiclass":
+            counts = shares.ClassCounts(np.diag(cells), cells.sum(0), cells.sum(1))
+            counts = shares.ClassCounts(counts.right[:-1], counts.said[:-1], counts.true[:-1])
+        else:
+            counts = shares.ClassCounts(cells[:, 1, 1], cells[:, :, 1].sum(1), cells[:, 1].sum(1))
+        each = self.figure(counts).tolist()
         if self.kind == "binary":
-            return self._make(self.stem, **self._options())
+            return each[0]
+        if self.class_id is not None:
+            return each[self.class_id]
+        if self.average is None:
+            return each
         average = self.average
         if average == "auto":
-            average = "micro" if self.kind == "multilabel" else "macro"
-        return self._make(self.stem, average="none" if self.class_id is not None else average, **self._options())
-
-    def _options(self) -> dict[str, Any]:
-        return {}
-
-    def result(self) -> Any:
-        figures = self._computed()
-        if figures is None:
-            return float("nan")
-        values = figures.tolist()
-        if self.class_id is not None and isinstance(values, list):
-            return values[self.class_id]
-        return values
+            average = "micro" if self.kind == "multilabel" else "present"
+        return shares.averaged(self.figure, counts, average, self._void)
 
 
-@settings
-class Precision(_Averaged):
-    """Of the answers "class c", the share that is right: TP / (TP + FP); 0 when there are none.
+@described
+class Precision(Averaged):
+    """Of the answers "class c", the share that is right: TP / (TP + FP), 0 to 1; 0 when there are none.
 
-    average: ``macro``, the mean over the classes that occur; ``micro``, of all classes' counts together; ``weighted``,
-    by how often a class occurs; None, one per class; ``auto``, micro where every output is an answer of its own (a
-    sigmoid loss, or `thresholds`), else macro.  class_id: of this class only.
-    thresholds: each output above it is an answer, several per sample; 0.5 is what Keras does with softmax outputs, too.
-    Otherwise the answer is the highest score, or for a single output, whether it is above 0.5.
+    thresholds      a number from 0 to 1: each output above it is an answer, several per sample (0.5 is what Keras does
+                    with softmax outputs, too).  None: the answer is the highest score; where every output is a yes or no
+                    of its own (a last sigmoid, or a loss for such outputs), each above 0.5
+    class_id        of this class only
+    name            in the logs
+    average         "macro": the mean over all classes; "present": over those that occur in targets or answers;
+                    "weighted": by how often a class is true; "micro": of all classes' counts together; None: one figure
+                    per class; "auto": micro where every output is an answer of its own, else present
+    ignore_class    a label that is left out, and is no class where it is a class's number; by default that of the loss
+
+    Raises ArgumentError for an unknown average, several thresholds, or a class that the network has not.
     """
 
-    refused = {"top_k": "Keras has it; use TopKCategoricalAccuracy(k), which is its recall"}
-    stem = "Precision"
-    thresholds: float | None = None
+    refused = {"top_k": "use TopKCategoricalAccuracy(k), which is its recall"}
+    figure = staticmethod(shares.precision)
+    thresholds: float | Sequence[float] | None = None
     class_id: int | None = None
     name: str = "precision"
     average: str | None = dataclasses.field(default="auto", kw_only=True)
@@ -216,30 +227,38 @@ class Precision(_Averaged):
     def __post_init__(self) -> None:
         if isinstance(self.thresholds, list | tuple):
             raise ArgumentError(f"{type(self).__name__}: give one threshold, and one metric per threshold.")
-        self.threshold = self.thresholds
+        if self.thresholds is not None:
+            self.thresholds = self.threshold = number(type(self).__name__, "thresholds", self.thresholds, 0, 1)
         super().__post_init__()
 
 
-@settings
+@described
 class Recall(Precision):
-    """Of the samples of class c, the share that was found: TP / (TP + FN); 0 when there are none.
+    """Of the samples of class c, the share that was recognised: TP / (TP + FN), 0 to 1; 0 when there are none.
 
-    The arguments are Precision's.
+    `thresholds`, `class_id`, `name`, `average` and `ignore_class` are Precision's.
+    Raises ArgumentError as Precision does.
     """
 
-    stem = "Recall"
+    figure = staticmethod(shares.recall)
     name: str = "recall"
 
 
-@settings
-class FBetaScore(_Averaged):
-    """(1 + β²) · P · R / (β² · P + R) of precision P and recall R; 0 when both are 0.
+@described
+class FBetaScore(Averaged):
+    """(1 + β²) · P · R / (β² · P + R) of precision P and recall R, 0 to 1; 0 when both are 0.
 
-    average: None, one per class; ``macro``, ``micro``, ``weighted``: see Precision.
-    threshold: each output above it is an answer; otherwise the highest score is, or a single output above 0.5.
+    average         None, one figure per class; "macro" (as in Keras: over all classes, one that never occurs being 0),
+                    "present" (as in scikit-learn and torchmetrics: over those that occur), "micro", "weighted"
+    beta            how much recall weighs against precision; more than 0
+    threshold       each output above it is an answer; None: as Precision's `thresholds`
+    name            in the logs
+    class_id        of this class only
+    ignore_class    as Precision's
+
+    Raises ArgumentError for an unknown average, a beta of 0 or less, or a class that the network has not.
     """
 
-    stem = "FBetaScore"
     average: str | None = None
     beta: float = 1.0
     threshold: float | None = None
@@ -249,22 +268,20 @@ class FBetaScore(_Averaged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if number("FBetaScore", "beta", self.beta) <= 0:
-            raise ArgumentError(f"FBetaScore: beta={self.beta} must be more than 0.")
-
-    def _options(self) -> dict[str, Any]:
-        return {"beta": float(self.beta)}
+        if number(type(self).__name__, "beta", self.beta) <= 0:
+            raise ArgumentError(f"{type(self).__name__}: beta={self.beta} must be more than 0.")
+        self.figure = partial(shares.f_score, beta=float(self.beta))
 
 
-@settings
-class F1Score(_Averaged):
-    """The harmonic mean of precision and recall, 2 · TP / (2 · TP + FP + FN); 0 when there are none.
+@described
+class F1Score(Averaged):
+    """The harmonic mean of precision and recall, 2 · TP / (2 · TP + FP + FN), 0 to 1; 0 when there are none.
 
-    average: None, one per class; ``macro``, ``micro``, ``weighted``: see Precision.
-    threshold: each output above it is an answer; otherwise the highest score is, or a single output above 0.5.
+    `average`, `threshold`, `name`, `class_id` and `ignore_class` are FBetaScore's.
+    Raises ArgumentError for an unknown average, or a class that the network has not.
     """
 
-    stem = "F1Score"
+    figure = staticmethod(shares.f_score)
     average: str | None = None
     threshold: float | None = None
     name: str = "f1_score"
@@ -272,11 +289,17 @@ class F1Score(_Averaged):
     ignore_class: int | None = dataclasses.field(default=None, kw_only=True)
 
 
-@settings
-class MeanIoU(_Averaged):
-    """Intersection over union, TP / (TP + FP + FN), of each class, the mean over the classes that occur.
+@described
+class MeanIoU(Averaged):
+    """Intersection over union, TP / (TP + FP + FN), 0 to 1, of each class; the mean over the classes that occur.
 
-    average: ``macro``, or None for one per class.  The answer is the highest score (Keras wants class numbers here).
+    name            in the logs
+    ignore_class    a label that is left out, such as 255 for unmarked pixels, and is no class where it is a class's
+                    number; by default that of the loss
+    average         "present", or another of Precision's averages; None for one per class
+
+    The answer is the highest score (Keras wants class numbers here).
+    Raises ArgumentError for an unknown average.
     """
 
     refused = {
@@ -284,15 +307,19 @@ class MeanIoU(_Averaged):
         "sparse_y_true": "class numbers and one-hot targets are told apart by their shape",
         "sparse_y_pred": "predictions are the network's scores",
     }
-    stem = "JaccardIndex"
+    figure = staticmethod(shares.iou)
     name: str = "mean_iou"
     ignore_class: int | None = None
-    average: str | None = dataclasses.field(default="macro", kw_only=True)
+    average: str | None = dataclasses.field(default="present", kw_only=True)
 
 
-@settings
-class ConfusionMatrix(_Counts):
-    """How often class r (row) was called class c (column).  ``result()`` is an (n, n) int array; not in the logs."""
+@described
+class ConfusionMatrix(Counts):
+    """How often class r (row) was called class c (column).  ``result()`` is an (n, n) int64 array; not in the logs.
+
+    name            of the metric
+    ignore_class    a label that is left out; by default that of the loss
+    """
 
     name: str = "confusion_matrix"
     ignore_class: int | None = dataclasses.field(default=None, kw_only=True)
@@ -300,100 +327,11 @@ class ConfusionMatrix(_Counts):
     def _settle(self, outputs: int, separate: bool) -> None:
         super()._settle(outputs, separate=False)
 
-    def _made(self) -> Any:
-        return self._make("ConfusionMatrix")
-
     def result(self) -> np.ndarray:
-        import numpy as np
-
-        matrix = self._computed()
-        size = max(2, self._classes)
-        return np.zeros((size, size), np.int64) if matrix is None else matrix.cpu().numpy()
+        cells, size = self._cells_so_far(), max(2, self._classes)
+        if cells is None:
+            return np.zeros((size, size), np.int64)
+        return cells[0] if self.kind == "binary" else cells[:-1, :-1]
 
     def results(self) -> dict[str, float]:
         return {}
-
-
-@settings
-class AUC(_Counts):
-    """The area under the curve of true against false positives (``ROC``), or of precision against recall (``PR``).
-
-    Of `num_thresholds` equal steps of the probability, as in Keras.  Several classes: one against the rest, the mean
-    over the classes that have both positive and negative samples (Keras pools all outputs as if they were one).  NaN
-    when no class has both.
-    """
-
-    refused = {
-        "from_logits": "Keras has it; the loss says whether outputs are logits",
-        "multi_label": "Keras has it; outputs of a sigmoid loss are taken one by one, and averaged",
-        "thresholds": "Keras has it; give num_thresholds",
-        "summation_method": "Keras has it; ROC is summed by the trapezoidal rule, PR as average precision",
-    }
-    needs_probabilities = True
-    num_thresholds: int = 200
-    curve: str = "ROC"
-    name: str = "auc"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.num_thresholds = whole("AUC", "num_thresholds", self.num_thresholds, 2)
-        if self.curve not in ("ROC", "PR"):
-            raise unknown("AUC curve", self.curve, ("ROC", "PR"))
-        self._histogram: Tensor | None = None  # [class, truth, bin of the probability]
-
-    def _settle(self, outputs: int, separate: bool) -> None:
-        super()._settle(outputs, separate)
-        self.needs_probabilities = True
-
-    def _answers(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        p = probabilities(y_pred, self._final).clone()
-        if self.kind == "multiclass":
-            return p.movedim(1, -1).flatten(0, -2), class_numbers(y_true, y_pred).long().flatten()
-        said, truth = self._flat(p, y_true)
-        return said.reshape(-1, self._classes), truth.reshape(-1, self._classes)
-
-    def _count(self, said: Tensor, truth: Tensor) -> None:
-        import torch
-
-        if self.kind == "multiclass":
-            truth = torch.nn.functional.one_hot(truth, self._classes)
-        bins = self.num_thresholds - 1
-        place = (said * bins).long().clamp(0, bins - 1)
-        place += (torch.arange(self._classes, device=said.device) * 2 + truth) * bins
-        new = place.new_zeros(self._classes * 2 * bins)
-        new.scatter_add_(0, place.flatten(), place.new_ones(1).expand(place.numel()))
-        new = new.view(self._classes, 2, bins)
-        self._histogram = new if self._histogram is None else self._histogram + new
-
-    def reset(self) -> None:
-        super().reset()
-        self._histogram = None
-
-    def state_dict(self) -> dict[str, Tensor]:
-        import torch
-
-        self._hand_over()
-        empty = torch.zeros(self._classes, 2, self.num_thresholds - 1, dtype=torch.int64)
-        return {"histogram": empty if self._histogram is None else self._histogram}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        self.reset()
-        self._histogram = state["histogram"]
-
-    def result(self) -> float:
-        import torch
-
-        self._hand_over()
-        if self._histogram is None:
-            return math.nan
-        above = self._histogram.flip(2).cumsum(2).double()  # positives said, from the highest threshold down
-        totals = above[..., -1]
-        above = above[(totals > 0).all(1)]
-        if not len(above):
-            return math.nan
-        false, true = above[:, 0], above[:, 1]
-        if self.curve == "ROC":
-            x, y = (torch.nn.functional.pad(counts, (1, 0)) / counts[:, -1:] for counts in (false, true))
-            return float(torch.trapezoid(y, x).mean())
-        found = torch.nn.functional.pad(true, (1, 0)).diff() / true[:, -1:]
-        return float((found * true / (true + false).clamp(min=1)).sum(1).mean())

@@ -6,9 +6,9 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from striate.described import described, number, whole
 from striate.errors import ArgumentError
 from striate.train import losses
-from striate.train.config import number, settings, whole
 from striate.train.losses import Loss
 from striate.train.metrics.base import MeanMetric, class_numbers, probabilities
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+SEPARATE = ("sigmoid", "hard_sigmoid")  # activations that make every output an answer of its own
+
+
 class _Right(MeanMetric):
     """Base of accuracies: the share of right answers."""
 
     ignore_class: int | None = None
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
         if self.ignore_class is None:
             self.ignore_class = getattr(loss, "ignore_class", None)
 
@@ -38,25 +41,29 @@ class _Right(MeanMetric):
         return (right & valid).sum(), valid.sum()
 
 
-@settings
+@described
 class CategoricalAccuracy(_Right):
     """The share of samples (or pixels) whose highest score is the true class; targets one-hot or class numbers.
 
-    ignore_class: a label that is left out; by default that of the loss.
+    name            in the logs
+    ignore_class    a label that is left out; by default that of the loss
     """
 
     name: str = "categorical_accuracy"
     ignore_class: int | None = dataclasses.field(default=None, kw_only=True)
 
 
-@settings
+@described
 class SparseCategoricalAccuracy(CategoricalAccuracy):
-    """The share of samples (or pixels) whose highest score is the true class; targets class numbers or one-hot."""
+    """The share of samples (or pixels) whose highest score is the true class; targets class numbers or one-hot.
+
+    `name` and `ignore_class` are CategoricalAccuracy's.
+    """
 
     name: str = "sparse_categorical_accuracy"
 
 
-@settings
+@described
 class TopKCategoricalAccuracy(_Right):
     """The share of samples whose true class is among the `k` highest scores; targets one-hot or class numbers.
 
@@ -71,8 +78,8 @@ class TopKCategoricalAccuracy(_Right):
     def __post_init__(self) -> None:
         self.k = whole(type(self).__name__, "k", self.k)
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        super().bind(loss, output_shape)
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        super().bind(loss, output_shape, activation)
         if self.k > output_shape[-1]:
             raise ArgumentError(f"{self.name}: the best {self.k} of {output_shape[-1]} classes; give k less than that.")
 
@@ -81,16 +88,25 @@ class TopKCategoricalAccuracy(_Right):
         return (best == y_true.unsqueeze(1)).any(1)
 
 
-@settings
+@described
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """The share of samples whose true class is among the `k` highest scores; targets class numbers or one-hot."""
+    """The share of samples whose true class is among the `k` highest scores; targets class numbers or one-hot.
+
+    `k`, `name` and `ignore_class` are TopKCategoricalAccuracy's.  Raises ArgumentError for more than there are classes.
+    """
 
     name: str = "sparse_top_k_categorical_accuracy"
 
 
-@settings
+@described
 class BinaryAccuracy(MeanMetric):
-    """The share of outputs on the right side of `threshold`; several outputs count one by one."""
+    """The share of outputs on the right side of `threshold`; several outputs count one by one.
+
+    name         in the logs
+    threshold    a probability, 0 to 1; an output above it is a yes
+
+    Raises ArgumentError for a threshold out of range.
+    """
 
     needs_probabilities = True
     name: str = "binary_accuracy"
@@ -99,20 +115,23 @@ class BinaryAccuracy(MeanMetric):
     def __post_init__(self) -> None:
         number("BinaryAccuracy", "threshold", self.threshold, 0, 1)
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        self._final = loss.activation if loss.from_logits else None
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        self._lacks = loss.activation if loss.from_logits else None
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
-        said = probabilities(y_pred, self._final) > self.threshold
+        said = probabilities(y_pred, self._lacks) > self.threshold
         right = said == y_true.view(said.shape)
         return right.sum(), right.numel()
 
 
-@settings
+@described
 class Accuracy(_Right):
     """The share of right answers: of the highest score, or, with one output or a sigmoid loss, above one half.
 
     What the name ``"accuracy"`` stands for.  Keras' class Accuracy instead asks y_true == y_pred of the raw outputs.
+
+    name            in the logs
+    ignore_class    a label that is left out; by default that of the loss
     """
 
     name: str = "accuracy"
@@ -121,12 +140,12 @@ class Accuracy(_Right):
     def __post_init__(self) -> None:
         self._binary: BinaryAccuracy | None = None
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        super().bind(loss, output_shape)
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        super().bind(loss, output_shape, activation)
         self._binary = None
-        if loss.separate or output_shape[-1] == 1:
+        if loss.separate or output_shape[-1] == 1 or activation in SEPARATE:
             self._binary = BinaryAccuracy()
-            self._binary.bind(loss, output_shape)
+            self._binary.bind(loss, output_shape, activation)
         self.needs_probabilities = self._binary is not None
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
@@ -136,7 +155,13 @@ class Accuracy(_Right):
 
 
 class LossMetric(MeanMetric):
-    """A loss followed as a metric: its mean over the samples."""
+    """A loss followed as a metric: its mean over the samples, by the loss's own computation.
+
+    loss    a Loss, its name, or a function; see ``losses.get``
+    name    in the logs; None: the loss's
+
+    Raises ArgumentError for a loss that is not known.
+    """
 
     direction = "min"
     needs_probabilities = True
@@ -147,22 +172,31 @@ class LossMetric(MeanMetric):
         self._name = name
         self.needs_probabilities = not self.loss.from_logits
 
-    def bind(self, loss: Loss, output_shape: tuple[int, ...]) -> None:
-        self._final = loss.activation if loss.from_logits and not self.loss.from_logits else None
+    def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        self._lacks = loss.activation if loss.from_logits else None
+
+    def update_logits(self, y_true: Tensor, logits: Tensor, activation: str) -> None:
+        self._take(*self._terms(y_true, logits, activation))
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        return self._terms(y_true, y_pred, self._lacks)
+
+    def _terms(self, y_true: Tensor, y_pred: Tensor, lacking: str | None) -> tuple[Tensor, int | Tensor]:
+        """The sum over a batch and its weight, of outputs that lack an activation or none."""
         import torch
 
+        loss = self.loss
         with torch.no_grad():
-            y_pred = probabilities(y_pred, self._final)
-            if self.loss.targets == "one_hot" and y_true.ndim == y_pred.ndim - 1:
+            if lacking is not None and lacking == loss.activation:
+                loss = loss.with_logits()  # safer numbers than by way of the probabilities
+            elif not loss.from_logits:
+                y_pred = probabilities(y_pred, lacking)
+            if loss.targets == "one_hot" and y_true.ndim == y_pred.ndim - 1:
                 y_true = torch.nn.functional.one_hot(y_true.long(), y_pred.shape[1]).movedim(-1, 1)
-            elif self.loss.targets == "ids":
+            elif loss.targets == "ids":
                 y_true = class_numbers(y_true, y_pred)
-            values = self.loss.call(*self.loss.aligned(y_true, y_pred))
-        if values.ndim == 0:  # a loss of whole batches
-            return values * len(y_pred), len(y_pred)
-        return values.flatten(1).mean(1).sum() if values.ndim > 1 else values.sum(), len(y_pred)
+            weight = loss.weight(y_true)
+            return loss(y_true, y_pred) * weight, weight
 
     def config(self) -> dict[str, Any]:
         return {"loss": self.loss, "name": self._name}
@@ -182,41 +216,62 @@ class _OfLoss(LossMetric):
 
 
 class MeanSquaredError(_OfLoss):
-    """The mean of (p - y)²."""
+    """The mean of (p - y)².  `name` is that in the logs."""
 
     kind = losses.MeanSquaredError
 
 
 class MeanAbsoluteError(_OfLoss):
-    """The mean of |p - y|."""
+    """The mean of |p - y|.  `name` is that in the logs."""
 
     kind = losses.MeanAbsoluteError
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """The root of the mean of (p - y)² over all samples."""
+    """The root of the mean of (p - y)² over all samples.  `name` is that in the logs."""
 
     def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
-        self.name = name or "root_mean_squared_error"
+        super().__init__(name or "root_mean_squared_error")
 
     def result(self) -> Any:
         return math.sqrt(mean) if (mean := super().result()) >= 0 else mean
 
 
+class CosineSimilarity(_OfLoss):
+    """The mean cosine of the angle between p and y, -1 to 1: the loss of that name with its sign turned round.
+
+    `name` is that in the logs; `options`: ``axis``, -1.
+    """
+
+    direction = "max"
+    kind = losses.CosineSimilarity
+
+    def result(self) -> Any:
+        return -super().result()
+
+
 class CategoricalCrossentropy(_OfLoss):
-    """The categorical cross-entropy, whatever loss is trained; takes its arguments."""
+    """The categorical cross-entropy, whatever loss is trained.
+
+    `name` is that in the logs; `options` are the loss's: ``from_logits``, ``label_smoothing``, ``axis``.
+    """
 
     kind = losses.CategoricalCrossentropy
 
 
 class SparseCategoricalCrossentropy(_OfLoss):
-    """The sparse categorical cross-entropy, whatever loss is trained; takes its arguments."""
+    """The sparse categorical cross-entropy, whatever loss is trained.
+
+    `name` is that in the logs; `options` are the loss's: ``from_logits``, ``ignore_class``, ``axis``.
+    """
 
     kind = losses.SparseCategoricalCrossentropy
 
 
 class BinaryCrossentropy(_OfLoss):
-    """The binary cross-entropy, whatever loss is trained; takes its arguments."""
+    """The binary cross-entropy, whatever loss is trained.
+
+    `name` is that in the logs; `options` are the loss's: ``from_logits``, ``label_smoothing``, ``axis``.
+    """
 
     kind = losses.BinaryCrossentropy

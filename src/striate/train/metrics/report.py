@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.train.metrics.shares import ClassCounts, averaged, f_score, precision, recall
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarray:
@@ -27,6 +28,15 @@ def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarr
         lowest = min(truth.min(), said.min())
         raise DataError(f"confusion_matrix: classes run from {lowest} to {highest}, {n} classes are 0 to {n - 1}.")
     return np.bincount(truth * n + said, minlength=n * n).reshape(n, n)
+
+
+def interval(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of which `right` of `count` were seen.  Wilson 1927, "Probable inference"."""
+    if not count:
+        return 0.0, 1.0
+    z, p = 1.959963984540054, right / count
+    middle, wide = p + z * z / (2 * count), z * (p * (1 - p) / count + z * z / (4 * count * count)) ** 0.5
+    return (middle - wide) / (1 + z * z / count), (middle + wide) / (1 + z * z / count)
 
 
 def _ids(y: Any) -> np.ndarray:
@@ -90,30 +100,21 @@ def per_class_report(y_true: Any, y_pred: Any, n: int | None = None, names: Sequ
     names = [str(i) for i in range(len(matrix))] if names is None else list(names)
     if len(names) != len(matrix):
         raise DataError(f"per_class_report: {len(names)} names for {len(matrix)} classes.")
-    right, support, said = np.diag(matrix), matrix.sum(1), matrix.sum(0)
-    precision, recall = _share(right, said), _share(right, support)
-    f1 = _share(2 * right, said + support)
-    total = int(matrix.sum())
-    accuracy = float(_share(right.sum(), total))
-    occurs = (support + said) > 0
-    figures = (precision, recall, f1)
-    macro = tuple(float(figure[occurs].mean()) if occurs.any() else 0.0 for figure in figures)
-    weighted = tuple(float(_share((figure * support).sum(), total)) for figure in figures)
+    counts = ClassCounts.of_matrix(matrix)
+    macro, weighted = (
+        tuple(averaged(figure, counts, average) for figure in (precision, recall, f_score))
+        for average in ("present", "weighted")
+    )
+    accuracy = float(precision(counts.together))
     return ClassReport(
         names=names,
         matrix=matrix,
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        support=support,
+        precision=precision(counts),
+        recall=recall(counts),
+        f1=f_score(counts),
+        support=counts.true,
         accuracy=accuracy,
         macro=(macro[0], macro[1], macro[2]),
         micro=(accuracy, accuracy, accuracy),
         weighted=(weighted[0], weighted[1], weighted[2]),
     )
-
-
-def _share(part: Any, whole: Any) -> np.ndarray:
-    """part / whole, 0 where whole is 0."""
-    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -1,0 +1,173 @@
+"""What is minimised and what is measured: losses, penalties and metrics of a network's outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from striate.data import Batch
+from striate.graph import Graph, every_layer
+from striate.layers import regularizers
+from striate.train.plan import Plan
+from striate.train.targets import aligned
+
+
+class Objective:
+    """The losses and metrics of a plan, for outputs of which some lack their last softmax or sigmoid.
+
+    removed     per output, whether its last activation is left off, so that the loss takes it over: the same function,
+                safer numbers
+    """
+
+    def __init__(self, graph: Graph, plan: Plan, removed: Sequence[bool]) -> None:
+        self.plan = plan
+        self.losses = [loss.with_logits() if gone else loss for loss, gone in zip(plan.losses, removed, strict=True)]
+        self.finals = [loss.activation if gone else None for loss, gone in zip(plan.losses, removed, strict=True)]
+        self.penalties = _penalties(graph)
+
+    @property
+    def left_off(self) -> list[str | None]:
+        """The activation that each output lacks, of the outputs that evaluation looks at."""
+        return self.finals[: self.plan.judged]
+
+    def loss(self, outs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """The weighted sum of the outputs' losses plus the penalties, and the losses one by one.
+
+        With fewer outputs than the network has, only the losses of these count.
+        """
+        parts = []
+        for loss, y, out in zip(self.losses, batch.ys, outs, strict=False):
+            if batch.weights is None and batch.share is None:
+                parts.append(loss(y, out))
+                continue
+            each = loss.per_sample(y, out)
+            if batch.share is not None and batch.others is not None:
+                each = torch.lerp(loss.per_sample(batch.others[len(parts)], out), each, batch.share)
+            parts.append((each if batch.weights is None else each * batch.weights).mean())
+        if len(parts) == 1 and self.plan.loss_weights[0] == 1:
+            total = parts[0]
+        else:
+            weighted = [w * part for w, part in zip(self.plan.loss_weights, parts, strict=False)]
+            total = torch.stack(weighted).sum()
+        for weight, l1, l2 in self.penalties:
+            if l1:
+                total = total + l1 * weight.abs().sum()
+            if l2:
+                total = total + l2 * weight.square().sum()
+        return total, parts
+
+    def reset(self) -> None:
+        """Forget what the metrics have seen."""
+        for metric in self.plan.all_metrics():
+            metric.reset()
+
+    def update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
+        """Hand outputs to the metrics."""
+        for metrics, lacking, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
+            for metric in metrics:
+                if lacking is None:
+                    metric.update(y, out.detach())
+                else:
+                    metric.update_logits(y, out.detach(), lacking)
+
+    def totals(self, outputs: int) -> Totals:
+        """Sums for the losses of the first outputs, with nothing in them yet."""
+        return Totals(self.plan.loss_weights[:outputs], bool(self.penalties))
+
+    def counted(self, batch: Batch) -> list[int | torch.Tensor]:
+        """How much the batch counts in the mean of each loss."""
+        return [loss.weight(y) for loss, y in zip(self.losses, batch.ys, strict=False)]
+
+    def logs(self, totals: Totals, prefix: str = "") -> dict[str, float]:
+        """Figures so far under Keras' names: loss, per-output losses where there are several, metrics."""
+        figures = {f"{prefix}loss": totals.whole()}
+        if len(totals.sums) > 1:
+            for i, name in enumerate(self.plan.outputs[: len(totals.sums)]):
+                figures[f"{prefix}{name}_loss"] = totals.mean(i)
+        several = self.plan.judged > 1
+        for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
+            for metric in metrics:
+                for key, value in metric.results().items():
+                    figures[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
+        return figures
+
+    def measured(self, pairs: Iterable[tuple[Batch, list[torch.Tensor]]], prefix: str = "") -> dict[str, float]:
+        """Loss and metrics over batches and the outputs (channels first) that a network or an engine gave for them."""
+        self.reset()
+        totals = self.totals(self.plan.judged)
+        with torch.inference_mode():
+            for batch, outs in pairs:
+                batch = aligned(batch, self.losses)
+                judged = outs[: self.plan.judged]
+                totals.add(*self.loss(judged, batch), self.counted(batch), batch.size)
+                self.update(batch, judged)
+        return self.logs(totals, prefix)
+
+
+class Totals:
+    """Running sums of the losses over what they count, kept on the device: a mean over batches is that over all data.
+
+    weights     of each output's loss in the whole
+    penalised   whether the whole is more than the sum of its parts, by penalties on the weights
+    """
+
+    def __init__(self, weights: Sequence[float], penalised: bool = False) -> None:
+        self.weights, self.penalised = list(weights), penalised
+        self.sums: list[Any] = [0.0] * len(self.weights)
+        self.counts: list[Any] = [0] * len(self.weights)
+        self.penalties: Any = 0.0
+        self.samples = 0
+        self.last: torch.Tensor | None = None
+
+    def add(self, loss: torch.Tensor, parts: list[torch.Tensor], counted: list[int | torch.Tensor], size: int) -> None:
+        """Take in one batch of `size` samples: its whole loss, each output's, and how much it counts in each."""
+        self.last = loss.detach()
+        self.samples += size
+        for i, (part, count) in enumerate(zip(parts, counted, strict=False)):
+            self.sums[i] = self.sums[i] + part.detach() * count
+            self.counts[i] = self.counts[i] + count
+        if self.penalised:
+            plain = sum(weight * part.detach() for weight, part in zip(self.weights, parts, strict=False))
+            self.penalties = self.penalties + (self.last - plain) * size
+
+    def mean(self, i: int) -> float:
+        """The mean of one output's loss."""
+        return float(self.sums[i]) / max(float(self.counts[i]), 1)
+
+    def whole(self) -> float:
+        """The mean of the whole loss."""
+        parts = sum(weight * self.mean(i) for i, weight in enumerate(self.weights))
+        return parts + float(self.penalties) / max(self.samples, 1)
+
+    def state(self) -> list[Any]:
+        """All that was taken in, as numbers or tensors that add up over processes."""
+        return [*self.sums, *self.counts, self.penalties, self.samples]
+
+    def load(self, state: Sequence[Any]) -> None:
+        """Go on from a ``state``."""
+        outputs = len(self.weights)
+        self.sums, self.counts = list(state[:outputs]), list(state[outputs : 2 * outputs])
+        self.penalties, self.samples = state[-2], int(state[-1])
+
+    def finite(self) -> bool:
+        """Whether all losses so far were finite."""
+        return math.isfinite(self.whole())
+
+    def last_value(self) -> float:
+        """The whole loss of the last batch."""
+        return float("nan") if self.last is None else float(self.last)
+
+
+def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:
+    """(weight, l1, l2) of every regularized weight."""
+    found = []
+    for layer in every_layer(graph):
+        for name, weight in (layer.built_for or {}).items():
+            if weight.regularizer is not None and layer.built is not None:
+                penalty = regularizers.get(weight.regularizer)
+                tensor = layer.built.get_parameter(name)
+                found.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
+    return found
