@@ -170,7 +170,7 @@ def test_boxes_that_would_have_to_move_are_refused_in_words(photos):
         box_labels=(np.array([0]),),
         preprocessing=Preprocessing.pictures((20, 20), 3),
     )
-    with pytest.raises(DataError, match="preprocessing=model.preprocessing"):
+    with pytest.raises(DataError, match=r"preprocessing=model\.preprocessing"):
         probe(KINDS["unit"]).predict(boxed)
 
 
@@ -405,7 +405,7 @@ def test_yes_and_no_and_two_classes_go_together_in_an_ensemble_and_many_yeses_do
         Ensemble([two, stacked(layers.Dense(2, activation="sigmoid"))])
 
 
-# -- weights of classes ------------------------------------------------------------------------------------------------------
+# -- weights of classes ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("held", ["split", "data"])
 @pytest.mark.parametrize("batch_size", [7, 32])
 def test_class_weights_have_no_part_in_figures_on_held_out_data(held, batch_size):
