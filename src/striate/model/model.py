@@ -8,31 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.errors import ArgumentError, ShapeError
-from striate.graph import (
-    Graph,
-    Layer,
-    Network,
-    SymbolicTensor,
-    register,
-    to_json,
-)
+from striate.errors import ArgumentError
+from striate.graph import Graph, SymbolicTensor, register
+from striate.model.weighted import Weighted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
-    from striate.data import Preprocessing
     from striate.intake import Intake, Outputs
     from striate.ship import Engines, QuantizationReport
-    from striate.size import Size
     from striate.train.callbacks import Callback, History
     from striate.train.plan import Plan
-    from striate.weights.report import MatchReport
-    from striate.weights.source import Origin, Source
 
 
-class Model(Network):
+class Model(Weighted):
     """A network from `inputs` to `outputs` (symbolic tensors, or lists of them).
 
     It is a layer too: call it on a tensor to nest it, with its weights shared.  Shapes leave the batch out and are
@@ -56,27 +43,6 @@ class Model(Network):
         graph = Graph(_list(inputs), [*_list(outputs), *heads], auxiliary=[weight for _, weight in auxiliary])
         self._setup(graph, name)
 
-    def _setup(self, graph: Graph | None, name: str | None) -> None:
-        if graph is not None:
-            self.graph = graph
-        self.name = name
-        self.input_shape = None
-        Layer.__post_init__(self)
-        self._compile_args: dict[str, Any] | None = None
-        self._plan: Plan | None = None
-        self._trainer: Any = None
-        self.history: History | None = None
-        self.stop_training = False
-        self.preprocessing: Preprocessing | None = None
-        self.labels: list[str] | None = None
-        self.facts: dict[str, Any] = {}
-        self.scores: dict[str, Any] = {}
-        self.features: SymbolicTensor | None = None
-        self.origin: Origin | None = None
-        self._predictor: tuple[Graph, Model] | None = None
-        self._engines: Engines | None = None
-        self._cuts: dict[tuple[str, ...], tuple[Graph, Model]] = {}
-
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
         """A model of an existing graph, such as one read with ``graph.from_json``.
@@ -93,46 +59,6 @@ class Model(Network):
     @property
     def kind(self) -> str:
         return "Functional"
-
-    # -- structure -----------------------------------------------------------------------------------------------
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers in order of their first call."""
-        return self.graph.layers
-
-    @property
-    def inputs(self) -> list[SymbolicTensor]:
-        """The symbolic tensors that it begins with."""
-        return self.graph.inputs
-
-    @property
-    def outputs(self) -> list[SymbolicTensor]:
-        """The symbolic tensors that it ends in, those of auxiliary classifiers last."""
-        return self.graph.outputs
-
-    @property
-    def input(self) -> SymbolicTensor | list[SymbolicTensor]:
-        """The input, or the list of inputs."""
-        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
-
-    @property
-    def output(self) -> SymbolicTensor | list[SymbolicTensor]:
-        """The output, or the list of outputs."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer of the model.
-
-        name    its name
-        index   or its place in ``layers``
-
-        Raises ArgumentError where there is none, naming the nearest.
-        """
-        if name is not None:
-            return self.graph.layer(name)
-        if index is None or not -len(self.layers) <= index < len(self.layers):
-            raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
-        return self.layers[index]
 
     @property
     def intake(self) -> Intake:
@@ -161,204 +87,6 @@ class Model(Network):
         model = self._predictor[1]
         model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
         return model
-
-    def tensor(self, name: str) -> SymbolicTensor:
-        """The symbolic output of the layer `name`; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there.
-
-        Raises ArgumentError for an unknown name, naming the nearest.
-        """
-        return self.graph.node(name).outputs[0]
-
-    def to_json(self) -> dict[str, Any]:
-        """The network as a JSON-ready description; ``models.from_json`` and ``striate size FILE`` read it."""
-        return to_json(self.graph.check(), kind=self.kind, name=self._title)
-
-    @property
-    def _title(self) -> str:
-        return self.name or self.kind.lower()
-
-    # -- size ------------------------------------------------------------------------------------------------------
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print the classic table: layer, output shape, parameters.  `print_fn` is what prints it; None: print."""
-        from striate.size import summary
-
-        graph = self.graph
-        (print_fn or print)(summary(graph, self._title, sequential=self.kind == "Sequential"))
-
-    def size(
-        self, batch_size: int = 1, optimizer: str | None = "adam", dtype: str = "float32", strict: bool = False
-    ) -> Size:
-        """Shapes, weights, multiplications, memory and receptive fields; nothing is allocated.
-
-        batch_size  examples at a time, for the memory
-        optimizer   whose state is counted in training's memory; None: none
-        dtype       of weights and activations: "float32", "float16", "bfloat16" …
-        strict      a window that leaves rows or columns unused is an error instead of a note
-
-        Raises ArgumentError for a batch_size below 1, an unknown optimizer or dtype, ShapeError where `strict` says so.
-        """
-        from striate.size import measure
-
-        return measure(
-            self.graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=self._title
-        )
-
-    def explain(self, layer: str) -> str:
-        """The arithmetic of a layer with its numbers put in, step by step.
-
-        layer   its name
-
-        Raises ArgumentError for an unknown name, naming the nearest.
-        """
-        from striate.size import explain
-
-        return explain(self.graph, layer)
-
-    def count_params(self) -> int:
-        """Weights and buffers in all."""
-        return self.size().total
-
-    def draw(self, path: str | os.PathLike[str] | None = None, **options: Any) -> str:
-        """An SVG diagram as text.
-
-        path     also written here; None: nowhere
-        options  as for ``striate.draw.svg``
-
-        Raises ArgumentError for an unknown option, BundleError where the file cannot be written.
-        """
-        from striate.draw import svg
-
-        picture = svg(self.graph, title=options.pop("title", self._title), **options)
-        if path is not None:
-            from striate.weights import atomic_write
-
-            atomic_write(path, picture)
-        return picture
-
-    def to_source(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The network as one plain PyTorch file; it takes the same state_dict.
-
-        path    also written here; None: nowhere
-
-        Raises BundleError where the file cannot be written.
-        """
-        from striate.backend import to_source
-
-        shapes = ", ".join(str((shape[-1], *shape[:-1])) for shape in self.graph.check().input_shapes)
-        about = f"{self._title}: takes (batch, channels, height, width) tensors; one input: {shapes}."
-        source = to_source(self.module, about=about)
-        if path is not None:
-            from striate.weights import atomic_write
-
-            atomic_write(path, source)
-        return source
-
-    # -- weights ---------------------------------------------------------------------------------------------------
-    @property
-    def module(self) -> torch.fx.GraphModule:
-        """The torch module (channels-first tensors in and out); weights are made the first time it is asked for."""
-        from striate.backend import build
-        from striate.backend.build import apply_trainable
-
-        if self.built is None:
-            self.built = build(self.graph)
-            self.built.eval()
-        else:
-            apply_trainable(self.graph)
-        return self.built  # type: ignore[no-any-return]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """All weights and buffers as NumPy arrays of torch's shapes, in state_dict order."""
-        return [tensor.detach().cpu().numpy().copy() for tensor in self._state().values()]
-
-    def set_weights(self, arrays: Sequence[Any]) -> None:
-        """Set all weights.
-
-        arrays  one for each, in the order and of the shapes of ``get_weights``
-
-        Raises ShapeError on a mismatch, changing nothing.
-        """
-        state = self._state()
-        if len(arrays) != len(state):
-            raise ShapeError(f"{self._title} has {len(state)} weight arrays, {len(arrays)} were given.")
-        for (name, tensor), array in zip(state.items(), arrays, strict=True):
-            if tuple(tensor.shape) != tuple(array.shape):
-                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, the array given has {tuple(array.shape)}.")
-        for tensor, array in zip(state.values(), arrays, strict=True):
-            tensor.detach().copy_(tensor.new_tensor(array))
-
-    def _state(self) -> dict[str, torch.Tensor]:
-        return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
-
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights as one safetensors file at `path`.  Raises BundleError where that cannot be written."""
-        from striate.weights import save_state
-
-        save_state(path, self._state(), {"layout": "striate"})
-
-    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> MatchReport:
-        """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
-        model's folder; returns what matched, and how.
-
-        path        the file or folder
-        source      whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
-                    there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
-                    "auto" takes the one by which most fits
-
-        Arrays are matched by name and turned into this network's layout.  From published weights the model also takes
-        their preprocessing and the names of their classes, where it has none.  Nothing in a file is executed.  Raises
-        BundleError, changing nothing, when the file is damaged or anything in it does not fit.
-        """
-        from striate.weights.load import load
-
-        plan = load(self.graph.check(), self.origin, self._state(), path, source)
-        if plan.source is not None:
-            self._trained_as(plan.source)
-        return plan.report
-
-    def _trained_as(self, source: Source) -> None:
-        """Take the preprocessing and, with the head, the class names of published weights, where there are none yet."""
-        from striate.data import class_labels
-        from striate.weights.pixels import preprocessing_of
-
-        if self.preprocessing is None:
-            self.preprocessing = preprocessing_of(source, self.graph.input_shapes[0])
-        if self.labels is None and self.origin is not None and not self.origin.left_out:
-            self.labels = class_labels(source.data, self.graph.output_shapes[0][-1])
-
-    def export_weights(self, path: str | os.PathLike[str], source: str) -> None:
-        """Write the weights under the names, and in the layout, of a library.
-
-        path        of the file
-        source      "torchvision", "timm" or "keras"
-
-        For torchvision and timm a state_dict, .safetensors or else for ``torch.load``; for Keras a legacy .h5, which
-        ``load_weights(path, by_name=True)`` reads there.  Raises ArgumentError when the network has no names there.
-        """
-        from striate.weights.load import export
-
-        export(self.graph.check(), self.origin, self._state(), path, source, self._title)
-
-    def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
-        from striate.errors import BundleError
-
-        mine = self._state()
-        missing = [key for key in mine if key not in state]
-        foreign = [key for key in state if key not in mine and not key.endswith("num_batches_tracked")]
-        if missing or foreign:
-            raise BundleError(
-                f"the weights in {where} are not this network's: {len(missing)} missing"
-                f"{f' (such as {missing[0]})' if missing else ''}, {len(foreign)} unknown"
-                f"{f' (such as {foreign[0]})' if foreign else ''}. Nothing was changed."
-            )
-        for key, tensor in mine.items():
-            if state[key].shape != tensor.shape:
-                raise BundleError(
-                    f"{where}: {key} has shape {tuple(state[key].shape)}, this network's has {tuple(tensor.shape)}. "
-                    "Nothing was changed."
-                )
-        for key, tensor in mine.items():
-            tensor.detach().copy_(state[key])
 
     # -- learning --------------------------------------------------------------------------------------------------
     def compile(
@@ -401,11 +129,6 @@ class Model(Network):
         self._plan = self._trainer = None
         if self.knows_input:
             self._compiled()
-
-    @property
-    def knows_input(self) -> bool:
-        """Whether the input's shape is known; a Sequential may learn it from the first data it sees."""
-        return True
 
     @property
     def optimizer(self) -> Any:
