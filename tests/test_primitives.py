@@ -287,7 +287,7 @@ def test_a_lower_that_returns_no_value_or_takes_none_is_refused_in_words() -> No
 
     with pytest.raises(ArgumentError, match=r"its lower\(\) must return the values"):
         _Number()(Input((3,)))
-    with pytest.raises(ArgumentError, match="Flatten takes values that lower"):
+    with pytest.raises(ArgumentError, match=r"Flatten takes values that this lower\(\)"):
         _Array()(Input((3,)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from striate.errors import ArgumentError, ShapeError, StriateError, unknown
 from striate.graph.layer import Layer
@@ -198,7 +199,7 @@ class FlatNode:
     first: bool
     path: tuple[str, ...] = ()  # names of the networks it is nested in, outermost first
 
-    @property
+    @cached_property
     def lowering(self) -> Lowering:
         """The call in primitives."""
         return self.layer.lowering(*self.input_shapes)
