@@ -76,6 +76,8 @@ class Ensemble:
 
         inputs    for each model what its ``predict`` takes, of the same N examples
         y         int64 (N,): their classes, which count along `labels`
+
+        Raises ArgumentError and DataError as ``probabilities`` does.
         """
         found = self.probabilities(inputs)
         right = found[np.arange(len(y)), y]

@@ -60,6 +60,7 @@ class Features:
 
     @property
     def x(self) -> np.ndarray:
+        """The features, float32 (N, D), or (N, H, W, C) of a base that ends in maps."""
         return self.data.x
 
 
