@@ -12,12 +12,12 @@ from torch import fx, nn
 
 from striate import primitives as p
 from striate.backend import modules
-from striate.backend.axes import torch_axis
+from striate.backend.axes import channels_first, torch_axis
 from striate.backend.table import row
 from striate.graph import Step, Window
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _CONV_TRANSPOSE = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
@@ -140,9 +140,10 @@ def _reduce(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     x = step.input_shapes[0]
     axes = sorted(torch_axis(axis, len(x)) for axis in reduce.axes)
     keep = {"keepdim": True} if reduce.keepdims else {}
-    if reduce.how != "max":
-        return b.call(torch.mean if reduce.how == "mean" else torch.sum, xs[0], axes, **keep)
-    if not reduce.positions(x) or len(x) not in (2, 3):
-        return b.call(torch.amax, xs[0], axes, **keep)
+    if reduce.how != "max" or not reduce.positions(x) or len(x) not in (2, 3):
+        functions: dict[str, Callable[..., torch.Tensor]] = {"mean": torch.mean, "sum": torch.sum, "max": torch.amax}
+        y = b.call(functions[reduce.how], xs[0], axes, **keep)
+        without_channels = len(x) - 1 in reduce.axes and not reduce.keepdims
+        return channels_first(b, y, len(step.shape)) if without_channels else y  # the last axis left takes their place
     y = b.call(F.adaptive_max_pool2d if len(x) == 3 else F.adaptive_max_pool1d, xs[0], 1)
     return y if reduce.keepdims else b.call(torch.flatten, y, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from striate.errors import ArgumentError, unknown
@@ -225,6 +226,12 @@ def get(spec: str | Initializer) -> Initializer:
         return spec
     if not isinstance(spec, str):
         raise ArgumentError(f"an initializer is a name such as 'he_normal' or an object, not {spec!r}.")
-    if spec not in NAMES:
-        raise unknown("initializer", spec, NAMES)
-    return NAMES[spec]()
+    return _named(spec)
+
+
+@functools.cache
+def _named(name: str) -> Initializer:
+    """The initializer of a name, one for all; they are described by their fields and never changed."""
+    if name not in NAMES:
+        raise unknown("initializer", name, NAMES)
+    return NAMES[name]()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from striate.errors import ArgumentError, unknown
 from striate.graph import Regularizer
 
@@ -48,6 +50,12 @@ def get(spec: str | Regularizer) -> Regularizer:
         return spec
     if not isinstance(spec, str):
         raise ArgumentError(f"a regularizer is a name such as 'l2' or an object, not {spec!r}.")
-    if spec not in NAMES:
-        raise unknown("regularizer", spec, NAMES)
-    return NAMES[spec]()
+    return _named(spec)
+
+
+@functools.cache
+def _named(name: str) -> Regularizer:
+    """The regularizer of a name, one for all; they are described by their fields and never changed."""
+    if name not in NAMES:
+        raise unknown("regularizer", name, NAMES)
+    return NAMES[name]()

@@ -56,8 +56,9 @@ def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]
     lowering, values = node.lowering, list(xs)
     storages.trainable = node.layer.trainable
     for step in lowering.steps:
-        learns = storages.gradients and node.layer.trainable and bool(step.arrays())
-        call = Call(storages, step, learns, _overwrites(storages, node, step))
+        learns = storages.gradients and node.layer.trainable and bool(step.weights)
+        over = type(step.primitive) is p.Pointwise and _overwrites(storages, node, step)
+        call = Call(storages, step, learns, over)
         values.append(ROWS[type(step.primitive)](storages, call, [values[i] for i in step.inputs]))
     for number, tensor in zip(lowering.outputs, node.outputs, strict=True):
         storages.maker[tensor] = node, lowering.maker(number)

@@ -130,6 +130,7 @@ class Builder:
             return [out] if len(node.outputs) == 1 else [self.call(_item, out, i) for i in range(len(node.outputs))]
         lowering = layer.lowering(*node.input_shapes)
         values = list(xs)
+        self.named = any(step.part for step in lowering.steps)  # of several parts none is called as the layer is
         for step in lowering.steps:
             values.append(row_of(step.primitive)(self, step, [values[i] for i in step.inputs]))
         return [values[i] for i in lowering.outputs]
