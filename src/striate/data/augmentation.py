@@ -143,7 +143,16 @@ def move_boxes(
 def augmented(
     dataset: Dataset, layers: Layer | Sequence[Layer], *, seed: int = 0, least: float = 0.25, mask_fill: int = 0
 ) -> Dataset:
-    """A data set of changed pictures, boxes and label maps moved with them; see ``augment``."""
+    """A data set of changed pictures, boxes and label maps moved with them; see ``augment``.
+
+    dataset    a `Dataset` of pictures
+    layers     augmentation layers, in the order in which they are applied
+    seed       of what is drawn
+    least      the share of a box that must be left
+    mask_fill  the label of pixels that come from outside
+
+    Raises ArgumentError, DataError or ShapeError for what is no picture set, or layers that cannot be applied to it.
+    """
     maps = dataset.y if dataset.y is not None and dataset.y.ndim == 3 and dataset.y.dtype == np.int64 else None
     done = augment(
         dataset.x,
@@ -212,7 +221,10 @@ class Mixed(NamedTuple):
     weight: torch.Tensor
 
     def targets(self, y: torch.Tensor) -> torch.Tensor:
-        """One-hot or other float targets (N, ...) mixed alike."""
+        """One-hot or other float targets (N, ...) mixed alike.
+
+        y   class numbers (N,) or targets (N, K)
+        """
         weight = self.weight.to(y.dtype).view(-1, *[1] * (y.ndim - 1))
         return weight * y + (1 - weight) * y[self.partner]
 
@@ -224,6 +236,9 @@ def mix(x: torch.Tensor, how: MixUp | CutMix, generator: torch.Generator | None 
 
     A loss that is linear in its targets, as every cross-entropy is, is weight * loss(y) + (1 - weight) * loss(y[partner])
     per example, which also serves class numbers.
+
+    x      pictures (N, H, W, C)
+    how    the layer that mixes: `MixUp` or `CutMix`
     """
     import torch
 

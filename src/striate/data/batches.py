@@ -62,14 +62,20 @@ class Examples:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Examples:
-        """What a data set holds, prepared as it says itself."""
+        """What a data set holds, prepared as it says itself.
+
+        dataset   a `Dataset`
+        """
         return cls([dataset.x], [] if dataset.y is None else [dataset.y], dataset.preprocessing)
 
     def __len__(self) -> int:
         return len(self.xs[0])
 
     def part(self, which: slice) -> Examples:
-        """Some of them, without copying."""
+        """Some of them, without copying.
+
+        which   numbers of the examples, or a slice
+        """
         weights = None if self.weights is None else self.weights[which]
         return replace(self, xs=[x[which] for x in self.xs], ys=[y[which] for y in self.ys], weights=weights)
 
@@ -86,7 +92,12 @@ class Examples:
         return self.preprocessing if self.xs[0].dtype == np.uint8 and self.xs[0].ndim == 4 else None
 
     def arrays(self, which: Any = slice(None)) -> list[np.ndarray]:
-        """Some of the inputs as an engine takes them: pixels as they are, anything else normalised."""
+        """Some of the inputs as an engine takes them: pixels as they are, anything else normalised.
+
+        which   numbers of the examples, or a slice
+
+        Arrays have the shape (batch, ...).
+        """
         xs = [x[which] for x in self.xs]
         if self.preprocessing is not None and self.pixels is None:
             xs[0] = self.preprocessing.normalise(xs[0])
@@ -116,6 +127,8 @@ class Batches:
                 to spare then
 
     Raises DataError for a batch_size below 1, a rank outside the world, and where `drop_last` leaves no batch.
+
+    seed    of the order of the examples
     """
 
     def __init__(
@@ -171,19 +184,31 @@ class Batches:
         return -(-self.examples // self.batch_size)
 
     def order(self, epoch: int) -> torch.Tensor:
-        """The example numbers of one epoch in this process, int64 on the CPU, in the order of the batches."""
+        """The example numbers of one epoch in this process, int64 on the CPU, in the order of the batches.
+
+        epoch   counted from 0
+
+        A list of whole numbers, of shape (N,).
+        """
         order = epoch_order(
             len(self.source), self.seed if self.shuffle else None, epoch, self.rank, self.world, self.drop_last
         )
         return order[: self.examples]
 
     def epoch(self, k: int = 0, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
-        """The batches of epoch `k` (from 0), from batch number `start` on: (x, y) of the first input and output."""
+        """The batches of epoch `k` (from 0), from batch number `start` on: (x, y) of the first input and output.
+
+        Arrays have the shape (batch, ...).
+        """
         for batch in self.batches(k, start):
             yield batch.xs[0], batch.ys[0] if batch.ys else None
 
     def batches(self, k: int = 0, start: int = 0) -> Iterator[Batch]:
-        """The same with every input and output, and the weights."""
+        """The same with every input and output, and the weights.
+
+        k       the epoch, counted from 0
+        start   the first batch
+        """
         size, total = self.batch_size, self.examples
         bounds = [(first, min(first + size, total)) for first in range(start * size, total, size)]
         if not self.shuffle and self.world == 1:  # as they stand: nothing is copied to pick them
@@ -240,7 +265,15 @@ def _as_input(x: torch.Tensor) -> torch.Tensor:
 def epoch_order(
     count: int, seed: int | None, epoch: int, rank: int = 0, world: int = 1, drop_last: bool = False
 ) -> torch.Tensor:
-    """The rule of ``Batches``: which of `count` examples a process sees in an epoch, in order; `seed` None: unshuffled."""
+    """The rule of ``Batches``: which of `count` examples a process sees in an epoch, in order; `seed` None: unshuffled.
+
+    epoch      counted from 0
+    rank       of this process among `world`
+    world      how many processes share an epoch
+    drop_last  leave out what does not fill a batch
+
+    The numbers have the shape (n,).
+    """
     import torch
 
     if seed is None:

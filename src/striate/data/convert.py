@@ -29,6 +29,8 @@ def arrays(
         alphabetical order; floats, and whole numbers (N, K), are float32 targets.
 
     Values reach the network as they are; `preprocessing` says otherwise.  Raises DataError for what cannot be used.
+
+    name            of the data set, for messages
     """
     values = _inputs(_numpy(x, "x", name), dtype, name)
     targets = None if y is None else _numpy(y, "y", name)

@@ -45,6 +45,10 @@ class Dataset:
     notes          what was mended or left out when the data were read
 
     ``arrays`` makes one from whatever NumPy can read and converts types; this class only takes the types above.
+
+    name           for messages
+
+    Raises DataError for values, labels, boxes or paths that do not fit together.
     """
 
     x: np.ndarray
@@ -134,7 +138,12 @@ class Dataset:
         return (self[i] for i in range(len(self)))
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> Dataset:
-        """The examples with these numbers, in this order; a mask of length N chooses where it is True."""
+        """The examples with these numbers, in this order; a mask of length N chooses where it is True.
+
+        indices   whole numbers, or a mask of bool (N,)
+
+        Raises DataError for numbers outside, an empty choice, and a mask of another length.
+        """
         chosen = np.asarray(indices)
         if chosen.dtype == bool:
             if chosen.shape != (len(self),):
@@ -164,7 +173,13 @@ class Dataset:
         return part
 
     def take(self, count: int, seed: int = 0, stratify: bool = True) -> Dataset:
-        """A random sample of `count` examples, each class with its share; the same ones for the same seed."""
+        """A random sample of `count` examples, each class with its share; the same ones for the same seed.
+
+        seed      of the choice
+        stratify  give each class its share
+
+        Raises DataError when `count` is not from 1 to N.
+        """
         if not 1 <= count <= len(self):
             raise DataError(f"{self.name}: cannot take {count} of {len(self)} {self.kind}. Take 1 to {len(self)}.")
         labels = self.labels if stratify else None
@@ -185,6 +200,11 @@ class Dataset:
 
         `groups` names what each example belongs to (a patient, a video, a house): all of a group go to one part, and
         the parts come as near to their sizes and shares of the classes as whole groups allow.
+
+        seed      of the choice
+
+        `groups` has the shape (N,).  Raises DataError for fractions that do not add up or leave a part empty, and for
+        groups that are not N.
         """
         shares = _shares(fraction, self.name)
         sizes = [int(len(self) * share + 0.5) for share in shares]
@@ -221,6 +241,11 @@ class Dataset:
         """k pairs (train, validation) for cross-validation: every example is in exactly one validation part.
 
         `stratify` and `groups` are those of ``split``.
+
+        k       how many
+        seed    of the choice
+
+        `groups` has the shape (N,).  Raises DataError when `k` is not from 2 to N, or groups are not N.
         """
         if not 2 <= k <= len(self):
             raise DataError(f"{self.name}: {k} folds of {len(self)} {self.kind}. Use 2 to {len(self)}.")
@@ -239,7 +264,10 @@ class Dataset:
             )
 
     def class_counts(self) -> dict[str, int]:
-        """How many examples each class has, in class order; a class without any counts 0."""
+        """How many examples each class has, in class order; a class without any counts 0.
+
+        Raises DataError where there are no class labels.
+        """
         labels = self.labels
         if labels is None:
             raise DataError(f"{self.name}: has no class labels to count.")
@@ -248,7 +276,10 @@ class Dataset:
         return dict(zip(names, np.bincount(labels, minlength=len(names)).tolist(), strict=True))
 
     def summary(self) -> str:
-        """A few lines of text: how many of what, in which range, the classes, what was skipped."""
+        """A few lines of text: how many of what, in which range, the classes, what was skipped.
+
+        Raises DataError for labels that cannot be counted.
+        """
         # pixels on disk are not read for this: they may be many, and their range is known
         span = "" if isinstance(self.x, np.memmap) else f" {self.x.min():.6g} to {self.x.max():.6g}"
         size = " x ".join(map(str, self.shape))

@@ -29,6 +29,11 @@ class Vocabulary:
     """The known words, most frequent first, and the length that every text is made to have.
 
     Ids: 0 pads, 1 starts a text, 2 is a word that is not known, and ``words[i]`` is ``i + 3``.
+
+    words    the known words, most frequent first
+    length   ids of an encoded text
+
+    Raises DataError for no words, a word that is listed twice, or a length below 1.
     """
 
     words: tuple[str, ...]
@@ -48,6 +53,10 @@ class Vocabulary:
         """The most frequent words of `texts`, so many that there are `words` ids in all (an Embedding's input_dim).
 
         Equally frequent words stand in alphabetical order, so the same texts give the same ids.
+
+        length   ids of an encoded text
+
+        Raises DataError where there is no word, or no room for one.
         """
         if words <= FIRST:
             raise DataError(
@@ -71,7 +80,12 @@ class Vocabulary:
         return {word: i for i, word in enumerate(self.words, start=FIRST)}
 
     def encode(self, texts: str | Iterable[str]) -> np.ndarray:
-        """Token ids, int64 (N, length): padded in front with 0; of a longer text the last `length` ids are kept."""
+        """Token ids, int64 (N, length): padded in front with 0; of a longer text the last `length` ids are kept.
+
+        texts   a text or several
+
+        Raises DataError for what is no text.
+        """
         texts = [texts] if isinstance(texts, str) else list(texts)
         ids = np.full((len(texts), self.length), PAD, np.int64)
         known = self._ids
@@ -83,7 +97,10 @@ class Vocabulary:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The words of one row of ids, without padding and start; an unknown word is ``?``."""
+        """The words of one row of ids, without padding and start; an unknown word is ``?``.
+
+        ids   whole numbers (L,)
+        """
         special = {PAD: "", START: "", UNKNOWN: "?"}
         found = (special[i] if i < FIRST else self.words[i - FIRST] for i in map(int, ids))
         return " ".join(word for word in found if word)
@@ -94,7 +111,12 @@ class Vocabulary:
 
     @classmethod
     def from_dict(cls, description: dict[str, Any]) -> Vocabulary:
-        """The vocabulary that ``to_dict`` described."""
+        """The vocabulary that ``to_dict`` described.
+
+        description   the dictionary
+
+        Raises DataError for other keys or values.
+        """
         if not isinstance(description, dict) or set(description) != {"words", "length"}:
             raise DataError('vocabulary: a description has exactly "words" and "length".')
         if not isinstance(description["words"], list | tuple):

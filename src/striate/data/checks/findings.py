@@ -69,7 +69,12 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to look at: a kind of ``KINDS``, the files it is about, and what is wrong in numbers."""
+    """One thing to look at: a kind of ``KINDS``, the files it is about, and what is wrong in numbers.
+
+    kind     one of ``KINDS``
+    files    what it is about
+    detail   what is wrong, in numbers
+    """
 
     kind: str
     files: tuple[str, ...]
@@ -94,6 +99,8 @@ class CheckReport:
     files      how many picture files were looked at
     findings   in the order of ``KINDS``
     usable     {part: pictures that a reader keeps}
+
+    path       what was looked at
     """
 
     path: str
@@ -114,7 +121,10 @@ class CheckReport:
         return len(self.findings)
 
     def of(self, *kinds: str) -> list[Finding]:
-        """The findings of these kinds."""
+        """The findings of these kinds.
+
+        kinds   of ``KINDS``
+        """
         return [finding for finding in self.findings if finding.kind in kinds]
 
     @property

@@ -36,6 +36,8 @@ class Geometry:
         """Boxes (n, 4) of x1, y1, x2, y2 in the source as float32 in the result, clipped to it.
 
         A box of which nothing is left has no width or no height then; ``visible`` tells which are left.
+
+        boxes   of shape (n, 4), in pixels of the source
         """
         factor = np.array([self.scale[1], self.scale[0]] * 2)
         moved = np.asarray(boxes, np.float64).reshape(-1, 4) * factor + np.array([self.offset[1], self.offset[0]] * 2)
@@ -43,14 +45,23 @@ class Geometry:
         return np.clip(moved, 0, [width, height, width, height]).astype(np.float32)
 
     def boxes_back(self, boxes: np.ndarray) -> np.ndarray:
-        """Boxes (n, 4) in the result, such as a network's, as float32 in the source, clipped to it."""
+        """Boxes (n, 4) in the result, such as a network's, as float32 in the source, clipped to it.
+
+        boxes   of shape (n, 4), in pixels of the result
+
+        The result has the shape (n, 4).
+        """
         factor = np.array([self.scale[1], self.scale[0]] * 2)
         moved = (np.asarray(boxes, np.float64).reshape(-1, 4) - np.array([self.offset[1], self.offset[0]] * 2)) / factor
         height, width = self.source
         return np.clip(moved, 0, [width, height, width, height]).astype(np.float32)
 
     def label_map(self, labels: np.ndarray, outside: int = 0) -> np.ndarray:
-        """A label map (H, W) of the source in the result: each pixel has the label at its centre, padding `outside`."""
+        """A label map (H, W) of the source in the result: each pixel has the label at its centre, padding `outside`.
+
+        labels    of shape (H, W)
+        outside   the label of padding
+        """
         rows, down = self._nearest(0)
         columns, right = self._nearest(1)
         result = np.full(self.target, outside, labels.dtype)

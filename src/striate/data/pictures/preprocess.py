@@ -42,6 +42,8 @@ class Preprocessing:
     vocabulary  of a network that reads text: turns it into token ids
 
     ``Preprocessing()`` changes nothing but the type, to float32; ``Preprocessing.pictures()`` maps uint8 to 0..1.
+
+    Raises DataError for values that are out of range or do not go together.
     """
 
     image_size: tuple[int, int] | None = None
@@ -101,7 +103,12 @@ class Preprocessing:
 
     @classmethod
     def pictures(cls, image_size: Any = None, channels: int | None = None, **others: Any) -> Preprocessing:
-        """For uint8 pictures: like the constructor, with values mapped to 0..1."""
+        """For uint8 pictures: like the constructor, with values mapped to 0..1.
+
+        image_size   (H, W), or one number for a square
+        channels     1 grey, 3 RGB
+        others       fields of the class
+        """
         return cls(**{"image_size": image_size, "channels": channels, "scale": 1 / 255} | others)
 
     @classmethod
@@ -109,6 +116,8 @@ class Preprocessing:
         """What a network with this input needs: (H, W, 1 or 3) a picture of that size, mapped to 0..1; others nothing.
 
         A size of None (any) stays as the picture is.
+
+        input_shape   (H, W, C) of the network's input
         """
         if len(input_shape) != 3 or input_shape[2] not in (1, 3):
             return cls()
@@ -142,6 +151,8 @@ class Preprocessing:
         One multiplication and one addition in float32 for each number, the same in NumPy and torch to the last bit.
         Token ids, int64 (N, L), pass as they are, and so does float32 when there is nothing to do; otherwise the result
         is new memory.
+
+        batch   an array or tensor (..., C), or ids (N, L)
         """
         if self.identity and str(batch.dtype) in ("int64", "torch.int64") and batch.ndim <= 2:
             return batch
@@ -196,7 +207,10 @@ class Preprocessing:
         return self.scale, self.mean, self.std, shape[-1] * (shape[-2] if len(shape) > 2 else 1)
 
     def geometry(self, size: tuple[int, int]) -> Geometry:
-        """Where ``pixels`` puts a picture whose upright size is (H, W); ``Geometry`` moves boxes and label maps along."""
+        """Where ``pixels`` puts a picture whose upright size is (H, W); ``Geometry`` moves boxes and label maps along.
+
+        size   (H, W) of the upright picture
+        """
         if self.image_size is None:
             return Geometry(size, size, (0, 0), size)
         (height, width), (h, w) = self.image_size, size
@@ -238,7 +252,12 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> Preprocessing:
-        """The object that ``to_dict`` described; a missing key has its default, an unknown one is an error."""
+        """The object that ``to_dict`` described; a missing key has its default, an unknown one is an error.
+
+        description   the dictionary
+
+        Raises DataError for an unknown key or a value out of range.
+        """
         if not isinstance(description, Mapping):
             raise DataError(f"preprocessing: a description is a dictionary, not a {type(description).__name__}.")
         known = [field.name for field in fields(cls)]

@@ -26,6 +26,11 @@ def read_cifar_binary(
     """One file of the binary version: rows of <label> <3,072 pixels>, or <coarse> <fine> <pixels> for CIFAR-100.
 
     `classes` are the names, or how many there are: 20 or 100 say that a row has two labels, of which `fine` chooses.
+
+    path      of the file
+    name      of the data set, for messages
+
+    Raises DataError for a file that is missing or whose length does not fit.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,6 +53,12 @@ def read_cifar_pickle(
     """One file of the Python version: a pickled dictionary, of which nothing is executed.
 
     Without `classes` a file with "labels" is CIFAR-10, one with "fine_labels" and "coarse_labels" CIFAR-100.
+
+    path      of the file
+    fine      which labels CIFAR-100 gives: 100 fine or 20 coarse classes
+    name      of the data set, for messages
+
+    Raises DataError for a file that is missing or is no CIFAR batch.
     """
     path = Path(path)
     batch = read_pickle(path)
@@ -77,6 +88,10 @@ def read_cifar(folder: str | Path, classes: int = 10, fine: bool = True) -> Spli
     """CIFAR-10 or CIFAR-100 (`classes` 10 or 100) from the folder of either version: 50,000 and 10,000 pictures.
 
     `fine` False gives the 20 coarse classes of CIFAR-100.
+
+    folder    the unpacked folder
+
+    Raises DataError for other `classes`, missing and damaged files.
     """
     folder = Path(folder)
     if classes not in (10, 100):

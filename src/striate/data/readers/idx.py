@@ -30,6 +30,10 @@ def read_idx(path: str | Path) -> np.ndarray:
     """The array in an idx file, plain or gzipped (told by its first bytes, not its name), in this machine's byte order.
 
     Raises DataError for a wrong magic number, fewer or more values than the header says, and a gzip that is cut off.
+
+    path   of the file
+
+    The shape is that of the file's header.
     """
     path = Path(path)
     if not path.is_file():
@@ -74,7 +78,15 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
 def read_idx_pair(
     images: str | Path, labels: str | Path, classes: Sequence[str] | None = None, name: str | None = None
 ) -> Dataset:
-    """Pictures (N, H, W) or (N, H, W, C) from one idx file, their labels (N,) from another."""
+    """Pictures (N, H, W) or (N, H, W, C) from one idx file, their labels (N,) from another.
+
+    images    the file of the pictures
+    labels    the file of their labels
+    classes   the classes' names in the order of their numbers
+    name      of the data set, for messages
+
+    Raises DataError for shapes that are none of pictures and labels, and lengths that differ.
+    """
     x, y = read_idx(images), read_idx(labels)
     if x.ndim not in (3, 4):
         raise DataError(f"{images}: has shape {x.shape}; pictures are (N, H, W). Are images and labels swapped?")
@@ -94,7 +106,14 @@ def read_idx_pair(
 
 
 def read_mnist(folder: str | Path, classes: Sequence[str] | None = DIGITS, name: str = "mnist") -> Splits:
-    """The four files of MNIST or a set in its form (Fashion-MNIST, KMNIST): 60,000 and 10,000 pictures 28 x 28 x 1."""
+    """The four files of MNIST or a set in its form (Fashion-MNIST, KMNIST): 60,000 and 10,000 pictures 28 x 28 x 1.
+
+    folder    with the four files
+    classes   the classes' names in the order of their numbers
+    name      of the data set, for messages
+
+    Raises DataError for a file that is missing or damaged.
+    """
     parts = {}
     for part, stem in (("train", "train"), ("test", "t10k")):
         images, labels = (_find(Path(folder), stem, kind) for kind in ("images-idx3", "labels-idx1"))

@@ -25,6 +25,10 @@ def read_imdb(
     `folder` has train.csv and test.csv (or .csv.gz) with columns label (1 = positive) and text, or is the unpacked
     aclImdb folder (train/pos/*.txt, train/neg/*.txt, test/...).  There are `words` ids: see ``Vocabulary``, which is in
     ``preprocessing.vocabulary`` of both parts.  `vocabulary`, such as that of a trained model, takes the place of both.
+
+    length    ids of a text
+
+    Raises DataError for files that are missing or damaged.
     """
     folder = Path(folder)
     texts, labels = _part(folder, "train")
@@ -52,7 +56,12 @@ def _part(folder: Path, part: str) -> tuple[list[str], np.ndarray]:
 
 
 def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """(texts, labels int64 (N,)) of a CSV file with the columns label (0 or 1) and text, plain or gzipped."""
+    """(texts, labels int64 (N,)) of a CSV file with the columns label (0 or 1) and text, plain or gzipped.
+
+    path   of the file
+
+    Raises DataError for a file that is missing, damaged, or without these columns.
+    """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")

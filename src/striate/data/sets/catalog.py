@@ -206,6 +206,9 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     go to the reader: words and length for imdb, fine for cifar100, image_size, channels and resize, or preprocessing, for
     pictures.
     Raises DataError which says where it looked and how to get the data.
+
+    name      of a data set, or a path
+    options   those of the reader
     """
     if name == "digits":
         _check_options("digits", read_digits, options)

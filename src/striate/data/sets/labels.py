@@ -26,12 +26,18 @@ def imagenet_labels(outputs: int = 1000) -> list[str] | None:
     """The English names of ImageNet's 1,000 classes (ILSVRC 2012), in the order of the outputs.
 
     With 1,001 outputs the first is "background", as in networks of the TensorFlow models; other numbers have no names.
+
+    outputs   1000 or 1001
     """
     return {1000: [*_imagenet()], 1001: ["background", *_imagenet()]}.get(outputs)
 
 
 def class_labels(data: str, outputs: int) -> list[str] | None:
-    """The names of a data set's classes ("imagenet" or "cifar10") for a network with so many outputs; None if unknown."""
+    """The names of a data set's classes ("imagenet" or "cifar10") for a network with so many outputs; None if unknown.
+
+    data      the name of the data set
+    outputs   how many outputs the network has
+    """
     if data == "cifar10":
         return list(CIFAR10) if outputs == len(CIFAR10) else None
     return imagenet_labels(outputs)

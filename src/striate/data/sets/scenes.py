@@ -45,6 +45,10 @@ def scenes(
 
     Boxes are exact around the visible pixels of each shape, and so are the label maps; a shape keeps at
     least 70 % of its pixels in sight.  Picture i depends on `seed` and i alone: more pictures or fewer do not change it.
+
+    channels  1 grey, 3 RGB
+
+    Raises ArgumentError for values out of range and unknown shapes.
     """
     for what, value, low, high in (("count", count, 1, 1 << 24), ("size", size, 16, 4096), ("noise", noise, 0, 100)):
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
