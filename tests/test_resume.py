@@ -198,7 +198,7 @@ def test_another_network_another_version_and_a_changed_length_of_a_schedule_are_
     model.compile(scheduled(), "sparse_categorical_crossentropy", metrics=["accuracy", "f1"], accumulate=2)
     with pytest.raises(ArgumentError, match="its network is not the same"):
         model.fit(X, Y, batch_size=BATCH, seed=3, validation_data=VALIDATION, verbose=0, resume=tmp_path)
-    monkeypatch.setattr(st, "__version__", "0.0")
+    monkeypatch.setattr("striate.version.__version__", "0.0")
     with pytest.raises(ArgumentError, match="version of striate is not the same"):
         train("schedule, accumulate", tmp_path, epochs=1)
 
