@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     elif config.getoption("--measure"):
         config.pluginmanager.register(quick.Measured())
     os.environ["STRIATE_CACHE"] = tempfile.mkdtemp(prefix="striate-cache-")
+    os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # before anything imports its library
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

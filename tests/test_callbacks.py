@@ -367,7 +367,7 @@ def test_validation_in_some_epochs_only_is_waited_for() -> None:
         (lambda: ModelCheckpoint("{epoch:zz}"), "is no format"),
         (lambda: ModelCheckpoint(), "filepath"),
         (lambda: CSVLogger("x", separator=", "), "one character"),
-        (lambda: TensorBoard(histogram_freq=1), "Keras has it"),
+        (lambda: TensorBoard(histogram_freq=1), "figures only"),
         (lambda: TensorBoard(update_freq="never"), "unknown TensorBoard update_freq"),
         (lambda: LearningRateScheduler(0.1), "function of the epoch"),
         (lambda: LearningRateScheduler(lambda epoch: "fast"), r"schedule\(0\) is a number"),

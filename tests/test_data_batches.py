@@ -123,8 +123,8 @@ def test_batches_are_the_networks_to_change():
 def test_the_set_is_not_copied():
     data = Dataset(PICTURES, np.arange(7))
     batches = Batches(data, 2)
-    assert batches._x.data_ptr() == data.x.ctypes.data
-    assert batches._y.data_ptr() == data.y.ctypes.data
+    assert batches._xs[0].data_ptr() == data.x.ctypes.data
+    assert batches._ys[0].data_ptr() == data.y.ctypes.data
 
 
 def test_read_only_and_strided_arrays_are_fine():

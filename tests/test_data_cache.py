@@ -22,7 +22,6 @@ from striate.data.pictures.decode_all import decode_all
 from striate.data.pictures.jpeg import plain_jpeg
 from striate.data.pictures.workers import in_order
 from striate.errors import DataError
-from striate.train.feed import Feed
 
 KEPT: Path
 
@@ -319,11 +318,9 @@ def test_sets_larger_than_memory_are_read_from_disk(photos: Path, monkeypatch: p
     np.testing.assert_array_equal(found.subset(mask).x, np.asarray(found.x)[mask])
 
 
-def test_batches_and_feed_read_the_map_without_a_copy_or_a_warning(photos: Path) -> None:
+def test_batches_read_the_map_without_a_copy_or_a_warning(photos: Path) -> None:
     found = read(photos)
-    feed = Feed([found.x], [found.y], preprocessing=found.preprocessing)
-    assert feed.xs[0].data_ptr() == found.x.ctypes.data
-    assert data.Batches(found, 4)._x.data_ptr() == found.x.ctypes.data
+    assert data.Batches(found, 4)._xs[0].data_ptr() == found.x.ctypes.data
     plain = read(photos, cache=False)
     for (a, _), (b, _) in zip(data.Batches(found, 5, seed=3), data.Batches(plain, 5, seed=3), strict=True):
         assert torch.equal(a, b)
@@ -349,9 +346,9 @@ def test_batches_are_the_same_for_any_number_of_workers(photos: Path) -> None:
 
     def batches(workers: int) -> list[torch.Tensor]:
         own = data.Batches(found, 5, seed=1, workers=workers)
-        feed = Feed([found.x], [found.y], preprocessing=found.preprocessing, workers=workers)
+        still = data.Batches(found, 5, shuffle=False, workers=workers)
         one = [t for epoch in range(3) for pair in own.epoch(epoch, start=epoch % 2) for t in pair if t is not None]
-        return one + [t for b in feed.batches(5, feed.order(1, 2)) for t in (*b.xs, *b.ys)]
+        return one + [t for b in still.batches() for t in (*b.xs, *b.ys)]
 
     first = batches(0)
     for count in (1, 3):

@@ -199,7 +199,7 @@ def test_training_over_the_faults_finishes_and_the_report_names_every_file_it_le
     page = run.report.read_text()
     for path in field.unreadable:
         assert path in page
-    assert run.skipped == len(field.unreadable) + 1  # and the note that lies in train
+    assert run.skipped == len(field.unreadable) + 2  # and the notes that lie in train and beside it
     assert "empty-file 3" in page
     assert "wasp" in page
 
@@ -251,7 +251,7 @@ def test_a_csv_names_missing_files_odd_labels_and_rows_that_repeat(tmp_path):
     assert named["in-two-classes"] == ["4.png", "5.png", "7.png"]
     assert data.check(tmp_path, few=3).layout == "csv"  # a flat folder with one list in it
     over = [Path(f.files[0]).stem for f in data.check(tmp_path, classes=1, few=0).of("label-range")]
-    assert sorted(over) == ["1", "11", "3", "5", "5", "7", "7", "9"]
+    assert sorted(over) == ["1", "11", "3", "4", "5", "5", "7", "7", "9"]
 
 
 def voc(root, name, boxes, size=(96, 80)):
@@ -272,7 +272,7 @@ def test_boxes_of_voc_that_leave_the_picture_or_are_empty(tmp_path):
     for i in range(4):
         voc(tmp_path, i, [("cat", 1, 1, 96, 80), ("dog", 10, 10, 30, 30)])
     voc(tmp_path, 4, [("cat", 10, 10, 120, 40)])
-    voc(tmp_path, 5, [("cat", 10, 10, 10, 40), ("Cat", 1, 1, 5, 5)])
+    voc(tmp_path, 5, [("cat", 10, 10, 9, 40), ("Cat", 1, 1, 5, 5)])
     voc(tmp_path, 6, [("cat", 1, 1, 5, 5)], size=(80, 96))
     (tmp_path / "Annotations" / "gone.xml").write_text("<annotation></annotation>")
     (tmp_path / "Annotations" / "7.xml").write_text("<annotation>")
@@ -288,7 +288,10 @@ def test_boxes_of_voc_that_leave_the_picture_or_are_empty(tmp_path):
         "annotation": ["6", "7"],
         "box-outside": ["4"],
         "box-empty": ["5"],
+        "unlisted": ["7"],
     }
+    (unlisted,) = report.of("unlisted")
+    assert sorted(Path(file).stem for file in unlisted.files) == ["4", "5", "6", "7"]
 
 
 def test_boxes_of_coco(tmp_path):
@@ -516,7 +519,7 @@ def test_forty_faults_among_two_thousand_photos(tmp_path):
     run = train_run(str(root), model="cifar_net_gmp", folder=tmp_path / "run", image_size=(32, 32), epochs=1, verbose=0)
     page = run.report.read_text()
     assert all(path in page for path in made.unreadable)
-    assert run.skipped == len(made.unreadable) + 1
+    assert run.skipped == len(made.unreadable) + 2
 
 
 @real

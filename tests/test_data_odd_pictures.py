@@ -12,7 +12,6 @@ from PIL import Image
 import striate as st
 from striate import layers
 from striate.data import Preprocessing, folder, read_csv, read_zip
-from striate.tasks.classify import prepared
 
 RNG = np.random.RandomState(0)
 COLOUR = np.array(Image.fromarray(RNG.randint(0, 256, (5, 6, 3)).astype(np.uint8)).resize((150, 110)))
@@ -108,9 +107,8 @@ AFTER = """
 import sys
 import numpy as np
 import striate as st
-from striate.tasks.classify import prepared
 model = st.models.load_model(sys.argv[1])
-x = prepared(model, sys.argv[3:])
+x = model.intake.pixels(sys.argv[3:])
 flat = st.Model(model.input, model.get_layer("flatten").output)
 flat.preprocessing = model.preprocessing
 np.savez(sys.argv[2], pixels=x, torch=flat.predict(x, engine="torch"), onnx=flat.predict(x, engine="onnxruntime"))
@@ -137,7 +135,7 @@ def test_training_predicting_and_a_saved_model_see_the_same_numbers(way, picture
     trained = trained.permute(0, 2, 3, 1).contiguous().numpy()
     assert len({each.tobytes() for each in trained}) >= 20  # the pictures are really different ones
 
-    pixels = prepared(model, paths)
+    pixels = model.intake.pixels(paths)
     [predicted, *_] = inputs_of(lambda: model.predict(pixels, engine="torch"))
     np.testing.assert_array_equal(predicted.permute(0, 2, 3, 1).numpy(), trained)
 

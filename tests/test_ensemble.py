@@ -59,7 +59,7 @@ def test_models_of_other_classes_and_wrong_inputs_are_refused():
     with pytest.raises(DataError, match="no pictures"):
         twins.classify([])
     mapped = st.Sequential([L.Conv2D(2, 3, input_shape=(4, 4, 3))])
-    with pytest.raises(ArgumentError, match="cannot be averaged"):
+    with pytest.raises(ArgumentError, match="not one number per class"):
         Ensemble([one, mapped])
 
 

@@ -465,7 +465,7 @@ def test_which_way_is_better(name: str, way: str | None) -> None:
     [
         (lambda: m.get("acuracy"), 'Did you mean "accuracy"'),
         (lambda: m.get(3), "a metric is a name"),
-        (lambda: m.Precision(top_k=3), 'no argument "top_k": Keras has it'),
+        (lambda: m.Precision(top_k=3), r'no argument "top_k" \(Keras has\): use TopK'),
         (lambda: m.Precision(thresholds=[0.1, 0.5]), "one metric per threshold"),
         (lambda: m.Precision(average="median"), "unknown Precision average"),
         (lambda: m.F1Score(threshold=2.0), "between 0 and 1"),

@@ -8,9 +8,12 @@ import os
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
+import huggingface_hub
 import numpy as np
 import pytest
+from huggingface_hub import errors as hub_errors
 
 import striate as st
 from striate import data, layers, zoo
@@ -45,7 +48,7 @@ def tiny(classes: int, input_shape: Shape, variant: str = "torch", width: int = 
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
-    """A web server on this machine, and a cache of one's own: `files` by path, what was `asked`, `headers`."""
+    """A web server on this machine, and a cache of one's own: `files` by path, what was `asked`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -55,8 +58,6 @@ def server(monkeypatch, tmp_path):
                 self.send_error(404)
                 return
             self.send_response(200)
-            for key, value in self.server.headers.items():
-                self.send_header(key, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command == "GET":
@@ -69,7 +70,7 @@ def server(monkeypatch, tmp_path):
 
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.files, running.asked, running.stop, running.headers = {}, [], None, {}
+        running.files, running.asked, running.stop = {}, [], None
         running.url = f"http://127.0.0.1:{running.server_address[1]}"
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
@@ -207,34 +208,68 @@ def test_what_contradicts_a_file_is_said(made, tmp_path):
 
 
 # -- from the hub -----------------------------------------------------------------------------------------------------
-HUB = "/somebody/tiny.v1/resolve/main/model.safetensors"
-
-
 @pytest.fixture
-def hub(made, server, monkeypatch, tmp_path):
+def hub(made, monkeypatch, tmp_path):
+    """The hub's library without its network: `content` is what comes, `digits` what the hub says of it."""
     made["tiny.pth"].export_weights(tmp_path / "hub.safetensors", "torchvision")
-    content = server.files[HUB] = (tmp_path / "hub.safetensors").read_bytes()
-    server.headers["X-Linked-Etag"] = f'"{hashlib.sha256(content).hexdigest()}"'
-    monkeypatch.setenv("HF_ENDPOINT", server.url + "/")
-    return server
+
+    class Hub:
+        content = (tmp_path / "hub.safetensors").read_bytes()
+        digits = hashlib.sha256(content).hexdigest()
+        asked: list[str] = []
+        error: Exception | None = None
+
+        def download(self, repository, file, *, cache_dir, **_):
+            """As hf_hub_download lays a file down: named by its sum, a link from the revision's folder to it."""
+            self.asked.append(f"{repository} {file}")
+            if self.error is not None:
+                raise self.error
+            folder = Path(cache_dir) / f"models--{repository.replace('/', '--')}"
+            at, blob = folder / "snapshots" / ("0" * 40) / file, folder / "blobs" / self.digits
+            for path in (at, blob, folder / "refs" / "main"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            (folder / "refs" / "main").write_text("0" * 40)
+            blob.write_bytes(self.content)
+            at.symlink_to(blob)
+            return str(at)
+
+    hub = Hub()
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub.download)
+    return hub
 
 
-def test_a_model_on_the_hub_is_fetched_once_and_checked(made, hub):
+def test_a_model_on_the_hub_is_fetched_once(made, hub):
     for _ in range(2):
         assert same(zoo.create("tiny", weights="hf:somebody/tiny.v1"), made["tiny.pth"])
-    assert hub.asked == [f"HEAD {HUB}", f"GET {HUB}"]
+    assert hub.asked == ["somebody/tiny.v1 model.safetensors"]
 
 
 def test_a_hub_file_that_is_not_the_one_announced_is_refused(made, hub, tmp_path):
-    hub.files[HUB] = hub.files[HUB][:-1] + b"x"
+    whole, hub.content = hub.content, hub.content[:-1] + b"x"
     fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/tiny.v1"), "SHA-256", "nothing was kept")
-    del hub.headers["X-Linked-Etag"]
-    hub.stop = 50
-    fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/tiny.v1"), "50 of", "nothing was kept")
-    fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/other"), "404")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.name != "main"]
+    hub.content = whole
+    assert same(zoo.create("tiny", weights="hf:somebody/tiny.v1"), made["tiny.pth"])
+
+
+def test_what_the_hub_refuses_is_one_clear_error(made, hub):
+    response = SimpleNamespace(headers={}, request=None, status_code=404)
+    for error, says in (
+        (hub_errors.RepositoryNotFoundError("404", response=response), "no such repository"),
+        (hub_errors.GatedRepoError("403", response=response), "accept its terms"),
+        (hub_errors.EntryNotFoundError("404"), "has no such file"),
+        (hub_errors.LocalEntryNotFoundError("no way there"), "the download failed (no way there)"),
+        (hub_errors.HfHubHTTPError("500 of the server", response=response), "500 of the server"),
+        (OSError(28, "No space left on device"), "No space left"),
+    ):
+        hub.error = error
+        fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/other"), "somebody/other", says)
     for name in ("hf:tiny", "hf:../tiny", "hf:a/b/c"):
-        fails(ArgumentError, lambda name=name: zoo.create("tiny", weights=name), "hf:owner/name")
-    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+        fails(ArgumentError, lambda name=name: zoo.create("tiny", weights=name), '"owner/name"')
+
+
+def test_without_a_network_the_hub_is_one_clear_error(made, server):
+    fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/other"), "somebody/other", "give its path")
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------

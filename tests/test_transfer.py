@@ -14,8 +14,8 @@ import striate as st
 from striate import layers, zoo
 from striate.data import Dataset, Preprocessing, Splits, folder
 from striate.errors import ArgumentError, DataError
+from striate.intake import numbered_as
 from striate.models import load_model
-from striate.runs import in_order_of
 from striate.tasks import classify
 from striate.transfer import features, fit
 from striate.transfer.head import fit_head
@@ -298,10 +298,9 @@ def test_pictures_of_another_size_and_without_a_validation_part(base, photos, tm
     result = fit(data, base, stages=1, validation=0.25, folder=tmp_path / "run", cache=False, report=False)
     assert result.validation == 6
     assert result.model.preprocessing == base.preprocessing
-    same = folder(photos / "train", image_size=(24, 24))  # stretched: the bundle must stretch as well
+    same = folder(photos / "train", image_size=(24, 24))  # stretched: decoded again as the base wants it
     result = fit(same, base, stages=1, folder=tmp_path / "run", cache=False, report=False)
-    assert result.model.preprocessing.resize == "stretch"
-    assert result.model.preprocessing.arithmetic == base.preprocessing.arithmetic
+    assert result.model.preprocessing == base.preprocessing
 
 
 def test_faults_are_one_clear_line(base, photos, tmp_path):
@@ -370,13 +369,13 @@ def test_targets_of_every_kind_are_renumbered_as_the_model_numbers_them():
     x, labels = np.zeros((2, 4, 4, 3), np.uint8), ["ant", "bee", "cat", "dog"]
     boxes = (np.array([[0, 0, 2, 2], [1, 1, 3, 3]], np.float32), np.zeros((0, 4), np.float32))
     boxed = Dataset(x, classes=("dog", "bee"), boxes=boxes, box_labels=(np.array([0, 1]), np.array([], int)))
-    moved = in_order_of(boxed, labels)
+    moved = numbered_as(boxed, labels)
     assert [each.tolist() for each in moved.box_labels] == [[3, 1], []]
     assert moved.classes == tuple(labels)
     maps = np.tile(np.array([0, 1, 2, 0]), (2, 4, 1))  # 2 counts for nothing
-    masked = in_order_of(Dataset(x, maps, classes=("dog", "bee"), ignored=2), labels)
+    masked = numbered_as(Dataset(x, maps, classes=("dog", "bee"), ignored=2), labels)
     assert masked.y[0, 0].tolist() == [3, 1, 4, 3]
     assert masked.ignored == 4
-    one_hot = in_order_of(Dataset(x, np.eye(2, dtype=np.float32), classes=("dog", "bee")), labels)
+    one_hot = numbered_as(Dataset(x, np.eye(2, dtype=np.float32), classes=("dog", "bee")), labels)
     assert one_hot.labels.tolist() == [3, 1]
-    assert in_order_of(Dataset(x, np.array([1, 0]), classes=("dog", "bee")), labels).y.tolist() == [1, 3]
+    assert numbered_as(Dataset(x, np.array([1, 0]), classes=("dog", "bee")), labels).y.tolist() == [1, 3]

@@ -27,7 +27,6 @@ from striate.weights.layout import (
     from_keras,
     from_torch,
     keras_layers,
-    keras_order,
     slots_of,
     to_keras,
     to_torch,
@@ -376,7 +375,7 @@ def test_every_transposition_turns_back(kernel, sizes, times, kind):
             again = back(slot, there(slot, array))
             assert again is not None
             assert torch.equal(again, array)
-        assert slot.keras in dict(keras_order(slot.layer))
+        assert slot.keras in dict(slot.step.keras_names())
 
 
 def test_a_1x1_convolution_and_a_dense_layer_take_each_others_weights():

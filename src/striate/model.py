@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     import torch
 
     from striate.data import Preprocessing
+    from striate.intake import Intake, Outputs
     from striate.ship import Engines, QuantizationReport
     from striate.size import Size
     from striate.train.callbacks import Callback, History
-    from striate.train.loop import Plan
+    from striate.train.plan import Plan
     from striate.weights.report import MatchReport
     from striate.weights.source import Origin, Source
 
@@ -118,6 +119,22 @@ class Model(Network):
         if index is None or not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
         return self.layers[index]
+
+    @property
+    def intake(self) -> Intake:
+        """What the model takes: the one place that turns arrays, pictures, files, texts and data sets into its inputs."""
+        from striate.intake import Intake
+
+        return Intake(self.graph.check(), self.preprocessing, self.labels)
+
+    @property
+    def answers(self) -> Outputs:
+        """What the numbers of its first output are: probabilities, yes/no answers or logits, read from the graph."""
+        from striate.intake import Outputs
+
+        loss: Any = self._plan.losses[0] if self._plan is not None else self.facts.get("loss")
+        separate = loss.separate if hasattr(loss, "separate") else "binary" in str(loss).lower()
+        return Outputs.of(self.graph.check(), separate=separate)
 
     @property
     def predictor(self) -> Model:
@@ -425,7 +442,7 @@ class Model(Network):
     ) -> Any:
         """Loss and metrics on arrays or a Dataset, in prediction mode: a list in that order (a number if only the
         loss), or a dict by name with ``return_dict=True``.  `engine` as for ``predict``."""
-        from striate.train.fit import evaluate
+        from striate.inference import evaluate
 
         size = 256 if batch_size is None else batch_size
         logs = evaluate(self, x, y, batch_size=size, sample_weight=sample_weight, choose=self._choose(engine))
@@ -437,16 +454,18 @@ class Model(Network):
         return values if len(values) > 1 else values[0]
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: str | int = 0, *, engine: str = "auto") -> Any:
-        """The outputs (channels-last NumPy array, or a list of them) for arrays or a Dataset, in prediction mode.
+        """The outputs (channels-last NumPy array, or a list of them), in prediction mode.
 
-        uint8 pictures go through the model's own preprocessing, the one it was trained with; floats go in as they are.
+        x           an array (N, H, W, C) or a list or dict of them for several inputs; a path, a PIL image, or a list of
+                    these; texts for a network that reads them; or a Dataset.  Pictures go through the model's own
+                    preprocessing, the one it was trained with, whatever a Dataset's own says; floats go in as they are
 
         engine      "auto": ONNX Runtime for weights on the CPU, once there is enough to do to make an engine for it,
                     else torch; "onnxruntime"; "torch"; "int8": what ``quantize`` made
         """
-        from striate.train.fit import predict
+        from striate.inference import answers
 
-        return predict(self.predictor, x, 256 if batch_size is None else batch_size, self._choose(engine))
+        return answers(self.predictor, x, 256 if batch_size is None else batch_size, self._choose(engine))
 
     def extract(
         self, x: Any, layer: str | Sequence[str] | None = None, batch_size: int | None = None, *, engine: str = "auto"

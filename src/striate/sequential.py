@@ -110,7 +110,7 @@ class Sequential(Model):
         except ArgumentError:
             return False
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def shape(self, *inputs: Shape) -> Shape | list[Shape]:
         if not self.knows_input:
             self.build(inputs[0])
         return super().shape(*inputs)

@@ -17,7 +17,7 @@ from striate.data import Dataset, Splits, load
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.models import from_json
-from striate.runs import RECIPE, loss_for, usual_network
+from striate.runs.training import RECIPE, usual_network
 from striate.zoo import create
 
 FILE = "tune.db"
@@ -102,6 +102,7 @@ def tune(
     except ImportError:
         raise ArgumentError("tuning needs optuna: pip install 'striate[tune]'.") from None
     from striate.seed import set_seed
+    from striate.train import losses
     from striate.train.callbacks import LambdaCallback
 
     if trials < 1 or folds < 2:
@@ -140,7 +141,7 @@ def tune(
         for fold, (learn, judge) in enumerate(parts):
             set_seed(seed + fold)
             net = from_json(varied(network, settings))
-            net.compile(described(settings), loss_for(net, net.graph.check().output_shapes[0]), metrics=["accuracy"])
+            net.compile(described(settings), losses.fitting(net.answers, learn.y), metrics=["accuracy"])
 
             def report(epoch: int, logs: Any, fold: int = fold) -> None:
                 trial.report(float(np.mean([*found, logs["val_accuracy"]])), fold * epochs + epoch)

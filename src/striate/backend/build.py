@@ -5,32 +5,19 @@ from __future__ import annotations
 import itertools
 import keyword
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import fx, nn
 
-from striate import layers
-from striate.backend import rows, windows  # noqa: F401  they fill the table
+from striate.backend import arrays, rows, windows  # noqa: F401  they fill the table
 from striate.backend.init import fill
-from striate.backend.table import ROWS
+from striate.backend.table import row_of
 from striate.errors import ArgumentError
-from striate.graph import Graph, InputLayer, Layer, Network, Node, SymbolicTensor, every_layer
-
-# Layers whose own backward needs their input but not their output, so that what follows may overwrite the output.
-_FREE_OUTPUT = (
-    layers.Conv1D,
-    layers.Conv2D,
-    layers.DepthwiseConv1D,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv1D,
-    layers.SeparableConv2D,
-    layers.BatchNormalization,
-    layers.Add,
-    layers.TrainableSubsampling2D,
-    layers.PartialConv2D,
-)
+from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer
+from striate.graph.lowering import overwrites
 
 
 class Builder:
@@ -41,12 +28,15 @@ class Builder:
         self.root = nn.Module()
         self.fx = fx.Graph()
         self.label, self.named = "", False
-        self.readers: dict[int, int] = {}
-        for node in graph.nodes:
-            for tensor in node.inputs:
-                self.readers[id(tensor)] = self.readers.get(id(tensor), 0) + 1
-        for tensor in graph.outputs:
-            self.readers[id(tensor)] = self.readers.get(id(tensor), 0) + 1
+        self.node: Node
+        self.whole: set[fx.Node] = set()  # inputs that are whole numbers
+        self.readers = Counter(id(tensor) for node in graph.nodes for tensor in node.inputs)
+        self.readers.update(id(tensor) for tensor in graph.outputs)
+
+    @property
+    def layer(self) -> Layer:
+        """The layer that is being written."""
+        return self.node.layer
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
         """A function call in the forward, named after the layer: ``conv2d``, then ``conv2d_relu``."""
@@ -58,14 +48,27 @@ class Builder:
         """A function call on the way to the layer's own: ``conv2d_pad``, so that what follows can be ``conv2d``."""
         return self.fx.create_node("call_function", function, args, {}, f"{self.label}_{function.__name__}")
 
-    def module(self, node: Node, make: Callable[[], nn.Module], x: fx.Node) -> fx.Node:
-        """A call of the layer's submodule, made and initialised the first time the layer is built anywhere."""
-        layer, name = node.layer, self.graph.name(node.layer)
-        if layer.built is None:
-            layer.built = _initialised(layer, node, make)
+    def built(self, step: Step) -> nn.Module | None:
+        """The submodule of a step, where the layer was built before."""
+        made = self.layer.built
+        return made if made is None or not step.part else made._modules.get(step.part)
+
+    def module(self, step: Step, make: Callable[[], nn.Module], x: fx.Node) -> fx.Node:
+        """A call of the step's submodule, made and initialised the first time the layer is built anywhere."""
+        layer, name, part = self.layer, self.graph.name(self.layer), step.part
+        if self.built(step) is None:
+            made = _initialised(step, make)
+            if not part:
+                layer.built = made
+            else:
+                layer.built = nn.ModuleDict() if layer.built is None else layer.built
+                if hasattr(layer.built, part) or keyword.iskeyword(part):
+                    raise ArgumentError(f'{layer.kind} "{name}": no part can be named "{part}". Rename it.')
+                layer.built[part] = made
         self.add(name, layer)
+        said = f"{self.label}_{part}" if part else self.label
         self.named = True
-        return self.fx.create_node("call_module", name, (x,), {}, self.label)
+        return self.fx.create_node("call_module", f"{name}.{part}" if part else name, (x,), {}, said)
 
     def add(self, name: str, layer: Layer) -> None:
         """Put a built layer under its name.  Raises ArgumentError where torch or Python needs that name itself."""
@@ -76,34 +79,37 @@ class Builder:
                 )
             self.root.add_module(name, layer.built)
 
-    def may_overwrite(self, tensor: SymbolicTensor) -> bool:
-        """Whether an activation on `tensor` may run in place: nobody else reads it, its own backward does not either."""
-        layer = tensor.node.layer
-        return (
-            self.readers[id(tensor)] == 1
-            and isinstance(layer, _FREE_OUTPUT)
-            and getattr(layer, "activation", None) in (None, "linear")
-        )
+    def may_overwrite(self, step: Step) -> bool:
+        """Whether a function may write over its input (``overwrites``), also where another layer made that."""
+        lowering = self.node.layer.lowering(*self.node.input_shapes)
+        (number,) = step.inputs
+        maker, reads = lowering.maker(number), lowering.readers[number]
+        if number < lowering.count:
+            tensor = self.node.inputs[number]
+            before = tensor.node
+            reads *= self.readers[id(tensor)]
+            if not isinstance(before.layer, InputLayer | Network):
+                made = before.layer.lowering(*before.input_shapes)
+                maker = made.maker(made.outputs[tensor.index])
+        return overwrites(reads, maker)
 
     def finish(self) -> fx.GraphModule:
         """Write every node and return the module."""
         values: dict[tuple[int, int], Any] = {}
         for tensor in self.graph.inputs:
-            values[tensor.node.serial, 0] = self.fx.placeholder(_variable(self.graph.label(tensor.node)))
+            value = self.fx.placeholder(_variable(self.graph.label(tensor.node)))
+            values[tensor.node.serial, 0] = value
+            if tensor.dtype not in ("float32", "float64"):
+                self.whole.add(value)
         for node in self.graph.nodes:
             if isinstance(node.layer, InputLayer):
                 continue
             xs = [values[t.node.serial, t.index] for t in node.inputs]
             before = len(self.fx.nodes)
-            self.label, self.named = _variable(self.graph.label(node)), False
-            out = self._write(node, xs)
+            outs = self._write(node, xs)
             for written in itertools.islice(reversed(self.fx.nodes), len(self.fx.nodes) - before):
                 written.meta["layer"] = self.graph.label(node)
-            if len(node.outputs) == 1:
-                values[node.serial, 0] = out
-            else:
-                for i in range(len(node.outputs)):
-                    values[node.serial, i] = self.call(_item, out, i)
+            values |= {(node.serial, i): out for i, out in enumerate(outs)}
         results = [values[t.node.serial, t.index] for t in self.graph.outputs]
         self.fx.output(results[0] if len(results) == 1 else tuple(results))
         self.fx.lint()
@@ -111,18 +117,26 @@ class Builder:
         module._register_state_dict_hook(_mark)
         return module
 
-    def _write(self, node: Node, xs: list[fx.Node]) -> fx.Node:
-        layer = node.layer
+    def _write(self, node: Node, xs: list[fx.Node]) -> list[fx.Node]:
+        """The fx nodes of a call's outputs."""
+        layer = self._begin(node)
         if isinstance(layer, Network):
             name = self.graph.name(layer)
             if layer.built is None:
                 layer.built = build(layer.graph)
             self.add(name, layer)
-            return self.fx.create_node("call_module", name, tuple(xs), {}, self.label)
-        for kind in type(layer).__mro__:
-            if kind in ROWS:
-                return ROWS[kind](self, node, xs)
-        raise ArgumentError(f'{layer.kind} "{self.graph.name(layer)}": no torch implementation is registered for it.')
+            out = self.fx.create_node("call_module", name, tuple(xs), {}, self.label)
+            self.named = True
+            return [out] if len(node.outputs) == 1 else [self.call(_item, out, i) for i in range(len(node.outputs))]
+        lowering = layer.lowering(*node.input_shapes)
+        values = list(xs)
+        for step in lowering.steps:
+            values.append(row_of(step.primitive)(self, step, [values[i] for i in step.inputs]))
+        return [values[i] for i in lowering.outputs]
+
+    def _begin(self, node: Node) -> Layer:
+        self.node, self.label, self.named = node, _variable(self.graph.label(node)), False
+        return node.layer
 
 
 def _mark(module: nn.Module, state: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
@@ -140,17 +154,17 @@ def _item(values: Any, index: int) -> Any:
     return values[index]
 
 
-def _initialised(layer: Layer, node: Node, make: Callable[[], nn.Module]) -> nn.Module:
-    """The layer's module with the weights that its description asks for, 4-D ones in channels_last memory."""
+def _initialised(step: Step, make: Callable[[], nn.Module]) -> nn.Module:
+    """The step's module with the weights that its description asks for, 4-D ones in channels_last memory."""
     with torch.device("meta"):
         module = make()
     module.to_empty(device="cpu")
     for buffer in module.buffers():
         buffer.zero_()
-    shapes = node.input_shapes
-    for name, weight in (layer.weights(*shapes) | layer.buffers(*shapes)).items():
+    own, shapes = step.primitive, step.input_shapes
+    for name, weight in (own.weights(*shapes) | own.buffers(*shapes)).items():
         tensor = module.get_parameter(name) if name in dict(module.named_parameters()) else module.get_buffer(name)
-        assert tuple(tensor.shape) == weight.shape, (layer.kind, name, tuple(tensor.shape), weight.shape)
+        assert tuple(tensor.shape) == weight.shape, (own, name, tuple(tensor.shape), weight.shape)
         fill(tensor, weight)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
@@ -186,8 +200,10 @@ def set_mode(module: nn.Module, graph: Graph, training: bool) -> None:
     module.train(training)
     if training:
         for layer in every_layer(graph):
-            if not layer.trainable and isinstance(layer, layers.BatchNormalization) and layer.built is not None:
-                layer.built.eval()
+            if not layer.trainable and layer.built is not None:
+                for part in layer.built.modules():
+                    if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                        part.eval()
 
 
 def logits_module(module: fx.GraphModule, functions: list[str | None]) -> tuple[fx.GraphModule, list[bool]]:

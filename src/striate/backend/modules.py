@@ -7,22 +7,6 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class TrainableSubsampling2d(nn.Module):
-    """Mean of each window, times a coefficient, plus a bias, per map (LeCun et al. 1998)."""
-
-    def __init__(self, channels: int, kernel_size: tuple[int, int]) -> None:
-        super().__init__()
-        self.channels, self.kernel_size = channels, kernel_size
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def extra_repr(self) -> str:
-        return f"{self.channels}, {self.kernel_size}"
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(x, self.kernel_size) * self.weight[:, None, None] + self.bias[:, None, None]
-
-
 class PartialConv2d(nn.Module):
     """A convolution in which each map sees only some input maps (LeCun et al. 1998, table I)."""
 
@@ -78,19 +62,23 @@ class DropPath(nn.Module):
         return x * keep.div_(1 - self.rate)
 
 
-class LayerScale(nn.Module):
-    """A factor for each channel (Touvron et al. 2021)."""
+class Scale(nn.Module):
+    """A factor and an addend for each channel, of which one may be left out."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, factor: bool, addend: bool) -> None:
         super().__init__()
-        self.channels = channels
-        self.weight = nn.Parameter(torch.ones(channels))
+        self.channels, self.factor, self.addend = channels, factor, addend
+        self.weight = nn.Parameter(torch.ones(channels)) if factor else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if addend else None
 
     def extra_repr(self) -> str:
-        return f"{self.channels}"
+        return f"{self.channels}, {self.factor}, {self.addend}"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.weight.view((-1,) + (1,) * (x.ndim - 2))
+        wide = (-1,) + (1,) * (x.ndim - 2)
+        if self.weight is not None:
+            x = x * self.weight.view(wide)
+        return x if self.bias is None else x + self.bias.view(wide)
 
 
 def max_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
@@ -115,10 +103,9 @@ def mean_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[
     return sum_pool(x, kernel, stride, pads) / sum_pool(ones, kernel, stride, pads)
 
 
-def l2_pool(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
-    """Root of the sum of squares of each window; its gradient is 0 where the window is 0."""
-    squares = sum_pool(x.square(), kernel, stride, pads)
-    return squares.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
+def guarded_sqrt(x: torch.Tensor) -> torch.Tensor:
+    """The root of numbers from 0; its gradient at 0 is 0."""
+    return x.clamp_min(torch.finfo(x.dtype).tiny).sqrt()
 
 
 def center_pool(

@@ -16,7 +16,7 @@ from striate.backend import augment, modules
 _INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
 _NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
 _OWN = (modules, augment)  # what stands in these is printed where it is used
-_TAKEN = ("torch", "nn", "F", "self", "OrderedDict", "math")
+_TAKEN = ("torch", "nn", "F", "self", "math")
 
 
 def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "") -> str:
@@ -31,8 +31,6 @@ def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "")
     head = [f'"""{text}\n"""\n', "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"]
     if "math." in own:
         head[1] = f"import math\n\n{head[1]}"
-    if printer.ordered:
-        head.insert(1, "from collections import OrderedDict\n")
     parts = ["\n".join(head), *([own] if own else []), *printer.classes]
     return "\n\n".join(part.rstrip() + "\n" for part in parts)
 
@@ -63,7 +61,6 @@ class _Printer:
     def __init__(self) -> None:
         self.own: list[Any] = []  # our own classes and functions that the source needs, in order
         self.classes: list[str] = []
-        self.ordered = False
         self.printed: dict[int, str] = {}  # GraphModule -> class name
         self.used: set[str] = set()
 
@@ -115,10 +112,9 @@ class _Printer:
         if isinstance(module, fx.GraphModule):
             name = "".join(part.title() for part in re.split("[-_]", key))
             return self.network(module, name if name.isidentifier() else f"Network{name}") + "()"
-        if isinstance(module, nn.Sequential):
-            self.ordered = True
-            inside = ", ".join(f"{k}={self.constructor(child, k)}" for k, child in module.named_children())
-            return f"nn.Sequential(OrderedDict({inside}))"
+        if type(module) in (nn.Module, nn.ModuleDict):  # fx rebuilds the container of a layer's parts as a plain module
+            inside = ", ".join(f'"{k}": {self.constructor(child, k)}' for k, child in module.named_children())
+            return f"nn.ModuleDict({{{inside}}})"
         text = repr(module)
         if _own(type(module).__name__) is type(module):
             self.need(type(module))
@@ -186,7 +182,7 @@ class _Printer:
         return ", ".join(
             (f"{'' if i.start is None else i.start}:{'' if i.stop is None else i.stop}")
             if isinstance(i, slice)
-            else str(i)
+            else repr(i)
             for i in index
         )
 

@@ -141,9 +141,16 @@ def evaluate(
     weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
     variant: Variant = None,
     others: With = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Of a CSV file: the column with the classes (the first that names the model's).")
+    ] = None,
+    shift: Annotated[
+        int,
+        typer.Option(help="Added to class numbers without names: 1 for a network that counts a background class 0."),
+    ] = 0,
     json: Json = False,
 ) -> None:
-    """Measure a trained model on held-out data."""
+    """Measure a trained model on held-out data: accuracy with its 95 % interval, top-5 too for many classes."""
     from striate.runs import judge_ensemble, judge_run
 
     first = model_of(model, weights, variant)
@@ -155,9 +162,24 @@ def evaluate(
         lines.append(f"{scores['accuracy']:8.4f}  together, on {scores['samples']} of {scores['data']}")
         say(scores, json, "\n".join(["accuracy", *lines]))
         return
-    _, scores = judge_run(first, data)
-    text = "  ".join(f"{key} {value:.4f}" if isinstance(value, float) else f"{value}" for key, value in scores.items())
-    say(scores, json, text)
+    options = {} if label_column is None else {"label_column": label_column}
+    _, scores = judge_run(first, data, shift=shift, **options)
+    say(scores, json, judged(scores))
+
+
+def judged(scores: dict[str, Any]) -> str:
+    """A model's figures for people: what share is right, of how many, and how sure that is."""
+    told = {key: value for key, value in scores.items() if key not in ("data", "samples", "interval", "top5", "note")}
+    words = [f"{key} {value:.4f}" for key, value in told.items()]
+    if "interval" in scores:
+        low, high = scores["interval"]
+        at = next((i for i, word in enumerate(words) if word.startswith("accuracy ")), len(words) - 1)
+        words[at] += f" (95 %: {low:.4f} to {high:.4f})"
+        if "top5" in scores:
+            words[at] = words[at].replace("accuracy", "top-1 accuracy")
+            words.insert(at + 1, f"top-5 accuracy {scores['top5']:.4f}")
+    lines = ["  ".join([*words, f"n {scores['samples']:,}", str(scores["data"])])]
+    return "\n".join([*lines, *([scores["note"]] if "note" in scores else [])])
 
 
 def _alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> None:

@@ -280,7 +280,7 @@ def _sets() -> list[str]:
 
 def is_data_set(given: str) -> bool:
     """Whether a path or a name is a data set and not a picture."""
-    from striate.data.readers.survey import PICTURES as SUFFIXES
+    from striate.data.pictures.formats import PICTURES as SUFFIXES
 
     path = Path(given)
     return (

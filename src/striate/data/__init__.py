@@ -1,7 +1,7 @@
 """Data sets: read, checked, split, and made into batches."""
 
 from striate.data.augmentation import Augmented, Mixed, augment, augmented, mix
-from striate.data.batches import Batches, epoch_order
+from striate.data.batches import Batch, Batches, Examples, epoch_order
 from striate.data.checks.check import check
 from striate.data.checks.findings import CheckReport, Finding
 from striate.data.convert import arrays
@@ -20,14 +20,16 @@ from striate.data.readers.yolo import read_yolo
 from striate.data.sets.catalog import load, names
 from striate.data.sets.digits import read_digits
 from striate.data.sets.fetch import fetch
-from striate.data.sets.labels import class_labels, imagenet_labels
+from striate.data.sets.labels import class_labels, imagenet_labels, imagenet_synsets
 from striate.data.sets.scenes import scenes
 from striate.data.vocabulary import Vocabulary
 
 __all__ = [
     "Augmented",
+    "Batch",
     "Batches",
     "Dataset",
+    "Examples",
     "Geometry",
     "Finding",
     "Mixed",
@@ -45,6 +47,7 @@ __all__ = [
     "fetch",
     "folder",
     "imagenet_labels",
+    "imagenet_synsets",
     "load",
     "mix",
     "names",

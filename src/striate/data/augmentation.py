@@ -77,7 +77,7 @@ def augment(
         raise ShapeError(f"augment: Augmentation {error}") from None
     held, names = _boxes(boxes, box_labels, len(given))
     maps = None if masks is None else _masks(masks, given.shape)
-    module = backend.augmentation(chain).train()
+    module = backend.augmentation(chain.change()).train()
     low, high = _value_range(chain) if given.dtype == np.uint8 else (0.0, 1.0)
     moved: list[Any] = []
     backs: list[Any] = []

@@ -1,15 +1,21 @@
-"""Batches for training and evaluation: picked from the set in memory, or mapped from disk, and normalised at once."""
+"""Batches: what training, evaluation and prediction feed a network with, picked, normalised and laid out for torch.
+
+There is one feeder: ``Model.fit`` runs on ``Batches`` itself.  No worker processes: pictures are decoded once, and picking
+them from memory costs less than handing them over.
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from striate.data.dataset import Dataset
+from striate.data.pictures.preprocess import Preprocessing
 from striate.data.pictures.workers import in_order
 from striate.errors import DataError
 
@@ -21,8 +27,74 @@ _SMALL = 8 << 20  # bytes of a batch that is made before several threads have fo
 _MAPPED = 4 << 30  # bytes of a set on disk that may not stay in memory, so that reading it takes time
 
 
+@dataclass
+class Batch:
+    """One batch on the device: inputs and targets as torch wants them, inputs channels-first, and sample weights or None.
+
+    xs, ys          a tensor for each input and each output of the network
+    weights         float32 (N,), or None
+    size            N
+    others, share   of mixed pictures: the targets that count less, and the part (N,) that `ys` have, 0.5 to 1
+    """
+
+    xs: list[torch.Tensor]
+    ys: list[torch.Tensor]
+    weights: torch.Tensor | None
+    size: int
+    others: list[torch.Tensor] | None = None
+    share: torch.Tensor | None = None
+
+
+@dataclass
+class Examples:
+    """Arrays that go together, one for each input and each output, as they are stored.
+
+    xs              channels-last arrays (N, …)
+    ys              targets (N, …); none where there is nothing to learn from
+    preprocessing   how the first input becomes float32; None: it goes in as it is
+    weights         of each example in the loss, float32 (N,), or None
+    """
+
+    xs: Sequence[np.ndarray]
+    ys: Sequence[np.ndarray] = ()
+    preprocessing: Preprocessing | None = None
+    weights: np.ndarray | None = field(default=None, kw_only=True)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Examples:
+        """What a data set holds, prepared as it says itself."""
+        return cls([dataset.x], [] if dataset.y is None else [dataset.y], dataset.preprocessing)
+
+    def __len__(self) -> int:
+        return len(self.xs[0])
+
+    def part(self, which: slice) -> Examples:
+        """Some of them, without copying."""
+        weights = None if self.weights is None else self.weights[which]
+        return replace(self, xs=[x[which] for x in self.xs], ys=[y[which] for y in self.ys], weights=weights)
+
+    def split(self, fraction: float) -> tuple[Examples, Examples]:
+        """Those before and within the last `fraction`.  Raises DataError if a part is empty."""
+        cut = int(len(self) * (1 - fraction))
+        if not 0 < cut < len(self):
+            raise DataError(f"validation_split={fraction} of {len(self)} samples leaves an empty part.")
+        return self.part(slice(0, cut)), self.part(slice(cut, None))
+
+    @property
+    def pixels(self) -> Preprocessing | None:
+        """The preprocessing that an engine can do itself: of uint8 pictures."""
+        return self.preprocessing if self.xs[0].dtype == np.uint8 and self.xs[0].ndim == 4 else None
+
+    def arrays(self, which: Any = slice(None)) -> list[np.ndarray]:
+        """Some of the inputs as an engine takes them: pixels as they are, anything else normalised."""
+        xs = [x[which] for x in self.xs]
+        if self.preprocessing is not None and self.pixels is None:
+            xs[0] = self.preprocessing.normalise(xs[0])
+        return xs
+
+
 class Batches:
-    """A data set as torch batches (x, y), the same ones for the same seed and epoch on every machine and device.
+    """Examples as torch batches (x, y), the same ones for the same seed and epoch on every machine and device.
 
     x is float32 with the channels second, (B, C, H, W) in channels_last memory for pictures, or int64 token ids (B, L);
     y is int64 or float32, or None.
@@ -37,14 +109,18 @@ class Batches:
     beginning until it divides (at most world - 1 examples are seen twice), or with `drop_last` loses its end.  Without
     shuffling none is seen twice, and some processes may get one fewer.
 
+    dataset     a Dataset, or Examples: arrays of several inputs and outputs
+    device      where the batches are made, as torch names it
     workers     threads that prepare batches ahead, the same ones for any number; None: one for an accelerator, which
                 takes them from pinned memory, and for what is read from disk, else none, as the processor has no time
                 to spare then
+
+    Raises DataError for a batch_size below 1, a rank outside the world, and where `drop_last` leaves no batch.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Dataset | Examples,
         batch_size: int = 32,
         shuffle: bool = True,
         seed: int = 0,
@@ -56,29 +132,34 @@ class Batches:
     ) -> None:
         import torch
 
+        name = dataset.name if isinstance(dataset, Dataset) else "data"
+        self.source = Examples.of(dataset) if isinstance(dataset, Dataset) else dataset
         if batch_size < 1:
-            raise DataError(f"{dataset.name}: a batch of {batch_size} examples. Give at least 1.")
+            raise DataError(f"{name}: a batch of {batch_size} examples. Give at least 1.")
         if not 0 <= rank < world:
-            raise DataError(f"{dataset.name}: process {rank} of {world}. Processes are numbered 0 to {world - 1}.")
-        self.dataset, self.batch_size, self.shuffle, self.seed = dataset, batch_size, shuffle, seed
+            raise DataError(f"{name}: process {rank} of {world}. Processes are numbered 0 to {world - 1}.")
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.rank, self.world, self.drop_last, self.device = rank, world, drop_last, torch.device(device)
         if not len(self):
             raise DataError(
-                f"{dataset.name}: {len(dataset)} examples are not one batch of {batch_size} for {world} processes, and "
+                f"{name}: {len(self.source)} examples are not one batch of {batch_size} for {world} processes, and "
                 "drop_last drops what is less. Use a smaller batch_size or drop_last=False."
             )
-        self.workers = ahead(self.device, dataset.x) if workers is None else workers
-        self._small = self.device.type == "cpu" and 4 * batch_size * math.prod(dataset.x.shape[1:]) <= _SMALL
-        self._x = over(np.ascontiguousarray(dataset.x))
-        self._y = None if dataset.y is None else over(np.ascontiguousarray(dataset.y))
-        if self.device.type != "cpu" and dataset.x.nbytes <= _ON_DEVICE:
-            self._x = self._x.to(self.device)
-            self._y = None if self._y is None else self._y.to(self.device)
+        first = self.source.xs[0]
+        from_disk = max(ahead(torch.device("cpu"), x) for x in self.source.xs)
+        self.workers = max(ahead(self.device), from_disk) if workers is None else workers
+        self._small = self.device.type == "cpu" and 4 * batch_size * math.prod(first.shape[1:]) <= _SMALL
+        self._xs = [over(x) for x in self.source.xs]
+        self._ys = [over(y) for y in self.source.ys]
+        self._ys = [y.float() if y.dtype == torch.float64 else y for y in self._ys]
+        self._weights = None if self.source.weights is None else over(self.source.weights)
+        if self.device.type != "cpu" and sum(x.nbytes for x in self.source.xs) <= _ON_DEVICE:
+            self._xs, self._ys = ([t.to(self.device) for t in each] for each in (self._xs, self._ys))
 
     @property
     def examples(self) -> int:
         """How many examples an epoch has in this process."""
-        count = len(self.dataset)
+        count = len(self.source)
         if self.shuffle:
             mine = count // self.world if self.drop_last else -(-count // self.world)
         else:
@@ -92,29 +173,68 @@ class Batches:
     def order(self, epoch: int) -> torch.Tensor:
         """The example numbers of one epoch in this process, int64 on the CPU, in the order of the batches."""
         order = epoch_order(
-            len(self.dataset), self.seed if self.shuffle else None, epoch, self.rank, self.world, self.drop_last
+            len(self.source), self.seed if self.shuffle else None, epoch, self.rank, self.world, self.drop_last
         )
         return order[: self.examples]
 
     def epoch(self, k: int = 0, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
-        """The batches of epoch `k` (from 0), from batch number `start` on."""
-        order = self.order(k).to(self._x.device)
-        size = self.batch_size
-        parts = (order[first : first + size] for first in range(start * size, len(order), size))
-        return in_order(self._batch, parts, self.workers)
+        """The batches of epoch `k` (from 0), from batch number `start` on: (x, y) of the first input and output."""
+        for batch in self.batches(k, start):
+            yield batch.xs[0], batch.ys[0] if batch.ys else None
 
-    def _batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        normalise = self.dataset.preprocessing.normalise
-        if self._small:  # with NumPy, which has one thread; the numbers are the same
-            x = over(normalise(np.asarray(self.dataset.x)[chosen.numpy()]))
-        else:
-            x = normalise(to_device(self._x.index_select(0, chosen), self.device))
-        y = None if self._y is None else to_device(self._y.index_select(0, chosen), self.device)
-        return (x.movedim(-1, 1) if x.ndim > 2 else x), y
+    def batches(self, k: int = 0, start: int = 0) -> Iterator[Batch]:
+        """The same with every input and output, and the weights."""
+        size, total = self.batch_size, self.examples
+        bounds = [(first, min(first + size, total)) for first in range(start * size, total, size)]
+        if not self.shuffle and self.world == 1:  # as they stand: nothing is copied to pick them
+            return in_order(self._batch, (slice(*each) for each in bounds), self.workers)
+        order = self.order(k)
+        return in_order(self._batch, (order[first:end] for first, end in bounds), self.workers)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
         """The batches of epoch 0."""
         return self.epoch(0)
+
+    def _batch(self, chosen: slice | torch.Tensor) -> Batch:
+        xs = [channels_first(_as_input(x)) for x in self._inputs(chosen)]
+        ys = [self._pick(y, chosen) for y in self._ys]
+        weights = None if self._weights is None else self._pick(self._weights, chosen)
+        return Batch(xs, ys, weights, chosen.stop - chosen.start if isinstance(chosen, slice) else len(chosen))
+
+    def _inputs(self, chosen: slice | torch.Tensor) -> Iterator[torch.Tensor]:
+        preprocessing = self.source.preprocessing
+        for i, x in enumerate(self._xs):
+            if i or preprocessing is None:
+                yield self._pick(x, chosen)
+            elif self._small:  # with NumPy, which has one thread; the numbers are the same
+                picked = np.asarray(self.source.xs[0])[chosen if isinstance(chosen, slice) else chosen.numpy()]
+                made = preprocessing.normalise(picked)
+                yield over(made.copy() if np.may_share_memory(made, picked) else made)
+            else:
+                yield preprocessing.normalise(self._pick(x, chosen))
+
+    def _pick(self, array: torch.Tensor, chosen: slice | torch.Tensor) -> torch.Tensor:
+        """Memory of its own: a network may write over its inputs, and not over the data."""
+        if isinstance(chosen, slice):
+            return to_device(array[chosen].clone(), self.device)
+        return to_device(array.index_select(0, chosen.to(array.device)), self.device)
+
+
+def channels_first(x: torch.Tensor) -> torch.Tensor:
+    """(N, …, C) -> (N, C, …) as a view: a contiguous NHWC batch *is* torch's channels_last memory."""
+    return x.movedim(-1, 1) if x.ndim > 2 else x
+
+
+def channels_last(x: torch.Tensor) -> torch.Tensor:
+    """(N, C, …) -> (N, …, C) as a view."""
+    return x.movedim(1, -1) if x.ndim > 2 else x
+
+
+def _as_input(x: torch.Tensor) -> torch.Tensor:
+    """Numbers as float32, which the weights are; whole numbers of rank 1 stay as they are (token ids)."""
+    if x.ndim <= 2 and not x.is_floating_point():
+        return x.long() if x.dtype.itemsize > 1 else x.float()
+    return x.float()
 
 
 def epoch_order(
@@ -151,6 +271,8 @@ def over(array: Any) -> torch.Tensor:
     """A tensor over the array's own memory where that can be."""
     import torch
 
+    if isinstance(array, np.ndarray) and any(stride < 0 for stride in array.strides):
+        array = np.ascontiguousarray(array)  # torch knows no negative strides
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # read-only memory is fine: batches are copies
         return torch.as_tensor(array)

@@ -232,7 +232,7 @@ class _Writer:
         box = LayerBox(
             name,
             layer.kind,
-            family(layer),
+            family(layer, *node.input_shapes),
             brief(layer),
             ", ".join(shape_text(tensor.shape) for tensor in node.outputs),
             weights,

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from striate.described import plain
 from striate.draw.words import brief, count
 from striate.graph import Graph, InputLayer, Layer, Shape
-from striate.graph.text import plain
 
 _NO_PART = {"name", "input_shape", "input_length"}  # fields that are no part of what a layer does
 _ANY_ORDER = {"Add", "Multiply", "Average", "Maximum", "Minimum"}  # layers whose inputs may change places

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from striate.draw.paper import COLOURS, MUTED, WIRE, content, label, number, page
 from striate.draw.words import family, fitted, shape_text, text_width
-from striate.graph import FlatNode, Graph, Layer, Shape
+from striate.graph import FlatNode, Graph, Shape
+from striate.primitives import Pool
 
 TALLEST = 170.0  # pixels of the largest map's side
 DEEP = 1.9  # pixels of thickness for the root of a channel count
@@ -94,16 +95,16 @@ def _blocks(graph: Graph) -> list[_Block]:
     made: list[list[FlatNode]] = [[]]
     for node in nodes:
         if node.shape != blocks[-1].shape:
-            blocks.append(_Block(node.shape, family(node.layer), []))
+            blocks.append(_Block(node.shape, family(node.layer, *node.input_shapes), []))
             made.append([])
         made[-1].append(node)
     for block, calls in zip(blocks, made, strict=True):
-        loud = [node for node in calls if family(node.layer) not in QUIET] or calls
+        loud = [node for node in calls if family(node.layer, *node.input_shapes) not in QUIET] or calls
         if loud and block.family != "input":
-            block.family = family(loud[0].layer)
+            block.family = family(loud[0].layer, *loud[0].input_shapes)
         counts: dict[str, int] = {}
         for node in loud:
-            word = _word(node.layer)
+            word = _word(node)
             counts[word] = counts.get(word, 0) + 1
         words = [f"{n} × {word}" if n > 1 else word for word, n in counts.items()]
         block.words = [
@@ -113,13 +114,13 @@ def _blocks(graph: Graph) -> list[_Block]:
     return blocks
 
 
-def _word(layer: Layer) -> str:
+def _word(node: FlatNode) -> str:
     """A layer's kind and window; the rest of it shows in the block."""
-    window = layer.window()
+    layer, window = node.layer, node.lowering.window
     if window is None:
         return layer.kind
     stride = max(window.strides)
-    usual = window.kernel if "Pool" in layer.kind else (1,) * len(window.kernel)
+    usual = window.kernel if node.lowering.of(Pool) else (1,) * len(window.kernel)
     stride_said = "" if window.strides == usual else f", stride {stride}"
     return f"{layer.kind} {'x'.join(map(str, window.kernel))}{stride_said}"
 

@@ -22,27 +22,20 @@ FAMILIES = (
     "network",
     "other",
 )
-_OWN_FAMILY = {
-    "Dropout": "other",
-    "TrainableSubsampling2D": "pool",
-    "PartialConv2D": "conv",
-    "EuclideanRBF": "dense",
-}
+_SAYS_MOST = ("conv", "dense", "pool", "norm", "merge", "activation", "reshape", "augment")
 
 
-def family(layer: Layer) -> str:
-    """The family that gives a layer its colour, one of ``FAMILIES``: the file that its class, or its base, is in."""
+def family(layer: Layer, *shapes: Shape) -> str:
+    """The family that gives a layer its colour, one of ``FAMILIES``: its own, or that of the primitive that says most.
+
+    shapes   of its inputs
+    """
     if isinstance(layer, InputLayer):
         return "input"
     if isinstance(layer, Network):
         return "network"
-    for cls in type(layer).__mro__:
-        if cls.__name__ in _OWN_FAMILY:
-            return _OWN_FAMILY[cls.__name__]
-        package, _, module = cls.__module__.rpartition(".")
-        if package == "striate.layers" and module in FAMILIES:
-            return module
-    return "other"
+    families = {step.primitive.family for step in layer.lowering(*shapes).steps}
+    return layer.drawn_as or next((name for name in _SAYS_MOST if name in families), "other")
 
 
 def shape_text(shape: Shape) -> str:

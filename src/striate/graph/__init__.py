@@ -1,9 +1,10 @@
 """A network as data: layers, calls of layers (nodes) and the graph they form.  No torch."""
 
-from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, chain
-from striate.graph.layer import Initializer, Layer, Regularizer, Weight, checked_shape, register, registered
+from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
+from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, register, registered
+from striate.graph.lowering import Identity, Lowering, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer
-from striate.graph.node import Input, InputLayer, Node, Shape, SymbolicTensor
+from striate.graph.node import Input, InputLayer, Node, SymbolicTensor
 from striate.graph.text import from_json, to_json
 from striate.graph.window import Padding, Window
 
@@ -12,22 +13,29 @@ __all__ = [
     "FlatGraph",
     "FlatNode",
     "Graph",
+    "Identity",
     "Initializer",
     "Input",
     "InputLayer",
     "Layer",
+    "Lowering",
     "Network",
     "Node",
+    "Operation",
     "Padding",
+    "Primitive",
     "Regularizer",
     "Shape",
+    "Step",
     "SymbolicTensor",
+    "Value",
     "Weight",
     "Window",
     "chain",
     "checked_shape",
     "every_layer",
     "from_json",
+    "operations",
     "register",
     "registered",
     "to_json",

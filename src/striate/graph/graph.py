@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from striate.errors import ArgumentError, ShapeError, StriateError, unknown
 from striate.graph.layer import Layer
+from striate.graph.lowering import Lowering, Shape, Step
 from striate.graph.node import (
     InputLayer,
     Node,
-    Shape,
     SymbolicTensor,
     automatic_names,
     call,
@@ -173,7 +173,7 @@ class Graph:
         return self
 
     def flat(self) -> FlatGraph:
-        """The same calls with every nested network opened, names joined by ``/``; for memory, drawing, running."""
+        """The same calls with every nested network opened, names joined by ``/``."""
         return FlatGraph(self)
 
 
@@ -197,6 +197,26 @@ class FlatNode:
     shape: Shape
     first: bool
     path: tuple[str, ...] = ()  # names of the networks it is nested in, outermost first
+
+    @property
+    def lowering(self) -> Lowering:
+        """The call in primitives."""
+        return self.layer.lowering(*self.input_shapes)
+
+
+@dataclass(eq=False)
+class Operation:
+    """A primitive in a flattened graph.
+
+    call             the call that it is a step of
+    step             the primitive, with its shapes
+    inputs, output   numbers of tensors, as ``operations`` counts them
+    """
+
+    call: FlatNode
+    step: Step
+    inputs: tuple[int, ...]
+    output: int
 
 
 class FlatGraph:
@@ -252,6 +272,26 @@ class FlatGraph:
             for tensor, i in zip(node.outputs, outs, strict=True):
                 number[node.serial, tensor.index] = i
         return [number[t.node.serial, t.index] for t in graph.outputs]
+
+
+def operations(flat: FlatGraph) -> tuple[list[Operation], list[Shape]]:
+    """The primitives of all calls in order, and the shape of every tensor: those of the calls first, then those within.
+
+    flat   a graph with its nested networks opened
+    """
+    shapes, made = list(flat.shapes), []
+    for node in flat.nodes:
+        lowering = node.lowering
+        outer = dict(zip(lowering.outputs, node.outputs, strict=True))
+        number = dict(enumerate(node.inputs))
+        for step in lowering.steps:
+            output = outer.get(step.output)
+            if output is None:
+                output = len(shapes)
+                shapes.append(step.shape)
+            number[step.output] = output
+            made.append(Operation(node, step, tuple(number[i] for i in step.inputs), output))
+    return made, shapes
 
 
 def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | None:

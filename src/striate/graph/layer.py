@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import re
-from collections.abc import Callable
-from math import isfinite, prod
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from striate.errors import ArgumentError, ShapeError, nearest, unknown
+from striate.described import Described
+from striate.errors import ArgumentError, ShapeError, unknown
+from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
 
 if TYPE_CHECKING:
-    from striate.graph.node import Node, Shape, SymbolicTensor
+    from striate.graph.node import Node, SymbolicTensor
     from striate.graph.window import Window
-
-_KINDS: dict[str, type[Described]] = {}
-
-
-def registered(kind: str) -> type[Described]:
-    """The class registered under a name.  Raises ArgumentError, naming the nearest.
-
-    kind   such as ``Conv2D``
-    """
-    if kind not in _KINDS:
-        raise unknown("layer", kind, _KINDS)
-    return _KINDS[kind]
-
-
-def register(kind: str, cls: type[Described]) -> None:
-    """Make a class known to descriptions under another name than its own.
-
-    kind   the name that a JSON description says
-    cls    the class that it stands for
-    """
-    _KINDS[kind] = cls
-
 
 # Arguments of Keras 3 that striate does not have, each with what to do instead.
 _NOT_HERE = {
@@ -77,152 +54,60 @@ _NOT_HERE = {
 
 
 @dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field, dataclasses.Field))
-class Described:
+class NetworkPart(Described, family="layer", automatic=True):
     """Anything that a network's description holds: a dataclass whose fields are its whole description.
 
-    Subclasses register themselves by class name (unless the name starts with an underscore), so that a JSON
-    description finds them again, and refuse unknown arguments with one clear line.
+    Subclasses need no decorator.  They refuse unknown arguments with one clear line.
     """
 
-    abstract: ClassVar[bool] = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "abstract" not in cls.__dict__:
-            cls.abstract = cls.__name__.startswith("_")
-        own_init = "__init__" in cls.__dict__
-        dataclasses.dataclass(eq=False, repr=False, init=not own_init)(cls)
-        if not own_init:
-            cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[method-assign]
-        if not cls.abstract:
-            _KINDS[cls.__name__] = cls
-
-    def __repr__(self) -> str:
-        said = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
-        return f"{type(self).__name__}({said})"
-
-    def config(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, by name."""
-        said = {}
-        for field in _in_order(type(self)):
-            value = getattr(self, field.name)
-            default = field.default
-            if field.default_factory is not dataclasses.MISSING:
-                default = field.default_factory()
-            if value is default or (type(value) is type(default) and value == default):
-                continue
-            said[field.name] = value
-        return said
+    refused = _NOT_HERE
 
 
-def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
-    """The fields as a user gives them: the unnamed ones first."""
-    return sorted((f for f in dataclasses.fields(cls) if f.init), key=lambda f: bool(f.kw_only))
+def registered(kind: str) -> type[NetworkPart]:
+    """The class registered under a name.  Raises ArgumentError, naming the nearest.
 
-
-def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a dataclass' ``__init__`` so that a wrong argument is one clear line, and the fields are checked once."""
-
-    fields, kind = _in_order(cls), cls.__name__
-    names = [f.name for f in fields]
-    positional = [f.name for f in fields if not f.kw_only]
-    required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
-    types = {f.name: str(f.type) for f in fields}
-
-    @functools.wraps(init)
-    def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
-        for key in kwargs:
-            if key not in names:
-                if key in _NOT_HERE:
-                    raise ArgumentError(f'{kind}: striate has no argument "{key}" (Keras has): {_NOT_HERE[key]}.')
-                raise ArgumentError(
-                    f'{kind} has no argument "{key}".{nearest(key, names)} It takes: {", ".join(names)}.'
-                )
-        if len(args) > len(positional):
-            raise ArgumentError(f"{kind} takes {len(positional)} unnamed arguments ({', '.join(positional)}).")
-        twice = [name for name in positional[: len(args)] if name in kwargs]
-        if twice:
-            raise ArgumentError(f'{kind}: "{twice[0]}" was given twice.')
-        missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
-        if missing:
-            raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
-        given = dict(zip(positional, args, strict=False)) | kwargs
-        init(self, **{name: _plain(f"{kind}: {name}", types[name], value) for name, value in given.items()})
-
-    return checked
-
-
-# Plain field types: what to accept, what to turn it into (so that NumPy's numbers can be saved), what to call it.
-_PLAIN: dict[str, tuple[type, Callable[[Any], Any], str]] = {
-    "bool": (bool, bool, "True or False"),
-    "int": (Integral, int, "a whole number"),
-    "float": (Real, float, "a number"),
-    "str": (str, str, "a text"),
-}
-
-
-def _plain(where: str, annotation: str, value: Any) -> Any:
-    """A field's value as its plain type (``float``, ``int | None`` …) has it; other types are checked by their class.
-
-    Raises ArgumentError for anything else.
+    kind   such as ``Conv2D``
     """
-    names = annotation.split(" | ")
-    if not {*names} <= {*_PLAIN, "None"} or (value is None and "None" in names):
-        return value
-    for kind, make, _ in (_PLAIN[name] for name in names if name != "None"):
-        if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
-            try:
-                plain = make(value)
-                if kind is not Real or isfinite(plain):
-                    return plain
-            except OverflowError:  # a whole number too large for a float
-                pass
-    wanted = " or ".join(_PLAIN[name][2] if name != "None" else "None" for name in names)
-    raise ArgumentError(f"{where} is {wanted}, not {value!r}.")
+    if kind not in NetworkPart.classes:
+        raise unknown("layer", kind, NetworkPart.classes)
+    return NetworkPart.classes[kind]
 
 
-class Initializer(Described):
+def register(kind: str, cls: type[NetworkPart]) -> None:
+    """Make a class known to descriptions under another name than its own.
+
+    kind   the name that a JSON description says
+    cls    the class that it stands for
+    """
+    NetworkPart.classes[kind] = cls
+
+
+class Initializer(NetworkPart):
     """How the first values of a weight are drawn.  Subclasses live in ``striate.layers.initializers``."""
 
     abstract = True
 
 
-class Regularizer(Described):
+class Regularizer(NetworkPart):
     """A penalty on a weight, added to the loss.  Subclasses live in ``striate.layers.regularizers``."""
 
     abstract = True
 
 
-@dataclasses.dataclass(frozen=True)
-class Weight:
-    """One array of a layer: its shape, how it starts, and what it is penalised with.
+class Layer(NetworkPart):
+    """A layer: its fields are its hyper-parameters, ``lower`` says what it does.  It never holds a tensor.
 
-    shape         in torch's layout, (K, D, F, F) for a convolution
-    initializer   how it starts: a name such as ``he_normal``, or an Initializer
-    fans          inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K
-    regularizer   the penalty in the loss: a name such as ``l2``, a Regularizer, or None
-    """
-
-    shape: Shape
-    initializer: str | Initializer = "zeros"
-    fans: tuple[int, int] = (1, 1)
-    regularizer: str | Regularizer | None = None
-
-    @property
-    def size(self) -> int:
-        """How many numbers it holds."""
-        return prod(self.shape)
-
-
-class Layer(Described):
-    """A layer: its fields are its hyper-parameters; it answers from input shapes alone and never holds a tensor.
-
-    Shapes are channels-last and without the batch: ``(H, W, C)`` for pictures, ``(L, C)`` for sequences, ``(C,)`` for
-    vectors.  A layer may be called on several inputs; then each method gets one shape per input.
+    A subclass names its fields, checks them in ``__post_init__`` and defines ``lower``; everything else follows from
+    that: shapes, weights, sizing, training, export.  Shapes are channels-last and without the batch: ``(H, W, C)`` for
+    pictures, ``(L, C)`` for sequences, ``(C,)`` for vectors.  A layer may be called on several inputs; then each method
+    gets one shape per input.
 
     name          letters, digits, "_" and "-"; None: the class name and a number, counted in each model
     trainable     False: training leaves its weights as they are
     input_shape   the input's shape, for the first layer of a Sequential
+
+    A class may say, beside its fields: ``arity``, how many inputs it takes (None: a list of two or more), and ``drawn_as``,
+    what a diagram takes it for, such as "norm" (None: what its primitives are).
 
     Raises ArgumentError for an argument that the class does not have or a value that it cannot use, and ShapeError when it
     is called on shapes that do not fit.
@@ -230,6 +115,7 @@ class Layer(Described):
 
     abstract = True
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
+    drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
     name: str | None = dataclasses.field(default=None, kw_only=True)
     trainable: bool = dataclasses.field(default=True, kw_only=True)
@@ -247,37 +133,63 @@ class Layer(Described):
         if self.input_shape is not None:
             self.input_shape = checked_shape(self.kind, self.input_shape)
 
+    def __setattr__(self, key: str, value: Any) -> None:
+        object.__setattr__(self, key, value)
+        if key not in _NO_FIELDS:
+            self.__dict__.pop("_lowerings", None)  # another hyper-parameter, another layer
+
+    # -- what it does ----------------------------------------------------------------------------------------------
+    def lower(self, *inputs: Any, **none: Any) -> Value | list[Value]:
+        """Put primitives (``striate.primitives``) after the inputs and return the output, or a list of outputs.
+
+        inputs   one symbolic value (``primitives.Value``) for each input of the call; ``x.shape`` is its shape
+        none     nothing more is given
+
+        Raises ShapeError where the inputs do not fit, and ArgumentError where the layer cannot say yet what it does.
+        """
+        raise ArgumentError("has no lower(): say what it does in striate.primitives.")
+
     # -- answers, from input shapes alone --------------------------------------------------------------------------
-    def shape(self, *inputs: Shape) -> Shape:
-        """Output shape.  A layer that changes the shape says so here, and raises ShapeError for what does not fit.
+    def lowering(self, *inputs: Shape) -> Lowering:
+        """The layer in primitives.  Raises ShapeError where the inputs do not fit.
 
         inputs   a shape per input
         """
-        return inputs[0]
+        made: dict[tuple[Shape, ...], Lowering] = self.__dict__.setdefault("_lowerings", {})
+        if inputs not in made:
+            made[inputs] = lowered(self.lower, inputs)
+        return made[inputs]
+
+    def shape(self, *inputs: Shape) -> Shape | list[Shape]:
+        """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit.
+
+        inputs   a shape per input
+        """
+        return self.lowering(*inputs).output_shape
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``.
 
         inputs   a shape per input
         """
-        return {}
+        return self.lowering(*inputs).arrays("weights")
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
         """Arrays that are saved but not trained (moving averages, fixed tables), by name.
 
         inputs   a shape per input
         """
-        return {}
+        return self.lowering(*inputs).arrays("buffers")
 
     def mults(self, *inputs: Shape) -> int:
         """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
 
         inputs   a shape per input
         """
-        return 0
+        return self.lowering(*inputs).mults()
 
     def window(self) -> Window | None:
-        """The window that slides over the input, if one does."""
+        """The window that slides over the input, where the layer's fields name one."""
         return None
 
     # -- identity --------------------------------------------------------------------------------------------------
@@ -340,6 +252,10 @@ class Layer(Described):
             raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: model.module makes them.')
         floats = (b for b in self.built.buffers() if b.is_floating_point())
         return [*self.built.parameters(), *floats]
+
+
+# Attributes that say nothing of what a layer does.
+_NO_FIELDS = frozenset(("name", "auto_named", "trainable", "node", "built", "built_for", "_lowerings"))
 
 
 def snake_case(kind: str) -> str:

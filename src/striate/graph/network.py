@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from striate.errors import ShapeError
 from striate.graph.graph import Graph
-from striate.graph.layer import Layer, Weight
-from striate.graph.node import Shape, distinct
+from striate.graph.layer import Layer
+from striate.graph.lowering import Shape, Weight
+from striate.graph.node import distinct
 
 
 class Network(Layer):
@@ -40,14 +41,14 @@ class Network(Layer):
         for layer in every_layer(self.graph):
             layer.trainable = value
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def shape(self, *inputs: Shape) -> Shape | list[Shape]:
         expected = self.graph.check().input_shapes
         if list(inputs) != expected:
             raise ShapeError(
                 f"was built for input {_and(expected)}, it got {_and(list(inputs))}. Build it for that size."
             )
         outputs = self.graph.output_shapes
-        return outputs[0] if len(outputs) == 1 else outputs  # type: ignore[return-value]
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         return self._gather("weights")

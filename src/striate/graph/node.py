@@ -8,8 +8,7 @@ from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph.layer import Layer, checked_shape, snake_case
-
-Shape = tuple[int, ...]
+from striate.graph.lowering import Shape, Weight
 
 _serial = itertools.count()
 
@@ -94,8 +93,33 @@ class InputLayer(Layer):
             raise ArgumentError(f'Input: unknown dtype "{self.dtype}"; use one of {", ".join(known)}.')
 
     def shape(self, *inputs: Shape) -> Shape:
+        """The shape it was given.
+
+        inputs   none
+        """
         assert self.input_shape is not None
         return self.input_shape
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """No arrays.
+
+        inputs   none
+        """
+        return {}
+
+    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+        """No arrays.
+
+        inputs   none
+        """
+        return {}
+
+    def mults(self, *inputs: Shape) -> int:
+        """0.
+
+        inputs   none
+        """
+        return 0
 
 
 def Input(  # noqa: N802  Keras' name

@@ -18,9 +18,10 @@ import json
 import re
 from typing import Any
 
+from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
-from striate.graph.layer import Described, Layer, registered, snake_case
+from striate.graph.layer import Layer, registered, snake_case
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
 
@@ -69,17 +70,6 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
         return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
     config = {key: plain(value) for key, value in layer.config().items() if key not in ("name", "input_shape")}
     return {"class": layer.kind, "name": name} | config
-
-
-def plain(value: Any) -> Any:
-    """A field's value as JSON holds it: tuples and arrays as lists, descriptions as ``{"class": …}``."""
-    if isinstance(value, Described):
-        return {"class": type(value).__name__} | {key: plain(v) for key, v in value.config().items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return value
 
 
 def _rich(value: Any) -> Any:

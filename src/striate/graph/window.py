@@ -198,6 +198,27 @@ class Window:
             raise ShapeError(f"padding {self.padding} crops the whole {_by(sizes)} input away. Use less padding.")
         return out
 
+    def crop(self, sizes: tuple[int, ...]) -> Pads:
+        """Cells that the transposed window cuts off what it painted, (before, after) each axis; negative: zeros added.
+
+        sizes   of the input, per axis
+
+        Keras' rule: what is too much goes, half of it at the start, rounded down.  Raises ShapeError where nothing is left.
+        """
+        painted = self.painted(sizes)
+        if isinstance(self.padding, str):
+            before = [max(n - o, 0) // 2 for n, o in zip(painted, self.grow(sizes), strict=True)]
+        else:
+            before = [pad[0] for pad in self.pads(sizes)]
+        return tuple((a, n - a - o) for n, a, o in zip(painted, before, self.grow(sizes), strict=True))
+
+    def painted(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """Cells that the transposed window paints: (W - 1)·s + span.
+
+        sizes   of the input, per axis
+        """
+        return tuple((n - 1) * s + f for n, s, f in zip(sizes, self.strides, self.span, strict=True))
+
 
 def _by(values: tuple[int, ...]) -> str:
     return "x".join(map(str, values))

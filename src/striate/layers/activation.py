@@ -4,33 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import Layer
+from striate.graph import Layer, Value
 
-#: Names that ``Activation(...)`` and ``activation=`` take, with what they compute.
-NAMES = {
-    "linear": "x",
-    "relu": "max(x, 0)",
-    "relu6": "min(max(x, 0), 6)",
-    "leaky_relu": "x if x > 0 else 0.2 x",
-    "elu": "x if x > 0 else exp(x) - 1",
-    "selu": "1.0507 (x if x > 0 else 1.6733 (exp(x) - 1))",
-    "tanh": "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
-    "scaled_tanh": "1.7159 tanh(2/3 x)",
-    "sigmoid": "1 / (1 + exp(-x))",
-    "hard_sigmoid": "min(max(x / 6 + 1/2, 0), 1)",
-    "hard_silu": "x hard_sigmoid(x)",
-    "hard_swish": "x hard_sigmoid(x)",
-    "silu": "x sigmoid(x)",
-    "swish": "x sigmoid(x)",
-    "gelu": "x P(N(0, 1) < x)",
-    "mish": "x tanh(softplus(x))",
-    "softplus": "log(1 + exp(x))",
-    "softsign": "x / (1 + |x|)",
-    "exponential": "exp(x)",
-    "softmax": "exp(x) / sum over channels of exp(x)",
-    "log_softmax": "x - log sum over channels of exp(x)",
-}
+#: Names that ``Activation(...)`` and ``activation=`` take.
+NAMES = (
+    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "tanh", "scaled_tanh", "sigmoid", "hard_sigmoid"),
+    *("hard_silu", "hard_swish", "silu", "swish", "gelu", "mish", "softplus", "softsign", "exponential"),
+    *("softmax", "log_softmax"),
+)
 
 
 class _ActivationLayer(Layer):
@@ -45,6 +28,9 @@ class Activation(_ActivationLayer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.activation = as_activation(self.activation, "Activation") or "linear"
+
+    def lower(self, x: Value) -> Value:
+        return p.activation(x, self.activation)
 
 
 class ReLU(_ActivationLayer):
@@ -61,6 +47,11 @@ class ReLU(_ActivationLayer):
         if self.negative_slope < 0 or self.threshold < 0:
             raise ArgumentError("ReLU: negative_slope and threshold are at least 0.")
 
+    def lower(self, x: Value) -> Value:
+        if self.threshold or self.negative_slope:
+            return p.pointwise(x, "parametric_relu", self.max_value, self.negative_slope, self.threshold)
+        return p.pointwise(x, "relu") if self.max_value is None else p.pointwise(x, "clip", 0.0, self.max_value)
+
 
 class LeakyReLU(_ActivationLayer):
     """x above 0, `negative_slope` · x below."""
@@ -71,6 +62,9 @@ class LeakyReLU(_ActivationLayer):
         super().__post_init__()
         if self.negative_slope < 0:
             raise ArgumentError(f"LeakyReLU: negative_slope is at least 0, not {self.negative_slope}.")
+
+    def lower(self, x: Value) -> Value:
+        return p.pointwise(x, "leaky_relu", self.negative_slope)
 
 
 class ELU(_ActivationLayer):
@@ -83,6 +77,9 @@ class ELU(_ActivationLayer):
         if self.alpha < 0:
             raise ArgumentError(f"ELU: alpha is at least 0, not {self.alpha}.")
 
+    def lower(self, x: Value) -> Value:
+        return p.pointwise(x, "elu", self.alpha)
+
 
 class Softmax(_ActivationLayer):
     """exp(x) divided by its sum over the channels (the last axis)."""
@@ -93,6 +90,9 @@ class Softmax(_ActivationLayer):
         super().__post_init__()
         if self.axis != -1:
             raise ArgumentError("Softmax runs over the channels, axis=-1; put a Reshape before it for another axis.")
+
+    def lower(self, x: Value) -> Value:
+        return p.softmax(x)
 
 
 def as_activation(value: Any, where: str) -> str | Layer | None:

@@ -14,9 +14,10 @@ from math import isfinite
 from numbers import Real
 from typing import Any
 
+from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError, unknown
-from striate.graph import Layer, Shape
-from striate.layers.conv import split_shape
+from striate.graph import Layer, Shape, Value
+from striate.primitives.base import split_shape
 
 Factor = float | tuple[float, float]
 
@@ -81,14 +82,22 @@ class _Augmentation(Layer):
 
     colours = False  # whether it needs red, green and blue
 
-    def shape(self, *inputs: Shape) -> Shape:
-        channels = split_shape(inputs[0], 2)[1]
+    def change(self) -> p.Augment:
+        """What is drawn and done, as a primitive."""
+        raise AssertionError(self.kind)
+
+    def fits(self, x: Shape) -> None:
+        """Raises ShapeError for pictures that it cannot change."""
+        channels = split_shape(x, 2)[1]
         if self.colours and channels != 3:
             raise ShapeError(
-                f"changes colours and so takes red, green and blue, (height, width, 3), it got {inputs[0]}. "
+                f"changes colours and so takes red, green and blue, (height, width, 3), it got {x}. "
                 "For other pictures use RandomBrightness and RandomContrast."
             )
-        return inputs[0]
+
+    def lower(self, x: Value) -> Value:
+        self.fits(x.shape)
+        return p.augment(x, self.change())
 
 
 class _Geometry(_Augmentation):
@@ -109,6 +118,10 @@ class _Resampling(_Geometry):
         if self.interpolation not in INTERPOLATIONS:
             raise unknown(f"{self.kind} interpolation", str(self.interpolation), INTERPOLATIONS)
 
+    def _resampled(self, torch_class: str, *arguments: Any) -> p.Augment:
+        fill = (self.fill_mode, self.fill_value)
+        return p.Augment(torch_class, (*arguments, fill, self.interpolation), "grid")
+
 
 class RandomFlip(_Geometry):
     """Half of the pictures mirrored: left to right, upside down, or each with a probability of one half.
@@ -122,6 +135,9 @@ class RandomFlip(_Geometry):
         super().__post_init__()
         if self.mode not in FLIPS:
             raise unknown("RandomFlip mode", str(self.mode), FLIPS)
+
+    def change(self) -> p.Augment:
+        return p.Augment("RandomFlip2d", (self.mode,), "places")
 
 
 class RandomRotation(_Resampling):
@@ -138,6 +154,9 @@ class RandomRotation(_Resampling):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.factor = _factor(self.factor, "RandomRotation: factor", -1, 1)
+
+    def change(self) -> p.Augment:
+        return self._resampled("RandomRotation2d", *between(self.factor))
 
 
 class RandomZoom(_Resampling):
@@ -162,6 +181,10 @@ class RandomZoom(_Resampling):
             if isinstance(factor, float) and abs(factor) > 0.99:
                 raise ArgumentError(f"RandomZoom: {factor:g} stands for (-{factor:g}, {factor:g}), and -0.99 is least.")
 
+    def change(self) -> p.Augment:
+        across = None if self.width_factor is None else between(self.width_factor)
+        return self._resampled("RandomZoom2d", between(self.height_factor), across)
+
 
 class RandomTranslation(_Resampling):
     """Each picture shifted down (positive factors) or up, and to the right or left.  (H, W, C) -> (H, W, C).
@@ -177,6 +200,9 @@ class RandomTranslation(_Resampling):
         super().__post_init__()
         self.height_factor = _factor(self.height_factor, "RandomTranslation: height_factor", -1, 1)
         self.width_factor = _factor(self.width_factor, "RandomTranslation: width_factor", -1, 1)
+
+    def change(self) -> p.Augment:
+        return self._resampled("RandomTranslation2d", between(self.height_factor), between(self.width_factor))
 
 
 class RandomAffine(_Resampling):
@@ -208,6 +234,9 @@ class RandomAffine(_Resampling):
             if not 0 <= value <= most:
                 raise ArgumentError(f"RandomAffine: {what} is from 0 to {most}, not {value}.")
 
+    def change(self) -> p.Augment:
+        return self._resampled("RandomAffine2d", self.rotation, self.translation, self.zoom, self.shear)
+
 
 class RandomCrop(_Geometry):
     """A part of each picture, of a fixed size and at a place of its own; in prediction the middle.
@@ -222,18 +251,15 @@ class RandomCrop(_Geometry):
         super().__post_init__()
         _side(self.height, "RandomCrop: height"), _side(self.width, "RandomCrop: width")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        (height, width), channels = split_shape(inputs[0], 2)
+    def fits(self, x: Shape) -> None:
+        height, width = split_shape(x, 2)[0]
         if self.height > height or self.width > width:
             raise ShapeError(
                 f"cannot cut {self.height}x{self.width} out of {height}x{width}. Cut less, or put ZeroPadding2D before it."
             )
-        return (self.height, self.width, channels)
 
-    def sides(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Rows and columns that prediction cuts off: ((top, bottom), (left, right))."""
-        down, across = height - self.height, width - self.width
-        return (down // 2, down - down // 2), (across // 2, across - across // 2)
+    def change(self) -> p.Augment:
+        return p.Augment("RandomCrop2d", (self.height, self.width), "places", (self.height, self.width))
 
 
 # -- what colour they have ----------------------------------------------------------------------------------------------
@@ -263,6 +289,9 @@ class RandomBrightness(_Colour):
         super().__post_init__()
         self.factor = _factor(self.factor, "RandomBrightness: factor", -1, 1)
 
+    def change(self) -> p.Augment:
+        return p.Augment("RandomBrightness2d", (between(self.factor), *self.value_range), "clipped")
+
 
 class RandomContrast(_Colour):
     """Each channel's distance from its mean times 1 - a to 1 + b, clipped to the value range.
@@ -282,6 +311,10 @@ class RandomContrast(_Colour):
             raise ArgumentError(f"RandomContrast: factor is {what}, not {self.factor!r}.")
         self.factor = less if _number(self.factor) else (less, more)
 
+    def change(self) -> p.Augment:
+        less, more = self.factor if isinstance(self.factor, tuple) else (self.factor, self.factor)
+        return p.Augment("RandomContrast2d", ((1 - less, 1 + more), *self.value_range), "clipped")
+
 
 class RandomSaturation(_Colour):
     """Each picture's colours paler or stronger: the saturation of HSV is multiplied by f / (1 - f), and clipped at 1.
@@ -297,6 +330,9 @@ class RandomSaturation(_Colour):
         super().__post_init__()
         self.factor = _factor(self.factor, "RandomSaturation: factor", 0, 1)
 
+    def change(self) -> p.Augment:
+        return p.Augment("RandomSaturation2d", (between(self.factor, 0.0), *self.value_range), "hue")
+
 
 class RandomHue(_Colour):
     """Each picture's colours moved along the circle of hues, by up to half of it either way.
@@ -311,6 +347,9 @@ class RandomHue(_Colour):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.factor = _factor(self.factor, "RandomHue: factor", 0, 1)
+
+    def change(self) -> p.Augment:
+        return p.Augment("RandomHue2d", (between(self.factor, 0.0), *self.value_range), "hue")
 
 
 class RandomLighting(_Colour):
@@ -340,6 +379,12 @@ class RandomLighting(_Colour):
             raise ArgumentError(f"RandomLighting: components is {what}, not {self.components!r}.")
         self.components = tuple(_numbers(row, 3, "RandomLighting: components", what) for row in rows)
 
+    def change(self) -> p.Augment:
+        low, high = self.value_range
+        rows = (zip(row, self.deviations, strict=True) for row in self.components)
+        scaled = tuple(tuple(a * d * (high - low) for a, d in row) for row in rows)
+        return p.Augment("RandomLighting2d", (self.std, scaled))
+
 
 class RandomErasing(_Colour):
     """A rectangle of each picture painted over: cutout (DeVries & Taylor 2017), random erasing (Zhong et al. 2020).
@@ -360,6 +405,10 @@ class RandomErasing(_Colour):
         super().__post_init__()
         self.factor = _factor(self.factor, "RandomErasing: factor", 0, 1)
         self.scale = _factor(self.scale, "RandomErasing: scale", 0, 1)
+
+    def change(self) -> p.Augment:
+        arguments = (between(self.factor, 0.0), *self.value_range, between(self.scale, 0.0), self.fill_value)
+        return p.Augment("RandomErasing2d", arguments, "mask")
 
 
 # -- several ------------------------------------------------------------------------------------------------------------
@@ -382,18 +431,23 @@ class Augmentation(_Augmentation):
                 raise ArgumentError(f"Augmentation holds augmentation layers such as RandomFlip, not {layer!r}.")
         self.layers = tuple(given)
 
-    def shape(self, *inputs: Shape) -> Shape:
-        shape = inputs[0]
+    def fits(self, x: Shape) -> None:
         for layer in self.layers:
+            assert isinstance(layer, _Augmentation)
             try:
-                shape = layer.shape(shape)
+                layer.fits(x)
             except ShapeError as error:
                 raise ShapeError(f"its {layer.kind} {error}") from None
-        return shape
+            x = layer.change().shape(x)
 
-    def steps(self) -> tuple[Layer, ...]:
+    def change(self) -> p.Augment:
+        steps = tuple(step.change() for step in self.steps())
+        return p.Augment("Augmentation2d", steps=steps)
+
+    def steps(self) -> tuple[_Augmentation, ...]:
         """The layers, those of Augmentations within it in their place."""
-        found: list[Layer] = []
+        opened: list[_Augmentation] = []
         for layer in self.layers:
-            found += layer.steps() if isinstance(layer, Augmentation) else (layer,)
-        return tuple(found)
+            assert isinstance(layer, _Augmentation)
+            opened += layer.steps() if isinstance(layer, Augmentation) else (layer,)
+        return tuple(opened)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any, ClassVar
 
-from striate.errors import ArgumentError, ShapeError
-from striate.graph import Initializer, Layer, Regularizer, Shape, Weight, Window
+from striate import primitives as p
+from striate.errors import ArgumentError
+from striate.graph import Initializer, Layer, Regularizer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
 from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
@@ -18,12 +18,14 @@ class _Windowed:
     kind: Any
     rank: ClassVar[int]
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+    transposed: ClassVar[bool] = False
 
     kernel_size: Any
     strides: Any
     padding: Padding
     dilation_rate: Any
     activation: Any
+    use_bias: bool
 
     def __post_init__(self) -> None:
         super().__post_init__()  # type: ignore[misc]
@@ -39,22 +41,15 @@ class _Windowed:
                 regularizers.get(spec)
 
     def window(self) -> Window:
-        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        """The window that slides over the input."""
+        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate, self.transposed)
 
-    def _split(self, x: Shape) -> tuple[Shape, int]:
-        """Sizes and channels of an input; raises ShapeError for the wrong number of axes."""
-        return split_shape(x, self.rank)
+    def _array(self, name: str) -> p.Parameter:
+        """How the kernel of that name starts, and what it is penalised with."""
+        return p.Parameter(getattr(self, f"{name}_initializer"), getattr(self, f"{name}_regularizer"))
 
-
-def split_shape(x: Shape, rank: int) -> tuple[Shape, int]:
-    """An input shape as (sizes, channels).  Raises ShapeError unless it has `rank` axes and channels."""
-    if len(x) != rank + 1:
-        wants = "(length, channels)" if rank == 1 else "(height, width, channels)"
-        hint = ""
-        if len(x) == rank:
-            hint = f" Add a channel axis: Reshape({(*x, 1)}), or input_shape={(*x, 1)} with array[..., None]."
-        raise ShapeError(f"takes {wants}, it got {x}.{hint}")
-    return x[:-1], x[-1]
+    def _bias(self) -> p.Parameter | None:
+        return self._array("bias") if self.use_bias else None
 
 
 def _positive(value: Any, where: str) -> int:
@@ -90,23 +85,9 @@ class _Conv(_Windowed, Layer):
         if self.filters % self.groups:
             raise ArgumentError(f"{self.kind}: {self.filters} filters do not split into {self.groups} groups.")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = self._split(inputs[0])
-        if channels % self.groups:
-            raise ShapeError(f"{channels} input channels do not split into {self.groups} groups.")
-        return (*self.window().slide(sizes), self.filters)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        area, depth = self.window().area, inputs[0][-1] // self.groups
-        fans = (area * depth, area * self.filters)
-        shape = (self.filters, depth, *self.kernel_size)
-        found = {"weight": Weight(shape, self.kernel_initializer, fans, self.kernel_regularizer)}
-        if self.use_bias:
-            found["bias"] = Weight((self.filters,), self.bias_initializer, fans, self.bias_regularizer)
-        return found
-
-    def mults(self, *inputs: Shape) -> int:
-        return self.window().area * (inputs[0][-1] // self.groups) * prod(self.shape(*inputs))
+    def lower(self, x: Value) -> Value:
+        y = p.conv(x, self.filters, self.window(), groups=self.groups, kernel=self._array("kernel"), bias=self._bias())
+        return p.activation(y, self.activation)
 
 
 class Conv2D(_Conv):
@@ -146,22 +127,10 @@ class _DepthwiseConv(_Windowed, Layer):
         super().__post_init__()
         self.depth_multiplier = _positive(self.depth_multiplier, f"{self.kind}: depth_multiplier")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = self._split(inputs[0])
-        return (*self.window().slide(sizes), channels * self.depth_multiplier)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        area, depth = self.window().area, inputs[0][-1]
-        maps = depth * self.depth_multiplier
-        fans = (area * depth, area * self.depth_multiplier)
-        shape = (maps, 1, *self.kernel_size)
-        found = {"weight": Weight(shape, self.depthwise_initializer, fans, self.depthwise_regularizer)}
-        if self.use_bias:
-            found["bias"] = Weight((maps,), self.bias_initializer, fans, self.bias_regularizer)
-        return found
-
-    def mults(self, *inputs: Shape) -> int:
-        return self.window().area * prod(self.shape(*inputs))
+    def lower(self, x: Value) -> Value:
+        kernel = self._array("depthwise")
+        y = p.depthwise_conv(x, self.window(), multiplier=self.depth_multiplier, kernel=kernel, bias=self._bias())
+        return p.activation(y, self.activation)
 
 
 class DepthwiseConv2D(_DepthwiseConv):
@@ -199,31 +168,14 @@ class _SeparableConv(_Windowed, Layer):
         self.filters = _positive(self.filters, f"{self.kind}: filters")
         self.depth_multiplier = _positive(self.depth_multiplier, f"{self.kind}: depth_multiplier")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        return (*self.window().slide(self._split(inputs[0])[0]), self.filters)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        area, depth = self.window().area, inputs[0][-1]
-        maps = depth * self.depth_multiplier
-        fans = (area * depth, area * self.depth_multiplier)
-        depthwise = (maps, 1, *self.kernel_size)
-        pointwise = (self.filters, maps, *(1,) * self.rank)
-        found = {
-            "depthwise.weight": Weight(depthwise, self.depthwise_initializer, fans, self.depthwise_regularizer),
-            "pointwise.weight": Weight(
-                pointwise, self.pointwise_initializer, (maps, self.filters), self.pointwise_regularizer
-            ),
-        }
-        if self.use_bias:
-            found["pointwise.bias"] = Weight(
-                (self.filters,), self.bias_initializer, (maps, self.filters), self.bias_regularizer
-            )
-        return found
-
-    def mults(self, *inputs: Shape) -> int:
-        sizes = prod(self.shape(*inputs)[:-1])
-        maps = inputs[0][-1] * self.depth_multiplier
-        return sizes * maps * (self.window().area + self.filters)
+    def lower(self, x: Value) -> Value:
+        kernel = self._array("depthwise")
+        y = p.depthwise_conv(
+            x, self.window(), multiplier=self.depth_multiplier, kernel=kernel, bias=None, name="depthwise"
+        )
+        one = Window((1,) * self.rank, (1,) * self.rank)
+        y = p.conv(y, self.filters, one, kernel=self._array("pointwise"), bias=self._bias(), name="pointwise")
+        return p.activation(y, self.activation)
 
 
 class SeparableConv2D(_SeparableConv):
@@ -248,6 +200,8 @@ class _ConvTranspose(_Windowed, Layer):
     Output W·s for ``same``, W·s + max(F - s, 0) for ``valid`` (Keras' rule), (W - 1)·s + F - pads for numbers.
     """
 
+    transposed = True
+
     filters: int
     kernel_size: Any
     strides: Any = 1
@@ -266,23 +220,9 @@ class _ConvTranspose(_Windowed, Layer):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(f"{self.kind}: strides and dilation_rate cannot both be above 1.")
 
-    def window(self) -> Window:
-        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate, transposed=True)
-
-    def shape(self, *inputs: Shape) -> Shape:
-        return (*self.window().grow(self._split(inputs[0])[0]), self.filters)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        area, depth = self.window().area, inputs[0][-1]
-        fans = (area * self.filters, area * depth)
-        shape = (depth, self.filters, *self.kernel_size)
-        found = {"weight": Weight(shape, self.kernel_initializer, fans, self.kernel_regularizer)}
-        if self.use_bias:
-            found["bias"] = Weight((self.filters,), self.bias_initializer, fans, self.bias_regularizer)
-        return found
-
-    def mults(self, *inputs: Shape) -> int:
-        return self.window().area * self.filters * prod(inputs[0])
+    def lower(self, x: Value) -> Value:
+        y = p.conv(x, self.filters, self.window(), kernel=self._array("kernel"), bias=self._bias())
+        return p.activation(y, self.activation)
 
 
 class Conv2DTranspose(_ConvTranspose):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import field
-from math import prod
 from typing import Any, ClassVar
 
-from striate.errors import ArgumentError, ShapeError
-from striate.graph import Initializer, Layer, Regularizer, Shape, Weight
+from striate import primitives as p
+from striate.errors import ArgumentError
+from striate.graph import Initializer, Layer, Regularizer, Value
 from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
 
@@ -37,18 +37,10 @@ class Dense(Layer):
             if penalty is not None:
                 regularizers.get(penalty)
 
-    def shape(self, *inputs: Shape) -> Shape:
-        return (*inputs[0][:-1], self.units)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        fans = (inputs[0][-1], self.units)
-        found = {"weight": Weight((self.units, inputs[0][-1]), self.kernel_initializer, fans, self.kernel_regularizer)}
-        if self.use_bias:
-            found["bias"] = Weight((self.units,), self.bias_initializer, fans, self.bias_regularizer)
-        return found
-
-    def mults(self, *inputs: Shape) -> int:
-        return prod(inputs[0]) * self.units
+    def lower(self, x: Value) -> Value:
+        kernel = p.Parameter(self.kernel_initializer, self.kernel_regularizer)
+        bias = p.Parameter(self.bias_initializer, self.bias_regularizer) if self.use_bias else None
+        return p.activation(p.linear(x, self.units, kernel=kernel, bias=bias), self.activation)
 
 
 class Embedding(Layer):
@@ -76,18 +68,9 @@ class Embedding(Layer):
         if self.input_length is not None and self.input_shape is None:
             self.input_shape = (int(self.input_length),)
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) != 1:
-            raise ShapeError(f"takes a sequence of whole numbers, (length,), it got {inputs[0]}.")
-        return (*inputs[0], self.output_dim)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        fans = (self.input_dim, self.output_dim)
-        return {
-            "weight": Weight(
-                (self.input_dim, self.output_dim), self.embeddings_initializer, fans, self.embeddings_regularizer
-            )
-        }
+    def lower(self, x: Value) -> Value:
+        table = p.Parameter(self.embeddings_initializer, self.embeddings_regularizer)
+        return p.lookup(x, self.input_dim, self.output_dim, table)
 
 
 class Dropout(Layer):
@@ -105,3 +88,6 @@ class Dropout(Layer):
             raise ArgumentError(f"Dropout: rate is from 0 up to (not including) 1, not {self.rate}.")
         if self.seed is not None:
             raise ArgumentError("Dropout: a seed of its own is not supported; use st.set_seed for the whole run.")
+
+    def lower(self, x: Value) -> Value:
+        return p.dropout(x, self.rate)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
+from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Initializer, Layer, Shape, Weight, Window
+from striate.graph import Initializer, Layer, Value, Window
 from striate.graph.window import as_tuple
 from striate.layers import initializers
 from striate.layers.activation import as_activation
-from striate.layers.conv import split_shape
 
 
 class TrainableSubsampling2D(Layer):
@@ -31,15 +30,12 @@ class TrainableSubsampling2D(Layer):
         initializers.get(self.kernel_initializer), initializers.get(self.bias_initializer)
 
     def window(self) -> Window:
+        """The window that slides over the input."""
         return Window(self.pool_size, self.pool_size)
 
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = split_shape(inputs[0], 2)
-        return (*self.window().slide(sizes), channels)
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        shape = inputs[0][-1:]
-        return {"weight": Weight(shape, self.kernel_initializer), "bias": Weight(shape, self.bias_initializer)}
+    def lower(self, x: Value) -> Value:
+        y = p.pool(x, self.window(), "average")
+        return p.activation(p.scale(y, self.kernel_initializer, self.bias_initializer), self.activation)
 
 
 class PartialConv2D(Layer):
@@ -70,30 +66,13 @@ class PartialConv2D(Layer):
         initializers.get(self.kernel_initializer), initializers.get(self.bias_initializer)
 
     def window(self) -> Window:
+        """The window that slides over the input."""
         return Window(self.kernel_size, (1, 1))
 
-    @property
-    def links(self) -> int:
-        """Connections in all."""
-        return sum(map(len, self.connections))
-
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = split_shape(inputs[0], 2)
-        highest = max(max(row) for row in self.connections)
-        if highest >= channels:
-            raise ShapeError(f"connects input map {highest}, the input has maps 0 to {channels - 1}.")
-        return (*self.window().slide(sizes), len(self.connections))
-
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        area, maps = self.window().area, len(self.connections)
-        fans = (area * self.links // maps, area * self.links // inputs[0][-1])
-        return {
-            "weight": Weight((self.links, *self.kernel_size), self.kernel_initializer, fans),
-            "bias": Weight((maps,), self.bias_initializer, fans),
-        }
-
-    def mults(self, *inputs: Shape) -> int:
-        return self.window().area * self.links * prod(self.shape(*inputs)[:-1])
+    def lower(self, x: Value) -> Value:
+        start, bias = self.kernel_initializer, self.bias_initializer
+        y = p.partial_conv(x, self.connections, self.window(), kernel=start, bias=bias)
+        return p.activation(y, self.activation)
 
 
 class EuclideanRBF(Layer):
@@ -119,19 +98,11 @@ class EuclideanRBF(Layer):
             if len(self.prototypes) != self.units or len({len(row) for row in self.prototypes}) != 1:
                 raise ArgumentError(f"EuclideanRBF: prototypes is {self.units} rows of numbers, of one length.")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) != 1:
-            raise ShapeError(f"takes a vector, (channels,), it got {inputs[0]}. Put Flatten before it.")
-        if self.prototypes is not None and len(self.prototypes[0]) != inputs[0][0]:
-            raise ShapeError(f"has prototypes of {len(self.prototypes[0])} numbers, the input has {inputs[0][0]}.")
-        return (self.units,)
-
-    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+    def lower(self, x: Value) -> Value:
+        if self.prototypes is not None and len(x.shape) == 1 and len(self.prototypes[0]) != x.shape[0]:
+            raise ShapeError(f"has prototypes of {len(self.prototypes[0])} numbers, the input has {x.shape[0]}.")
         start: str | Initializer = "random_signs" if self.prototypes is None else initializers.Constant(self.prototypes)
-        return {"weight": Weight((self.units, inputs[0][0]), start)}
-
-    def mults(self, *inputs: Shape) -> int:
-        return inputs[0][0] * self.units
+        return p.distance(x, self.units, start)
 
 
 # Table I: the input maps (of S2, 0-5) that each of C3's 16 maps sees.

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Layer, Shape
+from striate.graph import Layer, Shape, Value
+from striate.primitives.functions import CombineHow
 
 
 class _Elementwise(Layer):
     """Inputs of one shape, joined number by number.  Shape unchanged; no weights."""
 
     arity: ClassVar[int | None] = None
+    how: ClassVar[CombineHow]
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len(set(inputs)) > 1:
-            raise ShapeError(f"joins inputs of one shape, it got {' and '.join(map(str, inputs))}. {_remedy(inputs)}")
-        return inputs[0]
+    def lower(self, *inputs: Value) -> Value:
+        shapes = tuple(x.shape for x in inputs)
+        if not self.fit(shapes):
+            raise ShapeError(f"joins inputs of one shape, it got {' and '.join(map(str, shapes))}. {_remedy(shapes)}")
+        return p.combine(self.how, *inputs)
+
+    @staticmethod
+    def fit(shapes: tuple[Shape, ...]) -> bool:
+        """Whether inputs of these shapes can be joined."""
+        return len(set(shapes)) == 1
 
 
 def _remedy(shapes: tuple[Shape, ...]) -> str:
@@ -30,34 +39,44 @@ def _remedy(shapes: tuple[Shape, ...]) -> str:
 class Add(_Elementwise):
     """a + b + …, all of one shape."""
 
+    how = "add"
+
 
 class Subtract(_Elementwise):
     """a - b, of one shape."""
 
     arity = 2
+    how = "subtract"
 
 
 class Multiply(_Elementwise):
     """a · b · …, all of one shape; sizes of 1 are repeated, so that (1, 1, C) scales each map of (H, W, C)."""
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len({len(s) for s in inputs}) == 1:
-            sizes = [{size for size in axis if size != 1} for axis in zip(*inputs, strict=True)]
-            if all(len(axis) <= 1 for axis in sizes):
-                return tuple(axis.pop() if axis else 1 for axis in sizes)
-        return super().shape(*inputs)
+    how = "multiply"
+
+    @staticmethod
+    def fit(shapes: tuple[Shape, ...]) -> bool:
+        return len({len(s) for s in shapes}) == 1 and all(
+            len({size for size in axis if size != 1}) <= 1 for axis in zip(*shapes, strict=True)
+        )
 
 
 class Average(_Elementwise):
     """(a + b + …) / n, all of one shape."""
 
+    how = "average"
+
 
 class Maximum(_Elementwise):
     """max(a, b, …), all of one shape."""
 
+    how = "maximum"
+
 
 class Minimum(_Elementwise):
     """min(a, b, …), all of one shape."""
+
+    how = "minimum"
 
 
 class Concatenate(Layer):
@@ -77,16 +96,8 @@ class Concatenate(Layer):
             raise ArgumentError(f"axis {self.axis} does not exist in an input {x}; use 1 to {len(x)}, or -1.")
         return dim
 
-    def shape(self, *inputs: Shape) -> Shape:
-        dim = self.dim(inputs[0])
-        rests = {(*x[:dim], *x[dim + 1 :]) for x in inputs}
-        if len(rests) > 1 or len({len(x) for x in inputs}) > 1:
-            raise ShapeError(
-                f"joins along axis {self.axis}, so the other sizes must agree; it got "
-                f"{' and '.join(map(str, inputs))}. Bring them to the same size first (padding='same', a stride, "
-                "pooling, Cropping2D or UpSampling2D)."
-            )
-        return (*inputs[0][:dim], sum(x[dim] for x in inputs), *inputs[0][dim + 1 :])
+    def lower(self, *inputs: Value) -> Value:
+        return p.concatenate(self.dim(inputs[0].shape), *inputs, counted=self.axis)
 
 
 def add(inputs: list[Any]) -> Any:

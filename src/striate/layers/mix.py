@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from striate.errors import ArgumentError
-from striate.graph.layer import Described
+from striate.graph.layer import NetworkPart
 
 
-class MixUp(Described):
+class MixUp(NetworkPart):
     """Each picture a weighted mean of two of the batch, and its targets the same mean of theirs: Zhang et al. 2018.
 
     alpha   weights are drawn from Beta(alpha, alpha), for each picture apart; above 0.  See ``data.mix``.
@@ -19,7 +19,7 @@ class MixUp(Described):
             raise ArgumentError(f"MixUp: alpha is above 0, not {self.alpha}.")
 
 
-class CutMix(Described):
+class CutMix(NetworkPart):
     """In each picture a rectangle of another one of the batch, and targets by area: Yun et al. 2019.
 
     factor   the part of the picture kept is drawn from Beta(factor, factor), for each picture apart; above 0.  See

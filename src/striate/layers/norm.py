@@ -6,8 +6,9 @@ from dataclasses import field
 from math import isfinite
 from typing import Any
 
+from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Initializer, Layer, Shape, Weight
+from striate.graph import Initializer, Layer, Shape, Value
 from striate.layers import initializers
 
 
@@ -40,21 +41,16 @@ class BatchNormalization(Layer):
         for key in ("beta", "gamma", "moving_mean", "moving_variance"):
             initializers.get(getattr(self, f"{key}_initializer"))
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        shape = inputs[0][-1:]
-        found = {}
-        if self.scale:
-            found["weight"] = Weight(shape, self.gamma_initializer)
-        if self.center:
-            found["bias"] = Weight(shape, self.beta_initializer)
-        return found
-
-    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
-        shape = inputs[0][-1:]
-        return {
-            "running_mean": Weight(shape, self.moving_mean_initializer),
-            "running_var": Weight(shape, self.moving_variance_initializer),
-        }
+    def lower(self, x: Value) -> Value:
+        return p.batch_norm(
+            x,
+            self.epsilon,
+            self.momentum,
+            gamma=self.gamma_initializer if self.scale else None,
+            beta=self.beta_initializer if self.center else None,
+            mean=self.moving_mean_initializer,
+            variance=self.moving_variance_initializer,
+        )
 
 
 class LayerNormalization(Layer):
@@ -76,14 +72,9 @@ class LayerNormalization(Layer):
             raise ArgumentError("LayerNormalization runs over the channels, axis=-1.")
         initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        shape = inputs[0][-1:]
-        found = {}
-        if self.scale:
-            found["weight"] = Weight(shape, self.gamma_initializer)
-        if self.center:
-            found["bias"] = Weight(shape, self.beta_initializer)
-        return found
+    def lower(self, x: Value) -> Value:
+        gamma, beta = self.gamma_initializer, self.beta_initializer
+        return p.layer_norm(x, self.epsilon, gamma=gamma if self.scale else None, beta=beta if self.center else None)
 
 
 class LocalResponseNormalization(Layer):
@@ -104,13 +95,12 @@ class LocalResponseNormalization(Layer):
         super().__post_init__()
         if self.convention not in ("tf", "torch"):
             raise ArgumentError(f'LocalResponseNormalization: convention is "tf" or "torch", not {self.convention!r}.')
-        if self.radius < 0:
+        if not 0 <= self.radius < 1 << 31:
             raise ArgumentError(f"LocalResponseNormalization: radius is a whole number from 0, not {self.radius!r}.")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) < 2:
-            raise ShapeError(f"takes (length, channels) or (height, width, channels), it got {inputs[0]}.")
-        return inputs[0]
+    def lower(self, x: Value) -> Value:
+        alpha = self.alpha / (2 * self.radius + 1 if self.convention == "torch" else 1)
+        return p.channel_norm(x, self.radius, self.k, alpha, self.beta)
 
 
 class Rescaling(Layer):
@@ -123,8 +113,9 @@ class Rescaling(Layer):
         super().__post_init__()
         self.scale, self.offset = _numbers(self.scale, "Rescaling: scale"), _numbers(self.offset, "Rescaling: offset")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        return _per_channel(inputs[0], scale=self.scale, offset=self.offset)
+    def lower(self, x: Value) -> Value:
+        _per_channel(x.shape, scale=self.scale, offset=self.offset)
+        return p.affine(x, self.scale, self.offset)
 
 
 class Normalization(Layer):
@@ -153,10 +144,15 @@ class Normalization(Layer):
         axes = tuple(range(data.ndim - 1))
         self.mean, self.variance = tuple(data.mean(axes).tolist()), tuple(data.var(axes).tolist())
 
-    def shape(self, *inputs: Shape) -> Shape:
+    def lower(self, x: Value) -> Value:
         if self.mean is None:
             raise ArgumentError("has no mean and variance yet: give them, or call adapt(array) first.")
-        return _per_channel(inputs[0], mean=self.mean, variance=self.variance)
+        _per_channel(x.shape, mean=self.mean, variance=self.variance)
+        means, variances = _several(self.mean), _several(self.variance)
+        factors = tuple(1 / max(v**0.5, 1e-7) for v in variances)  # Keras' guard against a constant channel
+        width = max(len(means), len(factors))
+        addends = tuple(-means[i % len(means)] * factors[i % len(factors)] for i in range(width))
+        return p.affine(x, factors, addends)
 
 
 def _numbers(value: Any, where: str) -> float | tuple[float, ...]:
@@ -174,8 +170,7 @@ def _several(value: Any) -> tuple[Any, ...]:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> Shape:
+def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> None:
     for what, value in values.items():
         if isinstance(value, tuple) and len(value) not in (1, x[-1]):
             raise ShapeError(f"has {len(value)} values of {what} for an input of {x[-1]} channels, {x}.")
-    return x

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import field
-from math import hypot
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from striate.errors import ArgumentError, ShapeError, unknown
-from striate.graph import Layer, Shape, Window
+from striate import primitives as p
+from striate.errors import ArgumentError, unknown
+from striate.graph import Layer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
-from striate.layers.conv import split_shape
+from striate.primitives.base import split_shape
+from striate.primitives.pooling import PoolHow
 
 
 class _Pool(Layer):
     rank: ClassVar[int]
+    how: ClassVar[PoolHow]
 
     pool_size: Any = 2
     strides: Any = None  # None: the pool size, so windows do not overlap
@@ -34,49 +36,71 @@ class _Pool(Layer):
             )
 
     def window(self) -> Window:
+        """The window that slides over the input."""
         return Window(self.pool_size, self.strides or self.pool_size, self.padding)
 
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = split_shape(inputs[0], self.rank)
-        return (*self.window().slide(sizes), channels)
+    def lower(self, x: Value) -> Value:
+        return p.pool(x, self.window(), self.how)
+
+
+class _AveragePool(_Pool):
+    count_include_pad: bool = field(default=False, kw_only=True)
+
+    def lower(self, x: Value) -> Value:
+        return p.pool(x, self.window(), "average_all" if self.count_include_pad else "average")
+
+
+class _MinPool(_Pool):
+    def lower(self, x: Value) -> Value:
+        return p.pointwise(p.pool(p.pointwise(x, "negative"), self.window(), "max"), "negative")
+
+
+class _L1Pool(_Pool):
+    def lower(self, x: Value) -> Value:
+        return p.pool(p.pointwise(x, "absolute"), self.window(), "sum")
+
+
+class _L2Pool(_Pool):
+    def lower(self, x: Value) -> Value:
+        return p.pointwise(p.pool(p.pointwise(x, "square"), self.window(), "sum"), "sqrt")
 
 
 class MaxPooling2D(_Pool):
     """The largest number of each window.  (H, W, C) -> (H', W', C); no weights.  Padding never wins."""
 
     rank = 2
+    how = "max"
 
 
 class MaxPooling1D(_Pool):
     """The largest number of each window.  (L, C) -> (L', C); no weights."""
 
     rank = 1
+    how = "max"
 
 
-class AveragePooling2D(_Pool):
+class AveragePooling2D(_AveragePool):
     """The mean of each window.  (H, W, C) -> (H', W', C); no weights.
 
     Padding is left out of the mean (Keras' rule), or counted as zeros with ``count_include_pad=True`` (torch's).
     """
 
     rank = 2
-    count_include_pad: bool = field(default=False, kw_only=True)
 
 
-class AveragePooling1D(_Pool):
+class AveragePooling1D(_AveragePool):
     """The mean of each window.  (L, C) -> (L', C); no weights; padding as in AveragePooling2D."""
 
     rank = 1
-    count_include_pad: bool = field(default=False, kw_only=True)
 
 
-class MinPooling2D(_Pool):
+class MinPooling2D(_MinPool):
     """The smallest number of each window.  (H, W, C) -> (H', W', C); no weights."""
 
     rank = 2
 
 
-class MinPooling1D(_Pool):
+class MinPooling1D(_MinPool):
     """The smallest number of each window.  (L, C) -> (L', C); no weights."""
 
     rank = 1
@@ -86,27 +110,29 @@ class SumPooling2D(_Pool):
     """The sum of each window.  (H, W, C) -> (H', W', C); no weights."""
 
     rank = 2
+    how = "sum"
 
 
 class SumPooling1D(_Pool):
     """The sum of each window.  (L, C) -> (L', C); no weights."""
 
     rank = 1
+    how = "sum"
 
 
-class L1Pooling2D(_Pool):
+class L1Pooling2D(_L1Pool):
     """The sum of magnitudes of each window.  (H, W, C) -> (H', W', C); no weights."""
 
     rank = 2
 
 
-class L1Pooling1D(_Pool):
+class L1Pooling1D(_L1Pool):
     """The sum of magnitudes of each window.  (L, C) -> (L', C); no weights."""
 
     rank = 1
 
 
-class L2Pooling2D(_Pool):
+class L2Pooling2D(_L2Pool):
     """The root of the sum of squares of each window.  (H, W, C) -> (H', W', C); no weights.
 
     The gradient of a window of zeros is taken as 0.
@@ -115,7 +141,7 @@ class L2Pooling2D(_Pool):
     rank = 2
 
 
-class L2Pooling1D(_Pool):
+class L2Pooling1D(_L2Pool):
     """The root of the sum of squares of each window.  (L, C) -> (L', C); no weights."""
 
     rank = 1
@@ -129,62 +155,58 @@ class CenterWeightedAveragePooling2D(_Pool):
     """
 
     rank = 2
+    how = "center"
 
 
 class CenterWeightedAveragePooling1D(_Pool):
     """A mean of each window that trusts its centre most.  (L, C) -> (L', C); weights as in the 2-D layer."""
 
     rank = 1
-
-
-def center_weights(size: tuple[int, ...]) -> list[float]:
-    """Cell weights of a centre-weighted mean over a window of `size`, row by row; they add up to 1."""
-    if len(size) == 1:
-        distances = [abs(i - (size[0] - 1) / 2) for i in range(size[0])]
-    else:
-        distances = [
-            hypot(i - (size[0] - 1) / 2, j - (size[1] - 1) / 2) for i in range(size[0]) for j in range(size[1])
-        ]
-    raw = [1 / (1 + d) for d in distances]
-    return [w / sum(raw) for w in raw]
+    how = "center"
 
 
 class _GlobalPool(Layer):
     rank: ClassVar[int]
+    how: ClassVar[Literal["max", "mean"]]
 
     keepdims: bool = False
 
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = split_shape(inputs[0], self.rank)
-        return (*(1,) * len(sizes), channels) if self.keepdims else (channels,)
+    def lower(self, x: Value) -> Value:
+        split_shape(x.shape, self.rank)
+        return p.reduce(x, self.how, keepdims=self.keepdims)
 
 
 class GlobalMaxPooling2D(_GlobalPool):
     """The largest number of each map.  (H, W, C) -> (C,), or (1, 1, C) with keepdims; no weights."""
 
     rank = 2
+    how = "max"
 
 
 class GlobalMaxPooling1D(_GlobalPool):
     """The largest number of each channel.  (L, C) -> (C,), or (1, C) with keepdims; no weights."""
 
     rank = 1
+    how = "max"
 
 
 class GlobalAveragePooling2D(_GlobalPool):
     """The mean of each map.  (H, W, C) -> (C,), or (1, 1, C) with keepdims; no weights."""
 
     rank = 2
+    how = "mean"
 
 
 class GlobalAveragePooling1D(_GlobalPool):
     """The mean of each channel.  (L, C) -> (C,), or (1, C) with keepdims; no weights."""
 
     rank = 1
+    how = "mean"
 
 
 class _AdaptivePool(Layer):
     rank: ClassVar[int]
+    how: ClassVar[Literal["max", "average"]]
 
     output_size: Any
 
@@ -192,8 +214,8 @@ class _AdaptivePool(Layer):
         super().__post_init__()
         self.output_size = as_tuple(self.output_size, self.rank, f"{self.kind}: output_size")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        return (*self.output_size, split_shape(inputs[0], self.rank)[1])
+    def lower(self, x: Value) -> Value:
+        return p.adaptive_pool(x, self.output_size, self.how)
 
 
 class AdaptiveAveragePooling2D(_AdaptivePool):
@@ -203,24 +225,28 @@ class AdaptiveAveragePooling2D(_AdaptivePool):
     """
 
     rank = 2
+    how = "average"
 
 
 class AdaptiveAveragePooling1D(_AdaptivePool):
     """Mean over windows chosen so that the output has `output_size`.  (L, C) -> (output_size, C); no weights."""
 
     rank = 1
+    how = "average"
 
 
 class AdaptiveMaxPooling2D(_AdaptivePool):
     """Maximum over windows chosen so that the output has `output_size`.  (H, W, C) -> (*output_size, C)."""
 
     rank = 2
+    how = "max"
 
 
 class AdaptiveMaxPooling1D(_AdaptivePool):
     """Maximum over windows chosen so that the output has `output_size`.  (L, C) -> (output_size, C)."""
 
     rank = 1
+    how = "max"
 
 
 class DepthPooling(Layer):
@@ -241,12 +267,6 @@ class DepthPooling(Layer):
         if self.mode not in ("max", "average"):
             raise unknown("DepthPooling mode", self.mode, ("max", "average"))
 
-    def channels(self) -> Window:
-        """The window that slides over the channels."""
-        return Window((self.pool_size,), (self.strides or self.pool_size,))
-
-    def shape(self, *inputs: Shape) -> Shape:
-        depth = inputs[0][-1]
-        if self.pool_size > depth:
-            raise ShapeError(f"pools {self.pool_size} channels, the input has {depth}. Use a smaller pool_size.")
-        return (*inputs[0][:-1], *self.channels().slide((depth,)))
+    def lower(self, x: Value) -> Value:
+        channels = Window((self.pool_size,), (self.strides or self.pool_size,))
+        return p.depth_pool(x, channels, "max" if self.mode == "max" else "average")

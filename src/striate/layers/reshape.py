@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from math import prod
 from numbers import Integral
 from typing import Any, ClassVar
 
-from striate.errors import ArgumentError, ShapeError
-from striate.graph import Layer, Shape
+from striate import primitives as p
+from striate.errors import ArgumentError
+from striate.graph import Layer, Value
 from striate.graph.window import as_padding, as_tuple
-from striate.layers.conv import split_shape
+from striate.primitives.base import split_shape
 
 
 class Flatten(Layer):
     """All numbers as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,); no weights."""
 
-    def shape(self, *inputs: Shape) -> Shape:
-        return (prod(inputs[0]),)
+    def lower(self, x: Value) -> Value:
+        return p.flatten(x)
 
 
 class Reshape(Layer):
@@ -33,35 +33,12 @@ class Reshape(Layer):
             raise ArgumentError(f"Reshape: target_shape is whole numbers, at most one of them -1, not {given!r}.")
         self.target_shape = tuple(int(s) for s in shape)
 
-    def shape(self, *inputs: Shape) -> Shape:
-        have, known = prod(inputs[0]), prod(s for s in self.target_shape if s != -1)
-        if -1 in self.target_shape and have % known == 0:
-            return tuple(have // known if s == -1 else s for s in self.target_shape)
-        if have != known:
-            raise ShapeError(f"cannot turn {inputs[0]} ({have} numbers) into {self.target_shape} ({known} numbers).")
-        return self.target_shape  # type: ignore[no-any-return]
+    def lower(self, x: Value) -> Value:
+        return p.reshape(x, self.target_shape)
 
 
-class _Sides(Layer):
-    """Zero padding and cropping: an amount on each side of each axis."""
-
+class _ZeroPadding(Layer):
     rank: ClassVar[int]
-    sign: ClassVar[int]
-
-    def sides(self) -> tuple[tuple[int, int], ...]:
-        """(before, after) for each axis."""
-        raise AssertionError(self.kind)
-
-    def shape(self, *inputs: Shape) -> Shape:
-        sizes, channels = split_shape(inputs[0], self.rank)
-        out = tuple(size + self.sign * sum(side) for size, side in zip(sizes, self.sides(), strict=True))
-        if min(out) < 1:
-            raise ShapeError(f"crops {self.sides()} off {inputs[0]} and leaves nothing.")
-        return (*out, channels)
-
-
-class _ZeroPadding(_Sides):
-    sign = 1
 
     padding: Any = 1
 
@@ -69,8 +46,9 @@ class _ZeroPadding(_Sides):
         super().__post_init__()
         self.padding = as_padding(self.padding, self.rank, f"{self.kind}: padding", ())
 
-    def sides(self) -> tuple[tuple[int, int], ...]:
-        return self.padding  # type: ignore[no-any-return]
+    def lower(self, x: Value) -> Value:
+        split_shape(x.shape, self.rank)
+        return p.pad(x, self.padding)
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -90,8 +68,8 @@ class ZeroPadding1D(_ZeroPadding):
         super().__post_init__()
 
 
-class _Cropping(_Sides):
-    sign = -1
+class _Cropping(Layer):
+    rank: ClassVar[int]
 
     cropping: Any = 0
 
@@ -99,8 +77,8 @@ class _Cropping(_Sides):
         super().__post_init__()
         self.cropping = as_padding(self.cropping, self.rank, f"{self.kind}: cropping", ())
 
-    def sides(self) -> tuple[tuple[int, int], ...]:
-        return self.cropping  # type: ignore[no-any-return]
+    def lower(self, x: Value) -> Value:
+        return p.crop(x, self.cropping)
 
 
 class Cropping2D(_Cropping):
@@ -136,9 +114,8 @@ class UpSampling2D(Layer):
         if self.interpolation not in ("nearest", "bilinear"):
             raise ArgumentError(f'UpSampling2D: interpolation is "nearest" or "bilinear", not {self.interpolation!r}.')
 
-    def shape(self, *inputs: Shape) -> Shape:
-        (height, width), channels = split_shape(inputs[0], 2)
-        return (height * self.size[0], width * self.size[1], channels)
+    def lower(self, x: Value) -> Value:
+        return p.resize(x, self.size, "nearest" if self.interpolation == "nearest" else "bilinear")
 
 
 class UpSampling1D(Layer):
@@ -150,9 +127,8 @@ class UpSampling1D(Layer):
         super().__post_init__()
         (self.size,) = as_tuple(self.size, 1, "UpSampling1D: size")
 
-    def shape(self, *inputs: Shape) -> Shape:
-        (length,), channels = split_shape(inputs[0], 1)
-        return (length * self.size, channels)
+    def lower(self, x: Value) -> Value:
+        return p.resize(x, (self.size,))
 
 
 class ChannelPadding(Layer):
@@ -169,5 +145,5 @@ class ChannelPadding(Layer):
         sides: Any = as_padding(pair, 1, "ChannelPadding: padding", ())
         self.padding = sides[0]
 
-    def shape(self, *inputs: Shape) -> Shape:
-        return (*inputs[0][:-1], inputs[0][-1] + sum(self.padding))
+    def lower(self, x: Value) -> Value:
+        return p.pad(x, (*((0, 0),) * (len(x.shape) - 1), self.padding))

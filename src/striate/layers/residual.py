@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from striate import primitives as p
 from striate.errors import ArgumentError
-from striate.graph import Layer, Shape, Weight
+from striate.graph import Layer, Value
 from striate.layers import initializers
 
 
@@ -21,6 +22,9 @@ class DropPath(Layer):
         if not 0 <= self.rate < 1:
             raise ArgumentError(f"DropPath: rate is from 0 up to (not including) 1, not {self.rate}.")
 
+    def lower(self, x: Value) -> Value:
+        return p.dropout(x, self.rate, whole=True)
+
 
 class LayerScale(Layer):
     """Each channel times a learnt factor that starts near 0.  Shape unchanged; weight (C,).
@@ -31,5 +35,5 @@ class LayerScale(Layer):
 
     init_value: float = 1e-6
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        return {"weight": Weight(inputs[0][-1:], initializers.Constant(self.init_value))}
+    def lower(self, x: Value) -> Value:
+        return p.scale(x, initializers.Constant(self.init_value))

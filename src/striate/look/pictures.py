@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from striate.data import Dataset, Preprocessing
-from striate.errors import ArgumentError, DataError
+from striate.data import Preprocessing
+from striate.intake import Intake
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -26,6 +25,7 @@ class Space:
     low, high        (C,): the inputs of black and of white, the smaller first
     """
 
+    intake: Intake
     preprocessing: Preprocessing
     shape: tuple[int, int, int]
     factor: np.ndarray
@@ -35,17 +35,13 @@ class Space:
     @classmethod
     def of(cls, model: Model) -> Space:
         """Raises ArgumentError for a model of several inputs, or whose input is no picture of 1 or 3 channels."""
-        shapes = model.graph.check().input_shapes
-        if len(shapes) != 1 or len(shapes[0]) != 3 or shapes[0][-1] not in (1, 3):
-            raise ArgumentError(
-                f"looking at pictures takes a network with one input (H, W, 1 or 3), not {', '.join(map(str, shapes))}."
-            )
-        shape = shapes[0]
-        # without a preprocessing of its own a model takes pixel values as they are, in ``predict`` and here
-        preprocessing = model.preprocessing or Preprocessing(image_size=shape[:2], channels=shape[2])
-        ends = np.stack([np.zeros((1, 1, shape[2]), np.uint8), np.full((1, 1, shape[2]), 255, np.uint8)])
+        intake = model.intake
+        preprocessing = intake.recipe
+        height, width, channels = intake.shape
+        ends = np.stack([np.zeros((1, 1, channels), np.uint8), np.full((1, 1, channels), 255, np.uint8)])
         black, white = np.asarray(preprocessing.normalise(ends), np.float64)[:, 0, 0]
-        return cls(preprocessing, shape, (white - black) / 255, black, preprocessing.order == "bgr")
+        shape = (height, width, channels)
+        return cls(intake, preprocessing, shape, (white - black) / 255, black, preprocessing.order == "bgr")
 
     @property
     def low(self) -> np.ndarray:
@@ -56,20 +52,8 @@ class Space:
         return np.maximum(self.offset, self.offset + 255 * self.factor)
 
     def pixels(self, pictures: Any) -> np.ndarray:
-        """uint8 (N, H, W, C) of the network's size: of files, PIL images, arrays, a Dataset, or one of these alone.
-
-        Raises DataError for what is no picture.
-        """
-        if isinstance(pictures, Dataset):
-            pictures = pictures.x
-        if isinstance(pictures, np.ndarray) and pictures.dtype == np.uint8 and pictures.shape[1:] == self.shape:
-            return pictures
-        alone = isinstance(pictures, str | os.PathLike | bytes) or hasattr(pictures, "getbands")
-        array = isinstance(pictures, np.ndarray)
-        listed = [pictures] if alone or (array and pictures.ndim < 4) else list(pictures)
-        if not listed:
-            raise DataError("no picture was given.")
-        return np.stack([self.preprocessing.pixels(each) for each in listed])
+        """uint8 (N, H, W, C) of the network's size, as ``Intake.pixels`` makes them.  Raises DataError for no picture."""
+        return self.intake.pixels(pictures)
 
     def framed(self, pixels: np.ndarray) -> np.ndarray:
         """A picture uint8 (h, w, C) that, read from a file, the preprocessing turns into just `pixels` (H, W, C).
@@ -108,30 +92,9 @@ def target_of(model: Model, target: int | str | None, logits: np.ndarray) -> int
     Of a label with several names, "goldfish, Carassius auratus", each will do where no other class has it.  Raises
     ArgumentError for a class that is not there.
     """
-    from striate.errors import unknown
-
-    count = len(logits)
-    if target is None:
-        return int(logits.argmax())
-    if isinstance(target, str):
-        labels = list(model.labels or ())
-        if target in labels:
-            return labels.index(target)
-        names = [{name.strip().lower() for name in str(label).split(",")} for label in labels]
-        meant = [i for i, own in enumerate(names) if target.strip().lower() in own]
-        if len(meant) == 1:
-            return meant[0]
-        if len(meant) > 1:
-            raise ArgumentError(f'"{target}" is a name of classes {" and ".join(map(str, meant))}; give the number.')
-        if not target.isdigit():
-            raise unknown("class", target, labels)
-        target = int(target)
-    if not 0 <= target < count:
-        raise ArgumentError(f"there are classes 0 to {count - 1}, not {target}.")
-    return int(target)
+    return int(logits.argmax()) if target is None else model.intake.number(target, len(logits))
 
 
 def label_of(model: Model, number: int) -> str:
     """The name of a class, or its number where classes have no names."""
-    labels = model.labels
-    return str(labels[number]) if labels and number < len(labels) else f"class {number}"
+    return model.intake.label(number)

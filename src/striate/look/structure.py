@@ -1,6 +1,6 @@
 """What the techniques ask of a network's description: which layers rectify, have maps, have filters, and which to look at.
 
-The only file of the room that knows layers by their classes.
+The only file of the room that knows primitives by their classes.
 """
 
 from __future__ import annotations
@@ -10,56 +10,68 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from striate import layers
+from striate import primitives as p
 from striate.errors import ArgumentError
+from striate.graph import InputLayer, Network
+from striate.primitives.functions import ARITHMETIC
 
 if TYPE_CHECKING:
-    from striate.graph import FlatNode, Node
+    from striate.graph import FlatNode, Node, Step
     from striate.model import Model
-
-_TRANSPOSED = (layers.Conv2DTranspose,)
-_DEPTHWISE = (layers.DepthwiseConv2D, layers.SeparableConv2D)
-_OVER_SEQUENCES = (layers.Conv1D, layers.DepthwiseConv1D, layers.SeparableConv1D, layers.Conv1DTranspose)
-_OVER_PICTURES = (layers.Conv2D, *_TRANSPOSED, *_DEPTHWISE, layers.PartialConv2D)
 
 
 # -- kinds --------------------------------------------------------------------------------------------------------------
+def _last(node: FlatNode) -> Step | None:
+    """The step that gives a call's output."""
+    lowering = node.lowering
+    return lowering.maker(lowering.outputs[0])
+
+
 def is_rectifier(node: FlatNode) -> bool:
     """Whether a call's output is never below 0 and exactly 0 for a range of inputs: a ReLU or ReLU6, fused or not."""
-    last: Any = node.layer if isinstance(node.layer, layers.ReLU) else getattr(node.layer, "activation", None)
+    last = _last(node)
+    if last is None or not isinstance(last.primitive, p.Pointwise):
+        return False
+    name, parameters = last.primitive.function, last.primitive.parameters
     return (
-        last in ("relu", "relu6")
-        if isinstance(last, str)
-        else isinstance(last, layers.ReLU) and not last.negative_slope
+        name in ("relu", "relu6")
+        or (name == "clip" and parameters[0] == 0)
+        or (name == "parametric_relu" and not parameters[1])
     )
 
 
 def has_activation(node: FlatNode) -> bool:
     """Whether a call ends in an activation function, fused or not."""
-    return node.layer.kind in ("ReLU", "LeakyReLU", "ELU") or getattr(node.layer, "activation", None) not in (
-        None,
-        "linear",
-    )
+    last = _last(node)
+    if last is not None and isinstance(last.primitive, p.Pointwise):
+        return last.primitive.function not in ARITHMETIC
+    return last is not None and isinstance(last.primitive, p.Softmax)
 
 
 def is_addition(node: Node) -> bool:
     """Whether a call adds two tensors."""
-    return node.layer.kind == "Add" and len(node.inputs) == 2
+    if len(node.inputs) != 2 or isinstance(node.layer, InputLayer | Network):
+        return False
+    return [step.primitive for step in node.layer.lowering(*node.input_shapes).steps] == [p.Combine("add")]
 
 
 def is_idle(node: Node) -> bool:
     """Whether a call does nothing in prediction: a dropout."""
-    return node.layer.kind == "Dropout"
+    if isinstance(node.layer, InputLayer | Network):
+        return False
+    steps = node.layer.lowering(*node.input_shapes).steps
+    return all(isinstance(step.primitive, p.Dropout | p.Identity) for step in steps)
 
 
-def is_convolution(node: FlatNode) -> bool:
-    """Whether a call is a convolution over pictures."""
-    return isinstance(node.layer, _OVER_PICTURES)
+def convolution(node: FlatNode) -> Step | None:
+    """The first convolution over pictures in a call, or None."""
+    convolutions = node.lowering.of(p.Conv)
+    return next((step for step in convolutions if len(step.input_shapes[0]) == 3), None)
 
 
 def slides_over_sequences(node: FlatNode) -> bool:
     """Whether a call is a convolution over sequences."""
-    return isinstance(node.layer, _OVER_SEQUENCES)
+    return bool(node.lowering.of(p.Conv)) and convolution(node) is None
 
 
 def kernels(node: FlatNode) -> tuple[torch.Tensor, int]:
@@ -68,14 +80,16 @@ def kernels(node: FlatNode) -> tuple[torch.Tensor, int]:
     Of a depthwise or a separable convolution (its depthwise part) a filter has one input; inputs that a partly connected
     map does not have are 0.
     """
-    built: Any = node.layer.built
-    if isinstance(node.layer, layers.PartialConv2D):
-        weights = built.weight.new_zeros(node.shape[-1], node.input_shapes[0][-1], *built.kernel_size)
+    step = convolution(node)
+    assert step is not None
+    conv: Any = step.primitive
+    built: Any = node.layer.built[step.part] if step.part else node.layer.built
+    if isinstance(conv, p.PartialConv):
+        weights = built.weight.new_zeros(step.shape[-1], step.input_shapes[0][-1], *conv.window.kernel)
         weights[built.outs, built.ins] = built.weight
         return weights, 1
-    weights = (built.depthwise if isinstance(node.layer, layers.SeparableConv2D) else built).weight
-    weights = weights.transpose(0, 1) if isinstance(node.layer, _TRANSPOSED) else weights
-    return weights, 1 if isinstance(node.layer, _DEPTHWISE) else getattr(node.layer, "groups", 1)
+    weights = built.weight.transpose(0, 1) if isinstance(conv, p.ConvTranspose) else built.weight
+    return weights, 1 if isinstance(conv, p.DepthwiseConv) else conv.groups
 
 
 # -- layers by name -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import numpy as np
 from striate.look import activations
 from striate.report import figures, tiles
 from striate.report.html import Section, both, image, table, write_page
-from striate.tasks.classify import class_names, scores
 from striate.train.metrics import per_class_report
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ def write_report(
     sections = [_curves(history)]
     headline: list[tuple[str, str]] = []
     if test is not None:
+        test = model.intake.dataset(test)  # as the model sees it, its classes in the order of the outputs
         judged, found = _judged(model, test)
         headline += judged
         sections += found
@@ -91,9 +91,10 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     if labels is None or len(shapes) != 1 or len(shapes[0]) != 1 or (shapes[0] == (1,) and test.y is None):
         why = "the data has no labels" if labels is None else "the network does not give one probability per class"
         return [], [Section("judged", "Answers", f"Confusion, scores and mistakes are left out: {why}.")]
-    probabilities = scores(model, test)
-    names = class_names(model, shapes[0][0])
-    count = probabilities.shape[1]
+    outputs = model.answers
+    probabilities = outputs.by_class(model.predict(test))
+    count = outputs.classes
+    names = model.intake.class_names(count)
     if labels.max() >= count:
         return [], [Section("judged", "Answers", "The data has more classes than the network has outputs.")]
     answers = probabilities.argmax(axis=1)

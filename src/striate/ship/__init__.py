@@ -5,7 +5,6 @@ from striate.ship.engine import Engine
 from striate.ship.export import cut, export_onnx
 from striate.ship.onnx_graph import save_onnx, to_onnx
 from striate.ship.quantization import QuantizationReport, Quantized, quantize
-from striate.ship.writer import row
 
 __all__ = [
     "ENGINES",
@@ -16,7 +15,6 @@ __all__ = [
     "cut",
     "export_onnx",
     "quantize",
-    "row",
     "save_onnx",
     "to_onnx",
 ]

@@ -16,7 +16,6 @@ import torch
 
 from striate.errors import ArgumentError, BundleError, unknown
 from striate.ship.engine import Engine, serialized
-from striate.ship.onnx_graph import exportable
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch
 from striate.weights import atomic_write
@@ -112,7 +111,7 @@ class Engines:
             return False
         if any(t.device.type != "cpu" or t.dtype != torch.float32 for t in tensors):
             return False
-        return exportable(model.graph) and not Watch(module).hooked()
+        return not Watch(module).hooked()
 
     # -- kept in a saved model's folder --------------------------------------------------------------------------------
     def loaded(

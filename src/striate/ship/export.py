@@ -22,7 +22,7 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = Fals
     Raises ArgumentError for `pixels` of a model without preprocessing or a layer that ONNX cannot say, BundleError where the
     file cannot be written.
     """
-    preprocessing = model.preprocessing
+    preprocessing = model.intake.preprocessing
     if pixels and preprocessing is None:
         raise ArgumentError("export_onnx: this model has no preprocessing, so it cannot take pixels. Use pixels=False.")
     said = {

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.errors import ArgumentError
 from striate.graph import Graph, Shape
 from striate.ship import rows, windows  # noqa: F401  they fill the table
 from striate.ship.fold import fold, prune, readers
-from striate.ship.writer import Op, Value, Writer, find_row
+from striate.ship.writer import Op, Tensor, Writer
 
 if TYPE_CHECKING:
     import onnx
@@ -44,18 +43,14 @@ def to_onnx(
     preprocessing   the first input is then uint8 pictures, and the graph itself does scale, mean and deviation
     strip           per output, "softmax" or "sigmoid" to leave that final activation out where it is there
     metadata        texts, or what JSON can hold, kept with the model
-
-    Raises ArgumentError for a layer that has no row in the table.
     """
     import onnx
     from onnx import helper
 
     flat = graph.check().flat()
-    for call in flat.nodes:
-        find_row(call.layer, call.name)
     _build(graph)
     w = Writer()
-    values: dict[int, Value] = {}
+    values: dict[int, Tensor] = {}
     inputs = []
     for i, (number, tensor) in enumerate(zip(flat.inputs, graph.inputs, strict=True)):
         shape, dtype = flat.shapes[number], flat.dtypes[number]
@@ -67,10 +62,10 @@ def to_onnx(
         if pixels is not None and pixels.order == "bgr":
             w.label = name
             name = w.op("Gather", name, np.array([2, 1, 0]), axis=3)
-        values[number] = Value(name, shape, whole=kind != _FLOAT, pixels=by)
+        values[number] = Tensor(name, shape, whole=kind != _FLOAT, pixels=by)
     for call in flat.nodes:
-        w.label = call.name
-        values[call.outputs[0]] = find_row(call.layer, call.name)(w, call, [values[i] for i in call.inputs])
+        outs = w.call(call, [values[i] for i in call.inputs])
+        values |= dict(zip(call.outputs, outs, strict=True))
     w.label = "output"
     wanted = [*strip, *[None] * (len(flat.outputs) - len(strip))]
     results = [_stripped(w, values[i], what) for i, what in zip(flat.outputs, wanted, strict=True)]
@@ -90,16 +85,6 @@ def to_onnx(
     said = {key: value for key, value in {"ids": w.ids, **(metadata or {})}.items() if value}
     helper.set_model_props(model, {key: v if isinstance(v, str) else json.dumps(v) for key, v in said.items()})
     return model
-
-
-def exportable(graph: Graph) -> bool:
-    """Whether every layer has a row."""
-    try:
-        for node in graph.check().flat().nodes:
-            find_row(node.layer, node.name)
-    except ArgumentError:
-        return False
-    return True
 
 
 def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
@@ -147,11 +132,11 @@ def factors(preprocessing: Preprocessing, shape: Shape) -> tuple[np.ndarray | No
     return factor, np.broadcast_to(-np.array(preprocessing.mean) / std, depth).astype(np.float32)
 
 
-def _stripped(w: Writer, value: Value, what: str | None) -> Value:
+def _stripped(w: Writer, value: Tensor, what: str | None) -> Tensor:
     """The value before the final activation `what`, where that is how it is made."""
     kind = {None: None, "softmax": "Softmax", "sigmoid": "Sigmoid"}[what]
     made = next((op for op in w.ops if op.output == value.name and op.kind == kind), None)
-    return value if made is None else Value(str(made.inputs[0]), value.shape, value.layout)
+    return value if made is None else Tensor(str(made.inputs[0]), value.shape, value.layout)
 
 
 def _renamed(ops: list[Op], outputs: list[str]) -> list[Op]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.data import Preprocessing
+from striate.data import Dataset, Preprocessing
 from striate.errors import ArgumentError, DataError
 from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import factors
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import onnx
 
 _BATCH = 8
+_PREDICTED = 64  # pictures at a time, where both are compared
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,9 @@ def quantize(
     """Make the model's int8 twin, for ``predict(x, engine="int8")``.
 
     model       with its weights as they are now
-    data        inputs like those to come: arrays or a Dataset
+    data        inputs like those to come: whatever ``predict`` takes
     labels      their classes (a Dataset has its own), for the accuracy
-    check       (inputs, labels) to measure the accuracy on instead
+    check       (inputs, labels) or a Dataset to measure the accuracy on instead
     samples     how many of `data`, evenly spread, set the ranges
     method      how ranges come from what was seen: "minmax", "entropy" or "percentile"
 
@@ -120,39 +121,32 @@ def quantize(
     that sums of pairs cannot overflow on processors without VNNI.  Returns what it cost.  Raises ArgumentError for a layer
     ONNX cannot say or an unknown method, DataError for labels that do not fit the answers.
     """
-    feed = _feed(model, data)
-    labels = getattr(data, "y", None) if labels is None else labels
-    chosen = np.unique(np.linspace(0, len(feed) - 1, min(samples, len(feed))).round().astype(int))
-    arrays = [x.numpy()[chosen] for x in feed.xs]
-    if feed.preprocessing is not None:
-        arrays[0] = feed.preprocessing.normalise(arrays[0])
+    examples = model.intake.examples(data)
+    chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
+    arrays = [x[chosen] for x in examples.xs]
+    if examples.preprocessing is not None:
+        arrays[0] = examples.preprocessing.normalise(arrays[0])
     content = serialized(model.graph.check())
     made = _static(content, arrays, method)
     twin = Quantized(made, None)  # type: ignore[arg-type]
-    inputs, truth = (data, labels) if check is None else check
+    inputs, truth = (data, labels) if check is None else check if isinstance(check, tuple | list) else (check, None)
     twin.report = _compared(model, twin, inputs, truth, len(chosen), len(content), seen=check is None)
     model._engine.keep(model, twin)
     return twin.report
 
 
-def _feed(model: Any, data: Any) -> Any:
-    from striate.train.fit import make_feed
-
-    return make_feed(model, data, None, targets=False)
-
-
 def _compared(
     model: Any, twin: Quantized, data: Any, labels: Any, samples: int, size: int, seen: bool
 ) -> QuantizationReport:
-    from striate.train.fit import predict
-
-    def outputs(engine: Any) -> np.ndarray:
-        found = predict(model, data, 64, engine)
-        return found[0] if isinstance(found, list) else found  # type: ignore[no-any-return]
-
-    floats = outputs(lambda count, pixels, strip: model._engine.pick(model, "onnxruntime", count, pixels, strip))
-    whole = outputs(lambda count, pixels, strip: twin.engine(pixels, strip))
-    answers = [out.argmax(-1) if out.shape[-1] > 1 else out[..., 0] > 0.5 for out in (floats, whole)]
+    examples = model.intake.examples(data)
+    if labels is None and isinstance(data, Dataset):
+        labels = model.intake.dataset(data).y
+    pixels = examples.pixels
+    engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
+    floats, whole = (engine.predict(examples.arrays(), _PREDICTED)[0] for engine in engines)
+    outputs = model.answers
+    likely = (outputs.probabilities(out) for out in (floats, whole))
+    answers = [p.argmax(-1) if p.shape[-1] > 1 else p[..., 0] > 0.5 for p in likely]
     right: list[float | None] = [None, None]
     if labels is not None:
         truth = np.asarray(labels)

@@ -1,231 +1,247 @@
-"""Rows of the ONNX table: dense layers, shapes, normalization, merging, LeNet-5's own parts, augmentation."""
+"""Rows of the ONNX table: functions of each number, arrays, norms, shapes, merging, and what only training does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from striate import layers
-from striate.graph.graph import FlatNode
-from striate.ship.writer import Row, Value, Writer, activate, row
+from striate import primitives as p
+from striate.graph import Step
+from striate.ship.writer import Tensor, Writer, row
 
 
-# -- dense and friends -----------------------------------------------------------------------------------------------
-@row(layers.Dense)
-def _dense_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    arrays, (x,) = w.weights(layer), xs
-    weight, bias = arrays["weight"], arrays.get("bias")
-    if len(x.shape) == 1:
-        y = Value(w.op("Gemm", w.same(x), weight, bias, transB=1), node.shape, "first")
-    elif x.layout == "first":  # the same sums as a convolution with windows of 1, and nothing has to be turned
-        ones = [1] * (len(x.shape) - 1)
-        y = Value(
-            w.op("Conv", x.name, weight.reshape(*weight.shape, *ones), bias, kernel_shape=ones), node.shape, "first"
-        )
-    else:
-        y = Value(w.op("Linear", w.last(x), weight, bias), node.shape, "last")
-    return activate(w, y, layer.activation)
-
-
-@row(layers.Embedding)
-def _embedding_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    (x,) = xs
-    if x.whole:
-        w.ids[x.name] = min(layer.input_dim, w.ids.get(x.name, layer.input_dim))
-    ids = x.name if x.whole else w.op("Cast", x.name, to=7)  # TensorProto.INT64
-    return Value(w.op("Gather", w.weights(layer)["weight"], ids, axis=0), node.shape, "last")
-
-
-@row(layers.Dropout, layers.DropPath)
-@row(layers.RandomFlip, layers.RandomRotation, layers.RandomZoom, layers.RandomTranslation, layers.RandomAffine)
-@row(layers.RandomBrightness, layers.RandomContrast, layers.RandomSaturation, layers.RandomHue, layers.RandomLighting)
-@row(layers.RandomErasing)
-def _nothing(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
+@row(p.Identity, p.Dropout)
+def _nothing(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return xs[0]
 
 
-def _cut(w: Writer, x: Value, sides: Any, shape: tuple[int, ...]) -> Value:
+# -- functions of each number ----------------------------------------------------------------------------------------
+def _number(value: float) -> np.ndarray:
+    return np.array(value, np.float32)
+
+
+def _mul(w: Writer, x: str, factor: float) -> str:
+    return w.op("Mul", x, _number(factor))
+
+
+def _parametric_relu(w: Writer, x: str, most: float | None, slope: float, threshold: float) -> str:
+    if threshold:
+        below = _mul(w, w.op("Sub", x, _number(threshold)), slope)
+        y = w.op("Where", w.op("GreaterOrEqual", x, _number(threshold)), x, below)
+    else:
+        y = w.op("LeakyRelu", x, alpha=slope)
+    return y if most is None else w.op("Min", y, _number(most))
+
+
+_FUNCTIONS: dict[str, Callable[..., str]] = {
+    "relu": lambda w, x: w.op("Relu", x),
+    "relu6": lambda w, x: w.op("Clip", x, _number(0), _number(6)),
+    "clip": lambda w, x, low, high: w.op("Clip", x, _number(low), _number(high)),
+    "leaky_relu": lambda w, x, slope: w.op("LeakyRelu", x, alpha=slope),
+    "elu": lambda w, x, alpha: w.op("Elu", x, alpha=alpha),
+    "selu": lambda w, x: w.op("Selu", x),
+    "tanh": lambda w, x: w.op("Tanh", x),
+    "scaled_tanh": lambda w, x: _mul(w, w.op("Tanh", _mul(w, x, 2 / 3)), 1.7159),
+    "sigmoid": lambda w, x: w.op("Sigmoid", x),
+    "hard_sigmoid": lambda w, x: w.op("HardSigmoid", x, alpha=1 / 6, beta=0.5),
+    "hard_silu": lambda w, x: w.op("HardSwish", x),
+    "silu": lambda w, x: w.op("Mul", x, w.op("Sigmoid", x)),
+    "gelu": lambda w, x: w.op("Gelu", x),
+    "mish": lambda w, x: w.op("Mul", x, w.op("Tanh", w.op("Softplus", x))),
+    "softplus": lambda w, x: w.op("Softplus", x),
+    "softsign": lambda w, x: w.op("Softsign", x),
+    "exponential": lambda w, x: w.op("Exp", x),
+    "parametric_relu": _parametric_relu,
+    "negative": lambda w, x: w.op("Neg", x),
+    "absolute": lambda w, x: w.op("Abs", x),
+    "square": lambda w, x: w.op("Mul", x, x),
+    "sqrt": lambda w, x: w.op("Sqrt", x),
+    "rsqrt": lambda w, x: w.op("Reciprocal", w.op("Sqrt", x)),
+    "log": lambda w, x: w.op("Log", x),
+}
+
+
+@row(p.Pointwise)
+def _pointwise(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    return Tensor(_FUNCTIONS[made.function](w, w.same(xs[0]), *made.parameters), step.shape, xs[0].layout)
+
+
+@row(p.Softmax)
+def _softmax(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    (x,), made = xs, step.primitive
+    kind = "LogSoftmax" if made.log else "Softmax"  # type: ignore[attr-defined]
+    return Tensor(w.op(kind, w.same(x), axis=x.axis), x.shape, x.layout)
+
+
+# -- dense and friends -----------------------------------------------------------------------------------------------
+@row(p.Linear)
+def _dense_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    arrays, (x,) = w.arrays(step), xs
+    weight, bias = arrays["weight"], arrays.get("bias")
+    if len(x.shape) == 1:
+        return Tensor(w.op("Gemm", w.same(x), weight, bias, transB=1), step.shape, "first")
+    if x.layout == "first":  # the same sums as a convolution with windows of 1, and nothing has to be turned
+        ones = [1] * (len(x.shape) - 1)
+        wide = weight.reshape(*weight.shape, *ones)
+        return Tensor(w.op("Conv", x.name, wide, bias, kernel_shape=ones), step.shape, "first")
+    return Tensor(w.op("Linear", w.last(x), weight, bias), step.shape, "last")
+
+
+@row(p.Lookup)
+def _embedding_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    rows, (x,) = step.primitive.rows, xs  # type: ignore[attr-defined]
+    if x.whole:
+        w.ids[x.name] = min(rows, w.ids.get(x.name, rows))
+    ids = x.name if x.whole else w.op("Cast", x.name, to=7)  # TensorProto.INT64
+    return Tensor(w.op("Gather", w.arrays(step)["weight"], ids, axis=0), step.shape, "last")
+
+
+def _cut(w: Writer, x: Tensor, sides: Any, shape: tuple[int, ...]) -> Tensor:
     """Without (before, after) rows and columns, or steps."""
     starts = np.array([a for a, _ in sides])
     stops = np.array([a + n for (a, _), n in zip(sides, shape[:-1], strict=True)])
     axes = np.arange(len(sides)) + (2 if x.layout == "first" else 1)
-    return Value(w.op("Slice", w.same(x), starts, stops, axes), shape, x.layout)
+    return Tensor(w.op("Slice", w.same(x), starts, stops, axes), shape, x.layout)
 
 
-@row(layers.RandomCrop)
-def _middle(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    return _cut(w, xs[0], layer.sides(*xs[0].shape[:2]), node.shape)
-
-
-@row(layers.Augmentation)
-def _augmentation(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    (x,) = xs
-    for step in layer.steps():
-        if isinstance(step, layers.RandomCrop):
-            x = _cut(w, x, step.sides(*x.shape[:2]), step.shape(x.shape))
-    return x
+@row(p.Augment)
+def _augment(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    region = step.primitive.region(step.input_shapes[0])  # type: ignore[attr-defined]
+    return xs[0] if step.shape == step.input_shapes[0] else _cut(w, xs[0], region, step.shape)
 
 
 # -- shapes ----------------------------------------------------------------------------------------------------------
-@row(layers.Flatten)
-def _flatten_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
+@row(p.Flatten)
+def _flatten_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     (x,) = xs
-    return Value(w.op("Flatten", w.last(x), axis=1) if len(x.shape) > 1 else w.same(x), node.shape, "first")
+    return Tensor(w.op("Flatten", w.last(x), axis=1) if len(x.shape) > 1 else w.same(x), step.shape, "first")
 
 
-@row(layers.Reshape)
-def _reshape_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    return Value(w.op("Reshape", w.last(xs[0]), np.array([0, *node.shape])), node.shape, "last")
+@row(p.Reshape)
+def _reshape_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    return Tensor(w.op("Reshape", w.last(xs[0]), np.array([0, *step.shape])), step.shape, "last")
 
 
-def _pad(w: Writer, node: FlatNode, x: Value, sides: list[tuple[int, int]]) -> Value:
-    """Zeros around the axes of a shape that is channels-last."""
-    if x.layout == "first":
-        sides = [sides[-1], *sides[:-1]]
+@row(p.Pad)
+def _pad(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    *positions, channels = step.primitive.sides  # type: ignore[attr-defined]
+    x = xs[0] if any(channels) else Tensor(w.first(xs[0]), xs[0].shape, "first")
+    sides = [channels, *positions] if x.layout == "first" else [*positions, channels]
     pads = np.array([0, *(a for a, _ in sides), 0, *(b for _, b in sides)])
-    return Value(w.op("Pad", w.same(x), pads), node.shape, x.layout)
+    return Tensor(w.op("Pad", w.same(x), pads), step.shape, x.layout)
 
 
-@row(layers.ZeroPadding1D, layers.ZeroPadding2D)
-def _zero_padding_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    return _pad(w, node, Value(w.first(xs[0]), xs[0].shape, "first"), [*layer.sides(), (0, 0)])
+@row(p.Crop)
+def _crop(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    return _cut(w, xs[0], step.primitive.sides, step.shape)  # type: ignore[attr-defined]
 
 
-@row(layers.ChannelPadding)
-def _channel_padding_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    return _pad(w, node, xs[0], [(0, 0)] * (len(node.shape) - 1) + [layer.padding])
-
-
-@row(layers.Cropping1D, layers.Cropping2D)
-def _cropping_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    return _cut(w, xs[0], layer.sides(), node.shape)
-
-
-def _enlarge(w: Writer, node: FlatNode, x: Value, factors: tuple[int, ...], **how: str) -> Value:
-    scales = np.array([1, 1, *factors], np.float32)
-    return Value(w.op("Resize", w.first(x), None, scales, **how), node.shape, "first")
-
-
-@row(layers.UpSampling2D)
-def _upsampling_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    if layer.interpolation == "bilinear":
+@row(p.Resize)
+def _resize(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    if made.how == "bilinear":
         how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     else:
         how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    return _enlarge(w, node, xs[0], layer.size, **how)
-
-
-@row(layers.UpSampling1D)
-def _upsampling1d_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    return _enlarge(w, node, xs[0], (layer.size,), **how)
+    scales = np.array([1, 1, *made.times], np.float32)
+    return Tensor(w.op("Resize", w.first(xs[0]), None, scales, **how), step.shape, "first")
 
 
 # -- normalization ---------------------------------------------------------------------------------------------------
-def _affine(w: Writer, x: Value, scale: np.ndarray, shift: np.ndarray) -> Value:
+def _per_channel(w: Writer, x: Tensor, scale: Any, shift: Any) -> Tensor:
     """x · scale + shift per channel, in the layout in which it lies."""
     depth = x.shape[-1]
     scale, shift = (np.broadcast_to(np.asarray(v, float), depth) for v in (scale, shift))
-    return Value(w.op("Affine", w.same(x), scale, shift, axis=x.axis, axes=len(x.shape)), x.shape, x.layout)
+    return Tensor(w.op("Affine", w.same(x), scale, shift, axis=x.axis, axes=len(x.shape)), x.shape, x.layout)
 
 
-@row(layers.BatchNormalization)
-def _batch_norm_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    arrays = {key: array.astype(float) for key, array in w.weights(layer).items()}
-    scale = arrays.get("weight", 1.0) / np.sqrt(arrays["running_var"] + layer.epsilon)
-    return _affine(w, xs[0], scale, arrays.get("bias", 0.0) - arrays["running_mean"] * scale)
+@row(p.BatchNorm)
+def _batch_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    arrays = {key: array.astype(float) for key, array in w.arrays(step).items()}
+    scale = arrays.get("weight", 1.0) / np.sqrt(arrays["running_var"] + step.primitive.epsilon)  # type: ignore[attr-defined]
+    return _per_channel(w, xs[0], scale, arrays.get("bias", 0.0) - arrays["running_mean"] * scale)
 
 
-@row(layers.LayerNormalization)
-def _layer_norm_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    arrays = w.weights(layer)
-    scale = arrays["weight"] if layer.scale else np.ones(node.shape[-1], np.float32)
-    y = w.op("LayerNormalization", w.last(xs[0]), scale, arrays.get("bias"), axis=-1, epsilon=layer.epsilon)
-    return Value(y, node.shape, "last")
+@row(p.LayerNorm)
+def _layer_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    arrays = w.arrays(step)
+    scale = arrays.get("weight", np.ones(step.shape[-1], np.float32))
+    y = w.op("LayerNormalization", w.last(xs[0]), scale, arrays.get("bias"), axis=-1, epsilon=made.epsilon)
+    return Tensor(y, step.shape, "last")
 
 
-@row(layers.LocalResponseNormalization)
-def _lrn_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    size = 2 * layer.radius + 1
-    alpha = layer.alpha * (1 if layer.convention == "torch" else size)  # ONNX divides by the size, as torch does
-    x, depth = w.first(xs[0]), node.shape[-1]
-    flat = len(node.shape) == 2
-    x = w.op("Reshape", x, np.array([0, depth, node.shape[0], 1])) if flat else x
-    y = w.op("LRN", x, size=size, alpha=alpha, beta=layer.beta, bias=layer.k)
-    y = w.op("Reshape", y, np.array([0, depth, node.shape[0]])) if flat else y
-    return Value(y, node.shape, "first")
+@row(p.ChannelNorm)
+def _channel_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    size = 2 * made.radius + 1  # ONNX divides alpha by it, as torch does
+    x, depth = w.first(xs[0]), step.shape[-1]
+    flat = len(step.shape) == 2
+    x = w.op("Reshape", x, np.array([0, depth, step.shape[0], 1])) if flat else x
+    y = w.op("LRN", x, size=size, alpha=made.alpha * size, beta=made.beta, bias=made.k)
+    y = w.op("Reshape", y, np.array([0, depth, step.shape[0]])) if flat else y
+    return Tensor(y, step.shape, "first")
 
 
-@row(layers.LayerScale)
-def _layer_scale_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    return _affine(w, xs[0], w.weights(node.layer)["weight"], np.array(0.0))
+@row(p.Scale)
+def _scale(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    arrays = {key: array.astype(float) for key, array in w.arrays(step).items()}
+    return _per_channel(w, xs[0], arrays.get("weight", 1.0), arrays.get("bias", 0.0))
 
 
-@row(layers.Rescaling)
-def _rescaling_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    return _affine(w, xs[0], np.array(layer.scale), np.array(layer.offset))
-
-
-@row(layers.Normalization)
-def _normalization_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
-    scale = 1 / np.maximum(np.sqrt(layer.variance), 1e-7)  # Keras' guard against a constant channel
-    return _affine(w, xs[0], scale, -np.array(layer.mean) * scale)
+@row(p.Affine)
+def _affine(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    return _per_channel(w, xs[0], np.array(made.factor), np.array(made.addend))
 
 
 # -- merging ---------------------------------------------------------------------------------------------------------
-def _merge(kind: str) -> Row:
-    def merge(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-        (y, *rest), layout = w.together(xs)
-        for x in rest:
-            y = w.op(kind, y, x)
-        return Value(y, node.shape, layout)
-
-    return merge
-
-
-row(layers.Add)(_merge("Add"))
-row(layers.Subtract)(_merge("Sub"))
-row(layers.Multiply)(_merge("Mul"))
-row(layers.Maximum)(_merge("Max"))
-row(layers.Minimum)(_merge("Min"))
+_COMBINE = {
+    "add": "Add",
+    "subtract": "Sub",
+    "multiply": "Mul",
+    "divide": "Div",
+    "average": "Add",
+    "maximum": "Max",
+    "minimum": "Min",
+}
 
 
-@row(layers.Average)
-def _mean_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    y = _merge("Add")(w, node, xs)
-    return Value(w.op("Div", y.name, np.array(len(xs), np.float32)), y.shape, y.layout)
+@row(p.Combine)
+def _combine(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    how, rank = step.primitive.how, len(step.shape)  # type: ignore[attr-defined]
+    (y, *rest), layout = w.together([_wider(w, x, rank) for x in xs])
+    for x in rest:
+        y = w.op(_COMBINE[how], y, x)
+    y = w.op("Div", y, _number(len(xs))) if how == "average" else y
+    return Tensor(y, step.shape, layout)
 
 
-@row(layers.Concatenate)
-def _concatenate_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
-    layer: Any = node.layer
+def _wider(w: Writer, x: Tensor, rank: int) -> Tensor:
+    """With axes of size 1 before those that it has."""
+    more = rank - len(x.shape)
+    if not more:
+        return x
+    wide = (*(1,) * more, *x.shape)
+    return Tensor(w.op("Reshape", w.last(x), np.array([0, *wide])), wide, "last")
+
+
+@row(p.Concatenate)
+def _concatenate(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     names, layout = w.together(xs)
-    dim = layer.dim(node.shape)
+    axis, rank = step.primitive.axis, len(step.shape)  # type: ignore[attr-defined]
     if layout == "first":
-        axis = 1 if dim == len(node.shape) - 1 else dim + 2
+        place = 1 if axis == rank - 1 else axis + 2
     else:
-        axis = dim + 1
-    return Value(w.op("Concat", *names, axis=axis), node.shape, layout)
+        place = axis + 1
+    return Tensor(w.op("Concat", *names, axis=place), step.shape, layout)
 
 
-# -- LeNet-5's own ---------------------------------------------------------------------------------------------------
-@row(layers.EuclideanRBF)
-def _rbf_row(w: Writer, node: FlatNode, xs: list[Value]) -> Value:
+@row(p.Distance)
+def _distance(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     x = w.op("Unsqueeze", w.same(xs[0]), np.array([1]))
-    away = w.op("Sub", x, w.weights(node.layer)["weight"])
-    return Value(w.op("ReduceSum", w.op("Mul", away, away), np.array([-1]), keepdims=0), node.shape, "first")
+    away = w.op("Sub", x, w.arrays(step)["weight"])
+    return Tensor(w.op("ReduceSum", w.op("Mul", away, away), np.array([-1]), keepdims=0), step.shape, "first")

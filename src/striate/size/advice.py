@@ -136,7 +136,7 @@ def _largest(
     found = []
     parts: list[tuple[str, int]] = []
     if training:
-        kept = own.tape.kept_each()
+        kept = own.storages.kept_each()
         name = max(kept, key=lambda key: kept[key], default="")
         parts.append((f"half of what {name} keeps for the backward pass", kept.get(name, 0) * batch))
     weights = {n.name: (_weights(n), n.layer.trainable) for n in own.opened.flat.nodes if n.first}

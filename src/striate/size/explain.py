@@ -9,14 +9,14 @@ from typing import Any
 
 from striate.errors import unknown
 from striate.graph import FlatNode, Graph, InputLayer, Network, Node, Shape
-from striate.size.arithmetic import MEANING, MULTS, WEIGHTS, formula
+from striate.size.arithmetic import MULTS, WEIGHTS, formula, meaning
 from striate.size.compare import as_dense
 from striate.size.memory import run
 from striate.size.opened import Opened
 from striate.size.outputs import output_lines
 from striate.size.receptive import Field, Receptive
+from striate.size.storage import ITEM
 from striate.size.table import misfit
-from striate.size.tape import ITEM
 from striate.size.wording import by, dot, listed, memory, number, plural
 
 Section = tuple[str, list[str]]
@@ -103,7 +103,7 @@ def _explained(opened: Opened, fields: Receptive, call: FlatNode) -> str:
         ("Receptive field", _field(opened, fields, call)),
         ("Memory, float32", _memory(opened, call)),
     ]
-    if call.layer.window() is not None and formula(MULTS, call) is not None:
+    if call.lowering.window is not None and formula(MULTS, call) is not None:
         sections.append(("A dense layer doing the same job", _dense(call)))
     title = f'{call.layer.kind} "{call.name}": {shapes} -> {by(call.shape)}'
     return _text(title, _about(call.layer), sections)
@@ -111,13 +111,12 @@ def _explained(opened: Opened, fields: Receptive, call: FlatNode) -> str:
 
 def _weights(call: FlatNode) -> list[str]:
     count, buffers = _count(call, "weights"), _count(call, "buffers")
-    meaning = next((text for kind, text in MEANING.items() if isinstance(call.layer, kind)), "")
     sums = formula(WEIGHTS, call)
     lines = [f"{sums[0]} = {sums[1]} = {count:,}"] if count and sums else [f"{count:,}" if count else "none"]
     if buffers:
         lines.append(f"buffers: {' + '.join(dot(b.shape) for b in _arrays(call))} = {buffers:,}")
-    if meaning:
-        lines.append(meaning)
+    if said := meaning(call):
+        lines.append(said)
     if not call.first:
         lines.append("shared with the layer's first call, so they are counted there")
     if count and not call.layer.trainable:
@@ -158,7 +157,7 @@ def _point(centre: tuple[float, ...]) -> str:
 
 def _steps(opened: Opened, fields: Receptive, call: FlatNode, label: str, after: Field) -> list[str]:
     """The recurrence r' = r + (F - 1)·j, j' = j·S, where it is what happened."""
-    window = call.layer.window()
+    window = call.lowering.window
     source = _named(opened, call.inputs[0])
     if window is None or window.transposed or source is None or label not in fields.sees(source):
         if len(call.inputs) > 1:

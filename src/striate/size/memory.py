@@ -2,8 +2,8 @@
 
 Prediction: all weights, and at each call its inputs, its output and every map that a later call still reads (a skip
 connection); the largest such sum over the calls.  Training: weights, their gradients, the optimizer's state, and
-everything that is kept for the backward pass (``saved.py``).  Workspace of the kernels, and what the loss itself makes,
-are not counted.
+everything that is kept for the backward pass (``backward_memory.py``).  Workspace of the kernels, and what the loss
+itself makes, are not counted.
 
 In 16 bits training runs as mixed precision does (Micikevicius et al. 2017): weights, gradients and optimizer state stay
 in 32 bits, with a 16-bit copy of the weights; activations take 16 bits.  Prediction takes 16 bits throughout.
@@ -16,10 +16,9 @@ from math import prod
 
 from striate.errors import ArgumentError, unknown
 from striate.graph import Graph
-from striate.size import augmented  # noqa: F401  it fills the table of saved
+from striate.size.backward_memory import record
 from striate.size.opened import Opened
-from striate.size.saved import record
-from striate.size.tape import ITEM, Tape, Value
+from striate.size.storage import ITEM, Storages, Stored
 
 #: Numbers that an optimizer stores per weight.
 OPTIMIZERS = {
@@ -107,9 +106,9 @@ class Estimate:
                 self.weights += count
                 self.trainable += count if node.layer.trainable else 0
                 self.buffers += sum(weight.size for weight in node.layer.buffers(*node.input_shapes).values())
-        self.tape, values = run(opened, dtype)
-        ends = {values[tensor].store for tensor in opened.flat.outputs} - self.tape.kept.keys()
-        self.outputs = sum(self.tape.sizes[store][0] for store in ends)
+        self.storages, values = run(opened, dtype)
+        ends = {values[tensor].store for tensor in opened.flat.outputs} - self.storages.kept.keys()
+        self.outputs = sum(self.storages.sizes[store][0] for store in ends)
         self.live, self.peak = self._liveness()
         self.activations = sum(prod(flat_shape) * self._item(t) for t, flat_shape in enumerate(opened.flat.shapes))
 
@@ -123,7 +122,7 @@ class Estimate:
         Views and in-place activations live in the storage of their input.
         """
         flat = self.opened.flat
-        tape, values = run(self.opened, self.dtype, training=False, gradients=False)
+        storages, values = run(self.opened, self.dtype, training=False, gradients=False)
         last: dict[int, int] = {}
         for i, node in enumerate(flat.nodes):
             for tensor in (*node.inputs, *node.outputs):
@@ -134,17 +133,17 @@ class Estimate:
         for store, i in last.items():
             leaving.setdefault(i, []).append(store)
         alive = {values[tensor].store for tensor in flat.inputs}
-        total = most = sum(tape.sizes[store][0] for store in alive)
+        total = most = sum(storages.sizes[store][0] for store in alive)
         peak = "the input"
         for i, node in enumerate(flat.nodes):
             for store in {values[tensor].store for tensor in node.outputs} - alive:
                 alive.add(store)
-                total += tape.sizes[store][0]
+                total += storages.sizes[store][0]
             if total > most:
                 most, peak = total, node.name
             for store in leaving.get(i, ()):
                 alive.discard(store)
-                total -= tape.sizes[store][0]
+                total -= storages.sizes[store][0]
         return most, peak
 
     def per_weight(self, optimizer: str | None, training: bool, trained: bool) -> int:
@@ -165,7 +164,7 @@ class Estimate:
             activation_bytes=self.activations * batch_size,
             live_bytes=self.live * batch_size,
             peak=self.peak,
-            kept_bytes=self.tape.kept_bytes(batch_size),
+            kept_bytes=self.storages.kept_bytes(batch_size),
             output_bytes=self.outputs * batch_size,
             weight_bytes=(self.weights + self.buffers) * self.item,
             training_weights=(self.weights + self.buffers) * full + (self.weights * 2 if half else 0),
@@ -182,23 +181,21 @@ class Estimate:
 
 def run(
     opened: Opened, dtype: str = "float32", *, training: bool = True, gradients: bool = True
-) -> tuple[Tape, list[Value]]:
-    """One forward pass on a tape; returns it and the value of each tensor."""
+) -> tuple[Storages, list[Stored]]:
+    """One forward pass; returns its storages and where each tensor is."""
     flat = opened.flat
-    tape = Tape(dtype, training=training, gradients=gradients)
-    tape.readers.update(tensor for node in flat.nodes for tensor in node.inputs)
-    tape.readers.update(flat.outputs)
-    values: dict[int, Value] = {}
+    storages = Storages(dtype, training=training, gradients=gradients)
+    storages.readers.update(tensor for node in flat.nodes for tensor in node.inputs)
+    storages.readers.update(flat.outputs)
+    values: dict[int, Stored] = {}
     for tensor in flat.inputs:
         kind = flat.dtypes[tensor]
-        values[tensor] = tape.new(prod(flat.shapes[tensor]), item=None if kind.startswith("float") else ITEM[kind])
+        values[tensor] = storages.new(prod(flat.shapes[tensor]), item=None if kind.startswith("float") else ITEM[kind])
     for node in flat.nodes:
-        tape.kept_before[node.name] = len(tape.kept)
-        out = record(tape, node, [values[tensor] for tensor in node.inputs])
-        for tensor in node.outputs:
-            values[tensor] = out
-            tape.producer[tensor] = node
-    return tape, [values[tensor] for tensor in range(len(flat.shapes))]
+        storages.kept_before[node.name] = len(storages.kept)
+        outs = record(storages, node, [values[tensor] for tensor in node.inputs])
+        values |= dict(zip(node.outputs, outs, strict=True))
+    return storages, [values[tensor] for tensor in range(len(flat.shapes))]
 
 
 def kept_bytes(graph: Graph, batch_size: int = 1, *, dtype: str = "float32", training: bool = True) -> int:

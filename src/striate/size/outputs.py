@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from striate import layers
-from striate.graph import FlatNode, Layer, Shape
+from striate import primitives as p
+from striate.graph import FlatNode, Primitive, Shape, Step, Window
 from striate.size.wording import dot
 
 
@@ -20,22 +20,24 @@ def _axes(rank: int) -> tuple[str, ...]:
 
 def output_lines(call: FlatNode) -> list[str]:
     """How each size of the output comes from the input's."""
-    layer: Any = call.layer
     x, out = call.input_shapes[0], call.shape
-    window = layer.window()
-    if window is not None:
-        one = _grown if window.transposed else _slid
-        axes = _axes(len(window.kernel))
-        return [
-            *(f"{axis:<7} {one(window, x[:-1], i, out[i], axis[0].upper())}" for i, axis in enumerate(axes)),
-            _depth_line(layer, x, out),
-        ]
-    for kind, lines in _OUTPUT.items():
-        if isinstance(layer, kind):
-            return lines(layer, call.input_shapes, out)
-    if isinstance(layer, layers.DepthPooling):
-        return ["positions stay", f"{'depth':<7} {_slid(layer.channels(), x[-1:], 0, out[-1], 'D')}"]
+    sliding = call.lowering.sliding
+    if sliding:
+        wide = [(step, window) for step, window in sliding if window.area > 1 or max(window.strides) > 1]
+        lines = [line for step, window in wide or sliding[:1] for line in _window_lines(step, window)]
+        last = sliding[-1][0]
+        return [*lines, _depth_line(last.primitive, last.input_shapes[0], last.shape)]
+    shaping = [step for step in call.lowering.steps if type(step.primitive) in _OUTPUT]
+    if len(shaping) == 1:
+        step = shaping[0]
+        return _OUTPUT[type(step.primitive)](step.primitive, step.input_shapes, step.shape)
     return [f"unchanged: {dot(out)}"] if x == out else [f"{dot(x)} becomes {dot(out)}"]
+
+
+def _window_lines(step: Step, window: Window) -> list[str]:
+    one, sizes = _grown if window.transposed else _slid, step.input_shapes[0][:-1]
+    axes = _axes(len(window.kernel))
+    return [f"{axis:<7} {one(window, sizes, i, step.shape[i], axis[0].upper())}" for i, axis in enumerate(axes)]
 
 
 def _slid(window: Any, sizes: Shape, i: int, out: int, name: str) -> str:
@@ -65,47 +67,60 @@ def _grown(window: Any, sizes: Shape, i: int, out: int, name: str) -> str:
     return f"({name} - 1)·S + F - P - P' = ({size} - 1)·{stride} + {span} - {before} - {after} = {out}"
 
 
-def _depth_line(layer: Any, x: Shape, out: Shape) -> str:
-    if hasattr(layer, "filters"):
-        return f"depth   {out[-1]}, one map for each filter"
-    if isinstance(layer, layers.PartialConv2D):
+def _depth_line(made: Primitive, x: Shape, out: Shape) -> str:
+    if isinstance(made, p.DepthwiseConv):
+        return f"depth   {x[-1]}·{made.multiplier} = {out[-1]}, {made.multiplier} for each input map"
+    if isinstance(made, p.PartialConv):
         return f"depth   {out[-1]}, one map for each row of the table of connections"
-    if hasattr(layer, "depth_multiplier"):
-        return f"depth   {x[-1]}·{layer.depth_multiplier} = {out[-1]}, {layer.depth_multiplier} for each input map"
+    if isinstance(made, p.Conv):
+        return f"depth   {out[-1]}, one map for each filter"
     return f"depth   {out[-1]}, each map on its own"
 
 
-def _flat(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+def _flat(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return [f"{dot(xs[0])} = {prod(xs[0])} numbers, in this order: row by row, channels last"]
 
 
-def _reshaped(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+def _reshaped(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return [f"{dot(xs[0])} = {dot(out)} = {prod(out)} numbers, in the same order"]
 
 
-def _dense_out(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+def _linear_out(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     where = "" if len(out) == 1 else f", at each of the {dot(out[:-1])} positions"
     return [f"{out[-1]}: one number for each unit{where}"]
 
 
-def _sided(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    sign = "+" if layer.sign > 0 else "-"
+def _padded(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    axes = (*_axes(len(out) - 1), "depth") if len(out) > 1 else ("depth",)
+    return _sided("+", made, xs[0], out, axes if any(made.sides[-1]) else axes[:-1])
+
+
+def _cropped(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    return _sided("-", made, xs[0], out, _axes(len(out) - 1))
+
+
+def _sided(sign: str, made: Any, x: Shape, out: Shape, axes: tuple[str, ...]) -> list[str]:
     return [
-        f"{axis:<7} {xs[0][i]} {sign} {a} {sign} {b} = {out[i]}"
-        for i, (axis, (a, b)) in enumerate(zip(_axes(len(out) - 1), layer.sides(), strict=True))
+        f"{axis:<7} {x[i]} {sign} {made.sides[i][0]} {sign} {made.sides[i][1]} = {out[i]}"
+        for i, axis in enumerate(axes)
     ]
 
 
-def _enlarged(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    times = (layer.size,) if isinstance(layer.size, int) else layer.size
-    return [f"{axis:<7} {xs[0][i]}·{times[i]} = {out[i]}" for i, axis in enumerate(_axes(len(times)))]
+def _enlarged(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    return [f"{axis:<7} {xs[0][i]}·{made.times[i]} = {out[i]}" for i, axis in enumerate(_axes(len(made.times)))]
 
 
-def _global(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+def _reduced(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    if not made.positions(xs[0]):
+        return [f"{dot(xs[0])} becomes {dot(out)}"]
     return [f"each of the {xs[0][-1]} maps of {dot(xs[0][:-1])} becomes one number"]
 
 
-def _adapted(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+def _over_channels(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    return ["positions stay", f"{'depth':<7} {_slid(made.channels, xs[0][-1:], 0, out[-1], 'D')}"]
+
+
+def _adapted(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     lines = []
     for i, axis in enumerate(_axes(len(out) - 1)):
         size, count = xs[0][i], out[i]
@@ -115,31 +130,31 @@ def _adapted(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return lines
 
 
-def _embedded(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    return [f"a vector of {layer.output_dim} numbers for each of the {xs[0][0]} words"]
+def _embedded(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    return [f"a vector of {made.width} numbers for each of the {xs[0][0]} words"]
 
 
-def _joined(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    dim = layer.dim(xs[0])
-    axis = "depth" if dim == len(out) - 1 else _axes(len(out) - 1)[dim]
-    return [f"{axis:<7} {' + '.join(str(x[dim]) for x in xs)} = {out[dim]}; the rest unchanged: {dot(out)}"]
+def _joined(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    axis = "depth" if made.axis == len(out) - 1 else _axes(len(out) - 1)[made.axis]
+    return [f"{axis:<7} {' + '.join(str(x[made.axis]) for x in xs)} = {out[made.axis]}; the rest unchanged: {dot(out)}"]
 
 
-def _merged(layer: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+def _merged(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return [f"{len(xs)} inputs, number by number: {dot(out)}"]
 
 
-_OUTPUT: dict[tuple[type[Layer], ...], Callable[[Any, Sequence[Shape], Shape], list[str]]] = {
-    (layers.Flatten,): _flat,
-    (layers.Reshape,): _reshaped,
-    (layers.Dense, layers.EuclideanRBF): _dense_out,
-    (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D): _sided,
-    (layers.UpSampling1D, layers.UpSampling2D): _enlarged,
-    (layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D): _global,
-    (layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D): _global,
-    (layers.AdaptiveMaxPooling1D, layers.AdaptiveMaxPooling2D): _adapted,
-    (layers.AdaptiveAveragePooling1D, layers.AdaptiveAveragePooling2D): _adapted,
-    (layers.Embedding,): _embedded,
-    (layers.Concatenate,): _joined,
-    (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum): _merged,
+_OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]]] = {
+    p.Flatten: _flat,
+    p.Reshape: _reshaped,
+    p.Linear: _linear_out,
+    p.Distance: _linear_out,
+    p.Pad: _padded,
+    p.Crop: _cropped,
+    p.Resize: _enlarged,
+    p.Reduce: _reduced,
+    p.AdaptivePool: _adapted,
+    p.DepthPool: _over_channels,
+    p.Lookup: _embedded,
+    p.Concatenate: _joined,
+    p.Combine: _merged,
 }

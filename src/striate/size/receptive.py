@@ -16,16 +16,16 @@ from fractions import Fraction
 from math import prod
 from typing import Any
 
-from striate import layers
+from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import FlatGraph, FlatNode, Graph, Layer, Shape
+from striate.graph import FlatGraph, Graph, Primitive, Shape, Step, operations
 from striate.size.opened import Opened
 from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sliding
 from striate.size.wording import aligned, by
 
 
 @dataclass(frozen=True)
-class Step:
+class Along:
     """Axis `axis` of the output looks along an axis of the input as `reach` says.
 
     ordered   False where the cells of the axis do not look further along from one to the next (joined end to end)
@@ -36,8 +36,8 @@ class Step:
     ordered: bool = True
 
 
-Steps = tuple[Step | None, ...]  # per axis of one input (channels last); None: every output looks at all of the axis
-Rule = Callable[[Any, Sequence[Shape], Shape, int], Steps]
+Sight = tuple[Along | None, ...]  # per axis of one input (channels last); None: every output looks at all of the axis
+Rule = Callable[[Any, Sequence[Shape], Shape, int], Sight]
 
 
 @dataclass(frozen=True)
@@ -56,135 +56,105 @@ class Field:
     whole: bool
 
 
-# -- one rule per family of layers ------------------------------------------------------------------------------------
-def _window(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    window, sizes = layer.window(), shapes[0][:-1]
+# -- one rule per primitive -------------------------------------------------------------------------------------------
+RULES: dict[type[Primitive], Rule] = {}
+
+
+def _rule(*kinds: type[Primitive]) -> Callable[[Rule], Rule]:
+    def register(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
+
+
+def _shifted(begin: int) -> Reach:
+    """Cell u looks at cell u + begin."""
+    return Reach(1, 1, (begin,), (begin,))
+
+
+@_rule(p.Conv, p.DepthwiseConv, p.PartialConv, p.ConvTranspose, p.Pool)
+def _window(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    window, sizes = made.window, shapes[0][:-1]
     if window.transposed:
-        natural = [(n - 1) * s + f for n, s, f in zip(sizes, window.strides, window.span, strict=True)]
-        if isinstance(window.padding, str):  # Keras: half of what is too much goes at the start, rounded down
-            before = [max(n - o, 0) // 2 for n, o in zip(natural, out, strict=False)]
-        else:
-            before = [pad[0] for pad in window.padding]
-        reaches = [painting(s, b, f) for s, b, f in zip(window.strides, before, window.span, strict=True)]
+        parts = zip(window.strides, window.crop(sizes), window.span, strict=True)
+        reaches = [painting(stride, before, span) for stride, (before, _), span in parts]
     else:
         pads = window.pads(sizes)
         reaches = [sliding(s, pad[0], f) for s, pad, f in zip(window.strides, pads, window.span, strict=True)]
-    mixed = hasattr(layer, "filters") or shapes[0][-1] != out[-1]
-    return (*(Step(axis, reach) for axis, reach in enumerate(reaches)), None if mixed else Step(len(sizes)))
+    own = isinstance(made, p.Pool | p.DepthwiseConv) and shapes[0][-1] == out[-1]  # each map by itself
+    return (*(Along(axis, reach) for axis, reach in enumerate(reaches)), Along(len(sizes)) if own else None)
 
 
-def _same(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    return tuple(Step(axis, FIRST if size == 1 < out[axis] else SAME) for axis, size in enumerate(shapes[which]))
+@_rule(p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Dropout, p.Combine)
+def _same(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    more = len(out) - len(shapes[which])
+    sizes = enumerate(shapes[which])
+    return tuple(Along(axis + more, FIRST if size == 1 < out[axis + more] else SAME) for axis, size in sizes)
 
 
-def _mixing_channels(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    return (*(Step(axis) for axis in range(len(shapes[0]) - 1)), None)
+@_rule(p.Linear, p.LayerNorm, p.ChannelNorm, p.Softmax, p.DepthPool, p.Distance)
+def _mixing_channels(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return (*(Along(axis) for axis in range(len(shapes[0]) - 1)), None)
 
 
-def _embedding(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    return (Step(0),)
+@_rule(p.Lookup)
+def _lookup(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return (Along(0),)
 
 
-def _global(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    return (*(None,) * (len(shapes[0]) - 1), Step(len(out) - 1))
+@_rule(p.Reduce)
+def _reduce(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    left = [axis for axis in range(len(shapes[0])) if axis not in made.axes or made.keepdims]
+    return tuple(None if axis in made.axes else Along(left.index(axis)) for axis in range(len(shapes[0])))
 
 
-def _adaptive(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    return (*(Step(i, adaptive(n, out[i])) for i, n in enumerate(shapes[0][:-1])), Step(len(out) - 1))
+@_rule(p.AdaptivePool)
+def _adaptive(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return (*(Along(i, adaptive(n, out[i])) for i, n in enumerate(shapes[0][:-1])), Along(len(out) - 1))
 
 
-def _upsampling(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    smooth = getattr(layer, "interpolation", "nearest") == "bilinear"
-    times = (layer.size,) if isinstance(layer.size, int) else layer.size
-    reaches = [interpolating(t) if smooth else repeating(t) for t in times]
-    return (*(Step(i, reach) for i, reach in enumerate(reaches)), Step(len(times)))
+@_rule(p.Resize)
+def _resize(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    reaches = [interpolating(t) if made.how == "bilinear" else repeating(t) for t in made.times]
+    return (*(Along(i, reach) for i, reach in enumerate(reaches)), Along(len(made.times)))
 
 
-def _padding(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    moved = [Reach(1, 1, (-layer.sign * b,), (-layer.sign * b,)) for b, _ in layer.sides()]
-    return (*(Step(i, reach) for i, reach in enumerate(moved)), Step(len(moved)))
+@_rule(p.Pad)
+def _pad(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    *sides, channels = made.sides
+    moved = (Along(i, _shifted(-before)) for i, (before, _) in enumerate(sides))
+    return (*moved, None if any(channels) else Along(len(sides)))
 
 
-def _augmentation(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+@_rule(p.Crop)
+def _crop(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return (*(Along(i, _shifted(before)) for i, (before, _) in enumerate(made.sides)), Along(len(made.sides)))
+
+
+@_rule(p.Augment)
+def _augment(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     """As in prediction: positions stay, or lose what a crop takes at the start."""
-    low, (height, width, _) = [0, 0], shapes[0]
-    for step in layer.steps() if isinstance(layer, layers.Augmentation) else (layer,):
-        if isinstance(step, layers.RandomCrop):
-            (top, _), (left, _) = step.sides(height, width)
-            low, height, width = [low[0] + top, low[1] + left], step.height, step.width
-    return (*(Step(i, Reach(1, 1, (begin,), (begin,))) for i, begin in enumerate(low)), Step(2))
+    return (*(Along(i, _shifted(begin)) for i, (begin, _) in enumerate(made.region(shapes[0]))), Along(2))
 
 
-def _reshape(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
+@_rule(p.Reshape, p.Flatten)
+def _reshape(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     """An axis lives on where as many numbers stand before it, and its size is the same, in both shapes."""
     places = {(prod(out[:axis]), size): axis for axis, size in reversed(list(enumerate(out)))}
-    found = [places.get((prod(shapes[0][:axis]), size)) for axis, size in enumerate(shapes[0])]
-    return tuple(None if axis is None else Step(axis) for axis in found)
+    kept = [places.get((prod(shapes[0][:axis]), size)) for axis, size in enumerate(shapes[0])]
+    return tuple(None if axis is None else Along(axis) for axis in kept)
 
 
-def _concatenate(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    dim = layer.dim(shapes[0])
-    begin = sum(shape[dim] for shape in shapes[:which])
-    moved = Reach(1, 1, (-begin,), (-begin,))
-    return tuple(Step(axis, moved, False) if axis == dim else Step(axis) for axis in range(len(out)))
+@_rule(p.Concatenate)
+def _concatenate(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    begin = sum(shape[made.axis] for shape in shapes[:which])
+    return tuple(Along(axis, _shifted(-begin), False) if axis == made.axis else Along(axis) for axis in range(len(out)))
 
 
-def _unknown(layer: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Steps:
-    """A layer without a rule: its window if it has one, its positions if it keeps their number, else everything."""
-    if layer.window() is not None and len(shapes) == 1:
-        return _window(layer, shapes, out, which)
-    if len(out) == len(shapes[which]) and out[:-1] == shapes[which][:-1]:
-        return (*(Step(axis) for axis in range(len(out) - 1)), None)
-    return (None,) * len(shapes[which])
-
-
-_MERGES = (layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum)
-_POINTWISE = (
-    *(layers.ReLU, layers.LeakyReLU, layers.ELU, layers.Dropout, layers.DropPath, layers.LayerScale),
-    *(layers.BatchNormalization, layers.Rescaling, layers.Normalization),
-)
-_GLOBAL = (
-    *(layers.GlobalMaxPooling1D, layers.GlobalMaxPooling2D),
-    *(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D),
-)
-_ADAPTIVE = (
-    *(layers.AdaptiveMaxPooling1D, layers.AdaptiveMaxPooling2D),
-    *(layers.AdaptiveAveragePooling1D, layers.AdaptiveAveragePooling2D),
-)
-_AUGMENTATIONS = (
-    *(layers.Augmentation, layers.RandomFlip, layers.RandomRotation, layers.RandomZoom, layers.RandomTranslation),
-    *(layers.RandomAffine, layers.RandomCrop, layers.RandomBrightness, layers.RandomContrast, layers.RandomSaturation),
-    *(layers.RandomHue, layers.RandomLighting, layers.RandomErasing),
-)
-_SIDES = (layers.ZeroPadding1D, layers.ZeroPadding2D, layers.Cropping1D, layers.Cropping2D)
-
-RULES: dict[type[Layer], Rule] = {
-    **dict.fromkeys(_MERGES, _same),
-    **dict.fromkeys(_POINTWISE, _same),
-    **dict.fromkeys(_GLOBAL, _global),
-    **dict.fromkeys(_ADAPTIVE, _adaptive),
-    **dict.fromkeys(_SIDES, _padding),
-    **dict.fromkeys(_AUGMENTATIONS, _augmentation),
-    layers.UpSampling1D: _upsampling,
-    layers.UpSampling2D: _upsampling,
-    layers.Flatten: _reshape,
-    layers.Reshape: _reshape,
-    layers.Concatenate: _concatenate,
-    layers.Embedding: _embedding,
-    layers.Dense: _mixing_channels,
-}
-
-
-def steps(node: FlatNode, which: int) -> Steps:
-    """How the output of a call looks along each axis of its input number `which`."""
-    layer = node.layer
-    if isinstance(layer, layers.Activation):
-        soft = layer.activation in ("softmax", "log_softmax") or isinstance(layer.activation, layers.Softmax)
-        return (_mixing_channels if soft else _same)(layer, node.input_shapes, node.shape, which)
-    for kind in type(layer).__mro__:
-        if kind in RULES:
-            return RULES[kind](layer, node.input_shapes, node.shape, which)
-    return _unknown(layer, node.input_shapes, node.shape, which)
+def sight(step: Step, which: int) -> Sight:
+    """How the output of a step looks along each axis of its input number `which`."""
+    return RULES[type(step.primitive)](step.primitive, step.input_shapes, step.shape, which)
 
 
 # -- forward ----------------------------------------------------------------------------------------------------------
@@ -206,6 +176,7 @@ class Receptive:
         self.opened = opened or Opened(graph)
         self.inputs = [graph.label(tensor.node) for tensor in graph.inputs]
         self._flat: FlatGraph = self.opened.flat
+        self._operations, self._shapes = operations(self._flat)
         self._views = self._walk()
         self._axes = [self._positional(i) for i in range(len(self.inputs))]
 
@@ -215,13 +186,13 @@ class Receptive:
         return list(self.opened.tensors)
 
     def _walk(self) -> list[Views]:
-        shapes, views = self._flat.shapes, [Views() for _ in self._flat.shapes]
+        shapes, views = self._shapes, [Views() for _ in self._shapes]
         for i, tensor in enumerate(self._flat.inputs):
             views[tensor] = {(i, axis): (axis, SAME) for axis in range(len(shapes[tensor]))}
-        for node in self._flat.nodes:
+        for operation in self._operations:
             seen: Views = {}
-            for which, tensor in enumerate(node.inputs):
-                along = steps(node, which)
+            for which, tensor in enumerate(operation.inputs):
+                along = sight(operation.step, which)
                 for key, (axis, reach) in views[tensor].items():
                     extent = shapes[self._flat.inputs[key[0]]][key[1]]
                     step = None if axis is None else along[axis]
@@ -231,9 +202,8 @@ class Receptive:
                         view = (None, reach.everything(shapes[tensor][axis], extent))
                     else:
                         view = (step.axis, reach.through(step.reach))
-                    seen[key] = self._joined(seen[key], view, node.shape, extent) if key in seen else view
-            for tensor in node.outputs:
-                views[tensor] = seen
+                    seen[key] = self._joined(seen[key], view, operation.step.shape, extent) if key in seen else view
+            views[operation.output] = seen
         return views
 
     @staticmethod
@@ -253,7 +223,7 @@ class Receptive:
         rank = len(self._flat.shapes[self._flat.inputs[i]])
         last = (i, rank - 1)
         moved = rank == 2 and any(
-            last in views and views[last][0] not in (None, len(self._flat.shapes[t]) - 1)
+            last in views and views[last][0] not in (None, len(self._shapes[t]) - 1)
             for t, views in enumerate(self._views)
         )
         return tuple(range(rank if moved or rank == 1 else rank - 1))
@@ -305,20 +275,20 @@ class Receptive:
         tensor = self._tensor(name)
         i = self._input(name, input)
         needed: dict[int, list[tuple[int, int]]] = {tensor: self._box(name, tensor, position)}
-        for node in reversed(self._flat.nodes):
-            boxes = [needed.pop(t) for t in node.outputs if t in needed]
-            for which, source in enumerate(node.inputs if boxes else ()):
-                along = steps(node, which)
-                for box in boxes:
-                    seen = self._before(box, along, self._flat.shapes[source])
-                    if seen is not None:
-                        old = needed.get(source, seen)
-                        needed[source] = [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(seen, old, strict=True)]
+        for operation in reversed(self._operations):
+            box = needed.pop(operation.output, None)
+            if box is None:
+                continue
+            for which, source in enumerate(operation.inputs):
+                seen = self._before(box, sight(operation.step, which), self._shapes[source])
+                if seen is not None:
+                    old = needed.get(source, seen)
+                    needed[source] = [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(seen, old, strict=True)]
         found = needed.get(self._flat.inputs[i])
         return tuple((0, 0) if found is None else (found[axis][0], found[axis][1] + 1) for axis in self._axes[i])
 
     @staticmethod
-    def _before(box: list[tuple[int, int]], along: Steps, shape: Shape) -> list[tuple[int, int]] | None:
+    def _before(box: list[tuple[int, int]], along: Sight, shape: Shape) -> list[tuple[int, int]] | None:
         """The part of an input of `shape` that a part of the output looks at; None when it is only padding."""
         seen = []
         for step, size in zip(along, shape, strict=True):

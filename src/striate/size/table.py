@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Window
-from striate.layers import DepthPooling
+from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Step, Window
+from striate.primitives import DepthPool
 from striate.size.memory import Estimate, Memory, checked, slots
 from striate.size.opened import Opened
 from striate.size.receptive import Receptive
@@ -239,30 +239,36 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
     )
 
 
-def _over_channels(call: FlatNode) -> tuple[Window, Shape] | None:
-    """The window of a pooling over channels, and their number; None for other layers."""
-    return (call.layer.channels(), call.input_shapes[0][-1:]) if isinstance(call.layer, DepthPooling) else None
+def _windows(call: FlatNode) -> list[tuple[Step, Window]]:
+    """The steps of a call that slide a window, over positions or over channels."""
+    over = [(step, step.primitive.channels) for step in call.lowering.steps if isinstance(step.primitive, DepthPool)]
+    return call.lowering.sliding + over
+
+
+def _rest(step: Step, window: Window) -> tuple[int, ...]:
+    """Rows, columns (for a pooling over channels: and channels) of a step's input that its window does not reach."""
+    x = step.input_shapes[0]
+    over_channels = isinstance(step.primitive, DepthPool)
+    return (*(0,) * (len(x) - 1), *window.unused(x[-1:])) if over_channels else window.unused(x[:-1])
 
 
 def unused(call: FlatNode) -> tuple[int, ...] | None:
-    """Rows, columns (for a pooling over channels: and channels) of a call's input that no window reaches."""
-    if (found := _over_channels(call)) is not None:
-        return (*(0,) * (len(call.shape) - 1), *found[0].unused(found[1]))
-    window = call.layer.window()
-    return None if window is None else window.unused(call.input_shapes[0][:-1])
+    """Rows, columns (for a pooling over channels: and channels) of a call's input that no window reaches: of the first
+    window that leaves any, or of the first; None without a window."""
+    rests = [_rest(step, window) for step, window in _windows(call)]
+    return next((rest for rest in rests if any(rest)), rests[0] if rests else None)
 
 
 def misfit(call: FlatNode) -> str | None:
-    """None if the call's window fits its input; else the arithmetic, and the remedies."""
-    rest = unused(call)
-    if rest is None or not any(rest):
-        return None
-    if (found := _over_channels(call)) is not None:
-        return _misfit_of_channels(*found)
-    window, sizes = call.layer.window(), call.input_shapes[0][:-1]
-    assert window is not None
-    padding = all(count <= after for count, (_, after) in zip(rest, window.pads(sizes), strict=True))
-    return f"{window.misfit(sizes)}{' What goes unused here is padding, no data.' if padding else ''}"
+    """None if the call's windows fit their inputs; else the arithmetic of the first that does not, and the remedies."""
+    for step, window in _windows(call):
+        rest, sizes = _rest(step, window), step.input_shapes[0][:-1]
+        if any(rest) and isinstance(step.primitive, DepthPool):
+            return _misfit_of_channels(window, step.input_shapes[0][-1:])
+        if any(rest):
+            padding = all(count <= after for count, (_, after) in zip(rest, window.pads(sizes), strict=True))
+            return f"{window.misfit(sizes)}{' What goes unused here is padding, no data.' if padding else ''}"
+    return None
 
 
 def _misfit_of_channels(window: Window, sizes: Shape) -> str:

@@ -9,11 +9,13 @@ import numpy as np
 
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
-from striate.tasks.classify import Guess, class_names, prepared, scores
+from striate.tasks.classify import Guess, check, classes_of, ranked
 
 
 class Ensemble:
     """Models of the same classes, in any order of theirs; each has its own network, size of pictures and preprocessing.
+
+    models    at least one, each with one output of classes
 
     `labels` are those of the first.  The probability of a class is the mean of what the models give it.
     Raises ArgumentError where the classes are not the same.
@@ -24,40 +26,57 @@ class Ensemble:
         self.models = list(models)
         if not self.models:
             raise ArgumentError("an ensemble takes at least one model.")
-        names = [_classes(model) for model in self.models]
-        self.labels = names[0]
-        for i, found in enumerate(names[1:], start=2):
-            strange = sorted(set(found) ^ set(self.labels))
-            if len(found) != len(self.labels) or strange:
+        outputs = [classes_of(model) for model in self.models]
+        if len({each.separate and each.count > 1 for each in outputs}) > 1:
+            raise ArgumentError(
+                "some models of the ensemble answer yes or no to each class, others choose one of them."
+            )
+        found = [model.intake.class_names(each.classes) for model, each in zip(self.models, outputs, strict=True)]
+        self.labels = found[0]
+        names = [_counted(labels) for labels in found]
+        for i, theirs in enumerate(names[1:], start=2):
+            strange = sorted(set(theirs) ^ set(names[0]))
+            if strange:
                 raise ArgumentError(
-                    f"model {i} of the ensemble has other classes than the first: {len(found)} against "
-                    f"{len(self.labels)}{f', {strange[0]!r} is in one of them only' if strange else ''}."
+                    f"model {i} of the ensemble has other classes than the first: {len(theirs)} against "
+                    f"{len(self.labels)}, {strange[0][0]!r} is in one of them only."
                 )
-        self._order = [[found.index(label) for label in self.labels] for found in names]
+        self._order = [[theirs.index(label) for label in names[0]] for theirs in names]
 
     def probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
-        """(N, classes) in the order of `labels`, for each model's own array (or Dataset) of the same N examples."""
+        """(N, classes) in the order of `labels`.
+
+        inputs    for each model what its ``predict`` takes: an array, files or a Dataset, of the same N examples
+
+        Raises ArgumentError for another number of inputs than models, DataError for different numbers of examples.
+        """
         if len(inputs) != len(self.models):
             raise ArgumentError(f"an ensemble of {len(self.models)} models takes as many inputs, not {len(inputs)}.")
-        each = [scores(model, x)[:, order] for model, x, order in zip(self.models, inputs, self._order, strict=True)]
+        each = [
+            classes_of(model).by_class(model.predict(x))[:, order]
+            for model, x, order in zip(self.models, inputs, self._order, strict=True)
+        ]
         if len({len(part) for part in each}) > 1:
             raise DataError(f"the models got different numbers of examples: {[len(part) for part in each]}.")
         return np.mean(each, axis=0)  # type: ignore[no-any-return]
 
-    def classify(self, sources: Sequence[Any], top: int = 5) -> list[list[Guess]]:
-        """The `top` classes of each picture (path, bytes, PIL image, array) or text, most probable first.
+    def classify(self, sources: Any, top: int = 5) -> list[list[Guess]]:
+        """The `top` classes of each picture or text, most probable first, by the mean of the models' probabilities.
 
-        Each model reads the sources with the preprocessing it was trained with.
+        sources    paths, bytes, PIL images, arrays or texts; each model reads them with its own preprocessing
+        top        how many classes of each
+
+        Raises DataError for a source that cannot be read, ArgumentError for a `top` below 1.
         """
-        if top < 1:
-            raise ArgumentError(f"top is at least 1, not {top}.")
-        if not sources:
-            raise DataError("no pictures to classify.")
-        found = self.probabilities([prepared(model, sources) for model in self.models])
-        return [[Guess(self.labels[i], float(row[i])) for i in np.argsort(-row, kind="stable")[:top]] for row in found]
+        check(sources, top)
+        return ranked(self.probabilities([model.intake.read(sources) for model in self.models]), self.labels, top)
 
     def judge(self, inputs: Sequence[Any], y: np.ndarray) -> dict[str, float]:
-        """Cross-entropy (nats) and accuracy for class numbers `y` (N,), which count along `labels`."""
+        """Cross-entropy (nats) and accuracy.
+
+        inputs    for each model what its ``predict`` takes, of the same N examples
+        y         int64 (N,): their classes, which count along `labels`
+        """
         found = self.probabilities(inputs)
         right = found[np.arange(len(y)), y]
         return {
@@ -66,10 +85,6 @@ class Ensemble:
         }
 
 
-def _classes(model: Model) -> list[str]:
-    shapes = model.graph.check().output_shapes
-    if len(shapes) != 1 or len(shapes[0]) != 1:
-        raise ArgumentError(
-            f"a network with the output {shapes} gives no probability per class; it cannot be averaged."
-        )
-    return class_names(model, shapes[0][0])
+def _counted(labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Each label with how many like it came before: ImageNet has two classes "crane"."""
+    return [(label, list(labels[:i]).count(label)) for i, label in enumerate(labels)]

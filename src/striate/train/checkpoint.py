@@ -24,9 +24,10 @@ from striate.errors import ArgumentError, BundleError
 from striate.graph import to_json
 
 if TYPE_CHECKING:
+    from striate.data import Examples
     from striate.train.callbacks import CallbackList
-    from striate.train.feed import Feed
-    from striate.train.loop import Totals, Trainer
+    from striate.train.loop import Trainer
+    from striate.train.objective import Totals
 
 FILE, FORMAT, VERSION = "training.pt", "striate-training", 1
 EVERY = 30.0  # seconds between two saves within an epoch
@@ -179,7 +180,7 @@ class Checkpoint:
 
 
 def signature(
-    trainer: Trainer, feed: Feed, validation: Feed | None, seed: int, epochs: int, settings: dict[str, Any]
+    trainer: Trainer, examples: Examples, validation: Examples | None, seed: int, epochs: int, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What must be the same when a training goes on, by name; long things as their SHA-256."""
     from striate.version import __version__
@@ -195,7 +196,7 @@ def signature(
         # a schedule as long as the run fixes its length; otherwise a training may be made longer
         **({"number of epochs": epochs} if schedule is not None and schedule.is_open else {}),
         "seed": seed,
-        "training data": _digest(feed),
+        "training data": _digest(examples),
         "validation data": None if validation is None else _digest(validation),
     }
 
@@ -203,11 +204,11 @@ def signature(
 _DIGESTS = ("network", "training data", "validation data")
 
 
-def _digest(feed: Feed) -> str:
-    """SHA-256 of the arrays of a feed, and of how they become inputs."""
-    found = hashlib.sha256(repr(feed.preprocessing).encode())
-    for tensor in (*feed.xs, *feed.ys, *(() if feed.weights is None else (feed.weights,))):
-        array = tensor.cpu().numpy()
+def _digest(examples: Examples) -> str:
+    """SHA-256 of the arrays, and of how they become inputs."""
+    found = hashlib.sha256(repr(examples.preprocessing).encode())
+    weights = () if examples.weights is None else (examples.weights,)
+    for array in (*examples.xs, *examples.ys, *weights):
         found.update(f"{array.shape} {array.dtype}".encode())
         step = max(1, math.ceil(array.nbytes / _WHOLE))
         found.update(np.ascontiguousarray(array[::step]).data if array.size else b"")

@@ -10,54 +10,20 @@ import gc
 import math
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
 from torch import fx, nn
 
 from striate import backend
-from striate.errors import ArgumentError, TrainingError
-from striate.graph import Graph, every_layer
-from striate.layers import CutMix, MixUp, regularizers
+from striate.data import Batch, Batches, Examples
+from striate.errors import TrainingError
+from striate.graph import Graph
 from striate.train.callbacks import CallbackList
 from striate.train.checkpoint import Checkpoint, Snapshot
-from striate.train.feed import Batch, Feed, aligned, mixed
-from striate.train.losses import Loss
-from striate.train.metrics import Metric
-from striate.train.optimizers import Optimizer
-
-PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
-
-
-@dataclass
-class Plan:
-    """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics.
-
-    auxiliary   how many of the last outputs only help training; evaluation leaves them out
-    mix         how the pictures of a training batch are mixed with each other, or None
-    """
-
-    optimizer: Optimizer
-    losses: list[Loss]
-    loss_weights: list[float]
-    metrics: list[list[Metric]]
-    outputs: list[str]
-    auxiliary: int = 0
-    precision: str = "float32"
-    accumulate: int = 1
-    mix: MixUp | CutMix | None = None
-    described: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def judged(self) -> int:
-        """How many outputs evaluation looks at."""
-        return len(self.outputs) - self.auxiliary
-
-    def all_metrics(self) -> list[Metric]:
-        return [metric for metrics in self.metrics for metric in metrics]
-
+from striate.train.objective import Objective, Totals
+from striate.train.plan import PRECISIONS, Plan
+from striate.train.targets import aligned, mixed
 
 _together: weakref.WeakSet[Trainer] = weakref.WeakSet()
 
@@ -115,12 +81,7 @@ class Trainer:
         wanted = [None if loss.from_logits else loss.activation for loss in plan.losses]
         stripped, removed = backend.logits_module(module, wanted)
         self.net: nn.Module = stripped
-        self.losses = [loss.with_logits() if gone else loss for loss, gone in zip(plan.losses, removed, strict=True)]
-        self.finals = [
-            _FINALS[activation] if gone and activation else None
-            for activation, gone in zip(wanted, removed, strict=True)
-        ]
-        self.penalties = _penalties(graph)
+        self.objective = Objective(graph, plan, removed)
         self.optimizer: torch.optim.Optimizer | None = None
         self.good: Snapshot | None = None
         self.step_count = 0
@@ -135,32 +96,6 @@ class Trainer:
                 out = self.net(*xs)
         outs = list(out) if isinstance(out, tuple | list) else [out]
         return outs if self.plan.precision == "float32" else [o.float() for o in outs]
-
-    def loss(self, outs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """The weighted sum of the outputs' losses plus the penalties, and the losses one by one.
-
-        With fewer outputs than the network has, only the losses of these count.
-        """
-        parts = []
-        for loss, y, out in zip(self.losses, batch.ys, outs, strict=False):
-            if batch.weights is None and batch.share is None:
-                parts.append(loss(y, out))
-                continue
-            each = loss.per_sample(y, out)
-            if batch.share is not None and batch.others is not None:
-                each = torch.lerp(loss.per_sample(batch.others[len(parts)], out), each, batch.share)
-            parts.append((each if batch.weights is None else each * batch.weights).mean())
-        if len(parts) == 1 and self.plan.loss_weights[0] == 1:
-            total = parts[0]
-        else:
-            weighted = [w * part for w, part in zip(self.plan.loss_weights, parts, strict=False)]
-            total = torch.stack(weighted).sum()
-        for weight, l1, l2 in self.penalties:
-            if l1:
-                total = total + l1 * weight.abs().sum()
-            if l2:
-                total = total + l2 * weight.square().sum()
-        return total, parts
 
     def start(self) -> torch.optim.Optimizer:
         """Make the torch optimizer over what is trainable now."""
@@ -182,7 +117,7 @@ class Trainer:
         """
         assert self.optimizer is not None
         outs = self.outputs(batch.xs)
-        loss, parts = self.loss(outs, batch)
+        loss, parts = self.objective.loss(outs, batch)
         if self.device.type == "cpu" and not math.isfinite(loss.item()):
             return loss.detach(), parts, outs
         if self.good is not None:
@@ -207,58 +142,24 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
 
     # -- an epoch -----------------------------------------------------------------------------------------------------
-    def metrics_update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
-        """Hand outputs (probabilities only where a metric needs them) to the metrics."""
-        for metrics, final, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
-            ready = None
-            for metric in metrics:
-                if final is not None and metric.needs_probabilities:
-                    ready = final(out.detach()) if ready is None else ready
-                    metric.update(y, ready)
-                else:
-                    metric.update(y, out.detach())
-
-    def logs(self, totals: Totals, prefix: str = "") -> dict[str, float]:
-        """Figures so far under Keras' names: loss, per-output losses where there are several, metrics."""
-        found = {f"{prefix}loss": totals.mean(0)}
-        if len(totals.sums) > 2:
-            for name, i in zip(self.plan.outputs, range(1, len(totals.sums)), strict=False):
-                found[f"{prefix}{name}_loss"] = totals.mean(i)
-        several = self.plan.judged > 1
-        for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
-            for metric in metrics:
-                for key, value in metric.results().items():
-                    found[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
-        return found
-
-    def evaluate(self, feed: Feed, batch_size: int, prefix: str = "") -> dict[str, float]:
-        """Loss and metrics over all of `feed`, in prediction mode."""
-        for metric in self.plan.all_metrics():
-            metric.reset()
+    def evaluate(self, batches: Batches, prefix: str = "") -> dict[str, float]:
+        """Loss and metrics over all batches, in prediction mode."""
         training = self.module.training
         self.module.eval()
-        totals = Totals(1 + self.plan.judged)
         try:
-            with torch.inference_mode():
-                for batch in feed.batches(batch_size):
-                    batch = aligned(batch, self.losses)
-                    outs = self.outputs(batch.xs)[: self.plan.judged]
-                    loss, parts = self.loss(outs, batch)
-                    totals.add(loss, parts, batch.size)
-                    self.metrics_update(batch, outs)
+            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches.batches()), prefix)
         finally:
             if training:
                 backend.set_mode(self.module, self.graph, True)
-        return self.logs(totals, prefix)
 
     def fit(
         self,
-        feed: Feed,
+        examples: Examples,
         *,
         batch_size: int,
         epochs: int,
         initial_epoch: int = 0,
-        validation: Feed | None = None,
+        validation: Examples | None = None,
         validation_batch_size: int | None = None,
         shuffle: bool = True,
         seed: int = 0,
@@ -273,9 +174,13 @@ class Trainer:
         """
         rank, world = self.accelerator.process_index, self.accelerator.num_processes
         # every process takes the same number of steps, or they would wait for each other forever
-        mine = -(-len(feed) // world) if shuffle else len(feed) // world
+        mine = -(-len(examples) // world) if shuffle else len(examples) // world
         steps = -(-mine // batch_size)
         steps = min(steps, steps_per_epoch) if steps_per_epoch else steps
+        batches = Batches(examples, batch_size, shuffle, seed, rank, world, device=self.device)
+        held = None
+        if validation is not None:
+            held = Batches(validation, validation_batch_size or batch_size, shuffle=False, device=self.device)
         self.plan.optimizer.bind(epochs * steps // self.plan.accumulate)
         if self.optimizer is None:
             self.start()
@@ -295,16 +200,13 @@ class Trainer:
             backend.set_mode(self.module, self.graph, True)
             done = place.batch if place is not None and epoch == place.epoch else 0
             if not done:
-                for metric in self.plan.all_metrics():
-                    metric.reset()
+                self.objective.reset()
                 totals = Totals(1 + len(self.plan.losses))
                 callbacks.on_epoch_begin(epoch, steps=steps)
-            order = feed.order(seed if shuffle else None, epoch, rank, world) if shuffle or world > 1 or done else None
-            order = order if order is None or not done else order[done * batch_size :]
-            for i, batch in enumerate(feed.batches(batch_size, order), start=done):
+            for i, batch in enumerate(batches.batches(epoch, start=done), start=done):
                 if i == steps:
                     break
-                batch = aligned(batch, self.losses)
+                batch = aligned(batch, self.objective.losses)
                 if self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 callbacks.on_train_batch_begin(i)
@@ -312,8 +214,8 @@ class Trainer:
                 totals.add(loss, parts, batch.size)
                 if self.device.type == "cpu" or i % 50 == 49 or i == steps - 1:
                     self._must_be_finite(totals, epoch, i, steps)
-                self.metrics_update(batch, outs)
-                callbacks.on_train_batch_end(i, partial(self.logs, totals))
+                self.objective.update(batch, outs)
+                callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
                 if stopped():
                     break
                 whole = self.step_count % self.plan.accumulate == 0  # no gradients are waiting
@@ -322,9 +224,9 @@ class Trainer:
             if self.step_count % self.plan.accumulate and self.step_count:
                 self.update()
             self._pool(totals)
-            logs = self.logs(totals)
-            if validation is not None:
-                logs |= self.evaluate(validation, validation_batch_size or batch_size, "val_")
+            logs = self.objective.logs(totals)
+            if held is not None:
+                logs |= self.evaluate(held, "val_")
             callbacks.on_epoch_end(epoch, logs)
             last = stopped() or epoch + 1 == epochs
             if checkpoint is not None and (last or checkpoint.budget.allows()):
@@ -357,55 +259,3 @@ class Trainer:
             f"rate {rate:g}); the weights were put back to those {kept}, the last known good. Use a lower learning "
             "rate, clip the gradients (clipnorm=1.0), or scale the inputs."
         )
-
-
-class Totals:
-    """Running sums of the loss and its parts over samples, kept on the device."""
-
-    def __init__(self, count: int) -> None:
-        self.sums: list[Any] = [0.0] * count
-        self.last: torch.Tensor | None = None
-        self.samples = 0
-
-    def add(self, loss: torch.Tensor, parts: list[torch.Tensor], size: int) -> None:
-        self.last = loss.detach()
-        self.sums[0] = self.sums[0] + self.last * size
-        if len(parts) > 1:
-            for i, part in enumerate(parts):
-                self.sums[i + 1] = self.sums[i + 1] + part.detach() * size
-        self.samples += size
-
-    def mean(self, i: int) -> float:
-        return float(self.sums[i]) / max(self.samples, 1)
-
-    def finite(self) -> bool:
-        return math.isfinite(float(self.sums[0]))
-
-    def last_value(self) -> float:
-        return float("nan") if self.last is None else float(self.last)
-
-
-def _softmax(x: torch.Tensor) -> torch.Tensor:
-    return torch.softmax(x, 1)
-
-
-_FINALS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"softmax": _softmax, "sigmoid": torch.sigmoid}
-
-
-def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:
-    """(weight, l1, l2) of every regularized weight."""
-    found = []
-    for layer in every_layer(graph):
-        for name, weight in (layer.built_for or {}).items():
-            if weight.regularizer is not None and layer.built is not None:
-                penalty = regularizers.get(weight.regularizer)
-                tensor = layer.built.get_parameter(name)
-                found.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
-    return found
-
-
-def check_precision(precision: str) -> str:
-    """A known precision name; raises ArgumentError."""
-    if precision not in PRECISIONS:
-        raise ArgumentError(f'unknown precision "{precision}"; use one of {", ".join(PRECISIONS)}.')
-    return precision

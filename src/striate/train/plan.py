@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from striate.errors import ArgumentError, nearest, unknown
@@ -10,7 +11,40 @@ from striate.layers import CutMix, MixUp
 from striate.train import losses as losses_
 from striate.train import metrics as metrics_
 from striate.train import optimizers as optimizers_
-from striate.train.loop import Plan, check_precision
+from striate.train.losses import Loss
+from striate.train.metrics import Metric
+from striate.train.optimizers import Optimizer
+
+PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+@dataclass
+class Plan:
+    """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics.
+
+    auxiliary   how many of the last outputs only help training; evaluation leaves them out
+    mix         how the pictures of a training batch are mixed with each other, or None
+    """
+
+    optimizer: Optimizer
+    losses: list[Loss]
+    loss_weights: list[float]
+    metrics: list[list[Metric]]
+    outputs: list[str]
+    auxiliary: int = 0
+    precision: str = "float32"
+    accumulate: int = 1
+    mix: MixUp | CutMix | None = None
+    described: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> int:
+        """How many outputs evaluation looks at."""
+        return len(self.outputs) - self.auxiliary
+
+    def all_metrics(self) -> list[Metric]:
+        return [metric for metrics in self.metrics for metric in metrics]
+
 
 _NOT_HERE = {
     "weighted_metrics": "metrics are unweighted",
@@ -141,3 +175,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return _name(value)
+
+
+def check_precision(precision: str) -> str:
+    """A known precision name; raises ArgumentError."""
+    if precision not in PRECISIONS:
+        raise ArgumentError(f'unknown precision "{precision}"; use one of {", ".join(PRECISIONS)}.')
+    return precision

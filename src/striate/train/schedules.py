@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+from striate.described import Described, described, number, whole
 from striate.errors import ArgumentError, unknown
-from striate.train.config import Settings, number, settings, whole
 
 
-class Schedule(Settings, family="schedule"):
+class Schedule(Described, family="schedule"):
     """Base class: a schedule is called with the number of steps done so far and returns the learning rate.
 
     A schedule of your own derives from it and defines ``__call__(self, step)``.
@@ -51,7 +51,7 @@ class Schedule(Settings, family="schedule"):
 LearningRateSchedule = Schedule  # Keras' name
 
 
-@settings
+@described
 class ExponentialDecay(Schedule):
     """`initial_learning_rate` · `decay_rate` ^ (step / `decay_steps`); in stairs with `staircase`."""
 
@@ -71,7 +71,7 @@ class ExponentialDecay(Schedule):
         return self.initial_learning_rate * self.decay_rate ** (math.floor(p) if self.staircase else p)
 
 
-@settings
+@described
 class InverseTimeDecay(Schedule):
     """`initial_learning_rate` / (1 + `decay_rate` · step / `decay_steps`); in stairs with `staircase`.
 
@@ -94,7 +94,7 @@ class InverseTimeDecay(Schedule):
         return self.initial_learning_rate / (1 + self.decay_rate * (math.floor(p) if self.staircase else p))
 
 
-@settings
+@described
 class PiecewiseConstantDecay(Schedule):
     """`values[i]` for the steps up to and including `boundaries[i]`, the last value after them."""
 
@@ -118,7 +118,7 @@ class PiecewiseConstantDecay(Schedule):
         return self.values[sum(step > boundary for boundary in self.boundaries)]
 
 
-@settings
+@described
 class StepDecay(Schedule):
     """`initial_learning_rate`, divided by `divide_by` after every `step_size` steps."""
 
@@ -135,7 +135,7 @@ class StepDecay(Schedule):
         return self.initial_learning_rate / self.divide_by ** (step // self.step_size)
 
 
-@settings
+@described
 class PolynomialDecay(Schedule):
     """From `initial_learning_rate` to `end_learning_rate` along (1 - step / `decay_steps`) ^ `power`.
 
@@ -145,7 +145,7 @@ class PolynomialDecay(Schedule):
 
     open_length = "decay_steps"
     initial_learning_rate: float
-    decay_steps: int | None = None
+    decay_steps: float | None = None
     end_learning_rate: float = 0.0001
     power: float = 1.0
     cycle: bool = False
@@ -166,7 +166,7 @@ class PolynomialDecay(Schedule):
         return (self.initial_learning_rate - self.end_learning_rate) * (1 - p) ** self.power + self.end_learning_rate
 
 
-@settings
+@described
 class CosineDecay(Schedule):
     """Half a cosine from `initial_learning_rate` to `alpha` times it in `decay_steps` steps.
 
@@ -177,7 +177,7 @@ class CosineDecay(Schedule):
 
     open_length = "decay_steps"
     initial_learning_rate: float
-    decay_steps: int | None = None
+    decay_steps: float | None = None
     alpha: float = 0.0
     name: str = "CosineDecay"
     warmup_target: float | None = None
@@ -207,7 +207,7 @@ class CosineDecay(Schedule):
         return top * ((1 - self.alpha) * 0.5 * (1 + math.cos(math.pi * p)) + self.alpha)
 
 
-@settings
+@described
 class CosineDecayRestarts(Schedule):
     """Cosines one after another, the first `first_decay_steps` long, each `t_mul` times as long and `m_mul` times as
     high as the one before, above a floor of `alpha` times `initial_learning_rate`.
@@ -216,7 +216,7 @@ class CosineDecayRestarts(Schedule):
     """
 
     initial_learning_rate: float
-    first_decay_steps: int
+    first_decay_steps: float
     t_mul: float = 2.0
     m_mul: float = 1.0
     alpha: float = 0.0
@@ -241,7 +241,7 @@ class CosineDecayRestarts(Schedule):
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
 
-@settings
+@described
 class OneCycle(Schedule):
     """Up from `max_lr` / `div` to `max_lr` in the first `pct_start` of `total_steps`, then down to
     `max_lr` / (`div` · `final_div`), both along half a cosine (``anneal="cos"``) or a line (``"linear"``).
@@ -283,7 +283,7 @@ class OneCycle(Schedule):
         return start + (end - start) * p
 
 
-@settings
+@described
 class Warmup(Schedule):
     """A line from `start` up to where `schedule` begins, for `steps` steps; then `schedule` from its own step 0.
 
@@ -328,4 +328,4 @@ def _rate(schedule: Schedule, name: str) -> None:
 
 def _positive(schedule: Schedule, name: str) -> None:
     if number(type(schedule).__name__, name, getattr(schedule, name)) <= 0:
-        raise ArgumentError(f"{type(schedule).__name__}: {name}={getattr(schedule, name)} must be more than 0.")
+        raise ArgumentError(f"{type(schedule).__name__}: {name}={getattr(schedule, name):g} must be more than 0.")

@@ -28,7 +28,6 @@ from striate.data.pictures.cache import cache_folder
 from striate.data.pictures.decode import describe
 from striate.errors import ArgumentError, BundleError, DataError, unknown
 from striate.model import Model
-from striate.transfer.parts import pictures
 from striate.weights import atomic_write
 
 if TYPE_CHECKING:
@@ -97,11 +96,6 @@ def base_of(
     return found
 
 
-def preprocessing_of(base: Model) -> Preprocessing:
-    """What a base wants of a picture."""
-    return base.preprocessing or Preprocessing.for_model(base.graph.input_shapes[0])
-
-
 def features(
     base: Model | str,
     data: Dataset | Sequence[Any],
@@ -129,18 +123,23 @@ def features(
     if engine not in ("auto", "int8"):
         raise unknown("engine of features", engine, ("auto", "int8"))
     model = base_of(base, weights)
-    preprocessing = preprocessing_of(model)
+    intake = model.intake
     if isinstance(data, Dataset):
-        data = pictures(data, preprocessing, model.graph.input_shapes[0])
-        preprocessing = data.preprocessing
+        if data.x.dtype != np.uint8 or data.x.ndim != 4:
+            raise DataError(
+                f"{data.name}: has {data.kind} of shape {data.shape}; a base takes uint8 pictures (H, W, C)."
+            )
+        data = intake.prepared(data)
+        intake = intake.learning_from(data)
     elif not len(data):
         raise DataError("no pictures to compute features of.")
+    preprocessing = intake.preprocessing or Preprocessing()
     int8 = model._engine.quantized(model.graph.check()) if engine == "int8" else None
     told = _identity(model, preprocessing, None if int8 is None else int8.content)
     store = _Store(model.name or "base", told, cache)
     net = _Frozen(model, preprocessing, told, int8)
     sources: Any = data.x if isinstance(data, Dataset) else data
-    decode = None if isinstance(data, Dataset) else preprocessing
+    decode = None if isinstance(data, Dataset) else intake.one
 
     def work(numbers: range) -> list[tuple[bytes, Any]]:
         found = [_read(sources[i], decode, mirrored, store) for i in numbers]
@@ -176,7 +175,7 @@ def features(
     return Features(made, computed, len(rows) - computed, time.perf_counter() - started, store.file)
 
 
-def _read(source: Any, decode: Preprocessing | None, mirrored: bool, store: _Store) -> tuple[bytes, Any]:
+def _read(source: Any, decode: Callable[[Any], np.ndarray] | None, mirrored: bool, store: _Store) -> tuple[bytes, Any]:
     """(key, row) of a picture that is on disk; else (key, its pixels), or why there are none.
 
     The bytes that are hashed are the bytes that are decoded, so a file that changes meanwhile cannot mislead.
@@ -197,7 +196,7 @@ def _read(source: Any, decode: Preprocessing | None, mirrored: bool, store: _Sto
         pixels = source
     else:
         try:
-            pixels = decode.pixels(source)
+            pixels = decode(source)
         except DataError as error:
             return key, str(error).removeprefix(f"{describe(source)}: ")
     return key, pixels[:, ::-1] if mirrored else pixels
@@ -220,17 +219,15 @@ def _ahead(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterator
 
 class _Frozen:
     """The base, ready to compute: one engine that every thread runs on a core of its own, or torch where that is not to
-    be had (weights on an accelerator, a layer that ONNX cannot say)."""
+    be had (weights on an accelerator)."""
 
     def __init__(self, model: Model, preprocessing: Preprocessing, told: str, int8: Quantized | None) -> None:
         import torch
 
-        from striate.ship.onnx_graph import exportable
-
         self.model, self.preprocessing, self.told, self.int8 = model, preprocessing, told, int8
         self.threads = max(1, torch.get_num_threads())
         on_cpu = all(t.device.type == "cpu" for t in model.module.parameters())
-        self.parallel = int8 is not None or (on_cpu and exportable(model.graph))
+        self.parallel = int8 is not None or on_cpu
 
     def fill(self, found: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
         """Rows in the place of pixels."""

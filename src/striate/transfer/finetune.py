@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from striate.data import Dataset, Splits
+from striate.data import Dataset, Preprocessing, Splits
 from striate.errors import ArgumentError
 from striate.graph import Layer
 from striate.model import Model
 from striate.runs import free_folder
 from striate.train.callbacks import Callback
-from striate.transfer.features import base_of, features, preprocessing_of
+from striate.transfer.features import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which
@@ -165,7 +165,7 @@ def fit(
     set_seed(seed)
     given = base_of(base, weights, variant)
     trunk = given if isinstance(base, str) else twin(given, weights=True)  # a user's model stays as it is
-    trunk.preprocessing = preprocessing_of(given)
+    trunk.preprocessing = given.preprocessing or Preprocessing.for_model(given.graph.input_shapes[0])
     freeze(trunk, unfreeze)  # so that a wrong name is an error now
     splits, name = read(data, trunk)
     train, held, test = parts(splits, trunk, validation, seed)

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from striate.data import Dataset, Preprocessing, Splits, load
+from striate.data import Dataset, Splits, load
 from striate.errors import DataError
+from striate.intake import Intake
 from striate.model import Model
 
 
@@ -38,16 +39,14 @@ def parts(splits: Splits, base: Model, validation: float, seed: int) -> Parts:
 
     Raises DataError without classes, with one only, or with fewer than two pictures of one to train on.
     """
-    assert base.preprocessing is not None
     first = splits.train
     if first.labels is None:
         raise DataError(f"{first.name}: has no class of each picture, so there is nothing to learn.")
     counts = first.class_counts()
     if sum(count > 0 for count in counts.values()) < 2:
         raise DataError(f"{first.name}: pictures of one class only. A classifier needs two.")
-    shape = base.graph.input_shapes[0]
-    train, held, test = (None if part is None else _labelled(part, base, shape, tuple(counts)) for part in splits)
-    assert train is not None
+    intake = replace(base.intake, labels=list(counts))
+    train, held = _labelled(first, intake), splits.validation
     if held is None:
         if not 0 < validation < 1:
             raise DataError(f"{train.name}: has no validation part; hold one out with validation between 0 and 1.")
@@ -60,26 +59,14 @@ def parts(splits: Splits, base: Model, validation: float, seed: int) -> Parts:
             f'{train.name}: the class "{name}" has {count} picture{"s" * (count != 1)} to train on, and cross-validation '
             "needs 2 of each. Add some, or take the class out."
         )
-    return Parts(train, held, test)
+    return Parts(train, _labelled(held, intake), None if splits.test is None else _labelled(splits.test, intake))
 
 
-def _labelled(part: Dataset, base: Model, shape: tuple[int, ...], classes: tuple[str, ...]) -> Dataset:
-    assert base.preprocessing is not None
+def _labelled(part: Dataset, intake: Intake) -> Dataset:
+    """Pictures as the base wants them, each with the number of its class among those of the training part."""
     if part.labels is None:
         raise DataError(f"{part.name}: has no class of each picture.")
-    return replace(pictures(part, base.preprocessing, shape), y=part.labels, classes=classes)
-
-
-def pictures(data: Dataset, preprocessing: Preprocessing, shape: tuple[int, ...]) -> Dataset:
-    """The data as a base sees it: pictures of its size, with its arithmetic.
-
-    Pictures of that size already stay as they are, and so does how they got it; others go through `preprocessing`.
-    """
-    if data.x.dtype != np.uint8 or data.x.ndim != 4:
-        raise DataError(f"{data.name}: has {data.kind} of shape {data.shape}; a base takes uint8 pictures (H, W, C).")
-    if data.shape == shape:
-        order, scale, mean, std = preprocessing.arithmetic
-        own = replace(data.preprocessing, image_size=(shape[0], shape[1]), channels=shape[2])
-        return replace(data, preprocessing=replace(own, order=order, scale=scale, mean=mean, std=std))
-    x = np.stack([preprocessing.pixels(picture) for picture in data.x])
-    return Dataset(x, data.y, data.classes, data.name, preprocessing, data.paths, data.skipped)
+    if part.x.dtype != np.uint8 or part.x.ndim != 4:
+        raise DataError(f"{part.name}: has {part.kind} of shape {part.shape}; a base takes uint8 pictures (H, W, C).")
+    data = intake.dataset(part)
+    return replace(data, y=data.labels, classes=tuple(intake.labels or ()))

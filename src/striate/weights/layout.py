@@ -6,31 +6,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from striate import layers
-from striate.graph import Graph, Layer, Shape
+from striate import primitives as p
+from striate.graph import Graph, Layer, Primitive, Shape, Step
 from striate.graph.graph import FlatGraph, FlatNode
 
 if TYPE_CHECKING:
     import torch
-
-_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv1DTranspose, layers.Conv2DTranspose)
-_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
-_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
-_NORMS = (layers.BatchNormalization, layers.LayerNormalization)
-
-# Keras' order of a layer's arrays, its name for each, our slot.
-_NORM_SLOTS = (
-    ("gamma", "weight"),
-    ("beta", "bias"),
-    ("moving_mean", "running_mean"),
-    ("moving_variance", "running_var"),
-)
-_SEPARABLE_SLOTS = (
-    ("depthwise_kernel", "depthwise.weight"),
-    ("pointwise_kernel", "pointwise.weight"),
-    ("bias", "pointwise.bias"),
-)
-_KERNEL_SLOTS = (("kernel", "weight"), ("bias", "bias"))
 
 
 @dataclass(frozen=True)
@@ -41,6 +22,7 @@ class Slot:
     path        the layer's name, with the networks it is nested in: "inner/conv2d"
     name        "weight", "bias", "running_mean" …
     layer       the layer
+    step        the primitive in it that has the array
     shape       in the network's layout
     flattened   the map (H, W, C) that was flattened into the axis this array runs over, if that has more than one pixel
     """
@@ -49,30 +31,47 @@ class Slot:
     path: str
     name: str
     layer: Layer
+    step: Step
     shape: Shape
     flattened: Shape | None
 
     @property
+    def primitive(self) -> Primitive:
+        """What has the array."""
+        return self.step.primitive
+
+    @property
+    def own(self) -> str:
+        """Its name in the primitive: "weight", also of "depthwise.weight"."""
+        return self.name.rpartition(".")[2]
+
+    @property
     def keras(self) -> str:
         """Keras' name for it within its layer, such as "kernel"."""
-        return next((theirs for theirs, ours in keras_order(self.layer) if ours == self.name), self.name)
+        return next((theirs for theirs, ours in self.step.keras_names() if ours == self.name), self.name)
 
 
 def slots_of(graph: Graph) -> list[Slot]:
     """Every array of a network, in the order of its layers, nested ones in their place."""
     flat = graph.flat()
     makers = _makers(flat)
-    found = []
+    slots = []
     for node in flat.nodes:
         if not node.first:
             continue
         path = node.name.replace("/", ".")
-        arrays = node.layer.weights(*node.input_shapes) | node.layer.buffers(*node.input_shapes)
-        flattened = _flattened(node, makers) if isinstance(node.layer, (layers.Dense, *_NORMS)) else None
-        for name, weight in arrays.items():
-            over = None if isinstance(node.layer, layers.Dense) and name == "bias" else flattened
-            found.append(Slot(f"{path}.{name}", node.name, name, node.layer, tuple(weight.shape), over))
-    return found
+        flattened = _flattened(node, makers) if node.lowering.of(*_OVER_INPUT) else None
+        for what in ("weights", "buffers"):
+            for step in node.lowering.steps:
+                over = flattened if step.inputs == (0,) and isinstance(step.primitive, _OVER_INPUT) else None
+                for name, weight in step.arrays(what).items():
+                    mine = None if isinstance(step.primitive, p.Linear) and name.endswith("bias") else over
+                    slots.append(Slot(f"{path}.{name}", node.name, name, node.layer, step, weight.shape, mine))
+    return slots
+
+
+# Their arrays run over the channels of their input.
+_OVER_INPUT = (p.Linear, p.BatchNorm, p.LayerNorm)
 
 
 def _makers(flat: FlatGraph) -> dict[int, FlatNode]:
@@ -89,9 +88,9 @@ def _flattened(node: FlatNode, makers: dict[int, FlatNode]) -> Shape | None:
             return None
         before = maker.input_shapes[0]
         if len(before) > 1:
-            flattens = isinstance(maker.layer, layers.Flatten | layers.Reshape)
+            flattens = bool(maker.lowering.of(p.Reshape))
             return before if flattens and prod(before[:-1]) > 1 else None
-        if isinstance(maker.layer, layers.Dense) or maker.shape != before:
+        if maker.lowering.of(p.Linear) or maker.shape != before:
             return None
         node = maker
     return None
@@ -109,19 +108,6 @@ def output_path(graph: Graph) -> str | None:
             return None
         number = node.inputs[0]
     return None
-
-
-def keras_order(layer: Layer) -> tuple[tuple[str, str], ...]:
-    """(Keras' name, our slot) of a layer's arrays, in the order in which Keras keeps them."""
-    if isinstance(layer, _NORMS):
-        return _NORM_SLOTS
-    if isinstance(layer, _SEPARABLE):
-        return _SEPARABLE_SLOTS
-    if isinstance(layer, _DEPTHWISE):
-        return (("depthwise_kernel", "weight"), ("bias", "bias"))
-    if isinstance(layer, layers.Embedding):
-        return (("embeddings", "weight"),)
-    return _KERNEL_SLOTS
 
 
 def keras_layers(graph: Graph) -> list[Layer]:
@@ -152,31 +138,26 @@ def keras_layers(graph: Graph) -> list[Layer]:
 # -- Keras ------------------------------------------------------------------------------------------------------------
 def from_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor | None:
     """An array of Keras in the layout of `slot`; None where the shapes do not fit."""
-    if slot.name in ("weight", "pointwise.weight", "depthwise.weight") and array.ndim >= 2:
-        if isinstance(slot.layer, _DEPTHWISE) or slot.name == "depthwise.weight":
+    if slot.own == "weight" and array.ndim >= 2:
+        if isinstance(slot.primitive, p.DepthwiseConv):
             # (k…, in, multiplier) -> (in · multiplier, 1, k…)
-            turned = array.movedim((-2, -1), (0, 1)).reshape(-1, 1, *array.shape[:-2])
-        elif isinstance(slot.layer, (*_CONVOLUTIONS, *_SEPARABLE, layers.Dense)):
+            array = array.movedim((-2, -1), (0, 1)).reshape(-1, 1, *array.shape[:-2])
+        elif isinstance(slot.primitive, p.Linear) and array.ndim > 2:
+            array = array.reshape(-1, array.shape[-1]).T  # a convolution over the whole map, row by row
+        elif isinstance(slot.primitive, p.Conv | p.Linear):
             # (k…, in, out) -> (out, in, k…); of a transposed convolution (k…, out, in) -> (in, out, k…)
-            turned = array.movedim((-1, -2), (0, 1))
-            if isinstance(slot.layer, layers.Dense) and turned.ndim > 2:
-                turned = array.reshape(-1, array.shape[-1]).T  # a convolution over the whole map, row by row
-        else:
-            turned = array
-        array = turned
+            array = array.movedim((-1, -2), (0, 1))
     return fitted_to(array, slot.shape)
 
 
 def to_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor:
     """The inverse of ``from_keras``."""
-    if (isinstance(slot.layer, _DEPTHWISE) and slot.name == "weight") or slot.name == "depthwise.weight":
-        multiplier = slot.layer.depth_multiplier  # type: ignore[attr-defined]
-        split = array.reshape(-1, multiplier, *array.shape[2:])
+    if slot.own != "weight":
+        return array
+    if isinstance(slot.primitive, p.DepthwiseConv):
+        split = array.reshape(-1, slot.primitive.multiplier, *array.shape[2:])
         return split.movedim((0, 1), (-2, -1))
-    turns = (*_CONVOLUTIONS, *_SEPARABLE, layers.Dense)
-    if slot.name in ("weight", "pointwise.weight") and isinstance(slot.layer, turns):
-        return array.movedim((0, 1), (-1, -2))
-    return array
+    return array.movedim((0, 1), (-1, -2)) if isinstance(slot.primitive, p.Conv | p.Linear) else array
 
 
 # -- torch ------------------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from striate import layers
 from striate.errors import ArgumentError, BundleError
 from striate.graph import Graph
+from striate.primitives import BatchNorm
 from striate.weights.contents import WeightsFile
 from striate.weights.layout import Slot, keras_layers, output_path, slots_of, to_keras, to_torch
 from striate.weights.match import Plan, match
@@ -166,7 +166,7 @@ def torch_state(slots: list[Slot], source: Source, state: State) -> State:
         if name in named:
             raise ArgumentError(f"{slot.key} and another array would both be named {name} in {source.library}.")
         named[name] = to_torch(slot, state[slot.key])
-        if isinstance(slot.layer, layers.BatchNormalization) and slot.name == "running_var":
+        if isinstance(slot.primitive, BatchNorm) and slot.own == "running_var":
             named[f"{name.removesuffix('.running_var')}.num_batches_tracked"] = torch.tensor(0)
     return named
 

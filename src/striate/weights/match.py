@@ -11,7 +11,7 @@ from striate.errors import unknown
 from striate.graph import Graph
 from striate.graph.layer import snake_case
 from striate.weights.contents import FileLayer, WeightsFile
-from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, keras_layers, keras_order, slots_of
+from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, keras_layers, slots_of
 from striate.weights.report import Match, MatchReport, Unused
 from striate.weights.source import Origin, Source
 
@@ -196,7 +196,8 @@ def _match_keras(
 
 def _match_layer(plan: Plan, ours: list[Slot], layer: FileLayer) -> None:
     """The arrays of one layer: by their names where the file has Keras' names, by their order otherwise."""
-    order = keras_order(ours[0].layer)
+    steps = {id(slot.step): slot.step for slot in ours}.values()
+    order = [pair for step in steps for pair in step.keras_names()]
     here = {slot.keras: slot for slot in ours}
     arrays = {_SYNONYMS.get(name, name): array for name, array in layer.arrays.items()}
     if "depthwise_kernel" in here and "pointwise_kernel" not in here and "kernel" in arrays:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from striate.data import fetch
 from striate.data.pictures.cache import cache_folder
-from striate.errors import ArgumentError, BundleError, DataError, nearest
+from striate.errors import ArgumentError, BundleError, nearest
 from striate.graph import Shape
 from striate.model import Model
 from striate.weights.contents import WeightsFile
+from striate.weights.hub import from_hub
 from striate.weights.load import apply, outputs_in, refusal
 from striate.weights.match import Plan, match
 from striate.weights.read import read_weights
@@ -154,7 +154,7 @@ def _published(card: Card, library: str, given: Mapping[str, Any]) -> Source:
 
 def _file(card: Card, weights: Any) -> Path:
     if isinstance(weights, str) and weights.startswith("hf:"):
-        return _from_hub(weights)
+        return from_hub(weights.removeprefix("hf:"))
     if not isinstance(weights, str | os.PathLike):
         raise ArgumentError(
             f"{card.name}: weights is one of {', '.join(_LIBRARIES)}, hf:owner/name or a path, not {weights!r}."
@@ -173,49 +173,3 @@ def _cached(source: Source) -> Path:
     assert source.url is not None
     name = source.url.rpartition("/")[2]
     return fetch(source.url, cache_folder("weights", source.library, source.model) / name, source.checksum)
-
-
-def _from_hub(weights: str) -> Path:
-    """model.safetensors of "hf:owner/name"; what is in the cache is taken without asking."""
-    found = re.fullmatch(r"hf:([\w.-]+)/([\w.-]+)", weights)
-    if found is None or ".." in weights:
-        raise ArgumentError(f'weights={weights!r}: a model on the Hugging Face hub is "hf:owner/name".')
-    owner, name = found.groups()
-    target = cache_folder("weights", "hf", owner, name) / "model.safetensors"
-    if target.is_file():
-        return target
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    url = f"{endpoint}/{owner}/{name}/resolve/main/model.safetensors"
-    return fetch(url, target, _hub_checksum(url, target))
-
-
-def _hub_checksum(url: str, target: Path) -> str | None:
-    """The SHA-256 that the hub tells of a large file, in the header of the answer that leads on to the file itself."""
-    import http.client
-    import urllib.error
-    import urllib.request
-
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None:
-            return None
-
-    try:
-        request = urllib.request.Request(url, method="HEAD")
-        try:
-            with urllib.request.build_opener(Stay).open(request, timeout=60) as response:
-                headers = response.headers
-        except urllib.error.HTTPError as error:
-            headers, code = error.headers, error.code
-            error.close()
-            if code >= 400:
-                raise DataError(
-                    f"{url}: the hub answers {code}; is the name right, and is it open to all? The file can also be put "
-                    f"at {target} by hand."
-                ) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        raise DataError(
-            f"{url}: the download failed ({reason}). Try again, or put the file at {target} by hand."
-        ) from None
-    tag = (headers.get("X-Linked-Etag") or "").strip('"').lower()
-    return f"sha256:{tag}" if re.fullmatch(r"[0-9a-f]{64}", tag) else None

@@ -19,6 +19,7 @@ class Kind(NamedTuple):
 
 #: Every kind that ``check`` can report, worst first.
 KINDS = {
+    "unusable": Kind("error", True, "what keeps the whole data set from being read; mend it first"),
     "empty-file": Kind("error", True, "files of zero bytes; training leaves them out"),
     "not-a-picture": Kind(
         "error", True, "files that are no picture, whatever they are called; training leaves them out"
@@ -35,6 +36,7 @@ KINDS = {
     "box-outside": Kind("error", True, "boxes that reach outside their picture"),
     "box-empty": Kind("error", True, "boxes without width or height"),
     "mask-size": Kind("error", True, "masks of another size than their picture"),
+    "lossy-mask": Kind("warning", True, "masks in a format that blurs their values, such as JPEG; PNG keeps them"),
     "few": Kind("warning", True, "classes with too few pictures to learn from"),
     "duplicate": Kind("warning", True, "the same picture more than once"),
     "tiny": Kind("warning", True, "pictures far smaller than the others"),
@@ -48,7 +50,13 @@ KINDS = {
     "wrong-extension": Kind(
         "note", True, "pictures of another format than their name says; they are read all the same"
     ),
-    "unannotated": Kind("note", True, "pictures without annotation, which count as pictures without a box"),
+    "unannotated": Kind(
+        "note",
+        True,
+        "pictures without annotation; in YOLO they count as pictures without a box, else they are left out",
+    ),
+    "unlisted": Kind("note", True, "pictures that are in no list of a part; training leaves them out"),
+    "same-class": Kind("note", True, "folders whose names differ in blanks only; they are one class"),
     "stray": Kind("note", True, "files and folders that belong to no class; training leaves them out"),
 }
 

@@ -19,6 +19,10 @@ EXTENSIONS = {
     "ICO": (".ico",),
     "PCX": (".pcx",),
 }
+#: Pictures that ``decode`` does not read, so that they are named as such instead of passed over.
+NOT_READ = (".heic", ".heics", ".hif", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
+#: Every ending by which a file is taken for a picture, whoever looks for pictures.
+PICTURES = frozenset({".tga", *NOT_READ}.union(*EXTENSIONS.values()))
 HEAD = 16  # bytes that ``format_of`` looks at
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -52,6 +56,12 @@ def format_of(head: bytes) -> str | None:
     if len(head) > 3 and head[0] == 10 and head[1] in (0, 2, 3, 4, 5) and head[2] == 1 and head[3] in (1, 2, 4, 8):
         return "PCX"
     return None
+
+
+def blurs(data: bytes) -> bool:
+    """Whether the values of a picture file are only nearly those that were saved: JPEG, AVIF and the usual WebP."""
+    kind = format_of(data[:HEAD])
+    return kind in ("JPEG", "AVIF") or (kind == "WEBP" and b"VP8L" not in data[:4096])
 
 
 def whole(data: bytes) -> bool:

@@ -4,235 +4,155 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-import numpy as np
-
-from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.pictures.cache import file_stamp
-from striate.data.pictures.decode_all import decode_all
-from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.dataset import Dataset, Splits
+from striate.data.readers.assemble import Options, assemble, reader
+from striate.data.readers.files import Tree, is_picture, need_folder, tree_of_folder, tree_of_zip
+from striate.data.readers.names import PARTS, class_name, part_of
+from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError
 
-PARTS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-_LARGEST = 1 << 28  # bytes that one file in a zip may unpack to
 
-
-@dataclass
-class _Tree:
-    """Files under a root, by their path as parts; `fetch` gives what ``Preprocessing.pixels`` takes.
-
-    stamp, cache, workers   see ``decode_all``
-    """
-
-    root: str
-    files: list[tuple[str, ...]]
-    fetch: Callable[[str], Any]
-    skipped: list[Skipped]
-    stamp: Callable[[str], str]
-    cache: bool | None
-    workers: int | None
-
-    def below(self, top: str) -> _Tree:
-        files = [f[1:] for f in self.files if f[0] == top and len(f) > 1]
-        return replace(self, root=f"{self.root}/{top}", files=files, skipped=[])
-
-    @property
-    def folders(self) -> list[str]:
-        return sorted({parts[0] for parts in self.files if len(parts) > 1})
-
-
+@reader
 def folder(
-    path: str | Path,
-    image_size: Any = None,
-    channels: int | None = 3,
-    *,
-    classes: Sequence[str] | None = None,
-    resize: Resize = "stretch",
-    preprocessing: Preprocessing | None = None,
-    name: str | None = None,
-    cache: bool | None = None,
-    workers: int | None = None,
+    path: str | Path, image_size: Any = None, channels: int | None = 3, **options: Unpack[Options]
 ) -> Dataset | Splits:
     """Pictures ``path/<class>/...`` as a Dataset; ``path/train|val|test/<class>/...`` as Splits.
 
-    Every picture becomes uint8 of `image_size` (H, W) and `channels`; without `image_size` all must be of one size.
-    `preprocessing`, such as that of a trained model, takes the place of the three.
+    Every picture becomes uint8 (H, W, C) of `image_size` and `channels`.  Classes are numbered in the order of their
+    sorted names; or in that of `classes`, some of which may have no folder then.  Blanks around a folder's name do not
+    count.  Validation and test are matched to train by the classes' names.  Hidden files are ignored; a file that is no
+    readable picture is left out, as is a class without any.
 
-    cache    keep the decoded pictures on disk, under STRIATE_CACHE or ~/.cache/striate, and map them into memory, so
-             that only files that are new or changed since are decoded.  None: for sets that take about a second or more
-             to decode (20 MB or 5,000 files), while all of them are below 20 GB and a tenth of the disk
-    workers  processes that decode; 0: threads of this one.  None: what is quicker.  It makes no difference to the result
-
-    Classes are numbered in the order of their sorted names; or in that of `classes`, such as the labels of a trained
-    model, some of which may have no folder then.  Hidden files are ignored; a file that is no readable
-    picture is left out and named in ``.skipped`` with the reason, as is a class without any.  Raises DataError when
-    there are no pictures or fewer than two classes, and for a part with classes that train does not have.
+    path           of the folder
     """
-    root = Path(path)
-    if not root.is_dir():
-        raise DataError(f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}.")
-    files, skipped = _walk(root)
-    tree = _Tree(str(root), files, Path, skipped, file_stamp, cache, workers)
-    preprocessing = preprocessing or Preprocessing.pictures(image_size, channels, resize=resize)
-    return _read(tree, preprocessing, name or root.resolve().name, classes)
+    survey = scan_folder(path, options.get("classes"))
+    return assemble(_labelled(survey), image_size, channels, need_folder(path).resolve().name, options)
 
 
+@reader
 def read_zip(
-    path: str | Path,
-    image_size: Any = None,
-    channels: int | None = 3,
-    *,
-    classes: Sequence[str] | None = None,
-    resize: Resize = "stretch",
-    preprocessing: Preprocessing | None = None,
-    name: str | None = None,
-    cache: bool | None = None,
-    workers: int | None = None,
+    path: str | Path, image_size: Any = None, channels: int | None = 3, **options: Unpack[Options]
 ) -> Dataset | Splits:
-    """As ``folder``, straight from a zip file: nothing is unpacked to disk, one folder around all is looked through."""
+    """As ``folder``, straight from a zip file: nothing is unpacked to disk, one folder around all is looked through.
+
+    path           of the zip
+    """
+    with scan_zip(path, options.get("classes")) as survey:
+        return assemble(_labelled(survey), image_size, channels, Path(path).stem, options)
+
+
+def scan_folder(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
+    """The survey of a folder.  Raises DataError where there is none."""
+    return _scan(tree_of_folder(need_folder(path)), classes)
+
+
+def scan_zip(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
+    """The survey of a zip, open until it is closed.  Raises DataError for what is no zip."""
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            tree = _zip_tree(archive, path, cache, workers)
-            preprocessing = preprocessing or Preprocessing.pictures(image_size, channels, resize=resize)
-            return _read(tree, preprocessing, name or path.stem, classes)
+        archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
         raise DataError(f"{path}: not a zip file, or one that is cut off ({error}). Fetch the file again.") from None
+    survey = _scan(tree_of_zip(archive, path), classes)
+    survey.close = archive.close
+    return survey
 
 
-def _walk(root: Path) -> tuple[list[tuple[str, ...]], list[Skipped]]:
-    """Every file that is not hidden, sorted, as parts below `root`.  Links are followed, but not round in circles."""
-    files: list[tuple[str, ...]] = []
-    skipped: list[Skipped] = []
-
-    def visit(place: Path, parts: tuple[str, ...], above: frozenset[str]) -> None:
-        here = os.path.realpath(place)
-        if here in above:
-            skipped.append(Skipped(str(place), "a link to a folder that it is in"))
-            return
-        try:
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-        except OSError as error:
-            skipped.append(Skipped(str(place), f"cannot be listed: {error.strerror}"))
-            return
-        for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                visit(Path(entry.path), (*parts, entry.name), above | {here})
-            else:
-                files.append((*parts, entry.name))
-
-    visit(root, (), frozenset())
-    return files, skipped
+def _labelled(survey: Survey) -> Survey:
+    """The survey, unless it has no classes: then a DataError says what is expected."""
+    if survey.kind == "pictures":
+        count = len(survey.items) + len(survey.remarks)
+        what = f"{count} files but no folder with a class's" if count else "no"
+        raise DataError(f"{survey.root}: has {what} pictures. Expected <class>/<picture> in it.")
+    return survey
 
 
-def _zip_tree(archive: zipfile.ZipFile, path: Path, cache: bool | None, workers: int | None) -> _Tree:
-    entries = {}
-    for info in archive.infolist():
-        parts = tuple(part for part in info.filename.split("/") if part)
-        hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-        if parts and not info.is_dir() and not hidden:
-            entries[parts] = info
-    files = sorted(entries)
-    prefix: tuple[str, ...] = ()
-    while files and len({f[0] for f in files}) == 1 and files[0][0].lower() not in PARTS and min(map(len, files)) > 2:
-        prefix, files = (*prefix, files[0][0]), [f[1:] for f in files]
-    root = "/".join((str(path), *prefix))
-    where = {f"{root}/{'/'.join(f)}": entries[prefix + f] for f in files}
-
-    def fetch(name: str) -> bytes:
-        info = where[name]
-        if info.file_size > _LARGEST:
-            raise DataError(f"{name}: unpacks to {info.file_size:,} bytes, the limit is {_LARGEST:,}.")
-        try:
-            return archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
-            raise DataError(f"{name}: cannot be unpacked: {error}") from None
-
-    def stamp(name: str) -> str:
-        return f"{where[name].file_size}:{where[name].CRC:08x}"
-
-    return _Tree(root, files, fetch, [], stamp, cache, workers)
-
-
-def _read(tree: _Tree, preprocessing: Preprocessing, name: str, classes: Sequence[str] | None) -> Dataset | Splits:
+def _scan(tree: Tree, classes: Sequence[str] | None) -> Survey:
+    survey = Survey(tree.root, "classes" if tree.folders else "pictures", fetch=tree.fetch, stamp=tree.stamp)
+    for path, reason in tree.skipped:
+        survey.add("stray", path, reason, "skip")
     parts = _parts(tree)
-    if parts is None:
-        return _dataset(tree, preprocessing, name, classes)
-    train = _dataset(tree.below(parts["train"]), preprocessing, f"{name} train", classes)
-    others = {
-        part: _dataset(tree.below(parts[part]), train.preprocessing, f"{name} {part}", train.classes)
-        for part in ("validation", "test")
-        if part in parts
-    }
-    return Splits(train, **others)
+    if not parts:
+        _classes(survey, tree, "")
+    for part in [part for part in PARTS if part in parts]:
+        for top in parts[part]:
+            below = tree.below(top)
+            survey.places[part] = below.root
+            _classes(survey, below, part)
+            if not below.folders:
+                what = f"{len(below.files)} files but no folder with a class's pictures"
+                survey.add("unusable", below.root, f"has {what}. Expected <class>/<picture> in it.", "stop", part)
+        if len(parts[part]) > 1:
+            both = " and ".join(parts[part])
+            survey.add("unusable", tree.root, f"both {both} would be the {part} part. Keep one.", "stop")
+    tops = {top for each in parts.values() for top in each}
+    for each in tree.files:
+        if parts and (len(each) == 1 or each[0] not in tops):
+            survey.add("stray", tree.name(each), "in no part's folder", "skip")
+    first = survey.parts[0] if survey.items else ""
+    there = sorted({item.label for item in survey.of(first) if item.label is not None})
+    survey.classes = tuple(there if classes is None else [class_name(str(name)) for name in classes]) or None
+    if not survey.lacking:
+        _strange(survey, first, given=classes is not None)
+    return survey
 
 
-def _parts(tree: _Tree) -> dict[str, str] | None:
-    """{part: its folder's name} when the folders are parts and not classes."""
-    found: dict[str, str] = {}
+def _strange(survey: Survey, first: str, given: bool) -> None:
+    """Refuse classes of other parts that the first does not have, and all that are not in the given ones."""
+    known, told = set(survey.classes or ()), set()
+    for item in survey.items:
+        if item.label is None or item.label in known or (item.part, item.label) in told:
+            continue
+        told.add((item.part, item.label))
+        where = survey.places.get(item.part, survey.root)
+        top = f"{where}/{item.name.removeprefix(f'{where}/').split('/')[0]}"
+        lacking = "classes= has none of this name" if given else f"{first} has no such class"
+        survey.add(
+            "unknown-class", top, f'"{item.label}" is in {item.part or survey.root}, {lacking}', "stop", item.part
+        )
+
+
+def _parts(tree: Tree) -> dict[str, list[str]]:
+    """{part: its folders} when the folders are parts and not classes."""
+    parts: dict[str, list[str]] = {}
     for top in tree.folders:
-        part = PARTS.get(top.lower())
-        if part in found:
-            raise DataError(f"{tree.root}: both {found[part]} and {top} would be the {part} part. Keep one.")
+        part = part_of(top)
         if part:
-            found[part] = top
-    if "train" in found and (len(found) > 1 or len(tree.folders) == 1):
-        return found
-    if len(found) > 1 and len(found) == len(tree.folders):
-        raise DataError(f"{tree.root}: has {' and '.join(found.values())}, but no train. Add the part to train on.")
-    return None
+            parts.setdefault(part, []).append(top)
+    count = sum(map(len, parts.values()))
+    if "train" in parts and (len(parts) > 1 or count == len(tree.folders)):
+        return parts
+    return parts if len(parts) > 1 and count == len(tree.folders) else {}
 
 
-def _dataset(tree: _Tree, preprocessing: Preprocessing, name: str, classes: Sequence[str] | None) -> Dataset:
-    """One part; with `classes` given (such as those of train) it must have no other ones."""
-    labelled = [parts for parts in tree.files if len(parts) > 1]
-    if not labelled:
-        what = f"{len(tree.files)} files but no folder with a class's" if tree.files else "no"
-        raise DataError(f"{tree.root}: has {what} pictures. Expected <class>/<picture> in it.")
-    if classes is not None and not set(tree.folders) <= set(classes):
-        extra = sorted(set(tree.folders) - set(classes))
-        raise DataError(
-            f'{tree.root}: {len(extra)} classes are not in train or in classes=, the first is "{extra[0]}". '
-            f"Known: {', '.join(classes)}."
-        )
-    names = ["/".join((tree.root, *parts)) for parts in labelled]
-    x, kept, skipped, preprocessing = decode_all(
-        names, tree.fetch, preprocessing, tree.root, cache=tree.cache, stamp=tree.stamp, workers=tree.workers
-    )
-    owner = [labelled[i][0] for i in kept]
-    present = sorted(set(owner))
-    empty = [
-        Skipped(f"{tree.root}/{top}", "no readable picture in it") for top in tree.folders if top not in set(owner)
-    ]
-    if classes is None and len(present) < 2:
-        left_out = f" ({', '.join(s.path for s in empty)} has no readable picture)" if empty else ""
-        raise DataError(
-            f'{tree.root}: one class only, "{present[0]}"{left_out}. A classifier needs two; '
-            "give the folder that holds the class folders."
-        )
-    number = {top: i for i, top in enumerate(classes or present)}
-    loose = [
-        Skipped("/".join((tree.root, *parts)), "not in a class's folder") for parts in tree.files if len(parts) == 1
-    ]
-    return Dataset(
-        x,
-        np.array([number[top] for top in owner], np.int64),
-        tuple(classes or present),
-        name,
-        preprocessing,
-        tuple(names[i] for i in kept),
-        (*tree.skipped, *loose, *skipped, *empty),
-    )
+def _classes(survey: Survey, tree: Tree, part: str) -> None:
+    """The pictures of a part, whose folders are the classes."""
+    names = {top: class_name(top) for top in tree.folders}
+    for name in sorted(set(names.values())):
+        several = [top for top in names if names[top] == name]
+        if len(several) > 1:
+            listed = ", ".join(f'"{top}"' for top in several)
+            survey.add("same-class", f"{tree.root}/{several[0]}", f"folders of one class: {listed}", "note", part)
+    for parts in tree.files:
+        if len(parts) > 1:
+            survey.items.append(Item("/".join((tree.root, *parts)), part, names[parts[0]]))
+        elif tree.folders or not is_picture(parts[0]):
+            survey.add("stray", tree.name(parts), "not in a class's folder", "skip", part)
+        else:
+            survey.items.append(Item(tree.name(parts), part))
+    survey.empty += _empty_folders(tree, part)
+
+
+def _empty_folders(tree: Tree, part: str) -> list[tuple[str, str]]:
+    """(part, class) of folders that hold no file at all; a zip has no such folders."""
+    place = Path(tree.root)
+    if not place.is_dir():
+        return []
+    tops = [each for each in sorted(place.iterdir()) if each.is_dir() and not each.name.startswith(".")]
+    return [(part, class_name(each.name)) for each in tops if not any(files for _, _, files in os.walk(each))]

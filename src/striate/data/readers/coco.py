@@ -3,160 +3,202 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.pictures.preprocess import Preprocessing, Resize
-from striate.data.readers.annotated import Marked, assemble, below, part_of
+from striate.data.dataset import Dataset, Splits
+from striate.data.readers.assemble import Options, assemble, reader
+from striate.data.readers.files import below, read_bytes
+from striate.data.readers.names import PARTS, class_name, part_of
+from striate.data.readers.survey import Item, Mark, Survey
 from striate.errors import DataError
 
+_LISTS = ("images", "annotations", "categories")
 
+
+@reader
 def read_coco(
     path: str | Path,
     image_size: Any = None,
     channels: int | None = 3,
     *,
     pictures: str | Path | None = None,
-    classes: Sequence[str] | None = None,
-    resize: Resize = "stretch",
-    preprocessing: Preprocessing | None = None,
-    name: str | None = None,
+    **options: Unpack[Options],
 ) -> Dataset | Splits:
     """Pictures with boxes from an instances file, or from a folder with annotations/instances_train*.json and so on.
 
-    A file gives a Dataset; its pictures are in `pictures`, or else are looked for beside it, in images/, and in folders
-    named as the part is (train2017/).  A folder gives Splits where it has several parts.  Categories, whatever their
-    ids, are numbered from 0 in the order of the ids, or in that of `classes`; annotations of other categories are left
-    out, with a note.  Crowds (iscrowd 1) are flagged in ``box_ignored``.  Pictures that are not there or cannot be read
-    are named in ``.skipped``.  `preprocessing` takes the place of image_size, channels and resize.
+    A file gives a Dataset, a folder Splits where it has several parts.  Categories, whatever their ids, are numbered
+    from 0 in the order of the ids, or in that of `classes`; those of validation and test are matched to train's by name;
+    annotations of other categories are left out, with a note.  Crowds (iscrowd 1) are flagged in ``box_ignored``.  An
+    annotation without a box that has polygons gets the box around them.
+
+    path           of the JSON file, or of the folder
+    pictures       the folder of the pictures of one JSON file; None: beside it, in images/, or in a folder named as the
+                   part is (train2017/)
     """
+    survey = scan_coco(path, options.get("classes"), pictures)
+    return assemble(survey, image_size, channels, Path(path).resolve().stem, options)
+
+
+def scan_coco(path: str | Path, classes: Sequence[str] | None = None, pictures: str | Path | None = None) -> Survey:
+    """The survey of a JSON file or a folder with some.  Raises DataError for what is no instances file."""
     place = Path(path)
-    preprocessing = preprocessing or Preprocessing.pictures(image_size, channels, resize=resize)
-    title = name or place.resolve().stem
     if place.is_file():
-        return _dataset(place, _load(place), pictures, classes, preprocessing, title)
-    if not place.is_dir():
+        files = {"": place}
+    elif place.is_dir():
+        files = instance_files(place)
+    else:
         raise DataError(f"{place}: there is no such file or folder.")
-    files = _files(place)
     if pictures is not None and len(files) > 1:
         raise DataError(f"{place}: has {len(files)} parts; pictures= goes with one JSON file.")
-    if "train" not in files:
-        file = next(iter(files.values()))
-        return _dataset(file, _load(file), pictures, classes, preprocessing, title)
-    content = _load(files["train"])
-    names = tuple(classes) if classes is not None else tuple(_categories(content, files["train"]).values())
-    train = _dataset(files["train"], content, pictures, names, preprocessing, f"{title} train")
-    if len(files) == 1:
-        return train
-    others = {
-        part: _dataset(file, _load(file), None, names, train.preprocessing, f"{title} {part}")
-        for part, file in files.items()
-        if part != "train"
-    }
-    return Splits(train, others.get("validation"), others.get("test"))
+    survey = Survey(str(place), "coco")
+    survey.classes = None if classes is None else tuple(class_name(str(name)) for name in classes)
+    for part in [part for part in (*PARTS, "") if part in files]:
+        survey.places[part] = str(files[part])
+        _scan(survey, part, files[part], _roots(files[part]) if pictures is None else [Path(pictures)])
+    return survey
 
 
-def _files(root: Path) -> dict[str, Path]:
-    """{part: its file} in annotations/, in the folder itself, or in a folder for each part."""
+def instance_files(root: Path) -> dict[str, Path]:
+    """{part: its file} in annotations/, in the folder itself, or in a folder for each part; one file has the part "".
+
+    Raises DataError where there is none, or where it is not clear which to read.
+    """
     candidates = [*(root / "annotations").glob("instances_*.json"), *root.glob("*.json")]
     candidates += [*(root / "annotations").glob("*.json")] if not candidates else []
     candidates += root.glob("*/_annotations.coco.json")
-    found: dict[str, Path] = {}
-    for file in sorted(candidates):
+    files: dict[str, Path] = {}
+    for file in sorted(filter(is_instances, candidates)):
         beside = file.parent.name if file.name == "_annotations.coco.json" else file.stem.removeprefix("instances_")
         part = part_of(beside) or file.stem
-        if part in found:
-            raise DataError(f"{root}: both {found[part].name} and {file.name} would be the {part} part. Give one file.")
-        found[part] = file
-    if not found:
+        if part in files:
+            raise DataError(f"{root}: both {files[part].name} and {file.name} would be the {part} part. Give one file.")
+        files[part] = file
+    if not files:
         raise DataError(f"{root}: no instances file. Expected annotations/instances_train.json or a JSON file.")
-    parts = {part: file for part, file in found.items() if part in ("train", "validation", "test")}
-    if not parts and len(found) > 1:
-        names = ", ".join(file.name for file in found.values())
+    parts = {part: file for part, file in files.items() if part in PARTS}
+    if not parts and len(files) > 1:
+        names = ", ".join(file.name for file in files.values())
         raise DataError(f"{root}: which file to read? It has {names}. Give the path of one.")
-    return parts or found
+    chosen = parts or files
+    return chosen if len(chosen) > 1 or "train" in chosen else {"": next(iter(chosen.values()))}
+
+
+def is_instances(file: Path) -> bool:
+    """Whether a JSON file looks like an instances file by its start."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(1 << 16)
+    except OSError:
+        return False
+    return any(f'"{key}"'.encode() in head for key in _LISTS)
+
+
+def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
+    """The items of one file."""
+    content = _load(file)
+    categories = _categories(survey, content, file, part)
+    if survey.classes is None:
+        survey.classes = tuple(categories.values())
+    items = _images(survey, content["images"], file, roots, part)
+    left_out: Counter[tuple[str, str, str]] = Counter()
+    for each in content["annotations"]:
+        box = _box(each) if isinstance(each, dict) else _NO_BOX
+        item = items.get(_key(each.get("image_id"))) if isinstance(each, dict) else None
+        category = _key(each.get("category_id")) if isinstance(each, dict) else None
+        if box is None:
+            continue  # a caption or key points
+        if box is _NO_BOX:
+            left_out["annotation", str(file), "without four numbers"] += 1
+        elif item is None:
+            left_out["annotation", str(file), "of pictures that are not listed"] += 1
+        elif categories.get(category) not in survey.classes:
+            left_out["label-range", item.name, "with a category that is not in classes"] += 1
+        else:
+            x, y, width, height = box
+            crowd = bool(each.get("iscrowd", 0))
+            item.marks.append(Mark((x, y, x + width, y + height), categories[category], crowd))
+    survey.items += items.values()
+    for (kind, about, what), count in left_out.items():
+        survey.add(kind, about, f"{count} boxes {what} left out", "note", part)
+
+
+_NO_BOX = (math.nan,) * 4
+
+
+def _key(value: Any) -> Any:
+    """An id as it can be looked up; 3.0 is 3 in Python, too."""
+    return value if isinstance(value, str | int | float) else None
+
+
+def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+    """x, y, width, height; None where an annotation is about something else, `_NO_BOX` where the box is none."""
+    box = annotation.get("bbox")
+    polygons = annotation.get("segmentation")
+    if box is None and isinstance(polygons, list) and "bbox" not in annotation:
+        points = [v for each in polygons if isinstance(each, list) for v in each]
+        if len(points) < 6 or not all(isinstance(v, int | float) for v in points):
+            return _NO_BOX
+        across, down = points[0::2], points[1::2]
+        return min(across), min(down), max(across) - min(across), max(down) - min(down)
+    if box is None and "bbox" not in annotation:
+        return None
+    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
+        return _NO_BOX
+    x, y, width, height = map(float, box)
+    return x, y, width, height
 
 
 def _load(file: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(read_bytes(file).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{file}: not a JSON file ({type(error).__name__}: {error}).") from None
-    if not isinstance(content, dict) or not all(
-        isinstance(content.get(key), list) for key in ("images", "annotations", "categories")
-    ):
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in _LISTS):
         raise DataError(f"{file}: no instances file; it must have the lists images, annotations and categories.")
     return content
 
 
-def _categories(content: Mapping[str, Any], file: Path) -> dict[Any, str]:
+def _categories(survey: Survey, content: Mapping[str, Any], file: Path, part: str) -> dict[Any, str]:
     """{id: name} in the order of the ids."""
     try:
-        found = {each["id"]: str(each["name"]) for each in content["categories"]}
-        ordered = {key: found[key] for key in sorted(found)}
+        listed = {each["id"]: class_name(str(each["name"])) for each in content["categories"]}
+        ordered = {key: listed[key] for key in sorted(listed)}
     except (KeyError, TypeError):
-        raise DataError(f"{file}: a category lacks its id or name, or its id is no number.") from None
-    twice = [label for label in ordered.values() if list(ordered.values()).count(label) > 1]
+        survey.add("unusable", str(file), "a category lacks its id or name, or its id is no number.", "stop", part)
+        return {}
+    twice = [label for label, count in Counter(ordered.values()).items() if count > 1]
     if twice or not ordered:
-        raise DataError(f"{file}: " + (f'two categories are named "{twice[0]}".' if twice else "has no categories."))
+        fault = f'two categories are named "{twice[0]}".' if twice else "has no categories."
+        survey.add("unusable", str(file), fault, "stop", part)
     return ordered
 
 
-def _dataset(
-    file: Path,
-    content: Mapping[str, Any],
-    pictures: str | Path | None,
-    classes: Sequence[str] | None,
-    preprocessing: Preprocessing,
-    title: str,
-) -> Dataset:
-    categories = _categories(content, file)
-    names = tuple(classes) if classes is not None else tuple(categories.values())
-    number = {key: names.index(label) for key, label in categories.items() if label in names}
-    marked, skipped = _images(content["images"], file, pictures)
-    counts = {
-        "with a category that is not in classes": 0,
-        "of pictures that are not listed": 0,
-        "without four numbers": 0,
-    }
-    strange, homeless, broken = counts
-    for each in content["annotations"]:
-        box = each.get("bbox") if isinstance(each, dict) else None
-        if box is None and isinstance(each, dict) and "bbox" not in each:
-            continue  # a caption or key points
-        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
-            counts[broken] += 1
-        elif each.get("image_id") not in marked:
-            counts[homeless] += 1
-        elif each.get("category_id") not in number:
-            counts[strange] += 1
-        else:
-            x, y, width, height = map(float, box)
-            crowd = bool(each.get("iscrowd", 0))
-            marked[each["image_id"]].add((x, y, x + width, y + height), number[each["category_id"]], crowd)
-    notes = [f"{file}: {count} boxes {what} left out" for what, count in counts.items() if count]
-    return assemble(marked.values(), names, preprocessing, title, str(file), skipped, notes)
-
-
-def _images(images: Sequence[Any], file: Path, pictures: str | Path | None) -> tuple[dict[Any, Marked], list[Skipped]]:
-    roots = [Path(pictures)] if pictures is not None else _roots(file)
-    marked: dict[Any, Marked] = {}
-    skipped = []
+def _images(survey: Survey, images: Sequence[Any], file: Path, roots: Sequence[Path], part: str) -> dict[Any, Item]:
+    """{id: item} of the pictures that are listed."""
+    items: dict[Any, Item] = {}
     for i, each in enumerate(images):
-        if not isinstance(each, dict) or "id" not in each or not isinstance(each.get("file_name"), str):
-            skipped.append(Skipped(str(file), f"image {i} lacks its id or file_name"))
+        key = _key(each.get("id")) if isinstance(each, dict) else None
+        if key is None or not isinstance(each.get("file_name"), str):
+            survey.add("annotation", str(file), f"image {i} lacks its id or file_name", "skip", part)
             continue
-        paths = [below(root, each["file_name"]) for root in roots]
-        path = next((p for p in paths if p is not None and p.is_file()), paths[0])
+        places = [below(root, each["file_name"]) for root in roots]
+        path = next((p for p in places if p is not None and p.is_file()), places[0])
         if path is None:
-            skipped.append(Skipped(each["file_name"], "leads out of the folder of the pictures"))
-            continue
-        height, width = each.get("height"), each.get("width")
-        known = isinstance(height, int) and isinstance(width, int) and min(height, width) > 0
-        marked[each["id"]] = Marked(path, size=(int(height), int(width)) if known else None)  # type: ignore[arg-type]
-    return marked, skipped
+            told = "leads out of the folder of the pictures"
+            survey.add("unreadable", each["file_name"], told, "skip", part)
+        elif key in items:
+            survey.add("annotation", str(path), f"has the id {key}, as {items[key].name} has", "skip", part)
+        else:
+            sides = [each.get(side) for side in ("height", "width")]
+            known = all(isinstance(v, int | float) and math.isfinite(v) and v >= 1 and v == int(v) for v in sides)
+            items[key] = Item(str(path), part, size=(int(sides[0]), int(sides[1])) if known else None)
+    return items
 
 
 def _roots(file: Path) -> list[Path]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-import numpy as np
-
-from striate.data.dataset import Dataset, Skipped
-from striate.data.pictures.decode_all import decode_all
-from striate.data.pictures.preprocess import Preprocessing, Resize
+from striate.data.dataset import Dataset
+from striate.data.readers.assemble import Options, assemble, reader
+from striate.data.readers.files import read_text
+from striate.data.readers.names import are_numbers, class_name, whole_number
+from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError, nearest
 
 _PATHS = ("file", "path", "filename", "image", "image_path", "filepath")
 _LABELS = ("label", "class", "class_index", "class_name", "target", "y")
 
 
+@reader
 def read_csv(
     path: str | Path,
     image_size: Any = None,
@@ -25,61 +27,108 @@ def read_csv(
     *,
     file_column: str | None = None,
     label_column: str | None = None,
-    classes: Sequence[str] | None = None,
     root: str | Path | None = None,
-    resize: Resize = "stretch",
-    preprocessing: Preprocessing | None = None,
-    cache: bool | None = None,
-    workers: int | None = None,
+    **options: Unpack[Options],
 ) -> Dataset:
-    """Pictures that a CSV file with a header names, one a row; paths are relative to `root`, else to the CSV's folder.
+    """Pictures that a CSV file with a header names, one a row.
 
-    Without `file_column` and `label_column` the usual names are looked for (file, path, …; label, class, …).  Labels
-    are class numbers when every one is a whole number, else names, numbered in `classes` or in alphabetical order.
-    A picture that cannot be read is left out and named in ``.skipped``.  `preprocessing`, such as that of a trained
-    model, takes the place of image_size, channels and resize.  `cache` and `workers` are those of ``folder``.
+    Labels are names, numbered in the order of `classes` or, without, in alphabetical order; or class numbers, where most
+    are whole numbers and `classes` does not have them as names.  1_1 and 007 are names, 3.0 is the number 3.  Where most
+    are numbers, a row with another label is left out.  Blanks around a label do not count.
+
+    path           of the CSV file, in UTF-8; cells are parted by commas, semicolons or tabs
+    file_column    which column names the pictures; None: the one with a usual name, such as file or path
+    label_column   which column has the labels; None: the one with a usual name, such as label or class
+    root           the folder to which file names are relative; None: that of the CSV file
     """
+    survey = scan_csv(path, options.get("classes"), file_column, label_column, root)
+    read = assemble(survey, image_size, channels, Path(path).stem, options)
+    assert isinstance(read, Dataset)
+    return read
+
+
+def scan_csv(
+    path: str | Path,
+    classes: Sequence[str] | None = None,
+    file_column: str | None = None,
+    label_column: str | None = None,
+    root: str | Path | None = None,
+) -> Survey:
+    """The survey of a CSV file, an item a row.  Raises DataError for what is no table of files and labels."""
     path = Path(path)
     header, rows = _rows(path)
     files = _column(path, header, file_column, _PATHS, "file_column")
-    labels = _column(path, header, label_column, _LABELS, "label_column")
-    base = path.parent if root is None else Path(root)
-    names = [str(base / row[files]) for row in rows]
-    numbers, classes = _numbers([row[labels] for row in rows], classes, path)
-    x, kept, skipped, preprocessing = decode_all(
-        names,
-        Path,
-        preprocessing or Preprocessing.pictures(image_size, channels, resize=resize),
-        str(path),
-        cache=cache,
-        workers=workers,
-    )
-    return Dataset(
-        x,
-        numbers[kept],
-        None if classes is None else tuple(classes),
-        path.stem,
-        preprocessing,
-        tuple(names[i] for i in kept),
-        tuple(Skipped(*s) for s in skipped),
-    )
+    texts = _column(path, header, label_column, _LABELS, "label_column")
+    labels = [class_name(row[texts]) for _, row in rows]
+    given = None if classes is None else tuple(class_name(str(name)) for name in classes)
+    survey = Survey(str(path), "csv", numbered=are_numbers(labels, given), classes=given)
+    known = set(given or labels)
+    survey.classes = given if given or survey.numbered else tuple(sorted(known - {""}))
+    listed: dict[str, list[str]] = {}
+    for (line, row), label in zip(rows, labels, strict=True):
+        name = _where(path.parent if root is None else Path(root), row[files])
+        listed.setdefault(name, []).append(label)
+        wrong = _wrong(label, survey.numbered)
+        if wrong:
+            survey.add("label-range", name, f'row {line}: label "{label}" {wrong}', "skip")
+            continue
+        if not survey.numbered and label not in known:
+            told = f'row {line}: class "{label}" is not in classes.{nearest(label, known)}'
+            survey.add("label-range", (str(path), name), told, "stop")
+        survey.items.append(Item(name, "", str(whole_number(label)) if survey.numbered else label))
+    for name, several in listed.items():
+        if len(several) > 1:
+            kind = "duplicate" if len(set(several)) == 1 else "in-two-classes"
+            survey.add(kind, name, f"in {len(several)} rows, with {', '.join(sorted(set(several)))}", "note")
+    return survey
 
 
-def _rows(path: Path) -> tuple[list[str], list[list[str]]]:
+def _wrong(label: str, numbered: bool) -> str:
+    """Why a label is none."""
+    if not label:
+        return "is empty"
+    number = whole_number(label)
+    if numbered and number is None:
+        return "is no number, the others are"
+    return "is below 0" if numbered and number is not None and number < 0 else ""
+
+
+def _where(root: Path, cell: str) -> str:
+    """The path of the picture that a cell names; one from Windows may part folders by backslashes."""
+    given = root / cell.strip()
+    if "\\" in cell and not given.exists():
+        given = root / cell.strip().replace("\\", "/")
+    return str(given)
+
+
+def columns(path: str | Path) -> dict[str, list[str]]:
+    """The cells of each column of a CSV file, by the column's name; none where it is no file with the ending .csv."""
+    path = Path(path)
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return {}
+    header, rows = _rows(path)
+    return {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
+
+
+def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and each row with the number of its line."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
+    text = read_text(path)
+    first = text.partition("\n")[0]
+    # What Excel calls comma-separated is parted by semicolons in half of Europe.
+    parted = next((mark for mark in ",;\t" if mark in first), ",")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            rows = []
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise DataError(f"{path}, line {reader.line_num}: {len(row)} cells, the header has {len(header)}.")
-                if row:
-                    rows.append(row)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a CSV file in UTF-8 ({error}).") from None
+        reading = csv.reader(io.StringIO(text, newline=""), delimiter=parted)
+        header = [cell.strip() for cell in next(reading, [])]
+        rows = []
+        for row in reading:
+            if row and len(row) != len(header):
+                raise DataError(f"{path}, line {reading.line_num}: {len(row)} cells, the header has {len(header)}.")
+            if row:
+                rows.append((reading.line_num, row))
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV file ({error}).") from None
     if not rows:
         raise DataError(f"{path}: has no rows. Expected a header, then one picture a line.")
     return header, rows
@@ -90,21 +139,8 @@ def _column(path: Path, header: list[str], wanted: str | None, usual: Sequence[s
         if wanted not in header:
             raise DataError(f'{path}: no column "{wanted}".{nearest(wanted, header)} It has {", ".join(header)}.')
         return header.index(wanted)
+    lower = [name.lower() for name in header]
     for name in usual:
-        if name in header:
-            return header.index(name)
+        if name in lower:
+            return lower.index(name)
     raise DataError(f"{path}: which column to read? It has {', '.join(header)}. Say with {argument}=.")
-
-
-def _numbers(labels: list[str], classes: Sequence[str] | None, path: Path) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    names = None if classes is None else tuple(map(str, classes))
-    try:
-        return np.array([int(label) for label in labels], np.int64), names
-    except (ValueError, OverflowError):
-        pass
-    names = names or tuple(sorted(set(labels)))
-    number = {name: i for i, name in enumerate(names)}
-    for line, label in enumerate(labels, start=2):
-        if label not in number:
-            raise DataError(f'{path}, row {line}: class "{label}" is not in classes.{nearest(label, names)}')
-    return np.array([number[label] for label in labels], np.int64), names

@@ -17,16 +17,18 @@ from striate.errors import DataError
 CLASSES = ("negative", "positive")
 
 
-def read_imdb(folder: str | Path, words: int = 10000, length: int = 500) -> Splits:
+def read_imdb(
+    folder: str | Path, words: int = 10000, length: int = 500, vocabulary: Vocabulary | None = None
+) -> Splits:
     """Reviews as token ids, int64 (N, length), with the vocabulary of the training part.
 
     `folder` has train.csv and test.csv (or .csv.gz) with columns label (1 = positive) and text, or is the unpacked
     aclImdb folder (train/pos/*.txt, train/neg/*.txt, test/...).  There are `words` ids: see ``Vocabulary``, which is in
-    ``preprocessing.vocabulary`` of both parts.
+    ``preprocessing.vocabulary`` of both parts.  `vocabulary`, such as that of a trained model, takes the place of both.
     """
     folder = Path(folder)
     texts, labels = _part(folder, "train")
-    vocabulary = Vocabulary.build(texts, words, length)
+    vocabulary = vocabulary or Vocabulary.build(texts, words, length)
     preprocessing = Preprocessing(vocabulary=vocabulary)
     train = Dataset(vocabulary.encode(texts), labels, CLASSES, "imdb train", preprocessing)
     texts, labels = _part(folder, "test")

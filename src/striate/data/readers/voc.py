@@ -2,92 +2,127 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
-from xml.parsers import expat
+from typing import Any, NamedTuple, Unpack
 
-from striate.data.dataset import Dataset, Skipped, Splits
-from striate.data.pictures.preprocess import Preprocessing, Resize
-from striate.data.readers.annotated import Marked, assemble, listing, need_folder
+from striate.data.dataset import Dataset, Splits
+from striate.data.readers.assemble import Options, assemble, reader
+from striate.data.readers.files import listing, need_folder, read_lines, subfolder
+from striate.data.readers.names import PARTS, class_name
+from striate.data.readers.survey import Item, Mark, Survey
+from striate.data.readers.xml import parse_xml
 from striate.errors import DataError
 
-_LARGEST = 1 << 24  # bytes of one annotation; a picture with a thousand boxes has 300 kB
 _LISTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
-
-
-class _Object(NamedTuple):
-    name: str
-    box: tuple[float, float, float, float]
-    difficult: bool
 
 
 class _Annotation(NamedTuple):
     size: tuple[int, int] | None
-    objects: list[_Object]
+    marks: list[Mark]
 
 
+@reader
 def read_voc(
-    path: str | Path,
-    image_size: Any = None,
-    channels: int | None = 3,
-    *,
-    classes: Sequence[str] | None = None,
-    resize: Resize = "stretch",
-    preprocessing: Preprocessing | None = None,
-    name: str | None = None,
+    path: str | Path, image_size: Any = None, channels: int | None = 3, **options: Unpack[Options]
 ) -> Dataset | Splits:
     """Pictures with boxes from a folder with Annotations/*.xml and JPEGImages/; Splits where ImageSets/Main lists parts.
 
     Coordinates in the files are pixel numbers from 1, both ends included: xmin 1, xmax W is the whole width and becomes
     x1 = 0, x2 = W.  Boxes marked as difficult are flagged in ``box_ignored``.  Classes are numbered in the order of
     their sorted names, the same in every part, or in that of `classes`, and boxes of other classes are left out, with a
-    note.  An annotation without its picture, or one that cannot be read, is named in ``.skipped``.  Entities and
-    document types in the XML are refused, never resolved.  `preprocessing` takes the place of image_size, channels and
-    resize.
+    note.  An annotation without its picture, a picture without annotation, and an annotation that cannot be read are
+    left out.  Entities and document types in the XML are refused, never resolved.
+
+    path           of the folder
     """
+    survey = scan_voc(path, options.get("classes"))
+    return assemble(survey, image_size, channels, Path(path).resolve().name, options)
+
+
+def scan_voc(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
+    """The survey of a VOC folder.  Raises DataError where there is no annotation with a box."""
     root = need_folder(path)
-    folders = [root / each for each in ("Annotations", "annotations", ".") if any((root / each).glob("*.xml"))]
-    if not folders:
+    named = subfolder(root, "Annotations")
+    folder = named if named and any(named.glob("*.xml")) else root
+    files = {file.stem: file for file in sorted(folder.glob("*.xml"))}
+    if not files:
         raise DataError(f"{root}: no annotations. Expected Annotations/*.xml and the pictures in JPEGImages/.")
-    found = {file.stem: file for file in sorted(folders[0].glob("*.xml"))}
-    places = [root / each for each in ("JPEGImages", "images") if (root / each).is_dir()]
-    pictures = {file.stem: file for file in listing(places[0] if places else root)}
-    read, broken = _read_all(found)
-    names = tuple(classes) if classes is not None else tuple(sorted({o.name for a in read.values() for o in a.objects}))
+    survey = Survey(str(root), "voc")
+    pictures: dict[str, Path] = {}
+    for file in listing(subfolder(root, "JPEGImages", "images") or root):
+        first = pictures.setdefault(file.stem, file)
+        if first is not file:
+            survey.add("unannotated", str(file), f"the annotation is that of {first.name}", "skip")
+    read = _read(survey, files, pictures)
+    found_names = {mark.label for each in read.values() for mark in each.marks}
+    names = tuple(sorted(found_names) if classes is None else (class_name(str(name)) for name in classes))
+    survey.classes = names
     if not names:
-        raise DataError(f"{root}: none of its {len(found)} annotations has a box.")
-    preprocessing = preprocessing or Preprocessing.pictures(image_size, channels, resize=resize)
-
-    def part(stems: Sequence[str], title: str) -> Dataset:
-        skipped, marked = [], []
-        left_out: Counter[str] = Counter()
-        for stem in stems:
-            if stem in broken:
-                skipped.append(broken[stem])
-            elif stem not in read:
-                skipped.append(Skipped(str(folders[0] / f"{stem}.xml"), "there is no such annotation"))
-            elif stem not in pictures:
-                skipped.append(Skipped(str(found[stem]), "there is no picture of this name"))
-            else:
-                each = Marked(pictures[stem], size=read[stem].size)
-                for o in read[stem].objects:
-                    if o.name in names:
-                        each.add(o.box, names.index(o.name), o.difficult)
-                    else:
-                        left_out[o.name] += 1
-                marked.append(each)
-        notes = [f'{count} boxes of "{other}" left out, which is not in classes' for other, count in left_out.items()]
-        return assemble(marked, names, preprocessing, title, str(root), skipped, notes)
-
-    title = name or root.resolve().name
+        raise DataError(f"{root}: none of its {len(files)} annotations has a box.")
     lists = _lists(root)
-    if not lists:
-        return part(list(found), title)
-    parts = {which: part(stems, f"{title} {which}") for which, stems in lists.items()}
-    return Splits(parts["train"], parts.get("validation"), parts.get("test"))
+    _odd_names(survey, read, pictures)
+    listed = {stem for stems in lists.values() for stem in stems} if lists else set(files)
+    unlisted = [stem for stem in files if stem not in listed]
+    _items(survey, read, files, pictures, {**lists, "": unlisted} if lists else {"": list(files)}, names)
+    alone = [str(pictures[stem]) for stem in unlisted if stem in pictures]
+    if alone:
+        survey.add("unlisted", alone, f"in no list of ImageSets/Main, as {len(alone) - 1} others; left out", "note")
+    for stem in sorted(pictures.keys() - files.keys() - listed):
+        survey.add("unannotated", str(pictures[stem]), f"has no file in {folder.name}", "skip")
+    for stem in sorted(listed - files.keys()):
+        survey.add(
+            "annotation", str(folder / f"{stem}.xml"), "there is no such annotation", "skip", _part_of(stem, lists)
+        )
+    return survey
+
+
+def _read(survey: Survey, files: Mapping[str, Path], pictures: Mapping[str, Path]) -> dict[str, _Annotation]:
+    """The annotations that can be read; remarks about the others."""
+    read = {}
+    for stem, file in files.items():
+        about = (str(file), str(pictures[stem])) if stem in pictures else (str(file),)
+        try:
+            read[stem] = _annotation(file)
+        except DataError as error:
+            survey.add("annotation", about, str(error), "skip")
+    return read
+
+
+def _items(
+    survey: Survey,
+    read: Mapping[str, _Annotation],
+    files: Mapping[str, Path],
+    pictures: Mapping[str, Path],
+    lists: Mapping[str, Sequence[str]],
+    classes: Sequence[str],
+) -> None:
+    """An item for each picture of each part, with the boxes of known classes."""
+    left_out: Counter[tuple[str, str]] = Counter()
+    owner: dict[str, str] = {}
+    known = set(classes)
+    for part, stems in lists.items():
+        for stem in stems:
+            if stem not in read:
+                continue
+            if stem not in pictures:
+                survey.add("unreadable", str(files[stem]), "there is no picture of this name", "skip", part)
+                continue
+            name = str(pictures[stem])
+            if owner.setdefault(stem, part) != part:
+                survey.add("in-two-parts", name, f"listed in {owner[stem]}, {part}", "note", part)
+            marks = read[stem].marks
+            left_out.update((part, mark.label) for mark in marks if mark.label not in known)
+            marks = [mark for mark in marks if mark.label in known]
+            survey.items.append(Item(name, part, marks=marks, size=read[stem].size))
+    for (part, label), count in left_out.items():
+        what = f'{count} boxes of "{label}" left out, which is not in classes'
+        survey.add("label-range", survey.root, what, "note", part)
+
+
+def _part_of(stem: str, lists: Mapping[str, Sequence[str]]) -> str:
+    return next((part for part, stems in lists.items() if stem in stems), "")
 
 
 def _lists(root: Path) -> dict[str, list[str]]:
@@ -98,69 +133,40 @@ def _lists(root: Path) -> dict[str, list[str]]:
         files = {"train": main / "trainval.txt"} | {part: file for part, file in files.items() if part == "test"}
     if "train" not in files or len(files) < 2:
         return {}
-    found = {}
-    for part, file in files.items():
-        try:
-            lines = file.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError:
-            raise DataError(f"{file}: not text in UTF-8. Expected the name of a picture in each line.") from None
-        found[part] = [line.split()[0] for line in lines if line.strip()]
-    return found
-
-
-def _read_all(files: dict[str, Path]) -> tuple[dict[str, _Annotation], dict[str, Skipped]]:
-    read, broken = {}, {}
-    for stem, file in files.items():
-        try:
-            read[stem] = _annotation(file)
-        except DataError as error:
-            broken[stem] = Skipped(str(file), str(error))
-    return read, broken
+    lists = {part: [line.split()[0] for line in read_lines(file) if line] for part, file in files.items()}
+    return {part: lists[part] for part in PARTS if part in lists}
 
 
 def _annotation(file: Path) -> _Annotation:
     tree = parse_xml(file)
     width, height = (_number(tree.findtext(f"size/{side}")) for side in ("width", "height"))
     size = (int(height), int(width)) if width and height else None  # some tools leave 0
-    objects = []
+    marks = []
     for i, each in enumerate(tree.iter("object"), start=1):
-        label = (each.findtext("name") or "").strip()
+        label = class_name(each.findtext("name") or "")
         edges = [_number(each.findtext(f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax")]
         x1, y1, x2, y2 = (float("nan") if edge is None else edge for edge in edges)
         if not label:
             raise DataError(f"object {i} has no name")
-        objects.append(_Object(label, (x1 - 1, y1 - 1, x2, y2), (each.findtext("difficult") or "0").strip() == "1"))
-    return _Annotation(size, objects)
+        ignored = (each.findtext("difficult") or "0").strip() == "1"
+        marks.append(Mark((x1 - 1, y1 - 1, x2, y2), label, ignored))
+    return _Annotation(size, marks)
 
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text is not None else None
+        return float(text) if text is not None and "_" not in text else None
     except ValueError:
         return None
 
 
-def parse_xml(file: Path) -> ET.Element:
-    """The root of an XML file.  Raises DataError for broken XML and for any document type, so no entity is resolved."""
-    try:
-        data = file.read_bytes() if file.stat().st_size <= _LARGEST else None
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}") from None
-    if data is None:
-        raise DataError(f"more than {_LARGEST:,} bytes, which no annotation of one picture has")
-    parser, builder = expat.ParserCreate(), ET.TreeBuilder()
-
-    def refuse(*_: Any) -> NoReturn:
-        raise DataError("has a document type or an entity, which annotations do not need and which is not resolved")
-
-    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(data, True)
-        return builder.close()
-    except (expat.ExpatError, AssertionError, LookupError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"broken XML: {error}") from None
+def _odd_names(survey: Survey, read: Mapping[str, _Annotation], pictures: Mapping[str, Path]) -> None:
+    """Names of boxes that differ from a much more frequent one in capitals only."""
+    counts = Counter(mark.label for each in read.values() for mark in each.marks)
+    first: dict[str, str] = {}
+    for label, _ in counts.most_common():
+        usual = first.setdefault(label.lower(), label)
+        if usual != label:
+            stems = [stem for stem, each in read.items() if any(mark.label == label for mark in each.marks)]
+            files = [str(pictures.get(stem, stem)) for stem in stems]
+            survey.add("label-range", files, f'boxes of "{label}", the others say "{usual}"', "note")

@@ -2,228 +2,174 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Unpack
 
 from striate.data.dataset import Dataset, Splits
-from striate.data.pictures.preprocess import Preprocessing, Resize
-from striate.data.readers.annotated import SUFFIXES, Marked, assemble, listing, need_folder, part_of
+from striate.data.readers.assemble import Options, assemble, reader
+from striate.data.readers.files import folders_in, listing, need_folder, read_lines, subfolder, without_name
+from striate.data.readers.names import PARTS, class_name, part_of, whole_number
+from striate.data.readers.survey import Item, Mark, Survey
+from striate.data.readers.yolo_config import Config, read_config
 from striate.errors import DataError
 
-_PARTS = ("train", "validation", "test")
 _NAMES = ("classes.txt", "obj.names", "names.txt", "labels/classes.txt", "labels.txt")
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
+@reader
 def read_yolo(
-    path: str | Path,
-    image_size: Any = None,
-    channels: int | None = 3,
-    *,
-    classes: Sequence[str] | None = None,
-    resize: Resize = "stretch",
-    preprocessing: Preprocessing | None = None,
-    name: str | None = None,
+    path: str | Path, image_size: Any = None, channels: int | None = 3, **options: Unpack[Options]
 ) -> Dataset | Splits:
     """Pictures with boxes from text files `class cx cy width height`, shares of the upright picture's width and height.
 
-    `path` is a data.yaml (names, and where train, val and test are) or a folder with one; or a folder with the class
-    names in classes.txt and pictures in images/ or in images/train, images/val …, or train/images, ….  The text file of
+    The class names are those of the data.yaml or of classes.txt, else `classes`, else the numbers.  Pictures are where
+    the data.yaml says, else in images/, in images/train, images/val … or in train/images, ….  The text file of
     images/a.jpg is labels/a.txt, else a.txt beside it.  A line with more numbers is a polygon, of which the box is
-    taken.  A picture without a text file or with an empty one has no boxes.  A faulty line is left out, with a note; a
-    picture that cannot be read is named in ``.skipped``.  `classes` gives the names in the order of the numbers when no
-    file does; `preprocessing` takes the place of image_size, channels and resize.
+    taken, or has key points, which are left aside where the data.yaml tells their kpt_shape.  A picture without a text
+    file or with an empty one has no boxes.  A faulty line is left out, with a note.
+
+    path           of the data.yaml, or of a folder
+    """
+    survey = scan_yolo(path, options.get("classes"))
+    return assemble(survey, image_size, channels, Path(path).resolve().stem, options)
+
+
+class _Line(NamedTuple):
+    number: int
+    corners: tuple[float, float, float, float]
+
+
+def scan_yolo(path: str | Path, classes: Sequence[str] | int | None = None) -> Survey:
+    """The survey of a YOLO folder or data.yaml; `classes` may also be how many there are, where no file says.
+
+    Raises DataError where there are no pictures, none of them has a text file, or the data.yaml is faulty.
     """
     place = Path(path)
-    config = place if place.is_file() else next((place / c for c in _CONFIGS if (place / c).is_file()), None)
-    if config is not None:
-        found = _yaml(config)
-        names = _names(found.get("names"), config)
-        parts = _configured(found, config)
-    else:
-        root = need_folder(place)
-        listed = next((root / each for each in _NAMES if (root / each).is_file()), None)
-        names = tuple(line.strip() for line in _lines(listed) if line.strip()) if listed else None
-        parts = _laid_out(root)
-    names = tuple(classes) if classes is not None else names
-    title = name or place.resolve().stem
-    if not any(_label_file(picture).is_file() for pictures in parts.values() for picture in pictures):
+    config = _config(place)
+    parts = _laid_out(need_folder(place)) if config is None else config.pictures
+    survey = Survey(str(place if config is None else config.folder), "yolo")
+    names = _names(place) if config is None else config.names
+    if config is not None and config.remark:
+        survey.add("annotation", str(config.file), config.remark, "note")
+    if classes is not None and not isinstance(classes, int):
+        names = tuple(class_name(str(name)) for name in classes)
+    files = {picture: label_file(picture) for pictures in parts.values() for picture in pictures}
+    if not any(file.is_file() for file in files.values()):
         raise DataError(
             f"{place}: none of its pictures has a text file with boxes; the one of images/a.jpg is labels/a.txt."
         )
-    marked = {part: [_marked(picture) for picture in pictures] for part, pictures in parts.items()}
+    lines = {
+        picture: _read(survey, picture, file, part, config.keypoints if config else 0)
+        for part, pictures in parts.items()
+        for picture, file in ((picture, files[picture]) for picture in pictures)
+    }
     if names is None:
-        highest = max((n for each in marked.values() for one, _ in each for n in one.labels), default=0)
-        names = tuple(map(str, range(highest + 1)))
-    preprocessing = preprocessing or Preprocessing.pictures(image_size, channels, resize=resize)
-    read: dict[str, Dataset] = {}
-    for part, each in marked.items():
-        notes = [note for one, said in each for note in (*said, *_beyond(one, len(names)))]
-        title_of = f"{title} {part}" if len(marked) > 1 else title
-        read[part] = assemble([one for one, _ in each], names, preprocessing, title_of, str(place), (), notes)
-        preprocessing = read[part].preprocessing
-    if len(read) == 1:
-        return next(iter(read.values()))
-    if "train" not in read:
-        raise DataError(f"{place}: has {' and '.join(read)}, but no train. Add the part to train on.")
-    return Splits(read["train"], read.get("validation"), read.get("test"))
+        count = (
+            classes
+            if isinstance(classes, int)
+            else max((line.number for each in lines.values() for line in each), default=0) + 1
+        )
+        names = tuple(map(str, range(count)))
+    survey.classes = names
+    for part, pictures in parts.items():
+        for picture in pictures:
+            known = [line for line in lines[picture] if line.number < len(names)]
+            strange = [line.number for line in lines[picture] if line.number >= len(names)]
+            if strange:
+                told = f"{len(strange)} boxes left out, class {strange[0]} is beyond the {len(names)} classes"
+                survey.add("label-range", (str(picture), str(files[picture])), told, "note", part)
+            marks = [Mark(line.corners, names[line.number]) for line in known]
+            survey.items.append(Item(str(picture), part, marks=marks, relative=True))
+            if not files[picture].is_file():
+                survey.add("unannotated", str(picture), f"has no {files[picture].name}, so it has no boxes", "", part)
+    _lonely(survey, set(files.values()))
+    return survey
 
 
-def _marked(picture: Path) -> tuple[Marked, list[str]]:
-    """A picture with its boxes, and what is wrong with its text file."""
-    each, said = Marked(picture, relative=True), []
-    file = _label_file(picture)
-    for i, line in enumerate(_lines(file) if file.is_file() else [], start=1):
-        if not line.strip():
-            continue
-        try:
-            numbers = [float(cell) for cell in line.split()]
-        except ValueError:
-            numbers = []
-        polygon = len(numbers) >= 7 and len(numbers) % 2 == 1
-        whole = bool(numbers) and numbers[0] >= 0 and numbers[0] == math.floor(numbers[0]) < 1 << 31
-        if not whole or not (len(numbers) == 5 or polygon):
-            said.append(
-                f"{file}, line {i} left out: expected a class number and four shares, got {line.strip()[:60]!r}"
-            )
-        elif polygon:
-            across, down = numbers[1::2], numbers[2::2]
-            each.add((min(across), min(down), max(across), max(down)), int(numbers[0]))
-        else:
-            cx, cy, width, height = numbers[1:]
-            each.add((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2), int(numbers[0]))
-    return each, said
+def _lonely(survey: Survey, used: set[Path]) -> None:
+    """Text files in the folders of labels that belong to no picture."""
+    for folder in sorted(
+        {file.parent for file in used if file.parent.name.lower() == "labels" or "labels" in file.parts}
+    ):
+        for file in sorted(folder.glob("*.txt")) if folder.is_dir() else ():
+            if file not in used and file.name not in ("classes.txt", "labels.txt"):
+                survey.add("annotation", str(file), "there is no picture that it belongs to", "skip")
 
 
-def _beyond(each: Marked, count: int) -> list[str]:
-    """Take away the boxes whose class number has no name, and say so."""
-    wrong = [i for i, label in enumerate(each.labels) if label >= count]
-    if not wrong:
+def _read(survey: Survey, picture: Path, file: Path, part: str, keypoints: int) -> list[_Line]:
+    """The lines of a text file that are boxes; remarks about the others."""
+    about = (str(file), str(picture))
+    try:
+        lines = read_lines(file) if file.is_file() else []
+    except DataError as error:
+        survey.add("annotation", about, f"{without_name(error, file)} Its picture has no boxes", "note", part)
         return []
-    first = each.labels[wrong[0]]
-    for i in reversed(wrong):
-        del each.boxes[i], each.labels[i], each.ignored[i]
-    return [f"{each.path}: {len(wrong)} boxes left out, class {first} is beyond the {count} classes"]
+    read = []
+    for i, line in enumerate(lines, start=1):
+        parsed = _line(line, keypoints) if line else None
+        if parsed is not None:
+            read.append(parsed)
+        elif line:
+            told = f"line {i} left out: expected a class number and four shares, got {line[:60]!r}"
+            survey.add("annotation", about, told, "note", part)
+    return read
 
 
-def _label_file(picture: Path) -> Path:
+def _line(line: str, keypoints: int) -> _Line | None:
+    """A line as a box in shares; None where it is none."""
+    cells = line.split()
+    number = whole_number(cells[0])
+    try:
+        numbers = [float(cell) for cell in cells[1:]] if "_" not in line else []
+    except ValueError:
+        return None
+    if number is None or not 0 <= number < 1 << 31:
+        return None
+    if len(numbers) == 4 or (keypoints and len(numbers) == 4 + keypoints):
+        cx, cy, width, height = numbers[:4]
+        return _Line(number, (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
+    if len(numbers) >= 6 and len(numbers) % 2 == 0:
+        across, down = numbers[0::2], numbers[1::2]
+        return _Line(number, (min(across), min(down), max(across), max(down)))
+    return None
+
+
+def label_file(picture: Path) -> Path:
     """labels/…/a.txt for images/…/a.jpg, by the last folder of that name; else a.txt beside the picture."""
-    parts = list(picture.parts)
+    parts = picture.parts
     for i in range(len(parts) - 2, -1, -1):
         if parts[i].lower() == "images":
-            other = Path(*parts[:i], "labels", *parts[i + 1 :]).with_suffix(".txt")
-            return other if other.parent.is_dir() else picture.with_suffix(".txt")
+            labels = subfolder(Path(*parts[:i]), "labels")
+            other = None if labels is None else labels.joinpath(*parts[i + 1 :]).with_suffix(".txt")
+            return other if other is not None and other.parent.is_dir() else picture.with_suffix(".txt")
     return picture.with_suffix(".txt")
 
 
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read as text in UTF-8 ({type(error).__name__}).") from None
+def _config(place: Path) -> Config | None:
+    file = place if place.is_file() else next((place / c for c in _CONFIGS if (place / c).is_file()), None)
+    return None if file is None else read_config(file)
+
+
+def _names(root: Path) -> tuple[str, ...] | None:
+    file = next((root / each for each in _NAMES if (root / each).is_file()), None)
+    return tuple(class_name(line) for line in read_lines(file) if line) if file else None
 
 
 def _laid_out(root: Path) -> dict[str, list[Path]]:
-    """{part: its pictures} by the names of folders; one part, "all", where no folder is a part."""
-    found: dict[str, list[Path]] = {}
-    for base, within in ((root / "images", "."), (root, "images"), (root, ".")):
-        for folder in sorted(base.iterdir()) if base.is_dir() else []:
-            part = part_of(folder.name) if folder.is_dir() else None
-            pictures = listing(folder / within) if part and (folder / within).is_dir() else []
-            if part and pictures:
-                found[part] = [*found.get(part, []), *pictures]
-        if "train" in found:
-            return {part: found[part] for part in _PARTS if part in found}
-        found = {}
-    pictures = listing(root / "images" if (root / "images").is_dir() else root)
+    """{part: its pictures} by the names of folders; one part, "", where no folder is a part."""
+    images = subfolder(root, "images")
+    for base, within in ((images, ""), (root, "images"), (root, "")):
+        parts: dict[str, list[Path]] = {}
+        for name in folders_in(base) if base is not None else []:
+            part = part_of(name)
+            inner = subfolder(base / name, within) if part and within and base else (base or root) / name
+            if part and inner is not None:
+                parts[part] = [*parts.get(part, []), *listing(inner)]
+        if "train" in parts:
+            return {part: parts[part] for part in PARTS if parts.get(part)}
+    pictures = listing(images or root)
     if not pictures:
         raise DataError(f"{root}: no pictures. Expected images/ and labels/ in it, or a data.yaml.")
-    return {"all": pictures}
-
-
-def _configured(config: dict[str, Any], file: Path) -> dict[str, list[Path]]:
-    base = file.parent / str(config.get("path") or ".")
-    base = base if base.is_dir() else file.parent
-    found: dict[str, list[Path]] = {}
-    for key in ("train", "val", "valid", "test"):
-        given = config.get(key)
-        pictures: list[Path] = []
-        for each in [given] if isinstance(given, str) else given if isinstance(given, list) else []:
-            place = base / each
-            if not place.exists() and each.startswith("../"):  # some exports mean their own folder by ..
-                place = base / each.removeprefix("../")
-            if place.is_dir():
-                pictures += listing(place)
-            elif place.is_file() and place.suffix == ".txt":
-                pictures += [place.parent / line.strip() for line in _lines(place) if line.strip()]
-            elif key != "test":
-                raise DataError(f"{file}: {key} is {each}, and there is no {place}.")
-        pictures = [picture for picture in pictures if picture.suffix.lower() in SUFFIXES]
-        if pictures:
-            found[part_of(key) or key] = pictures
-    if not found:
-        raise DataError(f"{file}: says of no train, val or test where its pictures are.")
-    return found
-
-
-def _names(given: Any, file: Path) -> tuple[str, ...] | None:
-    """From a list, or from {number: name}, in which missing numbers are named by themselves."""
-    if isinstance(given, dict) and given:
-        try:
-            numbered = {int(key): str(value) for key, value in given.items()}
-        except ValueError:
-            raise DataError(f"{file}: names has a key that is no class number.") from None
-        if min(numbered) < 0 or max(numbered) > 1 << 16:
-            raise DataError(f"{file}: names has the class numbers {min(numbered)} to {max(numbered)}.")
-        return tuple(numbered.get(i, str(i)) for i in range(max(numbered) + 1))
-    return tuple(map(str, given)) if isinstance(given, list) and given else None
-
-
-def _yaml(file: Path) -> dict[str, Any]:
-    """The part of YAML that such files use: `key: value`, and lists and maps of plain values, inline or indented."""
-    found: dict[str, Any] = {}
-    key, pending = "", ""
-    for i, raw in enumerate(_lines(file), start=1):
-        line = re.sub(r"(^|\s)#.*", "", raw).rstrip()
-        if pending:  # an inline list or map that goes on
-            pending += " " + line.strip()
-            if pending[-1] in "]}":
-                found[key], pending = _value(pending), ""
-            continue
-        item = re.fullmatch(r"\s*-\s+(.*)", line)
-        pair = re.fullmatch(r"(\s*)([^:]+?)\s*:(?:\s+(.*))?", line)
-        if not line.strip() or line.strip() == "---":
-            continue
-        if item and key:
-            found[key] = [*(found[key] if isinstance(found[key], list) else []), _plain(item[1])]
-        elif pair and pair[1] and key:
-            found[key] = {
-                **(found[key] if isinstance(found[key], dict) else {}),
-                _plain(pair[2]): _plain(pair[3] or ""),
-            }
-        elif pair and not pair[1]:
-            key, value = _plain(pair[2]), (pair[3] or "").strip()
-            if value[:1] in ("[", "{") and value[-1] not in "]}":
-                pending = value
-            else:
-                found[key] = _value(value)
-        else:
-            raise DataError(f"{file}, line {i}: not understood: {raw.strip()[:60]!r}. Expected key: value.")
-    return found
-
-
-def _value(text: str) -> Any:
-    cells = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,"'])+""", text[1:-1])
-    if text.startswith("["):
-        return [_plain(cell) for cell in cells if cell.strip()]
-    if text.startswith("{"):
-        return {_plain(k): _plain(v) for k, _, v in (cell.partition(":") for cell in cells if cell.strip())}
-    return _plain(text)
-
-
-def _plain(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+    return {"": pictures}

@@ -12,14 +12,12 @@ from typing import Any
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing, Resize
 from striate.data.readers.cifar import has_cifar, read_cifar
-from striate.data.readers.class_folders import folder, read_zip
-from striate.data.readers.coco import read_coco
-from striate.data.readers.csv_table import read_csv
+from striate.data.readers.class_folders import read_zip
 from striate.data.readers.idx import DIGITS, FASHION, has_mnist, read_mnist
 from striate.data.readers.imdb import has_imdb, read_imdb
 from striate.data.readers.masks import read_masks
+from striate.data.readers.scan import READERS, format_at, read
 from striate.data.readers.voc import read_voc
-from striate.data.readers.yolo import read_yolo
 from striate.data.sets.digits import read_digits
 from striate.data.sets.fetch import fetch
 from striate.data.sets.scenes import Target, scenes
@@ -51,10 +49,11 @@ def _read_mnist(path: Path) -> Splits:
     return read_mnist(path, DIGITS, "mnist")
 
 
-def _read_cifar10(path: Path) -> Splits:
+def _read_cifar10(path: Path, preprocessing: Preprocessing | None = None) -> Splits:
+    """The batches are 32 x 32 whatever `preprocessing` says; pictures in a zip are decoded as it says."""
     if path.is_dir():
         return read_cifar(path, 10)
-    return _as_splits(read_zip(path, (32, 32), name="cifar10"))
+    return _as_splits(read_zip(path, (32, 32), preprocessing=preprocessing, name="cifar10"))
 
 
 def _read_cifar100(path: Path, fine: bool = True) -> Splits:
@@ -232,39 +231,31 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     )
 
 
+def options_of(source: str | Path) -> list[str]:
+    """The options that ``load`` hands on to the reader of a named data set or of a path."""
+    if source == "digits":
+        return []
+    if source == "scenes":
+        return list(inspect.signature(_read_scenes).parameters)
+    reader = SOURCES[str(source)].read if source in SOURCES else READERS[_format_of(Path(source))]
+    return list(inspect.signature(reader).parameters)[1:]
+
+
 def _load_path(path: Path, options: dict[str, Any]) -> Splits:
-    if path.is_dir():
-        reader: Callable[..., Dataset | Splits] = _reader(path)
-    elif path.is_file() and path.suffix.lower() in (".json", ".yaml", ".yml"):
-        reader = read_coco if path.suffix.lower() == ".json" else read_yolo
-    elif path.is_file() and path.suffix.lower() in (".zip", ".csv"):
-        reader = read_zip if path.suffix.lower() == ".zip" else read_csv
-    else:
-        kind = (
-            "is a file, but no .zip, .csv, .json or .yaml"
-            if path.exists()
-            else "is neither a known data set nor a folder"
-        )
-        raise DataError(f'"{path}" {kind}.{nearest(str(path), names())} Known: {", ".join(names())}.')
-    _check_options(str(path), reader, options)
-    return _as_splits(reader(path, **options))
+    kind = _format_of(path)
+    _check_options(str(path), READERS[kind], options)
+    return _as_splits(read(path, **options))
 
 
-def _reader(path: Path) -> Callable[..., Dataset | Splits]:
-    """The reader of a folder, by what is in it."""
-
-    def some(*patterns: str) -> bool:
-        return any(next(path.glob(pattern), None) is not None for pattern in patterns)
-
-    if some("Annotations/*.xml", "annotations/*.xml"):
-        return read_voc
-    if some("annotations/instances*.json", "*/_annotations.coco.json"):
-        return read_coco
-    if some("data.yaml", "data.yml", "labels/*.txt", "labels/train*/*.txt", "train*/labels/*.txt"):
-        return read_yolo
-    if (some("images") and some("masks")) or (some("train*/images") and some("train*/masks")):
-        return read_masks
-    return folder
+def _format_of(path: Path) -> str:
+    """The format of what a path holds.  Raises DataError where that is nothing known."""
+    kind = format_at(path)
+    if kind is not None:
+        return kind
+    what = (
+        "is a file, but no .zip, .csv, .json or .yaml" if path.exists() else "is neither a known data set nor a folder"
+    )
+    raise DataError(f'"{path}" {what}.{nearest(str(path), names())} Known: {", ".join(names())}.')
 
 
 def _as_splits(read: Dataset | Splits) -> Splits:

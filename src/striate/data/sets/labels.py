@@ -8,9 +8,18 @@ from importlib.resources import files
 from striate.data.readers.cifar import CIFAR10
 
 
-@lru_cache(maxsize=1)
+@lru_cache
+def _lines(file: str) -> tuple[str, ...]:
+    return tuple(files("striate.data.sets").joinpath(f"files/{file}").read_text(encoding="utf-8").splitlines())
+
+
 def _imagenet() -> tuple[str, ...]:
-    return tuple(files("striate.data.sets").joinpath("files/imagenet.txt").read_text(encoding="utf-8").splitlines())
+    return _lines("imagenet.txt")
+
+
+def imagenet_synsets() -> tuple[str, ...]:
+    """The WordNet ids ("n01440764") of ImageNet's 1,000 classes (ILSVRC 2012), in the order of ``imagenet_labels()``."""
+    return _lines("imagenet_synsets.txt")
 
 
 def imagenet_labels(outputs: int = 1000) -> list[str] | None:

@@ -106,7 +106,7 @@ def occlusion(
                     one[where] = cover[0][where]
                 out = classes(tap, x.contiguous(memory_format=torch.channels_last)).double()
                 falls.append(asked.values[i] - out[:, number].cpu().numpy())
-                likely.append(probabilities(out)[:, number].cpu().numpy())
+                likely.append(model.answers.of_logits(out)[:, number].cpu().numpy())
                 if progress is not None:
                     progress(i * len(places) + part.stop, len(asked) * len(places))
             drops.append(np.concatenate(falls).reshape(len(ys), len(xs)))
@@ -127,11 +127,6 @@ def occlusion(
         return made
     again = partial(occlusion, window=(tall, wide), stride=(tall, wide), fill=fill)
     return checked(model, made, again, seed=seed, progress=progress)
-
-
-def probabilities(logits: torch.Tensor) -> torch.Tensor:
-    """(N, classes): softmax, or the sigmoid of a single logit."""
-    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
 
 
 def _spread(

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from striate.errors import ArgumentError
 from striate.look.arguments import Progress, Target, parts
 from striate.look.explain.explanation import Explanation, Question, background, classes
-from striate.look.explain.occlusion import probabilities
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report.style import LIGHT, clean, new_figure, settings
@@ -179,7 +178,7 @@ def _curve(
     for part in parts(steps + 1, batch_size):
         x = torch.where((rank < limits[part, None, None])[:, None], after, before)
         out = classes(tap, x.contiguous(memory_format=torch.channels_last))
-        chances.append(probabilities(out.double())[:, number].float().cpu().numpy())
+        chances.append(tap.model.answers.of_logits(out.double())[:, number].float().cpu().numpy())
     return np.concatenate(chances)
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from striate.data import Batches
+from striate.data.batches import channels_last
 from striate.look.arguments import Layers, Progress, listed
 from striate.look.tap import tapped
-from striate.train.feed import channels_last
-from striate.train.fit import make_feed
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -27,8 +27,7 @@ def activations(
     """The outputs of layers, in prediction mode: {name: (N, H, W, C), (N, L, C) or (N, C)}.
 
     model       any network, also one of texts or numbers
-    pictures    a Dataset or arrays as ``Model.predict`` takes them: uint8 goes through the preprocessing, floats go in
-                as they are
+    pictures    whatever ``Model.predict`` takes: arrays, files, a Dataset
     layer       the name of a call, or several, as in ``model.size()``: ``conv2d``, ``conv2d#2`` for the second call of a
                 shared layer, ``block/conv2d`` inside a nested network, an input's name; None: every layer, nested ones
                 opened
@@ -42,13 +41,13 @@ def activations(
     with tapped(model) as tap, torch.no_grad():
         names = listed(layer) or [name for name in tap.names if name not in tap.inputs]
         parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        feed, done = make_feed(model, pictures, None, device=tap.device, targets=False), 0
-        for batch in feed.batches(batch_size):
+        examples, done = model.intake.examples(pictures), 0
+        for batch in Batches(examples, batch_size, shuffle=False, device=tap.device).batches():
             for name, value in tap.run(*batch.xs, keep=names, stop=True).at.items():
                 parts[name].append(array(value))
             done += batch.size
             if progress is not None:
-                progress(done, len(feed))
+                progress(done, len(examples))
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}
 
 

@@ -12,7 +12,7 @@ import torch
 from striate.errors import ArgumentError, unknown
 from striate.look.pictures import Space
 from striate.look.result import Look
-from striate.look.structure import is_convolution, kernels, slides_over_sequences
+from striate.look.structure import convolution, kernels, slides_over_sequences
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, say, settings
 from striate.report.style import DPI
@@ -159,7 +159,7 @@ def filters(model: Model, layer: str | None = None, *, shared: bool = False) -> 
 
 def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
     nodes = {node.name: node for node in flat.nodes}
-    convolutions = [name for name, node in nodes.items() if is_convolution(node)]
+    convolutions = [name for name, node in nodes.items() if convolution(node) is not None]
     if layer is None:
         if not convolutions:
             raise ArgumentError("filters: the network has no convolution over pictures.")
@@ -172,28 +172,29 @@ def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
             f'filters: {node.layer.kind} "{layer}" slides over sequences; its filters are no pictures. '
             "filters takes convolutions over pictures (Conv2D and its kin)."
         )
-    if layer not in convolutions:
-        raise ArgumentError(
-            f'filters: {node.layer.kind} "{layer}" is no convolution.'
-            + (f' The first convolution is "{convolutions[0]}".' if convolutions else "")
-        )
-    return node
+    raise ArgumentError(
+        f'filters: {node.layer.kind} "{layer}" is no convolution.'
+        + (f' The first convolution is "{next(iter(convolutions))}".' if convolutions else "")
+    )
 
 
 def _reads_picture(graph: Graph, flat: FlatGraph, node: FlatNode) -> bool:
     """Whether the channels that a layer reads are those of the network's one input, in their order."""
-    from striate.size.receptive import steps
+    from striate.graph import operations
+    from striate.size.receptive import sight
 
-    maker = {number: each for each in flat.nodes for number in each.outputs}
+    made, shapes = operations(flat)
+    maker = {operation.output: operation for operation in made}
     number = node.inputs[0]
     while number in maker:
         before = maker[number]
-        along = steps(before, 0)
+        along = sight(before.step, 0)
         last = along[-1] if len(before.inputs) == 1 and along else None
-        if last is None or last.axis != len(before.shape) - 1 or before.input_shapes[0][-1] != before.shape[-1]:
+        read, given = before.step.input_shapes[0], before.step.shape
+        if last is None or last.axis != len(given) - 1 or read[-1] != given[-1]:
             return False
         number = before.inputs[0]
-    return len(flat.inputs) == 1 and flat.shapes[number][-1] == 3 and len(flat.shapes[number]) == 3
+    return len(flat.inputs) == 1 and shapes[number][-1] == 3 and len(shapes[number]) == 3
 
 
 def _left_out(rows: int, of: int, columns: int, inputs: int) -> str:

@@ -8,26 +8,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import nn
 
-from striate.backend import logits_module
+from striate.data import Batches
+from striate.data.batches import channels_first
 from striate.errors import ArgumentError, unknown
 from striate.look.arguments import drawn, parts
 from striate.look.model_copy import independent_copy
 from striate.model import Model
 from striate.ship.engine import Engine
-from striate.ship.onnx_graph import exportable
 from striate.train import losses
-from striate.train.feed import Feed, channels_first
-from striate.train.fit import make_feed, trainer_of
-from striate.train.loop import Totals, aligned
-
-if TYPE_CHECKING:
-    from striate.data import Preprocessing
+from striate.train.fit import trainer_of
+from striate.train.targets import labelled, target_batches
 
 State = dict[str, torch.Tensor]
 Ignore = Literal["biasbn", None]
@@ -133,30 +129,29 @@ class Twin:
         settings = model._compile_args or {}
         self.twin.compile(
             "sgd",
-            loss=loss or copy.deepcopy(settings.get("loss")) or _usual(model),
+            loss=loss or copy.deepcopy(settings.get("loss")) or losses.fitting(model.answers),
             loss_weights=settings.get("loss_weights") if loss is None else None,
             metrics=copy.deepcopy(settings.get("metrics")) or _accuracy(model, loss or settings.get("loss")),
             precision=settings.get("precision", "float32"),
         )
         self.trainer = trainer_of(self.twin)
-        self.feed = make_feed(self.twin, pictures, labels, device=self.trainer.device)
-        self._targets = Feed([], self.feed.ys, sample_weight=self.feed.weights)
+        self.examples = labelled(self.twin, pictures, labels)
+        self._batches = Batches(self.examples, batch_size, shuffle=False, device=self.trainer.device)
         self.trainer.module.eval()
         parameters = dict(self.trainer.module.named_parameters())
         self.parameters = {name: p.detach() for name, p in parameters.items()}
         self.centre = {name: p.clone() for name, p in self.parameters.items()}
-        plain = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
-        usable = plain and exportable(self.twin.predictor.graph)
+        usable = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
         if engine == "onnxruntime" and not usable:
             raise ArgumentError('ONNX Runtime cannot take this network as it is; use engine="torch".')
         self.engine = "onnxruntime" if usable and engine != "torch" else "torch"
         self._pool: ThreadPoolExecutor | None = None
         self._threads = torch.get_num_threads()
         largest = max(prod(shape) for shape in self.twin.graph.flat().shapes)
-        self._batch = max(1, min(batch_size, _CACHED // (4 * largest), -(-len(self.feed) // self._threads)))
+        self._batch = max(1, min(batch_size, _CACHED // (4 * largest), -(-len(self.examples) // self._threads)))
 
     def __len__(self) -> int:
-        return len(self.feed)
+        return len(self.examples)
 
     @contextmanager
     def ready(self) -> Iterator[Twin]:
@@ -182,59 +177,33 @@ class Twin:
                 if step and name in direction:
                     weight.add_(direction[name].to(weight.device), alpha=float(step))
         if self.engine == "torch" or self._pool is None:
-            return self.trainer.evaluate(self.feed, self.batch_size)
+            return self.trainer.evaluate(self._batches)
         return self._by_engine(self._pool)
 
     def _by_engine(self, pool: ThreadPoolExecutor) -> dict[str, float]:
         """``Trainer.evaluate`` with the outputs of an engine made for these weights."""
-        trainer, plan = self.trainer, self.trainer.plan
-        pixels = self._pixels()
-        ends = list(zip(trainer.losses, trainer.finals, strict=True))[: plan.judged]
-        left_off = [loss.activation if final else None for loss, final in ends]
-        engine = Engine.of(self.twin.predictor.graph, pixels, strip=left_off, threads=1)
+        left_off = self.trainer.objective.left_off
+        engine = Engine.of(self.twin.predictor.graph, self.examples.pixels, strip=left_off, threads=1)
         outs = self._outputs(engine, pool)
-        for metric in plan.all_metrics():
-            metric.reset()
-        totals = Totals(1 + plan.judged)
-        with torch.inference_mode():
-            for part in parts(len(self.feed), self.batch_size):
-                batch = aligned(self._targets.batch(part, part.stop - part.start), trainer.losses)
-                some = [out[part] for out in outs]
-                totals.add(*trainer.loss(some, batch), batch.size)
-                trainer.metrics_update(batch, some)
-        return trainer.logs(totals)
+        targets = target_batches(self.examples, self.batch_size)
+        return self.trainer.objective.measured((batch, [out[part] for out in outs]) for part, batch in targets)
 
     def _outputs(self, engine: Engine, pool: ThreadPoolExecutor) -> list[torch.Tensor]:
         """The network's outputs (N, ...), channels first, for all examples."""
-        done = pool.map(lambda part: engine.predict(self._arrays(part)), parts(len(self.feed), self._batch))
+        done = pool.map(lambda part: engine.predict(self.examples.arrays(part)), parts(len(self.examples), self._batch))
         columns = zip(*done, strict=True)
         return [channels_first(torch.from_numpy(np.concatenate(column))) for column in columns]
-
-    def _pixels(self) -> Preprocessing | None:
-        """The preprocessing that an engine does itself: of uint8 pictures."""
-        x = self.feed.xs[0]
-        return self.feed.preprocessing if x.ndim == 4 and x.dtype == torch.uint8 else None
-
-    def _arrays(self, part: slice) -> list[np.ndarray]:
-        xs = [x[part].numpy() for x in self.feed.xs]
-        if self.feed.preprocessing is not None and self._pixels() is None:
-            xs[0] = self.feed.preprocessing.normalise(xs[0])
-        return xs
-
-
-def _usual(model: Model) -> losses.Loss:
-    """The cross-entropy that fits the last layer, from logits where it ends in none of its activations."""
-    binary = model.graph.check().output_shapes[0][-1:] == (1,)
-    count = len(model.graph.outputs)
-    _, removed = logits_module(model.module, ["sigmoid" if binary else "softmax"] + [None] * (count - 1))
-    if binary:
-        return losses.BinaryCrossentropy(from_logits=not removed[0])
-    return losses.SparseCategoricalCrossentropy(from_logits=not removed[0])
 
 
 def _accuracy(model: Model, loss: Any) -> list[str] | None:
     """Accuracy where the loss is one of classes."""
-    chosen = _usual(model) if loss is None else losses.get(loss) if not isinstance(loss, list | dict) else None
+    chosen = (
+        losses.fitting(model.answers)
+        if loss is None
+        else losses.get(loss)
+        if not isinstance(loss, list | dict)
+        else None
+    )
     return ["accuracy"] if chosen is not None and chosen.targets != "values" else None
 
 

@@ -155,7 +155,7 @@ def maximise(
         for i, each in enumerate(parsed):
             if len(each) == 1 and each[0][0][0] == head and run.output.ndim == 2:
                 logits = run.output[i].double()
-                p = logits.softmax(0)[each[0][0][1]] if len(logits) > 1 else logits.sigmoid()[0]
+                p = model.answers.of_logits(logits[None])[0, each[0][0][1]]
                 sure[i] = float(p)
     return Maximised(made.pictures, names, values, sure, made.history)
 

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from striate.described import Described
 from striate.errors import ArgumentError, unknown
 
 Logs = Any  # Mapping[str, float] | None: figures by name; validation's begin with val_
 
 
-class Callback:
+class Callback(Described, family="callback"):
     """Base class: define the hooks you need.
 
     `epoch` and `batch` count from 0.  `logs` are the figures so far, by name; those of a batch are computed when first

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from striate.described import described, whole
 from striate.errors import ArgumentError, unknown
 from striate.train.callbacks.base import Callback, Logs
-from striate.train.config import settings, whole
 
 
-@settings
+@described
 class CSVLogger(Callback):
     """A row per epoch, the epoch from 0 and all figures by name, in the file as soon as the epoch ends.
 
@@ -84,7 +84,7 @@ class CSVLogger(Callback):
         self._started = True
 
 
-@settings
+@described
 class TensorBoard(Callback):
     """Figures for TensorBoard, in `log_dir`/train and `log_dir`/validation under the same names: their curves overlay.
 
@@ -102,7 +102,7 @@ class TensorBoard(Callback):
             "embeddings_freq",
             "embeddings_metadata",
         ),
-        "Keras has it; striate writes the figures only",
+        "striate writes the figures only",
     )
     log_dir: str | os.PathLike[str] = "logs"
     update_freq: str | int = "epoch"

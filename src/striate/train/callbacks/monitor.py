@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from striate.described import described, number, whole
 from striate.errors import ArgumentError, nearest, unknown
 from striate.train.callbacks.base import Callback, Logs, say
-from striate.train.config import number, settings, whole
 
 
 class _Monitor(Callback):
@@ -60,7 +60,7 @@ class _Monitor(Callback):
         )
 
 
-@settings
+@described
 class EarlyStopping(_Monitor):
     """Stop when `monitor` has not got better for `patience` epochs.
 
@@ -124,7 +124,7 @@ class EarlyStopping(_Monitor):
             setattr(self, key, value)
 
 
-@settings
+@described
 class ModelCheckpoint(_Monitor):
     """Save the model after each epoch, or after each that is the best so far.
 
@@ -139,7 +139,7 @@ class ModelCheckpoint(_Monitor):
     save_best_only: bool = False
     save_weights_only: bool = False
     mode: str = "auto"
-    save_freq: str = "epoch"
+    save_freq: str | int = "epoch"
     initial_value_threshold: float | None = None
 
     def __post_init__(self) -> None:
@@ -190,7 +190,7 @@ class ModelCheckpoint(_Monitor):
         self.best = state["best"]
 
 
-@settings
+@described
 class ReduceLROnPlateau(_Monitor):
     """Multiply the learning rate by `factor` when `monitor` has not got better for `patience` epochs.
 
@@ -253,7 +253,7 @@ class ReduceLROnPlateau(_Monitor):
             setattr(self, key, value)
 
 
-@settings
+@described
 class LearningRateScheduler(Callback):
     """Set the learning rate at the start of each epoch to ``schedule(epoch, learning_rate)`` or ``schedule(epoch)``."""
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate.errors import ArgumentError, unknown
+from striate.intake.outputs import Outputs
 from striate.train.losses.base import FunctionLoss, Loss, TorchLoss
 from striate.train.losses.classes import (
     BinaryCrossentropy,
@@ -67,6 +68,7 @@ __all__ = [
     "SquaredHinge",
     "TorchLoss",
     "Tversky",
+    "fitting",
     "get",
 ]
 
@@ -136,3 +138,18 @@ def get(spec: Any) -> Loss:
     if callable(spec) and not isinstance(spec, type):
         return FunctionLoss(spec)
     raise ArgumentError(f"a loss is a name such as 'mse', an object such as Huber(), or a function, not {spec!r}.")
+
+
+def fitting(outputs: Outputs, y: Any = None) -> Loss:
+    """The cross-entropy that fits what a network ends in, from logits where that is no probability.
+
+    outputs    what the network's output is: ``model.answers``
+    y          the targets; where each output is a yes or no of its own, floats (N, C) are answers to each of them
+    """
+    logits = outputs.activation in (None, "log_softmax")
+    several = getattr(y, "ndim", 1) == 2 and getattr(y, "dtype", None) is not None and y.dtype.kind == "f"
+    if outputs.count == 1 or (outputs.separate and several):
+        return BinaryCrossentropy(from_logits=logits)
+    if several:
+        return CategoricalCrossentropy(from_logits=logits)
+    return SparseCategoricalCrossentropy(from_logits=logits)

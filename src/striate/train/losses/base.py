@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from striate.described import Described
 from striate.errors import ArgumentError, TrainingError
 from striate.graph.layer import snake_case
-from striate.train.config import Settings
 from striate.train.losses import labels
 
 if TYPE_CHECKING:
@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 EPSILON = 1e-7  # Keras' backend.epsilon(): probabilities are kept this far from 0 and 1
 
 
-class Loss(Settings, family="loss"):
+class Loss(Described, family="loss"):
     """Base class.  A loss of your own derives from it and defines ``call(self, y_true, y_pred)``.
 
     `call` gets torch tensors of the same floating type, channels first, and returns one number per sample, or several
     per sample, shape (N, …), which are averaged.
     """
 
+    refused = {
+        "dtype": "train in 16 bits with compile(precision='bf16')",
+        "reduction": "a loss is the mean over the samples; its per_sample() gives one number a sample",
+    }
     activation: str | None = None  # the final activation that with_logits() takes over
     separate: bool = False  # whether every output is a yes or no of its own, not one of several classes
     targets: ClassVar[Literal["ids", "one_hot", "binary", "values", "any"]] = "values"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from striate.described import described, number, whole
 from striate.errors import ArgumentError, TrainingError
-from striate.train.config import number, settings, whole
 from striate.train.losses.base import EPSILON, Loss
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def clipped(p: Tensor) -> Tensor:
     return (p / p.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
 
 
-@settings
+@described
 class CategoricalCrossentropy(_Classes):
     """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, C, …).
 
@@ -68,7 +68,7 @@ class CategoricalCrossentropy(_Classes):
         return self._of(y_true, y_pred, "mean")
 
 
-@settings
+@described
 class SparseCategoricalCrossentropy(_Classes):
     """-log p_y for class numbers y, (N,) or (N, …).
 
@@ -118,7 +118,7 @@ class SparseCategoricalCrossentropy(_Classes):
         return self.call(y_true, y_pred).mean()
 
 
-@settings
+@described
 class BinaryCrossentropy(_Classes):
     """-y · log p - (1 - y) · log(1 - p), the mean over the outputs: one yes or no each.
 
@@ -149,7 +149,7 @@ class BinaryCrossentropy(_Classes):
         return self._of(y_true, y_pred, "mean")
 
 
-@settings
+@described
 class BinaryFocalCrossentropy(_Classes):
     """Binary cross-entropy times (1 - p_t) ^ `gamma`, p_t the probability given to the truth: easy samples fade.
 
@@ -184,7 +184,7 @@ class BinaryFocalCrossentropy(_Classes):
         return values
 
 
-@settings
+@described
 class CategoricalFocalCrossentropy(_Classes):
     """Σ_c `alpha` · (1 - p_c) ^ `gamma` · -y_c · log p_c for one-hot targets; `alpha` a number or one per class.
 
@@ -221,7 +221,7 @@ class CategoricalFocalCrossentropy(_Classes):
         return self.alpha * values.sum(1)
 
 
-@settings
+@described
 class KLDivergence(Loss):
     """Σ_c y_c · log(y_c / p_c), both clipped to [1e-7, 1]: how far the distribution p is from y."""
 
@@ -233,7 +233,7 @@ class KLDivergence(Loss):
         return (y_true * (y_true / y_pred).log()).sum(1)
 
 
-@settings
+@described
 class Hinge(Loss):
     """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
 
@@ -243,7 +243,7 @@ class Hinge(Loss):
         return (1 - y_true.where(y_true != 0, -1) * y_pred).clamp(min=0)
 
 
-@settings
+@described
 class SquaredHinge(Hinge):
     """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
 
@@ -253,7 +253,7 @@ class SquaredHinge(Hinge):
         return super().call(y_true, y_pred).square()
 
 
-@settings
+@described
 class CategoricalHinge(Loss):
     """max(0, 1 + the highest score of a wrong class - the right one's), for one-hot targets.
 
@@ -269,7 +269,7 @@ class CategoricalHinge(Loss):
         return (wrong - right + 1).clamp(min=0)
 
 
-@settings
+@described
 class Dice(Loss):
     """1 - 2 · Σ y·p / (Σ y + Σ p): how little two regions overlap (Milletari et al. 2016, "V-Net", section 3).
 
@@ -287,7 +287,7 @@ class Dice(Loss):
         return 1 - 2 * both / (y_true.sum(over) + y_pred.sum(over) + EPSILON)
 
 
-@settings
+@described
 class Tversky(Loss):
     """1 - Σ y·p / (Σ y·p + `alpha` · Σ (1 - y)·p + `beta` · Σ y·(1 - p)): Dice with false alarms and misses weighed.
 

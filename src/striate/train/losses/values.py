@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from striate.described import described, number
 from striate.errors import ArgumentError
-from striate.train.config import number, settings
 from striate.train.losses.base import EPSILON, Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-@settings
+@described
 class MeanSquaredError(Loss):
     """(p - y)², the mean over all outputs."""
 
@@ -27,7 +27,7 @@ class MeanSquaredError(Loss):
         return F.mse_loss(y_pred, y_true)
 
 
-@settings
+@described
 class HalfSumOfSquares(Loss):
     """½ · Σ (p - y)² over the outputs of a sample, the mean over samples: what LeNet-5's generation trained with.
 
@@ -40,7 +40,7 @@ class HalfSumOfSquares(Loss):
         return 0.5 * (y_pred - y_true).square().flatten(1).sum(1)
 
 
-@settings
+@described
 class MeanAbsoluteError(Loss):
     """|p - y|, the mean over all outputs."""
 
@@ -50,7 +50,7 @@ class MeanAbsoluteError(Loss):
         return (y_pred - y_true).abs()
 
 
-@settings
+@described
 class MeanAbsolutePercentageError(Loss):
     """100 · |p - y| / |y|, the mean over all outputs; |y| at least 1e-7."""
 
@@ -60,7 +60,7 @@ class MeanAbsolutePercentageError(Loss):
         return 100 * (y_true - y_pred).abs() / y_true.abs().clamp(min=EPSILON)
 
 
-@settings
+@described
 class MeanSquaredLogarithmicError(Loss):
     """(log(1 + p) - log(1 + y))², the mean over all outputs; p and y at least 1e-7."""
 
@@ -70,7 +70,7 @@ class MeanSquaredLogarithmicError(Loss):
         return (y_pred.clamp(min=EPSILON).log1p() - y_true.clamp(min=EPSILON).log1p()).square()
 
 
-@settings
+@described
 class Huber(Loss):
     """½ · e² where |e| ≤ `delta`, `delta` · |e| - ½ · `delta`² beyond, the mean over all outputs (Huber 1964)."""
 
@@ -87,7 +87,7 @@ class Huber(Loss):
         return F.huber_loss(y_pred, y_true, reduction="none", delta=self.delta)
 
 
-@settings
+@described
 class LogCosh(Loss):
     """log cosh(p - y), the mean over all outputs: squared when small, absolute when large."""
 
@@ -100,7 +100,7 @@ class LogCosh(Loss):
         return e + F.softplus(-2 * e) - 0.6931471805599453  # log 2
 
 
-@settings
+@described
 class Poisson(Loss):
     """p - y · log p, the mean over all outputs: counts y with expected count p."""
 
@@ -110,7 +110,7 @@ class Poisson(Loss):
         return y_pred - y_true * (y_pred + EPSILON).log()
 
 
-@settings
+@described
 class CosineSimilarity(Loss):
     """-cos of the angle between p and y along the last axis: -1 for the same direction, 1 for opposite ones."""
 

@@ -48,7 +48,7 @@ from striate.train.metrics.means import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
-from striate.train.metrics.report import ClassReport, confusion_matrix, per_class_report
+from striate.train.metrics.report import ClassReport, confusion_matrix, interval, per_class_report
 
 __all__ = [
     "AUC",
@@ -80,6 +80,7 @@ __all__ = [
     "confusion_matrix",
     "direction",
     "get",
+    "interval",
     "name_apart",
     "per_class_report",
     "resolve",

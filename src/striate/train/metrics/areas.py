@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from striate.described import described, whole
 from striate.errors import unknown
-from striate.train.config import settings, whole
 from striate.train.metrics.base import class_numbers, probabilities
 from striate.train.metrics.counts import Counts
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-@settings
+@described
 class AUC(Counts):
     """The area under the curve of true against false positives (ROC), or of precision against recall (PR), 0 to 1.
 
@@ -32,10 +32,10 @@ class AUC(Counts):
     """
 
     refused = {
-        "from_logits": "Keras has it; the loss says whether outputs are logits",
-        "multi_label": "Keras has it; outputs of a sigmoid loss are taken one by one, and averaged",
-        "thresholds": "Keras has it; give num_thresholds",
-        "summation_method": "Keras has it; ROC is summed by the trapezoidal rule, PR interpolated as in Keras",
+        "from_logits": "the loss says whether outputs are logits",
+        "multi_label": "outputs of a sigmoid loss are taken one by one, and averaged",
+        "thresholds": "give num_thresholds",
+        "summation_method": "ROC is summed by the trapezoidal rule, PR interpolated as in Keras",
     }
     needs_probabilities = True
     num_thresholds: int = 200

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from striate.described import Described
 from striate.errors import ArgumentError
 from striate.graph.layer import snake_case
-from striate.train.config import Settings
+from striate.intake.outputs import activate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from striate.train.losses import Loss
 
 
-class Metric(Settings, family="metric"):
+class Metric(Described, family="metric"):
     """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``."""
 
+    refused = {"dtype": "figures are counted in 64 bits"}
     direction: str | None = "max"  # "max" or "min": which way is better
     needs_probabilities: bool = False  # whether logits will not do
     name: str = "metric"
@@ -83,6 +85,7 @@ class Metric(Settings, family="metric"):
 class MeanMetric(Metric):
     """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it."""
 
+    abstract = True
     _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
     _count: Any = 0
 
@@ -152,6 +155,4 @@ def class_numbers(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def probabilities(y_pred: Tensor, lacking: str | None) -> Tensor:
     """Outputs after the activation that the network leaves to its loss, if any."""
-    if lacking == "softmax":
-        return y_pred.softmax(1)
-    return y_pred.sigmoid() if lacking == "sigmoid" else y_pred
+    return activate(y_pred, lacking)

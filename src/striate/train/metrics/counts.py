@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from striate.described import described, number, whole
 from striate.errors import ArgumentError, unknown
-from striate.train.config import number, settings, whole
 from striate.train.metrics import shares
 from striate.train.metrics.base import Metric, class_numbers, probabilities
 
@@ -34,6 +34,7 @@ class Counts(Metric):
             "binary": there is one output
     """
 
+    abstract = True
     threshold: float | None = None
     ignore_class: int | None = None
 
@@ -156,6 +157,7 @@ class Counts(Metric):
 class Averaged(Counts):
     """Base of figures that exist per class and are averaged."""
 
+    abstract = True
     average: str | None = None
     class_id: int | None = None
     figure: Any = None  # one of the functions of ``shares``
@@ -197,7 +199,7 @@ class Averaged(Counts):
         return shares.averaged(self.figure, counts, average, self._void)
 
 
-@settings
+@described
 class Precision(Averaged):
     """Of the answers "class c", the share that is right: TP / (TP + FP), 0 to 1; 0 when there are none.
 
@@ -214,9 +216,9 @@ class Precision(Averaged):
     Raises ArgumentError for an unknown average, several thresholds, or a class that the network has not.
     """
 
-    refused = {"top_k": "Keras has it; use TopKCategoricalAccuracy(k), which is its recall"}
+    refused = {"top_k": "use TopKCategoricalAccuracy(k), which is its recall"}
     figure = staticmethod(shares.precision)
-    thresholds: float | None = None
+    thresholds: float | Sequence[float] | None = None
     class_id: int | None = None
     name: str = "precision"
     average: str | None = dataclasses.field(default="auto", kw_only=True)
@@ -225,11 +227,12 @@ class Precision(Averaged):
     def __post_init__(self) -> None:
         if isinstance(self.thresholds, list | tuple):
             raise ArgumentError(f"{type(self).__name__}: give one threshold, and one metric per threshold.")
-        self.threshold = self.thresholds
+        if self.thresholds is not None:
+            self.thresholds = self.threshold = number(type(self).__name__, "thresholds", self.thresholds, 0, 1)
         super().__post_init__()
 
 
-@settings
+@described
 class Recall(Precision):
     """Of the samples of class c, the share that was recognised: TP / (TP + FN), 0 to 1; 0 when there are none.
 
@@ -241,7 +244,7 @@ class Recall(Precision):
     name: str = "recall"
 
 
-@settings
+@described
 class FBetaScore(Averaged):
     """(1 + β²) · P · R / (β² · P + R) of precision P and recall R, 0 to 1; 0 when both are 0.
 
@@ -270,7 +273,7 @@ class FBetaScore(Averaged):
         self.figure = partial(shares.f_score, beta=float(self.beta))
 
 
-@settings
+@described
 class F1Score(Averaged):
     """The harmonic mean of precision and recall, 2 · TP / (2 · TP + FP + FN), 0 to 1; 0 when there are none.
 
@@ -286,7 +289,7 @@ class F1Score(Averaged):
     ignore_class: int | None = dataclasses.field(default=None, kw_only=True)
 
 
-@settings
+@described
 class MeanIoU(Averaged):
     """Intersection over union, TP / (TP + FP + FN), 0 to 1, of each class; the mean over the classes that occur.
 
@@ -310,7 +313,7 @@ class MeanIoU(Averaged):
     average: str | None = dataclasses.field(default="present", kw_only=True)
 
 
-@settings
+@described
 class ConfusionMatrix(Counts):
     """How often class r (row) was called class c (column).  ``result()`` is an (n, n) int64 array; not in the logs.
 

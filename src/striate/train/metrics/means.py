@@ -6,9 +6,9 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
+from striate.described import described, number, whole
 from striate.errors import ArgumentError
 from striate.train import losses
-from striate.train.config import number, settings, whole
 from striate.train.losses import Loss
 from striate.train.metrics.base import MeanMetric, class_numbers, probabilities
 
@@ -41,7 +41,7 @@ class _Right(MeanMetric):
         return (right & valid).sum(), valid.sum()
 
 
-@settings
+@described
 class CategoricalAccuracy(_Right):
     """The share of samples (or pixels) whose highest score is the true class; targets one-hot or class numbers.
 
@@ -53,7 +53,7 @@ class CategoricalAccuracy(_Right):
     ignore_class: int | None = dataclasses.field(default=None, kw_only=True)
 
 
-@settings
+@described
 class SparseCategoricalAccuracy(CategoricalAccuracy):
     """The share of samples (or pixels) whose highest score is the true class; targets class numbers or one-hot.
 
@@ -63,7 +63,7 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
     name: str = "sparse_categorical_accuracy"
 
 
-@settings
+@described
 class TopKCategoricalAccuracy(_Right):
     """The share of samples whose true class is among the `k` highest scores; targets one-hot or class numbers.
 
@@ -88,7 +88,7 @@ class TopKCategoricalAccuracy(_Right):
         return (best == y_true.unsqueeze(1)).any(1)
 
 
-@settings
+@described
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     """The share of samples whose true class is among the `k` highest scores; targets class numbers or one-hot.
 
@@ -98,7 +98,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     name: str = "sparse_top_k_categorical_accuracy"
 
 
-@settings
+@described
 class BinaryAccuracy(MeanMetric):
     """The share of outputs on the right side of `threshold`; several outputs count one by one.
 
@@ -124,7 +124,7 @@ class BinaryAccuracy(MeanMetric):
         return right.sum(), right.numel()
 
 
-@settings
+@described
 class Accuracy(_Right):
     """The share of right answers: of the highest score, or, with one output or a sigmoid loss, above one half.
 

@@ -30,6 +30,15 @@ def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarr
     return np.bincount(truth * n + said, minlength=n * n).reshape(n, n)
 
 
+def interval(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of which `right` of `count` were seen.  Wilson 1927, "Probable inference"."""
+    if not count:
+        return 0.0, 1.0
+    z, p = 1.959963984540054, right / count
+    middle, wide = p + z * z / (2 * count), z * (p * (1 - p) / count + z * z / (4 * count * count)) ** 0.5
+    return (middle - wide) / (1 + z * z / count), (middle + wide) / (1 + z * z / count)
+
+
 def _ids(y: Any) -> np.ndarray:
     array = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
     if array.dtype.kind == "f" and array.ndim > 1:

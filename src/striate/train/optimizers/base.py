@@ -8,22 +8,23 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from striate.described import Described, described, number
 from striate.errors import ArgumentError, TrainingError
-from striate.train.config import Settings, number, settings
 from striate.train.schedules import Schedule
 
 if TYPE_CHECKING:
     import torch
 
 _REFUSED = {
+    "dtype": "train in 16 bits with compile(precision='bf16')",
     "lr": "the name is learning_rate",
-    "decay": "Keras 3 removed it; give learning_rate=st.optimizers.schedules.InverseTimeDecay(lr, 1, decay)",
-    "jit_compile": "Keras has it; compile the network instead, model.compile(..., jit_compile=...)",
-    "use_ema": "Keras has it; striate keeps no moving average of the weights",
-    "ema_momentum": "Keras has it; striate keeps no moving average of the weights",
-    "ema_overwrite_frequency": "Keras has it; striate keeps no moving average of the weights",
-    "loss_scale_factor": "Keras has it; 16-bit training scales the loss itself",
-    "gradient_accumulation_steps": "Keras has it; striate's fit() accumulates gradients",
+    "decay": "Keras 3 has not any more; give learning_rate=st.optimizers.schedules.InverseTimeDecay(lr, 1, decay)",
+    "jit_compile": "compile the network instead, model.compile(..., jit_compile=...)",
+    "use_ema": "striate keeps no moving average of the weights",
+    "ema_momentum": "striate keeps no moving average of the weights",
+    "ema_overwrite_frequency": "striate keeps no moving average of the weights",
+    "loss_scale_factor": "16-bit training scales the loss itself",
+    "gradient_accumulation_steps": "striate's fit() accumulates gradients",
 }
 
 
@@ -40,8 +41,8 @@ class Rate:
         optimizer._set_rate(value)
 
 
-@settings
-class Optimizer(Settings, family="optimizer"):
+@described
+class Optimizer(Described, family="optimizer"):
     """What every optimizer has.
 
     learning_rate: a number or a Schedule.  A number may be set again while training runs.

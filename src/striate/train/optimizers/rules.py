@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from striate.train.config import settings
+from striate.described import described
 from striate.train.optimizers.base import Optimizer, Rate
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def _quick(params: list[torch.nn.Parameter]) -> dict[str, bool]:
     return {"fused": True} if can else {}
 
 
-@settings
+@described
 class SGD(Optimizer):
     """Stochastic gradient descent: w ← w - lr · v with v ← `momentum` · v + g (Nesterov: g + `momentum` · v for v).
 
@@ -40,7 +40,7 @@ class SGD(Optimizer):
         return torch.optim.SGD(params, lr=0.0, momentum=self.momentum, nesterov=nesterov, **_quick(params))
 
 
-@settings
+@described
 class RMSprop(Optimizer):
     """w ← w - lr · g / (√v + `epsilon`) with v the running mean of g² (Tieleman & Hinton 2012, lecture 6.5).
 
@@ -66,7 +66,7 @@ class RMSprop(Optimizer):
         )
 
 
-@settings
+@described
 class Adagrad(Optimizer):
     """w ← w - lr · g / (√s + `epsilon`), s = `initial_accumulator_value` + the sum of g² so far (Duchi et al. 2011).
 
@@ -88,7 +88,7 @@ class Adagrad(Optimizer):
         )
 
 
-@settings
+@described
 class Adadelta(Optimizer):
     """w ← w - lr · g · √(d + `epsilon`) / √(v + `epsilon`), v and d the running means of g² and steps² (Zeiler 2012).
 
@@ -104,7 +104,7 @@ class Adadelta(Optimizer):
         return torch.optim.Adadelta(params, lr=0.0, rho=self.rho, eps=self.epsilon)
 
 
-@settings
+@described
 class Adam(Optimizer):
     """w ← w - lr · m̂ / (√v̂ + `epsilon`), m̂ and v̂ the bias-corrected running means of g and g² (Kingma & Ba 2014).
 
@@ -131,7 +131,7 @@ class Adam(Optimizer):
         )
 
 
-@settings
+@described
 class AdamW(Adam):
     """Adam with decoupled weight decay, 0.004 unless said otherwise (Loshchilov & Hutter 2017).
 
@@ -161,7 +161,7 @@ class AdamW(Adam):
         )
 
 
-@settings
+@described
 class Adamax(Optimizer):
     """Adam with the largest recent |g| in place of √v̂ (Kingma & Ba 2014, section 7.1).
 
@@ -179,7 +179,7 @@ class Adamax(Optimizer):
         return torch.optim.Adamax(params, lr=0.0, betas=betas, eps=self.epsilon)
 
 
-@settings
+@described
 class Nadam(Optimizer):
     """Adam with Nesterov momentum (Dozat 2015).
 

@@ -6,16 +6,14 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load, names
 from striate.data.checks.check import first_look
-from striate.errors import ArgumentError, DataError, nearest
+from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.weights import atomic_write
 from striate.zoo import create
@@ -105,7 +103,7 @@ def train_run(
     from striate.pages import write_report
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
-    from striate.train import optimizers
+    from striate.train import losses, optimizers
     from striate.train.checkpoint import FILE
 
     asked = {
@@ -150,8 +148,7 @@ def train_run(
     chosen = optimizers.get(chosen)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
-    outputs = model.graph.check().output_shapes[0]
-    model.compile(chosen, loss_for(model, outputs), metrics=["accuracy"], precision=precision, mix=mix)
+    model.compile(chosen, losses.fitting(model.answers, train.y), metrics=["accuracy"], precision=precision, mix=mix)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if _foreign(target):
@@ -162,7 +159,9 @@ def train_run(
     log = target / "metrics.csv"
     for old in [*target.glob(".*.tmp"), *([] if resume else [target / FILE, target / RUN, log])]:
         old.unlink(missing_ok=True)
-    model.labels, model.preprocessing = list(train.classes) if train.classes else None, train.preprocessing
+    intake = model.intake.learning_from(train)
+    train, judge = intake.dataset(train), intake.dataset(judge)
+    model.labels, model.preprocessing = intake.labels, intake.preprocessing
     facts = {"recipe": recipe, "options": options, "data": data, "validation": validation, "seed": seed}
     facts |= {"data check": noticed} if noticed else {}
     model.facts |= facts
@@ -283,130 +282,3 @@ def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -
     if isinstance(size, list):
         options["image_size"] = tuple(size)
     return train_run(**arguments, folder=folder, verbose=verbose, resume=True, **options)
-
-
-def loss_for(model: Model, outputs: tuple[int, ...]) -> Any:
-    """The cross-entropy that fits the last layer: binary for one output, from logits where there is no softmax."""
-    from striate.train import losses
-
-    last = model.graph.outputs[0].node.layer
-    while hasattr(last, "graph"):
-        last = last.graph.outputs[0].node.layer
-    activation = getattr(last, "activation", None) or type(last).__name__.lower()
-    if outputs == (1,):
-        return losses.BinaryCrossentropy(from_logits=activation != "sigmoid")
-    return losses.SparseCategoricalCrossentropy(from_logits=activation != "softmax")
-
-
-def judge_run(
-    run: Model | str | os.PathLike[str], data: str | None = None, **options: Any
-) -> tuple[Model, dict[str, Any]]:
-    """Measure a model (or a saved run) on the held-out part of `data` (default: the data it was trained on)."""
-    from striate.models import load_model
-
-    model = run if isinstance(run, Model) else load_model(run)
-    judge, _ = held_out(model, data, str(model.name if isinstance(run, Model) else run), **options)
-    model.compile("adam", loss_for(model, model.graph.output_shapes[0]), metrics=["accuracy"])
-    scores = model.evaluate(judge, return_dict=True, verbose=0)
-    note: dict[str, Any] = {}
-    if judge.classes is None and model.labels and model.labels[0] == "background":
-        note["note"] = "the model's class 0 is background, and the data's class numbers were taken to count it"
-    return model, {"data": judge.name, "samples": len(judge), **scores, **note}
-
-
-def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None) -> dict[str, Any]:
-    """Measure models and the mean of their probabilities on the held-out part of `data` (default: the first's own).
-
-    Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
-    out the same part of their training data.  Raises ArgumentError, DataError.
-    """
-    from striate.models import load_model
-    from striate.tasks import Ensemble
-
-    models = [run if isinstance(run, Model) else load_model(run) for run in runs]
-    together = Ensemble(models)
-    source = data or models[0].facts.get("data")
-    parts, draws = [], set()
-    for model, run in zip(models, runs, strict=True):
-        if data is None and model.facts.get("data") != source:
-            raise ArgumentError(
-                f"{run} was trained on {model.facts.get('data')}, the first on {source}; name the data to judge on."
-            )
-        part, drawn = held_out(model, data, str(run))
-        parts.append(part)
-        draws.add((model.facts["validation"], model.facts["seed"]) if drawn else None)
-    if len(draws) > 1:
-        raise ArgumentError(
-            "these runs held out different pictures of their training data (other seed or validation), so each was "
-            "trained on what would judge the others; name data that none has seen."
-        )
-    first = in_order_of(parts[0], together.labels)
-    for part in parts[1:]:
-        again = in_order_of(part, together.labels)
-        if len(again) != len(first) or again.y is None or first.y is None or (again.y != first.y).any():
-            raise DataError(f"{part.name} and {first.name} are not the same examples for every model; name the data.")
-    assert first.y is not None
-    each = {}
-    for i, (run, model, part) in enumerate(zip(runs, models, parts, strict=True), start=1):
-        name = f"{i}: {run.name if isinstance(run, Model) else run}"
-        each[name] = Ensemble([model]).judge([part], np.asarray(part.y))["accuracy"]
-    scores = together.judge(parts, first.y)
-    return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each}
-
-
-def held_out(model: Model, data: str | None, told: str, **options: Any) -> tuple[Dataset, bool]:
-    """(what a model is judged on, its classes numbered as the model's outputs; whether it was drawn from training data)."""
-    source = data or model.facts.get("data")
-    if not source:
-        raise ArgumentError(f"{told} does not say what it was trained on; name the data.")
-    if data is None:
-        options = (model.facts.get("options") or {}) | options
-    told_size = data is None and "image_size" in options
-    photos = source not in names() and Path(source).exists()
-    if photos and not told_size and model.preprocessing is not None and not model.preprocessing.vocabulary:
-        options = {"preprocessing": model.preprocessing} | options
-    splits = load(source, **options)
-    judge, drawn = splits.test or splits.validation, False
-    if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
-        judge, drawn = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation, True
-    judge = in_order_of(judge or splits.train, model.labels)
-    expected = model.graph.input_shapes[0]
-    if judge.shape != expected:
-        raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
-    return judge, drawn
-
-
-def _by_name(labels: list[str]) -> dict[str, int]:
-    """The number of each class by its label, and by each synonym ("tench, Tinca tinca") that only one class has."""
-    found = {label.lower(): i for i, label in enumerate(labels)}
-    synonyms: dict[str, list[int]] = {}
-    for i, label in enumerate(labels):
-        for word in label.lower().split(", "):
-            synonyms.setdefault(word, []).append(i)
-    return {word: places[0] for word, places in synonyms.items() if len(places) == 1} | found
-
-
-def in_order_of(data: Dataset, labels: list[str] | None) -> Dataset:
-    """The data with its classes numbered as a model's outputs are.  Raises DataError for classes it does not know."""
-    if not labels or not data.classes or list(data.classes) == labels:
-        return data
-    known = _by_name(labels)
-    foreign = [name for name in data.classes if name.lower() not in known]
-    if foreign:
-        shown = "; ".join(labels[:5]) + ("; …" if len(labels) > 5 else "")
-        raise DataError(
-            f'{data.name} has a class "{foreign[0]}" that the model does not know.{nearest(foreign[0], list(known))} '
-            f"Its classes: {shown}."
-        )
-    numbers = np.array([known[name.lower()] for name in data.classes], np.int64)
-    y, ignored = data.y, data.ignored
-    if y is not None and y.dtype != np.int64 and y.shape[1:] == numbers.shape:  # a column for each class
-        columns = np.zeros((len(y), len(labels)), y.dtype)
-        columns[:, numbers] = y
-        y = columns
-    elif y is not None and y.dtype == np.int64:
-        ignored = ignored if ignored is None or ignored >= len(labels) else len(labels)
-        counts = y != data.ignored if data.ignored is not None else np.ones(y.shape, bool)
-        y = np.where(counts, numbers[np.where(counts, y, 0)], ignored if ignored is not None else 0)
-    boxed = None if data.box_labels is None else tuple(numbers[each] for each in data.box_labels)
-    return replace(data, y=y, ignored=ignored, box_labels=boxed, classes=tuple(labels))

@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from math import prod
 
-from striate.graph import FlatNode, Shape
+from striate.graph import FlatNode, Shape, Step
 
 #: Bytes of one number.
 ITEM = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int64": 8, "int32": 4, "uint8": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Stored:
     """A tensor: the storage it lives in, its numbers per example, and what the next operation must know of it.
 
     grad     a gradient flows back to it
@@ -29,7 +29,7 @@ class Value:
     dense: bool = True
 
 
-class Tape:
+class Storages:
     """Storages by number, in bytes per example and in bytes whatever the batch; and which of them are kept.
 
     training    training or prediction mode (dropout, batch norm)
@@ -44,26 +44,27 @@ class Tape:
         self.kept: dict[int, None] = {}  # in the order in which they were first kept
         self.kept_before: dict[str, int] = {}  # how many were kept before each call
         self.readers: Counter[int] = Counter()
-        self.producer: dict[int, FlatNode] = {}
+        self.trainable = True  # whether the layer of the call that runs is
+        self.maker: dict[int, tuple[FlatNode, Step | None]] = {}  # of each tensor: its call, and the step in it
 
     # -- making values ------------------------------------------------------------------------------------------------
-    def new(self, numbers: int, grad: bool = False, *, last: bool = True, item: int | None = None) -> Value:
+    def new(self, numbers: int, grad: bool = False, *, last: bool = True, item: int | None = None) -> Stored:
         """A tensor in a storage of its own."""
         self.sizes.append((numbers * (self.item if item is None else item), 0))
-        return Value(len(self.sizes) - 1, numbers, grad and self.gradients, last)
+        return Stored(len(self.sizes) - 1, numbers, grad and self.gradients, last)
 
-    def like(self, x: Value, grad: bool | None = None) -> Value:
+    def like(self, x: Stored, grad: bool | None = None) -> Stored:
         """A new tensor with as many numbers as `x`, in its order."""
         return self.new(x.numbers, x.grad if grad is None else grad, last=x.last)
 
-    def view(self, x: Value, shape: Shape, last: bool = True) -> Value:
+    def view(self, x: Stored, shape: Shape, last: bool = True) -> Stored:
         """`x` in another shape, in the same storage; in a new one when its memory is not in that order."""
         if not (x.last and x.dense):
             return self.new(x.numbers, x.grad, last=last)
         return replace(x, numbers=prod(shape), last=last)
 
     # -- keeping them -------------------------------------------------------------------------------------------------
-    def keep(self, *values: Value) -> None:
+    def keep(self, *values: Stored) -> None:
         self.kept.update((value.store, None) for value in values)
 
     def keep_new(self, numbers: int, item: int | None = None) -> None:

@@ -1,0 +1,103 @@
+"""Rows of the torch table: what multiplies by arrays without a window, and norms."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx, nn
+
+from striate import primitives as p
+from striate.backend import modules
+from striate.backend.axes import channels_first, channels_last
+from striate.backend.table import row
+from striate.errors import ShapeError
+from striate.graph import Step
+
+if TYPE_CHECKING:
+    from striate.backend.build import Builder
+
+
+@row(p.Linear)
+def _linear(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    linear: Any = step.primitive
+    shape = step.input_shapes[0]
+    x = channels_last(b, xs[0], len(shape))
+    y = b.module(step, lambda: nn.Linear(shape[-1], linear.units, linear.bias is not None), x)
+    return channels_first(b, y, len(shape))
+
+
+@row(p.Lookup)
+def _lookup(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    lookup: Any = step.primitive
+    return channels_first(b, b.module(step, lambda: nn.Embedding(lookup.rows, lookup.width), xs[0]), 2)
+
+
+@row(p.Distance)
+def _distance(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    distance: Any = step.primitive
+    return b.module(step, lambda: modules.EuclideanRBF(step.input_shapes[0][0], distance.units), xs[0])
+
+
+@row(p.Scale)
+def _scale(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    scale: Any = step.primitive
+    has = scale.factor is not None, scale.addend is not None
+    return b.module(step, lambda: modules.Scale(step.shape[-1], *has), xs[0])
+
+
+@row(p.Affine)
+def _affine(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    affine: Any = step.primitive
+    factor, addend = affine.factor, affine.addend
+    x = b.call(torch.Tensor.float, xs[0]) if xs[0] in b.whole else xs[0]
+    if isinstance(factor, tuple) or isinstance(addend, tuple):
+        return b.call(modules.per_channel, x, *([*v] if isinstance(v, tuple) else [v] for v in (factor, addend)))
+    y = b.call(operator.mul, x, factor) if factor != 1 else x
+    return b.call(operator.add, y, addend) if addend else y
+
+
+def _without(module: nn.Module, gamma: Any, beta: Any) -> nn.Module:
+    """A norm without the scale or the shift that is not wanted."""
+    if (gamma is None) != (beta is None):
+        setattr(module, "weight" if gamma is None else "bias", None)
+    return module
+
+
+@row(p.BatchNorm)
+def _batch_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    norm: Any = step.primitive
+    shape = step.input_shapes[0]
+    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+
+    def make() -> nn.Module:
+        affine = norm.gamma is not None or norm.beta is not None
+        module = kind(shape[-1], norm.epsilon, round(1 - norm.momentum, 12), affine=affine)
+        return _without(module, norm.gamma, norm.beta)
+
+    built = b.built(step)
+    if built is not None and not isinstance(built, kind):
+        raise ShapeError(
+            f'{b.layer.kind} "{b.graph.name(b.layer)}": is shared between pictures and vectors or sequences. '
+            "Use a second layer."
+        )
+    return b.module(step, make, xs[0])
+
+
+@row(p.LayerNorm)
+def _layer_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    norm: Any = step.primitive
+    shape = step.input_shapes[0]
+
+    def make() -> nn.Module:
+        affine = norm.gamma is not None or norm.beta is not None
+        return _without(nn.LayerNorm(shape[-1], norm.epsilon, elementwise_affine=affine), norm.gamma, norm.beta)
+
+    return channels_first(b, b.module(step, make, channels_last(b, xs[0], len(shape))), len(shape))
+
+
+@row(p.ChannelNorm)
+def _channel_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    norm: Any = step.primitive
+    return b.call(modules.local_response_norm, xs[0], norm.radius, norm.k, norm.alpha, norm.beta)

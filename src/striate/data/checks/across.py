@@ -1,0 +1,142 @@
+"""What only shows when all files of a data set are looked at together: shapes, numbers, copies, boxes, labels, masks."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from striate.data.checks.duplicates import near_groups
+from striate.data.checks.look import Seen
+from striate.data.readers.boxes import place_boxes
+from striate.data.readers.label_maps import MaskRule
+from striate.data.readers.survey import Item, Survey
+
+_TINY = 8  # pixels: a shorter side below this, or below an eighth of the usual one, is tiny
+
+
+def shapes(survey: Survey, readable: Sequence[Seen], aspect: float) -> None:
+    """Pictures that are tiny or of an odd aspect, measured against the others."""
+    if not readable:
+        return
+    sizes = np.array([one.size for one in readable], float)
+    short, ratio = sizes.min(axis=1), sizes.max(axis=1) / sizes.min(axis=1)
+    usual, widest = float(np.median(short)), max(aspect, 2 * float(np.median(ratio)))
+    for one, side, longer in zip(readable, short, ratio, strict=True):
+        if side < min(_TINY, usual) or side < usual / 8:
+            survey.add("tiny", one.item.name, f"{by(one.size)} pixels; the usual shorter side is {usual:.0f}")
+        if longer > widest:
+            survey.add("odd-aspect", one.item.name, f"{by(one.size)} pixels, {longer:.1f} to 1")
+
+
+def few(survey: Survey, readable: Sequence[Item], few: int) -> None:
+    """Classes with too few pictures to learn from, and classes of the training part that another part lacks."""
+    parts = {item.part for item in survey.items}
+    train = "train" if "train" in parts else "" if "" in parts else None
+    folders = {(item.part, item.label): os.path.dirname(item.name) for item in survey.items if item.label is not None}
+    names = {label for part, label in folders if part == train} | {
+        label for part, label in survey.empty if part == train
+    }
+    where = " in train" if train else ""
+    for name in sorted(filter(None, names)):
+        count = sum(item.label == name and item.part == train for item in readable)
+        if count < few:
+            files = folders.get((train or "", name), name)
+            survey.add("few", files, f'"{name}": {count} readable picture{"s" * (count != 1)}{where}, fewer than {few}')
+        for part in sorted(parts - {train, ""}):
+            there = {item.label for item in readable if item.part == part}
+            if count and name not in there:
+                survey.add("few", folders.get((part, name), name), f'"{name}": no readable picture in {part}')
+
+
+def same(survey: Survey, readable: Sequence[Seen], near: bool) -> None:
+    """Pictures that are there more than once: byte for byte, pixel for pixel, or to the eye."""
+    exact: defaultdict[bytes, list[Seen]] = defaultdict(list)
+    for one in readable:
+        exact[one.pixels].append(one)
+    for several in exact.values():
+        if len(several) > 1:
+            if len({one.item.name for one in several}) == 1:
+                continue  # listed twice, of which the survey tells
+            how = "the same file" if len({one.file for one in several}) == 1 else "the same pixels in different files"
+            _report_same(survey, [one.item for one in several], how)
+    if not near:
+        return
+    ones = [several[0] for several in exact.values() if several[0].fingerprint is not None]
+    for group in near_groups([one.fingerprint for one in ones if one.fingerprint is not None]):
+        items = [ones[i].item for i in group]
+        parts, labels = _parts_and_labels(items)
+        detail = ", ".join(f"{by(ones[i].size)}" for i in group[:4]) + (f"; parts {parts}" if parts else "")
+        kind = "near-in-two-parts" if parts else "near-duplicate"
+        survey.add(kind, [item.name for item in items], detail + (f"; classes {labels}" if labels else ""))
+
+
+def _report_same(survey: Survey, items: Sequence[Item], how: str) -> None:
+    items = list({item.name: item for item in items}.values())
+    parts, labels = _parts_and_labels(items)
+    names = [item.name for item in items]
+    if parts:
+        survey.add("in-two-parts", names, f"{how}; parts {parts}")
+    if labels:
+        survey.add("in-two-classes", names, f"{how}; classes {labels}")
+    if not parts and not labels:
+        survey.add("duplicate", names, how)
+
+
+def _parts_and_labels(items: Sequence[Item]) -> tuple[str, str]:
+    """The parts, and the labels, that pictures are in, when there are several."""
+    parts, labels = {item.part for item in items}, {item.label for item in items}
+    return (
+        ", ".join(sorted(parts)) if len(parts) > 1 else "",
+        ", ".join(sorted(map(str, labels))) if len(labels) > 1 else "",
+    )
+
+
+def boxes(survey: Survey, readable: Sequence[Seen]) -> None:
+    """Boxes that a reader leaves out or clips."""
+    for one in readable:
+        assert one.size is not None
+        if not one.item.marks or not one.fits:
+            continue
+        width, height = one.size
+        placed = place_boxes(one.item, (height, width))
+        for i, (mark, corners) in enumerate(zip(one.item.marks, placed.given.tolist(), strict=True)):
+            what = f'box {i + 1} "{mark.label}", {" ".join(f"{v:.0f}" for v in corners)}'
+            if placed.empty[i]:
+                survey.add("box-empty", one.item.name, what)
+            elif placed.outside[i] or placed.reaching[i]:
+                survey.add("box-outside", one.item.name, f"{what}; the picture is {width} x {height}")
+
+
+def labels(survey: Survey, readable: Sequence[Seen], classes: int | None) -> None:
+    """Class numbers beyond the number of classes, where the survey does not know the classes."""
+    if not survey.numbered or classes is None:
+        return
+    for one in readable:
+        if int(one.item.label or 0) >= classes:
+            survey.add("label-range", one.item.name, f"label {one.item.label}: there are {classes} classes")
+
+
+def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
+    """Masks that a reader leaves out for their values, and values that are probably no classes."""
+    with_mask = [one for one in seen if one.mask is not None]
+    rule = MaskRule.of((one.mask for one in with_mask if one.mask and one.fits), classes, None)
+    for one in with_mask:
+        assert one.mask is not None
+        assert one.item.mask is not None
+        values, blurred, _ = one.mask
+        kind, reason = rule.against(values, blurred)
+        odd = [value for value in values if value in rule.odd]
+        if blurred and rule.two_tone:
+            kind, reason = "lossy-mask", "is in a format that blurs; it is read as black and white"
+        elif odd and not kind:
+            kind, reason = "label-range", f"its mask has the label {', '.join(map(str, odd[:5]))}, after a gap"
+        if kind:
+            survey.add(kind, (one.item.name, one.item.mask), reason)
+
+
+def by(size: Sequence[int] | None) -> str:
+    """A size in words."""
+    return " x ".join(map(str, size or ()))

@@ -1,0 +1,140 @@
+"""A look at one file of a data set, and at all of them in threads: what is wrong with it, and by what it is compared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from striate.data.checks.duplicates import Fingerprint, fingerprint
+from striate.data.pictures.decode import picture
+from striate.data.pictures.formats import EXTENSIONS, HEAD, format_of, whole
+from striate.data.readers.boxes import other_size
+from striate.data.readers.files import without_name
+from striate.data.readers.label_maps import mask_of
+from striate.data.readers.survey import Item, Survey
+from striate.errors import DataError
+
+_CHUNK = 16
+
+
+@dataclass
+class Seen:
+    """What one file told.
+
+    problems      (kind, detail) of findings
+    size          (W, H) of the upright picture, where it could be read
+    file, pixels  fingerprints of the bytes and of the picture
+    fingerprint   by which pictures that look the same are told
+    mask          (values, whether they are blurred, whether they are two) of its mask
+    fits          the annotation is for a picture of this size
+    prepared      the picture as a model wants it
+    """
+
+    item: Item
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    size: tuple[int, int] | None = None
+    file: bytes = b""
+    pixels: bytes = b""
+    fingerprint: Fingerprint | None = None
+    mask: tuple[list[int], bool, bool] | None = None
+    fits: bool = True
+    prepared: np.ndarray | None = None
+
+    def look_at_mask(self) -> None:
+        """Take in the values of the mask, and what is wrong with it."""
+        mask, _, kind, reason = mask_of(self.item)
+        self.mask = None if mask is None else (mask.values.tolist(), mask.blurred, mask.two_tone)
+        self.fits = not reason
+        if kind:
+            self.problems.append((kind, reason))
+
+
+def look_at_all(survey: Survey, near: bool, prepare: Callable[[Any], np.ndarray] | None) -> Iterator[Seen]:
+    """Look at every file, in threads; in the order of the items, with only a few waiting in memory."""
+
+    def several(items: Sequence[Item]) -> list[Seen]:
+        return [_look_at(item, survey.read, near, prepare) for item in items]
+
+    chunks = iter([survey.items[i : i + _CHUNK] for i in range(0, len(survey.items), _CHUNK)])
+    workers = min(8, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        waiting = [pool.submit(several, chunk) for chunk in islice(chunks, 2 * workers)]
+        while waiting:
+            yield from waiting.pop(0).result()
+            waiting += [pool.submit(several, chunk) for chunk in islice(chunks, 1)]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Callable[[Any], np.ndarray] | None) -> Seen:
+    seen = Seen(item)
+    if item.mask is not None:
+        seen.look_at_mask()
+    try:
+        data = read(item.name)
+    except DataError as error:
+        reason = without_name(error, item.name)
+        seen.problems.append(("too-large" if "the limit is" in reason else "unreadable", reason))
+        return seen
+    if not data:
+        seen.problems.append(("empty-file", "0 bytes"))
+        return seen
+    kind = format_of(data[:HEAD])
+    try:
+        image = picture(data)
+    except DataError as error:
+        reason = without_name(error, f"picture of {len(data):,} bytes")
+        seen.problems.append((_kind_of_fault(data, kind, reason), reason))
+        return seen
+    seen.size = image.size
+    seen.file = hashlib.blake2b(data, digest_size=16).digest()
+    pixels = np.asarray(image)
+    seen.pixels = hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()
+    if not whole(data):
+        seen.problems.append(("truncated", "the end is missing, though it can be decoded"))
+    suffix = os.path.splitext(item.name)[1].lower()
+    if kind is not None and suffix not in EXTENSIONS[kind]:
+        seen.problems.append(("wrong-extension", f"is {kind}, the name says {suffix or 'nothing'}"))
+    if pixels.size > 3 and (pixels == pixels[0, 0]).all():
+        seen.problems.append(("plain", f"every pixel is {', '.join(map(str, pixels[0, 0]))}"))
+    elif near:
+        seen.fingerprint = fingerprint(image)
+    wrong = other_size(item, (image.height, image.width))
+    if wrong:
+        seen.problems.append(("annotation", wrong))
+        seen.fits = False
+    if prepare is not None:
+        seen.prepared = prepare(image)
+    return seen
+
+
+def _kind_of_fault(data: bytes, kind: str | None, reason: str) -> str:
+    if "the limit is" in reason:
+        return "too-large"
+    if kind is None:
+        return "not-a-picture"
+    return "truncated" if not whole(data) or "truncated" in reason else "broken"
+
+
+def at_a_glance(name: str) -> tuple[str, str]:
+    """(kind, detail) of what a file's size and first bytes give away, or ("", "")."""
+    try:
+        if not os.path.isfile(name):
+            return "unreadable", "there is no such file"
+        with open(name, "rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        return "unreadable", f"cannot be opened: {error.strerror or error}"
+    if not head:
+        return "empty-file", "0 bytes"
+    if format_of(head) is None and not name.lower().endswith(".tga"):
+        return "not-a-picture", f"starts with {head[:8]!r}"
+    return "", ""

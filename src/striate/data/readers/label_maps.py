@@ -1,0 +1,137 @@
+"""What the values of masks mean: decided once for all masks of a data set, for the readers and for the check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from striate.data.pictures.decode import labels_of_pixels, upright_size
+from striate.data.pictures.formats import blurs
+from striate.data.readers.files import read_bytes, without_name
+from striate.data.readers.survey import Item
+from striate.errors import DataError
+
+# In a black and white mask that was saved as JPEG, values near edges are up to some 60 off, and few are further.
+_NEAR, _FEW = 64, 0.05
+_WHITE = 255
+
+
+class MaskValues(NamedTuple):
+    """The values of a mask, and whether its format blurs them."""
+
+    labels: np.ndarray  # int64 (H, W)
+    values: np.ndarray  # int64 (n,), the different ones, sorted
+    blurred: bool
+    two_tone: bool  # nothing but about 0 and about 255
+
+
+def read_mask(path: str | Path) -> MaskValues:
+    """The values of a mask file.  Raises DataError for what is no picture of numbers."""
+    labels = labels_of_pixels(path)
+    values = np.flatnonzero(np.bincount(labels.ravel()))
+    blurred = blurs(read_bytes(path))
+    middling = ((labels > _NEAR) & (labels < _WHITE - _NEAR)).mean() if blurred else 1.0
+    two_tone = set(values.tolist()) <= {0, _WHITE} or (values[-1] > _WHITE - _NEAR and middling < _FEW)
+    if blurred and two_tone:
+        labels = np.where(labels > _WHITE // 2, _WHITE, 0)
+        values = np.flatnonzero(np.bincount(labels.ravel()))
+    return MaskValues(labels, values, blurred, bool(two_tone))
+
+
+def mask_of(item: Item) -> tuple[MaskValues | None, tuple[int, int] | None, str, str]:
+    """(mask, upright (H, W) of its picture, kind of finding, why the mask cannot be the picture's); "" where it can.
+
+    The kind "" with a reason says that it is the picture that cannot be read.
+    """
+    assert item.mask is not None
+    try:
+        size = upright_size(item.name)
+    except DataError as error:
+        return None, None, "", f"its picture cannot be read: {without_name(error, item.name)}"
+    try:
+        mask = read_mask(item.mask)
+    except DataError as error:
+        return None, size, "annotation", without_name(error, item.mask)
+    wrong = other_shape(mask.labels.shape, size)
+    return mask, size, "mask-size" if wrong else "", wrong or ""
+
+
+def other_shape(mask: tuple[int, ...], picture: tuple[int, int]) -> str | None:
+    """Why a mask of this shape cannot be the picture's, both (H, W); None where it can."""
+    return None if mask == picture else f"is {mask[0]} x {mask[1]}, its picture {picture[0]} x {picture[1]}"
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """How the values of all masks of a data set are read.
+
+    two_tone  0 and 255 are the classes 0 and 1
+    classes   how many classes there are, or None where nobody says
+    ignored   the value that counts for nothing, or None
+    void      `ignored` was not given: 255 is, as in Pascal VOC, because it stands apart from the classes
+    odd       {value: in how many masks}, of those that are probably no class: after the first gap, where nobody says
+    """
+
+    two_tone: bool
+    classes: int | None
+    ignored: int | None
+    void: bool
+    odd: dict[int, int]
+
+    @classmethod
+    def of(
+        cls, masks: Iterable[tuple[Sequence[int], bool, bool]], classes: int | None, ignored: int | None
+    ) -> MaskRule:
+        """From the (values, blurred, two_tone) of the masks of all parts, in any order."""
+        masks = list(masks)
+        counts = Counter(int(v) for values, blurred, two in masks if two or not blurred for v in values)
+        two_tone = ignored is None and classes in (None, 2) and _WHITE in counts and set(counts) <= {0, _WHITE}
+        if two_tone:
+            return cls(True, classes, None, False, {})
+        counts = Counter(int(v) for values, blurred, _ in masks if not blurred for v in values)
+        apart = _WHITE - 1 not in counts if classes is None else classes <= _WHITE
+        void = ignored is None and _WHITE in counts and len(counts) > 1 and apart
+        ignored = _WHITE if void else ignored
+        odd: dict[int, int] = {}
+        if classes is None:
+            counted = set(counts) - {ignored}
+            first = next(v for v in range(len(counted) + 1) if v not in counted)
+            odd = {v: counts[v] for v in sorted(counted) if v > first} if first else {}
+        return cls(False, classes, ignored, void, odd)
+
+    def against(self, values: Sequence[int], blurred: bool) -> tuple[str, str]:
+        """(kind of finding, why a mask with these values is left out), or two empty texts where it is read."""
+        if self.two_tone:
+            return "", ""
+        if blurred:
+            return "lossy-mask", "is in a format that blurs, so its values are no class numbers. Save masks as PNG"
+        beyond = [int(v) for v in values if self.classes is not None and v >= self.classes and v != self.ignored]
+        if beyond:
+            return "label-range", f"its mask has the label {beyond[0]}, beyond the {self.classes} classes"
+        return "", ""
+
+    def numbers(self, labels: np.ndarray, outside: int = -1) -> np.ndarray:
+        """Class numbers of the shape of `labels`; where that is `outside`, which is no value, the ignored one or 0."""
+        if self.two_tone:
+            return np.asarray(labels == _WHITE)
+        return np.where(labels == outside, self.ignored or 0, labels) if outside < 0 else labels
+
+    def notes(self, where: str, blurred: int) -> list[str]:
+        """What a reader says of the masks of a part, of which so many are blurred."""
+        said = []
+        if blurred and self.two_tone:
+            said.append(
+                f"{where}: {blurred} masks are in a format that blurs (JPEG) and were read as black and white. "
+                "PNG keeps the exact values"
+            )
+        if self.void:
+            said.append(f"{where}: the label 255 counts for nothing, as in Pascal VOC. Say ignored= for another one")
+        if self.odd:
+            listed = ", ".join(f"{value} (in {count})" for value, count in list(self.odd.items())[:5])
+            said.append(f"{where}: labels after a gap, which may be no classes: {listed}")
+        return said

@@ -1,0 +1,206 @@
+"""What pictures are to be learned by: class numbers, boxes or label maps, from the items of a survey."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from striate.data.dataset import Skipped
+from striate.data.pictures.decode import upright_size
+from striate.data.pictures.geometry import visible
+from striate.data.pictures.preprocess import Preprocessing
+from striate.data.readers.boxes import other_size, place_boxes
+from striate.data.readers.files import without_name
+from striate.data.readers.label_maps import MaskRule, MaskValues, mask_of
+from striate.data.readers.survey import Item, Survey
+from striate.errors import DataError
+
+
+@dataclass
+class PartOfSurvey:
+    """A part while it is read.
+
+    where     its folder
+    part      its name
+    items     the pictures that are still in it
+    skipped   those that are not, with the reason
+    notes     what was mended
+    """
+
+    where: str
+    part: str
+    items: list[Item]
+    skipped: list[Skipped] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Targets(Protocol):
+    """What pictures are learned by."""
+
+    what: str
+
+    def usable(self, part: PartOfSurvey) -> None:
+        """Take out, before they are decoded, the pictures that cannot be learned from."""
+
+    def fields(self, part: PartOfSurvey, made: Preprocessing) -> dict[str, Any]:
+        """Fields of a `Dataset` for the pictures that were decoded, `classes` among them."""
+
+
+@dataclass
+class ClassNumbers:
+    """A class for each picture.  One without a readable picture in the first part is left out, unless `given`."""
+
+    survey: Survey
+    classes: tuple[str, ...] | None
+    given: bool
+    what: str = "picture in a class's folder"
+
+    def usable(self, part: PartOfSurvey) -> None:
+        """All are."""
+
+    def fields(self, part: PartOfSurvey, made: Preprocessing) -> dict[str, Any]:
+        """`y`, int64 (N,), and `classes`; `chosen` where only these of the pictures have a class."""
+        if self.survey.numbered:
+            y = np.array([int(item.label or 0) for item in part.items], np.int64)
+            return {"y": y, "classes": self.classes}
+        there = {item.label for item in part.items}
+        if not self.given:
+            self.classes, self.given = tuple(name for name in self.classes or () if name in there), True
+        if self.survey.kind == "classes":
+            self._name_empty(part, there)
+        number = {name: i for i, name in enumerate(self.classes or ())}
+        y = np.array([number.get(str(item.label), -1) for item in part.items], np.int64)
+        fields = {"y": y, "classes": self.classes}
+        if (y < 0).any():
+            for i in np.flatnonzero(y < 0):
+                reason = f'its class "{part.items[i].label}" has no readable picture in train'
+                part.skipped.append(Skipped(part.items[i].name, reason))
+            chosen = np.flatnonzero(y >= 0)
+            part.items = [part.items[i] for i in chosen]
+            fields |= {"y": y[chosen], "chosen": chosen}
+        return fields
+
+    def _name_empty(self, part: PartOfSurvey, there: set[str | None]) -> None:
+        """Name the folders of classes of which nothing can be read."""
+        every = {item.label: item for item in self.survey.of(part.part)}
+        bare = [
+            Skipped(_top(part.where, every[name].name), "no readable picture in it") for name in every.keys() - there
+        ]
+        part.skipped += sorted(bare)
+        if len(self.classes or ()) < 2:
+            left_out = f" ({', '.join(each.path for each in sorted(bare))} has no readable picture)" if bare else ""
+            raise DataError(
+                f'{part.where}: one class only, "{(self.classes or ("",))[0]}"{left_out}. A classifier needs two; '
+                "give the folder that holds the class folders."
+            )
+
+
+def _top(where: str, name: str) -> str:
+    """The folder right below `where` in which a file lies."""
+    return f"{where}/{name.removeprefix(f'{where}/').split('/')[0]}"
+
+
+@dataclass
+class Boxes:
+    """Boxes in each picture, moved along with it."""
+
+    classes: tuple[str, ...]
+    what: str = "picture with boxes"
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def usable(self, part: PartOfSurvey) -> None:
+        """Pictures whose header can be read and that have the size of their annotation."""
+        items, part.items = part.items, []
+        for item in items:
+            try:
+                self.sizes[item.name] = size = upright_size(item.name)
+            except DataError as error:
+                part.skipped.append(Skipped(item.name, without_name(error, item.name)))
+                continue
+            wrong = other_size(item, size)
+            if wrong is None:
+                part.items.append(item)
+            else:
+                part.skipped.append(Skipped(item.name, wrong))
+
+    def fields(self, part: PartOfSurvey, made: Preprocessing) -> dict[str, Any]:
+        """`boxes`, `box_labels`, `box_ignored`, `classes`; notes say which boxes were left out or clipped."""
+        number = {name: i for i, name in enumerate(self.classes)}
+        boxes, labels, ignored, cut = [], [], [], 0
+        for item in part.items:
+            size = self.sizes[item.name]
+            placed = place_boxes(item, size)
+            moved = made.geometry(size).boxes(placed.inside)
+            seen = visible(moved)
+            chosen = np.flatnonzero(placed.sound & seen)
+            cut += int((placed.sound & ~seen).sum())
+            boxes.append(moved[chosen])
+            labels.append(np.array([number[item.marks[i].label] for i in chosen], np.int64))
+            ignored.append(np.array([item.marks[i].ignored for i in chosen], bool))
+            part.notes += [f"{item.name}: {text}" for text in placed.notes(size)]
+        if cut:
+            part.notes.append(f"{part.where}: {cut} boxes lie in margins that are cut away")
+        flags = tuple(ignored) if any(each.any() for each in ignored) else None
+        return {"boxes": tuple(boxes), "box_labels": tuple(labels), "box_ignored": flags, "classes": self.classes}
+
+
+class LabelMaps:
+    """The label of each pixel.  All masks are read before the first part is made, since one rule holds for all of them."""
+
+    what = "picture with a mask"
+
+    def __init__(
+        self, survey: Survey, preprocessing: Preprocessing, classes: tuple[str, ...] | None, ignored: int | None
+    ) -> None:
+        self.preprocessing, self.classes = preprocessing, classes
+        self._outside = -1 if preprocessing.resize == "pad" else 0  # where a padded picture has no label
+        self.masks: dict[str, MaskValues] = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
+        self.broken: dict[str, str] = {}
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for item, result in zip(survey.items, pool.map(self._read, survey.items), strict=True):
+                if isinstance(result, str):
+                    self.broken[item.name] = result
+                else:
+                    self.masks[item.name], self.sizes[item.name] = result
+        kinds: Sequence[tuple[Sequence[int], bool, bool]] = [
+            (mask.values.tolist(), mask.blurred, mask.two_tone) for mask in self.masks.values()
+        ]
+        self.rule = MaskRule.of(kinds, None if classes is None else len(classes), ignored)
+
+    def _read(self, item: Item) -> tuple[MaskValues, tuple[int, int]] | str:
+        """A mask, as small as it can be kept, and the picture's size; or why there is none."""
+        mask, size, _, wrong = mask_of(item)
+        if mask is None or size is None or wrong:
+            return wrong
+        labels = mask.labels.astype(np.uint8 if mask.values[-1] < 256 and not self._outside else np.int32)
+        return mask._replace(labels=self.preprocessing.geometry(size).label_map(labels, self._outside)), size
+
+    def usable(self, part: PartOfSurvey) -> None:
+        """Pictures whose mask can be read, is of their size and has labels of classes only."""
+        items, part.items = part.items, []
+        for item in items:
+            mask = self.masks.get(item.name)
+            _, reason = self.rule.against(mask.values.tolist(), mask.blurred) if mask else ("", self.broken[item.name])
+            if reason:
+                part.skipped.append(Skipped(item.name if mask else str(item.mask), reason))
+            else:
+                part.items.append(item)
+
+    def fields(self, part: PartOfSurvey, made: Preprocessing) -> dict[str, Any]:
+        """`y`, int64 (N, H, W), `ignored` and `classes`; notes say what was decided."""
+        assert made.image_size is not None
+        y = np.empty((len(part.items), *made.image_size), np.int64)
+        for row, item in zip(y, part.items, strict=True):
+            labels = self.masks[item.name].labels
+            if labels.shape != made.image_size:  # it was not given, the first part has fixed it
+                labels = made.geometry(self.sizes[item.name]).label_map(labels, self._outside)
+            row[...] = self.rule.numbers(labels, self._outside)
+        blurred = sum(self.masks[item.name].blurred for item in part.items)
+        part.notes += self.rule.notes(part.where, blurred)
+        return {"y": y, "ignored": self.rule.ignored, "classes": self.classes}

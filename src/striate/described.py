@@ -1,0 +1,203 @@
+"""Objects that are wholly described by their fields: layers, initializers, losses, metrics, optimizers, callbacks …
+
+Each refuses a wrong argument in one clear line, prints as the call that makes it, and goes to JSON and back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
+
+from striate.errors import ArgumentError, nearest, unknown
+
+
+class Described:
+    """Base of everything that is described by its fields.
+
+    A family (layers, losses, …) is a direct subclass with a `family` name; it keeps its classes by name, so that a
+    description finds them again.  Classes whose name starts with an underscore, and those that say ``abstract = True``,
+    cannot be named in a description.  A class gets its fields, and a constructor that checks them, from ``@described``;
+    in a family with ``automatic=True`` from its mere definition.
+    """
+
+    family: ClassVar[str] = "object"
+    classes: ClassVar[dict[str, type[Any]]] = {}
+    abstract: ClassVar[bool] = True
+    automatic: ClassVar[bool] = False
+    refused: ClassVar[Mapping[str, str]] = {}  # arguments that Keras has and this class has not: what to do instead
+
+    def __init_subclass__(cls, family: str = "", automatic: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if family:
+            cls.family, cls.classes, cls.automatic = family, {}, automatic
+        if "abstract" not in cls.__dict__:
+            cls.abstract = bool(family) or cls.__name__.startswith("_")
+        if cls.automatic:
+            described(cls)
+        if not cls.abstract:
+            cls.classes[cls.__name__] = cls
+
+    def config(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, by name."""
+        said = {}
+        for field in _in_order(type(self)):
+            value, default = self._setting(field.name), field.default
+            if field.default_factory is not dataclasses.MISSING:
+                default = field.default_factory()
+            if value is default or (type(value) is type(default) and value == default):
+                continue
+            said[field.name] = value
+        return said
+
+    def _setting(self, name: str) -> Any:
+        """The value of a field as it was given."""
+        return getattr(self, name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready description; ``from_dict`` gives an equal object back."""
+        return plain(self)  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Any]) -> Self:
+        """The object of a description.
+
+        described   what ``to_dict`` made: the class's name under "class", and its arguments
+
+        Raises ArgumentError for a class that is not of this family, or arguments that it does not take.
+        """
+        if not isinstance(described, Mapping) or not isinstance(described.get("class"), str):
+            article = "an" if cls.family[0] in "aeiou" else "a"
+            raise ArgumentError(f'{article} {cls.family} is described by an object with a "class", not {described!r}.')
+        if described["class"] not in cls.classes:
+            raise unknown(cls.family, described["class"], cls.classes)
+        return cls.classes[described["class"]](**{key: value for key, value in described.items() if key != "class"})
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
+        return f"{type(self).__name__}({said})"
+
+
+T = TypeVar("T", bound=type)
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field, dataclasses.Field))
+def described(cls: T) -> T:
+    """Make a class a dataclass whose constructor says in one clear line what is wrong with its arguments.
+
+    cls   keeps a constructor of its own, if it has one
+    """
+    own = "__init__" in cls.__dict__
+    dataclasses.dataclass(eq=False, repr=False, init=not own)(cls)
+    if not own:
+        cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[misc]
+    return cls
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: tuples and arrays as lists, described objects as ``{"class": …}``.
+
+    value   a field's value
+    """
+    if isinstance(value, Described):
+        return {"class": type(value).__name__} | {key: plain(part) for key, part in value.config().items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+# -- arguments ---------------------------------------------------------------------------------------------------------
+def number(where: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf) -> float:
+    """`value` as a float from `low` to `high`.  Raises ArgumentError, naming the bounds.
+
+    where, name   the class and the argument, for the message
+    """
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        raise ArgumentError(f"{where}: {name} is a number, not {value!r}.")
+    value = float(value)
+    if not low <= value <= high or math.isinf(value):  # also for nan, which is in no range
+        bounds = f"at least {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
+        raise ArgumentError(f"{where}: {name}={value:g} must be {bounds}.")
+    return value
+
+
+def whole(where: str, name: str, value: Any, low: int = 1) -> int:
+    """`value` as an int of at least `low`.  Raises ArgumentError.
+
+    where, name   the class and the argument, for the message
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < low:
+        raise ArgumentError(f"{where}: {name}={value!r} must be a whole number of at least {low}.")
+    return int(value)
+
+
+def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
+    """The fields as a user gives them: the unnamed ones first."""
+    fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    return sorted((f for f in fields if f.init), key=lambda f: bool(f.kw_only))
+
+
+def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a dataclass' ``__init__`` so that a wrong argument is one clear line, and the fields are checked once."""
+
+    fields, kind = _in_order(cls), cls.__name__
+    names = [f.name for f in fields]
+    positional = [f.name for f in fields if not f.kw_only]
+    required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    types = {f.name: str(f.type) for f in fields}
+    elsewhere = {
+        name: hint for base in reversed(cls.__mro__) for name, hint in base.__dict__.get("refused", {}).items()
+    }
+    takes = f"It takes: {', '.join(names)}." if names else "It takes no arguments."
+
+    @functools.wraps(init)
+    def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        for key in kwargs:
+            if key not in names:
+                if key in elsewhere:
+                    raise ArgumentError(f'{kind}: striate has no argument "{key}" (Keras has): {elsewhere[key]}.')
+                raise ArgumentError(f'{kind} has no argument "{key}".{nearest(key, names)} {takes}')
+        if len(args) > len(positional):
+            raise ArgumentError(f"{kind} takes {len(positional)} unnamed arguments ({', '.join(positional)}).")
+        twice = [name for name in positional[: len(args)] if name in kwargs]
+        if twice:
+            raise ArgumentError(f'{kind}: "{twice[0]}" was given twice.')
+        missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
+        if missing:
+            raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
+        given = dict(zip(positional, args, strict=False)) | kwargs
+        init(self, **{name: _as_field(f"{kind}: {name}", types[name], value) for name, value in given.items()})
+
+    return checked
+
+
+# Plain field types: what to accept, what to turn it into (so that NumPy's numbers can be saved), what to call it.
+_PLAIN: dict[str, tuple[type, Callable[[Any], Any], str]] = {
+    "bool": (bool, bool, "True or False"),
+    "int": (Integral, int, "a whole number"),
+    "float": (Real, float, "a number"),
+    "str": (str, str, "a text"),
+}
+
+
+def _as_field(where: str, annotation: str, value: Any) -> Any:
+    """A field's value as its plain type (``float``, ``int | None`` …) has it; other types are checked by their class.
+
+    Raises ArgumentError for anything else.
+    """
+    names = annotation.split(" | ")
+    if not {*names} <= {*_PLAIN, "None"} or (value is None and "None" in names):
+        return value
+    for kind, make, _ in (_PLAIN[name] for name in names if name != "None"):
+        if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+            try:
+                made = make(value)
+                if kind is not Real or math.isfinite(made):
+                    return made
+            except OverflowError:  # a whole number too large for a float
+                pass
+    wanted = " or ".join(_PLAIN[name][2] if name != "None" else "None" for name in names)
+    raise ArgumentError(f"{where} is {wanted}, not {value!r}.")

@@ -1,0 +1,299 @@
+"""What a layer does, said in primitives.
+
+A layer's ``lower`` is called with symbolic values and puts primitives after them; what that leaves is a `Lowering`: a short
+list of steps.  Shapes, weights and multiplications of the layer are read off it, and so is every view of the network:
+torch, ONNX, memory, receptive fields and the words of ``explain`` each have one table with a row per primitive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from striate.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from striate.graph.layer import Initializer, Regularizer
+    from striate.graph.window import Window
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One array of a layer: its shape (torch's layout), how it starts, and what it is penalised with.
+
+    shape         in torch's layout, such as (filters, C, kh, kw)
+    initializer   a name or an Initializer
+    fans          inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K
+    regularizer   a name, a Regularizer or None
+    """
+
+    shape: Shape
+    initializer: str | Initializer = "zeros"
+    fans: tuple[int, int] = (1, 1)
+    regularizer: str | Regularizer | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+
+class Primitive:
+    """One operation that every view of a network knows.  Subclasses are frozen dataclasses in ``striate.primitives``.
+
+    Shapes are channels-last and without the batch, as everywhere.
+
+    family     the family of layers that it makes, which gives a diagram its colours
+    stateful   whether it becomes a part of the torch module: it has arrays, or does something else in training
+    keras      Keras' name of each array that it may have
+    """
+
+    family: ClassVar[str] = "other"
+    stateful: ClassVar[bool] = False
+    keras: ClassVar[dict[str, str]] = {}
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """Output shape.  Raises ShapeError where the inputs do not fit.
+
+        inputs   a shape per input
+        """
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """Trainable arrays by name, in torch's names and layouts.
+
+        inputs   a shape per input
+        """
+        return {}
+
+    def buffers(self, *inputs: Shape) -> dict[str, Weight]:
+        """Arrays that are saved but not trained, by name.
+
+        inputs   a shape per input
+        """
+        return {}
+
+    def mults(self, *inputs: Shape) -> int:
+        """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
+
+        inputs   a shape per input
+
+        Raises ShapeError where the inputs do not fit.
+        """
+        return 0
+
+    def frees_output(self, *inputs: Shape) -> bool:
+        """Whether its own backward pass can do without its output, so that an activation may overwrite it.
+
+        inputs   a shape per input
+        """
+        return False
+
+
+@dataclass(frozen=True)
+class Identity(Primitive):
+    """Nothing: the output is the input.  A layer that does nothing in prediction and training lowers to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A primitive put after values of its layer.
+
+    primitive        what is done
+    inputs, output   numbers of values: the layer's inputs come first, then each step's output
+    input_shapes     a shape per input
+    shape            of the output
+    part             the name that a stateful one has within its layer, "" where it is the only one
+    """
+
+    primitive: Primitive
+    inputs: tuple[int, ...]
+    output: int
+    input_shapes: tuple[Shape, ...]
+    shape: Shape
+    part: str = ""
+
+    def arrays(self, what: str = "weights") -> dict[str, Weight]:
+        """Its arrays by their names in the layer, such as ``weight`` or ``depthwise.weight``.
+
+        what   "weights" or "buffers"
+        """
+        own: dict[str, Weight] = getattr(self.primitive, what)(*self.input_shapes)
+        return {f"{self.part}.{name}": array for name, array in own.items()} if self.part else own
+
+    def keras_names(self) -> tuple[tuple[str, str], ...]:
+        """(Keras' name, name in the layer) of its arrays in Keras' order: all that it may have, of a part what it has."""
+        own = self.primitive.keras
+        if not self.part:
+            return tuple((theirs, ours) for ours, theirs in own.items())
+        has = self.arrays("weights") | self.arrays("buffers")
+        return tuple(
+            (f"{self.part}_kernel" if theirs == "kernel" else theirs, f"{self.part}.{ours}")
+            for ours, theirs in own.items()
+            if f"{self.part}.{ours}" in has
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Lowering:
+    """A layer's call in primitives.
+
+    count     how many inputs it has
+    steps     in order, each after what it reads
+    outputs   numbers of the values that it returns
+    shapes    of every value: inputs, then each step's output
+    single    whether ``lower`` returned one value and not a list
+    readers   how often each value is read, as an output too
+    """
+
+    count: int
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
+    shapes: tuple[Shape, ...]
+    single: bool = True
+    readers: tuple[int, ...] = field(default=())
+
+    @property
+    def output_shape(self) -> Shape | list[Shape]:
+        """The output's shape, or a list where there are several outputs."""
+        return self.shapes[self.outputs[0]] if self.single else [self.shapes[i] for i in self.outputs]
+
+    def arrays(self, what: str = "weights") -> dict[str, Weight]:
+        """The arrays of all steps by name.
+
+        what   "weights" or "buffers"
+        """
+        return {name: array for step in self.steps for name, array in step.arrays(what).items()}
+
+    def mults(self) -> int:
+        """Multiplications of all steps, for one input."""
+        return sum(step.primitive.mults(*step.input_shapes) for step in self.steps)
+
+    def maker(self, value: int) -> Step | None:
+        """The step that makes a value; None for an input.
+
+        value   its number
+        """
+        return None if value < self.count else self.steps[value - self.count]
+
+    def of(self, *kinds: type[Primitive]) -> list[Step]:
+        """The steps whose primitives are of these classes.
+
+        kinds   classes of ``striate.primitives``
+        """
+        return [step for step in self.steps if isinstance(step.primitive, kinds)]
+
+    @property
+    def sliding(self) -> list[tuple[Step, Window]]:
+        """The steps that slide a window over positions, with their windows."""
+        return [
+            (step, window) for step in self.steps if (window := getattr(step.primitive, "window", None)) is not None
+        ]
+
+    @property
+    def window(self) -> Window | None:
+        """The window of the first step that slides one."""
+        return self.sliding[0][1] if self.sliding else None
+
+
+def overwrites(reads: int, maker: Step | None) -> bool:
+    """Whether an activation may write over its input: nobody else reads it, and its maker's backward does not need it."""
+    return reads == 1 and maker is not None and maker.primitive.frees_output(*maker.input_shapes)
+
+
+class Value:
+    """What a layer's ``lower`` is given and returns: no numbers, a shape.
+
+    trace    what is put down while the layer is lowered
+    number   which of its values this is
+    shape    channels-last and without the batch
+    """
+
+    __slots__ = ("_trace", "number", "shape")
+
+    def __init__(self, trace: _Trace, number: int, shape: Shape) -> None:
+        self._trace = trace
+        self.number = number
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"<value {self.shape}>"
+
+
+class _Trace:
+    def __init__(self, inputs: tuple[Shape, ...]) -> None:
+        self.count = len(inputs)
+        self.shapes = list(inputs)
+        self.steps: list[Step] = []
+
+    def put(self, primitive: Primitive, values: tuple[Value, ...], part: str) -> Value:
+        shapes = tuple(value.shape for value in values)
+        shape = primitive.shape(*shapes)
+        numbers = tuple(value.number for value in values)
+        self.steps.append(Step(primitive, numbers, len(self.shapes), shapes, shape, part))
+        self.shapes.append(shape)
+        return Value(self, len(self.shapes) - 1, shape)
+
+    def named(self) -> list[Step]:
+        """The steps, each stateful one with the name of its part: none where it is alone.  Raises ArgumentError."""
+        stateful = [step for step in self.steps if step.primitive.stateful]
+        if len(stateful) < 2 and not any(step.part for step in stateful):
+            return self.steps
+        taken = [step.part for step in stateful if step.part]
+        twice = next((part for part in taken if taken.count(part) > 1), None)
+        if twice is not None:
+            raise ArgumentError(f'two of its parts are named "{twice}". Give each its own name=.')
+        named = []
+        for step in self.steps:
+            if step.primitive.stateful and not step.part:
+                stem = type(step.primitive).__name__.lower()
+                part = next(p for i in range(len(taken) + 1) if (p := f"{stem}_{i}" if i else stem) not in taken)
+                taken.append(part)
+                step = Step(step.primitive, step.inputs, step.output, step.input_shapes, step.shape, part)
+            named.append(step)
+        return named
+
+
+def put(primitive: Primitive, *values: Value, name: str = "") -> Value:
+    """Put a primitive after values of one ``lower`` and return its output.
+
+    name   of the part, where a layer has several with weights: the first half of the arrays' names, ``name.weight``
+
+    Raises ArgumentError for anything that is no value, or a name that Python cannot use, and ShapeError where the shapes
+    do not fit.
+    """
+    for value in values:
+        if not isinstance(value, Value):
+            raise ArgumentError(
+                f"{type(primitive).__name__} takes values that lower() was given, not {type(value).__name__}."
+            )
+    if name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise ArgumentError(f'"{name}" cannot name a part of a layer; use small letters, digits and "_".')
+    return values[0]._trace.put(primitive, values, name)
+
+
+def lowered(lower: Callable[..., Any], inputs: tuple[Shape, ...]) -> Lowering:
+    """What `lower` puts after values of these shapes.  Raises ArgumentError when it returns no value."""
+    trace = _Trace(inputs)
+    values = [Value(trace, i, shape) for i, shape in enumerate(inputs)]
+    result = lower(*values)
+    results = list(result) if isinstance(result, list | tuple) else [result]
+    if not results or not all(isinstance(value, Value) for value in results):
+        raise ArgumentError(f"its lower() must return the values that primitives gave it, not {result!r}.")
+    ends: list[int] = []
+    for value in results:  # an output is never an input, nor the same output twice
+        if value.number < trace.count or value.number in ends:
+            value = trace.put(Identity(), (value,), "")
+        ends.append(value.number)
+    steps = tuple(trace.named())
+    readers = [0] * len(trace.shapes)
+    for number in [*(number for step in steps for number in step.inputs), *ends]:
+        readers[number] += 1
+    return Lowering(
+        trace.count, steps, tuple(ends), tuple(trace.shapes), not isinstance(result, list | tuple), tuple(readers)
+    )

@@ -1,0 +1,35 @@
+"""``Model.evaluate``: loss and metrics, in prediction mode, of what an engine or torch answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from striate.data import Batch, Batches, Examples
+from striate.data.batches import channels_first
+from striate.errors import ArgumentError
+from striate.inference.predict import Choose
+from striate.train.fit import trainer_of
+from striate.train.targets import labelled, target_batches
+
+
+def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any, choose: Choose) -> dict[str, float]:
+    """The figures of ``Model.evaluate`` by name; see there."""
+    if batch_size < 1:
+        raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
+    trainer = trainer_of(model)
+    examples = labelled(model, x, y, sample_weight)
+    plain = trainer.device.type == "cpu" and trainer.plan.precision == "float32"
+    # the engine leaves off the same final activations as training does, so that losses see the same logits
+    engine = choose(len(examples), examples.pixels, trainer.objective.left_off) if plain else None
+    if engine is None:
+        return trainer.evaluate(Batches(examples, batch_size, shuffle=False, device=trainer.device))
+    return trainer.objective.measured(_answered(engine, examples, batch_size))
+
+
+def _answered(engine: Any, examples: Examples, batch_size: int) -> Iterator[tuple[Batch, list[torch.Tensor]]]:
+    for part, batch in target_batches(examples, batch_size):
+        outs = engine.predict(examples.arrays(part), batch_size)
+        yield batch, [channels_first(torch.from_numpy(out)) for out in outs]

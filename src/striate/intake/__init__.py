@@ -1,0 +1,13 @@
+"""What a model eats and what its answers mean.
+
+One owner: preprocessing, colour range, size, channels, classes and their names belong to the model.  ``Intake`` is where
+predict, evaluate, fit, features, look, classify, quantize and the reports ask what arrays, files and data sets become;
+``Outputs`` is where they ask what the last layer's numbers are.
+"""
+
+from striate.intake.arrays import as_array, check_finite
+from striate.intake.classes import numbered_as
+from striate.intake.intake import Intake
+from striate.intake.outputs import Outputs
+
+__all__ = ["Intake", "Outputs", "as_array", "check_finite", "numbered_as"]

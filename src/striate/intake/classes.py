@@ -1,0 +1,206 @@
+"""What the classes of a data set are to a model: matched by name, never by chance, and no number is ever shifted."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from striate.data import Dataset, imagenet_labels, imagenet_synsets
+from striate.errors import ArgumentError, DataError, nearest, unknown
+
+_SYNSET = re.compile(r"n\d{8}(?!\d)")
+_SHOWN = 5
+
+
+class Names:
+    """The names by which each class of a model can be meant: its label, the synonyms in it, its WordNet id."""
+
+    def __init__(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+        self.ids = _synsets_of(labels)
+        self._exact = _places((label, i) for i, label in enumerate(labels))
+        self._plain = _places((_plain(label), i) for i, label in enumerate(labels))
+        self._synonyms = _places((word, i) for i, label in enumerate(labels) for word in _synonyms(label))
+
+    def candidates(self, name: str) -> list[int]:
+        """Every class that a name may stand for; the one that it is the very label of alone, where there is such a one."""
+        if name in self.ids:
+            return [self.ids[name]]
+        for known, key in ((self._exact, name), (self._plain, _plain(name)), (self._synonyms, _plain(name))):
+            if len(known.get(key, ())) == 1:
+                return known[key]
+        return self._synonyms.get(_plain(name), [])
+
+    def place(self, name: str, hint: int | None = None) -> int | None:
+        """The class of a name; None where no class, or more than one, has it.
+
+        hint    a class that the pictures' own file names speak for; it counts where it has the name too
+        """
+        if hint is not None and hint in self._synonyms.get(_plain(name), ()):
+            return hint
+        found = self.candidates(name)
+        return found[0] if len(found) == 1 else None
+
+    def everything(self) -> list[str]:
+        """All that may be written for a class."""
+        return list(dict.fromkeys((*self._exact, *self._synonyms)))
+
+
+@lru_cache(maxsize=8)
+def names_of(labels: tuple[str, ...]) -> Names:
+    """The names of a model's classes, made once for the same labels."""
+    return Names(labels)
+
+
+def numbered_as(data: Dataset, labels: Sequence[str] | None) -> Dataset:
+    """The data with its classes numbered as a model's outputs are.
+
+    data      a Dataset; where it has no names of classes its numbers are taken as they are
+    labels    the names of the model's classes, in the order of its outputs; None: numbers are taken as they are
+
+    A class is found by its label, by one of the synonyms in it ("tench, Tinca tinca"), whatever their case, with blanks,
+    hyphens or underscores, and for ImageNet's classes by its WordNet id.  The data may lack some of the model's classes.
+    Raises DataError for a class that the model does not know, for a name that two of its classes have, and for
+    nameless numbers where the model's class 0 is "background": whether they count it, only their owner knows.
+    """
+    if not labels:
+        return data
+    if not data.classes:
+        _must_count_background(data, labels)
+        return data
+    if list(data.classes) == list(labels) or data.classes == distinct(labels):
+        return data
+    return _renumbered(data, _numbers(data, names_of(tuple(labels))), labels)
+
+
+def _numbers(data: Dataset, names: Names) -> np.ndarray:
+    """The model's number of each of the data's classes, int64 (classes,)."""
+    assert data.classes is not None
+    hints = _hints(data, names)
+    places = [names.place(name, hints.get(i)) for i, name in enumerate(data.classes)]
+    foreign = [name for name, place in zip(data.classes, places, strict=True) if place is None]
+    if foreign:
+        raise DataError(_refusal(data, foreign, names))
+    twice = [name for name, place in zip(data.classes, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise DataError(f'{data.name}: its classes "{twice[0]}" and "{twice[1]}" are one class of the model.')
+    return np.array(places, np.int64)
+
+
+def _refusal(data: Dataset, foreign: list[str], names: Names) -> str:
+    first = foreign[0]
+    several = names.candidates(first)
+    if len(several) > 1:
+        ids = {place: synset for synset, place in names.ids.items()}
+        said = " and ".join(f"{i} ({ids[i]})" if i in ids else str(i) for i in several)
+        return (
+            f'{data.name}: "{first}" is the name of the model\'s classes {said}. Name the class by its whole label'
+            f"{' or its WordNet id' if ids else ''}."
+        )
+    shown = "; ".join(names.labels[:_SHOWN]) + ("; …" if len(names.labels) > _SHOWN else "")
+    theirs = "; ".join((data.classes or ())[:_SHOWN]) + ("; …" if len(data.classes or ()) > _SHOWN else "")
+    return (
+        f'{data.name} has a class "{first}" that the model does not know.{nearest(first, names.everything())} '
+        f"Its classes: {shown}. Those of the data: {theirs}. To train it on other classes, give it a new head or set "
+        "model.labels = None."
+    )
+
+
+def _must_count_background(data: Dataset, labels: Sequence[str]) -> None:
+    y = data.labels
+    if labels[0].lower() != "background" or y is None or y.max() >= len(labels) - 1:
+        return
+    raise DataError(
+        f'{data.name} has class numbers {y.min()} to {y.max()} without names, and the model\'s class 0 is "background": '
+        "whether the numbers count it cannot be seen. Name the data's classes (a CSV file: label_column= of a column "
+        "with names), or give the numbers as the model has them: evaluate(data, data.y + 1) where they do not count it."
+    )
+
+
+def _renumbered(data: Dataset, numbers: np.ndarray, labels: Sequence[str]) -> Dataset:
+    """The data with class i become numbers[i], whatever its targets are: numbers, columns, label maps or boxes."""
+    y, ignored = data.y, data.ignored
+    if y is not None and y.dtype != np.int64 and y.shape[1:] == numbers.shape:  # a column for each class
+        columns = np.zeros((len(y), len(labels)), y.dtype)
+        columns[:, numbers] = y
+        y = columns
+    elif y is not None and y.dtype == np.int64:
+        ignored = ignored if ignored is None or ignored >= len(labels) else len(labels)
+        counts = y != data.ignored if data.ignored is not None else np.ones(y.shape, bool)
+        y = np.where(counts, numbers[np.where(counts, y, 0)], ignored if ignored is not None else 0)
+    made = copy.copy(data)  # what was checked once is not checked again
+    made.y, made.ignored, made.classes = y, ignored, distinct(labels)
+    made.box_labels = None if data.box_labels is None else tuple(numbers[each] for each in data.box_labels)
+    return made
+
+
+def distinct(labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels of which none is twice: ImageNet has two classes "crane", which get their numbers behind them."""
+    twice = {
+        label for label, places in _places((label, i) for i, label in enumerate(labels)).items() if len(places) > 1
+    }
+    return tuple(f"{label} ({i})" if label in twice else label for i, label in enumerate(labels))
+
+
+def class_number(labels: Sequence[str] | None, target: int | str, count: int) -> int:
+    """The number of a class: of a number, of a label, of one of its synonyms, or of its WordNet id.
+
+    Raises ArgumentError for a class that is not there, and for a name that several have.
+    """
+    if isinstance(target, str):
+        names = names_of(tuple(labels or ()))
+        places = names.candidates(target.strip())
+        if len(places) == 1:
+            return places[0]
+        if len(places) > 1:
+            raise ArgumentError(f'"{target}" is a name of classes {" and ".join(map(str, places))}; give the number.')
+        if not target.strip().isdigit():
+            raise unknown("class", target, list(labels or ()))
+        target = int(target)
+    if not 0 <= target < count:
+        raise ArgumentError(f"there are classes 0 to {count - 1}, not {target}.")
+    return int(target)
+
+
+# -- names --------------------------------------------------------------------------------------------------------------
+def _plain(name: str) -> str:
+    """In lower case, with single blanks for hyphens and underscores too."""
+    return " ".join(re.split(r"[\s_-]+", name.strip().lower()))
+
+
+def _synonyms(label: str) -> list[str]:
+    return list(dict.fromkeys(_plain(word) for word in (label, *label.split(","))))
+
+
+def _places(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for name, place in pairs:
+        found.setdefault(name, []).append(place)
+    return found
+
+
+def _synsets_of(labels: tuple[str, ...]) -> dict[str, int]:
+    """{WordNet id: class} where the labels are ImageNet's, with a background class or without."""
+    plain = imagenet_labels() or []
+    start = len(labels) - len(plain)
+    if start not in (0, 1) or list(labels[start:]) != plain:
+        return {}
+    return {synset: i for i, synset in enumerate(imagenet_synsets(), start=start)}
+
+
+def _hints(data: Dataset, names: Names) -> dict[int, int]:
+    """{class of the data: class of the model} where all of a class's pictures are named after one WordNet id."""
+    y = data.labels
+    if not names.ids or data.paths is None or y is None:
+        return {}
+    found: dict[int, set[int | None]] = {}
+    for number, path in zip(y.tolist(), data.paths, strict=True):
+        said = _SYNSET.match(Path(path).name)
+        found.setdefault(number, set()).add(names.ids.get(said[0]) if said else None)
+    one = {number: next(iter(places)) for number, places in found.items() if len(places) == 1}
+    return {number: place for number, place in one.items() if place is not None}

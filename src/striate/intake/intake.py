@@ -1,0 +1,226 @@
+"""Intake: the one place that knows what a model takes and how whatever is handed to it becomes that."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from striate.data import Dataset, Examples, Preprocessing
+from striate.errors import ArgumentError, DataError
+from striate.graph import Graph, Shape
+from striate.intake import arrays
+from striate.intake.again import decode_again
+from striate.intake.classes import class_number, numbered_as
+
+_RECIPE = ("image_size", "channels", "resize", "shorter_side", "interpolation")  # what makes the pixels
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What a model takes, and how arrays, pictures, files, texts and data sets become it.
+
+    graph           the network; its inputs have the shapes
+    preprocessing   what is done to a picture or a text before the network sees it; it goes with the first input.  None:
+                    the model has none, numbers go in as they are, and of a Dataset as the Dataset says
+    labels          the names of the classes, in the order of the outputs, or None: classes are numbers
+
+    The rules, for every way in:
+
+    - Files, PIL images, bytes and uint8 arrays of another size than the network's go through the preprocessing.
+    - A uint8 array of just the network's size was prepared before: its pixels stay, the arithmetic is done.
+    - Floats, and whole numbers that are no pixels, go in as they are.
+    - A Dataset is prepared as the model's preprocessing says, whatever the Dataset's own says: decoded again from its
+      files where its pixels were made another way, and its classes are found by name.
+    """
+
+    graph: Graph
+    preprocessing: Preprocessing | None = None
+    labels: list[str] | None = None
+
+    # -- pictures -------------------------------------------------------------------------------------------------------
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first input, channels-last."""
+        return self.graph.check().input_shapes[0]
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether there is one input and it is a picture, (H, W, 1 or 3)."""
+        shapes = self.graph.check().input_shapes
+        return len(shapes) == 1 and len(shapes[0]) == 3 and shapes[0][2] in (1, 3)
+
+    @property
+    def recipe(self) -> Preprocessing:
+        """The preprocessing with the network's size and channels in it: how a picture becomes pixels.
+
+        Raises ArgumentError for a network that takes no pictures, or other ones than its preprocessing makes.
+        """
+        if not self.takes_pictures:
+            shapes = ", ".join(map(str, self.graph.check().input_shapes))
+            raise ArgumentError(f"this network takes inputs of shape {shapes}, not pictures (H, W, 1 or 3).")
+        height, width, channels = self.shape
+        own = self.preprocessing or Preprocessing()
+        if own.image_size not in (None, (height, width)) or own.channels not in (None, channels):
+            raise ArgumentError(
+                f"model.preprocessing makes pictures of {own.image_size} with {own.channels} channels, the network takes "
+                f"{self.shape}: set one that makes these."
+            )
+        if own.image_size is not None and own.channels is not None:
+            return own
+        return replace(own, image_size=(height, width), channels=channels)
+
+    def pixels(self, pictures: Any) -> np.ndarray:
+        """uint8 (N, H, W, C) of the network's size: of files, bytes, PIL images, uint8 arrays, a list of these, a
+        Dataset, or one of them alone.
+
+        Raises DataError for what is no picture, ArgumentError for a network that takes none.
+        """
+        if isinstance(pictures, Dataset):
+            pictures = self.prepared(pictures).x
+        if isinstance(pictures, np.ndarray) and pictures.dtype.kind in "UO":
+            pictures = pictures.tolist()
+        array = isinstance(pictures, np.ndarray)
+        if array and pictures.dtype == np.uint8 and pictures.shape[1:] == self.shape and len(pictures):
+            return pictures  # type: ignore[no-any-return]
+        listed = [pictures] if _is_source(pictures) or (array and pictures.ndim < 4) else list(pictures)
+        if not listed:
+            raise DataError("no picture was given.")
+        return np.stack([self.one(each) for each in listed])
+
+    def one(self, picture: Any) -> np.ndarray:
+        """uint8 (H, W, C) of one picture: a file, bytes, a PIL image or an array.  Raises DataError, ArgumentError."""
+        if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
+            whole = picture[..., None] if picture.ndim == 2 else picture
+            if whole.shape == self.shape:
+                return whole
+        return self.recipe.pixels(picture)
+
+    # -- whatever there is ----------------------------------------------------------------------------------------------
+    def examples(self, x: Any) -> Examples:
+        """The network's inputs, and what is to be done to the first: of arrays, files, texts or a Dataset.
+
+        Raises DataError for what does not fit the network, ArgumentError for files given to one that takes none.
+        """
+        graph = self.graph.check()
+        names, shapes = [graph.label(tensor.node) for tensor in graph.inputs], graph.input_shapes
+        if isinstance(x, Dataset):
+            x = self.prepared(x)
+            xs, preprocessing = arrays.spread(x.x, names, shapes), x.preprocessing
+        elif len(names) == 1 and _are_sources(x, self.takes_pictures):
+            xs, preprocessing = [self.read(x)], self.preprocessing
+        else:
+            xs = arrays.spread(x, names, shapes)
+            preprocessing = self.preprocessing if xs[0].dtype == np.uint8 else None
+            if preprocessing is not None and self._is_of_another_size(xs[0]):
+                xs[0] = self.pixels(xs[0])
+        arrays.check_all(xs, names, shapes)
+        return Examples(xs, [], preprocessing)
+
+    def read(self, sources: Any) -> np.ndarray:
+        """Pictures as uint8 (N, H, W, C), or for a network that reads texts, token ids (N, L)."""
+        vocabulary = None if self.preprocessing is None else self.preprocessing.vocabulary
+        if vocabulary is None:
+            return self.pixels(sources)
+        return vocabulary.encode(sources if isinstance(sources, str) else list(sources))
+
+    def _is_of_another_size(self, x: np.ndarray) -> bool:
+        if x.ndim != 4 or not len(x) or x.shape[1:] == self.shape or not self.takes_pictures:
+            return False
+        return x.shape[3] in (1, 3, 4) and not arrays.channels_come_first(x, self.shape)
+
+    # -- data sets ------------------------------------------------------------------------------------------------------
+    def dataset(self, data: Dataset) -> Dataset:
+        """The data brought into line: prepared as the model wants it, its classes numbered as the outputs are.
+
+        Raises DataError, naming both sides, where that cannot be.
+        """
+        return numbered_as(self.prepared(data), self.labels)
+
+    def prepared(self, data: Dataset) -> Dataset:
+        """The data with the model's preprocessing in place of its own, pictures decoded again where that makes others."""
+        own = self.preprocessing
+        if own is None or data.preprocessing == own:
+            return data
+        if own.vocabulary != data.preprocessing.vocabulary:
+            if data.x.dtype == np.int64 and data.preprocessing.vocabulary is not None:
+                raise DataError(
+                    f"{data.name}: its texts were made token ids with {data.preprocessing.vocabulary!r}, the model reads "
+                    f"with {own.vocabulary!r}. Encode them with model.preprocessing.vocabulary."
+                )
+            if data.x.dtype != np.uint8:
+                return data
+        if data.x.dtype != np.uint8:
+            # floats that say nothing of themselves are what the network takes, as arrays of floats are
+            return data if data.preprocessing.identity else _with(data, data.x, own)
+        if data.x.ndim != 4 or not self.takes_pictures:
+            return _with(data, data.x, own)
+        return _with(data, self._redone(data), own)
+
+    def _redone(self, data: Dataset) -> np.ndarray:
+        """The pixels of a data set as the model's preprocessing makes them."""
+        recipe, theirs = self.recipe, data.preprocessing
+        if all(getattr(recipe, key) == getattr(theirs, key) for key in _RECIPE) and data.shape == self.shape:
+            return data.x
+        moved = data.boxes is not None or (data.y is not None and data.y.dtype == np.int64 and data.y.ndim == 3)
+        x = None
+        if theirs.image_size is not None and data.paths is not None and not moved:
+            x = decode_again(data.paths, recipe, data.name)
+        if x is not None or data.shape == self.shape:
+            return data.x if x is None else x
+        if moved:
+            raise DataError(
+                f"{data.name}: its pictures are {_size(data.shape)}, the network takes {_size(self.shape)}, and boxes or "
+                "label maps would have to move along. Read it again with preprocessing=model.preprocessing."
+            )
+        return self.pixels(data.x)
+
+    # -- classes --------------------------------------------------------------------------------------------------------
+    def number(self, target: int | str, count: int) -> int:
+        """The number of a class, of `count`: of a number, a label, a synonym.  Raises ArgumentError where there is none."""
+        return class_number(self.labels, target, count)
+
+    def label(self, number: int) -> str:
+        """The name of a class, or its number where classes have no names."""
+        return str(self.labels[number]) if self.labels and number < len(self.labels) else f"class {number}"
+
+    def class_names(self, count: int) -> list[str]:
+        """The labels of `count` classes, or their numbers where the model has no names for just so many."""
+        return list(self.labels) if self.labels and len(self.labels) == count else [str(i) for i in range(count)]
+
+    def learning_from(self, data: Dataset) -> Intake:
+        """The intake of the model once it has learnt from this data: what it has no word on is as the data say."""
+        classes = list(data.classes) if data.classes else None
+        own = data.preprocessing if self.preprocessing is None else self.preprocessing
+        return Intake(self.graph, own, self.labels or classes)
+
+
+def _with(data: Dataset, x: np.ndarray, preprocessing: Preprocessing) -> Dataset:
+    made = copy.copy(data)  # what was checked once is not checked again
+    made.x, made.preprocessing = x, preprocessing
+    return made
+
+
+def _is_source(value: Any) -> bool:
+    """A path, a text, bytes, an open file or a PIL image."""
+    return isinstance(value, str | os.PathLike | bytes) or hasattr(value, "getbands") or hasattr(value, "read")
+
+
+def _are_sources(x: Any, pictures: bool) -> bool:
+    """One of these, or a list of them or, for a network of pictures, of single ones as uint8 arrays."""
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind in "UO" and x.ndim <= 1
+    if _is_source(x):
+        return True
+    return isinstance(x, list | tuple) and len(x) > 0 and all(_is_source(e) or (pictures and _is_picture(e)) for e in x)
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim in (2, 3)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,150 @@
+"""What treats each number, or each position's channels, by itself; and what joins several inputs number by number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from striate.errors import ArgumentError, ShapeError, unknown
+from striate.graph import Layer, Primitive, Shape, Value
+from striate.graph.lowering import put
+
+#: Functions of one number, with what they compute.  Those up to "exponential" are Keras' activations.
+FUNCTIONS = {
+    "relu": "max(x, 0)",
+    "relu6": "min(max(x, 0), 6)",
+    "leaky_relu": "x if x > 0 else slope x",
+    "elu": "x if x > 0 else alpha (exp(x) - 1)",
+    "selu": "1.0507 (x if x > 0 else 1.6733 (exp(x) - 1))",
+    "tanh": "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+    "scaled_tanh": "1.7159 tanh(2/3 x)",
+    "sigmoid": "1 / (1 + exp(-x))",
+    "hard_sigmoid": "min(max(x / 6 + 1/2, 0), 1)",
+    "hard_silu": "x hard_sigmoid(x)",
+    "silu": "x sigmoid(x)",
+    "gelu": "x P(N(0, 1) < x)",
+    "mish": "x tanh(softplus(x))",
+    "softplus": "log(1 + exp(x))",
+    "softsign": "x / (1 + |x|)",
+    "exponential": "exp(x)",
+    "clip": "min(max(x, low), high)",
+    "parametric_relu": "min(x, most) if x >= threshold else slope (x - threshold)",
+    "negative": "-x",
+    "absolute": "|x|",
+    "square": "x²",
+    "sqrt": "√x; its slope at 0 is taken as 0",
+    "rsqrt": "1 / √x",
+    "log": "log(x)",
+}
+#: Those of them that no network has for an activation.
+ARITHMETIC = ("negative", "absolute", "square", "sqrt", "rsqrt", "log")
+SYNONYMS = {"hard_swish": "hard_silu", "swish": "silu"}
+DEFAULTS: dict[str, tuple[float | None, ...]] = {"leaky_relu": (0.2,), "elu": (1.0,)}
+
+CombineHow = Literal["add", "subtract", "multiply", "divide", "average", "maximum", "minimum"]
+
+
+@dataclass(frozen=True)
+class Pointwise(Primitive):
+    """A function of each number.  Shape unchanged.
+
+    function     a name of ``FUNCTIONS``
+    parameters   of the function, as ``pointwise`` takes them
+    """
+
+    family = "activation"
+
+    function: str
+    parameters: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Softmax(Primitive):
+    """exp(x) divided by its sum over the channels.  Shape unchanged.
+
+    log   the logarithm of that
+    """
+
+    family = "activation"
+
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Combine(Primitive):
+    """Inputs joined number by number.  Axes of size 1, and axes missing at the front, are repeated (NumPy's rule).
+
+    how   as in ``combine``
+    """
+
+    family = "merge"
+
+    how: CombineHow
+
+    def shape(self, *inputs: Shape) -> Shape:
+        rank = max(map(len, inputs))
+        axes = zip(*((1,) * (rank - len(x)) + x for x in inputs), strict=True)
+        sizes = [{size for size in axis if size != 1} for axis in axes]
+        if any(len(axis) > 1 for axis in sizes):
+            raise ShapeError(f"joins inputs of one shape, it got {' and '.join(map(str, inputs))}.")
+        return tuple(axis.pop() if axis else 1 for axis in sizes)
+
+    def frees_output(self, *inputs: Shape) -> bool:
+        return self.how == "add"
+
+
+def pointwise(x: Value, function: str, *parameters: float | None) -> Value:
+    """A function of each number.  Shape unchanged.
+
+    x            of any shape
+    function     a name of ``FUNCTIONS``, such as "square"
+    parameters   slope (leaky_relu), alpha (elu), low and high (clip), or most, slope and threshold (parametric_relu)
+
+    Raises ArgumentError, naming the nearest, for an unknown function.
+    """
+    function = SYNONYMS.get(function, function)
+    if function not in FUNCTIONS:
+        raise unknown("function", function, FUNCTIONS)
+    return put(Pointwise(function, parameters or DEFAULTS.get(function, ())), x)
+
+
+def softmax(x: Value, log: bool = False) -> Value:
+    """exp(x) divided by its sum over the channels.  Shape unchanged.
+
+    x     of any shape
+    log   the logarithm of that
+
+    Raises ArgumentError for anything but a value.
+    """
+    return put(Softmax(log), x)
+
+
+def activation(x: Value, function: str | Layer | None) -> Value:
+    """An activation as layers take it.  Shape unchanged.
+
+    x          of any shape
+    function   a name such as "relu" or "softmax", an activation layer, or None and "linear" for none
+
+    Raises ArgumentError, naming the nearest, for an unknown name.
+    """
+    if function is None or function == "linear":
+        return x
+    if isinstance(function, Layer):
+        after = function.lower(x)
+        if not isinstance(after, Value):
+            raise ArgumentError(f"an activation gives one output, {function!r} gives {len(after)}.")
+        return after
+    if function in ("softmax", "log_softmax"):
+        return softmax(x, function == "log_softmax")
+    return pointwise(x, function)
+
+
+def combine(how: CombineHow, *values: Value) -> Value:
+    """Values joined number by number, one after the other.
+
+    how      "add", "subtract", "multiply", "divide", "average", "maximum" or "minimum"
+    values   of one shape; axes of size 1, and axes missing at the front, are repeated: (C,) meets every pixel of (H, W, C)
+
+    Raises ShapeError for shapes that do not go together.
+    """
+    return put(Combine(how), *values)

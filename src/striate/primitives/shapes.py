@@ -1,0 +1,185 @@
+"""What moves numbers around without changing them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+from striate.errors import ShapeError
+from striate.graph import Primitive, Shape, Value
+from striate.graph.lowering import put
+from striate.primitives.base import split_shape
+
+Sides = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Reshape(Primitive):
+    """The same numbers, channels last, in another shape.
+
+    target   the new shape; one size may be -1
+    """
+
+    family = "reshape"
+
+    target: Shape
+
+    def shape(self, *inputs: Shape) -> Shape:
+        have, known = prod(inputs[0]), prod(s for s in self.target if s != -1)
+        if -1 in self.target and have % known == 0:
+            return tuple(have // known if s == -1 else s for s in self.target)
+        if have != known:
+            raise ShapeError(f"cannot turn {inputs[0]} ({have} numbers) into {self.target} ({known} numbers).")
+        return self.target
+
+
+@dataclass(frozen=True)
+class Flatten(Reshape):
+    """All numbers as one vector, row by row, channels last."""
+
+    target: Shape = (-1,)
+
+
+@dataclass(frozen=True)
+class Pad(Primitive):
+    """Zeros around.
+
+    sides   (before, after) for each axis, the channels' last
+    """
+
+    family = "reshape"
+
+    sides: Sides
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return tuple(size + a + b for size, (a, b) in zip(inputs[0], self.sides, strict=True))
+
+
+@dataclass(frozen=True)
+class Crop(Primitive):
+    """Rows and columns, or steps, cut off.
+
+    sides   (before, after) for each axis but the channels
+    """
+
+    family = "reshape"
+
+    sides: Sides
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = split_shape(inputs[0], len(self.sides))
+        out = tuple(size - a - b for size, (a, b) in zip(sizes, self.sides, strict=True))
+        if min(out) < 1:
+            raise ShapeError(f"crops {self.sides} off {inputs[0]} and leaves nothing.")
+        return (*out, channels)
+
+
+@dataclass(frozen=True)
+class Resize(Primitive):
+    """Every axis of positions enlarged by a whole number.
+
+    times   how often each axis
+    how     "nearest" or "bilinear"
+    """
+
+    family = "reshape"
+
+    times: tuple[int, ...]
+    how: Literal["nearest", "bilinear"]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        sizes, channels = split_shape(inputs[0], len(self.times))
+        return (*(size * t for size, t in zip(sizes, self.times, strict=True)), channels)
+
+
+@dataclass(frozen=True)
+class Concatenate(Primitive):
+    """Inputs one after the other along an axis.
+
+    axis      from 0, the channels last
+    counted   the axis as an error should say it
+    """
+
+    family = "merge"
+
+    axis: int
+    counted: int | None = None  # as a layer's user counts the axis
+
+    def shape(self, *inputs: Shape) -> Shape:
+        first, axis = inputs[0], self.axis
+        said = axis if self.counted is None else self.counted
+        rests = {(*x[:axis], *x[axis + 1 :]) for x in inputs}
+        if len(rests) > 1 or len({len(x) for x in inputs}) > 1:
+            raise ShapeError(
+                f"joins along axis {said}, so the other sizes must agree; it got {' and '.join(map(str, inputs))}. "
+                "Bring them to the same size first (padding='same', a stride, pooling, Cropping2D or UpSampling2D)."
+            )
+        return (*first[:axis], sum(x[axis] for x in inputs), *first[axis + 1 :])
+
+
+def reshape(x: Value, target: Shape) -> Value:
+    """The same numbers, channels last, in another shape.
+
+    x        of any shape
+    target   the new shape; one size may be -1
+
+    Raises ShapeError where the numbers are not as many.
+    """
+    return put(Reshape(target), x)
+
+
+def flatten(x: Value) -> Value:
+    """All numbers as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,).
+
+    x   of any shape
+
+    Raises ArgumentError for anything but a value.
+    """
+    return put(Flatten(), x)
+
+
+def pad(x: Value, sides: Sides) -> Value:
+    """Zeros around.
+
+    x       of any shape
+    sides   (before, after) for each axis, or for all but the channels; whole numbers from 0
+
+    Raises ArgumentError for anything but a value.
+    """
+    return put(Pad(sides if len(sides) == len(x.shape) else (*sides, (0, 0))), x)
+
+
+def crop(x: Value, sides: Sides) -> Value:
+    """Rows and columns, or steps, cut off.
+
+    x       (length, C) or (height, width, C)
+    sides   (before, after) for each axis but the channels
+
+    Raises ShapeError where nothing would be left.
+    """
+    return put(Crop(sides), x)
+
+
+def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"] = "nearest") -> Value:
+    """Enlarged by whole numbers.
+
+    x       (length, C) or (height, width, C)
+    times   how often each axis, all but the channels
+    how     "nearest": each cell becomes a block; "bilinear": cells in between are interpolated
+
+    Raises ArgumentError for anything but a value.
+    """
+    return put(Resize(times, how), x)
+
+
+def concatenate(axis: int, *values: Value, counted: int | None = None) -> Value:
+    """Values one after the other.
+
+    axis      from 0, the channels last; -1 are the channels
+    values    whose other sizes agree
+    counted   the axis as an error should say it, where that counts otherwise
+
+    Raises ShapeError where they do not agree.
+    """
+    return put(Concatenate(axis % len(values[0].shape), counted), *values)

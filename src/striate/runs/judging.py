@@ -1,0 +1,173 @@
+"""How good a trained model is on data that it did not learn from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from striate.data import Dataset, load
+from striate.data.readers.csv_table import columns
+from striate.data.sets.catalog import options_of
+from striate.errors import ArgumentError, DataError
+from striate.intake import numbered_as
+from striate.intake.classes import names_of
+from striate.model import Model
+from striate.train import losses
+from striate.train.metrics import interval
+
+MANY = 10  # classes beyond which the five likeliest count too
+
+
+class Held(NamedTuple):
+    """What a model is judged on, its classes numbered as the model's outputs.
+
+    drawn    whether it is the part that was held out of the training data
+    notes    how the classes were matched, and whether the model learnt from these pictures
+    """
+
+    data: Dataset
+    drawn: bool
+    notes: tuple[str, ...]
+
+
+def judge_run(
+    run: Model | str | os.PathLike[str], data: str | None = None, *, shift: int = 0, **options: Any
+) -> tuple[Model, dict[str, Any]]:
+    """Measure a model on the held-out part of a data set: (the model, its figures by name).
+
+    run        a model, or the folder of a saved one
+    data       a data set's name, a folder or a file; None: what the model was trained on
+    shift      what is added to class numbers that have no names, where the model counts its classes otherwise: 1 for a
+               network with a background class 0 and numbers that do not count it
+    options    of the reader, such as label_column
+
+    Pictures are prepared as the model's preprocessing says, and classes found by their names.  With more than 10 classes
+    the figures have the top-5 accuracy too, and always "interval", the 95 % interval of the accuracy.
+    Raises ArgumentError, DataError for data that cannot be brought into line with the model.
+    """
+    from striate.models import load_model
+
+    model = run if isinstance(run, Model) else load_model(run)
+    held = held_out(model, data, str(model.name if isinstance(run, Model) else run), shift=shift, **options)
+    judge = held.data
+    outputs = model.answers
+    metrics = ["accuracy", "top5"] if outputs.count > MANY and judge.labels is not None else ["accuracy"]
+    model.compile("adam", losses.fitting(outputs, judge.y), metrics=metrics)
+    scores = model.evaluate(judge, return_dict=True, verbose=0)
+    found: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
+    if judge.labels is not None:
+        found["interval"] = interval(round(scores["accuracy"] * len(judge)), len(judge))
+    return model, found | ({"note": "; ".join(held.notes)} if held.notes else {})
+
+
+def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None) -> dict[str, Any]:
+    """Measure models and the mean of their probabilities on the held-out part of a data set.
+
+    runs    models, or folders of saved ones
+    data    a data set's name, a folder or a file; None: what the first was trained on
+
+    Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
+    out the same part of their training data.  Raises ArgumentError, DataError.
+    """
+    from striate.models import load_model
+    from striate.tasks import Ensemble
+
+    models = [run if isinstance(run, Model) else load_model(run) for run in runs]
+    together = Ensemble(models)
+    source = data or models[0].facts.get("data")
+    parts, draws = [], set()
+    for model, run in zip(models, runs, strict=True):
+        if data is None and model.facts.get("data") != source:
+            raise ArgumentError(
+                f"{run} was trained on {model.facts.get('data')}, the first on {source}; name the data to judge on."
+            )
+        held = held_out(model, data, str(run))
+        parts.append(held.data)
+        draws.add((model.facts["validation"], model.facts["seed"]) if held.drawn else None)
+    if len(draws) > 1:
+        raise ArgumentError(
+            "these runs held out different pictures of their training data (other seed or validation), so each was "
+            "trained on what would judge the others; name data that none has seen."
+        )
+    first = numbered_as(parts[0], together.labels)
+    for part in parts[1:]:
+        again = numbered_as(part, together.labels)
+        if len(again) != len(first) or again.y is None or first.y is None or (again.y != first.y).any():
+            raise DataError(f"{part.name} and {first.name} are not the same examples for every model; name the data.")
+    assert first.y is not None
+    each = {}
+    for i, (run, model, part) in enumerate(zip(runs, models, parts, strict=True), start=1):
+        name = f"{i}: {run.name if isinstance(run, Model) else run}"
+        each[name] = Ensemble([model]).judge([part], np.asarray(part.y))["accuracy"]
+    scores = together.judge(parts, first.y)
+    return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each}
+
+
+def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **options: Any) -> Held:
+    """What a model is judged on; arguments as for ``judge_run``, and what to call the model."""
+    source = data or model.facts.get("data")
+    if not source:
+        raise ArgumentError(f"{told} does not say what it was trained on; name the data.")
+    if data is None:
+        options = (model.facts.get("options") or {}) | options
+    options, notes = _as_the_model_reads(source, model, options)
+    splits = load(source, **options)
+    judge, drawn = splits.test or splits.validation, False
+    if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
+        judge, drawn = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation, True
+    if judge is None:
+        judge = splits.train
+        if _same(source, model.facts.get("data")):
+            notes.append("the model learnt from these pictures")
+    if shift:
+        judge = _shifted(judge, shift, model)
+    judge = model.intake.prepared(judge) if shift else model.intake.dataset(judge)
+    expected = model.graph.input_shapes[0]
+    if judge.shape != expected:
+        raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
+    return Held(judge, drawn, tuple(notes))
+
+
+def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The reader's options with the model's own preprocessing and vocabulary in them; and what is to be said of them."""
+    known, own = options_of(source), model.preprocessing
+    found, notes = dict(options), []
+    if own is not None and own.vocabulary is not None and "vocabulary" in known:
+        found = {"vocabulary": own.vocabulary}
+    elif own is not None and "preprocessing" in known and model.intake.takes_pictures:
+        made = ("image_size", "channels", "resize")
+        found = {key: value for key, value in found.items() if key not in made} | {"preprocessing": model.intake.recipe}
+    if "label_column" in known and "label_column" not in found and model.labels:
+        column = _naming_column(source, model.labels)
+        if column is not None:
+            found["label_column"] = column
+            notes.append(f'classes by the column "{column}"')
+    return found, notes
+
+
+def _naming_column(path: str, labels: Sequence[str]) -> str | None:
+    """The first column of a CSV file in which every cell is the name of one of the classes."""
+    names = names_of(tuple(labels))
+    for column, cells in columns(path).items():
+        if all(names.candidates(cell) for cell in set(cells)):
+            return column
+    return None
+
+
+def _shifted(data: Dataset, shift: int, model: Model) -> Dataset:
+    """The data with this added to their class numbers.  Raises ArgumentError where they have names, or leave the outputs."""
+    y, count = data.labels, model.answers.classes
+    if y is None or data.classes is not None:
+        raise ArgumentError(f"{data.name}: shift is for class numbers without names; these have names, or are none.")
+    if y.min() + shift < 0 or y.max() + shift >= count:
+        raise ArgumentError(f"{data.name}: {y.min()} to {y.max()} shifted by {shift} leave the {count} classes.")
+    return replace(data, y=y + shift)
+
+
+def _same(source: str, other: Any) -> bool:
+    return other is not None and (str(source) == str(other) or Path(source).resolve() == Path(str(other)).resolve())

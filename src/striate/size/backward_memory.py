@@ -1,0 +1,379 @@
+"""What each primitive keeps for its backward pass: one row per primitive.
+
+Each row repeats, in storages, what the primitive's row in ``backend`` does in torch, and what torch's ``derivatives.yaml``
+saves for it: a convolution its (padded) input, a max pooling its input and the places of the maxima (8 bytes each), ReLU
+and softmax their output, a sum nothing.  Measured on torch 2.13, CPU; on CUDA a dropout mask takes 1 byte per number
+instead of one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from striate import primitives as p
+from striate.graph import FlatNode, Primitive, Shape, Step
+from striate.graph.lowering import overwrites
+from striate.size.storage import Storages, Stored
+
+
+class Call:
+    """A step as its row sees it: the primitive, its shapes, and what of it learns or is overwritten.
+
+    learns       whether it has weights that training changes
+    overwrites   whether it may write over its input
+    """
+
+    def __init__(self, storages: Storages, step: Step, learns: bool, overwrites: bool) -> None:
+        self.storages = storages
+        self.primitive: Any = step.primitive
+        self.x, self.out = step.input_shapes[0], step.shape
+        self.learns, self.overwrites = learns, overwrites
+        self.numbers = prod(step.shape)
+
+
+Row = Callable[[Storages, Call, list[Stored]], Stored]
+ROWS: dict[type[Primitive], Row] = {}
+
+_PLACE = 8  # bytes of the place of a maximum
+
+
+def row(*kinds: type[Primitive]) -> Callable[[Row], Row]:
+    """Register a function as the row of these primitives."""
+
+    def register(function: Row) -> Row:
+        for kind in kinds:
+            ROWS[kind] = function
+        return function
+
+    return register
+
+
+def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]:
+    """Run a call on the storages; its outputs."""
+    lowering, values = node.lowering, list(xs)
+    storages.trainable = node.layer.trainable
+    for step in lowering.steps:
+        learns = storages.gradients and node.layer.trainable and bool(step.arrays())
+        call = Call(storages, step, learns, _overwrites(storages, node, step))
+        values.append(ROWS[type(step.primitive)](storages, call, [values[i] for i in step.inputs]))
+    for number, tensor in zip(lowering.outputs, node.outputs, strict=True):
+        storages.maker[tensor] = node, lowering.maker(number)
+    return [values[number] for number in lowering.outputs]
+
+
+def _overwrites(storages: Storages, node: FlatNode, step: Step) -> bool:
+    """As the backend decides it, which looks across layers but not into or out of nested networks."""
+    lowering, number = node.lowering, step.inputs[0]
+    reads, maker = lowering.readers[number], lowering.maker(number)
+    if number < lowering.count:
+        tensor = node.inputs[number]
+        before, maker = storages.maker.get(tensor, (None, None))
+        reads *= storages.readers[tensor]
+        if before is None or before.path != node.path:
+            return False
+    return overwrites(reads, maker)
+
+
+@row(p.Identity)
+def _identity(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    return xs[0]
+
+
+# -- functions of each number -----------------------------------------------------------------------------------------
+_KEEPS_OUTPUT = {"relu", "tanh", "sigmoid", "exponential", "rsqrt"}
+_IN_PLACE = {"relu", "leaky_relu", "elu"}  # where allowed; these then keep their output instead of their input
+
+
+@row(p.Pointwise)
+def _pointwise(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    name, (x,) = call.primitive.function, xs
+    in_place = call.overwrites and name in _IN_PLACE
+    y = x if in_place else s.like(x)
+    if not x.grad or name == "negative":
+        return y
+    if name == "parametric_relu":
+        s.keep_new(x.numbers, 1)
+        if call.primitive.parameters[0] is not None:
+            s.keep(y)
+            y = s.like(x)
+        return y
+    s.keep(y if in_place or name in _KEEPS_OUTPUT else x)
+    if name == "softsign":
+        s.keep_new(x.numbers)
+    if name == "sqrt":  # the bound's own output is given up again, the root is kept
+        y = s.like(x)
+        s.keep(y)
+    return y
+
+
+@row(p.Softmax)
+def _softmax(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    y = s.like(xs[0])
+    if len(call.out) > 1:  # torch writes it channels first
+        y = replace(y, last=False)
+    if xs[0].grad:
+        s.keep(y)
+    return y
+
+
+@row(p.Combine)
+def _combine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    """One input after the other.  A product keeps a factor when the other one needs a gradient, a quotient what it divides
+    by for itself too, a maximum keeps both, a sum nothing."""
+    how, y = call.primitive.how, xs[0]
+    for x in xs[1:]:
+        if how in ("maximum", "minimum") and (x.grad or y.grad):
+            s.keep(y, x)
+        elif how == "multiply":
+            s.keep(*([y] if x.grad else []), *([x] if y.grad else []))
+        elif how == "divide":
+            s.keep(*([x] if y.grad or x.grad else []), *([y] if x.grad else []))
+        y = s.new(max(x.numbers, y.numbers), x.grad or y.grad, last=y.last or len(call.out) == 1)
+    return s.like(y) if how == "average" else y
+
+
+# -- convolutions -----------------------------------------------------------------------------------------------------
+def _pads(call: Call) -> tuple[tuple[int, int], ...]:
+    return call.primitive.window.pads(call.x[:-1])  # type: ignore[no-any-return]
+
+
+def _padded(s: Storages, call: Call, x: Stored) -> Stored:
+    """A copy of `x` with its padding around it."""
+    sizes, channels = call.x[:-1], call.x[-1]
+    total = prod(n + sum(pad) for n, pad in zip(sizes, _pads(call), strict=True)) * channels
+    return s.new(total, x.grad, last=len(sizes) != 1)
+
+
+def _uneven(call: Call) -> bool:
+    """Padding that differs from side to side, which torch's convolutions and poolings do not take."""
+    return any(before != after for before, after in _pads(call))
+
+
+def _convolved(s: Storages, call: Call, x: Stored, numbers: int) -> Stored:
+    """A convolution keeps its input, also when only its input or only its weights need a gradient."""
+    grad = x.grad or call.learns
+    if grad:
+        s.keep(x)
+    return s.new(numbers, grad, last=len(call.out) != 2)
+
+
+@row(p.Conv, p.DepthwiseConv)
+def _conv(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    """A convolution's own padding must not depend on the size of its first call, so ``same`` with a stride copies."""
+    window = call.primitive.window
+    sized = window.padding == "same" and any(n > 1 and f > 1 for n, f in zip(window.strides, window.span, strict=True))
+    copies = _uneven(call) or (sized and any(map(any, _pads(call))))
+    return _convolved(s, call, _padded(s, call, xs[0]) if copies else xs[0], call.numbers)
+
+
+@row(p.ConvTranspose)
+def _transposed(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    window, own = call.primitive.window, call.primitive.own(call.x)
+    sizes = zip(window.painted(call.x[:-1]), call.out[:-1], own, strict=True)
+    whole = [o if mine else n for n, o, mine in sizes]  # the rest is cut off: a view
+    y = _convolved(s, call, xs[0], prod(whole) * call.out[-1])
+    return replace(y, numbers=call.numbers, dense=all(own))
+
+
+@row(p.PartialConv)
+def _partial(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    conv = call.primitive
+    y = _convolved(s, call, xs[0], call.numbers)
+    if y.grad:  # the table spread out to a whole filter bank
+        s.keep_fixed(call.out[-1] * call.x[-1] * conv.window.area * s.item)
+    if call.learns:
+        s.keep_fixed(2 * conv.links * _PLACE)
+    return y
+
+
+# -- pooling ----------------------------------------------------------------------------------------------------------
+def _pooled(s: Storages, call: Call, x: Stored) -> Stored:
+    return s.new(call.numbers, x.grad, last=x.last)
+
+
+def _copied(call: Call) -> bool:
+    """Whether the backend pads a copy: torch's poolings take even padding of up to half a window."""
+    return _uneven(call) or any(a > k // 2 for (a, _), k in zip(_pads(call), call.primitive.window.kernel, strict=True))
+
+
+@row(p.Pool)
+def _pool(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    how, x = call.primitive.how, xs[0]
+    if how in ("sum", "center"):
+        if how == "center" and x.grad:
+            s.keep_fixed(call.primitive.window.area * s.item)
+        x = _padded(s, call, x) if any(map(any, _pads(call))) else x
+    elif _copied(call):
+        x = _padded(s, call, x)
+    if x.grad:
+        s.keep(x)
+        if how == "max":
+            s.keep_new(call.numbers, _PLACE)
+        if how == "average" and _copied(call):
+            s.keep_fixed(prod(call.out[:-1]) * s.item)
+    elif how == "max" and len(call.out) == 2:  # torch has another kernel for sequences without a gradient
+        x = replace(x, last=False)
+    return replace(_pooled(s, call, x), last=len(call.out) != 2) if how == "center" else _pooled(s, call, x)
+
+
+@row(p.AdaptivePool)
+def _adaptive(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if xs[0].grad and call.primitive.how == "max":
+        return _with_places(s, call, xs[0])
+    if xs[0].grad and prod(call.out[:-1]) > 1:
+        s.keep(xs[0])
+    return _pooled(s, call, xs[0])
+
+
+def _with_places(s: Storages, call: Call, x: Stored) -> Stored:
+    s.keep(x)
+    s.keep_new(call.numbers, _PLACE)
+    return _pooled(s, call, x)
+
+
+@row(p.DepthPool)
+def _depth(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    y = s.new(call.numbers, xs[0].grad, last=len(call.out) == 1)
+    if xs[0].grad and call.primitive.how == "max":
+        s.keep(xs[0], y)
+    return y
+
+
+@row(p.Reduce)
+def _reduce(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    reduce, x = call.primitive, xs[0]
+    if x.grad and reduce.how == "max":
+        if reduce.positions(call.x) and len(call.x) in (2, 3):
+            return _with_places(s, call, x)
+        y = _pooled(s, call, x)
+        s.keep(x, y)
+        return y
+    return s.new(call.numbers, x.grad, last=(len(call.out) != 2 and x.last) or len(call.out) == 1)
+
+
+# -- arrays and norms -------------------------------------------------------------------------------------------------
+@row(p.Linear)
+def _linear(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    x = xs[0] if len(call.out) == 1 else s.view(xs[0], call.x)
+    if call.learns:
+        s.keep(x)
+    return s.new(call.numbers, x.grad or call.learns)
+
+
+@row(p.Lookup)
+def _lookup(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if call.learns:
+        s.keep(xs[0])
+    return s.new(call.numbers, call.learns)
+
+
+@row(p.Distance)
+def _distance(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if xs[0].grad:
+        s.keep_new(call.numbers * xs[0].numbers)
+    return s.new(call.numbers, xs[0].grad)
+
+
+@row(p.Scale)
+def _scale(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if call.learns and call.primitive.factor is not None:
+        s.keep(xs[0])
+    return s.like(xs[0], xs[0].grad or call.learns)
+
+
+@row(p.Affine)
+def _affine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    factor, addend = call.primitive.factor, call.primitive.addend
+    several = isinstance(factor, tuple) or isinstance(addend, tuple)
+    if factor == 1 and not addend and not several:
+        return xs[0]
+    if xs[0].grad and several:  # the factors
+        s.keep_fixed(s.item * (len(factor) if isinstance(factor, tuple) else 1))
+    return s.like(xs[0])
+
+
+@row(p.BatchNorm)
+def _batch_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    grad = xs[0].grad or call.learns
+    if grad:
+        s.keep(xs[0])
+        if s.training and s.trainable:
+            s.keep_fixed(2 * call.out[-1] * max(s.item, 4))
+    return s.new(xs[0].numbers, grad, last=len(call.out) != 2 and xs[0].last)
+
+
+@row(p.LayerNorm)
+def _layer_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    grad = xs[0].grad or call.learns
+    if grad:
+        s.keep(xs[0])
+        s.keep_new(2 * prod(call.out[:-1]), max(s.item, 4))
+    return s.new(xs[0].numbers, grad)
+
+
+@row(p.ChannelNorm)
+def _channel_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if xs[0].grad:
+        s.keep(xs[0])
+        for _ in ("squares", "sums", "their power"):
+            s.keep_new(xs[0].numbers)
+    return s.like(xs[0])
+
+
+# -- shapes -----------------------------------------------------------------------------------------------------------
+@row(p.Flatten, p.Reshape)
+def _reshape(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    before: Shape = call.x
+    if len(before) == 1 and len(call.out) == 1:
+        return xs[0]
+    single = before[-1] == 1 or prod(before[:-1]) == 1
+    whole = xs[0].dense or len(before) == 2  # the steps that are left of a cropped sequence still stand in a row
+    return s.view(replace(xs[0], last=xs[0].last or single, dense=whole), call.out)
+
+
+@row(p.Crop)
+def _crop(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    return replace(xs[0], numbers=call.numbers, dense=False)
+
+
+@row(p.Pad, p.Resize, p.Concatenate)
+def _copied_over(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    last = len(call.out) != 2 and all(x.last for x in xs)
+    return s.new(call.numbers, any(x.grad for x in xs), last=last or len(call.out) == 1)
+
+
+# -- in training only -------------------------------------------------------------------------------------------------
+@row(p.Dropout)
+def _dropout(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if not (s.training and call.primitive.rate):
+        return xs[0]
+    if xs[0].grad:
+        s.keep_new(1 if call.primitive.whole else xs[0].numbers)
+    return s.like(xs[0])
+
+
+@row(p.Augment)
+def _augment(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    """At the front of a network, where they belong, nothing before them learns and they keep nothing.  Elsewhere the
+    numbers of the colour changes are those of float32 pictures with three channels."""
+    x, shape = xs[0], call.x
+    for change in call.primitive.steps or (call.primitive,):
+        shape = change.shape(shape)
+        x = _changed(s, change, shape, x)
+    return x
+
+
+def _changed(s: Storages, change: p.Augment, shape: Shape, x: Stored) -> Stored:
+    numbers, pixels = prod(shape), prod(shape[:-1])
+    if not s.training:
+        return replace(x, numbers=numbers, dense=False) if change.size else x
+    if x.grad:
+        if change.keeps in ("grid", "hue"):
+            s.keep(x)
+        each = {"places": (pixels, _PLACE), "grid": (2 * pixels, None), "mask": (pixels, 1), "hue": (4 * numbers, None)}
+        if change.keeps != "nothing":
+            s.keep_new(*each.get(change.keeps, (numbers, None)))
+    return s.new(numbers, x.grad)

@@ -1,0 +1,77 @@
+"""Files from the Hugging Face hub, by its own library: kept in the cache, looked up there before asking."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from striate.data.pictures.cache import cache_folder
+from striate.errors import ArgumentError, DataError
+from striate.version import __version__
+
+
+def from_hub(repository: str, file: str = "model.safetensors") -> Path:
+    """Where a file of a repository on the Hugging Face hub lies on this machine; fetched if it is not there.
+
+    repository   "owner/name"
+    file         its name there
+
+    What is in the cache is taken without asking.  Nothing is told to the hub but what it takes to get the file.
+    Raises ArgumentError for another spelling of the repository; DataError when the file is not there, is not open to
+    this user, or does not come whole.
+    """
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", repository) is None or ".." in repository:
+        raise ArgumentError(f'{repository!r}: a model on the Hugging Face hub is "owner/name".')
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    import huggingface_hub as hub
+    from huggingface_hub import errors
+
+    folder = cache_folder("hub")
+    held = hub.try_to_load_from_cache(repository, file, cache_dir=folder)
+    if isinstance(held, str):
+        return Path(held)
+    try:
+        fetched = hub.hf_hub_download(
+            repository,
+            file,
+            cache_dir=folder,
+            endpoint=os.environ.get("HF_ENDPOINT"),
+            library_name="striate",
+            library_version=__version__,
+        )
+    except (errors.HfHubHTTPError, errors.EntryNotFoundError, errors.HFValidationError, OSError, ValueError) as error:
+        raise DataError(f"{file} of {repository} on the Hugging Face hub: {_reason(error)}") from None
+    return _whole(Path(fetched), f"{file} of {repository}")
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, and what to do."""
+    from huggingface_hub import errors
+
+    by_hand = "Try again, or download the file by hand and give its path."
+    if isinstance(error, errors.GatedRepoError):
+        return "it is open only to those who accept its terms there; do so and sign in (hf auth login)."
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "there is no such repository, or it is not open to you. Is the name right?"
+    if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, OSError):
+        return "the repository has no such file; download what it has by hand and give its path."
+    said = str(error.__cause__ or error).strip().splitlines()
+    return f"the download failed ({said[0] if said else type(error).__name__}). {by_hand}"
+
+
+def _whole(file: Path, what: str) -> Path:
+    """The file, if its bytes have the SHA-256 by which the hub keeps large files.  Raises DataError."""
+    held = file.resolve()
+    if re.fullmatch(r"[0-9a-f]{64}", held.name):
+        with held.open("rb") as opened:
+            digits = hashlib.file_digest(opened, "sha256").hexdigest()
+        if digits != held.name:
+            file.unlink()
+            held.unlink(missing_ok=True)
+            raise DataError(
+                f"{what}: what came has the SHA-256 {digits}, expected {held.name}. It was cut off or changed on the "
+                "way; nothing was kept. Try again."
+            )
+    return file
