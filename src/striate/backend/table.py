@@ -15,6 +15,6 @@ from torch import fx
 from striate.graph import Rows, Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 ROWS: Rows[Callable[[Builder, Step, list[fx.Node]], fx.Node]] = Rows()
