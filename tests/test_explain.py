@@ -91,7 +91,18 @@ def all_calls():
     ]  # fmt: skip
 
 
+def other_calls(known):
+    """The first case of every layer that is not among these, as ``test_layers_every`` has it."""
+    from test_layers_every import CASES
+
+    others = {kind: cases[0] for kind, cases in CASES.items() if kind not in known}
+    for case in others.values():
+        given = [layers.Input(shape) for shape in case.inputs]
+        yield case.layer()(given if len(given) > 1 else given[0])
+
+
 CALLS = all_calls()
+CALLS += other_calls({type(tensor.node.layer) for tensor in CALLS})
 
 
 def explained(tensor):

@@ -245,6 +245,18 @@ for extra in ({"center": False}, {"scale": False}, {"center": False, "scale": Fa
     )
 case(layers.BatchNormalization, lambda w, x: batch_norm(w, x, 0.5), (2, 3, 4), epsilon=0.5)
 case(layers.LayerNormalization, lambda w, x: ref.layer_norm(x, w["weight"], w["bias"], 0.5), (2, 3, 4), epsilon=0.5)
+
+
+def group_norm(w: Weights, x: np.ndarray, groups: int, epsilon: float = 1e-3) -> np.ndarray:
+    apart = x.reshape(-1, groups, x.shape[-1] // groups)
+    mean, variance = apart.mean((0, 2), keepdims=True), apart.var((0, 2), keepdims=True)
+    return ((apart - mean) / np.sqrt(variance + epsilon)).reshape(x.shape) * w.get("weight", 1.0) + w.get("bias", 0.0)
+
+
+for shape, groups in (((3, 2, 4), 2), ((3, 2, 4), 4), ((3, 6), 3), ((4,), 1)):
+    case(layers.GroupNormalization, lambda w, x, g=groups: group_norm(w, x, g), shape, groups=groups)
+case(layers.GroupNormalization, lambda w, x: group_norm(w, x, 4, 0.5), (3, 2, 4), groups=-1, epsilon=0.5, center=False)
+case(layers.GroupNormalization, lambda w, x: group_norm(w, x, 2), (3, 4), groups=2, center=False, scale=False)
 lrn = {"radius": 2, "k": 1.5, "alpha": 0.3, "beta": 0.6}
 for shape in ((3, 2, 7), (3, 7)):
     case(layers.LocalResponseNormalization, lambda w, x: ref.lrn(x, **lrn), shape, **lrn)
@@ -360,6 +372,17 @@ for shape in ((3, 2, 4), (3, 4), (4,)):
     case(layers.DropPath, lambda w, x: x, shape, rate=0.3)
     case(layers.LayerScale, lambda w, x: x * w["weight"], shape)
 case(layers.LayerScale, lambda w, x: x * w["weight"], (2, 4), init_value=0.1)
+
+
+def squeeze_excite(w: Weights, x: np.ndarray, function: Callable[[np.ndarray], np.ndarray] = ref.relu) -> np.ndarray:
+    means = x.reshape(-1, x.shape[-1]).mean(0)
+    less = function(ref.dense(means, w["reduce.weight"], w["reduce.bias"]))
+    return x * ref.sigmoid(ref.dense(less, w["expand.weight"], w["expand.bias"]))
+
+
+for shape in ((3, 2, 8), (5, 8)):
+    case(layers.SqueezeExcite, squeeze_excite, shape, ratio=4)
+case(layers.SqueezeExcite, lambda w, x: squeeze_excite(w, x, np.tanh), (3, 2, 4), activation="tanh")
 
 # -- augmentation: nothing in prediction (what it does in training: test_layers_augment.py) --------------------------
 for shape in ((4, 3, 3), (1, 1, 3)):

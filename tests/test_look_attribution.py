@@ -141,3 +141,35 @@ def test_wrong_arguments_are_one_line():
         with pytest.raises(ArgumentError, match=says) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", ["stretch", "crop", "margin", "pad"])
+@pytest.mark.parametrize("size", [(50, 80), (80, 50), (10, 14)])
+def test_a_map_lies_over_the_photo_in_its_own_size_where_the_network_saw_it(how, size):
+    """The sum of a square of the picture, so that the gradient is 1 there and 0 elsewhere."""
+    options = {"resize": "crop", "shorter_side": 20} if how == "margin" else {"resize": how}
+    model = st.Sequential([layers.Input((16, 16, 1)), layers.Flatten(), layers.Dense(2)])
+    weight = model.module.get_submodule("dense").weight
+    square = np.zeros((16, 16), np.float32)
+    square[4:8, 6:12] = 1
+    with torch.no_grad():
+        weight.copy_(torch.from_numpy(np.stack([square.ravel(), 0 * square.ravel()])))
+    model.preprocessing = Preprocessing.pictures((16, 16), 1, **options)
+    photo = np.zeros((*size, 1), np.uint8)
+    found = look.saliency(model, photo, 0)
+    assert found.values.shape == (1, *size, 1)
+    assert found.pictures.shape == (1, *size, 1)
+    np.testing.assert_allclose(found.at_input[0, ..., 0], square)
+    place = model.preprocessing.geometry(size)
+    x1, y1, x2, y2 = place.boxes_back(np.array([[6, 4, 12, 8]]))[0]
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    heat = found.map[0]
+    assert (heat * (rows + 0.5)).sum() / heat.sum() == pytest.approx((y1 + y2) / 2, abs=0.5)
+    assert (heat * (columns + 0.5)).sum() / heat.sum() == pytest.approx((x1 + x2) / 2, abs=0.5)
+    assert heat.sum() == pytest.approx((x2 - x1) * (y2 - y1), rel=0.15)
+
+
+def test_photos_of_different_sizes_keep_the_size_of_the_networks_input():
+    model = corner()
+    found = look.saliency(model, [np.zeros((20, 30, 3), np.uint8), np.zeros((9, 9, 3), np.uint8)], 0)
+    assert found.values.shape[:3] == (2, 8, 8)

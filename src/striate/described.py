@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from striate.errors import ArgumentError, nearest, unknown
 
+Made = TypeVar("Made")
+
 
 class Described:
     """Base of everything that is described by its fields.
@@ -152,9 +154,25 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         name: hint for base in reversed(cls.__mro__) for name, hint in base.__dict__.get("refused", {}).items()
     }
     takes = f"It takes: {', '.join(names)}." if names else "It takes no arguments."
+    known, needed, exact = frozenset(names), len(required), {name: _exact(text) for name, text in types.items()}
 
     @functools.wraps(init)
     def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        given = dict(zip(positional, args, strict=False))
+        right = len(given) == len(args) and kwargs.keys() <= known and given.keys().isdisjoint(kwargs)
+        given |= kwargs
+        if not right or (needed and not given.keys() >= demanded):
+            refuse(args, kwargs)
+        for name, value in given.items():
+            kinds = exact[name]
+            if kinds is not None and type(value) not in kinds:
+                given[name] = _as_field(f"{kind}: {name}", types[name], value)
+        init(self, **given)
+
+    demanded = frozenset(required)
+
+    def refuse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise the error that says which argument is wrong."""
         for key in kwargs:
             if key not in names:
                 if key in elsewhere:
@@ -168,10 +186,43 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
         if missing:
             raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
-        given = dict(zip(positional, args, strict=False)) | kwargs
-        init(self, **{name: _as_field(f"{kind}: {name}", types[name], value) for name, value in given.items()})
 
     return checked
+
+
+def _exact(annotation: str) -> frozenset[type] | None:
+    """Types whose values a field takes as they are; None where it takes anything, since its class checks it."""
+    names = annotation.split(" | ")
+    if not {*names} <= {*_PLAIN, "None"}:
+        return None
+    as_they_are = {"bool": bool, "int": int, "str": str, "None": type(None)}  # a float must be finite
+    return frozenset(as_they_are[name] for name in names if name in as_they_are)
+
+
+def from_name(spec: Any, base: type[Made], names: Mapping[str, type[Made]], example: str) -> Made:
+    """What a name stands for, or the object itself.  One object serves all who say a name: none is ever changed.
+
+    spec      a name of `names`, or a `base`
+    base      the class of what is wanted
+    names     the classes by their names
+    example   one of the names, for the error
+
+    Raises ArgumentError, naming the nearest.
+    """
+    if isinstance(spec, base):
+        return spec
+    what = base.__name__.lower()
+    if not isinstance(spec, str):
+        article = "an" if what[0] in "aeiou" else "a"
+        raise ArgumentError(f"{article} {what} is a name such as {example!r} or an object, not {spec!r}.")
+    if spec not in names:
+        raise unknown(what, spec, names)
+    return _of_class(names[spec])  # type: ignore[arg-type]
+
+
+@functools.cache
+def _of_class(kind: type[Made]) -> Made:
+    return kind()
 
 
 # Plain field types: what to accept, what to turn it into (so that NumPy's numbers can be saved), what to call it.

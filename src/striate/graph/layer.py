@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import operator
 import re
+from collections.abc import Callable
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
@@ -114,6 +117,8 @@ class Layer(NetworkPart):
     """
 
     abstract = True
+    is_network: ClassVar[bool] = False  # whether it is a whole graph
+    _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
     drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
@@ -133,11 +138,6 @@ class Layer(NetworkPart):
         if self.input_shape is not None:
             self.input_shape = checked_shape(self.kind, self.input_shape)
 
-    def __setattr__(self, key: str, value: Any) -> None:
-        object.__setattr__(self, key, value)
-        if key not in _NO_FIELDS:
-            self.__dict__.pop("_lowerings", None)  # another hyper-parameter, another layer
-
     # -- what it does ----------------------------------------------------------------------------------------------
     def lower(self, *inputs: Any, **none: Any) -> Value | list[Value]:
         """Put primitives (``striate.primitives``) after the inputs and return the output, or a list of outputs.
@@ -155,10 +155,12 @@ class Layer(NetworkPart):
 
         inputs   a shape per input
         """
-        made: dict[tuple[Shape, ...], Lowering] = self.__dict__.setdefault("_lowerings", {})
-        if inputs not in made:
-            made[inputs] = lowered(self.lower, inputs)
-        return made[inputs]
+        known = self.__dict__.get("_lowerings", _NEVER).get(inputs)
+        fields = _fields(type(self))(self)  # type: ignore[arg-type]
+        if known is None or not _same(known[0], fields):  # never lowered, or with other hyper-parameters
+            known = fields, lowered(self.lower, inputs)
+            self.__dict__.setdefault("_lowerings", {})[inputs] = known
+        return known[1]
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
         """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit.
@@ -172,21 +174,21 @@ class Layer(NetworkPart):
 
         inputs   a shape per input
         """
-        return self.lowering(*inputs).arrays("weights")
+        return self.lowering(*inputs).weights
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
         """Arrays that are saved but not trained (moving averages, fixed tables), by name.
 
         inputs   a shape per input
         """
-        return self.lowering(*inputs).arrays("buffers")
+        return self.lowering(*inputs).buffers
 
     def mults(self, *inputs: Shape) -> int:
         """Multiplications for one input, of convolutions and dense layers: F·F·D·W'·H'·D'.
 
         inputs   a shape per input
         """
-        return self.lowering(*inputs).mults()
+        return self.lowering(*inputs).mults
 
     def window(self) -> Window | None:
         """The window that slides over the input, where the layer's fields name one."""
@@ -200,9 +202,7 @@ class Layer(NetworkPart):
 
     def __call__(self, inputs: SymbolicTensor | list[SymbolicTensor] | tuple[SymbolicTensor, ...]) -> Any:
         """Put the layer after `inputs` and return the symbolic output.  Calling it again shares its weights."""
-        from striate.graph.node import call
-
-        return call(self, inputs)
+        return type(self)._called(self, inputs)
 
     @property
     def input(self) -> Any:
@@ -254,8 +254,22 @@ class Layer(NetworkPart):
         return [*self.built.parameters(), *floats]
 
 
-# Attributes that say nothing of what a layer does.
-_NO_FIELDS = frozenset(("name", "auto_named", "trainable", "node", "built", "built_for", "_lowerings"))
+_NEVER: dict[tuple[Shape, ...], tuple[Any, Lowering]] = {}
+
+
+@functools.cache
+def _fields(cls: type) -> Callable[[Layer], Any]:
+    """What reads the hyper-parameters of a class at once."""
+    names = [f.name for f in dataclasses.fields(cls) if f.name not in ("name", "trainable", "input_shape")]
+    return operator.attrgetter(*names) if names else lambda layer: ()
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether hyper-parameters are what they were; arrays are, where they are the same ones."""
+    try:
+        return bool(one == other)
+    except ValueError:
+        return one is other
 
 
 def snake_case(kind: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -100,15 +100,19 @@ class Identity(Primitive):
     """Nothing: the output is the input.  A layer that does nothing in prediction and training lowers to it."""
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
-    """A primitive put after values of its layer.
+_NONE: dict[str, Weight] = {}
 
-    primitive        what is done
-    inputs, output   numbers of values: the layer's inputs come first, then each step's output
-    input_shapes     a shape per input
-    shape            of the output
-    part             the name that a stateful one has within its layer, "" where it is the only one
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """A primitive put after values of its layer.  It is never changed.
+
+    primitive          what is done
+    inputs, output     numbers of values: the layer's inputs come first, then each step's output
+    input_shapes       a shape per input
+    shape              of the output
+    part               the name that a stateful one has within its layer, "" where it is the only one
+    weights, buffers   its arrays by their names in the layer, such as ``weight`` or ``depthwise.weight``
     """
 
     primitive: Primitive
@@ -116,63 +120,60 @@ class Step:
     output: int
     input_shapes: tuple[Shape, ...]
     shape: Shape
-    part: str = ""
+    part: str
+    weights: dict[str, Weight]
+    buffers: dict[str, Weight]
 
-    def arrays(self, what: str = "weights") -> dict[str, Weight]:
-        """Its arrays by their names in the layer, such as ``weight`` or ``depthwise.weight``.
-
-        what   "weights" or "buffers"
-        """
-        own: dict[str, Weight] = getattr(self.primitive, what)(*self.input_shapes)
-        return {f"{self.part}.{name}": array for name, array in own.items()} if self.part else own
+    def _take_arrays(self) -> None:
+        made, x = self.primitive, self.input_shapes
+        for what, arrays in (("weights", made.weights(*x)), ("buffers", made.buffers(*x))):
+            setattr(self, what, {f"{self.part}.{key}": array for key, array in arrays.items()} if self.part else arrays)
 
     def keras_names(self) -> tuple[tuple[str, str], ...]:
         """(Keras' name, name in the layer) of its arrays in Keras' order: all that it may have, of a part what it has."""
         own = self.primitive.keras
         if not self.part:
             return tuple((theirs, ours) for ours, theirs in own.items())
-        has = self.arrays("weights") | self.arrays("buffers")
         return tuple(
             (f"{self.part}_kernel" if theirs == "kernel" else theirs, f"{self.part}.{ours}")
             for ours, theirs in own.items()
-            if f"{self.part}.{ours}" in has
+            if f"{self.part}.{ours}" in self.weights | self.buffers
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Lowering:
-    """A layer's call in primitives.
+    """A layer's call in primitives.  It is never changed.
 
-    count     how many inputs it has
-    steps     in order, each after what it reads
-    outputs   numbers of the values that it returns
-    shapes    of every value: inputs, then each step's output
-    single    whether ``lower`` returned one value and not a list
-    readers   how often each value is read, as an output too
+    count              how many inputs it has
+    steps              in order, each after what it reads
+    outputs            numbers of the values that it returns
+    shapes             of every value: inputs, then each step's output
+    single             whether ``lower`` returned one value and not a list
+    readers            how often each value is read, as an output too
+    weights, buffers   the arrays of all steps by name
+    sliding            the steps that slide a window over positions, with their windows
     """
 
     count: int
     steps: tuple[Step, ...]
     outputs: tuple[int, ...]
     shapes: tuple[Shape, ...]
-    single: bool = True
-    readers: tuple[int, ...] = field(default=())
+    single: bool
+    readers: tuple[int, ...]
+    weights: dict[str, Weight]
+    buffers: dict[str, Weight]
+    sliding: tuple[tuple[Step, Window], ...]
 
     @property
     def output_shape(self) -> Shape | list[Shape]:
         """The output's shape, or a list where there are several outputs."""
         return self.shapes[self.outputs[0]] if self.single else [self.shapes[i] for i in self.outputs]
 
-    def arrays(self, what: str = "weights") -> dict[str, Weight]:
-        """The arrays of all steps by name.
-
-        what   "weights" or "buffers"
-        """
-        return {name: array for step in self.steps for name, array in step.arrays(what).items()}
-
+    @property
     def mults(self) -> int:
         """Multiplications of all steps, for one input."""
-        return sum(step.primitive.mults(*step.input_shapes) for step in self.steps)
+        return sum(step.primitive.mults(*step.input_shapes) for step in self.steps if step.primitive.stateful)
 
     def maker(self, value: int) -> Step | None:
         """The step that makes a value; None for an input.
@@ -187,13 +188,6 @@ class Lowering:
         kinds   classes of ``striate.primitives``
         """
         return [step for step in self.steps if isinstance(step.primitive, kinds)]
-
-    @property
-    def sliding(self) -> list[tuple[Step, Window]]:
-        """The steps that slide a window over positions, with their windows."""
-        return [
-            (step, window) for step in self.steps if (window := getattr(step.primitive, "window", None)) is not None
-        ]
 
     @property
     def window(self) -> Window | None:
@@ -232,31 +226,30 @@ class _Trace:
         self.steps: list[Step] = []
 
     def put(self, primitive: Primitive, values: tuple[Value, ...], part: str) -> Value:
-        shapes = tuple(value.shape for value in values)
-        shape = primitive.shape(*shapes)
-        numbers = tuple(value.number for value in values)
-        self.steps.append(Step(primitive, numbers, len(self.shapes), shapes, shape, part))
+        if len(values) == 1:  # nearly always
+            (one,) = values
+            shapes: tuple[Shape, ...] = (one.shape,)
+            numbers: tuple[int, ...] = (one.number,)
+        else:
+            shapes, numbers = tuple(value.shape for value in values), tuple(value.number for value in values)
+        shape, number = primitive.shape(*shapes), len(self.shapes)
+        self.steps.append(Step(primitive, numbers, number, shapes, shape, part, _NONE, _NONE))
         self.shapes.append(shape)
-        return Value(self, len(self.shapes) - 1, shape)
+        return Value(self, number, shape)
 
-    def named(self) -> list[Step]:
-        """The steps, each stateful one with the name of its part: none where it is alone.  Raises ArgumentError."""
-        stateful = [step for step in self.steps if step.primitive.stateful]
-        if len(stateful) < 2 and not any(step.part for step in stateful):
-            return self.steps
+    def name_parts(self, stateful: list[Step]) -> None:
+        """Name the parts that have no name, where there are several.  Raises ArgumentError for a name given twice."""
+        if len(stateful) < 2:
+            return
         taken = [step.part for step in stateful if step.part]
         twice = next((part for part in taken if taken.count(part) > 1), None)
         if twice is not None:
             raise ArgumentError(f'two of its parts are named "{twice}". Give each its own name=.')
-        named = []
-        for step in self.steps:
-            if step.primitive.stateful and not step.part:
+        for step in stateful:
+            if not step.part:
                 stem = type(step.primitive).__name__.lower()
-                part = next(p for i in range(len(taken) + 1) if (p := f"{stem}_{i}" if i else stem) not in taken)
-                taken.append(part)
-                step = Step(step.primitive, step.inputs, step.output, step.input_shapes, step.shape, part)
-            named.append(step)
-        return named
+                step.part = next(p for i in range(len(taken) + 1) if (p := f"{stem}_{i}" if i else stem) not in taken)
+                taken.append(step.part)
 
 
 def put(primitive: Primitive, *values: Value, name: str = "") -> Value:
@@ -264,13 +257,13 @@ def put(primitive: Primitive, *values: Value, name: str = "") -> Value:
 
     name   of the part, where a layer has several with weights: the first half of the arrays' names, ``name.weight``
 
-    Raises ArgumentError for anything that is no value, or a name that Python cannot use, and ShapeError where the shapes
-    do not fit.
+    Raises ArgumentError for anything that is no value of this ``lower``, or a name that Python cannot use, and ShapeError
+    where the shapes do not fit.
     """
     for value in values:
-        if not isinstance(value, Value):
+        if not isinstance(value, Value) or value._trace is not values[0]._trace:
             raise ArgumentError(
-                f"{type(primitive).__name__} takes values that lower() was given, not {type(value).__name__}."
+                f"{type(primitive).__name__} takes values that this lower() was given, not {type(value).__name__}."
             )
     if name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise ArgumentError(f'"{name}" cannot name a part of a layer; use small letters, digits and "_".')
@@ -278,22 +271,38 @@ def put(primitive: Primitive, *values: Value, name: str = "") -> Value:
 
 
 def lowered(lower: Callable[..., Any], inputs: tuple[Shape, ...]) -> Lowering:
-    """What `lower` puts after values of these shapes.  Raises ArgumentError when it returns no value."""
+    """What `lower` puts after values of these shapes.  Raises ArgumentError when it returns no value of its own."""
     trace = _Trace(inputs)
-    values = [Value(trace, i, shape) for i, shape in enumerate(inputs)]
-    result = lower(*values)
-    results = list(result) if isinstance(result, list | tuple) else [result]
-    if not results or not all(isinstance(value, Value) for value in results):
+    result = lower(*(Value(trace, i, shape) for i, shape in enumerate(inputs)))
+    single = isinstance(result, Value)
+    results = (result,) if single else result
+    if (
+        not isinstance(results, list | tuple)
+        or not results
+        or not all(isinstance(value, Value) and value._trace is trace for value in results)
+    ):
         raise ArgumentError(f"its lower() must return the values that primitives gave it, not {result!r}.")
     ends: list[int] = []
     for value in results:  # an output is never an input, nor the same output twice
         if value.number < trace.count or value.number in ends:
             value = trace.put(Identity(), (value,), "")
         ends.append(value.number)
-    steps = tuple(trace.named())
     readers = [0] * len(trace.shapes)
-    for number in [*(number for step in steps for number in step.inputs), *ends]:
+    stateful: list[Step] = []
+    sliding: tuple[tuple[Step, Window], ...] = ()
+    for step in trace.steps:
+        for number in step.inputs:
+            readers[number] += 1
+        if step.primitive.stateful:
+            stateful.append(step)
+        if (window := getattr(step.primitive, "window", None)) is not None:
+            sliding = (*sliding, (step, window))
+    for number in ends:
         readers[number] += 1
-    return Lowering(
-        trace.count, steps, tuple(ends), tuple(trace.shapes), not isinstance(result, list | tuple), tuple(readers)
-    )
+    trace.name_parts(stateful)
+    weights, buffers = _NONE, _NONE
+    for step in stateful:
+        step._take_arrays()
+        weights, buffers = weights | step.weights, buffers | step.buffers
+    steps, shapes, read = tuple(trace.steps), tuple(trace.shapes), tuple(readers)
+    return Lowering(trace.count, steps, tuple(ends), shapes, single, read, weights, buffers, sliding)

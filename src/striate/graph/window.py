@@ -19,6 +19,8 @@ Pads = tuple[tuple[int, int], ...]
 
 def as_tuple(value: Any, rank: int, what: str, least: int = 1) -> tuple[int, ...]:
     """`value` (a whole number, or one per axis) as a tuple of `rank`; raises ArgumentError below `least`."""
+    if type(value) is int and value >= least:  # nearly always
+        return (value,) * rank
     values = (value,) * rank if isinstance(value, Integral) else value
     if (
         not isinstance(values, list | tuple)

@@ -118,7 +118,7 @@ def _must_count_background(data: Dataset, labels: Sequence[str]) -> None:
     raise DataError(
         f'{data.name} has class numbers {y.min()} to {y.max()} without names, and the model\'s class 0 is "background": '
         "whether the numbers count it cannot be seen. Name the data's classes (a CSV file: label_column= of a column "
-        "with names), or give the numbers as the model has them: evaluate(data, data.y + 1) where they do not count it."
+        "with names), or say how they count: `striate evaluate --shift 1`, evaluate(data, data.y + 1) where they do not."
     )
 
 

@@ -1,210 +1,48 @@
-"""Layers under Keras 3's names, arguments and defaults."""
+"""Layers under Keras 3's names, arguments and defaults.
+
+A family of layers is a file; what its ``__all__`` names is a name here.
+"""
 
 from striate.graph import Input, InputLayer, Layer
-from striate.layers import initializers, regularizers
-from striate.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
-from striate.layers.augment import (
-    Augmentation,
-    RandomAffine,
-    RandomBrightness,
-    RandomContrast,
-    RandomCrop,
-    RandomErasing,
-    RandomFlip,
-    RandomHue,
-    RandomLighting,
-    RandomRotation,
-    RandomSaturation,
-    RandomTranslation,
-    RandomZoom,
+from striate.layers import (
+    activation,
+    augment,
+    conv,
+    dense,
+    initializers,
+    lenet,
+    merge,
+    mix,
+    norm,
+    pool,
+    regularizers,
+    reshape,
+    residual,
 )
-from striate.layers.conv import (
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-)
-from striate.layers.dense import Dense, Dropout, Embedding
-from striate.layers.lenet import (
-    LENET5_C3,
-    EuclideanRBF,
-    PartialConv2D,
-    TrainableSubsampling2D,
-)
-from striate.layers.merge import (
-    Add,
-    Average,
-    Concatenate,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)
-from striate.layers.mix import CutMix, MixUp
-from striate.layers.norm import (
-    BatchNormalization,
-    LayerNormalization,
-    LocalResponseNormalization,
-    Normalization,
-    Rescaling,
-)
-from striate.layers.pool import (
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AveragePooling1D,
-    AveragePooling2D,
-    CenterWeightedAveragePooling1D,
-    CenterWeightedAveragePooling2D,
-    DepthPooling,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    L1Pooling1D,
-    L1Pooling2D,
-    L2Pooling1D,
-    L2Pooling2D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MinPooling1D,
-    MinPooling2D,
-    SumPooling1D,
-    SumPooling2D,
-)
-from striate.layers.reshape import (
-    ChannelPadding,
-    Cropping1D,
-    Cropping2D,
-    Flatten,
-    Reshape,
-    UpSampling1D,
-    UpSampling2D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-)
-from striate.layers.residual import DropPath, LayerScale
+from striate.layers.activation import *
+from striate.layers.augment import *
+from striate.layers.conv import *
+from striate.layers.dense import *
+from striate.layers.lenet import *
+from striate.layers.merge import *
+from striate.layers.mix import *
+from striate.layers.norm import *
+from striate.layers.pool import *
+from striate.layers.reshape import *
+from striate.layers.residual import *
 
-MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
-AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
-GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
-GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
-
-__all__ = [
-    "Activation",
-    "AdaptiveAveragePooling1D",
-    "AdaptiveAveragePooling2D",
-    "AdaptiveMaxPooling1D",
-    "AdaptiveMaxPooling2D",
-    "Add",
-    "Augmentation",
-    "Average",
-    "AveragePooling1D",
-    "AveragePooling2D",
-    "AvgPool1D",
-    "AvgPool2D",
-    "BatchNormalization",
-    "CenterWeightedAveragePooling1D",
-    "CenterWeightedAveragePooling2D",
-    "ChannelPadding",
-    "Concatenate",
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Cropping1D",
-    "Cropping2D",
-    "CutMix",
-    "Dense",
-    "DepthPooling",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "DropPath",
-    "Dropout",
-    "ELU",
-    "Embedding",
-    "EuclideanRBF",
-    "Flatten",
-    "GlobalAveragePooling1D",
-    "GlobalAveragePooling2D",
-    "GlobalAvgPool1D",
-    "GlobalAvgPool2D",
-    "GlobalMaxPool1D",
-    "GlobalMaxPool2D",
-    "GlobalMaxPooling1D",
-    "GlobalMaxPooling2D",
-    "Input",
-    "InputLayer",
-    "L1Pooling1D",
-    "L1Pooling2D",
-    "L2Pooling1D",
-    "L2Pooling2D",
-    "LENET5_C3",
-    "Layer",
-    "LayerNormalization",
-    "LayerScale",
-    "LeakyReLU",
-    "LocalResponseNormalization",
-    "MaxPool1D",
-    "MaxPool2D",
-    "MaxPooling1D",
-    "MaxPooling2D",
-    "Maximum",
-    "MinPooling1D",
-    "MinPooling2D",
-    "Minimum",
-    "MixUp",
-    "Multiply",
-    "Normalization",
-    "PartialConv2D",
-    "RandomAffine",
-    "RandomBrightness",
-    "RandomContrast",
-    "RandomCrop",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomHue",
-    "RandomLighting",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomTranslation",
-    "RandomZoom",
-    "ReLU",
-    "Rescaling",
-    "Reshape",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "Softmax",
-    "Subtract",
-    "SumPooling1D",
-    "SumPooling2D",
-    "TrainableSubsampling2D",
-    "UpSampling1D",
-    "UpSampling2D",
-    "ZeroPadding1D",
-    "ZeroPadding2D",
-    "add",
-    "average",
-    "concatenate",
-    "initializers",
-    "maximum",
-    "minimum",
-    "multiply",
-    "regularizers",
-    "subtract",
-]
+__all__ = ["Input", "InputLayer", "Layer", "initializers", "regularizers"]
+__all__ += activation.__all__
+__all__ += augment.__all__
+__all__ += conv.__all__
+__all__ += dense.__all__
+__all__ += lenet.__all__
+__all__ += merge.__all__
+__all__ += mix.__all__
+__all__ += norm.__all__
+__all__ += pool.__all__
+__all__ += reshape.__all__
+__all__ += residual.__all__
 
 
 def __getattr__(name: str) -> object:

@@ -8,6 +8,14 @@ from striate import primitives as p
 from striate.errors import ArgumentError, unknown
 from striate.graph import Layer, Value
 
+__all__ = [
+    "Activation",
+    "ELU",
+    "LeakyReLU",
+    "ReLU",
+    "Softmax",
+]
+
 #: Names that ``Activation(...)`` and ``activation=`` take.
 NAMES = (
     *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "tanh", "scaled_tanh", "sigmoid", "hard_sigmoid"),

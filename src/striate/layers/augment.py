@@ -19,6 +19,22 @@ from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Layer, Shape, Value
 from striate.primitives.base import split_shape
 
+__all__ = [
+    "Augmentation",
+    "RandomAffine",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomFlip",
+    "RandomHue",
+    "RandomLighting",
+    "RandomRotation",
+    "RandomSaturation",
+    "RandomTranslation",
+    "RandomZoom",
+]
+
 Factor = float | tuple[float, float]
 
 FLIPS = ("horizontal", "vertical", "horizontal_and_vertical")

@@ -11,6 +11,17 @@ from striate.graph.window import Padding, as_padding, as_tuple
 from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
 
+__all__ = [
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+]
+
 
 class _Windowed:
     """What all convolutions share, mixed into their layers: the window's arithmetic and the checks of its arguments."""
@@ -235,15 +246,3 @@ class Conv1DTranspose(_ConvTranspose):
     """Transposed convolution over sequences.  (L, C) -> (L', filters); weight (C, filters, k)."""
 
     rank = 1
-
-
-__all__ = [
-    "Conv1D",
-    "Conv1DTranspose",
-    "Conv2D",
-    "Conv2DTranspose",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-]

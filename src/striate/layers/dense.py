@@ -11,6 +11,12 @@ from striate.graph import Initializer, Layer, Regularizer, Value
 from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
 
+__all__ = [
+    "Dense",
+    "Dropout",
+    "Embedding",
+]
+
 
 class Dense(Layer):
     """Each unit is a weighted sum of all inputs plus a bias.  (…, C) -> (…, units); weight (units, C), bias (units,).

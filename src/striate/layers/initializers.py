@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from striate.described import from_name
 from striate.errors import ArgumentError, unknown
 from striate.graph import Initializer
 
@@ -221,10 +222,4 @@ def get(spec: str | Initializer) -> Initializer:
 
     spec   a name such as ``he_normal``, or an Initializer
     """
-    if isinstance(spec, Initializer):
-        return spec
-    if not isinstance(spec, str):
-        raise ArgumentError(f"an initializer is a name such as 'he_normal' or an object, not {spec!r}.")
-    if spec not in NAMES:
-        raise unknown("initializer", spec, NAMES)
-    return NAMES[spec]()
+    return from_name(spec, Initializer, NAMES, "he_normal")

@@ -11,6 +11,13 @@ from striate.graph.window import as_tuple
 from striate.layers import initializers
 from striate.layers.activation import as_activation
 
+__all__ = [
+    "EuclideanRBF",
+    "LENET5_C3",
+    "PartialConv2D",
+    "TrainableSubsampling2D",
+]
+
 
 class TrainableSubsampling2D(Layer):
     """Mean of each window times a learnt coefficient plus a learnt bias, per map.  (H, W, C) -> (H', W', C).

@@ -9,6 +9,23 @@ from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Shape, Value
 from striate.primitives.functions import CombineHow
 
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]
+
 
 class _Elementwise(Layer):
     """Inputs of one shape, joined number by number.  Shape unchanged; no weights."""

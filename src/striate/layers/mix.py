@@ -5,6 +5,11 @@ from __future__ import annotations
 from striate.errors import ArgumentError
 from striate.graph.layer import NetworkPart
 
+__all__ = [
+    "CutMix",
+    "MixUp",
+]
+
 
 class MixUp(NetworkPart):
     """Each picture a weighted mean of two of the batch, and its targets the same mean of theirs: Zhang et al. 2018.

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import field
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Initializer, Layer, Shape, Value
 from striate.layers import initializers
+
+__all__ = [
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "LocalResponseNormalization",
+    "Normalization",
+    "Rescaling",
+]
 
 
 class BatchNormalization(Layer):
@@ -75,6 +84,57 @@ class LayerNormalization(Layer):
     def lower(self, x: Value) -> Value:
         gamma, beta = self.gamma_initializer, self.beta_initializer
         return p.layer_norm(x, self.epsilon, gamma=gamma if self.scale else None, beta=beta if self.center else None)
+
+
+class GroupNormalization(Layer):
+    """Groups of channels to mean 0, variance 1 over all positions, then scaled and shifted.  Shape unchanged.
+
+    weight = gamma (C,), bias = beta (C,).  It does the same in training and prediction, whatever the batch size.
+    Wu & He 2018, equation 7.
+
+    groups              of neighbouring channels; -1: each channel by itself (instance normalization)
+    axis                -1, the channels
+    epsilon             added to the variance; above 0
+    center, scale       whether there is a shift, and a factor
+    beta_initializer    how the shift starts
+    gamma_initializer   how the factor starts
+
+    Raises ArgumentError for other values, and ShapeError where the channels do not split into the groups.
+    """
+
+    groups: int = 32
+    axis: int = -1
+    epsilon: float = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: str | Initializer = "zeros"
+    gamma_initializer: str | Initializer = "ones"
+
+    drawn_as = "norm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.axis != -1:
+            raise ArgumentError("GroupNormalization: arrays are channels-last here, so axis is -1.")
+        if self.groups < 1 and self.groups != -1:
+            raise ArgumentError(
+                f"GroupNormalization: groups is a whole number of at least 1, or -1, not {self.groups}."
+            )
+        if self.epsilon <= 0:
+            raise ArgumentError(f"GroupNormalization: epsilon is above 0, not {self.epsilon}.")
+        initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
+
+    def lower(self, x: Value) -> Value:
+        *sizes, channels = x.shape
+        groups = channels if self.groups == -1 else self.groups
+        if channels % groups:
+            raise ShapeError(f"{channels} channels do not split into {groups} groups. Use groups that divide them.")
+        y = p.reshape(x, (prod(sizes), groups, channels // groups))
+        y = p.combine("subtract", y, p.reduce(y, "mean", (0, 2), keepdims=True))
+        variance = p.reduce(p.pointwise(y, "square"), "mean", (0, 2), keepdims=True)
+        y = p.combine("multiply", y, p.pointwise(p.affine(variance, addend=self.epsilon), "rsqrt"))
+        gamma, beta = self.gamma_initializer, self.beta_initializer
+        return p.scale(p.reshape(y, x.shape), gamma if self.scale else None, beta if self.center else None)
 
 
 class LocalResponseNormalization(Layer):

@@ -12,6 +12,40 @@ from striate.graph.window import Padding, as_padding, as_tuple
 from striate.primitives.base import split_shape
 from striate.primitives.pooling import PoolHow
 
+__all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "CenterWeightedAveragePooling1D",
+    "CenterWeightedAveragePooling2D",
+    "DepthPooling",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "L1Pooling1D",
+    "L1Pooling2D",
+    "L2Pooling1D",
+    "L2Pooling2D",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MinPooling1D",
+    "MinPooling2D",
+    "SumPooling1D",
+    "SumPooling2D",
+]
+
 
 class _Pool(Layer):
     rank: ClassVar[int]
@@ -270,3 +304,10 @@ class DepthPooling(Layer):
     def lower(self, x: Value) -> Value:
         channels = Window((self.pool_size,), (self.strides or self.pool_size,))
         return p.depth_pool(x, channels, "max" if self.mode == "max" else "average")
+
+
+# Keras' short names.
+MaxPool1D, MaxPool2D = MaxPooling1D, MaxPooling2D
+AvgPool1D, AvgPool2D = AveragePooling1D, AveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D

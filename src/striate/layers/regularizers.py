@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.errors import ArgumentError, unknown
+from striate.described import from_name
 from striate.graph import Regularizer
 
 
@@ -44,10 +44,4 @@ def get(spec: str | Regularizer) -> Regularizer:
 
     spec   a name such as ``l2``, or a Regularizer
     """
-    if isinstance(spec, Regularizer):
-        return spec
-    if not isinstance(spec, str):
-        raise ArgumentError(f"a regularizer is a name such as 'l2' or an object, not {spec!r}.")
-    if spec not in NAMES:
-        raise unknown("regularizer", spec, NAMES)
-    return NAMES[spec]()
+    return from_name(spec, Regularizer, NAMES, "l2")

@@ -11,6 +11,18 @@ from striate.graph import Layer, Value
 from striate.graph.window import as_padding, as_tuple
 from striate.primitives.base import split_shape
 
+__all__ = [
+    "ChannelPadding",
+    "Cropping1D",
+    "Cropping2D",
+    "Flatten",
+    "Reshape",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+]
+
 
 class Flatten(Layer):
     """All numbers as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,); no weights."""

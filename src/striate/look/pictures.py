@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from striate.data import Preprocessing
+from striate.data import Dataset, Geometry, Preprocessing
+from striate.data.pictures.decode import picture as decode
 from striate.intake import Intake
 
 if TYPE_CHECKING:
@@ -54,6 +56,23 @@ class Space:
     def pixels(self, pictures: Any) -> np.ndarray:
         """uint8 (N, H, W, C) of the network's size, as ``Intake.pixels`` makes them.  Raises DataError for no picture."""
         return self.intake.pixels(pictures)
+
+    def photos(self, pictures: Any) -> tuple[np.ndarray, Geometry] | None:
+        """Photos uint8 (N, H, W, C) in their own size, and how they came to the network's; None where that is the same.
+
+        Also None for a Dataset, and for photos of different sizes, which are no array.  Raises DataError for what is no
+        picture.
+        """
+        if isinstance(pictures, Dataset) or (isinstance(pictures, np.ndarray) and pictures.shape[1:] == self.shape):
+            return None
+        alone = isinstance(pictures, str | os.PathLike | bytes) or hasattr(pictures, "getbands")
+        listed = [pictures] if alone or (isinstance(pictures, np.ndarray) and pictures.ndim < 4) else list(pictures)
+        images = [decode(each, self.shape[2]) for each in listed]
+        sizes = {(image.height, image.width) for image in images}
+        if len(sizes) != 1 or sizes == {self.shape[:2]}:
+            return None
+        arrays = [np.asarray(image).reshape(image.height, image.width, -1) for image in images]
+        return np.stack(arrays), self.preprocessing.geometry(sizes.pop())
 
     def framed(self, pixels: np.ndarray) -> np.ndarray:
         """A picture uint8 (h, w, C) that, read from a file, the preprocessing turns into just `pixels` (H, W, C).

@@ -33,7 +33,7 @@ _ENDS = {F.softmax: "softmax", torch.sigmoid: "sigmoid", F.log_softmax: "log_sof
 
 
 @dataclass
-class Run:
+class TappedRun:
     """What one pass through the network left.
 
     outputs    of the network (N, …), channels first; without the final softmax or sigmoid where that was asked; empty
@@ -77,7 +77,7 @@ class Tap:
         edit: Mapping[str, Edit] | None = None,
         switches: Sequence[str] = (),
         stop: bool = False,
-    ) -> Run:
+    ) -> TappedRun:
         """One pass of the inputs (N, C, H, W), as the first layer takes them: after the preprocessing.
 
         keep       names whose outputs to keep: what follows the layer's own activation function
@@ -94,7 +94,7 @@ class Tap:
         for name in edit:
             if self._holders[name] != name:
                 raise ArgumentError(f'"{name}" does nothing to its input; edit "{self._holders[name]}" instead.')
-        found = Run()
+        found = TappedRun()
         want = {self._holders[name] for name in keep}
         state = _State(self, found, want, edit, set(switches), stop)
         try:
@@ -180,7 +180,7 @@ class _State:
     """What the walks through a network and the networks nested in it share."""
 
     tap: Tap
-    found: Run
+    found: TappedRun
     want: set[str]
     edit: dict[str, Edit]
     switches: set[str]

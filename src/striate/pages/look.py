@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate import look
-from striate.errors import StriateError
 from striate.look.arguments import Progress, drawn, one_picture
 from striate.look.explain.attributions import QUICK
 from striate.look.pictures import Space, label_of
 from striate.look.structure import spread, spread_maps
+from striate.pages.sections import attempted
 from striate.report.html import Section, write_page
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def write_look(
     jobs = dict(_jobs(model, pictures, pixels, examples, answers, seed))
     for done, (name, job) in enumerate(jobs.items(), 1):
         started = time.perf_counter()
-        try:
-            section = job().section()
-        except StriateError as error:
-            section = Section(name.replace(" ", "-"), name.capitalize(), f"Left out: {error}")
+        section = attempted(name, job)
         section.note += f" Took {time.perf_counter() - started:.1f} s."
         sections.append(section)
         if progress is not None:
@@ -83,9 +80,9 @@ def _jobs(
     yield "activation maps", lambda: look.maps(model, pixels, spread_maps(model, 9))
     yield (
         "attribution",
-        lambda: look.attributions(model, pixels, method=QUICK, steps=16, stages=(0.2, 1.0), seed=seed),
+        lambda: look.attributions(model, photo, method=QUICK, steps=16, stages=(0.2, 1.0), seed=seed),
     )
-    yield "grad-CAM", lambda: look.gradcam(model, pixels, check=True, seed=seed)
+    yield "grad-CAM", lambda: look.gradcam(model, photo, check=True, seed=seed)
     if answers.ndim == 2:
         order = [int(i) for i in answers[0].argsort()[::-1]]
         other = order[min(len(order) - 1, 5)]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.look import activations
+from striate import look
+from striate.look.structure import convolution
+from striate.pages.sections import attempted
 from striate.report import figures, tiles
 from striate.report.html import Section, both, image, table, write_page
 from striate.train.metrics import per_class_report
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 MISTAKES = 24
-LAYERS = 12  # layers whose maps are shown
-BYTES = 150_000  # of one layer's maps
 
 
 def write_report(
@@ -150,44 +150,14 @@ def _mistakes(
 
 
 def _inside(model: Model, test: Dataset | None) -> list[Section]:
-    """First-layer filters, and the maps that one example gives in every layer that has maps."""
+    """The first filters, and the maps that one held-out example gives, as ``striate.look`` shows them."""
     sections = []
-    first = next((layer for layer in model.layers if layer.kind == "Conv2D"), None)
-    if first is not None and first.built is not None and min(first.kernel_size) > 1:  # type: ignore[attr-defined]
-        weight = first.built.weight
-        note = f"{weight.shape[0]} filters of {first.name}, each in its own range; middle grey is a weight of 0."
-        section = Section("filters", "First-layer filters", note)
-        section.pictures = [("", image(figures.to_png(figures.filters(weight)), "image/png", "filters"))]
-        sections.append(section)
-    if test is None or test.x.ndim != 4 or len(model.graph.inputs) != 1:
-        return sections
-    found = activations(model, test.subset([0]))
-    mapped = {name: maps[0] for name, maps in found.items() if maps.ndim == 4 and min(maps.shape[1:3]) > 1}
-    if not mapped:
-        return sections
-    dead = sum(int((maps == 0).all(axis=(0, 1)).sum()) for maps in mapped.values())
-    note = "One held-out example, and how each layer answers it. Dark is 0, bright is strong."
-    note += f" {dead} maps are 0 everywhere for it and are crossed out." if dead else ""
-    section = Section("maps", "Activation maps", note)
-    picture = tiles.as_picture(test.x[0])
-    if picture is not None:
-        shown = figures.to_png(figures.pictures([picture], ["the example"], columns=1))
-        section.pictures.append(("", image(shown, "image/png", "the example")))
-    names = list(mapped)
-    if len(names) > LAYERS:
-        names = [names[i] for i in np.linspace(0, len(names) - 1, LAYERS).round().astype(int)]
-    for name in names:
-        maps = mapped[name]
-        limit = 64
-        data = figures.to_png(figures.maps(maps, limit=limit))
-        while len(data) > BYTES and limit > 4:
-            limit //= 2
-            data = figures.to_png(figures.maps(maps, limit=limit))
-        height, width, depth = maps.shape
-        some = f", the first {limit}" if depth > limit else ""
-        caption = f"{name}: {height}x{width}, {depth} maps{some}"
-        section.pictures.append((caption, image(data, "image/png", f"maps of {name}")))
-    sections.append(section)
+    if any(convolution(node) for node in model.graph.flat().nodes):
+        sections.append(attempted("filters", lambda: look.filters(model)))
+    if test is not None and model.intake.takes_pictures:
+        maps = attempted("maps", lambda: look.maps(model, test.subset([0])))
+        maps.note = f"One held-out example, and how each layer answers it. {maps.note}"
+        sections.append(maps)
     return sections
 
 

@@ -82,6 +82,8 @@ class Combine(Primitive):
     how: CombineHow
 
     def shape(self, *inputs: Shape) -> Shape:
+        if inputs.count(inputs[0]) == len(inputs):
+            return inputs[0]
         rank = max(map(len, inputs))
         axes = zip(*((1,) * (rank - len(x)) + x for x in inputs), strict=True)
         sizes = [{size for size in axis if size != 1} for axis in axes]

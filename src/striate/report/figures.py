@@ -5,22 +5,21 @@
 
 from striate.report.confusion import confusion
 from striate.report.curves import best_epoch, curves, paired
-from striate.report.pictures import filters, maps, pictures, plate
+from striate.report.grid import Cell, Grid, pictures
 from striate.report.style import DARK, LIGHT, new_figure, plain, png, say, settings, short, to_png, to_svg
 
 __all__ = [
     "DARK",
+    "Cell",
+    "Grid",
     "LIGHT",
     "best_epoch",
     "confusion",
     "curves",
-    "filters",
-    "maps",
     "new_figure",
     "paired",
     "pictures",
     "plain",
-    "plate",
     "png",
     "say",
     "settings",

@@ -31,17 +31,6 @@ def mosaic(tiles: Sequence[np.ndarray], columns: int, gap: int = GAP) -> np.ndar
     return whole
 
 
-def filter_tiles(weights: np.ndarray, *, shared: bool = False) -> list[np.ndarray]:
-    """Filters (out, in, kh, kw) as tiles: in colour for 3 inputs, else a grey tile for each filter and input.
-
-    Middle grey is a weight of 0.  The full range is each filter's own largest weight, or with `shared` that of all.
-    """
-    largest = np.abs(weights).max() if shared else np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
-    values = weights / np.where(largest == 0, 1, 2 * largest) + 0.5
-    tiles = values.transpose(0, 2, 3, 1) if weights.shape[1] == 3 else values.reshape(-1, *weights.shape[2:])
-    return [rgba(resized(np.rint(tile * 255).astype(np.uint8))) for tile in tiles]
-
-
 def map_tiles(maps: np.ndarray, *, shared: bool = False) -> list[np.ndarray]:
     """Activation maps (H, W, C) as C tiles; a map that is zero everywhere is crossed out.
 
@@ -85,6 +74,11 @@ def resized(picture: np.ndarray, side: int = TILE) -> np.ndarray:
         return picture.repeat(factor, axis=0).repeat(factor, axis=1)
     size = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
+def squeezed(picture: np.ndarray) -> np.ndarray:
+    """(h, w, 1) as (h, w), which is how PIL takes it; others as they are."""
+    return picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
 
 
 def rgba(picture: np.ndarray) -> np.ndarray:

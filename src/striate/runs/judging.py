@@ -15,7 +15,7 @@ from striate.data.readers.csv_table import columns
 from striate.data.sets.catalog import options_of
 from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
-from striate.intake.classes import names_of
+from striate.intake.classes import distinct, names_of
 from striate.model import Model
 from striate.train import losses
 from striate.train.metrics import interval
@@ -72,7 +72,7 @@ def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | N
     data    a data set's name, a folder or a file; None: what the first was trained on
 
     Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
-    out the same part of their training data.  Raises ArgumentError, DataError.
+    out the same part of their training data.  Returns the figures by name.  Raises ArgumentError, DataError.
     """
     from striate.models import load_model
     from striate.tasks import Ensemble
@@ -126,7 +126,7 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
             notes.append("the model learnt from these pictures")
     if shift:
         judge = _shifted(judge, shift, model)
-    judge = model.intake.prepared(judge) if shift else model.intake.dataset(judge)
+    judge = model.intake.dataset(judge)
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
@@ -166,7 +166,8 @@ def _shifted(data: Dataset, shift: int, model: Model) -> Dataset:
         raise ArgumentError(f"{data.name}: shift is for class numbers without names; these have names, or are none.")
     if y.min() + shift < 0 or y.max() + shift >= count:
         raise ArgumentError(f"{data.name}: {y.min()} to {y.max()} shifted by {shift} leave the {count} classes.")
-    return replace(data, y=y + shift)
+    named = distinct(model.labels) if model.labels and len(model.labels) == count else None
+    return replace(data, y=y + shift, classes=named)
 
 
 def _same(source: str, other: Any) -> bool:

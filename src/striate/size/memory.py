@@ -102,10 +102,10 @@ class Estimate:
         self.weights = self.trainable = self.buffers = 0
         for node in opened.flat.nodes:
             if node.first:
-                count = sum(weight.size for weight in node.layer.weights(*node.input_shapes).values())
+                count = sum(weight.size for weight in node.lowering.weights.values())
                 self.weights += count
                 self.trainable += count if node.layer.trainable else 0
-                self.buffers += sum(weight.size for weight in node.layer.buffers(*node.input_shapes).values())
+                self.buffers += sum(weight.size for weight in node.lowering.buffers.values())
         self.storages, values = run(opened, dtype)
         ends = {values[tensor].store for tensor in opened.flat.outputs} - self.storages.kept.keys()
         self.outputs = sum(self.storages.sizes[store][0] for store in ends)

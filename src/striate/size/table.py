@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Step,
 from striate.primitives import DepthPool
 from striate.size.memory import Estimate, Memory, checked, slots
 from striate.size.opened import Opened
-from striate.size.receptive import Receptive
+from striate.size.receptive_field import Receptive
 from striate.size.wording import plural
 
 
@@ -216,12 +217,13 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
     calls = opened.calls.get(label, [])
     weights = trainable = buffers = mults = 0
     for call in calls:
-        mults += call.layer.mults(*call.input_shapes)
+        lowering = call.lowering
+        mults += lowering.mults
         if call.first:
-            count = sum(weight.size for weight in call.layer.weights(*call.input_shapes).values())
+            count = sum(weight.size for weight in lowering.weights.values())
             weights += count
             trainable += count if call.layer.trainable else 0
-            buffers += sum(weight.size for weight in call.layer.buffers(*call.input_shapes).values())
+            buffers += sum(weight.size for weight in lowering.buffers.values())
     own = calls[0] if len(calls) == 1 and not calls[0].path else None
     shapes = [tensor.shape for tensor in node.outputs]
     return Row(
@@ -239,10 +241,10 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
     )
 
 
-def _windows(call: FlatNode) -> list[tuple[Step, Window]]:
+def _windows(call: FlatNode) -> Sequence[tuple[Step, Window]]:
     """The steps of a call that slide a window, over positions or over channels."""
-    over = [(step, step.primitive.channels) for step in call.lowering.steps if isinstance(step.primitive, DepthPool)]
-    return call.lowering.sliding + over
+    over = [(step, step.primitive.channels) for step in call.lowering.steps if type(step.primitive) is DepthPool]
+    return [*call.lowering.sliding, *over] if over else call.lowering.sliding
 
 
 def _rest(step: Step, window: Window) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from striate.train.loop import Trainer
     from striate.train.objective import Totals
 
-FILE, FORMAT, VERSION = "training.pt", "striate-training", 1
+FILE, FORMAT, VERSION = "training.pt", "striate-training", 2
 EVERY = 30.0  # seconds between two saves within an epoch
 SHARE = 0.02  # of the time that saving may take; a save that is dearer than that waits
 _WHOLE = 1 << 30  # bytes of an array that are compared one by one; of a larger one, evenly spaced samples
@@ -132,8 +132,7 @@ class Checkpoint:
         if place.batch:
             for metric, saved in zip(trainer.plan.all_metrics(), state["metrics"], strict=True):
                 metric.load_state_dict({key: value.to(trainer.device) for key, value in saved.items()})
-            totals.sums = [value.to(trainer.device) if torch.is_tensor(value) else value for value in state["sums"]]
-            totals.samples = state["samples"]
+            totals.load([value.to(trainer.device) if torch.is_tensor(value) else value for value in state["totals"]])
         callbacks.load_state_dict(_opened(state["callbacks"]))
         torch.set_rng_state(state["random"])
         if trainer.device.type == "cuda" and state["random_cuda"] is not None:
@@ -171,8 +170,7 @@ class Checkpoint:
             "optimizer": trainer.optimizer.state_dict(),
             "scaler": None if scaler is None else scaler.state_dict(),
             "metrics": [metric.state_dict() for metric in trainer.plan.all_metrics()] if batch else [],
-            "sums": list(totals.sums),
-            "samples": totals.samples,
+            "totals": totals.state(),
             "callbacks": _plain(callbacks.state_dict()),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(trainer.device) if trainer.device.type == "cuda" else None,

@@ -85,6 +85,7 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer | None = None
         self.good: Snapshot | None = None
         self.step_count = 0
+        self.waiting = 0  # batches whose gradients have been gathered since the last update
 
     # -- one step --------------------------------------------------------------------------------------------------
     def outputs(self, xs: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -124,21 +125,27 @@ class Trainer:
             self.good.confirm(self.step_count, loss)
         self.accelerator.backward(loss)
         self.step_count += 1
-        if self.step_count % self.plan.accumulate == 0:
+        self.waiting += 1
+        if self.waiting == self.plan.accumulate:
             self.update()
         return loss.detach(), parts, outs
 
     def update(self) -> None:
-        """Apply the gathered gradients."""
+        """Apply the gathered gradients: their mean, also where fewer batches than usual are left of an epoch."""
         assert self.optimizer is not None
         config = self.plan.optimizer
-        config.set_rate(self.step_count // self.plan.accumulate - 1)
+        config.set_rate()
+        if self.waiting < self.plan.accumulate:
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            torch._foreach_mul_(gradients, self.plan.accumulate / self.waiting)
+        self.waiting = 0
         if config.clips:
             if self.plan.precision == "fp16":
                 self.accelerator.unscale_gradients()
             config.before_step(self.parameters)
         config.decay(self.optimizer)
         self.optimizer.step()
+        config.iterations += 1
         self.optimizer.zero_grad(set_to_none=True)
 
     # -- an epoch -----------------------------------------------------------------------------------------------------
@@ -181,11 +188,12 @@ class Trainer:
         held = None
         if validation is not None:
             held = Batches(validation, validation_batch_size or batch_size, shuffle=False, device=self.device)
-        self.plan.optimizer.bind(epochs * steps // self.plan.accumulate)
+        updates = -(-steps // self.plan.accumulate)  # an epoch
         if self.optimizer is None:
             self.start()
-        self.step_count = initial_epoch * steps
-        totals = Totals(1 + len(self.plan.losses))
+        self.plan.optimizer.bind(epochs * updates, initial_epoch * updates)
+        self.step_count, self.waiting = initial_epoch * steps, 0
+        totals = self.objective.totals(len(self.plan.losses))
         place = None if checkpoint is None else checkpoint.place
         callbacks.on_train_begin()
         if checkpoint is not None and place is None:
@@ -201,7 +209,7 @@ class Trainer:
             done = place.batch if place is not None and epoch == place.epoch else 0
             if not done:
                 self.objective.reset()
-                totals = Totals(1 + len(self.plan.losses))
+                totals = self.objective.totals(len(self.plan.losses))
                 callbacks.on_epoch_begin(epoch, steps=steps)
             for i, batch in enumerate(batches.batches(epoch, start=done), start=done):
                 if i == steps:
@@ -211,17 +219,16 @@ class Trainer:
                     batch = mixed(batch, self.plan.mix)
                 callbacks.on_train_batch_begin(i)
                 loss, parts, outs = self.train_step(batch)
-                totals.add(loss, parts, batch.size)
+                totals.add(loss, parts, self.objective.counted(batch), batch.size)
                 if self.device.type == "cpu" or i % 50 == 49 or i == steps - 1:
                     self._must_be_finite(totals, epoch, i, steps)
                 self.objective.update(batch, outs)
                 callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
                 if stopped():
                     break
-                whole = self.step_count % self.plan.accumulate == 0  # no gradients are waiting
-                if checkpoint is not None and whole and checkpoint.due:
+                if checkpoint is not None and not self.waiting and checkpoint.due:
                     checkpoint.save(self, callbacks, epoch, i + 1, totals)
-            if self.step_count % self.plan.accumulate and self.step_count:
+            if self.waiting:
                 self.update()
             self._pool(totals)
             logs = self.objective.logs(totals)
@@ -239,9 +246,8 @@ class Trainer:
         """Add up what the processes have counted, so that all of them report, and decide on, the same figures."""
         if self.accelerator.num_processes == 1:
             return
-        counted = torch.tensor([*map(float, totals.sums), totals.samples], dtype=torch.float64, device=self.device)
-        *sums, samples = self.accelerator.reduce(counted, "sum").tolist()
-        totals.sums, totals.samples = sums, int(samples)
+        counted = torch.tensor([*map(float, totals.state())], dtype=torch.float64, device=self.device)
+        totals.load(self.accelerator.reduce(counted, "sum").tolist())
         for metric in self.plan.all_metrics():
             state = {key: self.accelerator.reduce(value.clone(), "sum") for key, value in metric.state_dict().items()}
             metric.load_state_dict(state)

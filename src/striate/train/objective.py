@@ -10,7 +10,6 @@ import torch
 
 from striate.data import Batch
 from striate.graph import Graph, every_layer
-from striate.intake.outputs import activate
 from striate.layers import regularizers
 from striate.train.plan import Plan
 from striate.train.targets import aligned
@@ -66,65 +65,99 @@ class Objective:
             metric.reset()
 
     def update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
-        """Hand outputs (probabilities only where a metric needs them) to the metrics."""
-        for metrics, final, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
-            ready = None
+        """Hand outputs to the metrics."""
+        for metrics, lacking, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
             for metric in metrics:
-                if final is not None and metric.needs_probabilities:
-                    ready = activate(out.detach(), final) if ready is None else ready
-                    metric.update(y, ready)
-                else:
+                if lacking is None:
                     metric.update(y, out.detach())
+                else:
+                    metric.update_logits(y, out.detach(), lacking)
+
+    def totals(self, outputs: int) -> Totals:
+        """Sums for the losses of the first outputs, with nothing in them yet."""
+        return Totals(self.plan.loss_weights[:outputs], bool(self.penalties))
+
+    def counted(self, batch: Batch) -> list[int | torch.Tensor]:
+        """How much the batch counts in the mean of each loss."""
+        return [loss.weight(y) for loss, y in zip(self.losses, batch.ys, strict=False)]
 
     def logs(self, totals: Totals, prefix: str = "") -> dict[str, float]:
         """Figures so far under Keras' names: loss, per-output losses where there are several, metrics."""
-        found = {f"{prefix}loss": totals.mean(0)}
-        if len(totals.sums) > 2:
-            for name, i in zip(self.plan.outputs, range(1, len(totals.sums)), strict=False):
-                found[f"{prefix}{name}_loss"] = totals.mean(i)
+        figures = {f"{prefix}loss": totals.whole()}
+        if len(totals.sums) > 1:
+            for i, name in enumerate(self.plan.outputs[: len(totals.sums)]):
+                figures[f"{prefix}{name}_loss"] = totals.mean(i)
         several = self.plan.judged > 1
         for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
             for metric in metrics:
                 for key, value in metric.results().items():
-                    found[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
-        return found
+                    figures[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
+        return figures
 
     def measured(self, pairs: Iterable[tuple[Batch, list[torch.Tensor]]], prefix: str = "") -> dict[str, float]:
         """Loss and metrics over batches and the outputs (channels first) that a network or an engine gave for them."""
         self.reset()
-        totals = Totals(1 + self.plan.judged)
+        totals = self.totals(self.plan.judged)
         with torch.inference_mode():
             for batch, outs in pairs:
                 batch = aligned(batch, self.losses)
                 judged = outs[: self.plan.judged]
-                totals.add(*self.loss(judged, batch), batch.size)
+                totals.add(*self.loss(judged, batch), self.counted(batch), batch.size)
                 self.update(batch, judged)
         return self.logs(totals, prefix)
 
 
 class Totals:
-    """Running sums of the loss and its parts over samples, kept on the device."""
+    """Running sums of the losses over what they count, kept on the device: a mean over batches is that over all data.
 
-    def __init__(self, count: int) -> None:
-        self.sums: list[Any] = [0.0] * count
-        self.last: torch.Tensor | None = None
+    weights     of each output's loss in the whole
+    penalised   whether the whole is more than the sum of its parts, by penalties on the weights
+    """
+
+    def __init__(self, weights: Sequence[float], penalised: bool = False) -> None:
+        self.weights, self.penalised = list(weights), penalised
+        self.sums: list[Any] = [0.0] * len(self.weights)
+        self.counts: list[Any] = [0] * len(self.weights)
+        self.penalties: Any = 0.0
         self.samples = 0
+        self.last: torch.Tensor | None = None
 
-    def add(self, loss: torch.Tensor, parts: list[torch.Tensor], size: int) -> None:
+    def add(self, loss: torch.Tensor, parts: list[torch.Tensor], counted: list[int | torch.Tensor], size: int) -> None:
+        """Take in one batch of `size` samples: its whole loss, each output's, and how much it counts in each."""
         self.last = loss.detach()
-        self.sums[0] = self.sums[0] + self.last * size
-        if len(parts) > 1:
-            for i, part in enumerate(parts):
-                self.sums[i + 1] = self.sums[i + 1] + part.detach() * size
         self.samples += size
+        for i, (part, count) in enumerate(zip(parts, counted, strict=False)):
+            self.sums[i] = self.sums[i] + part.detach() * count
+            self.counts[i] = self.counts[i] + count
+        if self.penalised:
+            plain = sum(weight * part.detach() for weight, part in zip(self.weights, parts, strict=False))
+            self.penalties = self.penalties + (self.last - plain) * size
 
     def mean(self, i: int) -> float:
-        return float(self.sums[i]) / max(self.samples, 1)
+        """The mean of one output's loss."""
+        return float(self.sums[i]) / max(float(self.counts[i]), 1)
+
+    def whole(self) -> float:
+        """The mean of the whole loss."""
+        parts = sum(weight * self.mean(i) for i, weight in enumerate(self.weights))
+        return parts + float(self.penalties) / max(self.samples, 1)
+
+    def state(self) -> list[Any]:
+        """All that was taken in, as numbers or tensors that add up over processes."""
+        return [*self.sums, *self.counts, self.penalties, self.samples]
+
+    def load(self, state: Sequence[Any]) -> None:
+        """Go on from a ``state``."""
+        outputs = len(self.weights)
+        self.sums, self.counts = list(state[:outputs]), list(state[outputs : 2 * outputs])
+        self.penalties, self.samples = state[-2], int(state[-1])
 
     def finite(self) -> bool:
-        return math.isfinite(float(self.sums[0]))
+        """Whether all losses so far were finite."""
+        return math.isfinite(self.whole())
 
     def last_value(self) -> float:
+        """The whole loss of the last batch."""
         return float("nan") if self.last is None else float(self.last)
 
 

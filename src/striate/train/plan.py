@@ -7,6 +7,7 @@ from typing import Any
 
 from striate.errors import ArgumentError, nearest, unknown
 from striate.graph import Graph
+from striate.intake.outputs import final_activation
 from striate.layers import CutMix, MixUp
 from striate.train import losses as losses_
 from striate.train import metrics as metrics_
@@ -85,8 +86,10 @@ def make_plan(
     shapes = graph.output_shapes
     wanted = _metric_specs(metrics, names[: 1 if graph.auxiliary else None]) + [[] for _ in graph.auxiliary]
     resolved = []
-    for spec, one_loss, shape in zip(wanted, per_output, shapes, strict=True):
-        resolved.append([metrics_.resolve(metric, one_loss, shape) for metric in spec])
+    for spec, one_loss, shape, tensor in zip(wanted, per_output, shapes, graph.outputs, strict=True):
+        final = final_activation(tensor)
+        resolved.append([metrics_.resolve(metric, one_loss, shape, final) for metric in spec])
+        metrics_.name_apart(resolved[-1])
     return Plan(
         optimizer=optimizers_.get(optimizer),
         losses=per_output,

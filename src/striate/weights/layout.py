@@ -64,7 +64,7 @@ def slots_of(graph: Graph) -> list[Slot]:
         for what in ("weights", "buffers"):
             for step in node.lowering.steps:
                 over = flattened if step.inputs == (0,) and isinstance(step.primitive, _OVER_INPUT) else None
-                for name, weight in step.arrays(what).items():
+                for name, weight in getattr(step, what).items():
                     mine = None if isinstance(step.primitive, p.Linear) and name.endswith("bias") else over
                     slots.append(Slot(f"{path}.{name}", node.name, name, node.layer, step, weight.shape, mine))
     return slots

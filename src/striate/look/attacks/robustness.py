@@ -16,7 +16,7 @@ from striate.look.pictures import Space, label_of
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report import figures
-from striate.report.tiles import resized, rgba
+from striate.report.style import DPI
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,16 +54,12 @@ class Robustness(Look):
 
     def figure(self) -> Figure:
         """Accuracy against the budget; beside it the same few pictures at each budget, with the answers."""
-        columns, (tall, wide) = len(self.epsilons), self.shown.shape[2:4]
-        rows = self.shown.shape[1]
-        side, left = 0.95, 4.3
-        high = side * tall / wide
-        height = max(3.2, rows * (high + 0.3) + 0.75)
-        width = left + columns * (side + 0.08) + 0.15
+        grid, left = self._pictures(), 430.0
+        width, height = (left + grid.width + 15) / DPI, max(320.0, grid.height + 40) / DPI
         with figures.settings():
             fig = figures.new_figure(width, height, figures.LIGHT["ground"])
-            ax = fig.add_axes((0.62 / width, 0.55 / height, (left - 1.1) / width, (height - 0.85) / height))
-            places = np.arange(columns)
+            ax = fig.add_axes((0.62 / width, 0.55 / height, (left / DPI - 1.1) / width, (height - 0.85) / height))
+            places = np.arange(len(self.epsilons))
             for colour, method in zip(_COLOURS, self.methods, strict=False):
                 ax.plot(places, 100 * self.accuracy[method], "o-", ms=4, lw=1.6, color=colour, label=_NAMES[method])
             ax.set_xticks(places, [f"{e:g}" for e in self.epsilons])
@@ -78,20 +74,21 @@ class Robustness(Look):
                 spine.set_visible(False)
             if len(self.methods) > 1:
                 ax.legend(frameon=False, loc="lower left")
-            top = height - 0.42
-            for c, epsilon in enumerate(self.epsilons):
-                x = left + c * (side + 0.08)
-                figures.say(fig, x / width, (top + 0.1) / height, f"{epsilon:g}", color=figures.LIGHT["muted"])
-                for r in range(rows):
-                    y = top - (r + 1) * (high + 0.3) + 0.3
-                    cell = fig.add_axes((x / width, y / height, side / width, high / height))
-                    picture = self.shown[c, r]
-                    cell.imshow(rgba(resized(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, 190)))
-                    cell.set_axis_off()
-                    colour = figures.LIGHT["ink" if self.said[c][r] == self.said[0][r] else "second"]
-                    word = figures.plain(self.said[c][r], 15)
-                    figures.say(fig, x / width, (y - 0.15) / height, word, color=colour, size=8)
+            grid.draw(fig, left, 20)
         return fig
+
+    def _pictures(self) -> figures.Grid:
+        """The same few pictures at each budget, a column each, with the answers; those that changed in orange."""
+        rows = []
+        for r in range(self.shown.shape[1]):
+            row = []
+            for c, epsilon in enumerate(self.epsilons):
+                answer, first = self.said[c][r], self.said[0][r]
+                colour = figures.LIGHT["ink" if answer == first else "second"]
+                head = f"{epsilon:g}" if r == 0 else ""
+                row.append(figures.Cell(self.shown[c, r], head=head, words=figures.plain(answer, 15), colour=colour))
+            rows.append(row)
+        return figures.Grid(rows, width=95, height=95 * self.shown.shape[2] / self.shown.shape[3])
 
     def note(self) -> str:
         worst = self.methods[-1]

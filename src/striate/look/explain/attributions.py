@@ -167,4 +167,4 @@ def attributions(
         )  # fmt: skip
         for name, one in found.items():
             one.verdict = checked.verdict(name)
-    return Attributions(found, scored, checked)
+    return Attributions({name: asked.on_photos(one) for name, one in found.items()}, scored, checked)

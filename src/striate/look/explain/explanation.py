@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from striate.errors import ArgumentError
 from striate.look.arguments import Target, parts
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Tap, tapped
-from striate.report.style import LIGHT, new_figure, plain, say, settings
+from striate.report.grid import Cell, Grid
+from striate.report.style import plain
+from striate.report.tiles import resized
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from striate.data import Geometry
     from striate.model import Model
 
 _SHOWN = 8
+_SIDE = 448  # pixels of a picture in a figure, at most
+Made = TypeVar("Made", bound="Explanation")
 
 
 # -- the question -------------------------------------------------------------------------------------------------------
@@ -33,6 +39,7 @@ class Question:
     inputs    (N, C, H, W) on the network's device
     logits    float64 (N, classes), before the last softmax or sigmoid
     targets   the class of each picture
+    photos    the pictures as they were given, where they have another size than the network's input and share it
     """
 
     space: Space
@@ -41,6 +48,7 @@ class Question:
     logits: np.ndarray
     targets: list[int]
     labels: list[str]
+    photos: tuple[np.ndarray, Geometry] | None = None
 
     @classmethod
     def of(cls, model: Model, pictures: Any, target: Target | None = None, batch_size: int = 16) -> Question:
@@ -58,7 +66,8 @@ class Question:
         if len(each) != len(pixels):
             raise ArgumentError(f"{len(each)} targets for {len(pixels)} pictures: give one, or one for each.")
         numbers = [target_of(model, t, row) for t, row in zip(each, answers, strict=True)]
-        return cls(space, pixels, inputs, answers, numbers, [label_of(model, number) for number in numbers])
+        labels = [label_of(model, number) for number in numbers]
+        return cls(space, pixels, inputs, answers, numbers, labels, space.photos(pictures))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -67,6 +76,10 @@ class Question:
     def values(self) -> np.ndarray:
         """float64 (N,): the logit of each picture's class."""
         return self.logits[np.arange(len(self)), self.targets]
+
+    def on_photos(self, made: Made) -> Made:
+        """An explanation laid over the photos that were asked about, in their own size."""
+        return on_photos(made, self.photos)
 
     def chosen(self, part: slice, like: torch.Tensor) -> torch.Tensor:
         """The targets of a batch, (n,)."""
@@ -104,8 +117,11 @@ def background(space: Space, given: Any, like: torch.Tensor) -> torch.Tensor:
 class Explanation(Look):
     """How much each pixel matters for an answer.
 
-    pictures   uint8 (N, H, W, C)
-    values     float32 (N, H, W, C), or (N, H, W, 1) where channels are not told apart: signed, as the method gives it
+    pictures   uint8 (N, H, W, C), in the size of the photos where these were given; photos of different sizes, and those of
+               a Dataset, as the network sees them
+    values     float32 (N, H, W, C), or (N, H, W, 1) where channels are not told apart: signed, as the method gives it;
+               0 where a crop cut the photo off
+    at_input   float32 (N, h, w, C or 1): the values in the size of the network's input
     targets, labels   the class of each picture, or what of a layer was asked about
     scores     (N,): its logit (or activation)
     verdict    what the sanity check says about the method here; "" where it was not made
@@ -117,19 +133,32 @@ class Explanation(Look):
     labels: list[str]
     scores: np.ndarray
     verdict: str = field(default="", kw_only=True)
+    at_input: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.at_input = self.values
 
     anchor: ClassVar[str] = "attribution"
     method: ClassVar[str] = "attribution"
 
     @property
     def map(self) -> np.ndarray:
-        """float32 (N, H, W): the importance of each pixel, all evidence for the class summed over the channels."""
-        return self.values.sum(-1)
+        """float32 (N, H, W): the importance of each pixel."""
+        return self.importance(self.values)
+
+    def importance(self, values: np.ndarray) -> np.ndarray:
+        """(N, H, W) of values (N, H, W, C): all evidence for the class summed over the channels."""
+        return values.sum(-1)
 
     def figure(self) -> Figure:
         """A row for each picture (8 at most): the picture, the map over it, the signed values."""
         shown = min(len(self.pictures), _SHOWN)
-        rows = [[self.pictures[i], over(self.pictures[i], self.map[i]), signed(self.values[i])] for i in range(shown)]
+        few = slice(0, shown)
+        maps, sums = self.importance(self.values[few]), self.values[few].sum(-1)
+        rows = [
+            [picture, over(picture, at), signed(total)]
+            for picture, at, total in zip(self.pictures[few], maps, sums, strict=True)
+        ]
         heads = ["picture", "importance", "signed values"]
         return sheet(rows, heads, [plain(label, 34) for label in self.labels[:shown]])
 
@@ -160,50 +189,50 @@ def strength(importance: np.ndarray) -> np.ndarray:
     return np.clip(positive / top, 0, 1) if top > 0 else positive
 
 
+def on_photos(made: Made, photos: tuple[np.ndarray, Geometry] | None) -> Made:
+    """An explanation laid over photos, in their own size, where there are such."""
+    if photos is not None:
+        made.pictures, place = photos
+        made.values = np.stack([laid_over(each, place) for each in made.at_input])
+    return made
+
+
+def laid_over(values: np.ndarray, place: Geometry) -> np.ndarray:
+    """Values (h, w, C) of a network's input over the photo that it was made of, float32 (H, W, C), bilinear; 0 outside."""
+    (height, width), (down, right) = place.scaled, place.offset
+    whole = torch.zeros((1, values.shape[-1], height, width))
+    top, left = max(0, -down), max(0, -right)
+    part = values[max(0, down) :, max(0, right) :][: height - top, : width - left]
+    whole[0, :, top : top + part.shape[0], left : left + part.shape[1]] = torch.from_numpy(part).movedim(-1, 0)
+    large = F.interpolate(whole, place.source, mode="bilinear", align_corners=False, antialias=True)
+    return large[0].movedim(0, -1).numpy()
+
+
 def over(picture: np.ndarray, importance: np.ndarray) -> np.ndarray:
-    """The map in colour over the grey picture, uint8 (H, W, 3): dark blue little, yellow much."""
+    """The map (H, W) in colour over the grey picture, uint8 (h, w, 3), small: dark blue little, yellow much."""
     from matplotlib import colormaps
 
-    grey = picture.astype(np.float32).mean(-1, keepdims=True) / 255
-    heat = strength(importance)[..., None]
+    grey = resized(picture.astype(np.float32).mean(-1), _SIDE)[..., None] / 255
+    heat = strength(resized(importance.astype(np.float32), _SIDE))[..., None]
     colour = colormaps["inferno"](heat[..., 0])[..., :3]
     mixed = (1 - 0.25 - 0.65 * heat) * grey * 0.75 + (0.25 + 0.65 * heat) * colour
     return np.rint(255 * mixed.clip(0, 1)).astype(np.uint8)
 
 
-def signed(values: np.ndarray) -> np.ndarray:
-    """Signed values (H, W, C) as a picture, uint8 (H, W, 3): red speaks for, blue against, white is nothing."""
+def signed(sums: np.ndarray) -> np.ndarray:
+    """Signed values (H, W) as a picture, uint8 (h, w, 3), small: red speaks for, blue against, white is nothing."""
     from matplotlib import colormaps
 
-    flat = values.sum(-1)
+    flat = resized(sums.astype(np.float32), _SIDE)
     top = np.percentile(np.abs(flat), 99.5) or np.abs(flat).max() or 1.0
     return np.rint(255 * colormaps["RdBu_r"](0.5 + 0.5 * np.clip(flat / top, -1, 1))[..., :3]).astype(np.uint8)
 
 
 def sheet(rows: Sequence[Sequence[np.ndarray]], heads: Sequence[str], sides: Sequence[str]) -> Figure:
     """Pictures in rows and columns, with a word above each column and beside each row."""
-    import textwrap
-
-    side, gap, left, top = 1.55, 0.08, 1.25 if any(sides) else 0.1, 0.42
-    with settings():
-        width, height = left + len(heads) * (side + gap) + 0.05, top + len(rows) * (side + gap) + 0.05
-        fig = new_figure(width, height, LIGHT["ground"])
-        for j, head in enumerate(heads):
-            x = left + j * (side + gap) + side / 2
-            lines = textwrap.wrap(head, 24)[:2]
-            for k, words in enumerate(reversed(lines)):
-                y = height - top + 0.08 + 0.15 * k
-                say(fig, x / width, y / height, words, size=8, color=LIGHT["ink"], ha="center")
-        for i, (row, name) in enumerate(zip(rows, sides, strict=True)):
-            y = height - top - (i + 1) * (side + gap) + gap
-            lines = textwrap.wrap(name, 17)[:4]
-            for k, words in enumerate(lines):
-                at = y + side / 2 + 0.075 * len(lines) - 0.15 * (k + 1)
-                say(fig, 0.08 / width, at / height, words, size=8, color=LIGHT["ink"])
-            for j, picture in enumerate(row):
-                x = left + j * (side + gap)
-                ax = fig.add_axes((x / width, y / height, side / width, side / height))
-                shown = picture[..., 0] if picture.ndim == 3 and picture.shape[-1] == 1 else picture
-                ax.imshow(shown, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                ax.set_axis_off()
-    return fig
+    cells = [
+        [Cell(picture, head=head if r == 0 else "") for picture, head in zip(row, heads, strict=True)]
+        for r, row in enumerate(rows)
+    ]
+    heights = [155 * min(1.0, max(picture.shape[0] / picture.shape[1] for picture in row)) for row in rows]
+    return Grid(cells, width=155, height=heights, names=sides).figure()

@@ -97,7 +97,9 @@ def gradcam(
     values = np.concatenate(fine).astype(np.float32)
     small = np.concatenate(coarse).astype(np.float32)
     made = GradCAM(asked.pixels, values, asked.targets, asked.labels, asked.values, small, name)
-    return checked(model, made, partial(gradcam, layer=name), seed=seed, progress=progress) if check else made
+    if check:
+        checked(model, made, partial(gradcam, layer=name), seed=seed, progress=progress)
+    return asked.on_photos(made)
 
 
 def _last_maps(tap: Tap, x: torch.Tensor) -> str:

@@ -120,8 +120,8 @@ def integrated(
     made = IntegratedGradients(
         asked.pixels, rgb(asked.space, gains), asked.targets, asked.labels, asked.values, gap, change, steps
     )
-    if not check:
-        return made
-    few = baseline if alone else asked.space.pixels(baseline)[:ENOUGH]
-    again = partial(integrated, steps=min(steps, QUICK), baseline=few)
-    return checked(model, made, again, seed=seed, progress=progress)
+    if check:
+        few = baseline if alone else asked.space.pixels(baseline)[:ENOUGH]
+        again = partial(integrated, steps=min(steps, QUICK), baseline=few)
+        checked(model, made, again, seed=seed, progress=progress)
+    return asked.on_photos(made)

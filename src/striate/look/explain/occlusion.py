@@ -123,10 +123,10 @@ def occlusion(
         (tall, wide),
         (down, right),
     )
-    if not check:
-        return made
-    again = partial(occlusion, window=(tall, wide), stride=(tall, wide), fill=fill)
-    return checked(model, made, again, seed=seed, progress=progress)
+    if check:
+        again = partial(occlusion, window=(tall, wide), stride=(tall, wide), fill=fill)
+        checked(model, made, again, seed=seed, progress=progress)
+    return asked.on_photos(made)
 
 
 def _spread(

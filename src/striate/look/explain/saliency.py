@@ -12,7 +12,7 @@ import torch
 
 from striate.errors import ArgumentError
 from striate.look.arguments import Progress, Target, parts
-from striate.look.explain.explanation import Explanation, Question, classes
+from striate.look.explain.explanation import Explanation, Question, classes, on_photos
 from striate.look.explain.sanity import checked
 from striate.look.features.activations import array
 from striate.look.pictures import Space
@@ -53,10 +53,9 @@ class Saliency(Explanation):
     def method(self) -> str:  # type: ignore[override]
         return {"backprop": "saliency"}.get(self.rule, self.rule)
 
-    @property
-    def map(self) -> np.ndarray:
-        """float32 (N, H, W): the largest absolute value over the channels (Simonyan et al. 2013, section 3.1)."""
-        return np.abs(self.values).max(-1)
+    def importance(self, values: np.ndarray) -> np.ndarray:
+        """(N, H, W) of values (N, H, W, C): the largest absolute value over the channels (Simonyan et al. 2013, 3.1)."""
+        return np.abs(values).max(-1)
 
     def reading(self) -> str:
         return "Bright pixels are those where a small change would move the answer most."
@@ -110,7 +109,9 @@ def saliency(
                 progress(part.stop, len(asked))
     values = rgb(asked.space, slopes)
     made = Saliency(asked.pixels, values, asked.targets, asked.labels, asked.values, rule)
-    return checked(model, made, partial(saliency, rule=rule), seed=seed, progress=progress) if check else made
+    if check:
+        checked(model, made, partial(saliency, rule=rule), seed=seed, progress=progress)
+    return asked.on_photos(made)
 
 
 def _of_layer(
@@ -132,7 +133,8 @@ def _of_layer(
             labels += [f"{layer} {which}" for _, _, which in values]
             if progress is not None:
                 progress(part.stop, len(pixels))
-    return Saliency(pixels, rgb(space, slopes), targets, labels, np.asarray(scores), rule)
+    made = Saliency(pixels, rgb(space, slopes), targets, labels, np.asarray(scores), rule)
+    return on_photos(made, space.photos(pictures))
 
 
 def _part_of(one: torch.Tensor, target: Any, layer: str) -> tuple[torch.Tensor, int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 Method = Callable[..., Explanation]
-Found = TypeVar("Found", bound=Explanation)
 
 STAGES = (0, 0.25, 0.5, 0.75, 1)  # the last layer, a quarter of the layers, …
 ENOUGH = 8  # pictures for a verdict
@@ -172,24 +171,25 @@ def sanity(
     )
 
 
-def checked(model: Model, found: Found, method: Method, *, seed: int = 0, progress: Progress | None = None) -> Found:
-    """An explanation with its verdict: whether the maps of its pictures (the first 8) change when the top half of the
+def checked(
+    model: Model, made: Explanation, method: Method, *, seed: int = 0, progress: Progress | None = None
+) -> None:
+    """Give an explanation its verdict: whether the maps of its pictures (the first 8) change when the top half of the
     layers is randomised.
 
-    method   as for ``sanity``; a coarser setting than that of `found` will do
+    method   as for ``sanity``; a coarser setting than that of `made` will do
     """
     few = slice(0, ENOUGH)
-    made = sanity(
+    found = sanity(
         model,
-        found.pictures[few],
-        found.targets[few],
-        method={found.title: method},
+        made.pictures[few],
+        made.targets[few],
+        method={made.title: method},
         stages=(0.5,),
         seed=seed,
         progress=progress,
     )
-    found.verdict = made.verdict(found.title)
-    return found
+    made.verdict = found.verdict(made.title)
 
 
 # -- its layers --------------------------------------------------------------------------------------------------------

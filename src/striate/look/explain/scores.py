@@ -137,7 +137,10 @@ def scores(
     asked = Question.of(model, pictures, target, batch_size)
     height, width = asked.space.shape[:2]
     given = dict(maps) if isinstance(maps, Mapping) else {one.title: one for one in maps}
-    ranked = {name: np.asarray(m.map if isinstance(m, Explanation) else m, np.float64) for name, m in given.items()}
+    ranked = {
+        name: np.asarray(m.importance(m.at_input) if isinstance(m, Explanation) else m, np.float64)
+        for name, m in given.items()
+    }
     for name, values in ranked.items():
         if values.shape != (len(asked), height, width) or not np.isfinite(values).all():
             raise ArgumentError(

@@ -10,7 +10,7 @@ import numpy as np
 
 from striate.errors import ArgumentError, unknown
 from striate.look.arguments import Progress, drawn
-from striate.look.features.neighbours import frame, grey, nearest, pictures_of, vectors
+from striate.look.features.neighbours import nearest, pictures_of, vectors
 from striate.look.result import Look
 from striate.look.structure import penultimate
 from striate.report import tiles
@@ -96,7 +96,7 @@ class FeatureMap(Look):
             for ax in panels:
                 ax.set_xlim(low[0] - margin[0], high[0] + margin[0])
                 ax.set_ylim(low[1] - margin[1], high[1] + margin[1])
-                frame(ax, LIGHT["line"], 1)
+                _frame(ax, LIGHT["line"], 1)
             self._thumbnails(panels[1], each)
             name = "t-SNE" if self.method == "tsne" else "PCA"
             words = f"{name} of the features of {plain(self.layer, 40)}, {len(self.at):,} pictures"
@@ -122,9 +122,11 @@ class FeatureMap(Look):
         for (column, row), i in chosen.items():
             inner = ax.inset_axes((column / cells + 0.002, row / cells + 0.002, 1 / cells - 0.004, 1 / cells - 0.004))
             inner.imshow(
-                tiles.rgba(tiles.resized(grey(self.pictures[i]), 64)), interpolation="antialiased", aspect="auto"
+                tiles.rgba(tiles.resized(tiles.squeezed(self.pictures[i]), 64)),
+                interpolation="antialiased",
+                aspect="auto",
             )
-            frame(inner, each[i], 1.6)
+            _frame(inner, each[i], 1.6)
 
 
 def feature_map(
@@ -202,3 +204,12 @@ def _palette(count: int) -> list[Any]:
     if count <= 10:
         return [matplotlib.colormaps["tab10"](i) for i in range(count)]
     return [matplotlib.colormaps["turbo"](i / (count - 1)) for i in range(count)]
+
+
+def _frame(ax: Axes, colour: Any, width: float) -> None:
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(width > 0)
+        spine.set_color(colour)
+        spine.set_linewidth(width)

@@ -14,8 +14,7 @@ from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import convolution, kernels, slides_over_sequences
 from striate.report import tiles
-from striate.report.figures import LIGHT, new_figure, say, settings
-from striate.report.style import DPI
+from striate.report.grid import Cell, Grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,10 +95,10 @@ class Filters(Look):
         by_channel = inputs > 1 and not self.colour
         shown = self.weights.transpose(0, 3, 1, 2)
         if by_channel:
-            columns, left = min(inputs, _COLUMNS), 34
+            columns = min(inputs, _COLUMNS)
             shown = shown[:_ROWS, :columns]
         else:
-            columns, left = (8 if count <= 32 else 16), 0
+            columns = 8 if count <= 32 else 16
             shown = shown[: 16 * columns]
             columns = min(columns, count)
         kept = len(shown)
@@ -114,11 +113,10 @@ class Filters(Look):
             tiles.rgba(tiles.resized(np.rint((tile + 0.5) * 255).astype(np.uint8)))
             for tile in within.squeeze(-1 if not self.colour else ())
         ]
-        plate = tiles.mosaic(pieces, columns)
+        rows = [pieces] if not by_channel else [pieces[i : i + columns] for i in range(0, len(pieces), columns)]
         more = _left_out(kept, count, columns if by_channel else inputs, inputs)
         words = f"{self.layer}: {'a row for each filter, a column for each input' if by_channel else 'filters'}{more}"
-        sides = [str(i) for i in range(kept)] if by_channel else []
-        return _framed(plate, words, left, sides, len(plate) / (len(flat) / columns))
+        return _framed([tiles.mosaic(row, columns) for row in rows], words, numbered=by_channel)
 
     def _matrix(self) -> Figure:
         """(filters, inputs) as a picture: a dot for each weight."""
@@ -132,7 +130,8 @@ class Filters(Look):
         factor = max(1, 512 // max(matrix.shape))
         plate = table[np.rint(scaled * 239).astype(int)].repeat(factor, axis=0).repeat(factor, axis=1)
         more = _left_out(len(matrix), len(self.weights), matrix.shape[1], self.weights.shape[-1])
-        return _framed(plate, f"{self.layer}: 1x1, a row for each filter, a column for each input{more}", 0, [], 0)
+        opaque = tiles.rgba(plate[..., :3])
+        return _framed([opaque], f"{self.layer}: 1x1, a row for each filter, a column for each input{more}")
 
 
 def filters(model: Model, layer: str | None = None, *, shared: bool = False) -> Filters:
@@ -181,7 +180,7 @@ def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
 def _reads_picture(graph: Graph, flat: FlatGraph, node: FlatNode) -> bool:
     """Whether the channels that a layer reads are those of the network's one input, in their order."""
     from striate.graph import operations
-    from striate.size.receptive import sight
+    from striate.size.receptive_field import sight
 
     made, shapes = operations(flat)
     maker = {operation.output: operation for operation in made}
@@ -204,19 +203,13 @@ def _left_out(rows: int, of: int, columns: int, inputs: int) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _framed(plate: np.ndarray, words: str, left: int, names: Sequence[str], step: float) -> Figure:
-    """A mosaic, one dot a pixel, with a line above it and the numbers of its rows beside it."""
-    top, gap = 26, 8
-    height, width = plate.shape[:2]
-    wide = max(width + left, 420) + 2 * gap
-    tall = height + top + gap
-    with settings():
-        fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
-        ax = fig.add_axes(((left + gap) / wide, gap / tall, width / wide, height / tall))
-        ax.imshow(plate, interpolation="nearest", aspect="auto")
-        ax.set_axis_off()
-        say(fig, gap / wide, 1 - 17 / tall, words, size=9, color=LIGHT["ink"])
-        for i, name in enumerate(names):
-            y = 1 - (top + (i + 0.5) * step) / tall
-            say(fig, (left + gap - 7) / wide, y, name, size=8, color=LIGHT["muted"], ha="right", va="center")
-    return fig
+def _framed(plates: Sequence[np.ndarray], words: str, *, numbered: bool = False) -> Figure:
+    """Mosaics, one dot a pixel, below a line of words; `numbered` each with its number beside it."""
+    return Grid(
+        [[Cell(plate)] for plate in plates],
+        width=max(plate.shape[1] for plate in plates),
+        height=[plate.shape[0] for plate in plates],
+        gap=tiles.GAP,
+        names=[str(i) for i in range(len(plates))] if numbered else (),
+        title=words,
+    ).figure()

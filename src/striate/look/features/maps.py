@@ -17,9 +17,9 @@ from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import rectified, shapes
 from striate.report import figures, tiles
-from striate.report.figures import LIGHT, new_figure, say, settings
+from striate.report.grid import Cell, Grid
 from striate.report.html import Section, image, table
-from striate.report.style import DPI
+from striate.report.style import plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 _LAYERS, _MAPS = 12, 12  # of the overview
+_BYTES = 150_000  # of one layer's maps on a page
 
 
 @dataclass
@@ -75,49 +76,45 @@ class Maps(Look):
 
     def figure(self) -> Figure:
         """The picture, and below it a row of maps for each of at most 12 layers."""
-        chosen = self.chosen()
-        side, gap, left, top = tiles.TILE, tiles.GAP, 190, 12
+        chosen, side = self.chosen(), tiles.TILE
         across = min(_MAPS, max(self.at[name].shape[-1] for name in chosen))
-        head = 2 * side
-        wide = left + across * (side + gap) + top
-        tall = top + head + 14 + len(chosen) * (side + gap) + top
-        with settings():
-            fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
-            shown = tiles.rgba(self.picture)
-            ax = fig.add_axes((left / wide, 1 - (top + head) / tall, head * _aspect(shown) / wide, head / tall))
-            ax.imshow(shown, interpolation="antialiased", aspect="auto")
-            ax.set_axis_off()
-            say(fig, (left - 12) / wide, 1 - (top + 9) / tall, "the picture", size=9, color=LIGHT["ink"], ha="right")
-            for row, name in enumerate(chosen):
-                y = top + head + 14 + row * (side + gap)
-                values = self.at[name]
-                plate = tiles.mosaic(_tiles(values[..., _spread(values, across)], side), across)
-                ax = fig.add_axes((left / wide, 1 - (y + side) / tall, plate.shape[1] / wide, side / tall))
-                ax.imshow(plate, interpolation="nearest", aspect="auto")
-                ax.set_axis_off()
-                size = f"{values.shape[0]}x{values.shape[1]}, {min(across, values.shape[2])} of {values.shape[2]} maps"
-                where = (left - 12) / wide
-                middle = y + side / 2
-                said = figures.plain(name, 28)
-                say(fig, where, 1 - (middle - 3) / tall, said, size=9, color=LIGHT["ink"], ha="right")
-                say(fig, where, 1 - (middle + 12) / tall, size, size=8, color=LIGHT["muted"], ha="right")
-        return fig
+        rows, names = [[Cell(self.picture)]], ["the picture"]
+        for name in chosen:
+            values = self.at[name]
+            some = values[..., _spread(values, across)]
+            rows.append([Cell(tiles.mosaic(_tiles(some, side), some.shape[-1]))])
+            names.append(f"{plain(name, 28)}\n{_size(values)}, {some.shape[-1]} of {values.shape[2]} maps")
+        wide = across * (side + tiles.GAP) - tiles.GAP
+        return Grid(rows, width=wide, height=[2 * side, *[side] * len(chosen)], gap=tiles.GAP, names=names).figure()
 
-    def layer(self, name: str, *, shared: bool = False, limit: int = 64) -> Figure:
-        """The maps of one layer in a grid.  Raises ArgumentError for a layer that is not there."""
+    def layer(self, name: str, *, shared: bool = False, limit: int = 64) -> np.ndarray:
+        """The first `limit` maps of one layer in a grid, uint8 (H, W, 4): what ``figures.png`` makes a file of.
+
+        shared   one range for all maps; else each has its own
+
+        Raises ArgumentError for a layer that is not there.
+        """
         if name not in self.at:
             raise unknown("layer name", name, self.at)
-        return figures.maps(self.at[name], shared=shared, limit=limit)
+        values = self.at[name][..., :limit]
+        columns = min(8 if values.shape[-1] <= 8 else 16, values.shape[-1])  # so that grids of several layers line up
+        return tiles.mosaic(tiles.map_tiles(values, shared=shared), columns)
 
     def section(self) -> Section:
-        """Every layer with its first 32 maps."""
+        """The chosen layers with their first 64 maps, fewer where these would be large files."""
         section = Section(self.anchor, self.title, self.note(), table(*self.rows()))
-        whole = figures.plate(tiles.rgba(self.picture))
-        section.pictures = [("the picture", image(figures.to_png(whole), "image/png", "the picture"))]
-        for name, values in self.at.items():
-            height, width, count = values.shape
-            drawn = figures.to_png(self.layer(name, limit=32))
-            section.pictures.append((f"{name}: {height}x{width}, {count} maps", image(drawn, "image/png", name)))
+        seen = figures.png(tiles.rgba(tiles.resized(tiles.squeezed(self.picture), 128)))
+        section.pictures = [("the picture", image(seen, "image/png", "the picture"))]
+        for name in self.chosen():
+            limit = 64
+            drawn = figures.png(self.layer(name, limit=limit))
+            while len(drawn) > _BYTES and limit > 4:
+                limit //= 2
+                drawn = figures.png(self.layer(name, limit=limit))
+            values = self.at[name]
+            some = f", the first {limit}" if values.shape[-1] > limit else ""
+            caption = f"{name}: {_size(values)}, {values.shape[-1]} maps{some}"
+            section.pictures.append((caption, image(drawn, "image/png", f"maps of {name}")))
         return section
 
 
@@ -125,7 +122,8 @@ def maps(model: Model, pictures: Any, layer: Layers | None = None) -> Maps:
     """The activation maps of every layer for one picture, in prediction mode.
 
     model     a network of one input (H, W, 1 or 3)
-    pictures  one: a file, a PIL image, an array (H, W, C) or (1, H, W, C); it goes through the preprocessing
+    pictures  one: a file, a PIL image, an array (H, W, C) or (1, H, W, C); it goes through the preprocessing.  Floats of a
+              Dataset go in as they are
     layer     its name as ``model.size()`` prints it, nested ones as ``block/conv2d``, or several; None: every layer that
               gives maps
 
@@ -133,7 +131,12 @@ def maps(model: Model, pictures: Any, layer: Layers | None = None) -> Maps:
     or for several.
     """
     space = Space.of(model)
-    pixels = one_picture(space, pictures)
+    if isinstance(pictures, Dataset) and pictures.x.dtype != np.uint8 and len(pictures) == 1:
+        example, picture = pictures, tiles.as_picture(pictures.x[0])  # floats go in as they are
+        picture = np.zeros((*space.shape[:2], 1), np.uint8) if picture is None else picture
+    else:
+        picture = one_picture(space, pictures)[0]
+        example = Dataset(picture[None], preprocessing=space.preprocessing)
     there, names = shapes(model), listed(layer)
     names = [name for name, shape in there.items() if len(shape) == 3] if names is None else names
     for name in names:
@@ -141,10 +144,10 @@ def maps(model: Model, pictures: Any, layer: Layers | None = None) -> Maps:
             raise ArgumentError(f'"{name}" gives {there[name]} numbers and no maps; layers with (H, W, C) have maps.')
     if not names:
         raise ArgumentError("maps: no layer was named." if layer is not None else "maps: no layer gives maps.")
-    outputs = activations(model, Dataset(pixels, preprocessing=space.preprocessing), names)
+    outputs = activations(model, example, names)
     at = {name: value[0] for name, value in outputs.items()}
     ends = set(rectified(model))
-    return Maps(pixels[0], at, tuple(name for name in at if name in ends))
+    return Maps(picture, at, tuple(name for name in at if name in ends))
 
 
 def _spread(values: np.ndarray, count: int) -> np.ndarray:
@@ -162,8 +165,8 @@ def _tiles(values: np.ndarray, side: int) -> list[np.ndarray]:
     return found
 
 
-def _aspect(picture: np.ndarray) -> float:
-    return min(picture.shape[1] / picture.shape[0], 3.0)
+def _size(values: np.ndarray) -> str:
+    return f"{values.shape[0]}x{values.shape[1]}"
 
 
 def _short(values: np.ndarray) -> tuple[str, str]:

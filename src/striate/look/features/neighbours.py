@@ -16,12 +16,10 @@ from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import penultimate
 from striate.look.tap import predicting
-from striate.report import tiles
-from striate.report.figures import LIGHT, new_figure, plain, say, settings
-from striate.report.style import DPI
+from striate.report.grid import Cell, Grid
+from striate.report.style import LIGHT, plain
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from striate.model import Model
@@ -100,41 +98,27 @@ class Neighbours(Look):
 
         A blue frame is of the query's class, an orange one of another.
         """
-        count, k = self.features.shape
-        shown = np.unique(np.rint(np.linspace(0, count - 1, min(count, _SHOWN))).astype(int))
-        k = min(k, 6)
-        side, gap, wing, edge, top = 84, 6, 22, 12, 34
-        wide = 2 * edge + (2 * k + 1) * (side + gap) + 2 * wing
-        tall = top + len(shown) * (side + gap + (14 if self.classes else 0)) + edge
-        with settings():
-            fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
-            begins = (edge, edge + side + gap + wing, edge + (k + 1) * (side + gap) + 2 * wing)
-            for x, words in zip(begins, ("picture", "nearest by features", "nearest by pixels"), strict=True):
-                say(fig, x / wide, 1 - 22 / tall, words, size=9.5, color=LIGHT["ink"])
-            for row, q in enumerate(shown):
-                y = top + row * (side + gap + (14 if self.classes else 0))
-                label = None if self.query_labels is None else int(self.query_labels[q])
-                self._tile(fig, self.queries[q], begins[0], y, side, label, None)
-                for begin, numbers in ((begins[1], self.features[q]), (begins[2], self.pixels[q])):
-                    for i, n in enumerate(numbers[:k]):
-                        other = None if self.labels is None else int(self.labels[n])
-                        same = None if label is None or other is None else label == other
-                        self._tile(fig, self.pictures[n], begin + i * (side + gap), y, side, other, same)
-        return fig
+        count, k = self.features.shape[0], min(self.features.shape[1], 6)
+        rows = []
+        for q in np.unique(np.rint(np.linspace(0, count - 1, min(count, _SHOWN))).astype(int)):
+            label = None if self.query_labels is None else int(self.query_labels[q])
+            row = [self._cell(self.queries[q], label, None)]
+            for numbers in (self.features[q, :k], self.pixels[q, :k]):
+                for n in numbers:
+                    other = None if self.labels is None else int(self.labels[n])
+                    row.append(
+                        self._cell(self.pictures[n], other, None if label is None or other is None else label == other)
+                    )
+            rows.append(row)
+        for column, head in ((0, "picture"), (1, "nearest by features"), (k + 1, "nearest by pixels")):
+            rows[0][column].head = head
+        return Grid(rows, width=84, height=84, before={1: 22, k + 1: 22}).figure()
 
-    def _tile(
-        self, fig: Figure, picture: np.ndarray, x: float, y: float, side: int, label: int | None, same: bool | None
-    ) -> None:
-        wide, tall = fig.get_size_inches() * DPI
-        ax = fig.add_axes((x / wide, 1 - (y + side) / tall, side / wide, side / tall))
-        ax.imshow(tiles.rgba(picture), interpolation="antialiased" if min(picture.shape[:2]) > side else "nearest")
-        frame(
-            ax, LIGHT["line"] if same is None else LIGHT["first"] if same else LIGHT["second"], 0 if same is None else 2
-        )
-        if self.classes and label is not None:
-            said = plain(self.classes[label], 15)
-            colour = LIGHT["muted"] if same in (None, True) else LIGHT["second"]
-            say(fig, x / wide, 1 - (y + side + 12) / tall, said, size=7.5, color=colour)
+    def _cell(self, picture: np.ndarray, label: int | None, same: bool | None) -> Cell:
+        colour = None if same is None else LIGHT["first" if same else "second"]
+        named = self.classes and label is not None and label >= 0
+        words = plain(self.classes[label], 15) if named else ""  # type: ignore[index]
+        return Cell(picture, words=words, frame=colour, colour=LIGHT["second"] if same is False else LIGHT["muted"])
 
 
 def neighbours(
@@ -285,16 +269,3 @@ def _renumbered(
         return labels
     table = np.array([ours.index(name) if name in ours else -1 for name in theirs])
     return table[labels]
-
-
-def frame(ax: Axes, colour: Any, width: float) -> None:
-    ax.set_xticks([])
-    ax.set_yticks([])
-    for spine in ax.spines.values():
-        spine.set_visible(width > 0)
-        spine.set_color(colour)
-        spine.set_linewidth(width)
-
-
-def grey(picture: np.ndarray) -> np.ndarray:
-    return picture[..., 0] if picture.shape[-1] == 1 else picture

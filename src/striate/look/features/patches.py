@@ -17,9 +17,9 @@ from striate.look.result import Look
 from striate.look.structure import shapes, spread_maps
 from striate.look.tap import Rule, tapped
 from striate.report import tiles
-from striate.report.figures import LIGHT, new_figure, plain, say, settings
-from striate.report.style import DPI
-from striate.size.receptive import Receptive, receptive
+from striate.report.grid import Cell, Grid
+from striate.report.style import plain
+from striate.size.receptive_field import Receptive, receptive
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Box = tuple[int, int, int, int]
 _MAPS = 8  # looked at when none are named
+_TILE = 58  # dots of a patch's side in the figure
 _AT_ONCE = 3  # pictures whose gradients are asked for together
 
 
@@ -113,39 +114,24 @@ class Patches(Look):
 
     def figure(self) -> Figure:
         """Two maps in a row, each as three blocks of k tiles: patches, deconvnet, guided backpropagation."""
-        side, gap, between, edge, head = 58, 2, 12, 14, 46
         across = int(np.ceil(np.sqrt(self.k)))
         down = -(-self.k // across)
-        block, high = across * (side + gap) - gap, down * (side + gap) - gap
-        each = 3 * block + 2 * between
-        columns = min(2, len(self.maps))
-        rows = -(-len(self.maps) // columns)
-        wide = max(2 * edge + columns * each + (columns - 1) * 34, 480)
-        tall = head + rows * (high + 26) + edge
-        with settings():
-            fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
-            size = "x".join(map(str, self.field))
-            words = f"{plain(self.layer, 40)}: what its maps answer to most, cut out at the receptive field of {size}"
-            say(fig, edge / wide, 1 - 20 / tall, words, size=10, color=LIGHT["ink"])
-            for i, (number, patches) in enumerate(self.maps.items()):
-                x = edge + i % columns * (each + 34)
-                y = head + i // columns * (high + 26)
-                blocks = (
-                    (f"map {number}", [patch.crop for patch in patches]),
-                    ("deconvnet", [_visible(patch.deconvnet) for patch in patches]),
-                    ("guided", [_visible(patch.guided) for patch in patches]),
-                )
-                for b, (name, pictures) in enumerate(blocks):
-                    left = x + b * (block + between)
-                    ink = LIGHT["ink"] if b == 0 else LIGHT["muted"]
-                    say(fig, left / wide, 1 - (y + 7) / tall, name, size=8.5, color=ink)
-                    pieces = [_fitted(picture, side) for picture in pictures]
-                    pieces += [np.zeros((side, side, 4), np.uint8)] * (across * down - len(pieces))
-                    plate = tiles.mosaic(pieces, across, gap)
-                    ax = fig.add_axes((left / wide, 1 - (y + 12 + high) / tall, block / wide, high / tall))
-                    ax.imshow(plate, interpolation="nearest", aspect="auto")
-                    ax.set_axis_off()
-        return fig
+        rows: list[list[Cell | None]] = []
+        for i, (number, patches) in enumerate(self.maps.items()):
+            if i % 2 == 0:
+                rows.append([])
+            for name, pictures in (
+                (f"map {number}", [patch.crop for patch in patches]),
+                ("deconvnet", [_visible(patch.deconvnet) for patch in patches]),
+                ("guided", [_visible(patch.guided) for patch in patches]),
+            ):
+                pieces = [_fitted(picture, _TILE) for picture in pictures]
+                pieces += [np.zeros((_TILE, _TILE, 4), np.uint8)] * (across * down - len(pieces))
+                rows[-1].append(Cell(tiles.mosaic(pieces, across, 2), head=name))
+        size = "x".join(map(str, self.field))
+        title = f"{plain(self.layer, 40)}: what its maps answer to most, cut out at the receptive field of {size}"
+        wide, high = (n * (_TILE + 2) - 2 for n in (across, down))
+        return Grid(rows, width=wide, height=high, gap=12, title=title, before={3: 22}).figure()
 
 
 def patches(
@@ -174,7 +160,7 @@ def patches(
     progress    called as progress(done, whole)
 
     Only activations above 0 count, which are all there are after a ReLU; of equal ones that of the earlier picture and cell
-    comes first.  The crop is the receptive field, clipped at the border (``striate.size.receptive``), of the picture as the
+    comes first.  The crop is the receptive field, clipped at the border (``size/receptive_field.py``), of the picture as the
     network saw it.  Beside it stand the deconvnet (Zeiler & Fergus 2014, section 2.1) and the guided-backpropagation
     reconstruction (Springenberg et al. 2014, section 3) of that one activation: its gradient to the input with the ReLU rule
     of each.

@@ -17,7 +17,8 @@ from striate.look.paint.ascend import Range, Transforms, ascend
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import two_thirds
-from striate.look.tap import Run, tapped
+from striate.look.tap import TappedRun, tapped
+from striate.report.grid import Cell, Grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,19 +58,9 @@ class Dream(Look):
         ]
 
     def figure(self) -> Figure:
-        from striate.report.style import LIGHT, new_figure, settings
-
-        height, width = self.picture.shape[:2]
-        wide = 4.2
-        tall = wide * height / width
-        with settings():
-            fig = new_figure(2 * wide + 0.1, tall, LIGHT["ground"])
-            for i, each in enumerate((self.original, self.picture)):
-                ax = fig.add_axes((i * (wide + 0.1) / (2 * wide + 0.1), 0, wide / (2 * wide + 0.1), 1))
-                shown = each[..., 0] if each.shape[-1] == 1 else each
-                ax.imshow(shown, cmap="gray", vmin=0, vmax=255, aspect="auto")
-                ax.set_axis_off()
-        return fig
+        """The photo and the dream side by side."""
+        high = 420 * self.picture.shape[0] / self.picture.shape[1]
+        return Grid([[Cell(self.original), Cell(self.picture)]], width=420, height=high).figure()
 
     def bitmap(self) -> np.ndarray:
         return self.picture
@@ -124,7 +115,7 @@ def dream(
     sizes = [(round(height / scale**k), round(width / scale**k)) for k in reversed(range(octaves))]
     sizes = [size for size in sizes if size[0] >= space.shape[0] and size[1] >= space.shape[1]] or [(height, width)]
 
-    def objective(run: Run) -> torch.Tensor:
+    def objective(run: TappedRun) -> torch.Tensor:
         return torch.stack([at.square().flatten(1).mean(1) for at in run.at.values()]).sum(0)
 
     detail, history = torch.zeros_like(base), []

@@ -7,10 +7,11 @@ An Optimizer is a description until ``build`` gives it weights; then its ``learn
     optimizer.bind(total_steps)      # for schedules that leave their length open
     for step in range(total_steps):
         loss.backward()
-        optimizer.set_rate(step)     # the schedule's learning rate for this step
+        optimizer.set_rate()         # the schedule's learning rate for this update
         optimizer.before_step()      # clip the gradients
         optimizer.decay()            # shrink the weights
         running.step()
+        optimizer.iterations += 1
 
 Weight decay is decoupled, as in Keras 3 and in Loshchilov & Hutter 2017: w shrinks by lr · weight_decay · w before the
 update and the gradient is left alone.

@@ -69,6 +69,8 @@ class Optimizer(Described, family="optimizer"):
     def __post_init__(self) -> None:
         where = type(self).__name__
         self._bound: Schedule | None = None  # the schedule with its length filled in
+        self.iterations = 0  # updates made since the running optimizer was built
+        self._begun = 0  # the update at which the schedule's step 0 was
         self._params: list[torch.nn.Parameter] = []
         self._decaying: list[torch.nn.Parameter] = []
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
@@ -96,7 +98,7 @@ class Optimizer(Described, family="optimizer"):
 
     # -- the learning rate -----------------------------------------------------------------------------------------
     def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0 at the start of the training."""
+        """The learning rate of `step`, counted from 0 at the start of the schedule."""
         if isinstance(self._rate, Schedule):
             return float((self._bound or self._rate)(step))
         return self._rate
@@ -133,16 +135,23 @@ class Optimizer(Described, family="optimizer"):
         """The schedule that the learning rate follows, if it follows one."""
         return self._rate if isinstance(self._rate, Schedule) else None
 
-    def bind(self, total_steps: int) -> None:
-        """Tell a schedule of open length that the training takes `total_steps` steps."""
+    def bind(self, total_steps: int, done: int = 0) -> None:
+        """Begin a training; a schedule of open length gets its length.
+
+        total_steps   updates that the training takes
+        done          of them, those that are behind already
+
+        A schedule of open length runs once through this training; any other goes on from the updates made so far.
+        """
         if isinstance(self._rate, Schedule):
             self._bound = self._rate.for_steps(max(1, total_steps))
-            self._apply_rate(self.rate(0))
+            self._begun = self.iterations - done if self._rate.is_open else 0
+            self._apply_rate(self.rate(self.iterations - self._begun))
 
-    def set_rate(self, step: int) -> None:
-        """Give the running optimizer the learning rate of `step`, where a schedule says it."""
+    def set_rate(self) -> None:
+        """Give the running optimizer the learning rate of the coming update, where a schedule says it."""
         if isinstance(self._rate, Schedule):
-            self._apply_rate(self.rate(step))
+            self._apply_rate(self.rate(self.iterations - self._begun))
 
     # -- running ---------------------------------------------------------------------------------------------------
     def build(self, params: Iterable[Any]) -> torch.optim.Optimizer:
@@ -158,6 +167,7 @@ class Optimizer(Described, family="optimizer"):
         self._params = [p for _, p in named]
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
+        self.iterations = self._begun = 0
         if self.schedule is None or self._bound or not self.schedule.is_open:
             self._apply_rate(self.rate(0))
         return self._running
@@ -231,14 +241,17 @@ class Optimizer(Described, family="optimizer"):
         """A copy with the same settings that has not trained anything yet."""
         twin = copy.copy(self)
         twin._running, twin._bound, twin._params, twin._decaying = None, None, [], []
+        twin.iterations = twin._begun = 0
         return twin
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready."""
-        return {"learning_rate": None if self.schedule else self.learning_rate}
+        rate = None if self.schedule else self.learning_rate
+        return {"learning_rate": rate, "iterations": self.iterations, "begun": self._begun}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue from a ``state_dict``, after ``build``."""
+        """Continue from `state`, a ``state_dict``, after ``build``."""
+        self.iterations, self._begun = state["iterations"], state["begun"]
         if state["learning_rate"] is not None:
             self.learning_rate = state["learning_rate"]
 

@@ -1,0 +1,326 @@
+"""Every primitive through every view: size, torch, ONNX, memory and receptive field must agree; and a layer of a user's own.
+
+A new primitive fails the first test until it has a case here and a row in each table.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import reference as ref
+import torch
+from test_memory import really_kept
+from torch.utils.flop_counter import FlopCounterMode
+
+import striate as st
+from striate import layers
+from striate import primitives as p
+from striate.backend import build
+from striate.backend.table import ROWS as TORCH
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Graph, Identity, Input, Primitive, Value
+from striate.primitives import Window
+from striate.ship import Engine, to_onnx
+from striate.ship.writer import ROWS as ONNX
+from striate.size import kept_bytes, receptive
+from striate.size.backward_memory import ROWS as MEMORY
+from striate.size.receptive_field import RULES
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+Lower = Callable[..., Value]
+
+
+@dataclass(eq=False)
+class Case:
+    """What a layer's lower() does with inputs of these shapes."""
+
+    lower: Lower
+    shapes: tuple[tuple[int, ...], ...]
+    highest: int = 0  # of whole-number inputs; 0: numbers
+
+    def graph(self, after: bool = False) -> Graph:
+        """The layer by itself, or after layers that learn, so that a gradient flows back through it."""
+        lower, arity = self.lower, len(self.shapes)
+        kind = type(
+            "_Made", (layers.Layer,), {"lower": lambda self, *xs: lower(*xs), "arity": arity, "__module__": __name__}
+        )
+        dtype = "int64" if self.highest else "float32"
+        inputs = [Input(shape, dtype=dtype) for shape in self.shapes]
+        given = [layers.LayerScale(0.5)(x) if after else x for x in inputs]
+        return Graph(inputs, [kind(name="made")(given if arity > 1 else given[0])])
+
+    def examples(self, count: int = 2) -> list[np.ndarray]:
+        rng = np.random.default_rng(1)
+        if self.highest:
+            return [rng.integers(0, self.highest + 1, (count, *shape)) for shape in self.shapes]
+        return [rng.uniform(0.1, 1, (count, *shape)).astype(np.float32) for shape in self.shapes]
+
+
+CASES: dict[type[Primitive], list[Case]] = {}
+
+
+def case(kind: type[Primitive], lower: Lower, *shapes: tuple[int, ...], highest: int = 0) -> None:
+    CASES.setdefault(kind, []).append(Case(lower, shapes, highest))
+
+
+PICTURE, SEQUENCE, VECTOR = (7, 6, 4), (9, 4), (6,)
+THREE = Window((3, 3), (1, 1))
+SAME = Window((3, 2), (2, 1), "same")
+UNEVEN = Window((3, 3), (2, 2), ((0, 2), (1, 0)))
+ALONG = Window((3,), (2,), "same")
+
+case(Identity, lambda x: x, PICTURE)
+for window in (THREE, SAME, UNEVEN, Window((3, 3), (1, 1), "valid", (2, 2))):
+    case(p.Conv, lambda x, w=window: p.conv(x, 6, w), PICTURE)
+case(p.Conv, lambda x: p.conv(x, 6, ALONG, groups=2, bias=None), SEQUENCE)
+case(p.DepthwiseConv, lambda x: p.depthwise_conv(x, SAME, multiplier=2), PICTURE)
+case(p.DepthwiseConv, lambda x: p.depthwise_conv(x, ALONG, bias=None), SEQUENCE)
+case(p.PartialConv, lambda x: p.partial_conv(x, ((0, 2), (1,), (3, 0, 1)), THREE), PICTURE)
+for padding in ("valid", "same", ((1, 0), (0, 2))):
+    for size, stride in (((3, 3), (2, 2)), ((2, 3), (3, 1))):
+        PAINTED = Window(size, stride, padding, transposed=True)
+        case(p.ConvTranspose, lambda x, w=PAINTED: p.conv(x, 3, w), (3, 4, 2))
+case(p.ConvTranspose, lambda x: p.conv(x, 3, Window((3,), (2,), "same", transposed=True)), SEQUENCE)
+for how, window in itertools.product(("max", "average", "average_all", "sum", "center"), (THREE, SAME, UNEVEN, ALONG)):
+    case(p.Pool, lambda x, w=window, h=how: p.pool(x, w, h), PICTURE if len(window.kernel) == 2 else SEQUENCE)  # type: ignore[arg-type]
+for how in ("max", "average"):
+    case(p.AdaptivePool, lambda x, h=how: p.adaptive_pool(x, (3, 2), h), PICTURE)  # type: ignore[arg-type]
+    case(p.AdaptivePool, lambda x, h=how: p.adaptive_pool(x, (2,), h), SEQUENCE)  # type: ignore[arg-type]
+    case(p.DepthPool, lambda x, h=how: p.depth_pool(x, Window((2,), (2,)), h), PICTURE)  # type: ignore[arg-type]
+for how, axes, keep in itertools.product(("max", "mean", "sum"), (None, (0,), (-1,), (0, 2)), (False, True)):
+    case(p.Reduce, lambda x, h=how, a=axes, k=keep: p.reduce(x, h, a, k), PICTURE)  # type: ignore[arg-type]
+case(p.Reduce, lambda x: p.reduce(x, "max"), SEQUENCE)
+for shape in (PICTURE, SEQUENCE, VECTOR):
+    case(p.Linear, lambda x: p.linear(x, 5), shape)
+    case(p.Scale, lambda x: p.scale(x, "ones", "zeros"), shape)
+    case(p.Scale, lambda x: p.scale(x, None, "ones"), shape)
+    case(p.BatchNorm, lambda x: p.batch_norm(x), shape)
+    case(p.LayerNorm, lambda x: p.layer_norm(x, gamma=None), shape)
+    case(p.Affine, lambda x: p.affine(x, 2.0, 0.5), shape)
+    case(p.Affine, lambda x: p.affine(x, tuple(float(i) for i in range(x.shape[-1])), 1.0), shape)
+    case(p.Softmax, lambda x: p.softmax(x), shape)
+    case(p.Softmax, lambda x: p.softmax(x, log=True), shape)
+    case(p.Flatten, lambda x: p.flatten(x), shape)
+    case(p.Dropout, lambda x: p.dropout(x, 0.3), shape)
+    case(p.Dropout, lambda x: p.dropout(x, 0.3, whole=True), shape)
+    case(p.Pad, lambda x: p.pad(x, (*((0, 0),) * (len(x.shape) - 1), (1, 2))), shape)
+case(p.Lookup, lambda x: p.lookup(x, 7, 3), (5,), highest=6)
+case(p.Distance, lambda x: p.distance(x, 3, "ones"), VECTOR)
+case(p.ChannelNorm, lambda x: p.channel_norm(x, 1, 1.0, 0.1, 0.75), PICTURE)
+case(p.ChannelNorm, lambda x: p.channel_norm(x, 2, 2.0, 0.1, 0.5), SEQUENCE)
+PARAMETERS: dict[str, tuple[float | None, ...]] = {"clip": (0.2, 0.6), "parametric_relu": (0.8, 0.1, 0.3)}
+for name in p.FUNCTIONS:
+    case(p.Pointwise, lambda x, n=name: p.pointwise(x, n, *PARAMETERS.get(n, ())), PICTURE)
+for how in ("add", "subtract", "multiply", "divide", "average", "maximum", "minimum"):
+    case(p.Combine, lambda a, b, h=how: p.combine(h, a, b), PICTURE, PICTURE)  # type: ignore[arg-type]
+    case(p.Combine, lambda a, b, h=how: p.combine(h, a, b), PICTURE, (4,))  # type: ignore[arg-type]
+    case(p.Combine, lambda a, b, h=how: p.combine(h, a, b), (1, 1, 4), PICTURE)  # type: ignore[arg-type]
+case(p.Combine, lambda a, b: p.combine("multiply", a, b), (4,), SEQUENCE)
+case(p.Reshape, lambda x: p.reshape(x, (3, -1, 4)), (7, 6, 12))
+case(p.Reshape, lambda x: p.reshape(x, (6, 7)), (7, 6))
+case(p.Pad, lambda x: p.pad(x, ((1, 0), (2, 3))), PICTURE)
+case(p.Crop, lambda x: p.crop(x, ((1, 2), (0, 3))), PICTURE)
+case(p.Crop, lambda x: p.crop(x, ((2, 0),)), SEQUENCE)
+for resizing in ("nearest", "bilinear"):
+    case(p.Resize, lambda x, h=resizing: p.resize(x, (2, 3), h), PICTURE)  # type: ignore[arg-type]
+    case(p.Resize, lambda x, h=resizing: p.resize(x, (3,), h), SEQUENCE)  # type: ignore[arg-type]
+for axis in (0, 1, 2):
+    case(p.Concatenate, lambda a, b, i=axis: p.concatenate(i, a, b), PICTURE, PICTURE)
+case(p.Augment, lambda x: p.augment(x, layers.RandomFlip().change()), PICTURE)
+case(p.Augment, lambda x: p.augment(x, layers.RandomCrop(3, 4).change()), PICTURE)
+
+EVERY = [pytest.param(one, id=f"{kind.__name__}-{i}") for kind, cases in CASES.items() for i, one in enumerate(cases)]
+
+
+def test_every_primitive_has_a_case_and_a_row_in_every_table() -> None:
+    known = {Identity, *(v for v in vars(p).values() if isinstance(v, type) and issubclass(v, Primitive))} - {Primitive}
+    assert known == CASES.keys() == TORCH.keys() == ONNX.keys() == MEMORY.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("one", EVERY)
+def test_size_torch_and_onnx_agree(one: Case) -> None:
+    graph, xs = one.graph(), one.examples()
+    module = build(graph).eval()
+    with torch.no_grad():
+        expected = ref.channels_last(module(*(torch.from_numpy(ref.channels_first(x)) for x in xs)).numpy())
+    assert expected.shape[1:] == graph.output_shapes[0]
+    given = Engine(to_onnx(graph).SerializeToString()).predict(xs)[0]
+    assert given.shape == expected.shape
+    np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5)
+    arrays = graph.nodes[-1].layer.weights(*one.shapes)
+    state = {key.removeprefix("made."): tuple(value.shape) for key, value in module.named_parameters()}
+    assert state == {name: array.shape for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("one", [param for param in EVERY if not param.values[0].highest])
+def test_what_is_kept_is_what_autograd_keeps(one: Case, training: bool) -> None:
+    graph = one.graph(after=True)
+    for batch in (2, 3):
+        assert kept_bytes(graph, batch, training=training) == really_kept(graph, batch, training=training)
+
+
+@pytest.mark.parametrize("one", [param for param in EVERY if not param.values[0].highest])
+def test_a_position_answers_to_nothing_outside_its_receptive_field(one: Case) -> None:
+    graph = one.graph()
+    fields, module = receptive(graph), build(graph).eval()
+    (*sizes, _), xs = graph.output_shapes[0], one.examples(1)
+    plain = [torch.from_numpy(ref.channels_first(x)) for x in xs]
+    rng = np.random.default_rng(2)
+    for which, label in enumerate(fields.inputs):
+        positions = len(one.shapes[which]) - 1 or 1
+        for position in rng.permutation(list(itertools.product(*map(range, sizes))))[:12]:
+            at = tuple(int(i) for i in position)
+            crop = fields.crop("made", at, label)
+            assert len(crop) == positions
+            poisoned = np.full_like(xs[which], 100)
+            inside = (slice(None), *(slice(begin, end) for begin, end in crop))
+            poisoned[inside] = xs[which][inside]
+            given = [*plain]
+            given[which] = torch.from_numpy(ref.channels_first(poisoned))
+            with torch.no_grad():
+                poisoned, whole = (ref.channels_last(module(*inputs).numpy())[(0, *at)] for inputs in (given, plain))
+            np.testing.assert_allclose(poisoned, whole, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [p.Conv, p.DepthwiseConv, p.ConvTranspose, p.Linear])
+def test_multiplications_are_those_that_torch_counts(kind: type[Primitive]) -> None:
+    for one in CASES[kind]:
+        graph = one.graph()
+        counter = FlopCounterMode(display=False)
+        with counter, torch.no_grad():
+            build(graph).eval()(*(torch.from_numpy(ref.channels_first(x)) for x in one.examples(1)))
+        assert 2 * graph.nodes[-1].layer.mults(*one.shapes) == counter.get_total_flops()
+
+
+# -- a layer of a user's own ------------------------------------------------------------------------------------------
+class Gate(layers.Layer):
+    """Each map times the sigmoid of what a 3x3 convolution makes of all of them; a residual of the input is added."""
+
+    slope: float = 0.1
+
+    def lower(self, x: Value) -> Value:
+        window = Window((3, 3), (1, 1), "same")
+        y = p.pointwise(p.conv(x, x.shape[-1], window, name="look"), "leaky_relu", self.slope)
+        y = p.batch_norm(p.conv(y, x.shape[-1], Window((1, 1), (1, 1)), bias=None, name="mix"), name="norm")
+        return p.combine("add", x, p.combine("multiply", x, p.pointwise(y, "sigmoid")))
+
+
+def gated() -> st.Sequential:
+    return st.Sequential(
+        [
+            layers.Conv2D(4, 3, padding="same", activation="relu", input_shape=(8, 8, 1)),
+            Gate(slope=0.2),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def test_a_layer_of_ones_own_is_at_home_in_every_view(tmp_path: Any) -> None:
+    st.set_seed(0)
+    model = gated()
+    size = model.size(batch_size=4)
+    weights = 3 * 3 * 4 * 4 + 4 + 4 * 4 + 2 * 4
+    assert (size.row("gate").weights, size.row("gate").buffers) == (weights, 8)
+    assert size.row("gate").mults == 8 * 8 * (9 * 4 * 4 + 4 * 4)
+    assert size.row("gate").receptive_field == (5, 5)
+    assert size.kept_bytes == really_kept(model.graph, 4)
+    assert f"= {weights}" in model.explain("gate")
+    assert "each output position sees 5x5" in model.explain("gate")
+    assert "self.gate.look(" in model.to_source()
+    assert "Gate" in model.draw()
+
+    digits = st.data.load("digits")
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    before = model.get_layer("gate").get_weights()
+    losses = model.fit(digits.train, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert all((a != b).any() for a, b in zip(before, model.get_layer("gate").get_weights(), strict=True))
+
+    model.export_onnx(tmp_path / "gate.onnx", pixels=True)
+    x = digits.test.x[:5]
+    given = Engine(tmp_path / "gate.onnx").predict([x])[0]
+    np.testing.assert_allclose(given, model.predict(digits.test[:5], engine="torch"), atol=1e-5)
+    maps = st.look.activations(model, digits.test.x[:2], ["gate"])
+    assert maps["gate"].shape == (2, 8, 8, 4)
+    assert st.look.gradcam(model, digits.test.x[:1], layer="gate").values.shape[:1] == (1,)
+
+    model.save(tmp_path / "kept")
+    again = st.models.load_model(tmp_path / "kept")
+    assert again.get_layer("gate").config()["slope"] == 0.2
+    assert (again.predict(digits.test[:5]) == model.predict(digits.test[:5])).all()
+
+
+def test_parts_of_one_name_are_refused_in_words() -> None:
+    class _Twice(layers.Layer):
+        def lower(self, x: Value) -> Value:
+            return p.linear(p.linear(x, 2, name="a"), 2, name="a")
+
+    with pytest.raises(ArgumentError, match='two of its parts are named "a"'):
+        _Twice()(Input((3,)))
+
+
+def test_parts_without_a_name_get_one_from_what_they_are() -> None:
+    class _Plain(layers.Layer):
+        def lower(self, x: Value) -> Value:
+            return p.linear(p.scale(p.linear(x, 2)), 2)
+
+    names = list(_Plain().weights((3,)))
+    assert names == ["linear.weight", "linear.bias", "scale.weight", "linear_1.weight", "linear_1.bias"]
+
+
+def test_a_lower_that_returns_no_value_or_takes_none_is_refused_in_words() -> None:
+    class _Number(layers.Layer):
+        def lower(self, x: Value) -> Any:
+            return 3
+
+    class _Array(layers.Layer):
+        def lower(self, x: Value) -> Value:
+            return p.flatten(np.zeros(3))  # type: ignore[arg-type]
+
+    with pytest.raises(ArgumentError, match=r"its lower\(\) must return the values"):
+        _Number()(Input((3,)))
+    with pytest.raises(ArgumentError, match=r"Flatten takes values that this lower\(\)"):
+        _Array()(Input((3,)))
+
+
+def test_a_changed_field_is_another_layer() -> None:
+    class _Wide(layers.Layer):
+        units: int = 2
+
+        def lower(self, x: Value) -> Value:
+            return p.linear(x, self.units)
+
+    wide = _Wide()
+    assert wide.shape((3,)) == (2,)
+    wide.units = 5
+    assert wide.shape((3,)) == (5,)
+
+
+def test_shapes_that_do_not_go_together_are_refused_in_words() -> None:
+    class _Sum(layers.Layer):
+        def lower(self, x: Value) -> Value:
+            return p.combine("add", x, p.reduce(x, "mean", (-1,)))
+
+    with pytest.raises(ShapeError, match=r'_Sum "__sum": joins inputs of one shape'):
+        _Sum()(Input((4, 5, 3)))
+
+
+def test_a_layer_may_give_several_outputs() -> None:
+    class _Halves(layers.Layer):
+        def lower(self, x: Value) -> list[Value]:
+            return [p.pointwise(x, "relu"), p.pointwise(x, "negative")]
+
+    x = Input((3,))
+    above, turned = _Halves()(x)
+    module = build(Graph([x], [above, turned]))
+    one, two = module(torch.tensor([[1.0, -2.0, 0.5]]))
+    assert one.tolist() == [[1.0, 0.0, 0.5]]
+    assert two.tolist() == [[-1.0, 2.0, -0.5]]
