@@ -14,7 +14,10 @@ __all__ = ["Model", "Sequential", "from_json", "load_model"]
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """A saved model, ready to predict or to train on.  Raises BundleError, naming the part that is wrong."""
+    """The model saved in the folder `path`, ready to predict or to train on.
+
+    Raises BundleError, naming the part that is wrong.
+    """
     from striate.data import Preprocessing
     from striate.errors import BundleError
     from striate.weights import read_bundle
@@ -35,7 +38,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def from_json(description: dict[str, Any] | str) -> Model:
-    """A new model (fresh weights) from a description as ``Model.to_json`` gives it."""
+    """A new model (fresh weights) from `description`, as ``Model.to_json`` gives it, or the same as text.
+
+    Raises ArgumentError for what is no description of a network.
+    """
     graph = graph_from_json(description).check()
     if isinstance(description, str):
         return Model.from_graph(graph)

@@ -19,7 +19,12 @@ from striate.zoo import create
 class Recipe:
     """How to train a network on a data set.
 
+    name            of the recipe
     data, network   names, as ``data.load`` and ``zoo.create`` take them
+    epochs          passes over the training data
+    batch_size      examples a step
+    loss            by name, as ``Model.compile`` takes it
+    variant         further arguments of ``zoo.create``
     promise         the accuracy reached on the test set, as measured: mean, seeds, hardware where it matters
     optimizer       makes a fresh optimizer
     augment         changes to the training pictures, or None
@@ -37,7 +42,13 @@ class Recipe:
     augment: RandomAffine | None = None
 
     def model(self, classes: int, input_shape: Shape) -> Model:
-        """A fresh network for this many classes and inputs of this shape, with the augmentation in front."""
+        """A fresh network with the augmentation in front.
+
+        classes         how many outputs it has
+        input_shape     of one example, channels-last
+
+        Raises ArgumentError where augmentation is to go in front of a network that is no Sequential.
+        """
         model = create(self.network, classes=classes, input_shape=input_shape, **self.variant)
         if self.augment is None:
             return model
@@ -120,7 +131,7 @@ RECIPES = {
 
 
 def get(name: str) -> Recipe:
-    """The recipe of that name.  Raises ArgumentError, naming the nearest."""
+    """The recipe called `name`.  Raises ArgumentError for an unknown one, naming the nearest."""
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     return RECIPES[name]

@@ -12,6 +12,9 @@ from striate.model import Model
 class Sequential(Model):
     """Layers one after the other.  The first one tells the input: ``layers.Input(shape)`` or ``input_shape=``.
 
+    layers  in their order; None: none yet, ``add`` appends them
+    name    of the model, or None
+
     A layer that does not fit is an error when the model is used; ``summary()`` and ``size()`` show the table up to it.
     """
 
@@ -25,6 +28,7 @@ class Sequential(Model):
 
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
+        """A model of the existing `graph`, called `name`: a Sequential where the graph is a chain, else a Model."""
         if not graph.check().is_sequential:
             return Model.from_graph(graph, name)
         model = cls(name=name)
@@ -70,7 +74,10 @@ class Sequential(Model):
             layer.trainable = value
 
     def add(self, layer: Layer | SymbolicTensor) -> None:
-        """Put a layer (or ``layers.Input(shape)``) at the end."""
+        """Put `layer` (or ``layers.Input(shape)``) at the end.
+
+        Raises ArgumentError for what is no layer, an Input that is not the first, and a layer that is in it already.
+        """
         if isinstance(layer, SymbolicTensor):
             layer = layer.node.layer
         if not isinstance(layer, Layer):
@@ -83,7 +90,7 @@ class Sequential(Model):
         self._changed()
 
     def pop(self) -> Layer:
-        """Take the last layer off."""
+        """Take the last layer off.  Raises ArgumentError where there is none."""
         if not self.layers:
             raise ArgumentError(f"{self._title} has no layers to take off.")
         layer = self._stack.pop()
@@ -97,7 +104,12 @@ class Sequential(Model):
         self._trainer = None
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Tell the input's shape; a leading None (Keras' batch) is dropped."""
+        """Tell the input's shape.
+
+        input_shape     channels-last; a leading None (Keras' batch) is dropped
+
+        Raises ShapeError for what is no shape.
+        """
         shape = tuple(input_shape)
         self._declared = checked_shape(self._title, shape[1:] if shape and shape[0] is None else shape)
         self._changed()

@@ -20,6 +20,8 @@ from striate.models import from_json
 from striate.runs.training import RECIPE, usual_network
 from striate.zoo import create
 
+__all__ = ["Trial", "Tuned", "tune"]
+
 FILE = "tune.db"
 OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"class": "Adam"},
@@ -33,7 +35,12 @@ _WEIGHTED = ("filters", "units")  # what the width of a layer is called
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting: its mean accuracy over the folds, or None where it was given up early."""
+    """One setting that was tried.
+
+    number      counted from 0, in the order in which they were tried
+    accuracy    the mean over the folds, or None where it was given up early
+    settings    what was chosen, by name
+    """
 
     number: int
     accuracy: float | None
@@ -42,7 +49,13 @@ class Trial:
 
 @dataclass
 class Tuned:
-    """What a search found.  `trials` are in order of accuracy, those given up early at the end."""
+    """What a search came to.
+
+    trials      in order of accuracy, those given up early at the end
+    network     the description that was varied
+    folds       parts that each was held out of once
+    epochs      passes over the training data of each fold
+    """
 
     trials: list[Trial]
     network: dict[str, Any]  # the description that was varied
@@ -51,6 +64,7 @@ class Tuned:
 
     @property
     def best(self) -> Trial:
+        """The trial with the highest accuracy."""
         return self.trials[0]
 
     def model(self) -> Model:
@@ -94,8 +108,20 @@ def tune(
     `seed`) is left out.  `folder` keeps the trials in tune.db: the same call goes on where an earlier one was broken off.
     The choice is optuna's TPE.  Bergstra et al. 2011, "Algorithms for hyper-parameter optimization".
 
-    say     called with a line about each trial
-    Raises ArgumentError when optuna is missing or `folder` holds another search.
+    data        a data set's name or path, as ``data.load`` takes them
+    trials      how many settings
+    folder      where the trials are kept
+    model       a model, a zoo name, or None: the recipe's, or the usual one for the data
+    recipe      a name from ``recipes.RECIPES``, or None
+    folds       of the cross-validation, at least 2
+    epochs      of each fold (the recipe's, or 5)
+    validation  part of the data that is left out where there is no test or validation set
+    seed        of the search, the folds and the weights
+    say         called with a line about each trial
+    splits      the data, read already
+    options     for the reader of the data, such as image_size
+
+    Raises ArgumentError when optuna is missing or `folder` holds another search, DataError for data without classes.
     """
     try:
         import optuna

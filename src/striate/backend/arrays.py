@@ -16,7 +16,7 @@ from striate.errors import ShapeError
 from striate.graph import Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 
 @row(p.Linear)

@@ -17,7 +17,7 @@ from striate.backend.table import row
 from striate.graph import Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 # torch's in-place relu6 (hardtanh) copies its input for the backward pass, so it would gain nothing
 _IN_PLACE: dict[str, tuple[Any, tuple[str, ...]]] = {

@@ -16,7 +16,7 @@ from striate.errors import ArgumentError
 from striate.graph import Primitive, Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 Row = Callable[["Builder", Step, list[fx.Node]], fx.Node]
 ROWS: dict[type[Primitive], Row] = {}

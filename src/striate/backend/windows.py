@@ -17,7 +17,7 @@ from striate.backend.table import row
 from striate.graph import Step, Window
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _CONV_TRANSPOSE = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}

@@ -267,7 +267,7 @@ class _Writer:
                 node.ins, node.outs = [x - half for x in inner.ins], [x - half for x in inner.outs]
                 nodes.append(node)
             else:
-                nodes.append(sugiyama.Cell(8, 0, "first" if item[1] == "in" else "last", [0.0], [0.0]))
+                nodes.append(sugiyama.DrawnNode(8, 0, "first" if item[1] == "in" else "last", [0.0], [0.0]))
         long, aspect = (1200.0, 1.5) if self.direction == "down" else (1400.0, 1 / 1.5)
         placed = sugiyama.arrange(nodes, scope.edges, long=long, aspect=aspect)
         drawn = _Drawn(*self._xy((placed.across, placed.along)))
@@ -295,8 +295,8 @@ class _Writer:
             )
         return drawn
 
-    def _node(self, width: float, height: float) -> sugiyama.Cell:
-        return sugiyama.Cell(*((width, height) if self.direction == "down" else (height, width)))
+    def _node(self, width: float, height: float) -> sugiyama.DrawnNode:
+        return sugiyama.DrawnNode(*((width, height) if self.direction == "down" else (height, width)))
 
     def _xy(self, point: Point) -> Point:
         return point if self.direction == "down" else (point[1], point[0])

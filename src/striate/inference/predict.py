@@ -16,7 +16,15 @@ Choose = Callable[[int, Preprocessing | None, Sequence[str | None]], Any]
 
 
 def answers(model: Any, x: Any, batch_size: int, choose: Choose) -> Any:
-    """The outputs of ``Model.predict``; see there."""
+    """The outputs of ``Model.predict``, an array (N, …) or a list of them.
+
+    model       whose intake says what `x` becomes
+    x           whatever ``Model.predict`` takes
+    batch_size  samples at a time
+    choose      gives the engine for so many samples, a preprocessing and activations to leave off, or None: torch
+
+    Raises ArgumentError for a batch_size below 1, DataError for what does not fit the network.
+    """
     if batch_size < 1:
         raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
     examples = model.intake.examples(x)

@@ -10,7 +10,13 @@ from striate.errors import DataError
 
 
 def as_array(value: Any, what: str) -> np.ndarray:
-    """A NumPy array of numbers from a list, an array or a tensor.  Raises DataError for anything else."""
+    """A NumPy array of numbers, of the shape that it has.
+
+    value   a list, an array or a tensor
+    what    what it is, for the error
+
+    Raises DataError for anything else.
+    """
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
     try:
@@ -73,7 +79,13 @@ def channels_come_first(array: np.ndarray, shape: tuple[int, ...]) -> bool:
 
 
 def check_finite(array: np.ndarray, what: str) -> None:
-    """Raise DataError, with the count and the first place, if `array` holds NaN or infinity."""
+    """Look for NaN and infinity.
+
+    array   (N, …)
+    what    what it is, for the error
+
+    Raises DataError with how many of the N samples hold some, and the first.
+    """
     if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
         bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if bad.any():

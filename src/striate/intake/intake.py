@@ -74,8 +74,9 @@ class Intake:
         return replace(own, image_size=(height, width), channels=channels)
 
     def pixels(self, pictures: Any) -> np.ndarray:
-        """uint8 (N, H, W, C) of the network's size: of files, bytes, PIL images, uint8 arrays, a list of these, a
-        Dataset, or one of them alone.
+        """uint8 (N, H, W, C) of the network's size.
+
+        pictures    files, bytes, PIL images, uint8 arrays, a list of these, a Dataset, or one of them alone
 
         Raises DataError for what is no picture, ArgumentError for a network that takes none.
         """
@@ -92,7 +93,10 @@ class Intake:
         return np.stack([self.one(each) for each in listed])
 
     def one(self, picture: Any) -> np.ndarray:
-        """uint8 (H, W, C) of one picture: a file, bytes, a PIL image or an array.  Raises DataError, ArgumentError."""
+        """uint8 (H, W, C) of one `picture`: a file, bytes, a PIL image or an array.
+
+        Raises DataError for what is no picture, ArgumentError for a network that takes none.
+        """
         if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
             whole = picture[..., None] if picture.ndim == 2 else picture
             if whole.shape == self.shape:
@@ -101,7 +105,9 @@ class Intake:
 
     # -- whatever there is ----------------------------------------------------------------------------------------------
     def examples(self, x: Any) -> Examples:
-        """The network's inputs, and what is to be done to the first: of arrays, files, texts or a Dataset.
+        """The network's inputs, and what is to be done to the first.
+
+        x       arrays (N, …), files, texts, a list or dict of arrays for several inputs, or a Dataset
 
         Raises DataError for what does not fit the network, ArgumentError for files given to one that takes none.
         """
@@ -121,7 +127,10 @@ class Intake:
         return Examples(xs, [], preprocessing)
 
     def read(self, sources: Any) -> np.ndarray:
-        """Pictures as uint8 (N, H, W, C), or for a network that reads texts, token ids (N, L)."""
+        """`sources` as uint8 (N, H, W, C), or for a network that reads texts, as token ids (N, L).
+
+        Raises DataError for what cannot be read.
+        """
         vocabulary = None if self.preprocessing is None else self.preprocessing.vocabulary
         if vocabulary is None:
             return self.pixels(sources)
@@ -134,14 +143,17 @@ class Intake:
 
     # -- data sets ------------------------------------------------------------------------------------------------------
     def dataset(self, data: Dataset) -> Dataset:
-        """The data brought into line: prepared as the model wants it, its classes numbered as the outputs are.
+        """`data` brought into line: prepared as the model wants it, its classes numbered as the outputs are.
 
         Raises DataError, naming both sides, where that cannot be.
         """
         return numbered_as(self.prepared(data), self.labels)
 
     def prepared(self, data: Dataset) -> Dataset:
-        """The data with the model's preprocessing in place of its own, pictures decoded again where that makes others."""
+        """`data` with the model's preprocessing in place of its own, pictures decoded again where that makes others.
+
+        Raises DataError for texts that another vocabulary made numbers, and for boxes or label maps that would have to move.
+        """
         own = self.preprocessing
         if own is None or data.preprocessing == own:
             return data
@@ -180,11 +192,14 @@ class Intake:
 
     # -- classes --------------------------------------------------------------------------------------------------------
     def number(self, target: int | str, count: int) -> int:
-        """The number of a class, of `count`: of a number, a label, a synonym.  Raises ArgumentError where there is none."""
+        """The number of the class `target`, of `count`: of a number, a label, a synonym.
+
+        Raises ArgumentError where there is none.
+        """
         return class_number(self.labels, target, count)
 
     def label(self, number: int) -> str:
-        """The name of a class, or its number where classes have no names."""
+        """The name of the class `number`, or the number where classes have no names."""
         return str(self.labels[number]) if self.labels and number < len(self.labels) else f"class {number}"
 
     def class_names(self, count: int) -> list[str]:
@@ -192,7 +207,7 @@ class Intake:
         return list(self.labels) if self.labels and len(self.labels) == count else [str(i) for i in range(count)]
 
     def learning_from(self, data: Dataset) -> Intake:
-        """The intake of the model once it has learnt from this data: what it has no word on is as the data say."""
+        """The intake of the model once it has learnt from `data`: what it has no word on is as the data say."""
         classes = list(data.classes) if data.classes else None
         own = data.preprocessing if self.preprocessing is None else self.preprocessing
         return Intake(self.graph, own, self.labels or classes)

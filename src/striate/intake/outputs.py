@@ -30,7 +30,7 @@ class Outputs:
 
     @classmethod
     def of(cls, graph: Graph, number: int = 0, separate: bool = False) -> Outputs:
-        """Those of output `number` of a graph; nested models are looked into.
+        """Those of output `number` of `graph`; nested models are looked into.
 
         separate    whether logits of several outputs answer yes or no each, as the loss they were trained with says
         """
@@ -40,7 +40,7 @@ class Outputs:
         return cls(activation, tensor.shape[-1], own or (activation is None and tensor.shape[-1] == 1))
 
     def probabilities(self, out: Any) -> Any:
-        """Probabilities of what the network gave, NumPy (N, …, C) or torch (N, C, …): each row for itself.
+        """Probabilities of `out`, what the network gave, NumPy (N, …, C) or torch (N, C, …): each row for itself.
 
         Of several classes they add up to 1; of yes/no outputs each is that of a yes.
         """
@@ -51,11 +51,11 @@ class Outputs:
         return self.of_logits(out)  # of log probabilities the softmax is the probabilities
 
     def of_logits(self, logits: Any) -> Any:
-        """Probabilities of what stands before the last softmax or sigmoid."""
+        """Probabilities of `logits`, what stands before the last softmax or sigmoid: NumPy (N, …, C) or torch (N, C, …)."""
         return activate(logits, "sigmoid" if self.separate else "softmax")
 
     def by_class(self, out: Any) -> np.ndarray:
-        """float64 (N, classes) of what the network gave, NumPy (N, C): a single yes/no output stands for two classes."""
+        """float64 (N, classes) of `out`, what the network gave, NumPy (N, C): one yes/no output stands for two classes."""
         found = np.asarray(self.probabilities(np.asarray(out, np.float64)))
         return np.concatenate([1 - found, found], axis=1) if self.count == 1 else found
 

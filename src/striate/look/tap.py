@@ -33,7 +33,7 @@ _ENDS = {F.softmax: "softmax", torch.sigmoid: "sigmoid", F.log_softmax: "log_sof
 
 
 @dataclass
-class Run:
+class TappedRun:
     """What one pass through the network left.
 
     outputs    of the network (N, …), channels first; without the final softmax or sigmoid where that was asked; empty
@@ -82,7 +82,7 @@ class Tap:
         edit: Mapping[str, Edit] | None = None,
         switches: Sequence[str] = (),
         stop: bool = False,
-    ) -> Run:
+    ) -> TappedRun:
         """One pass through the network.
 
         xs         the inputs (N, C, H, W), as the first layer takes them: after the preprocessing
@@ -100,7 +100,7 @@ class Tap:
         for name in edit:
             if self._holders[name] != name:
                 raise ArgumentError(f'"{name}" does nothing to its input; edit "{self._holders[name]}" instead.')
-        found = Run()
+        found = TappedRun()
         want = {self._holders[name] for name in keep}
         state = _State(self, found, want, edit, set(switches), stop)
         try:
@@ -192,7 +192,7 @@ class _State:
     """What the walks through a network and the networks nested in it share."""
 
     tap: Tap
-    found: Run
+    found: TappedRun
     want: set[str]
     edit: dict[str, Edit]
     switches: set[str]

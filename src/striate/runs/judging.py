@@ -72,7 +72,7 @@ def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | N
     data    a data set's name, a folder or a file; None: what the first was trained on
 
     Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
-    out the same part of their training data.  Raises ArgumentError, DataError.
+    out the same part of their training data.  Returns the figures by name.  Raises ArgumentError, DataError.
     """
     from striate.models import load_model
     from striate.tasks import Ensemble

@@ -34,7 +34,16 @@ RUN = "run.json"  # what the run was asked for
 
 @dataclass
 class Run:
-    """What a training run left: the folder, the model, its figures on held-out data, and where the report is."""
+    """What a training run left.
+
+    folder      where everything is
+    model       as it is after the last epoch
+    scores      its figures on held-out data, by name
+    history     figures of every epoch, by name
+    seconds     of training
+    report      the page, or None
+    skipped     how many files could not be read
+    """
 
     folder: Path
     model: Model
@@ -46,7 +55,7 @@ class Run:
 
 
 def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
-    """``runs/stem``, or ``runs/stem-2`` … when that is taken."""
+    """A folder that is not there yet: `root`/`stem`, or `root`/`stem`-2 … where that is taken."""
     folder, number = Path(root) / stem, 1
     while folder.exists():
         number += 1
@@ -55,7 +64,11 @@ def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
 
 
 def usual_network(data: str, train: Dataset) -> str:
-    """The name of a network that suits the data when the user names none."""
+    """The name of a network that suits a data set when the user names none.
+
+    data    the data set's name or path
+    train   what is to be learnt from
+    """
     if data in USUAL:
         return USUAL[data]
     if train.x.dtype == "int64":
@@ -88,10 +101,21 @@ def train_run(
 
     The folder is kept so that at every moment it holds a whole model, and all that ``resume_run`` needs to go on.
 
+    data        a data set's name, or the path of a folder or file, as ``data.load`` takes them
     model       a model, a zoo name, or None: the recipe's, or the usual one for the data
     recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it.  With neither model nor
                 recipe, digits and mnist have theirs (``RECIPE``)
     folder      where the run goes (``runs/<data>-<network>``)
+    epochs      passes over the training data (the recipe's, or 5)
+    batch_size  examples a step (the recipe's, or 32; 128 for 5,000 examples and more)
+    optimizer   as ``Model.compile`` takes it (the recipe's, or adam)
+    learning_rate   a constant rate, in place of a recipe's schedule
+    precision   "float32", "bf16" or "fp16"
+    seed        of weights, shuffling, dropout and what is held out
+    verbose     as for ``Model.fit``
+    report      whether report.html is written
+    callbacks   further ones, as for ``Model.fit``
+    splits      the data, read already; `data` is then only their name
     mix         "mixup" or "cutmix": pictures of a batch mixed with each other, see ``Model.compile``
     validation  part of the training data held out for the curves, when the data has no validation set
     resume      go on with the run in `folder` that was broken off, given the same arguments again
@@ -255,6 +279,9 @@ def _recorded(asked: dict[str, Any]) -> dict[str, Any]:
 
 def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -> Run:
     """Go on with a run that was broken off, or killed, at whatever moment, as if nothing had happened.
+
+    folder      of the run
+    verbose     as for ``Model.fit``
 
     On the CPU it ends at the very weights of an unbroken run; a finished run is judged again and stays as it is.
     Raises ArgumentError when the folder holds no run, or when data, network or version have changed.

@@ -9,7 +9,7 @@ import numpy as np
 
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
-from striate.tasks.classify import Guess, check, classes_of, ranked
+from striate.tasks.classification import Guess, check, classes_of, ranked
 
 
 class Ensemble:
@@ -76,6 +76,8 @@ class Ensemble:
 
         inputs    for each model what its ``predict`` takes, of the same N examples
         y         int64 (N,): their classes, which count along `labels`
+
+        Raises ArgumentError and DataError as ``probabilities`` does.
         """
         found = self.probabilities(inputs)
         right = found[np.arange(len(y)), y]

@@ -18,7 +18,7 @@ from striate.graph import Layer
 from striate.model import Model
 from striate.runs import free_folder
 from striate.train.callbacks import Callback
-from striate.transfer.features import base_of, features
+from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which
@@ -30,6 +30,7 @@ LOSS = "sparse_categorical_crossentropy"
 class Transfer:
     """What ``fit`` leaves: the saved model of the best stage, and what every stage reached.
 
+    folder      where the model and its report are
     model       takes raw photos: it has the preprocessing and the classes
     stages      in their order
     scratch     the same network without what the base had learnt, trained for as long; None unless asked for
@@ -38,6 +39,9 @@ class Transfer:
     test        figures of the kept stage on the test part, which had no say; None where the data has none
     features    {"computed": …, "from disk": …} pictures
     history     of the epochs of stages 2 and 3, one after the other
+    seconds     in all
+    skipped     how many files could not be read
+    report      the page, or None
     """
 
     folder: Path
@@ -54,6 +58,7 @@ class Transfer:
 
     @property
     def kept(self) -> Stage:
+        """The stage that the saved model is of."""
         return next(stage for stage in self.stages if stage.kept)
 
     def __str__(self) -> str:
@@ -146,6 +151,12 @@ def fit(
     stages      how many of the three
     unfreeze    stages (sizes of maps) of the base that stage 3 trains, from the end, or the first layer's name
     augment     layers in front of the base; None: mirrored, turned, shifted and scaled a little
+    dropout     in front of the head
+    learning_rate   of stage 2; stage 3 has a tenth
+    batch_size  pictures a step
+    seed        of folds, shuffling, dropout and augmentation
+    verbose     as for ``Model.fit``
+    report      whether report.html is written
     epochs      at most, of stages 2 and 3 each; they stop `patience` epochs after the validation pictures last came out
                 better, and go back to the best: most right answers, then the lowest loss
     validation  part of the training pictures that is held out where the data has no validation part

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 class Stage:
     """What one stage reached.
 
+    name             which stage it is
     accuracy, loss   on the validation part
+    seconds          it took
+    note             what else is to be said
     trainable        weights that learnt
     epochs           passes over the training part; 0 where features made them needless
     kept             whether the saved model is of this stage
@@ -27,6 +30,7 @@ class Stage:
 
     @property
     def rank(self) -> tuple[float, float]:
+        """What stages are compared by: the accuracy, then the lower loss."""
         return self.accuracy, -self.loss
 
 

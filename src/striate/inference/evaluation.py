@@ -16,7 +16,16 @@ from striate.train.targets import labelled, target_batches
 
 
 def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any, choose: Choose) -> dict[str, float]:
-    """The figures of ``Model.evaluate`` by name; see there."""
+    """The figures of ``Model.evaluate`` by name.
+
+    model           compiled
+    x, y            whatever ``Model.evaluate`` takes
+    batch_size      samples at a time
+    sample_weight   of each sample in the loss, (N,), or None
+    choose          as for ``answers``
+
+    Raises ArgumentError for a batch_size below 1, DataError for what does not fit the network or its losses.
+    """
     if batch_size < 1:
         raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
     trainer = trainer_of(model)

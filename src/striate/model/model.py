@@ -8,31 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.errors import ArgumentError, ShapeError
-from striate.graph import (
-    Graph,
-    Layer,
-    Network,
-    SymbolicTensor,
-    register,
-    to_json,
-)
+from striate.errors import ArgumentError
+from striate.graph import Graph, SymbolicTensor, register
+from striate.model.weighted import Weighted
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
-    from striate.data import Preprocessing
     from striate.intake import Intake, Outputs
     from striate.ship import Engines, QuantizationReport
-    from striate.size import Size
     from striate.train.callbacks import Callback, History
     from striate.train.plan import Plan
-    from striate.weights.report import MatchReport
-    from striate.weights.source import Origin, Source
 
 
-class Model(Network):
+class Model(Weighted):
     """A network from `inputs` to `outputs` (symbolic tensors, or lists of them).
 
     It is a layer too: call it on a tensor to nest it, with its weights shared.  Shapes leave the batch out and are
@@ -56,30 +43,15 @@ class Model(Network):
         graph = Graph(_list(inputs), [*_list(outputs), *heads], auxiliary=[weight for _, weight in auxiliary])
         self._setup(graph, name)
 
-    def _setup(self, graph: Graph | None, name: str | None) -> None:
-        if graph is not None:
-            self.graph = graph
-        self.name = name
-        self.input_shape = None
-        Layer.__post_init__(self)
-        self._compile_args: dict[str, Any] | None = None
-        self._plan: Plan | None = None
-        self._trainer: Any = None
-        self.history: History | None = None
-        self.stop_training = False
-        self.preprocessing: Preprocessing | None = None
-        self.labels: list[str] | None = None
-        self.facts: dict[str, Any] = {}
-        self.scores: dict[str, Any] = {}
-        self.features: SymbolicTensor | None = None
-        self.origin: Origin | None = None
-        self._predictor: tuple[Graph, Model] | None = None
-        self._engines: Engines | None = None
-        self._cuts: dict[tuple[str, ...], tuple[Graph, Model]] = {}
-
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
-        """A model of an existing graph, such as one read with ``graph.from_json``."""
+        """A model of an existing graph, such as one read with ``graph.from_json``.
+
+        graph   from its inputs to its outputs, without a fault
+        name    of the model, or None
+
+        Raises the graph's own error where it has a fault.
+        """
         model = cls.__new__(cls)
         model._setup(graph.check(), name)
         return model
@@ -87,38 +59,6 @@ class Model(Network):
     @property
     def kind(self) -> str:
         return "Functional"
-
-    # -- structure -----------------------------------------------------------------------------------------------
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers in order of their first call."""
-        return self.graph.layers
-
-    @property
-    def inputs(self) -> list[SymbolicTensor]:
-        return self.graph.inputs
-
-    @property
-    def outputs(self) -> list[SymbolicTensor]:
-        return self.graph.outputs
-
-    @property
-    def input(self) -> SymbolicTensor | list[SymbolicTensor]:
-        """The input, or the list of inputs."""
-        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
-
-    @property
-    def output(self) -> SymbolicTensor | list[SymbolicTensor]:
-        """The output, or the list of outputs."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """A layer by name, or by its place in ``layers``.  Raises ArgumentError, naming the nearest."""
-        if name is not None:
-            return self.graph.layer(name)
-        if index is None or not -len(self.layers) <= index < len(self.layers):
-            raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
-        return self.layers[index]
 
     @property
     def intake(self) -> Intake:
@@ -148,171 +88,6 @@ class Model(Network):
         model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
         return model
 
-    def tensor(self, name: str) -> SymbolicTensor:
-        """The symbolic output of the layer of that name; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there."""
-        return self.graph.node(name).outputs[0]
-
-    def to_json(self) -> dict[str, Any]:
-        """The network as a JSON-ready description; ``models.from_json`` and ``striate size FILE`` read it."""
-        return to_json(self.graph.check(), kind=self.kind, name=self._title)
-
-    @property
-    def _title(self) -> str:
-        return self.name or self.kind.lower()
-
-    # -- size ------------------------------------------------------------------------------------------------------
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print the classic table: layer, output shape, parameters."""
-        from striate.size import summary
-
-        graph = self.graph
-        (print_fn or print)(summary(graph, self._title, sequential=self.kind == "Sequential"))
-
-    def size(
-        self, batch_size: int = 1, optimizer: str | None = "adam", dtype: str = "float32", strict: bool = False
-    ) -> Size:
-        """Shapes, weights, multiplications, memory and receptive fields; nothing is allocated.
-
-        strict: a window that leaves rows or columns unused is a ShapeError instead of a note.
-        """
-        from striate.size import measure
-
-        return measure(
-            self.graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=self._title
-        )
-
-    def explain(self, layer: str) -> str:
-        """The arithmetic of a layer with its numbers put in, step by step."""
-        from striate.size import explain
-
-        return explain(self.graph, layer)
-
-    def count_params(self) -> int:
-        """Weights and buffers in all."""
-        return self.size().total
-
-    def draw(self, path: str | os.PathLike[str] | None = None, **options: Any) -> str:
-        """An SVG diagram, also written to `path` if given.  Options as in ``striate.draw.svg``."""
-        from striate.draw import svg
-
-        picture = svg(self.graph, title=options.pop("title", self._title), **options)
-        if path is not None:
-            from striate.weights import atomic_write
-
-            atomic_write(path, picture)
-        return picture
-
-    def to_source(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The network as one plain PyTorch file, also written to `path` if given; it takes the same state_dict."""
-        from striate.backend import to_source
-
-        shapes = ", ".join(str((shape[-1], *shape[:-1])) for shape in self.graph.check().input_shapes)
-        about = f"{self._title}: takes (batch, channels, height, width) tensors; one input: {shapes}."
-        source = to_source(self.module, about=about)
-        if path is not None:
-            from striate.weights import atomic_write
-
-            atomic_write(path, source)
-        return source
-
-    # -- weights ---------------------------------------------------------------------------------------------------
-    @property
-    def module(self) -> torch.fx.GraphModule:
-        """The torch module (channels-first tensors in and out); weights are made the first time it is asked for."""
-        from striate.backend import build
-        from striate.backend.build import apply_trainable
-
-        if self.built is None:
-            self.built = build(self.graph)
-            self.built.eval()
-        else:
-            apply_trainable(self.graph)
-        return self.built  # type: ignore[no-any-return]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """All weights and buffers as NumPy arrays, in state_dict order, in torch's layouts."""
-        return [tensor.detach().cpu().numpy().copy() for tensor in self._state().values()]
-
-    def set_weights(self, arrays: Sequence[Any]) -> None:
-        """Set all weights, in the order of ``get_weights``.  Raises ShapeError on a mismatch, changing nothing."""
-        state = self._state()
-        if len(arrays) != len(state):
-            raise ShapeError(f"{self._title} has {len(state)} weight arrays, {len(arrays)} were given.")
-        for (name, tensor), array in zip(state.items(), arrays, strict=True):
-            if tuple(tensor.shape) != tuple(array.shape):
-                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, the array given has {tuple(array.shape)}.")
-        for tensor, array in zip(state.values(), arrays, strict=True):
-            tensor.detach().copy_(tensor.new_tensor(array))
-
-    def _state(self) -> dict[str, torch.Tensor]:
-        return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
-
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights as one safetensors file."""
-        from striate.weights import save_state
-
-        save_state(path, self._state(), {"layout": "striate"})
-
-    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> MatchReport:
-        """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
-        model's folder; returns what matched, and how.
-
-        source      whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
-                    there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
-                    "auto" takes the one by which most fits
-
-        Arrays are matched by name and turned into this network's layout.  From published weights the model also takes
-        their preprocessing and the names of their classes, where it has none.  Nothing in a file is executed.  Raises
-        BundleError, changing nothing, when the file is damaged or anything in it does not fit.
-        """
-        from striate.weights.load import load
-
-        plan = load(self.graph.check(), self.origin, self._state(), path, source)
-        if plan.source is not None:
-            self._trained_as(plan.source)
-        return plan.report
-
-    def _trained_as(self, source: Source) -> None:
-        """Take the preprocessing and, with the head, the class names of published weights, where there are none yet."""
-        from striate.data import class_labels
-        from striate.weights.pixels import preprocessing_of
-
-        if self.preprocessing is None:
-            self.preprocessing = preprocessing_of(source, self.graph.input_shapes[0])
-        if self.labels is None and self.origin is not None and not self.origin.left_out:
-            self.labels = class_labels(source.data, self.graph.output_shapes[0][-1])
-
-    def export_weights(self, path: str | os.PathLike[str], source: str) -> None:
-        """Write the weights under the names, and in the layout, of "torchvision", "timm" or "keras".
-
-        For torchvision and timm a state_dict, .safetensors or else for ``torch.load``; for Keras a legacy .h5, which
-        ``load_weights(path, by_name=True)`` reads there.  Raises ArgumentError when the network has no names there.
-        """
-        from striate.weights.load import export
-
-        export(self.graph.check(), self.origin, self._state(), path, source, self._title)
-
-    def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
-        from striate.errors import BundleError
-
-        mine = self._state()
-        missing = [key for key in mine if key not in state]
-        foreign = [key for key in state if key not in mine and not key.endswith("num_batches_tracked")]
-        if missing or foreign:
-            raise BundleError(
-                f"the weights in {where} are not this network's: {len(missing)} missing"
-                f"{f' (such as {missing[0]})' if missing else ''}, {len(foreign)} unknown"
-                f"{f' (such as {foreign[0]})' if foreign else ''}. Nothing was changed."
-            )
-        for key, tensor in mine.items():
-            if state[key].shape != tensor.shape:
-                raise BundleError(
-                    f"{where}: {key} has shape {tuple(state[key].shape)}, this network's has {tuple(tensor.shape)}. "
-                    "Nothing was changed."
-                )
-        for key, tensor in mine.items():
-            tensor.detach().copy_(state[key])
-
     # -- learning --------------------------------------------------------------------------------------------------
     def compile(
         self,
@@ -330,12 +105,16 @@ class Model(Network):
 
         optimizer       a name, an ``st.optimizers`` object, or any torch optimizer class or partial
         loss            a name, an ``st.losses`` object or a callable; a list or dict of them for several outputs
+        loss_weights    what each output's loss counts in the sum: a list or dict; None: 1 each
         metrics         names or objects; a list or dict of lists for several outputs
         precision       "float32", "bf16" or "fp16" (mixed: weights stay float32)
         accumulate      batches whose gradients are added up before an update
         mix             "mixup", "cutmix", layers.MixUp or layers.CutMix: pictures of a training batch are mixed with each
                         other, and the loss is that of both targets by their parts; figures while training are for the
                         target that counts more
+        others          arguments of Keras that striate has not, each refused in words
+
+        Raises ArgumentError for an unknown name or argument, and for what does not go with the network's outputs.
         """
         self._compile_args = {
             "optimizer": optimizer,
@@ -352,13 +131,11 @@ class Model(Network):
             self._compiled()
 
     @property
-    def knows_input(self) -> bool:
-        """Whether the input's shape is known; a Sequential may learn it from the first data it sees."""
-        return True
-
-    @property
     def optimizer(self) -> Any:
-        """The optimizer that ``compile`` chose; its ``learning_rate`` can be set while training."""
+        """The optimizer that ``compile`` chose; its ``learning_rate`` can be set while training.
+
+        Raises ArgumentError before ``compile``.
+        """
         return self._compiled("has no optimizer").optimizer
 
     def _compiled(self, what: str = "cannot train or evaluate") -> Plan:
@@ -393,13 +170,23 @@ class Model(Network):
     ) -> History:
         """Train on arrays or a Dataset; returns the history (``history.history["loss"]`` …).
 
-        x, y                channels-last arrays of one length (lists or dicts for several inputs or outputs), or a Dataset
+        x, y                channels-last arrays of one length (lists or dicts for several inputs or outputs), or a Dataset;
+                            pictures are prepared and classes matched as ``intake`` does it.  A model without
+                            preprocessing or labels takes those of the Dataset
         batch_size          samples per step (32)
+        epochs              passes over the samples in all, those before `initial_epoch` counted
+        verbose             "auto" or 1: a bar; 2: a line an epoch; 0: nothing
+        callbacks           one, or a list of them
         validation_split    the fraction of samples, taken from the end before shuffling, that is held out
         validation_data     (x, y), (x, y, sample_weight) or a Dataset
-        class_weight        {class: weight of its samples in the loss}
+        shuffle             whether every epoch has an order of its own
+        class_weight        {class: weight of its samples in the loss}; figures on held-out samples do not know it
+        sample_weight       the weight of each sample in the loss, (N,)
+        initial_epoch       the epoch to begin with, from 0
+        steps_per_epoch     batches after which an epoch ends; None: all
+        validation_batch_size   samples at a time of the held-out part (batch_size)
         seed                of the shuffling; drawn from torch's generator when None, so st.set_seed makes runs repeat
-
+        device              "cpu", or None: an accelerator where there is one
         resume              a folder that keeps the state of the training: after a crash or a kill the same call goes on from
                             there and ends, on the CPU, at the very weights of an unbroken run
 
@@ -440,8 +227,19 @@ class Model(Network):
         return_dict: bool = False,
         engine: str = "auto",
     ) -> Any:
-        """Loss and metrics on arrays or a Dataset, in prediction mode: a list in that order (a number if only the
-        loss), or a dict by name with ``return_dict=True``.  `engine` as for ``predict``."""
+        """Loss and metrics in prediction mode: a list in that order (a number if only the loss), or a dict by name.
+
+        x               as for ``predict``: arrays, files or a Dataset; of a Dataset classes are matched by name
+        y               targets (N, …), taken as they are; None: the Dataset's own
+        batch_size      samples at a time (256)
+        verbose         "auto" or 0: print nothing; 1: the figures
+        sample_weight   the weight of each sample in the loss, (N,)
+        return_dict     give {name: figure}
+        engine          as for ``predict``
+
+        Raises DataError for what does not fit the network or its classes, ArgumentError before ``compile``, for a
+        batch_size below 1, or for an unknown engine.
+        """
         from striate.inference import evaluate
 
         size = 256 if batch_size is None else batch_size
@@ -459,9 +257,14 @@ class Model(Network):
         x           an array (N, H, W, C) or a list or dict of them for several inputs; a path, a PIL image, or a list of
                     these; texts for a network that reads them; or a Dataset.  Pictures go through the model's own
                     preprocessing, the one it was trained with, whatever a Dataset's own says; floats go in as they are
+        batch_size  samples at a time (256); it makes no difference to the answers
+        verbose     taken as Keras has it; nothing is printed
 
         engine      "auto": ONNX Runtime for weights on the CPU, once there is enough to do to make an engine for it,
                     else torch; "onnxruntime"; "torch"; "int8": what ``quantize`` made
+
+        Raises DataError for what does not fit the network or cannot be read, ArgumentError for a batch_size below 1, an
+        unknown engine, or an int8 twin that is not there.
         """
         from striate.inference import answers
 
@@ -472,9 +275,13 @@ class Model(Network):
     ) -> Any:
         """The activations (channels-last NumPy array) of a layer, or a list of them for several, in prediction mode.
 
+        x           as for ``predict``
         layer       name or names; None: the last map before the head where the architecture names it (``features``),
                     else what the last layer with weights reads
+        batch_size  samples at a time (256)
         engine      as for ``predict``
+
+        Raises ArgumentError for an unknown name, DataError for what does not fit the network.
         """
         from striate.ship import cut
 
@@ -504,9 +311,11 @@ class Model(Network):
     def quantize(self, data: Any, labels: Any = None, *, check: Any = None) -> QuantizationReport:
         """Make an 8-bit twin for ``predict(x, engine="int8")``; returns what it cost.  ``save`` keeps it.
 
-        data        pictures like those to come, an array or a Dataset; 128 of them set the ranges of the activations
-        labels      their classes, for the accuracy of both
-        check       (pictures, labels) to take the accuracy on instead
+        data        pictures like those to come, whatever ``predict`` takes; 128 of them set the ranges of the activations
+        labels      their classes, for the accuracy of both; of a Dataset its own
+        check       (pictures, labels), or a Dataset, to take the accuracy on instead
+
+        Raises ArgumentError for a layer that ONNX cannot say, DataError for labels that do not fit the answers.
         """
         from striate.ship import quantize
 
@@ -515,6 +324,7 @@ class Model(Network):
     def export_onnx(self, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
         """Write the network as ONNX, batch norms folded, channels-last, with labels and preprocessing as metadata.
 
+        path        of the file
         pixels      the input is uint8 pictures, and scale, mean and deviation of the preprocessing are in the graph
 
         Raises ArgumentError for a layer that ONNX cannot say, BundleError where the file cannot be written.
@@ -525,7 +335,7 @@ class Model(Network):
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save everything that predicting needs as one folder.  Raises BundleError, leaving an older model whole."""
+        """Save everything that predicting needs as one folder, `path`.  Raises BundleError, leaving an older model whole."""
         from striate.weights import Bundle, write_bundle
         from striate.weights.card import model_card
 

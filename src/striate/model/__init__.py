@@ -1,0 +1,5 @@
+"""``Model``, what users hold; thin: each method calls the room that does the work."""
+
+from striate.model.model import Model
+
+__all__ = ["Model"]

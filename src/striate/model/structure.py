@@ -1,0 +1,161 @@
+"""What a model is before it has weights: its layers, its size, its drawing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import ArgumentError
+from striate.graph import Graph, Layer, Network, SymbolicTensor, to_json
+
+if TYPE_CHECKING:
+    from striate.data import Preprocessing
+    from striate.ship import Engines
+    from striate.size import Size
+    from striate.train.callbacks import History
+    from striate.train.plan import Plan
+    from striate.weights.source import Origin
+
+
+class Structure(Network):
+    """The part of ``Model`` that asks nothing of torch."""
+
+    abstract = True
+
+    def _setup(self, graph: Graph | None, name: str | None) -> None:
+        if graph is not None:
+            self.graph = graph
+        self.name = name
+        self.input_shape = None
+        Layer.__post_init__(self)
+        self._compile_args: dict[str, Any] | None = None
+        self._plan: Plan | None = None
+        self._trainer: Any = None
+        self.history: History | None = None
+        self.stop_training = False
+        self.preprocessing: Preprocessing | None = None
+        self.labels: list[str] | None = None
+        self.facts: dict[str, Any] = {}
+        self.scores: dict[str, Any] = {}
+        self.features: SymbolicTensor | None = None
+        self.origin: Origin | None = None
+        self._predictor: tuple[Graph, Any] | None = None
+        self._engines: Engines | None = None
+        self._cuts: dict[tuple[str, ...], tuple[Graph, Any]] = {}
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in order of their first call."""
+        return self.graph.layers
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbolic tensors that it begins with."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbolic tensors that it ends in, those of auxiliary classifiers last."""
+        return self.graph.outputs
+
+    @property
+    def input(self) -> SymbolicTensor | list[SymbolicTensor]:
+        """The input, or the list of inputs."""
+        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> SymbolicTensor | list[SymbolicTensor]:
+        """The output, or the list of outputs."""
+        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer of the model.
+
+        name    its name
+        index   or its place in ``layers``
+
+        Raises ArgumentError where there is none, naming the nearest.
+        """
+        if name is not None:
+            return self.graph.layer(name)
+        if index is None or not -len(self.layers) <= index < len(self.layers):
+            raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
+        return self.layers[index]
+
+    @property
+    def knows_input(self) -> bool:
+        """Whether the input's shape is known; a Sequential may learn it from the first data it sees."""
+        return True
+
+    def tensor(self, name: str) -> SymbolicTensor:
+        """The symbolic output of the layer `name`; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there.
+
+        Raises ArgumentError for an unknown name, naming the nearest.
+        """
+        return self.graph.node(name).outputs[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """The network as a JSON-ready description; ``models.from_json`` and ``striate size FILE`` read it."""
+        return to_json(self.graph.check(), kind=self.kind, name=self._title)
+
+    @property
+    def _title(self) -> str:
+        return self.name or self.kind.lower()
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print the classic table: layer, output shape, parameters.  `print_fn` is what prints it; None: print."""
+        from striate.size import summary
+
+        graph = self.graph
+        (print_fn or print)(summary(graph, self._title, sequential=self.kind == "Sequential"))
+
+    def size(
+        self, batch_size: int = 1, optimizer: str | None = "adam", dtype: str = "float32", strict: bool = False
+    ) -> Size:
+        """Shapes, weights, multiplications, memory and receptive fields; nothing is allocated.
+
+        batch_size  examples at a time, for the memory
+        optimizer   whose state is counted in training's memory; None: none
+        dtype       of weights and activations: "float32", "float16", "bfloat16" …
+        strict      a window that leaves rows or columns unused is an error instead of a note
+
+        Raises ArgumentError for a batch_size below 1, an unknown optimizer or dtype, ShapeError where `strict` says so.
+        """
+        from striate.size import measure
+
+        return measure(
+            self.graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=self._title
+        )
+
+    def explain(self, layer: str) -> str:
+        """The arithmetic of a layer with its numbers put in, step by step.
+
+        layer   its name
+
+        Raises ArgumentError for an unknown name, naming the nearest.
+        """
+        from striate.size import explain
+
+        return explain(self.graph, layer)
+
+    def count_params(self) -> int:
+        """Weights and buffers in all."""
+        return self.size().total
+
+    def draw(self, path: str | os.PathLike[str] | None = None, **options: Any) -> str:
+        """An SVG diagram as text.
+
+        path     also written here; None: nowhere
+        options  as for ``striate.draw.svg``
+
+        Raises ArgumentError for an unknown option, BundleError where the file cannot be written.
+        """
+        from striate.draw import svg
+
+        picture = svg(self.graph, title=options.pop("title", self._title), **options)
+        if path is not None:
+            from striate.weights import atomic_write
+
+            atomic_write(path, picture)
+        return picture

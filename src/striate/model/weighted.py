@@ -1,0 +1,147 @@
+"""A model's weights: in memory, from files, into files, and as plain PyTorch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import ShapeError
+from striate.model.structure import Structure
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from striate.weights.report import MatchReport
+    from striate.weights.source import Source
+
+
+class Weighted(Structure):
+    """The part of ``Model`` that holds weights."""
+
+    abstract = True
+
+    @property
+    def module(self) -> torch.fx.GraphModule:
+        """The torch module (channels-first tensors in and out); weights are made the first time it is asked for."""
+        from striate.backend import build
+        from striate.backend.builder import apply_trainable
+
+        if self.built is None:
+            self.built = build(self.graph)
+            self.built.eval()
+        else:
+            apply_trainable(self.graph)
+        return self.built  # type: ignore[no-any-return]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All weights and buffers as NumPy arrays of torch's shapes, in state_dict order."""
+        return [tensor.detach().cpu().numpy().copy() for tensor in self._state().values()]
+
+    def set_weights(self, arrays: Sequence[Any]) -> None:
+        """Set all weights.
+
+        arrays  one for each, in the order and of the shapes of ``get_weights``
+
+        Raises ShapeError on a mismatch, changing nothing.
+        """
+        state = self._state()
+        if len(arrays) != len(state):
+            raise ShapeError(f"{self._title} has {len(state)} weight arrays, {len(arrays)} were given.")
+        for (name, tensor), array in zip(state.items(), arrays, strict=True):
+            if tuple(tensor.shape) != tuple(array.shape):
+                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, the array given has {tuple(array.shape)}.")
+        for tensor, array in zip(state.values(), arrays, strict=True):
+            tensor.detach().copy_(tensor.new_tensor(array))
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write the weights as one safetensors file at `path`.  Raises BundleError where that cannot be written."""
+        from striate.weights import save_state
+
+        save_state(path, self._state(), {"layout": "striate"})
+
+    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> MatchReport:
+        """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
+        model's folder; returns what matched, and how.
+
+        path        the file or folder
+        source      whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
+                    there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
+                    "auto" takes the one by which most fits
+
+        Arrays are matched by name and turned into this network's layout.  From published weights the model also takes
+        their preprocessing and the names of their classes, where it has none.  Nothing in a file is executed.  Raises
+        BundleError, changing nothing, when the file is damaged or anything in it does not fit.
+        """
+        from striate.weights.load import load
+
+        plan = load(self.graph.check(), self.origin, self._state(), path, source)
+        if plan.source is not None:
+            self._trained_as(plan.source)
+        return plan.report
+
+    def _trained_as(self, source: Source) -> None:
+        """Take the preprocessing and, with the head, the class names of published weights, where there are none yet."""
+        from striate.data import class_labels
+        from striate.weights.pixels import preprocessing_of
+
+        if self.preprocessing is None:
+            self.preprocessing = preprocessing_of(source, self.graph.input_shapes[0])
+        if self.labels is None and self.origin is not None and not self.origin.left_out:
+            self.labels = class_labels(source.data, self.graph.output_shapes[0][-1])
+
+    def export_weights(self, path: str | os.PathLike[str], source: str) -> None:
+        """Write the weights under the names, and in the layout, of a library.
+
+        path        of the file
+        source      "torchvision", "timm" or "keras"
+
+        For torchvision and timm a state_dict, .safetensors or else for ``torch.load``; for Keras a legacy .h5, which
+        ``load_weights(path, by_name=True)`` reads there.  Raises ArgumentError when the network has no names there.
+        """
+        from striate.weights.load import export
+
+        export(self.graph.check(), self.origin, self._state(), path, source, self._title)
+
+    def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
+        from striate.errors import BundleError
+
+        mine = self._state()
+        missing = [key for key in mine if key not in state]
+        foreign = [key for key in state if key not in mine and not key.endswith("num_batches_tracked")]
+        if missing or foreign:
+            raise BundleError(
+                f"the weights in {where} are not this network's: {len(missing)} missing"
+                f"{f' (such as {missing[0]})' if missing else ''}, {len(foreign)} unknown"
+                f"{f' (such as {foreign[0]})' if foreign else ''}. Nothing was changed."
+            )
+        for key, tensor in mine.items():
+            if state[key].shape != tensor.shape:
+                raise BundleError(
+                    f"{where}: {key} has shape {tuple(state[key].shape)}, this network's has {tuple(tensor.shape)}. "
+                    "Nothing was changed."
+                )
+        for key, tensor in mine.items():
+            tensor.detach().copy_(state[key])
+
+    def to_source(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The network as one plain PyTorch file; it takes the same state_dict.
+
+        path    also written here; None: nowhere
+
+        Raises BundleError where the file cannot be written.
+        """
+        from striate.backend import to_source
+
+        shapes = ", ".join(str((shape[-1], *shape[:-1])) for shape in self.graph.check().input_shapes)
+        about = f"{self._title}: takes (batch, channels, height, width) tensors; one input: {shapes}."
+        source = to_source(self.module, about=about)
+        if path is not None:
+            from striate.weights import atomic_write
+
+            atomic_write(path, source)
+        return source
