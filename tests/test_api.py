@@ -24,27 +24,9 @@ from striate import errors
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
 ROOMS = [name for name in st.__all__ if isinstance(getattr(st, name), types.ModuleType)]
 # Rooms whose docstrings are still to be completed.  It only ever gets shorter.
-DONE = {
-    "backend",
-    "callbacks",
-    "draw",
-    "errors",
-    "graph",
-    "inference",
-    "initializers",
-    "intake",
-    "losses",
-    "metrics",
-    "models",
-    "optimizers",
-    "primitives",
-    "recipes",
-    "runs",
-    "tune",
-    "weights",
-    "zoo",
-}
-DONE |= {"regularizers", "runs", "ship", "size", "tasks", "transfer", "tune"}
+DONE = {"backend", "errors", "graph", "inference", "initializers", "intake", "models", "primitives", "recipes"}
+DONE |= {"look", "regularizers", "report", "runs", "ship", "size", "tasks", "transfer", "tune"}
+DONE |= {"callbacks", "draw", "losses", "metrics", "optimizers", "recipes", "runs", "tune", "weights", "zoo"}
 NOT_YET = set(ROOMS) - DONE
 
 
