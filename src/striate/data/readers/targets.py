@@ -188,7 +188,9 @@ class LabelMaps:
             mask = self.masks.get(item.name)
             _, reason = self.rule.against(mask.values.tolist(), mask.blurred) if mask else ("", self.broken[item.name])
             if reason:
-                part.skipped.append(Skipped(item.name if mask else str(item.mask), reason))
+                part.skipped.append(
+                    Skipped(item.name if mask or reason.startswith("its picture") else str(item.mask), reason)
+                )
             else:
                 part.items.append(item)
 
