@@ -48,7 +48,7 @@ def agree(path, **options):
     """(the reader's parts, the check's report), after what one says was held against the other; None: both refuse."""
     report = data.check(path, near=False, few=0)
     refused = report.of("unusable", "unknown-class")
-    if refused or not report.usable or not report.usable.get("train", report.usable.get("", 0)):
+    if refused or not report.usable or 0 in report.usable.values():
         with pytest.raises(DataError):
             data.load(path, image_size=(10, 20), cache=False, **options)
         return None, report
@@ -420,6 +420,6 @@ def test_grey_tiff_is_read_by_its_bits_and_by_which_end_is_white(order):
     assert values(8, 1, bytes([0, 255])) == [0, 255]
     assert values(8, 0, bytes([0, 255])) == [255, 0]
     assert values(16, 1, sixteen) == [0, 255]
-    assert values(16, 0, sixteen) == [255, 0]
-    if order == "<":
+    if order == "<":  # Pillow names the others as no picture
+        assert values(16, 0, sixteen) == [255, 0]
         assert values(12, 1, bytes([0x80, 0x0F, 0xFF])) == [128, 255]  # 2048 and 4095 of 4095

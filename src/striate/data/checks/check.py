@@ -127,7 +127,8 @@ def _report(
     told = [Finding(each.kind, each.files, each.detail) for each in survey.remarks]
     told += [Finding("unusable", (survey.root,), survey.lacking)] if survey.lacking else []
     files = len({item.name for item in survey.items})
-    usable = dict(Counter(item.part for item in readable if item.part in survey.parts))
+    kept = Counter(item.part for item in readable)
+    usable = {part: kept[part] for part in survey.parts}
     return CheckReport(str(path), survey.kind, files, counts, list(dict.fromkeys((*told, *findings))), usable)
 
 
