@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+import quick
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -23,14 +24,27 @@ settings.load_profile("striate")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--refresh", action="store_true", help="write the golden tables anew; look at what changed")
+    parser.addoption("--quick", action="store_true", help="leave out what takes long; see quick.py")
+    parser.addoption("--measure", action="store_true", help="write the seconds of tests into quick.txt; see quick.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Workers of pytest-xdist share the cores: one torch thread each.  Nothing is left in the user's cache."""
     if hasattr(config, "workerinput"):
         os.environ["OMP_NUM_THREADS"] = "1"
+    elif config.getoption("--measure"):
+        config.pluginmanager.register(quick.Measured())
     os.environ["STRIATE_CACHE"] = tempfile.mkdtemp(prefix="striate-cache-")
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # before anything imports its library
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --quick, what takes long is left out."""
+    if config.getoption("--quick"):
+        table = quick.lines()
+        left = [item for item in items if not quick.stays(item.nodeid, table) or item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
 
 
 def pytest_unconfigure() -> None:

@@ -16,7 +16,7 @@ from striate import layers as L
 from striate import primitives
 from striate.draw import Diagram, feature_map_svg, layout, svg
 from striate.draw.paper import COLOURS
-from striate.draw.sugiyama import Cell, Edge, arrange
+from striate.draw.sugiyama import DrawnNode, Edge, arrange
 from striate.draw.words import FAMILIES, brief, family, fitted, text_width, wrapped
 from striate.errors import ArgumentError
 from striate.graph import Graph, Input, InputLayer, Network, chain, from_json
@@ -334,7 +334,7 @@ def test_random_networks_are_drawn_whole_and_without_overlap(entries, outputs, v
     st.floats(60, 900),
 )
 def test_boxes_of_any_size_in_any_number_of_columns_stay_apart(sizes, pairs, long):
-    nodes = [Cell(float(across), float(along)) for across, along in sizes]
+    nodes = [DrawnNode(float(across), float(along)) for across, along in sizes]
     edges = [Edge(min(p), max(p)) for p in dict.fromkeys(pairs) if p[0] != p[1] and max(p) < len(nodes)]
     placed = arrange(nodes, edges, long=long, aspect=1.5)
     places = [
@@ -403,7 +403,7 @@ def test_what_is_needed_late_stands_near_where_it_is_needed():
 
 @pytest.mark.parametrize("lanes", [2, 3, 4])
 def test_lines_to_the_next_column_do_not_cross(lanes):
-    nodes = [Cell(100.0, 40.0) for _ in range(60 * lanes)]
+    nodes = [DrawnNode(100.0, 40.0) for _ in range(60 * lanes)]
     edges = [Edge(i, i + lanes) for i in range(59 * lanes)]
     placed = arrange(nodes, edges, long=250, aspect=1.5)
     assert len({x for x, _ in placed.middles}) > lanes
@@ -420,7 +420,7 @@ def test_lines_to_the_next_column_do_not_cross(lanes):
 
 
 def test_lines_between_the_same_two_boxes_keep_the_order_of_their_ports():
-    nodes = [Cell(200.0, 80.0, outs=[50.0, -50.0, 0.0]), Cell(100.0, 40.0)]
+    nodes = [DrawnNode(200.0, 80.0, outs=[50.0, -50.0, 0.0]), DrawnNode(100.0, 40.0)]
     edges = [Edge(0, 1, out, slot) for slot, out in enumerate((0, 1, 2))]
     ways = arrange(nodes, edges, long=900, aspect=1.5).ways
     (x, _), (right, _) = ways[2][0], ways[0][0]

@@ -29,7 +29,7 @@ from striate.ship import Engine, to_onnx
 from striate.ship.writer import ROWS as ONNX
 from striate.size import kept_bytes, receptive
 from striate.size.backward_memory import ROWS as MEMORY
-from striate.size.receptive import RULES
+from striate.size.receptive_field import RULES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

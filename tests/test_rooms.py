@@ -1,10 +1,13 @@
 """The shape of the code: a room imports only from rooms above it, and sizing never loads torch."""
 
 import ast
+import graphlib
+import importlib
 import json
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,73 @@ def test_a_room_imports_only_from_rooms_above_it(file):
     mine = ORDER.index(file.relative_to(SOURCE).parts[0].removesuffix(".py"))
     above = {*ORDER[: mine + 1]}  # what the package's front door gathers, such as Model, is imported from its room
     assert not [f"line {line}: {name}" for line, name in imports(file) if name not in above]
+
+
+def module_of(file: Path) -> str:
+    return ".".join(["striate", *file.relative_to(SOURCE).with_suffix("").parts]).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in [SOURCE / "__init__.py", *FILES]}
+
+
+def imported(file: Path) -> set[str]:
+    """The modules of the package that a file imports, also inside functions, but for those that only types need."""
+    tree = ast.parse(file.read_text())
+    typing_only = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for branch in node.body
+        for inner in ast.walk(branch)
+    }
+    names: set[str] = set()
+    for node in set(ast.walk(tree)) - typing_only:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {name if name in MODULES else node.module for name in whole}
+    return names & {*MODULES} - {module_of(file)}
+
+
+def test_no_module_imports_what_imports_it():
+    try:
+        graphlib.TopologicalSorter({name: imported(file) for name, file in MODULES.items()}).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a cycle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_a_class_name_stands_for_one_thing():
+    """Shared is the name of a layer by the primitive that it is and the torch module that runs it, and that of a loss by
+    its metric, which Keras calls so."""
+    homes: dict[str, set[str]] = {}
+    for file in FILES:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(str(file.relative_to(SOURCE)))
+    families = [("layers/", "primitives/", "backend/", "graph/lowering"), ("train/losses/", "train/metrics/")]
+
+    def one_thing(files: set[str]) -> bool:
+        family = next((f for f in families if all(file.startswith(f) for file in files)), ())
+        return len(files) == 1 or len({start for start in family for file in files if file.startswith(start)}) == len(
+            files
+        )
+
+    assert not {name: sorted(files) for name, files in homes.items() if not one_thing(files)}
+
+
+PACKAGES = [name for name, file in MODULES.items() if file.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_hides_behind_something_of_its_name(package):
+    """``from striate.data import check`` and ``import striate.data.check`` must not be two things."""
+    room = importlib.import_module(package)
+    below = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == package}
+    for name in below:
+        importlib.import_module(f"{package}.{name}")
+    hidden = [name for name in below if not isinstance(getattr(room, name), types.ModuleType)]
+    assert not hidden
 
 
 def loaded(code: str) -> set[str]:

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from striate.errors import ArgumentError, nearest, unknown
 
+Made = TypeVar("Made")
+
 
 class Described:
     """Base of everything that is described by its fields.
@@ -195,6 +197,32 @@ def _exact(annotation: str) -> frozenset[type] | None:
         return None
     as_they_are = {"bool": bool, "int": int, "str": str, "None": type(None)}  # a float must be finite
     return frozenset(as_they_are[name] for name in names if name in as_they_are)
+
+
+def from_name(spec: Any, base: type[Made], names: Mapping[str, type[Made]], example: str) -> Made:
+    """What a name stands for, or the object itself.  One object serves all who say a name: none is ever changed.
+
+    spec      a name of `names`, or a `base`
+    base      the class of what is wanted
+    names     the classes by their names
+    example   one of the names, for the error
+
+    Raises ArgumentError, naming the nearest.
+    """
+    if isinstance(spec, base):
+        return spec
+    what = base.__name__.lower()
+    if not isinstance(spec, str):
+        article = "an" if what[0] in "aeiou" else "a"
+        raise ArgumentError(f"{article} {what} is a name such as {example!r} or an object, not {spec!r}.")
+    if spec not in names:
+        raise unknown(what, spec, names)
+    return _of_class(names[spec])  # type: ignore[arg-type]
+
+
+@functools.cache
+def _of_class(kind: type[Made]) -> Made:
+    return kind()
 
 
 # Plain field types: what to accept, what to turn it into (so that NumPy's numbers can be saved), what to call it.

@@ -4,7 +4,7 @@ Arrays inside are channels-first, (N, C, H, W), in torch's channels_last memory;
 """
 
 from striate.backend.allocator import keep_memory
-from striate.backend.build import build, logits_module, set_mode
+from striate.backend.builder import build, logits_module, set_mode
 from striate.backend.rows import augmentation
 from striate.backend.source import to_source
 

@@ -11,15 +11,15 @@ from torch import fx, nn
 from striate import primitives as p
 from striate.backend import modules
 from striate.backend.axes import channels_first, channels_last
-from striate.backend.table import row
+from striate.backend.table import ROWS
 from striate.errors import ShapeError
 from striate.graph import Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 
-@row(p.Linear)
+@ROWS.row(p.Linear)
 def _linear(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     linear: Any = step.primitive
     shape = step.input_shapes[0]
@@ -28,26 +28,26 @@ def _linear(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return channels_first(b, y, len(shape))
 
 
-@row(p.Lookup)
+@ROWS.row(p.Lookup)
 def _lookup(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     lookup: Any = step.primitive
     return channels_first(b, b.module(step, lambda: nn.Embedding(lookup.rows, lookup.width), xs[0]), 2)
 
 
-@row(p.Distance)
+@ROWS.row(p.Distance)
 def _distance(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     distance: Any = step.primitive
     return b.module(step, lambda: modules.EuclideanRBF(step.input_shapes[0][0], distance.units), xs[0])
 
 
-@row(p.Scale)
+@ROWS.row(p.Scale)
 def _scale(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     scale: Any = step.primitive
     has = scale.factor is not None, scale.addend is not None
     return b.module(step, lambda: modules.Scale(step.shape[-1], *has), xs[0])
 
 
-@row(p.Affine)
+@ROWS.row(p.Affine)
 def _affine(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     affine: Any = step.primitive
     factor, addend = affine.factor, affine.addend
@@ -65,7 +65,7 @@ def _without(module: nn.Module, gamma: Any, beta: Any) -> nn.Module:
     return module
 
 
-@row(p.BatchNorm)
+@ROWS.row(p.BatchNorm)
 def _batch_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     norm: Any = step.primitive
     shape = step.input_shapes[0]
@@ -85,7 +85,7 @@ def _batch_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.module(step, make, xs[0])
 
 
-@row(p.LayerNorm)
+@ROWS.row(p.LayerNorm)
 def _layer_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     norm: Any = step.primitive
     shape = step.input_shapes[0]
@@ -97,7 +97,7 @@ def _layer_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return channels_first(b, b.module(step, make, channels_last(b, xs[0], len(shape))), len(shape))
 
 
-@row(p.ChannelNorm)
+@ROWS.row(p.ChannelNorm)
 def _channel_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     norm: Any = step.primitive
     return b.call(modules.local_response_norm, xs[0], norm.radius, norm.k, norm.alpha, norm.beta)

@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 
 def torch_axis(axis: int, rank: int) -> int:

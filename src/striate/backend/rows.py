@@ -13,11 +13,11 @@ from torch import fx, nn
 from striate import primitives as p
 from striate.backend import augment, modules
 from striate.backend.axes import channels_first, channels_last, torch_axis
-from striate.backend.table import row
+from striate.backend.table import ROWS
 from striate.graph import Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 # torch's in-place relu6 (hardtanh) copies its input for the backward pass, so it would gain nothing
 _IN_PLACE: dict[str, tuple[Any, tuple[str, ...]]] = {
@@ -49,13 +49,13 @@ _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
 }
 
 
-@row(p.Identity)
+@ROWS.row(p.Identity)
 def _identity(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return xs[0]
 
 
 # -- functions of each number -----------------------------------------------------------------------------------------
-@row(p.Pointwise)
+@ROWS.row(p.Pointwise)
 def _pointwise(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     name, parameters = step.primitive.function, step.primitive.parameters  # type: ignore[attr-defined]
     if name in _IN_PLACE:
@@ -67,7 +67,7 @@ def _pointwise(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(_SIMPLE[name], xs[0], *parameters)
 
 
-@row(p.Softmax)
+@ROWS.row(p.Softmax)
 def _softmax(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(F.log_softmax if step.primitive.log else F.softmax, xs[0], dim=1)  # type: ignore[attr-defined]
 
@@ -83,7 +83,7 @@ _COMBINE: dict[str, Callable[..., Any]] = {
 }
 
 
-@row(p.Combine)
+@ROWS.row(p.Combine)
 def _combine(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     how, rank = step.primitive.how, len(step.shape)  # type: ignore[attr-defined]
     y, *rest = (_wider(b, x, len(shape), rank) for x, shape in zip(xs, step.input_shapes, strict=True))
@@ -100,32 +100,32 @@ def _wider(b: Builder, x: fx.Node, have: int, want: int) -> fx.Node:
 
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
-@row(p.Flatten)
+@ROWS.row(p.Flatten)
 def _flatten(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     axes = len(step.input_shapes[0])
     return xs[0] if axes == 1 else b.call(torch.flatten, channels_last(b, xs[0], axes), 1)
 
 
-@row(p.Reshape)
+@ROWS.row(p.Reshape)
 def _reshape(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     x = channels_last(b, xs[0], len(step.input_shapes[0]))
     return channels_first(b, b.call(torch.reshape, x, (-1, *step.shape)), len(step.shape))
 
 
-@row(p.Pad)
+@ROWS.row(p.Pad)
 def _pad(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     *positions, channels = step.primitive.sides  # type: ignore[attr-defined]
     sides = [*reversed(positions), *([channels] if any(channels) or not positions else [])]
     return b.call(F.pad, xs[0], [side for pad in sides for side in pad])
 
 
-@row(p.Crop)
+@ROWS.row(p.Crop)
 def _crop(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     cut = (slice(a, a + n) for (a, _), n in zip(step.primitive.sides, step.shape[:-1], strict=True))  # type: ignore[attr-defined]
     return b.call(operator.getitem, xs[0], (slice(None), slice(None), *cut))
 
 
-@row(p.Resize)
+@ROWS.row(p.Resize)
 def _resize(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     times, how = step.primitive.times, step.primitive.how  # type: ignore[attr-defined]
     if len(times) == 1 and how == "nearest":
@@ -136,13 +136,13 @@ def _resize(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(F.interpolate, xs[0], mode="linear" if len(times) == 1 else "bilinear", align_corners=False, **size)
 
 
-@row(p.Concatenate)
+@ROWS.row(p.Concatenate)
 def _concatenate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(torch.cat, xs, torch_axis(step.primitive.axis, len(step.shape)))  # type: ignore[attr-defined]
 
 
 # -- in training only -------------------------------------------------------------------------------------------------
-@row(p.Dropout)
+@ROWS.row(p.Dropout)
 def _dropout(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     dropout: Any = step.primitive
     return b.module(step, lambda: (modules.DropPath if dropout.whole else nn.Dropout)(dropout.rate), xs[0])
@@ -157,7 +157,7 @@ def augmentation(change: p.Augment) -> Any:
     return getattr(augment, change.torch_class)(*change.arguments, *steps)
 
 
-@row(p.Augment)
+@ROWS.row(p.Augment)
 def _augment(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     change: Any = step.primitive
     x = b.prepare(torch.Tensor.float, xs[0]) if xs[0] in b.whole else xs[0]

@@ -12,29 +12,9 @@ from typing import TYPE_CHECKING
 
 from torch import fx
 
-from striate.errors import ArgumentError
-from striate.graph import Primitive, Step
+from striate.graph import Rows, Step
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
-Row = Callable[["Builder", Step, list[fx.Node]], fx.Node]
-ROWS: dict[type[Primitive], Row] = {}
-
-
-def row(*kinds: type[Primitive]) -> Callable[[Row], Row]:
-    """Register a function as the row of these primitives."""
-
-    def register(function: Row) -> Row:
-        for kind in kinds:
-            ROWS[kind] = function
-        return function
-
-    return register
-
-
-def row_of(primitive: Primitive) -> Row:
-    """The row of a primitive.  Raises ArgumentError for one that striate does not know."""
-    if type(primitive) not in ROWS:
-        raise ArgumentError(f"the primitive {type(primitive).__name__} is not one of striate.primitives.")
-    return ROWS[type(primitive)]
+ROWS: Rows[Callable[[Builder, Step, list[fx.Node]], fx.Node]] = Rows()

@@ -13,11 +13,11 @@ from torch import fx, nn
 from striate import primitives as p
 from striate.backend import modules
 from striate.backend.axes import channels_first, torch_axis
-from striate.backend.table import row
+from striate.backend.table import ROWS
 from striate.graph import Step, Window
 
 if TYPE_CHECKING:
-    from striate.backend.build import Builder
+    from striate.backend.builder import Builder
 
 _CONV = {1: nn.Conv1d, 2: nn.Conv2d}
 _CONV_TRANSPOSE = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d}
@@ -55,7 +55,7 @@ def _convolved(b: Builder, step: Step, x: fx.Node, make: Callable[[Any], nn.Modu
     return b.module(step, lambda: make(padding or (0,) * len(sizes)), x)
 
 
-@row(p.Conv, p.DepthwiseConv)
+@ROWS.row(p.Conv, p.DepthwiseConv)
 def _conv(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     conv: Any = step.primitive
     x, window = step.input_shapes[0], conv.window
@@ -67,14 +67,14 @@ def _conv(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return _convolved(b, step, xs[0], make)
 
 
-@row(p.PartialConv)
+@ROWS.row(p.PartialConv)
 def _partial(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     conv: Any = step.primitive
     depth = step.input_shapes[0][-1]
     return b.module(step, lambda: modules.PartialConv2d(depth, conv.connections, conv.window.kernel), xs[0])
 
 
-@row(p.ConvTranspose)
+@ROWS.row(p.ConvTranspose)
 def _transposed(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     conv: Any = step.primitive
     window, x = conv.window, step.input_shapes[0]
@@ -96,7 +96,7 @@ def _transposed(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 
 
 # -- pooling ----------------------------------------------------------------------------------------------------------
-@row(p.Pool)
+@ROWS.row(p.Pool)
 def _pool(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     how, window = step.primitive.how, step.primitive.window  # type: ignore[attr-defined]
     sizes = step.input_shapes[0][:-1]
@@ -121,20 +121,20 @@ def _pool(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(modules.mean_pool, xs[0], kernel, stride, pads)
 
 
-@row(p.AdaptivePool)
+@ROWS.row(p.AdaptivePool)
 def _adaptive(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     how, size = step.primitive.how, step.primitive.size  # type: ignore[attr-defined]
     kind = "max" if how == "max" else "avg"
     return b.call(getattr(F, f"adaptive_{kind}_pool{len(size)}d"), xs[0], list(size))
 
 
-@row(p.DepthPool)
+@ROWS.row(p.DepthPool)
 def _depth(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     (size,), (stride,) = step.primitive.channels.kernel, step.primitive.channels.strides  # type: ignore[attr-defined]
     return b.call(modules.depth_pool, xs[0], size, stride, step.primitive.how)  # type: ignore[attr-defined]
 
 
-@row(p.Reduce)
+@ROWS.row(p.Reduce)
 def _reduce(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     reduce: Any = step.primitive
     x = step.input_shapes[0]

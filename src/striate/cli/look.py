@@ -109,7 +109,7 @@ def made(name: str) -> Any:
     """The command of a technique: its options are the function's arguments."""
     technique = TECHNIQUES[name]
     read = signature(technique.module, technique.function)
-    options = [Option(argument) for argument in read.arguments if argument.name not in _GIVEN]
+    options = [TechniqueOption(argument) for argument in read.arguments if argument.name not in _GIVEN]
     options = [option for option in options if option.offered]
     whole = technique.out.endswith(".html")
     parameters = [_parameter("model", What)]
@@ -154,7 +154,7 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 
 # -- options ------------------------------------------------------------------------------------------------------------
-class Option:
+class TechniqueOption:
     """An argument of a technique as an option of its command: the same name, the same default, the same words."""
 
     def __init__(self, argument: Argument) -> None:

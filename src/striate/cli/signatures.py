@@ -20,7 +20,7 @@ _SEVERAL = ("Sequence", "list")
 
 
 @dataclass
-class Kind:
+class ValueKind:
     """What an annotation allows, as far as a command line can say it.
 
     scalars   of str, int, float, bool and bytes, those that one value may be
@@ -54,7 +54,7 @@ class Argument:
     """
 
     name: str
-    kind: Kind
+    kind: ValueKind
     required: bool
     default: Any
     help: str
@@ -85,7 +85,7 @@ def signature(module: str, function: str) -> Signature:
     defaults = [None] * (len(given.args) - len(given.defaults)) + list(given.defaults)
     pairs = [*zip(given.args, defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
     for argument, default in pairs:
-        kind = Kind()
+        kind = ValueKind()
         if argument.annotation is not None:
             _read(argument.annotation, module, kind)
         value = None if default is None else _value(default, module)
@@ -147,7 +147,7 @@ def _value(node: ast.expr, module: str) -> Any:
     return ast.literal_eval(node)
 
 
-def _read(node: ast.AST, module: str, kind: Kind, several: bool = False) -> None:
+def _read(node: ast.AST, module: str, kind: ValueKind, several: bool = False) -> None:
     """Put what an annotation allows into `kind`."""
     if isinstance(node, ast.BinOp):
         for side in (node.left, node.right):

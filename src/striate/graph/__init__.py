@@ -5,6 +5,7 @@ from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, 
 from striate.graph.lowering import Identity, Lowering, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer
 from striate.graph.node import Input, InputLayer, Node, SymbolicTensor
+from striate.graph.rows import Rows
 from striate.graph.text import from_json, to_json
 from striate.graph.window import Padding, Window
 
@@ -25,6 +26,7 @@ __all__ = [
     "Padding",
     "Primitive",
     "Regularizer",
+    "Rows",
     "Shape",
     "Step",
     "SymbolicTensor",

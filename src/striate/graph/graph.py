@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, StriateError, unknown
 from striate.graph.layer import Layer
@@ -244,16 +245,15 @@ class FlatGraph:
         return len(self.shapes) - 1
 
     def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...]) -> list[int]:
-        from striate.graph.network import Network
-
         number = {(t.node.serial, t.index): i for t, i in zip(graph.inputs, inputs, strict=True)}
         for node in graph.nodes:
             if isinstance(node.layer, InputLayer):
                 continue
             given = [number[t.node.serial, t.index] for t in node.inputs]
             name = graph.label(node)
-            if isinstance(node.layer, Network):
-                outs = self._open(node.layer.graph, given, (*path, name))
+            layer: Any = node.layer
+            if layer.is_network:
+                outs = self._open(layer.graph, given, (*path, name))
             else:
                 outs = [self._new(tensor) for tensor in node.outputs]
                 first = id(node.layer) not in self._seen
@@ -334,11 +334,10 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
 
 def _own_input(layer: Layer) -> SymbolicTensor | None:
     """The input that a nested network was built for, if it has one and knows it."""
-    from striate.graph.network import Network
-
-    if not isinstance(layer, Network):
+    network: Any = layer
+    if not layer.is_network:
         return None
     try:
-        return layer.graph.inputs[0] if layer.arity == 1 else None
+        return network.graph.inputs[0] if layer.arity == 1 else None
     except ArgumentError:  # a Sequential whose input's shape is not known yet
         return None

@@ -117,6 +117,8 @@ class Layer(NetworkPart):
     """
 
     abstract = True
+    is_network: ClassVar[bool] = False  # whether it is a whole graph
+    _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
     drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
@@ -200,9 +202,7 @@ class Layer(NetworkPart):
 
     def __call__(self, inputs: SymbolicTensor | list[SymbolicTensor] | tuple[SymbolicTensor, ...]) -> Any:
         """Put the layer after `inputs` and return the symbolic output.  Calling it again shares its weights."""
-        from striate.graph.node import call
-
-        return call(self, inputs)
+        return type(self)._called(self, inputs)
 
     @property
     def input(self) -> Any:

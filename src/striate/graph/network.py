@@ -19,6 +19,7 @@ class Network(Layer):
     """
 
     abstract = True
+    is_network = True
 
     def __init__(self, graph: Graph, name: str | None = None) -> None:
         self.graph = graph

@@ -163,6 +163,9 @@ def call(layer: Layer, inputs: Any) -> Any:
     return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
 
 
+Layer._called = call
+
+
 def _check_arity(layer: Layer, given: int) -> None:
     if layer.arity is None and given < 2:
         raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")

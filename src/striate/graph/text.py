@@ -102,7 +102,7 @@ def from_json(description: dict[str, Any] | str) -> Graph:
         raise ArgumentError('a network description is an object with a list "layers".')
     if not description["layers"]:
         raise ArgumentError('the description has no layers; "layers" is an empty list.')
-    return _Reader(description).graph()
+    return _GraphReader(description).graph()
 
 
 def _only(entry: dict[str, Any], *known: str) -> None:
@@ -111,7 +111,7 @@ def _only(entry: dict[str, Any], *known: str) -> None:
             raise ArgumentError(f'its entry has no "{key}".{nearest(key, known)} It takes {", ".join(known)}.')
 
 
-class _Reader:
+class _GraphReader:
     def __init__(self, description: dict[str, Any]) -> None:
         self.description = description
         self.layers: dict[str, Layer] = {}

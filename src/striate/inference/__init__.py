@@ -1,6 +1,6 @@
 """Answers: what a network says to arrays, pictures and data sets, and how good that is."""
 
-from striate.inference.evaluate import evaluate
+from striate.inference.evaluation import evaluate
 from striate.inference.predict import answers
 
 __all__ = ["answers", "evaluate"]

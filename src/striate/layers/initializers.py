@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
+from striate.described import from_name
 from striate.errors import ArgumentError, unknown
 from striate.graph import Initializer
 
@@ -222,16 +222,4 @@ def get(spec: str | Initializer) -> Initializer:
 
     spec   a name such as ``he_normal``, or an Initializer
     """
-    if isinstance(spec, Initializer):
-        return spec
-    if not isinstance(spec, str):
-        raise ArgumentError(f"an initializer is a name such as 'he_normal' or an object, not {spec!r}.")
-    return _named(spec)
-
-
-@functools.cache
-def _named(name: str) -> Initializer:
-    """The initializer of a name, one for all; they are described by their fields and never changed."""
-    if name not in NAMES:
-        raise unknown("initializer", name, NAMES)
-    return NAMES[name]()
+    return from_name(spec, Initializer, NAMES, "he_normal")

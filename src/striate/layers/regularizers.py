@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-
-from striate.errors import ArgumentError, unknown
+from striate.described import from_name
 from striate.graph import Regularizer
 
 
@@ -46,16 +44,4 @@ def get(spec: str | Regularizer) -> Regularizer:
 
     spec   a name such as ``l2``, or a Regularizer
     """
-    if isinstance(spec, Regularizer):
-        return spec
-    if not isinstance(spec, str):
-        raise ArgumentError(f"a regularizer is a name such as 'l2' or an object, not {spec!r}.")
-    return _named(spec)
-
-
-@functools.cache
-def _named(name: str) -> Regularizer:
-    """The regularizer of a name, one for all; they are described by their fields and never changed."""
-    if name not in NAMES:
-        raise unknown("regularizer", name, NAMES)
-    return NAMES[name]()
+    return from_name(spec, Regularizer, NAMES, "l2")

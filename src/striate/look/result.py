@@ -61,7 +61,7 @@ class Look:
         return f"<h4>{html.escape(section.title)}</h4><p>{html.escape(section.note)}</p>{pictures}{section.body}"
 
     def figure(self) -> Figure:
-        """A matplotlib Figure in striate's style."""
+        """A matplotlib Figure in striate's style.  Raises ArgumentError for a technique that has none."""
         raise ArgumentError(f"{self.title} has no figure.")
 
     def note(self) -> str:
@@ -78,7 +78,7 @@ class Look:
         return {} if found is None else {"rows": [dict(zip(found[0], row, strict=True)) for row in found[1]]}
 
     def section(self) -> Section:
-        """A section of a page, everything within it."""
+        """A section of a page, everything within it.  Raises ArgumentError for a technique without a figure."""
         source = f" ({self.source})" if self.source else ""
         section = Section(self.anchor, self.title, self.note() + source)
         section.pictures = [("", image(figures.to_png(self.figure()), "image/png", self.title))]

@@ -33,7 +33,7 @@ _ENDS = {F.softmax: "softmax", torch.sigmoid: "sigmoid", F.log_softmax: "log_sof
 
 
 @dataclass
-class Run:
+class TappedRun:
     """What one pass through the network left.
 
     outputs    of the network (N, …), channels first; without the final softmax or sigmoid where that was asked; empty
@@ -54,9 +54,14 @@ class Run:
 class Tap:
     """A network in prediction mode, to be run and asked.  Made by ``tapped``, which puts every mode back.
 
+    model      the network
+    rule       how a gradient passes a rectifier, see ``tapped``
+    logits     whether the softmax or sigmoid that the network ends in is left off
     names      of every call whose output can be asked for or edited, in the order of the run, the inputs first:
                ``conv2d``, ``conv2d#2`` for the second call of a shared layer, ``block/conv2d`` in a nested network
     device, dtype   of the weights
+
+    Raises ArgumentError for an unknown rule.
     """
 
     def __init__(self, model: Model, rule: Rule = "backprop", logits: bool = False) -> None:
@@ -77,9 +82,10 @@ class Tap:
         edit: Mapping[str, Edit] | None = None,
         switches: Sequence[str] = (),
         stop: bool = False,
-    ) -> Run:
-        """One pass of the inputs (N, C, H, W), as the first layer takes them: after the preprocessing.
+    ) -> TappedRun:
+        """One pass through the network.
 
+        xs         the inputs (N, C, H, W), as the first layer takes them: after the preprocessing
         keep       names whose outputs to keep: what follows the layer's own activation function
         edit       {name: function} that puts another tensor in the place of a layer's output
         switches   names of max poolings
@@ -94,7 +100,7 @@ class Tap:
         for name in edit:
             if self._holders[name] != name:
                 raise ArgumentError(f'"{name}" does nothing to its input; edit "{self._holders[name]}" instead.')
-        found = Run()
+        found = TappedRun()
         want = {self._holders[name] for name in keep}
         state = _State(self, found, want, edit, set(switches), stop)
         try:
@@ -109,7 +115,12 @@ class Tap:
         return found
 
     def holder(self, name: str) -> str:
-        """The name under which a call's output can be edited: that of its input, where it does nothing."""
+        """The name under which a call's output can be edited: that of its input, where it does nothing.
+
+        name   of the call
+
+        Raises ArgumentError for an unknown name.
+        """
         if name not in self._holders:
             raise unknown("layer name", name, self._holders)
         return self._holders[name]
@@ -119,7 +130,7 @@ class Tap:
         return self.run(*xs).output
 
     def tensor(self, x: Any) -> torch.Tensor:
-        """Network inputs (N, H, W, C) as a tensor (N, C, H, W) of the weights' type, on their device."""
+        """Network inputs `x` (N, H, W, C) as a tensor (N, C, H, W) of the weights' type, on their device."""
         given = torch.as_tensor(x).to(self.device)
         given = given.to(self.dtype) if given.is_floating_point() else given
         return given.movedim(-1, 1) if given.ndim > 2 else given
@@ -129,6 +140,7 @@ class Tap:
 def tapped(model: Model, *, rule: Rule = "backprop", logits: bool = False) -> Iterator[Tap]:
     """The model ready to be looked into, in prediction mode; afterwards every part of it is in the mode it was in.
 
+    model    the network
     rule     how a gradient passes a rectifier (ReLU, also with an upper bound, and with a slope below zero):
              "backprop" where its input was positive; "deconvnet" where the gradient is positive (Zeiler & Fergus 2014,
              section 2.1); "guided" where both are (Springenberg et al. 2014, figure 1)
@@ -180,7 +192,7 @@ class _State:
     """What the walks through a network and the networks nested in it share."""
 
     tap: Tap
-    found: Run
+    found: TappedRun
     want: set[str]
     edit: dict[str, Edit]
     switches: set[str]

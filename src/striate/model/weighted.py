@@ -26,7 +26,7 @@ class Weighted(Structure):
     def module(self) -> torch.fx.GraphModule:
         """The torch module (channels-first tensors in and out); weights are made the first time it is asked for."""
         from striate.backend import build
-        from striate.backend.build import apply_trainable
+        from striate.backend.builder import apply_trainable
 
         if self.built is None:
             self.built = build(self.graph)

@@ -78,7 +78,7 @@ def to_onnx(
     model.graph.input.extend(inputs)
     for value, name in zip(results, outputs, strict=True):
         model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *value.shape]))
-    store = _Store(model)
+    store = _Constants(model)
     for op in ops:
         node = helper.make_node(op.kind, store.names(op.inputs), [op.output], op.output, **op.attributes)
         model.graph.node.append(node)
@@ -154,7 +154,7 @@ def _renamed(ops: list[Op], outputs: list[str]) -> list[Op]:
     return left
 
 
-class _Store:
+class _Constants:
     """Constant arrays as initializers of a model, each stored once."""
 
     def __init__(self, model: onnx.ModelProto) -> None:

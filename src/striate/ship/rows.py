@@ -9,10 +9,10 @@ import numpy as np
 
 from striate import primitives as p
 from striate.graph import Step
-from striate.ship.writer import Tensor, Writer, row
+from striate.ship.writer import ROWS, Tensor, Writer
 
 
-@row(p.Identity, p.Dropout)
+@ROWS.row(p.Identity, p.Dropout)
 def _nothing(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return xs[0]
 
@@ -63,13 +63,13 @@ _FUNCTIONS: dict[str, Callable[..., str]] = {
 }
 
 
-@row(p.Pointwise)
+@ROWS.row(p.Pointwise)
 def _pointwise(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     return Tensor(_FUNCTIONS[made.function](w, w.same(xs[0]), *made.parameters), step.shape, xs[0].layout)
 
 
-@row(p.Softmax)
+@ROWS.row(p.Softmax)
 def _softmax(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     (x,), made = xs, step.primitive
     kind = "LogSoftmax" if made.log else "Softmax"  # type: ignore[attr-defined]
@@ -77,7 +77,7 @@ def _softmax(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
 
 
 # -- dense and friends -----------------------------------------------------------------------------------------------
-@row(p.Linear)
+@ROWS.row(p.Linear)
 def _dense_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     arrays, (x,) = w.arrays(step), xs
     weight, bias = arrays["weight"], arrays.get("bias")
@@ -90,7 +90,7 @@ def _dense_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(w.op("Linear", w.last(x), weight, bias), step.shape, "last")
 
 
-@row(p.Lookup)
+@ROWS.row(p.Lookup)
 def _embedding_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     rows, (x,) = step.primitive.rows, xs  # type: ignore[attr-defined]
     if x.whole:
@@ -107,25 +107,25 @@ def _cut(w: Writer, x: Tensor, sides: Any, shape: tuple[int, ...]) -> Tensor:
     return Tensor(w.op("Slice", w.same(x), starts, stops, axes), shape, x.layout)
 
 
-@row(p.Augment)
+@ROWS.row(p.Augment)
 def _augment(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     region = step.primitive.region(step.input_shapes[0])  # type: ignore[attr-defined]
     return xs[0] if step.shape == step.input_shapes[0] else _cut(w, xs[0], region, step.shape)
 
 
 # -- shapes ----------------------------------------------------------------------------------------------------------
-@row(p.Flatten)
+@ROWS.row(p.Flatten)
 def _flatten_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     (x,) = xs
     return Tensor(w.op("Flatten", w.last(x), axis=1) if len(x.shape) > 1 else w.same(x), step.shape, "first")
 
 
-@row(p.Reshape)
+@ROWS.row(p.Reshape)
 def _reshape_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(w.op("Reshape", w.last(xs[0]), np.array([0, *step.shape])), step.shape, "last")
 
 
-@row(p.Pad)
+@ROWS.row(p.Pad)
 def _pad(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     *positions, channels = step.primitive.sides  # type: ignore[attr-defined]
     x = xs[0] if any(channels) else Tensor(w.first(xs[0]), xs[0].shape, "first")
@@ -134,12 +134,12 @@ def _pad(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(w.op("Pad", w.same(x), pads), step.shape, x.layout)
 
 
-@row(p.Crop)
+@ROWS.row(p.Crop)
 def _crop(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return _cut(w, xs[0], step.primitive.sides, step.shape)  # type: ignore[attr-defined]
 
 
-@row(p.Resize)
+@ROWS.row(p.Resize)
 def _resize(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     if made.how == "bilinear":
@@ -158,14 +158,14 @@ def _per_channel(w: Writer, x: Tensor, scale: Any, shift: Any) -> Tensor:
     return Tensor(w.op("Affine", w.same(x), scale, shift, axis=x.axis, axes=len(x.shape)), x.shape, x.layout)
 
 
-@row(p.BatchNorm)
+@ROWS.row(p.BatchNorm)
 def _batch_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     arrays = {key: array.astype(float) for key, array in w.arrays(step).items()}
     scale = arrays.get("weight", 1.0) / np.sqrt(arrays["running_var"] + step.primitive.epsilon)  # type: ignore[attr-defined]
     return _per_channel(w, xs[0], scale, arrays.get("bias", 0.0) - arrays["running_mean"] * scale)
 
 
-@row(p.LayerNorm)
+@ROWS.row(p.LayerNorm)
 def _layer_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     arrays = w.arrays(step)
@@ -174,7 +174,7 @@ def _layer_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(y, step.shape, "last")
 
 
-@row(p.ChannelNorm)
+@ROWS.row(p.ChannelNorm)
 def _channel_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     size = 2 * made.radius + 1  # ONNX divides alpha by it, as torch does
@@ -186,13 +186,13 @@ def _channel_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(y, step.shape, "first")
 
 
-@row(p.Scale)
+@ROWS.row(p.Scale)
 def _scale(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     arrays = {key: array.astype(float) for key, array in w.arrays(step).items()}
     return _per_channel(w, xs[0], arrays.get("weight", 1.0), arrays.get("bias", 0.0))
 
 
-@row(p.Affine)
+@ROWS.row(p.Affine)
 def _affine(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     return _per_channel(w, xs[0], np.array(made.factor), np.array(made.addend))
@@ -210,7 +210,7 @@ _COMBINE = {
 }
 
 
-@row(p.Combine)
+@ROWS.row(p.Combine)
 def _combine(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     how, rank = step.primitive.how, len(step.shape)  # type: ignore[attr-defined]
     (y, *rest), layout = w.together([_wider(w, x, rank) for x in xs])
@@ -229,7 +229,7 @@ def _wider(w: Writer, x: Tensor, rank: int) -> Tensor:
     return Tensor(w.op("Reshape", w.last(x), np.array([0, *wide])), wide, "last")
 
 
-@row(p.Concatenate)
+@ROWS.row(p.Concatenate)
 def _concatenate(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     names, layout = w.together(xs)
     axis, rank = step.primitive.axis, len(step.shape)  # type: ignore[attr-defined]
@@ -240,7 +240,7 @@ def _concatenate(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(w.op("Concat", *names, axis=place), step.shape, layout)
 
 
-@row(p.Distance)
+@ROWS.row(p.Distance)
 def _distance(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     x = w.op("Unsqueeze", w.same(xs[0]), np.array([1]))
     away = w.op("Sub", x, w.arrays(step)["weight"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from striate import primitives as p
 from striate.graph import Step, Window
-from striate.ship.writer import Tensor, Writer, row
+from striate.ship.writer import ROWS, Tensor, Writer
 
 
 def _sides(step: Step, window: Window) -> list[int]:
@@ -37,14 +37,14 @@ def _convolved(
     return Tensor(y, step.shape, "first")
 
 
-@row(p.Conv, p.DepthwiseConv)
+@ROWS.row(p.Conv, p.DepthwiseConv)
 def _conv(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     conv: Any = step.primitive
     arrays = w.arrays(step)
     return _convolved(w, step, xs[0], arrays["weight"], arrays.get("bias"), conv.split(step.input_shapes[0]))
 
 
-@row(p.PartialConv)
+@ROWS.row(p.PartialConv)
 def _partial(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     connections: Any = step.primitive.connections  # type: ignore[attr-defined]
     arrays = w.arrays(step)
@@ -54,7 +54,7 @@ def _partial(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return _convolved(w, step, xs[0], full, arrays.get("bias"))
 
 
-@row(p.ConvTranspose)
+@ROWS.row(p.ConvTranspose)
 def _transposed(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     window: Window = step.primitive.window  # type: ignore[attr-defined]
     arrays, crops = w.arrays(step), window.crop(step.input_shapes[0][:-1])
@@ -73,7 +73,7 @@ def _transposed(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
 
 
 # -- pooling ---------------------------------------------------------------------------------------------------------
-@row(p.Pool)
+@ROWS.row(p.Pool)
 def _pool(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     how, window = step.primitive.how, step.primitive.window  # type: ignore[attr-defined]
     if how == "center":
@@ -88,7 +88,7 @@ def _pool(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(y, step.shape, "first")
 
 
-@row(p.Reduce)
+@ROWS.row(p.Reduce)
 def _reduce(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     if made.positions(step.input_shapes[0]) and made.how != "sum":
@@ -99,7 +99,7 @@ def _reduce(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return Tensor(w.op(kind, w.last(xs[0]), axes, keepdims=int(made.keepdims)), step.shape, "last")
 
 
-@row(p.AdaptivePool)
+@ROWS.row(p.AdaptivePool)
 def _adaptive(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     sizes, out = step.input_shapes[0][:-1], made.size
@@ -133,7 +133,7 @@ def _slice(w: Writer, x: str, axis: int, start: int, stop: int) -> str:
     return w.op("Slice", x, np.array([start]), np.array([stop]), np.array([axis]))
 
 
-@row(p.DepthPool)
+@ROWS.row(p.DepthPool)
 def _depth(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     (*sizes, depth), out = step.input_shapes[0], step.shape[-1]

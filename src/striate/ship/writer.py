@@ -12,26 +12,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from striate.errors import ArgumentError
-from striate.graph import FlatNode, Layer, Primitive, Shape, Step
+from striate.graph import FlatNode, Layer, Rows, Shape, Step
 
 Layout = Literal["first", "last"]
-Row = Callable[["Writer", Step, list["Tensor"]], "Tensor"]
-ROWS: dict[type[Primitive], Row] = {}
-
-
-def row(*kinds: type[Primitive]) -> Callable[[Row], Row]:
-    """Register a function as the row of these primitives.
-
-    kinds   classes of primitives; the function gets the writer, the step, and the values that go in
-    """
-
-    def register(function: Row) -> Row:
-        for kind in kinds:
-            ROWS[kind] = function
-        return function
-
-    return register
+ROWS: Rows[Callable[[Writer, Step, list[Tensor]], Tensor]] = Rows()
 
 
 @dataclass(eq=False)
@@ -103,7 +87,7 @@ class Writer:
         self.label, self._layer = node.name, node.layer
         lowering, values = node.lowering, list(xs)
         for step in lowering.steps:
-            values.append(row_of(step.primitive)(self, step, [values[i] for i in step.inputs]))
+            values.append(ROWS.of(step.primitive)(self, step, [values[i] for i in step.inputs]))
         return [values[i] for i in lowering.outputs]
 
     def arrays(self, step: Step) -> dict[str, np.ndarray]:
@@ -154,10 +138,3 @@ class Writer:
         """Values of one rank in one layout: channels-first as soon as one of them is."""
         layout: Layout = "first" if any(x.layout == "first" for x in xs) else "last"
         return [self._in_layout(x, layout) for x in xs], layout
-
-
-def row_of(primitive: Primitive) -> Row:
-    """The row of a primitive.  Raises ArgumentError for one that striate does not know."""
-    if type(primitive) not in ROWS:
-        raise ArgumentError(f"the primitive {type(primitive).__name__} is not one of striate.primitives.")
-    return ROWS[type(primitive)]

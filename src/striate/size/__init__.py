@@ -1,12 +1,12 @@
 """What a network costs and sees, from its description alone: no weight is ever allocated.  No torch."""
 
 from striate.size import compare
-from striate.size.advice import Advice, Change, advice
-from striate.size.explain import explain
+from striate.size.explanation import explain
 from striate.size.memory import Memory, kept_bytes
-from striate.size.receptive import Field, Receptive, receptive
-from striate.size.stages import Stage, diagram, stages
-from striate.size.summary import summary
+from striate.size.receptive_field import Field, Receptive, receptive
+from striate.size.savings import Advice, Change, advice
+from striate.size.stage_diagram import MapStage, diagram, stages
+from striate.size.summary_table import summary
 from striate.size.table import Row, Size, measure
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Receptive",
     "Row",
     "Size",
-    "Stage",
+    "MapStage",
     "advice",
     "compare",
     "diagram",

@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from striate import primitives as p
-from striate.graph import FlatNode, Primitive, Shape, Step
+from striate.graph import FlatNode, Rows, Shape, Step
 from striate.graph.lowering import overwrites
 from striate.size.storage import Storages, Stored
 
@@ -34,21 +34,9 @@ class Call:
         self.numbers = prod(step.shape)
 
 
-Row = Callable[[Storages, Call, list[Stored]], Stored]
-ROWS: dict[type[Primitive], Row] = {}
+ROWS: Rows[Callable[[Storages, Call, list[Stored]], Stored]] = Rows()
 
 _PLACE = 8  # bytes of the place of a maximum
-
-
-def row(*kinds: type[Primitive]) -> Callable[[Row], Row]:
-    """Register a function as the row of these primitives."""
-
-    def register(function: Row) -> Row:
-        for kind in kinds:
-            ROWS[kind] = function
-        return function
-
-    return register
 
 
 def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]:
@@ -59,7 +47,7 @@ def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]
         learns = storages.gradients and node.layer.trainable and bool(step.weights)
         over = type(step.primitive) is p.Pointwise and _overwrites(storages, node, step)
         call = Call(storages, step, learns, over)
-        values.append(ROWS[type(step.primitive)](storages, call, [values[i] for i in step.inputs]))
+        values.append(ROWS.of(step.primitive)(storages, call, [values[i] for i in step.inputs]))
     for number, tensor in zip(lowering.outputs, node.outputs, strict=True):
         storages.maker[tensor] = node, lowering.maker(number)
     return [values[number] for number in lowering.outputs]
@@ -78,7 +66,7 @@ def _overwrites(storages: Storages, node: FlatNode, step: Step) -> bool:
     return overwrites(reads, maker)
 
 
-@row(p.Identity)
+@ROWS.row(p.Identity)
 def _identity(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return xs[0]
 
@@ -88,7 +76,7 @@ _KEEPS_OUTPUT = {"relu", "tanh", "sigmoid", "exponential", "rsqrt"}
 _IN_PLACE = {"relu", "leaky_relu", "elu"}  # where allowed; these then keep their output instead of their input
 
 
-@row(p.Pointwise)
+@ROWS.row(p.Pointwise)
 def _pointwise(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     name, (x,) = call.primitive.function, xs
     in_place = call.overwrites and name in _IN_PLACE
@@ -110,7 +98,7 @@ def _pointwise(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return y
 
 
-@row(p.Softmax)
+@ROWS.row(p.Softmax)
 def _softmax(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     y = s.like(xs[0])
     if len(call.out) > 1:  # torch writes it channels first
@@ -120,7 +108,7 @@ def _softmax(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return y
 
 
-@row(p.Combine)
+@ROWS.row(p.Combine)
 def _combine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     """One input after the other.  A product keeps a factor when the other one needs a gradient, a quotient what it divides
     by for itself too, a maximum keeps both, a sum nothing."""
@@ -161,7 +149,7 @@ def _convolved(s: Storages, call: Call, x: Stored, numbers: int) -> Stored:
     return s.new(numbers, grad, last=len(call.out) != 2)
 
 
-@row(p.Conv, p.DepthwiseConv)
+@ROWS.row(p.Conv, p.DepthwiseConv)
 def _conv(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     """A convolution's own padding must not depend on the size of its first call, so ``same`` with a stride copies."""
     window = call.primitive.window
@@ -170,7 +158,7 @@ def _conv(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return _convolved(s, call, _padded(s, call, xs[0]) if copies else xs[0], call.numbers)
 
 
-@row(p.ConvTranspose)
+@ROWS.row(p.ConvTranspose)
 def _transposed(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     window, own = call.primitive.window, call.primitive.own(call.x)
     sizes = zip(window.painted(call.x[:-1]), call.out[:-1], own, strict=True)
@@ -179,7 +167,7 @@ def _transposed(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return replace(y, numbers=call.numbers, dense=all(own))
 
 
-@row(p.PartialConv)
+@ROWS.row(p.PartialConv)
 def _partial(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     conv = call.primitive
     y = _convolved(s, call, xs[0], call.numbers)
@@ -200,7 +188,7 @@ def _copied(call: Call) -> bool:
     return _uneven(call) or any(a > k // 2 for (a, _), k in zip(_pads(call), call.primitive.window.kernel, strict=True))
 
 
-@row(p.Pool)
+@ROWS.row(p.Pool)
 def _pool(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     how, x = call.primitive.how, xs[0]
     if how in ("sum", "center"):
@@ -220,7 +208,7 @@ def _pool(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return replace(_pooled(s, call, x), last=len(call.out) != 2) if how == "center" else _pooled(s, call, x)
 
 
-@row(p.AdaptivePool)
+@ROWS.row(p.AdaptivePool)
 def _adaptive(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if xs[0].grad and call.primitive.how == "max":
         return _with_places(s, call, xs[0])
@@ -235,7 +223,7 @@ def _with_places(s: Storages, call: Call, x: Stored) -> Stored:
     return _pooled(s, call, x)
 
 
-@row(p.DepthPool)
+@ROWS.row(p.DepthPool)
 def _depth(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     y = s.new(call.numbers, xs[0].grad, last=len(call.out) == 1)
     if xs[0].grad and call.primitive.how == "max":
@@ -243,7 +231,7 @@ def _depth(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return y
 
 
-@row(p.Reduce)
+@ROWS.row(p.Reduce)
 def _reduce(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     reduce, x = call.primitive, xs[0]
     if x.grad and reduce.how == "max":
@@ -256,7 +244,7 @@ def _reduce(s: Storages, call: Call, xs: list[Stored]) -> Stored:
 
 
 # -- arrays and norms -------------------------------------------------------------------------------------------------
-@row(p.Linear)
+@ROWS.row(p.Linear)
 def _linear(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     x = xs[0] if len(call.out) == 1 else s.view(xs[0], call.x)
     if call.learns:
@@ -264,28 +252,28 @@ def _linear(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.new(call.numbers, x.grad or call.learns)
 
 
-@row(p.Lookup)
+@ROWS.row(p.Lookup)
 def _lookup(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if call.learns:
         s.keep(xs[0])
     return s.new(call.numbers, call.learns)
 
 
-@row(p.Distance)
+@ROWS.row(p.Distance)
 def _distance(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if xs[0].grad:
         s.keep_new(call.numbers * xs[0].numbers)
     return s.new(call.numbers, xs[0].grad)
 
 
-@row(p.Scale)
+@ROWS.row(p.Scale)
 def _scale(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if call.learns and call.primitive.factor is not None:
         s.keep(xs[0])
     return s.like(xs[0], xs[0].grad or call.learns)
 
 
-@row(p.Affine)
+@ROWS.row(p.Affine)
 def _affine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     factor, addend = call.primitive.factor, call.primitive.addend
     several = isinstance(factor, tuple) or isinstance(addend, tuple)
@@ -296,7 +284,7 @@ def _affine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.like(xs[0])
 
 
-@row(p.BatchNorm)
+@ROWS.row(p.BatchNorm)
 def _batch_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     grad = xs[0].grad or call.learns
     if grad:
@@ -306,7 +294,7 @@ def _batch_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.new(xs[0].numbers, grad, last=len(call.out) != 2 and xs[0].last)
 
 
-@row(p.LayerNorm)
+@ROWS.row(p.LayerNorm)
 def _layer_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     grad = xs[0].grad or call.learns
     if grad:
@@ -315,7 +303,7 @@ def _layer_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.new(xs[0].numbers, grad)
 
 
-@row(p.ChannelNorm)
+@ROWS.row(p.ChannelNorm)
 def _channel_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if xs[0].grad:
         s.keep(xs[0])
@@ -325,7 +313,7 @@ def _channel_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
 
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
-@row(p.Flatten, p.Reshape)
+@ROWS.row(p.Flatten, p.Reshape)
 def _reshape(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     before: Shape = call.x
     if len(before) == 1 and len(call.out) == 1:
@@ -335,19 +323,19 @@ def _reshape(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.view(replace(xs[0], last=xs[0].last or single, dense=whole), call.out)
 
 
-@row(p.Crop)
+@ROWS.row(p.Crop)
 def _crop(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return replace(xs[0], numbers=call.numbers, dense=False)
 
 
-@row(p.Pad, p.Resize, p.Concatenate)
+@ROWS.row(p.Pad, p.Resize, p.Concatenate)
 def _copied_over(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     last = len(call.out) != 2 and all(x.last for x in xs)
     return s.new(call.numbers, any(x.grad for x in xs), last=last or len(call.out) == 1)
 
 
 # -- in training only -------------------------------------------------------------------------------------------------
-@row(p.Dropout)
+@ROWS.row(p.Dropout)
 def _dropout(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if not (s.training and call.primitive.rate):
         return xs[0]
@@ -356,7 +344,7 @@ def _dropout(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.like(xs[0])
 
 
-@row(p.Augment)
+@ROWS.row(p.Augment)
 def _augment(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     """At the front of a network, where they belong, nothing before them learns and they keep nothing.  Elsewhere the
     numbers of the colour changes are those of float32 pictures with three channels."""

@@ -11,7 +11,7 @@ from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Step,
 from striate.primitives import DepthPool
 from striate.size.memory import Estimate, Memory, checked, slots
 from striate.size.opened import Opened
-from striate.size.receptive import Receptive
+from striate.size.receptive_field import Receptive
 from striate.size.wording import plural
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
-from striate.tasks.classify import Guess, check, classes_of, ranked
+from striate.tasks.classification import Guess, check, classes_of, ranked
 
 
 class Ensemble:

@@ -18,7 +18,7 @@ from striate.graph import Layer
 from striate.model import Model
 from striate.runs import free_folder
 from striate.train.callbacks import Callback
-from striate.transfer.features import base_of, features
+from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which

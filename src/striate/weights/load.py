@@ -12,7 +12,7 @@ from striate.graph import Graph
 from striate.primitives import BatchNorm
 from striate.weights.contents import WeightsFile
 from striate.weights.layout import Slot, keras_layers, output_path, slots_of, to_keras, to_torch
-from striate.weights.match import Plan, match
+from striate.weights.match import Matching, match
 from striate.weights.read import read_weights
 from striate.weights.report import MatchReport, few
 from striate.weights.source import Origin, Source
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 State = dict[str, "torch.Tensor"]
 
 
-def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Plan:
+def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Matching:
     """Fill a network's arrays (`state`, by key) from a file.  Raises BundleError, changing nothing, unless all fits."""
     checkpoint = read_weights(path)
     plan = match(graph, origin, checkpoint, source)
@@ -31,7 +31,7 @@ def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathL
     return plan
 
 
-def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpoint: WeightsFile) -> MatchReport:
+def apply(plan: Matching, graph: Graph, origin: Origin | None, state: State, checkpoint: WeightsFile) -> MatchReport:
     """Copy what a plan found into the network's arrays.  Raises BundleError, changing nothing, unless all fits."""
     if not plan.report.fits:
         raise BundleError(refusal(plan, graph, origin, checkpoint))
@@ -47,7 +47,7 @@ def apply(plan: Plan, graph: Graph, origin: Origin | None, state: State, checkpo
     return plan.report
 
 
-def refusal(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:
+def refusal(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:
     """Why a file does not fit: how much of it, the first examples, the likely reason."""
     report = plan.report
     parts = []
@@ -72,7 +72,7 @@ def _differing(source: Source, origin: Origin) -> str:
     return ", ".join(f"{key}={value!r}" for key, value in source.variant.items() if origin.variant.get(key) != value)
 
 
-def _reason(plan: Plan, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:
+def _reason(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:
     report = plan.report
     if plan.source is None and origin is not None and not any(checkpoint.suits(s) for s in origin.sources):
         other = next((s for s in origin.others if s.variant and checkpoint.suits(s)), None)
@@ -117,7 +117,7 @@ def _layers(names: Iterable[str]) -> int:
     return len({name.replace("/", ".").rpartition(".")[0] for name in names})
 
 
-def outputs_in(plan: Plan, graph: Graph) -> int | None:
+def outputs_in(plan: Matching, graph: Graph) -> int | None:
     """How many classes the file's classifier has; None where it has none."""
     path = (output_path(graph) or "").replace("/", ".")
     for pair in [*plan.report.mismatched, *plan.report.matched]:

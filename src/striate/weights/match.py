@@ -34,7 +34,7 @@ _SYNONYMS = {"embedding": "embeddings", "running_std": "moving_variance", "runni
 
 
 @dataclass
-class Plan:
+class Matching:
     """The report, and for each array of the network (by key) what it gets, in its own layout.
 
     other   the library whose weights of another variant these may well be: names and shapes fit, the function may differ
@@ -46,7 +46,7 @@ class Plan:
     arrays: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
-def match(graph: Graph, origin: Origin | None, checkpoint: WeightsFile, source: str = "auto") -> Plan:
+def match(graph: Graph, origin: Origin | None, checkpoint: WeightsFile, source: str = "auto") -> Matching:
     """Match a file against a network; of several sources of names, the one by which most fits.
 
     source      "auto"; "striate" (the network's own names, arrays as striate keeps them); "torch" (the network's own
@@ -87,9 +87,9 @@ def _of_another_variant(graph: Graph, slots: list[Slot], origin: Origin, checkpo
 
 def _match(
     graph: Graph, slots: list[Slot], origin: Origin | None, checkpoint: WeightsFile, source: Source | None, asked: str
-) -> Plan:
+) -> Matching:
     said = f"{source.library}'s names of {source.model}" if source else _OWN
-    plan = Plan(MatchReport(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
+    plan = Matching(MatchReport(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
     left_out = origin.left_out if origin else frozenset()
     if checkpoint.kind == "keras":
         _match_keras(plan, graph, slots, left_out, checkpoint)
@@ -104,7 +104,7 @@ def _match(
     return plan
 
 
-def _put(plan: Plan, slot: Slot, there: str, array: torch.Tensor, fitted: torch.Tensor | None) -> None:
+def _put(plan: Matching, slot: Slot, there: str, array: torch.Tensor, fitted: torch.Tensor | None) -> None:
     pair = Match(slot.key, there, slot.shape, tuple(array.shape))
     if fitted is None:
         plan.report.mismatched.append(pair)
@@ -129,7 +129,7 @@ def _is_own(slots: list[Slot], checkpoint: WeightsFile) -> bool:
 
 
 def _match_torch(
-    plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile, own: bool
+    plan: Matching, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile, own: bool
 ) -> None:
     source, left = plan.source, dict(checkpoint.tensors)
     by_plain = {} if source else {_plain(key): key for key in left}
@@ -160,7 +160,7 @@ def _match_torch(
 
 # -- Keras ------------------------------------------------------------------------------------------------------------
 def _match_keras(
-    plan: Plan, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile
+    plan: Matching, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile
 ) -> None:
     groups: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
@@ -194,7 +194,7 @@ def _match_keras(
             plan.report.unused += [Unused(f"{layer.label}/{name}", reason, out) for name in layer.arrays]
 
 
-def _match_layer(plan: Plan, ours: list[Slot], layer: FileLayer) -> None:
+def _match_layer(plan: Matching, ours: list[Slot], layer: FileLayer) -> None:
     """The arrays of one layer: by their names where the file has Keras' names, by their order otherwise."""
     steps = {id(slot.step): slot.step for slot in ours}.values()
     order = [pair for step in steps for pair in step.keras_names()]

@@ -15,7 +15,7 @@ from striate.model import Model
 from striate.weights.contents import WeightsFile
 from striate.weights.hub import from_hub
 from striate.weights.load import apply, outputs_in, refusal
-from striate.weights.match import Plan, match
+from striate.weights.match import Matching, match
 from striate.weights.read import read_weights
 from striate.weights.source import Library, Source
 from striate.zoo.registry import Card
@@ -71,14 +71,14 @@ def pretrained(
 
 def _best(
     card: Card, checkpoint: WeightsFile, shape: Shape, candidates: list[Source], given: dict[str, Any]
-) -> tuple[dict[str, Any], Plan, Model]:
+) -> tuple[dict[str, Any], Matching, Model]:
     """The variant that a file fits best among those left open: its arguments, the match, and the network."""
     options = [given]
     for source in candidates:
         wanted = given | dict(source.variant)
         if checkpoint.suits(source) and fits(card, source, wanted) and not _conflict(source, given):
             options.append(wanted)
-    best: tuple[dict[str, Any], Plan, Model] | None = None
+    best: tuple[dict[str, Any], Matching, Model] | None = None
     seen: list[dict[str, Any]] = []
     for chosen in options:
         full = card.variants | chosen
@@ -93,7 +93,7 @@ def _best(
     return best
 
 
-def _score(plan: Plan) -> tuple[bool, int, int]:
+def _score(plan: Matching) -> tuple[bool, int, int]:
     report = plan.report
     wrong = len(report.missing) + len(report.surplus) + len(report.mismatched)
     return report.fits, len(report.matched) - wrong, int(plan.source is not None)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 SEVERITIES = ("error", "warning", "note")
 
 
-class Kind(NamedTuple):
+class FindingKind(NamedTuple):
     """A kind of finding: how bad it is, whether it is exact or a suspicion, and what it means."""
 
     severity: str
@@ -19,45 +19,51 @@ class Kind(NamedTuple):
 
 #: Every kind that ``check`` can report, worst first.
 KINDS = {
-    "unusable": Kind("error", True, "what keeps the whole data set from being read; mend it first"),
-    "empty-file": Kind("error", True, "files of zero bytes; training leaves them out"),
-    "not-a-picture": Kind(
+    "unusable": FindingKind("error", True, "what keeps the whole data set from being read; mend it first"),
+    "empty-file": FindingKind("error", True, "files of zero bytes; training leaves them out"),
+    "not-a-picture": FindingKind(
         "error", True, "files that are no picture, whatever they are called; training leaves them out"
     ),
-    "truncated": Kind("error", True, "files whose end is missing, as after a download that stopped"),
-    "broken": Kind("error", True, "pictures that cannot be decoded; training leaves them out"),
-    "too-large": Kind("error", True, "more pixels or bytes than will be decoded; training leaves them out"),
-    "unreadable": Kind("error", True, "files that are missing or cannot be opened"),
-    "in-two-parts": Kind("error", True, "the same picture in two parts of the data: the scores there are too good"),
-    "in-two-classes": Kind("error", True, "the same picture with two labels: at least one is wrong"),
-    "unknown-class": Kind("error", True, "a class that the training part does not have"),
-    "label-range": Kind("error", True, "labels that no class has"),
-    "annotation": Kind("error", True, "annotations that are missing, or that cannot be read"),
-    "box-outside": Kind("error", True, "boxes that reach outside their picture"),
-    "box-empty": Kind("error", True, "boxes without width or height"),
-    "mask-size": Kind("error", True, "masks of another size than their picture"),
-    "lossy-mask": Kind("warning", True, "masks in a format that blurs their values, such as JPEG; PNG keeps them"),
-    "few": Kind("warning", True, "classes with too few pictures to learn from"),
-    "duplicate": Kind("warning", True, "the same picture more than once"),
-    "tiny": Kind("warning", True, "pictures far smaller than the others"),
-    "odd-aspect": Kind("warning", True, "pictures far longer than high, or higher than long"),
-    "plain": Kind("warning", True, "pictures of one colour"),
-    "near-in-two-parts": Kind("warning", False, "pictures that look the same, in two parts of the data"),
-    "near-duplicate": Kind("warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"),
-    "suspect-label": Kind(
+    "truncated": FindingKind("error", True, "files whose end is missing, as after a download that stopped"),
+    "broken": FindingKind("error", True, "pictures that cannot be decoded; training leaves them out"),
+    "too-large": FindingKind("error", True, "more pixels or bytes than will be decoded; training leaves them out"),
+    "unreadable": FindingKind("error", True, "files that are missing or cannot be opened"),
+    "in-two-parts": FindingKind(
+        "error", True, "the same picture in two parts of the data: the scores there are too good"
+    ),
+    "in-two-classes": FindingKind("error", True, "the same picture with two labels: at least one is wrong"),
+    "unknown-class": FindingKind("error", True, "a class that the training part does not have"),
+    "label-range": FindingKind("error", True, "labels that no class has"),
+    "annotation": FindingKind("error", True, "annotations that are missing, or that cannot be read"),
+    "box-outside": FindingKind("error", True, "boxes that reach outside their picture"),
+    "box-empty": FindingKind("error", True, "boxes without width or height"),
+    "mask-size": FindingKind("error", True, "masks of another size than their picture"),
+    "lossy-mask": FindingKind(
+        "warning", True, "masks in a format that blurs their values, such as JPEG; PNG keeps them"
+    ),
+    "few": FindingKind("warning", True, "classes with too few pictures to learn from"),
+    "duplicate": FindingKind("warning", True, "the same picture more than once"),
+    "tiny": FindingKind("warning", True, "pictures far smaller than the others"),
+    "odd-aspect": FindingKind("warning", True, "pictures far longer than high, or higher than long"),
+    "plain": FindingKind("warning", True, "pictures of one colour"),
+    "near-in-two-parts": FindingKind("warning", False, "pictures that look the same, in two parts of the data"),
+    "near-duplicate": FindingKind(
+        "warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"
+    ),
+    "suspect-label": FindingKind(
         "warning", False, "a suspicion, not a fault: labels that the model contradicts. Look at them"
     ),
-    "wrong-extension": Kind(
+    "wrong-extension": FindingKind(
         "note", True, "pictures of another format than their name says; they are read all the same"
     ),
-    "unannotated": Kind(
+    "unannotated": FindingKind(
         "note",
         True,
         "pictures without annotation; in YOLO they count as pictures without a box, else they are left out",
     ),
-    "unlisted": Kind("note", True, "pictures that are in no list of a part; training leaves them out"),
-    "same-class": Kind("note", True, "folders whose names differ in blanks only; they are one class"),
-    "stray": Kind("note", True, "files and folders that belong to no class; training leaves them out"),
+    "unlisted": FindingKind("note", True, "pictures that are in no list of a part; training leaves them out"),
+    "same-class": FindingKind("note", True, "folders whose names differ in blanks only; they are one class"),
+    "stray": FindingKind("note", True, "files and folders that belong to no class; training leaves them out"),
 }
 
 

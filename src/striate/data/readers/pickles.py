@@ -87,7 +87,7 @@ _NAMES = {
 }
 
 
-class _Reader(pickle.Unpickler):
+class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
             raise pickle.UnpicklingError(f'it asks for "{module}.{name}"')
@@ -105,7 +105,7 @@ def read_pickle(path: str | Path) -> dict[str, Any]:
         raise DataError(f"{path}: there is no such file.")
     with path.open("rb") as file:
         try:
-            tree = _Reader(file, encoding="bytes").load()
+            tree = _PlainUnpickler(file, encoding="bytes").load()
         except pickle.UnpicklingError as error:
             raise DataError(
                 f"{path}: refused or damaged pickle, {error}. Only arrays and plain values are read."

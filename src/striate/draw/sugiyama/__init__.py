@@ -17,20 +17,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from striate.draw.sugiyama.crossings import order
-from striate.draw.sugiyama.grid import Cell, Edge, Grid, Point
+from striate.draw.sugiyama.grid import DrawnNode, Edge, Point, RankGrid
 from striate.draw.sugiyama.lanes import places
 from striate.draw.sugiyama.ways import Placement, clean, placed
 
-__all__ = ["Edge", "Cell", "Placement", "Point", "arrange", "clean"]
+__all__ = ["Edge", "DrawnNode", "Placement", "Point", "arrange", "clean"]
 
 
-def arrange(nodes: Sequence[Cell], edges: Sequence[Edge], *, long: float, aspect: float) -> Placement:
+def arrange(nodes: Sequence[DrawnNode], edges: Sequence[Edge], *, long: float, aspect: float) -> Placement:
     """Places for `nodes` and ways for `edges`.  Edges lead from lower to higher numbers.  Same input, same drawing.
 
     A drawing of more than `long` pixels along is cut into columns so that across : along comes near to `aspect`.
     """
     if not nodes:
         return Placement()
-    grid = Grid(nodes, edges)
+    grid = RankGrid(nodes, edges)
     order(grid)
     return placed(grid, places(grid), long, aspect)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 
-from striate.draw.sugiyama.grid import Grid
+from striate.draw.sugiyama.grid import RankGrid
 
 TURNS = 16  # sweeps at most
 STALE = 4  # sweeps without progress before giving up
 
 
-def order(grid: Grid) -> None:
+def order(grid: RankGrid) -> None:
     """Order the points of every rank.  Blocks between ranks of a single point do not affect each other."""
     work = _Order(grid)
     first = 0
@@ -22,7 +22,7 @@ def order(grid: Grid) -> None:
 
 
 class _Order:
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: RankGrid) -> None:
         self.grid = grid
         self.above: list[list[int]] = [[] for _ in grid.rank]
         self.below: list[list[int]] = [[] for _ in grid.rank]

@@ -9,7 +9,7 @@ Point = tuple[float, float]
 
 
 @dataclass
-class Cell:
+class DrawnNode:
     """Something with a size.  `fixed` puts it on the ``first`` or the ``last`` rank.
 
     `outs`, `ins`: where its edges leave and enter, across, from its middle; None: wherever is best.
@@ -42,7 +42,7 @@ class Segment:
     slot: int = 0
 
 
-class Grid:
+class RankGrid:
     """Points on ranks.  Points below `real` are nodes, the others dummies.
 
     rank    rank of each point
@@ -54,7 +54,7 @@ class Grid:
     ways    the steps of each edge
     """
 
-    def __init__(self, nodes: Sequence[Cell], edges: Sequence[Edge]) -> None:
+    def __init__(self, nodes: Sequence[DrawnNode], edges: Sequence[Edge]) -> None:
         self.nodes, self.edges = nodes, edges
         self.real = len(nodes)
         self.half = [node.across / 2 for node in nodes]
@@ -117,7 +117,7 @@ class Grid:
         return ways
 
 
-def _ranks(nodes: Sequence[Cell], edges: Sequence[Edge]) -> list[int]:
+def _ranks(nodes: Sequence[DrawnNode], edges: Sequence[Edge]) -> list[int]:
     """Longest path from the sources; then whatever feeds more edges than it takes sinks to where it is needed."""
     above: list[list[int]] = [[] for _ in nodes]
     below: list[list[int]] = [[] for _ in nodes]
@@ -159,7 +159,7 @@ def _sink(rank: list[int], late: list[int], above: list[list[int]], below: list[
 
 
 def _movable(v: int, rank: list[int], late: list[int], below: list[list[int]]) -> set[int]:
-    """Cell `v` with all that must move if it moves down; nothing if one of them cannot."""
+    """DrawnNode `v` with all that must move if it moves down; nothing if one of them cannot."""
     group, stack = {v}, [v]
     while stack:
         u = stack.pop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from striate.draw.sugiyama.grid import Grid, Segment
+from striate.draw.sugiyama.grid import RankGrid, Segment
 
 #: Room between neighbours on a rank, by whether each is a node.
 APART = {(True, True): 26.0, (True, False): 16.0, (False, True): 16.0, (False, False): 13.0}
@@ -24,7 +24,7 @@ class _Lanes:
     number: int
 
 
-def places(grid: Grid) -> list[float]:
+def places(grid: RankGrid) -> list[float]:
     """Place across of every point's middle, in the order that the ranks have."""
     lanes = _lanes(grid)
     gaps = _gaps(grid, lanes)
@@ -55,7 +55,7 @@ def places(grid: Grid) -> list[float]:
     return [round(place[lane]) + shift for lane, shift in zip(lanes.lane, lanes.shift, strict=True)]
 
 
-def _lanes(grid: Grid) -> _Lanes:
+def _lanes(grid: RankGrid) -> _Lanes:
     """Chains of points joined by steps that should be straight; where two such steps cross, the longer edge's is."""
     straight: dict[int, Segment] = {}  # by its lower end
     for steps in grid.steps:
@@ -78,7 +78,7 @@ def _lanes(grid: Grid) -> _Lanes:
     return _Lanes(lane, shift, number)
 
 
-def _straight(grid: Grid, steps: list[Segment]) -> list[Segment]:
+def _straight(grid: RankGrid, steps: list[Segment]) -> list[Segment]:
     """The steps of one rank that should be straight: those from a point's main follower to its main source."""
     down: dict[int, list[Segment]] = {}
     up: dict[int, list[Segment]] = {}
@@ -95,7 +95,7 @@ def _straight(grid: Grid, steps: list[Segment]) -> list[Segment]:
     return [s for s in steps if follower[s.upper] is s and source[s.lower] is s]
 
 
-def _main(grid: Grid, steps: list[Segment], ends: list[int]) -> Segment | None:
+def _main(grid: RankGrid, steps: list[Segment], ends: list[int]) -> Segment | None:
     """The step to the only node among `ends`; else to the middle one of an odd number."""
     nodes = [i for i, end in enumerate(ends) if end < grid.real]
     if len(nodes) != 1:
@@ -103,7 +103,7 @@ def _main(grid: Grid, steps: list[Segment], ends: list[int]) -> Segment | None:
     return steps[nodes[len(nodes) // 2]] if len(nodes) % 2 else None
 
 
-def _gaps(grid: Grid, lanes: _Lanes) -> Gaps:
+def _gaps(grid: RankGrid, lanes: _Lanes) -> Gaps:
     """How far lanes stay apart because of neighbours on a rank."""
     least: dict[tuple[int, int], float] = {}
     for points in grid.ranks:
@@ -117,7 +117,7 @@ def _gaps(grid: Grid, lanes: _Lanes) -> Gaps:
     return gaps
 
 
-def _pulls(grid: Grid, lanes: _Lanes) -> list[list[tuple[int, float, float]]]:
+def _pulls(grid: RankGrid, lanes: _Lanes) -> list[list[tuple[int, float, float]]]:
     """For each lane, the lanes it is joined to: (lane, where it wants to be from there, how much)."""
     pulls: list[list[tuple[int, float, float]]] = [[] for _ in range(lanes.number)]
     for steps in grid.steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from striate.draw.sugiyama.grid import Grid, Point, Segment
+from striate.draw.sugiyama.grid import Point, RankGrid, Segment
 
 GAP = 16.0  # along, between ranks that only straight edges join
 BEND = 26.0  # along, the least room for an edge to change its place across
@@ -29,7 +29,7 @@ class Placement:
     along: float = 0.0
 
 
-def placed(grid: Grid, place: list[float], long: float, aspect: float) -> Placement:
+def placed(grid: RankGrid, place: list[float], long: float, aspect: float) -> Placement:
     """Where everything stands, given the points' places across."""
     return _Ways(grid, place).placement(long, aspect)
 
@@ -37,7 +37,7 @@ def placed(grid: Grid, place: list[float], long: float, aspect: float) -> Placem
 class _Ways:
     """leaves, enters: where each step leaves its upper and enters its lower end; tensors: what runs below each rank."""
 
-    def __init__(self, grid: Grid, place: list[float]) -> None:
+    def __init__(self, grid: RankGrid, place: list[float]) -> None:
         self.grid, self.place = grid, place
         self.leaves: dict[Segment, float] = {}
         self.enters: dict[Segment, float] = {}

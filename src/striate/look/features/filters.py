@@ -180,7 +180,7 @@ def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
 def _reads_picture(graph: Graph, flat: FlatGraph, node: FlatNode) -> bool:
     """Whether the channels that a layer reads are those of the network's one input, in their order."""
     from striate.graph import operations
-    from striate.size.receptive import sight
+    from striate.size.receptive_field import sight
 
     made, shapes = operations(flat)
     maker = {operation.output: operation for operation in made}

@@ -19,7 +19,7 @@ from striate.look.tap import Rule, tapped
 from striate.report import tiles
 from striate.report.grid import Cell, Grid
 from striate.report.style import plain
-from striate.size.receptive import Receptive, receptive
+from striate.size.receptive_field import Receptive, receptive
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -160,7 +160,7 @@ def patches(
     progress    called as progress(done, whole)
 
     Only activations above 0 count, which are all there are after a ReLU; of equal ones that of the earlier picture and cell
-    comes first.  The crop is the receptive field, clipped at the border (``striate.size.receptive``), of the picture as the
+    comes first.  The crop is the receptive field, clipped at the border (``size/receptive_field.py``), of the picture as the
     network saw it.  Beside it stand the deconvnet (Zeiler & Fergus 2014, section 2.1) and the guided-backpropagation
     reconstruction (Springenberg et al. 2014, section 3) of that one activation: its gradient to the input with the ReLU rule
     of each.

@@ -187,7 +187,8 @@ def line(
     labels      what the answers should be; None: the Dataset's own
     steps       points, an odd number, so that the trained weights are one
     span        how far the line goes either way, in multiples of the direction
-    direction   {parameter: tensor}; parameters not named stay.  None: random, by `seed`
+    direction   {parameter: float tensor of its shape, (filters, inputs, kh, kw), say}; parameters not named stay.  None:
+                random, by `seed`
     normalise   how long a random direction is: "filter", each filter of it as long as that of the model; "layer", each
                 weight array as a whole; None: not at all (``random_direction``)
     ignore      "biasbn": biases and the weights of norms stay, as in the paper; None: they move too
@@ -238,7 +239,8 @@ def surface(
     span        how far the grid goes either way: in multiples of the directions; for "pca" in multiples of what the path of
                 the training needs
     directions  "random": two by `seed`; "pca": the two along which the `trajectory` varies most, of length 1; or two of
-                {parameter: tensor}; None: "pca" where there is a trajectory, else "random"
+                {parameter: float tensor of its shape, (filters, inputs, kh, kw), say}; None: "pca" where there is a
+                trajectory, else "random"
     trajectory  a Trajectory or the folder of one, or a list of states {name: array}, the last of them the model's own
                 weights; None: random directions
     normalise   how long a random direction is: "filter", each filter of it as long as that of the model; "layer", each

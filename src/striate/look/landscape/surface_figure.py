@@ -24,7 +24,7 @@ _SIDE = 3.5  # inches of a panel
 
 
 @dataclass
-class Scale:
+class HeightScale:
     """What several surfaces are drawn on together: from `low` to `high`, where they are cut off."""
 
     low: float
@@ -32,7 +32,7 @@ class Scale:
     log: bool
 
     @classmethod
-    def of(cls, losses: list[np.ndarray], top: float | None) -> Scale:
+    def of(cls, losses: list[np.ndarray], top: float | None) -> HeightScale:
         """Raises ArgumentError for a `top` below all losses, or where none is finite."""
         values = np.concatenate([loss[np.isfinite(loss)].ravel() for loss in losses])
         if not len(values):
@@ -77,7 +77,7 @@ def surfaces(shown: Mapping[str, Surface], top: float | None = None) -> Figure:
     """
     if not shown:
         raise ArgumentError("there is no surface to show.")
-    scale = Scale.of([surface.loss for surface in shown.values()], top)
+    scale = HeightScale.of([surface.loss for surface in shown.values()], top)
     alone = len(shown) == 1
     with settings():
         columns, rows = (2, 1) if alone else (len(shown), 2)
@@ -104,7 +104,7 @@ def surfaces(shown: Mapping[str, Surface], top: float | None = None) -> Figure:
     return fig
 
 
-def _contours(ax: Axes, surface: Surface, scale: Scale) -> None:
+def _contours(ax: Axes, surface: Surface, scale: HeightScale) -> None:
     heights = scale.heights(surface.loss)
     levels = list(scale.levels)
     ax.contourf(surface.x, surface.y, heights, levels, cmap=blues(False), extend="neither")
@@ -138,7 +138,7 @@ def _contours(ax: Axes, surface: Surface, scale: Scale) -> None:
         spine.set_color(LIGHT["line"])
 
 
-def _relief(ax: Any, surface: Surface, scale: Scale) -> None:
+def _relief(ax: Any, surface: Surface, scale: HeightScale) -> None:
     x, y = np.meshgrid(surface.x, surface.y)
     heights = scale.heights(surface.loss)
     low, high = scale.levels[[0, -1]]
@@ -175,7 +175,7 @@ def _relief(ax: Any, surface: Surface, scale: Scale) -> None:
 
 def line(shown: Line) -> Figure:
     """Loss in blue on the left axis, accuracy in orange on the right one."""
-    scale = Scale.of([shown.loss], None)
+    scale = HeightScale.of([shown.loss], None)
     with settings():
         width, height = 6.4, 3.2
         fig = new_figure(width, height, LIGHT["ground"])

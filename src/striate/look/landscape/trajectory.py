@@ -37,7 +37,7 @@ class Trajectory(Callback):
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Trajectory:
-        """The snapshots in a folder.  Raises BundleError when there are none."""
+        """The snapshots in a `folder` of files ``epoch-000.safetensors`` …  Raises BundleError when there are none."""
         found = cls(folder)
         found.epochs = _numbers(pathlib.Path(folder))
         if not found.epochs:
@@ -52,7 +52,7 @@ class Trajectory(Callback):
         return load_state(self._file(self.epochs[i])) if self.folder is not None else self._kept[i]
 
     def keep(self, model: Model, epoch: int) -> None:
-        """Take a snapshot of the weights as they are now."""
+        """Take a snapshot of the weights of a `model` as they are now, after so many epochs: `epoch`."""
         state = {key: t.detach().cpu().clone() for key, t in model.module.state_dict().items() if t.is_floating_point()}
         if self.folder is None:
             self._kept.append(state)
@@ -62,6 +62,7 @@ class Trajectory(Callback):
         self.epochs.append(epoch)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Before the first `epoch` a snapshot; `logs` are not looked at.  Raises ArgumentError for another's folder."""
         if self.epochs:
             return
         if self.folder is not None and _numbers(self.folder):
@@ -69,6 +70,7 @@ class Trajectory(Callback):
         self.keep(self.model, epoch)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """After each `epoch` a snapshot; `logs` are not looked at."""
         self.keep(self.model, epoch + 1)
 
     def state_dict(self) -> dict[str, Any]:
@@ -76,6 +78,7 @@ class Trajectory(Callback):
         return {"epochs": list(self.epochs), "kept": arrays}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with the snapshots of a `state`, as ``state_dict`` gives it."""
         self.epochs = [int(epoch) for epoch in state["epochs"]]
         self._kept = [{key: torch.as_tensor(a) for key, a in kept.items()} for kept in state["kept"]]
 

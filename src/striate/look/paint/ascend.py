@@ -23,12 +23,12 @@ from striate.errors import ArgumentError, unknown
 from striate.look.arguments import Progress
 from striate.look.paint.parametrisation import Fourier, Pixels
 from striate.look.pictures import Space
-from striate.look.tap import Rule, Run, tapped
+from striate.look.tap import Rule, TappedRun, tapped
 
 if TYPE_CHECKING:
     from striate.model import Model
 
-Objective = Callable[[Run], torch.Tensor]
+Objective = Callable[[TappedRun], torch.Tensor]
 Rise = Literal["adam", "gradient", "sign"]
 RISES: tuple[Rise, ...] = ("adam", "gradient", "sign")
 NOISE = 0.05  # deviation of a start from noise, in contrast
@@ -187,7 +187,7 @@ def ascend(
 ) -> Ascent:
     """Change pictures so that `objective` of a run of the network rises.  The model is left as it was.
 
-    objective   given a ``Run`` (``run.output`` (N, classes), ``run.at[name]`` of what `keep` names), a number for each
+    objective   given a ``TappedRun`` (``run.output`` (N, classes), ``run.at[name]`` of what `keep` names), a number for each
                 picture, (N,); to make something smaller, its negative
     keep        names of layers; the network runs no further than the last of them.  None named: to the end
     start       "zero": middle grey; "noise": normal, deviation 0.05 around it (in Fourier coefficients with `fourier`);

@@ -49,7 +49,7 @@ def encode(model: Model, pictures: Any, layer: str) -> bytes:
 
 
 @dataclass
-class Decoded(Look):
+class DecodedCode(Look):
     """The picture that a code stands for.
 
     picture   uint8 (H, W, C), RGB
@@ -78,7 +78,9 @@ class Decoded(Look):
         return self.picture
 
 
-def decode(model: Model, code: bytes, *, steps: int = 300, seed: int = 0, progress: Progress | None = None) -> Decoded:
+def decode(
+    model: Model, code: bytes, *, steps: int = 300, seed: int = 0, progress: Progress | None = None
+) -> DecodedCode:
     """The picture that a code is of, made again by ``invert``.
 
     model     the network that the code was made with
@@ -116,7 +118,7 @@ def decode(model: Model, code: bytes, *, steps: int = 300, seed: int = 0, progre
         model, layer, wanted, steps=steps, learning_rate=0.05, regularizers=smooth, jitter=0, start="zero", seed=seed,
         progress=progress,
     )  # fmt: skip
-    return Decoded(picture, errors, layer)
+    return DecodedCode(picture, errors, layer)
 
 
 @dataclass

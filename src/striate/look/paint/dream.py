@@ -17,7 +17,7 @@ from striate.look.paint.ascend import Range, Transforms, ascend
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import two_thirds
-from striate.look.tap import Run, tapped
+from striate.look.tap import TappedRun, tapped
 from striate.report.grid import Cell, Grid
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def dream(
     sizes = [(round(height / scale**k), round(width / scale**k)) for k in reversed(range(octaves))]
     sizes = [size for size in sizes if size[0] >= space.shape[0] and size[1] >= space.shape[1]] or [(height, width)]
 
-    def objective(run: Run) -> torch.Tensor:
+    def objective(run: TappedRun) -> torch.Tensor:
         return torch.stack([at.square().flatten(1).mean(1) for at in run.at.values()]).sum(0)
 
     detail, history = torch.zeros_like(base), []

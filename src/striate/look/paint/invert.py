@@ -15,7 +15,7 @@ from striate.look.paint.ascend import Transforms, alpha_norm, ascend, total_vari
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import spread
-from striate.look.tap import Run, tapped
+from striate.look.tap import TappedRun, tapped
 from striate.report import figures
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def remade(
     if not float(size):
         raise ArgumentError(f'"{name}" is 0 everywhere for this picture, so nothing can be made from it.')
 
-    def objective(run: Run) -> torch.Tensor:
+    def objective(run: TappedRun) -> torch.Tensor:
         return -(run.at[name] - wanted).square().flatten(1).sum(1) / size
 
     made = ascend(

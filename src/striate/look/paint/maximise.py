@@ -15,7 +15,7 @@ from striate.look.arguments import Progress
 from striate.look.paint.ascend import Ascent, Transforms, alpha_norm, ascend, total_variation
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
-from striate.look.tap import Run, Tap, tapped
+from striate.look.tap import Tap, TappedRun, tapped
 from striate.report import figures
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def maximise(
     names = [" + ".join(_words(model, unit, head, w, len(each)) for unit, w in each) for each in parsed]
     keep = list(dict.fromkeys(unit[0] for each in parsed for unit, _ in each))
 
-    def objective(run: Run) -> torch.Tensor:
+    def objective(run: TappedRun) -> torch.Tensor:
         return torch.stack([sum(_value(run, i, unit) * w for unit, w in each) for i, each in enumerate(parsed)])  # type: ignore[misc]
 
     made: Ascent = ascend(
@@ -164,7 +164,7 @@ def _head(model: Model, tap: Tap) -> str:
     return model.graph.label(model.graph.outputs[0].node)
 
 
-def _place(model: Model, tap: Tap, there: Run, unit: Unit) -> tuple[Any, ...]:
+def _place(model: Model, tap: Tap, there: TappedRun, unit: Unit) -> tuple[Any, ...]:
     """(layer, map) or (layer, map, y, x) of a unit, checked."""
     unit = _split(unit, model.labels or ())
     if isinstance(unit, int | str | np.integer):
@@ -193,7 +193,7 @@ def _split(unit: Unit, labels: Sequence[str]) -> Unit:
     return (name, *map(int, numbers)) if numbers and all(n.isdigit() for n in numbers) else unit
 
 
-def _value(run: Run, i: int, unit: tuple[Any, ...]) -> torch.Tensor:
+def _value(run: TappedRun, i: int, unit: tuple[Any, ...]) -> torch.Tensor:
     at = run.at[unit[0]][i]
     return at[unit[1:]] if len(unit) == 4 else at[unit[1]].mean()
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import FlatGraph, Graph, Primitive, Shape, Step, operations
+from striate.graph import FlatGraph, Graph, Rows, Shape, Step, operations
 from striate.size.opened import Opened
 from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sliding
 from striate.size.wording import aligned, by
@@ -37,7 +37,6 @@ class Along:
 
 
 Sight = tuple[Along | None, ...]  # per axis of one input (channels last); None: every output looks at all of the axis
-Rule = Callable[[Any, Sequence[Shape], Shape, int], Sight]
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,7 @@ class Field:
 
 
 # -- one rule per primitive -------------------------------------------------------------------------------------------
-RULES: dict[type[Primitive], Rule] = {}
-
-
-def _rule(*kinds: type[Primitive]) -> Callable[[Rule], Rule]:
-    def register(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(kinds, function))
-        return function
-
-    return register
+RULES: Rows[Callable[[Any, Sequence[Shape], Shape, int], Sight]] = Rows()
 
 
 def _shifted(begin: int) -> Reach:
@@ -73,7 +64,7 @@ def _shifted(begin: int) -> Reach:
     return Reach(1, 1, (begin,), (begin,))
 
 
-@_rule(p.Conv, p.DepthwiseConv, p.PartialConv, p.ConvTranspose, p.Pool)
+@RULES.row(p.Conv, p.DepthwiseConv, p.PartialConv, p.ConvTranspose, p.Pool)
 def _window(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     window, sizes = made.window, shapes[0][:-1]
     if window.transposed:
@@ -86,59 +77,59 @@ def _window(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight
     return (*(Along(axis, reach) for axis, reach in enumerate(reaches)), Along(len(sizes)) if own else None)
 
 
-@_rule(p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Dropout, p.Combine)
+@RULES.row(p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Dropout, p.Combine)
 def _same(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     more = len(out) - len(shapes[which])
     sizes = enumerate(shapes[which])
     return tuple(Along(axis + more, FIRST if size == 1 < out[axis + more] else SAME) for axis, size in sizes)
 
 
-@_rule(p.Linear, p.LayerNorm, p.ChannelNorm, p.Softmax, p.DepthPool, p.Distance)
+@RULES.row(p.Linear, p.LayerNorm, p.ChannelNorm, p.Softmax, p.DepthPool, p.Distance)
 def _mixing_channels(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     return (*(Along(axis) for axis in range(len(shapes[0]) - 1)), None)
 
 
-@_rule(p.Lookup)
+@RULES.row(p.Lookup)
 def _lookup(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     return (Along(0),)
 
 
-@_rule(p.Reduce)
+@RULES.row(p.Reduce)
 def _reduce(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     left = [axis for axis in range(len(shapes[0])) if axis not in made.axes or made.keepdims]
     return tuple(None if axis in made.axes else Along(left.index(axis)) for axis in range(len(shapes[0])))
 
 
-@_rule(p.AdaptivePool)
+@RULES.row(p.AdaptivePool)
 def _adaptive(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     return (*(Along(i, adaptive(n, out[i])) for i, n in enumerate(shapes[0][:-1])), Along(len(out) - 1))
 
 
-@_rule(p.Resize)
+@RULES.row(p.Resize)
 def _resize(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     reaches = [interpolating(t) if made.how == "bilinear" else repeating(t) for t in made.times]
     return (*(Along(i, reach) for i, reach in enumerate(reaches)), Along(len(made.times)))
 
 
-@_rule(p.Pad)
+@RULES.row(p.Pad)
 def _pad(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     *sides, channels = made.sides
     moved = (Along(i, _shifted(-before)) for i, (before, _) in enumerate(sides))
     return (*moved, None if any(channels) else Along(len(sides)))
 
 
-@_rule(p.Crop)
+@RULES.row(p.Crop)
 def _crop(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     return (*(Along(i, _shifted(before)) for i, (before, _) in enumerate(made.sides)), Along(len(made.sides)))
 
 
-@_rule(p.Augment)
+@RULES.row(p.Augment)
 def _augment(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     """As in prediction: positions stay, or lose what a crop takes at the start."""
     return (*(Along(i, _shifted(begin)) for i, (begin, _) in enumerate(made.region(shapes[0]))), Along(2))
 
 
-@_rule(p.Reshape, p.Flatten)
+@RULES.row(p.Reshape, p.Flatten)
 def _reshape(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     """An axis lives on where as many numbers stand before it, and its size is the same, in both shapes."""
     places = {(prod(out[:axis]), size): axis for axis, size in reversed(list(enumerate(out)))}
@@ -146,7 +137,7 @@ def _reshape(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sigh
     return tuple(None if axis is None else Along(axis) for axis in kept)
 
 
-@_rule(p.Concatenate)
+@RULES.row(p.Concatenate)
 def _concatenate(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     begin = sum(shape[made.axis] for shape in shapes[:which])
     return tuple(Along(axis, _shifted(-begin), False) if axis == made.axis else Along(axis) for axis in range(len(out)))
@@ -154,7 +145,7 @@ def _concatenate(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> 
 
 def sight(step: Step, which: int) -> Sight:
     """How the output of a step looks along each axis of its input number `which`."""
-    return RULES[type(step.primitive)](step.primitive, step.input_shapes, step.shape, which)
+    return RULES.of(step.primitive)(step.primitive, step.input_shapes, step.shape, which)
 
 
 # -- forward ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from striate.size.table import Row, Size
 
 
 @dataclass
-class Stage:
+class MapStage:
     """All calls whose output has the same map size.
 
     shape            of the last of them: (H, W, C), or (C,) for vectors
@@ -25,21 +25,21 @@ class Stage:
     receptive_field: tuple[int, ...] | None = None
 
 
-def stages(size: Size) -> list[Stage]:
+def stages(size: Size) -> list[MapStage]:
     """The stages of a network, largest maps first, in the order in which they are reached.
 
     size   what ``measure`` returns
     """
-    found: dict[Shape, Stage] = {}
+    found: dict[Shape, MapStage] = {}
     for row in size.rows:
         if not isinstance(row.output_shape, tuple):
             continue
-        stage = found.setdefault(row.output_shape[:-1], Stage(row.output_shape, {}))
+        stage = found.setdefault(row.output_shape[:-1], MapStage(row.output_shape, {}))
         _add(stage, row)
     return list(found.values())
 
 
-def _add(stage: Stage, row: Row) -> None:
+def _add(stage: MapStage, row: Row) -> None:
     assert isinstance(row.output_shape, tuple)
     stage.shape = row.output_shape
     stage.kinds[row.kind] = stage.kinds.get(row.kind, 0) + 1

@@ -137,7 +137,7 @@ def features(
     preprocessing = intake.preprocessing or Preprocessing()
     int8 = model._engine.quantized(model.graph.check()) if engine == "int8" else None
     told = _identity(model, preprocessing, None if int8 is None else int8.content)
-    store = _Store(model.name or "base", told, cache)
+    store = _FeatureFolder(model.name or "base", told, cache)
     net = _Frozen(model, preprocessing, told, int8)
     sources: Any = data.x if isinstance(data, Dataset) else data
     decode = None if isinstance(data, Dataset) else intake.one
@@ -176,7 +176,9 @@ def features(
     return Features(made, computed, len(rows) - computed, time.perf_counter() - started, store.file)
 
 
-def _read(source: Any, decode: Callable[[Any], np.ndarray] | None, mirrored: bool, store: _Store) -> tuple[bytes, Any]:
+def _read(
+    source: Any, decode: Callable[[Any], np.ndarray] | None, mirrored: bool, store: _FeatureFolder
+) -> tuple[bytes, Any]:
     """(key, row) of a picture that is on disk; else (key, its pixels), or why there are none.
 
     The bytes that are hashed are the bytes that are decoded, so a file that changes meanwhile cannot mislead.
@@ -266,7 +268,7 @@ _engines: dict[str, Engine] = {}
 _making = threading.Lock()
 
 
-class _Store:
+class _FeatureFolder:
     """The rows of one base on disk."""
 
     def __init__(self, name: str, told: str, cache: bool | str | os.PathLike[str]) -> None:

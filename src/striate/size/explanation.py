@@ -14,7 +14,7 @@ from striate.size.compare import as_dense
 from striate.size.memory import run
 from striate.size.opened import Opened
 from striate.size.outputs import output_lines
-from striate.size.receptive import Field, Receptive
+from striate.size.receptive_field import Field, Receptive
 from striate.size.storage import ITEM
 from striate.size.table import misfit
 from striate.size.wording import by, dot, listed, memory, number, plural

@@ -14,7 +14,7 @@ from torch import fx, nn
 
 from striate.backend import arrays, rows, windows  # noqa: F401  they fill the table
 from striate.backend.init import fill
-from striate.backend.table import row_of
+from striate.backend.table import ROWS
 from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer
 from striate.graph.lowering import overwrites
@@ -132,7 +132,7 @@ class Builder:
         values = list(xs)
         self.named = any(step.part for step in lowering.steps)  # of several parts none is called as the layer is
         for step in lowering.steps:
-            values.append(row_of(step.primitive)(self, step, [values[i] for i in step.inputs]))
+            values.append(ROWS.of(step.primitive)(self, step, [values[i] for i in step.inputs]))
         return [values[i] for i in lowering.outputs]
 
     def _begin(self, node: Node) -> Layer:

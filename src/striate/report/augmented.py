@@ -33,7 +33,9 @@ def augmentations(
     layers    one layer, or several, each shown by itself; ``layers.Augmentation`` shows several in a row as one
     picture   (H, W, 1 or 3), or (H, W): uint8, or float from 0 to 1
     boxes     (n, 4) of x1, y1, x2, y2 in pixels, drawn where they go
+    columns   how many pictures of each
     seed      decides what is drawn
+    dark      on a dark ground
 
     The first row is the picture itself.  Raises ArgumentError, DataError or ShapeError for what does not fit.
     """
