@@ -30,6 +30,13 @@ class LayerBox:
     shared   a later call of a layer whose weights are counted at its first call
     output   which outputs of the network it gives, from 1; empty for most
     lines    an error's text, for the box of a fault
+
+    kind, says      the layer's class, and its arguments in few words
+    shape           of its output, as text
+    weights         how many it has
+    frozen          whether training leaves them alone
+    width, height   of the box
+    x, y            of its upper left corner
     """
 
     name: str
@@ -64,7 +71,13 @@ class LayerBox:
 
 @dataclass
 class Frame:
-    """The frame around an open nested network; `label_x` is where its name starts."""
+    """The frame around an open nested network; `label_x` is where its name starts.
+
+    name, says      of the network, and its arguments in few words
+    x, y            of the upper left corner
+    width, height   of the frame
+    shared          whether the network was called before
+    """
 
     name: str
     says: str
@@ -83,7 +96,12 @@ class Frame:
 
 @dataclass
 class EdgeLine:
-    """An edge from box to box.  Between points that differ in both coordinates runs an S-curve in their rectangle."""
+    """An edge from box to box.  Between points that differ in both coordinates runs an S-curve in their rectangle.
+
+    source, target   names of the boxes
+    points           (x, y) in pixels
+    fault            whether it leads to the box of an error
+    """
 
     source: str
     target: str
@@ -93,7 +111,12 @@ class EdgeLine:
 
 @dataclass
 class Diagram:
-    """A diagram in pixels, from (0, 0) to (width, height)."""
+    """A diagram in pixels, from (0, 0) to (width, height).
+
+    width, height          of the whole
+    direction              "down" or "right"
+    boxes, lines, frames   what is drawn
+    """
 
     width: float
     height: float
@@ -135,6 +158,10 @@ def layout(graph: Graph, *, expand: bool = False, direction: str = "down") -> Di
     expand: nested networks as frames around their layers, instead of as one box.  direction: ``down`` or ``right``.
     Boxes do not overlap and lines do not pass through boxes of other layers.  Raises ArgumentError for another
     direction.
+
+    graph       of the network
+    expand      as above
+    direction   as above
     """
     if direction not in ("down", "right"):
         raise unknown("direction", str(direction), ("down", "right"))

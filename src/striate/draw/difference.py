@@ -24,6 +24,8 @@ class LayerChange:
     fields   for each difference, by name, its values in a and b: hyper-parameters, and ``kind``, ``name``, ``inputs``
              (names of the layers before it), ``shares weights with``, ``output shape``, ``weights`` (counted at a
              shared layer's first call)
+
+    says    the layer's arguments in few words
     """
 
     what: str
@@ -45,6 +47,10 @@ class Diff:
 
     totals   ``layers``, ``weights``, ``buffers``, ``mults`` (multiplications for one input) of a and b
     other    differences that belong to no layer: ``outputs`` (names of the layers that give them), ``fault``
+
+    names       what the table calls the two networks
+    changes     a LayerChange each
+    unchanged   how many layers are alike
     """
 
     names: tuple[str, str]
@@ -63,14 +69,17 @@ class Diff:
 
     @property
     def added(self) -> list[LayerChange]:
+        """The layers that only the second has."""
         return self._of("added")
 
     @property
     def removed(self) -> list[LayerChange]:
+        """The layers that only the first has."""
         return self._of("removed")
 
     @property
     def changed(self) -> list[LayerChange]:
+        """The layers that both have, with other arguments."""
         return self._of("changed")
 
     @property
@@ -79,7 +88,10 @@ class Diff:
         return self._of("affected")
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, JSON-ready."""
+        """Everything, JSON-ready.
+
+        All of it, JSON-ready.
+        """
         return {
             "names": list(self.names),
             "same": self.same,

@@ -23,6 +23,11 @@ def svg(graph: Graph, *, title: str | None = None, expand: bool = False, directi
 
     title: a heading.  expand: nested networks as frames around their layers.  direction: ``down`` or ``right``.
     Raises ArgumentError for another direction.  Layout after Sugiyama et al. 1981, see ``striate.draw.sugiyama``.
+
+    graph       of the network
+    title       above the picture
+    expand      nested networks as frames around their layers
+    direction   "down" or "right"
     """
     drawn = layout(graph, expand=expand, direction=direction)
     outputs = sum(len(box.output) for box in drawn.boxes)

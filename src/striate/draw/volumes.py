@@ -46,6 +46,9 @@ def feature_map_svg(graph: Graph, *, title: str | None = None) -> str:
     Sides go with the map's height and width (to the power 0.7, so that small maps stay visible), thickness with the
     root of the number of channels; a vector is a bar.  Layers that keep the shape share a block.  Of a branching
     network the longest path to the first output is shown.
+
+    graph   of the network
+    title   above the picture
     """
     blocks = _blocks(graph)
     _scale(blocks)

@@ -27,7 +27,10 @@ class Schedule(Described, family="schedule"):
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step).")
 
     def for_steps(self, total: int) -> Self:
-        """This schedule, or, when it leaves its length open, a copy of it for `total` steps."""
+        """This schedule, or, when it leaves its length open, a copy of it for `total` steps.
+
+        Raises ArgumentError for a length of less than 1.
+        """
         if not self.is_open:
             return self
         bound = copy.copy(self)
@@ -53,7 +56,12 @@ LearningRateSchedule = Schedule  # Keras' name
 
 @described
 class ExponentialDecay(Schedule):
-    """`initial_learning_rate` · `decay_rate` ^ (step / `decay_steps`); in stairs with `staircase`."""
+    """`initial_learning_rate` · `decay_rate` ^ (step / `decay_steps`); in stairs with `staircase`.
+
+    name    Keras' argument; it is not used
+
+    Raises ArgumentError for a value out of range.
+    """
 
     initial_learning_rate: float
     decay_steps: float
@@ -76,6 +84,10 @@ class InverseTimeDecay(Schedule):
     """`initial_learning_rate` / (1 + `decay_rate` · step / `decay_steps`); in stairs with `staircase`.
 
     What the argument ``decay`` of old Keras did: ``SGD(lr, decay=d)`` is ``SGD(InverseTimeDecay(lr, 1, d))``.
+
+    name    Keras' argument; it is not used
+
+    Raises ArgumentError for a value out of range.
     """
 
     initial_learning_rate: float
@@ -96,7 +108,14 @@ class InverseTimeDecay(Schedule):
 
 @described
 class PiecewiseConstantDecay(Schedule):
-    """`values[i]` for the steps up to and including `boundaries[i]`, the last value after them."""
+    """`values[i]` for the steps up to and including `boundaries[i]`, the last value after them.
+
+    boundaries    steps, rising
+    values        learning rates, one more
+    name          Keras' argument; it is not used
+
+    Raises ArgumentError when they do not go together.
+    """
 
     boundaries: Sequence[int]
     values: Sequence[float]
@@ -120,7 +139,10 @@ class PiecewiseConstantDecay(Schedule):
 
 @described
 class StepDecay(Schedule):
-    """`initial_learning_rate`, divided by `divide_by` after every `step_size` steps."""
+    """`initial_learning_rate`, divided by `divide_by` after every `step_size` steps.
+
+    Raises ArgumentError for a value out of range.
+    """
 
     initial_learning_rate: float
     step_size: int
@@ -141,6 +163,10 @@ class PolynomialDecay(Schedule):
 
     `cycle` stretches `decay_steps` to its next multiple each time it is passed; otherwise the end value stays.
     `decay_steps` None: the whole training.
+
+    name    Keras' argument; it is not used
+
+    Raises ArgumentError for a value out of range.
     """
 
     open_length = "decay_steps"
@@ -173,6 +199,10 @@ class CosineDecay(Schedule):
     With `warmup_target`: first a straight line from `initial_learning_rate` to `warmup_target` in `warmup_steps`
     steps, then the cosine from there in `decay_steps` more.  `decay_steps` None: what the whole training leaves after
     the warm-up.  Source: Loshchilov & Hutter 2016, "SGDR", equation 5.
+
+    name    Keras' argument; it is not used
+
+    Raises ArgumentError for a value out of range.
     """
 
     open_length = "decay_steps"
@@ -213,6 +243,10 @@ class CosineDecayRestarts(Schedule):
     high as the one before, above a floor of `alpha` times `initial_learning_rate`.
 
     Source: Loshchilov & Hutter 2016, "SGDR".
+
+    name    Keras' argument; it is not used
+
+    Raises ArgumentError for a value out of range.
     """
 
     initial_learning_rate: float
@@ -248,6 +282,8 @@ class OneCycle(Schedule):
 
     `total_steps` None: the whole training.  The same numbers as torch's ``OneCycleLR``.
     Source: Smith & Topin 2017, "Super-convergence"; the cosine is fast.ai's.
+
+    Raises ArgumentError for a value out of range.
     """
 
     open_length = "total_steps"
@@ -290,6 +326,8 @@ class Warmup(Schedule):
     `schedule` is a schedule or a number, which then stays.  Step k < `steps` runs at
     `start` + (schedule(0) - `start`) · (k + 1) / (`steps` + 1), so that no step is lost at a rate of 0.
     Source: Goyal et al. 2017, section 2.2, "gradual warmup".
+
+    Raises ArgumentError for a value out of range.
     """
 
     schedule: Any

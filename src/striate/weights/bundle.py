@@ -51,7 +51,11 @@ class Bundle:
 
 
 def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Path:
-    """Save a bundle into the folder `path` (made if missing); returns it.  Raises BundleError, changing nothing."""
+    """Save a bundle into the folder `path` (made if missing); returns it.  Raises BundleError, changing nothing.
+
+    bundle    what is saved
+    card      the text of README.md
+    """
     from safetensors.torch import save
 
     folder = Path(path)
@@ -100,7 +104,10 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Read a saved model.  Raises BundleError for a missing, damaged or foreign part, naming the file."""
+    """Read a saved model.  Raises BundleError for a missing, damaged or foreign part, naming the file.
+
+    path    the folder
+    """
     folder = Path(path)
     file = folder / "model.json"
     if not file.is_file():

@@ -17,6 +17,8 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[
 
     On any error (a full disk, no permission) the temporary file is removed, whatever stood at `path` stays, and
     BundleError says why.
+
+    Raises BundleError when it cannot be written.
     """
     target = Path(path)
     temporary = None
@@ -50,7 +52,14 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[
 
 
 def save_state(path: str | os.PathLike[str], state: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
-    """Write a state_dict as safetensors.  Tensors that share memory are written once each."""
+    """Write a state_dict as safetensors.  Tensors that share memory are written once each.
+
+    path        of the file
+    state       tensors by name
+    metadata    texts by name, kept in the file's head
+
+    Raises BundleError when it cannot be written.
+    """
     from safetensors.torch import save
 
     plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
@@ -58,7 +67,10 @@ def save_state(path: str | os.PathLike[str], state: dict[str, Any], metadata: di
 
 
 def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a safetensors file.  Raises BundleError for a missing, truncated or foreign file."""
+    """Read a safetensors file.  Raises BundleError for a missing, truncated or foreign file.
+
+    path    of the file
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

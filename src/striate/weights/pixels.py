@@ -22,6 +22,9 @@ def preprocessing_of(source: Source, input_shape: Shape) -> Preprocessing | None
     """What a source's weights want of a picture, for a network with this input (H, W, 3); None for other inputs.
 
     The shorter side is scaled to `source.shorter_side` (None: 8/7 of the input's, as 256 to 224) and the middle cut out.
+
+    source         published weights
+    input_shape    of the network, (H, W, C)
     """
     if len(input_shape) != 3 or input_shape[2] != 3:
         return None

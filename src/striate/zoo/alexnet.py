@@ -126,6 +126,11 @@ def alexnet(classes: int, input_shape: Shape, groups: int = 1, dropout: float = 
     groups    1: Krizhevsky's single tower of 2014, whose last maps are averaged (or repeated) to 6x6 at any input size;
               2: the network of 2012, at 227x227 as in Caffe's reference or at 224x224 with padding 2
     dropout   on the inputs (one tower) or outputs (two groups) of the hidden dense layers, in training
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     inputs = layers.Input(input_shape)
     if groups == 2:
@@ -148,6 +153,13 @@ def alexnet(classes: int, input_shape: Shape, groups: int = 1, dropout: float = 
     before="alexnet",
 )
 def zfnet(classes: int, input_shape: Shape, dropout: float = 0.5) -> Model:
-    """7x7 stride 2 and 5x5 stride 2 where AlexNet has 11x11 stride 4 and 5x5; every layer sees all maps (figure 3)."""
+    """7x7 stride 2 and 5x5 stride 2 where AlexNet has 11x11 stride 4 and 5x5; every layer sees all maps (figure 3).
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    dropout        0 to 1, of the layers before the head
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     inputs = layers.Input(input_shape)
     return _with_head(inputs, _convolutions(inputs, ZFNET), classes, dropout)

@@ -108,6 +108,11 @@ def convnext_tiny(classes: int, input_shape: Shape, drop_path: float = 0.0, laye
     layer_scale   first value of the factors at the end of each branch
 
     Layers are named as in timm.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     drop_path = probability("convnext_tiny", "drop_path", drop_path)
     inputs = layers.Input(input_shape)

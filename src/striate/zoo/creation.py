@@ -34,6 +34,8 @@ def create(
 
     Raises ArgumentError for an unknown name or variant, ShapeError when the input is too small for the network,
     BundleError for weights that are not this network's.
+
+    name    of the architecture; ``zoo.names()`` lists them
     """
     found = card(name)
     if pooling not in (None, "avg", "max"):

@@ -168,6 +168,12 @@ def densenet(classes: int, input_shape: Shape, depth: int, dropout: float = 0.0)
     dropout   after each convolution of the blocks, in training
 
     Layers are named as in torchvision.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    depth          layers with weights, as in the name
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     dropout = probability(f"densenet{depth}", "dropout", dropout)
     inputs = layers.Input(input_shape)
@@ -206,6 +212,9 @@ def cifar_densenet(
     dropout       after each convolution, in training; the paper's 0.2 goes with data that are not augmented
 
     Raises ArgumentError for a depth or compression that cannot be.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
     """
     step = 6 if bottleneck else 3
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 4 + step or (depth - 4) % step:

@@ -134,6 +134,11 @@ def efficientnet_b0(
                 (section 5: 0.2)
 
     Layers are named as in timm.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if variant not in VARIANTS:
         raise unknown("efficientnet_b0 variant", variant, VARIANTS)

@@ -95,6 +95,11 @@ def googlenet(classes: int, input_shape: Shape, norm: str = "lrn", aux: bool = F
     norm    "lrn": as published, with local response normalization, biases and 5x5 filters (Caffe's reference);
             "batch": torchvision's, with batch norm, and 3x3 filters in place of 5x5
     aux     with the two auxiliary classifiers
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if norm not in ("lrn", "batch"):
         raise unknown("norm", str(norm), ("lrn", "batch"))

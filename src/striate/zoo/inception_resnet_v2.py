@@ -110,6 +110,11 @@ def inception_resnet_v2(classes: int, input_shape: Shape, variant: str = "timm")
     """Figure 15 as in the authors' code.
 
     variant     "timm": batch norm scales; "keras": it does not, as in the authors' code
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if variant not in ("timm", "keras"):
         raise unknown("variant", str(variant), ("timm", "keras"))

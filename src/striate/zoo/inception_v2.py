@@ -59,7 +59,13 @@ def _table(row: tuple[Any, ...]) -> Table:
 @architecture("inception_v2", "Inception v2: GoogLeNet with batch norm", _PAPER, (224, 224, 3), 1000, top1=74.8,
               top5=92.18, before="googlenet")  # fmt: skip
 def inception_v2(classes: int, input_shape: Shape) -> Model:
-    """The network of the paper's appendix, with its separable first convolution of depth multiplier 8."""
+    """The network of the paper's appendix, with its separable first convolution of depth multiplier 8.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     conv = conv_norm()
     inputs = layers.Input(input_shape)
     x = layers.SeparableConv2D(64, 7, 2, "same", depth_multiplier=8, use_bias=False, name="conv1")(inputs)

@@ -124,6 +124,11 @@ def inception_v3(classes: int, input_shape: Shape, variant: str = "torchvision",
 
     variant     "torchvision": batch norm scales, average pooling counts padding; "keras": neither, as in the authors' code
     aux         with the auxiliary classifier on the last 17x17 map
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if variant not in ("torchvision", "keras"):
         raise unknown("variant", str(variant), ("torchvision", "keras"))

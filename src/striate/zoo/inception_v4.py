@@ -88,7 +88,13 @@ _SOURCE = Source(
 @architecture("inception_v4", "Inception v4: uniform modules", PAPER, (299, 299, 3), 1000, top1=80.0, top5=95.0,
               before="inception_v3", sources=[_SOURCE])  # fmt: skip
 def inception_v4(classes: int, input_shape: Shape) -> Model:
-    """Figure 9: stem, 4 Inception-A, reduction, 7 Inception-B, reduction, 3 Inception-C, mean, dropout, softmax."""
+    """Figure 9: stem, 4 Inception-A, reduction, 7 Inception-B, reduction, 3 Inception-C, mean, dropout, softmax.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     conv = conv_norm()
     inputs = layers.Input(input_shape)
     x = conv(inputs, "features_0", 32, 3, 2, V)

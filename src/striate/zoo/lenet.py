@@ -39,6 +39,11 @@ def lenet5_1998(classes: int, input_shape: Shape) -> Model:
 
     60,000 trainable weights.  The RBF units give squared distances; the last layer turns them round, so that the largest
     output is the answer and cross-entropy from logits is the paper's criterion (equation 9 without its constant).
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     return Sequential(
         [
@@ -58,7 +63,13 @@ def lenet5_1998(classes: int, input_shape: Shape) -> Model:
 
 @architecture("lenet5", "LeNet-5 as it is taught today", _PAPER, (28, 28, 1), 10)
 def lenet5(classes: int, input_shape: Shape) -> Model:
-    """Full connections, ReLU, max pooling and softmax in the shape of LeNet-5."""
+    """Full connections, ReLU, max pooling and softmax in the shape of LeNet-5.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     return Sequential(
         [
             layers.Input(input_shape),

@@ -62,6 +62,11 @@ def mobilenet(classes: int, input_shape: Shape, alpha: float = 1.0, dropout: flo
     dropout   before the classes
 
     Layers are named as in Keras.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     alpha = multiplier("mobilenet", alpha)
     inputs = layers.Input(input_shape)

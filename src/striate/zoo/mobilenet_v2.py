@@ -110,6 +110,11 @@ def mobilenet_v2(
     dropout   before the classes; torchvision trains with 0.2
 
     Layers are named as in Keras.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if variant not in VARIANTS:
         raise unknown("mobilenet_v2 variant", variant, VARIANTS)

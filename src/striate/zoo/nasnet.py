@@ -242,6 +242,11 @@ def nasnet(
     skip        the second input of the cell after a reduction cell: the last cell but one of the stack before, not the last
 
     Layers are named as in Keras.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if variant not in VARIANTS:
         raise unknown("nasnet variant", variant, VARIANTS)

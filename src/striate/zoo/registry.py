@@ -20,7 +20,13 @@ Build = Callable[..., Model]
 
 @dataclass(frozen=True)
 class Paper:
-    """Where an architecture comes from: "He et al.", 2015, its title, and an arXiv number or other place to find it."""
+    """Where an architecture comes from: "He et al.", 2015, its title, and an arXiv number or other place to find it.
+
+    authors    such as "He et al."
+    year       of publication
+    title      of the paper
+    where      an arXiv number or another place
+    """
 
     authors: str
     year: int
@@ -46,6 +52,8 @@ class Card:
     before          the architecture that it improved on, for comparisons
     sources         published weights
     family          the file it is declared in
+
+    build, fixed    the function that builds it, and the arguments that this name fixes
     """
 
     name: str
@@ -62,6 +70,7 @@ class Card:
 
     @property
     def family(self) -> str:
+        """The file it is declared in."""
         return self.build.__module__.rpartition(".")[2]
 
     @property
@@ -141,7 +150,10 @@ def families() -> dict[str, list[str]]:
 
 
 def card(name: str) -> Card:
-    """The card of an architecture.  Raises ArgumentError, naming the nearest."""
+    """The card of an architecture.  Raises ArgumentError, naming the nearest.
+
+    name    as ``create`` takes it
+    """
     if name not in _CARDS:
         raise unknown("architecture", name, _CARDS)
     return _CARDS[name]

@@ -48,6 +48,8 @@ class Style:
     parts     names in a block: convolution, normalization and ReLU by number, projection and its normalization, the
               sum, the last ReLU
     head      names of the average and of the dense layer
+
+    epsilon, momentum    of the batch norms
     """
 
     late: bool
@@ -60,7 +62,13 @@ class Style:
     head: tuple[str, str]
 
     def conv(self, x: Any, maps: int, kernel: int, stride: int, groups: int, conv: str, norm: str) -> Any:
-        """Convolution and batch normalization, of these names."""
+        """Convolution and batch normalization, of these names.
+
+        x                     what goes in
+        maps, kernel          filters and their size
+        stride, groups        of the convolution
+        conv, norm            names of the two layers
+        """
         x = layers.Conv2D(
             maps,
             kernel,
@@ -262,6 +270,12 @@ def resnet(
     shortcuts   False: the plain network of the same layers
     shortcut    where maps change, "A": zeros, "B": a 1x1 convolution; "C": a 1x1 convolution around every block
     groups      of the 3x3 convolutions, and `width`: maps of each in the first stage (Xie et al. 2016, table 1)
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    depth          layers with weights, as in the name
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     bottleneck = depth in BOTTLENECK
     known = [*STYLES, "v2"] if bottleneck else ["v1", "v1.5", "v2"]  # Keras has none without bottlenecks

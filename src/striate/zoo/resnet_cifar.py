@@ -93,6 +93,13 @@ def cifar_resnet(classes: int, input_shape: Shape, depth: int, shortcuts: bool, 
     """conv16, three stages of (depth - 2) / 6 blocks, global mean, dense.
 
     shortcut    where maps change, "A": zeros (the paper's), "B": a 1x1 convolution; "C": one around every block
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    depth          layers with weights, as in the name
+    shortcuts      False: the plain network of the same layers
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     option = option_of(shortcuts, shortcut)
     inputs = layers.Input(input_shape)
@@ -132,6 +139,11 @@ def wide_resnet28_10(classes: int, input_shape: Shape, dropout: float = 0.0) -> 
     """conv16, three stages of four blocks with 160, 320, 640 maps, global mean, dense (table 1, N = 4, k = 10).
 
     dropout   between the two convolutions of a block, in training (the paper tries 0.3; section 3.3)
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input that the network cannot take.
     """
     dropout = probability("wide_resnet28_10", "dropout", dropout)
     inputs = layers.Input(input_shape)

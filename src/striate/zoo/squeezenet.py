@@ -103,6 +103,12 @@ def squeezenet(classes: int, input_shape: Shape, version: str, dropout: float = 
     dropout   on the last fire module's maps, in training (section 3.2)
 
     Poolings reach the edge, as in the authors' Caffe model.  Layers are named by their places in torchvision's network.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    version        "1.0" or "1.1"
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     (maps, kernel), groups = TABLE[version]
     inputs = layers.Input(input_shape)

@@ -16,19 +16,35 @@ _STRIATE = Paper("striate", 2026)
 
 
 def answer(classes: int) -> layers.Dense:
-    """The last layer: a probability per class."""
+    """The last layer: a probability per class.
+
+    classes    number of outputs
+    """
     return layers.Dense(classes, activation="softmax")
 
 
 @architecture("linear", "linear template matcher: one template per class", _LECTURES, (32, 32, 3), 10)
 def linear(classes: int, input_shape: Shape) -> Model:
-    """Each class' score is one weighted sum of all pixels: its template."""
+    """Each class' score is one weighted sum of all pixels: its template.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input that the network cannot take.
+    """
     return Sequential([layers.Input(input_shape), layers.Flatten(), answer(classes)])
 
 
 @architecture("dense", "dense baseline: no convolution", _LECTURES, (28, 28, 1), 10)
 def dense(classes: int, input_shape: Shape, units: tuple[int, ...] = (512,)) -> Model:
-    """Dense layers on the flattened pixels."""
+    """Dense layers on the flattened pixels.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    units          of the hidden layer
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     hidden = [layers.Dense(n, activation="relu") for n in units]
     return Sequential([layers.Input(input_shape), layers.Flatten(), *hidden, answer(classes)])
 
@@ -44,19 +60,37 @@ def _cifar(classes: int, input_shape: Shape, to_vector: Any) -> Model:
 
 @architecture("cifar_net", "five 3x3 convolutions, flatten, 1024", _LECTURES, (32, 32, 3), 10)
 def cifar_net(classes: int, input_shape: Shape) -> Model:
-    """conv32 conv32 pool conv64 conv64 pool conv64, flatten, dense 1024."""
+    """conv32 conv32 pool conv64 conv64 pool conv64, flatten, dense 1024.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     return _cifar(classes, input_shape, layers.Flatten())
 
 
 @architecture("cifar_net_gmp", "five 3x3 convolutions, global max pooling, 1024", _LECTURES, (32, 32, 3), 10)
 def cifar_net_gmp(classes: int, input_shape: Shape) -> Model:
-    """``cifar_net`` with each last map reduced to its maximum: a quarter of the weights."""
+    """``cifar_net`` with each last map reduced to its maximum: a quarter of the weights.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     return _cifar(classes, input_shape, layers.GlobalMaxPooling2D())
 
 
 @architecture("cats_dogs_net", "four convolutions and poolings, 512", _CHOLLET, (150, 150, 3), 2)
 def cats_dogs_net(classes: int, input_shape: Shape) -> Model:
-    """32-64-128-128 3x3 convolutions with a pooling each, dense 512; two classes share one sigmoid output."""
+    """32-64-128-128 3x3 convolutions with a pooling each, dense 512; two classes share one sigmoid output.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
     stack: list[Any] = [layers.Input(input_shape)]
     for maps in (32, 64, 128, 128):
         stack += [layers.Conv2D(maps, (3, 3), activation="relu"), layers.MaxPooling2D((2, 2))]
@@ -66,7 +100,13 @@ def cats_dogs_net(classes: int, input_shape: Shape) -> Model:
 
 @architecture("fashion_net", "two 5x5 convolutions with batch norm", _LECTURES, (28, 28, 1), 10)
 def fashion_net(classes: int, input_shape: Shape) -> Model:
-    """conv16 - norm - ReLU - pool, conv32 - norm - ReLU - pool, dense."""
+    """conv16 - norm - ReLU - pool, conv32 - norm - ReLU - pool, dense.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input that the network cannot take.
+    """
     stack: list[Any] = [layers.Input(input_shape)]
     for maps in (16, 32):
         stack += [layers.Conv2D(maps, 5, padding=2), layers.BatchNormalization(), layers.ReLU()]
@@ -91,6 +131,13 @@ def imdb_net(
     maps      of each convolution, with a pooling by 5 between two
     dropout   on the word vectors and before the answer; 0 for none
     average   the mean of each map beside its maximum
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    words          in the vocabulary
+    kernel         length of the filters
+
+    Raises ArgumentError for an input that the network cannot take.
     """
     last = layers.Dense(1, activation="sigmoid") if classes == 2 else answer(classes)
     stack: list[Any] = [layers.Embedding(words, dims, input_shape=input_shape)]
@@ -123,6 +170,12 @@ def fast_net(
 
     first   kernel and padding of the first convolution; the others are 3x3, same
     units   of a dense layer before the answer; 0 for none
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    widths         filters of each convolution
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     stack: list[Any] = [layers.Input(input_shape)]
     for i, maps in enumerate(widths):
@@ -137,7 +190,14 @@ def fast_net(
 
 @architecture("mnist_net", "five convolutions, pooled before norm and ReLU", _STRIATE, (28, 28, 1), 10)
 def mnist_net(classes: int, input_shape: Shape, dropout: float = 0.3) -> Model:
-    """conv24 5x5 - pool, twice conv48 - pool, twice conv96 - pool, each with batch norm; dropout, dense."""
+    """conv24 5x5 - pool, twice conv48 - pool, twice conv96 - pool, each with batch norm; dropout, dense.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    dropout        0 to 1, of the layers before the head
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
+    """
 
     def conv(maps: int, kernel: int, padding: str) -> layers.Conv2D:
         return layers.Conv2D(maps, kernel, padding=padding, use_bias=False, kernel_initializer="he_normal")

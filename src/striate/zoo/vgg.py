@@ -123,6 +123,12 @@ def vgg(classes: int, input_shape: Shape, column: str, bn: bool = False, dropout
     dropout   after both hidden dense layers, in training (section 3.1)
 
     Pictures of another size than 224x224 are averaged (or repeated) to 7x7 before the dense layers, as in torchvision.
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+    column         of the table, as in the name
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     inputs = x = layers.Input(input_shape)
     for stage, row in enumerate(TABLE[column], 1):

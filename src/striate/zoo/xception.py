@@ -76,6 +76,11 @@ def xception(classes: int, input_shape: Shape, variant: str = "keras") -> Model:
 
     variant     "keras": the author's; "timm": a port with epsilon 1e-5 and pooling padded on all sides, so that maps of
                 even size are pooled one pixel further left and up
+
+    classes        number of outputs
+    input_shape    channels-last: (H, W, C), (L, C) or (L,)
+
+    Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     if variant not in ("keras", "timm"):
         raise unknown("variant", str(variant), ("keras", "timm"))

@@ -24,72 +24,144 @@ class Callback(Described, family="callback"):
     last: bool = False  # called after the others, so that it sees what they add to the logs
 
     def set_model(self, model: Any) -> None:
+        """The model that is trained.
+
+        model    a Model
+        """
         self.model = model
 
     def set_params(self, params: Mapping[str, Any]) -> None:
+        """What the training is told beforehand.
+
+        params    ``epochs`` and ``steps`` (per epoch)
+        """
         self.params = params
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Before the first epoch."""
+        """Before the first epoch.
+
+        logs     the figures so far, by name
+        """
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """After the last epoch, and after an error."""
+        """After the last epoch, and after an error.
+
+        logs     the figures so far, by name
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Before an epoch's first batch."""
+        """Before an epoch's first batch.
+
+        epoch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """After an epoch and its validation, with the figures of both."""
+        """After an epoch and its validation, with the figures of both.
+
+        epoch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch."""
+        """Before a batch.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch, with the figures of the epoch so far."""
+        """After a batch, with the figures of the epoch so far.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Keras' old name of on_train_batch_begin."""
+        """Keras' old name of on_train_batch_begin.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Keras' old name of on_train_batch_end."""
+        """Keras' old name of on_train_batch_end.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        """Before an evaluation."""
+        """Before an evaluation.
+
+        logs     the figures so far, by name
+        """
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """After an evaluation."""
+        """After an evaluation.
+
+        logs     the figures so far, by name
+        """
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of an evaluation."""
+        """Before a batch of an evaluation.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of an evaluation."""
+        """After a batch of an evaluation.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_predict_begin(self, logs: Logs = None) -> None:
-        """Before a prediction."""
+        """Before a prediction.
+
+        logs     the figures so far, by name
+        """
 
     def on_predict_end(self, logs: Logs = None) -> None:
-        """After a prediction."""
+        """After a prediction.
+
+        logs     the figures so far, by name
+        """
 
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of a prediction."""
+        """Before a batch of a prediction.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of a prediction."""
+        """After a batch of a prediction.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """What it must remember when a training is interrupted: numbers, strings, lists, NumPy arrays."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``; called after on_train_begin."""
+        """Go on from a ``state_dict``; called after on_train_begin.
+
+        state    what ``state_dict`` gave
+        """
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class LazyLogs(MutableMapping[str, float]):
-    """Figures that are computed when first read: a callback that does not look costs nothing."""
+    """Figures that are computed when first read: a callback that does not look costs nothing.
+
+    compute    called when a figure is first read
+    """
 
     def __init__(self, compute: Callable[[], Mapping[str, float]]) -> None:
         self._compute = compute
@@ -119,6 +191,7 @@ class LazyLogs(MutableMapping[str, float]):
         return repr(self._read())
 
     def copy(self) -> dict[str, float]:
+        """The figures as a dict of their own."""
         return dict(self._read())
 
 
@@ -127,6 +200,11 @@ class CallbackList:
 
     callbacks: in the order in which they are called, History and the progress bar after all others.
     params: what every callback's ``params`` holds, such as ``epochs=5, steps=469``.
+
+    callbacks    Callback objects
+    model        what is trained
+
+    Raises ArgumentError for what is no callback.
     """
 
     def __init__(self, callbacks: Iterable[Callback] | Callback | None = (), model: Any = None, **params: Any) -> None:
@@ -148,10 +226,18 @@ class CallbackList:
             self.set_model(model)
 
     def set_model(self, model: Any) -> None:
+        """The model that is trained.
+
+        model    a Model
+        """
         for callback in self.callbacks:
             callback.set_model(model)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
+        """What the training is told beforehand.
+
+        params    ``epochs`` and ``steps`` (per epoch)
+        """
         self.params = {"epochs": None, "steps": None, **params}
         for callback in self.callbacks:
             callback.set_params(self.params)
@@ -162,37 +248,75 @@ class CallbackList:
         return bool(self._train_begin or self._train_end)
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        """The training begins.
+
+        logs     the figures so far, by name
+        """
         self._each("on_train_begin", {} if logs is None else logs)
 
     def on_train_end(self, logs: Logs = None) -> None:
+        """The training has ended.
+
+        logs     the figures so far, by name
+        """
         self._each("on_train_end", {} if logs is None else logs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None, *, steps: int | None = None) -> None:
+        """An epoch begins.
+
+        epoch    counted from 0
+        logs     the figures so far, by name
+        steps    batches of the epoch, or of all
+        """
         if steps is not None:
             self.params["steps"] = steps
         self._each("on_epoch_begin", epoch, {} if logs is None else logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """An epoch has ended.
+
+        epoch    counted from 0
+        logs     the figures so far, by name
+        """
         self._each("on_epoch_end", epoch, {} if logs is None else logs)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """A batch of the training begins.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
         for hook in self._train_begin:
             hook(batch, {} if logs is None else logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """`logs` may be a function that computes them."""
+        """`logs` may be a function that computes them.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
         if self._train_end:
             logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
             for hook in self._train_end:
                 hook(batch, logs)
 
     def on_begin(self, when: str, *, steps: int | None = None) -> None:
-        """An evaluation (`when` is ``test``) or prediction (``predict``) begins."""
+        """An evaluation (`when` is ``test``) or prediction (``predict``) begins.
+
+        when     "begin" or "end"
+        steps    batches of the epoch, or of all
+        """
         self.params["steps"] = steps
         self._each(f"on_{when}_begin", {})
 
     def on_batch(self, when: str, what: str, batch: int, logs: Logs = None) -> None:
-        """A batch of an evaluation or prediction begins or ends."""
+        """A batch of an evaluation or prediction begins or ends.
+
+        when     "begin" or "end"
+        what     "train", "test" or "predict"
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
         hooks = self._batch[when, what]
         if hooks:
             logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
@@ -200,7 +324,11 @@ class CallbackList:
                 hook(batch, logs)
 
     def on_end(self, when: str, logs: Logs = None) -> None:
-        """An evaluation or prediction has ended."""
+        """An evaluation or prediction has ended.
+
+        when     "begin" or "end"
+        logs     the figures so far, by name
+        """
         self._each(f"on_{when}_end", {} if logs is None else logs)
 
     def _each(self, hook: str, *args: Any) -> None:
@@ -212,7 +340,10 @@ class CallbackList:
         return [(type(callback).__name__, callback.state_dict()) for callback in self.callbacks]
 
     def load_state_dict(self, states: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Hand each state to the next callback of its class; states and callbacks without a match are left."""
+        """Hand each state to the next callback of its class; states and callbacks without a match are left.
+
+        states    what ``state_dict`` gave
+        """
         waiting = list(self.callbacks)
         for kind, state in states:
             for callback in waiting:
@@ -235,6 +366,10 @@ class LambdaCallback(Callback):
     """Functions as hooks: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))``.
 
     Takes the name of every hook; each function gets what the hook gets.
+
+    hooks    functions by the name of the hook, such as on_epoch_end=print
+
+    Raises ArgumentError for a hook that is not there, or what is no function.
     """
 
     def __init__(self, **hooks: Callable[..., Any] | None) -> None:

@@ -18,6 +18,12 @@ class CSVLogger(Callback):
     """A row per epoch, the epoch from 0 and all figures by name, in the file as soon as the epoch ends.
 
     append: go on in a file that exists.  A figure that comes later gets a new column, empty above.
+
+    filename     of the table
+    separator    between columns, one character
+    append       go on with a table that is there
+
+    Raises ArgumentError for another separator, or a place that cannot be written to.
     """
 
     filename: str | os.PathLike[str]
@@ -33,6 +39,7 @@ class CSVLogger(Callback):
         self._started = False  # the file is emptied by the first epoch that ends, not by a resumed one
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        """Open the table; `logs` is not read.  Raises ArgumentError when it cannot be written."""
         self._started = self.append
         self._rows = 0
         try:
@@ -77,7 +84,10 @@ class CSVLogger(Callback):
         return {"rows": self._rows}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on after the rows that were there when the state was saved; later ones are written again."""
+        """Go on after the rows that were there when the state was saved; later ones are written again.
+
+        state    what ``state_dict`` gave
+        """
         columns, rows = self._read()
         self._rows = min(int(state["rows"]), len(rows))
         self._write(columns, rows[: self._rows])
@@ -90,6 +100,8 @@ class TensorBoard(Callback):
 
     ``epoch_loss``, ``epoch_accuracy``, …, and ``epoch_learning_rate`` after each epoch; with `update_freq` ``"batch"``
     or a number of batches also ``batch_loss``, ….
+
+    Raises ArgumentError for another `update_freq`.
     """
 
     refused = dict.fromkeys(

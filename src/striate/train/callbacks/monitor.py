@@ -66,6 +66,16 @@ class EarlyStopping(_Monitor):
 
     min_delta: less than this is not better.  baseline: what it must get better than for the waiting to begin anew.
     restore_best_weights: end with the weights of the best epoch.  start_from_epoch: epochs that are not watched.
+
+    monitor                    the figure that is watched
+    mode                       "min", "max", or "auto": told by the figure's name
+    min_delta                  less than this is no improvement
+    verbose                    1: say when it stops
+    baseline                   what has to be beaten from the start; None: nothing
+    restore_best_weights       put back the weights of the best epoch
+    start_from_epoch           epochs that are not judged
+
+    Raises ArgumentError for a value out of range, or a figure of which it is not known which way is better.
     """
 
     monitor: str = "val_loss"
@@ -92,6 +102,7 @@ class EarlyStopping(_Monitor):
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After `epoch`, with its figures in `logs`.  Raises ArgumentError when the watched figure is not among them."""
         value = self._value(logs, epoch)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -131,6 +142,17 @@ class ModelCheckpoint(_Monitor):
     filepath: may name the epoch (from 1) and any figure, ``"{epoch:02d}-{val_loss:.2f}"``; else it is written over.
     save_weights_only: ``model.save_weights`` instead of ``model.save``.
     initial_value_threshold: save only what is better than this.
+
+    filepath                   where to, with fields such as {epoch:02d} and {val_loss:.2f}
+    monitor                    the figure that is watched
+    mode                       "min", "max", or "auto": told by the figure's name
+    verbose                    1: say what is saved
+    save_best_only             only when the figure is better than ever
+    save_weights_only          without the rest of the model
+    save_freq                  "epoch", the only one there is
+    initial_value_threshold    what has to be beaten from the start; None: nothing
+
+    Raises ArgumentError for a field that is not there, or a value out of range.
     """
 
     filepath: str | os.PathLike[str]
@@ -154,6 +176,7 @@ class ModelCheckpoint(_Monitor):
             super().on_train_begin(logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After `epoch`, with its figures in `logs`.  Raises ArgumentError when the watched figure is not among them."""
         if self.save_best_only:
             value = self._value(logs, epoch)
             if value is None:
@@ -196,6 +219,15 @@ class ReduceLROnPlateau(_Monitor):
 
     ``factor=0.1`` divides by 10, the rule of AlexNet, VGG and ResNet (Krizhevsky et al. 2012, section 5).
     min_delta: less than this is not better.  cooldown: epochs to wait after a cut.  min_lr: go no lower.
+
+    monitor                    the figure that is watched
+    mode                       "min", "max", or "auto": told by the figure's name
+    min_delta                  less than this is no improvement
+    verbose                    1: say when the rate changes
+    cooldown                   epochs after a change that are not judged
+    min_lr                     the rate is never set below
+
+    Raises ArgumentError for a value out of range.
     """
 
     monitor: str = "val_loss"
@@ -225,6 +257,7 @@ class ReduceLROnPlateau(_Monitor):
         self._reset()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """After `epoch`, with its figures in `logs`.  Raises ArgumentError when the watched figure is not among them."""
         value = self._value(logs, epoch)
         optimizer = self.model.optimizer
         rate = float(optimizer.learning_rate)
@@ -255,7 +288,13 @@ class ReduceLROnPlateau(_Monitor):
 
 @described
 class LearningRateScheduler(Callback):
-    """Set the learning rate at the start of each epoch to ``schedule(epoch, learning_rate)`` or ``schedule(epoch)``."""
+    """Set the learning rate at the start of each epoch to ``schedule(epoch, learning_rate)`` or ``schedule(epoch)``.
+
+    schedule    called as (epoch) or (epoch, rate)
+    verbose     1: say the rate of each epoch
+
+    Raises ArgumentError for what is no such function, or gives no number.
+    """
 
     schedule: Callable[..., float]
     verbose: int = 0
@@ -270,6 +309,7 @@ class LearningRateScheduler(Callback):
             self._takes_rate = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Before `epoch`; `logs` is not read.  Raises ArgumentError when the function gives no number."""
         optimizer = self.model.optimizer
         rate: Any = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
         optimizer.learning_rate = number("LearningRateScheduler", f"schedule({epoch})", rate, 0)

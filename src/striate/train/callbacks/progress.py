@@ -22,6 +22,11 @@ class ProgressBar(Callback):
     verbose: 1, a bar that moves, at most 10 times a second; 2, one line per epoch; 0, nothing; ``"auto"`` is 1.
     Where the output is not a terminal, there is one line per epoch.  stream: where to; by default standard output.
     The time per step is that of training, the time in front of it that of the whole epoch.
+
+    verbose    0, 1, 2 or "auto"
+    stream     where to; None: standard output
+
+    Raises ArgumentError for another `verbose`.
     """
 
     last = True

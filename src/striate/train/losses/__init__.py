@@ -119,6 +119,8 @@ def get(spec: Any) -> Loss:
     A function is called as ``(y_true, y_pred)`` with torch tensors, channels first, and returns one number, one per
     sample, or more per sample (then averaged).  A ``torch.nn`` loss is called torch's way round, ``(y_pred, y_true)``.
     Raises ArgumentError.
+
+    spec    one of these
     """
     if isinstance(spec, Loss):
         return spec

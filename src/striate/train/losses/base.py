@@ -24,6 +24,8 @@ class Loss(Described, family="loss"):
 
     `call` gets torch tensors of the same floating type, channels first, and returns one number per sample, or several
     per sample, shape (N, …), which are averaged.
+
+    name    in the logs; None: the class's, in snake_case
     """
 
     refused = {
@@ -41,11 +43,19 @@ class Loss(Described, family="loss"):
 
     # -- values ----------------------------------------------------------------------------------------------------
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One number per sample, or (N, …)."""
+        """One number per sample, or (N, …).
+
+        y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+        """
         raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred).")
 
     def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The mean of ``call``, where there is a quicker way to it."""
+        """The mean of ``call``, where there is a quicker way to it.
+
+        y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+
+        Returns a scalar.
+        """
         return self.call(y_true, y_pred).mean()
 
     def __call__(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -53,7 +63,10 @@ class Loss(Described, family="loss"):
         return self.mean(*self.aligned(y_true, y_pred))
 
     def per_sample(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One loss per sample, (N,).  Raises ArgumentError when the loss is defined only for a whole batch."""
+        """One loss per sample, (N,).  Raises ArgumentError when the loss is defined only for a whole batch.
+
+        y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+        """
         values = self.call(*self.aligned(y_true, y_pred))
         if values.ndim == 0:
             raise ArgumentError(
@@ -63,11 +76,17 @@ class Loss(Described, family="loss"):
         return values.flatten(1).mean(1) if values.ndim > 1 else values
 
     def weight(self, y_true: Tensor) -> int | Tensor:
-        """How much a batch with targets `y_true` counts in a mean over batches: its samples, or the labels that count."""
+        """How much a batch with targets `y_true` counts in a mean over batches: its samples, or the labels that count.
+
+        y_true    (N, …)
+        """
         return len(y_true)
 
     def with_logits(self) -> Self:
-        """This loss for a network whose final `activation` was left off: the same function, safer numbers."""
+        """This loss for a network whose final `activation` was left off: the same function, safer numbers.
+
+        Raises ArgumentError for a loss that takes over no activation.
+        """
         if self.from_logits:
             return self
         if self.activation is None:
@@ -83,7 +102,12 @@ class Loss(Described, family="loss"):
         return self.targets == "ids"
 
     def aligned(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        """Both in 32 bits or more, and of the same shape (class numbers: without the class axis)."""
+        """Both in 32 bits or more, and of the same shape (class numbers: without the class axis).
+
+        y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+
+        Raises TrainingError when they do not go together.
+        """
         if y_pred.dtype.itemsize < 4:
             y_pred = y_pred.float()
         if self.targets == "ids":
@@ -114,8 +138,9 @@ class Loss(Described, family="loss"):
     def check(self, y: Any, output_shape: tuple[int, ...]) -> None:
         """Look at all targets once, before training.
 
-        y: the targets as the user holds them, channels-last, (N,), (N, C), (N, H, W) or (N, H, W, C).
-        output_shape: the network's output, channels-last, without the batch.
+        y               the targets as the user holds them, channels-last, (N,), (N, C), (N, H, W) or (N, H, W, C)
+        output_shape    the network's output, channels-last, without the batch
+
         Raises TrainingError for labels that this loss cannot take, DataError for numbers that are not finite.
         """
         labels.check(self, y, output_shape)
@@ -131,7 +156,13 @@ def _same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class FunctionLoss(Loss):
-    """A function ``(y_true, y_pred)`` of torch tensors, channels first, that returns a number or one per sample."""
+    """A function ``(y_true, y_pred)`` of torch tensors, channels first, that returns a number or one per sample.
+
+    function    called as (y_true, y_pred)
+    name        in the logs; None: the function's
+
+    Raises ArgumentError without a function, as when a saved one is read again.
+    """
 
     targets = "any"
 
@@ -150,6 +181,10 @@ class FunctionLoss(Loss):
         return y_true, y_pred.float() if y_pred.dtype.itemsize < 4 else y_pred
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """What the function gives for `y_true` and `y_pred` (N, …).
+
+        Raises ArgumentError for what is no tensor, or has another N.
+        """
         values = self.function(y_true, y_pred)
         if not hasattr(values, "backward"):
             raise ArgumentError(f"{self.name} returned {type(values).__name__}; a loss returns a torch tensor.")
@@ -161,6 +196,7 @@ class FunctionLoss(Loss):
         return values
 
     def check(self, y: Any, output_shape: tuple[int, ...]) -> None:
+        """Look at all targets `y` once, for outputs of `output_shape` (H, W, C).  Raises TrainingError."""
         # Integers without the axis of the classes are class numbers; so are all integers, to this loss.
         array = labels.as_array(self.name, y)
         self._ids = array.dtype.kind in "iub" and array.ndim <= len(output_shape)
@@ -171,7 +207,11 @@ class FunctionLoss(Loss):
 
 
 class TorchLoss(FunctionLoss):
-    """A loss module of ``torch.nn``, called ``(y_pred, y_true)``."""
+    """A loss module of ``torch.nn``, called ``(y_pred, y_true)``.
+
+    module    such as ``torch.nn.CrossEntropyLoss()``
+    name      in the logs; None: its class, in snake_case
+    """
 
     def __init__(self, module: torch.nn.Module | None = None, name: str | None = None) -> None:
         super().__init__(module, name or snake_case(type(module).__name__))

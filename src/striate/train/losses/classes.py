@@ -25,7 +25,10 @@ class _Classes(Loss):
             raise ArgumentError(f"{type(self).__name__}: axis={self.axis}; the classes are the last axis, -1.")
 
     def log_probabilities(self, y_pred: Tensor) -> Tensor:
-        """log softmax of logits; of probabilities the log, first made to add up to 1 and clipped, as in Keras."""
+        """log softmax of logits; of probabilities the log, first made to add up to 1 and clipped, as in Keras.
+
+        y_pred    (N, C, …); so is the result
+        """
         if self.from_logits:
             return y_pred.log_softmax(1)
         return clipped(y_pred).log()
@@ -41,6 +44,13 @@ class CategoricalCrossentropy(_Classes):
     """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, C, …).
 
     label_smoothing: s moves the targets to y · (1 - s) + s / C (Szegedy et al. 2015, section 7).
+
+    from_logits        whether outputs are scores before the softmax, not probabilities
+    label_smoothing    0 to 1, as above
+    axis               -1, the only one there is
+    name               in the logs
+
+    Raises ArgumentError for a value out of range, or another axis.
     """
 
     activation = "softmax"
@@ -73,6 +83,12 @@ class SparseCategoricalCrossentropy(_Classes):
     """-log p_y for class numbers y, (N,) or (N, …).
 
     ignore_class: a label, such as 255 for unmarked pixels, that counts neither in the sum nor in the mean.
+
+    from_logits        whether outputs are scores before the softmax, not probabilities
+    axis               -1, the only one there is
+    name               in the logs
+
+    Raises ArgumentError for an `ignore_class` that is no whole number, or another axis.
     """
 
     activation = "softmax"
@@ -102,6 +118,9 @@ class SparseCategoricalCrossentropy(_Classes):
             ) from None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses (N, …) of class numbers `y_true` (N, …) and outputs `y_pred` (N, C, …).  Raises TrainingError for a label
+        that no output stands for.
+        """
         values = self._of(y_true, y_pred, "none")
         if self.ignore_class is None:
             return values
@@ -113,6 +132,9 @@ class SparseCategoricalCrossentropy(_Classes):
         return len(y_true) if self.ignore_class is None else (y_true != self.ignore_class).sum()
 
     def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The mean over the labels that count, a scalar, of `y_true` (N, …) and `y_pred` (N, C, …).  Raises TrainingError
+        for a label that no output stands for.
+        """
         if self.ignore_class is None:
             return self._of(y_true, y_pred, "mean")
         return self.call(y_true, y_pred).mean()
@@ -123,6 +145,13 @@ class BinaryCrossentropy(_Classes):
     """-y · log p - (1 - y) · log(1 - p), the mean over the outputs: one yes or no each.
 
     label_smoothing: s moves the targets to y · (1 - s) + s / 2.
+
+    from_logits        whether outputs are scores before the sigmoid, not probabilities
+    label_smoothing    0 to 1, as above
+    axis               -1, the only one there is
+    name               in the logs
+
+    Raises ArgumentError for a value out of range, or another axis.
     """
 
     activation = "sigmoid"
@@ -155,6 +184,16 @@ class BinaryFocalCrossentropy(_Classes):
 
     apply_class_balancing: also times `alpha` where y = 1 and 1 - `alpha` where y = 0.
     Source: Lin et al. 2017, "Focal loss for dense object detection", equation 5.
+
+    from_logits        whether outputs are scores before the sigmoid, not probabilities
+    label_smoothing    0 to 1: s moves the targets to y · (1 - s) + s / 2
+    alpha, gamma       as above; alpha 0 to 1, gamma at least 0
+    axis               -1, the only one there is
+    name               in the logs
+
+    apply_class_balancing    see above
+
+    Raises ArgumentError for a value out of range, or another axis.
     """
 
     activation = "sigmoid"
@@ -189,6 +228,13 @@ class CategoricalFocalCrossentropy(_Classes):
     """Σ_c `alpha` · (1 - p_c) ^ `gamma` · -y_c · log p_c for one-hot targets; `alpha` a number or one per class.
 
     Source: Lin et al. 2017, equation 5, over several classes.
+
+    from_logits        whether outputs are scores before the softmax, not probabilities
+    label_smoothing    0 to 1: s moves the targets to y · (1 - s) + s / C
+    axis               -1, the only one there is
+    name               in the logs
+
+    Raises ArgumentError for a value out of range, or another axis.
     """
 
     activation = "softmax"
@@ -205,6 +251,9 @@ class CategoricalFocalCrossentropy(_Classes):
         number(type(self).__name__, "gamma", self.gamma, 0)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Focal losses (N, …) of targets `y_true` and outputs `y_pred` (N, C, …).  Raises ArgumentError when `alpha` has
+        not one number per class.
+        """
         if self.label_smoothing:
             y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[1]
         if self.from_logits:
@@ -223,7 +272,10 @@ class CategoricalFocalCrossentropy(_Classes):
 
 @described
 class KLDivergence(Loss):
-    """Σ_c y_c · log(y_c / p_c), both clipped to [1e-7, 1]: how far the distribution p is from y."""
+    """Σ_c y_c · log(y_c / p_c), both clipped to [1e-7, 1]: how far the distribution p is from y.
+
+    name    in the logs
+    """
 
     targets = "one_hot"
     name: str = "kl_divergence"
@@ -235,7 +287,10 @@ class KLDivergence(Loss):
 
 @described
 class Hinge(Loss):
-    """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
+    """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1).
+
+    name    in the logs
+    """
 
     name: str = "hinge"
 
@@ -245,7 +300,10 @@ class Hinge(Loss):
 
 @described
 class SquaredHinge(Hinge):
-    """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1)."""
+    """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1).
+
+    name    in the logs
+    """
 
     name: str = "squared_hinge"
 
@@ -258,6 +316,8 @@ class CategoricalHinge(Loss):
     """max(0, 1 + the highest score of a wrong class - the right one's), for one-hot targets.
 
     The multi-class hinge, or SVM, loss of Weston & Watkins 1999 with the worst class only (Crammer & Singer 2001).
+
+    name    in the logs
     """
 
     targets = "one_hot"
@@ -275,6 +335,10 @@ class Dice(Loss):
 
     axis: what the sums run over, in channels-last axes: None, everything, the whole batch being one region (as in
     Keras); (1, 2, 3), each sample by itself; (1, 2), each class of each sample by itself.
+
+    name    in the logs
+
+    Raises ArgumentError for an `axis` that is not there.
     """
 
     targets = "binary"
@@ -282,6 +346,10 @@ class Dice(Loss):
     axis: int | Sequence[int] | None = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, C, …).  Raises
+        ArgumentError for an
+        axis that is not there.
+        """
         over = _inside(self.axis, y_pred.ndim)
         both = (y_true * y_pred).sum(over)
         return 1 - 2 * both / (y_true.sum(over) + y_pred.sum(over) + EPSILON)
@@ -310,6 +378,10 @@ class Tversky(Loss):
         number("Tversky", "beta", self.beta, 0)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, C, …).  Raises
+        ArgumentError for an
+        axis that is not there.
+        """
         over = _inside(self.axis, y_pred.ndim)
         both = (y_true * y_pred).sum(over)
         missed = (y_true * (1 - y_pred)).sum(over)

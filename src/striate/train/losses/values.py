@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @described
 class MeanSquaredError(Loss):
-    """(p - y)², the mean over all outputs."""
+    """(p - y)², the mean over all outputs.
+
+    name    in the logs
+    """
 
     name: str = "mean_squared_error"
 
@@ -32,6 +35,8 @@ class HalfSumOfSquares(Loss):
     """½ · Σ (p - y)² over the outputs of a sample, the mean over samples: what LeNet-5's generation trained with.
 
     Source: Rumelhart, Hinton & Williams 1986; LeCun et al. 1998, section I-C.
+
+    name    in the logs
     """
 
     name: str = "half_sum_of_squares"
@@ -42,7 +47,10 @@ class HalfSumOfSquares(Loss):
 
 @described
 class MeanAbsoluteError(Loss):
-    """|p - y|, the mean over all outputs."""
+    """|p - y|, the mean over all outputs.
+
+    name    in the logs
+    """
 
     name: str = "mean_absolute_error"
 
@@ -52,7 +60,10 @@ class MeanAbsoluteError(Loss):
 
 @described
 class MeanAbsolutePercentageError(Loss):
-    """100 · |p - y| / |y|, the mean over all outputs; |y| at least 1e-7."""
+    """100 · |p - y| / |y|, the mean over all outputs; |y| at least 1e-7.
+
+    name    in the logs
+    """
 
     name: str = "mean_absolute_percentage_error"
 
@@ -62,7 +73,10 @@ class MeanAbsolutePercentageError(Loss):
 
 @described
 class MeanSquaredLogarithmicError(Loss):
-    """(log(1 + p) - log(1 + y))², the mean over all outputs; p and y at least 1e-7."""
+    """(log(1 + p) - log(1 + y))², the mean over all outputs; p and y at least 1e-7.
+
+    name    in the logs
+    """
 
     name: str = "mean_squared_logarithmic_error"
 
@@ -72,7 +86,12 @@ class MeanSquaredLogarithmicError(Loss):
 
 @described
 class Huber(Loss):
-    """½ · e² where |e| ≤ `delta`, `delta` · |e| - ½ · `delta`² beyond, the mean over all outputs (Huber 1964)."""
+    """½ · e² where |e| ≤ `delta`, `delta` · |e| - ½ · `delta`² beyond, the mean over all outputs (Huber 1964).
+
+    name    in the logs
+
+    Raises ArgumentError for a `delta` of 0 or less.
+    """
 
     delta: float = 1.0
     name: str = "huber_loss"
@@ -89,7 +108,10 @@ class Huber(Loss):
 
 @described
 class LogCosh(Loss):
-    """log cosh(p - y), the mean over all outputs: squared when small, absolute when large."""
+    """log cosh(p - y), the mean over all outputs: squared when small, absolute when large.
+
+    name    in the logs
+    """
 
     name: str = "log_cosh"
 
@@ -102,7 +124,10 @@ class LogCosh(Loss):
 
 @described
 class Poisson(Loss):
-    """p - y · log p, the mean over all outputs: counts y with expected count p."""
+    """p - y · log p, the mean over all outputs: counts y with expected count p.
+
+    name    in the logs
+    """
 
     name: str = "poisson"
 
@@ -112,7 +137,13 @@ class Poisson(Loss):
 
 @described
 class CosineSimilarity(Loss):
-    """-cos of the angle between p and y along the last axis: -1 for the same direction, 1 for opposite ones."""
+    """-cos of the angle between p and y along the last axis: -1 for the same direction, 1 for opposite ones.
+
+    axis    -1, the only one there is
+    name    in the logs
+
+    Raises ArgumentError for another axis.
+    """
 
     axis: int = -1
     name: str = "cosine_similarity"

@@ -115,6 +115,8 @@ def get(spec: Any) -> Metric:
 
     The name of a loss, such as ``mse``, is its mean over the samples.  A function is called as ``(y_true, y_pred)``
     with torch tensors and returns one number, or one per sample.  Raises ArgumentError.
+
+    spec    one of these
     """
     if isinstance(spec, Metric):
         return spec
@@ -173,7 +175,10 @@ def name_apart(metrics: Iterable[Metric]) -> None:
 
 
 def direction(name: str) -> str | None:
-    """Whether more of a figure is better, ``"max"``, or less, ``"min"``; None when the name does not tell."""
+    """Whether more of a figure is better, ``"max"``, or less, ``"min"``; None when the name does not tell.
+
+    name    as in the logs: with ``val_``, the output's name, a class's number
+    """
     name = re.sub(r"_\d+$", "", name.removeprefix("val_"))  # without the number of the class
     if name.endswith("loss"):
         return "min"

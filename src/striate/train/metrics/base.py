@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Metric(Described, family="metric"):
-    """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``."""
+    """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``.
+
+    name    in the logs; None: the class's, in snake_case
+    """
 
     refused = {"dtype": "figures are counted in 64 bits"}
     direction: str | None = "max"  # "max" or "min": which way is better
@@ -48,6 +51,8 @@ class Metric(Described, family="metric"):
         """Take in one batch of outputs that lack their last `activation`, "softmax" or "sigmoid".
 
         `y_true` and `logits` are as in ``update``.
+
+        The shapes are those of ``update``: (N, …) and (N, C, …).
         """
         self.update(y_true, probabilities(logits, activation) if self.needs_probabilities else logits)
 
@@ -67,7 +72,10 @@ class Metric(Described, family="metric"):
         raise NotImplementedError(f"{type(self).__name__} must define reset(self).")
 
     def update_state(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Keras' name for ``update(y_true, y_pred)``."""
+        """Keras' name for ``update(y_true, y_pred)``.
+
+        y_true, y_pred    as there, (N, …) and (N, C, …)
+        """
         self.update(y_true, y_pred)
 
     def reset_state(self) -> None:
@@ -75,22 +83,34 @@ class Metric(Described, family="metric"):
         self.reset()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that was taken in, as tensors that add up: the sum over processes is the state over all data."""
+        """All that was taken in, as tensors that add up: the sum over processes is the state over all data.
+
+        Their shapes depend on the metric alone, not on how much was taken in.
+        """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state`, a ``state_dict`` of a metric like this."""
+        """Go on from `state`, a ``state_dict`` of a metric like this.
+
+        Its tensors have the shapes that this metric's own have.
+        """
 
 
 class MeanMetric(Metric):
-    """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it."""
+    """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it.
+
+    name    in the logs; None: the class's, in snake_case
+    """
 
     abstract = True
     _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
     _count: Any = 0
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
-        """The sum over a batch of targets `y_true` and outputs `y_pred`, and how many numbers are in it."""
+        """The sum over a batch of targets `y_true` and outputs `y_pred`, and how many numbers are in it.
+
+        They are (N, …) and (N, C, …); the sum is a scalar.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define sums(self, y_true, y_pred).")
 
     def update(self, y_true: Tensor, y_pred: Tensor) -> None:
@@ -117,7 +137,13 @@ class MeanMetric(Metric):
 
 
 class FunctionMetric(MeanMetric):
-    """A function ``(y_true, y_pred)`` of torch tensors that returns a number, or one per sample."""
+    """A function ``(y_true, y_pred)`` of torch tensors that returns a number, or one per sample.
+
+    function    called as (y_true, y_pred)
+    name        in the logs; None: the function's
+
+    Raises ArgumentError without a function, as when a saved one is read again.
+    """
 
     direction = None
     needs_probabilities = True
@@ -129,6 +155,9 @@ class FunctionMetric(MeanMetric):
         self.function = function
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        """The sum of what the function gives for `y_true` and `y_pred`, (N, …), and how many numbers that is.  Raises
+        ArgumentError when it is neither one number nor one per sample.
+        """
         import torch
 
         with torch.no_grad():

@@ -140,12 +140,17 @@ class Counts(Metric):
         return torch.zeros((side, side) if self.kind == "multiclass" else (self._classes, 2, 2), dtype=torch.int64)
 
     def state_dict(self) -> dict[str, Tensor]:
+        """The counts so far: (C + 1, C + 1) by true and said class, or (C, 2, 2) by class, truth and answer."""
         self._hand_over()
         if not self.kind:
             return {}
         return {"counts": self._empty() if self._cells is None else self._cells}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state`, with counts of the shape (C + 1, C + 1) or (C, 2, 2).
+
+        Raises ArgumentError before ``bind``.
+        """
         self.reset()
         if not state:
             return
@@ -173,11 +178,16 @@ class Averaged(Counts):
             self.class_id = whole(type(self).__name__, "class_id", self.class_id, 0)
 
     def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        """Learn what the outputs mean, of `loss`, `output_shape` and `activation`.  Raises ArgumentError for
+        a class that the
+        network has not.
+        """
         super().bind(loss, output_shape, activation)
         if self.class_id is not None and self.class_id >= output_shape[-1]:
             raise ArgumentError(f"{self.name}: class_id={self.class_id}, the classes are 0 to {output_shape[-1] - 1}.")
 
     def result(self) -> Any:
+        """A float, or a list with one per class; NaN before any batch.  Raises ArgumentError for an unknown average."""
         cells = self._cells_so_far()
         if cells is None:
             return math.nan
@@ -328,6 +338,7 @@ class ConfusionMatrix(Counts):
         super()._settle(outputs, separate=False)
 
     def result(self) -> np.ndarray:
+        """An int64 array of shape (C, C), rows the truth; (2, 2) for one output."""
         cells, size = self._cells_so_far(), max(2, self._classes)
         if cells is None:
             return np.zeros((size, size), np.int64)

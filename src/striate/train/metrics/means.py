@@ -29,10 +29,14 @@ class _Right(MeanMetric):
             self.ignore_class = getattr(loss, "ignore_class", None)
 
     def right(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Whether each answer is right, (N, …) bool, for class numbers y_true."""
+        """Whether each answer is right, (N, …) bool, for class numbers y_true.
+
+        y_true, y_pred    (N, …) and (N, C, …)
+        """
         return y_pred.argmax(1) == y_true
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        """The right answers, and how many there are, of `y_true` (N, …) and `y_pred` (N, C, …)."""
         truth = class_numbers(y_true, y_pred)
         right = self.right(truth, y_pred)
         if self.ignore_class is None:
@@ -69,6 +73,9 @@ class TopKCategoricalAccuracy(_Right):
 
     Of equal scores at the edge only `k` in all count; Keras counts all of them, which gives a network whose outputs are
     all alike 100 %.
+
+    `name`, `ignore_class` as for CategoricalAccuracy.  Raises ArgumentError for a `k` of less than 1, or more
+    than the classes.
     """
 
     k: int = 5
@@ -79,6 +86,10 @@ class TopKCategoricalAccuracy(_Right):
         self.k = whole(type(self).__name__, "k", self.k)
 
     def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
+        """Learn what the outputs mean, of `loss`, `output_shape` and `activation`.  Raises ArgumentError for
+        more than there are
+        classes.
+        """
         super().bind(loss, output_shape, activation)
         if self.k > output_shape[-1]:
             raise ArgumentError(f"{self.name}: the best {self.k} of {output_shape[-1]} classes; give k less than that.")
@@ -119,6 +130,7 @@ class BinaryAccuracy(MeanMetric):
         self._lacks = loss.activation if loss.from_logits else None
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        """The right answers, and how many there are, of `y_true` and `y_pred` (N, C, …)."""
         said = probabilities(y_pred, self._lacks) > self.threshold
         right = said == y_true.view(said.shape)
         return right.sum(), right.numel()
@@ -149,6 +161,7 @@ class Accuracy(_Right):
         self.needs_probabilities = self._binary is not None
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        """The right answers, and how many there are, of `y_true` (N, …) and `y_pred` (N, C, …)."""
         if self._binary is None and y_pred.shape[1] == 1:
             self._binary = BinaryAccuracy()
         return super().sums(y_true, y_pred) if self._binary is None else self._binary.sums(y_true, y_pred)
@@ -176,9 +189,13 @@ class LossMetric(MeanMetric):
         self._lacks = loss.activation if loss.from_logits else None
 
     def update_logits(self, y_true: Tensor, logits: Tensor, activation: str) -> None:
+        """Take in `y_true` (N, …) and `logits` (N, C, …) that lack `activation`: by the loss from logits, where it
+        has that one.
+        """
         self._take(*self._terms(y_true, logits, activation))
 
     def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
+        """The sum of the losses and its weight, of `y_true` (N, …) and `y_pred` (N, C, …)."""
         return self._terms(y_true, y_pred, self._lacks)
 
     def _terms(self, y_true: Tensor, y_pred: Tensor, lacking: str | None) -> tuple[Tensor, int | Tensor]:
@@ -216,13 +233,19 @@ class _OfLoss(LossMetric):
 
 
 class MeanSquaredError(_OfLoss):
-    """The mean of (p - y)².  `name` is that in the logs."""
+    """The mean of (p - y)².  `name` is that in the logs.
+
+    It takes no `options`.
+    """
 
     kind = losses.MeanSquaredError
 
 
 class MeanAbsoluteError(_OfLoss):
-    """The mean of |p - y|.  `name` is that in the logs."""
+    """The mean of |p - y|.  `name` is that in the logs.
+
+    It takes no `options`.
+    """
 
     kind = losses.MeanAbsoluteError
 

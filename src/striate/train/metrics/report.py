@@ -17,6 +17,8 @@ def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarr
 
     y_true, y_pred: class numbers, (N,) or any shape that both have, or scores and one-hot targets (N, n).
     n: how many classes there are; by default one more than the highest.  Raises DataError.
+
+    y_true, y_pred, n    as above
     """
     truth, said = _ids(y_true), _ids(y_pred)
     if truth.shape != said.shape:
@@ -56,6 +58,10 @@ class ClassReport:
     macro: the mean over the classes that occur (in the targets or the predictions); weighted: by support; micro: of all
     counts together, which for one answer per sample is the accuracy.  Each is (precision, recall, F1).
     A share of nothing is 0.
+
+    matrix                   (C, C), rows the truth
+    names, precision, recall, f1, support    (C,)
+    accuracy, macro, micro, weighted         over all classes
     """
 
     names: list[str]
@@ -95,6 +101,11 @@ def per_class_report(y_true: Any, y_pred: Any, n: int | None = None, names: Sequ
     """Precision, recall, F1 and support per class, and their macro, micro and weighted averages.
 
     The arguments are those of ``confusion_matrix``; `names` are the classes' names, by default their numbers.
+
+    y_true, y_pred    class numbers (N,), or scores and one-hot targets (N, n)
+    n                 how many classes there are; None: one more than the highest
+
+    Raises DataError for another number of names, or numbers that are no classes.
     """
     matrix = confusion_matrix(y_true, y_pred, n if n is not None or names is None else len(names))
     names = [str(i) for i in range(len(matrix))] if names is None else list(names)

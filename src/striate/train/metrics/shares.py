@@ -41,22 +41,35 @@ Share = Callable[[ClassCounts], np.ndarray]
 
 
 def precision(counts: ClassCounts) -> np.ndarray:
-    """Of the answers, the share that is right."""
+    """Of the answers, the share that is right.
+
+    counts    (C,) each; the result is (C,)
+    """
     return share(counts.right, counts.said)
 
 
 def recall(counts: ClassCounts) -> np.ndarray:
-    """Of the samples, the share that was recognised."""
+    """Of the samples, the share that was recognised.
+
+    counts    (C,) each; the result is (C,)
+    """
     return share(counts.right, counts.true)
 
 
 def f_score(counts: ClassCounts, beta: float = 1.0) -> np.ndarray:
-    """(1 + β²) · P · R / (β² · P + R) of precision P and recall R."""
+    """(1 + β²) · P · R / (β² · P + R) of precision P and recall R.
+
+    counts    (C,) each; the result is (C,)
+    beta      how much recall weighs against precision
+    """
     return share((1 + beta**2) * counts.right, beta**2 * counts.true + counts.said)
 
 
 def iou(counts: ClassCounts) -> np.ndarray:
-    """Intersection over union."""
+    """Intersection over union.
+
+    counts    (C,) each; the result is (C,)
+    """
     return share(counts.right, counts.said + counts.true - counts.right)
 
 

@@ -56,6 +56,8 @@ def get(spec: Any) -> Optimizer:
 
     The last is a ``torch.optim`` optimizer, its class, or a function of the parameters such as
     ``functools.partial(torch.optim.SGD, lr=0.1)``.  Raises ArgumentError.
+
+    spec    one of these
     """
     if isinstance(spec, Optimizer):
         return spec

@@ -51,6 +51,11 @@ class Optimizer(Described, family="optimizer"):
     gradients together; at most one of them.
     decay_exclude: regular expressions; a weight whose name contains a match does not decay.  ``"1d"`` stands for every
     weight with one axis, that is biases and normalization scales (He et al. 2018, "Bag of tricks", section 3.1).
+
+    learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, decay_exclude    as above
+    name                                                    Keras' argument; it is not used
+
+    Raises ArgumentError for a value out of range, more than one way to clip, or a bad regular expression.
     """
 
     refused = _REFUSED
@@ -179,7 +184,13 @@ class Optimizer(Described, family="optimizer"):
         )
 
     def exclude_from_weight_decay(self, var_list: None = None, var_names: Sequence[str] | None = None) -> None:
-        """Keras' way to say `decay_exclude`: regular expressions for the names of weights that do not decay."""
+        """Keras' way to say `decay_exclude`: regular expressions for the names of weights that do not decay.
+
+        var_list     Keras' argument; None, the only value
+        var_names    regular expressions
+
+        Raises ArgumentError once the training has begun.
+        """
         if var_list is not None:
             raise ArgumentError("exclude_from_weight_decay: name the weights with var_names=['bias', ...].")
         if self._running is not None:

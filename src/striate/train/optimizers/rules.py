@@ -27,6 +27,12 @@ class SGD(Optimizer):
 
     Fused.  Keras keeps lr inside the velocity (v ← momentum · v - lr · g), torch outside: the same numbers while the
     learning rate stays, and when it drops torch slows at once where Keras' velocity fades with the momentum.
+
+    momentum    0 to 1
+    nesterov    look ahead with the momentum (Nesterov 1983)
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     learning_rate: Rate = Rate(0.01)
@@ -46,6 +52,14 @@ class RMSprop(Optimizer):
 
     Keras puts epsilon under the root, √(v + epsilon): its default 1e-7 damps gradients below 3e-4 there, and only those
     below 1e-7 here.  With momentum, Keras keeps lr inside the velocity (see SGD).
+
+    rho         0 to 1, of the running mean of g²
+    momentum    0 to 1
+    epsilon     added to the root
+    centered    also take off the squared running mean of g
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     rho: float = 0.9
@@ -71,6 +85,12 @@ class Adagrad(Optimizer):
     """w ← w - lr · g / (√s + `epsilon`), s = `initial_accumulator_value` + the sum of g² so far (Duchi et al. 2011).
 
     Fused.  Keras puts epsilon under the root; with its start of 0.1 the two differ by less than 1e-6 of a step.
+
+    initial_accumulator_value    the sum of g² to begin with
+    epsilon                      added to the root
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     initial_accumulator_value: float = 0.1
@@ -93,6 +113,12 @@ class Adadelta(Optimizer):
     """w ← w - lr · g · √(d + `epsilon`) / √(v + `epsilon`), v and d the running means of g² and steps² (Zeiler 2012).
 
     Keras' rule exactly, with its default of 0.001; the paper's own learning rate is 1.
+
+    rho        0 to 1, of the running means
+    epsilon    added to them
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     rho: float = 0.95
@@ -111,6 +137,11 @@ class Adam(Optimizer):
     Fused.  `amsgrad` uses the largest v so far (Reddi et al. 2018).  Here epsilon stands as in the paper's algorithm 1;
     Keras adds it to the uncorrected √v ("epsilon hat"), so that at step t its epsilon weighs 1/√(1 - beta_2^t) as much:
     32 times at the first step, the same after a few thousand.
+
+    beta_1, beta_2    0 to 1, of the running means of g and g²
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     beta_1: float = 0.9
@@ -136,6 +167,11 @@ class AdamW(Adam):
     """Adam with decoupled weight decay, 0.004 unless said otherwise (Loshchilov & Hutter 2017).
 
     Fused, in torch's own AdamW, which decays by the same rule as Keras.  Epsilon: see Adam.
+
+    beta_1, beta_2, epsilon, amsgrad    Adam's
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     weight_decay: float | None = 0.004
@@ -166,6 +202,11 @@ class Adamax(Optimizer):
     """Adam with the largest recent |g| in place of √v̂ (Kingma & Ba 2014, section 7.1).
 
     u ← max(`beta_2` · u, |g| + `epsilon`); Keras adds epsilon to u afterwards.
+
+    beta_1    0 to 1, of the running mean of g
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     beta_1: float = 0.9
@@ -185,6 +226,11 @@ class Nadam(Optimizer):
 
     Keras' rule exactly: its momentum warms up as 1 - 0.5 · 0.96^t, which is torch's NAdam with ``momentum_decay=1``
     (torch's own default is 0.004).
+
+    beta_1, beta_2, epsilon    Adam's
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `clipvalue`, `global_clipnorm`, `name` and `decay_exclude` are
+    every optimizer's: see Optimizer.  Raises ArgumentError for a value out of range.
     """
 
     beta_1: float = 0.9

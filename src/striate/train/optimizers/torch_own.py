@@ -22,6 +22,11 @@ class TorchOptimizer(Optimizer):
     source: the name of a class in ``torch.optim`` (with its `options`), a function that makes an optimizer from a list
     of parameters, or an optimizer that exists already.  The source decays and clips in its own way.
     learning_rate: a number or a Schedule; None for the source's own.
+
+    source, learning_rate    as above
+    options                  arguments of that class, by name
+
+    Raises ArgumentError for a class that is not in ``torch.optim``, and for LBFGS.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class TorchOptimizer(Optimizer):
         return made
 
     def rate(self, step: int) -> float:
+        """The learning rate of `step`.  Raises ArgumentError before the training where only the source knows it."""
         return super().rate(step) if self._rate is not None else self._current_rate()
 
     def _current_rate(self) -> float:
