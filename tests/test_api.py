@@ -24,10 +24,7 @@ from striate import errors
 ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)}
 ROOMS = [name for name in st.__all__ if isinstance(getattr(st, name), types.ModuleType)]
 # Rooms whose docstrings are still to be completed.  It only ever gets shorter.
-DONE = {"backend", "errors", "graph", "inference", "initializers", "intake", "models", "primitives", "recipes"}
-DONE |= {"look", "regularizers", "report", "runs", "ship", "size", "tasks", "transfer", "tune"}
-DONE |= {"callbacks", "draw", "losses", "metrics", "optimizers", "recipes", "runs", "tune", "weights", "zoo"}
-NOT_YET = set(ROOMS) - DONE
+NOT_YET = {"data"}
 
 
 @dataclasses.dataclass
@@ -90,6 +87,8 @@ def of_class(room: str, path: str, kind: type) -> Iterator[Entry]:
             value = inspect.unwrap(value) if callable(value) else value
             doc = inspect.getdoc(getattr(kind, name, None)) or ""
             where = f"{path}.{name}"
+            if isinstance(value, types.FunctionType) and value.__doc__ is None and doc:
+                continue  # the base's docstring speaks of it, in the base's words
             if isinstance(value, property):
                 yield Entry(where, room, value.fget, inspect.getdoc(value) or doc, kind, is_property=True)
             elif isinstance(value, (staticmethod, classmethod)):

@@ -23,8 +23,9 @@ TOP = {"index.md": "README.md", "contributing.md": "CONTRIBUTING.md", "changelog
 ROOMS = [
     *("layers", "initializers", "regularizers", "models", "size", "draw", "zoo", "data"),
     *("optimizers", "losses", "metrics", "callbacks", "recipes", "runs", "tune", "transfer"),
-    *("tasks", "look", "report", "weights", "ship", "backend", "graph", "errors"),
+    *("tasks", "look", "report", "weights", "ship", "intake", "inference", "backend", "graph", "primitives", "errors"),
 ]
+ROOMS += sorted(name for name in st.__all__ if isinstance(getattr(st, name), types.ModuleType) and name not in ROOMS)
 
 
 def moved(text: str) -> str:

@@ -29,7 +29,10 @@ class _ActivationLayer(Layer):
 
 
 class Activation(_ActivationLayer):
-    """The named function, such as ``relu``.  Shape unchanged; no weights."""
+    """The named function, such as ``relu``.  Shape unchanged; no weights.
+
+    activation   one of ``layers.activation.NAMES``, such as ``relu``, ``gelu`` or ``softmax``, or an activation layer
+    """
 
     activation: str | Layer
 
@@ -42,7 +45,12 @@ class Activation(_ActivationLayer):
 
 
 class ReLU(_ActivationLayer):
-    """max(x, 0), cut off at `max_value`; `negative_slope` · (x - threshold) below `threshold`."""
+    """max(x, 0), cut off at `max_value`; `negative_slope` · (x - threshold) below `threshold`.
+
+    max_value        the largest output; None: no bound
+    negative_slope   the slope below the threshold
+    threshold        below it the function is not x
+    """
 
     max_value: float | None = None
     negative_slope: float = 0.0
@@ -62,7 +70,10 @@ class ReLU(_ActivationLayer):
 
 
 class LeakyReLU(_ActivationLayer):
-    """x above 0, `negative_slope` · x below."""
+    """x above 0, `negative_slope` · x below.
+
+    negative_slope   the slope below 0
+    """
 
     negative_slope: float = 0.3
 
@@ -76,7 +87,10 @@ class LeakyReLU(_ActivationLayer):
 
 
 class ELU(_ActivationLayer):
-    """x above 0, `alpha` · (exp(x) - 1) below.  Clevert et al. 2015."""
+    """x above 0, `alpha` · (exp(x) - 1) below.  Clevert et al. 2015.
+
+    alpha   minus the limit far below 0
+    """
 
     alpha: float = 1.0
 
@@ -90,7 +104,10 @@ class ELU(_ActivationLayer):
 
 
 class Softmax(_ActivationLayer):
-    """exp(x) divided by its sum over the channels (the last axis)."""
+    """exp(x) divided by its sum over the channels (the last axis).
+
+    axis   the last, -1; others are an ArgumentError
+    """
 
     axis: int = -1
 

@@ -103,7 +103,10 @@ class _Augmentation(Layer):
         raise AssertionError(self.kind)
 
     def fits(self, x: Shape) -> None:
-        """Raises ShapeError for pictures that it cannot change."""
+        """Raises ShapeError for pictures that it cannot change.
+
+        x   the pictures' shape, (H, W, C)
+        """
         channels = split_shape(x, 2)[1]
         if self.colours and channels != 3:
             raise ShapeError(
@@ -121,7 +124,13 @@ class _Geometry(_Augmentation):
 
 
 class _Resampling(_Geometry):
-    """Moves pixels to places between pixels: its last fields say what stands there, and what stands outside."""
+    """Moves pixels to places between pixels: its last fields say what stands there, and what stands outside.
+
+    fill_mode       what comes in from outside: "reflect" (d c b a | a b c d | d c b a), "constant" (`fill_value`),
+                    "nearest" (a a | a b c d | d d) or "wrap" (c d | a b c d | a b)
+    interpolation   "bilinear" or "nearest"
+    fill_value      of pixels that come in from outside, with "constant"
+    """
 
     fill_mode: str = field(default="reflect", kw_only=True)
     interpolation: str = field(default="bilinear", kw_only=True)
@@ -142,7 +151,9 @@ class _Resampling(_Geometry):
 class RandomFlip(_Geometry):
     """Half of the pictures mirrored: left to right, upside down, or each with a probability of one half.
 
-    (H, W, C) -> (H, W, C).  mode: "horizontal", "vertical" or "horizontal_and_vertical".
+    mode   "horizontal", "vertical" or "horizontal_and_vertical"
+
+    (H, W, C) -> (H, W, C).
     """
 
     mode: str = "horizontal_and_vertical"
@@ -159,10 +170,7 @@ class RandomFlip(_Geometry):
 class RandomRotation(_Resampling):
     """Each picture turned about its centre.  (H, W, C) -> (H, W, C).
 
-    factor         part of a full turn, -1 to 1, counter-clockwise; one number f is (-f, f)
-    fill_mode      what comes in from outside: "reflect" (d c b a | a b c d | d c b a), "constant" (`fill_value`),
-                   "nearest" (a a | a b c d | d d) or "wrap" (c d | a b c d | a b)
-    interpolation  "bilinear" or "nearest"
+    factor   part of a full turn, -1 to 1, counter-clockwise; one number f is (-f, f)
     """
 
     factor: Factor
@@ -178,9 +186,8 @@ class RandomRotation(_Resampling):
 class RandomZoom(_Resampling):
     """Each picture made smaller (positive factors) or larger (negative ones) about its centre.  (H, W, C) -> (H, W, C).
 
-    height_factor  a picture drawn 0.2 shows 1.2 times its own height; above -1, up to 1; one number f is (-f, f)
-    width_factor   the same for the width; None: as the height, so that nothing is distorted
-    The rest as in RandomRotation.
+    height_factor   a picture drawn 0.2 shows 1.2 times its own height; above -1, up to 1; one number f is (-f, f)
+    width_factor    the same for the width; None: as the height, so that nothing is distorted
     """
 
     height_factor: Factor
@@ -206,7 +213,6 @@ class RandomTranslation(_Resampling):
     """Each picture shifted down (positive factors) or up, and to the right or left.  (H, W, C) -> (H, W, C).
 
     height_factor, width_factor   part of that side, -1 to 1; one number f is (-f, f)
-    The rest as in RandomRotation.
     """
 
     height_factor: Factor
@@ -226,11 +232,10 @@ class RandomAffine(_Resampling):
 
     (H, W, C) -> (H, W, C); what comes in from outside is 0, unless `fill_mode` says otherwise.
 
-    rotation       up to this many degrees either way
-    translation    up to this part of the side, each way
-    zoom           between 1 - zoom and 1 + zoom times as large
-    shear          up to this many degrees either way
-    The rest as in RandomRotation.
+    rotation      up to this many degrees either way
+    translation   up to this part of the side, each way
+    zoom          between 1 - zoom and 1 + zoom times as large
+    shear         up to this many degrees either way
     """
 
     rotation: float = 0.0
@@ -257,6 +262,9 @@ class RandomAffine(_Resampling):
 class RandomCrop(_Geometry):
     """A part of each picture, of a fixed size and at a place of its own; in prediction the middle.
 
+    height   rows of the part
+    width    its columns
+
     (H, W, C) -> (height, width, C).  Keras scales a picture in prediction instead, and gives a batch one place.
     """
 
@@ -280,7 +288,10 @@ class RandomCrop(_Geometry):
 
 # -- what colour they have ----------------------------------------------------------------------------------------------
 class _Colour(_Augmentation):
-    """Changes what colour pixels have, in pictures whose black and white are ``value_range``, a field of each."""
+    """Changes what colour pixels have.
+
+    value_range   (black, white) of the pixels that come in
+    """
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -295,7 +306,9 @@ class _Colour(_Augmentation):
 class RandomBrightness(_Colour):
     """Each picture lighter or darker: a part of the value range is added, and the sum clipped to it.
 
-    (H, W, C) -> (H, W, C).  factor: -1 (black) to 1 (white); one number f is (-f, f).
+    factor   -1 (black) to 1 (white); one number f is (-f, f)
+
+    (H, W, C) -> (H, W, C).
     """
 
     factor: Factor
@@ -312,7 +325,9 @@ class RandomBrightness(_Colour):
 class RandomContrast(_Colour):
     """Each channel's distance from its mean times 1 - a to 1 + b, clipped to the value range.
 
-    (H, W, C) -> (H, W, C).  factor: (a, b), both from 0 to 1; one number f is (f, f).
+    factor   (a, b), both from 0 to 1; one number f is (f, f)
+
+    (H, W, C) -> (H, W, C).
     """
 
     factor: Factor
@@ -335,7 +350,9 @@ class RandomContrast(_Colour):
 class RandomSaturation(_Colour):
     """Each picture's colours paler or stronger: the saturation of HSV is multiplied by f / (1 - f), and clipped at 1.
 
-    (H, W, 3) -> (H, W, 3).  factor f: 0 is grey, 0.5 as it was, 1 as strong as can be; one number is (0, f).
+    factor   f from 0 (grey) over 0.5 (as it was) to 1 (as strong as can be); one number is (0, f)
+
+    (H, W, 3) -> (H, W, 3).
     """
 
     factor: Factor
@@ -353,7 +370,9 @@ class RandomSaturation(_Colour):
 class RandomHue(_Colour):
     """Each picture's colours moved along the circle of hues, by up to half of it either way.
 
-    (H, W, 3) -> (H, W, 3).  factor: part of half the circle, 0 to 1, the way drawn apart; one number f is (0, f).
+    factor   part of half the circle, 0 to 1, the way drawn apart; one number f is (0, f)
+
+    (H, W, 3) -> (H, W, 3).
     """
 
     factor: Factor
@@ -371,9 +390,10 @@ class RandomHue(_Colour):
 class RandomLighting(_Colour):
     """One colour added to each picture, drawn along the principal components of natural colours.
 
-    (H, W, 3) -> (H, W, 3), red first, not clipped.  Krizhevsky et al. 2012, section 4.1: normal amounts with deviation
-    `std`, times the components' own deviations; those of ImageNet, scaled to the value range, unless others are given.
+    (H, W, 3) -> (H, W, 3), red first, not clipped.  Krizhevsky et al. 2012, section 4.1: normal amounts times the
+    components' own deviations; those of ImageNet, scaled to the value range, unless others are given.
 
+    std          deviation of the normal amounts
     deviations   along each component, for pixels from 0 to 1
     components   3 rows (red, green, blue) of 3 numbers, a component per column
     """
@@ -430,6 +450,8 @@ class RandomErasing(_Colour):
 # -- several ------------------------------------------------------------------------------------------------------------
 class Augmentation(_Augmentation):
     """Several of these one after the other, neighbours that move pixels composed into a single resampling.
+
+    layers   augmentation layers, in order
 
     (H, W, C) -> what the last of them gives.  One resampling blurs less, costs less, and keeps what a step in between
     would have pushed out of the picture.  Neighbours are composed where they fill and interpolate alike.

@@ -74,6 +74,19 @@ class _Conv(_Windowed, Layer):
 
     (…, C) -> (…', filters); weight (filters, C / groups, kernel…), bias (filters,).  Every size must be at least the
     window's, or ShapeError.  Sizes: Dumoulin & Visin 2016, relationship 6.
+
+    filters              maps of the output
+    kernel_size          height and width of the window, or one number for both; the length, for sequences
+    strides              cells from one window to the next, per axis or one number; at least 1
+    padding              ``valid``, ``same``, a whole number, or (before, after) per axis
+    dilation_rate        cells from one cell of the window to the next, per axis or one number; at least 1
+    groups               the channels, and the filters, fall into so many groups that do not see each other
+    activation           what each output goes through: a name such as ``relu``, an activation layer, or None
+    use_bias             whether each map has a bias
+    kernel_initializer   how the weight starts: a name or an Initializer
+    bias_initializer     how the bias starts
+    kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
+    bias_regularizer     the penalty on the bias
     """
 
     filters: int
@@ -122,6 +135,21 @@ class Conv1D(_Conv):
 
 
 class _DepthwiseConv(_Windowed, Layer):
+    """Each channel convolved with filters of its own.
+
+    kernel_size          height and width of the window, or one number for both; the length, for sequences
+    strides              cells from one window to the next, per axis or one number; at least 1
+    padding              ``valid``, ``same``, a whole number, or (before, after) per axis
+    dilation_rate        cells from one cell of the window to the next, per axis or one number; at least 1
+    depth_multiplier     filters of each channel
+    activation           what each output goes through: a name such as ``relu``, an activation layer, or None
+    use_bias             whether each map has a bias
+    depthwise_initializer   how the weight starts: a name or an Initializer
+    bias_initializer        how the bias starts
+    depthwise_regularizer   the penalty on the weight: a name, a Regularizer, or None
+    bias_regularizer        the penalty on the bias
+    """
+
     kernel_size: Any
     strides: Any = 1
     padding: Padding = "valid"
@@ -159,6 +187,22 @@ class DepthwiseConv1D(_DepthwiseConv):
 
 
 class _SeparableConv(_Windowed, Layer):
+    """A depthwise convolution, then one of a single cell that mixes the channels.
+
+    filters              maps of the output
+    kernel_size          height and width of the window, or one number for both; the length, for sequences
+    strides              cells from one window to the next, per axis or one number; at least 1
+    padding              ``valid``, ``same``, a whole number, or (before, after) per axis
+    dilation_rate        cells from one cell of the window to the next, per axis or one number; at least 1
+    depth_multiplier     maps that the depthwise convolution makes of each channel
+    activation           what each output goes through: a name such as ``relu``, an activation layer, or None
+    use_bias             whether each map has a bias
+    depthwise_initializer, pointwise_initializer   how the two weights start: names or Initializers
+    bias_initializer                               how the bias starts
+    depthwise_regularizer, pointwise_regularizer   the penalties on the two weights: names, Regularizers, or None
+    bias_regularizer                               the penalty on the bias
+    """
+
     filters: int
     kernel_size: Any
     strides: Any = 1
@@ -209,6 +253,18 @@ class _ConvTranspose(_Windowed, Layer):
     """The transpose of a convolution: each input number paints a window of the output.
 
     Output W·s for ``same``, W·s + max(F - s, 0) for ``valid`` (Keras' rule), (W - 1)·s + F - pads for numbers.
+
+    filters              maps of the output
+    kernel_size          height and width of the window, or one number for both; the length, for sequences
+    strides              cells from one window to the next, per axis or one number; at least 1
+    padding              cells cut off the output: ``valid``, ``same``, a whole number, or (before, after) per axis
+    dilation_rate        cells from one cell of the window to the next, per axis or one number; at least 1
+    activation           what each output goes through: a name such as ``relu``, an activation layer, or None
+    use_bias             whether each map has a bias
+    kernel_initializer   how the weight starts: a name or an Initializer
+    bias_initializer     how the bias starts
+    kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
+    bias_regularizer     the penalty on the bias
     """
 
     transposed = True

@@ -22,6 +22,14 @@ class Dense(Layer):
     """Each unit is a weighted sum of all inputs plus a bias.  (…, C) -> (…, units); weight (units, C), bias (units,).
 
     On an input with more than one axis it works on the last one, at every position alike (as in Keras).
+
+    units                outputs
+    activation           what each output goes through: a name such as ``relu``, an activation layer, or None
+    use_bias             whether each unit has a bias
+    kernel_initializer   how the weight starts: a name or an Initializer
+    bias_initializer     how the bias starts
+    kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
+    bias_regularizer     the penalty on the bias
     """
 
     units: int
@@ -52,7 +60,13 @@ class Dense(Layer):
 class Embedding(Layer):
     """A learnt vector for each of `input_dim` whole numbers.  (L,) of 0 … input_dim - 1 -> (L, output_dim).
 
-    weight (input_dim, output_dim).  `input_length` gives the input's shape when it is the first layer.
+    weight (input_dim, output_dim).
+
+    input_dim                how many whole numbers there are
+    output_dim               numbers of each vector
+    embeddings_initializer   how the vectors start: a name or an Initializer
+    input_length             the input's length L, when it is the first layer
+    embeddings_regularizer   the penalty on the vectors: a name, a Regularizer, or None
     """
 
     input_dtype: ClassVar[str] = "int64"
@@ -81,6 +95,9 @@ class Embedding(Layer):
 
 class Dropout(Layer):
     """In training, each number is 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
+
+    rate   from 0 up to, not including, 1
+    seed   None; ``st.set_seed`` repeats what is drawn
 
     Shape unchanged; no weights.  Srivastava et al. 2014.
     """

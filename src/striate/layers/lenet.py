@@ -23,6 +23,11 @@ class TrainableSubsampling2D(Layer):
     """Mean of each window times a learnt coefficient plus a learnt bias, per map.  (H, W, C) -> (H', W', C).
 
     weight (C,), bias (C,): two numbers a map.  The paper adds the four inputs; the coefficient takes up the factor 4.
+
+    pool_size            height and width of the window, or one number for both; windows do not overlap
+    activation           what each output goes through: a name such as ``tanh``, an activation layer, or None
+    kernel_initializer   how the coefficients start: a name or an Initializer
+    bias_initializer     how the biases start
     """
 
     pool_size: Any = 2
@@ -49,7 +54,16 @@ class PartialConv2D(Layer):
     """A valid convolution in which map k sees only the input maps listed in ``connections[k]``.
 
     (H, W, C) -> (H', W', maps).  weight (connections, kh, kw): one kernel for each connection, map after map, inputs in
-    the order listed; bias (maps,).  LeNet-5's table I is ``LENET5_C3``.
+    the order listed; bias (maps,).
+
+    connections          for each map of the output, the numbers of the input maps that it sees; LeNet-5's table I is
+                         ``LENET5_C3``
+    kernel_size          height and width of the window, or one number for both
+    activation           what each output goes through: a name such as ``tanh``, an activation layer, or None
+    kernel_initializer   how the weight starts: a name or an Initializer
+    bias_initializer     how the bias starts
+
+    Raises ShapeError where the window is larger than the input or a map is not there.
     """
 
     connections: Any
@@ -85,8 +99,11 @@ class PartialConv2D(Layer):
 class EuclideanRBF(Layer):
     """Squared distance to a fixed prototype per class: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,).
 
-    No weights; buffer weight (units, C), fixed.  The smallest output is the answer.  `prototypes`: an array (units, C) of
-    ±1, or None for random signs drawn once.  LeNet-5's are 7x12 pictures of the digits, in ``zoo.lenet``.
+    No weights; buffer weight (units, C), fixed.  The smallest output is the answer.
+
+    units        classes
+    prototypes   an array (units, C) of ±1, or None for random signs drawn once; LeNet-5's are 7x12 pictures of the
+                 digits, in ``zoo.lenet``
     """
 
     units: int

@@ -28,7 +28,10 @@ __all__ = [
 
 
 class _Elementwise(Layer):
-    """Inputs of one shape, joined number by number.  Shape unchanged; no weights."""
+    """Inputs of one shape, joined number by number.  Shape unchanged; no weights.
+
+    It is called on a list of inputs; other shapes are a ShapeError with the remedy.
+    """
 
     arity: ClassVar[int | None] = None
     how: ClassVar[CombineHow]
@@ -41,7 +44,10 @@ class _Elementwise(Layer):
 
     @staticmethod
     def fit(shapes: tuple[Shape, ...]) -> bool:
-        """Whether inputs of these shapes can be joined."""
+        """Whether inputs of these shapes can be joined.
+
+        shapes   a shape per input
+        """
         return len(set(shapes)) == 1
 
 
@@ -97,9 +103,11 @@ class Minimum(_Elementwise):
 
 
 class Concatenate(Layer):
-    """Inputs one after the other along `axis` (default: channels); the other sizes must agree.  No weights.
+    """Inputs one after the other along an axis (default: channels); the other sizes must agree.  No weights.
 
-    `axis` counts as in Keras: 0 is the batch, so 1 is the height, and -1 the channels.
+    axis   counts as in Keras: 0 is the batch, so 1 is the height, and -1 the channels
+
+    It is called on a list of inputs.
     """
 
     arity = None
@@ -107,7 +115,10 @@ class Concatenate(Layer):
     axis: int = -1
 
     def dim(self, x: Shape) -> int:
-        """The axis as an index into a shape without the batch."""
+        """The axis as an index into a shape without the batch.  Raises ArgumentError for one that is not there.
+
+        x   the shape of an input
+        """
         dim = self.axis - 1 if self.axis > 0 else self.axis + len(x)
         if self.axis == 0 or not 0 <= dim < len(x):
             raise ArgumentError(f"axis {self.axis} does not exist in an input {x}; use 1 to {len(x)}, or -1.")
@@ -118,35 +129,59 @@ class Concatenate(Layer):
 
 
 def add(inputs: list[Any]) -> Any:
-    """``Add()(inputs)``."""
+    """a + b + …, as a layer: ``Add()(inputs)``.  Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    """
     return Add()(inputs)
 
 
 def subtract(inputs: list[Any]) -> Any:
-    """``Subtract()(inputs)``."""
+    """a - b, as a layer: ``Subtract()(inputs)``.  Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    """
     return Subtract()(inputs)
 
 
 def multiply(inputs: list[Any]) -> Any:
-    """``Multiply()(inputs)``."""
+    """a · b · …, as a layer: ``Multiply()(inputs)``.  Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    """
     return Multiply()(inputs)
 
 
 def average(inputs: list[Any]) -> Any:
-    """``Average()(inputs)``."""
+    """(a + b + …) / n, as a layer: ``Average()(inputs)``.  Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    """
     return Average()(inputs)
 
 
 def maximum(inputs: list[Any]) -> Any:
-    """``Maximum()(inputs)``."""
+    """max(a, b, …), as a layer: ``Maximum()(inputs)``.  Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    """
     return Maximum()(inputs)
 
 
 def minimum(inputs: list[Any]) -> Any:
-    """``Minimum()(inputs)``."""
+    """min(a, b, …), as a layer: ``Minimum()(inputs)``.  Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    """
     return Minimum()(inputs)
 
 
 def concatenate(inputs: list[Any], axis: int = -1) -> Any:
-    """``Concatenate(axis)(inputs)``."""
+    """Inputs one after the other along an axis, as a layer: ``Concatenate(axis)(inputs)``.
+
+    Raises ShapeError for shapes that do not fit.
+
+    inputs   a list of symbolic tensors
+    axis     as in ``Concatenate``: -1 is the channels
+    """
     return Concatenate(axis)(inputs)

@@ -15,6 +15,8 @@ class MixUp(NetworkPart):
     """Each picture a weighted mean of two of the batch, and its targets the same mean of theirs: Zhang et al. 2018.
 
     alpha   weights are drawn from Beta(alpha, alpha), for each picture apart; above 0.  See ``data.mix``.
+
+    Raises ArgumentError for an alpha that is not above 0.
     """
 
     alpha: float = 0.2
@@ -29,6 +31,8 @@ class CutMix(NetworkPart):
 
     factor   the part of the picture kept is drawn from Beta(factor, factor), for each picture apart; above 0.  See
              ``data.mix``.
+
+    Raises ArgumentError for a factor that is not above 0.
     """
 
     factor: float = 1.0

@@ -25,8 +25,18 @@ class BatchNormalization(Layer):
     """Each channel to mean 0, variance 1 over the batch, then scaled and shifted.  Shape unchanged.
 
     weight = gamma (C,), bias = beta (C,); buffers running_mean (C,), running_var (C,).  In prediction, and when
-    ``trainable = False``, the running averages are used and left alone.  `momentum` is Keras' (0.99 keeps 99 %; torch
-    writes 0.01).  The running variance takes torch's n / (n - 1) correction.  Ioffe & Szegedy 2015, algorithms 1, 2.
+    ``trainable = False``, the running averages are used and left alone.  The running variance takes torch's n / (n - 1)
+    correction.  Ioffe & Szegedy 2015, algorithms 1, 2.
+
+    axis                          the channels, -1
+    momentum                      Keras': 0.99 keeps 99 % of an average in each step; torch writes 0.01
+    epsilon                       added to the variance
+    center                        whether there is a beta
+    scale                         whether there is a gamma
+    beta_initializer              how beta starts: a name or an Initializer
+    gamma_initializer             how gamma starts
+    moving_mean_initializer       how the running mean starts
+    moving_variance_initializer   how the running variance starts
     """
 
     axis: int = -1
@@ -66,6 +76,13 @@ class LayerNormalization(Layer):
     """Each position's channels to mean 0, variance 1, then scaled and shifted.  Shape unchanged.
 
     weight = gamma (C,), bias = beta (C,).  Ba et al. 2016.
+
+    axis                the channels, -1
+    epsilon             added to the variance
+    center              whether there is a beta
+    scale               whether there is a gamma
+    beta_initializer    how beta starts: a name or an Initializer
+    gamma_initializer   how gamma starts
     """
 
     axis: int = -1
@@ -140,9 +157,14 @@ class GroupNormalization(Layer):
 class LocalResponseNormalization(Layer):
     """b = a / (k + alpha · sum a²)^beta, the sum over channels within `radius` of each.  Shape unchanged; no weights.
 
-    This is the papers' and TensorFlow's convention (`alpha` multiplies the *sum*).  torch and Caffe divide alpha by the
-    number of channels n = 2 · radius + 1: with ``convention="torch"`` so does this layer.  AlexNet's paper: k 2, alpha 1e-4,
-    beta 0.75, radius 2 (n 5).  Krizhevsky et al. 2012, section 3.3.
+    radius       channels on either side
+    k            keeps the divisor from 0
+    alpha        the weight of the sum
+    beta         the power
+    convention   ``tf``: the papers' and TensorFlow's, where `alpha` multiplies the *sum*; ``torch``: torch's and Caffe's,
+                 which divide alpha by the number of channels n = 2 · radius + 1
+
+    AlexNet's paper: k 2, alpha 1e-4, beta 0.75, radius 2 (n 5).  Krizhevsky et al. 2012, section 3.3.
     """
 
     radius: int = 2
@@ -164,7 +186,11 @@ class LocalResponseNormalization(Layer):
 
 
 class Rescaling(Layer):
-    """x · scale + offset, with one number or one per channel.  Shape unchanged; no weights."""
+    """x · scale + offset, with one number or one per channel.  Shape unchanged; no weights.
+
+    scale    one number, or one per channel
+    offset   one number, or one per channel
+    """
 
     scale: Any
     offset: Any = 0.0
@@ -181,7 +207,11 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """(x - mean) / sqrt(variance), with one number or one per channel.  Shape unchanged; no weights.
 
-    Give `mean` and `variance`, or let ``adapt(array)`` compute them per channel from data.
+    axis       the channels, -1
+    mean       one number, or one per channel; None: ``adapt`` computes it
+    variance   one number, or one per channel; None: ``adapt`` computes it
+
+    Raises ArgumentError when it is called before it has both.
     """
 
     axis: int = -1
@@ -200,7 +230,10 @@ class Normalization(Layer):
             raise ArgumentError(f"Normalization: variance is at least 0, not {self.variance}.")
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance, per channel, of an array (N, …, C)."""
+        """Take mean and variance, per channel, from data.
+
+        data   an array (N, …, C)
+        """
         axes = tuple(range(data.ndim - 1))
         self.mean, self.variance = tuple(data.mean(axes).tolist()), tuple(data.var(axes).tolist())
 

@@ -48,6 +48,15 @@ __all__ = [
 
 
 class _Pool(Layer):
+    """Each window of each channel becomes one number.  No weights.
+
+    pool_size   height and width of the window, or one number for both; the length, for sequences
+    strides     cells from one window to the next, per axis or one number; None: the pool size, so windows do not overlap
+    padding     ``valid``, ``same``, a whole number, or (before, after) per axis; less than the window
+
+    Raises ShapeError for a window that is larger than its input.
+    """
+
     rank: ClassVar[int]
     how: ClassVar[PoolHow]
 
@@ -78,6 +87,11 @@ class _Pool(Layer):
 
 
 class _AveragePool(_Pool):
+    """A mean of each window.
+
+    count_include_pad   whether padding counts as zeros (torch's default) or is left out of the mean (Keras')
+    """
+
     count_include_pad: bool = field(default=False, kw_only=True)
 
     def lower(self, x: Value) -> Value:
@@ -200,6 +214,11 @@ class CenterWeightedAveragePooling1D(_Pool):
 
 
 class _GlobalPool(Layer):
+    """Each map becomes one number.  No weights.
+
+    keepdims   keep the axes of positions, with size 1
+    """
+
     rank: ClassVar[int]
     how: ClassVar[Literal["max", "mean"]]
 
@@ -239,6 +258,11 @@ class GlobalAveragePooling1D(_GlobalPool):
 
 
 class _AdaptivePool(Layer):
+    """Windows chosen so that the output has a given size.  No weights.
+
+    output_size   height and width of the output, or one number for both; the length, for sequences
+    """
+
     rank: ClassVar[int]
     how: ClassVar[Literal["max", "average"]]
 
@@ -286,7 +310,9 @@ class AdaptiveMaxPooling1D(_AdaptivePool):
 class DepthPooling(Layer):
     """Pooling over channels: groups of `pool_size` neighbouring channels become one.  (…, C) -> (…, C'); no weights.
 
-    mode: ``max`` or ``average``.
+    pool_size   channels of a group
+    strides     channels from one group to the next; None: the group's size, so groups do not overlap
+    mode        ``max`` or ``average``
     """
 
     pool_size: int = 2

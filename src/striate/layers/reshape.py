@@ -32,7 +32,10 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The same numbers, channels last, in another shape.  One size may be -1.  No weights."""
+    """The same numbers, channels last, in another shape.  No weights.
+
+    target_shape   without the batch; one size may be -1: what is left
+    """
 
     target_shape: Any
 
@@ -64,13 +67,19 @@ class _ZeroPadding(Layer):
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around the picture: a number, (vertical, horizontal) or ((top, bottom), (left, right)).  No weights."""
+    """Zeros around the picture.  (H, W, C) -> (top + H + bottom, left + W + right, C); no weights.
+
+    padding   a number, (vertical, horizontal) or ((top, bottom), (left, right))
+    """
 
     rank = 2
 
 
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros before and after the sequence: a number or (before, after).  No weights."""
+    """Zeros before and after the sequence.  (L, C) -> (before + L + after, C); no weights.
+
+    padding   a number or (before, after)
+    """
 
     rank = 1
 
@@ -94,13 +103,19 @@ class _Cropping(Layer):
 
 
 class Cropping2D(_Cropping):
-    """Rows and columns cut off: a number, (vertical, horizontal) or ((top, bottom), (left, right)).  No weights."""
+    """Rows and columns cut off.  (H, W, C) -> (H - top - bottom, W - left - right, C); no weights.
+
+    cropping   a number, (vertical, horizontal) or ((top, bottom), (left, right))
+    """
 
     rank = 2
 
 
 class Cropping1D(_Cropping):
-    """Steps cut off before and after: a number or (before, after).  No weights."""
+    """Steps cut off before and after.  (L, C) -> (L - before - after, C); no weights.
+
+    cropping   a number or (before, after)
+    """
 
     rank = 1
     cropping: Any = 1
@@ -112,7 +127,10 @@ class Cropping1D(_Cropping):
 
 
 class UpSampling2D(Layer):
-    """Each pixel becomes a block of `size` (``nearest``), or pixels in between are interpolated (``bilinear``).
+    """Each pixel becomes a block of `size`, or pixels in between are interpolated.
+
+    size            height and width of the block, or one number for both
+    interpolation   ``nearest`` repeats pixels, ``bilinear`` interpolates
 
     (H, W, C) -> (H · sh, W · sw, C); no weights.
     """
@@ -144,7 +162,9 @@ class UpSampling1D(Layer):
 
 
 class ChannelPadding(Layer):
-    """Channels of zeros before and after the others: a number, or (before, after).  (…, C) -> (…, C + added).
+    """Channels of zeros before and after the others.  (…, C) -> (…, C + added).
+
+    padding   a number, or (before, after)
 
     The parameter-free shortcut of ResNets (option A).  He et al. 2015, section 3.3.
     """
