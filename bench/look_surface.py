@@ -21,7 +21,7 @@ from bench.curves import pictures
 from bench.look_image import PICTURES, ROOT, print_all
 from bench.look_inside import cifar, resnet20
 from striate import look, zoo
-from striate.look import relief
+from striate.look.landscape import surface_figure
 from striate.report import figures
 from striate.weights import atomic_write
 
@@ -69,7 +69,7 @@ def compare(count: int, epochs: int, steps: int) -> None:
         found[name] = look.surface(model, examples, steps=steps)
         print(name, found[name].note(), flush=True)
     file = io.BytesIO()
-    with Image.open(io.BytesIO(figures.to_png(relief.surfaces(found), 150))) as image:
+    with Image.open(io.BytesIO(figures.to_png(surface_figure.surfaces(found), 150))) as image:
         image.convert("RGB").save(file, "JPEG", quality=88)
     atomic_write(PICTURES / "look_surface_56.jpg", file.getvalue())
 

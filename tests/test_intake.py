@@ -395,6 +395,14 @@ def test_look_says_the_probability_that_classify_says(photos):
     assert float(found.probabilities.squeeze()) == pytest.approx(wanted, abs=1e-5)
 
 
+def test_an_attack_says_the_probability_that_classify_says(photos):
+    model = classifier(KINDS["unit"], layers.Dense(3, activation="sigmoid"))
+    file = next(photos.glob("bee/*.png"))
+    first = classify(model, [file])[0][0]
+    found = look.adversarial(model, file, method="fgsm", epsilon=1)
+    assert float(found.before_p[0]) == pytest.approx(first.probability, rel=1e-4)
+
+
 def test_yes_and_no_and_two_classes_go_together_in_an_ensemble_and_many_yeses_do_not():
     two = stacked(layers.Dense(2, activation="softmax"))
     one = stacked(layers.Dense(1, activation="sigmoid"))

@@ -115,13 +115,18 @@ class Attack:
 def answers(tap: Tap, space: Space, pixels: np.ndarray, batch_size: int) -> np.ndarray:
     """The probabilities (N, classes), float32, of pictures (N, H, W, C) in pixel values."""
     with torch.no_grad():
-        parts = [
-            logits_of(tap, space, torch.from_numpy(np.ascontiguousarray(pixels[i : i + batch_size])).to(tap.device))
-            .float()
-            .softmax(1)
+        whole = (
+            torch.from_numpy(np.ascontiguousarray(pixels[i : i + batch_size]))
             for i in range(0, len(pixels), batch_size)
-        ]
+        )
+        parts = [likely(tap, logits_of(tap, space, some.to(tap.device)).float()) for some in whole]
     return torch.cat(parts).cpu().numpy()
+
+
+def likely(tap: Tap, logits: torch.Tensor) -> torch.Tensor:
+    """The probabilities of what ``logits_of`` gives, by what the network's outputs are."""
+    outputs = tap.model.answers
+    return outputs.of_logits(logits) if outputs.count > 1 else logits.softmax(1)  # type: ignore[no-any-return]
 
 
 def logits_of(tap: Tap, space: Space, pixels: torch.Tensor) -> torch.Tensor:
@@ -214,7 +219,7 @@ def _look(
         margin = sign * (chosen - other)
         wanted = margin if how.objective == "margin" else sign * F.log_softmax(logits, 1)[own]
         slope = torch.autograd.grad(wanted.sum(), leaf)[0] if gradient else torch.zeros_like(pixels)
-    p = logits.detach().softmax(1)[own]
+    p = likely(tap, logits.detach())[own]
     return margin.detach(), p if how.targeted else 1 - p, slope
 
 
