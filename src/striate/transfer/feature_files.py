@@ -14,18 +14,17 @@ import os
 import threading
 import time
 import zipfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from striate.data import Dataset, Preprocessing, Skipped
 from striate.data.pictures.cache import cache_folder
 from striate.data.pictures.decode import describe
+from striate.data.pictures.workers import in_order
 from striate.errors import ArgumentError, BundleError, DataError, unknown
 from striate.intake.outputs import final_activation
 from striate.model import Model
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of the files; another number also when pictures are decoded or computed otherwise
 _CHUNK = 8  # pictures that a thread decodes and computes at a time: their largest map stays in its cache
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass
@@ -81,21 +77,21 @@ def base_of(
         from striate.zoo import create
 
         given = weights if isinstance(weights, str) else os.fspath(weights)
-        found = create(base, weights=given, include_top=False, pooling="avg", **(variant or {}))
+        model = create(base, weights=given, include_top=False, pooling="avg", **(variant or {}))
     else:
         if weights is not None or variant:
             raise ArgumentError("weights and variant go with an architecture's name; a model has its own.")
-        found = base.predictor
-    graph = found.graph.check()
+        model = base.predictor
+    graph = model.graph.check()
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(graph.input_shapes[0]) != 3:
-        raise ArgumentError(f"{found.name or 'the base'}: a base takes one picture (H, W, C) and has one output.")
+        raise ArgumentError(f"{model.name or 'the base'}: a base takes one picture (H, W, C) and has one output.")
     last = graph.outputs[0].node.layer
     if final_activation(graph.outputs[0]) is not None:
         raise ArgumentError(
-            f'{found.name or "the base"} ends in its classes ("{graph.name(last)}"), and features come from before them. '
+            f'{model.name or "the base"} ends in its classes ("{graph.name(last)}"), and features come from before them. '
             'Create it with include_top=False, pooling="avg", or cut it: st.Model(m.input, m.tensor("…")).'
         )
-    return found
+    return model
 
 
 def features(
@@ -144,8 +140,8 @@ def features(
     decode = None if isinstance(data, Dataset) else intake.one
 
     def work(numbers: range) -> list[tuple[bytes, Any]]:
-        found = [_read(sources[i], decode, mirrored, store) for i in numbers]
-        return net.fill(found) if net.parallel else found
+        known = [_read(sources[i], decode, mirrored, store) for i in numbers]
+        return net.fill(known) if net.parallel else known
 
     rows: list[np.ndarray] = []
     fresh: dict[bytes, np.ndarray] = {}
@@ -153,7 +149,7 @@ def features(
     skipped: list[Skipped] = []
     computed = 0
     chunks = [range(i, min(i + _CHUNK, len(sources))) for i in range(0, len(sources), _CHUNK)]
-    for numbers, part in zip(chunks, _ahead(work, chunks, net.threads), strict=True):
+    for numbers, part in zip(chunks, in_order(work, chunks, net.threads), strict=True):
         for i, (key, result) in zip(numbers, part if net.parallel else net.fill(part), strict=True):
             if isinstance(result, str):
                 skipped.append(Skipped(describe(sources[i]), result))
@@ -206,21 +202,6 @@ def _read(
     return key, pixels[:, ::-1] if mirrored else pixels
 
 
-def _ahead(work: Callable[[T], R], parts: Iterable[T], threads: int) -> Iterator[R]:
-    """``map`` in threads that are never more than a few parts ahead of who takes the results."""
-    waiting: deque[Future[R]] = deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for part in parts:
-            waiting.append(pool.submit(work, part))
-            if len(waiting) > 2 * threads:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 class _Frozen:
     """The base, ready to compute: one engine that every thread runs on a core of its own, or torch where that is not to
     be had (weights on an accelerator)."""
@@ -233,17 +214,16 @@ class _Frozen:
         on_cpu = all(t.device.type == "cpu" for t in model.module.parameters())
         self.parallel = int8 is not None or on_cpu
 
-    def fill(self, found: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
+    def fill(self, known: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
         """Rows in the place of pixels."""
-        missing = [i for i, (_, what) in enumerate(found) if isinstance(what, np.ndarray) and what.dtype == np.uint8]
+        missing = [i for i, (_, what) in enumerate(known) if isinstance(what, np.ndarray) and what.dtype == np.uint8]
         if not missing:
-            return found
-        x = np.stack([found[i][1] for i in missing])
-        rows = self._run(x)
-        found = list(found)
+            return known
+        rows = self._run(np.stack([known[i][1] for i in missing]))
+        filled = list(known)
         for i, row in zip(missing, rows, strict=True):
-            found[i] = found[i][0], row
-        return found
+            filled[i] = known[i][0], row
+        return filled
 
     def _run(self, x: np.ndarray) -> np.ndarray:
         if not self.parallel:
@@ -300,8 +280,8 @@ class _FeatureFolder:
 def _rows(file: Path) -> dict[bytes, np.ndarray]:
     """The rows in a file by their keys; none where it is not there or damaged."""
     try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
-            keys, rows = found["keys"], found["rows"]
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
+            keys, rows = saved["keys"], saved["rows"]
         return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}

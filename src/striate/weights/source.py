@@ -49,6 +49,41 @@ class Source:
         return here
 
 
+def of_torchvision(model: str, digits: str, file: str | None = None, **about: Any) -> Source:
+    """torchvision's weights of a network.
+
+    model     its name there
+    digits    the first of the file's sha256, which end its name
+    file      the name before them; None: the model's
+    about     Source's other arguments
+    """
+    url = f"https://download.pytorch.org/models/{file or model}-{digits}.pth"
+    return Source(library="torchvision", model=model, url=url, checksum=f"sha256:{digits}", **about)
+
+
+def of_timm(model: str, recipe: str | None = None, **about: Any) -> Source:
+    """timm's weights of a network, in its own repository on the hub.
+
+    model     its name there
+    recipe    how it was trained, which ends the repository's name; None: the model's name has it
+    about     Source's other arguments
+    """
+    repository = f"{model}.{recipe}" if recipe else model
+    url = f"https://huggingface.co/timm/{repository}/resolve/main/model.safetensors"
+    return Source(library="timm", model=model, url=url, **about)
+
+
+def of_keras(model: str, file: str, **about: Any) -> Source:
+    """Keras Applications' weights of a network.
+
+    model    its name there
+    file     folder and name of the file, without .h5
+    about    Source's other arguments
+    """
+    url = f"https://storage.googleapis.com/tensorflow/keras-applications/{file}.h5"
+    return Source(library="keras", model=model, url=url, **about)
+
+
 @dataclass(frozen=True)
 class Origin:
     """What a model knows of the architecture it was made from.

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import ArgumentError
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_torchvision
 from striate.zoo.parts import ceil_pool
 from striate.zoo.registry import Paper, architecture, network
 
@@ -108,15 +108,8 @@ def _with_head(inputs: Any, features: Any, classes: int, dropout: float) -> Mode
     top5=79.066,
     before="lenet5",
     sources=[
-        Source(
-            library="torchvision",
-            model="alexnet",
-            rename=((r"_", "."),),
-            variant={"groups": 1},
-            url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-            checksum="sha256:7be5be79",
-            top1=56.522,
-            top5=79.066,
+        of_torchvision(
+            "alexnet", "7be5be79", "alexnet-owt", rename=((r"_", "."),), variant={"groups": 1}, top1=56.522, top5=79.066
         )
     ],
 )

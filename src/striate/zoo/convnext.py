@@ -12,7 +12,7 @@ from striate import layers
 from striate.graph import Shape
 from striate.layers.initializers import TruncatedNormal
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras, of_timm, of_torchvision
 from striate.zoo.parts import probability
 from striate.zoo.registry import Paper, architecture, network
 
@@ -83,19 +83,15 @@ def _block(x: Any, name: str, drop: float, layer_scale: float) -> Any:
     top1=82.1,  # table 1
     before="resnet50",
     sources=[
-        Source(
-            library="torchvision", model="convnext_tiny", rename=_TORCHVISION, shorter_side=236,
-            url="https://download.pytorch.org/models/convnext_tiny-983f1562.pth", checksum="sha256:983f1562",
-            top1=82.520, top5=96.146,
+        of_torchvision(
+            "convnext_tiny", "983f1562", rename=_TORCHVISION, shorter_side=236, top1=82.520, top5=96.146,
         ),
-        Source(
-            library="timm", model="convnext_tiny", rename=_TIMM, interpolation="bicubic",
-            url="https://huggingface.co/timm/convnext_tiny.fb_in1k/resolve/main/model.safetensors",
+        of_timm(
+            "convnext_tiny", "fb_in1k", rename=_TIMM, interpolation="bicubic",
         ),
         # its file also holds a normalization of the pixels, which `pixels` stands for here
-        Source(
-            library="keras", model="ConvNeXtTiny", rename=_KERAS, interpolation="bicubic",
-            url="https://storage.googleapis.com/tensorflow/keras-applications/convnext/convnext_tiny.h5",
+        of_keras(
+            "ConvNeXtTiny", "convnext/convnext_tiny", rename=_KERAS, interpolation="bicubic",
             checksum="sha256:8ae6e78ce2933352b1ef4008e6dd2f17bc40771563877d156bc6426c7cf503ff", top1=81.3,
         ),
     ],

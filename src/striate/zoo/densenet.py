@@ -14,7 +14,7 @@ from striate import layers
 from striate.errors import ArgumentError
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras, of_timm, of_torchvision
 from striate.zoo.parts import probability
 from striate.zoo.registry import Build, Paper, architecture, network
 
@@ -59,29 +59,12 @@ def _densenet(
     """The card of a depth; a source is (checksum, top-1, top-5), timm's (recipe, top-1)."""
     name = f"densenet{depth}"
     published = [
-        Source(
-            library="torchvision",
-            model=name,
-            rename=_DOTS,
-            url=f"https://download.pytorch.org/models/{name}-{torchvision[0]}.pth",
-            checksum=f"sha256:{torchvision[0]}",
-            top1=torchvision[1],
-            top5=torchvision[2],
-        ),
-        Source(
-            library="timm",
-            model=name,
-            rename=_DOTS,
-            interpolation="bicubic",
-            url=f"https://huggingface.co/timm/{name}.{timm[0]}/resolve/main/model.safetensors",
-            top1=timm[1],
-        ),
-        Source(
-            library="keras",
-            model=f"DenseNet{depth}",
+        of_torchvision(name, torchvision[0], rename=_DOTS, top1=torchvision[1], top5=torchvision[2]),
+        of_timm(name, timm[0], rename=_DOTS, interpolation="bicubic", top1=timm[1]),
+        of_keras(
+            f"DenseNet{depth}",
+            f"densenet/{name}_weights_tf_dim_ordering_tf_kernels",
             rename=_TO_KERAS,
-            url="https://storage.googleapis.com/tensorflow/keras-applications/densenet/"
-            f"{name}_weights_tf_dim_ordering_tf_kernels.h5",
             checksum=f"md5:{keras[0]}",
             top1=keras[1],
             top5=keras[2],

@@ -14,7 +14,7 @@ from striate.errors import unknown
 from striate.graph import Shape
 from striate.layers.initializers import VarianceScaling
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import Source, of_timm, of_torchvision
 from striate.zoo.parts import probability
 from striate.zoo.registry import Paper, architecture, network
 
@@ -97,16 +97,12 @@ _UNIFORM = VarianceScaling(1 / 3, "fan_out", "uniform")
     top5=93.3,
     before="mobilenet_v2",
     sources=[
-        Source(
-            library="torchvision", model="efficientnet_b0", variant={"variant": "timm"}, rename=_TORCHVISION,
-            shorter_side=256, interpolation="bicubic",
-            url="https://download.pytorch.org/models/efficientnet_b0_rwightman-7f5810bc.pth",
-            checksum="sha256:7f5810bc", top1=77.692, top5=93.532,
+        of_torchvision(
+            "efficientnet_b0", "7f5810bc", "efficientnet_b0_rwightman", variant={"variant": "timm"},
+            rename=_TORCHVISION, shorter_side=256, interpolation="bicubic", top1=77.692, top5=93.532,
         ),
-        Source(
-            library="timm", model="efficientnet_b0", variant={"variant": "timm"}, rename=_TIMM,
-            interpolation="bicubic",
-            url="https://huggingface.co/timm/efficientnet_b0.ra_in1k/resolve/main/model.safetensors",
+        of_timm(
+            "efficientnet_b0", "ra_in1k", variant={"variant": "timm"}, rename=_TIMM, interpolation="bicubic",
         ),
         # its file also holds the weights of a normalization, the first layer there, that `pixels` stands for here
         Source(
@@ -115,10 +111,8 @@ _UNIFORM = VarianceScaling(1 / 3, "fan_out", "uniform")
             url="https://storage.googleapis.com/keras-applications/efficientnetb0.h5",
             checksum="md5:902e53a9f72be733fc0bcb005b3ebbac", top1=77.1, top5=93.3,
         ),
-        Source(
-            library="timm", model="tf_efficientnet_b0", variant={"variant": "keras"}, rename=_TIMM,
-            interpolation="bicubic",
-            url="https://huggingface.co/timm/tf_efficientnet_b0.in1k/resolve/main/model.safetensors",
+        of_timm(
+            "tf_efficientnet_b0", "in1k", variant={"variant": "keras"}, rename=_TIMM, interpolation="bicubic",
         ),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_torchvision
 from striate.zoo.inception import Convolution, Table, conv_norm, module
 from striate.zoo.parts import ceil_pool
 from striate.zoo.registry import Paper, architecture, network
@@ -39,9 +39,9 @@ AUXILIARY = {"4a": "aux1", "4d": "aux2"}
 AUXILIARY_WEIGHT = 0.3
 
 # torchvision: input -1..1 (its `transform_input` turns the usual normalisation back); its auxiliary heads are untrained.
-_TORCHVISION = Source(
-    library="torchvision",
-    model="googlenet",
+_TORCHVISION = of_torchvision(
+    "googlenet",
+    "1378be20",
     rename=(
         (r"^inception(\w\w)_branch([234])_(\d)_", r"inception\1.branch\2.\3."),
         (r"^inception(\w\w)_branch1_", r"inception\1.branch1."),
@@ -51,8 +51,6 @@ _TORCHVISION = Source(
     variant={"norm": "batch"},
     pixels="tf",
     shorter_side=256,
-    url="https://download.pytorch.org/models/googlenet-1378be20.pth",
-    checksum="sha256:1378be20",
     top1=69.778,
     top5=89.530,
 )

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras, of_timm
 from striate.zoo.inception import Convolution, Table, conv_norm, module
 from striate.zoo.inception_v4 import PAPER, V
 from striate.zoo.registry import architecture, network
@@ -64,9 +64,8 @@ STAGES = [
 ]
 
 _SOURCES = [
-    Source(
-        library="timm",
-        model="inception_resnet_v2.tf_in1k",
+    of_timm(
+        "inception_resnet_v2.tf_in1k",
         rename=(
             (r"^repeat_([12])_(\d+)_", r"repeat_\1.\2."),
             (r"^repeat_(\d+)_", r"repeat.\1."),
@@ -78,15 +77,12 @@ _SOURCES = [
         pixels="tf",
         shorter_side=333,
         interpolation="bicubic",
-        url="https://huggingface.co/timm/inception_resnet_v2.tf_in1k/resolve/main/model.safetensors",
     ),
-    Source(
-        library="keras",
-        model="InceptionResNetV2",
+    of_keras(
+        "InceptionResNetV2",
+        "inception_resnet_v2/inception_resnet_v2_weights_tf_dim_ordering_tf_kernels",
         variant={"variant": "keras"},
         pixels="tf",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/inception_resnet_v2/"
-        "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
         checksum="md5:e693bd0210a403b3192acc6073ad2e96",
         top1=80.3,
         top5=95.3,

@@ -11,7 +11,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras, of_timm, of_torchvision
 from striate.zoo.inception import Table, conv_norm, module
 from striate.zoo.registry import Paper, architecture, network
 
@@ -75,35 +75,30 @@ _TORCH_NAMES = (
     (r"_(conv|bn)\.", r".\1."),
 )
 _SOURCES = [
-    Source(
-        library="torchvision",
-        model="inception_v3",
+    of_torchvision(
+        "inception_v3",
+        "0cc3c7bd",
+        "inception_v3_google",
         rename=_TORCH_NAMES,
         variant={"variant": "torchvision"},
         pixels="tf",  # torchvision's `transform_input` turns the usual normalisation into -1..1
         shorter_side=342,
-        url="https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
-        checksum="sha256:0cc3c7bd",
         top1=77.294,
         top5=93.450,
     ),
-    Source(
-        library="timm",
-        model="inception_v3.tv_in1k",
+    of_timm(
+        "inception_v3.tv_in1k",
         rename=_TORCH_NAMES,
         variant={"variant": "torchvision"},
         pixels="tf",
         shorter_side=341,
         interpolation="bicubic",
-        url="https://huggingface.co/timm/inception_v3.tv_in1k/resolve/main/model.safetensors",
     ),
-    Source(
-        library="keras",
-        model="InceptionV3",
+    of_keras(
+        "InceptionV3",
+        "inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels",
         variant={"variant": "keras", "aux": False},
         pixels="tf",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/"
-        "inception_v3_weights_tf_dim_ordering_tf_kernels.h5",
         checksum="md5:9a0d58056eeedaa3f26cb7ebd46da564",
         top1=77.9,
         top5=93.7,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_timm
 from striate.zoo.inception import Table, conv_norm, module
 from striate.zoo.registry import Paper, architecture, network
 
@@ -67,9 +67,8 @@ INCEPTION_C: Table = {
 # Figure 9
 MODULES = [*STEM, *[INCEPTION_A] * 4, REDUCTION_A, *[INCEPTION_B] * 7, REDUCTION_B, *[INCEPTION_C] * 3]
 
-_SOURCE = Source(
-    library="timm",
-    model="inception_v4.tf_in1k",
+_SOURCE = of_timm(
+    "inception_v4.tf_in1k",
     rename=(
         (r"^features_(\d+)_", r"features.\1."),
         # in Inception-C (19 to 21) the branches' steps are attributes, but for the pooled branch; else Sequentials
@@ -80,7 +79,6 @@ _SOURCE = Source(
     pixels="tf",
     shorter_side=341,
     interpolation="bicubic",
-    url="https://huggingface.co/timm/inception_v4.tf_in1k/resolve/main/model.safetensors",
 )
 
 

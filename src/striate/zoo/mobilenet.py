@@ -11,7 +11,7 @@ from typing import Any
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras
 from striate.zoo.parts import multiplier
 from striate.zoo.registry import Paper, architecture, network
 
@@ -32,7 +32,7 @@ BLOCKS = (
     *((1024, 2), (1024, 1)),
 )
 
-_FILES = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet/mobilenet"
+_FILES = "mobilenet/mobilenet"
 
 
 def _norm_relu(x: Any, name: str) -> Any:
@@ -48,8 +48,8 @@ def _norm_relu(x: Any, name: str) -> Any:
     top1=70.6,  # table 8
     before="inception_v3",
     sources=[
-        Source(
-            library="keras", model="MobileNet", variant={"alpha": alpha}, pixels="tf", url=f"{_FILES}_{said}_224_tf.h5",
+        of_keras(
+            "MobileNet", f"{_FILES}_{said}_224_tf", variant={"alpha": alpha}, pixels="tf",
             top1=70.4 if alpha == 1 else None, top5=89.5 if alpha == 1 else None,
         )
         for alpha, said in ((1.0, "1_0"), (0.75, "7_5"), (0.5, "5_0"), (0.25, "2_5"))

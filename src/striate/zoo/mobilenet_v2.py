@@ -12,7 +12,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras, of_timm, of_torchvision
 from striate.zoo.parts import divisible, multiplier
 from striate.zoo.registry import Paper, architecture, network
 
@@ -64,10 +64,7 @@ _TIMM = (
     *_parts(("conv_dw", "bn1", "conv_pw", "bn2"), ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")),
     (r"^predictions\.", "classifier."),
 )
-_KERAS = (
-    "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
-    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels"
-)
+_KERAS = "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels"
 
 
 @architecture(
@@ -80,23 +77,19 @@ _KERAS = (
     before="mobilenet",
     sources=[
         *(
-            Source(
-                library="keras", model="MobileNetV2", variant={"alpha": alpha, "variant": "keras"}, pixels="tf",
-                url=f"{_KERAS}_{alpha}_224.h5",
+            of_keras(
+                "MobileNetV2", f"{_KERAS}_{alpha}_224", variant={"alpha": alpha, "variant": "keras"}, pixels="tf",
                 top1=71.3 if alpha == 1 else None, top5=90.1 if alpha == 1 else None,
             )
             for alpha in (1.0, 1.4, 1.3, 0.75, 0.5, 0.35)
         ),
-        Source(
-            library="torchvision", model="mobilenet_v2", variant={"alpha": 1.0, "variant": "torchvision"},
-            rename=_TORCHVISION, shorter_side=232,
-            url="https://download.pytorch.org/models/mobilenet_v2-7ebf99e0.pth", checksum="sha256:7ebf99e0",
-            top1=72.154, top5=90.822,
+        of_torchvision(
+            "mobilenet_v2", "7ebf99e0", variant={"alpha": 1.0, "variant": "torchvision"}, rename=_TORCHVISION,
+            shorter_side=232, top1=72.154, top5=90.822,
         ),
-        Source(
-            library="timm", model="mobilenetv2_100", variant={"alpha": 1.0, "variant": "torchvision"},
-            rename=_TIMM, interpolation="bicubic",
-            url="https://huggingface.co/timm/mobilenetv2_100.ra_in1k/resolve/main/model.safetensors",
+        of_timm(
+            "mobilenetv2_100", "ra_in1k", variant={"alpha": 1.0, "variant": "torchvision"}, rename=_TIMM,
+            interpolation="bicubic",
         ),
     ],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import of_keras, of_timm
 from striate.zoo.parts import probability
 from striate.zoo.registry import Paper, architecture, network
 
@@ -172,9 +172,6 @@ def _timm(cells: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-_KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/nasnet"
-
-
 @architecture(
     "nasnet_mobile",
     "cells found by search, 4 of a kind, for telephones",
@@ -185,9 +182,9 @@ _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/nasnet"
     top5=91.6,
     before="mobilenet",
     sources=[
-        Source(
-            library="keras", model="NASNetMobile", variant={"variant": "keras"}, pixels="tf",
-            url=f"{_KERAS}/NASNet-mobile.h5", checksum="md5:020fb642bf7360b370c678b08e0adf61", top1=74.4, top5=91.9,
+        of_keras(
+            "NASNetMobile", "nasnet/NASNet-mobile", variant={"variant": "keras"}, pixels="tf",
+            checksum="md5:020fb642bf7360b370c678b08e0adf61", top1=74.4, top5=91.9,
         ),
     ],
     cells=4,
@@ -205,14 +202,13 @@ _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/nasnet"
     top5=96.2,
     before="inception_resnet_v2",
     sources=[
-        Source(
-            library="keras", model="NASNetLarge", variant={"variant": "keras"}, pixels="tf",
-            url=f"{_KERAS}/NASNet-large.h5", checksum="md5:11577c9a518f0070763c2b964a382f17", top1=82.5, top5=96.0,
+        of_keras(
+            "NASNetLarge", "nasnet/NASNet-large", variant={"variant": "keras"}, pixels="tf",
+            checksum="md5:11577c9a518f0070763c2b964a382f17", top1=82.5, top5=96.0,
         ),
-        Source(
-            library="timm", model="nasnetalarge", variant={"variant": "timm"}, rename=_timm(6), pixels="tf",
-            shorter_side=363, interpolation="bicubic",
-            url="https://huggingface.co/timm/nasnetalarge.tf_in1k/resolve/main/model.safetensors",
+        of_timm(
+            "nasnetalarge", "tf_in1k", variant={"variant": "timm"}, rename=_timm(6), pixels="tf", shorter_side=363,
+            interpolation="bicubic",
         ),
     ],
     cells=6,

@@ -16,7 +16,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import Source, of_keras, of_timm, of_torchvision
 from striate.zoo import resnet_v2
 from striate.zoo.parts import option_of
 from striate.zoo.parts import shortcut as shortcut_of
@@ -153,42 +153,30 @@ _PLAIN = {"shortcuts": True, "shortcut": "B"}
 
 def _torchvision(model: str, variant: dict[str, Any]) -> Source:
     checksum, top1, top5 = _TORCHVISION[model]
-    return Source(
-        library="torchvision",
-        model=model,
-        rename=_DOTS,
-        variant=variant,
-        url=f"https://download.pytorch.org/models/{model}-{checksum}.pth",
-        checksum=f"sha256:{checksum}",
-        top1=top1,
-        top5=top5,
-    )
+    return of_torchvision(model, checksum, rename=_DOTS, variant=variant, top1=top1, top5=top5)
 
 
 def _timm(model: str, variant: dict[str, Any]) -> Source:
     recipe, part, interpolation = _TIMM[model]
     second = model.startswith("resnetv2")
-    return Source(
-        library="timm",
-        model=model,
+    return of_timm(
+        model,
+        recipe,
         rename=resnet_v2.DOTS if second else _DOTS,
         variant=variant,
         pixels="tf" if second else "torch",
         shorter_side=_SHORTER[part],
         interpolation="bicubic" if interpolation == "bicubic" else "bilinear",
-        url=f"https://huggingface.co/timm/{model}.{recipe}/resolve/main/model.safetensors",
     )
 
 
 def _keras(model: str, variant: str) -> Source:
     checksum, top1, top5 = _KERAS[model]
-    return Source(
-        library="keras",
-        model=model,
+    return of_keras(
+        model,
+        f"resnet/{model.lower()}_weights_tf_dim_ordering_tf_kernels",
         variant={"variant": variant, **_PLAIN},
         pixels="tf" if variant == "v2" else "caffe",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/resnet/"
-        f"{model.lower()}_weights_tf_dim_ordering_tf_kernels.h5",
         checksum=f"md5:{checksum}",
         top1=top1,
         top5=top5,

@@ -12,7 +12,7 @@ from typing import Any
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import Source, of_torchvision
 from striate.zoo.parts import ceil_pool
 from striate.zoo.registry import Paper, architecture, network
 
@@ -62,15 +62,7 @@ def _fire(x: Any, squeeze: int, ones: int, threes: int, name: str) -> Any:
 
 
 def _torchvision(model: str, checksum: str, top1: float, top5: float) -> Source:
-    return Source(
-        library="torchvision",
-        model=model,
-        rename=((r"_", "."),),
-        url=f"https://download.pytorch.org/models/{model}-{checksum}.pth",
-        checksum=f"sha256:{checksum}",
-        top1=top1,
-        top5=top5,
-    )
+    return of_torchvision(model, checksum, rename=((r"_", "."),), top1=top1, top5=top5)
 
 
 @architecture(

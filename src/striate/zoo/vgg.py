@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import Source, of_keras, of_torchvision
 from striate.zoo.registry import Build, Paper, architecture, network
 
 _PAPER = Paper(
@@ -47,26 +47,22 @@ def _torchvision(column: str, bn: bool, checksum: str, top1: float, top5: float)
     model = f"{column}_bn" if bn else column
     dense = (("fc1", 0), ("fc2", 3), ("predictions", 6))
     rename = [(rf"^{ours}\.", f"features.{number}.") for ours, number in _places(column, bn)]
-    return Source(
-        library="torchvision",
-        model=model,
+    return of_torchvision(
+        model,
+        checksum,
         rename=(*rename, *((rf"^{ours}\.", f"classifier.{number}.") for ours, number in dense)),
         variant={"bn": bn},
-        url=f"https://download.pytorch.org/models/{model}-{checksum}.pth",
-        checksum=f"sha256:{checksum}",
         top1=top1,
         top5=top5,
     )
 
 
 def _keras(column: str, checksum: str, top1: float, top5: float) -> Source:
-    return Source(
-        library="keras",
-        model=column.upper(),
+    return of_keras(
+        column.upper(),
+        f"{column}/{column}_weights_tf_dim_ordering_tf_kernels",
         variant={"bn": False},
         pixels="caffe",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/"
-        f"{column}/{column}_weights_tf_dim_ordering_tf_kernels.h5",
         checksum=f"md5:{checksum}",
         top1=top1,
         top5=top5,

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source
+from striate.weights.source import Source, of_keras
 from striate.zoo.registry import Paper, architecture, network
 
 _PAPER = Paper("Chollet", 2016, "Xception: deep learning with depthwise separable convolutions", "arXiv:1610.02357")
@@ -42,13 +42,11 @@ def _timm_names() -> tuple[tuple[str, str], ...]:
 
 
 _SOURCES = [
-    Source(
-        library="keras",
-        model="Xception",
+    of_keras(
+        "Xception",
+        "xception/xception_weights_tf_dim_ordering_tf_kernels",
         variant={"variant": "keras"},
         pixels="tf",
-        url="https://storage.googleapis.com/tensorflow/keras-applications/xception/"
-        "xception_weights_tf_dim_ordering_tf_kernels.h5",
         checksum="md5:0a58e3b7378bc2990ea3b43d5981f1f6",
         top1=79.0,
         top5=94.5,
