@@ -34,7 +34,11 @@ class _Classes(Loss):
         return clipped(y_pred).log()
 
     def smoothed(self, y_true: Tensor, classes: int) -> Tensor:
-        """Targets y moved to y · (1 - s) + s / `classes` by a label smoothing of s."""
+        """Targets y moved to y · (1 - s) + s / `classes` by a label smoothing of s; (N, C, …), as they were.
+
+        y_true     targets, (N, C, …)
+        classes    how many the smoothing is spread over; 2 for a yes or no
+        """
         s = self.label_smoothing
         return y_true * (1 - s) + s / classes if s else y_true
 
