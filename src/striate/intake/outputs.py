@@ -7,11 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from striate import layers
-from striate.graph import Graph, Network, SymbolicTensor
+from striate import primitives as p
+from striate.graph import Graph, InputLayer, Network, Node, SymbolicTensor
 
 T = TypeVar("T")
-_UNCHANGED = ("Flatten", "Dropout")
 
 
 @dataclass(frozen=True)
@@ -80,25 +79,33 @@ def activate(logits: T, function: str | None) -> T:
 
 
 def final_activation(tensor: SymbolicTensor) -> str | None:
-    """The function that gave an output, through nested models and layers that leave probabilities what they are."""
-    node, layer = tensor.node, tensor.node.layer
+    """The function that gave an output, through nested models and what leaves probabilities what they are."""
+    layer = tensor.node.layer
     if isinstance(layer, Network):
         return final_activation(layer.graph.outputs[tensor.index])
-    if isinstance(layer, layers.Softmax):
-        return "softmax"
-    if isinstance(layer, layers.EuclideanRBF):
+    if isinstance(layer, InputLayer):
+        return None
+    return _made(tensor.node, layer.lowering(*tensor.node.input_shapes).outputs[tensor.index])
+
+
+def _made(node: Node, number: int) -> str | None:
+    """The function that made a value of a call."""
+    lowering = node.layer.lowering(*node.input_shapes)
+    step = lowering.maker(number)
+    if step is None:
+        return final_activation(node.inputs[number])
+    made = step.primitive
+    if isinstance(made, p.Softmax):
+        return "log_softmax" if made.log else "softmax"
+    if isinstance(made, p.Pointwise):
+        return made.function if made.function in ("sigmoid", "hard_sigmoid") else None
+    if isinstance(made, p.Distance):
         return "distance"
-    activation: Any = getattr(layer, "activation", None)
-    if isinstance(activation, layers.Softmax):
-        return "softmax"
-    if activation in ("softmax", "log_softmax", "sigmoid", "hard_sigmoid"):
-        return str(activation)
-    passes = layer.kind in _UNCHANGED or (layer.kind == "Activation" and activation == "linear")
-    if layer.kind == "Reshape":
-        passes = node.inputs[0].shape[-1] == tensor.shape[-1]
-    if passes and node.inputs:
-        return final_activation(node.inputs[0])
-    if layer.kind == "Average":  # the mean of several networks' probabilities
-        given = {final_activation(each) for each in node.inputs}
+    if isinstance(made, p.Identity | p.Dropout | p.Flatten) or (
+        isinstance(made, p.Reshape) and step.input_shapes[0][-1] == step.shape[-1]
+    ):
+        return _made(node, step.inputs[0])
+    if made == p.Combine("average"):  # of several networks' probabilities
+        given = {_made(node, one) for one in step.inputs}
         return given.pop() if len(given) == 1 and given <= {"softmax", "sigmoid", "hard_sigmoid"} else None
     return None

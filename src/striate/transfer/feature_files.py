@@ -26,6 +26,7 @@ from striate.data.pictures.cache import cache_folder
 from striate.data.pictures.decode import describe
 from striate.data.pictures.workers import in_order
 from striate.errors import ArgumentError, BundleError, DataError, unknown
+from striate.intake.outputs import final_activation
 from striate.model import Model
 from striate.weights import atomic_write
 
@@ -84,8 +85,8 @@ def base_of(
     graph = model.graph.check()
     if len(graph.inputs) != 1 or len(graph.outputs) != 1 or len(graph.input_shapes[0]) != 3:
         raise ArgumentError(f"{model.name or 'the base'}: a base takes one picture (H, W, C) and has one output.")
-    last: Any = graph.outputs[0].node.layer
-    if getattr(last, "activation", None) in ("softmax", "sigmoid") or last.kind == "Softmax":
+    last = graph.outputs[0].node.layer
+    if final_activation(graph.outputs[0]) is not None:
         raise ArgumentError(
             f'{model.name or "the base"} ends in its classes ("{graph.name(last)}"), and features come from before them. '
             'Create it with include_top=False, pooling="avg", or cut it: st.Model(m.input, m.tensor("…")).'
