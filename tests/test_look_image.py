@@ -10,8 +10,10 @@ from PIL import Image
 import striate as st
 from striate import data, layers, look
 from striate.errors import ArgumentError, DataError
-from striate.look.paint.ascend import Transforms, alpha_norm, ascend, places, total_variation
+from striate.look.paint.ascend import ascend, places
 from striate.look.paint.invert import psnr
+from striate.look.paint.regularizers import alpha_norm, total_variation
+from striate.look.paint.transforms import Transforms
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ TECHNIQUES = {
     "codec": Technique(f"{_LOOK}paint.codec", "codec", "coding", "codec.png"),
     "encode": Technique(f"{_LOOK}paint.codec", "encode", "coding", "picture.code"),
     "decode": Technique(f"{_LOOK}paint.codec", "decode", "decoding", "decoded.png"),
-    "line": Technique(f"{_LOOK}landscape.surface", "line", "points", "line.png"),
+    "line": Technique(f"{_LOOK}landscape.line", "line", "points", "line.png"),
     "surface": Technique(f"{_LOOK}landscape.surface", "surface", "points", "surface.png"),
     "paths": Technique(f"{_LOOK}landscape.paths", "paths", "paths", "paths.png"),
     "lesions": Technique(f"{_LOOK}landscape.lesions", "lesions", "lesions", "lesions.png"),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from striate.described import plain
-from striate.draw.words import brief, count
-from striate.graph import Graph, InputLayer, Layer, Shape
+from striate.draw.pairing import Entry, Side, paired
+from striate.draw.words import brief
+from striate.graph import Graph, InputLayer
 
-_NO_PART = {"name", "input_shape", "input_length"}  # fields that are no part of what a layer does
 _ANY_ORDER = {"Add", "Multiply", "Average", "Maximum", "Minimum"}  # layers whose inputs may change places
 
 
@@ -116,7 +114,9 @@ class Diff:
         if self.same:
             return f"{a} and {b} are the same network: {layers[0]} layers, {weights[0]:,} weights."
         counts = [
-            f"{len(found)} {what}" for what in ("added", "removed", "changed", "affected") if (found := self._of(what))
+            f"{len(of_that)} {what}"
+            for what in ("added", "removed", "changed", "affected")
+            if (of_that := self._of(what))
         ]
         rows = [("", "layer", "what", a, b)]
         for change in self.changes:
@@ -141,11 +141,11 @@ def diff(a: Graph, b: Graph, names: tuple[str, str] = ("a", "b")) -> Diff:
     others by description (a longest common subsequence in which close descriptions count a little less).  `names`
     are what the table calls the two.  ``diff(b, a)`` pairs the same layers.
     """
-    left, right = _Side(a), _Side(b)
+    left, right = Side(a), Side(b)
     if [entry.rank for entry in left.entries] <= [entry.rank for entry in right.entries]:
-        pairs = _paired(left.entries, right.entries)
+        pairs = paired(left.entries, right.entries)
     else:
-        pairs = [(i, j) for j, i in _paired(right.entries, left.entries)]
+        pairs = [(i, j) for j, i in paired(right.entries, left.entries)]
     left.number(pairs, 0)
     right.number(pairs, 1)
 
@@ -171,157 +171,7 @@ def diff(a: Graph, b: Graph, names: tuple[str, str] = ("a", "b")) -> Diff:
     return Diff(names, changes, unchanged, totals, other)
 
 
-@dataclass
-class _Entry:
-    """A call: what it is and where its inputs come from, as (entry, output) numbers.
-
-    `key` is its description as text, `full` the same with its shape and how far back its inputs are.
-    """
-
-    name: str
-    layer: Layer
-    given: bool  # the user named it
-    fields: dict[str, Any]
-    key: str
-    full: str
-    inputs: list[tuple[int, int]]
-    shape: Shape
-    weights: int
-    first: int | None  # the entry of the layer's first call, if this is a later one
-
-    @property
-    def rank(self) -> tuple[str, str]:
-        """Something to sort by, so that the order of the two networks does not matter."""
-        return self.full, self.name
-
-
-class _Side:
-    """One of the two networks, opened into calls."""
-
-    def __init__(self, graph: Graph) -> None:
-        flat = graph.flat()
-        self.entries: list[_Entry] = []
-        self.totals = {"layers": 0, "weights": 0, "buffers": 0, "mults": 0}
-        made: dict[int, tuple[int, int]] = {}
-        first: dict[int, int] = {}
-        for tensor, number in zip(graph.inputs, flat.inputs, strict=True):
-            made.setdefault(number, (len(self.entries), 0))
-            layer = tensor.node.layer
-            self._add(graph.name(layer), layer, [], tensor.shape, 0, None)
-        for node in flat.nodes:
-            made |= {number: (len(self.entries), i) for i, number in enumerate(node.outputs)}
-            again = first.get(id(node.layer))
-            first.setdefault(id(node.layer), len(self.entries))
-            weights = 0 if again is not None else count(node.layer, *node.input_shapes)
-            self._add(node.name, node.layer, [made[i] for i in node.inputs], node.shape, weights, again)
-            self.totals["mults"] += node.layer.mults(*node.input_shapes)
-            if again is None:
-                self.totals["layers"] += 1
-                self.totals["weights"] += weights
-                self.totals["buffers"] += sum(w.size for w in node.layer.buffers(*node.input_shapes).values())
-        self.outputs = [made[i] for i in flat.outputs]
-        self.pair: dict[int, int] = {}
-
-    def _add(
-        self, name: str, layer: Layer, inputs: list[tuple[int, int]], shape: Shape, weights: int, first: int | None
-    ) -> None:
-        fields = {f.name: _canonical(layer, f.name) for f in dataclasses.fields(layer) if f.init}
-        for name_or_shape in _NO_PART:
-            fields.pop(name_or_shape, None)
-        if isinstance(layer, InputLayer):
-            fields["shape"] = plain(shape)
-        key = json.dumps([layer.kind, fields], default=repr, sort_keys=True)
-        back = [len(self.entries) - source for source, _ in inputs]
-        full = f"{key} {shape} {back}"
-        self.entries.append(_Entry(name, layer, not layer.auto_named, fields, key, full, inputs, shape, weights, first))
-
-    def number(self, pairs: list[tuple[int, int]], side: int) -> None:
-        """Give every paired entry its pair's number."""
-        self.pair = {pair[side]: k for k, pair in enumerate(pairs)}
-        self._origin: dict[int, frozenset[tuple[int, int]]] = {}
-        for i, entry in enumerate(self.entries):  # what an unpaired entry passes on: what it was made of
-            self._origin[i] = frozenset[tuple[int, int]]().union(*(self._from(tensor) for tensor in entry.inputs))
-
-    def _from(self, tensor: tuple[int, int]) -> frozenset[tuple[int, int]]:
-        entry, out = tensor
-        return frozenset({(self.pair[entry], out)}) if entry in self.pair else self._origin[entry]
-
-    def origins(self, tensors: list[tuple[int, int]]) -> list[frozenset[tuple[int, int]]]:
-        """For each tensor the paired layers that it comes from, through layers that only one network has."""
-        return [self._from(tensor) for tensor in tensors]
-
-    def called(self, tensors: list[tuple[int, int]]) -> list[str]:
-        return [self.entries[entry].name + (f":{out}" if out else "") for entry, out in tensors]
-
-
-def _canonical(layer: Layer, name: str) -> Any:
-    """A field's value for comparing; values that mean the same come out the same."""
-    value = getattr(layer, name)
-    if name == "strides" and value is None:
-        value = getattr(layer, "pool_size", None)
-    if name == "activation" and value == "linear" and layer.kind != "Activation":
-        value = None
-    return plain(value)
-
-
-def _paired(a: list[_Entry], b: list[_Entry]) -> list[tuple[int, int]]:
-    """Entries that belong together, in order: the alignment of highest likeness (Needleman & Wunsch 1970)."""
-    start = 0
-    while start < min(len(a), len(b)) and _equal(a[start], b[start]):
-        start += 1
-    stop = 0
-    while stop < min(len(a), len(b)) - start and _equal(a[-1 - stop], b[-1 - stop]):
-        stop += 1
-    n, m = len(a) - start - stop, len(b) - start - stop
-    likeness: dict[tuple[str, str], float] = {}
-    best = [[0.0] * (m + 1)]
-    for i in range(1, n + 1):
-        one, above, row = a[start + i - 1], best[-1], [0.0] * (m + 1)
-        for j in range(1, m + 1):
-            two = b[start + j - 1]
-            key = one.full, two.full
-            like = likeness.get(key)
-            if like is None:
-                like = likeness[key] = _likeness(one, two)
-            if one.given and two.given:
-                like = like + 8 if one.name == two.name else like - 1
-            elif like > 0 and one.name == two.name:
-                like += 0.05
-            most = row[j - 1] if row[j - 1] > above[j] else above[j]
-            row[j] = above[j - 1] + like if like > 0 and above[j - 1] + like > most else most
-        best.append(row)
-    pairs = []
-    i, j = n, m
-    while i and j:
-        if best[i][j] == best[i - 1][j]:
-            i -= 1
-        elif best[i][j] == best[i][j - 1]:
-            j -= 1
-        else:
-            i, j = i - 1, j - 1
-            pairs.append((start + i, start + j))
-    head = [(i, i) for i in range(start)]
-    tail = [(len(a) - stop + i, len(b) - stop + i) for i in range(stop)]
-    return [*head, *reversed(pairs), *tail]
-
-
-def _equal(a: _Entry, b: _Entry) -> bool:
-    return a.full == b.full and a.given == b.given and (a.name == b.name or not a.given)
-
-
-def _likeness(a: _Entry, b: _Entry) -> float:
-    """From 0 for another kind of layer to 4 for the same description, output shape and wiring."""
-    if a.layer.kind != b.layer.kind:
-        return 0.0
-    if a.full == b.full:
-        return 4.0
-    if a.key == b.key:
-        return 3.0 if a.shape == b.shape else 2.5
-    agree = sum(value == b.fields.get(name) for name, value in a.fields.items())
-    return 0.5 + 1.5 * agree / max(len(a.fields), 1) + 0.5 * (a.shape == b.shape)
-
-
-def _alone(entry: _Entry, what: str) -> LayerChange:
+def _alone(entry: Entry, what: str) -> LayerChange:
     """The change of a layer that only one network has."""
     added = what == "added"
     facts = {"output shape": entry.shape, "weights": entry.weights}
@@ -329,7 +179,7 @@ def _alone(entry: _Entry, what: str) -> LayerChange:
     return LayerChange(what, None if added else entry.name, entry.name if added else None, brief(entry.layer), fields)
 
 
-def _compared(left: _Side, right: _Side, i: int, j: int) -> LayerChange | None:
+def _compared(left: Side, right: Side, i: int, j: int) -> LayerChange | None:
     """The change of a paired layer, or None."""
     a, b = left.entries[i], right.entries[j]
     fields: dict[str, tuple[Any, Any]] = {}

@@ -17,8 +17,9 @@ from striate.look.features.maps import maps
 from striate.look.features.neighbours import neighbours
 from striate.look.features.patches import patches
 from striate.look.landscape.lesions import lesions
+from striate.look.landscape.line import line
 from striate.look.landscape.paths import paths
-from striate.look.landscape.surface import line, surface
+from striate.look.landscape.surface import surface
 from striate.look.landscape.trajectory import Trajectory
 from striate.look.paint.codec import codec, decode, encode
 from striate.look.paint.dream import dream

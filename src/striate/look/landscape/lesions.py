@@ -146,29 +146,29 @@ def lesions(
 
 
 def _shuffled(
-    model: Model, found: list[Block], error: Any, draws: int, swaps: int, random: np.random.Generator
+    model: Model, residual: list[Block], error: Any, draws: int, swaps: int, random: np.random.Generator
 ) -> np.ndarray:
     """The errors after 0 to `swaps` exchanges, (swaps + 1, draws)."""
     copy = independent_copy(model)
     modules = dict(copy.module.named_modules())
-    states = [[modules[name].state_dict() for name in block.layers] for block in found]
+    states = [[modules[name].state_dict() for name in block.layers] for block in residual]
     shapes = [tuple(tuple((k, tuple(v.shape)) for k, v in state.items()) for state in each) for each in states]
-    pairs = [(i, j) for i in range(len(found)) for j in range(i) if shapes[i] == shapes[j]]
+    pairs = [(i, j) for i in range(len(residual)) for j in range(i) if shapes[i] == shapes[j]]
     if not pairs:
         return np.zeros((0, draws))
     table = np.zeros((swaps + 1, draws))
     for draw in range(draws):
-        order = list(range(len(found)))
+        order = list(range(len(residual)))
         original = [[{k: v.clone() for k, v in state.items()} for state in each] for each in states]
         for count in range(swaps + 1):
             if count:
                 i, j = pairs[int(random.integers(len(pairs)))]
                 order[i], order[j] = order[j], order[i]
                 for place in (i, j):
-                    for name, state in zip(found[place].layers, original[order[place]], strict=True):
+                    for name, state in zip(residual[place].layers, original[order[place]], strict=True):
                         modules[name].load_state_dict(state)
             table[count, draw] = error(copy)
-        for block, each in zip(found, original, strict=True):
+        for block, each in zip(residual, original, strict=True):
             for name, state in zip(block.layers, each, strict=True):
                 modules[name].load_state_dict(state)
     return table

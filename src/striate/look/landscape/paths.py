@@ -47,7 +47,7 @@ def blocks(model: Model) -> list[Block]:
     other, which may be nothing at all or a projection.  Raises ArgumentError for a network without any.
     """
     graph = model.graph.check()
-    found = []
+    listed = []
     for node in graph.nodes:
         if not is_addition(node):
             continue
@@ -59,7 +59,7 @@ def blocks(model: Model) -> list[Block]:
         weights = [sum(_weights(n) for n in way) for way in ways]
         k = int(weights[1] > weights[0])
         own = sorted(ways[k], key=lambda n: n.serial)
-        found.append(
+        listed.append(
             Block(
                 graph.label(node),
                 graph.label(node.inputs[k].node),
@@ -67,24 +67,24 @@ def blocks(model: Model) -> list[Block]:
                 tuple(graph.label(n) for n in own if _weights(n)),
             )
         )
-    if not found:
+    if not listed:
         raise ArgumentError(
             f"{model.name or 'this network'} has no residual blocks: no addition joins a branch and a shortcut of one "
             "tensor."
         )
-    return found
+    return listed
 
 
 def _before(tensor: SymbolicTensor) -> dict[int, Node]:
     """All calls that a tensor hangs on, itself included, by serial number."""
-    found: dict[int, Node] = {}
+    earlier: dict[int, Node] = {}
     waiting = [tensor.node]
     while waiting:
         node = waiting.pop()
-        if node.serial not in found:
-            found[node.serial] = node
+        if node.serial not in earlier:
+            earlier[node.serial] = node
             waiting += [t.node for t in node.inputs]
-    return found
+    return earlier
 
 
 def _weights(node: Node) -> int:
@@ -92,7 +92,7 @@ def _weights(node: Node) -> int:
 
 
 # -- one way through ------------------------------------------------------------------------------------------------------
-def routed(tap: Tap, found: Sequence[Block], through: Sequence[bool], x: torch.Tensor) -> torch.Tensor:
+def routed(tap: Tap, residual: Sequence[Block], through: Sequence[bool], x: torch.Tensor) -> torch.Tensor:
     """The network's output, whose gradient goes through the branch of each block where `through` is true, else through
     its shortcut only.  The numbers are those of the whole network; the gradients of all 2^n choices add up to the full one.
     """
@@ -109,7 +109,7 @@ def routed(tap: Tap, found: Sequence[Block], through: Sequence[bool], x: torch.T
 
         return hold
 
-    for block, branch in zip(found, through, strict=True):
+    for block, branch in zip(residual, through, strict=True):
         # the shortcut of one block is often the sum of the one before: its edit is put around that one
         edit[tap.holder(block.shortcut)] = keep(tap.holder(block.shortcut))
         edit[tap.holder(block.branch)] = keep(tap.holder(block.branch))

@@ -55,7 +55,7 @@ def random_direction(
         for name, part in module.named_modules()
         if isinstance(part, nn.ConvTranspose1d | nn.ConvTranspose2d)
     }
-    found: State = {}
+    direction: State = {}
     for name, weight in module.named_parameters():
         w = weight.detach().cpu().float()
         d = torch.randn(w.shape, generator=generator)
@@ -64,8 +64,8 @@ def random_direction(
         elif normalise is not None:
             groups = transposed.get(name)
             d = d * _factors(w, d, None if normalise == "layer" or w.ndim < 2 else groups or 0)
-        found[name] = d
-    return found
+        direction[name] = d
+    return direction
 
 
 def _factors(w: torch.Tensor, d: torch.Tensor, groups: int | None) -> torch.Tensor:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from striate.look.landscape.surface import Line, Surface
+    from striate.look.landscape.line import Line
+    from striate.look.landscape.surface import Surface
 
 WIDE = 20.0  # highest over lowest from which a scale is logarithmic
 _LEVELS = 15

@@ -38,11 +38,11 @@ class Trajectory(Callback):
     @classmethod
     def read(cls, folder: str | os.PathLike[str]) -> Trajectory:
         """The snapshots in a `folder` of files ``epoch-000.safetensors`` …  Raises BundleError when there are none."""
-        found = cls(folder)
-        found.epochs = _numbers(pathlib.Path(folder))
-        if not found.epochs:
+        trajectory = cls(folder)
+        trajectory.epochs = _numbers(pathlib.Path(folder))
+        if not trajectory.epochs:
             raise BundleError(f"{folder}: there are no snapshots epoch-000.safetensors … of a Trajectory here.")
-        return found
+        return trajectory
 
     def __len__(self) -> int:
         return len(self.epochs)

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from striate.errors import ArgumentError, unknown
 from striate.look.arguments import Progress
 from striate.look.paint.parametrisation import Fourier, Pixels
+from striate.look.paint.regularizers import blurred
+from striate.look.paint.transforms import Transforms
 from striate.look.pictures import Space
 from striate.look.tap import Rule, TappedRun, tapped
 
@@ -32,94 +33,6 @@ Objective = Callable[[TappedRun], torch.Tensor]
 Rise = Literal["adam", "gradient", "sign"]
 RISES: tuple[Rise, ...] = ("adam", "gradient", "sign")
 NOISE = 0.05  # deviation of a start from noise, in contrast
-
-
-# -- what keeps a picture smooth -----------------------------------------------------------------------------------------
-def alpha_norm(weight: float, alpha: float = 2.0) -> Callable[[torch.Tensor], torch.Tensor]:
-    """weight * mean |contrast|^alpha of each picture; alpha 2 is L2.  Mahendran & Vedaldi 2015, section 3."""
-    _sound("alpha-norm", weight, alpha)
-
-    def penalty(contrast: torch.Tensor) -> torch.Tensor:
-        return weight * contrast.abs().pow(alpha).flatten(1).mean(1)
-
-    return penalty
-
-
-def total_variation(weight: float, beta: float = 2.0) -> Callable[[torch.Tensor], torch.Tensor]:
-    """weight * mean over pixels and channels of (dx² + dy²)^(beta / 2).  Mahendran & Vedaldi 2015, equation 4."""
-    _sound("total variation", weight, beta)
-
-    def penalty(contrast: torch.Tensor) -> torch.Tensor:
-        dx = contrast[..., :-1, 1:] - contrast[..., :-1, :-1]
-        dy = contrast[..., 1:, :-1] - contrast[..., :-1, :-1]
-        square = dx.square() + dy.square()
-        return weight * (square if beta == 2 else (square + 1e-8).pow(beta / 2)).flatten(1).mean(1)
-
-    return penalty
-
-
-def _sound(what: str, weight: float, exponent: float) -> None:
-    if not (0 <= weight < math.inf and 0 < exponent < math.inf):
-        raise ArgumentError(
-            f"the {what} takes a weight of 0 or more and an exponent above 0, not {weight:g} and {exponent:g}."
-        )
-
-
-def blurred(contrast: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Convolved with a Gaussian of `sigma` pixels, mirrored at the edges."""
-    reach = min(math.ceil(3 * sigma), *(side - 1 for side in contrast.shape[2:]))
-    at = torch.arange(-reach, reach + 1, dtype=contrast.dtype, device=contrast.device)
-    row = torch.exp(-at.square() / (2 * sigma**2))
-    row = (row / row.sum()).expand(contrast.shape[1], 1, 1, -1)
-    wide = F.pad(contrast, [reach] * 4, mode="reflect")
-    return F.conv2d(F.conv2d(wide, row, groups=len(row)), row.transpose(2, 3), groups=len(row))
-
-
-# -- looked at from elsewhere --------------------------------------------------------------------------------------------
-@dataclass(frozen=True, kw_only=True)
-class Transforms:
-    """How the picture is moved before each look of the network at it, at random, the same for all pictures of a step.
-
-    jitter    shifted by up to so many whole pixels each way, mirrored at the edges
-    rotate    turned by up to so many degrees each way
-    scale     enlarged by a factor from 1 / scale to scale
-    wrap      shifted over the edges instead: what leaves on one side comes in on the other
-    """
-
-    jitter: int = 0
-    rotate: float = 0.0
-    scale: float = 1.0
-    wrap: bool = False
-
-    def __post_init__(self) -> None:
-        if self.jitter < 0 or self.rotate < 0 or self.scale < 1:
-            raise ArgumentError(
-                f"jitter {self.jitter} and rotate {self.rotate} must be 0 or more, and scale {self.scale} 1 or more."
-            )
-
-    def __call__(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-        if self.jitter:
-            x = self._shifted(x, random)
-        if self.rotate or self.scale != 1:
-            x = self._turned(x, random)
-        return x
-
-    def _shifted(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-        far = self.jitter if self.wrap else min(self.jitter, x.shape[2] - 1, x.shape[3] - 1)
-        dy, dx = torch.randint(-far, far + 1, (2,), generator=random).tolist()
-        if self.wrap:
-            return x.roll((dy, dx), (2, 3))
-        wide = F.pad(x, [far] * 4, mode="reflect")
-        return wide[:, :, far + dy : far + dy + x.shape[2], far + dx : far + dx + x.shape[3]]
-
-    def _turned(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-        angle, zoom = (2 * torch.rand(2, generator=random, dtype=torch.float64) - 1).tolist()
-        angle, zoom = math.radians(angle * self.rotate), self.scale**-zoom
-        height, width = x.shape[2:]
-        c, s, tall = math.cos(angle) * zoom, math.sin(angle) * zoom, height / width
-        matrix = x.new_tensor([[c, -s * tall, 0], [s / tall, c, 0]]).expand(len(x), 2, 3)
-        grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
 
 # -- the loop ------------------------------------------------------------------------------------------------------------
@@ -238,10 +151,10 @@ def ascend(
 
         def look(contrast: torch.Tensor) -> torch.Tensor:
             run = tap.run(span.inputs(contrast).to(tap.dtype), keep=keep, stop=bool(keep))
-            found = objective(run).to(dtype)
-            if found.shape != (len(contrast),):
-                raise ArgumentError(f"an objective gives one number a picture, ({len(contrast)},), not {found.shape}.")
-            return found
+            values = objective(run).to(dtype)
+            if values.shape != (len(contrast),):
+                raise ArgumentError(f"an objective gives one number a picture, ({len(contrast)},), not {values.shape}.")
+            return values
 
         history = []
         for step in range(steps):
@@ -307,12 +220,12 @@ def _unit(slope: torch.Tensor) -> torch.Tensor:
 
 
 def _finite(value: torch.Tensor, step: int) -> np.ndarray:
-    found = value.detach().double().cpu().numpy()
-    if not np.isfinite(found).all():
+    values = value.detach().double().cpu().numpy()
+    if not np.isfinite(values).all():
         raise ArgumentError(
-            f"the objective became {found[~np.isfinite(found)][0]} at step {step}: a smaller learning rate?"
+            f"the objective became {values[~np.isfinite(values)][0]} at step {step}: a smaller learning rate?"
         )
-    return found
+    return values
 
 
 # -- tiles ---------------------------------------------------------------------------------------------------------------

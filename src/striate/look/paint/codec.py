@@ -14,8 +14,8 @@ import torch
 
 from striate.errors import DataError
 from striate.look.arguments import Layers, Progress, listed, one_picture, part_of
-from striate.look.paint.ascend import alpha_norm, total_variation
 from striate.look.paint.invert import SMOOTH, features, psnr, remade
+from striate.look.paint.regularizers import alpha_norm, total_variation
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import spread

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from striate.data.pictures.decode import picture as read
 from striate.errors import ArgumentError, DataError
 from striate.look.arguments import Layers, Progress, listed, part_of
-from striate.look.paint.ascend import Range, Transforms, ascend
+from striate.look.paint.ascend import Range, ascend
+from striate.look.paint.transforms import Transforms
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import two_thirds

@@ -11,7 +11,9 @@ import torch
 
 from striate.errors import ArgumentError
 from striate.look.arguments import Layers, Progress, listed, one_picture, part_of
-from striate.look.paint.ascend import Transforms, alpha_norm, ascend, total_variation
+from striate.look.paint.ascend import ascend
+from striate.look.paint.regularizers import alpha_norm, total_variation
+from striate.look.paint.transforms import Transforms
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import spread

@@ -12,7 +12,9 @@ import torch
 from striate.data import Dataset
 from striate.errors import ArgumentError, DataError
 from striate.look.arguments import Progress
-from striate.look.paint.ascend import Ascent, Transforms, alpha_norm, ascend, total_variation
+from striate.look.paint.ascend import Ascent, ascend
+from striate.look.paint.regularizers import alpha_norm, total_variation
+from striate.look.paint.transforms import Transforms
 from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Tap, TappedRun, tapped

@@ -4,8 +4,9 @@ A callback of your own derives from Callback and defines the hooks it needs.  It
 ``optimizer.learning_rate``, ``get_weights()``, ``set_weights()``, ``save(path)`` and ``save_weights(path)``.
 """
 
-from striate.train.callbacks.base import Callback, CallbackList, History, LambdaCallback, LazyLogs
-from striate.train.callbacks.logs import CSVLogger, TensorBoard
+from striate.train.callbacks.base import Callback, LambdaCallback
+from striate.train.callbacks.calling import CallbackList, LazyLogs
+from striate.train.callbacks.logs import CSVLogger, History, TensorBoard
 from striate.train.callbacks.monitor import (
     EarlyStopping,
     LearningRateScheduler,

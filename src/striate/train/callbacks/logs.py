@@ -1,4 +1,4 @@
-"""Callbacks that write figures to files: CSV and TensorBoard."""
+"""Callbacks that keep the figures: in memory, and in files as CSV and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -11,6 +11,28 @@ from typing import Any
 from striate.described import described, whole
 from striate.errors import ArgumentError, unknown
 from striate.train.callbacks.base import Callback, Logs
+
+
+class History(Callback):
+    """The figures of all epochs: ``history["loss"]`` is a list with one number per epoch of ``epoch``."""
+
+    last = True
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        self.epoch.append(epoch)
+        for key, value in (logs or {}).items():
+            self.history.setdefault(key, []).append(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": {key: list(values) for key, values in self.history.items()}, "epoch": list(self.epoch)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.history = {key: list(values) for key, values in state["history"].items()}
+        self.epoch = list(state["epoch"])
 
 
 @described

@@ -18,19 +18,16 @@ from typing import Any
 from striate.errors import ArgumentError, unknown
 from striate.intake.outputs import Outputs
 from striate.train.losses.base import FunctionLoss, Loss, TorchLoss
-from striate.train.losses.classes import (
+from striate.train.losses.cross_entropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
-    CategoricalHinge,
-    Dice,
-    Hinge,
     KLDivergence,
     SparseCategoricalCrossentropy,
-    SquaredHinge,
-    Tversky,
 )
+from striate.train.losses.hinges import CategoricalHinge, Hinge, SquaredHinge
+from striate.train.losses.overlap import Dice, Tversky
 from striate.train.losses.values import (
     CosineSimilarity,
     HalfSumOfSquares,

@@ -1,4 +1,4 @@
-"""Losses for classes: one of many (softmax), several at once (sigmoid), regions (dice)."""
+"""Cross-entropies and their kin: of one class of many (softmax), or of several at once (sigmoid)."""
 
 from __future__ import annotations
 
@@ -33,14 +33,36 @@ class _Classes(Loss):
             return y_pred.log_softmax(1)
         return clipped(y_pred).log()
 
+    def smoothed(self, y_true: Tensor, classes: int) -> Tensor:
+        """Targets y moved to y · (1 - s) + s / `classes` by a label smoothing of s; (N, C, …), as they were.
+
+        y_true     targets, (N, C, …)
+        classes    how many the smoothing is spread over; 2 for a yes or no
+        """
+        s = self.label_smoothing
+        return y_true * (1 - s) + s / classes if s else y_true
+
 
 def clipped(p: Tensor) -> Tensor:
     """Probabilities (N, C, …) made to add up to 1, and kept off 0 and 1."""
     return (p / p.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
 
 
+class _Quick(_Classes):
+    """A cross-entropy that torch computes with its mean in one kernel: ``_of`` with the reduction "none" or "mean"."""
+
+    def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
+        raise NotImplementedError
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "none")
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "mean")
+
+
 @described
-class CategoricalCrossentropy(_Classes):
+class CategoricalCrossentropy(_Quick):
     """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, C, …).
 
     label_smoothing: s moves the targets to y · (1 - s) + s / C (Szegedy et al. 2015, section 7).
@@ -63,19 +85,11 @@ class CategoricalCrossentropy(_Classes):
     def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
         from torch.nn import functional as F
 
-        smoothing = float(self.label_smoothing)
         if self.from_logits:
+            smoothing = float(self.label_smoothing)
             return F.cross_entropy(y_pred, y_true, reduction=reduction, label_smoothing=smoothing)
-        if smoothing:
-            y_true = y_true * (1 - smoothing) + smoothing / y_true.shape[1]
-        values = -(y_true * self.log_probabilities(y_pred)).sum(1)
+        values = -(self.smoothed(y_true, y_true.shape[1]) * self.log_probabilities(y_pred)).sum(1)
         return values.mean() if reduction == "mean" else values
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(y_true, y_pred, "none")
-
-    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(y_true, y_pred, "mean")
 
 
 @described
@@ -141,7 +155,7 @@ class SparseCategoricalCrossentropy(_Classes):
 
 
 @described
-class BinaryCrossentropy(_Classes):
+class BinaryCrossentropy(_Quick):
     """-y · log p - (1 - y) · log(1 - p), the mean over the outputs: one yes or no each.
 
     label_smoothing: s moves the targets to y · (1 - s) + s / 2.
@@ -165,17 +179,10 @@ class BinaryCrossentropy(_Classes):
     def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
         from torch.nn import functional as F
 
-        if self.label_smoothing:
-            y_true = y_true * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        y_true = self.smoothed(y_true, 2)
         if self.from_logits:
             return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
         return F.binary_cross_entropy(y_pred.clamp(EPSILON, 1 - EPSILON), y_true, reduction=reduction)
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(y_true, y_pred, "none")
-
-    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(y_true, y_pred, "mean")
 
 
 @described
@@ -214,8 +221,7 @@ class BinaryFocalCrossentropy(_Classes):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         plain = BinaryCrossentropy(self.from_logits).call
-        if self.label_smoothing:
-            y_true = y_true * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
+        y_true = self.smoothed(y_true, 2)
         p = y_pred.sigmoid() if self.from_logits else y_pred
         values = (1 - (y_true * p + (1 - y_true) * (1 - p))) ** self.gamma * plain(y_true, y_pred)
         if self.apply_class_balancing:
@@ -254,8 +260,7 @@ class CategoricalFocalCrossentropy(_Classes):
         """Focal losses (N, …) of targets `y_true` and outputs `y_pred` (N, C, …).  Raises ArgumentError when `alpha` has
         not one number per class.
         """
-        if self.label_smoothing:
-            y_true = y_true * (1 - self.label_smoothing) + self.label_smoothing / y_true.shape[1]
+        y_true = self.smoothed(y_true, y_true.shape[1])
         if self.from_logits:
             y_pred = y_pred.softmax(1)
         p = clipped(y_pred)  # of logits as well, as in Keras
@@ -283,118 +288,3 @@ class KLDivergence(Loss):
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true, y_pred = y_true.clamp(EPSILON, 1), y_pred.clamp(EPSILON, 1)
         return (y_true * (y_true / y_pred).log()).sum(1)
-
-
-@described
-class Hinge(Loss):
-    """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1).
-
-    name    in the logs
-    """
-
-    name: str = "hinge"
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return (1 - y_true.where(y_true != 0, -1) * y_pred).clamp(min=0)
-
-
-@described
-class SquaredHinge(Hinge):
-    """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1).
-
-    name    in the logs
-    """
-
-    name: str = "squared_hinge"
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return super().call(y_true, y_pred).square()
-
-
-@described
-class CategoricalHinge(Loss):
-    """max(0, 1 + the highest score of a wrong class - the right one's), for one-hot targets.
-
-    The multi-class hinge, or SVM, loss of Weston & Watkins 1999 with the worst class only (Crammer & Singer 2001).
-
-    name    in the logs
-    """
-
-    targets = "one_hot"
-    name: str = "categorical_hinge"
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        right = (y_true * y_pred).sum(1)
-        wrong = ((1 - y_true) * y_pred).amax(1)
-        return (wrong - right + 1).clamp(min=0)
-
-
-@described
-class Dice(Loss):
-    """1 - 2 · Σ y·p / (Σ y + Σ p): how little two regions overlap (Milletari et al. 2016, "V-Net", section 3).
-
-    axis: what the sums run over, in channels-last axes: None, everything, the whole batch being one region (as in
-    Keras); (1, 2, 3), each sample by itself; (1, 2), each class of each sample by itself.
-
-    name    in the logs
-
-    Raises ArgumentError for an `axis` that is not there.
-    """
-
-    targets = "binary"
-    name: str = "dice"
-    axis: int | Sequence[int] | None = None
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, C, …).  Raises
-        ArgumentError for an
-        axis that is not there.
-        """
-        over = _inside(self.axis, y_pred.ndim)
-        both = (y_true * y_pred).sum(over)
-        return 1 - 2 * both / (y_true.sum(over) + y_pred.sum(over) + EPSILON)
-
-
-@described
-class Tversky(Loss):
-    """1 - Σ y·p / (Σ y·p + `alpha` · Σ (1 - y)·p + `beta` · Σ y·(1 - p)): Dice with false alarms and misses weighed.
-
-    alpha    weighs false alarms, at least 0
-    beta     weighs misses, at least 0
-    name     in the logs
-    axis     as in Dice
-
-    Source: Salehi et al. 2017, equation 3.  Raises ArgumentError for a negative weight or an axis that is not there.
-    """
-
-    targets = "binary"
-    alpha: float = 0.5
-    beta: float = 0.5
-    name: str = "tversky"
-    axis: int | Sequence[int] | None = None
-
-    def __post_init__(self) -> None:
-        number("Tversky", "alpha", self.alpha, 0)
-        number("Tversky", "beta", self.beta, 0)
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, C, …).  Raises
-        ArgumentError for an
-        axis that is not there.
-        """
-        over = _inside(self.axis, y_pred.ndim)
-        both = (y_true * y_pred).sum(over)
-        missed = (y_true * (1 - y_pred)).sum(over)
-        wrong = ((1 - y_true) * y_pred).sum(over)
-        return 1 - both / (both + self.alpha * wrong + self.beta * missed + EPSILON)
-
-
-def _inside(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
-    """Channels-last axes as they lie in a channels-first tensor; None is all of them."""
-    if axis is None:
-        return tuple(range(rank))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    if any(not -rank <= a < rank for a in axes):
-        raise ArgumentError(f"axis={axis} does not exist in outputs with {rank} axes, batch included.")
-    last_first = [0, *range(2, rank), 1]
-    return tuple(last_first[a] for a in axes)

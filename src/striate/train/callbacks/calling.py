@@ -1,0 +1,214 @@
+"""The list that calls the callbacks of a training, and the figures that are computed when a callback reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from typing import Any
+
+from striate.errors import ArgumentError
+from striate.train.callbacks.base import Callback, Logs
+
+
+class LazyLogs(MutableMapping[str, float]):
+    """Figures that are computed when first read: a callback that does not look costs nothing.
+
+    compute    called when a figure is first read
+    """
+
+    def __init__(self, compute: Callable[[], Mapping[str, float]]) -> None:
+        self._compute = compute
+        self._figures: dict[str, float] | None = None
+
+    def _read(self) -> dict[str, float]:
+        if self._figures is None:
+            self._figures = dict(self._compute())
+        return self._figures
+
+    def __getitem__(self, key: str) -> float:
+        return self._read()[key]
+
+    def __setitem__(self, key: str, value: float) -> None:
+        self._read()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return repr(self._read())
+
+    def copy(self) -> dict[str, float]:
+        """The figures as a dict of their own."""
+        return dict(self._read())
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks in order; per batch only those that define one.
+
+    callbacks: in the order in which they are called, History and the progress bar after all others.
+    params: what every callback's ``params`` holds, such as ``epochs=5, steps=469``.
+
+    callbacks    Callback objects
+    model        what is trained
+
+    Raises ArgumentError for what is no callback.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback] | Callback | None = (), model: Any = None, **params: Any) -> None:
+        given: Sequence[Any] = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        for callback in given:
+            if not isinstance(callback, Callback):
+                advice = "an object, Name(...), not the class" if isinstance(callback, type) else "LambdaCallback(...)"
+                raise ArgumentError(f"callbacks: {callback!r} is not an st.callbacks.Callback; give {advice}.")
+        self.callbacks: list[Callback] = sorted(given, key=lambda callback: callback.last)
+        self._batch = {
+            (when, what): [hook for callback in self.callbacks if (hook := _batch_hook(callback, when, what))]
+            for when in ("train", "test", "predict")
+            for what in ("begin", "end")
+        }
+        self._train_begin, self._train_end = self._batch["train", "begin"], self._batch["train", "end"]
+        self.params: dict[str, Any] = {}
+        self.set_params(params)
+        if model is not None:
+            self.set_model(model)
+
+    def set_model(self, model: Any) -> None:
+        """The model that is trained.
+
+        model    a Model
+        """
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """What the training is told beforehand.
+
+        params    ``epochs`` and ``steps`` (per epoch)
+        """
+        self.params = {"epochs": None, "steps": None, **params}
+        for callback in self.callbacks:
+            callback.set_params(self.params)
+
+    @property
+    def has_batch_hooks(self) -> bool:
+        """Whether any callback does something for each batch of the training."""
+        return bool(self._train_begin or self._train_end)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """The training begins.
+
+        logs     the figures so far, by name
+        """
+        self._each("on_train_begin", {} if logs is None else logs)
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """The training has ended.
+
+        logs     the figures so far, by name
+        """
+        self._each("on_train_end", {} if logs is None else logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None, *, steps: int | None = None) -> None:
+        """An epoch begins.
+
+        epoch    counted from 0
+        logs     the figures so far, by name
+        steps    batches of the epoch, or of all
+        """
+        if steps is not None:
+            self.params["steps"] = steps
+        self._each("on_epoch_begin", epoch, {} if logs is None else logs)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """An epoch has ended.
+
+        epoch    counted from 0
+        logs     the figures so far, by name
+        """
+        self._each("on_epoch_end", epoch, {} if logs is None else logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """A batch of the training begins.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
+        for hook in self._train_begin:
+            hook(batch, {} if logs is None else logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """`logs` may be a function that computes them.
+
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
+        if self._train_end:
+            logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
+            for hook in self._train_end:
+                hook(batch, logs)
+
+    def on_begin(self, when: str, *, steps: int | None = None) -> None:
+        """An evaluation (`when` is ``test``) or prediction (``predict``) begins.
+
+        when     "begin" or "end"
+        steps    batches of the epoch, or of all
+        """
+        self.params["steps"] = steps
+        self._each(f"on_{when}_begin", {})
+
+    def on_batch(self, when: str, what: str, batch: int, logs: Logs = None) -> None:
+        """A batch of an evaluation or prediction begins or ends.
+
+        when     "begin" or "end"
+        what     "train", "test" or "predict"
+        batch    counted from 0
+        logs     the figures so far, by name
+        """
+        hooks = self._batch[when, what]
+        if hooks:
+            logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
+            for hook in hooks:
+                hook(batch, logs)
+
+    def on_end(self, when: str, logs: Logs = None) -> None:
+        """An evaluation or prediction has ended.
+
+        when     "begin" or "end"
+        logs     the figures so far, by name
+        """
+        self._each(f"on_{when}_end", {} if logs is None else logs)
+
+    def _each(self, hook: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)
+
+    def state_dict(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the callbacks must remember, by class and in order."""
+        return [(type(callback).__name__, callback.state_dict()) for callback in self.callbacks]
+
+    def load_state_dict(self, states: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Hand each state to the next callback of its class; states and callbacks without a match are left.
+
+        states    what ``state_dict`` gave
+        """
+        waiting = list(self.callbacks)
+        for kind, state in states:
+            for callback in waiting:
+                if type(callback).__name__ == kind:
+                    callback.load_state_dict(state)
+                    waiting.remove(callback)
+                    break
+
+
+def _batch_hook(callback: Callback, when: str, what: str) -> Callable[[int, Logs], None] | None:
+    """The hook if the callback, or its class, defines it; Keras' old name counts for training."""
+    names = [f"on_{when}_batch_{what}"] + ([f"on_batch_{what}"] if when == "train" else [])
+    for name in names:
+        if name in vars(callback) or getattr(type(callback), name) is not getattr(Callback, name):
+            return getattr(callback, name)
+    return None
