@@ -33,6 +33,8 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
 
     kind   what the description says it is: ``Functional``, ``Sequential`` or ``Model``
     name   of the network
+
+    Raises ArgumentError for a layer that a description cannot hold.
     """
     reference = {
         (node.serial, tensor.index): graph.label(node) + (f":{tensor.index}" if tensor.index else "")

@@ -65,6 +65,8 @@ class Window:
     padding      ``valid``, ``same``, ``causal``, or ((before, after), …) per axis
     dilation     input cells from one cell of the kernel to the next, per axis; () for 1
     transposed   whether the window paints its output instead of reading its input
+
+    Raises ArgumentError for anything but whole numbers of at least 1, and another padding.
     """
 
     kernel: tuple[int, ...]
