@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
@@ -93,10 +94,21 @@ def described(cls: T) -> T:
     cls   keeps a constructor of its own, if it has one
     """
     own = "__init__" in cls.__dict__
-    dataclasses.dataclass(eq=False, repr=False, init=not own)(cls)
+    made = None if own else _inherited(cls)
+    if made is None:
+        dataclasses.dataclass(eq=False, repr=False, init=not own)(cls)
+        made = cls.__init__  # type: ignore[misc]
     if not own:
-        cls.__init__ = _checked(cls, cls.__init__)  # type: ignore[misc]
+        cls.__init__ = _checked(cls, made)  # type: ignore[misc]
     return cls
+
+
+def _inherited(cls: type) -> Callable[..., None] | None:
+    """The constructor of the one base, for a class that adds no field to it: making a dataclass anew takes longer."""
+    adds = any(not str(kind).startswith("ClassVar") for kind in inspect.get_annotations(cls).values())
+    if adds or len(cls.__bases__) != 1 or not dataclasses.is_dataclass(cls):
+        return None
+    return getattr(cls.__bases__[0].__init__, "__wrapped__", None)  # type: ignore[misc]
 
 
 def plain(value: Any) -> Any:

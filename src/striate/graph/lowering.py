@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, field
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from striate.errors import ArgumentError
 
@@ -43,8 +43,11 @@ class Weight:
         return prod(self.shape)
 
 
+@dataclass_transform(field_specifiers=(field, Field))
 class Primitive:
-    """One operation that every view of a network knows.  Subclasses are frozen dataclasses in ``striate.primitives``.
+    """One operation that every view of a network knows.  Subclasses are in ``striate.primitives``.
+
+    A subclass is a dataclass by its mere definition.  It is never changed, and equal to another of the same fields.
 
     Shapes are channels-last and without the batch, as everywhere.
 
@@ -56,6 +59,17 @@ class Primitive:
     family: ClassVar[str] = "other"
     stateful: ClassVar[bool] = False
     keras: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        dataclass(eq=False, repr=False)(cls)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{key}={value!r}' for key, value in vars(self).items())})"
 
     def shape(self, *inputs: Shape) -> Shape:
         """Output shape.  Raises ShapeError where the inputs do not fit.
@@ -95,7 +109,6 @@ class Primitive:
         return False
 
 
-@dataclass(frozen=True)
 class Identity(Primitive):
     """Nothing: the output is the input.  A layer that does nothing in prediction and training lowers to it."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 from striate.errors import ShapeError
@@ -20,7 +20,6 @@ _NORM_NAMES = {
 }
 
 
-@dataclass(frozen=True)
 class Linear(Primitive):
     """Each unit a weighted sum of all channels plus a bias, at every position alike.  (…, C) -> (…, units).
 
@@ -51,7 +50,6 @@ class Linear(Primitive):
         return len(inputs[0]) == 1
 
 
-@dataclass(frozen=True)
 class Lookup(Primitive):
     """A row of a table for each whole number.  (L,) -> (L, width); weight (rows, width).
 
@@ -76,7 +74,6 @@ class Lookup(Primitive):
         return {"weight": self.table.weight((self.rows, self.width), (self.rows, self.width))}
 
 
-@dataclass(frozen=True)
 class Distance(Primitive):
     """Squared distance to each of fixed prototypes: y_k = sum_i (x_i - w_ki)².  (C,) -> (units,); weight (units, C).
 
@@ -103,7 +100,6 @@ class Distance(Primitive):
         return inputs[0][0] * self.units
 
 
-@dataclass(frozen=True)
 class Scale(Primitive):
     """Each channel times a learnt factor, plus a learnt addend.  Shape unchanged; weight (C,), bias (C,).
 
@@ -125,7 +121,6 @@ class Scale(Primitive):
         return True
 
 
-@dataclass(frozen=True)
 class Affine(Primitive):
     """Each number, or each channel, times a fixed factor plus a fixed addend.  Shape unchanged.
 
@@ -144,7 +139,6 @@ class Affine(Primitive):
         return inputs[0]
 
 
-@dataclass(frozen=True)
 class BatchNorm(Primitive):
     """Each channel to mean 0, variance 1 over the batch, scaled and shifted; in prediction by its running averages.
 
@@ -177,7 +171,6 @@ class BatchNorm(Primitive):
         return True
 
 
-@dataclass(frozen=True)
 class LayerNorm(Primitive):
     """Each position's channels to mean 0, variance 1, scaled and shifted.
 
@@ -198,7 +191,6 @@ class LayerNorm(Primitive):
         return {name: array.weight(inputs[0][-1:]) for name, array in pairs if array}
 
 
-@dataclass(frozen=True)
 class ChannelNorm(Primitive):
     """a / (k + alpha · sum a²)^beta, the sum over channels within `radius` of each.  Krizhevsky et al. 2012, section 3.3.
 

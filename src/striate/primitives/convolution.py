@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 from striate.errors import ShapeError
@@ -11,7 +11,6 @@ from striate.graph.lowering import put
 from striate.primitives.base import Parameter, Start, parameter, split_shape
 
 
-@dataclass(frozen=True)
 class Conv(Primitive):
     """Each of `filters` sums a window over all channels (of its group) and adds a bias.  (…, C) -> (…', filters).
 
@@ -72,7 +71,6 @@ class Conv(Primitive):
         return True
 
 
-@dataclass(frozen=True)
 class DepthwiseConv(Conv):
     """Each channel with `multiplier` filters of its own; output c · multiplier + m from input c.
 
@@ -97,7 +95,6 @@ class DepthwiseConv(Conv):
         return arrays | ({"bias": self.bias.weight((maps,), fans)} if self.bias else {})
 
 
-@dataclass(frozen=True)
 class PartialConv(Conv):
     """A convolution in which map k sees only the input maps of ``connections[k]``, with a kernel for each connection.
 
@@ -134,7 +131,6 @@ class PartialConv(Conv):
         return self.window.area * self.links * prod(self.shape(*inputs)[:-1])
 
 
-@dataclass(frozen=True)
 class ConvTranspose(Conv):
     """The transpose of a convolution: each input number paints a window of the output.  weight (C, filters, kernel…)."""
 

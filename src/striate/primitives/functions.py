@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from striate.errors import ArgumentError, ShapeError, unknown
@@ -44,7 +43,6 @@ DEFAULTS: dict[str, tuple[float | None, ...]] = {"leaky_relu": (0.2,), "elu": (1
 CombineHow = Literal["add", "subtract", "multiply", "divide", "average", "maximum", "minimum"]
 
 
-@dataclass(frozen=True)
 class Pointwise(Primitive):
     """A function of each number.  Shape unchanged.
 
@@ -58,7 +56,6 @@ class Pointwise(Primitive):
     parameters: tuple[float | None, ...] = ()
 
 
-@dataclass(frozen=True)
 class Softmax(Primitive):
     """exp(x) divided by its sum over the channels.  Shape unchanged.
 
@@ -70,7 +67,6 @@ class Softmax(Primitive):
     log: bool = False
 
 
-@dataclass(frozen=True)
 class Combine(Primitive):
     """Inputs joined number by number.  Axes of size 1, and axes missing at the front, are repeated (NumPy's rule).
 

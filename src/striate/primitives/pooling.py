@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import hypot
 from typing import Literal
 
@@ -15,7 +14,6 @@ PoolHow = Literal["max", "average", "average_all", "sum", "center"]
 ReduceHow = Literal["max", "mean", "sum"]
 
 
-@dataclass(frozen=True)
 class Pool(Primitive):
     """Each window of each channel as one number.  (…, C) -> (…', C).
 
@@ -33,7 +31,6 @@ class Pool(Primitive):
         return (*self.window.slide(sizes), channels)
 
 
-@dataclass(frozen=True)
 class AdaptivePool(Primitive):
     """Windows chosen so that the output has `size`: window i covers floor(i·H/H') up to ceil((i+1)·H/H'), as in torch.
 
@@ -49,7 +46,6 @@ class AdaptivePool(Primitive):
         return (*self.size, split_shape(inputs[0], len(self.size))[1])
 
 
-@dataclass(frozen=True)
 class DepthPool(Primitive):
     """Groups of neighbouring channels as one.  (…, C) -> (…, C').
 
@@ -69,7 +65,6 @@ class DepthPool(Primitive):
         return (*inputs[0][:-1], *self.channels.slide((depth,)))
 
 
-@dataclass(frozen=True)
 class Reduce(Primitive):
     """Whole axes as one number each.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
@@ -14,7 +13,6 @@ from striate.primitives.base import split_shape
 Sides = tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
 class Reshape(Primitive):
     """The same numbers, channels last, in another shape.
 
@@ -34,14 +32,12 @@ class Reshape(Primitive):
         return self.target
 
 
-@dataclass(frozen=True)
 class Flatten(Reshape):
     """All numbers as one vector, row by row, channels last."""
 
     target: Shape = (-1,)
 
 
-@dataclass(frozen=True)
 class Pad(Primitive):
     """Zeros around.
 
@@ -56,7 +52,6 @@ class Pad(Primitive):
         return tuple(size + a + b for size, (a, b) in zip(inputs[0], self.sides, strict=True))
 
 
-@dataclass(frozen=True)
 class Crop(Primitive):
     """Rows and columns, or steps, cut off.
 
@@ -75,7 +70,6 @@ class Crop(Primitive):
         return (*out, channels)
 
 
-@dataclass(frozen=True)
 class Resize(Primitive):
     """Every axis of positions enlarged by a whole number.
 
@@ -93,7 +87,6 @@ class Resize(Primitive):
         return (*(size * t for size, t in zip(sizes, self.times, strict=True)), channels)
 
 
-@dataclass(frozen=True)
 class Concatenate(Primitive):
     """Inputs one after the other along an axis.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from striate.graph import Primitive, Shape, Value
@@ -10,7 +9,6 @@ from striate.graph.lowering import put
 from striate.primitives.shapes import Sides
 
 
-@dataclass(frozen=True)
 class Dropout(Primitive):
     """In training, numbers are 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
 
@@ -24,7 +22,6 @@ class Dropout(Primitive):
     whole: bool = False
 
 
-@dataclass(frozen=True)
 class Augment(Primitive):
     """Random changes of pictures in training, by one class of ``backend/augment.py``; in prediction at most a crop.
 
