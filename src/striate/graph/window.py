@@ -80,7 +80,7 @@ class Window:
             object.__setattr__(self, "dilation", (1,) * len(self.kernel) if isinstance(self.kernel, tuple) else ())
         for what in ("kernel", "strides", "dilation"):
             sizes = getattr(self, what)
-            if type(sizes) is not tuple or len(sizes) != len(self.kernel) or not all(_positive(v) for v in sizes):
+            if type(sizes) is not tuple or len(sizes) != len(self.kernel) or not all(map(_positive, sizes)):
                 raise ArgumentError(
                     f"Window: {what} is a tuple of whole numbers of at least 1, one per axis, such as (3, 3), not {sizes!r}."
                 )
@@ -233,7 +233,7 @@ class Window:
 
 
 def _positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return type(value) is int and value >= 1
 
 
 def _by(values: tuple[int, ...]) -> str:

@@ -20,6 +20,8 @@ def shape_of(x: Any, where: str) -> Shape:
 
 def whole(value: Any, where: str, low: int = 1) -> int:
     """A whole number of at least `low`.  Raises ArgumentError."""
+    if type(value) is int and value >= low:  # nearly always
+        return value
     if isinstance(value, bool) or not isinstance(value, Integral) or value < low:
         raise ArgumentError(f"{where} is a whole number of at least {low}, not {value!r}.")
     return int(value)
@@ -97,8 +99,9 @@ def window_of(window: Any, x: Shape, where: str, *, transposed: bool = False, pl
         window = Window(size, (1,) * rank)
     if window.transposed and not transposed:
         raise ArgumentError(f"{where}: takes no transposed window; only conv does.")
-    ones = (1,) * len(window.kernel)
-    for what, usual in (("strides", ones), ("padding", "valid"), ("dilation", ones)):
-        if what in plain and getattr(window, what) != usual:
-            raise ArgumentError(f"{where}: takes no {what}, the window has {getattr(window, what)}.")
+    if plain:
+        ones = (1,) * len(window.kernel)
+        for what, usual in (("strides", ones), ("padding", "valid"), ("dilation", ones)):
+            if what in plain and getattr(window, what) != usual:
+                raise ArgumentError(f"{where}: takes no {what}, the window has {getattr(window, what)}.")
     return window
