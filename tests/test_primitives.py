@@ -291,6 +291,120 @@ def test_a_lower_that_returns_no_value_or_takes_none_is_refused_in_words() -> No
         _Array()(Input((3,)))
 
 
+WRONG: list[Callable[[Value], Any]] = [
+    lambda x: p.conv(x, 0, 3),
+    lambda x: p.conv(x, 4, "3"),  # type: ignore[arg-type]
+    lambda x: p.conv(x, 4, 3, groups=0),
+    lambda x: p.conv(x, 4, 3, groups=3),
+    lambda x: p.conv(x, 4, Window((3, 3), (0, 1))),
+    lambda x: p.conv(x, 4, Window((3, 3), (1, 1), "SAME")),
+    lambda x: p.conv(x, 4, Window((3, 3), 1)),  # type: ignore[arg-type]
+    lambda x: p.depthwise_conv(x, Window((3, 3), (1, 1), transposed=True)),
+    lambda x: p.partial_conv(x, ((0, 1),), Window((3, 3), (2, 2))),
+    lambda x: p.partial_conv(x, ((0, 1),), Window((3, 3), (1, 1), "same")),
+    lambda x: p.partial_conv(x, ((-1,),), 3),
+    lambda x: p.partial_conv(x, (), 3),
+    lambda x: p.pool(x, Window((3, 3), (1, 1), "same", (2, 2)), "average"),
+    lambda x: p.pool(x, 2, "mean"),  # type: ignore[arg-type]
+    lambda x: p.adaptive_pool(x, (2, 2), "mean"),  # type: ignore[arg-type]
+    lambda x: p.depth_pool(x, Window((2,), (1,), "same"), "max"),
+    lambda x: p.depth_pool(x, 2, "sum"),  # type: ignore[arg-type]
+    lambda x: p.reduce(x, "mean", (7,)),
+    lambda x: p.reduce(x, "mean", -1),  # type: ignore[arg-type]
+    lambda x: p.concatenate(5, x, x),
+    lambda x: p.concatenate(-1),
+    lambda x: p.concatenate(-1, [x, x]),  # type: ignore[arg-type]
+    lambda x: p.combine("add"),
+    lambda x: p.combine("mul", x, x),  # type: ignore[arg-type]
+    lambda x: p.reshape(x, -1),  # type: ignore[arg-type]
+    lambda x: p.reshape(x, (-1, -1)),
+    lambda x: p.reshape(x, (0, -1)),
+    lambda x: p.pad(x, 1),  # type: ignore[arg-type]
+    lambda x: p.pad(x, ((-1, 0), (0, 0))),
+    lambda x: p.crop(x, ((-1, 0), (0, 0))),
+    lambda x: p.resize(x, (2, 2), "cubic"),  # type: ignore[arg-type]
+    lambda x: p.resize(x, (0, 2)),
+    lambda x: p.pointwise(x, None),  # type: ignore[arg-type]
+    lambda x: p.pointwise("relu", x),  # type: ignore[arg-type]
+    lambda x: p.pointwise(x, "clip", 1.0),
+    lambda x: p.pointwise(x, "relu", 0.3),
+    lambda x: p.pointwise(x, "clip", float("nan"), 1.0),
+    lambda x: p.activation(x, np.tanh),  # type: ignore[arg-type]
+    lambda x: p.linear(x, 0),
+    lambda x: p.linear(x, "8"),  # type: ignore[arg-type]
+    lambda x: p.dropout(x, 1.0),
+    lambda x: p.batch_norm(x, -1.0),
+    lambda x: p.batch_norm(x, momentum=3.0),
+    lambda x: p.affine(x, float("nan")),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
+def test_a_wrong_argument_is_one_clear_error_before_anything_is_built(wrong: Callable[[Value], Any]) -> None:
+    class _Wrong(layers.Layer):
+        def lower(self, x: Value) -> Value:
+            return wrong(x)  # type: ignore[no-any-return]
+
+    with pytest.raises((ArgumentError, ShapeError), match=r'^_Wrong "__wrong": '):
+        _Wrong()(Input((8, 8, 3)))
+
+
+def test_numbers_and_sizes_may_be_given_as_users_have_them() -> None:
+    class _Free(layers.Layer):
+        def lower(self, x: Value) -> Value:
+            y = p.affine(p.conv(x, 4, 3), np.arange(4.0), [1, 2, 3, 4])  # type: ignore[arg-type]
+            return p.reduce(p.pool(y, (2, 2), "max"), "mean", (-1, 2))
+
+    assert _Free().shape((8, 8, 3)) == (5, 5)
+
+
+def test_an_own_class_of_a_name_that_is_taken_cannot_be_saved_as_the_other(tmp_path: Any) -> None:
+    own = type("Dense", (layers.Layer,), {"lower": lambda self, x: p.linear(x, 3), "__module__": __name__})
+    assert type(st.models.from_json({"layers": [{"class": "Dense", "units": 2, "input_shape": [4]}]}).layers[-1]) is (
+        layers.Dense
+    )
+    with pytest.raises(ArgumentError, match='"dense" is of a class Dense that is not'):
+        st.Sequential([own(input_shape=(4,))]).save(tmp_path / "own")
+
+
+def test_a_field_that_json_cannot_hold_is_named(tmp_path: Any) -> None:
+    class Odd(layers.Layer):
+        window: Any = None
+
+        def lower(self, x: Value) -> Value:
+            return p.linear(x, 3)
+
+    model = st.Sequential([Odd(window={1, 2}, input_shape=(4,))])
+    with pytest.raises(ArgumentError, match=r'Odd "odd": window is \{1, 2\}'):
+        model.save(tmp_path / "odd")
+    assert not (tmp_path / "odd").exists()
+
+
+def head(function: str | None) -> type[layers.Layer]:
+    def lower(self: Any, x: Value) -> Value:
+        return p.activation(p.linear(p.activation(p.linear(x, 5, name="a"), self.activation), 3, name="b"), function)
+
+    made = {"lower": lower, "activation": "softmax", "__annotations__": {"activation": "str"}, "__module__": __name__}
+    return type(f"_Head{function}", (layers.Layer,), made)
+
+
+@pytest.mark.parametrize("function", ["softmax", "sigmoid", "log_softmax", None])
+def test_what_the_answers_of_ones_own_layer_are_is_read_from_what_it_does(function: str | None) -> None:
+    model = st.Sequential([layers.Flatten(input_shape=(2, 2, 1)), head(function)()])
+    assert model.answers.activation == function
+
+
+def test_joined_answers_are_what_each_of_them_is() -> None:
+    x = Input((4,))
+    one, two = (layers.Dense(1, activation="sigmoid")(x) for _ in range(2))
+    for joined in (layers.Concatenate()([one, two]), layers.Maximum()([one, two]), layers.Rescaling(1.0)(one)):
+        assert st.Model(x, joined).answers.activation == "sigmoid"
+    soft = [layers.Dense(2, activation="softmax")(x) for _ in range(2)]
+    assert st.Model(x, layers.Average()(soft)).answers.activation == "softmax"
+    assert st.Model(x, layers.Concatenate()(soft)).answers.activation is None
+    assert st.Model(x, layers.Rescaling(2.0)(one)).answers.activation is None
+
+
 def test_a_changed_field_is_another_layer() -> None:
     class _Wide(layers.Layer):
         units: int = 2

@@ -42,7 +42,9 @@ class Described:
         if cls.automatic:
             described(cls)
         if not cls.abstract:
-            cls.classes[cls.__name__] = cls
+            taken = cls.classes.get(cls.__name__)
+            if taken is None or not _ours(taken) or _ours(cls):  # nobody else's class takes the name of one of ours
+                cls.classes[cls.__name__] = cls
 
     def config(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by name."""
@@ -82,6 +84,10 @@ class Described:
     def __repr__(self) -> str:
         said = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
         return f"{type(self).__name__}({said})"
+
+
+def _ours(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 T = TypeVar("T", bound=type)

@@ -6,7 +6,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,15 +15,14 @@ import typer
 from typer.core import TyperGroup
 
 from striate.cli.common import WEIGHTS, Json, Variant, model_of, say
-from striate.cli.signatures import Argument, signature
-from striate.errors import ArgumentError, DataError
+from striate.cli.look_options import TechniqueOption, parameter_of
+from striate.cli.signatures import signature
+from striate.errors import ArgumentError
 
 What = Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")]
 Weights = Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")]
-PICTURES = "picture files (may be repeated), or a data set: a folder with a folder for each class, a zip, or a name"
 # what every technique is given otherwise than by an option of its own
 _GIVEN = ("model", "path", "progress")
-NONE = "none"  # the word for None
 
 
 @dataclass
@@ -112,20 +111,20 @@ def made(name: str) -> Any:
     options = [TechniqueOption(argument) for argument in read.arguments if argument.name not in _GIVEN]
     options = [option for option in options if option.offered]
     whole = technique.out.endswith(".html")
-    parameters = [_parameter("model", What)]
+    parameters = [parameter_of("model", What)]
     parameters += [option.parameter() for option in options]
     if any(option.takes_data for option in options):
         part = typer.Option(help="Of a data set: train, validation or test; without it the last of these there is.")
-        parameters.append(_parameter("part", Annotated[str | None, part], None))
-    parameters += [_parameter("weights", Weights, None), _parameter("variant", Variant, None)]
+        parameters.append(parameter_of("part", Annotated[str | None, part], None))
+    parameters += [parameter_of("weights", Weights, None), parameter_of("variant", Variant, None)]
     for also, (help_, _) in technique.also.items():
-        parameters.append(_parameter(also, Annotated[Path | None, typer.Option(help=help_)], None))
+        parameters.append(parameter_of(also, Annotated[Path | None, typer.Option(help=help_)], None))
     out = typer.Option("--out", help=f"The file to write; without it {technique.out}.")
-    parameters.append(_parameter("out", Annotated[Path | None, out], None))
+    parameters.append(parameter_of("out", Annotated[Path | None, out], None))
     if technique.out.endswith(".png"):
         page = typer.Option("--page", help="Also write a page with the figure and the table, .html.")
-        parameters.append(_parameter("page", Annotated[Path | None, page], None))
-    parameters.append(_parameter("json", Json, False))
+        parameters.append(parameter_of("page", Annotated[Path | None, page], None))
+    parameters.append(parameter_of("json", Json, False))
 
     def command(**given: Any) -> None:
         for option in options:
@@ -147,165 +146,6 @@ def made(name: str) -> Any:
     alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     alone.command(name)(command)
     return typer.main.get_command(alone)
-
-
-def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-# -- options ------------------------------------------------------------------------------------------------------------
-class TechniqueOption:
-    """An argument of a technique as an option of its command: the same name, the same default, the same words."""
-
-    def __init__(self, argument: Argument) -> None:
-        self.argument, self.name, self.kind = argument, argument.name, argument.kind
-        self.pictures = argument.name == "pictures"
-        self.dataset = argument.name == "data"
-        self.takes_data = self.pictures or self.dataset or self.kind.dataset
-
-    @property
-    def offered(self) -> bool:
-        """Whether a command line can say it at all."""
-        return self.pictures or self.dataset or bool(self.kind)
-
-    @property
-    def repeated(self) -> bool:
-        return self.pictures or bool(self.kind.several)
-
-    @property
-    def _can_be_none(self) -> bool:
-        """Whether None is one of the words, and not what is meant when nothing is said."""
-        return self.kind.none and bool(self.kind.choices) and self.argument.default is not None
-
-    def parameter(self) -> inspect.Parameter:
-        """As typer wants it."""
-        default = inspect.Parameter.empty if self.argument.required else self.argument.default
-        dashed = "--" + self.name.replace("_", "-")
-        words, spelled, meta = self._help(), [dashed], None
-        kind: Any
-        if self.pictures:
-            kind, default, spelled = list[str] | None, None, [dashed, "--picture", "--data"]
-        elif bytes in self.kind.scalars:
-            return _parameter(self.name, Annotated[Path, typer.Argument(help=words)])
-        elif self.dataset:
-            kind = str | None
-        elif self.kind.scalars == {bool}:
-            spelled, kind = ([f"{dashed}/--no-{self.name.replace('_', '-')}"] if default else [dashed]), bool
-        elif self.repeated:
-            inner = str if str in self.kind.several else float if float in self.kind.several else int
-            kind, words = list[inner], f"{words}; may be repeated"  # type: ignore[valid-type]
-            if isinstance(default, str | int | float):
-                default = [default]
-            elif isinstance(default, tuple | list):
-                default = list(default)
-        elif self.kind.pair:
-            kind, meta = str, "x".join("NUMBER" for _ in self.kind.pair)
-        elif str in self.kind.scalars or self.kind.choices:
-            kind = str
-            named = [*self.kind.choices, *([NONE] if self._can_be_none else [])]
-            meta = f"[{'|'.join(named)}]" if self.kind.choices and not self.kind.scalars else None
-        else:
-            kind = float if float in self.kind.scalars else int
-        if default is None and not self.pictures:
-            kind = kind | None
-        return _parameter(self.name, Annotated[kind, typer.Option(*spelled, help=words + ".", metavar=meta)], default)
-
-    def _help(self) -> str:
-        if self.pictures:
-            return f"Needed: {PICTURES}"
-        words = self.argument.help.replace("``", "`").rstrip(".")
-        for python, plain in (("; None: ", "; without it "), (".  None: ", "; without it "), ("None: ", "without it ")):
-            words = words.replace(python, plain)
-        words = words.replace("(``", "(").replace(".  ", ". ")
-        return words[:1].upper() + words[1:]
-
-    def check(self, given: Any) -> None:
-        """What can be said before a model is loaded."""
-        if not self.pictures:
-            return
-        if not given:
-            raise ArgumentError(f"which pictures? Give --pictures: {PICTURES}.")
-        for path in given:
-            if not Path(path).exists() and path not in _sets():
-                raise DataError(f"{path}: there is no such file, and no data set of that name.")
-
-    def value(self, given: Any, model: Any, part: str | None) -> Any:
-        """What the function is called with."""
-        if self.pictures or self.kind.dataset:
-            several = given if isinstance(given, list) else [given]
-            if len(several) == 1 and isinstance(several[0], str) and is_data_set(several[0]):
-                return dataset(model, several[0], part)
-            if self.pictures:
-                return several
-        if given is None or (given == NONE and self._can_be_none):
-            return None
-        if self.dataset:
-            return dataset(model, given, part)
-        if bytes in self.kind.scalars:
-            return Path(given).read_bytes()
-        if self.repeated:
-            values = list(given)
-            if not values:
-                return self.argument.default
-            return values[0] if len(values) == 1 and (self.kind.scalars or self.kind.choices) else values
-        if self.kind.pair:
-            return _pair(self.name, given, self.kind.pair, alone=int in self.kind.scalars)
-        if str in self.kind.scalars and float in self.kind.scalars:
-            try:
-                return float(given)
-            except ValueError:
-                return given
-        return given
-
-
-def _pair(name: str, text: str, types: tuple[type, ...], alone: bool) -> Any:
-    """``8x4`` as (8, 4), ``8`` as 8 where one number will do."""
-    pieces = str(text).lower().replace(",", "x").split("x")
-    try:
-        if alone and len(pieces) == 1:
-            return int(pieces[0])
-        return tuple(kind(piece) for kind, piece in zip(types, pieces, strict=True))
-    except ValueError:
-        raise ArgumentError(
-            f'--{name.replace("_", "-")} takes {len(types)} numbers, such as 4x2, not "{text}".'
-        ) from None
-
-
-# -- in and out ---------------------------------------------------------------------------------------------------------
-def _sets() -> list[str]:
-    from striate import data
-
-    return list(data.names())
-
-
-def is_data_set(given: str) -> bool:
-    """Whether a path or a name is a data set and not a picture."""
-    from striate.data.pictures.formats import PICTURES as SUFFIXES
-
-    path = Path(given)
-    return (
-        path.is_dir()
-        or (path.is_file() and path.suffix.lower() not in SUFFIXES)
-        or (not path.exists() and given in _sets())
-    )
-
-
-def dataset(model: Any, given: str, part: str | None) -> Any:
-    """A part of a data set, read as the model wants its pictures."""
-    from striate.data import load
-    from striate.look.pictures import Space
-
-    named = not Path(given).exists() and given in _sets()
-    splits = load(given) if named else load(given, preprocessing=Space.of(model).preprocessing)
-    there = {name: value for name, value in splits._asdict().items() if value is not None}
-    if part is not None and part not in there:
-        raise ArgumentError(f"{given} has no part {part!r}, only {', '.join(there)}.")
-    chosen = there[part or list(there)[-1]]
-    if model.preprocessing is not None and chosen.shape == model.graph.input_shapes[0]:
-        chosen = replace(
-            chosen, preprocessing=model.preprocessing
-        )  # as the network takes them, whatever the data's own
-    return chosen
 
 
 def finish(

@@ -33,6 +33,8 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
 
     kind   what the description says it is: ``Functional``, ``Sequential`` or ``Model``
     name   of the network
+
+    Raises ArgumentError for a layer that a description cannot hold.
     """
     reference = {
         (node.serial, tensor.index): graph.label(node) + (f":{tensor.index}" if tensor.index else "")
@@ -60,6 +62,15 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
     return description | ({"auxiliary": list(graph.auxiliary)} if graph.auxiliary else {})
 
 
+def _is_json(value: Any) -> bool:
+    """Whether a description can hold it."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | int | float | bool)
+
+
 def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, Network):
         inside = to_json(layer.graph)
@@ -68,7 +79,21 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, InputLayer):
         entry: dict[str, Any] = {"class": "Input", "name": name, "shape": list(layer.input_shape or ())}
         return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
-    config = {key: plain(value) for key, value in layer.config().items() if key not in ("name", "input_shape")}
+    known, own = layer.classes.get(layer.kind), type(layer)
+    if known is None or (known.__module__, known.__qualname__) != (own.__module__, own.__qualname__):
+        raise ArgumentError(
+            f'"{name}" is of a class {layer.kind} that is not the one known by that name, so it could not be read back. '
+            "Give the class a name of its own."
+        )
+    config = {}
+    for key, value in layer.config().items():
+        if key not in ("name", "input_shape"):
+            config[key] = plain(value)
+            if not _is_json(config[key]):
+                raise ArgumentError(
+                    f'{layer.kind} "{name}": {key} is {value!r}, which a description cannot hold. Fields are numbers, '
+                    "texts, tuples of them, activations and initializers."
+                )
     return {"class": layer.kind, "name": name} | config
 
 

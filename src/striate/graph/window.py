@@ -65,6 +65,8 @@ class Window:
     padding      ``valid``, ``same``, ``causal``, or ((before, after), …) per axis
     dilation     input cells from one cell of the kernel to the next, per axis; () for 1
     transposed   whether the window paints its output instead of reading its input
+
+    Raises ArgumentError for anything but whole numbers of at least 1, and another padding.
     """
 
     kernel: tuple[int, ...]
@@ -75,7 +77,15 @@ class Window:
 
     def __post_init__(self) -> None:
         if not self.dilation:
-            object.__setattr__(self, "dilation", (1,) * len(self.kernel))
+            object.__setattr__(self, "dilation", (1,) * len(self.kernel) if isinstance(self.kernel, tuple) else ())
+        for what in ("kernel", "strides", "dilation"):
+            sizes = getattr(self, what)
+            if type(sizes) is not tuple or len(sizes) != len(self.kernel) or not all(_positive(v) for v in sizes):
+                raise ArgumentError(
+                    f"Window: {what} is a tuple of whole numbers of at least 1, one per axis, such as (3, 3), not {sizes!r}."
+                )
+        if self.padding not in ("valid", "same", "causal"):
+            as_padding(self.padding if isinstance(self.padding, tuple) else None, len(self.kernel), "Window: padding")
 
     @property
     def span(self) -> tuple[int, ...]:
@@ -220,6 +230,10 @@ class Window:
         sizes   of the input, per axis
         """
         return tuple((n - 1) * s + f for n, s, f in zip(sizes, self.strides, self.span, strict=True))
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _by(values: tuple[int, ...]) -> str:

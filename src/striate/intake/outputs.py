@@ -116,11 +116,21 @@ def _made(node: Node, number: int) -> str | None:
         return made.function if made.function in ("sigmoid", "hard_sigmoid") else None
     if isinstance(made, p.Distance):
         return "distance"
-    if isinstance(made, p.Identity | p.Dropout | p.Flatten) or (
-        isinstance(made, p.Reshape) and step.input_shapes[0][-1] == step.shape[-1]
-    ):
-        return _made(node, step.inputs[0])
+    given = {_made(node, one) for one in step.inputs} if isinstance(made, _LEAVE) else {None}
+    function = given.pop() if len(given) == 1 else None
+    if isinstance(made, p.Identity | p.Dropout) or made == p.Affine(1.0, 0.0):
+        return function
+    if isinstance(made, p.Affine):
+        return None
+    if function in ("sigmoid", "hard_sigmoid"):  # each number stays an answer of its own
+        kept = ("average", "maximum", "minimum")
+        return function if not isinstance(made, p.Combine) or made.how in kept else None
+    if isinstance(made, p.Reshape):  # also Flatten: the channels must stay together
+        return function if step.input_shapes[0][-1] == step.shape[-1] else None
     if made == p.Combine("average"):  # of several networks' probabilities
-        given = {_made(node, one) for one in step.inputs}
-        return given.pop() if len(given) == 1 and given <= {"softmax", "sigmoid", "hard_sigmoid"} else None
+        return function if function == "softmax" else None
     return None
+
+
+# What may leave answers the answers that they are.
+_LEAVE = (p.Identity, p.Dropout, p.Affine, p.Reshape, p.Combine, p.Concatenate)

@@ -8,6 +8,7 @@ from math import prod
 from striate.errors import ShapeError
 from striate.graph import Primitive, Shape, Value, Weight
 from striate.graph.lowering import put
+from striate.primitives.arguments import number, numbers, whole
 from striate.primitives.base import Parameter, Start, parameter
 
 Numbers = float | tuple[float, ...]
@@ -228,7 +229,7 @@ def linear(
     Raises ArgumentError for anything but a value.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
-    return put(Linear(units, made, parameter(bias)), x, name=name)
+    return put(Linear(whole(units, "linear: units"), made, parameter(bias)), x, name=name)
 
 
 def lookup(x: Value, rows: int, width: int, table: Start | Parameter = "uniform", *, name: str = "") -> Value:
@@ -242,7 +243,8 @@ def lookup(x: Value, rows: int, width: int, table: Start | Parameter = "uniform"
 
     Raises ShapeError for anything but a sequence.
     """
-    return put(Lookup(rows, width, parameter(table) or Parameter("uniform")), x, name=name)
+    size = whole(rows, "lookup: rows"), whole(width, "lookup: width")
+    return put(Lookup(*size, parameter(table) or Parameter("uniform")), x, name=name)
 
 
 def distance(x: Value, units: int, prototypes: Start | Parameter, *, name: str = "") -> Value:
@@ -255,7 +257,7 @@ def distance(x: Value, units: int, prototypes: Start | Parameter, *, name: str =
 
     Raises ShapeError for anything but a vector.
     """
-    return put(Distance(units, parameter(prototypes) or Parameter()), x, name=name)
+    return put(Distance(whole(units, "distance: units"), parameter(prototypes) or Parameter()), x, name=name)
 
 
 def scale(
@@ -281,7 +283,7 @@ def affine(x: Value, factor: Numbers = 1.0, addend: Numbers = 0.0) -> Value:
 
     Raises ShapeError for another number of them than there are channels.
     """
-    return put(Affine(factor, addend), x)
+    return put(Affine(numbers(factor, "affine: factor"), numbers(addend, "affine: addend")), x)
 
 
 def batch_norm(
@@ -306,6 +308,8 @@ def batch_norm(
 
     Raises ArgumentError for anything but a value.
     """
+    epsilon = number(epsilon, "batch_norm: epsilon", 0, open_ends="low")
+    momentum = number(momentum, "batch_norm: momentum", 0, 1)
     averages = parameter(mean) or Parameter(), parameter(variance) or Parameter("ones")
     return put(BatchNorm(epsilon, momentum, parameter(gamma), parameter(beta), *averages), x, name=name)
 
@@ -327,6 +331,7 @@ def layer_norm(
 
     Raises ArgumentError for anything but a value.
     """
+    epsilon = number(epsilon, "layer_norm: epsilon", 0, open_ends="low")
     return put(LayerNorm(epsilon, parameter(gamma), parameter(beta)), x, name=name)
 
 
@@ -339,4 +344,4 @@ def channel_norm(x: Value, radius: int, k: float, alpha: float, beta: float) -> 
 
     Raises ShapeError for a vector.
     """
-    return put(ChannelNorm(radius, k, alpha, beta), x)
+    return put(ChannelNorm(whole(radius, "channel_norm: radius", 0), k, alpha, beta), x)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import field
 from math import prod
 
-from striate.errors import ShapeError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value, Weight, Window
 from striate.graph.lowering import put
+from striate.primitives.arguments import shape_of, whole, wholes, window_of
 from striate.primitives.base import Parameter, Start, parameter, split_shape
 
 
@@ -163,7 +164,7 @@ class ConvTranspose(Conv):
 def conv(
     x: Value,
     filters: int,
-    window: Window,
+    window: Window | int | tuple[int, ...],
     *,
     groups: int = 1,
     kernel: Start | Parameter = "glorot_uniform",
@@ -174,21 +175,26 @@ def conv(
 
     x              (length, C) or (height, width, C)
     filters        how many
-    window         size, strides, padding and dilation; a transposed one paints instead
+    window         size, strides, padding and dilation (a transposed one paints instead), or just the size
     groups         of channels that do not see each other
     kernel, bias   how they start: an initializer, or a Parameter; bias None: none
     name           of this part, where the layer has several
 
-    Raises ShapeError where the window is larger than the input or the channels do not split into the groups.
+    Raises ShapeError where the window is larger than the input or the channels do not split into the groups, and
+    ArgumentError for other values.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
+    window = window_of(window, shape_of(x, "conv"), "conv", transposed=True)
+    filters, groups = whole(filters, "conv: filters"), whole(groups, "conv: groups")
+    if filters % groups or (window.transposed and groups > 1):
+        raise ArgumentError(f"conv: {filters} filters do not split into {groups} groups.")
     kind = ConvTranspose if window.transposed else Conv
     return put(kind(window, filters, groups, made, parameter(bias)), x, name=name)
 
 
 def depthwise_conv(
     x: Value,
-    window: Window,
+    window: Window | int | tuple[int, ...],
     *,
     multiplier: int = 1,
     kernel: Start | Parameter = "glorot_uniform",
@@ -205,16 +211,18 @@ def depthwise_conv(
     kernel, bias   how they start: an initializer, or a Parameter; bias None: none
     name           of this part, where the layer has several
 
-    Raises ShapeError where the window is larger than the input.
+    Raises ShapeError where the window is larger than the input, and ArgumentError for other values.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
+    window = window_of(window, shape_of(x, "depthwise_conv"), "depthwise_conv")
+    multiplier = whole(multiplier, "depthwise_conv: multiplier")
     return put(DepthwiseConv(window, kernel=made, bias=parameter(bias), multiplier=multiplier), x, name=name)
 
 
 def partial_conv(
     x: Value,
     connections: tuple[tuple[int, ...], ...],
-    window: Window,
+    window: Window | int | tuple[int, ...],
     *,
     kernel: Start | Parameter = "glorot_uniform",
     bias: Start | Parameter | None = "zeros",
@@ -224,11 +232,16 @@ def partial_conv(
 
     x              (height, width, C)
     connections    for each map, the input maps that it sees; weight (connections in all, kernel…)
-    window         size and strides
+    window         its size; it moves by 1 and has no padding
     kernel, bias   how they start: an initializer, or a Parameter; bias None: none
     name           of this part, where the layer has several
 
-    Raises ShapeError where an input map is not there or the window is larger than the input.
+    Raises ShapeError where an input map is not there or the window is larger than the input, and ArgumentError for other
+    values.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
+    if not isinstance(connections, tuple) or not connections or not all(connections):
+        raise ArgumentError(f"partial_conv: connections names input maps for each map, not {connections!r}.")
+    connections = tuple(wholes(row, "partial_conv: connections", None, 0) for row in connections)
+    window = window_of(window, shape_of(x, "partial_conv"), "partial_conv", plain="strides padding dilation")
     return put(PartialConv(window, kernel=made, bias=parameter(bias), connections=connections), x, name=name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
-from striate.errors import ArgumentError, ShapeError, unknown
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Primitive, Shape, Value
 from striate.graph.lowering import put
+from striate.primitives.arguments import choice, numbers, shape_of
 
 #: Functions of one number, with what they compute.  Those up to "exponential" are Keras' activations.
 FUNCTIONS = {
@@ -39,6 +40,9 @@ FUNCTIONS = {
 ARITHMETIC = ("negative", "absolute", "square", "sqrt", "rsqrt", "log")
 SYNONYMS = {"hard_swish": "hard_silu", "swish": "silu"}
 DEFAULTS: dict[str, tuple[float | None, ...]] = {"leaky_relu": (0.2,), "elu": (1.0,)}
+
+#: How many numbers the functions take that take any.
+PARAMETERS = {"leaky_relu": 1, "elu": 1, "clip": 2, "parametric_relu": 3}
 
 CombineHow = Literal["add", "subtract", "multiply", "divide", "average", "maximum", "minimum"]
 
@@ -100,10 +104,17 @@ def pointwise(x: Value, function: str, *parameters: float | None) -> Value:
 
     Raises ArgumentError, naming the nearest, for an unknown function.
     """
-    function = SYNONYMS.get(function, function)
-    if function not in FUNCTIONS:
-        raise unknown("function", function, FUNCTIONS)
-    return put(Pointwise(function, parameters or DEFAULTS.get(function, ())), x)
+    shape_of(x, "pointwise")
+    function = SYNONYMS.get(function, function) if isinstance(function, str) else function
+    choice(function, "function", FUNCTIONS)
+    given, count = parameters or DEFAULTS.get(function, ()), PARAMETERS.get(function, 0)
+    if len(given) != count or not all(
+        v is None or isinstance(numbers(v, f"{function}: a parameter"), float) for v in given
+    ):
+        raise ArgumentError(
+            f"pointwise: {function} takes {count} numbers after its name ({FUNCTIONS[function]}), not {given}."
+        )
+    return put(Pointwise(function, given), x)
 
 
 def softmax(x: Value, log: bool = False) -> Value:
@@ -132,6 +143,8 @@ def activation(x: Value, function: str | Layer | None) -> Value:
         if not isinstance(after, Value):
             raise ArgumentError(f"an activation gives one output, {function!r} gives {len(after)}.")
         return after
+    if not isinstance(function, str):
+        raise ArgumentError(f"an activation is a name such as 'relu' or a layer, not {function!r}.")
     if function in ("softmax", "log_softmax"):
         return softmax(x, function == "log_softmax")
     return pointwise(x, function)
@@ -143,6 +156,9 @@ def combine(how: CombineHow, *values: Value) -> Value:
     how      "add", "subtract", "multiply", "divide", "average", "maximum" or "minimum"
     values   of one shape; axes of size 1, and axes missing at the front, are repeated: (C,) meets every pixel of (H, W, C)
 
-    Raises ShapeError for shapes that do not go together.
+    Raises ShapeError for shapes that do not go together, and ArgumentError for other values.
     """
+    choice(how, "combine: how", get_args(CombineHow))
+    if len(values) < 2:
+        raise ArgumentError(f"combine joins two or more values, not {len(values)}: combine({how!r}, a, b).")
     return put(Combine(how), *values)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import hypot
-from typing import Literal
+from typing import Literal, get_args
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value, Window
 from striate.graph.lowering import put
+from striate.primitives.arguments import axis_of, choice, shape_of, wholes, window_of
 from striate.primitives.base import split_shape
 
 PoolHow = Literal["max", "average", "average_all", "sum", "center"]
@@ -94,17 +95,18 @@ class Reduce(Primitive):
         return self.axes == tuple(range(len(x) - 1))
 
 
-def pool(x: Value, window: Window, how: PoolHow) -> Value:
+def pool(x: Value, window: Window | int | tuple[int, ...], how: PoolHow) -> Value:
     """Each window of each channel as one number.  (…, C) -> (…', C).
 
     x        (length, C) or (height, width, C)
-    window   size, strides and padding
+    window   size, strides and padding, or just the size
     how      "max" (padding never wins), "average" (padding left out), "average_all" (padding counted as zeros), "sum", or
              "center": a mean whose cells weigh 1 / (1 + distance to the centre)
 
-    Raises ShapeError where the window is larger than the input.
+    Raises ShapeError where the window is larger than the input, and ArgumentError for other values.
     """
-    return put(Pool(window, how), x)
+    choice(how, "pool: how", get_args(PoolHow))
+    return put(Pool(window_of(window, shape_of(x, "pool"), "pool", plain="dilation"), how), x)
 
 
 def adaptive_pool(x: Value, size: tuple[int, ...], how: Literal["max", "average"]) -> Value:
@@ -114,9 +116,10 @@ def adaptive_pool(x: Value, size: tuple[int, ...], how: Literal["max", "average"
     size   of the output, per axis
     how    "max" or "average"
 
-    Raises ArgumentError for anything but a value.
+    Raises ArgumentError for other values.
     """
-    return put(AdaptivePool(size, how), x)
+    choice(how, "adaptive_pool: how", ("max", "average"))
+    return put(AdaptivePool(wholes(size, "adaptive_pool: size", len(shape_of(x, "adaptive_pool")) - 1), how), x)
 
 
 def depth_pool(x: Value, channels: Window, how: Literal["max", "average"]) -> Value:
@@ -126,9 +129,11 @@ def depth_pool(x: Value, channels: Window, how: Literal["max", "average"]) -> Va
     channels   the window that slides over the channels
     how        "max" or "average"
 
-    Raises ShapeError where it is larger than the number of channels, and ArgumentError for anything but a value.
+    Raises ShapeError where it is larger than the number of channels, and ArgumentError for other values.
     """
-    return put(DepthPool(channels, how), x)
+    choice(how, "depth_pool: how", ("max", "average"))
+    window = window_of(channels, (shape_of(x, "depth_pool")[-1], 1), "depth_pool", plain="padding dilation")
+    return put(DepthPool(window, how), x)
 
 
 def reduce(x: Value, how: ReduceHow, axes: tuple[int, ...] | None = None, keepdims: bool = False) -> Value:
@@ -139,12 +144,16 @@ def reduce(x: Value, how: ReduceHow, axes: tuple[int, ...] | None = None, keepdi
     axes       from 0, the channels last; None: all positions, so that each map becomes one number
     keepdims   leave axes of size 1 instead of none
 
-    Raises ArgumentError for `how`, and ShapeError where an axis is not there.
+    Raises ArgumentError for other values, and ShapeError where an axis is not there.
     """
-    if how not in ("max", "mean", "sum"):
-        raise ArgumentError(f'reduce: how is "max", "mean" or "sum", not {how!r}.')
-    chosen = tuple(range(len(x.shape) - 1)) if axes is None else tuple(sorted(axis % len(x.shape) for axis in axes))
-    return put(Reduce(chosen, how, keepdims), x)
+    choice(how, "reduce: how", get_args(ReduceHow))
+    shape = shape_of(x, "reduce")
+    if axes is None:
+        return put(Reduce(tuple(range(len(shape) - 1)), how, bool(keepdims)), x)
+    if not isinstance(axes, list | tuple):
+        raise ArgumentError(f"reduce: axes is a tuple of whole numbers, such as (0, 1), not {axes!r}.")
+    chosen = {axis_of(axis, shape, "reduce") for axis in axes}
+    return put(Reduce(tuple(sorted(chosen)), how, bool(keepdims)), x)
 
 
 def center_weights(size: tuple[int, ...]) -> list[float]:

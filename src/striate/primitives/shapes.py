@@ -5,9 +5,11 @@ from __future__ import annotations
 from math import prod
 from typing import Literal
 
-from striate.errors import ShapeError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value
 from striate.graph.lowering import put
+from striate.primitives.arguments import axis_of, choice, shape_of, whole, wholes
+from striate.primitives.arguments import sides as checked_sides
 from striate.primitives.base import split_shape
 
 Sides = tuple[tuple[int, int], ...]
@@ -117,9 +119,12 @@ def reshape(x: Value, target: Shape) -> Value:
     x        of any shape
     target   the new shape; one size may be -1
 
-    Raises ShapeError where the numbers are not as many.
+    Raises ShapeError where the numbers are not as many, and ArgumentError for other values.
     """
-    return put(Reshape(target), x)
+    shape_of(x, "reshape")
+    if not isinstance(target, list | tuple) or not target or [*target].count(-1) > 1:
+        raise ArgumentError(f"reshape: target is a tuple of whole numbers, at most one of them -1, not {target!r}.")
+    return put(Reshape(tuple(-1 if size == -1 else whole(size, "reshape: each size") for size in target)), x)
 
 
 def flatten(x: Value) -> Value:
@@ -140,7 +145,9 @@ def pad(x: Value, sides: Sides) -> Value:
 
     Raises ArgumentError for anything but a value.
     """
-    return put(Pad(sides if len(sides) == len(x.shape) else (*sides, (0, 0))), x)
+    rank = len(shape_of(x, "pad"))
+    given = checked_sides(sides, "pad: sides", {rank - 1, rank} - {0})
+    return put(Pad(given if len(given) == rank else (*given, (0, 0))), x)
 
 
 def crop(x: Value, sides: Sides) -> Value:
@@ -151,7 +158,7 @@ def crop(x: Value, sides: Sides) -> Value:
 
     Raises ShapeError where nothing would be left.
     """
-    return put(Crop(sides), x)
+    return put(Crop(checked_sides(sides, "crop: sides", (len(shape_of(x, "crop")) - 1,))), x)
 
 
 def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"] = "nearest") -> Value:
@@ -163,7 +170,8 @@ def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"]
 
     Raises ArgumentError for anything but a value.
     """
-    return put(Resize(times, how), x)
+    choice(how, "resize: how", ("nearest", "bilinear"))
+    return put(Resize(wholes(times, "resize: times", len(shape_of(x, "resize")) - 1), how), x)
 
 
 def concatenate(axis: int, *values: Value, counted: int | None = None) -> Value:
@@ -173,6 +181,8 @@ def concatenate(axis: int, *values: Value, counted: int | None = None) -> Value:
     values    whose other sizes agree
     counted   the axis as an error should say it, where that counts otherwise
 
-    Raises ShapeError where they do not agree.
+    Raises ShapeError where they do not agree or the axis is not there, and ArgumentError for other values.
     """
-    return put(Concatenate(axis % len(values[0].shape), counted), *values)
+    if not values:
+        raise ArgumentError("concatenate joins values: concatenate(-1, a, b).")
+    return put(Concatenate(axis_of(axis, shape_of(values[0], "concatenate"), "concatenate"), counted), *values)

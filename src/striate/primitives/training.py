@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from striate.graph import Primitive, Shape, Value
 from striate.graph.lowering import put
+from striate.primitives.arguments import number
 from striate.primitives.shapes import Sides
 
 
@@ -71,7 +72,7 @@ def dropout(x: Value, rate: float, whole: bool = False, *, name: str = "") -> Va
 
     Raises ArgumentError for anything but a value.
     """
-    return put(Dropout(rate, whole), x, name=name)
+    return put(Dropout(number(rate, "dropout: rate", 0, 1, open_ends="high"), whole), x, name=name)
 
 
 def augment(x: Value, change: Augment) -> Value:
