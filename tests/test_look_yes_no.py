@@ -114,7 +114,7 @@ def test_maximise_raises_the_probability_of_the_class(name, number):
     blank = np.full((1, 8, 8, 1), 127, np.uint8)
     before = lone.predict(blank)[0, 0]
     for target in (name, number):
-        made = look.maximise(lone, target, steps=20, jitter=0, rotate=0, scale=1)
+        made = look.maximise(lone, target, steps=2, learning_rate=0.01, jitter=0, rotate=0, scale=1)
         p = lone.predict(made.pictures)[0, 0]
         assert made.names == [name]
         assert (p > before) == (name == "yes")
