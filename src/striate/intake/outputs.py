@@ -58,6 +58,21 @@ class Outputs:
         found = np.asarray(self.probabilities(np.asarray(out, np.float64)))
         return np.concatenate([1 - found, found], axis=1) if self.count == 1 else found
 
+    def scores(self, out: Any, logits: bool) -> Any:
+        """Torch (N, classes) of `out` (N, C): a score of each class, such that ``of_logits`` of it are the probabilities.
+
+        Of one yes/no output they are (N, 2): the logit is that of "yes", its negative that of "no".  Other outputs, and
+        those that are not (N, C), stay as they are.
+
+        logits   whether the last softmax or sigmoid has been left off already; else a lone sigmoid is undone here
+        """
+        if self.count != 1 or out.ndim != 2:
+            return out
+        if not logits and self.activation in ("sigmoid", "hard_sigmoid"):
+            out = out.logit(1e-6)  # finite where the sigmoid gave just 0 or 1
+        yes = out[:, 0]
+        return yes.new_tensor([-1.0, 1.0]) * yes[:, None]
+
     @property
     def classes(self) -> int:
         """How many classes there are; one yes/no output stands for two."""

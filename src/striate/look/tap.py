@@ -36,8 +36,9 @@ _ENDS = {F.softmax: "softmax", torch.sigmoid: "sigmoid", F.log_softmax: "log_sof
 class TappedRun:
     """What one pass through the network left.
 
-    outputs    of the network (N, …), channels first; without the final softmax or sigmoid where that was asked; empty
-               when the pass stopped at the last layer asked for
+    outputs    of the network (N, …), channels first; without the final softmax or sigmoid where that was asked, and then
+               one yes/no output as the scores of its two classes (N, 2); empty when the pass stopped at the last layer
+               asked for
     at         {name: activation (N, C, H, W), (N, C, L) or (N, C)}, part of the autograd graph
     switches   {name of a max pooling: int64 (N, C, H', W'), where each maximum was: y * W + x of the pooled map}
     """
@@ -56,7 +57,7 @@ class Tap:
 
     model      the network
     rule       how a gradient passes a rectifier, see ``tapped``
-    logits     whether the softmax or sigmoid that the network ends in is left off
+    logits     whether the softmax or sigmoid that the network ends in is left off, see ``tapped``
     names      of every call whose output can be asked for or edited, in the order of the run, the inputs first:
                ``conv2d``, ``conv2d#2`` for the second call of a shared layer, ``block/conv2d`` in a nested network
     device, dtype   of the weights
@@ -72,6 +73,7 @@ class Tap:
         self.inputs = [graph.label(tensor.node) for tensor in graph.inputs]
         self._holders = holders(self.module, graph)
         self.names = list(self._holders)
+        self.last = _last(self.module) if logits else set()
         weight = next(self.module.parameters(), torch.zeros(()))
         self.device, self.dtype = weight.device, weight.dtype
 
@@ -109,6 +111,8 @@ class Tap:
             out = ()
         found.at = {name: found.at[self._holders[name]] for name in keep}
         found.outputs = list(out) if isinstance(out, tuple | list) else [out]
+        if self.logits and found.outputs:
+            found.outputs[0] = self.model.answers.scores(found.outputs[0], logits=bool(self.last))
         missing = [name for name in switches if name not in found.switches]
         if missing:
             raise ArgumentError(f'"{missing[0]}" is no max pooling of maps, so it has no switches.')
@@ -144,7 +148,8 @@ def tapped(model: Model, *, rule: Rule = "backprop", logits: bool = False) -> It
     rule     how a gradient passes a rectifier (ReLU, also with an upper bound, and with a slope below zero):
              "backprop" where its input was positive; "deconvnet" where the gradient is positive (Zeiler & Fergus 2014,
              section 2.1); "guided" where both are (Springenberg et al. 2014, figure 1)
-    logits   leave off the softmax or sigmoid that the network ends in
+    logits   leave off the softmax or sigmoid that the network ends in; one yes/no output then stands for two classes,
+             (N, 2): the logit is the score of "yes", its negative that of "no"
     """
     tap = Tap(model, rule, logits)
     with predicting(tap.module):
@@ -215,7 +220,7 @@ class _Walk(fx.Interpreter):
         self.state = state
         self.ends = {node: label for label, node in _ends(module, prefix, inputs).items()}
         self.prefix = prefix
-        self.last = _last(module) if outermost and state.tap.logits else set()
+        self.last = state.tap.last if outermost else set()
 
     def run_node(self, n: fx.Node) -> Any:
         self.running = n

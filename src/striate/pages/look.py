@@ -54,6 +54,8 @@ def write_look(
     examples = None if data is None else drawn(data, None, count, seed)[0]
     answers = model.predict(pixels)
     answers = answers[0] if isinstance(answers, list) else answers
+    if answers.ndim == 2:
+        answers = model.answers.by_class(answers)
     sections, begun = [], time.perf_counter()
     jobs = dict(_jobs(model, pictures, pixels, examples, answers, seed))
     for done, (name, job) in enumerate(jobs.items(), 1):

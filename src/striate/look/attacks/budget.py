@@ -125,19 +125,18 @@ def answers(tap: Tap, space: Space, pixels: np.ndarray, batch_size: int) -> np.n
 
 def likely(tap: Tap, logits: torch.Tensor) -> torch.Tensor:
     """The probabilities of what ``logits_of`` gives, by what the network's outputs are."""
-    outputs = tap.model.answers
-    return outputs.of_logits(logits) if outputs.count > 1 else logits.softmax(1)  # type: ignore[no-any-return]
+    return tap.model.answers.of_logits(logits)  # type: ignore[no-any-return]
 
 
 def logits_of(tap: Tap, space: Space, pixels: torch.Tensor) -> torch.Tensor:
-    """(N, classes) of pixel values (N, H, W, C), through the preprocessing; a lone sigmoid stands for two classes."""
+    """(N, classes) of pixel values (N, H, W, C), through the preprocessing; one yes/no output stands for two classes."""
     inputs = space.preprocessing.normalise(pixels).movedim(-1, 1).to(tap.dtype)
     found = tap(inputs)
     if found.ndim != 2:
         raise ArgumentError(
             f"only a network with one output per class can be fooled, not one of {tuple(found.shape[1:])}."
         )
-    return torch.cat([torch.zeros_like(found), found], 1) if found.shape[1] == 1 else found
+    return found
 
 
 # -- the attack ----------------------------------------------------------------------------------------------------------

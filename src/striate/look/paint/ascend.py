@@ -78,6 +78,7 @@ def ascend(
     objective: Objective,
     *,
     keep: Sequence[str] = (),
+    to_end: bool = False,
     start: Any = "zero",
     count: int = 1,
     size: tuple[int, int] | None = None,
@@ -103,6 +104,7 @@ def ascend(
     objective   given a ``TappedRun`` (``run.output`` (N, classes), ``run.at[name]`` of what `keep` names), a number for each
                 picture, (N,); to make something smaller, its negative
     keep        names of layers; the network runs no further than the last of them.  None named: to the end
+    to_end      run to the end also where layers are named, for an objective of `run.output` and layers
     start       "zero": middle grey; "noise": normal, deviation 0.05 around it (in Fourier coefficients with `fourier`);
                 uint8 pictures (N, H, W, C) RGB; or a float tensor of contrast (N, C, H, W)
     count       how many pictures, from "zero" or "noise"; the first is the same whatever the count
@@ -150,7 +152,7 @@ def ascend(
         adam = torch.optim.Adam([image.values], lr=learning_rate) if rise == "adam" else None
 
         def look(contrast: torch.Tensor) -> torch.Tensor:
-            run = tap.run(span.inputs(contrast).to(tap.dtype), keep=keep, stop=bool(keep))
+            run = tap.run(span.inputs(contrast).to(tap.dtype), keep=keep, stop=bool(keep) and not to_end)
             values = objective(run).to(dtype)
             if values.shape != (len(contrast),):
                 raise ArgumentError(f"an objective gives one number a picture, ({len(contrast)},), not {values.shape}.")

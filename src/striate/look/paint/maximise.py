@@ -125,9 +125,8 @@ def maximise(
         blank = torch.zeros((1, space.shape[2], *space.shape[:2]), dtype=tap.dtype, device=tap.device)
         there = tap.run(blank, keep=tap.names)
         parsed = [[(_place(model, tap, there, unit), float(w)) for unit, w in each.items()] for each in wanted]
-        head = _head(model, tap)
-    names = [" + ".join(_words(model, unit, head, w, len(each)) for unit, w in each) for each in parsed]
-    keep = list(dict.fromkeys(unit[0] for each in parsed for unit, _ in each))
+    names = [" + ".join(_words(model, unit, w, len(each)) for unit, w in each) for each in parsed]
+    keep = list(dict.fromkeys(unit[0] for each in parsed for unit, _ in each if unit[0] is not None))
 
     def objective(run: TappedRun) -> torch.Tensor:
         return torch.stack([sum(_value(run, i, unit) * w for unit, w in each) for i, each in enumerate(parsed)])  # type: ignore[misc]
@@ -136,7 +135,8 @@ def maximise(
         model,
         objective,
         keep=keep,
-        start=_mean_pictures(model, space, start, parsed, head) if isinstance(start, Dataset) else start,
+        to_end=any(unit[0] is None for each in parsed for unit, _ in each),
+        start=_mean_pictures(model, space, start, parsed) if isinstance(start, Dataset) else start,
         count=len(parsed),
         steps=steps,
         learning_rate=learning_rate,
@@ -155,25 +155,21 @@ def maximise(
         values = objective(run).double().cpu().numpy()
         sure = np.full(len(parsed), np.nan)
         for i, each in enumerate(parsed):
-            if len(each) == 1 and each[0][0][0] == head and run.output.ndim == 2:
+            if len(each) == 1 and each[0][0][0] is None:
                 logits = run.output[i].double()
                 p = model.answers.of_logits(logits[None])[0, each[0][0][1]]
                 sure[i] = float(p)
     return Maximised(made.pictures, names, values, sure, made.history)
 
 
-def _head(model: Model, tap: Tap) -> str:
-    return model.graph.label(model.graph.outputs[0].node)
-
-
 def _place(model: Model, tap: Tap, there: TappedRun, unit: Unit) -> tuple[Any, ...]:
-    """(layer, map) or (layer, map, y, x) of a unit, checked."""
+    """(None, class), (layer, map) or (layer, map, y, x) of a unit, checked; a number of the last layer is its class."""
     unit = _split(unit, model.labels or ())
     if isinstance(unit, int | str | np.integer):
         if there.output.ndim != 2:
             raise ArgumentError(f"{unit!r} is a class, and this network's output has no classes; name (layer, map).")
         logits = there.output[0].cpu().numpy()
-        return _head(model, tap), target_of(model, int(unit) if isinstance(unit, np.integer) else unit, logits)
+        return None, target_of(model, int(unit) if isinstance(unit, np.integer) else unit, logits)
     if len(unit) not in (2, 4) or unit[0] not in there.at:
         if unit and unit[0] not in there.at:
             tap.run(next(iter(there.at.values())), keep=[str(unit[0])])  # says which name is near
@@ -184,7 +180,9 @@ def _place(model: Model, tap: Tap, there: TappedRun, unit: Unit) -> tuple[Any, .
     for index, size, of in zip(unit[1:], shape, ("maps", "rows", "columns"), strict=False):
         if not isinstance(index, int | np.integer) or not 0 <= index < size:
             raise ArgumentError(f'"{unit[0]}" has {of} 0 to {size - 1}, not {index!r}.')
-    return (str(unit[0]), *(int(index) for index in unit[1:]))
+    head = model.graph.label(model.graph.outputs[0].node)
+    as_class = unit[0] == head and there.output.ndim == 2 and there.output.shape[1:] == shape
+    return (None if as_class else str(unit[0]), *(int(index) for index in unit[1:]))
 
 
 def _split(unit: Unit, labels: Sequence[str]) -> Unit:
@@ -196,19 +194,21 @@ def _split(unit: Unit, labels: Sequence[str]) -> Unit:
 
 
 def _value(run: TappedRun, i: int, unit: tuple[Any, ...]) -> torch.Tensor:
+    if unit[0] is None:
+        return run.output[i, unit[1]]
     at = run.at[unit[0]][i]
     return at[unit[1:]] if len(unit) == 4 else at[unit[1]].mean()
 
 
-def _words(model: Model, unit: tuple[Any, ...], head: str, weight: float, count: int) -> str:
-    if unit[0] == head and len(unit) == 2:
+def _words(model: Model, unit: tuple[Any, ...], weight: float, count: int) -> str:
+    if unit[0] is None:
         name = label_of(model, unit[1]).split(",")[0]
     else:
         name = f"{unit[0]}: {unit[1]}" + (f" at {unit[2]}, {unit[3]}" if len(unit) == 4 else "")
     return name if count == 1 and weight == 1 else f"{weight:g} x {name}"
 
 
-def _mean_pictures(model: Model, space: Space, data: Dataset, parsed: list[Any], head: str) -> np.ndarray:
+def _mean_pictures(model: Model, space: Space, data: Dataset, parsed: list[Any]) -> np.ndarray:
     """uint8 (N, H, W, C): the mean of all pictures of the class that each picture is to be of."""
     labels, pixels = data.labels, space.pixels(data)
     if labels is None:
@@ -218,7 +218,7 @@ def _mean_pictures(model: Model, space: Space, data: Dataset, parsed: list[Any],
         number = each[0][0][1]
         wanted = label_of(model, number)
         number = names.index(wanted) if wanted in names else number
-        if each[0][0][0] != head or not (labels == number).any():
+        if each[0][0][0] is not None or not (labels == number).any():
             raise DataError(f'{data.name}: has no pictures of the class "{wanted}" to start from.')
         found.append(np.rint(pixels[labels == number].mean(axis=0)))
     return np.stack(found).astype(np.uint8)
