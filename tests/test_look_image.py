@@ -137,13 +137,13 @@ def linear() -> st.Model:
 
 
 def test_ascent_on_a_linear_score_goes_to_the_corners_of_the_range():
-    found = ascend(linear(), lambda run: run.output[:, 0], steps=60, learning_rate=0.1, decay=1.0)
+    found = ascend(linear(), lambda run: run.output[:, 1], steps=60, learning_rate=0.1, decay=1.0)
     assert set(found.pictures.reshape(-1)[:7]) == {0}
     assert set(found.pictures.reshape(-1)[-7:]) == {255}
 
 
 def test_a_plain_gradient_step_has_the_length_that_is_asked():
-    found = ascend(linear(), lambda run: run.output[:, 0], steps=1, learning_rate=0.01, rise="gradient")
+    found = ascend(linear(), lambda run: run.output[:, 1], steps=1, learning_rate=0.01, rise="gradient")
     assert float(found.contrast.square().mean().sqrt()) == pytest.approx(0.01, rel=1e-5)
     direction = found.contrast.flatten() / found.contrast.norm()
     weight = torch.linspace(-1, 1, 16)
@@ -159,7 +159,7 @@ def test_penalties_by_hand():
 def test_the_same_seed_gives_the_same_picture_and_another_one_another():
     moved = Transforms(jitter=1)
     runs = [
-        ascend(linear(), lambda run: run.output[:, 0].tanh(), start="noise", steps=3, seed=seed, transforms=moved)
+        ascend(linear(), lambda run: run.output[:, 1].tanh(), start="noise", steps=3, seed=seed, transforms=moved)
         for seed in (0, 0, 1)
     ]
     assert torch.equal(runs[0].contrast, runs[1].contrast)
