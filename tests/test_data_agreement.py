@@ -5,6 +5,7 @@ import re
 import shutil
 import struct
 import unicodedata
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +49,9 @@ def agree(path, **options):
     """(the reader's parts, the check's report), after what one says was held against the other; None: both refuse."""
     report = data.check(path, near=False, few=0)
     refused = report.of("unusable", "unknown-class")
-    if refused or not report.usable or 0 in report.usable.values():
+    assert refused or 0 not in (report.usable or {"": 0}).values()
+    if refused:
         with pytest.raises(DataError):
-            data.load(path, image_size=(10, 20), cache=False, **options)
-        return None, report
-    first = report.counts.get("train", report.counts.get("", {}))
-    if report.layout == "classes" and len(first) < 2:  # enough to look at, too little to train on
-        with pytest.raises(DataError, match="one class only"):
             data.load(path, image_size=(10, 20), cache=False, **options)
         return None, report
     splits = data.load(path, image_size=(10, 20), cache=False, **options)
@@ -148,6 +145,57 @@ def test_every_reader_knows_the_same_names_of_parts(tmp_path, name):
         parts, _ = agree(tmp_path / kind)
         assert set(parts) == {part, other}
     assert part_of("train 1") is part_of("detest") is part_of("tests") is None
+
+
+def refused(path, *words):
+    """Both refuse it, in the same words: the check as an error, which names no picture that a reader would keep."""
+    parts, report = agree(path)
+    assert parts is None
+    assert report.serious
+    for word in words:
+        assert any(word in finding.detail for finding in report.of("unusable"))
+        with pytest.raises(DataError, match=re.escape(word)):
+            data.load(path, image_size=(10, 20), cache=False)
+
+
+def test_what_a_reader_refuses_as_a_whole_is_an_error_of_the_check(tmp_path):
+    for i in range(6):
+        paint(tmp_path / "flat" / f"{i}.png", i)
+        paint(tmp_path / "told" / f"{i}.png", i)
+        paint(tmp_path / "one" / "ant" / f"{i}.png", i)
+        paint(tmp_path / "g" / "train" / "x" / f"{i}.png", i)
+        paint(tmp_path / "bare" / "ant" / f"{i}.png", i)
+        paint(tmp_path / "hollow" / "train" / ("ant", "bee")[i % 2] / f"{i}.png", i)
+        paint(tmp_path / "hollow" / "val" / ("ant", "bee")[i % 2] / f"{i}.png", i, kind="text")
+        paint(tmp_path / "masks" / "images" / f"{i}.png", i)
+        mask(tmp_path / "masks" / "masks" / f"{i}.png", "jpeg of numbers")
+    (tmp_path / "told" / "about.json").write_text('{"made": "by hand"}')
+    paint(tmp_path / "bare" / "bee" / "0.png", 0, kind="text")
+    with zipfile.ZipFile(tmp_path / "windows.zip", "w") as archive:
+        for i in range(4):
+            entry = zipfile.ZipInfo("x")
+            entry.filename = f"set\\{('ant', 'bee')[i % 2]}\\{i}.png"
+            archive.writestr(entry, (tmp_path / "flat" / f"{i}.png").read_bytes())
+    refused(tmp_path / "flat", "has 6 files but no folder with a class's pictures")
+    refused(tmp_path / "told", "has 7 files but no folder with a class's pictures")
+    refused(tmp_path / "windows.zip", "no folder with a class's pictures")
+    refused(tmp_path / "one", 'one class only, "ant"')
+    refused(tmp_path / "g", 'one class only, "x"')
+    refused(tmp_path / "bare", 'one class only, "ant"', "bee has no readable picture")
+    refused(tmp_path / "hollow")
+    refused(tmp_path / "masks", "has no picture with a mask that can be read")
+
+
+def test_a_class_of_which_train_has_no_readable_picture_counts_in_no_part(tmp_path):
+    for part, kind in (("train", "text"), ("val", "sound")):
+        for i, name in enumerate(("ant", "bee", "cat")):
+            paint(tmp_path / part / name / f"{i}.png", i + 9 * (part == "val"), kind="sound" if i else kind)
+    parts, report = agree(tmp_path)
+    assert parts["validation"].classes == ("bee", "cat")
+    assert report.usable == {"train": 2, "validation": 2}
+    shutil.rmtree(tmp_path / "val" / "bee")
+    shutil.rmtree(tmp_path / "val" / "cat")
+    refused(tmp_path, "has no picture in a class's folder that can be read")
 
 
 # -- CSV ----------------------------------------------------------------------------------------------------------------

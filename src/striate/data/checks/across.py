@@ -12,6 +12,7 @@ from striate.data.checks.duplicates import near_groups
 from striate.data.checks.look import Seen
 from striate.data.readers.boxes import place_boxes
 from striate.data.readers.label_maps import MaskRule
+from striate.data.readers.refusals import lacks_class
 from striate.data.readers.survey import Item, Survey
 
 _TINY = 8  # pixels: a shorter side below this, or below an eighth of the usual one, is tiny
@@ -49,6 +50,21 @@ def few(survey: Survey, readable: Sequence[Item], few: int) -> None:
             there = {item.label for item in readable if item.part == part}
             if count and name not in there:
                 survey.add("few", folders.get((part, name), name), f'"{name}": no readable picture in {part}')
+
+
+def learned(survey: Survey, readable: Sequence[Item]) -> list[Item]:
+    """The pictures without those whose class the first part cannot teach, which a reader leaves out."""
+    if survey.kind != "classes" or not survey.items:
+        return list(readable)
+    known = {item.label for item in readable if item.part == survey.parts[0]}
+    kept = []
+    for item in readable:
+        reason = lacks_class(item, known) if known else ""
+        if reason:
+            survey.add("few", item.name, reason)
+        else:
+            kept.append(item)
+    return kept
 
 
 def same(survey: Survey, readable: Sequence[Seen], near: bool) -> None:

@@ -17,6 +17,7 @@ from striate.data.pictures.decode import picture
 from striate.data.readers.class_folders import scan_zip
 from striate.data.readers.files import is_picture
 from striate.data.readers.names import PARTS
+from striate.data.readers.refusals import refusals
 from striate.data.readers.scan import format_at, scan
 from striate.data.readers.survey import Item, Survey
 from striate.errors import ArgumentError, DataError, StriateError
@@ -71,13 +72,15 @@ def check(
     findings = [Finding(kind, (one.item.name,), detail) for one in seen for kind, detail in one.problems]
     across.shapes(survey, readable, aspect)
     across.few(survey, [one.item for one in readable], few)
+    kept = across.learned(survey, [one.item for one in readable])
     across.same(survey, readable, near)
     across.boxes(survey, readable)
     across.labels(survey, readable, classes)
     across.masks(survey, seen, classes)
     if suspects:
         findings += suspects.findings()
-    return _report(path, survey, [one.item for one in readable if one.fits], findings)
+    fit = {id(one.item) for one in readable if one.fits}
+    return _report(path, survey, [item for item in kept if id(item) in fit], findings)
 
 
 def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
@@ -93,7 +96,7 @@ def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
             else:
                 usable.append(item)
         across.few(survey, usable, few)
-    return _report(path, survey, usable, [])
+    return _report(path, survey, across.learned(survey, usable), [])
 
 
 def first_look(path: str | os.PathLike[str], *, aloud: bool = True) -> str | None:
@@ -125,7 +128,7 @@ def _report(
         for label in [item.label] if item.label is not None else sorted({mark.label for mark in item.marks}):
             part[label] = part.get(label, 0) + 1
     told = [Finding(each.kind, each.files, each.detail) for each in survey.remarks]
-    told += [Finding("unusable", (survey.root,), survey.lacking)] if survey.lacking else []
+    told += [Finding(each.kind, each.files, each.detail) for each in refusals(survey, readable)]
     files = len({item.name for item in survey.items})
     kept = Counter(item.part for item in readable)
     usable = {part: kept[part] for part in survey.parts}

@@ -11,7 +11,8 @@ from striate.data.dataset import Dataset, Skipped, Splits
 from striate.data.pictures.decode_all import decode_all
 from striate.data.pictures.preprocess import Preprocessing, Resize
 from striate.data.readers.names import class_name
-from striate.data.readers.survey import Survey
+from striate.data.readers.refusals import refusal_of_part, refusals_unopened
+from striate.data.readers.survey import Remark, Survey
 from striate.data.readers.targets import Boxes, ClassNumbers, LabelMaps, PartOfSurvey, Targets
 from striate.errors import DataError, unknown
 
@@ -84,14 +85,12 @@ def assemble(
     options   those of the reader
     ignored   the label of masks that counts for nothing
 
-    Raises DataError when a remark of the survey says stop, when there is no picture, or parts but none to train on.
+    Raises DataError for what ``refusals`` says, and when pictures of different sizes are to keep theirs.
     """
     for option in options:
         if option not in get_type_hints(Options):
             raise unknown("option of a reader", option, [*get_type_hints(Options), "image_size", "channels"])
-    if survey.lacking:
-        raise DataError(f"{survey.root}: {survey.lacking}")
-    _refuse(survey)
+    _refuse(survey, refusals_unopened(survey))
     parts = survey.parts
     given = options.get("preprocessing")
     preprocessing = given or Preprocessing.pictures(image_size, channels, resize=options.get("resize", "stretch"))
@@ -104,10 +103,6 @@ def assemble(
         targets = LabelMaps(survey, preprocessing, names, ignored)
     else:
         targets = ClassNumbers(survey, names, classes is not None)
-    if not survey.items:
-        skips = [each for each in survey.remarks if each.effect == "skip"]
-        first = f" The first, {skips[0].files[0]}: {skips[0].detail}." if skips else ""
-        raise DataError(f"{survey.root}: has no {targets.what} that can be read.{first}")
     title, splits = options.get("name") or title, len(parts) > 1 or (survey.kind == "classes" and parts == ["train"])
     read: dict[str, Dataset] = {}
     for part in parts:
@@ -117,9 +112,8 @@ def assemble(
     return Splits(read["train"], read.get("validation"), read.get("test")) if splits else read[parts[0]]
 
 
-def _refuse(survey: Survey) -> None:
-    """Raise the first remark that says stop; of classes that train lacks, one sentence about all."""
-    stops = [each for each in survey.remarks if each.effect == "stop"]
+def _refuse(survey: Survey, stops: Sequence[Remark]) -> None:
+    """Raise the first refusal; of classes that train lacks, one sentence about all."""
     if not stops:
         return
     first = stops[0]
@@ -130,6 +124,12 @@ def _refuse(survey: Survey) -> None:
         f"{survey.places.get(first.part, survey.root)}: {len(strange)} classes are not in train or in classes=, the first "
         f'is "{os.path.basename(first.files[0])}". Known: {", ".join(survey.classes or ())}.'
     )
+
+
+def _refuse_part(survey: Survey, work: PartOfSurvey, classes: Sequence[str] | None = None) -> None:
+    """Raise why a part cannot be read, of the pictures that are still in it."""
+    refusal = refusal_of_part(survey, work.part, work.items, classes, work.skipped)
+    _refuse(survey, [refusal] if refusal else [])
 
 
 def _part(
@@ -143,8 +143,7 @@ def _part(
         work.notes.append(f"{each.files[0]}{mark} {each.detail}")
     targets.usable(work)
     if not work.items:
-        first = f" The first, {work.skipped[0].path}: {work.skipped[0].reason}." if work.skipped else ""
-        raise DataError(f"{where}: has no {targets.what} that can be read.{first}")
+        _refuse_part(survey, work)
     cache, workers = options.get("cache"), options.get("workers")
     names = [item.name for item in work.items]
     x, kept, unread, made = decode_all(
@@ -153,6 +152,7 @@ def _part(
     work.skipped += unread
     work.items = [work.items[i] for i in kept]
     values = targets.fields(work, made)
+    _refuse_part(survey, work, values["classes"])
     if "chosen" in values:
         x = x[values.pop("chosen")]
     return Dataset(

@@ -30,7 +30,7 @@ def folder(
     path           of the folder
     """
     survey = scan_folder(path, options.get("classes"))
-    return assemble(_labelled(survey), image_size, channels, need_folder(path).resolve().name, options)
+    return assemble(survey, image_size, channels, need_folder(path).resolve().name, options)
 
 
 @reader
@@ -42,7 +42,7 @@ def read_zip(
     path           of the zip
     """
     with scan_zip(path, options.get("classes")) as survey:
-        return assemble(_labelled(survey), image_size, channels, Path(path).stem, options)
+        return assemble(survey, image_size, channels, Path(path).stem, options)
 
 
 def scan_folder(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
@@ -61,15 +61,6 @@ def scan_zip(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
         raise DataError(f"{path}: not a zip file, or one that is cut off ({error}). Fetch the file again.") from None
     survey = _scan(tree_of_zip(archive, path), classes)
     survey.close = archive.close
-    return survey
-
-
-def _labelled(survey: Survey) -> Survey:
-    """The survey, unless it has no classes: then a DataError says what is expected."""
-    if survey.kind == "pictures":
-        count = len(survey.items) + len(survey.remarks)
-        what = f"{count} files but no folder with a class's" if count else "no"
-        raise DataError(f"{survey.root}: has {what} pictures. Expected <class>/<picture> in it.")
     return survey
 
 

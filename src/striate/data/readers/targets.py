@@ -17,6 +17,7 @@ from striate.data.pictures.preprocess import Preprocessing
 from striate.data.readers.boxes import other_size, place_boxes
 from striate.data.readers.files import without_name
 from striate.data.readers.label_maps import MaskRule, MaskValues, mask_of
+from striate.data.readers.refusals import bare_folders, lacks_class
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError
 
@@ -42,8 +43,6 @@ class PartOfSurvey:
 class Targets(Protocol):
     """What pictures are learned by."""
 
-    what: str
-
     def usable(self, part: PartOfSurvey) -> None:
         """Take out, before they are decoded, the pictures that cannot be learned from."""
 
@@ -58,7 +57,6 @@ class ClassNumbers:
     survey: Survey
     classes: tuple[str, ...] | None
     given: bool
-    what: str = "picture in a class's folder"
 
     def usable(self, part: PartOfSurvey) -> None:
         """All are."""
@@ -72,37 +70,18 @@ class ClassNumbers:
         if not self.given:
             self.classes, self.given = tuple(name for name in self.classes or () if name in there), True
         if self.survey.kind == "classes":
-            self._name_empty(part, there)
+            bare = bare_folders(self.survey, part.part, part.items)
+            part.skipped += [Skipped(path, "no readable picture in it") for path in bare]
         number = {name: i for i, name in enumerate(self.classes or ())}
         y = np.array([number.get(str(item.label), -1) for item in part.items], np.int64)
         fields = {"y": y, "classes": self.classes}
         if (y < 0).any():
             for i in np.flatnonzero(y < 0):
-                reason = f'its class "{part.items[i].label}" has no readable picture in train'
-                part.skipped.append(Skipped(part.items[i].name, reason))
+                part.skipped.append(Skipped(part.items[i].name, lacks_class(part.items[i], number)))
             chosen = np.flatnonzero(y >= 0)
             part.items = [part.items[i] for i in chosen]
             fields |= {"y": y[chosen], "chosen": chosen}
         return fields
-
-    def _name_empty(self, part: PartOfSurvey, there: set[str | None]) -> None:
-        """Name the folders of classes of which nothing can be read."""
-        every = {item.label: item for item in self.survey.of(part.part)}
-        bare = [
-            Skipped(_top(part.where, every[name].name), "no readable picture in it") for name in every.keys() - there
-        ]
-        part.skipped += sorted(bare)
-        if len(self.classes or ()) < 2:
-            left_out = f" ({', '.join(each.path for each in sorted(bare))} has no readable picture)" if bare else ""
-            raise DataError(
-                f'{part.where}: one class only, "{(self.classes or ("",))[0]}"{left_out}. A classifier needs two; '
-                "give the folder that holds the class folders."
-            )
-
-
-def _top(where: str, name: str) -> str:
-    """The folder right below `where` in which a file lies."""
-    return f"{where}/{name.removeprefix(f'{where}/').split('/')[0]}"
 
 
 @dataclass
@@ -110,7 +89,6 @@ class Boxes:
     """Boxes in each picture, moved along with it."""
 
     classes: tuple[str, ...]
-    what: str = "picture with boxes"
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def usable(self, part: PartOfSurvey) -> None:
@@ -151,8 +129,6 @@ class Boxes:
 
 class LabelMaps:
     """The label of each pixel.  All masks are read before the first part is made, since one rule holds for all of them."""
-
-    what = "picture with a mask"
 
     def __init__(
         self, survey: Survey, preprocessing: Preprocessing, classes: tuple[str, ...] | None, ignored: int | None
