@@ -155,12 +155,18 @@ class Layer(NetworkPart):
 
         inputs   a shape per input
         """
-        known = self.__dict__.get("_lowerings", _NEVER).get(inputs)
         fields = _fields(type(self))(self)  # type: ignore[arg-type]
-        if known is None or not _same(known[0], fields):  # never lowered, or with other hyper-parameters
-            known = fields, lowered(self.lower, inputs)
-            self.__dict__.setdefault("_lowerings", {})[inputs] = known
-        return known[1]
+        key = type(self), fields, inputs
+        if _shared(key):  # equal layers of ours are one: networks repeat them hundreds of times
+            if key not in _OURS:
+                if len(_OURS) >= _MOST:
+                    _OURS.clear()
+                _OURS[key] = lowered(self.lower, inputs)
+            return _OURS[key]
+        own: dict[tuple[Shape, ...], tuple[Any, Lowering]] = self.__dict__.setdefault("_lowerings", {})
+        if inputs not in own or not _same(own[inputs][0], fields):  # never lowered, or with other hyper-parameters
+            own[inputs] = fields, lowered(self.lower, inputs)
+        return own[inputs][1]
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
         """Output shape, or a list of them.  Raises ShapeError where the inputs do not fit.
@@ -254,7 +260,18 @@ class Layer(NetworkPart):
         return [*self.built.parameters(), *floats]
 
 
-_NEVER: dict[tuple[Shape, ...], tuple[Any, Lowering]] = {}
+_Key = tuple[type, Any, tuple[Shape, ...]]  # class, hyper-parameters, input shapes
+_OURS: dict[_Key, Lowering] = {}
+_MOST = 20_000
+
+
+def _shared(key: _Key) -> bool:
+    """Whether all layers of a key lower alike: those of a user's own may look at more than their fields."""
+    try:
+        hash(key)
+    except TypeError:  # a field such as an array
+        return False
+    return key[0].__module__.startswith("striate.")
 
 
 @functools.cache
