@@ -10,6 +10,8 @@ import torch.nn.functional as F
 import striate as st
 from striate import layers
 from striate.errors import ArgumentError, DataError, ShapeError, StriateError, TrainingError
+from striate.train.metrics import MeanMetric, Metric
+from striate.train.optimizers import Optimizer
 
 BATCH = 16
 OPTIMIZERS = {
@@ -589,3 +591,50 @@ def test_a_network_that_ends_in_sigmoids_is_measured_by_each_of_them_whatever_th
     assert (told["precision"], told["recall"]) == (pytest.approx(0.75), pytest.approx(1.0))
     expected = (np.logaddexp(0, -x) * y + np.logaddexp(0, x) * (1 - y)).mean()
     assert told["binary_crossentropy"] == pytest.approx(expected, rel=1e-5)
+
+
+class _NoCall(st.losses.Loss):
+    pass
+
+
+class _NoSums(MeanMetric):
+    pass
+
+
+class _NoResult(Metric):
+    def update(self, y_true, y_pred):
+        pass
+
+    def reset(self):
+        pass
+
+
+class _NoMake(Optimizer):
+    pass
+
+
+class _NoStep(st.optimizers.schedules.Schedule):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("what", "missing"),
+    [
+        ({"loss": _NoCall}, r"_NoCall must define call\(self, y_true, y_pred\)"),
+        ({"metrics": _NoSums}, r"_NoSums must define sums\(self, y_true, y_pred\)"),
+        ({"metrics": _NoResult}, r"_NoResult must define result\(self\)"),
+        ({"optimizer": _NoMake}, r"_NoMake must define _make\(self, params\)"),
+        ({"optimizer": lambda: st.optimizers.SGD(_NoStep())}, r"_NoStep must define __call__\(self, step\)"),
+    ],
+)
+def test_a_class_of_ones_own_that_leaves_a_method_out_is_told_so(what, missing):
+    made = {"optimizer": "sgd", "loss": "mse"}
+    made |= {key: [make()] if key == "metrics" else make() for key, make in what.items()}
+    model = st.Sequential([layers.Dense(1, input_shape=(2,))])
+
+    def train():
+        model.compile(**made)
+        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+
+    with pytest.raises(ArgumentError, match=missing):
+        train()

@@ -30,6 +30,15 @@ class TrainingError(StriateError):
     """Training that cannot go on: a loss that became NaN, labels that do not match the loss."""
 
 
+def undefined(thing: object, method: str) -> ArgumentError:
+    """An error for a class of a user's own that leaves out what its base class asks for.
+
+    thing    the object
+    method   what it must define, such as "call(self, y_true, y_pred)"
+    """
+    return ArgumentError(f"{type(thing).__name__} must define {method}.")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``' Did you mean "x"?'`` for the known name closest to a name, or ``''`` when none is close.
 

@@ -87,7 +87,8 @@ class Moving(nn.Module):
         return height, width
 
     def back(self, count: int, height: int, width: int) -> torch.Tensor:
-        raise NotImplementedError
+        """Every pixel stays where it is, unless a class says otherwise."""
+        return torch.eye(3).expand(count, 3, 3)
 
     def still(self, x: torch.Tensor) -> torch.Tensor:
         """What prediction does."""
@@ -231,7 +232,8 @@ class Colouring(nn.Module):
         return uniform(len(x), *self.amounts).to(x.device, x.dtype)[:, None, None, None]
 
     def changed(self, x: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """Every colour stays what it is, unless a class says otherwise."""
+        return x
 
     def still(self, x: torch.Tensor) -> torch.Tensor:
         """What prediction does."""

@@ -8,6 +8,7 @@ and ``value_range`` is (0, 1) where Keras has (0, 255), since pixels reach a net
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import field
 from math import isfinite
@@ -98,9 +99,9 @@ class _Augmentation(Layer):
 
     colours = False  # whether it needs red, green and blue
 
+    @abstractmethod
     def change(self) -> p.Augment:
         """What is drawn and done, as a primitive."""
-        raise AssertionError(self.kind)
 
     def fits(self, x: Shape) -> None:
         """Raises ShapeError for pictures that it cannot change.

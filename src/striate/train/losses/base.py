@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from striate.described import Described
-from striate.errors import ArgumentError, TrainingError
+from striate.errors import ArgumentError, TrainingError, undefined
 from striate.graph.layer import snake_case
 from striate.train.losses import labels
 
@@ -46,8 +46,10 @@ class Loss(Described, family="loss"):
         """One number per sample, or (N, …).
 
         y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+
+        Raises ArgumentError where a class of your own does not define it.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred).")
+        raise undefined(self, "call(self, y_true, y_pred)")
 
     def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The mean of ``call``, where there is a quicker way to it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -51,8 +52,9 @@ def clipped(p: Tensor) -> Tensor:
 class _Quick(_Classes):
     """A cross-entropy that torch computes with its mean in one kernel: ``_of`` with the reduction "none" or "mean"."""
 
+    @abstractmethod
     def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
-        raise NotImplementedError
+        """The losses (N, …), or their mean."""
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self._of(y_true, y_pred, "none")

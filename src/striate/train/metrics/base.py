@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from striate.described import Described
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, undefined
 from striate.graph.layer import snake_case
 from striate.intake.outputs import activate
 
@@ -44,8 +44,10 @@ class Metric(Described, family="metric"):
         """Take in one batch: targets `y_true`, outputs `y_pred` (N, C, …).
 
         Channels first; targets are class numbers (N, …) or one-hot; (N,) goes with (N, 1).
+
+        Raises ArgumentError where a class of your own does not define it.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define update(self, y_true, y_pred).")
+        raise undefined(self, "update(self, y_true, y_pred)")
 
     def update_logits(self, y_true: Tensor, logits: Tensor, activation: str) -> None:
         """Take in one batch of outputs that lack their last `activation`, "softmax" or "sigmoid".
@@ -57,8 +59,11 @@ class Metric(Described, family="metric"):
         self.update(y_true, probabilities(logits, activation) if self.needs_probabilities else logits)
 
     def result(self) -> Any:
-        """The figure over all batches since the last reset: a float, or a list with one per class."""
-        raise NotImplementedError(f"{type(self).__name__} must define result(self).")
+        """The figure over all batches since the last reset: a float, or a list with one per class.
+
+        Raises ArgumentError where a class of your own does not define it.
+        """
+        raise undefined(self, "result(self)")
 
     def results(self) -> dict[str, float]:
         """The figures by name, for logs: one, or one per class as ``name_0``, ``name_1``, …"""
@@ -68,8 +73,8 @@ class Metric(Described, family="metric"):
         return {self.name: result}
 
     def reset(self) -> None:
-        """Forget all batches."""
-        raise NotImplementedError(f"{type(self).__name__} must define reset(self).")
+        """Forget all batches.  Raises ArgumentError where a class of your own does not define it."""
+        raise undefined(self, "reset(self)")
 
     def update_state(self, y_true: Tensor, y_pred: Tensor) -> None:
         """Keras' name for ``update(y_true, y_pred)``.
@@ -110,8 +115,10 @@ class MeanMetric(Metric):
         """The sum over a batch of targets `y_true` and outputs `y_pred`, and how many numbers are in it.
 
         They are (N, …) and (N, C, …); the sum is a scalar.
+
+        Raises ArgumentError where a class of your own does not define it.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define sums(self, y_true, y_pred).")
+        raise undefined(self, "sums(self, y_true, y_pred)")
 
     def update(self, y_true: Tensor, y_pred: Tensor) -> None:
         self._take(*self.sums(y_true, y_pred))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from striate.described import Described, described, number
-from striate.errors import ArgumentError, TrainingError
+from striate.errors import ArgumentError, TrainingError, undefined
 from striate.train.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Optimizer(Described, family="optimizer"):
         self.decay_exclude = tuple(var_names or ())
 
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-        raise NotImplementedError(f"{type(self).__name__} must define _make(self, params).")
+        raise undefined(self, "_make(self, params)")
 
     def before_step(self, params: Iterable[Any] | None = None) -> None:
         """Clip the gradients of `params` (of all that were built), in place; they must not be scaled."""

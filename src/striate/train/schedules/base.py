@@ -6,7 +6,7 @@ import copy
 from typing import ClassVar, Self
 
 from striate.described import Described, number, whole
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, undefined
 
 
 class Schedule(Described, family="schedule"):
@@ -18,7 +18,7 @@ class Schedule(Described, family="schedule"):
     open_length: ClassVar[str] = ""  # the field that may be None: how many steps the whole training takes
 
     def __call__(self, step: int) -> float:
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step).")
+        raise undefined(self, "__call__(self, step)")
 
     def for_steps(self, total: int) -> Self:
         """This schedule, or, when it leaves its length open, a copy of it for `total` steps.
