@@ -17,9 +17,9 @@ from striate import primitives
 from striate.draw import Diagram, feature_map_svg, layout, svg
 from striate.draw.paper import COLOURS
 from striate.draw.sugiyama import DrawnNode, Edge, arrange
-from striate.draw.words import FAMILIES, brief, family, fitted, text_width, wrapped
+from striate.draw.words import brief, fitted, text_width, wrapped
 from striate.errors import ArgumentError
-from striate.graph import Graph, Input, InputLayer, Network, chain, from_json
+from striate.graph import FAMILIES, Graph, Input, InputLayer, Network, chain, family, from_json
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from striate.draw import sugiyama
 from striate.draw.sugiyama import Point
-from striate.draw.words import brief, count, family, fitted, shape_text, text_width, wrapped
+from striate.draw.words import brief, count, fitted, shape_text, text_width, wrapped
 from striate.errors import unknown
-from striate.graph import Graph, Layer, Network, Node, SymbolicTensor
+from striate.graph import Graph, Layer, Network, Node, SymbolicTensor, family
 
 NAME_SIZE, TEXT_SIZE = 12.0, 10.5  # font sizes of a box's two lines, pixels
 BOX_HEIGHT = 40.0
@@ -26,7 +26,7 @@ class LayerBox:
     """A layer's box: its upper left corner and size in pixels, and what it says.
 
     name     the call's label, such as ``conv2d#2``; with nested networks open, ``encoder/conv2d``
-    family   one of ``words.FAMILIES``, or ``fault``
+    family   one of ``graph.FAMILIES``, or ``fault``
     shared   a later call of a layer whose weights are counted at its first call
     output   which outputs of the network it gives, from 1; empty for most
     lines    an error's text, for the box of a fault

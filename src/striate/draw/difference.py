@@ -10,8 +10,6 @@ from striate.draw.pairing import Entry, Side, paired
 from striate.draw.words import brief
 from striate.graph import Graph, InputLayer
 
-_ANY_ORDER = {"Add", "Multiply", "Average", "Maximum", "Minimum"}  # layers whose inputs may change places
-
 
 @dataclass
 class LayerChange:
@@ -191,7 +189,7 @@ def _compared(left: Side, right: Side, i: int, j: int) -> LayerChange | None:
         if name in b.fields and value != b.fields[name]:
             fields[name] = value, b.fields[name]
     x, y = left.origins(a.inputs), right.origins(b.inputs)
-    if a.layer.kind in _ANY_ORDER:
+    if a.commutes and b.commutes:
         x, y = sorted(x, key=sorted), sorted(y, key=sorted)
     if x != y:
         fields["inputs"] = left.called(a.inputs), right.called(b.inputs)

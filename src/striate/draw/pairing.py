@@ -10,6 +10,7 @@ from typing import Any
 from striate.described import plain
 from striate.draw.words import count
 from striate.graph import Graph, InputLayer, Layer, Shape
+from striate.primitives import Combine
 
 _NO_PART = {"name", "input_shape", "input_length"}  # fields that are no part of what a layer does
 
@@ -18,7 +19,8 @@ _NO_PART = {"name", "input_shape", "input_length"}  # fields that are no part of
 class Entry:
     """A call: what it is and where its inputs come from, as (entry, output) numbers.
 
-    `key` is its description as text, `full` the same with its shape and how far back its inputs are.
+    `key` is its description as text, `full` the same with its shape and how far back its inputs are.  Where it `commutes`,
+    its inputs may change places.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Entry:
     shape: Shape
     weights: int
     first: int | None  # the entry of the layer's first call, if this is a later one
+    commutes: bool = False
 
     @property
     def rank(self) -> tuple[str, str]:
@@ -57,6 +60,8 @@ class Side:
             first.setdefault(id(node.layer), len(self.entries))
             weights = 0 if again is not None else count(node.layer, *node.input_shapes)
             self._add(node.name, node.layer, [made[i] for i in node.inputs], node.shape, weights, again)
+            joins = [step.primitive for step in node.lowering.steps]
+            self.entries[-1].commutes = len(joins) == 1 and isinstance(joins[0], Combine) and joins[0].commutes
             self.totals["mults"] += node.layer.mults(*node.input_shapes)
             if again is None:
                 self.totals["layers"] += 1

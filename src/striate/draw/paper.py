@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.sax.saxutils import escape, quoteattr
 
-from striate.draw.words import FAMILIES, shape_text, text_width, wrapped
-from striate.graph import Graph
+from striate.draw.words import shape_text, text_width, wrapped
+from striate.graph import FAMILIES, Graph
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 SMALL = 10.5  # the usual font size, pixels

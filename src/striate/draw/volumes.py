@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.draw.paper import COLOURS, MUTED, WIRE, content, label, number, page
-from striate.draw.words import family, fitted, shape_text, text_width
-from striate.graph import FlatNode, Graph, Shape
+from striate.draw.words import fitted, shape_text, text_width
+from striate.graph import QUIET, FlatNode, Graph, Shape, family
 from striate.primitives import Pool
 
 TALLEST = 170.0  # pixels of the largest map's side
@@ -14,7 +14,6 @@ DEEP = 1.9  # pixels of thickness for the root of a channel count
 SLANT = (0.42, -0.3)  # how the third side runs, right and up, per pixel of its length
 BETWEEN = 34.0  # blocks, for an arrow
 ROW = 1500.0  # a row of blocks is about this wide at most
-QUIET = ("activation", "norm", "other", "reshape")  # families not worth a line under a block that has another
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a diagram or a diff says about a layer: its family, one short line, its shape; and how wide that text is."""
+"""What a diagram or a diff says about a layer: one short line, its shape; and how wide that text is."""
 
 from __future__ import annotations
 
@@ -7,35 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from striate.graph import InputLayer, Layer, Network, Shape, every_layer
-
-#: Families in the order in which a legend lists them.
-FAMILIES = (
-    "input",
-    "conv",
-    "pool",
-    "dense",
-    "norm",
-    "activation",
-    "merge",
-    "reshape",
-    "augment",
-    "network",
-    "other",
-)
-_SAYS_MOST = ("conv", "dense", "pool", "norm", "merge", "activation", "reshape", "augment")
-
-
-def family(layer: Layer, *shapes: Shape) -> str:
-    """The family that gives a layer its colour, one of ``FAMILIES``: its own, or that of the primitive that says most.
-
-    shapes   of its inputs
-    """
-    if isinstance(layer, InputLayer):
-        return "input"
-    if isinstance(layer, Network):
-        return "network"
-    families = {step.primitive.family for step in layer.lowering(*shapes).steps}
-    return layer.drawn_as or next((name for name in _SAYS_MOST if name in families), "other")
 
 
 def shape_text(shape: Shape) -> str:

@@ -1,5 +1,6 @@
 """A network as data: layers, calls of layers (nodes) and the graph they form.  No torch."""
 
+from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
 from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, register, registered
 from striate.graph.lowering import Identity, Lowering, Primitive, Shape, Step, Value, Weight
@@ -10,6 +11,8 @@ from striate.graph.text import from_json, to_json
 from striate.graph.window import Padding, Window
 
 __all__ = [
+    "FAMILIES",
+    "QUIET",
     "Fault",
     "FlatGraph",
     "FlatNode",
@@ -36,6 +39,7 @@ __all__ = [
     "chain",
     "checked_shape",
     "every_layer",
+    "family",
     "from_json",
     "operations",
     "register",

@@ -94,6 +94,11 @@ class Combine(Primitive):
     def frees_output(self, *inputs: Shape) -> bool:
         return self.how == "add"
 
+    @property
+    def commutes(self) -> bool:
+        """Whether inputs may change places."""
+        return self.how not in ("subtract", "divide")
+
 
 def pointwise(x: Value, function: str, *parameters: float | None) -> Value:
     """A function of each number.  Shape unchanged.

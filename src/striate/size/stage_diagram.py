@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from striate.graph import Shape
+from striate.graph import QUIET, Shape
 from striate.size.table import Row, Size
 
 
@@ -14,6 +14,7 @@ class MapStage:
 
     shape            of the last of them: (H, W, C), or (C,) for vectors
     kinds            how many calls of each class of layer
+    loud             those of them that a short table names
     weights, mults   of all of them
     receptive_field  of the last one that has one
     """
@@ -23,6 +24,7 @@ class MapStage:
     weights: int = 0
     mults: int = 0
     receptive_field: tuple[int, ...] | None = None
+    loud: set[str] = field(default_factory=set)
 
 
 def stages(size: Size) -> list[MapStage]:
@@ -43,12 +45,11 @@ def _add(stage: MapStage, row: Row) -> None:
     assert isinstance(row.output_shape, tuple)
     stage.shape = row.output_shape
     stage.kinds[row.kind] = stage.kinds.get(row.kind, 0) + 1
+    if row.family not in QUIET:
+        stage.loud.add(row.kind)
     stage.weights += row.weights
     stage.mults += row.mults
     stage.receptive_field = row.receptive_field or stage.receptive_field
-
-
-_QUIET = ("InputLayer", "BatchNormalization", "ReLU", "Activation", "Dropout", "Flatten", "Reshape", "ZeroPadding2D")
 
 
 def diagram(size: Size, width: int = 24) -> str:
@@ -61,7 +62,7 @@ def diagram(size: Size, width: int = 24) -> str:
     most = max((stage.mults for stage in rows), default=0) or 1
     table = [("map", "layers", "weights", "multiplications", "")]
     for stage in rows:
-        loud = {k: n for k, n in stage.kinds.items() if k not in _QUIET}
+        loud = {k: n for k, n in stage.kinds.items() if k in stage.loud}
         said = ", ".join(f"{n} {kind}" if n > 1 else kind for kind, n in loud.items()) or ", ".join(stage.kinds)
         bar = "█" * max(round(width * stage.mults / most), 1 if stage.mults else 0)
         shape = "x".join(map(str, stage.shape))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Step, Window
+from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Step, Window, family
 from striate.primitives import DepthPool
 from striate.size.memory import Estimate, Memory, checked, slots
 from striate.size.opened import Opened
@@ -21,6 +21,7 @@ class Row:
 
     name             the call's name: the layer's, with ``#2`` … for later calls of a shared layer
     kind             the layer's class
+    family           what it is, one of ``graph.FAMILIES``; "" where the network breaks
     output_shape     a shape; a list of shapes for a nested network with several outputs; None where the network breaks
     weights          numbers that training can change; those of a shared layer stand at its first call
     trainable        how many of them training changes now (0 in a frozen layer)
@@ -45,6 +46,7 @@ class Row:
     misfit: str | None = None
     connected_to: tuple[str, ...] = ()
     error: str | None = None
+    family: str = ""
 
 
 class Size:
@@ -229,6 +231,7 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
     return Row(
         name=label,
         kind=node.layer.kind,
+        family=family(node.layer, *node.input_shapes),
         output_shape=shapes[0] if len(shapes) == 1 else shapes,
         weights=weights,
         trainable=trainable,
