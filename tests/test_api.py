@@ -25,6 +25,7 @@ ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type
 ROOMS = [name for name in st.__all__ if isinstance(getattr(st, name), types.ModuleType)]
 # Rooms whose docstrings are still to be completed.  It only ever gets shorter.
 NOT_YET: set[str] = set()
+CONSTRUCTORS = ("__post_init__", "__init__")
 
 
 @dataclasses.dataclass
@@ -41,19 +42,21 @@ class Entry:
     @property
     def said(self) -> str:
         """The docstrings that speak of it: a class's arguments may stand in the docstring of the base that has them."""
-        if self.owner is None or self.function is None or self.function.__name__ not in ("__init__", "__post_init__"):
+        if self.owner is None or self.function is None or self.function.__name__ not in CONSTRUCTORS:
             return self.doc
         return "\n".join([self.doc, *(inspect.getdoc(base) or "" for base in ours(self.owner)[1:])])
+
+    @property
+    def parameters(self) -> list[inspect.Parameter]:
+        made = self.owner is not None and self.function is not None and self.function.__name__ in CONSTRUCTORS
+        target: Any = self.owner if made else self.function
+        return list(inspect.signature(target).parameters.values())
 
     @property
     def arguments(self) -> list[str]:
         if self.function is None or self.is_property:
             return []
-        target: Any = self.function
-        if self.owner is not None and self.function.__name__ == "__post_init__":
-            target = self.owner.__init__  # type: ignore[misc]
-        names = list(inspect.signature(target).parameters.values())
-        plain = [p.name for p in names if not (p.kind is p.VAR_KEYWORD and p.name == "kwargs")]
+        plain = [p.name for p in self.parameters if not (p.kind is p.VAR_KEYWORD and p.name == "kwargs")]
         return [name for name in plain if name not in ("self", "cls") and not name.startswith("_")]
 
 
@@ -65,7 +68,7 @@ def ours(kind: type) -> list[type]:
 def constructor(kind: type) -> Callable[..., Any] | None:
     if issubclass(kind, Exception) or "Protocol" in [base.__name__ for base in kind.__bases__]:
         return None
-    for name in ("__post_init__", "__init__"):
+    for name in CONSTRUCTORS:
         method = getattr(kind, name, None)
         if (
             isinstance(method, types.FunctionType)
@@ -143,6 +146,8 @@ def unnamed_arguments(entry: Entry) -> list[str]:
 
 
 def tree_of(function: Callable[..., Any]) -> ast.AST | None:
+    if getattr(function, "of_fields", False):  # the one constructor of all that are described by their fields
+        return None
     try:
         return ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError):
@@ -209,7 +214,8 @@ def unsaid_shapes(entry: Entry) -> list[str]:
     """Annotations that speak of arrays where the docstring speaks of no shape."""
     if entry.function is None:
         return []
-    notes = {n: str(a) for n, a in inspect.get_annotations(entry.function).items() if not n.startswith("_")}
+    notes = {p.name: str(p.annotation) for p in entry.parameters if not p.name.startswith("_")}
+    notes["return"] = str(inspect.get_annotations(entry.function).get("return", ""))
     arrays = [name for name, note in notes.items() if ARRAYS.search(note) and "Symbolic" not in note]
     return arrays if arrays and not SHAPES.search(entry.said) else []
 

@@ -18,6 +18,24 @@ from striate.errors import ArgumentError, nearest, unknown
 Made = TypeVar("Made")
 
 
+class _Signature:
+    """The arguments of a class for `inspect.signature` and `help`, put together when they are asked for."""
+
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature | None:
+        if instance is not None or not getattr(cls.__init__, "of_fields", False):  # type: ignore[misc]
+            return None  # then inspect reads the constructor, or what calling the object takes
+        parameters = [
+            inspect.Parameter(
+                f.name,
+                inspect.Parameter.KEYWORD_ONLY if f.kw_only else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=_default(f),
+                annotation=f.type,
+            )
+            for f in _in_order(cls)
+        ]
+        return inspect.Signature(parameters, return_annotation=None)
+
+
 class Described:
     """Base of everything that is described by its fields.
 
@@ -31,6 +49,7 @@ class Described:
     classes: ClassVar[dict[str, type[Any]]] = {}
     abstract: ClassVar[bool] = True
     automatic: ClassVar[bool] = False
+    __signature__: ClassVar[Any] = _Signature()
     refused: ClassVar[Mapping[str, str]] = {}  # arguments that Keras has and this class has not: what to do instead
 
     def __init_subclass__(cls, family: str = "", automatic: bool = False, **kwargs: Any) -> None:
@@ -99,22 +118,17 @@ def described(cls: T) -> T:
 
     cls   keeps a constructor of its own, if it has one
     """
-    own = "__init__" in cls.__dict__
-    made = None if own else _inherited(cls)
-    if made is None:
-        dataclasses.dataclass(eq=False, repr=False, init=not own)(cls)
-        made = cls.__init__  # type: ignore[misc]
-    if not own:
-        cls.__init__ = _checked(cls, made)  # type: ignore[misc]
+    if not (_adds_nothing(cls) and "__init__" not in cls.__dict__):
+        dataclasses.dataclass(eq=False, repr=False, init=False)(cls)
+    if "__init__" not in cls.__dict__:
+        cls.__init__ = _constructor(cls)  # type: ignore[misc]
     return cls
 
 
-def _inherited(cls: type) -> Callable[..., None] | None:
-    """The constructor of the one base, for a class that adds no field to it: making a dataclass anew takes longer."""
+def _adds_nothing(cls: type) -> bool:
+    """Whether the class has just the fields of its one base: making a dataclass anew takes longer."""
     adds = any(not str(kind).startswith("ClassVar") for kind in inspect.get_annotations(cls).values())
-    if adds or len(cls.__bases__) != 1 or not dataclasses.is_dataclass(cls):
-        return None
-    return getattr(cls.__bases__[0].__init__, "__wrapped__", None)  # type: ignore[misc]
+    return not adds and len(cls.__bases__) == 1 and dataclasses.is_dataclass(cls)
 
 
 def plain(value: Any) -> Any:
@@ -160,22 +174,39 @@ def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
     return sorted((f for f in fields if f.init), key=lambda f: bool(f.kw_only))
 
 
-def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a dataclass' ``__init__`` so that a wrong argument is one clear line, and the fields are checked once."""
+def _default(field: dataclasses.Field[Any]) -> Any:
+    """What an argument is unless it is given; `Parameter.empty` where it must be."""
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
 
+
+def _constructor(cls: type) -> Callable[..., None]:
+    """An ``__init__`` that sets the fields: a wrong argument is one clear line, and each is checked once.
+
+    It is not the one that a dataclass would write, since text that is compiled for each class is half of the time in
+    which striate is imported.
+    """
     fields, kind = _in_order(cls), cls.__name__
     names = [f.name for f in fields]
     positional = [f.name for f in fields if not f.kw_only]
     required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
     types = {f.name: str(f.type) for f in fields}
+    start = {f.name: f.default for f in fields}
+    factories = {
+        f.name: f.default_factory
+        for f in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if f.default_factory is not dataclasses.MISSING
+    }
+    after = hasattr(cls, "__post_init__")
+    managed = [f.name for f in fields if any(hasattr(base.__dict__.get(f.name), "__set__") for base in cls.__mro__)]
     elsewhere = {
         name: hint for base in reversed(cls.__mro__) for name, hint in base.__dict__.get("refused", {}).items()
     }
     takes = f"It takes: {', '.join(names)}." if names else "It takes no arguments."
     known, needed, exact = frozenset(names), len(required), {name: _exact(text) for name, text in types.items()}
 
-    @functools.wraps(init)
-    def checked(self: Any, /, *args: Any, **kwargs: Any) -> None:
+    def init(self: Any, /, *args: Any, **kwargs: Any) -> None:
         given = dict(zip(positional, args, strict=False))
         right = len(given) == len(args) and kwargs.keys() <= known and given.keys().isdisjoint(kwargs)
         given |= kwargs
@@ -185,7 +216,15 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
             kinds = exact[name]
             if kinds is not None and type(value) not in kinds:
                 given[name] = _as_field(f"{kind}: {name}", types[name], value)
-        init(self, **given)
+        state = start | given
+        for name in managed:  # such as a rate that may be a schedule
+            setattr(self, name, state.pop(name))
+        self.__dict__.update(state)
+        for name, make in factories.items():
+            if name not in given:
+                self.__dict__[name] = make()
+        if after:
+            self.__post_init__()
 
     demanded = frozenset(required)
 
@@ -205,7 +244,8 @@ def _checked(cls: type, init: Callable[..., None]) -> Callable[..., None]:
         if missing:
             raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
 
-    return checked
+    init.__name__, init.__qualname__, init.of_fields = "__init__", f"{cls.__qualname__}.__init__", True  # type: ignore[attr-defined]
+    return init
 
 
 def _exact(annotation: str) -> frozenset[type] | None:

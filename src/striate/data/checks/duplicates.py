@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -48,7 +49,6 @@ _VIEWS = tuple(_views())
 _NUDGES = (0.0, -0.02, 0.02)  # of a view's place and extent when a candidate is looked at closely
 _BANDS = 4
 _PAIRS = 1 << 20  # compared at a time
-_BITS = np.array([bin(i).count("1") for i in range(1 << 16)], np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,14 @@ def close_pairs(
 def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """In how many bits the numbers uint64 (n,) differ: int (n,)."""
     different = np.ascontiguousarray(a ^ b).view(np.uint16).reshape(-1, 4)
-    return _BITS[different].sum(axis=1, dtype=np.int64)
+    return _bits()[different].sum(axis=1, dtype=np.int64)
+
+
+@functools.cache
+def _bits() -> np.ndarray:
+    """How many bits are set in each number of 16 bits: uint8 (65536,)."""
+    numbers = np.arange(1 << 16, dtype=np.uint16).view(np.uint8)
+    return np.unpackbits(numbers).reshape(-1, 16).sum(axis=1, dtype=np.uint8)
 
 
 def _chunks(counts: np.ndarray) -> Iterator[slice]:
