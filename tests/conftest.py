@@ -39,12 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With --quick, what takes long is left out."""
+    """What is marked long runs with STRIATE_LONG=1 only; with --quick, what is slow is left out as well."""
+    left = [] if os.environ.get("STRIATE_LONG") else [item for item in items if item.get_closest_marker("long")]
     if config.getoption("--quick"):
         table = quick.lines()
-        left = [item for item in items if not quick.stays(item.nodeid, table) or item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in set(left)]
+        left += [item for item in items if not quick.stays(item.nodeid, table) or item.get_closest_marker("slow")]
+    gone = set(left)
+    config.hook.pytest_deselected(items=[item for item in items if item in gone])
+    items[:] = [item for item in items if item not in gone]
 
 
 def pytest_unconfigure() -> None:

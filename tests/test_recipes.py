@@ -47,6 +47,7 @@ def test_the_fast_recipe_gets_99_percent_of_mnist_on_average_over_five_seeds():
 @needs_mnist
 @pytest.mark.slow
 @pytest.mark.alone
+@pytest.mark.long
 def test_the_best_recipe_gets_99_6_percent_of_mnist():
     assert accuracy("best", 0, data.load("mnist", MNIST)) >= 0.996
 
@@ -61,9 +62,9 @@ def test_the_imdb_recipe_gets_88_percent_of_10000_reviews():
 
 
 @needs_imdb
-@pytest.mark.skipif(not os.environ.get("STRIATE_LONG"), reason="takes five minutes: STRIATE_LONG=1 runs it")
 @pytest.mark.slow
 @pytest.mark.alone
+@pytest.mark.long
 def test_the_published_net_gets_87_percent_of_10000_reviews():
     splits = data.load("imdb", IMDB)
     assert recipes.get("imdb_published").model(2, (500,)).count_params() == 1_315_937

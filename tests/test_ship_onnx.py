@@ -202,8 +202,15 @@ def test_small_networks_answer_as_in_torch(name: str) -> None:
     same(shaken(model.graph), tolerance=1e-4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", st.zoo.names())
+# At small sizes every architecture is compared in test_zoo.py; at full size the last of each family, the others at length.
+FULL_SIZE = [
+    pytest.param(name, marks=[pytest.mark.slow, *([] if name == names[-1] else [pytest.mark.long])], id=name)
+    for names in st.zoo.families().values()
+    for name in names
+]
+
+
+@pytest.mark.parametrize("name", FULL_SIZE)
 def test_every_architecture_answers_as_in_torch(name: str) -> None:
     model = st.zoo.create(name).predictor
     graph, module = model.graph, model.module
