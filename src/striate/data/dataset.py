@@ -13,7 +13,7 @@ import numpy as np
 
 from striate.data.pictures.cache import rows
 from striate.data.pictures.preprocess import Preprocessing
-from striate.data.splits import by_group, hold_out, line_up
+from striate.data.splits import by_group, held_out_shares, hold_out, line_up
 from striate.data.validate import boxes as checked_boxes
 from striate.data.validate import check_x, class_names, targets
 from striate.errors import DataError
@@ -206,7 +206,7 @@ class Dataset:
         `groups` has the shape (N,).  Raises DataError for fractions that do not add up or leave a part empty, and for
         groups that are not N.
         """
-        shares = _shares(fraction, self.name)
+        shares = held_out_shares(fraction, self.name)
         sizes = [int(len(self) * share + 0.5) for share in shares]
         if min(sizes[0], len(self) - sum(sizes), *sizes) < 1:
             raise DataError(
@@ -329,19 +329,3 @@ class Splits(NamedTuple):
     train: Dataset
     validation: Dataset | None = None
     test: Dataset | None = None
-
-
-def _shares(fraction: float | Sequence[float], name: str) -> list[float]:
-    """The fractions of every part but train."""
-    try:
-        parts = (
-            [float(f) for f in fraction] if isinstance(fraction, Sequence) else [1 - float(fraction), float(fraction)]
-        )
-    except (TypeError, ValueError):
-        parts = []
-    if len(parts) not in (2, 3) or not all(0 < part < 1 for part in parts) or abs(sum(parts) - 1) > 1e-6:
-        raise DataError(
-            f"{name}: cannot split as {fraction!r}. Give the validation fraction between 0 and 1, "
-            "or (train, validation) or (train, validation, test) that add up to 1."
-        )
-    return parts[1:]

@@ -31,6 +31,26 @@ def evenly(count: int, wanted: int) -> np.ndarray:
     return np.diff(np.arange(count + 1) * wanted // count).astype(bool)
 
 
+def held_out_shares(fraction: float | Sequence[float], name: str) -> list[float]:
+    """The share of every part but train: (validation,) or (validation, test).
+
+    `fraction` is the validation share, or the shares of all parts, train first.  Raises DataError, which names the data
+    set `name`, unless they lie between 0 and 1 and add up to 1.
+    """
+    try:
+        parts = (
+            [float(f) for f in fraction] if isinstance(fraction, Sequence) else [1 - float(fraction), float(fraction)]
+        )
+    except (TypeError, ValueError):
+        parts = []
+    if len(parts) not in (2, 3) or not all(0 < part < 1 for part in parts) or abs(sum(parts) - 1) > 1e-6:
+        raise DataError(
+            f"{name}: cannot split as {fraction!r}. Give the validation fraction between 0 and 1, "
+            "or (train, validation) or (train, validation, test) that add up to 1."
+        )
+    return parts[1:]
+
+
 def hold_out(order: np.ndarray, labels: np.ndarray | None, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     """Part a line of examples: (what stays, the `wanted` ones taken out).  The only example of a class stays."""
     pool = np.ones(len(order), bool)

@@ -1,8 +1,9 @@
 """Views of a network for the eye: diagrams as SVG, and what differs between two networks.  No torch."""
 
-from striate.draw.diagram import Diagram, EdgeLine, Frame, LayerBox, layout
+from striate.draw.diagram import Diagram, EdgeLine, Frame, LayerBox
 from striate.draw.difference import Diff, LayerChange, diff
 from striate.draw.picture import svg
+from striate.draw.placing import layout
 from striate.draw.volumes import feature_map_svg
 
 __all__ = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from striate.draw.diagram import NAME_SIZE, SIDE, STRIPE, TEXT_SIZE, EdgeLine, Frame, LayerBox, layout
+from striate.draw.diagram import NAME_SIZE, SIDE, STRIPE, TEXT_SIZE, EdgeLine, Frame, LayerBox
 from striate.draw.paper import COLOURS, INK, MUTED, WIRE, attribute, content, label, number, page, rectangle
+from striate.draw.placing import layout
 from striate.draw.sugiyama import Point
 from striate.draw.words import fitted, text_width
 from striate.graph import Graph

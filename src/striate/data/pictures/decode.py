@@ -5,10 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from striate.data.pictures.jpeg import plain_jpeg
+from striate.data.pictures.upright import turn_of, upright, without_warnings
 from striate.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,18 +28,7 @@ _HEADER = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF")  # formats whose header h
 # photos of 450 to 2600 pixels scaled to 32..224 the mean difference to the full decode is 0.25 to 0.4 grey levels of
 # 255, 0.7 in the worst photo; with a factor of 1 it would be 0.7 and 1.6.
 _SPARE = 2
-# EXIF 2.32, 4.6.4, tag 0x0112: sides exchanged, then mirrored left-right, then top-bottom.
-_TURNS = {
-    2: (False, True, False),
-    3: (False, True, True),
-    4: (False, False, True),
-    5: (True, False, False),
-    6: (True, True, False),
-    7: (True, True, True),
-    8: (True, False, True),
-}
 _AT_ONCE = 1 << 22  # bytes of a file that is read in one piece: Pillow reads and seeks in steps of a few bytes
-_quiet_lock = threading.Lock()
 
 Scaled = Callable[[tuple[int, int]], tuple[int, int]]
 
@@ -88,7 +75,7 @@ def decode(
         if hasattr(source, "read"):
             return _read(source, name, channels, scaled)
         if hasattr(source, "getbands"):
-            return _whole(_eight_bit(_upright(source), name, channels))
+            return _whole(_eight_bit(upright(source), name, channels))
         return _whole(_eight_bit(_from_array(source, name), name, channels))
     except DataError:
         raise
@@ -147,22 +134,13 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if not isinstance(error, OSError | ValueError) or not text else text
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Pillow warns where a header is odd; a file either gives a picture or a DataError.  Locked: filters are global."""
-    with _quiet_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(H, W) that ``picture`` gives, from the file's header where that is enough.  Raises DataError like it."""
     name = describe(path)
     try:
         with _file(path).open("rb") as file, _open(file, name) as image:
             if image.format in _HEADER:
-                swapped = _TURNS.get(_orientation(image), (False,))[0]
-                return (image.width, image.height) if swapped else (image.height, image.width)
+                return (image.width, image.height) if turn_of(image).swapped else (image.height, image.width)
     except OSError as error:
         raise DataError(f"{name}: cannot be read, {_reason(error)}.") from None
     return decode(path).size
@@ -178,7 +156,7 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     try:
         with _file(path).open("rb") as file, _open(file, name) as image:
             image.load()
-            values = np.asarray(_upright(image))
+            values = np.asarray(upright(image))
     except DataError:
         raise
     except Exception as error:
@@ -198,7 +176,7 @@ def _open(file: Any, name: str) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with _quiet():
+        with without_warnings():
             image = Image.open(file, formats=_known_formats())
     except UnidentifiedImageError:
         raise DataError(
@@ -220,7 +198,7 @@ def _read(
             if small is not None:
                 return small
         image.load()
-        return _whole(_eight_bit(_upright(_grey_of_tiff(image)), name, channels))
+        return _whole(_eight_bit(upright(_grey_of_tiff(image)), name, channels))
 
 
 def _grey_of_tiff(image: Any) -> Image.Image:
@@ -242,8 +220,8 @@ def _reduced(
 ) -> Decoded | None:
     """A JPEG file at a fraction of its size, or None where that would be too small."""
     width, height = image.size
-    swapped, left_right, top_bottom = _TURNS.get(_orientation(image), (False, False, False))
-    size = (width, height) if swapped else (height, width)
+    turn = turn_of(image)
+    size = (width, height) if turn.swapped else (height, width)
     needed = scaled(size)
     spare = min(have / (_SPARE * want) for have, want in zip(size, needed, strict=True))
     part = next((part for part in (8, 4, 2) if spare >= part), 1)
@@ -253,10 +231,10 @@ def _reduced(
     image.load()
     if image.size != (-(-width // part), -(-height // part)):
         return None  # a file that cannot be decoded so; Pillow leaves it whole
-    upright = _eight_bit(_upright(image), name, channels)
-    (h, w), (whole_h, whole_w) = (size[0] / part, size[1] / part), (upright.height, upright.width)
-    left, top = (whole_w - w if left_right else 0.0), (whole_h - h if top_bottom else 0.0)
-    return Decoded(upright, size, (left, top, left + w, top + h))
+    small = _eight_bit(upright(image), name, channels)
+    (h, w), (whole_h, whole_w) = (size[0] / part, size[1] / part), (small.height, small.width)
+    left, top = (whole_w - w if turn.left_right else 0.0), (whole_h - h if turn.top_bottom else 0.0)
+    return Decoded(small, size, (left, top, left + w, top + h))
 
 
 def _whole(image: Image.Image) -> Decoded:
@@ -274,37 +252,6 @@ def _known_formats() -> list[str]:
 
 def _too_large(name: str, size: str) -> str:
     return f"{name}: {size} pixels, the limit is {MAX_PIXELS:,}. Scale it down with another program."
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        with _quiet():
-            return int(image.getexif().get(0x0112, 1))
-    except Exception:  # a broken EXIF block is no reason to refuse the picture
-        return 1
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned and mirrored as EXIF asks; TIFF files did so in load."""
-    from PIL import Image
-
-    image.load()
-    swapped, left_right, top_bottom = _TURNS.get(_orientation(image), (False, False, False))
-    turn = Image.Transpose
-    if swapped:
-        how = {
-            (False, False): turn.TRANSPOSE,
-            (True, False): turn.ROTATE_270,
-            (True, True): turn.TRANSVERSE,
-            (False, True): turn.ROTATE_90,
-        }[left_right, top_bottom]
-    elif left_right:
-        how = turn.ROTATE_180 if top_bottom else turn.FLIP_LEFT_RIGHT
-    elif top_bottom:
-        how = turn.FLIP_TOP_BOTTOM
-    else:
-        return image
-    return image.transpose(how)
 
 
 def _eight_bit(image: Image.Image, name: str, channels: int | None) -> Image.Image:

@@ -24,14 +24,7 @@ from striate.errors import ArgumentError, unknown
 from striate.train import losses
 from striate.train.metrics.areas import AUC
 from striate.train.metrics.base import FunctionMetric, MeanMetric, Metric
-from striate.train.metrics.counts import (
-    ConfusionMatrix,
-    F1Score,
-    FBetaScore,
-    MeanIoU,
-    Precision,
-    Recall,
-)
+from striate.train.metrics.confusion import ConfusionMatrix, F1Score, FBetaScore, MeanIoU, Precision, Recall
 from striate.train.metrics.means import (
     Accuracy,
     BinaryAccuracy,
