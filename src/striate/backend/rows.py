@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from striate import primitives as p
-from striate.backend import augment, modules
+from striate.backend import augment, colours, modules
 from striate.backend.axes import channels_first, channels_last, torch_axis
 from striate.backend.table import ROWS
 from striate.graph import Step
@@ -154,7 +154,8 @@ def augmentation(change: p.Augment) -> Any:
     change   what an augmentation layer's ``change()`` says
     """
     steps = map(augmentation, change.steps)
-    return getattr(augment, change.torch_class)(*change.arguments, *steps)
+    room = augment if hasattr(augment, change.torch_class) else colours
+    return getattr(room, change.torch_class)(*change.arguments, *steps)
 
 
 @ROWS.row(p.Augment)

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from striate.backend import augment, modules
+from striate.backend import augment, colours, modules
 
 _INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
 _NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
-_OWN = (modules, augment)  # what stands in these is printed where it is used
+_OWN = (modules, augment, colours)  # what stands in these is printed where it is used
 _TAKEN = ("torch", "nn", "F", "self", "math")
 
 

@@ -7,6 +7,7 @@ from striate.graph import Input, InputLayer, Layer
 from striate.layers import (
     activation,
     augment,
+    colours,
     conv,
     dense,
     initializers,
@@ -21,6 +22,7 @@ from striate.layers import (
 )
 from striate.layers.activation import *
 from striate.layers.augment import *
+from striate.layers.colours import *
 from striate.layers.conv import *
 from striate.layers.dense import *
 from striate.layers.lenet import *
@@ -34,6 +36,7 @@ from striate.layers.residual import *
 __all__ = ["Input", "InputLayer", "Layer", "initializers", "regularizers"]
 __all__ += activation.__all__
 __all__ += augment.__all__
+__all__ += colours.__all__
 __all__ += conv.__all__
 __all__ += dense.__all__
 __all__ += lenet.__all__

@@ -24,7 +24,8 @@ class Dropout(Primitive):
 
 
 class Augment(Primitive):
-    """Random changes of pictures in training, by one class of ``backend/augment.py``; in prediction at most a crop.
+    """Random changes of pictures in training, by one class of ``backend/augment.py`` or
+    ``colours.py``; in prediction at most a crop.
 
     torch_class   its name
     arguments     of that class
