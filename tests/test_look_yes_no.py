@@ -104,7 +104,7 @@ def test_probabilities_under_a_window_and_of_deleted_pixels_are_those_of_the_twi
 def test_attributions_and_their_sanity_check_speak_of_the_class(name, number):
     lone, *_ = networks()
     made = look.attributions(lone, pictures(lone)[name], name, method=["saliency", "Grad-CAM"], steps=2, stages=(0.5,))
-    assert all(one.labels == [name] for one in made.found.values())
+    assert all(one.labels == [name] for one in made.explanations.values())
     assert name in made.note()
 
 

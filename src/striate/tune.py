@@ -163,14 +163,14 @@ def tune(
 
     def objective(trial: Any) -> float:
         settings = _suggested(trial, network, len(parts[0][0]))
-        found: list[float] = []
+        accuracies: list[float] = []
         for fold, (learn, judge) in enumerate(parts):
             set_seed(seed + fold)
             net = from_json(varied(network, settings))
             net.compile(described(settings), losses.fitting(net.answers, learn.y), metrics=["accuracy"])
 
             def report(epoch: int, logs: Any, fold: int = fold) -> None:
-                trial.report(float(np.mean([*found, logs["val_accuracy"]])), fold * epochs + epoch)
+                trial.report(float(np.mean([*accuracies, logs["val_accuracy"]])), fold * epochs + epoch)
                 if trial.should_prune():
                     raise optuna.TrialPruned
 
@@ -183,8 +183,8 @@ def tune(
                 verbose=0,
                 callbacks=[LambdaCallback(on_epoch_end=report)],
             )
-            found.append(history.history["val_accuracy"][-1])
-        return float(np.mean(found))
+            accuracies.append(history.history["val_accuracy"][-1])
+        return float(np.mean(accuracies))
 
     def tell(_: Any, trial: Any) -> None:
         if say is not None:
@@ -222,16 +222,16 @@ def described(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _suggested(trial: Any, network: dict[str, Any], samples: int) -> dict[str, Any]:
-    found = {
+    settings = {
         "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
         "optimizer": trial.suggest_categorical("optimizer", list(OPTIMIZERS)),
         "batch_size": trial.suggest_categorical("batch_size", [b for b in BATCHES if b <= max(16, samples // 8)]),
     }
     if _dropouts(network):
-        found["dropout"] = trial.suggest_float("dropout", 0.0, 0.6, step=0.1)
+        settings["dropout"] = trial.suggest_float("dropout", 0.0, 0.6, step=0.1)
     if _widths(network):
-        found["width"] = trial.suggest_categorical("width", [0.5, 1.0, 2.0])
-    return found
+        settings["width"] = trial.suggest_categorical("width", [0.5, 1.0, 2.0])
+    return settings
 
 
 def _dropouts(network: dict[str, Any]) -> list[dict[str, Any]]:
@@ -255,11 +255,11 @@ def _network(model: Model | str | None, plan: recipes.Recipe | None, data: str, 
 
 
 def _digest(train: Dataset, network: dict[str, Any]) -> str:
-    found = hashlib.sha256(json.dumps(network).encode())
-    found.update(repr((train.x.shape, train.preprocessing)).encode())
-    found.update(np.ascontiguousarray(train.x[:: max(1, len(train) // 5000)]).data)
-    found.update(np.asarray(train.y).tobytes())
-    return found.hexdigest()
+    digest = hashlib.sha256(json.dumps(network).encode())
+    digest.update(repr((train.x.shape, train.preprocessing)).encode())
+    digest.update(np.ascontiguousarray(train.x[:: max(1, len(train) // 5000)]).data)
+    digest.update(np.asarray(train.y).tobytes())
+    return digest.hexdigest()
 
 
 def _same_search(study: Any, asked: dict[str, Any], folder: Any) -> None:

@@ -187,10 +187,10 @@ class RandomAffine2d(Moving):
         slant = torch.tan(slant * (self.shear * math.pi / 180))
         scale = 1 / (1 + grow * self.zoom)
         cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-        found = about((width / 2, height / 2), cos, slant * cos - sin, sin, slant * sin + cos)
-        found[:, 0, 2] += self.translation * dx * width
-        found[:, 1, 2] += self.translation * dy * height
-        return found
+        matrix = about((width / 2, height / 2), cos, slant * cos - sin, sin, slant * sin + cos)
+        matrix[:, 0, 2] += self.translation * dx * width
+        matrix[:, 1, 2] += self.translation * dy * height
+        return matrix
 
 
 class RandomCrop2d(Moving):

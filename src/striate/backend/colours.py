@@ -108,12 +108,12 @@ class RandomLighting2d(nn.Module):
 
 def rectangles(height: int, width: int, down: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
     """(N, 1, H, W), True in a rectangle at a random place, its sides these parts (N,) of the picture's."""
-    count, found = len(down), []
+    count, inside = len(down), []
     for side, part in ((height, down), (width, across)):
         start = torch.rand(count) * (1 - part) * side
         place = torch.arange(side)
-        found.append((place >= start[:, None]) & (place < (start + part * side)[:, None]))
-    return (found[0][:, :, None] & found[1][:, None, :])[:, None]
+        inside.append((place >= start[:, None]) & (place < (start + part * side)[:, None]))
+    return (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
 
 
 class RandomErasing2d(Colouring):

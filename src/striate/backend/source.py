@@ -53,8 +53,8 @@ def _reach(path: str) -> str:
 
 def _own(name: str) -> Any:
     """Our own function or class of that name, or None."""
-    found = (vars(room)[name] for room in _OWN if name in vars(room))
-    return next((thing for thing in found if getattr(thing, "__module__", "") in {r.__name__ for r in _OWN}), None)
+    things = (vars(room)[name] for room in _OWN if name in vars(room))
+    return next((thing for thing in things if getattr(thing, "__module__", "") in {r.__name__ for r in _OWN}), None)
 
 
 class _Printer:

@@ -55,16 +55,16 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
 
 def variants_of(given: list[str] | None) -> dict[str, Any]:
     """``["alpha=0.5", "aux=true"]`` as {"alpha": 0.5, "aux": True}; what is no number or truth value is text."""
-    found: dict[str, Any] = {}
+    variants: dict[str, Any] = {}
     for text in given or []:
         key, equals, value = text.partition("=")
         if not equals or not key.strip() or not value.strip():
             raise ArgumentError(f'--variant takes NAME=VALUE, such as alpha=0.5, not "{text}".')
         try:
-            found[key.strip()] = json.loads(value.strip().lower())
+            variants[key.strip()] = json.loads(value.strip().lower())
         except json.JSONDecodeError:
-            found[key.strip()] = value.strip()
-    return found
+            variants[key.strip()] = value.strip()
+    return variants
 
 
 def graph_of(

@@ -51,13 +51,13 @@ def check(
 
     trained = model_of(model, weights) if model is not None else None
     with _bar() as progress:
-        found = look(path, near=near, few=few, aspect=aspect, classes=classes, model=trained, progress=progress)
+        report = look(path, near=near, few=few, aspect=aspect, classes=classes, model=trained, progress=progress)
     if page is not None:
         from striate.report import write_data_report
 
-        write_data_report(page, found)
-    say(found.to_dict(), json, f"{found}\n\npage  {page}" if page is not None else str(found))
-    if strict and found.serious:
+        write_data_report(page, report)
+    say(report.to_dict(), json, f"{report}\n\npage  {page}" if page is not None else str(report))
+    if strict and report.serious:
         raise typer.Exit(1)
 
 

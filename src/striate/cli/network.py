@@ -215,8 +215,8 @@ def draw(
         if output is not None:
             raise ArgumentError("--output goes with a diagram or --source; --diff prints its table.")
         other, second = graph_of(diff)
-        found = difference(graph.check(), second.check(), names=(name, other))
-        say(found.to_dict(), json, str(found))
+        changes = difference(graph.check(), second.check(), names=(name, other))
+        say(changes.to_dict(), json, str(changes))
         return
     if source:
         from striate.model import Model

@@ -99,10 +99,10 @@ def augment(
     if held is None:
         return Augmented(new, None, None, new_masks, None)
     forward = np.linalg.inv(np.concatenate(backs))
-    found = [move_boxes(b, matrix, new.shape[1:3], least) for b, matrix in zip(held, forward, strict=True)]
-    kept = tuple(which for _, which in found)
+    followed = [move_boxes(b, matrix, new.shape[1:3], least) for b, matrix in zip(held, forward, strict=True)]
+    kept = tuple(which for _, which in followed)
     left = None if names is None else tuple(n[which] for n, which in zip(names, kept, strict=True))
-    return Augmented(new, tuple(box for box, _ in found), left, new_masks, kept)
+    return Augmented(new, tuple(box for box, _ in followed), left, new_masks, kept)
 
 
 def move_boxes(

@@ -216,16 +216,16 @@ class Dataset:
         labels = self.labels if stratify else None
         if groups is not None:
             owner = by_group(self._groups(groups), labels, [1 - sum(shares), *shares], seed, self.name)
-            found = [np.flatnonzero(owner == i) for i in range(len(shares) + 1)]
+            numbers = [np.flatnonzero(owner == i) for i in range(len(shares) + 1)]
         else:
             rest, parts = line_up(len(self), labels, seed), []
             for size in reversed(sizes):
                 rest, part = hold_out(rest, labels, size)
                 parts.append(part)
-            found = [rest, *reversed(parts)]
+            numbers = [rest, *reversed(parts)]
         names = ("train", "validation", "test")
         return Splits(
-            *(self._part(np.sort(part), f"{self.name} {name}") for part, name in zip(found, names, strict=False))
+            *(self._part(np.sort(part), f"{self.name} {name}") for part, name in zip(numbers, names, strict=False))
         )
 
     def _groups(self, groups: Sequence[Hashable] | np.ndarray) -> np.ndarray:

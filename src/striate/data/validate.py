@@ -134,7 +134,7 @@ def boxes(
                 f"{name}: {len(x)} pictures, but {count} {which}. Give an array for each picture, also empty."
             )
     height, width = x.shape[1:3]
-    found: list[np.ndarray] = []
+    within: list[np.ndarray] = []
     numbers: list[np.ndarray] = []
     reaching, first = 0, -1
     for i, (rows, each) in enumerate(zip(given, labels, strict=True)):
@@ -149,10 +149,10 @@ def boxes(
             )
         if not np.array_equal(clipped, corners):
             reaching, first = reaching + int((clipped != corners).any(axis=1).sum()), i if first < 0 else first
-        found.append(clipped)
+        within.append(clipped)
         numbers.append(_box_labels(each, len(corners), i, classes, name))
     note = f"{reaching} boxes reached out of their picture and were clipped, the first in picture {first}"
-    return tuple(found), tuple(numbers), note if reaching else None
+    return tuple(within), tuple(numbers), note if reaching else None
 
 
 def _corners(rows: Any, i: int, name: str) -> np.ndarray:

@@ -102,8 +102,8 @@ class Vocabulary:
         ids   whole numbers (L,)
         """
         special = {PAD: "", START: "", UNKNOWN: "?"}
-        found = (special[i] if i < FIRST else self.words[i - FIRST] for i in map(int, ids))
-        return " ".join(word for word in found if word)
+        words = (special[i] if i < FIRST else self.words[i - FIRST] for i in map(int, ids))
+        return " ".join(word for word in words if word)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` gives the same vocabulary back."""

@@ -118,7 +118,7 @@ class _Writer:
                     name, brief(node.layer) + ", shared" * shared, shared, self.scope(node.layer.graph, name + "/", own)
                 )
             else:
-                item = self._box(node, name, tuple(mark for found in own.values() for mark in found))
+                item = self._box(node, name, tuple(mark for of_tensor in own.values() for mark in of_tensor))
             number[node.serial] = len(scope.items)
             for slot, tensor in enumerate(node.inputs):
                 scope.edges.append(self._edge(number, tensor, len(scope.items), slot, ins if prefix else {}))

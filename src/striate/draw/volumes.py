@@ -83,12 +83,12 @@ def _path(graph: Graph) -> tuple[Shape, list[FlatNode]]:
     for node in flat.nodes:
         steps = 1 + max((length[number] for number in node.inputs), default=0)
         length |= dict.fromkeys(node.outputs, steps)
-    found = []
+    path = []
     tensor = flat.outputs[0]
     while tensor in maker:
-        found.append(maker[tensor])
+        path.append(maker[tensor])
         tensor = max(maker[tensor].inputs, key=lambda number: length[number])
-    return flat.shapes[tensor], found[::-1]
+    return flat.shapes[tensor], path[::-1]
 
 
 def _blocks(graph: Graph) -> list[_Block]:

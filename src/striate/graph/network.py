@@ -61,12 +61,12 @@ class Network(Layer):
         return sum(node.layer.mults(*node.input_shapes) for node in self.graph.nodes)
 
     def _gather(self, which: str) -> dict[str, Weight]:
-        found: dict[str, Weight] = {}
+        gathered: dict[str, Weight] = {}
         for node in self.graph.nodes:
             if self.graph.first_call(node):
                 arrays = getattr(node.layer, which)(*node.input_shapes)
-                found |= {f"{self.graph.name(node.layer)}.{key}": weight for key, weight in arrays.items()}
-        return found
+                gathered |= {f"{self.graph.name(node.layer)}.{key}": weight for key, weight in arrays.items()}
+        return gathered
 
 
 def every_layer(graph: Graph) -> list[Layer]:
@@ -74,10 +74,10 @@ def every_layer(graph: Graph) -> list[Layer]:
 
     graph   where to look
     """
-    found: list[Layer] = []
+    layers: list[Layer] = []
     for layer in graph.layers:
-        found += every_layer(layer.graph) if isinstance(layer, Network) else [layer]
-    return distinct(found)
+        layers += every_layer(layer.graph) if isinstance(layer, Network) else [layer]
+    return distinct(layers)
 
 
 def _and(shapes: list[Shape]) -> str:

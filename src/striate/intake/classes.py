@@ -43,8 +43,8 @@ class Names:
         """
         if hint is not None and hint in self._synonyms.get(_plain(name), ()):
             return hint
-        found = self.candidates(name)
-        return found[0] if len(found) == 1 else None
+        candidates = self.candidates(name)
+        return candidates[0] if len(candidates) == 1 else None
 
     def everything(self) -> list[str]:
         """All that may be written for a class."""
@@ -178,10 +178,10 @@ def _synonyms(label: str) -> list[str]:
 
 
 def _places(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = {}
     for name, place in pairs:
-        found.setdefault(name, []).append(place)
-    return found
+        places.setdefault(name, []).append(place)
+    return places
 
 
 def _synsets_of(labels: tuple[str, ...]) -> dict[str, int]:
@@ -198,9 +198,9 @@ def _hints(data: Dataset, names: Names) -> dict[int, int]:
     y = data.labels
     if not names.ids or data.paths is None or y is None:
         return {}
-    found: dict[int, set[int | None]] = {}
+    named_after: dict[int, set[int | None]] = {}
     for number, path in zip(y.tolist(), data.paths, strict=True):
         said = _SYNSET.match(Path(path).name)
-        found.setdefault(number, set()).add(names.ids.get(said[0]) if said else None)
-    one = {number: next(iter(places)) for number, places in found.items() if len(places) == 1}
+        named_after.setdefault(number, set()).add(names.ids.get(said[0]) if said else None)
+    one = {number: next(iter(places)) for number, places in named_after.items() if len(places) == 1}
     return {number: place for number, place in one.items() if place is not None}

@@ -55,8 +55,8 @@ class Outputs:
 
     def by_class(self, out: Any) -> np.ndarray:
         """float64 (N, classes) of `out`, what the network gave, NumPy (N, C): one yes/no output stands for two classes."""
-        found = np.asarray(self.probabilities(np.asarray(out, np.float64)))
-        return np.concatenate([1 - found, found], axis=1) if self.count == 1 else found
+        probabilities = np.asarray(self.probabilities(np.asarray(out, np.float64)))
+        return np.concatenate([1 - probabilities, probabilities], axis=1) if self.count == 1 else probabilities
 
     def scores(self, out: Any, logits: bool) -> Any:
         """Torch (N, classes) of `out` (N, C): a score of each class, such that ``of_logits`` of it are the probabilities.

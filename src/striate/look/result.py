@@ -43,9 +43,9 @@ class Look:
 
     def __str__(self) -> str:
         """The note and the table, whose rows from the 41st on are left out."""
-        lines, found = [self.note()], self.rows()
-        if found is not None:
-            heads, rows = found
+        lines, listing = [self.note()], self.rows()
+        if listing is not None:
+            heads, rows = listing
             cells = [[str(cell) for cell in row] for row in (heads, *rows[:ROWS])]
             wide = [max(len(row[i]) for row in cells) for i in range(len(heads))]
             lines.append("")
@@ -74,17 +74,17 @@ class Look:
 
     def facts(self) -> dict[str, Any]:
         """JSON-ready: the numbers, without the large arrays."""
-        found = self.rows()
-        return {} if found is None else {"rows": [dict(zip(found[0], row, strict=True)) for row in found[1]]}
+        listing = self.rows()
+        return {} if listing is None else {"rows": [dict(zip(listing[0], row, strict=True)) for row in listing[1]]}
 
     def section(self) -> Section:
         """A section of a page, everything within it.  Raises ArgumentError for a technique without a figure."""
         source = f" ({self.source})" if self.source else ""
         section = Section(self.anchor, self.title, self.note() + source)
         section.pictures = [("", image(figures.to_png(self.figure()), "image/png", self.title))]
-        found = self.rows()
-        if found is not None:
-            section.body = table(*found)
+        listing = self.rows()
+        if listing is not None:
+            section.body = table(*listing)
         return section
 
     def bitmap(self) -> np.ndarray | None:

@@ -102,21 +102,21 @@ class Tap:
         for name in edit:
             if self._holders[name] != name:
                 raise ArgumentError(f'"{name}" does nothing to its input; edit "{self._holders[name]}" instead.')
-        found = TappedRun()
+        run = TappedRun()
         want = {self._holders[name] for name in keep}
-        state = _State(self, found, want, edit, set(switches), stop)
+        state = _State(self, run, want, edit, set(switches), stop)
         try:
             out = _Walk(self.module, state, inputs=self.inputs, outermost=True).run(*xs, enable_io_processing=False)
         except _Enough:
             out = ()
-        found.at = {name: found.at[self._holders[name]] for name in keep}
-        found.outputs = list(out) if isinstance(out, tuple | list) else [out]
-        if self.logits and found.outputs:
-            found.outputs[0] = self.model.answers.scores(found.outputs[0], logits=bool(self.last))
-        missing = [name for name in switches if name not in found.switches]
+        run.at = {name: run.at[self._holders[name]] for name in keep}
+        run.outputs = list(out) if isinstance(out, tuple | list) else [out]
+        if self.logits and run.outputs:
+            run.outputs[0] = self.model.answers.scores(run.outputs[0], logits=bool(self.last))
+        missing = [name for name in switches if name not in run.switches]
         if missing:
             raise ArgumentError(f'"{missing[0]}" is no max pooling of maps, so it has no switches.')
-        return found
+        return run
 
     def holder(self, name: str) -> str:
         """The name under which a call's output can be edited: that of its input, where it does nothing.
@@ -197,7 +197,7 @@ class _State:
     """What the walks through a network and the networks nested in it share."""
 
     tap: Tap
-    found: TappedRun
+    run: TappedRun
     want: set[str]
     edit: dict[str, Edit]
     switches: set[str]
@@ -232,8 +232,8 @@ class _Walk(fx.Interpreter):
         if label in state.edit:
             value = state.edit[label](value)
         if label in state.want:
-            state.found.at[label] = value
-            if state.stop and len(state.found.at) == len(state.want):
+            state.run.at[label] = value
+            if state.stop and len(state.run.at) == len(state.want):
                 raise _Enough
         return value
 
@@ -254,7 +254,7 @@ class _Walk(fx.Interpreter):
             down, across = kwargs.get("padding", (0, 0))
             x, kernel, stride, pads = (*args, [across, across, down, down])[:4]
             if x.ndim == 4:
-                self.state.found.switches[label] = _switches(x, kernel, stride, pads)
+                self.state.run.switches[label] = _switches(x, kernel, stride, pads)
         return value
 
     def call_module(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -50,9 +50,9 @@ def write_report(
     headline: list[tuple[str, str]] = []
     if test is not None:
         test = model.intake.dataset(test)  # as the model sees it, its classes in the order of the outputs
-        judged, found = _judged(model, test)
+        judged, judged_sections = _judged(model, test)
         headline += judged
-        sections += found
+        sections += judged_sections
     sections += _inside(model, test)
     size = model.size(batch_size=int((facts or {}).get("batch_size", 1) or 1))
     headline += [("weights", f"{size.weights:,}"), ("multiplications", f"{size.mults:,}")]

@@ -34,7 +34,9 @@ def write_data_report(path: str | os.PathLike[str], report: CheckReport, *, titl
         meaning = KINDS[kind].meaning
         note = f"{KINDS[kind].severity}: {meaning}. {count:,} found."
         section = Section(kind, kind, note)
-        section.body = f'<div class="found">{"".join(_card(report, one, pictures) for one in findings[:SHOWN])}</div>'
+        section.body = (
+            f'<div class="findings">{"".join(_card(report, one, pictures) for one in findings[:SHOWN])}</div>'
+        )
         if count > SHOWN:
             rows = [(", ".join(one.files), one.detail) for one in findings[SHOWN:]]
             section.body += table(["files", "detail"], rows)

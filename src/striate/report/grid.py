@@ -194,10 +194,10 @@ def _shown(image: Any) -> np.ndarray:
     picture = np.asarray(image)
     if picture.ndim == 3 and picture.shape[-1] == 4 and picture.dtype == np.uint8:
         return picture
-    found = tiles.as_picture(picture[..., None] if picture.ndim == 2 else picture)
-    if found is None:
+    pixels = tiles.as_picture(picture[..., None] if picture.ndim == 2 else picture)
+    if pixels is None:
         raise ArgumentError(f"a picture is (H, W), (H, W, 1) or (H, W, 3), not {picture.shape}.")
-    return tiles.rgba(found)
+    return tiles.rgba(pixels)
 
 
 def _boxes(ax: Axes, boxes: np.ndarray) -> None:

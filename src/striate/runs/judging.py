@@ -59,10 +59,10 @@ def judge_run(
     metrics = ["accuracy", "top5"] if outputs.count > MANY and judge.labels is not None else ["accuracy"]
     model.compile("adam", losses.fitting(outputs, judge.y), metrics=metrics)
     scores = model.evaluate(judge, return_dict=True, verbose=0)
-    found: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
+    figures: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
     if judge.labels is not None:
-        found["interval"] = interval(round(scores["accuracy"] * len(judge)), len(judge))
-    return model, found | ({"note": "; ".join(held.notes)} if held.notes else {})
+        figures["interval"] = interval(round(scores["accuracy"] * len(judge)), len(judge))
+    return model, figures | ({"note": "; ".join(held.notes)} if held.notes else {})
 
 
 def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None) -> dict[str, Any]:
@@ -136,18 +136,20 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
 def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The reader's options with the model's own preprocessing and vocabulary in them; and what is to be said of them."""
     known, own = options_of(source), model.preprocessing
-    found, notes = dict(options), []
+    adapted, notes = dict(options), []
     if own is not None and own.vocabulary is not None and "vocabulary" in known:
-        found = {"vocabulary": own.vocabulary}
+        adapted = {"vocabulary": own.vocabulary}
     elif own is not None and "preprocessing" in known and model.intake.takes_pictures:
         made = ("image_size", "channels", "resize")
-        found = {key: value for key, value in found.items() if key not in made} | {"preprocessing": model.intake.recipe}
-    if "label_column" in known and "label_column" not in found and model.labels:
+        adapted = {key: value for key, value in adapted.items() if key not in made} | {
+            "preprocessing": model.intake.recipe
+        }
+    if "label_column" in known and "label_column" not in adapted and model.labels:
         column = _naming_column(source, model.labels)
         if column is not None:
-            found["label_column"] = column
+            adapted["label_column"] = column
             notes.append(f'classes by the column "{column}"')
-    return found, notes
+    return adapted, notes
 
 
 def _naming_column(path: str, labels: Sequence[str]) -> str | None:

@@ -257,24 +257,24 @@ def _keeper(model: Model, folder: Path, asked: dict[str, Any]) -> Any:
 
 def _recorded(asked: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a run as JSON; `objects` names those that only Python can give again."""
-    found, objects = dict(asked), []
+    record, objects = dict(asked), []
     if isinstance(asked["model"], Model):
-        found["model"] = asked["model"].to_json()
+        record["model"] = asked["model"].to_json()
     if hasattr(asked["optimizer"], "to_dict"):
-        found["optimizer"] = asked["optimizer"].to_dict()
+        record["optimizer"] = asked["optimizer"].to_dict()
     if asked["data"] not in names() and Path(asked["data"]).exists():
-        found["data"] = str(Path(asked["data"]).resolve())
+        record["data"] = str(Path(asked["data"]).resolve())
     for name, value in asked.items():
         if name in ("callbacks", "splits"):
-            found.pop(name)
+            record.pop(name)
             objects += [name] if value else []
             continue
         try:
-            json.dumps(found[name])
+            json.dumps(record[name])
         except TypeError:
-            found[name] = None
+            record[name] = None
             objects.append(name)
-    return {"format": "striate-run", "version": 1, "arguments": found, "objects": objects}
+    return {"format": "striate-run", "version": 1, "arguments": record, "objects": objects}
 
 
 def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -> Run:

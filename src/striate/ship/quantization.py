@@ -264,8 +264,8 @@ def _means(proto: onnx.ModelProto, nodes: Iterable[Any], arrays: list[np.ndarray
     engine = Engine(measured.SerializeToString())
     sums = [np.zeros(1)] * len(kinds)
     for start in range(0, len(arrays[0]), _BATCH):
-        found = engine.predict([x[start : start + _BATCH] for x in arrays])
-        sums = [total + out.reshape(*out.shape[:2]).sum(0) for total, out in zip(sums, found, strict=True)]
+        outputs = engine.predict([x[start : start + _BATCH] for x in arrays])
+        sums = [total + out.reshape(*out.shape[:2]).sum(0) for total, out in zip(sums, outputs, strict=True)]
     return {name: total / len(arrays[0]) for name, total in zip(kinds, sums, strict=True)}
 
 

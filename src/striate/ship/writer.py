@@ -69,12 +69,12 @@ class Writer:
 
     def free(self, name: str) -> str:
         """`name`, or with a number where that is taken."""
-        found, number = name, 1
-        while found in self._taken:
+        candidate, number = name, 1
+        while candidate in self._taken:
             number += 1
-            found = f"{name}_{number}"
-        self._taken.add(found)
-        return found
+            candidate = f"{name}_{number}"
+        self._taken.add(candidate)
+        return candidate
 
     def op(self, kind: str, *inputs: str | np.ndarray | None, **attributes: Any) -> str:
         """Write an operation and return the name of its output."""

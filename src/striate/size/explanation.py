@@ -184,7 +184,7 @@ def _frac(value: Fraction) -> str:
 
 
 def _named(opened: Opened, tensor: int) -> str | None:
-    return next((name for name, found in opened.tensors.items() if found == tensor), None)
+    return next((name for name, other in opened.tensors.items() if other == tensor), None)
 
 
 # -- memory and the dense layer ---------------------------------------------------------------------------------------

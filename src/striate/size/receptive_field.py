@@ -275,8 +275,8 @@ class Receptive:
                 if seen is not None:
                     old = needed.get(source, seen)
                     needed[source] = [(min(a, c), max(b, d)) for (a, b), (c, d) in zip(seen, old, strict=True)]
-        found = needed.get(self._flat.inputs[i])
-        return tuple((0, 0) if found is None else (found[axis][0], found[axis][1] + 1) for axis in self._axes[i])
+        reach = needed.get(self._flat.inputs[i])
+        return tuple((0, 0) if reach is None else (reach[axis][0], reach[axis][1] + 1) for axis in self._axes[i])
 
     @staticmethod
     def _before(box: list[tuple[int, int]], along: Sight, shape: Shape) -> list[tuple[int, int]] | None:
@@ -326,11 +326,11 @@ class Receptive:
         i = min((key[0] for key in views), default=None)
         if i is None:
             return None
-        shape, found = self._flat.shapes[tensor], []
+        shape, sizes = self._flat.shapes[tensor], []
         for axis in self._axes[i]:
             along, reach = views[i, axis]
-            found.append(reach.size(1 if along is None else shape[along]))
-        return tuple(found)
+            sizes.append(reach.size(1 if along is None else shape[along]))
+        return tuple(sizes)
 
     def __str__(self) -> str:
         rows = [("layer", "sees", "jump", "centre of the first")]

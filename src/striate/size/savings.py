@@ -89,8 +89,8 @@ def advice(
     own = Estimate(opened, dtype)
 
     def needs(estimate: Estimate, batch: int, chosen: str | None) -> int:
-        found: Memory = estimate.at(batch, chosen)
-        return found.training_bytes if training else found.inference_bytes
+        estimated: Memory = estimate.at(batch, chosen)
+        return estimated.training_bytes if training else estimated.inference_bytes
 
     def change(what: str, estimate: Estimate, batch: int, chosen: str | None) -> Change:
         count = needs(estimate, batch, chosen)
@@ -133,7 +133,7 @@ def _largest(
     own: Estimate, batch: int, optimizer: str | None, needed: int, budget: int, training: bool
 ) -> list[Change]:
     """What would be left without half of the largest part: kept by one call, or the weights of one layer."""
-    found = []
+    changes = []
     parts: list[tuple[str, int]] = []
     if training:
         kept = own.storages.kept_each()
@@ -146,8 +146,8 @@ def _largest(
     for what, size in parts:
         if size * 20 > needed:  # less than a twentieth of the whole is not worth changing
             left = needed - size // 2
-            found.append(Change(f"{what} ({memory(size)})", left, left <= budget, batch))
-    return found
+            changes.append(Change(f"{what} ({memory(size)})", left, left <= budget, batch))
+    return changes
 
 
 def _weights(node: FlatNode) -> int:

@@ -32,13 +32,13 @@ def stages(size: Size) -> list[MapStage]:
 
     size   what ``measure`` returns
     """
-    found: dict[Shape, MapStage] = {}
+    by_size: dict[Shape, MapStage] = {}
     for row in size.rows:
         if not isinstance(row.output_shape, tuple):
             continue
-        stage = found.setdefault(row.output_shape[:-1], MapStage(row.output_shape, {}))
+        stage = by_size.setdefault(row.output_shape[:-1], MapStage(row.output_shape, {}))
         _add(stage, row)
-    return list(found.values())
+    return list(by_size.values())
 
 
 def _add(stage: MapStage, row: Row) -> None:

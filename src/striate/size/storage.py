@@ -83,10 +83,10 @@ class Storages:
 
     def kept_each(self) -> dict[str, int]:
         """Bytes for one example that each call keeps and no call before it does, by the call's name."""
-        names, found = list(self.kept_before), {}
+        names, own = list(self.kept_before), {}
         ends = [*(self.kept_before[name] for name in names[1:]), len(self.kept)]
         stores = iter(self.kept)
         for name, end in zip(names, ends, strict=True):
             mine = itertools.islice(stores, end - self.kept_before[name])
-            found[name] = sum(sum(self.sizes[store]) for store in mine)
-        return found
+            own[name] = sum(sum(self.sizes[store]) for store in mine)
+        return own

@@ -62,12 +62,12 @@ def _line(fields: list[str], ends: tuple[int, ...]) -> str:
 
 def _shapes(graph: Graph) -> dict[int, str]:
     """By id of a layer: its output shape with the batch in front; "multiple" where its calls differ, as in Keras."""
-    found: dict[int, str] = {}
+    shapes: dict[int, str] = {}
     for node in graph.nodes:
         batched = [_batched(tensor.shape) for tensor in node.outputs]
         text = batched[0] if len(batched) == 1 else f"[{', '.join(batched)}]"
-        found[id(node.layer)] = text if found.get(id(node.layer), text) == text else "multiple"
-    return found
+        shapes[id(node.layer)] = text if shapes.get(id(node.layer), text) == text else "multiple"
+    return shapes
 
 
 def _batched(shape: Shape) -> str:
@@ -103,9 +103,9 @@ def _connections(graph: Graph) -> dict[int, list[str]]:
     for node in graph.nodes:
         number[node.serial] = calls.get(id(node.layer), 0)
         calls[id(node.layer)] = number[node.serial] + 1
-    found: dict[int, list[str]] = {id(layer): [] for layer in graph.layers}
+    sources: dict[int, list[str]] = {id(layer): [] for layer in graph.layers}
     for node in graph.nodes:
         for tensor in node.inputs:
             source = tensor.node
-            found[id(node.layer)].append(f"{graph.name(source.layer)}[{number[source.serial]}][{tensor.index}]")
-    return found
+            sources[id(node.layer)].append(f"{graph.name(source.layer)}[{number[source.serial]}][{tensor.index}]")
+    return sources

@@ -33,8 +33,8 @@ def classify(model: Model, sources: Any, top: int = 5) -> list[list[Guess]]:
     """
     check(sources, top)
     outputs = classes_of(model)
-    found = outputs.by_class(model.predict(model.intake.read(sources)))
-    return ranked(found, model.intake.class_names(outputs.classes), top)
+    probabilities = outputs.by_class(model.predict(model.intake.read(sources)))
+    return ranked(probabilities, model.intake.class_names(outputs.classes), top)
 
 
 def check(sources: Any, top: int) -> None:
@@ -45,10 +45,10 @@ def check(sources: Any, top: int) -> None:
         raise DataError("no pictures to classify.")
 
 
-def ranked(found: np.ndarray, names: Sequence[str], top: int) -> list[list[Guess]]:
+def ranked(probabilities: np.ndarray, names: Sequence[str], top: int) -> list[list[Guess]]:
     """The `top` classes of each row of probabilities (N, classes), most probable first."""
-    order = np.argsort(-found, axis=1, kind="stable")[:, :top]
-    return [[Guess(names[i], float(row[i])) for i in places] for row, places in zip(found, order, strict=True)]
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    return [[Guess(names[i], float(row[i])) for i in places] for row, places in zip(probabilities, order, strict=True)]
 
 
 def classes_of(model: Model) -> Outputs:

@@ -31,9 +31,9 @@ class Ensemble:
             raise ArgumentError(
                 "some models of the ensemble answer yes or no to each class, others choose one of them."
             )
-        found = [model.intake.class_names(each.classes) for model, each in zip(self.models, outputs, strict=True)]
-        self.labels = found[0]
-        names = [_counted(labels) for labels in found]
+        named = [model.intake.class_names(each.classes) for model, each in zip(self.models, outputs, strict=True)]
+        self.labels = named[0]
+        names = [_counted(labels) for labels in named]
         for i, theirs in enumerate(names[1:], start=2):
             strange = sorted(set(theirs) ^ set(names[0]))
             if strange:
@@ -79,11 +79,11 @@ class Ensemble:
 
         Raises ArgumentError and DataError as ``probabilities`` does.
         """
-        found = self.probabilities(inputs)
-        right = found[np.arange(len(y)), y]
+        probabilities = self.probabilities(inputs)
+        right = probabilities[np.arange(len(y)), y]
         return {
             "loss": float(-np.log(np.maximum(right, 1e-7)).mean()),
-            "accuracy": float((found.argmax(axis=1) == y).mean()),
+            "accuracy": float((probabilities.argmax(axis=1) == y).mean()),
         }
 
 

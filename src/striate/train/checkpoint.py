@@ -204,13 +204,13 @@ _DIGESTS = ("network", "training data", "validation data")
 
 def _digest(examples: Examples) -> str:
     """SHA-256 of the arrays, and of how they become inputs."""
-    found = hashlib.sha256(repr(examples.preprocessing).encode())
+    digest = hashlib.sha256(repr(examples.preprocessing).encode())
     weights = () if examples.weights is None else (examples.weights,)
     for array in (*examples.xs, *examples.ys, *weights):
-        found.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(f"{array.shape} {array.dtype}".encode())
         step = max(1, math.ceil(array.nbytes / _WHOLE))
-        found.update(np.ascontiguousarray(array[::step]).data if array.size else b"")
-    return found.hexdigest()
+        digest.update(np.ascontiguousarray(array[::step]).data if array.size else b"")
+    return digest.hexdigest()
 
 
 def _replace(file: Path, state: dict[str, Any]) -> None:

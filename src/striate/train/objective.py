@@ -163,11 +163,11 @@ class Totals:
 
 def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:
     """(weight, l1, l2) of every regularized weight."""
-    found = []
+    penalties = []
     for layer in every_layer(graph):
         for name, weight in (layer.built_for or {}).items():
             if weight.regularizer is not None and layer.built is not None:
                 penalty = regularizers.get(weight.regularizer)
                 tensor = layer.built.get_parameter(name)
-                found.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
-    return found
+                penalties.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
+    return penalties

@@ -28,15 +28,15 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     if isinstance(x, Dataset):
         x = intake.dataset(x) if y is None else intake.prepared(x)
         y = x.y if y is None else y
-    found = intake.examples(x)
+    examples = intake.examples(x)
     ys = spread(y, model)
     for array in ys:
-        if len(array) != len(found):
-            raise DataError(f"{len(found)} inputs but {len(array)} targets; give one target for each.")
+        if len(array) != len(examples):
+            raise DataError(f"{len(examples)} inputs but {len(array)} targets; give one target for each.")
     weights = None if sample_weight is None else as_array(sample_weight, "sample_weight").astype(np.float32)
-    if weights is not None and weights.shape != (len(found),):
-        raise DataError(f"sample_weight takes one number per sample, ({len(found)},); it got {weights.shape}.")
-    return replace(found, ys=ys, weights=weights)
+    if weights is not None and weights.shape != (len(examples),):
+        raise DataError(f"sample_weight takes one number per sample, ({len(examples)},); it got {weights.shape}.")
+    return replace(examples, ys=ys, weights=weights)
 
 
 def spread(y: Any, model: Any) -> list[np.ndarray]:

@@ -86,13 +86,13 @@ def _path(views: np.ndarray, y: np.ndarray, classes: int, decays: tuple[float, .
     inputs, targets = torch.from_numpy(np.ascontiguousarray(scaled)), torch.from_numpy(np.tile(y, len(views)))
     weight = torch.zeros(classes, scaled.shape[1], dtype=torch.float64, requires_grad=True)
     bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
-    found = []
+    solutions = []
     for decay in decays:
         _descend(inputs, targets, weight, bias, decay)
         slope = weight.detach() / scale
         slope = slope if turn is None else slope @ turn
-        found.append((slope.clone(), bias.detach() - slope @ torch.from_numpy(centre)))
-    return found
+        solutions.append((slope.clone(), bias.detach() - slope @ torch.from_numpy(centre)))
+    return solutions
 
 
 def _descend(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, decay: float) -> None:

@@ -39,9 +39,9 @@ def read_keras_zip(file: Path) -> WeightsFile:
         if isinstance(error, BundleError):
             raise
         raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
-    found = read_h5(io.BytesIO(content), str(file))
-    found.format = "Keras .keras"
-    return found
+    checkpoint = read_h5(io.BytesIO(content), str(file))
+    checkpoint.format = "Keras .keras"
+    return checkpoint
 
 
 def read_h5(source: Path | io.BytesIO, where: str) -> WeightsFile:
@@ -69,7 +69,7 @@ def read_h5(source: Path | io.BytesIO, where: str) -> WeightsFile:
 # -- legacy -----------------------------------------------------------------------------------------------------------
 def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
     """``layer_names`` lists the layers in order, each a group whose ``weight_names`` lists its arrays in order."""
-    found = WeightsFile(where, "Keras legacy .h5", "keras")
+    checkpoint = WeightsFile(where, "Keras legacy .h5", "keras")
     listed = _texts(root, "layer_names")
     if listed is None:
         raise BundleError(f"{where} is an HDF5 file without layer_names: no weights of Keras.")
@@ -82,7 +82,7 @@ def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
             array = _member(group, name, where)
             prefix, slot = _split(name)
             if "seed_generator" in name or not _is_float(array):
-                found.skipped.append(f"{layer}/{slot}")
+                checkpoint.skipped.append(f"{layer}/{slot}")
                 continue
             path = layer
             if len(prefixes) > 1:  # a network: its layers' names are in the names of the arrays
@@ -90,8 +90,8 @@ def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
             file_layer = inside.setdefault(path, FileLayer(path, None))
             key = slot if slot not in file_layer.arrays else str(len(file_layer.arrays))
             file_layer.arrays[key] = _tensor(array, where)
-        found.layers += inside.values()
-    return found
+        checkpoint.layers += inside.values()
+    return checkpoint
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -116,7 +116,7 @@ def _texts(group: h5py.Group, key: str) -> list[str] | None:
 # -- .weights.h5 ------------------------------------------------------------------------------------------------------
 def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
     """``layers/<class>_<n>/vars/<i>``; the attribute "name" of ``vars`` is the layer's, in files since Keras 3.4."""
-    found = WeightsFile(where, "Keras .weights.h5", "keras")
+    checkpoint = WeightsFile(where, "Keras .weights.h5", "keras")
     for path, group, arrays in _walk(file, "", "", where):
         named = all(part for part in path.split("/"))
         layer = FileLayer(path if named else None, group)
@@ -124,10 +124,10 @@ def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
             if _is_float(array):
                 layer.arrays[name] = _tensor(array, where)
             else:
-                found.skipped.append(f"{group}/{name}")
+                checkpoint.skipped.append(f"{group}/{name}")
         if layer.arrays:
-            found.layers.append(layer)
-    return found
+            checkpoint.layers.append(layer)
+    return checkpoint
 
 
 def _walk(parent: h5py.Group, path: str, group: str, where: str) -> Iterator[tuple[str, str, dict[str, h5py.Dataset]]]:

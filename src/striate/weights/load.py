@@ -180,10 +180,10 @@ def _export_keras(graph: Graph, source: Source | None, state: State, path: str |
             "ends in .h5 and not in .weights.h5."
         )
     place = {graph.name(layer): number for number, layer in enumerate(keras_layers(graph))}
-    found: dict[str, State] = {}
+    groups: dict[str, State] = {}
     for slot in sorted(slots_of(graph), key=lambda slot: place[slot.path.partition("/")[0]]):
         there = source.name(slot.path) if source else slot.path
         top, _, inner = there.partition("/")
-        kept = found.setdefault(top, {})
+        kept = groups.setdefault(top, {})
         kept[f"{there}/{slot.keras}" if inner else slot.keras] = to_keras(slot, state[slot.key])
-    write_legacy(path, found)
+    write_legacy(path, groups)

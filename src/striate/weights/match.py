@@ -173,18 +173,18 @@ def _match_keras(
         named.setdefault((layer.path or "").rpartition("/")[2], layer)
     if any(layer.path for layer in checkpoint.layers):
         shifted = _shifts(list((wanted | cut).values()), list(named))
-        found = {path: named.get(_shift(name, shifted)) for path, name in wanted.items()}
+        partners = {path: named.get(_shift(name, shifted)) for path, name in wanted.items()}
         harmless = {_shift(name, shifted) for name in cut.values()}
     else:
-        found, harmless = _by_class(graph, groups, checkpoint.layers), set()
+        partners, harmless = _by_class(graph, groups, checkpoint.layers), set()
         plan.report.notes.append("the file has no names of layers; matched by class and order, as Keras does")
     for path, ours in groups.items():
-        theirs = found.get(path)
+        theirs = partners.get(path)
         if theirs is None:
             plan.report.missing += [(slot.key, f"{wanted[path]}/{slot.keras}") for slot in ours]
         else:
             _match_layer(plan, ours, theirs)
-    used = {id(given) for given in found.values() if given is not None}
+    used = {id(given) for given in partners.values() if given is not None}
     for layer in checkpoint.layers:
         if id(layer) not in used:
             out = layer.path in harmless or (layer.path or "").rpartition("/")[2] in harmless
@@ -266,12 +266,12 @@ def _by_class(graph: Graph, groups: dict[str, list[Slot]], file: list[FileLayer]
     """The n-th layer of a class is the n-th of that class in Keras' order; for files without names."""
     at = {layer.group: layer for layer in file}
     counts: dict[str, int] = defaultdict(int)
-    found: dict[str, FileLayer | None] = {}
+    partners: dict[str, FileLayer | None] = {}
     for layer in keras_layers(graph):
         stem = snake_case(layer.kind)
         number = counts[stem]
         counts[stem] += 1
         path = graph.name(layer)
         if path in groups:
-            found[path] = at.get(f"{stem}_{number}" if number else stem)
-    return found
+            partners[path] = at.get(f"{stem}_{number}" if number else stem)
+    return partners

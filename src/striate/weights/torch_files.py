@@ -28,10 +28,10 @@ def read_safetensors(file: Path) -> WeightsFile:
     """Raises BundleError for a truncated or damaged file."""
     from safetensors import safe_open
 
-    found = _checkpoint(file, "safetensors", load_state(file))
+    checkpoint = _checkpoint(file, "safetensors", load_state(file))
     with safe_open(file, "pt") as opened:
-        found.own = (opened.metadata() or {}).get("layout") == "striate"
-    return found
+        checkpoint.own = (opened.metadata() or {}).get("layout") == "striate"
+    return checkpoint
 
 
 def read_saved_model(folder: Path) -> WeightsFile:
@@ -59,17 +59,17 @@ def read_pickle(file: Path) -> WeightsFile:
             "Copy or download it again."
         ) from None
     state = _state_dict(file, content)
-    found = _checkpoint(file, "torch file" if zipped else "torch pickle", state)
+    checkpoint = _checkpoint(file, "torch file" if zipped else "torch pickle", state)
     about = getattr(state, "_metadata", None)
     top = about.get("") if isinstance(about, dict) else None
-    found.own = isinstance(top, dict) and top.get("layout") == "striate"
-    return found
+    checkpoint.own = isinstance(top, dict) and top.get("layout") == "striate"
+    return checkpoint
 
 
 def _refused(file: Path, message: str) -> str:
-    found = re.search(r"GLOBAL (\S+)", message)
-    if found or "TorchScript" in message:
-        what = f"asks for {found[1]}" if found else "is a TorchScript program"
+    match = re.search(r"GLOBAL (\S+)", message)
+    if match or "TorchScript" in message:
+        what = f"asks for {match[1]}" if match else "is a TorchScript program"
         return (
             f"{file} holds more than arrays: it {what}, which could be any code. It was not run. In the program that "
             "made it, save only the arrays: torch.save(model.state_dict(), path)."
@@ -98,7 +98,7 @@ def _state_dict(file: Path, content: Any) -> Mapping[str, Any]:
 def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> WeightsFile:
     import torch
 
-    found = WeightsFile(str(file), kind, "torch")
+    checkpoint = WeightsFile(str(file), kind, "torch")
     arrays = {str(key): v for key, v in content.items() if isinstance(v, torch.Tensor) and v.layout == torch.strided}
     if not arrays:
         held = ", ".join(map(str, list(content)[:5])) or "nothing"
@@ -106,13 +106,13 @@ def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> WeightsFil
     for prefix in _PREFIXES:
         if all(key.startswith(prefix) for key in arrays):
             arrays = {key.removeprefix(prefix): array for key, array in arrays.items()}
-            found.notes.append(f'"{prefix}" taken off every name')
+            checkpoint.notes.append(f'"{prefix}" taken off every name')
     for key, array in arrays.items():
         if array.is_floating_point():
-            found.tensors[key] = array
+            checkpoint.tensors[key] = array
         else:
-            found.skipped.append(key)
-    return found
+            checkpoint.skipped.append(key)
+    return checkpoint
 
 
 def write_torch(path: str | os.PathLike[str], state: dict[str, torch.Tensor]) -> None:

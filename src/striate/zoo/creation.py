@@ -37,20 +37,20 @@ def create(
 
     name    of the architecture; ``zoo.names()`` lists them
     """
-    found = card(name)
+    entry = card(name)
     if pooling not in (None, "avg", "max"):
         raise unknown("pooling", pooling, ("avg", "max"))
     if pooling is not None and include_top:
         raise ArgumentError(f"{name}: pooling goes with include_top=False.")
     if classes is not None and not include_top:
         raise ArgumentError(f"{name}: classes are outputs of the head, which include_top=False leaves out.")
-    shape = found.input_shape if input_shape is None else checked_shape(name, input_shape)
-    if len(shape) != len(found.input_shape):
-        raise ArgumentError(f"{name} takes inputs like {found.input_shape}, not {shape}.")
+    shape = entry.input_shape if input_shape is None else checked_shape(name, input_shape)
+    if len(shape) != len(entry.input_shape):
+        raise ArgumentError(f"{name} takes inputs like {entry.input_shape}, not {shape}.")
     for key in variant:
-        if key not in found.variants:
-            takes = ", ".join(found.variants) or "none"
-            raise ArgumentError(f'{name} has no variant "{key}".{nearest(key, found.variants)} It takes: {takes}.')
+        if key not in entry.variants:
+            takes = ", ".join(entry.variants) or "none"
+            raise ArgumentError(f'{name} has no variant "{key}".{nearest(key, entry.variants)} It takes: {takes}.')
     if weights is not None:
-        return pretrained(found, weights, classes, shape, include_top, pooling, variant)
-    return build(found, found.classes if classes is None else classes, shape, include_top, pooling, variant)
+        return pretrained(entry, weights, classes, shape, include_top, pooling, variant)
+    return build(entry, entry.classes if classes is None else classes, shape, include_top, pooling, variant)

@@ -133,12 +133,12 @@ class _Cell:
         normal = self.kind == "normal"
         p = x if before is None else self.fitted(before, x)
         h = self.norm(self.conv(layers.ReLU()(x), self.filters, f"{self.kind}_conv_1"), f"{self.kind}_bn_1")
-        found: dict[str | int, Any] = {"h": h, "p": p}
+        maps: dict[str | int, Any] = {"h": h, "p": p}
         for number, pair in enumerate(NORMAL if normal else REDUCTION, 1):
-            results = [self.operate(found, *operation) for operation in pair]
+            results = [self.operate(maps, *operation) for operation in pair]
             name = f"add_{number}" if normal else ADDED[number - 1]
-            found[number] = layers.Add(name=f"{self.kind}_{name}_{self.name}")(results)
-        ends = [found[end] for end in ENDS[self.kind]]
+            maps[number] = layers.Add(name=f"{self.kind}_{name}_{self.name}")(results)
+        ends = [maps[end] for end in ENDS[self.kind]]
         return layers.Concatenate(name=f"{self.kind}_concat_{self.name}")(ends)
 
 

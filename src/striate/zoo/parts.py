@@ -31,8 +31,8 @@ def divisible(maps: float, by: int = 8) -> int:
 
     The rule of the MobileNets and EfficientNets (Sandler et al. 2018, their reference implementation).
     """
-    found = max(by, int(maps + by / 2) // by * by)
-    return found if found >= 0.9 * maps else found + by
+    multiple = max(by, int(maps + by / 2) // by * by)
+    return multiple if multiple >= 0.9 * maps else multiple + by
 
 
 def multiplier(name: str, alpha: Any) -> float:

@@ -49,14 +49,14 @@ def pretrained(
         path, candidates = _file(card, weights), list(card.sources)
     checkpoint = read_weights(path)
     chosen, plan, whole = _best(card, checkpoint, shape, candidates, given)
-    found = outputs_in(plan, whole.graph) if plan.report.matched else None
-    if include_top and found is not None:
-        if classes not in (None, found):
+    outputs = outputs_in(plan, whole.graph) if plan.report.matched else None
+    if include_top and outputs is not None:
+        if classes not in (None, outputs):
             raise ArgumentError(
-                f"{card.name}: the weights {weights!r} are for {found} classes, not {classes}. Leave classes out, or "
+                f"{card.name}: the weights {weights!r} are for {outputs} classes, not {classes}. Leave classes out, or "
                 "take include_top=False and put a head of your own on it."
             )
-        classes = found
+        classes = outputs
     size = card.classes if classes is None else classes
     model = build(card, size, shape, include_top, pooling, chosen)
     plan = match(model.graph, model.origin, checkpoint)

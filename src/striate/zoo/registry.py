@@ -143,10 +143,10 @@ def names() -> list[str]:
 
 def families() -> dict[str, list[str]]:
     """The names of all architectures by family, in the order in which they are declared."""
-    found: dict[str, list[str]] = {}
+    by_family: dict[str, list[str]] = {}
     for name, one in _CARDS.items():
-        found.setdefault(one.family, []).append(name)
-    return found
+        by_family.setdefault(one.family, []).append(name)
+    return by_family
 
 
 def card(name: str) -> Card:

@@ -14,17 +14,17 @@ from striate.zoo.registry import Card
 
 
 def build(
-    found: Card, classes: int, shape: Shape, include_top: bool, pooling: str | None, variant: dict[str, Any]
+    card: Card, classes: int, shape: Shape, include_top: bool, pooling: str | None, variant: dict[str, Any]
 ) -> Model:
     """The model of a card with fresh weights; ``create`` checks the arguments."""
-    name = found.name
+    name = card.name
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
         raise ArgumentError(f"{name}: classes is a whole number of at least 2, not {classes!r}.")
     try:
-        model = found.build(classes, shape, **dict(found.fixed), **variant)
+        model = card.build(classes, shape, **dict(card.fixed), **variant)
         whole = model.graph.check()
     except ShapeError as error:
-        raise ShapeError(f"{name}: {_least(found, classes, shape, variant)}{error}") from None
+        raise ShapeError(f"{name}: {_least(card, classes, shape, variant)}{error}") from None
     if not include_top:
         if model.features is None:
             raise ArgumentError(f"{name} has no head that could be left out (include_top=False).")
@@ -32,30 +32,30 @@ def build(
     here = {model.graph.name(layer) for layer in model.graph.layers}
     model.origin = Origin(
         name,
-        found.variants | variant,
-        tuple(s for s in found.sources if fits(found, s, variant)),
+        card.variants | variant,
+        tuple(s for s in card.sources if fits(card, s, variant)),
         frozenset(whole.name(layer) for layer in whole.layers) - here,
-        tuple(s for s in found.sources if not fits(found, s, variant)),
+        tuple(s for s in card.sources if not fits(card, s, variant)),
     )
     model.name = name
     return model
 
 
-def _least(found: Card, classes: int, shape: Shape, variant: dict[str, Any]) -> str:
+def _least(card: Card, classes: int, shape: Shape, variant: dict[str, Any]) -> str:
     """How large a picture must be at least for an architecture that does not fit `shape`."""
     if len(shape) != 3:
         return ""
-    for side in range(min(shape[:2]) + 1, max(found.input_shape[:2]) + 1):
+    for side in range(min(shape[:2]) + 1, max(card.input_shape[:2]) + 1):
         with contextlib.suppress(ShapeError):
-            found.build(classes, (side, side, shape[2]), **dict(found.fixed), **variant).graph.check()
+            card.build(classes, (side, side, shape[2]), **dict(card.fixed), **variant).graph.check()
             said = "x".join(map(str, shape[:2]))
             return f"pictures of {said} are too small, it takes {side}x{side} and larger. "
     return ""
 
 
-def fits(found: Card, source: Source, variant: dict[str, Any]) -> bool:
+def fits(card: Card, source: Source, variant: dict[str, Any]) -> bool:
     """Whether these published weights are of the network that a card and these further arguments give."""
-    chosen = found.variants | variant
+    chosen = card.variants | variant
     return all(chosen[key] == value for key, value in source.variant.items())
 
 

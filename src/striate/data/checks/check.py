@@ -105,13 +105,13 @@ def first_look(path: str | os.PathLike[str], *, aloud: bool = True) -> str | Non
     Never raises: what is wrong with the path itself is for the reader to say.
     """
     try:
-        found = quick(path)
+        report = quick(path)
     except (StriateError, OSError):
         return None
-    if not found.serious:
+    if not report.serious:
         return None
-    told = ", ".join(f"{kind} {n}" for kind, n in found.kinds.items() if KINDS[kind].severity != "note")
-    few = [finding.detail for finding in found.of("few")]
+    told = ", ".join(f"{kind} {n}" for kind, n in report.kinds.items() if KINDS[kind].severity != "note")
+    few = [finding.detail for finding in report.of("few")]
     told += f" ({'; '.join(few[:3])}{'; …' if len(few) > 3 else ''})" if few else ""
     if aloud:
         print(f"data check: {told}. `striate data check {path}` says more.", file=sys.stderr)

@@ -215,7 +215,7 @@ class _Joined:
 
     def groups(self) -> list[list[int]]:
         """Sorted groups of more than one, in the order of their first numbers."""
-        found: dict[int, list[int]] = {}
+        groups: dict[int, list[int]] = {}
         for i in sorted(self._parent):
-            found.setdefault(self.top(i), []).append(i)
-        return [group for group in found.values() if len(group) > 1]
+            groups.setdefault(self.top(i), []).append(i)
+        return [group for group in groups.values() if len(group) > 1]

@@ -130,10 +130,10 @@ class CheckReport:
     @property
     def kinds(self) -> dict[str, int]:
         """How many findings there are of each kind that there is."""
-        found: dict[str, int] = {}
+        tally: dict[str, int] = {}
         for finding in self.findings:
-            found[finding.kind] = found.get(finding.kind, 0) + 1
-        return found
+            tally[finding.kind] = tally.get(finding.kind, 0) + 1
+        return tally
 
     @property
     def serious(self) -> bool:

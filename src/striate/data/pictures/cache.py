@@ -46,10 +46,10 @@ def cache_folder(*parts: str) -> Path:
 def file_stamp(name: str) -> str:
     """Size and time of the last change of a file, which tell whether it is still the one that was decoded."""
     try:
-        found = os.stat(name)
+        status = os.stat(name)
     except (OSError, ValueError):
         return ABSENT
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def stamped_bytes(stamps: Sequence[str]) -> int:
@@ -111,14 +111,14 @@ class Kept:
         at = {name: i for i, name in enumerate(self.names)}
         rows = np.cumsum([i not in self.broken for i in range(len(self.names))]) - 1
         pixels = np.asarray(self.pixels)
-        found: list[np.ndarray | str | None] = []
+        results: list[np.ndarray | str | None] = []
         for name, stamp in zip(names, stamps, strict=True):
             i = at.get(name)
             if i is None or self.stamps[i] != stamp:
-                found.append(None)
+                results.append(None)
             else:
-                found.append(self.broken[i] if i in self.broken else pixels[rows[i]])
-        return found
+                results.append(self.broken[i] if i in self.broken else pixels[rows[i]])
+        return results
 
 
 def rows(x: np.ndarray, which: Any) -> np.ndarray:
@@ -171,8 +171,8 @@ def read(path: Path) -> Kept | None:
             index = file.read(length)
             if tail[: len(_MARK)] != _MARK or hashlib.sha256(header + index).digest() != tail[-32:]:
                 return None
-            found = json.loads(index)
-            shape = tuple(found["shape"])
+            record = json.loads(index)
+            shape = tuple(record["shape"])
             if size != _HEADER + math.prod(shape) + length + _TAIL:
                 return None
             pixels = np.memmap(file, np.uint8, "r", _HEADER, shape)  # the open file, whatever has the name by now
@@ -180,7 +180,7 @@ def read(path: Path) -> Kept | None:
         return None
     with suppress(OSError):
         os.utime(path)  # the time of its last use, by which the least recently used goes first
-    return Kept(pixels, found["names"], found["stamps"], {int(i): reason for i, reason in found["broken"].items()})
+    return Kept(pixels, record["names"], record["stamps"], {int(i): reason for i, reason in record["broken"].items()})
 
 
 def write(path: Path, pictures: Iterable[np.ndarray], index: Callable[[], dict[str, Any]]) -> None:
@@ -223,10 +223,10 @@ def _make_room(newest: Path) -> None:
         files = []
         for path in newest.parent.iterdir():
             with suppress(OSError):  # another process may be tidying up too
-                found = path.stat()
+                status = path.stat()
                 if path.suffix == ".npy":
-                    files.append((found.st_mtime_ns, found.st_size, path))
-                elif path.suffix == ".part" and time.time() - found.st_mtime > _LEFT_BEHIND:
+                    files.append((status.st_mtime_ns, status.st_size, path))
+                elif path.suffix == ".part" and time.time() - status.st_mtime > _LEFT_BEHIND:
                     path.unlink()
         total, allowed = sum(size for _, size, _ in files), limit()
         for _, size, path in sorted(files):

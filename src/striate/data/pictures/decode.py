@@ -85,14 +85,14 @@ def decode(
 
 def _from_file(path: Any, name: str, channels: int | None, scaled: Scaled | None) -> Decoded:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         raise DataError(f"{name}: there is no such file.") from None
-    if not stat.S_ISREG(found.st_mode):  # keeps away from pipes and devices, which could block for ever
+    if not stat.S_ISREG(status.st_mode):  # keeps away from pipes and devices, which could block for ever
         raise DataError(f"{name}: is not a file.")
-    if found.st_size <= _AT_ONCE:
+    if status.st_size <= _AT_ONCE:
         with open(path, "rb", buffering=0) as raw:
-            content = raw.read(found.st_size + 1)  # with its length known Python need not ask for it once more
+            content = raw.read(status.st_size + 1)  # with its length known Python need not ask for it once more
             return _from_bytes(content, name, channels, scaled)
     with open(path, "rb") as file:
         return _read(file, name, channels, scaled)

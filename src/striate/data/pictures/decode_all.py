@@ -22,7 +22,7 @@ _SMALL, _MANY_SMALL = 32 << 10, 6_000
 
 
 @dataclass
-class _Found:
+class _Outcome:
     """What came of the files: the numbers of those that are pictures, and of the others why they are not."""
 
     rows: list[int] = field(default_factory=list)
@@ -59,17 +59,17 @@ def decode_all(
         place, old = kept.find(place, short)
     if old is None or not old.holds(short, stamps):
         known = None if old is None else old.known(short, stamps)
-        found = _Found()
+        outcome = _Outcome()
 
         def index() -> dict[str, Any]:
-            return {"names": short, "stamps": stamps, "broken": found.broken}
+            return {"names": short, "stamps": stamps, "broken": outcome.broken}
 
         with closing(_results(names, fetch, preprocessing, stamps, known, workers)) as results:
-            pictures = _alike(results, names, where, found)
+            pictures = _alike(results, names, where, outcome)
             first = next(pictures)
             pictures, size = chain([first], pictures), len(names) * first.size
             if place is None or not _room(size, where, cache):
-                return _finish(_in_memory(pictures, first.shape, len(names), where), names, found, preprocessing)
+                return _finish(_in_memory(pictures, first.shape, len(names), where), names, outcome, preprocessing)
             try:
                 kept.write(place, pictures, index)
                 old = kept.read(place)
@@ -78,14 +78,14 @@ def decode_all(
         if old is None or not old.holds(short, stamps):  # a full disk, or another process was faster with other files
             return decode_all(names, fetch, preprocessing, where, cache=False, stamp=stamp, workers=workers)
     rows = [i for i in range(len(names)) if i not in old.broken]
-    return _finish(old.pixels, names, _Found(rows, old.broken), preprocessing)
+    return _finish(old.pixels, names, _Outcome(rows, old.broken), preprocessing)
 
 
 def _finish(
-    x: np.ndarray, names: Sequence[str], found: _Found, preprocessing: Preprocessing
+    x: np.ndarray, names: Sequence[str], outcome: _Outcome, preprocessing: Preprocessing
 ) -> tuple[np.ndarray, list[int], list[Skipped], Preprocessing]:
-    skipped = [Skipped(names[i], reason) for i, reason in found.broken.items()]
-    return x, found.rows, skipped, replace(preprocessing, image_size=x.shape[1:3], channels=x.shape[3])
+    skipped = [Skipped(names[i], reason) for i, reason in outcome.broken.items()]
+    return x, outcome.rows, skipped, replace(preprocessing, image_size=x.shape[1:3], channels=x.shape[3])
 
 
 def _results(
@@ -108,23 +108,23 @@ def _results(
             yield next(new) if pixels is None else pixels
 
 
-def _alike(results: Iterator[Pixels], names: Sequence[str], where: str, found: _Found) -> Iterator[np.ndarray]:
-    """The pictures among the results, all of one shape; `found` is filled as they pass.  At least one, or DataError."""
+def _alike(results: Iterator[Pixels], names: Sequence[str], where: str, outcome: _Outcome) -> Iterator[np.ndarray]:
+    """The pictures among the results, all of one shape; `outcome` is filled as they pass.  At least one, or DataError."""
     shape: tuple[int, ...] | None = None
     for i, pixels in enumerate(results):
         if isinstance(pixels, str):
-            found.broken[i] = pixels
+            outcome.broken[i] = pixels
             continue
         shape = shape or pixels.shape
         if pixels.shape != shape:
             raise DataError(
-                f"{where}: {names[found.rows[0]]} is {_size(shape)}, {names[i]} is {_size(pixels.shape)}, and all must "
+                f"{where}: {names[outcome.rows[0]]} is {_size(shape)}, {names[i]} is {_size(pixels.shape)}, and all must "
                 "be alike. Give the size for all, image_size=(224, 224), and channels=3 (or 1 for grey)."
             )
-        found.rows.append(i)
+        outcome.rows.append(i)
         yield pixels
     if shape is None:
-        first = next((f" The first, {names[i]}: {reason}" for i, reason in found.broken.items()), "")
+        first = next((f" The first, {names[i]}: {reason}" for i, reason in outcome.broken.items()), "")
         raise DataError(f"{where}: none of its {len(names)} files is a readable picture.{first}")
 
 

@@ -91,10 +91,10 @@ def _jpeg_ends(data: bytes) -> bool:
             continue
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == 0xDA:
-            found = _MARKER.search(data, at)
-            if found is None:
+            following = _MARKER.search(data, at)
+            if following is None:
                 return False
-            at = found.start()
+            at = following.start()
     return data[at : at + 2] == b"\xff\xd9"
 
 

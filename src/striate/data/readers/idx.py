@@ -65,10 +65,8 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
         values += chunk
     if len(values) != expected:
         size = " x ".join(map(str, shape))
-        found = f"{len(values):,} bytes" if len(values) < expected else "more"
-        raise DataError(
-            f"{path}: {size} values of {dtype.itemsize} bytes are {expected:,} bytes, the file has {found}."
-        )
+        held = f"{len(values):,} bytes" if len(values) < expected else "more"
+        raise DataError(f"{path}: {size} values of {dtype.itemsize} bytes are {expected:,} bytes, the file has {held}.")
     try:
         return np.frombuffer(values, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
     except ValueError as error:  # NumPy has fewer dimensions than idx, and a limit on their product

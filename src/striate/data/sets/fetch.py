@@ -85,10 +85,10 @@ def _parts(checksum: str | None) -> tuple[str, str]:
     """Of md5:12ab, ("md5", "12ab")."""
     if checksum is None:
         return "sha256", ""
-    found = re.fullmatch(r"(?:(sha256|md5):)?([0-9a-f]+)", checksum.lower())
-    if found is None:
+    match = re.fullmatch(r"(?:(sha256|md5):)?([0-9a-f]+)", checksum.lower())
+    if match is None:
         raise ArgumentError(f"a checksum is sha256: or md5: and hexadecimal digits, not {checksum!r}.")
-    return found[1] or "sha256", found[2]
+    return match[1] or "sha256", match[2]
 
 
 @contextmanager

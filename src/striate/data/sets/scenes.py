@@ -70,9 +70,9 @@ def scenes(
     for i in range(count):
         rng = np.random.RandomState([seed % 2**32, i])
         numbers, owner = _draw(rng, x[i], kinds, shapes, noise)
-        found = [_box(owner == j) for j in range(len(numbers))]
+        rectangles = [_box(owner == j) for j in range(len(numbers))]
         y[i] = numbers[int(np.bincount(owner[owner >= 0], minlength=len(numbers)).argmax())]
-        boxes.append(np.array(found, np.float32))
+        boxes.append(np.array(rectangles, np.float32))
         labels.append(np.array(numbers, np.int64) + (maps is not None))
         if maps is not None:
             maps[i] = np.append(numbers, -1)[owner] + 1  # the owner -1 of the ground picks the last, which gives 0

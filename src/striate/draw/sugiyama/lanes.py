@@ -45,9 +45,9 @@ def places(grid: RankGrid) -> list[float]:
         place[lane] = max((place[a] + gap for a, gap in gaps[lane]), default=0.0)
     for _ in range(TURNS):
         wanted = []
-        for lane, found in enumerate(pulls):
-            total = sum(w for _, _, w in found)
-            mean = sum(w * (place[a] + away) for a, away, w in found) / total if total else place[lane]
+        for lane, of_lane in enumerate(pulls):
+            total = sum(w for _, _, w in of_lane)
+            mean = sum(w * (place[a] + away) for a, away, w in of_lane) / total if total else place[lane]
             wanted.append(held.get(lane, (place[lane] + mean) / 2))
         before, place = place, _separated(wanted, weight, gaps, order)
         if max(abs(x - y) for x, y in zip(before, place, strict=True)) < 0.05:
@@ -86,12 +86,12 @@ def _straight(grid: RankGrid, steps: list[Segment]) -> list[Segment]:
         down.setdefault(step.upper, []).append(step)
         up.setdefault(step.lower, []).append(step)
     follower = {}
-    for point, found in down.items():
+    for point, leaving in down.items():
         onward = (
-            [s for s in found if s.lower >= grid.real] if point >= grid.real else []
+            [s for s in leaving if s.lower >= grid.real] if point >= grid.real else []
         )  # a line goes on, it has one way
-        follower[point] = onward[0] if onward else _main(grid, found, [s.lower for s in found])
-    source = {point: _main(grid, found, [s.upper for s in found]) for point, found in up.items()}
+        follower[point] = onward[0] if onward else _main(grid, leaving, [s.lower for s in leaving])
+    source = {point: _main(grid, entering, [s.upper for s in entering]) for point, entering in up.items()}
     return [s for s in steps if follower[s.upper] is s and source[s.lower] is s]
 
 
@@ -134,9 +134,9 @@ def _pulls(grid: RankGrid, lanes: _Lanes) -> list[list[tuple[int, float, float]]
 def _sorted(gaps: Gaps) -> list[int]:
     """Lanes, each after those to the left of it."""
     after: list[list[int]] = [[] for _ in gaps]
-    waits = [len(found) for found in gaps]
-    for b, found in enumerate(gaps):
-        for a, _ in found:
+    waits = [len(neighbours) for neighbours in gaps]
+    for b, neighbours in enumerate(gaps):
+        for a, _ in neighbours:
             after[a].append(b)
     ready = [lane for lane, count in enumerate(waits) if count == 0]
     for a in ready:

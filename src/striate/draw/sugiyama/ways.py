@@ -57,19 +57,19 @@ class _Ways:
             for step in steps:
                 down.setdefault(step.upper, {})[step] = None
                 up.setdefault(step.lower, {})[step] = None
-        for point, found in down.items():
+        for point, leaving in down.items():
             outs = grid.outs(point)
             if outs is None:
-                aims = {s: place[s.lower] + (ins[s.slot] if (ins := grid.ins(s.lower)) else 0.0) for s in found}
+                aims = {s: place[s.lower] + (ins[s.slot] if (ins := grid.ins(s.lower)) else 0.0) for s in leaving}
                 self.leaves |= _fanned(aims, place[point], grid.half[point])
             else:
-                self.leaves |= {step: place[point] + outs[step.out] for step in found}
-        for point, found in up.items():
+                self.leaves |= {step: place[point] + outs[step.out] for step in leaving}
+        for point, entering in up.items():
             ins = grid.ins(point)
             if ins is None:
-                self.enters |= _fanned({s: self.leaves[s] for s in found}, place[point], grid.half[point])
+                self.enters |= _fanned({s: self.leaves[s] for s in entering}, place[point], grid.half[point])
             else:
-                self.enters |= {step: place[point] + ins[step.slot] for step in found}
+                self.enters |= {step: place[point] + ins[step.slot] for step in entering}
 
     def _gap(self, r: int) -> float:
         """Room along below rank `r`: more when its edges go far aside."""

@@ -243,9 +243,11 @@ def _plain(target: Any) -> int | str:
 
 def checked_labels(labels: Any, count: int, classes: int) -> np.ndarray:
     """Labels as int64 (N,).  Raises DataError for another number of them, or one that is no class."""
-    found = np.asarray(labels)
-    if found.shape != (count,) or found.dtype.kind not in "iu":
-        raise DataError(f"labels are {count} class numbers, one for each picture, not {found.dtype} {found.shape}.")
-    if found.min() < 0 or found.max() >= classes:
-        raise DataError(f"labels go from {found.min()} to {found.max()}; the network has classes 0 to {classes - 1}.")
-    return found.astype(np.int64)
+    numbers = np.asarray(labels)
+    if numbers.shape != (count,) or numbers.dtype.kind not in "iu":
+        raise DataError(f"labels are {count} class numbers, one for each picture, not {numbers.dtype} {numbers.shape}.")
+    if numbers.min() < 0 or numbers.max() >= classes:
+        raise DataError(
+            f"labels go from {numbers.min()} to {numbers.max()}; the network has classes 0 to {classes - 1}."
+        )
+    return numbers.astype(np.int64)

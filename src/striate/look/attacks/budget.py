@@ -131,12 +131,12 @@ def likely(tap: Tap, logits: torch.Tensor) -> torch.Tensor:
 def logits_of(tap: Tap, space: Space, pixels: torch.Tensor) -> torch.Tensor:
     """(N, classes) of pixel values (N, H, W, C), through the preprocessing; one yes/no output stands for two classes."""
     inputs = space.preprocessing.normalise(pixels).movedim(-1, 1).to(tap.dtype)
-    found = tap(inputs)
-    if found.ndim != 2:
+    logits = tap(inputs)
+    if logits.ndim != 2:
         raise ArgumentError(
-            f"only a network with one output per class can be fooled, not one of {tuple(found.shape[1:])}."
+            f"only a network with one output per class can be fooled, not one of {tuple(logits.shape[1:])}."
         )
-    return found
+    return logits
 
 
 # -- the attack ----------------------------------------------------------------------------------------------------------
@@ -164,8 +164,8 @@ def perturb(
 
         parts.append(_batch(tap, space, x0, classes, how, generator, told).cpu())
         told(how.steps)
-    found = torch.cat(parts).numpy()
-    return np.rint(found).astype(np.uint8) if how.integer else found
+    changed = torch.cat(parts).numpy()
+    return np.rint(changed).astype(np.uint8) if how.integer else changed
 
 
 def _batch(

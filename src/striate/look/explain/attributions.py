@@ -54,12 +54,12 @@ QUICK: dict[str, Method] = METHODS | {
 class Attributions(Look):
     """The explanations of one question by several methods.
 
-    found    {method: Explanation}
-    scores   deletion and insertion, or None
-    sanity   the check by randomised layers, or None
+    explanations   {method: Explanation}
+    scores         deletion and insertion, or None
+    sanity         the check by randomised layers, or None
     """
 
-    found: dict[str, Explanation]
+    explanations: dict[str, Explanation]
     scores: Scores | None
     sanity: Sanity | None
 
@@ -68,9 +68,9 @@ class Attributions(Look):
     source: ClassVar[str] = "scores: Petsiuk et al. 2018; check: Adebayo et al. 2018"
 
     def note(self) -> str:
-        one = next(iter(self.found.values()))
+        one = next(iter(self.explanations.values()))
         asked = ", ".join(dict.fromkeys(plain(label, 40) for label in one.labels[:8]))
-        text = f"Where the evidence for {asked} is, by {len(self.found)} methods."
+        text = f"Where the evidence for {asked} is, by {len(self.explanations)} methods."
         return f"{text} {self.sanity.note()}" if self.sanity is not None else text
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:
@@ -81,20 +81,20 @@ class Attributions(Look):
             return None
         heads = ("map", *(self.scores.rows()[0][1:] if self.scores is not None else ()))
         stages = tuple(self.sanity.rows()[0][1:]) if self.sanity is not None else ()
-        names = [*self.found, *(name for name in (RANDOM, CENTRED) if name in score)]
+        names = [*self.explanations, *(name for name in (RANDOM, CENTRED) if name in score)]
         return (*heads, *stages), [
             (name, *score.get(name, ()), *check.get(name, ("",) * len(stages))) for name in names
         ]
 
     def figure(self) -> Figure:
         """A row a picture (4 at most): the picture, then each method's map over it."""
-        first = next(iter(self.found.values()))
+        first = next(iter(self.explanations.values()))
         shown = min(4, len(first.pictures))
         rows = [
-            [first.pictures[i], *(over(one.pictures[i], one.map[i]) for one in self.found.values())]
+            [first.pictures[i], *(over(one.pictures[i], one.map[i]) for one in self.explanations.values())]
             for i in range(shown)
         ]
-        return sheet(rows, ["picture", *self.found], [plain(label, 34) for label in first.labels[:shown]])
+        return sheet(rows, ["picture", *self.explanations], [plain(label, 34) for label in first.labels[:shown]])
 
 
 def attributions(
@@ -141,9 +141,9 @@ def attributions(
         if progress is not None:
             progress(done + worked * weight // max(1, of), total)
 
-    found = {}
+    explanations = {}
     for name, explain in chosen.items():
-        found[name] = explain(model, asked.pixels, asked.targets)
+        explanations[name] = explain(model, asked.pixels, asked.targets)
         done += 10
         tell(0, 1, 0)
     scored = checked = None
@@ -153,7 +153,7 @@ def attributions(
             model,
             asked.pixels,
             asked.targets,
-            maps=found,
+            maps=explanations,
             steps=steps,
             seed=seed,
             progress=lambda a, b: tell(a, b, size),
@@ -165,6 +165,6 @@ def attributions(
             model, asked.pixels, asked.targets, method=quick, stages=stages, seed=seed,
             progress=lambda a, b: tell(a, b, size),
         )  # fmt: skip
-        for name, one in found.items():
+        for name, one in explanations.items():
             one.verdict = checked.verdict(name)
-    return Attributions({name: asked.on_photos(one) for name, one in found.items()}, scored, checked)
+    return Attributions({name: asked.on_photos(one) for name, one in explanations.items()}, scored, checked)

@@ -177,8 +177,8 @@ class Explanation(Look):
         ]
 
     def facts(self) -> dict[str, Any]:
-        found = super().facts()
-        return {"method": self.method, **found, **({"sanity": self.verdict} if self.verdict else {})}
+        facts = super().facts()
+        return {"method": self.method, **facts, **({"sanity": self.verdict} if self.verdict else {})}
 
 
 # -- pictures of maps ---------------------------------------------------------------------------------------------------

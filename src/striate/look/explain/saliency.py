@@ -160,13 +160,13 @@ def gradient(value: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """d value / d x, zeros where nothing of `x` reaches it."""
     if not value.requires_grad:
         return torch.zeros_like(x)
-    found = torch.autograd.grad(value, x, allow_unused=True)[0]
-    return torch.zeros_like(x) if found is None else found
+    slope = torch.autograd.grad(value, x, allow_unused=True)[0]
+    return torch.zeros_like(x) if slope is None else slope
 
 
-def rgb(space: Space, found: Sequence[torch.Tensor]) -> np.ndarray:
+def rgb(space: Space, maps: Sequence[torch.Tensor]) -> np.ndarray:
     """Tensors (n, C, H, W) in the network's channel order as one float32 array (N, H, W, C), RGB."""
-    values = np.concatenate([array(each).astype(np.float32) for each in found])
+    values = np.concatenate([array(each).astype(np.float32) for each in maps])
     return np.ascontiguousarray(values[..., ::-1]) if space.bgr else values
 
 

@@ -62,13 +62,13 @@ class Sanity(Look):
         alike, form = self.spearman[method][:, stage].mean(), self.ssim[method][:, stage].mean()
         count = self.layers[stage]
         numbers = f"(rank correlation {alike:.2f}, SSIM {form:.2f} with the top {count} of {self.total} layers random)"
-        found, advice = (
+        verb, advice = (
             ("hardly changes", "do not use it to explain decisions")
             if alike >= KEPT
             else ("changes", "as an explanation must")
         )
         return (
-            f"Sanity check of {method}: the map {found} when the top layers are randomised {numbers}"
+            f"Sanity check of {method}: the map {verb} when the top layers are randomised {numbers}"
             f"{':' if alike >= KEPT else ','} {advice}."
         )
 
@@ -180,7 +180,7 @@ def checked(
     method   as for ``sanity``; a coarser setting than that of `made` will do
     """
     few = slice(0, ENOUGH)
-    found = sanity(
+    check = sanity(
         model,
         made.pictures[few],
         made.targets[few],
@@ -189,13 +189,13 @@ def checked(
         seed=seed,
         progress=progress,
     )
-    made.verdict = found.verdict(made.title)
+    made.verdict = check.verdict(made.title)
 
 
 # -- its layers --------------------------------------------------------------------------------------------------------
 def weighted(model: Model) -> list[tuple[str, list[torch.nn.Parameter]]]:
     """The layers with a kernel and their weights, the last first; a normalisation counts with the layer before it."""
-    found: list[tuple[str, list[torch.nn.Parameter]]] = []
+    groups: list[tuple[str, list[torch.nn.Parameter]]] = []
     seen: set[int] = set()
     assert model.module is not None  # asking for it makes the weights
     for node in model.graph.flat().nodes:
@@ -204,11 +204,11 @@ def weighted(model: Model) -> list[tuple[str, list[torch.nn.Parameter]]]:
         seen |= {id(p) for p in own}
         if not own:
             continue
-        if any(p.ndim > 1 for p in own) or not found:
-            found.append((node.name, own))
+        if any(p.ndim > 1 for p in own) or not groups:
+            groups.append((node.name, own))
         else:
-            found[-1][1].extend(own)
-    return found[::-1]
+            groups[-1][1].extend(own)
+    return groups[::-1]
 
 
 def shuffle(parameters: Sequence[torch.Tensor], generator: torch.Generator) -> None:

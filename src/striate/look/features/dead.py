@@ -53,25 +53,25 @@ class Dead(Look):
     @property
     def maps(self) -> dict[str, list[int]]:
         """The numbers of the maps that are zero everywhere for every picture, by layer; layers without any left out."""
-        found = {name: np.flatnonzero(share == 1).tolist() for name, share in self.share.items()}
-        return {name: numbers for name, numbers in found.items() if numbers}
+        silent = {name: np.flatnonzero(share == 1).tolist() for name, share in self.share.items()}
+        return {name: numbers for name, numbers in silent.items() if numbers}
 
     def note(self) -> str:
         dead, whole = sum(map(len, self.maps.values())), sum(map(len, self.share.values()))
         rarely = sum(int(((share >= 0.99) & (share < 1)).sum()) for share in self.share.values())
         pictures = f"{self.count:,} picture{'s' * (self.count != 1)}"
-        found = f"{dead} of {whole} maps are dead: zero everywhere for each of {pictures}"
-        found += f", in {len(self.maps)} of {len(self.share)} layers" if dead else ""
-        return f"{found}. {rarely} more answer to at most one picture in a hundred."
+        text = f"{dead} of {whole} maps are dead: zero everywhere for each of {pictures}"
+        text += f", in {len(self.maps)} of {len(self.share)} layers" if dead else ""
+        return f"{text}. {rarely} more answer to at most one picture in a hundred."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         heads = ("layer", "maps", "dead", "zero for 99 % or more", "mean share of zero", "numbers of the dead")
-        found = []
+        rows = []
         for name, share in self.share.items():
             dead = self.maps.get(name, [])
             listed = ", ".join(map(str, dead[:12])) + (", …" if len(dead) > 12 else "")
-            found.append((name, len(share), len(dead), int((share >= 0.99).sum()), f"{share.mean():.4f}", listed))
-        return heads, found
+            rows.append((name, len(share), len(dead), int((share >= 0.99).sum()), f"{share.mean():.4f}", listed))
+        return heads, rows
 
     def facts(self) -> dict[str, Any]:
         return {"pictures": self.count, "dead": self.maps, **super().facts()}

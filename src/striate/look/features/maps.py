@@ -157,12 +157,12 @@ def _spread(values: np.ndarray, count: int) -> np.ndarray:
 
 def _tiles(values: np.ndarray, side: int) -> list[np.ndarray]:
     """Maps as tiles of one size, enlarged without smoothing to fill it."""
-    found = []
+    enlarged = []
     for tile in tiles.map_tiles(values):
         height, width = tile.shape[:2]
         across = np.arange(side) * width // side
-        found.append(tile[np.arange(side) * height // side][:, across])
-    return found
+        enlarged.append(tile[np.arange(side) * height // side][:, across])
+    return enlarged
 
 
 def _size(values: np.ndarray) -> str:

@@ -194,12 +194,12 @@ def nearest(
         block = np.asarray(data[begin : begin + step], np.float64)
         for first in range(0, len(queries), step):
             some = slice(first, first + step)
-            found = euclidean_distances(np.asarray(queries[some], np.float64), block)
+            distances = euclidean_distances(np.asarray(queries[some], np.float64), block)
             if own is not None:
                 rows, columns = np.nonzero(own[some, None] == begin + np.arange(len(block)))
-                found[rows, columns] = np.inf
-            together = np.concatenate([distance[some], found], axis=1)
-            numbers = np.broadcast_to(begin + np.arange(len(block)), found.shape)
+                distances[rows, columns] = np.inf
+            together = np.concatenate([distance[some], distances], axis=1)
+            numbers = np.broadcast_to(begin + np.arange(len(block)), distances.shape)
             numbers = np.concatenate([number[some], numbers], axis=1)
             order = np.argsort(together, axis=1, kind="stable")[:, :k]
             distance[some] = np.take_along_axis(together, order, axis=1)
@@ -220,7 +220,7 @@ def vectors(model: Model, pixels: np.ndarray, layer: str, progress: Progress | N
     shapes = {node.name: node.shape for node in nodes}
     shape = shapes.get(layer, (1,))
     step = int(max(1, min(256, _BYTES // (4 * prod(shape)))))
-    found = []
+    parts = []
     for start in range(0, len(pixels), step):
         batch = Dataset(pixels[start : start + step], preprocessing=space.preprocessing)
         if "/" in layer and layer in shapes:  # within a nested network, where no model can be cut
@@ -231,10 +231,10 @@ def vectors(model: Model, pixels: np.ndarray, layer: str, progress: Progress | N
             with predicting(model.module):
                 values = model.extract(batch, layer)
         values = np.asarray(values, np.float32)
-        found.append(values.mean(axis=tuple(range(1, values.ndim - 1))) if values.ndim > 2 else values)
+        parts.append(values.mean(axis=tuple(range(1, values.ndim - 1))) if values.ndim > 2 else values)
         if progress is not None:
             progress(min(start + step, len(pixels)), len(pixels))
-    return np.concatenate(found)
+    return np.concatenate(parts)
 
 
 # -- small things -------------------------------------------------------------------------------------------------------
@@ -250,15 +250,15 @@ def _numbers(queries: Any, count: int) -> np.ndarray | None:
     """Queries that are numbers of pictures; None when they are pictures."""
     if not isinstance(queries, int | np.integer | list | tuple | range | np.ndarray):
         return None
-    found = np.atleast_1d(np.asarray(queries))
-    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
+    numbers = np.atleast_1d(np.asarray(queries))
+    if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer):
         return None
-    outside = found[(found < 0) | (found >= count)]
-    if len(outside) or not len(found):
+    outside = numbers[(numbers < 0) | (numbers >= count)]
+    if len(outside) or not len(numbers):
         raise ArgumentError(
             f"queries: there are pictures 0 to {count - 1}, not {outside[0] if len(outside) else 'none'}."
         )
-    return found.astype(np.int64)
+    return numbers.astype(np.int64)
 
 
 def _renumbered(

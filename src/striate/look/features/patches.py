@@ -87,14 +87,14 @@ class Patches(Look):
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         heads = ["map", "patches", "strongest", "weakest of them", "pictures"]
-        found: list[list[Any]] = []
+        table: list[list[Any]] = []
         for number, patches in self.maps.items():
             values = [patch.value for patch in patches]
             told = (f"{values[0]:.4g}", f"{values[-1]:.4g}") if values else ("0", "0")
-            found.append([number, len(patches), *told, ", ".join(str(patch.picture) for patch in patches)])
+            table.append([number, len(patches), *told, ", ".join(str(patch.picture) for patch in patches)])
             if self.labels is not None:
-                found[-1].append(self._commonest([int(self.labels[patch.picture]) for patch in patches]))
-        return [*heads, *(["commonest class"] if self.labels is not None else [])], found
+                table[-1].append(self._commonest([int(self.labels[patch.picture]) for patch in patches]))
+        return [*heads, *(["commonest class"] if self.labels is not None else [])], table
 
     def _commonest(self, labels: list[int]) -> str:
         if not labels:
@@ -193,12 +193,12 @@ def patches(
         if not len(alive):
             raise ArgumentError(f'no map of "{layer}" is above 0 for any of {len(pixels)} pictures.')
         maps = [int(alive[i]) for i in np.unique(np.rint(np.linspace(0, len(alive) - 1, _MAPS)).astype(int))]
-    found = {int(number): _patches(number, value, picture, cell, there[layer], layer, views) for number in maps}
-    flat = [patch for each in found.values() for patch in each]
+    by_map = {int(number): _patches(number, value, picture, cell, there[layer], layer, views) for number in maps}
+    flat = [patch for each in by_map.values() for patch in each]
     _reconstruct(model, space, pixels, layer, flat)
     told = pictures if isinstance(pictures, Dataset) else None
     classes, labels = (None, None) if told is None else (told.classes, told.labels)
-    return Patches(layer, k, views.field(layer).size, len(pixels), found, classes, labels)
+    return Patches(layer, k, views.field(layer).size, len(pixels), by_map, classes, labels)
 
 
 def strongest(
@@ -250,27 +250,27 @@ def _patches(
     views: Receptive,
 ) -> list[Patch]:
     """The patches of a map, without their pixels."""
-    found = []
+    patches = []
     empty = np.zeros((0, 0, 1), np.float32)
     for v, p, c in zip(value[number], picture[number], cell[number], strict=True):
         if not v > 0:
             continue
         where = (int(c) // shape[1], int(c) % shape[1]) if len(shape) == 3 else ()
         (top, bottom), (left, right) = views.crop(layer, where)
-        found.append(Patch(int(number), float(v), int(p), where, (top, left, bottom, right), empty, empty, empty))
-    return found
+        patches.append(Patch(int(number), float(v), int(p), where, (top, left, bottom, right), empty, empty, empty))
+    return patches
 
 
-def _reconstruct(model: Model, space: Space, pixels: np.ndarray, layer: str, found: Sequence[Patch]) -> None:
+def _reconstruct(model: Model, space: Space, pixels: np.ndarray, layer: str, patches: Sequence[Patch]) -> None:
     """Fill in the crops and the two reconstructions of patches."""
     rules: tuple[tuple[Rule, str], ...] = (("deconvnet", "deconvnet"), ("guided", "guided"))
-    for patch in found:
+    for patch in patches:
         top, left, bottom, right = patch.box
         patch.crop = np.array(pixels[patch.picture][top:bottom, left:right])
     for rule, name in rules:
         with tapped(model, rule=rule) as tap:
-            for start in range(0, len(found), _AT_ONCE):
-                some = found[start : start + _AT_ONCE]
+            for start in range(0, len(patches), _AT_ONCE):
+                some = patches[start : start + _AT_ONCE]
                 x = space.inputs(np.stack([pixels[patch.picture] for patch in some])).to(tap.device, tap.dtype)
                 x.requires_grad_()
                 at = tap.run(x, keep=[layer], stop=True).at[layer]

@@ -213,12 +213,12 @@ def _mean_pictures(model: Model, space: Space, data: Dataset, parsed: list[Any])
     labels, pixels = data.labels, space.pixels(data)
     if labels is None:
         raise DataError(f"{data.name}: has no classes, so there is no mean picture of one.")
-    names, found = list(data.classes or ()), []
+    names, means = list(data.classes or ()), []
     for each in parsed:
         number = each[0][0][1]
         wanted = label_of(model, number)
         number = names.index(wanted) if wanted in names else number
         if each[0][0][0] is not None or not (labels == number).any():
             raise DataError(f'{data.name}: has no pictures of the class "{wanted}" to start from.')
-        found.append(np.rint(pixels[labels == number].mean(axis=0)))
-    return np.stack(found).astype(np.uint8)
+        means.append(np.rint(pixels[labels == number].mean(axis=0)))
+    return np.stack(means).astype(np.uint8)
