@@ -13,10 +13,19 @@ Logs = Any  # Mapping[str, float] | None: figures by name; validation's begin wi
 
 
 class Callback(Described, family="callback"):
-    """Base class: define the hooks you need.
+    """Base of all callbacks: derive from it and define the hooks that you need; the others do nothing.
 
-    `epoch` and `batch` count from 0.  `logs` are the figures so far, by name; those of a batch are computed when first
-    read.  ``params`` holds ``epochs`` and ``steps`` (per epoch, None when unknown).
+    ``fit`` calls the hooks of training: on_train_begin, then for each epoch on_epoch_begin, for each of its batches
+    on_train_batch_begin and on_train_batch_end, and on_epoch_end, last on_train_end.  The hooks of an evaluation and of a
+    prediction (on_test_…, on_predict_…) are for a loop of your own that calls them through a CallbackList: ``fit``,
+    ``evaluate`` and ``predict`` do not call them.
+
+    In all of them `epoch` counts from 0, and `batch` counts from 0 anew in each epoch.  `logs` maps names of figures to
+    floats: ``loss``, the metrics, and those of validation with ``val_`` in front.  What a hook adds to the `logs` of
+    on_epoch_end reaches the callbacks after it, the history and the progress bar.
+
+    ``self.model`` is the model that is trained; set ``self.model.stop_training = True`` to end training after this batch.
+    ``self.params`` holds ``epochs``, the number of the last epoch, and ``steps``, batches in an epoch; None where unknown.
     """
 
     model: Any = None
@@ -24,133 +33,136 @@ class Callback(Described, family="callback"):
     last: bool = False  # called after the others, so that it sees what they add to the logs
 
     def set_model(self, model: Any) -> None:
-        """The model that is trained.
+        """Called once, before training: keeps the model as ``self.model``.
 
-        model    a Model
+        model    the Model that is trained
         """
         self.model = model
 
     def set_params(self, params: Mapping[str, Any]) -> None:
-        """What the training is told beforehand.
+        """Called once, before training: keeps how long it is to be as ``self.params``.
 
-        params    ``epochs`` and ``steps`` (per epoch)
+        params    ``epochs``, and ``steps``, the batches of an epoch; None where unknown
         """
         self.params = params
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Before the first epoch.
+        """Called once by ``fit``, before the first epoch.
 
-        logs     the figures so far, by name
+        logs     empty: nothing has been measured yet
         """
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """After the last epoch, and after an error.
+        """Called once by ``fit``, after the last epoch; also when training is stopped or ends in an error.
 
-        logs     the figures so far, by name
+        logs     empty; the figures of the last epoch are in ``self.model.history``
         """
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        """Before an epoch's first batch.
+        """Called before the first batch of each epoch.
 
         epoch    counted from 0
-        logs     the figures so far, by name
+        logs     empty: nothing of this epoch has been measured yet
         """
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """After an epoch and its validation, with the figures of both.
+        """Called after each epoch and its validation.
 
         epoch    counted from 0
-        logs     the figures so far, by name
+        logs     loss and metrics of the whole epoch, and where there is validation those of it, with ``val_`` in front
         """
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch.
+        """Called before each batch of training.
 
-        batch    counted from 0
-        logs     the figures so far, by name
+        batch    counted from 0 in each epoch
+        logs     empty
         """
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch, with the figures of the epoch so far.
+        """Called after each batch of training and its step.
 
-        batch    counted from 0
-        logs     the figures so far, by name
+        batch    counted from 0 in each epoch
+        logs     loss and metrics over the batches of this epoch so far; computed when first read, which costs time
         """
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Keras' old name of on_train_batch_begin.
+        """Keras' old name of on_train_batch_begin; called where a callback does not define that.
 
-        batch    counted from 0
-        logs     the figures so far, by name
+        batch    counted from 0 in each epoch
+        logs     empty
         """
 
     def on_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """Keras' old name of on_train_batch_end.
+        """Keras' old name of on_train_batch_end; called where a callback does not define that.
 
-        batch    counted from 0
-        logs     the figures so far, by name
+        batch    counted from 0 in each epoch
+        logs     loss and metrics over the batches of this epoch so far; computed when first read, which costs time
         """
 
     def on_test_begin(self, logs: Logs = None) -> None:
-        """Before an evaluation.
+        """Before the first batch of an evaluation, in a loop of your own.
 
-        logs     the figures so far, by name
+        logs     empty
         """
 
     def on_test_end(self, logs: Logs = None) -> None:
-        """After an evaluation.
+        """After the last batch of an evaluation, in a loop of your own.
 
-        logs     the figures so far, by name
+        logs     what the loop hands over: loss and metrics over all batches
         """
 
     def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of an evaluation.
+        """Before each batch of an evaluation, in a loop of your own.
 
         batch    counted from 0
-        logs     the figures so far, by name
+        logs     empty, unless the loop hands figures over
         """
 
     def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of an evaluation.
+        """After each batch of an evaluation, in a loop of your own.
 
         batch    counted from 0
-        logs     the figures so far, by name
+        logs     what the loop hands over: loss and metrics over the batches so far
         """
 
     def on_predict_begin(self, logs: Logs = None) -> None:
-        """Before a prediction.
+        """Before the first batch of a prediction, in a loop of your own.
 
-        logs     the figures so far, by name
+        logs     empty
         """
 
     def on_predict_end(self, logs: Logs = None) -> None:
-        """After a prediction.
+        """After the last batch of a prediction, in a loop of your own.
 
-        logs     the figures so far, by name
+        logs     empty, unless the loop hands figures over
         """
 
     def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """Before a batch of a prediction.
+        """Before each batch of a prediction, in a loop of your own.
 
         batch    counted from 0
-        logs     the figures so far, by name
+        logs     empty, unless the loop hands figures over
         """
 
     def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """After a batch of a prediction.
+        """After each batch of a prediction, in a loop of your own.
 
         batch    counted from 0
-        logs     the figures so far, by name
+        logs     empty, unless the loop hands figures over
         """
 
     def state_dict(self) -> dict[str, Any]:
-        """What it must remember when a training is interrupted: numbers, strings, lists, NumPy arrays."""
+        """What the callback must remember for ``fit(resume=...)`` to go on as if training had not been interrupted.
+
+        Numbers, strings, lists and NumPy arrays by name; empty unless a class says otherwise.
+        """
         return {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from a ``state_dict``; called after on_train_begin.
+        """Go on from where an interrupted training was; called after on_train_begin, which may have reset the callback.
 
-        state    what ``state_dict`` gave
+        state    what ``state_dict`` gave when the training was saved
         """
 
 
@@ -158,11 +170,10 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 class LambdaCallback(Callback):
-    """Functions as hooks: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))``.
+    """A callback made of functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))``.
 
-    Takes the name of every hook; each function gets what the hook gets.
-
-    hooks    functions by the name of the hook, such as on_epoch_end=print
+    hooks    a function for each hook of Callback that is wanted, by the hook's name.  It is called with what the hook gets,
+             by place: (epoch, logs), (batch, logs) or (logs).  None is as if the hook were not named.
 
     Raises ArgumentError for a hook that is not there, or what is no function.
     """

@@ -10,9 +10,9 @@ from striate.train.callbacks.base import Callback, Logs
 
 
 class LazyLogs(MutableMapping[str, float]):
-    """Figures that are computed when first read: a callback that does not look costs nothing.
+    """The figures of a batch, a dict that is computed when it is first read: a callback that does not look costs nothing.
 
-    compute    called when a figure is first read
+    compute    a function without arguments that gives {name: float}; called once, at the first look, and never again
     """
 
     def __init__(self, compute: Callable[[], Mapping[str, float]]) -> None:
@@ -43,18 +43,20 @@ class LazyLogs(MutableMapping[str, float]):
         return repr(self._read())
 
     def copy(self) -> dict[str, float]:
-        """The figures as a dict of their own."""
+        """The figures as a plain dict, which later changes of these do not reach."""
         return dict(self._read())
 
 
 class CallbackList:
-    """Calls the hooks of several callbacks in order; per batch only those that define one.
+    """Calls each hook of several callbacks, one callback after the other.
 
-    callbacks: in the order in which they are called, History and the progress bar after all others.
-    params: what every callback's ``params`` holds, such as ``epochs=5, steps=469``.
+    ``fit`` makes one; make one for a loop of your own.  For each batch only the callbacks that define a hook for it are
+    called, so that the others cost nothing.
 
-    callbacks    Callback objects
-    model        what is trained
+    callbacks    a Callback, or several in the order in which they are called; History and the progress bar are moved behind
+                 all others.  None or empty: there are none
+    model        given to every callback as its ``model``; None: ``set_model`` follows
+    params       given to every callback as its ``params``, such as epochs=5, steps=469; both are None where not given
 
     Raises ArgumentError for what is no callback.
     """
@@ -78,17 +80,17 @@ class CallbackList:
             self.set_model(model)
 
     def set_model(self, model: Any) -> None:
-        """The model that is trained.
+        """Give every callback the model.
 
-        model    a Model
+        model    the Model that is trained
         """
         for callback in self.callbacks:
             callback.set_model(model)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
-        """What the training is told beforehand.
+        """Give every callback the length of the training.
 
-        params    ``epochs`` and ``steps`` (per epoch)
+        params    ``epochs``, and ``steps``, the batches of an epoch; either is None where it is not given
         """
         self.params = {"epochs": None, "steps": None, **params}
         for callback in self.callbacks:
@@ -96,56 +98,57 @@ class CallbackList:
 
     @property
     def has_batch_hooks(self) -> bool:
-        """Whether any callback does something for each batch of the training."""
+        """Whether any callback has a hook for each batch of training."""
         return bool(self._train_begin or self._train_end)
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """The training begins.
+        """Call every callback's on_train_begin.
 
-        logs     the figures so far, by name
+        logs     handed on; None: empty
         """
         self._each("on_train_begin", {} if logs is None else logs)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        """The training has ended.
+        """Call every callback's on_train_end.
 
-        logs     the figures so far, by name
+        logs     handed on; None: empty
         """
         self._each("on_train_end", {} if logs is None else logs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None, *, steps: int | None = None) -> None:
-        """An epoch begins.
+        """Call every callback's on_epoch_begin.
 
         epoch    counted from 0
-        logs     the figures so far, by name
-        steps    batches of the epoch, or of all
+        logs     handed on; None: empty
+        steps    batches of this epoch, from now on in ``params``; None: as it was
         """
         if steps is not None:
             self.params["steps"] = steps
         self._each("on_epoch_begin", epoch, {} if logs is None else logs)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """An epoch has ended.
+        """Call every callback's on_epoch_end.
 
         epoch    counted from 0
-        logs     the figures so far, by name
+        logs     the epoch's figures by name, one dict for all callbacks, which may add to it; None: empty
         """
         self._each("on_epoch_end", epoch, {} if logs is None else logs)
 
     def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
-        """A batch of the training begins.
+        """Call on_train_batch_begin of the callbacks that define it.
 
-        batch    counted from 0
-        logs     the figures so far, by name
+        batch    counted from 0 in each epoch
+        logs     handed on; None: empty
         """
         for hook in self._train_begin:
             hook(batch, {} if logs is None else logs)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        """`logs` may be a function that computes them.
+        """Call on_train_batch_end of the callbacks that define it.
 
-        batch    counted from 0
-        logs     the figures so far, by name
+        batch    counted from 0 in each epoch
+        logs     figures by name, or a function without arguments that gives them, called only if a callback reads one;
+                 None: empty
         """
         if self._train_end:
             logs = LazyLogs(logs) if callable(logs) else {} if logs is None else logs
@@ -153,21 +156,22 @@ class CallbackList:
                 hook(batch, logs)
 
     def on_begin(self, when: str, *, steps: int | None = None) -> None:
-        """An evaluation (`when` is ``test``) or prediction (``predict``) begins.
+        """An evaluation or a prediction begins: call every callback's on_test_begin or on_predict_begin.
 
-        when     "begin" or "end"
-        steps    batches of the epoch, or of all
+        when     "test" or "predict"
+        steps    how many batches there will be, from now on in ``params``; None: unknown
         """
         self.params["steps"] = steps
         self._each(f"on_{when}_begin", {})
 
     def on_batch(self, when: str, what: str, batch: int, logs: Logs = None) -> None:
-        """A batch of an evaluation or prediction begins or ends.
+        """A batch begins or ends: call the hook of the callbacks that define it, such as on_test_batch_end.
 
-        when     "begin" or "end"
-        what     "train", "test" or "predict"
+        when     "train", "test" or "predict"
+        what     "begin" or "end"
         batch    counted from 0
-        logs     the figures so far, by name
+        logs     figures by name, or a function without arguments that gives them, called only if a callback reads one;
+                 None: empty
         """
         hooks = self._batch[when, what]
         if hooks:
@@ -176,10 +180,10 @@ class CallbackList:
                 hook(batch, logs)
 
     def on_end(self, when: str, logs: Logs = None) -> None:
-        """An evaluation or prediction has ended.
+        """An evaluation or a prediction has ended: call every callback's on_test_end or on_predict_end.
 
-        when     "begin" or "end"
-        logs     the figures so far, by name
+        when     "test" or "predict"
+        logs     handed on; None: empty
         """
         self._each(f"on_{when}_end", {} if logs is None else logs)
 
@@ -188,13 +192,13 @@ class CallbackList:
             getattr(callback, hook)(*args)
 
     def state_dict(self) -> list[tuple[str, dict[str, Any]]]:
-        """What the callbacks must remember, by class and in order."""
+        """What the callbacks must remember of an interrupted training: (name of the class, state) of each, in order."""
         return [(type(callback).__name__, callback.state_dict()) for callback in self.callbacks]
 
     def load_state_dict(self, states: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Hand each state to the next callback of its class; states and callbacks without a match are left.
+        """Hand each state to the first callback of its class that has none yet; what has no partner is left as it is.
 
-        states    what ``state_dict`` gave
+        states    what ``state_dict`` gave, for callbacks in the same order
         """
         waiting = list(self.callbacks)
         for kind, state in states:

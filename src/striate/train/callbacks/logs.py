@@ -14,7 +14,11 @@ from striate.train.callbacks.base import Callback, Logs
 
 
 class History(Callback):
-    """The figures of all epochs: ``history["loss"]`` is a list with one number per epoch of ``epoch``."""
+    """Keeps the figures of all epochs.  ``fit`` adds one to every training, and returns it.
+
+    ``history`` maps each figure to a list, one number for each epoch that gave it: ``history["val_loss"][-1]`` is that of
+    the last.  ``epoch`` has the epochs' numbers, counted from 0.  Takes no arguments.
+    """
 
     last = True
 
@@ -37,13 +41,14 @@ class History(Callback):
 
 @described
 class CSVLogger(Callback):
-    """A row per epoch, the epoch from 0 and all figures by name, in the file as soon as the epoch ends.
+    """Writes the figures to a CSV file, a row for each epoch, as soon as the epoch ends.
 
-    append: go on in a file that exists.  A figure that comes later gets a new column, empty above.
+    The first column is ``epoch``, counted from 0; then one for each figure, in the order of their names.  A figure that
+    comes only in a later epoch gets a new last column, empty in the rows above.
 
-    filename     of the table
-    separator    between columns, one character
-    append       go on with a table that is there
+    filename     of the table; folders that are missing are made
+    separator    one character, between the columns; by default a comma
+    append       True: add rows to a table that is there; False, the default: write it anew
 
     Raises ArgumentError for another separator, or a place that cannot be written to.
     """
@@ -61,7 +66,10 @@ class CSVLogger(Callback):
         self._started = False  # the file is emptied by the first epoch that ends, not by a resumed one
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Open the table; `logs` is not read.  Raises ArgumentError when it cannot be written."""
+        """Look whether the table can be written, and read it with `append`; `logs` is not read.
+
+        Raises ArgumentError when it cannot be written.
+        """
         self._started = self.append
         self._rows = 0
         try:
@@ -106,9 +114,9 @@ class CSVLogger(Callback):
         return {"rows": self._rows}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on after the rows that were there when the state was saved; later ones are written again.
+        """Go on after the rows that were there when the training was saved; later ones are removed and come anew.
 
-        state    what ``state_dict`` gave
+        state    what ``state_dict`` gave: ``rows``, how many there were
         """
         columns, rows = self._read()
         self._rows = min(int(state["rows"]), len(rows))
@@ -118,10 +126,15 @@ class CSVLogger(Callback):
 
 @described
 class TensorBoard(Callback):
-    """Figures for TensorBoard, in `log_dir`/train and `log_dir`/validation under the same names: their curves overlay.
+    """Writes the figures for TensorBoard: ``tensorboard --logdir logs`` shows them as curves.
 
-    ``epoch_loss``, ``epoch_accuracy``, …, and ``epoch_learning_rate`` after each epoch; with `update_freq` ``"batch"``
-    or a number of batches also ``batch_loss``, ….
+    After each epoch ``epoch_loss``, ``epoch_accuracy``, … and ``epoch_learning_rate``, drawn against the epoch, counted
+    from 0.  Those of training are in `log_dir`/train and those of validation in `log_dir`/validation, under the same names,
+    so that their curves overlay.
+
+    log_dir        folder of the figures; by default "logs"
+    update_freq    "epoch", the default: figures after each epoch only; "batch": also ``batch_loss``, … after each batch,
+                   drawn against the number of batches so far; a whole number n: these after every n-th batch
 
     Raises ArgumentError for another `update_freq`.
     """

@@ -15,10 +15,7 @@ from striate.train.callbacks.base import Callback, Logs, say
 
 
 class _Monitor(Callback):
-    """Base of callbacks that watch a figure of the logs.
-
-    mode: ``min`` or ``max``, which way is better; ``auto`` knows it for losses and for metrics by their usual names.
-    """
+    """Base of callbacks that watch a figure of the logs of each epoch."""
 
     monitor: str = "val_loss"
     mode: str = "auto"
@@ -62,20 +59,30 @@ class _Monitor(Callback):
 
 @described
 class EarlyStopping(_Monitor):
-    """Stop when `monitor` has not got better for `patience` epochs.
+    """Stops training when a figure has not got better for some epochs in a row.
 
-    min_delta: less than this is not better.  baseline: what it must get better than for the waiting to begin anew.
-    restore_best_weights: end with the weights of the best epoch.  start_from_epoch: epochs that are not watched.
+    The figure is looked at after each epoch.  It is better when it beats the best so far by more than `min_delta`; NaN never
+    is.  Each new call of ``fit`` begins without a best.
 
-    monitor                    the figure that is watched
-    mode                       "min", "max", or "auto": told by the figure's name
-    min_delta                  less than this is no improvement
-    verbose                    1: say when it stops
-    baseline                   what has to be beaten from the start; None: nothing
-    restore_best_weights       put back the weights of the best epoch
-    start_from_epoch           epochs that are not judged
+    monitor                 the figure that is watched, by its name in the logs; by default "val_loss", which needs
+                            validation data
+    min_delta               a change of this size or less, in the figure's own unit, is no improvement; by default 0
+    patience                how many epochs in a row may pass without improvement: training stops after the last of them.
+                            0, the default, and 1 both stop after the first
+    verbose                 1: print in which epoch training stopped, and which weights were put back; 0, the default:
+                            nothing
+    mode                    "min": less is better; "max": more is better; "auto", the default: less for names that end in
+                            loss, else as the metric of that name has it
+    baseline                a value to be beaten: an epoch that is better than the ones before, but not than this, does not
+                            start the waiting anew.  None, the default: there is none
+    restore_best_weights    True: when training ends, stopped or not, put back the weights of the epoch with the best
+                            figure, kept in memory until then.  False, the default: leave those of the last epoch
+    start_from_epoch        how many epochs at the beginning are not looked at; by default 0
 
-    Raises ArgumentError for a value out of range, or a figure of which it is not known which way is better.
+    ``stopped_epoch`` and ``best_epoch`` say which epochs they were, counted from 0; ``stopped_epoch`` is 0 where nothing
+    was stopped.
+    Raises ArgumentError for a value out of range; when training begins, for a figure of which it is not known which way is
+    better; and after an epoch that does not give the figure.
     """
 
     monitor: str = "val_loss"
@@ -137,22 +144,29 @@ class EarlyStopping(_Monitor):
 
 @described
 class ModelCheckpoint(_Monitor):
-    """Save the model after each epoch, or after each that is the best so far.
+    """Saves the model after each epoch, or after each epoch that is the best so far.
 
-    filepath: may name the epoch (from 1) and any figure, ``"{epoch:02d}-{val_loss:.2f}"``; else it is written over.
-    save_weights_only: ``model.save_weights`` instead of ``model.save``.
-    initial_value_threshold: save only what is better than this.
+    The best so far is remembered from one call of ``fit`` to the next.
 
-    filepath                   where to, with fields such as {epoch:02d} and {val_loss:.2f}
-    monitor                    the figure that is watched
-    mode                       "min", "max", or "auto": told by the figure's name
-    verbose                    1: say what is saved
-    save_best_only             only when the figure is better than ever
-    save_weights_only          without the rest of the model
-    save_freq                  "epoch", the only one there is
-    initial_value_threshold    what has to be beaten from the start; None: nothing
+    filepath                   where to save.  Fields in braces are filled in: the epoch, counted from 1, and any figure of
+                               the logs, as in "{epoch:02d}-{val_loss:.2f}".  Without fields each save replaces the one
+                               before.  Folders that are missing are made
+    monitor                    the figure that says which epoch is best, by its name in the logs; by default "val_loss".
+                               Not looked at without `save_best_only`
+    verbose                    1: print what is saved, and with `save_best_only` from which value to which the figure went;
+                               0, the default: nothing
+    save_best_only             True: save only after an epoch whose figure is better than the best so far; False, the
+                               default: after every epoch
+    save_weights_only          True: one safetensors file of the weights, as ``model.save_weights`` writes it; False, the
+                               default: the whole model as a folder, as ``model.save`` writes it
+    mode                       "min": less is better; "max": more is better; "auto", the default: less for names that end in
+                               loss, else as the metric of that name has it
+    save_freq                  when to save: "epoch", the only choice
+    initial_value_threshold    with `save_best_only`, a value to be beaten before anything is saved; None, the default: the
+                               first epoch is saved
 
-    Raises ArgumentError for a field that is not there, or a value out of range.
+    Raises ArgumentError for a value out of range; when training begins, for a figure of which it is not known which way is
+    better; and after an epoch that does not give the figure, or a field of `filepath`.
     """
 
     filepath: str | os.PathLike[str]
@@ -215,19 +229,28 @@ class ModelCheckpoint(_Monitor):
 
 @described
 class ReduceLROnPlateau(_Monitor):
-    """Multiply the learning rate by `factor` when `monitor` has not got better for `patience` epochs.
+    """Lowers the learning rate when a figure has not got better for some epochs in a row.
 
-    ``factor=0.1`` divides by 10, the rule of AlexNet, VGG and ResNet (Krizhevsky et al. 2012, section 5).
-    min_delta: less than this is not better.  cooldown: epochs to wait after a cut.  min_lr: go no lower.
+    Dividing by 10 when the validation error stands still is the rule of AlexNet, VGG and ResNet (Krizhevsky et al. 2012,
+    section 5).  The figure is looked at after each epoch.  It is better when it beats the best so far by more than
+    `min_delta`; NaN never is.  Each new call of ``fit`` begins without a best.  The rate that an epoch was trained with is
+    added to its logs as ``learning_rate``.
 
-    monitor                    the figure that is watched
-    mode                       "min", "max", or "auto": told by the figure's name
-    min_delta                  less than this is no improvement
-    verbose                    1: say when the rate changes
-    cooldown                   epochs after a change that are not judged
-    min_lr                     the rate is never set below
+    monitor      the figure that is watched, by its name in the logs; by default "val_loss", which needs validation data
+    factor       what the rate is multiplied by, from 0 up to (not including) 1; by default 0.1
+    patience     how many epochs in a row may pass without improvement: the rate is lowered after the last of them, and the
+                 counting begins anew.  By default 10; 0 and 1 both lower it after the first
+    verbose      1: print each new rate; 0, the default: nothing
+    mode         "min": less is better; "max": more is better; "auto", the default: less for names that end in loss, else
+                 as the metric of that name has it
+    min_delta    a change of this size or less, in the figure's own unit, is no improvement; by default 0.0001
+    cooldown     how many epochs to wait after each cut, so that the new rate can show its effect; by default 0.  As in Keras
+                 the last of them is counted, so 1 is as 0
+    min_lr       the rate is never set below this; by default 0
 
-    Raises ArgumentError for a value out of range.
+    Raises ArgumentError for a value out of range; when training begins, for a figure of which it is not known which way is
+    better; after an epoch that does not give the figure; and when the optimizer's rate follows a schedule, which cannot be
+    lowered as well.
     """
 
     monitor: str = "val_loss"
@@ -288,12 +311,16 @@ class ReduceLROnPlateau(_Monitor):
 
 @described
 class LearningRateScheduler(Callback):
-    """Set the learning rate at the start of each epoch to ``schedule(epoch, learning_rate)`` or ``schedule(epoch)``.
+    """Sets the learning rate before each epoch to what a function of the epoch says.
 
-    schedule    called as (epoch) or (epoch, rate)
-    verbose     1: say the rate of each epoch
+    The rate is added to the logs of the epoch as ``learning_rate``.
 
-    Raises ArgumentError for what is no such function, or gives no number.
+    schedule    a function that gives the new rate, a number of at least 0.  It is called as schedule(epoch, rate), with the
+                epoch, counted from 0, and the rate as it stands; or as schedule(epoch), if it takes one argument only
+    verbose     1: print the rate of each epoch; 0, the default: nothing
+
+    Raises ArgumentError for what is no function; and before an epoch for which it gives no such number, or when the
+    optimizer's rate follows a schedule of its own.
     """
 
     schedule: Callable[..., float]
@@ -322,4 +349,8 @@ class LearningRateScheduler(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop when the loss is no longer a number.  Training always does, and says so; this is for code from Keras."""
+    """Does nothing, so that code written for Keras runs: without it, too, ``fit`` stops when the loss is NaN or infinite.
+
+    Then ``fit`` puts the last good weights back and raises TrainingError, which says in which batch it was.  Takes no
+    arguments.
+    """

@@ -17,14 +17,16 @@ PERIOD = 0.1  # seconds between two drawings
 
 
 class ProgressBar(Callback):
-    """``469/469 ━━━━━━━━━━━━━━━━━━━━ 7s 15ms/step - accuracy: 0.9900 - loss: 0.0300 - val_loss: 0.0400``
+    """Prints how far an epoch is, and its figures; ``fit`` adds one unless its `verbose` is 0.
 
-    verbose: 1, a bar that moves, at most 10 times a second; 2, one line per epoch; 0, nothing; ``"auto"`` is 1.
-    Where the output is not a terminal, there is one line per epoch.  stream: where to; by default standard output.
-    The time per step is that of training, the time in front of it that of the whole epoch.
+    ``469/469 ━━━━━━━━━━━━━━━━━━━━ 7s 15ms/step - accuracy: 0.9900 - loss: 0.0300 - val_loss: 0.0400``
 
-    verbose    0, 1, 2 or "auto"
-    stream     where to; None: standard output
+    From the left: batches done and in all; while the epoch runs the time that it will still take, and when it has ended the
+    time that it took, validation included; the time per batch of training; the figures over the epoch so far.
+
+    verbose    1: a bar that moves, drawn at most 10 times a second; 2: one line for each epoch, when it has ended; 0:
+               nothing; "auto", the default, is 1.  Where the output is neither a terminal nor a notebook, 1 is as 2
+    stream     a text file to print to; None, the default: standard output
 
     Raises ArgumentError for another `verbose`.
     """
