@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.wording import plural
 
 
 def as_array(value: Any, what: str) -> np.ndarray:
@@ -37,7 +38,9 @@ def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[np.n
         values = [x[name] for name in names]
     elif len(names) > 1:
         if not isinstance(x, list | tuple) or len(x) != len(names):
-            raise DataError(f"the network has {len(names)} inputs ({', '.join(names)}); give a list or dict of arrays.")
+            raise DataError(
+                f"the network has {plural(len(names), 'input')} ({', '.join(names)}); give a list or dict of arrays."
+            )
         values = list(x)
     else:
         alone = isinstance(x, tuple | list) and len(x) == 1 and getattr(x[0], "ndim", 0) > len(shapes[0])
@@ -90,6 +93,6 @@ def check_finite(array: np.ndarray, what: str) -> None:
         bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if bad.any():
             raise DataError(
-                f"{what} holds NaN or infinity in {int(bad.sum())} of {len(array)} samples, first in sample "
+                f"{what} holds NaN or infinity in {int(bad.sum())} of {plural(len(array), 'sample')}, first in sample "
                 f"{int(bad.argmax())}. Drop or repair them (np.nan_to_num)."
             )

@@ -15,6 +15,7 @@ from striate.graph import Graph, Shape
 from striate.intake import arrays
 from striate.intake.again import decode_again
 from striate.intake.classes import class_number, numbered_as
+from striate.wording import plural
 
 _RECIPE = ("image_size", "channels", "resize", "shorter_side", "interpolation")  # what makes the pixels
 
@@ -66,7 +67,8 @@ class Intake:
         own = self.preprocessing or Preprocessing()
         if own.image_size not in (None, (height, width)) or own.channels not in (None, channels):
             raise ArgumentError(
-                f"model.preprocessing makes pictures of {own.image_size} with {own.channels} channels, the network takes "
+                f"model.preprocessing makes pictures of {own.image_size} with "
+                f"{plural(own.channels or 0, 'channel')}, the network takes "
                 f"{self.shape}: set one that makes these."
             )
         if own.image_size is not None and own.channels is not None:

@@ -10,6 +10,7 @@ import numpy as np
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.tasks.classification import Guess, check, classes_of, ranked
+from striate.wording import plural
 
 
 class Ensemble:
@@ -51,7 +52,9 @@ class Ensemble:
         Raises ArgumentError for another number of inputs than models, DataError for different numbers of examples.
         """
         if len(inputs) != len(self.models):
-            raise ArgumentError(f"an ensemble of {len(self.models)} models takes as many inputs, not {len(inputs)}.")
+            raise ArgumentError(
+                f"an ensemble of {plural(len(self.models), 'model')} takes as many inputs, not {len(inputs)}."
+            )
         each = [
             classes_of(model).by_class(model.predict(x))[:, order]
             for model, x, order in zip(self.models, inputs, self._order, strict=True)

@@ -15,6 +15,7 @@ from striate.train import optimizers as optimizers_
 from striate.train.losses import Loss
 from striate.train.metrics import Metric
 from striate.train.optimizers import Optimizer
+from striate.wording import plural
 
 PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -141,7 +142,7 @@ def _spread(spec: Any, names: list[str], what: str, default: Any = None) -> list
         return [spec.get(name, default) for name in names]
     if isinstance(spec, list | tuple):
         if len(spec) != len(names):
-            raise ArgumentError(f"{what}: {len(spec)} given for {len(names)} outputs ({', '.join(names)}).")
+            raise ArgumentError(f"{what}: {len(spec)} given for {plural(len(names), 'output')} ({', '.join(names)}).")
         return list(spec)
     return [spec] * len(names)
 

@@ -22,6 +22,7 @@ from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which
+from striate.wording import plural
 
 LOSS = "sparse_categorical_crossentropy"
 
@@ -211,7 +212,7 @@ def fit(
     tested = None if test is None else net.evaluate(test, return_dict=True, verbose=0)
     judged = held if test is None else test
     net.scores = {
-        "judged on": f"{judged.name}: {len(judged)} held-out {judged.kind}"
+        "judged on": f"{judged.name}: {plural(len(judged), f'held-out {judged.noun}')}"
         + (", on which the stage was chosen too" if test is None else ""),
         **({"accuracy": kept.accuracy, "loss": kept.loss} if tested is None else tested),
     }

@@ -19,6 +19,7 @@ from striate.look.tap import tapped
 from striate.report import figures
 from striate.report.figures import LIGHT, new_figure, say, settings
 from striate.report.style import DPI
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,9 +60,9 @@ class Dead(Look):
     def note(self) -> str:
         dead, whole = sum(map(len, self.maps.values())), sum(map(len, self.share.values()))
         rarely = sum(int(((share >= 0.99) & (share < 1)).sum()) for share in self.share.values())
-        pictures = f"{self.count:,} picture{'s' * (self.count != 1)}"
-        text = f"{dead} of {whole} maps are dead: zero everywhere for each of {pictures}"
-        text += f", in {len(self.maps)} of {len(self.share)} layers" if dead else ""
+        pictures = f"{plural(self.count, 'picture')}"
+        text = f"{dead} of {plural(whole, 'map')} are dead: zero everywhere for each of {pictures}"
+        text += f", in {len(self.maps)} of {plural(len(self.share), 'layer')}" if dead else ""
         return f"{text}. {rarely} more answer to at most one picture in a hundred."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
@@ -88,7 +89,7 @@ class Dead(Look):
         orange = to_rgb(LIGHT["second"])
         with settings():
             fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
-            title = f"for what share of {self.count:,} pictures each map is zero everywhere"
+            title = f"for what share of {plural(self.count, 'picture')} each map is zero everywhere"
             say(fig, left / wide, 1 - 20 / tall, title, size=9.5, color=LIGHT["ink"])
             for i, (name, share) in enumerate(self.share.items()):
                 y = 36 + i * step

@@ -18,6 +18,7 @@ from striate.look.structure import penultimate
 from striate.look.tap import predicting
 from striate.report.grid import Cell, Grid
 from striate.report.style import LIGHT, plain
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,7 +74,9 @@ class Neighbours(Look):
 
     def note(self) -> str:
         count, k = self.features.shape
-        seen = f"The {k} nearest of {len(self.pictures):,} pictures, by the features of {self.layer} and by pixels"
+        seen = (
+            f"The {k} nearest of {plural(len(self.pictures), 'picture')}, by the features of {self.layer} and by pixels"
+        )
         ours, theirs = self.agreement("features"), self.agreement("pixels")
         if ours is None or theirs is None:
             return f"{seen}, for {count:,} quer{'ies' if count > 1 else 'y'}."

@@ -18,6 +18,7 @@ from striate.look.result import Look
 from striate.look.structure import is_addition
 from striate.look.tap import Edit, Tap, tapped
 from striate.report.style import LIGHT, clean, new_figure, say, settings
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -155,7 +156,8 @@ class Paths(Look):
         within = np.cumsum(self.shares)
         low, high = int(np.searchsorted(within, 0.025)), int(np.searchsorted(within, 0.975))
         return (
-            f"{n} blocks make 2^{n} = {2**n:,} paths; drawn blindly one takes {n / 2:g} branches. 95 % of the gradient goes "
+            f"{plural(n, 'block', 'makes')} 2^{n} = {2**n:,} paths; drawn blindly one takes {n / 2:g} branches. "
+            "95 % of the gradient goes "
             f"along paths of {low} to {high} branches, {mean:.1f} on average{self._drawn()}."
         )
 
@@ -164,7 +166,7 @@ class Paths(Look):
         return (
             ""
             if least is None
-            else f" (from {least} path{'s' * (least != 1)} drawn of each length that has more: rough when these are few)"
+            else f" (from {plural(least, 'path')} drawn of each length that has more: rough when these are few)"
         )
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
