@@ -101,6 +101,21 @@ def test_maps_that_are_zero_everywhere_for_every_picture_are_dead():
 
 
 # -- neighbours ------------------------------------------------------------------------------------------------------
+def test_neighbours_of_a_file_have_the_rows_that_those_of_a_number_have(tmp_path):
+    model, data = branched(), examples()
+    Image.fromarray(data.x[3]).save(tmp_path / "3.png")
+    by_number, by_file = (look.neighbours(model, data, queries=q, k=2) for q in (3, str(tmp_path / "3.png")))
+    assert by_file.rows()[0] == by_number.rows()[0]
+    assert [row[:3] for row in by_file.rows()[1]] == [row[:3] for row in by_number.rows()[1]]
+    assert {row[3] for row in by_file.rows()[1]} == {"unknown"}
+    (found,), (other,) = by_file.facts()["nearest"], by_number.facts()["nearest"]
+    assert found.keys() == other.keys()
+    assert found["features"] == by_file.features[0].tolist()
+    assert found["features"][0] == 3  # of a file the picture itself is a neighbour, the nearest one
+    assert found["features"][1] == other["features"][0]
+    assert found["feature_distance"][0] == pytest.approx(0, abs=1e-3)
+
+
 def test_neighbours_are_those_of_all_distances():
     model, data = branched(), examples()
     found = look.neighbours(model, data, k=3)

@@ -133,9 +133,12 @@ def tune(
     from striate.seed import set_seed
     from striate.train import losses
     from striate.train.callbacks import LambdaCallback
+    from striate.train.plan import check_epochs
 
     if trials < 1 or folds < 2:
         raise ArgumentError(f"tune: at least 1 trial and 2 folds, not {trials} and {folds}.")
+    if epochs is not None:
+        check_epochs(epochs)
     recipe = RECIPE.get(data) if recipe is None and model is None else recipe
     plan = recipes.get(recipe) if recipe else None
     train, held, test = load(data, **options) if splits is None else splits

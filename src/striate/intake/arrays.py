@@ -29,6 +29,15 @@ def as_array(value: Any, what: str) -> np.ndarray:
     return array.astype(np.int64) if array.dtype.kind in "b" else array
 
 
+def stacked(x: Any) -> Any:
+    """A tensor, or a list of arrays of floats, as one array; everything else as it is.  Raises DataError for odd shapes."""
+    if hasattr(x, "detach"):
+        return as_array(x, "the tensor")
+    if isinstance(x, list | tuple) and x and all(hasattr(e, "dtype") and "float" in str(e.dtype) for e in x):
+        return as_array([as_array(each, "a picture") for each in x], "the list of arrays")
+    return x
+
+
 def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
     """One array per input: from an array, a list in order or a dict by name.  Raises DataError."""
     if isinstance(x, dict):

@@ -130,7 +130,10 @@ def train_run(
     from striate.train import callbacks as callbacks_
     from striate.train import losses, optimizers
     from striate.train.checkpoint import FILE
+    from striate.train.plan import check_epochs
 
+    if epochs is not None:
+        check_epochs(epochs)
     asked = {
         "data": data,
         "model": model,

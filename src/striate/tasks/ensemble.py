@@ -72,7 +72,7 @@ class Ensemble:
         Raises DataError for a source that cannot be read, ArgumentError for a `top` below 1.
         """
         check(sources, top)
-        return ranked(self.probabilities([model.intake.read(sources) for model in self.models]), self.labels, top)
+        return ranked(self.probabilities([sources] * len(self.models)), self.labels, top)
 
     def judge(self, inputs: Sequence[Any], y: np.ndarray) -> dict[str, float]:
         """Cross-entropy (nats) and accuracy.
