@@ -11,8 +11,10 @@ from PIL import Image
 
 import striate as st
 from striate import layers, look
+from striate import primitives as p
 from striate.data import Dataset
 from striate.errors import ArgumentError
+from striate.graph import Layer
 from striate.look.pictures import Space
 
 
@@ -197,3 +199,31 @@ def test_wrong_arguments_are_one_line(call, says):
     with pytest.raises(ArgumentError, match=says) as caught:
         call(branched(), examples())
     assert "\n" not in str(caught.value)
+
+
+# -- what stands within a layer --------------------------------------------------------------------------------------------
+class OwnBlock(Layer):
+    """A residual block written as one layer: an addition and a ReLU among its operations."""
+
+    def lower(self, x):
+        inner = p.pointwise(p.conv(x, x.shape[-1], 1, name="first"), "relu")
+        return p.scale(p.combine("add", p.conv(inner, x.shape[-1], 1, name="second"), x), name="last")
+
+
+def test_what_stands_within_a_layer_of_ones_own_is_said_not_to_be_seen():
+    x = st.layers.Input((8, 8, 3))
+    y = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(x)
+    y = layers.Add(name="join")([layers.Conv2D(4, 3, padding="same")(y), y])
+    y = OwnBlock(name="block")(y)
+    model = st.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(y)))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    dead, paths = look.dead(model, pictures), look.paths(model, pictures, samples=1)
+    assert (list(dead.share), dead.unseen) == (["first"], ["block"])
+    assert "not the rectifiers within block." in dead.note()
+    assert ([each.join for each in paths.blocks], paths.unseen) == (["join"], ["block"])
+    assert "not the additions within block." in paths.note()
+    alone = st.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(OwnBlock(name="block")(x))))
+    for call, words in ((look.dead, "rectifiers within block"), (look.paths, "additions within block")):
+        with pytest.raises(ArgumentError, match=words):
+            call(alone, pictures)
+    assert "Whole layers" not in look.dead(branched(), examples()).note()
