@@ -30,7 +30,12 @@ def as_array(value: Any, what: str) -> np.ndarray:
 
 
 def stacked(x: Any) -> Any:
-    """A tensor, or a list of arrays of floats, as one array; everything else as it is.  Raises DataError for odd shapes."""
+    """A tensor, or a list of arrays of floats, as one array; everything else as it is.
+
+    x   as users hand it over
+
+    Raises DataError for arrays of different shapes.
+    """
     if hasattr(x, "detach"):
         return as_array(x, "the tensor")
     if isinstance(x, list | tuple) and x and all(hasattr(e, "dtype") and "float" in str(e.dtype) for e in x):
