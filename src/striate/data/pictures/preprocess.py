@@ -175,9 +175,9 @@ class Preprocessing:
         return result
 
     def undone(self, batch: np.ndarray) -> np.ndarray:
-        """What ``normalise`` was given: of its result (..., C) the pixel values (..., C), RGB, float64.
+        """What ``normalise`` was given: of its result (..., C) the pixel values, RGB, float64 of the same shape.
 
-        batch   an array of floats (..., C), channels in `order`
+        batch   an array (N, H, W, C), channels in `order`
         """
         values = (np.asarray(batch, np.float64) * np.array(self.std or 1.0) + np.array(self.mean or 0.0)) / self.scale
         return values[..., ::-1] if self.order == "bgr" else values
