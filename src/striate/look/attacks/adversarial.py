@@ -253,5 +253,7 @@ def checked_labels(labels: Any, count: int, classes: int) -> np.ndarray:
             f"labels are {plural(count, 'class number')}, one for each picture, not {numbers.dtype} {numbers.shape}."
         )
     if numbers.min() < 0 or numbers.max() >= classes:
-        raise DataError(f"labels go from {numbers.min()} to {numbers.max()}; the network has classes 0 to {classes - 1}.")
+        raise DataError(
+            f"labels go from {numbers.min()} to {numbers.max()}; the network has classes 0 to {classes - 1}."
+        )
     return numbers.astype(np.int64)

@@ -65,9 +65,7 @@ class Dead(Look):
         pictures = f"{plural(self.count, 'picture')}"
         text = f"{dead} of {plural(whole, 'map')} are dead: zero everywhere for each of {pictures}"
         text += f", in {len(self.maps)} of {plural(len(self.share), 'layer')}" if dead else ""
-        return (
-            f"{text}. {rarely} more answer to at most one picture in a hundred.{not_seen('rectifiers', self.unseen)}"
-        )
+        return f"{text}. {rarely} more answer to at most one picture in a hundred.{not_seen('rectifiers', self.unseen)}"
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         heads = ("layer", "maps", "dead", "zero for 99 % or more", "mean share of zero", "numbers of the dead")
