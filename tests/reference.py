@@ -128,11 +128,13 @@ def conv_transpose(
     strides: Any = 1,
     padding: Any = "valid",
     dilation: Any = 1,
+    more: Any = None,
 ) -> Array:
     """Each input number paints its filter onto the output, where the windows overlap they add up.  weight (C, filters, …).
 
     The picture is then cut, or filled up at the end, to the size of the rule: ``same`` W·s; ``valid``
-    W·s + max(F - s, 0); numbers take that much off each side.
+    W·s + max(F - s, 0); numbers take that much off each side.  With `more` cells ``same`` is (W - 1)·s + F % 2 + more,
+    ``valid`` (W - 1)·s + F + more.
     """
     rank = x.ndim - 1
     kernel, strides, dilation = weight.shape[2:], each(strides, rank), each(dilation, rank)
@@ -152,6 +154,9 @@ def conv_transpose(
         else:
             before, after = pads(padding, sizes, spans, strides)[axis]
             size = painted.shape[axis] - before - after
+        if more is not None:
+            size = (n - 1) * s + (w % 2 if padding == "same" else w) + each(more, rank)[axis]
+            before = max(painted.shape[axis] - size, 0) // 2
         fill = [(0, 0)] * painted.ndim
         fill[axis] = (0, max(before + size - painted.shape[axis], 0))
         painted = np.pad(painted, fill)
@@ -242,7 +247,7 @@ def normal_cdf(x: Array) -> Array:
 
 
 def relu(x: Array, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0) -> Array:
-    y = np.where(x >= threshold, x, negative_slope * (x - threshold))
+    y = np.where(x > threshold, x, negative_slope * (x - threshold))
     return y if max_value is None else np.minimum(y, max_value)
 
 

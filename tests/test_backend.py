@@ -18,7 +18,7 @@ from test_graph import batch_for, networks
 
 from striate import layers
 from striate.backend import build, keep_memory, logits_module, set_mode, to_source
-from striate.errors import ArgumentError, ShapeError, StriateError
+from striate.errors import ArgumentError, StriateError
 from striate.graph import Graph, Input, Layer, Network, SymbolicTensor, every_layer
 from striate.layers.initializers import Constant
 from striate.model import Model
@@ -334,14 +334,11 @@ def test_two_networks_on_the_same_layers_share_their_weights() -> None:
     assert not torch.equal(second(torch.ones(1, 4)), before)
 
 
-def test_a_batch_norm_shared_by_pictures_and_vectors_is_refused() -> None:
+def test_a_batch_norm_may_be_shared_by_pictures_sequences_and_vectors() -> None:
     norm = layers.BatchNormalization()
     x = Input((4, 4, 3))
     graph = Graph([x], [norm(layers.GlobalAveragePooling2D()(norm(x)))])
-    with pytest.raises(
-        ShapeError, match=r'"batch_normalization": is shared between pictures and vectors .* second layer'
-    ):
-        build(graph)
+    assert build(graph)(torch.zeros(2, 3, 4, 4)).shape == (2, 3)
     sequence, vector = Input((4, 3)), Input((3,))
     norm = layers.BatchNormalization()
     build(Graph([sequence, vector], [norm(sequence), norm(vector)]))(torch.zeros(2, 3, 4), torch.zeros(2, 3))
@@ -549,7 +546,7 @@ def test_the_printed_file_says_what_it_is_and_needs_only_torch() -> None:
         for name in node.names
     }
     assert imported == {"torch", "torch.nn.functional"}
-    assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == ["Tiny"]
+    assert [node.name for node in tree.body if isinstance(node, ast.ClassDef)] == ["BatchNorm", "Tiny"]
     subprocess.run(
         [
             sys.executable,

@@ -602,6 +602,7 @@ json_values = st.recursive(
         max_size=5,
     ),
 )
+@pytest.mark.filterwarnings("ignore::striate.errors.Note")  # old names of arguments
 def test_a_random_entry_either_works_or_is_a_fault(kind: str, entry: dict[str, Any]) -> None:
     entry = entry if kind == "call" else {**entry, "class": kind}
     try:

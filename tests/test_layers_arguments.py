@@ -15,86 +15,220 @@ from striate import layers
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, from_json, registered, to_json
 
-_ALL = "activation=None use_bias=True"
-_KERNEL = (
-    f"{_ALL} kernel_initializer='glorot_uniform' bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
-    "activity_regularizer=None kernel_constraint=None bias_constraint=None"
-)
-_DEPTHWISE = (
-    f"{_ALL} depthwise_initializer='glorot_uniform' bias_initializer='zeros' depthwise_regularizer=None "
-    "bias_regularizer=None activity_regularizer=None depthwise_constraint=None bias_constraint=None"
-)
-_SEPARABLE = f"{_DEPTHWISE} pointwise_initializer='glorot_uniform' pointwise_regularizer=None pointwise_constraint=None"
-_POOL = "strides=None padding='valid' data_format=None"
-_AFFINE = (
-    "center=True scale=True beta_initializer='zeros' gamma_initializer='ones' beta_regularizer=None "
-    "gamma_regularizer=None beta_constraint=None gamma_constraint=None"
-)
-_FILL = "fill_mode='reflect' interpolation='bilinear' seed=None fill_value=0.0 data_format=None"
-_LORA = "lora_rank=None lora_alpha=None quantization_config=None"
-# inspect.signature of Keras 3.15.1's layers.
+# inspect.signature of Keras 3.15.1's layers, without name and dtype, which EVERYWHERE has.
 KERAS = {
     "Activation": "activation",
+    "ActivityRegularization": "l1=0.0 l2=0.0",
     "AdaptiveAveragePooling1D": "output_size data_format=None",
     "AdaptiveAveragePooling2D": "output_size data_format=None",
     "AdaptiveMaxPooling1D": "output_size data_format=None",
     "AdaptiveMaxPooling2D": "output_size data_format=None",
-    "AveragePooling1D": f"pool_size {_POOL}",
-    "AveragePooling2D": f"pool_size {_POOL}",
-    "BatchNormalization": f"axis=-1 momentum=0.99 epsilon=0.001 {_AFFINE} moving_mean_initializer='zeros' "
-    "moving_variance_initializer='ones' renorm=False renorm_clipping=None renorm_momentum=0.99 synchronized=False",
+    "AugMix": (
+        "value_range=(0,255) num_chains=3 chain_depth=3 factor=0.3 alpha=1.0 all_ops=True "
+        "interpolation='bilinear' seed=None data_format=None"
+    ),
+    "AutoContrast": "value_range=(0,255)",
+    "AveragePooling1D": "pool_size strides=None padding='valid' data_format=None",
+    "AveragePooling2D": "pool_size strides=None padding='valid' data_format=None",
+    "AvgPool1D": "pool_size strides=None padding='valid' data_format=None",
+    "AvgPool2D": "pool_size strides=None padding='valid' data_format=None",
+    "BatchNormalization": (
+        "axis=-1 momentum=0.99 epsilon=0.001 center=True scale=True beta_initializer='zeros' "
+        "gamma_initializer='ones' moving_mean_initializer='zeros' moving_variance_initializer='ones' "
+        "beta_regularizer=None gamma_regularizer=None beta_constraint=None gamma_constraint=None "
+        "renorm=False renorm_clipping=None renorm_momentum=0.99 synchronized=False"
+    ),
+    "CenterCrop": "height width data_format=None",
     "Concatenate": "axis=-1",
-    "Conv1D": f"filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 groups=1 {_KERNEL}",
-    "Conv1DTranspose": "filters kernel_size strides=1 padding='valid' output_padding=None data_format=None "
-    f"dilation_rate=1 {_KERNEL}",
-    "Conv2D": "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) groups=1 "
-    f"{_KERNEL}",
-    "Conv2DTranspose": "filters kernel_size strides=(1,1) padding='valid' output_padding=None data_format=None "
-    f"dilation_rate=(1,1) {_KERNEL}",
+    "Conv1D": (
+        "filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 groups=1 "
+        "activation=None use_bias=True kernel_initializer='glorot_uniform' bias_initializer='zeros' "
+        "kernel_regularizer=None bias_regularizer=None activity_regularizer=None kernel_constraint=None "
+        "bias_constraint=None"
+    ),
+    "Conv1DTranspose": (
+        "filters kernel_size strides=1 padding='valid' output_padding=None data_format=None "
+        "dilation_rate=1 activation=None use_bias=True kernel_initializer='glorot_uniform' "
+        "bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
+        "activity_regularizer=None kernel_constraint=None bias_constraint=None"
+    ),
+    "Conv2D": (
+        "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) groups=1 "
+        "activation=None use_bias=True kernel_initializer='glorot_uniform' bias_initializer='zeros' "
+        "kernel_regularizer=None bias_regularizer=None activity_regularizer=None kernel_constraint=None "
+        "bias_constraint=None"
+    ),
+    "Conv2DTranspose": (
+        "filters kernel_size strides=(1,1) padding='valid' output_padding=None data_format=None "
+        "dilation_rate=(1,1) activation=None use_bias=True kernel_initializer='glorot_uniform' "
+        "bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
+        "activity_regularizer=None kernel_constraint=None bias_constraint=None"
+    ),
+    "Convolution1D": (
+        "filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 groups=1 "
+        "activation=None use_bias=True kernel_initializer='glorot_uniform' bias_initializer='zeros' "
+        "kernel_regularizer=None bias_regularizer=None activity_regularizer=None kernel_constraint=None "
+        "bias_constraint=None"
+    ),
+    "Convolution1DTranspose": (
+        "filters kernel_size strides=1 padding='valid' output_padding=None data_format=None "
+        "dilation_rate=1 activation=None use_bias=True kernel_initializer='glorot_uniform' "
+        "bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
+        "activity_regularizer=None kernel_constraint=None bias_constraint=None"
+    ),
+    "Convolution2D": (
+        "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) groups=1 "
+        "activation=None use_bias=True kernel_initializer='glorot_uniform' bias_initializer='zeros' "
+        "kernel_regularizer=None bias_regularizer=None activity_regularizer=None kernel_constraint=None "
+        "bias_constraint=None"
+    ),
+    "Convolution2DTranspose": (
+        "filters kernel_size strides=(1,1) padding='valid' output_padding=None data_format=None "
+        "dilation_rate=(1,1) activation=None use_bias=True kernel_initializer='glorot_uniform' "
+        "bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
+        "activity_regularizer=None kernel_constraint=None bias_constraint=None"
+    ),
     "Cropping1D": "cropping=(1,1)",
     "Cropping2D": "cropping=((0,0),(0,0)) data_format=None",
-    "Dense": f"units {_KERNEL} {_LORA}",
-    "DepthwiseConv1D": "kernel_size strides=1 padding='valid' depth_multiplier=1 data_format=None dilation_rate=1 "
-    f"{_DEPTHWISE}",
-    "DepthwiseConv2D": "kernel_size strides=(1,1) padding='valid' depth_multiplier=1 data_format=None "
-    f"dilation_rate=(1,1) {_DEPTHWISE}",
+    "Dense": (
+        "units activation=None use_bias=True kernel_initializer='glorot_uniform' "
+        "bias_initializer='zeros' kernel_regularizer=None bias_regularizer=None "
+        "activity_regularizer=None kernel_constraint=None bias_constraint=None lora_rank=None "
+        "lora_alpha=None quantization_config=None"
+    ),
+    "DepthwiseConv1D": (
+        "kernel_size strides=1 padding='valid' depth_multiplier=1 data_format=None dilation_rate=1 "
+        "activation=None use_bias=True depthwise_initializer='glorot_uniform' bias_initializer='zeros' "
+        "depthwise_regularizer=None bias_regularizer=None activity_regularizer=None "
+        "depthwise_constraint=None bias_constraint=None"
+    ),
+    "DepthwiseConv2D": (
+        "kernel_size strides=(1,1) padding='valid' depth_multiplier=1 data_format=None "
+        "dilation_rate=(1,1) activation=None use_bias=True depthwise_initializer='glorot_uniform' "
+        "bias_initializer='zeros' depthwise_regularizer=None bias_regularizer=None "
+        "activity_regularizer=None depthwise_constraint=None bias_constraint=None"
+    ),
+    "Dot": "axes normalize=False",
     "Dropout": "rate noise_shape=None seed=None",
     "ELU": "alpha=1.0",
-    "Embedding": "input_dim output_dim embeddings_initializer='uniform' embeddings_regularizer=None "
-    f"embeddings_constraint=None mask_zero=False weights=None {_LORA}",
+    "Embedding": (
+        "input_dim output_dim embeddings_initializer='uniform' embeddings_regularizer=None "
+        "embeddings_constraint=None mask_zero=False weights=None lora_rank=None lora_alpha=None "
+        "quantization_config=None"
+    ),
+    "Equalization": "value_range=(0,255) bins=256 data_format=None",
     "Flatten": "data_format=None",
+    "GaussianDropout": "rate seed=None",
+    "GaussianNoise": "stddev seed=None",
     "GlobalAveragePooling1D": "data_format=None keepdims=False",
     "GlobalAveragePooling2D": "data_format=None keepdims=False",
+    "GlobalAvgPool1D": "data_format=None keepdims=False",
+    "GlobalAvgPool2D": "data_format=None keepdims=False",
+    "GlobalMaxPool1D": "data_format=None keepdims=False",
+    "GlobalMaxPool2D": "data_format=None keepdims=False",
     "GlobalMaxPooling1D": "data_format=None keepdims=False",
     "GlobalMaxPooling2D": "data_format=None keepdims=False",
-    "LayerNormalization": f"axis=-1 epsilon=0.001 {_AFFINE}",
+    "GroupNormalization": (
+        "groups=32 axis=-1 epsilon=0.001 center=True scale=True beta_initializer='zeros' "
+        "gamma_initializer='ones' beta_regularizer=None gamma_regularizer=None beta_constraint=None "
+        "gamma_constraint=None"
+    ),
+    "LayerNormalization": (
+        "axis=-1 epsilon=0.001 center=True scale=True beta_initializer='zeros' gamma_initializer='ones' "
+        "beta_regularizer=None gamma_regularizer=None beta_constraint=None gamma_constraint=None"
+    ),
     "LeakyReLU": "negative_slope=0.3",
-    "MaxPooling1D": f"pool_size=2 {_POOL}",
-    "MaxPooling2D": f"pool_size=(2,2) {_POOL}",
+    "MaxPool1D": "pool_size=2 strides=None padding='valid' data_format=None",
+    "MaxPool2D": "pool_size=(2,2) strides=None padding='valid' data_format=None",
+    "MaxPooling1D": "pool_size=2 strides=None padding='valid' data_format=None",
+    "MaxPooling2D": "pool_size=(2,2) strides=None padding='valid' data_format=None",
     "Normalization": "axis=-1 mean=None variance=None invert=False",
-    "RandomBrightness": "factor value_range seed=None",  # value_range: (0, 255) in Keras, (0, 1) here, see augment.py
-    "RandomContrast": "factor value_range seed=None",
+    "PReLU": "alpha_initializer='Zeros' alpha_regularizer=None alpha_constraint=None shared_axes=None",
+    "Permute": "dims",
+    "RMSNormalization": "axis=-1 epsilon=1e-06",
+    "RandAugment": "value_range=(0,255) num_ops=2 factor=0.5 interpolation='bilinear' seed=None data_format=None",
+    "RandomBrightness": "factor value_range=(0,255) seed=None",
+    "RandomColorDegeneration": "factor value_range=(0,255) data_format=None seed=None",
+    "RandomColorJitter": (
+        "value_range=(0,255) brightness_factor=None contrast_factor=None saturation_factor=None "
+        "hue_factor=None seed=None data_format=None"
+    ),
+    "RandomContrast": "factor value_range=(0,255) seed=None",
     "RandomCrop": "height width seed=None data_format=None",
-    "RandomErasing": "factor=1.0 scale=(0.02,0.33) fill_value=None value_range seed=None data_format=None",
+    "RandomElasticTransform": (
+        "factor=1.0 scale=1.0 interpolation='bilinear' fill_mode='reflect' fill_value=0.0 "
+        "value_range=(0,255) seed=None data_format=None"
+    ),
+    "RandomErasing": "factor=1.0 scale=(0.02,0.33) fill_value=None value_range=(0,255) seed=None data_format=None",
     "RandomFlip": "mode='horizontal_and_vertical' seed=None data_format=None",
-    "RandomHue": "factor value_range data_format=None seed=None",
-    "RandomRotation": f"factor {_FILL}",
-    "RandomSaturation": "factor value_range data_format=None seed=None",
-    "RandomTranslation": f"height_factor width_factor {_FILL}",
-    "RandomZoom": f"height_factor width_factor=None {_FILL}",
+    "RandomGaussianBlur": "factor=1.0 kernel_size=3 sigma=1.0 value_range=(0,255) data_format=None seed=None",
+    "RandomGrayscale": "factor=0.5 data_format=None seed=None",
+    "RandomHue": "factor value_range=(0,255) data_format=None seed=None",
+    "RandomInvert": "factor=1.0 value_range=(0,255) seed=None data_format=None",
+    "RandomPerspective": "factor=1.0 scale=1.0 interpolation='bilinear' fill_value=0.0 seed=None data_format=None",
+    "RandomPosterization": "factor value_range=(0,255) data_format=None seed=None",
+    "RandomRotation": "factor fill_mode='reflect' interpolation='bilinear' seed=None fill_value=0.0 data_format=None",
+    "RandomSaturation": "factor value_range=(0,255) data_format=None seed=None",
+    "RandomSharpness": "factor value_range=(0,255) data_format=None seed=None",
+    "RandomShear": (
+        "x_factor=0.0 y_factor=0.0 interpolation='bilinear' fill_mode='reflect' fill_value=0.0 "
+        "data_format=None seed=None"
+    ),
+    "RandomTranslation": (
+        "height_factor width_factor fill_mode='reflect' interpolation='bilinear' seed=None "
+        "fill_value=0.0 data_format=None"
+    ),
+    "RandomZoom": (
+        "height_factor width_factor=None fill_mode='reflect' interpolation='bilinear' seed=None "
+        "fill_value=0.0 data_format=None"
+    ),
     "ReLU": "max_value=None negative_slope=0.0 threshold=0.0",
+    "RepeatVector": "n",
     "Rescaling": "scale offset=0.0",
     "Reshape": "target_shape",
-    "SeparableConv1D": "filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 "
-    f"depth_multiplier=1 {_SEPARABLE}",
-    "SeparableConv2D": "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) "
-    f"depth_multiplier=1 {_SEPARABLE}",
+    "Resizing": (
+        "height width interpolation='bilinear' crop_to_aspect_ratio=False pad_to_aspect_ratio=False "
+        "fill_mode='constant' fill_value=0.0 antialias=False data_format=None"
+    ),
+    "SeparableConv1D": (
+        "filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 "
+        "depth_multiplier=1 activation=None use_bias=True depthwise_initializer='glorot_uniform' "
+        "pointwise_initializer='glorot_uniform' bias_initializer='zeros' depthwise_regularizer=None "
+        "pointwise_regularizer=None bias_regularizer=None activity_regularizer=None "
+        "depthwise_constraint=None pointwise_constraint=None bias_constraint=None"
+    ),
+    "SeparableConv2D": (
+        "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) "
+        "depth_multiplier=1 activation=None use_bias=True depthwise_initializer='glorot_uniform' "
+        "pointwise_initializer='glorot_uniform' bias_initializer='zeros' depthwise_regularizer=None "
+        "pointwise_regularizer=None bias_regularizer=None activity_regularizer=None "
+        "depthwise_constraint=None pointwise_constraint=None bias_constraint=None"
+    ),
+    "SeparableConvolution1D": (
+        "filters kernel_size strides=1 padding='valid' data_format=None dilation_rate=1 "
+        "depth_multiplier=1 activation=None use_bias=True depthwise_initializer='glorot_uniform' "
+        "pointwise_initializer='glorot_uniform' bias_initializer='zeros' depthwise_regularizer=None "
+        "pointwise_regularizer=None bias_regularizer=None activity_regularizer=None "
+        "depthwise_constraint=None pointwise_constraint=None bias_constraint=None"
+    ),
+    "SeparableConvolution2D": (
+        "filters kernel_size strides=(1,1) padding='valid' data_format=None dilation_rate=(1,1) "
+        "depth_multiplier=1 activation=None use_bias=True depthwise_initializer='glorot_uniform' "
+        "pointwise_initializer='glorot_uniform' bias_initializer='zeros' depthwise_regularizer=None "
+        "pointwise_regularizer=None bias_regularizer=None activity_regularizer=None "
+        "depthwise_constraint=None pointwise_constraint=None bias_constraint=None"
+    ),
     "Softmax": "axis=-1",
+    "Solarization": "addition_factor=0.0 threshold_factor=0.0 value_range=(0,255) seed=None",
+    "SpatialDropout1D": "rate seed=None",
+    "SpatialDropout2D": "rate data_format=None seed=None",
+    "UnitNormalization": "axis=-1",
     "UpSampling1D": "size=2",
     "UpSampling2D": "size=(2,2) data_format=None interpolation='nearest'",
     "ZeroPadding1D": "padding=1 data_format=None",
     "ZeroPadding2D": "padding=(1,1) data_format=None",
 }
+EVERYWHERE = {"trainable": True, "dtype": None, "autocast": True, "activity_regularizer": None, "name": None}
 SOME = {  # values for required arguments
     "activation": "relu",
     "output_size": 2,
@@ -113,31 +247,41 @@ SOME = {  # values for required arguments
     "width": 3,
     "height_factor": 0.1,
     "width_factor": 0.1,
+    "axes": -1,
+    "dims": (2, 1),
+    "n": 3,
+    "stddev": 0.1,
 }
+OWN: dict[str, dict[str, Any]] = {"RandomPosterization": {"factor": 4}}
 
 
 @pytest.mark.parametrize("kind", KERAS)
-def test_arguments_and_defaults_are_keras_and_the_rest_of_keras_is_refused(kind: str) -> None:
+def test_every_argument_of_keras_is_taken_at_its_default_by_name_and_in_its_place(kind: str) -> None:
     layer = getattr(layers, kind)
-    fields = [field.name for field in dataclasses.fields(layer) if field.init]
     said = [argument.partition("=") for argument in KERAS[kind].split()]
-    needed = {name: SOME[name] for name, equals, _ in said if not equals}
-    plain = layer(**needed)
+    needed = {name: SOME[name] for name, equals, _ in said if not equals} | OWN.get(kind, {})
+    plain = repr(layer(**needed))
     for name, equals, default in said:
-        if name in fields:
-            if equals:
-                assert repr(layer(**needed, **{name: eval(default)})) == repr(plain), name
-        else:
-            with pytest.raises(ArgumentError, match=rf'^{kind}: striate has no argument "{name}" \(Keras has\): \w+'):
-                layer(**needed, **{name: None})
+        if equals:
+            assert repr(layer(**needed, **{name: eval(default)})) == plain, name
+    values = [eval(default) if equals else needed[name] for name, equals, default in said]
+    assert repr(layer(*values)) == plain
+    for name, value in EVERYWHERE.items():
+        assert repr(layer(**needed, **{name: value})) == plain, name
 
 
-def test_the_order_of_unnamed_arguments_is_keras_without_data_format() -> None:
+def test_what_keras_has_and_we_have_not_is_refused_where_it_says_something() -> None:
     for kind, signature in KERAS.items():
-        fields = [f.name for f in dataclasses.fields(getattr(layers, kind)) if f.init and not f.kw_only]
-        theirs = [argument.partition("=")[0] for argument in signature.split()]
-        common = [name for name in theirs[:4] if name in fields]
-        assert fields[: len(common)] == common, kind
+        layer = getattr(layers, kind)
+        fields = [field.name for field in dataclasses.fields(layer) if field.init]
+        said = [argument.partition("=") for argument in signature.split()]
+        needed = {name: SOME[name] for name, equals, _ in said if not equals} | OWN.get(kind, {})
+        for name, _, _ in said:
+            if name not in fields:
+                with pytest.raises(
+                    ArgumentError, match=rf'^{layer.__name__}: striate has no argument "{name}" \(Keras has\): \w+'
+                ):
+                    layer(**needed, **{name: "channels_first"})
 
 
 def test_input_tells_what_to_do_about_keras_batch_size() -> None:
@@ -156,8 +300,8 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.Conv2D(), "Conv2D needs filters and kernel_size."),
         (lambda: layers.Conv2D(8), "Conv2D needs kernel_size."),
         (lambda: layers.Conv2D(8, 3, filters=2), 'Conv2D: "filters" was given twice.'),
-        (lambda: layers.Flatten(1), "Flatten takes 0 unnamed arguments ()."),
-        (lambda: layers.Dropout(0.1, None, 3), "Dropout takes 2 unnamed arguments (rate, seed)."),
+        (lambda: layers.Add(1), "Add takes 0 unnamed arguments ()."),
+        (lambda: layers.Dropout(0.1, None, 3, 4), "Dropout takes 3 unnamed arguments (rate, noise_shape, seed)."),
         (lambda: layers.Dense(8, self=3), 'Dense has no argument "self".'),
         (lambda: layers.Dense(8, name="a/b"), '"a/b" cannot be a layer\'s name; use letters, digits, "_" and "-".'),
         (lambda: layers.Dense(8, name=""), 'Dense: "" cannot be a layer\'s name'),
@@ -171,7 +315,7 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.Conv2D(8, (3, 3, 3)), "kernel_size is a whole number or 2 of them of at least 1, not (3, 3, 3)."),
         (lambda: layers.Conv1D(8, (3, 3)), "Conv1D: kernel_size is a whole number of at least 1, not (3, 3)."),
         (lambda: layers.Conv2D(8, 3, strides=-1), "Conv2D: strides is a whole number or 2 of them of at least 1, not -1."),
-        (lambda: layers.Conv2D(8, 3, groups=3), "Conv2D: 8 filters cannot be split into 3 groups."),
+        (lambda: layers.Conv2D(8, 3, groups=3), "Conv2D: 8 filters do not split into 3 groups."),
         (lambda: layers.Conv2D(8, 3, padding="full"), "Conv2D: padding is 'valid', 'same', a whole number or ((top,"),
         (lambda: layers.Conv2D(8, 3, padding="causal"), "not 'causal'."),
         (lambda: layers.Conv1D(8, 3, padding=(1, 2)), "'causal', a whole number or ((before, after),), not (1, 2)."),
@@ -184,12 +328,12 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.DepthPooling(mode="mean"), 'unknown DepthPooling mode "mean".'),
         (lambda: layers.Dropout(1.0), "Dropout: rate is from 0 up to (not including) 1, not 1.0."),
         (lambda: layers.Dropout("half"), "Dropout: rate is a number, not 'half'."),
-        (lambda: layers.Dropout(0.5, seed=1), "Dropout: a seed of its own is not supported"),
-        (lambda: layers.BatchNormalization(axis=1), "arrays are channels-last here, so axis is -1."),
+        (lambda: layers.Dropout(0.5, noise_shape=3), "noise_shape is a tuple such as (None, 1, 1, None), not 3."),
+        (lambda: layers.BatchNormalization(axis=0), "-1 for the channels (0 is the batch), not 0."),
         (lambda: layers.BatchNormalization(momentum=1.5), "BatchNormalization: momentum is from 0 to 1, not 1.5."),
         (lambda: layers.BatchNormalization(epsilon=0), "BatchNormalization: epsilon is above 0, not 0.0."),
-        (lambda: layers.LayerNormalization(axis=1), "LayerNormalization runs over the channels, axis=-1."),
-        (lambda: layers.Softmax(axis=1), "Softmax runs over the channels, axis=-1"),
+        (lambda: layers.LayerNormalization(axis="last"), "axis is a whole number or several, -1 for the channels"),
+        (lambda: layers.Softmax(axis=3)(Input((4, 5))), "axis 3 does not exist in an input (4, 5); use 1 to 2, or -1."),
         (lambda: layers.ReLU(max_value=-1), "ReLU: max_value is at least 0, not -1.0."),
         (lambda: layers.ReLU(negative_slope=-1), "ReLU: negative_slope and threshold are at least 0."),
         (lambda: layers.LeakyReLU(-0.1), "LeakyReLU: negative_slope is at least 0, not -0.1."),
@@ -204,7 +348,8 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.Normalization(mean=1, variance=-1), "Normalization: variance is at least 0, not -1.0."),
         (lambda: layers.Reshape((-1, -1)), "target_shape is whole numbers, at most one of them -1, not (-1, -1)."),
         (lambda: layers.Reshape(None), "target_shape is whole numbers, at most one of them -1, not None."),
-        (lambda: layers.UpSampling2D(2, "bicubic"), 'interpolation is "nearest" or "bilinear", not \'bicubic\'.'),
+        (lambda: layers.UpSampling2D(2, None, "lanczos3"), '"nearest", "bilinear" or "bicubic", not \'lanczos3\'.'),
+        (lambda: layers.Conv2DTranspose(8, 3, 2, output_padding=2), "(2, 2) must be below the strides (2, 2)."),
         (lambda: layers.PartialConv2D(5), "connections is a list, for each map, of the input maps it sees"),
         (lambda: layers.PartialConv2D([[0], []]), "each map needs at least one input map, each only once, from 0."),
         (lambda: layers.PartialConv2D([[1, 1]]), "each map needs at least one input map, each only once, from 0."),
@@ -231,7 +376,7 @@ def test_a_wrong_argument_is_one_line_that_says_what_is_right(make: Any, message
     [
         (layers.Conv2D(8, 3), [(28, 28)], "(height, width, channels), it got (28, 28). Add a channel axis: Reshape((28,"),
         (layers.Conv1D(8, 3), [(5, 5, 3)], "takes (length, channels), it got (5, 5, 3)."),
-        (layers.Conv2D(8, 3, groups=2), [(5, 5, 3)], "3 input channels cannot be split into 2 groups."),
+        (layers.Conv2D(8, 3, groups=2), [(5, 5, 3)], "3 input channels do not split into 2 groups."),
         (layers.Conv2D(8, 5), [(4, 4, 3)], "a 5x5 window is larger than its 4x4 input. Use a smaller window"),
         (layers.Conv2D(8, 3, dilation_rate=2), [(4, 9, 3)], "a 5x5 window (kernel 3x3, dilation 2x2) is larger than"),
         (layers.MaxPooling2D(7, padding=1), [(4, 4, 3)], "(6x6 with its padding). Use a smaller window, padding='same' or"),

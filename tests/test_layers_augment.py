@@ -121,7 +121,7 @@ MOVES = [
         [
             layers.RandomFlip(),
             layers.RandomRotation(0.1, fill_mode="constant"),
-            layers.RandomBrightness((0.0, 0.05)),
+            layers.RandomBrightness((0.0, 0.05), (0, 1)),
             layers.RandomCrop(45, 70),
             layers.RandomZoom(0.2, fill_mode="constant"),
             layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
@@ -287,7 +287,7 @@ def test_steps_that_move_are_one_resampling() -> None:
     x = torch.rand(2, 3, 21, 30)
     torch.testing.assert_close(trained(layers.Augmentation([there, back]), x), x, rtol=1e-3, atol=1e-3)
     assert (trained(back, trained(there, x)) - x).abs().max() > 0.3
-    apart = layers.Augmentation([there, layers.RandomBrightness((0, 0)), back])
+    apart = layers.Augmentation([there, layers.RandomBrightness((0, 0), (0, 1)), back])
     torch.testing.assert_close(trained(apart, x), trained(back, trained(there, x)))
 
 
@@ -312,14 +312,14 @@ def test_colours_change_as_hsv_says() -> None:
     x = torch.rand(1, 3, 5, 6)
     before = hsv(x)
     torch.manual_seed(0)
-    moved = hsv(trained(layers.RandomHue((0.5, 0.5)), x))
+    moved = hsv(trained(layers.RandomHue((0.5, 0.5), (0, 1)), x))
     np.testing.assert_allclose(moved[:, 1:], before[:, 1:], atol=1e-5)
     turn = (moved[:, 0] - before[:, 0]) % 1
     assert np.allclose(turn, 0.25, atol=1e-5) or np.allclose(turn, 0.75, atol=1e-5)
-    grey = trained(layers.RandomSaturation((0.0, 0.0)), x)
+    grey = trained(layers.RandomSaturation((0.0, 0.0), (0, 1)), x)
     torch.testing.assert_close(grey, x.amax(1, keepdim=True).expand_as(x))
-    torch.testing.assert_close(trained(layers.RandomSaturation((0.5, 0.5)), x), x, rtol=1e-4, atol=1e-5)
-    strong = hsv(trained(layers.RandomSaturation((0.6, 0.6)), x))
+    torch.testing.assert_close(trained(layers.RandomSaturation((0.5, 0.5), (0, 1)), x), x, rtol=1e-4, atol=1e-5)
+    strong = hsv(trained(layers.RandomSaturation((0.6, 0.6), (0, 1)), x))
     np.testing.assert_allclose(strong[:, 1], np.minimum(before[:, 1] * 1.5, 1), atol=1e-4)
     np.testing.assert_allclose(strong[:, [0, 2]], before[:, [0, 2]], atol=1e-4)
 
@@ -342,8 +342,8 @@ def test_another_value_range_gives_the_same_picture(kind: type[layers.Layer]) ->
 
 def test_brightness_and_contrast_are_keras_sums() -> None:
     x = torch.rand(2, 4, 5, 6) * 0.5 + 0.2
-    torch.testing.assert_close(trained(layers.RandomBrightness((0.1, 0.1)), x), x + 0.1)
-    flat = trained(layers.RandomContrast((1.0, 0.0)), x)
+    torch.testing.assert_close(trained(layers.RandomBrightness((0.1, 0.1), (0, 1)), x), x + 0.1)
+    flat = trained(layers.RandomContrast((1.0, 0.0), (0, 1)), x)
     ratio = (flat - x.mean((2, 3), keepdim=True)) / (x - x.mean((2, 3), keepdim=True))
     assert torch.allclose(ratio, ratio[:, :1, :1, :1], atol=1e-2)
     assert 0 <= ratio.min() < ratio.max() <= 1.01
@@ -351,7 +351,7 @@ def test_brightness_and_contrast_are_keras_sums() -> None:
 
 def test_lighting_adds_one_colour_along_the_components() -> None:
     x = torch.zeros(20000, 3, 1, 1)
-    out = trained(layers.RandomLighting(0.1), x)[:, :, 0, 0]
+    out = trained(layers.RandomLighting(0.1, (0, 1)), x)[:, :, 0, 0]
     basis = np.array(layers.RandomLighting().components) * np.array(layers.RandomLighting().deviations)
     np.testing.assert_allclose(np.cov(out.T.numpy()), 0.01 * basis @ basis.T, rtol=0.1, atol=1e-6)
     one = trained(layers.RandomLighting(), torch.zeros(1, 3, 4, 4))
@@ -360,8 +360,8 @@ def test_lighting_adds_one_colour_along_the_components() -> None:
 
 def test_erasing_paints_rectangles_as_often_and_as_large_as_said() -> None:
     x = torch.zeros(400, 2, 20, 30)
-    out = trained(layers.RandomErasing((0.5, 0.5), (0.16, 0.25), fill_value=9.0), x)
-    painted = out == 9
+    out = trained(layers.RandomErasing((0.5, 0.5), (0.16, 0.25), 0.9, (0, 1)), x)
+    painted = out == torch.tensor(0.9)
     assert torch.equal(painted[:, 0], painted[:, 1])
     chosen = painted.flatten(1).any(1)
     assert 0.4 < chosen.float().mean() < 0.6
@@ -369,13 +369,15 @@ def test_erasing_paints_rectangles_as_often_and_as_large_as_said() -> None:
     assert torch.equal(high * wide, painted[chosen, 0].sum((1, 2)))  # a rectangle
     assert 7 <= high.min() < high.max() <= 11
     assert 11 <= wide.min() < wide.max() <= 16
-    noise = trained(layers.RandomErasing((1, 1)), x)
+    noise = trained(layers.RandomErasing((1, 1), value_range=(0, 1)), x)
     assert ((noise > 0) & (noise < 1)).any()
     assert noise.max() <= 1
 
 
-EVERY = [*MOVES, layers.RandomBrightness(0.3), layers.RandomContrast(0.3), layers.RandomSaturation((0.1, 0.9)),
-         layers.RandomHue(0.3), layers.RandomLighting(), layers.RandomErasing((1, 1))]  # fmt: skip
+ONE = {"value_range": (0, 1)}
+EVERY = [*MOVES, layers.RandomBrightness(0.3, **ONE), layers.RandomContrast(0.3, **ONE),
+         layers.RandomSaturation((0.1, 0.9), **ONE), layers.RandomHue(0.3, **ONE), layers.RandomLighting(**ONE),
+         layers.RandomErasing((1, 1), **ONE)]  # fmt: skip
 
 
 @pytest.mark.parametrize("layer", EVERY, ids=lambda layer: layer.kind)
@@ -420,7 +422,7 @@ def test_uint8_pictures_meet_the_layers_in_their_value_range() -> None:
     for pair in ((0, 1), (0, 255), (-1, 1)):
         out = data.augment(x, layers=layers.RandomBrightness((0.2, 0.2), pair)).pictures
         assert set(out.ravel().tolist()) == {151}
-    several = [layers.RandomBrightness(0.1), layers.RandomContrast(0.1, (0, 255))]
+    several = [layers.RandomBrightness(0.1, (0, 1)), layers.RandomContrast(0.1)]
     with pytest.raises(ArgumentError, match=r"uint8 pictures have one value range, the layers have several: RandomBri"):
         data.augment(x, layers=several)
 
@@ -513,9 +515,9 @@ def test_cutmix_puts_a_rectangle_of_another_picture_in_and_counts_its_pixels() -
         (lambda: layers.CutMix(-1), "CutMix: factor is above 0, not -1.0."),
         (lambda: layers.RandomCrop(9, 9)(Input((8, 9, 1))), "cannot cut 9x9 out of 8x9. Cut less, or put ZeroPadding2D"),
         (lambda: layers.Augmentation([layers.RandomHue(0.1)])(Input((8, 9, 1))), "its RandomHue changes colours and so"),
-        (lambda: layers.RandomFlip(seed=1), 'striate has no argument "seed" (Keras has): st.set_seed'),
+        (lambda: layers.RandomFlip(seed="a"), "RandomFlip: seed is a whole number or None, not 'a'."),
         (lambda: data.augment(np.zeros((4, 4, 3)), layers=layers.RandomFlip()), "takes pictures (N, H, W, C), uint8 or"),
-        (lambda: data.augment(np.zeros((1, 4, 4, 3)), [], layers=layers.RandomFlip()), "for each of 1 picture; it got 0"),
+        (lambda: data.augment(np.zeros((1, 4, 4, 3)), [], layers=layers.RandomFlip()), "for each of 1 pictures; it got 0"),
         (lambda: data.augment(np.zeros((1, 4, 4, 3)), None, [[1]], layers=layers.RandomFlip()), "box_labels without boxes"),
         (lambda: data.augment(np.zeros((1, 4, 4, 3)), masks=np.zeros((1, 4, 5), int), layers=layers.RandomFlip()), "masks "),
         (lambda: data.augment(np.zeros((1, 4, 4, 3)), layers=layers.RandomFlip(), least=2), "from 0 to 1, not 2."),

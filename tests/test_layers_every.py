@@ -59,6 +59,8 @@ def conv_case(kind: type[Layer], shape: tuple[int, ...], **options: Any) -> None
         "padding": options.get("padding", "valid"),
         "dilation": options.get("dilation_rate", 1),
     }
+    if "output_padding" in options:
+        how["more"] = options["output_padding"]
     if "groups" in options:
         how["groups"] = options["groups"]
     activation = ref.ACTIVATIONS[options.get("activation") or "linear"]
@@ -104,6 +106,12 @@ for extra in (
     {"strides": (2, 4), "padding": "same"},  # on one axis too much to cut evenly, on the other too little
     {"strides": 4, "use_bias": False},
     {"dilation_rate": 2, "padding": "same"},
+):
+    conv_case(layers.Conv2DTranspose, (3, 2, 2), filters=3, kernel_size=(3, 2), **extra)
+for extra in (
+    {"strides": 2, "output_padding": 1},
+    {"strides": 2, "padding": "same", "output_padding": 1},
+    {"strides": (3, 2), "padding": "same", "output_padding": (0, 1)},
 ):
     conv_case(layers.Conv2DTranspose, (3, 2, 2), filters=3, kernel_size=(3, 2), **extra)
 for extra in ({}, {"strides": 2, "padding": "same"}, {"strides": 3, "padding": ((0, 2),)}, {"strides": 5}):
@@ -194,7 +202,15 @@ case(
     dtype="int64",
     highest=6,
 )
-case(layers.Dropout, lambda w, x: x, (3, 2, 2), rate=0.5)
+for kind in (layers.Dropout, layers.GaussianDropout):
+    case(kind, lambda w, x: x, (3, 2, 2), rate=0.5, seed=3)
+case(layers.Dropout, lambda w, x: x, (3, 2, 2), rate=0.5, noise_shape=(None, 1, 2, None))
+case(layers.SpatialDropout2D, lambda w, x: x, (3, 2, 2), rate=0.5)
+case(layers.SpatialDropout1D, lambda w, x: x, (3, 2), rate=0.5)
+case(layers.GaussianNoise, lambda w, x: x, (3, 2, 2), stddev=0.5)
+case(layers.ActivityRegularization, lambda w, x: x, (3, 2, 2), l1=0.1, l2=0.2)
+for shape in ((3, 2, 2), (4,)):
+    case(layers.Identity, lambda w, x: x, shape)
 
 # -- activations -----------------------------------------------------------------------------------------------------
 for name, function in ref.ACTIVATIONS.items():
@@ -219,6 +235,17 @@ case(layers.LeakyReLU, lambda w, x: ref.relu(x, negative_slope=0.3), (3, 4))
 case(layers.LeakyReLU, lambda w, x: ref.relu(x, negative_slope=0.05), (4,), negative_slope=0.05)
 case(layers.ELU, lambda w, x: ref.elu(x), (3, 2, 4))
 case(layers.ELU, lambda w, x: ref.elu(x, 0.5), (4,), alpha=0.5)
+for shape in ((3, 2, 4), (3, 4), (4,)):
+    case(layers.PReLU, lambda w, x: np.where(x > 0, x, x * np.moveaxis(w["weight"], 0, -1)), shape)
+    case(
+        layers.PReLU,
+        lambda w, x: np.where(x > 0, x, x * w["weight"].reshape(())),
+        shape,
+        shared_axes=[*range(1, len(shape) + 1)],
+    )
+case(layers.PReLU, lambda w, x: np.where(x > 0, x, x * w["weight"][:, 0, 0]), (3, 2, 4), shared_axes=(1, 2))
+case(layers.Softmax, lambda w, x: np.moveaxis(ref.softmax(np.moveaxis(x, 0, -1)), -1, 0), (3, 2, 4), axis=1)
+case(layers.Softmax, lambda w, x: ref.softmax(x.reshape(-1)).reshape(x.shape), (3, 2), axis=(1, 2))
 for shape in ((3, 2, 4), (3, 4), (4,)):
     case(layers.Softmax, lambda w, x: ref.softmax(x), shape)
 
@@ -245,6 +272,38 @@ for extra in ({"center": False}, {"scale": False}, {"center": False, "scale": Fa
     )
 case(layers.BatchNormalization, lambda w, x: batch_norm(w, x, 0.5), (2, 3, 4), epsilon=0.5)
 case(layers.LayerNormalization, lambda w, x: ref.layer_norm(x, w["weight"], w["bias"], 0.5), (2, 3, 4), epsilon=0.5)
+
+
+def turned(function: Callable[..., np.ndarray], axis: int) -> Callable[..., np.ndarray]:
+    """The function where an axis of the example takes the channels' place."""
+    return lambda w, x: np.moveaxis(function(w, np.moveaxis(x, axis, -1)), -1, axis)
+
+
+case(layers.BatchNormalization, turned(batch_norm, 0), (2, 3, 4), axis=1)
+case(layers.BatchNormalization, batch_norm, (2, 3, 4), axis=3, unbiased=True)
+case(
+    layers.LayerNormalization,
+    turned(lambda w, x: ref.layer_norm(x, w["weight"], w["bias"], 1e-3), 1),
+    (2, 3, 4),
+    axis=2,
+)
+case(
+    layers.LayerNormalization,
+    lambda w, x: ref.layer_norm(x.reshape(2, 12), w["weight"], w["bias"], 1e-3).reshape(x.shape),
+    (2, 3, 4),
+    axis=(2, 3),
+)
+
+
+def rms_norm(w: Weights, x: np.ndarray, epsilon: float = 1e-6) -> np.ndarray:
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + epsilon) * w["weight"]
+
+
+for shape in ((3, 2, 4), (3, 4), (4,)):
+    case(layers.RMSNormalization, rms_norm, shape)
+    case(layers.UnitNormalization, lambda w, x: x / np.sqrt((x**2).sum(-1, keepdims=True)), shape)
+case(layers.RMSNormalization, turned(lambda w, x: rms_norm(w, x, 0.1), 0), (3, 2, 4), axis=1, epsilon=0.1)
+case(layers.UnitNormalization, lambda w, x: x / np.sqrt((x**2).sum((0, 1), keepdims=True)), (3, 2, 4), axis=[1, 2])
 
 
 def group_norm(w: Weights, x: np.ndarray, groups: int, epsilon: float = 1e-3) -> np.ndarray:
@@ -286,6 +345,9 @@ case(
     highest=255,
 )
 
+case(layers.Normalization, lambda w, x: x * 3 + 2, (2, 2, 3), mean=2, variance=9, invert=True)
+case(layers.Normalization, lambda w, x: (x - [[1.0], [2.0]]) / 3, (2, 3), axis=1, mean=(1, 2), variance=9)
+
 # -- shapes ----------------------------------------------------------------------------------------------------------
 for shape in ((2, 3, 4), (3, 4), (4,)):
     case(layers.Flatten, lambda w, x: ref.reshape(x, (-1,)), shape)
@@ -297,6 +359,85 @@ for shape, target in (
     ((6, 4), (2, -1, 3)),
 ):
     case(layers.Reshape, lambda w, x, target=target: ref.reshape(x, target), shape, target_shape=target)
+case(layers.Permute, lambda w, x: x.transpose(1, 0, 2), (2, 3, 4), dims=(2, 1, 3))
+case(layers.Permute, lambda w, x: x.transpose(2, 0, 1), (2, 3, 4), dims=(3, 1, 2))
+case(layers.Permute, lambda w, x: x.T, (3, 4), dims=(2, 1))
+case(layers.Permute, lambda w, x: x, (4,), dims=1)
+case(layers.RepeatVector, lambda w, x: np.stack([x] * 3), (4,), n=3)
+
+
+def sampled(x: np.ndarray, size: tuple[int, int], weight: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Pixels as weighted means: a pixel weighs by its distance from the place that is read, places as if repeated."""
+    for axis, new in enumerate(size):
+        length = x.shape[axis]
+        places = (np.arange(new) + 0.5) * length / new - 0.5
+        near = np.floor(places).astype(int)[:, None] + np.arange(-2, 4)
+        table = np.zeros((new, length))
+        for row in range(new):
+            np.add.at(table[row], near[row].clip(0, length - 1), weight(np.abs(near[row] - places[row])))
+        x = np.moveaxis(np.tensordot(table, x, (1, axis)), 0, axis)
+    return x
+
+
+def cubic(d: np.ndarray, a: float = -0.75) -> np.ndarray:
+    inner, outer = (a + 2) * d**3 - (a + 3) * d**2 + 1, a * (d**3 - 5 * d**2 + 8 * d - 4)
+    return np.where(d <= 1, inner, np.where(d < 2, outer, 0))
+
+
+def tent(d: np.ndarray) -> np.ndarray:
+    return np.maximum(1 - d, 0)
+
+
+def smooth(x: np.ndarray) -> np.ndarray:
+    """Half as large, each new pixel from the four nearest of either axis, weighed by a tent twice as wide."""
+    for axis in (0, 1):
+        length = x.shape[axis]
+        table = np.array([tent(np.abs(np.arange(length) - 2 * i - 0.5) / 2) for i in range(length // 2)])
+        x = np.moveaxis(np.tensordot(table / table.sum(1, keepdims=True), x, (1, axis)), 0, axis)
+    return x
+
+
+for size in ((2, 5), (7, 3), (8, 6)):
+    named = {"height": size[0], "width": size[1]}
+    case(layers.Resizing, lambda w, x, size=size: sampled(x, size, tent), (4, 6, 2), **named)
+    case(layers.Resizing, lambda w, x, s=size: sampled(x, s, cubic), (4, 6, 2), interpolation="bicubic", **named)
+    case(
+        layers.Resizing,
+        lambda w, x, s=size: x[
+            tuple(np.ix_(*(((2 * np.arange(n) + 1) * m) // (2 * n) for n, m in zip(s, x.shape[:2], strict=True))))
+        ],
+        (4, 6, 2),
+        interpolation="nearest",
+        **named,
+    )
+case(
+    layers.Resizing,
+    lambda w, x: smooth(x),
+    (4, 6, 2),
+    height=2,
+    width=3,
+    antialias=True,
+)
+case(
+    layers.Resizing,
+    lambda w, x: sampled(x[:, 1:5], (6, 6), tent),
+    (4, 6, 2),
+    height=6,
+    width=6,
+    crop_to_aspect_ratio=True,
+)
+case(
+    layers.Resizing,
+    lambda w, x: sampled(np.pad(x, ((1, 1), (0, 0), (0, 0)), constant_values=0.5), (6, 6), tent),
+    (4, 6, 2),
+    height=6,
+    width=6,
+    pad_to_aspect_ratio=True,
+    fill_value=0.5,
+)
+case(layers.CenterCrop, lambda w, x: x[1:3, 1:4], (5, 6, 2), height=2, width=3)
+case(layers.CenterCrop, lambda w, x: sampled(x[:, 1:5], (6, 6), tent), (4, 6, 2), height=6, width=6)
+case(layers.UpSampling2D, lambda w, x: sampled(x, (6, 2), cubic), (3, 2, 2), size=(2, 1), interpolation="bicubic")
 case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((1, 1), (1, 1))), (3, 2, 2))
 case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((2, 2), (1, 1))), (3, 2, 2), padding=(2, 1))
 case(layers.ZeroPadding2D, lambda w, x: ref.zero_padding(x, ((0, 1), (2, 0))), (3, 2, 2), padding=((0, 1), (2, 0)))
@@ -332,6 +473,19 @@ case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 0), (3, 2, 4), (
 case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 1), (3, 2, 4), (3, 5, 4), axis=-2)
 case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 0), (3, 4), (1, 4), axis=1)
 case(layers.Concatenate, lambda w, a, b: np.concatenate([a, b], 1), (3, 4), (3, 2), axis=2)
+
+case(layers.Dot, lambda w, a, b: (a * b).sum(keepdims=True), (4,), (4,), axes=1)
+case(layers.Dot, lambda w, a, b: a @ b.T, (3, 4), (2, 4), axes=2)
+case(layers.Dot, lambda w, a, b: a.T @ b.T, (4, 3), (2, 4), axes=(1, 2))
+case(layers.Dot, lambda w, a, b: b @ a, (4,), (2, 4), axes=-1)
+case(
+    layers.Dot,
+    lambda w, a, b: (a * b).sum(keepdims=True) / np.sqrt((a**2).sum() * (b**2).sum()),
+    (4,),
+    (4,),
+    axes=-1,
+    normalize=True,
+)
 
 # -- LeNet-5's own parts ---------------------------------------------------------------------------------------------
 case(
@@ -397,6 +551,22 @@ for shape in ((4, 3, 3), (1, 1, 3)):
     case(layers.RandomHue, lambda w, x: x, shape, factor=0.2)
     case(layers.RandomLighting, lambda w, x: x, shape, std=0.2)
     case(layers.RandomErasing, lambda w, x: x, shape, factor=0.2, scale=(0.1, 0.2), fill_value=0.5)
+    case(layers.RandomShear, lambda w, x: x, shape, x_factor=0.2, y_factor=(0.1, 0.2))
+    case(layers.RandomPerspective, lambda w, x: x, shape, scale=0.5)
+    case(layers.RandomElasticTransform, lambda w, x: x, shape, scale=0.5, seed=2)
+    case(layers.RandomColorDegeneration, lambda w, x: x, shape, factor=0.5)
+    case(layers.RandomSharpness, lambda w, x: x, shape, factor=0.5, value_range=(0, 1))
+    case(layers.RandomInvert, lambda w, x: x, shape, factor=0.5)
+    case(layers.RandomGrayscale, lambda w, x: x, shape, factor=0.5)
+    case(layers.RandomPosterization, lambda w, x: x, shape, factor=4)
+    case(layers.Solarization, lambda w, x: x, shape, addition_factor=0.2, threshold_factor=0.5)
+    case(layers.RandomGaussianBlur, lambda w, x: x, shape, kernel_size=(3, 5), sigma=0.5)
+    case(layers.Equalization, lambda w, x: x, shape, bins=64)
+    case(layers.RandomColorJitter, lambda w, x: x, shape, brightness_factor=0.2, hue_factor=0.1)
+    case(layers.RandAugment, lambda w, x: x, shape, num_ops=3, seed=1)
+    case(layers.AugMix, lambda w, x: x, shape, num_chains=2)
+case(layers.AutoContrast, lambda w, x: (x - x.min((0, 1))) / np.ptp(x, (0, 1)) * 255, (4, 3, 3))
+case(layers.AutoContrast, lambda w, x: x, (1, 1, 2))
 case(layers.RandomAffine, lambda w, x: x, (4, 3, 1))
 case(layers.RandomFlip, lambda w, x: x, (4, 3, 2), dtype="uint8", highest=255)
 case(layers.RandomCrop, lambda w, x: ref.cropping(x, ((1, 2), (0, 1))), (5, 3, 2), height=2, width=2)
@@ -558,10 +728,11 @@ def test_every_named_activation_has_a_reference() -> None:
     assert set(ref.ACTIVATIONS) == set(activation.NAMES)
 
 
-def test_batch_norm_in_training_uses_the_batch_and_moves_its_averages() -> None:
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_batch_norm_in_training_uses_the_batch_and_moves_its_averages(unbiased: bool) -> None:
     for shape in ((3, 2, 4), (3, 4), (4,)):
         start = Input(shape)
-        layer = layers.BatchNormalization(momentum=0.9, epsilon=0.01)
+        layer = layers.BatchNormalization(momentum=0.9, epsilon=0.01, unbiased=unbiased)
         module = build(Graph([start], [layer(start)])).train()
         gamma, beta, mean, variance, _ = module.state_dict().values()
         for tensor in (gamma, beta, mean, variance):
@@ -574,7 +745,26 @@ def test_batch_norm_in_training_uses_the_batch_and_moves_its_averages() -> None:
         np.testing.assert_allclose(ys, expected, rtol=1e-4, atol=1e-5)
         n = xs[..., 0].size
         np.testing.assert_allclose(mean, moved[0] + 0.1 * batch_mean, rtol=1e-4)
-        np.testing.assert_allclose(variance, moved[1] + 0.1 * batch_variance * n / (n - 1), rtol=1e-4)
+        share = n / (n - 1) if unbiased else 1.0
+        np.testing.assert_allclose(variance, moved[1] + 0.1 * batch_variance * share, rtol=1e-4)
+
+
+def test_batch_norm_of_one_value_a_channel_trains_as_keras_does() -> None:
+    for shape in ((1, 1, 4), (4,)):
+        start = Input(shape)
+        module = build(Graph([start], [layers.BatchNormalization(momentum=0.9)(start)])).train()
+        gamma, beta, mean, variance, _ = module.state_dict().values()
+        for tensor in (gamma, beta, mean, variance):
+            tensor.uniform_(0.5, 2)
+        before = mean.clone(), variance.clone()
+        x = torch.randn(1, 4, *[1] * (len(shape) - 1), requires_grad=True)
+        y = module(x)
+        torch.testing.assert_close(y.flatten(), beta)  # the distance from the mean is 0
+        torch.testing.assert_close(mean, 0.9 * before[0] + 0.1 * x.detach().flatten())
+        torch.testing.assert_close(variance, 0.9 * before[1])
+        y.sum().backward()
+        assert x.grad is not None
+        assert x.grad.abs().max() == 0
 
 
 def test_dropout_in_training_drops_its_share_and_scales_the_rest() -> None:

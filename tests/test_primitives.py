@@ -24,6 +24,7 @@ from striate.backend import build
 from striate.backend.table import ROWS as TORCH
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Graph, Identity, Input, Primitive, Value
+from striate.layers import initializers
 from striate.primitives import Window
 from striate.ship import Engine, to_onnx
 from striate.ship.writer import ROWS as ONNX
@@ -108,6 +109,12 @@ for shape in (PICTURE, SEQUENCE, VECTOR):
     case(p.Softmax, lambda x: p.softmax(x, log=True), shape)
     case(p.Flatten, lambda x: p.flatten(x), shape)
     case(p.Dropout, lambda x: p.dropout(x, 0.3), shape)
+    case(p.Dropout, lambda x: p.dropout(x, 0.3, together=(0,), seed=3), shape)
+    case(p.Noise, lambda x: p.noise(x, 0.3), shape)
+    case(p.Noise, lambda x: p.noise(x, 0.3, multiplied=True, seed=4), shape)
+    case(p.Penalty, lambda x: p.penalty(x, 0.1, 0.2), shape)
+    case(p.Slope, lambda x: p.slope(p.affine(x, 1.0, -0.5), initializers.Constant(0.2)), shape)
+    case(p.Slope, lambda x: p.slope(x, initializers.Constant(0.2), (0,)), shape)
     case(p.Dropout, lambda x: p.dropout(x, 0.3, whole=True), shape)
     case(p.Pad, lambda x: p.pad(x, (*((0, 0),) * (len(x.shape) - 1), (1, 2))), shape)
 case(p.Lookup, lambda x: p.lookup(x, 7, 3), (5,), highest=6)
@@ -130,6 +137,14 @@ case(p.Crop, lambda x: p.crop(x, ((2, 0),)), SEQUENCE)
 for resizing in ("nearest", "bilinear"):
     case(p.Resize, lambda x, h=resizing: p.resize(x, (2, 3), h), PICTURE)  # type: ignore[arg-type]
     case(p.Resize, lambda x, h=resizing: p.resize(x, (3,), h), SEQUENCE)  # type: ignore[arg-type]
+for sampling in ("nearest", "bilinear", "bicubic"):
+    for new in ((3, 4), (11, 9), (14, 3)):
+        case(p.Interpolate, lambda x, h=sampling, n=new: p.interpolate(x, n, h), PICTURE)  # type: ignore[arg-type]
+for sampling in ("bilinear", "bicubic"):
+    case(p.Interpolate, lambda x, h=sampling: p.interpolate(x, (3, 9), h, antialias=True), (7, 12, 2))  # type: ignore[arg-type]
+for order in ((1, 0, 2), (2, 0, 1), (0, 2, 1)):
+    case(p.Permute, lambda x, o=order: p.permute(x, o), PICTURE)
+case(p.Permute, lambda x: p.permute(x, (1, 0)), SEQUENCE)
 for axis in (0, 1, 2):
     case(p.Concatenate, lambda a, b, i=axis: p.concatenate(i, a, b), PICTURE, PICTURE)
 case(p.Augment, lambda x: p.augment(x, layers.RandomFlip().change()), PICTURE)
@@ -178,7 +193,7 @@ def test_a_position_answers_to_nothing_outside_its_receptive_field(one: Case) ->
         for position in rng.permutation(list(itertools.product(*map(range, sizes))))[:12]:
             at = tuple(int(i) for i in position)
             crop = fields.crop("made", at, label)
-            assert len(crop) == positions
+            assert len(crop) in (positions, len(one.shapes[which]))  # the channels too, where they become positions
             poisoned = np.full_like(xs[which], 100)
             inside = (slice(None), *(slice(begin, end) for begin, end in crop))
             poisoned[inside] = xs[which][inside]

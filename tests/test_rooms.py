@@ -16,7 +16,6 @@ SOURCE = Path(__file__).parent.parent / "src" / "striate"
 # docs/design.md explains the order; data flows down.
 ORDER = [
     "errors",
-    "wording",
     "version",
     "seed",
     "described",

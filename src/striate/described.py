@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
-from striate.errors import ArgumentError, nearest, unknown
+from striate.errors import ArgumentError, nearest, note, unknown
 
 Made = TypeVar("Made")
 
@@ -50,7 +50,12 @@ class Described:
     abstract: ClassVar[bool] = True
     automatic: ClassVar[bool] = False
     __signature__: ClassVar[Any] = _Signature()
-    refused: ClassVar[Mapping[str, str]] = {}  # arguments that Keras has and this class has not: what to do instead
+    # arguments that Keras has and this class has not: what to do instead, or that and the values at which such an argument
+    # says nothing and so is taken.  None and False always say nothing.
+    refused: ClassVar[Mapping[str, str | tuple[Any, ...]]] = {}
+    # arguments of earlier Keras: what they are called now, or that as a note says it and the arguments for a value
+    formerly: ClassVar[Mapping[str, str | tuple[str, Callable[[Any], dict[str, Any]]]]] = {}
+    order: ClassVar[str] = ""  # unnamed arguments in Keras' order, where some of them are refused; "": the fields' own
 
     def __init_subclass__(cls, family: str = "", automatic: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -189,7 +194,7 @@ def _constructor(cls: type) -> Callable[..., None]:
     """
     fields, kind = _in_order(cls), cls.__name__
     names = [f.name for f in fields]
-    positional = [f.name for f in fields if not f.kw_only]
+    positional = cls.order.split() or [f.name for f in fields if not f.kw_only]  # type: ignore[attr-defined]
     required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
     types = {f.name: str(f.type) for f in fields}
     start = {f.name: f.default for f in fields}
@@ -200,18 +205,19 @@ def _constructor(cls: type) -> Callable[..., None]:
     }
     after = hasattr(cls, "__post_init__")
     managed = [f.name for f in fields if any(hasattr(base.__dict__.get(f.name), "__set__") for base in cls.__mro__)]
-    elsewhere = {
-        name: hint for base in reversed(cls.__mro__) for name, hint in base.__dict__.get("refused", {}).items()
-    }
+    elsewhere, former = _inherited(cls, "refused"), _inherited(cls, "formerly")
     takes = f"It takes: {', '.join(names)}." if names else "It takes no arguments."
     known, needed, exact = frozenset(names), len(required), {name: _exact(text) for name, text in types.items()}
 
     def init(self: Any, /, *args: Any, **kwargs: Any) -> None:
         given = dict(zip(positional, args, strict=False))
-        right = len(given) == len(args) and kwargs.keys() <= known and given.keys().isdisjoint(kwargs)
+        right = len(given) == len(args) and given.keys().isdisjoint(kwargs)
         given |= kwargs
-        if not right or (needed and not given.keys() >= demanded):
-            refuse(args, kwargs)
+        if not (right and given.keys() <= known):
+            given = settled(args, kwargs)
+        if needed and not given.keys() >= demanded:
+            missing = [name for name in required if name not in given]
+            raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
         for name, value in given.items():
             kinds = exact[name]
             if kinds is not None and type(value) not in kinds:
@@ -228,24 +234,45 @@ def _constructor(cls: type) -> Callable[..., None]:
 
     demanded = frozenset(required)
 
-    def refuse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise the error that says which argument is wrong."""
-        for key in kwargs:
-            if key not in names:
-                if key in elsewhere:
-                    raise ArgumentError(f'{kind}: striate has no argument "{key}" (Keras has): {elsewhere[key]}.')
-                raise ArgumentError(f'{kind} has no argument "{key}".{nearest(key, names)} {takes}')
+    def settled(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments without those that say nothing, under today's names; the error that says which one is wrong."""
         if len(args) > len(positional):
             raise ArgumentError(f"{kind} takes {len(positional)} unnamed arguments ({', '.join(positional)}).")
-        twice = [name for name in positional[: len(args)] if name in kwargs]
+        given = dict(zip(positional, args, strict=False))
+        twice = [name for name in given if name in kwargs]
+        said: dict[str, Any] = {}
+        for key, value in (given | kwargs).items():
+            today = {key: value}
+            if key not in known and key in former:
+                now, turned = former[key] if isinstance(former[key], tuple) else (former[key], None)
+                today = {now.rstrip("="): value} if turned is None else turned(value)
+                if today.keys() <= known:
+                    note(f"{kind}: {key}= is called {now} now.")
+            if not today.keys() <= known:
+                if key not in elsewhere:
+                    raise ArgumentError(f'{kind} has no argument "{key}".{nearest(key, names)} {takes}')
+                hint, *nothing = elsewhere[key] if isinstance(elsewhere[key], tuple) else (elsewhere[key],)
+                if not _says_nothing(value, nothing):
+                    raise ArgumentError(f'{kind}: striate has no argument "{key}" (Keras has): {hint}.')
+                continue
+            twice += [name for name in today if name in said]
+            said |= today
         if twice:
             raise ArgumentError(f'{kind}: "{twice[0]}" was given twice.')
-        missing = [name for name in required if name not in kwargs and name not in positional[: len(args)]]
-        if missing:
-            raise ArgumentError(f"{kind} needs {' and '.join(missing)}.")
+        return said
 
     init.__name__, init.__qualname__, init.of_fields = "__init__", f"{cls.__qualname__}.__init__", True  # type: ignore[attr-defined]
     return init
+
+
+def _inherited(cls: type, table: str) -> dict[str, Any]:
+    """A table of arguments of a class and its bases."""
+    return {name: row for base in reversed(cls.__mro__) for name, row in base.__dict__.get(table, {}).items()}
+
+
+def _says_nothing(value: Any, nothing: list[Any]) -> bool:
+    """Whether an argument that we have not is given at one of the values that change nothing."""
+    return value is None or value is False or any(type(value) is type(one) and value == one for one in nothing)
 
 
 def _exact(annotation: str) -> frozenset[type] | None:

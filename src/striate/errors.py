@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 
@@ -28,6 +29,23 @@ class BundleError(StriateError):
 
 class TrainingError(StriateError):
     """Training that cannot go on: a loss that became NaN, labels that do not match the loss."""
+
+
+class Note(UserWarning):
+    """What a user should know though nothing is wrong, such as a name that has changed."""
+
+
+_SAID: set[str] = set()
+
+
+def note(text: str) -> None:
+    """Say something once in this process, as a Python warning of the category ``Note``.
+
+    text   what to say
+    """
+    if text not in _SAID:
+        _SAID.add(text)
+        warnings.warn(text, Note, stacklevel=3)
 
 
 def undefined(thing: object, method: str) -> ArgumentError:

@@ -12,7 +12,6 @@ from striate import primitives as p
 from striate.backend import modules
 from striate.backend.axes import channels_first, channels_last
 from striate.backend.table import ROWS
-from striate.errors import ShapeError
 from striate.graph import Step
 
 if TYPE_CHECKING:
@@ -47,6 +46,12 @@ def _scale(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.module(step, lambda: modules.Scale(step.shape[-1], *has), xs[0])
 
 
+@ROWS.row(p.Slope)
+def _slope(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    (shape,) = (array.shape for array in step.primitive.weights(*step.input_shapes).values())
+    return b.module(step, lambda: modules.LearntSlope(*shape), xs[0])
+
+
 @ROWS.row(p.Affine)
 def _affine(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     affine: Any = step.primitive
@@ -68,20 +73,13 @@ def _without(module: nn.Module, gamma: Any, beta: Any) -> nn.Module:
 @ROWS.row(p.BatchNorm)
 def _batch_norm(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     norm: Any = step.primitive
-    shape = step.input_shapes[0]
-    kind = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+    channels = step.input_shapes[0][-1]
 
     def make() -> nn.Module:
         affine = norm.gamma is not None or norm.beta is not None
-        module = kind(shape[-1], norm.epsilon, round(1 - norm.momentum, 12), affine=affine)
+        module = modules.BatchNorm(channels, norm.epsilon, round(1 - norm.momentum, 12), affine, norm.unbiased)
         return _without(module, norm.gamma, norm.beta)
 
-    built = b.built(step)
-    if built is not None and not isinstance(built, kind):
-        raise ShapeError(
-            f'{b.layer.kind} "{b.graph.name(b.layer)}": is shared between pictures and vectors or sequences. '
-            "Use a second layer."
-        )
     return b.module(step, make, xs[0])
 
 

@@ -14,10 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-def uniform(count: int, low: float, high: float) -> torch.Tensor:
-    """So many numbers between two, from the CPU's generator."""
-    return torch.rand(count) * (high - low) + low
+from striate.backend.colours import blurred, uniform
+from striate.backend.modules import Drawing
 
 
 def matrices(xx: object, xy: object, x: object, yx: object, yy: object, y: object) -> torch.Tensor:
@@ -74,7 +72,7 @@ def pick(x: torch.Tensor, back: torch.Tensor, size: tuple[int, int]) -> torch.Te
 
 
 # -- where pixels stand -------------------------------------------------------------------------------------------------
-class Moving(nn.Module):
+class Moving(Drawing):
     """Moves pixels: ``back`` draws a matrix for each picture, ``size`` is that of the new pictures.
 
     fill   None where every new pixel is an old one
@@ -94,11 +92,12 @@ class Moving(nn.Module):
         """What prediction does."""
         return x
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training:
-            return self.still(x)
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
         size, back = self.size(*x.shape[2:]), self.back(len(x), *x.shape[2:])
         return pick(x, back, size) if self.fill is None else warp(x, back, size, self.fill, self.mode)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.own(self.drawn, x) if self.training else self.still(x)  # type: ignore[no-any-return]
 
 
 class RandomFlip2d(Moving):
@@ -187,10 +186,10 @@ class RandomAffine2d(Moving):
         slant = torch.tan(slant * (self.shear * math.pi / 180))
         scale = 1 / (1 + grow * self.zoom)
         cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-        matrix = about((width / 2, height / 2), cos, slant * cos - sin, sin, slant * sin + cos)
-        matrix[:, 0, 2] += self.translation * dx * width
-        matrix[:, 1, 2] += self.translation * dy * height
-        return matrix
+        turned = about((width / 2, height / 2), cos, slant * cos - sin, sin, slant * sin + cos)
+        turned[:, 0, 2] += self.translation * dx * width
+        turned[:, 1, 2] += self.translation * dy * height
+        return turned
 
 
 class RandomCrop2d(Moving):
@@ -216,8 +215,116 @@ class RandomCrop2d(Moving):
         return x[:, :, top : top + self.height, left : left + self.width]
 
 
+class RandomShear2d(Moving):
+    """Rows shifted by how far down they are, columns by how far to the right."""
+
+    def __init__(
+        self, across: tuple[float, float], down: tuple[float, float], fill: tuple[str, float], mode: str
+    ) -> None:
+        super().__init__()
+        self.across, self.down, self.fill, self.mode = across, down, fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.across}, {self.down}, {self.fill}, {self.mode!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        way = 1 - 2.0 * (torch.rand(count) > 0.5)
+        down, across = uniform(count, *self.down) * way, uniform(count, *self.across) * way
+        return matrices(1.0, across, -across / 2, down, 1.0, -down / 2)
+
+
+class Bending(Drawing):
+    """Moves pixels of some pictures, with a probability drawn from `rates`, as no matrix does."""
+
+    def __init__(self, rates: tuple[float, float]) -> None:
+        super().__init__()
+        self.rates = rates
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction does."""
+        return x
+
+    def chosen(self, x: torch.Tensor) -> torch.Tensor:
+        chosen = torch.rand(len(x)) < uniform(len(x), *self.rates)
+        return chosen.to(x.device)[:, None, None, None]
+
+
+def read(x: torch.Tensor, across: torch.Tensor, down: torch.Tensor, fill: tuple[str, float], mode: str) -> torch.Tensor:
+    """`x` (N, C, H, W) read at places (N, H, W) in pixels, 0 the middle of the first; `fill`: (mode, value)."""
+    height, width = x.shape[2:]
+    if fill[0] == "wrap":
+        across, down = torch.remainder(across, width), torch.remainder(down, height)
+    grid = torch.stack([(2 * across + 1) / width - 1, (2 * down + 1) / height - 1], -1).to(x.device, x.dtype)
+    how = {"constant": "zeros", "nearest": "border", "reflect": "reflection", "wrap": "border"}[fill[0]]
+    shift = fill[1] if fill[0] == "constant" else 0.0
+    return F.grid_sample(x - shift, grid, mode=mode, padding_mode=how, align_corners=False) + shift
+
+
+class RandomPerspective2d(Bending):
+    """The corners moved, and all between them as perspective has it."""
+
+    def __init__(self, rates: tuple[float, float], scale: float, value: float, mode: str) -> None:
+        super().__init__(rates)
+        self.scale, self.value, self.mode = scale, value, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.rates}, {self.scale}, {self.value}, {self.mode!r}"
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        chosen, (height, width) = self.chosen(x), x.shape[2:]
+        right, bottom = width - 1.0, height - 1.0
+        old = torch.tensor([[0.0, 0.0], [right, 0.0], [0.0, bottom], [right, bottom]]).expand(len(x), 4, 2)
+        new = old + old * (torch.rand(len(x), 4, 2) - 0.5) * self.scale
+        one, none = torch.ones(len(x), 4), torch.zeros(len(x), 4)
+        rows = []
+        for axis in (0, 1):  # old = (a x + b y + c) / (g x + h y + 1) at the new places, for either axis
+            places = [new[..., 0], new[..., 1], one]
+            tilt = [-old[..., axis] * new[..., 0], -old[..., axis] * new[..., 1]]
+            rows.append(
+                torch.stack([*places, none, none, none, *tilt] if not axis else [none, none, none, *places, *tilt], -1)
+            )
+        tilted = torch.linalg.lstsq(torch.cat(rows, 1), torch.cat([old[..., 0], old[..., 1]], 1)[..., None]).solution
+        back = torch.cat([tilted[..., 0], torch.ones(len(x), 1)], 1).view(-1, 3, 3)
+        down, across = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        seen = back @ torch.stack([across, down, torch.ones(height, width)]).reshape(3, -1)
+        columns, lines = (seen[:, axis] / seen[:, 2] for axis in (0, 1))
+        y = read(x, columns.view(-1, height, width), lines.view(-1, height, width), ("constant", self.value), self.mode)
+        return torch.where(chosen, y, x)
+
+
+class RandomElasticTransform2d(Bending):
+    """Pixels moved by blurred noise."""
+
+    def __init__(
+        self,
+        rates: tuple[float, float],
+        scale: tuple[float, float],
+        low: float,
+        high: float,
+        fill: tuple[str, float],
+        mode: str,
+    ) -> None:
+        super().__init__(rates)
+        self.scale, self.low, self.high, self.fill, self.mode = scale, low, high, fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.rates}, {self.scale}, {self.low}, {self.high}, {self.fill}, {self.mode!r}"
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        chosen, (height, width) = self.chosen(x), x.shape[2:]
+        factor = float(uniform(1, *self.scale))
+        far, sigma = 0.1 * factor * max(height, width), 0.05 * factor * min(height, width)
+        if sigma == 0:
+            return x
+        size = int(6 * sigma) | 1
+        moves = blurred(torch.randn(len(x), 2, height, width) * sigma, (size, size), (sigma, sigma)) * far
+        down, across = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        y = read(x, across + moves[:, 0], down + moves[:, 1], self.fill, self.mode)
+        return torch.where(chosen, y, x).clamp(self.low, self.high)
+
+
 # -- several ------------------------------------------------------------------------------------------------------------
-class Augmentation2d(nn.Module):
+class Augmentation2d(Drawing):
     """Steps one after the other, neighbours that move pixels composed into one resampling."""
 
     def __init__(self, *steps: nn.Module) -> None:
@@ -229,7 +336,7 @@ class Augmentation2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.training:
-            return self.moved(x)[0]
+            return self.own(self.moved, x)[0]  # type: ignore[no-any-return]
         for step in self.steps:
             x = step.still(x)
         return x
@@ -251,7 +358,7 @@ class Augmentation2d(nn.Module):
             if isinstance(step, Moving):
                 waiting.append(step)
             elif step is not None:
-                x = step.changed(x)
+                x = step.own(step.drawn, x)
         return x, total, mask
 
     def together(
@@ -261,10 +368,56 @@ class Augmentation2d(nn.Module):
         size = (x.shape[2], x.shape[3])
         back = torch.eye(3).expand(len(x), 3, 3)
         for step in steps:
-            back, size = back @ step.back(len(x), *size), step.size(*size)
+            back, size = back @ step.own(step.back, len(x), *size), step.size(*size)
         filling = next((step for step in steps if step.fill is not None), None)
         if filling is None or filling.fill is None:
             return pick(x, back, size), None if mask is None else pick(mask, back, size), back
         if mask is not None:
             mask = warp(mask, back, size, (filling.fill[0], outside), "nearest")
         return warp(x, back, size, filling.fill, filling.mode), mask, back
+
+
+class RandAugment2d(Drawing):
+    """So many of the steps, drawn for a batch, one after the other."""
+
+    def __init__(self, count: int, *steps: nn.Module) -> None:
+        super().__init__()
+        self.count, self.steps = count, steps
+
+    def extra_repr(self) -> str:
+        return ", ".join([f"{self.count}", *map(repr, self.steps)])
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction does."""
+        return x
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        for which in torch.randint(len(self.steps), (self.count,)).tolist():
+            x = self.steps[which].own(self.steps[which].drawn, x)  # type: ignore[operator]
+        return x
+
+
+class AugMix2d(Drawing):
+    """A picture and a mean of chains of steps, mixed; parts and steps are drawn for a batch."""
+
+    def __init__(self, chains: int, depth: int, alpha: float, low: float, high: float, *steps: nn.Module) -> None:
+        super().__init__()
+        self.chains, self.depth, self.alpha, self.low, self.high, self.steps = chains, depth, alpha, low, high, steps
+
+    def extra_repr(self) -> str:
+        given = (self.chains, self.depth, self.alpha, self.low, self.high, *self.steps)
+        return ", ".join(map(repr, given))
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction does."""
+        return x
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        gammas = torch._standard_gamma(torch.full((self.chains + 2,), self.alpha)).tolist()
+        mixed = torch.zeros_like(x)
+        for part in gammas[2:]:
+            y = x
+            for which in torch.randint(len(self.steps) + 1, (self.depth,)).tolist():
+                y = self.steps[which].drawn(y) if which < len(self.steps) else y  # type: ignore[operator]
+            mixed = mixed + y * (part / sum(gammas[2:]))
+        return torch.lerp(mixed, x, gammas[0] / (gammas[0] + gammas[1])).clamp(self.low, self.high)

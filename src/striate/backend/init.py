@@ -88,5 +88,5 @@ _ROWS: dict[type[Initializer], Callable[[torch.Tensor, Any, tuple[int, int], Any
     kinds.LecunUniform: _scaled(1.0, "fan_in", "uniform"),
     kinds.LecunNormal: _scaled(1.0, "fan_in", "truncated_normal"),
     kinds.Orthogonal: lambda t, s, f, g: torch.nn.init.orthogonal_(_matrix(t, "Orthogonal"), s.gain, generator=g),
-    kinds.Identity: lambda t, s, f, g: torch.nn.init.eye_(_matrix(t, "Identity", most=2)).mul_(s.gain),
+    kinds.IdentityInitializer: lambda t, s, f, g: torch.nn.init.eye_(_matrix(t, "Identity", most=2)).mul_(s.gain),
 }

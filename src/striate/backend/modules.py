@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -45,7 +47,37 @@ class EuclideanRBF(nn.Module):
         return (x[:, None] - self.weight).square().sum(-1)
 
 
-class DropPath(nn.Module):
+class Drawing(nn.Module):
+    """Draws numbers in training: from torch's generator, or by a seed of its own, each time others."""
+
+    seed: int | None = None
+    calls = 0
+
+    def seeded(self, seed: int | None) -> nn.Module:
+        self.seed = seed
+        return self
+
+    def __repr__(self) -> str:
+        return super().__repr__() + ("" if self.seed is None else f".seeded({self.seed})")
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        """What training makes of `x`, unless a class says otherwise: nothing."""
+        return x
+
+    def own(self, draw: Any, *given: Any) -> Any:
+        """What a function of this layer draws: where there is a seed, by a generator of its own."""
+        if self.seed is None:
+            return draw(*given)
+        with torch.random.fork_rng([x.device for x in given if isinstance(x, torch.Tensor) and x.is_cuda]):
+            torch.manual_seed(self.seed + 1_000_003 * self.calls)
+            self.calls += 1
+            return draw(*given)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.own(self.drawn, x) if self.training else x  # type: ignore[no-any-return]
+
+
+class DropPath(Drawing):
     """Take away the whole branch of some examples of a batch, in training only (Huang et al. 2016)."""
 
     def __init__(self, rate: float) -> None:
@@ -55,11 +87,117 @@ class DropPath(nn.Module):
     def extra_repr(self) -> str:
         return f"{self.rate}"
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if not self.training or self.rate == 0:
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        if self.rate == 0:
             return x
         keep = x.new_empty((len(x),) + (1,) * (x.ndim - 1)).bernoulli_(1 - self.rate)
         return x * keep.div_(1 - self.rate)
+
+
+class Dropout(Drawing):
+    """Take away numbers, all those along some axes together, in training only (Tompson et al. 2015)."""
+
+    def __init__(self, rate: float, axes: list[int]) -> None:
+        super().__init__()
+        self.rate, self.axes = rate, axes
+
+    def extra_repr(self) -> str:
+        return f"{self.rate}, {self.axes}"
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        if self.rate == 0:
+            return x
+        shape = [1 if axis in self.axes else size for axis, size in enumerate(x.shape)]
+        keep = x.new_empty(shape).bernoulli_(1 - self.rate)
+        return x * keep.div_(1 - self.rate)
+
+
+class Noise(Drawing):
+    """Normal numbers added, or normal factors around 1, in training only."""
+
+    def __init__(self, deviation: float, multiplied: bool) -> None:
+        super().__init__()
+        self.deviation, self.multiplied = deviation, multiplied
+
+    def extra_repr(self) -> str:
+        return f"{self.deviation}, {self.multiplied}"
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        if self.deviation == 0:
+            return x
+        numbers = torch.randn_like(x).mul_(self.deviation)
+        return x * numbers.add_(1) if self.multiplied else x + numbers
+
+
+class ActivityPenalty(nn.Module):
+    """Add up a penalty on what passes in training, until the loss asks for it."""
+
+    def __init__(self, l1: float, l2: float) -> None:
+        super().__init__()
+        self.l1, self.l2 = l1, l2
+        self.penalty: torch.Tensor | None = None
+
+    def extra_repr(self) -> str:
+        return f"{self.l1}, {self.l2}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            for factor, size in ((self.l1, x.abs), (self.l2, x.square)):
+                if factor:
+                    part = factor * size().sum()
+                    self.penalty = part if self.penalty is None else self.penalty + part
+        return x
+
+    def taken(self) -> torch.Tensor | None:
+        """The penalty so far, and begin anew."""
+        penalty, self.penalty = self.penalty, None
+        return penalty
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm of vectors, sequences and pictures, whose running variance is a batch's own, or n / (n - 1) of it.
+
+    One value per channel has variance 0.
+    """
+
+    def __init__(self, channels: int, epsilon: float, momentum: float, affine: bool, unbiased: bool) -> None:
+        super().__init__(channels, epsilon, momentum, affine)
+        self.unbiased = unbiased
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, {self.eps}, {self.momentum}, {self.affine}, {self.unbiased}"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mean, variance, momentum = self.running_mean, self.running_var, self.momentum
+        assert mean is not None
+        assert variance is not None
+        assert momentum is not None
+        count, cudnn = x.numel() // x.shape[1], torch.backends.cudnn.enabled
+        if self.training and count == 1:
+            mean.data.lerp_(x.detach().reshape(-1).to(mean.dtype), momentum)
+            variance.data.mul_(1 - momentum)
+            return torch.batch_norm(x, self.weight, self.bias, None, None, True, momentum, self.eps, cudnn)
+        biased = self.training and not self.unbiased
+        if biased:  # torch adds n / (n - 1) of the batch's variance to it
+            variance.data.mul_(count / (count - 1))
+        y = torch.batch_norm(x, self.weight, self.bias, mean, variance, self.training, momentum, self.eps, cudnn)
+        if biased:
+            variance.data.mul_((count - 1) / count)
+        return y
+
+
+class LearntSlope(nn.Module):
+    """A learnt slope below 0, for each place and channel; 1 along axes that share it (He et al. 2015)."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(shape))
+
+    def extra_repr(self) -> str:
+        return ", ".join(map(str, self.weight.shape))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.where(x > 0, x, x * self.weight)
 
 
 class Scale(nn.Module):
@@ -135,6 +273,11 @@ def local_response_norm(x: torch.Tensor, radius: int, k: float, alpha: float, be
     return x / (k + alpha * sums.reshape(squares.shape).movedim(-1, 1)) ** beta
 
 
+def permuted(x: torch.Tensor, order: list[int]) -> torch.Tensor:
+    """Axes in another order, the numbers laid out anew as the network's others are."""
+    return x.permute(order).clone(memory_format=torch.channels_last if x.ndim == 4 else torch.contiguous_format)
+
+
 def per_channel(x: torch.Tensor, scale: list[float], offset: list[float]) -> torch.Tensor:
     """x · scale + offset, with one number per channel (or one for all)."""
     x = x if x.is_floating_point() else x.float()
@@ -143,8 +286,8 @@ def per_channel(x: torch.Tensor, scale: list[float], offset: list[float]) -> tor
 
 
 def parametric_relu(x: torch.Tensor, max_value: float | None, slope: float, threshold: float) -> torch.Tensor:
-    """Keras' ReLU with all its arguments."""
-    y = torch.where(x >= threshold, x, slope * (x - threshold))
+    """Keras' ReLU with all its arguments: at the threshold it is 0."""
+    y = torch.where(x > threshold, x, slope * (x - threshold))
     return y if max_value is None else y.clamp_max(max_value)
 
 

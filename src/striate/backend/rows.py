@@ -136,6 +136,22 @@ def _resize(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(F.interpolate, xs[0], mode="linear" if len(times) == 1 else "bilinear", align_corners=False, **size)
 
 
+@ROWS.row(p.Interpolate)
+def _interpolate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    made: Any = step.primitive
+    x = b.prepare(torch.Tensor.float, xs[0]) if xs[0] in b.whole else xs[0]
+    if made.how == "nearest":
+        return b.call(F.interpolate, x, size=list(made.size), mode="nearest-exact")
+    smooth = {"antialias": True} if made.antialias else {}
+    return b.call(F.interpolate, x, size=list(made.size), mode=made.how, align_corners=False, **smooth)
+
+
+@ROWS.row(p.Permute)
+def _permute(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    *positions, channels = (torch_axis(axis, len(step.shape)) for axis in step.primitive.order)  # type: ignore[attr-defined]
+    return b.call(modules.permuted, xs[0], [0, channels, *positions])
+
+
 @ROWS.row(p.Concatenate)
 def _concatenate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(torch.cat, xs, torch_axis(step.primitive.axis, len(step.shape)))  # type: ignore[attr-defined]
@@ -145,7 +161,28 @@ def _concatenate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 @ROWS.row(p.Dropout)
 def _dropout(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     dropout: Any = step.primitive
-    return b.module(step, lambda: (modules.DropPath if dropout.whole else nn.Dropout)(dropout.rate), xs[0])
+    axes = [torch_axis(axis, len(step.shape)) for axis in dropout.together]
+
+    def make() -> nn.Module:
+        if dropout.whole:
+            return modules.DropPath(dropout.rate).seeded(dropout.seed)
+        if axes or dropout.seed is not None:
+            return modules.Dropout(dropout.rate, axes).seeded(dropout.seed)
+        return nn.Dropout(dropout.rate)
+
+    return b.module(step, make, xs[0])
+
+
+@ROWS.row(p.Noise)
+def _noise(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    noise: Any = step.primitive
+    return b.module(step, lambda: modules.Noise(noise.deviation, noise.multiplied).seeded(noise.seed), xs[0])
+
+
+@ROWS.row(p.Penalty)
+def _penalty(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    penalty: Any = step.primitive
+    return b.module(step, lambda: modules.ActivityPenalty(penalty.l1, penalty.l2), xs[0])
 
 
 def augmentation(change: p.Augment) -> Any:
@@ -155,7 +192,7 @@ def augmentation(change: p.Augment) -> Any:
     """
     steps = map(augmentation, change.steps)
     room = augment if hasattr(augment, change.torch_class) else colours
-    return getattr(room, change.torch_class)(*change.arguments, *steps)
+    return getattr(room, change.torch_class)(*change.arguments, *steps).seeded(change.seed)
 
 
 @ROWS.row(p.Augment)

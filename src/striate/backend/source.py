@@ -15,8 +15,8 @@ from striate.backend import augment, colours, modules
 
 _INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
 _NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
-_OWN = (modules, augment, colours)  # what stands in these is printed where it is used
-_TAKEN = ("torch", "nn", "F", "self", "math")
+_OWN = (modules, colours, augment)  # what stands in these is printed where it is used
+_TAKEN = ("torch", "nn", "F", "self", "math", "warnings", "Any")
 
 
 def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "") -> str:
@@ -29,8 +29,9 @@ def to_source(module: fx.GraphModule, *, name: str = "Network", about: str = "")
     own = "\n\n".join(inspect.getsource(thing).rstrip() + "\n" for thing in printer.own)
     text = (about or name).replace("\\", "\\\\").replace('"', "'")
     head = [f'"""{text}\n"""\n', "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n"]
-    if "math." in own:
-        head[1] = f"import math\n\n{head[1]}"
+    needed = [f"import {name}\n" for name in ("math", "warnings") if f"{name}." in own]
+    needed += ["from typing import Any\n"] if "Any" in own else []
+    head[1] = "".join(needed) + ("\n" if needed else "") + head[1]
     parts = ["\n".join(head), *([own] if own else []), *printer.classes]
     return "\n\n".join(part.rstrip() + "\n" for part in parts)
 

@@ -13,7 +13,6 @@ from striate.errors import ArgumentError, DataError, ShapeError
 from striate.graph import Layer
 from striate.layers.augment import Augmentation
 from striate.layers.mix import CutMix, MixUp
-from striate.wording import plural
 
 if TYPE_CHECKING:
     import torch
@@ -76,6 +75,9 @@ def augment(
         chain.shape(given.shape[1:])
     except ShapeError as error:
         raise ShapeError(f"augment: Augmentation {error}") from None
+    bent = next((layer.kind for layer in chain.steps() if layer.bends), None)
+    if bent is not None and (boxes is not None or masks is not None):
+        raise ArgumentError(f"augment: boxes and masks cannot follow {bent}. Leave it out, or give pictures alone.")
     held, names = _boxes(boxes, box_labels, len(given))
     maps = None if masks is None else _masks(masks, given.shape)
     module = backend.augmentation(chain.change()).train()
@@ -190,10 +192,7 @@ def _boxes(
         return None, None
     held = [np.asarray(b, np.float32).reshape(-1, 4) if np.size(b) % 4 == 0 else np.asarray(b) for b in boxes]
     if len(held) != count or any(b.ndim != 2 or b.shape[1] != 4 for b in held):
-        raise DataError(
-            f"augment: boxes are an array (n, 4) for each of {plural(count, 'picture')}; it got "
-            f"{plural(len(held), 'array')}."
-        )
+        raise DataError(f"augment: boxes are an array (n, 4) for each of {count} pictures; it got {len(held)} arrays.")
     if labels is None:
         return held, None
     names = [np.asarray(n) for n in labels]

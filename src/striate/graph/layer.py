@@ -13,47 +13,59 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 from striate.described import Described
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
-from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.graph.node import Node, SymbolicTensor
     from striate.graph.window import Window
 
-# Arguments of Keras 3 that striate does not have, each with what to do instead.
-_NOT_HERE = {
-    "data_format": "arrays are always channels-last, (height, width, channels)",
-    "dtype": "train in 16 bits with compile(precision='bf16') instead",
+# Arguments of Keras 3 that striate does not have, each with what to do instead, and the values at which it says nothing.
+_NOT_HERE: dict[str, str | tuple[Any, ...]] = {
+    "data_format": (
+        "arrays are always channels-last, (height, width, channels); turn others with np.moveaxis(x, 1, -1)",
+        "channels_last",
+    ),
+    "dtype": ("train in 16 bits with compile(precision='bf16') instead", "float32"),
+    "autocast": ("train in 16 bits with compile(precision='bf16') instead", True),
     "kernel_constraint": "constraints are not supported",
     "bias_constraint": "constraints are not supported",
     "depthwise_constraint": "constraints are not supported",
     "pointwise_constraint": "constraints are not supported",
     "beta_constraint": "constraints are not supported",
     "gamma_constraint": "constraints are not supported",
+    "alpha_constraint": "constraints are not supported",
     "embeddings_constraint": "constraints are not supported",
-    "activity_regularizer": "regularize the weights with kernel_regularizer instead",
+    "activity_regularizer": "put layers.ActivityRegularization(l1, l2) after the layer",
     "mask_zero": "masking is not supported; a global max pooling ignores padding best",
     "sparse": "sparse inputs are not supported",
     "ragged": "ragged inputs are not supported; pad to one length",
-    "noise_shape": "drop whole maps with a custom layer instead",
     "synchronized": "batch statistics are always per process",
-    "seed": "st.set_seed repeats what every layer draws",
     "renorm": "batch renormalization is not supported",
     "renorm_clipping": "batch renormalization is not supported",
-    "renorm_momentum": "batch renormalization is not supported",
+    "renorm_momentum": ("batch renormalization is not supported", 0.99),
     "beta_regularizer": "the scale and shift of a normalization are not penalised",
     "gamma_regularizer": "the scale and shift of a normalization are not penalised",
     "lora_rank": "LoRA is not supported",
     "lora_alpha": "LoRA is not supported",
     "quantization_config": "quantize after training instead",
-    "autocast": "train in 16 bits with compile(precision='bf16') instead",
-    "output_padding": "give the padding per side instead, such as ((1, 0), (1, 0))",
     "weights": "set them afterwards, with layer.set_weights or model.load_weights",
-    "invert": "scale back with Rescaling instead",
+    "bounding_box_format": "boxes move with their pictures in data.augment",
     "batch_size": "shapes leave the batch out; fit, predict and size take a batch_size",
     "batch_shape": "shapes leave the batch out; fit, predict and size take a batch_size",
     "shape": "write layers.Input(shape) or input_shape=",
     "input_tensor": "call the model on the tensor instead",
     "optional": "every input is needed",
+}
+
+# Arguments of layers in earlier Keras: what they are called now.
+_FORMERLY: dict[str, str | tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    "input_dim": ("input_shape=(n,)", lambda n: {"input_shape": n if isinstance(n, tuple | list) else (n,)}),
+    "batch_input_shape": ("input_shape=, without the batch", lambda shape: {"input_shape": tuple(shape)[1:]}),
+    "init": "kernel_initializer=",
+    "W_regularizer": "kernel_regularizer=",
+    "b_regularizer": "bias_regularizer=",
+    "border_mode": "padding=",
+    "subsample": "strides=",
+    "nb_filter": "filters=",
 }
 
 
@@ -65,6 +77,7 @@ class NetworkPart(Described, family="layer", automatic=True):
     """
 
     refused = _NOT_HERE
+    formerly = _FORMERLY
 
 
 def registered(kind: str) -> type[NetworkPart]:
@@ -244,9 +257,7 @@ class Layer(NetworkPart):
         """
         tensors = self._tensors()
         if len(arrays) != len(tensors):
-            raise ShapeError(
-                f'{self.kind} "{self.name}" has {plural(len(tensors), "weight")}, {len(arrays)} were given.'
-            )
+            raise ShapeError(f'{self.kind} "{self.name}" has {len(tensors)} weights, {len(arrays)} were given.')
         for array, tensor in zip(arrays, tensors, strict=True):
             if tuple(array.shape) != tuple(tensor.shape):
                 raise ShapeError(

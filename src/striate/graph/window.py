@@ -12,7 +12,6 @@ from numbers import Integral
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
-from striate.wording import plural
 
 Padding = str | int | tuple[Any, ...]
 Pads = tuple[tuple[int, int], ...]
@@ -66,6 +65,8 @@ class Window:
     padding      ``valid``, ``same``, ``causal``, or ((before, after), …) per axis
     dilation     input cells from one cell of the kernel to the next, per axis; () for 1
     transposed   whether the window paints its output instead of reading its input
+    more         cells of the output beyond those of stride 1, per axis, below the stride (Keras' output_padding); (): Keras'
+                 rule of ``grow``
 
     Raises ArgumentError for anything but whole numbers of at least 1, and another padding.
     """
@@ -75,6 +76,7 @@ class Window:
     padding: Padding = "valid"
     dilation: tuple[int, ...] = ()
     transposed: bool = False
+    more: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.dilation:
@@ -167,7 +169,7 @@ class Window:
         sums = f"({size} - {span}) / {stride} + 1 = {(size - span) / stride + 1:.2f}"
         axes = ("length",) if len(sizes) == 1 else ("height", "width")
         rows = ("step",) if len(sizes) == 1 else ("row", "column")
-        lost = " and ".join(f"the last {plural(count, rows[i])}" for i, count in enumerate(unused) if count)
+        lost = " and ".join(f"the last {count} {rows[i]}{'s' * (count > 1)}" for i, count in enumerate(unused) if count)
         strides = [
             s
             for s in range(1, max(min(self.padded(sizes)), 1) + 1)
@@ -192,10 +194,20 @@ class Window:
     def grow(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """Output sizes of the transposed window (Keras' rule): ``same`` W·s, ``valid`` W·s + max(span - s, 0).
 
+        With `more`: (W - 1)·s + more, and the span, or for ``same`` 1 where that is odd.
+
         sizes   of the input: (height, width) or (length,)
 
         Raises ShapeError when the padding crops everything away.
         """
+        if self.more:
+            kept = [span % 2 if self.padding == "same" else span for span in self.span]
+            less = [sum(pad) for pad in self.padding] if isinstance(self.padding, tuple) else [0] * len(sizes)
+            every = zip(sizes, self.strides, kept, less, self.more, strict=True)
+            out = tuple((size - 1) * stride + wide - cut + more for size, stride, wide, cut, more in every)
+            if min(out) < 1:
+                raise ShapeError(f"padding {self.padding} crops the whole {_by(sizes)} input away. Use less padding.")
+            return out
         if self.padding == "same":
             return tuple(size * stride for size, stride in zip(sizes, self.strides, strict=True))
         if self.padding == "valid":

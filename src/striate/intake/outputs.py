@@ -118,7 +118,7 @@ def _made(node: Node, number: int) -> str | None:
         return "distance"
     given = {_made(node, one) for one in step.inputs} if isinstance(made, _LEAVE) else {None}
     function = given.pop() if len(given) == 1 else None
-    if isinstance(made, p.Identity | p.Dropout) or made == p.Affine(1.0, 0.0):
+    if isinstance(made, p.IDLE) or made == p.Affine(1.0, 0.0):
         return function
     if isinstance(made, p.Affine):
         return None
@@ -133,4 +133,4 @@ def _made(node: Node, number: int) -> str | None:
 
 
 # What may leave answers the answers that they are.
-_LEAVE = (p.Identity, p.Dropout, p.Affine, p.Reshape, p.Combine, p.Concatenate)
+_LEAVE = (*p.IDLE, p.Affine, p.Reshape, p.Combine, p.Concatenate)

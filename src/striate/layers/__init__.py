@@ -9,6 +9,7 @@ from striate.layers import (
     augment,
     colours,
     conv,
+    core,
     dense,
     initializers,
     lenet,
@@ -16,6 +17,7 @@ from striate.layers import (
     mix,
     norm,
     pool,
+    regularize,
     regularizers,
     reshape,
     residual,
@@ -24,12 +26,14 @@ from striate.layers.activation import *
 from striate.layers.augment import *
 from striate.layers.colours import *
 from striate.layers.conv import *
+from striate.layers.core import *
 from striate.layers.dense import *
 from striate.layers.lenet import *
 from striate.layers.merge import *
 from striate.layers.mix import *
 from striate.layers.norm import *
 from striate.layers.pool import *
+from striate.layers.regularize import *
 from striate.layers.reshape import *
 from striate.layers.residual import *
 
@@ -38,12 +42,15 @@ __all__ += activation.__all__
 __all__ += augment.__all__
 __all__ += colours.__all__
 __all__ += conv.__all__
+__all__ += core.__all__
 __all__ += dense.__all__
 __all__ += lenet.__all__
 __all__ += merge.__all__
 __all__ += mix.__all__
 __all__ += norm.__all__
 __all__ += pool.__all__
+__all__ += colours.__all__
+__all__ += regularize.__all__
 __all__ += reshape.__all__
 __all__ += residual.__all__
 

@@ -6,12 +6,15 @@ from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import Layer, Value
+from striate.graph import Initializer, Layer, Regularizer, Value
+from striate.layers import initializers, regularizers
+from striate.layers.axes import checked, over, places
 
 __all__ = [
     "Activation",
     "ELU",
     "LeakyReLU",
+    "PReLU",
     "ReLU",
     "Softmax",
 ]
@@ -75,6 +78,8 @@ class LeakyReLU(_ActivationLayer):
     negative_slope   the slope below 0
     """
 
+    formerly = {"alpha": "negative_slope="}
+
     negative_slope: float = 0.3
 
     def __post_init__(self) -> None:
@@ -103,21 +108,55 @@ class ELU(_ActivationLayer):
         return p.pointwise(x, "elu", self.alpha)
 
 
-class Softmax(_ActivationLayer):
-    """exp(x) divided by its sum over the channels (the last axis).
+class PReLU(_ActivationLayer):
+    """x above 0, a learnt slope times x below: one slope for each place and channel.  Shape unchanged.
 
-    axis   the last, -1; others are an ArgumentError
+    weight (C, …), 1 along the axes that share a slope.  He et al. 2015, section 2.1.
+
+    alpha_initializer   how the slopes start: a name or an Initializer
+    alpha_regularizer   the penalty on them: a name, a Regularizer, or None
+    shared_axes         axes, as Keras counts them (0 is the batch), all of whose places have one slope: [1, 2] for one
+                        slope a map
+
+    Raises ArgumentError for an axis that is not there.
     """
 
-    axis: int = -1
+    order = "alpha_initializer alpha_regularizer alpha_constraint shared_axes"
+
+    alpha_initializer: str | Initializer = "Zeros"
+    alpha_regularizer: str | Regularizer | None = None
+    shared_axes: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.axis != -1:
-            raise ArgumentError("Softmax runs over the channels, axis=-1; put a Reshape before it for another axis.")
+        initializers.get(self.alpha_initializer)
+        if self.alpha_regularizer is not None:
+            regularizers.get(self.alpha_regularizer)
+        if self.shared_axes is not None:
+            axes = self.shared_axes if isinstance(self.shared_axes, list | tuple) else (self.shared_axes,)
+            self.shared_axes = checked(tuple(axes), "PReLU: shared_axes") if axes else None
 
     def lower(self, x: Value) -> Value:
-        return p.softmax(x)
+        slopes = p.Parameter(self.alpha_initializer, self.alpha_regularizer)
+        return p.slope(x, slopes, places(self.shared_axes or (), x.shape))
+
+
+class Softmax(_ActivationLayer):
+    """exp(x) divided by its sum over the channels (the last axis), or over other axes.
+
+    axis   as Keras counts: 0 is the batch, -1 the channels; one, or several in a tuple
+
+    Raises ArgumentError for an axis that is not there.
+    """
+
+    axis: Any = -1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.axis = checked(self.axis, "Softmax: axis")
+
+    def lower(self, x: Value) -> Value:
+        return over(self.axis, x, p.softmax)
 
 
 def as_activation(value: Any, where: str) -> str | Layer | None:

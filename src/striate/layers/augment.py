@@ -1,16 +1,16 @@
-"""Augmentation: random changes in training, nothing in prediction.  No weights.
+"""Augmentation that moves pixels, and chains of augmentation: random changes in training, nothing in prediction.
 
-Every picture of a batch gets amounts of its own, drawn from torch's generator on the CPU, so that ``st.set_seed`` repeats
-them on any device.  Names, arguments and meanings are Keras 3's, with two differences: there is no seed of a layer's own,
-and ``value_range`` is (0, 1) where Keras has (0, 255), since pixels reach a network here after their preprocessing.
-``data.augment`` runs the same layers outside a network, where boxes and masks move with the pictures.
+No weights.  Every picture of a batch gets amounts of its own, drawn from torch's generator on the CPU, so that
+``st.set_seed`` repeats them on any device; a layer with a ``seed`` draws from a generator of its own.  Names, arguments and
+meanings are Keras 3's.  What changes colours is in ``colours``.  ``data.augment`` runs the same layers outside a network,
+where boxes and masks move with the pictures.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from math import isfinite
 from numbers import Real
 from typing import Any
@@ -24,8 +24,11 @@ __all__ = [
     "Augmentation",
     "RandomAffine",
     "RandomCrop",
+    "RandomElasticTransform",
     "RandomFlip",
+    "RandomPerspective",
     "RandomRotation",
+    "RandomShear",
     "RandomTranslation",
     "RandomZoom",
 ]
@@ -38,7 +41,6 @@ INTERPOLATIONS = ("bilinear", "nearest")
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number, and no bool."""
     try:
         return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
     except OverflowError:  # a whole number too large for a float
@@ -73,6 +75,19 @@ def between(factor: Factor, low: float | None = None) -> tuple[float, float]:
     return (-abs(factor) if low is None else low), abs(factor)
 
 
+def checked_range(value: Any, where: str) -> tuple[float, float]:
+    """A ``value_range``: (black, white), the lower first.  Raises ArgumentError.
+
+    value   as it was given
+    where   the class, for the message
+    """
+    what = "(lowest, highest), the values of black and white"
+    low, high = numbers(value, 2, f"{where}: value_range", what)
+    if low >= high:
+        raise ArgumentError(f"{where}: value_range is {what}, not {value!r}.")
+    return low, high
+
+
 def _side(value: int, where: str) -> int:
     if value < 1:
         raise ArgumentError(f"{where} is a whole number of at least 1, not {value}.")
@@ -81,10 +96,16 @@ def _side(value: int, where: str) -> int:
 
 # -- where pixels stand -------------------------------------------------------------------------------------------------
 class AugmentationLayer(Layer):
-    """Base of layers that change pictures in training.  (H, W, C) -> (H, W, C); no weights."""
+    """Changes pictures in training.  (H, W, C) -> (H, W, C); no weights.
+
+    seed   of draws of its own, the same in every run; None: the run's, see ``st.set_seed``
+    """
 
     abstract = True
     colours = False  # whether it needs red, green and blue
+    bends = False  # whether it moves pixels so that boxes and masks cannot follow
+
+    seed: int | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def change(self) -> p.Augment:
@@ -104,7 +125,12 @@ class AugmentationLayer(Layer):
 
     def lower(self, x: Value) -> Value:
         self.fits(x.shape)
-        return p.augment(x, self.change())
+        return p.augment(x, self.seeded())
+
+    def seeded(self) -> p.Augment:
+        """``change``, with the layer's seed."""
+        change = self.change()
+        return change if self.seed is None else replace(change, seed=self.seed)
 
 
 class _Geometry(AugmentationLayer):
@@ -144,6 +170,8 @@ class RandomFlip(_Geometry):
     (H, W, C) -> (H, W, C).
     """
 
+    order = "mode seed data_format"
+
     mode: str = "horizontal_and_vertical"
 
     def __post_init__(self) -> None:
@@ -161,6 +189,8 @@ class RandomRotation(_Resampling):
     factor   part of a full turn, -1 to 1, counter-clockwise; one number f is (-f, f)
     """
 
+    order = "factor fill_mode interpolation seed fill_value data_format"
+
     factor: Factor
 
     def __post_init__(self) -> None:
@@ -177,6 +207,8 @@ class RandomZoom(_Resampling):
     height_factor   a picture drawn 0.2 shows 1.2 times its own height; above -1, up to 1; one number f is (-f, f)
     width_factor    the same for the width; None: as the height, so that nothing is distorted
     """
+
+    order = "height_factor width_factor fill_mode interpolation seed fill_value data_format"
 
     height_factor: Factor
     width_factor: Factor | None = None
@@ -202,6 +234,8 @@ class RandomTranslation(_Resampling):
 
     height_factor, width_factor   part of that side, -1 to 1; one number f is (-f, f)
     """
+
+    order = "height_factor width_factor fill_mode interpolation seed fill_value data_format"
 
     height_factor: Factor
     width_factor: Factor
@@ -247,6 +281,97 @@ class RandomAffine(_Resampling):
         return self._resampled("RandomAffine2d", self.rotation, self.translation, self.zoom, self.shear)
 
 
+class RandomShear(_Resampling):
+    """Each picture slanted: rows shifted by how far down they are, columns by how far to the right.
+
+    (H, W, C) -> (H, W, C); the upper left pixel stays.
+
+    x_factor   the slope of the rows' shift, 0 to 1, either way; one number f is (-f, f)
+    y_factor   the same for the columns
+    """
+
+    order = "x_factor y_factor interpolation fill_mode fill_value data_format seed"
+
+    x_factor: Factor = 0.0
+    y_factor: Factor = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.x_factor = checked_factor(self.x_factor, "RandomShear: x_factor", 0, 1)
+        self.y_factor = checked_factor(self.y_factor, "RandomShear: y_factor", 0, 1)
+
+    def change(self) -> p.Augment:
+        return self._resampled("RandomShear2d", between(self.x_factor), between(self.y_factor))
+
+
+class RandomPerspective(AugmentationLayer):
+    """Each picture as seen from the side: its corners are moved.  (H, W, C) -> (H, W, C).
+
+    factor          with what probability, drawn anew for each picture; one number f is (0, f), so give (1, 1) for always
+    scale           by up to what part of its place, halved, a corner moves; 0 to 1
+    interpolation   "bilinear" or "nearest"
+    fill_value      of pixels that come in from outside
+    """
+
+    order = "factor scale interpolation fill_value seed data_format"
+    bends = True
+
+    factor: Factor = 1.0
+    scale: float = 1.0
+    interpolation: str = "bilinear"
+    fill_value: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.factor = checked_factor(self.factor, "RandomPerspective: factor", 0, 1)
+        if not 0 <= self.scale <= 1:
+            raise ArgumentError(f"RandomPerspective: scale is from 0 to 1, not {self.scale}.")
+        if self.interpolation not in INTERPOLATIONS:
+            raise unknown("RandomPerspective interpolation", str(self.interpolation), INTERPOLATIONS)
+
+    def change(self) -> p.Augment:
+        arguments = (between(self.factor, 0.0), self.scale, self.fill_value, self.interpolation)
+        return p.Augment("RandomPerspective2d", arguments, "grid")
+
+
+class RandomElasticTransform(AugmentationLayer):
+    """Each picture's pixels moved a little, neighbours alike.  (H, W, C) -> (H, W, C).  Simard et al. 2003, section 2.
+
+    factor          with what probability, drawn anew for each picture; one number f is (0, f), so give (1, 1) for always
+    scale           how far: a tenth of the longer side times this, in units of what is blurred with a twentieth of the
+                    shorter side times this; one number f is (0, f)
+    interpolation   "bilinear" or "nearest"
+    fill_mode       what comes in from outside, as in RandomRotation
+    fill_value      of pixels that come in from outside, with "constant"
+    value_range     (black, white), to which pixels are clipped
+    """
+
+    order = "factor scale interpolation fill_mode fill_value value_range seed data_format"
+    bends = True
+
+    factor: Factor = 1.0
+    scale: Factor = 1.0
+    interpolation: str = "bilinear"
+    fill_mode: str = "reflect"
+    fill_value: float = 0.0
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.factor = checked_factor(self.factor, "RandomElasticTransform: factor", 0, 1)
+        self.scale = checked_factor(self.scale, "RandomElasticTransform: scale", 0, 1)
+        self.value_range = checked_range(self.value_range, self.kind)
+        if self.interpolation not in INTERPOLATIONS:
+            raise unknown("RandomElasticTransform interpolation", str(self.interpolation), INTERPOLATIONS)
+        if self.fill_mode not in FILL_MODES:
+            raise unknown("RandomElasticTransform fill_mode", str(self.fill_mode), FILL_MODES)
+
+    def change(self) -> p.Augment:
+        fill = (self.fill_mode, self.fill_value)
+        arguments = (between(self.factor, 0.0), between(self.scale, 0.0), *self.value_range, fill, self.interpolation)
+        return p.Augment("RandomElasticTransform2d", arguments, "grid")
+
+
 class RandomCrop(_Geometry):
     """A part of each picture, of a fixed size and at a place of its own; in prediction the middle.
 
@@ -255,6 +380,8 @@ class RandomCrop(_Geometry):
 
     (H, W, C) -> (height, width, C).  Keras scales a picture in prediction instead, and gives a batch one place.
     """
+
+    order = "height width seed data_format"
 
     height: int
     width: int
@@ -306,7 +433,7 @@ class Augmentation(AugmentationLayer):
             x = layer.change().shape(x)
 
     def change(self) -> p.Augment:
-        steps = tuple(step.change() for step in self.steps())
+        steps = tuple(step.seeded() for step in self.steps())
         return p.Augment("Augmentation2d", steps=steps)
 
     def steps(self) -> tuple[AugmentationLayer, ...]:

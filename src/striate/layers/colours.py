@@ -1,6 +1,7 @@
-"""Augmentation of what colour pixels have: brightness, contrast, hue, lighting, and rectangles painted over.
+"""Augmentation that changes colours: random changes in training, nothing in prediction.  No weights.
 
-What holds for all augmentation stands in ``augment``: amounts drawn for each picture, names and meanings of Keras 3.
+Pixels go from black to white as ``value_range`` says: (0, 255) as in Keras; a network whose pixels are scaled first says
+(0, 1) or (-1, 1).
 """
 
 from __future__ import annotations
@@ -8,16 +9,42 @@ from __future__ import annotations
 from typing import Any
 
 from striate import primitives as p
-from striate.errors import ArgumentError
-from striate.layers.augment import AugmentationLayer, Factor, between, checked_factor, is_number, numbers
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Layer, Shape, Value
+from striate.graph.window import as_tuple
+from striate.layers.augment import (
+    AugmentationLayer,
+    Factor,
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+    between,
+    checked_factor,
+    checked_range,
+    is_number,
+    numbers,
+)
+from striate.primitives.base import split_shape
 
 __all__ = [
+    "AugMix",
+    "AutoContrast",
+    "Equalization",
+    "RandAugment",
     "RandomBrightness",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
     "RandomContrast",
     "RandomErasing",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
     "RandomHue",
+    "RandomInvert",
     "RandomLighting",
+    "RandomPosterization",
     "RandomSaturation",
+    "RandomSharpness",
+    "Solarization",
 ]
 
 # Principal components of the colours of ImageNet's training pictures, pixels from 0 to 1: the deviations along them, and
@@ -38,12 +65,7 @@ class _Colour(AugmentationLayer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        what = "(lowest, highest), the values of black and white"
-        given: Any = self.value_range  # type: ignore[has-type]
-        low, high = numbers(given, 2, f"{self.kind}: value_range", what)
-        if low >= high:
-            raise ArgumentError(f"{self.kind}: value_range is {what}, not {given!r}.")
-        self.value_range = (low, high)
+        self.value_range = checked_range(self.value_range, self.kind)  # type: ignore[has-type]
 
 
 class RandomBrightness(_Colour):
@@ -54,8 +76,10 @@ class RandomBrightness(_Colour):
     (H, W, C) -> (H, W, C).
     """
 
+    order = "factor value_range seed"
+
     factor: Factor
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 255.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,8 +97,10 @@ class RandomContrast(_Colour):
     (H, W, C) -> (H, W, C).
     """
 
+    order = "factor value_range seed"
+
     factor: Factor
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 255.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,8 +124,10 @@ class RandomSaturation(_Colour):
     (H, W, 3) -> (H, W, 3).
     """
 
+    order = "factor value_range data_format seed"
+
     factor: Factor
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 255.0)
     colours = True
 
     def __post_init__(self) -> None:
@@ -118,8 +146,10 @@ class RandomHue(_Colour):
     (H, W, 3) -> (H, W, 3).
     """
 
+    order = "factor value_range data_format seed"
+
     factor: Factor
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 255.0)
     colours = True
 
     def __post_init__(self) -> None:
@@ -142,7 +172,7 @@ class RandomLighting(_Colour):
     """
 
     std: float = 0.1
-    value_range: tuple[float, float] = (0.0, 1.0)
+    value_range: tuple[float, float] = (0.0, 255.0)
     deviations: tuple[float, ...] = IMAGENET_DEVIATIONS
     components: tuple[tuple[float, ...], ...] = IMAGENET_COMPONENTS
     colours = True
@@ -172,19 +202,368 @@ class RandomErasing(_Colour):
 
     factor       with what probability, drawn anew for each picture; one number f is (0, f), so give (1, 1) for always
     scale        the square of the part of the height, and apart from it of the width, that is painted over
-    fill_value   with this value, or None: normal noise times the upper end of the value range, clipped to the range
+    fill_value   with this value, or one per channel, clipped to the value range; None: normal noise times its upper end
     """
+
+    order = "factor scale fill_value value_range seed data_format"
 
     factor: Factor = 1.0
     scale: Factor = (0.02, 0.33)
-    fill_value: float | None = None
-    value_range: tuple[float, float] = (0.0, 1.0)
+    fill_value: Any = None
+    value_range: tuple[float, float] = (0.0, 255.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.factor = checked_factor(self.factor, "RandomErasing: factor", 0, 1)
         self.scale = checked_factor(self.scale, "RandomErasing: scale", 0, 1)
+        if self.fill_value is not None:
+            several = self.fill_value if isinstance(self.fill_value, list | tuple) else (self.fill_value,)
+            if not several or not all(map(is_number, several)):
+                raise ArgumentError(
+                    f"RandomErasing: fill_value is a number, one per channel, or None, not {self.fill_value!r}."
+                )
+            low, high = self.value_range
+            clipped = tuple(float(min(max(v, low), high)) for v in several)
+            self.fill_value = clipped if isinstance(self.fill_value, list | tuple) else clipped[0]
+
+    def fits(self, x: Shape) -> None:
+        super().fits(x)
+        if isinstance(self.fill_value, tuple) and len(self.fill_value) != x[-1]:
+            raise ShapeError(f"fills {len(self.fill_value)} channels, the pictures {x} have {x[-1]}.")
 
     def change(self) -> p.Augment:
         arguments = (between(self.factor, 0.0), *self.value_range, between(self.scale, 0.0), self.fill_value)
         return p.Augment("RandomErasing2d", arguments, "mask")
+
+
+class _Mixing(_Colour):
+    """A change of colours whose amount is a factor from 0 to 1, drawn for each picture.
+
+    factor        one number f is (0, f)
+    value_range   (black, white) of the pixels that come in
+    """
+
+    order = "factor value_range data_format seed"
+
+    factor: Factor
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.factor = checked_factor(self.factor, f"{self.kind}: factor", 0, 1)
+
+    def change(self) -> p.Augment:
+        return p.Augment(f"{self.kind}2d", (between(self.factor, 0.0), *self.value_range), "clipped")
+
+
+class RandomColorDegeneration(_Mixing):
+    """Each picture's colours mixed with grey.  (H, W, 3) -> (H, W, 3).
+
+    factor        the part of grey, 0 (none) to 1 (all grey); one number f is (0, f)
+    value_range   (black, white), to which pixels are clipped
+    """
+
+    colours = True
+
+
+class RandomSharpness(_Mixing):
+    """Each picture blurred or sharpened.  (H, W, C) -> (H, W, C).
+
+    factor        0 (blurred) over 0.5 (as it was) to 1 (sharpened); one number f is (0, f)
+    value_range   (black, white), to which pixels are clipped
+    """
+
+
+class RandomInvert(_Colour):
+    """Some pictures as negatives: white less their pixels.  (H, W, C) -> (H, W, C).
+
+    factor        with what probability, drawn anew for each picture; one number f is (0, f), so give (1, 1) for always
+    value_range   (black, white) of the pixels that come in
+    """
+
+    order = "factor value_range seed data_format"
+
+    factor: Factor = 1.0
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.factor = checked_factor(self.factor, "RandomInvert: factor", 0, 1)
+
+    def change(self) -> p.Augment:
+        return p.Augment("RandomInvert2d", (between(self.factor, 0.0), *self.value_range), "mask")
+
+
+class RandomGrayscale(AugmentationLayer):
+    """Some pictures in grey, 0.2989 red + 0.587 green + 0.114 blue.  (H, W, 3) -> (H, W, 3).
+
+    factor   the probability of each picture, 0 to 1
+    """
+
+    order = "factor data_format seed"
+    colours = True
+
+    factor: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.factor <= 1:
+            raise ArgumentError(f"RandomGrayscale: factor is from 0 to 1, not {self.factor}.")
+
+    def change(self) -> p.Augment:
+        return p.Augment("RandomGrayscale2d", (self.factor,), "mask")
+
+
+class RandomPosterization(_Colour):
+    """Each picture with fewer bits a colour.  (H, W, C) -> (H, W, C).
+
+    factor        bits that are left, 1 to 8; (lowest, highest) draws up to, not including, the highest; one number f is
+                  (1, f)
+    value_range   (black, white) of the pixels that come in
+    """
+
+    order = "factor value_range data_format seed"
+
+    factor: Any
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = checked_factor(self.factor, "RandomPosterization: factor", 1, 8)
+        self.factor = (int(given[0]), int(given[1])) if isinstance(given, tuple) else int(given)
+
+    def change(self) -> p.Augment:
+        bits = self.factor if isinstance(self.factor, tuple) else (1, self.factor)
+        return p.Augment("RandomPosterization2d", (bits, *self.value_range))
+
+
+class Solarization(_Colour):
+    """Each picture's lighter pixels as negatives, after something was added to all.  (H, W, C) -> (H, W, C).
+
+    addition_factor    what is added at most, a part of the value range, 0 to 1; one number f is (0, f)
+    threshold_factor   from where pixels are inverted, a part of the value range; one number f is (0, f)
+    value_range        (black, white) of the pixels that come in
+    """
+
+    order = "addition_factor threshold_factor value_range seed"
+
+    addition_factor: Factor = 0.0
+    threshold_factor: Factor = 0.0
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.addition_factor = checked_factor(self.addition_factor, "Solarization: addition_factor", 0, 1)
+        self.threshold_factor = checked_factor(self.threshold_factor, "Solarization: threshold_factor", 0, 1)
+
+    def change(self) -> p.Augment:
+        factors = between(self.addition_factor, 0.0), between(self.threshold_factor, 0.0)
+        return p.Augment("Solarization2d", (*factors, *self.value_range), "mask")
+
+
+class RandomGaussianBlur(_Colour):
+    """Some pictures blurred.  (H, W, C) -> (H, W, C); beyond the border is black.
+
+    factor        with what probability, drawn anew for each picture; one number f is (0, f), so give (1, 1) for always
+    kernel_size   pixels across and down that are averaged: an odd number, or (across, down)
+    sigma         deviation of the weights in pixels, up to 1, drawn for a batch; one number f is (0, f)
+    value_range   (black, white), to which pixels are clipped
+    """
+
+    order = "factor kernel_size sigma value_range data_format seed"
+
+    factor: Factor = 1.0
+    kernel_size: Any = 3
+    sigma: Factor = 1.0
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.factor = checked_factor(self.factor, "RandomGaussianBlur: factor", 0, 1)
+        self.sigma = checked_factor(self.sigma, "RandomGaussianBlur: sigma", 0, 1)
+        self.kernel_size = as_tuple(self.kernel_size, 2, "RandomGaussianBlur: kernel_size")
+        if any(size % 2 == 0 for size in self.kernel_size):
+            raise ArgumentError(f"RandomGaussianBlur: kernel_size is odd, not {self.kernel_size}.")
+
+    def change(self) -> p.Augment:
+        arguments = (between(self.factor, 0.0), *self.value_range, self.kernel_size, between(self.sigma, 0.0))
+        return p.Augment("RandomGaussianBlur2d", arguments, "clipped")
+
+
+class Equalization(_Colour):
+    """Each channel's values spread so that all are equally frequent in the batch.  (H, W, C) -> (H, W, C).
+
+    value_range   (black, white) of the pixels that come in
+    bins          of the histogram, at least 1
+    """
+
+    order = "value_range bins data_format"
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+    bins: int = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        (self.bins,) = as_tuple(self.bins, 1, "Equalization: bins")
+
+    def change(self) -> p.Augment:
+        return p.Augment("Equalization2d", (self.bins, *self.value_range))
+
+
+class AutoContrast(Layer):
+    """Each channel of each picture stretched to the whole value range, in training and prediction.
+
+    (H, W, C) -> (H, W, C); a channel of one value stays as it is.
+
+    value_range   (black, white) of the pixels that go out
+    """
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = checked_range(self.value_range, "AutoContrast")
+
+    def lower(self, x: Value) -> Value:
+        split_shape(x.shape, 2)
+        low, high = self.value_range
+        most = p.reduce(x, "max", keepdims=True)
+        least = p.pointwise(p.reduce(p.pointwise(x, "negative"), "max", keepdims=True), "negative")
+        spread = p.combine("subtract", most, least)
+        some = p.pointwise(p.affine(spread, 1e30), "clip", 0.0, 1.0)  # 0 where all pixels are alike, else 1
+        part = p.combine("divide", p.combine("subtract", x, least), p.pointwise(spread, "clip", 1e-30, 3e38))
+        stretched = p.combine("multiply", p.affine(part, high - low, low), some)
+        return p.combine("add", stretched, p.combine("multiply", x, p.affine(some, -1.0, 1.0)))
+
+
+# -- several ------------------------------------------------------------------------------------------------------------
+class RandomColorJitter(AugmentationLayer):
+    """Brightness, contrast, saturation and hue changed, one after the other.  (H, W, 3) -> (H, W, 3).
+
+    value_range         (black, white) of the pixels that come in
+    brightness_factor   as in RandomBrightness; None: as it was
+    contrast_factor     as in RandomContrast
+    saturation_factor   as in RandomSaturation
+    hue_factor          as in RandomHue
+    """
+
+    order = "value_range brightness_factor contrast_factor saturation_factor hue_factor seed data_format"
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+    brightness_factor: Any = None
+    contrast_factor: Any = None
+    saturation_factor: Any = None
+    hue_factor: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = checked_range(self.value_range, self.kind)
+        self._layers()
+
+    def _layers(self) -> list[AugmentationLayer]:
+        pairs: tuple[tuple[Any, Any], ...] = (
+            (RandomBrightness, self.brightness_factor),
+            (RandomContrast, self.contrast_factor),
+            (RandomSaturation, self.saturation_factor),
+            (RandomHue, self.hue_factor),
+        )
+        return [kind(factor, value_range=self.value_range) for kind, factor in pairs if factor is not None]
+
+    def fits(self, x: Shape) -> None:
+        for layer in self._layers():
+            layer.fits(x)
+
+    def change(self) -> p.Augment:
+        return p.Augment("Augmentation2d", steps=tuple(layer.change() for layer in self._layers()))
+
+
+class RandAugment(AugmentationLayer):
+    """`num_ops` of eleven changes, drawn for each batch, one after the other.  Cubuk et al. 2020.
+
+    (H, W, 3) -> (H, W, 3): shear, translation, rotation, brightness, grey, contrast, sharpness, posterization,
+    solarization, auto-contrast and equalization.
+
+    value_range     (black, white) of the pixels that come in
+    num_ops         how many changes
+    factor          how strong, 0 to 1; one number f is (0, f)
+    interpolation   "bilinear" or "nearest"
+    """
+
+    order = "value_range num_ops factor interpolation seed data_format"
+    colours = True
+    bends = True
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+    num_ops: int = 2
+    factor: Factor = 0.5
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = checked_range(self.value_range, self.kind)
+        (self.num_ops,) = as_tuple(self.num_ops, 1, "RandAugment: num_ops")
+        self.factor = checked_factor(self.factor, "RandAugment: factor", 0, 1)
+        self.change()
+
+    def change(self) -> p.Augment:
+        steps = _changes(self.factor, self.value_range, self.interpolation, every=True)
+        return p.Augment("RandAugment2d", (self.num_ops,), "grid", steps=steps)
+
+
+class AugMix(AugmentationLayer):
+    """Each picture mixed with a mean of chains of random changes of it.  Hendrycks et al. 2020.
+
+    (H, W, 3) -> (H, W, 3), clipped to the value range; the changes are those of RandAugment, drawn for each batch.
+
+    value_range     (black, white) of the pixels that come in
+    num_chains      how many chains
+    chain_depth     changes of a chain, at most
+    factor          how strong, 0 to 1; one number f is (0, f)
+    alpha           of the distributions that the parts are drawn from, above 0
+    all_ops         whether brightness, contrast, grey and sharpness are among the changes
+    interpolation   "bilinear" or "nearest"
+    """
+
+    order = "value_range num_chains chain_depth factor alpha all_ops interpolation seed data_format"
+    colours = True
+    bends = True
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+    num_chains: int = 3
+    chain_depth: int = 3
+    factor: Factor = 0.3
+    alpha: float = 1.0
+    all_ops: bool = True
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = checked_range(self.value_range, self.kind)
+        (self.num_chains,) = as_tuple(self.num_chains, 1, "AugMix: num_chains")
+        (self.chain_depth,) = as_tuple(self.chain_depth, 1, "AugMix: chain_depth")
+        self.factor = checked_factor(self.factor, "AugMix: factor", 0, 1)
+        if self.alpha <= 0:
+            raise ArgumentError(f"AugMix: alpha is above 0, not {self.alpha}.")
+        self.change()
+
+    def change(self) -> p.Augment:
+        steps = _changes(self.factor, self.value_range, self.interpolation, every=self.all_ops)
+        arguments = (self.num_chains, self.chain_depth, self.alpha, *self.value_range)
+        return p.Augment("AugMix2d", arguments, "grid", steps=steps)
+
+
+def _changes(factor: Factor, values: tuple[float, float], interpolation: str, *, every: bool) -> tuple[p.Augment, ...]:
+    """What RandAugment and AugMix draw from."""
+    pair = between(factor, 0.0)
+    made: list[AugmentationLayer] = [
+        RandomShear(pair, pair, interpolation=interpolation),
+        RandomTranslation(pair, pair, interpolation=interpolation),
+        RandomRotation(pair, interpolation=interpolation),
+        RandomPosterization(max(1, int(8 * pair[1])), values),
+        Solarization(pair, pair, values),
+        Equalization(values),
+    ]
+    if every:
+        made += [RandomBrightness(pair, values), RandomColorDegeneration(pair, values)]
+        made += [RandomContrast(pair, values), RandomSharpness(pair, values)]
+    return (*(layer.change() for layer in made), p.Augment("AutoContrast2d", values))

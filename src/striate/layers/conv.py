@@ -10,18 +10,34 @@ from striate.graph import Initializer, Layer, Regularizer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
 from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
-from striate.wording import plural
 
 __all__ = [
     "Conv1D",
     "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
 ]
+
+
+_ARRAYS = (
+    "kernel_initializer bias_initializer kernel_regularizer bias_regularizer activity_regularizer kernel_constraint "
+    "bias_constraint"
+)
+_DEPTHWISE = _ARRAYS.replace("kernel", "depthwise")
+_BOTH = (
+    "depthwise_initializer pointwise_initializer bias_initializer depthwise_regularizer pointwise_regularizer "
+    "bias_regularizer activity_regularizer depthwise_constraint pointwise_constraint bias_constraint"
+)
 
 
 class _Windowed:
@@ -90,6 +106,8 @@ class _Conv(_Windowed, Layer):
     bias_regularizer     the penalty on the bias
     """
 
+    order = f"filters kernel_size strides padding data_format dilation_rate groups activation use_bias {_ARRAYS}"
+
     filters: int
     kernel_size: Any
     strides: Any = 1
@@ -108,9 +126,7 @@ class _Conv(_Windowed, Layer):
         self.filters = _positive(self.filters, f"{self.kind}: filters")
         self.groups = _positive(self.groups, f"{self.kind}: groups")
         if self.filters % self.groups:
-            raise ArgumentError(
-                f"{self.kind}: {plural(self.filters, 'filter')} cannot be split into {plural(self.groups, 'group')}."
-            )
+            raise ArgumentError(f"{self.kind}: {self.filters} filters do not split into {self.groups} groups.")
 
     def lower(self, x: Value) -> Value:
         y = p.conv(x, self.filters, self.window(), groups=self.groups, kernel=self._array("kernel"), bias=self._bias())
@@ -152,6 +168,8 @@ class _DepthwiseConv(_Windowed, Layer):
     depthwise_regularizer   the penalty on the weight: a name, a Regularizer, or None
     bias_regularizer        the penalty on the bias
     """
+
+    order = f"kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias {_DEPTHWISE}"
 
     kernel_size: Any
     strides: Any = 1
@@ -205,6 +223,10 @@ class _SeparableConv(_Windowed, Layer):
     depthwise_regularizer, pointwise_regularizer   the penalties on the two weights: names, Regularizers, or None
     bias_regularizer                               the penalty on the bias
     """
+
+    order = (
+        f"filters kernel_size strides padding data_format dilation_rate depth_multiplier activation use_bias {_BOTH}"
+    )
 
     filters: int
     kernel_size: Any
@@ -260,6 +282,8 @@ class _ConvTranspose(_Windowed, Layer):
     filters              maps of the output
     kernel_size          height and width of the window, or one number for both; the length, for sequences
     strides              cells from one window to the next, per axis or one number; at least 1
+    output_padding       further cells at the output's end, below the stride, per axis or one number: the output is then
+                         (W - 1)·s + F + more for ``valid``, (W - 1)·s + F % 2 + more for ``same``; None: as above
     padding              cells cut off the output: ``valid``, ``same``, a whole number, or (before, after) per axis
     dilation_rate        cells from one cell of the window to the next, per axis or one number; at least 1
     activation           what each output goes through: a name such as ``relu``, an activation layer, or None
@@ -270,12 +294,17 @@ class _ConvTranspose(_Windowed, Layer):
     bias_regularizer     the penalty on the bias
     """
 
+    order = (
+        f"filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias {_ARRAYS}"
+    )
+
     transposed = True
 
     filters: int
     kernel_size: Any
     strides: Any = 1
     padding: Padding = "valid"
+    output_padding: Any = None
     dilation_rate: Any = 1
     activation: Any = None
     use_bias: bool = True
@@ -287,8 +316,19 @@ class _ConvTranspose(_Windowed, Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.filters = _positive(self.filters, f"{self.kind}: filters")
+        if self.output_padding is not None:
+            self.output_padding = as_tuple(self.output_padding, self.rank, f"{self.kind}: output_padding", 0)
+            if any(more >= stride for more, stride in zip(self.output_padding, self.strides, strict=True)):
+                raise ArgumentError(
+                    f"{self.kind}: output_padding {self.output_padding} must be below the strides {self.strides}."
+                )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(f"{self.kind}: strides and dilation_rate cannot both be above 1.")
+
+    def window(self) -> Window:
+        """The window that paints the output."""
+        sizes = (self.kernel_size, self.strides, self.padding, self.dilation_rate)
+        return Window(*sizes, transposed=True, more=self.output_padding or ())
 
     def lower(self, x: Value) -> Value:
         y = p.conv(x, self.filters, self.window(), kernel=self._array("kernel"), bias=self._bias())
@@ -305,3 +345,9 @@ class Conv1DTranspose(_ConvTranspose):
     """Transposed convolution over sequences.  (L, C) -> (L', filters); weight (C, filters, k)."""
 
     rank = 1
+
+
+# Keras' long names.
+Convolution1D, Convolution2D = Conv1D, Conv2D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

@@ -13,7 +13,6 @@ from striate.layers.activation import as_activation
 
 __all__ = [
     "Dense",
-    "Dropout",
     "Embedding",
 ]
 
@@ -31,6 +30,12 @@ class Dense(Layer):
     kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
     bias_regularizer     the penalty on the bias
     """
+
+    order = (
+        "units activation use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
+        "activity_regularizer kernel_constraint bias_constraint lora_rank lora_alpha quantization_config"
+    )
+    formerly = {"output_dim": "units="}
 
     units: int
     activation: Any = None
@@ -70,6 +75,10 @@ class Embedding(Layer):
     """
 
     input_dtype: ClassVar[str] = "int64"
+    order = (
+        "input_dim output_dim embeddings_initializer embeddings_regularizer embeddings_constraint mask_zero weights "
+        "lora_rank lora_alpha quantization_config"
+    )
 
     input_dim: int
     output_dim: int
@@ -91,26 +100,3 @@ class Embedding(Layer):
     def lower(self, x: Value) -> Value:
         table = p.Parameter(self.embeddings_initializer, self.embeddings_regularizer)
         return p.lookup(x, self.input_dim, self.output_dim, table)
-
-
-class Dropout(Layer):
-    """In training, each number is 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
-
-    rate   from 0 up to, not including, 1
-    seed   None; ``st.set_seed`` repeats what is drawn
-
-    Shape unchanged; no weights.  Srivastava et al. 2014.
-    """
-
-    rate: float
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.rate < 1:
-            raise ArgumentError(f"Dropout: rate is from 0 up to (not including) 1, not {self.rate}.")
-        if self.seed is not None:
-            raise ArgumentError("Dropout: a seed of its own is not supported; use st.set_seed for the whole run.")
-
-    def lower(self, x: Value) -> Value:
-        return p.dropout(x, self.rate)

@@ -181,13 +181,16 @@ class RandomSigns(Initializer):
     seed: int | None = None
 
 
-class Identity(Initializer):
+class IdentityInitializer(Initializer):
     """A number on the diagonal of a square matrix, 0 elsewhere.
 
     gain   the number
     """
 
     gain: float = 1.0
+
+
+Identity = IdentityInitializer
 
 
 def _at_least_0(what: str, value: float) -> None:
@@ -215,6 +218,9 @@ NAMES: dict[str, type[Initializer]] = {
     "random_signs": RandomSigns,
     "identity": Identity,
 }
+
+
+NAMES |= {cls.__name__: cls for cls in NAMES.values()}  # Keras takes both spellings
 
 
 def get(spec: str | Initializer) -> Initializer:

@@ -7,12 +7,15 @@ from typing import Any, ClassVar
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Shape, Value
+from striate.layers.axes import checked, place
+from striate.layers.norm import normalized
 from striate.primitives.functions import CombineHow
 
 __all__ = [
     "Add",
     "Average",
     "Concatenate",
+    "Dot",
     "Maximum",
     "Minimum",
     "Multiply",
@@ -20,6 +23,7 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "dot",
     "maximum",
     "minimum",
     "multiply",
@@ -114,18 +118,50 @@ class Concatenate(Layer):
 
     axis: int = -1
 
-    def dim(self, x: Shape) -> int:
-        """The axis as an index into a shape without the batch.  Raises ArgumentError for one that is not there.
+    def lower(self, *inputs: Value) -> Value:
+        return p.concatenate(place(self.axis, inputs[0].shape), *inputs, counted=self.axis)
 
-        x   the shape of an input
-        """
-        dim = self.axis - 1 if self.axis > 0 else self.axis + len(x)
-        if self.axis == 0 or not 0 <= dim < len(x):
-            raise ArgumentError(f"axis {self.axis} does not exist in an input {x}; use 1 to {len(x)}, or -1.")
-        return dim
+
+class Dot(Layer):
+    """Products of two inputs added up along an axis of each: (…, n) and (…, n) give every pair of the rest.
+
+    (C,), (C,) -> (1,); (L, C), (M, C) with axes 2 -> (L, M); no weights.  It is called on a list of two inputs.
+
+    axes        one number for both inputs, or one for each, as Keras counts: 0 is the batch, -1 the channels
+    normalize   divide by the lengths first, so that it is the cosine of the angle
+
+    Raises ArgumentError for an axis that is not there, and ShapeError where the two are not as long.
+    """
+
+    arity = 2
+    drawn_as = "merge"
+
+    axes: Any
+    normalize: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.axes = checked(self.axes, "Dot: axes")
+        if isinstance(self.axes, tuple) and len(self.axes) != 2:
+            raise ArgumentError(f"Dot: axes is one axis, or one for each of two inputs, not {self.axes}.")
 
     def lower(self, *inputs: Value) -> Value:
-        return p.concatenate(self.dim(inputs[0].shape), *inputs, counted=self.axis)
+        axes = self.axes if isinstance(self.axes, tuple) else (self.axes, self.axes)
+        one, other = (self._last(x, axis) for x, axis in zip(inputs, axes, strict=True))
+        if one.shape[-1] != other.shape[-1]:
+            shapes = " and ".join(str(x.shape) for x in inputs)
+            raise ShapeError(f"adds products along axes of one size, it got {shapes} with axes {self.axes}.")
+        left, right = one.shape[:-1], other.shape[:-1]
+        if left and right:
+            one = p.reshape(one, (*left, *(1,) * len(right), one.shape[-1]))
+        y = p.combine("multiply", one, other)
+        return p.reduce(y, "sum", (-1,), keepdims=not left and not right)
+
+    def _last(self, x: Value, axis: int) -> Value:
+        """With that axis in the channels' place."""
+        chosen = place(axis, x.shape)
+        x = p.permute(x, (*(i for i in range(len(x.shape)) if i != chosen), chosen))
+        return normalized(x, (len(x.shape) - 1,)) if self.normalize else x
 
 
 def add(inputs: list[Any]) -> Any:
@@ -185,3 +221,15 @@ def concatenate(inputs: list[Any], axis: int = -1) -> Any:
     axis     as in ``Concatenate``: -1 is the channels
     """
     return Concatenate(axis)(inputs)
+
+
+def dot(inputs: list[Any], axes: Any = -1, normalize: bool = False) -> Any:
+    """Products added up along an axis of each of two inputs, as a layer: ``Dot(axes)(inputs)``.
+
+    Raises ShapeError for shapes that do not fit.
+
+    inputs      a list of two symbolic tensors
+    axes        as in ``Dot``: -1 is the channels
+    normalize   divide by the lengths first
+    """
+    return Dot(axes, normalize)(inputs)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import isfinite, prod
+from numbers import Real
 from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Initializer, Layer, Shape, Value
 from striate.layers import initializers
-from striate.wording import plural
+from striate.layers.axes import checked, over, places
 
 __all__ = [
     "BatchNormalization",
@@ -18,18 +19,24 @@ __all__ = [
     "LayerNormalization",
     "LocalResponseNormalization",
     "Normalization",
+    "RMSNormalization",
     "Rescaling",
+    "UnitNormalization",
 ]
+
+
+_SHIFT = "center scale beta_initializer gamma_initializer "
+_PENALTIES = "beta_regularizer gamma_regularizer beta_constraint gamma_constraint"
+_ORDER = _SHIFT + _PENALTIES
 
 
 class BatchNormalization(Layer):
     """Each channel to mean 0, variance 1 over the batch, then scaled and shifted.  Shape unchanged.
 
     weight = gamma (C,), bias = beta (C,); buffers running_mean (C,), running_var (C,).  In prediction, and when
-    ``trainable = False``, the running averages are used and left alone.  The running variance takes torch's n / (n - 1)
-    correction.  Ioffe & Szegedy 2015, algorithms 1, 2.
+    ``trainable = False``, the running averages are used and left alone.  Ioffe & Szegedy 2015, algorithms 1, 2.
 
-    axis                          the channels, -1
+    axis                          which one is normalized, as Keras counts: 0 is the batch, -1 the channels
     momentum                      Keras': 0.99 keeps 99 % of an average in each step; torch writes 0.01
     epsilon                       added to the variance
     center                        whether there is a beta
@@ -38,9 +45,15 @@ class BatchNormalization(Layer):
     gamma_initializer             how gamma starts
     moving_mean_initializer       how the running mean starts
     moving_variance_initializer   how the running variance starts
+    unbiased                      True: the running variance takes n / (n - 1) of a batch's variance, as torch's does
     """
 
-    axis: int = -1
+    order = (
+        f"axis momentum epsilon {_SHIFT} moving_mean_initializer moving_variance_initializer {_PENALTIES} "
+        "renorm renorm_clipping renorm_momentum synchronized"
+    )
+
+    axis: Any = -1
     momentum: float = 0.99
     epsilon: float = 1e-3
     center: bool = True
@@ -49,11 +62,13 @@ class BatchNormalization(Layer):
     gamma_initializer: str | Initializer = "ones"
     moving_mean_initializer: str | Initializer = "zeros"
     moving_variance_initializer: str | Initializer = "ones"
+    unbiased: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.axis != -1:
-            raise ArgumentError("BatchNormalization: arrays are channels-last here, so axis is -1.")
+        self.axis = checked(self.axis, "BatchNormalization: axis")
+        if isinstance(self.axis, tuple):
+            raise ArgumentError(f"BatchNormalization: axis is one axis, not {self.axis}.")
         if not 0 <= self.momentum <= 1:
             raise ArgumentError(f"BatchNormalization: momentum is from 0 to 1, not {self.momentum}.")
         if self.epsilon <= 0:
@@ -62,6 +77,9 @@ class BatchNormalization(Layer):
             initializers.get(getattr(self, f"{key}_initializer"))
 
     def lower(self, x: Value) -> Value:
+        return over(self.axis, x, self._normalized)
+
+    def _normalized(self, x: Value) -> Value:
         return p.batch_norm(
             x,
             self.epsilon,
@@ -70,15 +88,16 @@ class BatchNormalization(Layer):
             beta=self.beta_initializer if self.center else None,
             mean=self.moving_mean_initializer,
             variance=self.moving_variance_initializer,
+            unbiased=self.unbiased,
         )
 
 
 class LayerNormalization(Layer):
     """Each position's channels to mean 0, variance 1, then scaled and shifted.  Shape unchanged.
 
-    weight = gamma (C,), bias = beta (C,).  Ba et al. 2016.
+    weight = gamma (C,), bias = beta (C,); over several axes they have a number for each of their places.  Ba et al. 2016.
 
-    axis                the channels, -1
+    axis                which are normalized, as Keras counts: 0 is the batch, -1 the channels; one, or several in a tuple
     epsilon             added to the variance
     center              whether there is a beta
     scale               whether there is a gamma
@@ -86,7 +105,9 @@ class LayerNormalization(Layer):
     gamma_initializer   how gamma starts
     """
 
-    axis: int = -1
+    order = f"axis epsilon {_ORDER}"
+
+    axis: Any = -1
     epsilon: float = 1e-3
     center: bool = True
     scale: bool = True
@@ -95,13 +116,73 @@ class LayerNormalization(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.axis != -1:
-            raise ArgumentError("LayerNormalization runs over the channels, axis=-1.")
+        self.axis = checked(self.axis, "LayerNormalization: axis")
         initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
 
     def lower(self, x: Value) -> Value:
-        gamma, beta = self.gamma_initializer, self.beta_initializer
-        return p.layer_norm(x, self.epsilon, gamma=gamma if self.scale else None, beta=beta if self.center else None)
+        gamma = self.gamma_initializer if self.scale else None
+        beta = self.beta_initializer if self.center else None
+        return over(self.axis, x, lambda y: p.layer_norm(y, self.epsilon, gamma=gamma, beta=beta))
+
+
+class RMSNormalization(Layer):
+    """Each position's channels divided by the root of their mean square, times a learnt factor.  Shape unchanged.
+
+    weight (C,); over several axes a number for each of their places.  Zhang & Sennrich 2019.
+
+    axis      which are normalized, as Keras counts: 0 is the batch, -1 the channels; one, or several in a tuple
+    epsilon   added to the mean square; above 0
+
+    Raises ArgumentError for other values.
+    """
+
+    axis: Any = -1
+    epsilon: float = 1e-6
+
+    drawn_as = "norm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.axis = checked(self.axis, "RMSNormalization: axis")
+        if self.epsilon <= 0:
+            raise ArgumentError(f"RMSNormalization: epsilon is above 0, not {self.epsilon}.")
+
+    def lower(self, x: Value) -> Value:
+        return over(self.axis, x, self._divided)
+
+    def _divided(self, x: Value) -> Value:
+        mean = p.reduce(p.pointwise(x, "square"), "mean", (-1,), keepdims=True)
+        return p.scale(p.combine("multiply", x, p.pointwise(p.affine(mean, addend=self.epsilon), "rsqrt")), "ones")
+
+
+class UnitNormalization(Layer):
+    """Divided by its length (its L2 norm), so that it is 1.  Shape unchanged; no weights.
+
+    axis   along which lengths are taken, as Keras counts: 0 is the batch, -1 the channels; one, or several in a tuple
+
+    Raises ArgumentError for other values.
+    """
+
+    axis: Any = -1
+
+    drawn_as = "norm"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.axis = checked(self.axis, "UnitNormalization: axis")
+
+    def lower(self, x: Value) -> Value:
+        return normalized(x, places(self.axis, x.shape))
+
+
+def normalized(x: Value, axes: tuple[int, ...]) -> Value:
+    """`x` divided by its length along axes, from 0; what is shorter than 1e-12 by that.
+
+    x      of any shape
+    axes   from 0, the channels last
+    """
+    squares = p.reduce(p.pointwise(x, "square"), "sum", axes, keepdims=True)
+    return p.combine("multiply", x, p.pointwise(p.pointwise(squares, "clip", 1e-24, 3e38), "rsqrt"))
 
 
 class GroupNormalization(Layer):
@@ -111,14 +192,16 @@ class GroupNormalization(Layer):
     Wu & He 2018, equation 7.
 
     groups              of neighbouring channels; -1: each channel by itself (instance normalization)
-    axis                -1, the channels
+    axis                whose places are grouped, as Keras counts: 0 is the batch, -1 the channels
     epsilon             added to the variance; above 0
     center, scale       whether there is a shift, and a factor
     beta_initializer    how the shift starts
     gamma_initializer   how the factor starts
 
-    Raises ArgumentError for other values, and ShapeError where the channels cannot be split into the groups.
+    Raises ArgumentError for other values, and ShapeError where the channels do not split into the groups.
     """
+
+    order = f"groups axis epsilon {_ORDER}"
 
     groups: int = 32
     axis: int = -1
@@ -132,8 +215,7 @@ class GroupNormalization(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.axis != -1:
-            raise ArgumentError("GroupNormalization: arrays are channels-last here, so axis is -1.")
+        checked(self.axis, "GroupNormalization: axis")
         if self.groups < 1 and self.groups != -1:
             raise ArgumentError(
                 f"GroupNormalization: groups is a whole number of at least 1, or -1, not {self.groups}."
@@ -143,12 +225,13 @@ class GroupNormalization(Layer):
         initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
 
     def lower(self, x: Value) -> Value:
+        return over(self.axis, x, self._normalized)
+
+    def _normalized(self, x: Value) -> Value:
         *sizes, channels = x.shape
         groups = channels if self.groups == -1 else self.groups
         if channels % groups:
-            raise ShapeError(
-                f"{plural(channels, 'channel')} cannot be split into {plural(groups, 'group')}. Use groups that divide them."
-            )
+            raise ShapeError(f"{channels} channels do not split into {groups} groups. Use groups that divide them.")
         y = p.reshape(x, (prod(sizes), groups, channels // groups))
         y = p.combine("subtract", y, p.reduce(y, "mean", (0, 2), keepdims=True))
         variance = p.reduce(p.pointwise(y, "square"), "mean", (0, 2), keepdims=True)
@@ -169,6 +252,8 @@ class LocalResponseNormalization(Layer):
 
     AlexNet's paper: k 2, alpha 1e-4, beta 0.75, radius 2 (n 5).  Krizhevsky et al. 2012, section 3.3.
     """
+
+    formerly = {"depth_radius": "radius=", "bias": "k="}
 
     radius: int = 2
     k: float = 2.0
@@ -210,21 +295,24 @@ class Rescaling(Layer):
 class Normalization(Layer):
     """(x - mean) / sqrt(variance), with one number or one per channel.  Shape unchanged; no weights.
 
-    axis       the channels, -1
-    mean       one number, or one per channel; None: ``adapt`` computes it
-    variance   one number, or one per channel; None: ``adapt`` computes it
+    axis       which has numbers of its own for each place, as Keras counts: 0 is the batch, -1 the channels; one, several
+               in a tuple, or None: one mean and variance for all
+    mean       one number, or one per place; None: ``adapt`` computes it
+    variance   one number, or one per place; None: ``adapt`` computes it
+    invert     True: x · sqrt(variance) + mean, the way back
 
     Raises ArgumentError when it is called before it has both.
     """
 
-    axis: int = -1
+    axis: Any = -1
     mean: Any = None
     variance: Any = None
+    invert: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.axis != -1:
-            raise ArgumentError("Normalization runs per channel, axis=-1.")
+        if self.axis is not None and not (isinstance(self.axis, list | tuple) and not self.axis):
+            self.axis = checked(self.axis, "Normalization: axis")
         if (self.mean is None) != (self.variance is None):
             raise ArgumentError("Normalization: give both mean and variance, or neither and call adapt(array).")
         self.mean = None if self.mean is None else _numbers(self.mean, "Normalization: mean")
@@ -233,22 +321,69 @@ class Normalization(Layer):
             raise ArgumentError(f"Normalization: variance is at least 0, not {self.variance}.")
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance, per channel, from data.
+        """Take mean and variance from data: the mean of squared distances from the mean, over all but `axis`.
 
-        data   an array (N, …, C)
+        data   an array (N, …, C) or a torch tensor of that shape, a list of numbers, a data set, or anything that gives
+               batches of such arrays, or (batch, targets), one after the other
+
+        Raises ArgumentError for what has no numbers, or an axis that is not there.
         """
-        axes = tuple(range(data.ndim - 1))
-        self.mean, self.variance = tuple(data.mean(axes).tolist()), tuple(data.var(axes).tolist())
+        import numpy as np
+
+        count, mean, total = 0, np.zeros(()), np.zeros(())  # Chan, Golub & LeVeque 1979: batches joined
+        for batch in _batches(data):
+            array = np.asarray(batch, np.float64)
+            kept = {i + 1 for i in places(self.axis, array.shape[1:])} if self.axis else set()
+            axes = tuple(i for i in range(array.ndim) if i not in kept)
+            more = int(np.prod([array.shape[i] for i in axes]))
+            if not more:
+                continue
+            middle = array.mean(axes)
+            away = middle - mean
+            total = total + array.var(axes) * more + away**2 * (count * more / (count + more))
+            mean, count = mean + away * (more / (count + more)), count + more
+        if not count:
+            raise ArgumentError("Normalization: adapt() was given no numbers.")
+        for name, value in (("mean", mean), ("variance", total / count)):
+            setattr(self, name, float(value) if not value.ndim else tuple(value.reshape(-1).tolist()))
 
     def lower(self, x: Value) -> Value:
         if self.mean is None:
             raise ArgumentError("has no mean and variance yet: give them, or call adapt(array) first.")
+        return over(self.axis or -1, x, self._moved)
+
+    def _moved(self, x: Value) -> Value:
         _per_channel(x.shape, mean=self.mean, variance=self.variance)
         means, variances = _several(self.mean), _several(self.variance)
-        factors = tuple(1 / max(v**0.5, 1e-7) for v in variances)  # Keras' guard against a constant channel
-        width = max(len(means), len(factors))
-        addends = tuple(-means[i % len(means)] * factors[i % len(factors)] for i in range(width))
-        return p.affine(x, factors, addends)
+        width = max(len(means), len(variances))
+        means, deviations = means * (width // len(means)), [max(v**0.5, 1e-7) for v in variances]  # 1e-7: Keras' guard
+        deviations = deviations * (width // len(deviations))
+        if self.invert:
+            return p.affine(x, tuple(deviations), means)
+        pairs = zip(means, deviations, strict=True)
+        return p.affine(x, tuple(1 / d for d in deviations), tuple(-m / d for m, d in pairs))
+
+
+def _batches(data: Any) -> Any:
+    """The arrays that ``adapt`` goes through."""
+    if hasattr(data, "x") and not hasattr(data, "ndim"):  # a data set
+        data = data.x
+    if hasattr(data, "detach"):  # a torch tensor
+        data = data.detach().cpu()
+    if hasattr(data, "ndim"):
+        return [data]
+    if isinstance(data, list | tuple) and data and all(isinstance(v, Real) for v in _first(data)):
+        return [data]
+    if not hasattr(data, "__iter__"):
+        raise ArgumentError(f"Normalization: adapt() takes arrays, not {type(data).__name__}.")
+    return ((batch[0] if isinstance(batch, list | tuple) else batch) for batch in data)
+
+
+def _first(data: Any) -> list[Any]:
+    """Some of the numbers of nested lists; what else is in them, where it is something else."""
+    while isinstance(data, list | tuple) and data and isinstance(data[0], list | tuple):
+        data = data[0]
+    return list(data)
 
 
 def _numbers(value: Any, where: str) -> float | tuple[float, ...]:
@@ -269,6 +404,4 @@ def _several(value: Any) -> tuple[Any, ...]:
 def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> None:
     for what, value in values.items():
         if isinstance(value, tuple) and len(value) not in (1, x[-1]):
-            raise ShapeError(
-                f"has {plural(len(value), 'value')} of {what} for an input of {plural(x[-1], 'channel')}, {x}."
-            )
+            raise ShapeError(f"has {len(value)} values of {what} for an input of {x[-1]} channels, {x}.")

@@ -57,6 +57,7 @@ class _Pool(Layer):
     Raises ShapeError for a window that is larger than its input.
     """
 
+    order = "pool_size strides padding data_format"
     rank: ClassVar[int]
     how: ClassVar[PoolHow]
 
@@ -219,6 +220,7 @@ class _GlobalPool(Layer):
     keepdims   keep the axes of positions, with size 1
     """
 
+    order = "data_format keepdims"
     rank: ClassVar[int]
     how: ClassVar[Literal["max", "mean"]]
 
@@ -263,6 +265,7 @@ class _AdaptivePool(Layer):
     output_size   height and width of the output, or one number for both; the length, for sequences
     """
 
+    order = "output_size data_format"
     rank: ClassVar[int]
     how: ClassVar[Literal["max", "average"]]
 

@@ -6,17 +6,21 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from striate import primitives as p
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Value
 from striate.graph.window import as_padding, as_tuple
 from striate.primitives.base import split_shape
 
 __all__ = [
+    "CenterCrop",
     "ChannelPadding",
     "Cropping1D",
     "Cropping2D",
     "Flatten",
+    "Permute",
+    "RepeatVector",
     "Reshape",
+    "Resizing",
     "UpSampling1D",
     "UpSampling2D",
     "ZeroPadding1D",
@@ -26,6 +30,8 @@ __all__ = [
 
 class Flatten(Layer):
     """All numbers as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,); no weights."""
+
+    order = "data_format"
 
     def lower(self, x: Value) -> Value:
         return p.flatten(x)
@@ -52,7 +58,146 @@ class Reshape(Layer):
         return p.reshape(x, self.target_shape)
 
 
+class Permute(Layer):
+    """Axes in another order.  No weights.
+
+    dims   the axes of the input, from 1, in the order of the output: (2, 1, 3) turns rows and columns round
+
+    Raises ArgumentError for anything but each axis once.
+    """
+
+    dims: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = tuple(self.dims) if isinstance(self.dims, list | tuple) else (self.dims,)
+        whole = all(isinstance(axis, Integral) and not isinstance(axis, bool) for axis in given)
+        if not given or not whole or sorted(given) != [*range(1, len(given) + 1)]:
+            raise ArgumentError(f"Permute: dims names each axis from 1 once, such as (2, 1), not {self.dims!r}.")
+        self.dims = tuple(int(axis) for axis in given)
+
+    def lower(self, x: Value) -> Value:
+        if len(self.dims) != len(x.shape):
+            raise ShapeError(f"orders {len(self.dims)} axes, the input {x.shape} has {len(x.shape)}.")
+        return p.permute(x, tuple(axis - 1 for axis in self.dims))
+
+
+class RepeatVector(Layer):
+    """A vector `n` times, one after the other.  (C,) -> (n, C); no weights.
+
+    n   how often, at least 1
+
+    Raises ShapeError for anything but a vector.
+    """
+
+    n: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        (self.n,) = as_tuple(self.n, 1, "RepeatVector: n")
+
+    def lower(self, x: Value) -> Value:
+        if len(x.shape) != 1:
+            raise ShapeError(f"takes a vector, (channels,), it got {x.shape}. Put Flatten before it.")
+        return p.resize(p.reshape(x, (1, *x.shape)), (self.n,))
+
+
+class Resizing(Layer):
+    """Pictures in another size.  (H, W, C) -> (height, width, C); no weights.
+
+    height, width             of the new pictures
+    interpolation             "bilinear", "nearest" or "bicubic", between the middles of pixels
+    crop_to_aspect_ratio      cut the middle with the new sides' ratio out first, so that nothing is distorted
+    pad_to_aspect_ratio       or put `fill_value` around, so that nothing is distorted
+    fill_mode                 "constant"
+    fill_value                of what stands around
+    antialias                 where it makes smaller: average over all pixels that become one
+
+    Raises ArgumentError for other values, and ShapeError for anything but pictures.
+    """
+
+    order = (
+        "height width interpolation crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value antialias data_format"
+    )
+
+    height: int
+    width: int
+    interpolation: str = "bilinear"
+    crop_to_aspect_ratio: bool = False
+    pad_to_aspect_ratio: bool = False
+    fill_mode: str = "constant"
+    fill_value: float = 0.0
+    antialias: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_tuple((self.height, self.width), 2, "Resizing: (height, width)")
+        self.interpolation = _interpolation(self.interpolation, self.kind)
+        if self.fill_mode != "constant":
+            raise ArgumentError(f'Resizing: fill_mode is "constant", not {self.fill_mode!r}.')
+        if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
+            raise ArgumentError("Resizing: either crop_to_aspect_ratio or pad_to_aspect_ratio, not both.")
+
+    def lower(self, x: Value) -> Value:
+        split_shape(x.shape, 2)
+        if self.crop_to_aspect_ratio:
+            x = _middle(x, self.height, self.width)
+        if self.pad_to_aspect_ratio:
+            (rows, columns), height, width = x.shape[:2], self.height, self.width
+            down = (max(rows, columns * height // width) - rows) // 2
+            across = (max(columns, rows * width // height) - columns) // 2
+            x = p.affine(x, addend=-self.fill_value) if self.fill_value else x
+            x = p.pad(x, ((down, down), (across, across)))
+            x = p.affine(x, addend=self.fill_value) if self.fill_value else x
+        return p.interpolate(x, (self.height, self.width), self.interpolation, self.antialias)  # type: ignore[arg-type]
+
+
+def _interpolation(value: str, where: str) -> str:
+    if value not in ("nearest", "bilinear", "bicubic"):
+        raise ArgumentError(f'{where}: interpolation is "nearest", "bilinear" or "bicubic", not {value!r}.')
+    return value
+
+
+def _middle(x: Value, height: int, width: int) -> Value:
+    """The largest part around the middle whose sides are as `height` to `width`."""
+    rows, columns = x.shape[:2]
+    down = max(min(rows, columns * height // width), 1)
+    across = max(min(columns, rows * width // height), 1)
+    top, left = (rows - down) // 2, (columns - across) // 2
+    if (down, across) == (rows, columns):
+        return x
+    return p.crop(x, ((top, rows - down - top), (left, columns - across - left)))
+
+
+class CenterCrop(Layer):
+    """The middle of each picture.  (H, W, C) -> (height, width, C); no weights.
+
+    A picture that is smaller is cut to the new sides' ratio and enlarged, as in Keras.
+
+    height, width   of the part
+
+    Raises ShapeError for anything but pictures.
+    """
+
+    order = "height width data_format"
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        as_tuple((self.height, self.width), 2, "CenterCrop: (height, width)")
+
+    def lower(self, x: Value) -> Value:
+        rows, columns = split_shape(x.shape, 2)[0]
+        if rows < self.height or columns < self.width:
+            return p.interpolate(_middle(x, self.height, self.width), (self.height, self.width))
+        top, left = (rows - self.height) // 2, (columns - self.width) // 2
+        return p.crop(x, ((top, rows - self.height - top), (left, columns - self.width - left)))
+
+
 class _ZeroPadding(Layer):
+    order = "padding data_format"
     rank: ClassVar[int]
 
     padding: Any = 1
@@ -90,6 +235,7 @@ class ZeroPadding1D(_ZeroPadding):
 
 
 class _Cropping(Layer):
+    order = "cropping data_format"
     rank: ClassVar[int]
 
     cropping: Any = 0
@@ -130,10 +276,12 @@ class UpSampling2D(Layer):
     """Each pixel becomes a block of `size`, or pixels in between are interpolated.
 
     size            height and width of the block, or one number for both
-    interpolation   ``nearest`` repeats pixels, ``bilinear`` interpolates
+    interpolation   ``nearest`` repeats pixels, ``bilinear`` and ``bicubic`` interpolate
 
     (H, W, C) -> (H · sh, W · sw, C); no weights.
     """
+
+    order = "size data_format interpolation"
 
     size: Any = 2
     interpolation: str = "nearest"
@@ -141,10 +289,12 @@ class UpSampling2D(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.size = as_tuple(self.size, 2, "UpSampling2D: size")
-        if self.interpolation not in ("nearest", "bilinear"):
-            raise ArgumentError(f'UpSampling2D: interpolation is "nearest" or "bilinear", not {self.interpolation!r}.')
+        self.interpolation = _interpolation(self.interpolation, "UpSampling2D")
 
     def lower(self, x: Value) -> Value:
+        if self.interpolation == "bicubic":
+            (rows, columns), (down, across) = split_shape(x.shape, 2)[0], self.size
+            return p.interpolate(x, (rows * down, columns * across), "bicubic")
         return p.resize(x, self.size, "nearest" if self.interpolation == "nearest" else "bilinear")
 
 

@@ -12,7 +12,7 @@ import torch
 
 from striate.data import Dataset, Geometry, Preprocessing
 from striate.data.pictures.decode import picture as decode
-from striate.intake import Intake, stacked
+from striate.intake import Intake
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -63,9 +63,7 @@ class Space:
         Also None for a Dataset, and for photos of different sizes, which are no array.  Raises DataError for what is no
         picture.
         """
-        pictures = stacked(pictures)
-        floats = isinstance(pictures, np.ndarray) and pictures.dtype.kind in "fi"
-        if isinstance(pictures, Dataset) or floats or getattr(pictures, "shape", ())[1:] == self.shape:
+        if isinstance(pictures, Dataset) or (isinstance(pictures, np.ndarray) and pictures.shape[1:] == self.shape):
             return None
         alone = isinstance(pictures, str | os.PathLike | bytes) or hasattr(pictures, "getbands")
         listed = [pictures] if alone or (isinstance(pictures, np.ndarray) and pictures.ndim < 4) else list(pictures)
@@ -94,7 +92,9 @@ class Space:
 
     def values(self, inputs: torch.Tensor) -> np.ndarray:
         """Inputs (N, C, H, W) as pixel values, RGB, float (N, H, W, C); within 0..255 for what a picture can be."""
-        return self.preprocessing.undone(inputs.detach().movedim(1, -1).double().cpu().numpy())
+        x = inputs.detach().movedim(1, -1).double().cpu().numpy()
+        x = (x - self.offset) / self.factor
+        return x[..., ::-1] if self.bgr else x
 
     def shown(self, inputs: torch.Tensor) -> np.ndarray:
         """Inputs (N, C, H, W) as uint8 pictures (N, H, W, C), RGB, rounded and clipped."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import field
 from math import prod
 
-from striate.errors import ShapeError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value, Weight
 from striate.graph.lowering import put
-from striate.primitives.arguments import number, numbers, whole
+from striate.primitives.arguments import axis_of, number, numbers, shape_of, whole
 from striate.primitives.base import Parameter, Start, parameter
-from striate.wording import plural
 
 Numbers = float | tuple[float, ...]
 
@@ -123,6 +122,25 @@ class Scale(Primitive):
         return True
 
 
+class Slope(Primitive):
+    """x above 0, a learnt slope times x below.  Shape unchanged; weight (C, …), 1 along the axes that share a slope.
+
+    slopes   how they start
+    shared   axes, from 0, all of whose places have one slope
+    """
+
+    family = "activation"
+    stateful = True
+    keras = {"weight": "alpha"}
+
+    slopes: Parameter
+    shared: tuple[int, ...] = ()
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        *positions, channels = (1 if axis in self.shared else size for axis, size in enumerate(inputs[0]))
+        return {"weight": self.slopes.weight((channels, *positions))}
+
+
 class Affine(Primitive):
     """Each number, or each channel, times a fixed factor plus a fixed addend.  Shape unchanged.
 
@@ -137,9 +155,7 @@ class Affine(Primitive):
     def shape(self, *inputs: Shape) -> Shape:
         for what, value in (("factors", self.factor), ("addends", self.addend)):
             if isinstance(value, tuple) and len(value) not in (1, inputs[0][-1]):
-                raise ShapeError(
-                    f"has {len(value)} {what} for an input of {plural(inputs[0][-1], 'channel')}, {inputs[0]}."
-                )
+                raise ShapeError(f"has {len(value)} {what} for an input of {inputs[0][-1]} channels, {inputs[0]}.")
         return inputs[0]
 
 
@@ -150,6 +166,7 @@ class BatchNorm(Primitive):
     momentum         what of the running averages stays at each step
     gamma, beta      how scale and shift start; None: none
     mean, variance   how the running averages start
+    unbiased         whether the running variance takes n / (n - 1) of a batch's
     """
 
     family = "norm"
@@ -162,6 +179,7 @@ class BatchNorm(Primitive):
     beta: Parameter | None
     mean: Parameter
     variance: Parameter
+    unbiased: bool = False
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         pairs = (("weight", self.gamma), ("bias", self.beta))
@@ -278,6 +296,23 @@ def scale(
     return put(Scale(parameter(factor), parameter(addend)), x, name=name) if factor or addend else x
 
 
+def slope(x: Value, slopes: Start | Parameter = "zeros", shared: tuple[int, ...] = (), *, name: str = "") -> Value:
+    """x above 0, a learnt slope times x below.  He et al. 2015, section 2.1.  Shape unchanged.
+
+    x        of any shape
+    slopes   how they start: an initializer, or a Parameter; weight (C, …), 1 along the shared axes
+    shared   axes, from 0 with the channels last, all of whose places have one slope
+    name     of this part, where the layer has several
+
+    Raises ArgumentError for other values, and ShapeError for an axis that is not there.
+    """
+    shape = shape_of(x, "slope")
+    if not isinstance(shared, list | tuple):
+        raise ArgumentError(f"slope: shared is a tuple of axes, not {shared!r}.")
+    axes = sorted({axis_of(axis, shape, "slope") for axis in shared})
+    return put(Slope(parameter(slopes) or Parameter(), tuple(axes)), x, name=name)
+
+
 def affine(x: Value, factor: Numbers = 1.0, addend: Numbers = 0.0) -> Value:
     """Each number times a fixed factor plus a fixed addend: one for all, or one per channel.  Shape unchanged.
 
@@ -298,6 +333,7 @@ def batch_norm(
     beta: Start | Parameter | None = "zeros",
     mean: Start | Parameter = "zeros",
     variance: Start | Parameter = "ones",
+    unbiased: bool = False,
     name: str = "",
 ) -> Value:
     """Each channel to mean 0, variance 1 over the batch.  Ioffe & Szegedy 2015, algorithms 1 and 2.  Shape unchanged.
@@ -307,6 +343,7 @@ def batch_norm(
     momentum         what of the running averages stays at each step (Keras': 0.99)
     gamma, beta      how scale and shift start; None: none.  weight (C,), bias (C,)
     mean, variance   how the running averages start.  buffers running_mean (C,), running_var (C,)
+    unbiased         whether the running variance takes n / (n - 1) of a batch's variance, as torch's does
     name             of this part, where the layer has several
 
     Raises ArgumentError for anything but a value.
@@ -314,7 +351,7 @@ def batch_norm(
     epsilon = number(epsilon, "batch_norm: epsilon", 0, open_ends="low")
     momentum = number(momentum, "batch_norm: momentum", 0, 1)
     averages = parameter(mean) or Parameter(), parameter(variance) or Parameter("ones")
-    return put(BatchNorm(epsilon, momentum, parameter(gamma), parameter(beta), *averages), x, name=name)
+    return put(BatchNorm(epsilon, momentum, parameter(gamma), parameter(beta), *averages, bool(unbiased)), x, name=name)
 
 
 def layer_norm(

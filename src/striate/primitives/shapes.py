@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Literal
+from typing import Literal, get_args
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value
@@ -13,6 +13,7 @@ from striate.primitives.arguments import sides as checked_sides
 from striate.primitives.base import split_shape
 
 Sides = tuple[tuple[int, int], ...]
+Sampling = Literal["nearest", "bilinear", "bicubic"]
 
 
 class Reshape(Primitive):
@@ -87,6 +88,38 @@ class Resize(Primitive):
     def shape(self, *inputs: Shape) -> Shape:
         sizes, channels = split_shape(inputs[0], len(self.times))
         return (*(size * t for size, t in zip(sizes, self.times, strict=True)), channels)
+
+
+class Interpolate(Primitive):
+    """Pictures in another size, read between their pixels.  (H, W, C) -> (*size, C).
+
+    size        (height, width) of the new pictures
+    how         "nearest", "bilinear" or "bicubic", between the middles of pixels
+    antialias   where it makes smaller: average over all pixels that become one
+    """
+
+    family = "reshape"
+
+    size: tuple[int, ...]
+    how: Sampling
+    antialias: bool = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*self.size, split_shape(inputs[0], len(self.size))[1])
+
+
+class Permute(Primitive):
+    """Axes in another order.
+
+    order   the axes of the input, from 0, in the order of the output
+    """
+
+    family = "reshape"
+
+    order: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return tuple(inputs[0][axis] for axis in self.order)
 
 
 class Concatenate(Primitive):
@@ -172,6 +205,37 @@ def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"]
     """
     choice(how, "resize: how", ("nearest", "bilinear"))
     return put(Resize(wholes(times, "resize: times", len(shape_of(x, "resize")) - 1), how), x)
+
+
+def interpolate(x: Value, size: tuple[int, int], how: Sampling = "bilinear", antialias: bool = False) -> Value:
+    """Pictures in another size.  (H, W, C) -> (*size, C).
+
+    x           (height, width, C)
+    size        (height, width) of the new pictures
+    how         "nearest", "bilinear" or "bicubic", between the middles of pixels
+    antialias   where it makes smaller: average over all pixels that become one (not for "nearest")
+
+    Raises ShapeError for anything but pictures, and ArgumentError for other values.
+    """
+    choice(how, "interpolate: how", get_args(Sampling))
+    split_shape(shape_of(x, "interpolate"), 2)
+    smooth = bool(antialias) and how != "nearest"
+    return put(Interpolate(wholes(size, "interpolate: size", 2), how, smooth), x)
+
+
+def permute(x: Value, order: tuple[int, ...]) -> Value:
+    """Axes in another order.
+
+    x       of any shape
+    order   the axes of `x`, from 0, in the order of the output; each once
+
+    Raises ArgumentError for another list of axes.
+    """
+    rank = len(shape_of(x, "permute"))
+    given = wholes(order, "permute: order", rank, 0)
+    if sorted(given) != [*range(rank)]:
+        raise ArgumentError(f"permute: order names each axis from 0 to {rank - 1} once, not {order!r}.")
+    return x if given == tuple(range(rank)) else put(Permute(given), x)
 
 
 def concatenate(axis: int, *values: Value, counted: int | None = None) -> Value:

@@ -5,22 +5,56 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from striate.graph import Primitive, Shape, Value
-from striate.graph.lowering import put
-from striate.primitives.arguments import number
+from striate.graph.lowering import Identity, put
+from striate.primitives.arguments import axis_of, number, shape_of
 from striate.primitives.shapes import Sides
 
 
 class Dropout(Primitive):
     """In training, numbers are 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
 
-    rate    from 0 up to (not including) 1
-    whole   all numbers of an example together (stochastic depth)
+    rate       from 0 up to (not including) 1
+    whole      all numbers of an example together (stochastic depth)
+    together   axes, from 0, along which numbers go together
+    seed       of draws of its own; None: the run's
     """
 
     stateful = True
 
     rate: float
     whole: bool = False
+    together: tuple[int, ...] = ()
+    seed: int | None = None
+
+
+class Noise(Primitive):
+    """In training, normal numbers added, or multiplied by normal numbers around 1; else nothing.
+
+    deviation    of the numbers
+    multiplied   whether they are factors
+    seed         of draws of its own; None: the run's
+    """
+
+    stateful = True
+
+    deviation: float
+    multiplied: bool = False
+    seed: int | None = None
+
+
+class Penalty(Primitive):
+    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of the batch is added to the loss.
+
+    l1, l2   the factors
+    """
+
+    stateful = True
+
+    l1: float
+    l2: float
+
+
+IDLE = (Identity, Dropout, Noise, Penalty)  # what does nothing in prediction
 
 
 class Augment(Primitive):
@@ -33,6 +67,7 @@ class Augment(Primitive):
                   change of colours), "mask" (a rectangle), "hue" (colours by way of their hue) or "nothing"
     size          (height, width) of the pictures that it gives, None where they stay as large
     steps         the changes that it composes, in order
+    seed          of draws of its own; None: the run's
     """
 
     family = "augment"
@@ -43,6 +78,7 @@ class Augment(Primitive):
     keeps: Literal["places", "grid", "clipped", "mask", "hue", "nothing"] = "nothing"
     size: tuple[int, int] | None = None
     steps: tuple[Augment, ...] = ()
+    seed: int | None = None
 
     def shape(self, *inputs: Shape) -> Shape:
         size = tuple(b - a for a, b in self.region(inputs[0]))
@@ -63,17 +99,58 @@ class Augment(Primitive):
         return rows, columns
 
 
-def dropout(x: Value, rate: float, whole: bool = False, *, name: str = "") -> Value:
+def dropout(
+    x: Value,
+    rate: float,
+    whole: bool = False,
+    *,
+    together: tuple[int, ...] = (),
+    seed: int | None = None,
+    name: str = "",
+) -> Value:
     """In training, numbers are 0 with probability `rate` and the rest grow by 1 / (1 - rate).  Shape unchanged.
 
-    x       of any shape
-    rate    from 0 up to (not including) 1
-    whole   all numbers of an example together: Huang et al. 2016.  Else each by itself: Srivastava et al. 2014
-    name    of this part, where the layer has several
+    x          of any shape
+    rate       from 0 up to (not including) 1
+    whole      all numbers of an example together: Huang et al. 2016.  Else each by itself: Srivastava et al. 2014
+    together   axes, from 0, along which numbers go together: (0, 1) takes away whole maps
+    seed       of draws of its own; None: the run's, see ``st.set_seed``
+    name       of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value, and ShapeError for an axis that is not there.
+    """
+    shape = shape_of(x, "dropout")
+    axes = tuple(sorted({axis_of(axis, shape, "dropout") for axis in together}))
+    rate = number(rate, "dropout: rate", 0, 1, open_ends="high")
+    return put(Dropout(rate, whole, axes, seed), x, name=name)
+
+
+def noise(x: Value, deviation: float, multiplied: bool = False, *, seed: int | None = None, name: str = "") -> Value:
+    """In training, normal numbers added, or multiplied by normal numbers around 1.  Shape unchanged.
+
+    x            of any shape
+    deviation    of the numbers, at least 0
+    multiplied   whether they are factors
+    seed         of draws of its own; None: the run's, see ``st.set_seed``
+    name         of this part, where the layer has several
 
     Raises ArgumentError for anything but a value.
     """
-    return put(Dropout(number(rate, "dropout: rate", 0, 1, open_ends="high"), whole), x, name=name)
+    shape_of(x, "noise")
+    return put(Noise(number(deviation, "noise: deviation", 0), bool(multiplied), seed), x, name=name)
+
+
+def penalty(x: Value, l1: float = 0.0, l2: float = 0.0, *, name: str = "") -> Value:
+    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of the batch is added to the loss.  Shape unchanged.
+
+    x        of any shape
+    l1, l2   the factors, at least 0
+    name     of this part, where the layer has several
+
+    Raises ArgumentError for anything but a value.
+    """
+    shape_of(x, "penalty")
+    return put(Penalty(number(l1, "penalty: l1", 0), number(l2, "penalty: l2", 0)), x, name=name)
 
 
 def augment(x: Value, change: Augment) -> Value:

@@ -12,7 +12,7 @@ from striate.graph import Step
 from striate.ship.writer import ROWS, Tensor, Writer
 
 
-@ROWS.row(p.Identity, p.Dropout)
+@ROWS.row(p.Identity, p.Dropout, p.Noise, p.Penalty)
 def _nothing(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return xs[0]
 
@@ -29,7 +29,7 @@ def _mul(w: Writer, x: str, factor: float) -> str:
 def _parametric_relu(w: Writer, x: str, most: float | None, slope: float, threshold: float) -> str:
     if threshold:
         below = _mul(w, w.op("Sub", x, _number(threshold)), slope)
-        y = w.op("Where", w.op("GreaterOrEqual", x, _number(threshold)), x, below)
+        y = w.op("Where", w.op("Greater", x, _number(threshold)), x, below)
     else:
         y = w.op("LeakyRelu", x, alpha=slope)
     return y if most is None else w.op("Min", y, _number(most))
@@ -67,6 +67,11 @@ _FUNCTIONS: dict[str, Callable[..., str]] = {
 def _pointwise(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
     return Tensor(_FUNCTIONS[made.function](w, w.same(xs[0]), *made.parameters), step.shape, xs[0].layout)
+
+
+@ROWS.row(p.Slope)
+def _slope(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    return Tensor(w.op("PRelu", w.first(xs[0]), w.arrays(step)["weight"]), step.shape, "first")
 
 
 @ROWS.row(p.Softmax)
@@ -148,6 +153,38 @@ def _resize(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
         how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     scales = np.array([1, 1, *made.times], np.float32)
     return Tensor(w.op("Resize", w.first(xs[0]), None, scales, **how), step.shape, "first")
+
+
+@ROWS.row(p.Interpolate)
+def _interpolate(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    """Nearest and bilinear as ONNX has them; else, where its cubes and averages are not torch's, as a matrix per axis."""
+    made: Any = step.primitive
+    x = w.first(xs[0])
+    if made.how == "bicubic" or made.antialias:
+        down, across = (_sampled(made, n, new) for n, new in zip(step.input_shapes[0][:-1], made.size, strict=True))
+        return Tensor(w.op("MatMul", down, w.op("MatMul", x, across.T.copy())), step.shape, "first")
+    nearest = {"mode": "nearest", "nearest_mode": "round_prefer_ceil"}
+    how = nearest if made.how == "nearest" else {"mode": "linear"}
+    sizes = w.op(
+        "Concat", w.op("Shape", x, start=0, end=2), np.array(made.size), axis=0
+    )  # ORT turns no Resize with axes
+    y = w.op("Resize", x, None, None, sizes, coordinate_transformation_mode="half_pixel", **how)
+    return Tensor(y, step.shape, "first")
+
+
+def _sampled(made: Any, length: int, out: int) -> np.ndarray:
+    """The matrix (out, length) that reads `out` cells from `length`."""
+    import torch
+
+    each = torch.eye(length)[None, None]
+    how = {"mode": made.how, "align_corners": False, "antialias": made.antialias}
+    return torch.nn.functional.interpolate(each, size=(out, length), **how)[0, 0].numpy()  # type: ignore[no-any-return]
+
+
+@ROWS.row(p.Permute)
+def _permute(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    order = [0, *(axis + 1 for axis in step.primitive.order)]  # type: ignore[attr-defined]
+    return Tensor(w.op("Transpose", w.last(xs[0]), perm=order), step.shape, "last")
 
 
 # -- normalization ---------------------------------------------------------------------------------------------------

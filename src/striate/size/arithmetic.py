@@ -10,7 +10,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.graph import FlatNode, Primitive, Shape, Step
-from striate.wording import dot
+from striate.size.wording import dot
 
 Sum = tuple[str, str]  # the formula in symbols, and with the numbers put in
 Formula = Callable[[Any, Shape, Shape], Sum]
@@ -63,6 +63,12 @@ def _per_channel(made: Any, x: Shape, out: Shape) -> Sum:
     return f"{parts}·D", f"{parts}·{x[-1]}"
 
 
+def _slopes(made: Any, x: Shape, out: Shape) -> Sum:
+    sizes = [size for axis, size in enumerate(x) if axis not in made.shared]
+    names = {1: "D", 2: "L·D", 3: "W·H·D"}.get(len(x), "numbers") if not made.shared else "slopes"
+    return names, dot(tuple(sizes)) if sizes else "1"
+
+
 WEIGHTS: dict[type[Primitive], Formula] = {
     p.Conv: _conv_weights,
     p.ConvTranspose: _conv_weights,
@@ -73,6 +79,7 @@ WEIGHTS: dict[type[Primitive], Formula] = {
     p.BatchNorm: _per_channel,
     p.LayerNorm: _per_channel,
     p.Scale: _per_channel,
+    p.Slope: _slopes,
 }
 
 
@@ -92,6 +99,7 @@ def _meaning(made: Primitive) -> str:
         p.LayerNorm: "a scale and a shift for each channel",
         p.Distance: "the prototypes are fixed, so they are buffers",
         p.Lookup: "a vector for each word",
+        p.Slope: "a slope below 0 for each place and channel, or shared along axes",
     }.get(type(made), "")
 
 

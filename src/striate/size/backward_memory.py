@@ -273,6 +273,17 @@ def _scale(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.like(xs[0], xs[0].grad or call.learns)
 
 
+@ROWS.row(p.Slope)
+def _slope(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    """Which numbers are above 0, and what is multiplied by the slopes."""
+    grad = xs[0].grad or call.learns
+    if call.learns:
+        s.keep(xs[0])
+    if grad:
+        s.keep_new(xs[0].numbers, 1)
+    return s.like(xs[0], grad)
+
+
 @ROWS.row(p.Affine)
 def _affine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     factor, addend = call.primitive.factor, call.primitive.addend
@@ -328,7 +339,7 @@ def _crop(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return replace(xs[0], numbers=call.numbers, dense=False)
 
 
-@ROWS.row(p.Pad, p.Resize, p.Concatenate)
+@ROWS.row(p.Pad, p.Resize, p.Interpolate, p.Permute, p.Concatenate)
 def _copied_over(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     last = len(call.out) != 2 and all(x.last for x in xs)
     return s.new(call.numbers, any(x.grad for x in xs), last=last or len(call.out) == 1)
@@ -340,8 +351,25 @@ def _dropout(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if not (s.training and call.primitive.rate):
         return xs[0]
     if xs[0].grad:
-        s.keep_new(1 if call.primitive.whole else xs[0].numbers)
+        apart = prod(n for axis, n in enumerate(call.x) if axis not in call.primitive.together)
+        s.keep_new(1 if call.primitive.whole else apart)
     return s.like(xs[0])
+
+
+@ROWS.row(p.Noise)
+def _noise(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if not (s.training and call.primitive.deviation):
+        return xs[0]
+    if xs[0].grad and call.primitive.multiplied:
+        s.keep_new(xs[0].numbers)
+    return s.like(xs[0])
+
+
+@ROWS.row(p.Penalty)
+def _penalty(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if s.training and xs[0].grad and (call.primitive.l1 or call.primitive.l2):
+        s.keep(xs[0])
+    return xs[0]
 
 
 @ROWS.row(p.Augment)

@@ -11,7 +11,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.graph import FlatNode, Primitive, Shape, Step, Window
-from striate.wording import dot, plural
+from striate.size.wording import dot
 
 
 def _axes(rank: int) -> tuple[str, ...]:
@@ -59,6 +59,11 @@ def _slid(window: Any, sizes: Shape, i: int, out: int, name: str) -> str:
 
 def _grown(window: Any, sizes: Shape, i: int, out: int, name: str) -> str:
     size, span, stride = sizes[i], window.span[i], window.strides[i]
+    if window.more:
+        wide = span % 2 if window.padding == "same" else span
+        cut = sum(window.padding[i]) if isinstance(window.padding, tuple) else 0
+        symbol = "F % 2" if window.padding == "same" else "F - P - P'" if cut else "F"
+        return f"({name} - 1)·S + {symbol} + more = ({size} - 1)·{stride} + {wide - cut} + {window.more[i]} = {out}"
     if window.padding == "same":
         return f"{name}·S = {size}·{stride} = {out}"
     if window.padding == "valid":
@@ -110,10 +115,19 @@ def _enlarged(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return [f"{axis:<7} {xs[0][i]}·{made.times[i]} = {out[i]}" for i, axis in enumerate(_axes(len(made.times)))]
 
 
+def _resized(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    return [f"{axis:<7} {out[i]}, as asked for, from {xs[0][i]}" for i, axis in enumerate(_axes(len(made.size)))]
+
+
+def _permuted(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    order = ", ".join(str(axis + 1) for axis in made.order)
+    return [f"{dot(xs[0])} becomes {dot(out)}: the axes {order} of the input, in this order"]
+
+
 def _reduced(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     if not made.positions(xs[0]):
         return [f"{dot(xs[0])} becomes {dot(out)}"]
-    return [f"each of the {plural(xs[0][-1], 'map')} of {dot(xs[0][:-1])} becomes one number"]
+    return [f"each of the {xs[0][-1]} maps of {dot(xs[0][:-1])} becomes one number"]
 
 
 def _over_channels(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
@@ -131,7 +145,7 @@ def _adapted(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 
 
 def _embedded(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    return [f"a vector of {plural(made.width, 'number')} for each of the {plural(xs[0][0], 'word')}"]
+    return [f"a vector of {made.width} numbers for each of the {xs[0][0]} words"]
 
 
 def _joined(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
@@ -140,7 +154,7 @@ def _joined(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 
 
 def _merged(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    return [f"{plural(len(xs), 'input')}, number by number: {dot(out)}"]
+    return [f"{len(xs)} inputs, number by number: {dot(out)}"]
 
 
 _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]]] = {
@@ -151,6 +165,8 @@ _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]
     p.Pad: _padded,
     p.Crop: _cropped,
     p.Resize: _enlarged,
+    p.Interpolate: _resized,
+    p.Permute: _permuted,
     p.Reduce: _reduced,
     p.AdaptivePool: _adapted,
     p.DepthPool: _over_channels,

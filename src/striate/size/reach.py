@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, lcm
+from math import ceil, floor, gcd, lcm
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +127,20 @@ def adaptive(length: int, out: int) -> Reach:
         tuple(i * length // out for i in range(period)),
         tuple(-(-(i + 1) * length // out) - 1 for i in range(period)),
     )
+
+
+def sampling(length: int, out: int, span: int, spread: bool) -> Reach:
+    """A resampling of `length` cells as `out`, between the middles of cells.
+
+    span     cells that a new one is read from: 1, 2 or 4
+    spread   whether a smaller result averages over all cells that it stands for
+    """
+    common = gcd(length, out)
+    period, shift = out // common, length // common
+    middles = [Fraction((2 * u + 1) * length, 2 * out) for u in range(period)]  # 1/2 is the middle of cell 0
+    if span == 1:
+        cells = tuple(floor(middle) for middle in middles)
+        return Reach(period, shift, cells, cells)
+    half = Fraction(span, 2) * max(Fraction(length, out) if spread else Fraction(1), Fraction(1))
+    low = tuple(floor(middle - half + Fraction(1, 2)) for middle in middles)
+    return Reach(period, shift, low, tuple(ceil(middle + half - Fraction(1, 2)) - 1 for middle in middles))

@@ -20,8 +20,8 @@ from striate import primitives as p
 from striate.errors import ArgumentError, unknown
 from striate.graph import FlatGraph, Graph, Rows, Shape, Step, operations
 from striate.size.opened import Opened
-from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sliding
-from striate.wording import aligned, by
+from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sampling, sliding
+from striate.size.wording import aligned, by
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _window(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight
     return (*(Along(axis, reach) for axis, reach in enumerate(reaches)), Along(len(sizes)) if own else None)
 
 
-@RULES.row(p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Dropout, p.Combine)
+@RULES.row(p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Slope, p.Dropout, p.Noise, p.Penalty, p.Combine)
 def _same(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     more = len(out) - len(shapes[which])
     sizes = enumerate(shapes[which])
@@ -109,6 +109,18 @@ def _adaptive(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sig
 def _resize(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     reaches = [interpolating(t) if made.how == "bilinear" else repeating(t) for t in made.times]
     return (*(Along(i, reach) for i, reach in enumerate(reaches)), Along(len(made.times)))
+
+
+@RULES.row(p.Interpolate)
+def _interpolate(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    span = {"nearest": 1, "bilinear": 2, "bicubic": 4}[made.how]
+    reaches = [sampling(n, new, span, made.antialias) for n, new in zip(shapes[0][:-1], made.size, strict=True)]
+    return (*(Along(i, reach) for i, reach in enumerate(reaches)), Along(len(reaches)))
+
+
+@RULES.row(p.Permute)
+def _permute(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return tuple(Along(made.order.index(axis)) for axis in range(len(out)))
 
 
 @RULES.row(p.Pad)

@@ -27,6 +27,7 @@ class Objective:
         self.losses = [loss.with_logits() if gone else loss for loss, gone in zip(plan.losses, removed, strict=True)]
         self.finals = [loss.activation if gone else None for loss, gone in zip(plan.losses, removed, strict=True)]
         self.penalties = _penalties(graph)
+        self.activities = _activities(graph)
 
     @property
     def left_off(self) -> list[str | None]:
@@ -57,6 +58,9 @@ class Objective:
                 total = total + l1 * weight.abs().sum()
             if l2:
                 total = total + l2 * weight.square().sum()
+        for layer in self.activities:
+            if (penalty := layer.taken()) is not None:
+                total = total + penalty
         return total, parts
 
     def reset(self) -> None:
@@ -75,7 +79,7 @@ class Objective:
 
     def totals(self, outputs: int) -> Totals:
         """Sums for the losses of the first outputs, with nothing in them yet."""
-        return Totals(self.plan.loss_weights[:outputs], bool(self.penalties))
+        return Totals(self.plan.loss_weights[:outputs], bool(self.penalties or self.activities))
 
     def counted(self, batch: Batch) -> list[int | torch.Tensor]:
         """How much the batch counts in the mean of each loss."""
@@ -171,3 +175,9 @@ def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:
                 tensor = layer.built.get_parameter(name)
                 penalties.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
     return penalties
+
+
+def _activities(graph: Graph) -> list[Any]:
+    """The modules that add up a penalty on what passes through them."""
+    built = (layer.built for layer in every_layer(graph) if layer.built is not None)
+    return [part for module in built for part in module.modules() if hasattr(part, "taken")]

@@ -144,6 +144,8 @@ def from_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor | None:
             array = array.movedim((-2, -1), (0, 1)).reshape(-1, 1, *array.shape[:-2])
         elif isinstance(slot.primitive, p.Linear) and array.ndim > 2:
             array = array.reshape(-1, array.shape[-1]).T  # a convolution over the whole map, row by row
+        elif isinstance(slot.primitive, p.Slope):
+            array = array.movedim(-1, 0)
         elif isinstance(slot.primitive, p.Conv | p.Linear):
             # (k…, in, out) -> (out, in, k…); of a transposed convolution (k…, out, in) -> (in, out, k…)
             array = array.movedim((-1, -2), (0, 1))
@@ -157,6 +159,8 @@ def to_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor:
     if isinstance(slot.primitive, p.DepthwiseConv):
         split = array.reshape(-1, slot.primitive.multiplier, *array.shape[2:])
         return split.movedim((0, 1), (-2, -1))
+    if isinstance(slot.primitive, p.Slope):
+        return array.movedim(0, -1)
     return array.movedim((0, 1), (-1, -2)) if isinstance(slot.primitive, p.Conv | p.Linear) else array
 
 
