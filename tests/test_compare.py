@@ -87,8 +87,8 @@ def test_comparisons_print_and_are_json_ready():
     ("call", "says"),
     [
         (lambda: compare.stacked(0), "channels is a whole number of at least 1, not 0"),
-        (lambda: compare.bottleneck(5), "5 channels do not split into 2"),
-        (lambda: compare.grouped(10, 3), "10 filters do not split into 3 groups"),
+        (lambda: compare.bottleneck(5), "5 channels cannot be split into 2"),
+        (lambda: compare.grouped(10, 3), "10 filters cannot be split into 3 groups"),
         (lambda: compare.inception()["none"], 'no option "none"'),
     ],
 )

@@ -56,8 +56,8 @@ def agree(path, **options):
         return None, report
     splits = data.load(path, image_size=(10, 20), cache=False, **options)
     parts = parts_of(splits)
-    if list(report.usable) == [""]:
-        parts = {"": parts.pop("train")}
+    if len(report.usable) == 1:
+        parts = {next(iter(report.usable)): parts.pop("train")}
     assert report.usable == {part: len(each) for part, each in parts.items()}
     named = {file for finding in report for file in finding.files}
     left_out = {finding.files[0] for finding in report if finding.kind in LEFT_OUT}
@@ -74,7 +74,7 @@ def agree(path, **options):
             assert counts == {str(names[i]): n for i, n in enumerate(np.bincount(each.y)) if n}
     faulty = len(report.of("box-empty", "box-outside"))
     said = "\n".join(note for each in parts.values() for note in each.notes)
-    assert faulty == sum(map(int, re.findall(r"(\d+) boxes (?:left out, empty|reached out)", said)))
+    assert faulty == sum(map(int, re.findall(r"(\d+) box(?:es)? (?:left out, empty|reached out)", said)))
     return parts, report
 
 
@@ -225,6 +225,72 @@ def test_csv(place, rows, mark):
     assert len(report.of("label-range")) == sum(
         not label or (numbers and (not plain[i] or label.startswith("-"))) for i, label in enumerate(given_)
     )
+
+
+@FEWER
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*TRAIN, *VALIDATION, "test", "holdout", ""]), st.sampled_from("abc")),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(["split", "Subset", "partition"]),
+)
+def test_a_column_of_a_table_that_says_the_part_is_read_and_other_words_are_told(place, rows, column):
+    root = place()
+    lines = [f"file,label,{column}"]
+    for i, (word, label) in enumerate(rows):
+        paint(root / "p" / f"{i}.png", i)
+        lines.append(f"p/{i}.png,{label},{word}")
+    (root / "list.csv").write_text("\n".join(lines))
+    parts, report = agree(root / "list.csv")
+    found = [part_of(word) for word, _ in rows]
+    if parts is None:
+        learned = {label for (_, label), part in zip(rows, found, strict=True) if part == "train"}
+        kept = {part for (_, label), part in zip(rows, found, strict=True) if label in learned}
+        assert "train" not in found or kept < {part for part in found if part}
+        return
+    told = report.of("unlisted")
+    notes = "\n".join(note for part in parts.values() for note in part.notes)
+    if not any(found):
+        assert len(told) == 1
+        assert f'the column "{column}" names no part' in told[0].detail
+        assert told[0].detail in notes
+        assert sum(map(len, parts.values())) == len(rows)
+        return
+    assert {Path(file).stem for each in told for file in each.files} == {str(i) for i, p in enumerate(found) if not p}
+    assert all(each.detail in notes for each in told)
+    for name, part in parts.items():
+        assert {Path(path).stem for path in part.paths} <= {str(i) for i, p in enumerate(found) if p == name}
+
+
+def test_a_picture_that_is_listed_twice_is_told_by_the_check_and_by_the_reader_whatever_the_format(tmp_path):
+    for i in range(2):
+        paint(tmp_path / f"{i}.png", i)
+    (tmp_path / "same.csv").write_text("file,label\n0.png,a\n0.png,a \n1.png,b\n")
+    (tmp_path / "number.csv").write_text("file,label\n0.png,3\n./0.png,3.0\n1.png,4\n")
+    (tmp_path / "other.csv").write_text("file,label\n0.png,a\n0.png,b\n1.png,b\n")
+    (tmp_path / "bad.csv").write_text("file,label\n0.png,a\n0.png,\n1.png,b\n")
+    (tmp_path / "parts.csv").write_text("file,label,split\n0.png,a,train\n0.png,a,val\n1.png,b,train\n1.png,b,val\n")
+    images = [{"id": i, "file_name": "0.png"} for i in (0, 1)]
+    boxes = [{"image_id": i, "category_id": 1, "bbox": [1, 1, 5, 5]} for i in (0, 1)]
+    (tmp_path / "coco.json").write_text(
+        json.dumps({"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "a"}]})
+    )
+    wanted = {
+        "same.csv": ("duplicate", 1),
+        "number.csv": ("duplicate", 1),
+        "other.csv": ("in-two-classes", 1),
+        "bad.csv": ("in-two-classes", 1),
+        "parts.csv": ("in-two-parts", 2),
+        "coco.json": ("duplicate", 1),
+    }
+    for name, (kind, count) in wanted.items():
+        parts, report = agree(tmp_path / name)
+        told = report.of("duplicate", "in-two-classes", "in-two-parts")
+        assert [each.kind for each in told] == [kind] * count, name
+        notes = [note for part in parts.values() for note in part.notes if "listed" in note]
+        assert len(notes) == count
 
 
 def test_numbers_that_are_names_are_matched_by_name_and_others_are_numbers(tmp_path):

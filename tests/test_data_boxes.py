@@ -35,7 +35,7 @@ def test_boxes_are_float32_and_int64_for_each_picture_also_for_one_without():
     assert [each.tolist() for each in data.box_labels] == [[0, 1], [], [1]]
     assert {each.dtype for each in data.box_labels} == {np.dtype("int64")}
     assert data.notes == ()
-    assert "3 boxes: ant 1, bee 2; 1 pictures without any" in data.summary()
+    assert "3 boxes: ant 1, bee 2; 1 picture without any" in data.summary()
 
 
 def test_boxes_are_carried_along_by_every_choice_of_examples():
@@ -57,7 +57,7 @@ def test_boxes_are_carried_along_by_every_choice_of_examples():
 def test_what_reaches_out_of_the_picture_is_clipped_with_a_note():
     data = boxed(boxes=([[-3, 2, 10, 25], [0, 0, 30, 20]], [], [[5, 6, 7, 8]]))
     assert data.boxes[0][0].tolist() == [0, 2, 10, 20]
-    assert data.notes == ("1 boxes reached out of their picture and were clipped, the first in picture 0",)
+    assert data.notes == ("1 box reached out of its picture and was clipped, the first in picture 0",)
     assert data.notes[0] in data.summary()
 
 
@@ -76,7 +76,7 @@ def test_what_reaches_out_of_the_picture_is_clipped_with_a_note():
         (None, ([], [], []), ("without boxes",)),
         (([[1, 2, 3, 4]], [], []), ([2], [], []), ("2 to 2", "numbered 0 to 1")),
         (([[1, 2, 3, 4]], [], []), ([0.5], [], []), ("float64",)),
-        (([[1, 2, 3, 4]], [], []), ([0, 1], [], []), ("1 boxes",)),
+        (([[1, 2, 3, 4]], [], []), ([0, 1], [], []), ("1 box,",)),
     ],
 )
 def test_boxes_that_fit_no_picture_are_refused(boxes, labels, fragments):
@@ -96,7 +96,7 @@ def test_label_maps_may_hold_the_ignored_label_and_no_other_foreign_one():
     assert data.y.tolist() == y.tolist()
     assert data.subset([1]).ignored == 255
     assert "label maps, 0 to 255: a, b; 255 counts for nothing" in data.summary()
-    fails(lambda: Dataset(x, y, ("a", "b")), "1 labels are out of range, the first 255 at index 0")
+    fails(lambda: Dataset(x, y, ("a", "b")), "1 label is out of range, the first 255 at index 0")
     fails(lambda: Dataset(x, y, ("a",), ignored=255), "labels are out of range, the first 1 at index 0")
     fails(lambda: Dataset(x, y - 1, ("a", "b"), ignored=254), "2 labels are negative"[2:], "-1 at index 0")
 
@@ -136,7 +136,7 @@ def test_groups_keep_sizes_and_classes_as_near_as_whole_groups_allow():
 
 def test_too_few_groups_are_refused():
     data = Dataset(np.zeros((6, 1), np.float32), np.arange(6) % 2)
-    fails(lambda: data.split(0.5, groups=["a"] * 6), "1 groups", "2 parts")
+    fails(lambda: data.split(0.5, groups=["a"] * 6), "1 group ", "2 parts")
     fails(lambda: list(data.folds(3, groups=list("aaabbb"))), "2 groups", "3 parts")
     fails(lambda: data.split(0.5, groups=["a"] * 5), "5 groups", "6 examples")
     small = (

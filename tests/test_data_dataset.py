@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from striate.data import Dataset, Preprocessing, arrays
 from striate.errors import DataError
+from striate.wording import plural
 
 
 def numbered(labels, classes=None):
@@ -61,13 +62,13 @@ def test_values_that_are_not_finite_are_counted_and_the_first_is_found(where, va
     x = np.ones((10, 3), np.float32)
     x.flat[where] = value
     first = min(where) // 3
-    fails(f"{len(where)} values", f"example {first}.", make=lambda: Dataset(x))
+    fails(plural(len(where), "value"), f"example {first}.", make=lambda: Dataset(x))
 
 
 def test_not_finite_values_are_found_beyond_the_first_chunk():
     x = np.zeros((3, 1 << 21), np.float32)
     x[2, 7] = np.nan
-    fails("1 values", "example 2", make=lambda: Dataset(x))
+    fails("1 value ", "example 2", make=lambda: Dataset(x))
 
 
 def test_paths_must_be_as_many_as_examples():

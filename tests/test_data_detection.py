@@ -9,6 +9,7 @@ from PIL import Image
 
 from striate.data import Dataset, Splits, load, read_coco, read_voc, read_yolo, scenes
 from striate.errors import DataError
+from striate.wording import plural
 
 SCENES = scenes(12, 48, seed=5)
 PARTS = {"train": range(6), "val": range(6, 9), "test": range(9, 12)}
@@ -104,7 +105,7 @@ def test_voc_boxes_follow_a_resize(voc):
     assert all(0 <= y1 < y2 <= 20 for _, y1, _, y2 in moved)
     full = sum(len(SCENES.boxes[i]) for i in PARTS["train"]) + 1
     assert len(moved) < full
-    assert f"{full - len(moved)} boxes lie in margins" in cut.notes[-1]
+    assert plural(full - len(moved), "box", "lies") + " in margins" in cut.notes[-1]
 
 
 def test_difficult_boxes_are_flagged_and_classes_can_be_chosen(voc):
@@ -115,7 +116,7 @@ def test_difficult_boxes_are_flagged_and_classes_can_be_chosen(voc):
     assert train.boxes[0].tolist() == [[0, 0, 9, 9], [1, 1, 48, 48]]
     assert train.box_labels[0].tolist() == [0, 1]
     assert train.box_ignored[0].tolist() == [True, False]
-    assert '1 boxes of "blob" left out' in train.notes[0]
+    assert '1 box of "blob" left out' in train.notes[0]
 
 
 def test_faults_of_voc_files_are_named_and_the_rest_is_read(voc):
@@ -141,7 +142,7 @@ def test_faults_of_voc_files_are_named_and_the_rest_is_read(voc):
     [left_out, clipped] = train.notes
     assert "3 boxes left out" in left_out
     assert "1, 2, 3" in left_out
-    assert "1 boxes reached out" in clipped
+    assert "1 box reached out" in clipped
 
 
 @pytest.mark.parametrize(
@@ -182,7 +183,7 @@ def test_no_annotations_or_no_boxes_is_said(tmp_path):
     fails(lambda: read_voc(tmp_path), "no annotations", "Annotations/*.xml")
     fails(lambda: read_voc(tmp_path / "none"), "no such folder")
     (tmp_path / "a.xml").write_text("<annotation/>")
-    fails(lambda: read_voc(tmp_path), "none of its 1 annotations has a box")
+    fails(lambda: read_voc(tmp_path), "no box in 1 annotation.")
 
 
 # COCO
@@ -278,7 +279,12 @@ def test_crowds_are_flagged_and_faults_are_named(tmp_path):
     assert "no such file" in reasons["gone.png"]
     assert "image 5 lacks" in reasons["boxes.json"]
     said = "\n".join(data.notes)
-    for fragment in ("1 boxes with a category", "1 boxes of pictures that are not listed", "2 boxes without four"):
+    for fragment in (
+        "1 box with a category",
+        "1 box of pictures that are not listed",
+        "2 boxes without four",
+        "1 annotation without a box",
+    ):
         assert fragment in said
     assert "2 boxes left out, empty or outside" in said
 
@@ -392,7 +398,7 @@ def test_faulty_lines_are_left_out_and_pictures_without_a_file_have_no_boxes(tmp
         assert f"s_00.txt, line {number} left out" in said
     assert "class 7 is beyond the 3 classes" in said
     assert "2 boxes left out, empty or outside" in said
-    assert "1 boxes reached out" in said
+    assert "1 box reached out" in said
     unnamed = read_yolo(tmp_path)
     assert unnamed.classes == tuple("01234567")
 

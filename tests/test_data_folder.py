@@ -142,7 +142,7 @@ def test_a_folder_that_is_no_data_set_is_explained(tmp_path, pets):
     fails(lambda: folder(tmp_path / "one"), 'one class only, "ant"')
     (tmp_path / "junk" / "a").mkdir(parents=True)
     (tmp_path / "junk" / "a" / "x.jpg").write_bytes(b"junk")
-    fails(lambda: folder(tmp_path / "junk"), "none of its 1 files", "not a picture")
+    fails(lambda: folder(tmp_path / "junk"), "no readable picture in 1 file.", "not a picture")
 
 
 def test_too_many_pixels_for_the_memory_are_refused_before_decoding(pets, monkeypatch):
@@ -194,7 +194,7 @@ def test_parts_that_do_not_fit_together_are_refused(tmp_path):
     fails(lambda: folder(parted(tmp_path / "c", parts)), "both val and valid")
     root = parted(tmp_path / "d", {"train": {"ant": 1, "bee": 1}})
     paint(root / "test" / "0.png", (0, 0, 0))
-    fails(lambda: folder(root), "test: has 1 files but no folder")
+    fails(lambda: folder(root), "test: has 1 file but no folder")
 
 
 @pytest.mark.parametrize("prefix", ["", "pets/", "some/where/"])
@@ -281,9 +281,9 @@ def test_a_csv_with_numbers_keeps_them(pets, tmp_path):
         ("a,b\n1,2\n", {}, "file_column="),
         ("file,b\n1,2\n", {}, "label_column="),
         ("file,label\n1,2\n", {"file_column": "fil"}, 'Did you mean "file"'),
-        ("file,label\n1\n", {}, "line 2: 1 cells"),
+        ("file,label\n1\n", {}, "line 2: 1 cell,"),
         ("file,label\nx.png,dog\n", {"classes": ["cat"]}, '"dog"'),
-        ("file,label\nx.png,dog\n", {}, "none of its 1 files"),
+        ("file,label\nx.png,dog\n", {}, "no readable picture in 1 file."),
     ],
 )
 def test_a_faulty_csv_is_explained(pets, text, options, fragment):

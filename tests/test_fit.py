@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import striate as st
-from striate import layers
+from striate import layers, models
 from striate.errors import ArgumentError, DataError, ShapeError, StriateError, TrainingError
 from striate.train.metrics import MeanMetric, Metric
 from striate.train.optimizers import Optimizer
@@ -638,3 +638,39 @@ def test_a_class_of_ones_own_that_leaves_a_method_out_is_told_so(what, missing):
 
     with pytest.raises(ArgumentError, match=missing):
         train()
+
+
+# -- how many epochs -----------------------------------------------------------------------------------------------------
+def small():
+    model = models.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_no_epochs_are_an_empty_history_and_leave_the_weights_as_in_keras():
+    model, x, y = small(), np.ones((8, 4), np.float32), np.zeros(8, int)
+    before = [array.copy() for array in model.get_weights()]
+    history = model.fit(x, y, epochs=0, verbose=0, validation_split=0.25)
+    assert (history.history, history.epoch) == ({}, [])
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("epochs", [-1, 1.5, "3", True, None])
+def test_epochs_that_are_no_number_of_passes_are_refused(epochs):
+    with pytest.raises(ArgumentError, match="epochs is how often training goes over the data"):
+        small().fit(np.ones((8, 4), np.float32), np.zeros(8, int), epochs=epochs, verbose=0)
+
+
+@pytest.mark.parametrize("epochs", [0, -2])
+def test_runs_tuning_and_transfer_take_at_least_one_epoch_and_write_nothing(tmp_path, epochs):
+    from striate import runs, transfer, tune
+
+    calls = (
+        lambda: runs.train_run("digits", folder=tmp_path / "run", epochs=epochs, recipe="digits", report=False),
+        lambda: tune.tune("digits", 2, epochs=epochs, folder=tmp_path / "tune"),
+        lambda: transfer.fit("fast_net", "digits", epochs=epochs, folder=tmp_path / "transfer"),
+    )
+    for call in calls:
+        with pytest.raises(ArgumentError, match=f"at least 1, not {epochs}"):
+            call()
+    assert not list(tmp_path.iterdir())

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import striate as st
 from striate import data, layers, look, models, runs, zoo
 from striate.data import Dataset, Preprocessing, Splits
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, BundleError, DataError
 from striate.intake import Outputs, numbered_as
 from striate.tasks import Ensemble, classify
 from striate.transfer import features
@@ -116,6 +117,63 @@ def test_predict_evaluate_look_classify_and_features_give_one_answer(kind, photo
     assert figures["loss"] == pytest.approx(-np.log(p[np.arange(9), other.y]).mean(), rel=1e-4)
     answers = [model.labels.index(g[0].label) for g in classify(model, list(other.paths))]
     assert look.saliency(model, other).targets == answers
+
+
+ARRAYS_IN = {
+    "predict": lambda model, x: model.predict(x, engine="torch"),
+    "extract": lambda model, x: model.extract(x, "dense"),
+    "classify": lambda model, x: [[guess.probability for guess in row] for row in classify(model, x, top=3)],
+    "ensemble": lambda model, x: [[guess.probability for guess in row] for row in Ensemble([model]).classify(x, top=3)],
+    "activations": lambda model, x: look.activations(model, x, "dense")["dense"],
+    "saliency": lambda model, x: look.saliency(model, x).values,
+    "integrated gradients": lambda model, x: look.integrated(model, x, steps=4).values,
+    "dead": lambda model, x: look.dead(model, x, "dense").share["dense"],
+    "adversarial": lambda model, x: look.adversarial(model, x, "ant", steps=2).pictures,
+    "neighbours": lambda model, x: look.neighbours(model, np.tile(x, (2, 1, 1, 1)) if len(x) < 2 else x, k=1).features,
+}
+
+
+@pytest.mark.parametrize("way", ARRAYS_IN)
+@pytest.mark.parametrize("kind", ["raw", "unit", "tf", "caffe", "mean and deviation"])
+def test_every_way_in_takes_floats_as_the_preprocessing_makes_them(way, kind):
+    model, ask = classifier(KINDS[kind]), ARRAYS_IN[way]
+    model.set_weights([0.01 * array for array in model.get_weights()])
+    pixels = np.random.default_rng(1).integers(0, 256, (3, *SIZE, 3), np.uint8)
+    floats = model.preprocessing.normalise(pixels)
+    expected = ask(model, pixels)
+    for given in (floats, floats.astype(np.float64), torch.from_numpy(floats), list(floats), list(pixels)):
+        if way == "neighbours":
+            given = np.asarray(given)
+        np.testing.assert_allclose(ask(model, given), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ARRAYS_IN)
+def test_every_way_in_refuses_arrays_that_do_not_fit_in_the_same_words(way):
+    model, ask = classifier(KINDS["unit"]), ARRAYS_IN[way]
+    floats = np.zeros((2, *SIZE, 3), np.float32)
+    holed = floats.copy()
+    holed[1, 0, 0, 0] = np.nan
+    for given, words in (
+        (floats[:, :5], r"takes arrays of shape \(N, 12, 10, 3\), it got"),
+        (holed, "NaN or infinity in 1 of 2"),
+    ):
+        with pytest.raises(DataError, match=words):
+            ask(model, given)
+    if way != "neighbours":
+        with pytest.raises(DataError, match="add the batch axis"):
+            ask(model, floats[0])
+        np.testing.assert_array_equal(
+            ask(model, np.full((*SIZE, 3), 9, np.uint8)), ask(model, np.full((1, *SIZE, 3), 9, np.uint8))
+        )
+
+
+def test_floats_that_are_of_no_pixels_are_refused_where_pixels_are_shown():
+    for kind, value in (("unit", 1.5), ("unit", 0.001), ("raw", 0.25), ("tf", -1.1)):
+        model = classifier(KINDS[kind])
+        floats = np.full((1, *SIZE, 3), value, np.float32)
+        assert model.predict(floats).shape == (1, 3)
+        with pytest.raises(DataError, match=r"makes of pixels.*Give uint8 pictures"):
+            look.saliency(model, floats)
 
 
 def test_a_pixel_export_sees_the_same_as_predict(photos, tmp_path):
@@ -426,3 +484,58 @@ def test_class_weights_have_no_part_in_figures_on_held_out_data(held, batch_size
     history = model.fit(*fed, class_weight={0: 1.0, 1: 10.0}, verbose=0, batch_size=batch_size, **given).history
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x[80:], y[80:]), rel=1e-6)
     assert history["loss"][0] > 2 * history["val_loss"][0]
+
+
+# -- the names of the classes ----------------------------------------------------------------------------------------------
+WRONG_LABELS = {
+    "too few": (["ant", "bee"], "2 labels for a network of 3 classes"),
+    "too many": (["ant", "bee", "cat", "dog"], "4 labels for a network of 3 classes"),
+    "one": (["ant"], "1 label for a network of 3 classes"),
+    "none": ([], "an empty list"),
+    "a text": ("abc", "not 'abc'"),
+    "a number": (3, "not 3"),
+    "numbers": ([1, 2, 3], "not 1 at place 0"),
+    "a blank": (["ant", " ", "cat"], "not ' ' at place 1"),
+    "twice": (["ant", "bee", "ant"], '"ant" is the name of the classes 0 and 2'),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_LABELS)
+def test_labels_that_are_not_one_text_for_each_class_are_refused_however_they_are_set(case, tmp_path):
+    import json
+
+    labels, words = WRONG_LABELS[case]
+    model = classifier(KINDS["unit"])
+    with pytest.raises(ArgumentError, match=words):
+        model.labels = labels
+    assert model.labels == ["ant", "bee", "cat"]
+    model.save(tmp_path / "saved")
+    described = json.loads((tmp_path / "saved" / "model.json").read_text())
+    (tmp_path / "saved" / "model.json").write_text(json.dumps(described | {"labels": labels}))
+    with pytest.raises(BundleError):
+        models.load_model(tmp_path / "saved")
+
+
+def test_labels_that_fit_are_a_list_also_for_yes_and_no_and_for_imagenets_two_cranes():
+    model = classifier(KINDS["unit"])
+    for given in (("x", "y", "z"), np.array(["x", "y", "z"])):
+        model.labels = given
+        assert model.labels == ["x", "y", "z"]
+    yes = models.Sequential([layers.Input((4,)), layers.Dense(1, activation="sigmoid")])
+    yes.labels = ["no", "yes"]
+    with pytest.raises(ArgumentError, match="1 label for a network of 2 classes"):
+        yes.labels = ["yes"]
+    large = models.Sequential([layers.Input((4,)), layers.Dense(1000)])
+    large.labels = IMAGENET[1000]
+    with pytest.raises(ArgumentError, match="each has its own"):
+        large.labels = [*IMAGENET[1000][:-1], IMAGENET[1000][0]]
+    model.labels = None
+    assert model.labels is None
+
+
+def test_a_network_with_other_outputs_than_the_data_has_classes_takes_no_names_from_them(photos):
+    read = data.folder(photos, SIZE)
+    wide = models.Sequential([layers.Input((*SIZE, 3)), layers.Flatten(), layers.Dense(7, activation="softmax")])
+    wide.compile("sgd", "sparse_categorical_crossentropy")
+    wide.fit(read, epochs=1, verbose=0)
+    assert wide.labels is None

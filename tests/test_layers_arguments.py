@@ -315,7 +315,7 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.Conv2D(8, (3, 3, 3)), "kernel_size is a whole number or 2 of them of at least 1, not (3, 3, 3)."),
         (lambda: layers.Conv1D(8, (3, 3)), "Conv1D: kernel_size is a whole number of at least 1, not (3, 3)."),
         (lambda: layers.Conv2D(8, 3, strides=-1), "Conv2D: strides is a whole number or 2 of them of at least 1, not -1."),
-        (lambda: layers.Conv2D(8, 3, groups=3), "Conv2D: 8 filters do not split into 3 groups."),
+        (lambda: layers.Conv2D(8, 3, groups=3), "Conv2D: 8 filters cannot be split into 3 groups."),
         (lambda: layers.Conv2D(8, 3, padding="full"), "Conv2D: padding is 'valid', 'same', a whole number or ((top,"),
         (lambda: layers.Conv2D(8, 3, padding="causal"), "not 'causal'."),
         (lambda: layers.Conv1D(8, 3, padding=(1, 2)), "'causal', a whole number or ((before, after),), not (1, 2)."),
@@ -376,7 +376,7 @@ def test_a_wrong_argument_is_one_line_that_says_what_is_right(make: Any, message
     [
         (layers.Conv2D(8, 3), [(28, 28)], "(height, width, channels), it got (28, 28). Add a channel axis: Reshape((28,"),
         (layers.Conv1D(8, 3), [(5, 5, 3)], "takes (length, channels), it got (5, 5, 3)."),
-        (layers.Conv2D(8, 3, groups=2), [(5, 5, 3)], "3 input channels do not split into 2 groups."),
+        (layers.Conv2D(8, 3, groups=2), [(5, 5, 3)], "3 input channels cannot be split into 2 groups."),
         (layers.Conv2D(8, 5), [(4, 4, 3)], "a 5x5 window is larger than its 4x4 input. Use a smaller window"),
         (layers.Conv2D(8, 3, dilation_rate=2), [(4, 9, 3)], "a 5x5 window (kernel 3x3, dilation 2x2) is larger than"),
         (layers.MaxPooling2D(7, padding=1), [(4, 4, 3)], "(6x6 with its padding). Use a smaller window, padding='same' or"),

@@ -517,7 +517,7 @@ def test_cutmix_puts_a_rectangle_of_another_picture_in_and_counts_its_pixels() -
         (lambda: layers.Augmentation([layers.RandomHue(0.1)])(Input((8, 9, 1))), "its RandomHue changes colours and so"),
         (lambda: layers.RandomFlip(seed="a"), "RandomFlip: seed is a whole number or None, not 'a'."),
         (lambda: data.augment(np.zeros((4, 4, 3)), layers=layers.RandomFlip()), "takes pictures (N, H, W, C), uint8 or"),
-        (lambda: data.augment(np.zeros((1, 4, 4, 3)), [], layers=layers.RandomFlip()), "for each of 1 pictures; it got 0"),
+        (lambda: data.augment(np.zeros((1, 4, 4, 3)), [], layers=layers.RandomFlip()), "for each of 1 picture; it got 0"),
         (lambda: data.augment(np.zeros((1, 4, 4, 3)), None, [[1]], layers=layers.RandomFlip()), "box_labels without boxes"),
         (lambda: data.augment(np.zeros((1, 4, 4, 3)), masks=np.zeros((1, 4, 5), int), layers=layers.RandomFlip()), "masks "),
         (lambda: data.augment(np.zeros((1, 4, 4, 3)), layers=layers.RandomFlip(), least=2), "from 0 to 1, not 2."),

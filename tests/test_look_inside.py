@@ -11,8 +11,10 @@ from PIL import Image
 
 import striate as st
 from striate import layers, look
+from striate import primitives as p
 from striate.data import Dataset
 from striate.errors import ArgumentError
+from striate.graph import Layer
 from striate.look.pictures import Space
 
 
@@ -101,6 +103,21 @@ def test_maps_that_are_zero_everywhere_for_every_picture_are_dead():
 
 
 # -- neighbours ------------------------------------------------------------------------------------------------------
+def test_neighbours_of_a_file_have_the_rows_that_those_of_a_number_have(tmp_path):
+    model, data = branched(), examples()
+    Image.fromarray(data.x[3]).save(tmp_path / "3.png")
+    by_number, by_file = (look.neighbours(model, data, queries=q, k=2) for q in (3, str(tmp_path / "3.png")))
+    assert by_file.rows()[0] == by_number.rows()[0]
+    assert [row[:3] for row in by_file.rows()[1]] == [row[:3] for row in by_number.rows()[1]]
+    assert {row[3] for row in by_file.rows()[1]} == {"unknown"}
+    (found,), (other,) = by_file.facts()["nearest"], by_number.facts()["nearest"]
+    assert found.keys() == other.keys()
+    assert found["features"] == by_file.features[0].tolist()
+    assert found["features"][0] == 3  # of a file the picture itself is a neighbour, the nearest one
+    assert found["features"][1] == other["features"][0]
+    assert found["feature_distance"][0] == pytest.approx(0, abs=1e-3)
+
+
 def test_neighbours_are_those_of_all_distances():
     model, data = branched(), examples()
     found = look.neighbours(model, data, k=3)
@@ -182,3 +199,31 @@ def test_wrong_arguments_are_one_line(call, says):
     with pytest.raises(ArgumentError, match=says) as caught:
         call(branched(), examples())
     assert "\n" not in str(caught.value)
+
+
+# -- what stands within a layer --------------------------------------------------------------------------------------------
+class OwnBlock(Layer):
+    """A residual block written as one layer: an addition and a ReLU among its operations."""
+
+    def lower(self, x):
+        inner = p.pointwise(p.conv(x, x.shape[-1], 1, name="first"), "relu")
+        return p.scale(p.combine("add", p.conv(inner, x.shape[-1], 1, name="second"), x), name="last")
+
+
+def test_what_stands_within_a_layer_of_ones_own_is_said_not_to_be_seen():
+    x = st.layers.Input((8, 8, 3))
+    y = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(x)
+    y = layers.Add(name="join")([layers.Conv2D(4, 3, padding="same")(y), y])
+    y = OwnBlock(name="block")(y)
+    model = st.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(y)))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+    dead, paths = look.dead(model, pictures), look.paths(model, pictures, samples=1)
+    assert (list(dead.share), dead.unseen) == (["first"], ["block"])
+    assert "not the rectifiers within block." in dead.note()
+    assert ([each.join for each in paths.blocks], paths.unseen) == (["join"], ["block"])
+    assert "not the additions within block." in paths.note()
+    alone = st.Model(x, layers.Dense(2)(layers.GlobalAveragePooling2D()(OwnBlock(name="block")(x))))
+    for call, words in ((look.dead, "rectifiers within block"), (look.paths, "additions within block")):
+        with pytest.raises(ArgumentError, match=words):
+            call(alone, pictures)
+    assert "Whole layers" not in look.dead(branched(), examples()).note()

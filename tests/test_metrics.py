@@ -485,7 +485,7 @@ def test_a_mistake_is_one_clear_line(make: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "n", "message"),
     [
-        ([0, 1], [0], None, "2 targets and 1 predictions"),
+        ([0, 1], [0], None, "2 targets and 1 prediction"),
         ([0, 5], [0, 1], 3, "from 0 to 5, 3 classes are 0 to 2"),
         ([0, -1], [0, 1], None, "from -1 to 1"),
         ([0.5], [1], None, "whole numbers"),

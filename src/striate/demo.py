@@ -11,6 +11,7 @@ from striate import recipes
 from striate.data import load
 from striate.runs import Run, train_run
 from striate.tasks import classify
+from striate.wording import plural
 
 
 def demo(folder: str | os.PathLike[str] | None = None, *, seed: int = 0, say: Callable[[str], Any] = print) -> Run:
@@ -38,7 +39,7 @@ def demo(folder: str | os.PathLike[str] | None = None, *, seed: int = 0, say: Ca
         verbose="auto" if say is print else 0,
     )
     right = run.scores["accuracy"]
-    say(f"\n5. On {len(test)} digits it never saw: {right:.2%} right\n")
+    say(f"\n5. On {plural(len(test), 'digit')} it never saw: {right:.2%} right\n")
     assert test.y is not None
     assert test.classes is not None
     shown = test.x[:3]

@@ -27,12 +27,13 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         model = from_json(bundle.network)
         if bundle.preprocessing is not None:
             model.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
+        model.labels = bundle.labels
     except BundleError:
         raise
     except StriateError as error:
-        raise BundleError(f"{path}: its network cannot be built: {error}") from None
+        raise BundleError(f"{path}: its model cannot be built: {error}") from None
     model._load_state(bundle.state, str(path))
-    model.labels, model.facts, model.scores = bundle.labels, bundle.training, bundle.metrics
+    model.facts, model.scores = bundle.training, bundle.metrics
     model.predictor._engine.loaded(model.predictor, path, bundle.checksum, bundle.int8)
     return model
 

@@ -18,6 +18,7 @@ from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.models import from_json
 from striate.runs.training import RECIPE, usual_network
+from striate.wording import plural
 from striate.zoo import create
 
 __all__ = ["Trial", "Tuned", "tune"]
@@ -83,7 +84,9 @@ class Tuned:
             rows.append([str(trial.number + 1), figure, *(_said(trial.settings.get(name)) for name in names)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-        return "\n".join([*lines, f"accuracy: mean over {self.folds} folds, {self.epochs} epochs each"])
+        return "\n".join(
+            [*lines, f"accuracy: mean over {plural(self.folds, 'fold')}, {plural(self.epochs, 'epoch')} each"]
+        )
 
 
 def tune(
@@ -130,9 +133,12 @@ def tune(
     from striate.seed import set_seed
     from striate.train import losses
     from striate.train.callbacks import LambdaCallback
+    from striate.train.plan import check_epochs
 
     if trials < 1 or folds < 2:
         raise ArgumentError(f"tune: at least 1 trial and 2 folds, not {trials} and {folds}.")
+    if epochs is not None:
+        check_epochs(epochs)
     recipe = RECIPE.get(data) if recipe is None and model is None else recipe
     plan = recipes.get(recipe) if recipe else None
     train, held, test = load(data, **options) if splits is None else splits

@@ -10,6 +10,7 @@ import typer
 
 from striate.errors import ArgumentError, nearest
 from striate.graph import Graph, from_json
+from striate.wording import inner, plural
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Described = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
@@ -37,9 +38,7 @@ def left(result: Any) -> list[str]:
     """Where a run's model and report are, and how many files it had to leave out, for people."""
     lines = [f"model   {result.folder}"]
     if result.skipped:
-        lines.append(
-            f"{result.skipped} file{'s' * (result.skipped > 1)} could not be read and had no part; see the report"
-        )
+        lines.append(f"{plural(result.skipped, 'file')} could not be read and had no part; see the report")
     return [*lines, f"report  {result.report}"] if result.report else lines
 
 
@@ -87,7 +86,7 @@ def graph_of(
         try:
             description = json.loads(file.read_text(encoding="utf-8"))
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ArgumentError(f"{file} is not JSON: {error}.") from None
+            raise ArgumentError(f"{file} is not JSON: {inner(error)}.") from None
         if isinstance(description, dict) and isinstance(description.get("network"), dict):
             description = description["network"]
         return str((isinstance(description, dict) and description.get("name")) or path.stem), from_json(description)

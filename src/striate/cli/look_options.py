@@ -11,6 +11,7 @@ import typer
 
 from striate.cli.signatures import Argument
 from striate.errors import ArgumentError, DataError
+from striate.wording import plural
 
 PICTURES = "picture files (may be repeated), or a data set: a folder with a folder for each class, a zip, or a name"
 NONE = "none"  # the word for None
@@ -133,7 +134,7 @@ def _pair(name: str, text: str, types: tuple[type, ...], alone: bool) -> Any:
         return tuple(kind(piece) for kind, piece in zip(types, pieces, strict=True))
     except ValueError:
         raise ArgumentError(
-            f'--{name.replace("_", "-")} takes {len(types)} numbers, such as 4x2, not "{text}".'
+            f'--{name.replace("_", "-")} takes {plural(len(types), "number")}, such as 4x2, not "{text}".'
         ) from None
 
 

@@ -10,6 +10,7 @@ import typer
 
 from striate.cli.common import Classes, Described, InputShape, Json, Variant, graph_of, say, variants_of
 from striate.errors import ArgumentError, unknown
+from striate.wording import plural
 
 
 def register(app: typer.Typer) -> None:
@@ -133,7 +134,7 @@ def _show(name: str, variant: list[str] | None, output: Path | None, table: bool
         f"{name}: {card.about}",
         "",
         f"paper      {card.paper}",
-        f"input      {shape}, {card.classes} classes",
+        f"input      {shape}, {plural(card.classes, 'class')}",
         f"accuracy   {accuracy}",
         f"variants   {', '.join(f'{k}={v!r}' for k, v in card.variants.items()) or 'none'}",
     ]
@@ -145,9 +146,9 @@ def _show(name: str, variant: list[str] | None, output: Path | None, table: bool
         lines.append(f"after      {card.before} (compare: striate draw {card.before} --diff {name})")
     lines += ["", str(measured) if table else diagram(measured)]
     if not table:
-        total = f"{measured.weights:,} weights"
-        lines += ["", total + (f" + {measured.buffers:,} buffers" if measured.buffers else "")]
-        lines[-1] += f", {measured.mults:,} multiplications for one input; every layer: striate size {name}"
+        total = f"{plural(measured.weights, 'weight')}"
+        lines += ["", total + (f" + {plural(measured.buffers, 'buffer')}" if measured.buffers else "")]
+        lines[-1] += f", {plural(measured.mults, 'multiplication')} for one input; every layer: striate size {name}"
     if output is not None:
         atomic_write(output, svg(graph, title=name))
         lines.append(f"wrote {output}")

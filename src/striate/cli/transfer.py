@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli.common import WEIGHTS, Json, Variant, left, say
+from striate.wording import plural
 
 
 def register(app: typer.Typer) -> None:
@@ -62,12 +63,12 @@ def transfer(
 def _told(result: Any) -> str:
     """The outcome for people."""
     lines = [str(result), ""]
-    chosen = f"on {result.validation} validation pictures, which also chose the stage"
+    chosen = f"on {plural(result.validation, 'validation picture')}, which also chose the stage"
     lines.append(f"accuracy {result.kept.accuracy:.2%} {chosen}")
     if result.test is not None:
         lines.append(f"accuracy {result.test['accuracy']:.2%} on the test pictures, which chose nothing")
     lines.append(
-        f"features of {result.features['computed']} pictures computed, of {result.features['from disk']} from disk"
+        f"features of {plural(result.features['computed'], 'picture')} computed, of {result.features['from disk']} from disk"
     )
     lines.append(f"{result.seconds:.1f} s in all")
     return "\n".join([*lines, *left(result)])

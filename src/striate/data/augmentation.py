@@ -13,6 +13,7 @@ from striate.errors import ArgumentError, DataError, ShapeError
 from striate.graph import Layer
 from striate.layers.augment import Augmentation
 from striate.layers.mix import CutMix, MixUp
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import torch
@@ -192,7 +193,10 @@ def _boxes(
         return None, None
     held = [np.asarray(b, np.float32).reshape(-1, 4) if np.size(b) % 4 == 0 else np.asarray(b) for b in boxes]
     if len(held) != count or any(b.ndim != 2 or b.shape[1] != 4 for b in held):
-        raise DataError(f"augment: boxes are an array (n, 4) for each of {count} pictures; it got {len(held)} arrays.")
+        raise DataError(
+            f"augment: boxes are an array (n, 4) for each of {plural(count, 'picture')}; it got "
+            f"{plural(len(held), 'array')}."
+        )
     if labels is None:
         return held, None
     names = [np.asarray(n) for n in labels]

@@ -18,6 +18,7 @@ from striate.data.dataset import Dataset
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.pictures.workers import in_order
 from striate.errors import DataError
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +84,7 @@ class Examples:
         """Those before and within the last `fraction`.  Raises DataError if a part is empty."""
         cut = int(len(self) * (1 - fraction))
         if not 0 < cut < len(self):
-            raise DataError(f"validation_split={fraction} of {len(self)} samples leaves an empty part.")
+            raise DataError(f"validation_split={fraction} of {plural(len(self), 'sample')} leaves an empty part.")
         return self.part(slice(0, cut)), self.part(slice(cut, None))
 
     @property
@@ -148,14 +149,15 @@ class Batches:
         name = dataset.name if isinstance(dataset, Dataset) else "data"
         self.source = Examples.of(dataset) if isinstance(dataset, Dataset) else dataset
         if batch_size < 1:
-            raise DataError(f"{name}: a batch of {batch_size} examples. Give at least 1.")
+            raise DataError(f"{name}: a batch of {plural(batch_size, 'example')}. Give at least 1.")
         if not 0 <= rank < world:
             raise DataError(f"{name}: process {rank} of {world}. Processes are numbered 0 to {world - 1}.")
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.rank, self.world, self.drop_last, self.device = rank, world, drop_last, torch.device(device)
         if not len(self):
             raise DataError(
-                f"{name}: {len(self.source)} examples are not one batch of {batch_size} for {world} processes, and "
+                f"{name}: {plural(len(self.source), 'example', 'is')} not one batch of {batch_size} for "
+                f"{plural(world, 'process')}, and "
                 "drop_last drops what is less. Use a smaller batch_size or drop_last=False."
             )
         first = self.source.xs[0]

@@ -10,6 +10,7 @@ import numpy as np
 from striate.data.dataset import Dataset
 from striate.data.pictures.preprocess import Preprocessing
 from striate.errors import DataError
+from striate.wording import plural
 
 
 def arrays(
@@ -84,5 +85,5 @@ def _numbered(words: np.ndarray, classes: Sequence[str] | None, name: str) -> tu
     number = {word: i for i, word in enumerate(names)}
     unknown = sorted(set(words.tolist()) - set(names))
     if unknown:
-        raise DataError(f'{name}: y has {len(unknown)} names that are not in classes, the first is "{unknown[0]}".')
+        raise DataError(f'{name}: y has {plural(len(unknown), "name")} not in classes, the first is "{unknown[0]}".')
     return np.array([number[word] for word in words.tolist()], np.int64), names

@@ -17,6 +17,7 @@ from striate.data.splits import by_group, held_out_shares, hold_out, line_up
 from striate.data.validate import boxes as checked_boxes
 from striate.data.validate import check_x, class_names, targets
 from striate.errors import DataError
+from striate.wording import many, plural, verb
 
 
 class Skipped(NamedTuple):
@@ -73,14 +74,14 @@ class Dataset:
             if len(self.y) != len(self.x):
                 what = "labels" if self.y.dtype == np.int64 else "targets"
                 raise DataError(
-                    f"{self.name}: x has {len(self.x)} {self.kind}, y has {len(self.y)} {what}. "
+                    f"{self.name}: x has {self.counted}, y has {len(self.y)} {what}. "
                     "Give one for each, in the same order."
                 )
         if self.paths is not None:
             self.paths = tuple(self.paths)
             if len(self.paths) != len(self.x):
                 raise DataError(
-                    f"{self.name}: {len(self.x)} {self.kind}, but {len(self.paths)} paths. Give one for each."
+                    f"{self.name}: {self.counted}, but {plural(len(self.paths), 'path')}. Give one for each."
                 )
 
         self._check_boxes()
@@ -101,7 +102,17 @@ class Dataset:
     @property
     def kind(self) -> str:
         """What the examples are called: pictures, texts or examples."""
-        return {"uint8": "pictures", "int64": "texts"}.get(self.x.dtype.name, "examples")
+        return many(self.noun)
+
+    @property
+    def counted(self) -> str:
+        """How many examples there are, and what they are called: ``1 picture``, ``1,797 pictures``."""
+        return plural(len(self.x), self.noun)
+
+    @property
+    def noun(self) -> str:
+        """What an example is called: picture, text or example."""
+        return {"uint8": "picture", "int64": "text"}.get(self.x.dtype.name, "example")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -147,14 +158,15 @@ class Dataset:
         chosen = np.asarray(indices)
         if chosen.dtype == bool:
             if chosen.shape != (len(self),):
-                raise DataError(f"{self.name}: a mask of shape {chosen.shape} for {len(self)} {self.kind}.")
+                raise DataError(f"{self.name}: a mask of shape {chosen.shape} for {self.counted}.")
             chosen = np.flatnonzero(chosen)
         if chosen.ndim != 1 or not len(chosen) or not np.issubdtype(chosen.dtype, np.integer):
             raise DataError(f"{self.name}: a subset takes a list of whole numbers with at least one in it.")
         outside = (chosen < -len(self)) | (chosen >= len(self))
         if outside.any():
             raise DataError(
-                f"{self.name}: {outside.sum()} of {len(chosen)} numbers are outside 0..{len(self) - 1}, "
+                f"{self.name}: {outside.sum()} of {plural(len(chosen), 'number')} {verb(outside.sum(), 'is')} "
+                f"outside 0..{len(self) - 1}, "
                 f"the first is {chosen[outside][0]}."
             )
         return self._part(chosen)
@@ -163,7 +175,7 @@ class Dataset:
         part = copy.copy(self)  # what was checked once is not checked again
         part.x, part.name = rows(self.x, which), name or self.name
         if not len(part.x):
-            raise DataError(f"{self.name}: {which} chooses none of its {len(self)} {self.kind}.")
+            raise DataError(f"{self.name}: {which} chooses none of its {self.counted}.")
         part.y = None if self.y is None else self.y[which]
         chosen = np.arange(len(self))[which]
         for each in ("paths", "boxes", "box_labels", "box_ignored"):
@@ -181,7 +193,7 @@ class Dataset:
         Raises DataError when `count` is not from 1 to N.
         """
         if not 1 <= count <= len(self):
-            raise DataError(f"{self.name}: cannot take {count} of {len(self)} {self.kind}. Take 1 to {len(self)}.")
+            raise DataError(f"{self.name}: cannot take {count} of {self.counted}. Take 1 to {len(self)}.")
         labels = self.labels if stratify else None
         return self._part(np.sort(hold_out(line_up(len(self), labels, seed), labels, count)[1]))
 
@@ -210,7 +222,7 @@ class Dataset:
         sizes = [int(len(self) * share + 0.5) for share in shares]
         if min(sizes[0], len(self) - sum(sizes), *sizes) < 1:
             raise DataError(
-                f"{self.name}: {len(self)} {self.kind} split as {fraction} leave a part without any. "
+                f"{self.name}: {self.counted} split as {fraction} leave a part without any. "
                 "Use other fractions or more data."
             )
         labels = self.labels if stratify else None
@@ -231,7 +243,7 @@ class Dataset:
     def _groups(self, groups: Sequence[Hashable] | np.ndarray) -> np.ndarray:
         """The number of each example's group, int64 (N,), in the order in which the groups appear."""
         if len(groups) != len(self):
-            raise DataError(f"{self.name}: {len(self)} {self.kind}, but {len(groups)} groups. Name one for each.")
+            raise DataError(f"{self.name}: {self.counted}, but {plural(len(groups), 'group')}. Name one for each.")
         number: dict[Hashable, int] = {}
         return np.array([number.setdefault(group, len(number)) for group in np.asarray(groups, object).tolist()])
 
@@ -248,7 +260,7 @@ class Dataset:
         `groups` has the shape (N,).  Raises DataError when `k` is not from 2 to N, or groups are not N.
         """
         if not 2 <= k <= len(self):
-            raise DataError(f"{self.name}: {k} folds of {len(self)} {self.kind}. Use 2 to {len(self)}.")
+            raise DataError(f"{self.name}: {k} folds of {self.counted}. Use 2 to {len(self)}.")
         labels = self.labels if stratify else None
         if groups is not None:
             return self._folds(by_group(self._groups(groups), labels, [1 / k] * k, seed, self.name), k)
@@ -283,11 +295,11 @@ class Dataset:
         # pixels on disk are not read for this: they may be many, and their range is known
         span = "" if isinstance(self.x, np.memmap) else f" {self.x.min():.6g} to {self.x.max():.6g}"
         size = " x ".join(map(str, self.shape))
-        lines = [f"{self.name}: {len(self):,} {self.kind} of {size}, {self.x.dtype}{span}"]
+        lines = [f"{self.name}: {self.counted} of {size}, {self.x.dtype}{span}"]
         if self.labels is not None:
             counts = self.class_counts()
             listed = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:12])
-            lines.append(f"{len(counts)} classes: {listed}{', …' if len(counts) > 12 else ''}")
+            lines.append(f"{plural(len(counts), 'class')}: {listed}{', …' if len(counts) > 12 else ''}")
         elif self.y is not None and self.y.dtype == np.int64:
             void = f"; {self.ignored} counts for nothing" if self.ignored is not None else ""
             lines.append(
@@ -315,12 +327,12 @@ class Dataset:
         counts = np.bincount(every, minlength=len(names))
         listed = ", ".join(f"{name} {count:,}" for name, count in list(zip(names, counts, strict=True))[:12])
         without = sum(not len(each) for each in boxes)
-        bare = f"; {without:,} {self.kind} without any" if without else ""
-        return f"{len(every):,} boxes: {listed}{', …' if len(names) > 12 else ''}{bare}"
+        bare = f"; {plural(without, self.noun)} without any" if without else ""
+        return f"{plural(len(every), 'box')}: {listed}{', …' if len(names) > 12 else ''}{bare}"
 
     def __repr__(self) -> str:
-        classes = f", {len(self.classes)} classes" if self.classes else ""
-        return f"<{self.name}: {len(self):,} {self.kind} of {' x '.join(map(str, self.shape))}{classes}>"
+        classes = f", {plural(len(self.classes), 'class')}" if self.classes else ""
+        return f"<{self.name}: {self.counted} of {' x '.join(map(str, self.shape))}{classes}>"
 
 
 class Splits(NamedTuple):

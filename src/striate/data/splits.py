@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from striate.errors import DataError
+from striate.wording import plural
 
 
 def line_up(count: int, labels: np.ndarray | None, seed: int) -> np.ndarray:
@@ -73,7 +74,10 @@ def by_group(
     """
     count = int(groups.max()) + 1
     if count < len(shares):
-        raise DataError(f"{name}: {count} groups cannot be split into {len(shares)} parts. A group stays in one part.")
+        raise DataError(
+            f"{name}: {plural(count, 'group')} cannot be split into {plural(len(shares), 'part')}. A group "
+            "stays in one part."
+        )
     kinds = np.zeros(len(groups), np.int64) if labels is None else labels
     table = np.zeros((count, int(kinds.max()) + 1))
     np.add.at(table, (groups, kinds), 1)

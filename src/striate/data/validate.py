@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.wording import plural, verb
 
 
 def check_x(x: Any, name: str) -> None:
@@ -54,7 +55,8 @@ def _check_finite(values: np.ndarray, which: str, name: str) -> None:
             bad += int(finite.size - finite.sum())
     if bad:
         raise DataError(
-            f"{name}: {which} has {bad} values that are NaN or infinite, the first in example {first}. "
+            f"{name}: {which} has {plural(bad, 'value')} that {verb(bad, 'is')} NaN or infinite, the first in "
+            f"example {first}. "
             f"Repair or leave out those examples, or look for a division by zero before."
         )
 
@@ -84,32 +86,36 @@ def targets(y: Any, classes: tuple[str, ...] | None, name: str, ignored: int | N
         if y.ndim == 2:
             if y.shape[1] not in (1, len(classes)):
                 raise DataError(
-                    f"{name}: y has {y.shape[1]} columns, there are {len(classes)} classes. Make them agree."
+                    f"{name}: y has {plural(y.shape[1], 'column')}, there are {plural(len(classes), 'class')}. "
+                    "Make them agree."
                 )
             return y
         broken = y != np.floor(y)
         if broken.any():
             first = int(broken.argmax())
             raise DataError(
-                f"{name}: {int(broken.sum())} labels are not whole numbers, the first {y[first]:g} at index {first}. "
+                f"{name}: {plural(int(broken.sum()), 'label', 'is')} not whole numbers, the first {y[first]:g} "
+                f"at index {first}. "
                 "Class labels are 0, 1, 2, …; for regression leave classes out."
             )
     y = y.astype(np.int64, copy=False)
     counts = np.True_ if ignored is None else y != ignored
     low, high = int(y.min(where=counts, initial=0)), int(y.max(where=counts, initial=0))
     for wrong, what, remedy in (
-        (low < 0, "are negative", 'Classes count from 0; for regression give floats, y.astype("float32").'),
+        (low < 0, "negative", 'Classes count from 0; for regression give floats, y.astype("float32").'),
         (
             classes is not None and high >= len(classes),
-            "are out of range",
-            f"{len(classes or ())} classes are numbered 0 to {len(classes or ()) - 1}.",
+            "out of range",
+            f"{plural(len(classes or ()), 'class', 'is')} numbered 0 to {len(classes or ()) - 1}.",
         ),
     ):
         if wrong:
             bad = counts & ((y < 0) if low < 0 else (y >= len(classes or ())))
             first = int(bad.reshape(len(y), -1).any(axis=1).argmax())
             value = int(y[first][bad[first]].flat[0]) if y.ndim > 1 else int(y[first])
-            raise DataError(f"{name}: {int(bad.sum())} labels {what}, the first {value} at index {first}. {remedy}")
+            raise DataError(
+                f"{name}: {plural(int(bad.sum()), 'label', 'is')} {what}, the first {value} at index {first}. {remedy}"
+            )
     return y
 
 
@@ -131,7 +137,7 @@ def boxes(
         if not hasattr(values, "__len__") or len(values) != len(x):
             count = len(values) if hasattr(values, "__len__") else "no"
             raise DataError(
-                f"{name}: {len(x)} pictures, but {count} {which}. Give an array for each picture, also empty."
+                f"{name}: {plural(len(x), 'picture')}, but {count} {which}. Give an array for each picture, also empty."
             )
     height, width = x.shape[1:3]
     within: list[np.ndarray] = []
@@ -151,7 +157,10 @@ def boxes(
             reaching, first = reaching + int((clipped != corners).any(axis=1).sum()), i if first < 0 else first
         within.append(clipped)
         numbers.append(_box_labels(each, len(corners), i, classes, name))
-    note = f"{reaching} boxes reached out of their picture and were clipped, the first in picture {first}"
+    note = (
+        f"{plural(reaching, 'box')} reached out of {'its' if reaching == 1 else 'their'} picture and "
+        f"{verb(reaching, 'was')} clipped, the first in picture {first}"
+    )
     return tuple(within), tuple(numbers), note if reaching else None
 
 
@@ -175,11 +184,13 @@ def _box_labels(given: Any, count: int, i: int, classes: tuple[str, ...] | None,
     labels = labels.astype(np.int64) if labels.size == 0 else labels
     if labels.shape != (count,) or labels.dtype.kind not in "biu":
         raise DataError(
-            f"{name}: picture {i} has {count} boxes, its box_labels are {labels.dtype} of shape {labels.shape}. "
+            f"{name}: picture {i} has {plural(count, 'box')}, its box_labels are {labels.dtype} of shape {labels.shape}. "
             "Give one whole number for each box."
         )
     labels = labels.astype(np.int64, copy=False)
     if count and (labels.min() < 0 or (classes is not None and labels.max() >= len(classes))):
-        known = f"; {len(classes)} classes are numbered 0 to {len(classes) - 1}" if classes is not None else ""
+        known = (
+            f"; {plural(len(classes), 'class', 'is')} numbered 0 to {len(classes) - 1}" if classes is not None else ""
+        )
         raise DataError(f"{name}: box_labels of picture {i} go from {labels.min()} to {labels.max()}{known}.")
     return labels

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.wording import plural
 
 PAD, START, UNKNOWN, FIRST = 0, 1, 2, 3
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
@@ -124,4 +125,4 @@ class Vocabulary:
         return cls(tuple(description["words"]), description["length"])
 
     def __repr__(self) -> str:
-        return f"<Vocabulary of {len(self.words):,} words, length {self.length}>"
+        return f"<Vocabulary of {plural(len(self.words), 'word')}, length {self.length}>"

@@ -9,6 +9,7 @@ from striate.described import plain
 from striate.draw.pairing import Entry, Side, paired
 from striate.draw.words import brief
 from striate.graph import Graph, InputLayer
+from striate.wording import plural
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Diff:
         a, b = self.names
         layers, weights = self.totals["layers"], self.totals["weights"]
         if self.same:
-            return f"{a} and {b} are the same network: {layers[0]} layers, {weights[0]:,} weights."
+            return f"{a} and {b} are the same network: {plural(layers[0], 'layer')}, {plural(weights[0], 'weight')}."
         counts = [
             f"{len(of_that)} {what}"
             for what in ("added", "removed", "changed", "affected")
@@ -211,7 +212,7 @@ def _rows(change: LayerChange) -> list[tuple[str, str, str, str, str]]:
     if change.what in ("added", "removed"):
         side = change.what == "added"
         weights = change.fields["weights"][side]
-        shape = _short(change.fields["output shape"][side]) + (f", {weights:,} weights" if weights else "")
+        shape = _short(change.fields["output shape"][side]) + (f", {plural(weights, 'weight')}" if weights else "")
         return [(sign, name, _short(change.says), "" if side else shape, shape if side else "")]
     return [
         (sign if k == 0 else "", name if k == 0 else "", key, _short(x), _short(y))

@@ -7,6 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from striate.draw.words import shape_text, text_width, wrapped
 from striate.graph import FAMILIES, Graph
+from striate.wording import plural
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 SMALL = 10.5  # the usual font size, pixels
@@ -73,7 +74,7 @@ def summarised(graph: Graph) -> str:
     weights = sum(weight.size for node in first for weight in node.layer.weights(*node.input_shapes).values())
     inputs = " and ".join(map(shape_text, graph.input_shapes))
     ends = "breaks off" if graph.fault else " and ".join(map(shape_text, graph.output_shapes))
-    return f"{len(first)} layer{'s' * (len(first) != 1)} · {weights:,} weights · {inputs} → {ends}"
+    return f"{plural(len(first), 'layer')} · {plural(weights, 'weight')} · {inputs} → {ends}"
 
 
 def page(

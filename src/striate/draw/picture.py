@@ -10,6 +10,7 @@ from striate.draw.placing import layout
 from striate.draw.sugiyama import Point
 from striate.draw.words import fitted, text_width
 from striate.graph import Graph
+from striate.wording import plural
 
 ROUND = 7.0  # radius of a connector's corners
 MARK = 10.0  # how far the mark of an output hangs below its box
@@ -149,7 +150,7 @@ def _told(box: LayerBox) -> str:
     """What a box says when the pointer rests on it: all of its text, uncut."""
     if box.family == "fault":
         return f"{box.says}: {' '.join(box.lines)}"
-    weights = f"{box.weights:,} weights" if box.weights else "no weights"
+    weights = f"{plural(box.weights, 'weight')}" if box.weights else "no weights"
     if box.shared and box.weights:
         weights += ", shared with the first call"
     if box.frozen:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from striate.graph import InputLayer, Layer, Network, Shape, every_layer
+from striate.wording import plural
 
 
 def shape_text(shape: Shape) -> str:
@@ -51,7 +52,7 @@ _SAYS: dict[str, Callable[[Any], str]] = {
     "pool_size": _by,
     "output_size": _by,
     "target_shape": lambda v: f"({', '.join(map(str, v))})" if isinstance(v, tuple) else str(v),
-    "connections": lambda v: f"{len(v)}, {sum(map(len, v))} links" if isinstance(v, tuple) else str(v),
+    "connections": lambda v: f"{len(v)}, {plural(sum(map(len, v)), 'link')}" if isinstance(v, tuple) else str(v),
     "input_dim": str,
     "output_dim": str,
     "filters": str,
@@ -64,7 +65,7 @@ _SAYS: dict[str, Callable[[Any], str]] = {
     "size": lambda v: f"x{_once(v)}",
     "interpolation": str,
     "dilation_rate": lambda v: f"dilation {_once(v)}",
-    "groups": lambda v: f"{v} groups",
+    "groups": lambda v: f"{plural(v, 'group')}",
     "axis": lambda v: f"axis {v}",
     "mode": str,
     "scale": lambda v: f"x {_number(v)}" if isinstance(v, int | float) else "",
@@ -128,7 +129,7 @@ def brief(layer: Layer) -> str:
     """A layer's kind and key hyper-parameters in one short line, such as ``Conv2D 3x3, 32, relu``."""
     if isinstance(layer, Network):
         number = len([inner for inner in every_layer(layer.graph) if not isinstance(inner, InputLayer)])
-        return f"{layer.kind}, {number} layer{'s' * (number != 1)}"
+        return f"{layer.kind}, {plural(number, 'layer')}"
     if isinstance(layer, InputLayer):
         return "Input" if layer.dtype == "float32" else f"Input {layer.dtype}"
     words = ", ".join(_said(layer))

@@ -18,6 +18,7 @@ from striate.graph.node import (
     call,
     distinct,
 )
+from striate.wording import plural
 
 
 @dataclass
@@ -323,7 +324,9 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
         try:
             result = call(layer, tensor)
             if isinstance(result, list):
-                raise ShapeError(f"returns {len(result)} outputs; use a functional Model, Sequential takes one.")
+                raise ShapeError(
+                    f"returns {plural(len(result), 'output')}; use a functional Model, Sequential takes one."
+                )
         except StriateError as error:
             name = automatic_names(distinct([*done, layer]))[id(layer)]
             return Graph([start], [tensor], fault=Fault(name, layer.kind, error))

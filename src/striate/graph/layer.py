@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 from striate.described import Described
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.graph.node import Node, SymbolicTensor
@@ -257,7 +258,9 @@ class Layer(NetworkPart):
         """
         tensors = self._tensors()
         if len(arrays) != len(tensors):
-            raise ShapeError(f'{self.kind} "{self.name}" has {len(tensors)} weights, {len(arrays)} were given.')
+            raise ShapeError(
+                f'{self.kind} "{self.name}" has {plural(len(tensors), "weight")}, {len(arrays)} were given.'
+            )
         for array, tensor in zip(arrays, tensors, strict=True):
             if tuple(array.shape) != tuple(tensor.shape):
                 raise ShapeError(

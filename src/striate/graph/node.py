@@ -9,6 +9,7 @@ from typing import Any
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph.layer import Layer, checked_shape, snake_case
 from striate.graph.lowering import Shape, Weight
+from striate.wording import plural
 
 _serial = itertools.count()
 
@@ -170,7 +171,7 @@ def _check_arity(layer: Layer, given: int) -> None:
     if layer.arity is None and given < 2:
         raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")
     if layer.arity is not None and given != layer.arity:
-        raise ShapeError(f"takes {layer.arity} input{'s' * (layer.arity != 1)}, it got {given}.")
+        raise ShapeError(f"takes {plural(layer.arity, 'input')}, it got {given}.")
 
 
 def _check_shared(layer: Layer, shapes: tuple[Shape, ...]) -> None:

@@ -24,6 +24,7 @@ from striate.graph.graph import Fault, Graph
 from striate.graph.layer import Layer, registered, snake_case
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.wording import inner
 
 _NETWORKS = ("Functional", "Sequential", "Model")
 
@@ -122,7 +123,7 @@ def from_json(description: dict[str, Any] | str) -> Graph:
         except json.JSONDecodeError as error:
             raise ArgumentError(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
-            raise ArgumentError(f"not a network description: {error}.") from None
+            raise ArgumentError(f"not a network description: {inner(error)}.") from None
     if not isinstance(description, dict) or not isinstance(description.get("layers"), list):
         raise ArgumentError('a network description is an object with a list "layers".')
     if not description["layers"]:

@@ -12,6 +12,7 @@ from numbers import Integral
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
+from striate.wording import plural
 
 Padding = str | int | tuple[Any, ...]
 Pads = tuple[tuple[int, int], ...]
@@ -169,7 +170,7 @@ class Window:
         sums = f"({size} - {span}) / {stride} + 1 = {(size - span) / stride + 1:.2f}"
         axes = ("length",) if len(sizes) == 1 else ("height", "width")
         rows = ("step",) if len(sizes) == 1 else ("row", "column")
-        lost = " and ".join(f"the last {count} {rows[i]}{'s' * (count > 1)}" for i, count in enumerate(unused) if count)
+        lost = " and ".join(f"the last {plural(count, rows[i])}" for i, count in enumerate(unused) if count)
         strides = [
             s
             for s in range(1, max(min(self.padded(sizes)), 1) + 1)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.wording import plural
 
 
 def as_array(value: Any, what: str) -> np.ndarray:
@@ -28,6 +29,20 @@ def as_array(value: Any, what: str) -> np.ndarray:
     return array.astype(np.int64) if array.dtype.kind in "b" else array
 
 
+def stacked(x: Any) -> Any:
+    """A tensor, or a list of arrays of floats, as one array; everything else as it is.
+
+    x   as users hand it over
+
+    Raises DataError for arrays of different shapes.
+    """
+    if hasattr(x, "detach"):
+        return as_array(x, "the tensor")
+    if isinstance(x, list | tuple) and x and all(hasattr(e, "dtype") and "float" in str(e.dtype) for e in x):
+        return as_array([as_array(each, "a picture") for each in x], "the list of arrays")
+    return x
+
+
 def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
     """One array per input: from an array, a list in order or a dict by name.  Raises DataError."""
     if isinstance(x, dict):
@@ -37,7 +52,9 @@ def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[np.n
         values = [x[name] for name in names]
     elif len(names) > 1:
         if not isinstance(x, list | tuple) or len(x) != len(names):
-            raise DataError(f"the network has {len(names)} inputs ({', '.join(names)}); give a list or dict of arrays.")
+            raise DataError(
+                f"the network has {plural(len(names), 'input')} ({', '.join(names)}); give a list or dict of arrays."
+            )
         values = list(x)
     else:
         alone = isinstance(x, tuple | list) and len(x) == 1 and getattr(x[0], "ndim", 0) > len(shapes[0])
@@ -90,6 +107,6 @@ def check_finite(array: np.ndarray, what: str) -> None:
         bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
         if bad.any():
             raise DataError(
-                f"{what} holds NaN or infinity in {int(bad.sum())} of {len(array)} samples, first in sample "
+                f"{what} holds NaN or infinity in {int(bad.sum())} of {plural(len(array), 'sample')}, first in sample "
                 f"{int(bad.argmax())}. Drop or repair them (np.nan_to_num)."
             )

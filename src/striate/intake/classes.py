@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from striate.data import Dataset, imagenet_labels, imagenet_synsets
 from striate.errors import ArgumentError, DataError, nearest, unknown
+from striate.graph import Graph
+from striate.intake.outputs import Outputs
+from striate.wording import plural
 
 _SYNSET = re.compile(r"n\d{8}(?!\d)")
 _SHOWN = 5
@@ -137,6 +142,39 @@ def _renumbered(data: Dataset, numbers: np.ndarray, labels: Sequence[str]) -> Da
     made.y, made.ignored, made.classes = y, ignored, distinct(labels)
     made.box_labels = None if data.box_labels is None else tuple(numbers[each] for each in data.box_labels)
     return made
+
+
+def checked_labels(labels: Any, graph: Graph | None) -> list[str]:
+    """The names of a model's classes as a list: the one rule for every way in which they are set.
+
+    labels   texts, each of them once
+    graph    whose first output they are of; None: it is not known yet
+
+    Raises ArgumentError for what are no texts, for a name that is there twice (but for ImageNet's own, see `distinct`),
+    and for another number of names than the output has classes.
+    """
+    if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
+        raise ArgumentError(f"labels are a list of texts, one for each class, not {labels!r}.")
+    names = list(labels)
+    strange = [(i, name) for i, name in enumerate(names) if not isinstance(name, str) or not name.strip()]
+    if strange or not names:
+        told = f"{strange[0][1]!r} at place {strange[0][0]}" if strange else "an empty list"
+        raise ArgumentError(f"labels are texts, one for each class, not {told}. None: the classes are numbers.")
+    names = [str(name) for name in names]
+    if graph is not None:
+        classes = Outputs.of(graph.check()).classes
+        if len(names) != classes:
+            raise ArgumentError(
+                f"{plural(len(names), 'label')} for a network of {plural(classes, 'class')}: give one for each output, in "
+                "their order (for a single yes/no output two, that of no first)."
+            )
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None and names != imagenet_labels(len(names)):
+        places = [i for i, name in enumerate(names) if name == twice]
+        raise ArgumentError(
+            f'labels: "{twice}" is the name of the classes {places[0]} and {places[1]}; each has its own.'
+        )
+    return names
 
 
 def distinct(labels: Sequence[str]) -> tuple[str, ...]:

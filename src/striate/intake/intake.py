@@ -15,7 +15,10 @@ from striate.graph import Graph, Shape
 from striate.intake import arrays
 from striate.intake.again import decode_again
 from striate.intake.classes import class_number, numbered_as
+from striate.intake.outputs import Outputs
+from striate.wording import plural
 
+_OFF = 0.1  # of a grey level: how far floats may be from what whole pixels give; float16 of 0..1 is within 0.07
 _RECIPE = ("image_size", "channels", "resize", "shorter_side", "interpolation")  # what makes the pixels
 
 
@@ -32,7 +35,9 @@ class Intake:
 
     - Files, PIL images, bytes and uint8 arrays of another size than the network's go through the preprocessing.
     - A uint8 array of just the network's size was prepared before: its pixels stay, the arithmetic is done.
-    - Floats, and whole numbers that are no pixels, go in as they are.
+    - Floats, and whole numbers that are no pixels, go in as they are.  Where pixels are asked for (``look`` shows and
+      changes pictures) floats are turned back into the pixels that the preprocessing made them of, or refused.
+    - One picture uint8 (H, W) or (H, W, 1 to 4) will do for a batch of one; floats always have the batch axis.
     - A Dataset is prepared as the model's preprocessing says, whatever the Dataset's own says: decoded again from its
       files where its pixels were made another way, and its classes are found by name.
     """
@@ -66,7 +71,8 @@ class Intake:
         own = self.preprocessing or Preprocessing()
         if own.image_size not in (None, (height, width)) or own.channels not in (None, channels):
             raise ArgumentError(
-                f"model.preprocessing makes pictures of {own.image_size} with {own.channels} channels, the network takes "
+                f"model.preprocessing makes pictures of {own.image_size} with "
+                f"{plural(own.channels or 0, 'channel')}, the network takes "
                 f"{self.shape}: set one that makes these."
             )
         if own.image_size is not None and own.channels is not None:
@@ -76,12 +82,16 @@ class Intake:
     def pixels(self, pictures: Any) -> np.ndarray:
         """uint8 (N, H, W, C) of the network's size.
 
-        pictures    files, bytes, PIL images, uint8 arrays, a list of these, a Dataset, or one of them alone
+        pictures    files, bytes, PIL images, uint8 arrays, a list of these, a Dataset, or one of them alone; or floats
+                    (N, H, W, C) that the preprocessing made of pixels
 
         Raises DataError for what is no picture, ArgumentError for a network that takes none.
         """
         if isinstance(pictures, Dataset):
             pictures = self.prepared(pictures).x
+        pictures = arrays.stacked(pictures)
+        if isinstance(pictures, np.ndarray) and pictures.dtype.kind in "fi":
+            return self._pixels_of(pictures)
         if isinstance(pictures, np.ndarray) and pictures.dtype.kind in "UO":
             pictures = pictures.tolist()
         array = isinstance(pictures, np.ndarray)
@@ -92,11 +102,32 @@ class Intake:
             raise DataError("no picture was given.")
         return np.stack([self.one(each) for each in listed])
 
+    def _pixels_of(self, x: np.ndarray) -> np.ndarray:
+        """The pixels, uint8 (N, H, W, C), of which the preprocessing makes these inputs.
+
+        Raises DataError for arrays that do not fit the network, and where there are no such pixels.
+        """
+        recipe, graph = self.recipe, self.graph.check()
+        arrays.check_shape(x, self.shape, graph.label(graph.inputs[0].node))
+        values = recipe.undone(x)
+        near = np.rint(values).clip(0, 255)
+        off = np.abs(values - near)
+        if off.max() > _OFF:
+            at = np.unravel_index(int(off.argmax()), off.shape)
+            raise DataError(
+                f"pixels are asked for, and the array's values are not what the preprocessing ({recipe}) makes of pixels: "
+                f"the value {x[at]:.6g} would be of the pixel value {values[at]:.6g}. Give uint8 pictures 0..255, and as "
+                "model.preprocessing what was done to those that the network was trained on."
+            )
+        return near.astype(np.uint8)
+
     def one(self, picture: Any) -> np.ndarray:
         """uint8 (H, W, C) of one `picture`: a file, bytes, a PIL image or an array.
 
         Raises DataError for what is no picture, ArgumentError for a network that takes none.
         """
+        if isinstance(picture, np.ndarray) and picture.dtype.kind == "f" and picture.shape == self.shape:
+            return self._pixels_of(picture[None])[0]
         if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
             whole = picture[..., None] if picture.ndim == 2 else picture
             if whole.shape == self.shape:
@@ -117,7 +148,7 @@ class Intake:
             x = self.prepared(x)
             xs, preprocessing = arrays.spread(x.x, names, shapes), x.preprocessing
         elif len(names) == 1 and _are_sources(x, self.takes_pictures):
-            xs, preprocessing = [self.read(x)], self.preprocessing
+            xs, preprocessing = [self._read(x)], self.preprocessing
         else:
             xs = arrays.spread(x, names, shapes)
             preprocessing = self.preprocessing if xs[0].dtype == np.uint8 else None
@@ -126,7 +157,7 @@ class Intake:
         arrays.check_all(xs, names, shapes)
         return Examples(xs, [], preprocessing)
 
-    def read(self, sources: Any) -> np.ndarray:
+    def _read(self, sources: Any) -> np.ndarray:
         """`sources` as uint8 (N, H, W, C), or for a network that reads texts, as token ids (N, L).
 
         Raises DataError for what cannot be read.
@@ -209,6 +240,8 @@ class Intake:
     def learning_from(self, data: Dataset) -> Intake:
         """The intake of the model once it has learnt from `data`: what it has no word on is as the data say."""
         classes = list(data.classes) if data.classes else None
+        if classes is not None and Outputs.of(self.graph.check()).classes != len(classes):
+            classes = None  # outputs that are no classes, or more of them than the data have
         own = data.preprocessing if self.preprocessing is None else self.preprocessing
         return Intake(self.graph, own, self.labels or classes)
 
@@ -225,9 +258,10 @@ def _is_source(value: Any) -> bool:
 
 
 def _are_sources(x: Any, pictures: bool) -> bool:
-    """One of these, or a list of them or, for a network of pictures, of single ones as uint8 arrays."""
+    """One of these, or a list of them or, for a network of pictures, of single ones as uint8 arrays, or one of those."""
     if isinstance(x, np.ndarray):
-        return x.dtype.kind in "UO" and x.ndim <= 1
+        alone = pictures and _is_picture(x) and (x.ndim == 2 or x.shape[-1] <= 4)
+        return alone or (x.dtype.kind in "UO" and x.ndim <= 1)
     if _is_source(x):
         return True
     return isinstance(x, list | tuple) and len(x) > 0 and all(_is_source(e) or (pictures and _is_picture(e)) for e in x)

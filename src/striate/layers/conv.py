@@ -10,6 +10,7 @@ from striate.graph import Initializer, Layer, Regularizer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
 from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
+from striate.wording import plural
 
 __all__ = [
     "Conv1D",
@@ -126,7 +127,9 @@ class _Conv(_Windowed, Layer):
         self.filters = _positive(self.filters, f"{self.kind}: filters")
         self.groups = _positive(self.groups, f"{self.kind}: groups")
         if self.filters % self.groups:
-            raise ArgumentError(f"{self.kind}: {self.filters} filters do not split into {self.groups} groups.")
+            raise ArgumentError(
+                f"{self.kind}: {plural(self.filters, 'filter')} cannot be split into {plural(self.groups, 'group')}."
+            )
 
     def lower(self, x: Value) -> Value:
         y = p.conv(x, self.filters, self.window(), groups=self.groups, kernel=self._array("kernel"), bias=self._bias())

@@ -10,6 +10,7 @@ from striate.graph import Initializer, Layer, Value, Window
 from striate.graph.window import as_tuple
 from striate.layers import initializers
 from striate.layers.activation import as_activation
+from striate.wording import plural
 
 __all__ = [
     "EuclideanRBF",
@@ -120,11 +121,15 @@ class EuclideanRBF(Layer):
             except (TypeError, ValueError):
                 self.prototypes = ()
             if len(self.prototypes) != self.units or len({len(row) for row in self.prototypes}) != 1:
-                raise ArgumentError(f"EuclideanRBF: prototypes is {self.units} rows of numbers, of one length.")
+                raise ArgumentError(
+                    f"EuclideanRBF: prototypes is {plural(self.units, 'row')} of numbers, of one length."
+                )
 
     def lower(self, x: Value) -> Value:
         if self.prototypes is not None and len(x.shape) == 1 and len(self.prototypes[0]) != x.shape[0]:
-            raise ShapeError(f"has prototypes of {len(self.prototypes[0])} numbers, the input has {x.shape[0]}.")
+            raise ShapeError(
+                f"has prototypes of {plural(len(self.prototypes[0]), 'number')}, the input has {x.shape[0]}."
+            )
         start: str | Initializer = "random_signs" if self.prototypes is None else initializers.Constant(self.prototypes)
         return p.distance(x, self.units, start)
 

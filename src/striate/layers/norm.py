@@ -12,6 +12,7 @@ from striate.errors import ArgumentError, ShapeError
 from striate.graph import Initializer, Layer, Shape, Value
 from striate.layers import initializers
 from striate.layers.axes import checked, over, places
+from striate.wording import plural
 
 __all__ = [
     "BatchNormalization",
@@ -198,7 +199,7 @@ class GroupNormalization(Layer):
     beta_initializer    how the shift starts
     gamma_initializer   how the factor starts
 
-    Raises ArgumentError for other values, and ShapeError where the channels do not split into the groups.
+    Raises ArgumentError for other values, and ShapeError where the channels cannot be split into the groups.
     """
 
     order = f"groups axis epsilon {_ORDER}"
@@ -231,7 +232,9 @@ class GroupNormalization(Layer):
         *sizes, channels = x.shape
         groups = channels if self.groups == -1 else self.groups
         if channels % groups:
-            raise ShapeError(f"{channels} channels do not split into {groups} groups. Use groups that divide them.")
+            raise ShapeError(
+                f"{plural(channels, 'channel')} cannot be split into {plural(groups, 'group')}. Use groups that divide them."
+            )
         y = p.reshape(x, (prod(sizes), groups, channels // groups))
         y = p.combine("subtract", y, p.reduce(y, "mean", (0, 2), keepdims=True))
         variance = p.reduce(p.pointwise(y, "square"), "mean", (0, 2), keepdims=True)
@@ -404,4 +407,6 @@ def _several(value: Any) -> tuple[Any, ...]:
 def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> None:
     for what, value in values.items():
         if isinstance(value, tuple) and len(value) not in (1, x[-1]):
-            raise ShapeError(f"has {len(value)} values of {what} for an input of {x[-1]} channels, {x}.")
+            raise ShapeError(
+                f"has {plural(len(value), 'value')} of {what} for an input of {plural(x[-1], 'channel')}, {x}."
+            )

@@ -12,7 +12,7 @@ import torch
 
 from striate.data import Dataset, Geometry, Preprocessing
 from striate.data.pictures.decode import picture as decode
-from striate.intake import Intake
+from striate.intake import Intake, stacked
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -63,7 +63,9 @@ class Space:
         Also None for a Dataset, and for photos of different sizes, which are no array.  Raises DataError for what is no
         picture.
         """
-        if isinstance(pictures, Dataset) or (isinstance(pictures, np.ndarray) and pictures.shape[1:] == self.shape):
+        pictures = stacked(pictures)
+        floats = isinstance(pictures, np.ndarray) and pictures.dtype.kind in "fi"
+        if isinstance(pictures, Dataset) or floats or getattr(pictures, "shape", ())[1:] == self.shape:
             return None
         alone = isinstance(pictures, str | os.PathLike | bytes) or hasattr(pictures, "getbands")
         listed = [pictures] if alone or (isinstance(pictures, np.ndarray) and pictures.ndim < 4) else list(pictures)
@@ -92,9 +94,7 @@ class Space:
 
     def values(self, inputs: torch.Tensor) -> np.ndarray:
         """Inputs (N, C, H, W) as pixel values, RGB, float (N, H, W, C); within 0..255 for what a picture can be."""
-        x = inputs.detach().movedim(1, -1).double().cpu().numpy()
-        x = (x - self.offset) / self.factor
-        return x[..., ::-1] if self.bgr else x
+        return self.preprocessing.undone(inputs.detach().movedim(1, -1).double().cpu().numpy())
 
     def shown(self, inputs: torch.Tensor) -> np.ndarray:
         """Inputs (N, C, H, W) as uint8 pictures (N, H, W, C), RGB, rounded and clipped."""

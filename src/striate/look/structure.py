@@ -5,6 +5,7 @@ The only file of the room that knows primitives by their classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from striate import primitives as p
 from striate.errors import ArgumentError
 from striate.graph import InputLayer, Network
 from striate.primitives.functions import ARITHMETIC
+from striate.wording import listed, plural
 
 if TYPE_CHECKING:
     from striate.graph import FlatNode, Node, Step
@@ -30,9 +32,13 @@ def _last(node: FlatNode) -> Step | None:
 def is_rectifier(node: FlatNode) -> bool:
     """Whether a call's output is never below 0 and exactly 0 for a range of inputs: a ReLU or ReLU6, fused or not."""
     last = _last(node)
-    if last is None or not isinstance(last.primitive, p.Pointwise):
+    return last is not None and _rectifies(last)
+
+
+def _rectifies(step: Step) -> bool:
+    if not isinstance(step.primitive, p.Pointwise):
         return False
-    name, parameters = last.primitive.function, last.primitive.parameters
+    name, parameters = step.primitive.function, step.primitive.parameters
     return (
         name in ("relu", "relu6")
         or (name == "clip" and parameters[0] == 0)
@@ -101,6 +107,34 @@ def shapes(model: Model) -> dict[str, tuple[int, ...]]:
 def rectified(model: Model) -> list[str]:
     """The calls that a rectifier ends: those whose maps can be dead."""
     return [node.name for node in model.graph.check().flat().nodes if is_rectifier(node)]
+
+
+def rectifiers_within(model: Model) -> list[str]:
+    """The calls that have a rectifier before their last operation: its maps are no layer's output, so nothing sees them."""
+    nodes = model.graph.check().flat().nodes
+    return [node.name for node in nodes if any(map(_rectifies, _before_last(node)))]
+
+
+def additions_within(model: Model) -> list[str]:
+    """The calls that add two tensors among other operations, and those in nested networks: no blocks of whole layers."""
+    graph = model.graph.check()
+    whole = {graph.label(node) for node in graph.nodes if is_addition(node)}
+    nodes = [node for node in graph.flat().nodes if node.name not in whole]
+    add = p.Combine("add")
+    return [node.name for node in nodes if any(step.primitive == add for step in node.lowering.steps)]
+
+
+def _before_last(node: FlatNode) -> list[Step]:
+    last = _last(node)
+    return [step for step in node.lowering.steps if step is not last]
+
+
+def not_seen(what: str, names: Sequence[str]) -> str:
+    """A sentence that says within which layers something stands that is not looked at; "" where there is nothing."""
+    if not names:
+        return ""
+    few = listed([*names[:3], *([plural(len(names) - 3, "other")] if len(names) > 3 else [])])
+    return f" Whole layers are looked at, not the {what} within {few}."
 
 
 def penultimate(model: Model) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
@@ -35,7 +35,7 @@ class Structure(Network):
         self.history: History | None = None
         self.stop_training = False
         self.preprocessing: Preprocessing | None = None
-        self.labels: list[str] | None = None
+        self._labels: list[str] | None = None
         self.facts: dict[str, Any] = {}
         self.scores: dict[str, Any] = {}
         self.features: SymbolicTensor | None = None
@@ -43,6 +43,21 @@ class Structure(Network):
         self._predictor: tuple[Graph, Any] | None = None
         self._engines: Engines | None = None
         self._cuts: dict[tuple[str, ...], tuple[Graph, Any]] = {}
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of the classes in the order of the outputs, or None: classes are numbers.
+
+        Setting them raises ArgumentError for what is no list of texts, for a name that is there twice (but for ImageNet's
+        own two cranes), and for another number of names than the first output has classes.
+        """
+        return self._labels
+
+    @labels.setter
+    def labels(self, names: Sequence[str] | None) -> None:
+        from striate.intake import checked_labels
+
+        self._labels = None if names is None else checked_labels(names, self.graph if self.knows_input else None)
 
     @property
     def layers(self) -> list[Layer]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.errors import ShapeError
 from striate.model.structure import Structure
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ class Weighted(Structure):
         """
         state = self._state()
         if len(arrays) != len(state):
-            raise ShapeError(f"{self._title} has {len(state)} weight arrays, {len(arrays)} were given.")
+            raise ShapeError(f"{self._title} has {plural(len(state), 'weight array')}, {len(arrays)} were given.")
         for (name, tensor), array in zip(state.items(), arrays, strict=True):
             if tuple(tensor.shape) != tuple(array.shape):
                 raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, the array given has {tuple(array.shape)}.")

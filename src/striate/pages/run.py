@@ -16,6 +16,7 @@ from striate.pages.sections import attempted
 from striate.report import figures, tiles
 from striate.report.html import Section, both, image, table, write_page
 from striate.train.metrics import per_class_report
+from striate.wording import inner, plural
 
 if TYPE_CHECKING:
     from striate.data import Dataset
@@ -65,7 +66,7 @@ def write_report(
         sections.append(Section("training", "Training", body=table(["setting", "value"], _plain(facts))))
     lost = list(dict.fromkeys((*skipped, *(test.skipped if test is not None else ()))))
     if lost:
-        note = f"{len(lost)} file{'s' * (len(lost) > 1)} could not be read and had no part in the run."
+        note = f"{plural(len(lost), 'file')} could not be read and had no part in the run."
         rows = [(str(file), str(reason)) for file, reason in lost]
         sections.append(Section("skipped", "Skipped files", note, table(["file", "why"], rows)))
     return write_page(path, name, headline, sections)
@@ -78,7 +79,7 @@ def _curves(history: Mapping[str, Sequence[float]]) -> Section:
         section.note = "No epoch was trained, so there is nothing to draw."
         return section
     epochs = max(len(values) for values in history.values())
-    section.note = f"{epochs} epoch{'s' * (epochs > 1)}; blue is training, orange is held out."
+    section.note = f"{plural(epochs, 'epoch')}; blue is training, orange is held out."
     light, dark = (figures.to_svg(figures.curves(history, dark=d)) for d in (False, True))
     section.pictures = [("", both(light, dark, "learning curves"))]
     return section
@@ -90,7 +91,7 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     labels = test.labels
     if labels is None or len(shapes) != 1 or len(shapes[0]) != 1 or (shapes[0] == (1,) and test.y is None):
         why = "the data has no labels" if labels is None else "the network does not give one probability per class"
-        return [], [Section("judged", "Answers", f"Confusion, scores and mistakes are left out: {why}.")]
+        return [], [Section("judged", "Answers", f"Confusion, scores and mistakes are left out: {inner(why)}.")]
     outputs = model.answers
     probabilities = outputs.by_class(model.predict(test))
     count = outputs.classes
@@ -134,7 +135,9 @@ def _mistakes(
     if not worst:
         section.note = "There are none: every held-out answer is right."
         return section
-    section.note = f"The {len(worst)} of {int(wrong.sum())} wrong answers that were furthest off, worst first."
+    section.note = (
+        f"The {len(worst)} of {plural(int(wrong.sum()), 'wrong answer')} that were furthest off, worst first."
+    )
     pictures = [tiles.as_picture(test.x[i]) for i in worst]
     captions = [
         f"is {names[labels[i]]}\nsays {names[probabilities[i].argmax()]}, {probabilities[i].max():.1%}" for i in worst

@@ -9,6 +9,7 @@ from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Shape, Value, Window
+from striate.wording import plural
 
 
 def shape_of(x: Any, where: str) -> Shape:
@@ -30,7 +31,7 @@ def whole(value: Any, where: str, low: int = 1) -> int:
 def wholes(value: Any, where: str, count: int | None = None, low: int = 1) -> tuple[int, ...]:
     """Whole numbers of at least `low`, so many.  Raises ArgumentError."""
     if not isinstance(value, list | tuple) or (count is not None and len(value) != count):
-        many = "whole numbers" if count is None else f"{count} whole number{'s' * (count > 1)}"
+        many = "whole numbers" if count is None else f"{plural(count, 'whole number')}"
         raise ArgumentError(f"{where} is a tuple of {many}, not {value!r}.")
     return tuple(whole(each, f"each of {where}", low) for each in value)
 

@@ -10,6 +10,7 @@ from striate.graph import Primitive, Shape, Value, Weight
 from striate.graph.lowering import put
 from striate.primitives.arguments import axis_of, number, numbers, shape_of, whole
 from striate.primitives.base import Parameter, Start, parameter
+from striate.wording import plural
 
 Numbers = float | tuple[float, ...]
 
@@ -155,7 +156,9 @@ class Affine(Primitive):
     def shape(self, *inputs: Shape) -> Shape:
         for what, value in (("factors", self.factor), ("addends", self.addend)):
             if isinstance(value, tuple) and len(value) not in (1, inputs[0][-1]):
-                raise ShapeError(f"has {len(value)} {what} for an input of {inputs[0][-1]} channels, {inputs[0]}.")
+                raise ShapeError(
+                    f"has {len(value)} {what} for an input of {plural(inputs[0][-1], 'channel')}, {inputs[0]}."
+                )
         return inputs[0]
 
 

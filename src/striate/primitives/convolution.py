@@ -10,6 +10,7 @@ from striate.graph import Primitive, Shape, Value, Weight, Window
 from striate.graph.lowering import put
 from striate.primitives.arguments import shape_of, whole, wholes, window_of
 from striate.primitives.base import Parameter, Start, parameter, split_shape
+from striate.wording import plural
 
 
 class Conv(Primitive):
@@ -20,7 +21,7 @@ class Conv(Primitive):
     groups         of channels that do not see each other
     kernel, bias   how they start; bias None: none
 
-    Raises ShapeError where the window is larger than the input or the channels do not split into the groups.
+    Raises ShapeError where the window is larger than the input or the channels cannot be split into the groups.
     """
 
     family = "conv"
@@ -55,7 +56,9 @@ class Conv(Primitive):
     def shape(self, *inputs: Shape) -> Shape:
         sizes, channels = split_shape(inputs[0], self.rank)
         if channels % self.split(inputs[0]):
-            raise ShapeError(f"{channels} input channels do not split into {self.groups} groups.")
+            raise ShapeError(
+                f"{plural(channels, 'input channel')} cannot be split into {plural(self.groups, 'group')}."
+            )
         return (*self.window.slide(sizes), self.maps(inputs[0]))
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -180,14 +183,14 @@ def conv(
     kernel, bias   how they start: an initializer, or a Parameter; bias None: none
     name           of this part, where the layer has several
 
-    Raises ShapeError where the window is larger than the input or the channels do not split into the groups, and
+    Raises ShapeError where the window is larger than the input or the channels cannot be split into the groups, and
     ArgumentError for other values.
     """
     made = parameter(kernel) or Parameter("glorot_uniform")
     window = window_of(window, shape_of(x, "conv"), "conv", transposed=True)
     filters, groups = whole(filters, "conv: filters"), whole(groups, "conv: groups")
     if filters % groups or (window.transposed and groups > 1):
-        raise ArgumentError(f"conv: {filters} filters do not split into {groups} groups.")
+        raise ArgumentError(f"conv: {plural(filters, 'filter')} cannot be split into {plural(groups, 'group')}.")
     kind = ConvTranspose if window.transposed else Conv
     return put(kind(window, filters, groups, made, parameter(bias)), x, name=name)
 

@@ -8,6 +8,7 @@ from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Primitive, Shape, Value
 from striate.graph.lowering import put
 from striate.primitives.arguments import choice, numbers, shape_of
+from striate.wording import plural
 
 #: Functions of one number, with what they compute.  Those up to "exponential" are Keras' activations.
 FUNCTIONS = {
@@ -117,7 +118,7 @@ def pointwise(x: Value, function: str, *parameters: float | None) -> Value:
         v is None or isinstance(numbers(v, f"{function}: a parameter"), float) for v in given
     ):
         raise ArgumentError(
-            f"pointwise: {function} takes {count} numbers after its name ({FUNCTIONS[function]}), not {given}."
+            f"pointwise: {function} takes {plural(count, 'number')} after its name ({FUNCTIONS[function]}), not {given}."
         )
     return put(Pointwise(function, given), x)
 

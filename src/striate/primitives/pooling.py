@@ -10,6 +10,7 @@ from striate.graph import Primitive, Shape, Value, Window
 from striate.graph.lowering import put
 from striate.primitives.arguments import axis_of, choice, shape_of, wholes, window_of
 from striate.primitives.base import split_shape
+from striate.wording import plural
 
 PoolHow = Literal["max", "average", "average_all", "sum", "center"]
 ReduceHow = Literal["max", "mean", "sum"]
@@ -62,7 +63,7 @@ class DepthPool(Primitive):
     def shape(self, *inputs: Shape) -> Shape:
         (size,), depth = self.channels.kernel, inputs[0][-1]
         if size > depth:
-            raise ShapeError(f"pools {size} channels, the input has {depth}. Use a smaller pool_size.")
+            raise ShapeError(f"pools {plural(size, 'channel')}, the input has {depth}. Use a smaller pool_size.")
         return (*inputs[0][:-1], *self.channels.slide((depth,)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from striate.errors import ArgumentError
 from striate.report.style import DARK, LIGHT, blues, clean, new_figure, plain, say, settings, text_width
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +31,7 @@ def confusion(matrix: Any, classes: Sequence[str] | None = None, *, dark: bool =
         raise ArgumentError(f"a confusion matrix is a square of counts, not an array of shape {counts.shape}.")
     names = [plain(name, 18) for name in (classes if classes is not None else range(n))]
     if len(names) != n:
-        raise ArgumentError(f"confusion: {len(names)} class names for a matrix of {n} classes.")
+        raise ArgumentError(f"confusion: {plural(len(names), 'class name')} for a matrix of {plural(n, 'class')}.")
     style = DARK if dark else LIGHT
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     cell = 0.62 if n <= 4 else 0.46 if n <= 10 else 0.4 if n <= 20 else 7.2 / n

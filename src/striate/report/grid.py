@@ -12,6 +12,7 @@ import numpy as np
 from striate.errors import ArgumentError
 from striate.report import tiles
 from striate.report.style import DPI, LIGHT, new_figure, plain, say, settings, text_width
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ class Grid:
         if not columns:
             raise ArgumentError("a grid needs at least one picture.")
         if names and len(names) != len(rows):
-            raise ArgumentError(f"{len(names)} names for {len(rows)} rows.")
+            raise ArgumentError(f"{plural(len(names), 'name')} for {plural(len(rows), 'row')}.")
         self.rows, self.gap, self.title, self.style = rows, gap, title, style
         self.widths = [float(width)] * columns if isinstance(width, int | float) else list(width)
         self.heights = [float(height)] * len(rows) if isinstance(height, int | float) else list(height)
@@ -177,7 +178,7 @@ def pictures(images: Sequence[Any], captions: Sequence[str] | None = None, *, co
         raise ArgumentError(f"a grid needs at least one picture and one column, not {len(images)} and {columns}.")
     words = list(captions) if captions is not None else [""] * len(images)
     if len(words) != len(images):
-        raise ArgumentError(f"pictures: {len(words)} captions for {len(images)} pictures.")
+        raise ArgumentError(f"pictures: {plural(len(words), 'caption')} for {plural(len(images), 'picture')}.")
     cells = [Cell(image, words=said) for image, said in zip(images, words, strict=True)]
     across = min(columns, len(cells))
     return Grid([cells[i : i + across] for i in range(0, len(cells), across)], width=150, height=150, gap=16).figure()

@@ -19,6 +19,7 @@ from striate.intake.classes import distinct, names_of
 from striate.model import Model
 from striate.train import losses
 from striate.train.metrics import interval
+from striate.wording import plural
 
 MANY = 10  # classes beyond which the five likeliest count too
 
@@ -167,7 +168,9 @@ def _shifted(data: Dataset, shift: int, model: Model) -> Dataset:
     if y is None or data.classes is not None:
         raise ArgumentError(f"{data.name}: shift is for class numbers without names; these have names, or are none.")
     if y.min() + shift < 0 or y.max() + shift >= count:
-        raise ArgumentError(f"{data.name}: {y.min()} to {y.max()} shifted by {shift} leave the {count} classes.")
+        raise ArgumentError(
+            f"{data.name}: {y.min()} to {y.max()} shifted by {shift} leave the {plural(count, 'class')}."
+        )
     named = distinct(model.labels) if model.labels and len(model.labels) == count else None
     return replace(data, y=y + shift, classes=named)
 

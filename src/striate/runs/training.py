@@ -16,6 +16,7 @@ from striate.data.checks.check import first_look
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.weights import atomic_write
+from striate.wording import plural
 from striate.zoo import create
 
 # What suits a data set when nothing is asked for: a recipe where there is one, else a network.
@@ -129,7 +130,10 @@ def train_run(
     from striate.train import callbacks as callbacks_
     from striate.train import losses, optimizers
     from striate.train.checkpoint import FILE
+    from striate.train.plan import check_epochs
 
+    if epochs is not None:
+        check_epochs(epochs)
     asked = {
         "data": data,
         "model": model,
@@ -209,7 +213,7 @@ def train_run(
     )
     seconds = model.facts.setdefault("seconds", round(time.perf_counter() - started, 1))
     scores = model.evaluate(judge, return_dict=True, verbose=0)
-    model.scores = {"judged on": f"{judge.name}: {len(judge)} held-out {judge.kind}", **scores}
+    model.scores = {"judged on": f"{judge.name}: {plural(len(judge), f'held-out {judge.noun}')}", **scores}
     model.facts |= facts
     model.save(target)
     parts = [part for part in splits if part is not None]

@@ -22,6 +22,7 @@ from striate.data import Dataset, Preprocessing
 from striate.errors import ArgumentError, DataError
 from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import factors
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import onnx
@@ -61,7 +62,8 @@ class QuantizationReport:
             right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
         seen = " (those samples among them)" if self.seen else ""
         return (
-            f"int8, calibrated on {self.samples} samples; on {self.checked}{seen}: {right}same answer {self.agreement:.2%}, "
+            f"int8, calibrated on {plural(self.samples, 'sample')}; on {self.checked}{seen}: {right}same answer "
+            f"{self.agreement:.2%}, "
             f"largest difference {self.difference:.3g}; {self.bytes / 1e6:.1f} MB -> {self.bytes_int8 / 1e6:.1f} MB"
         )
 

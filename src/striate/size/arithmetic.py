@@ -10,7 +10,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.graph import FlatNode, Primitive, Shape, Step
-from striate.size.wording import dot
+from striate.wording import dot
 
 Sum = tuple[str, str]  # the formula in symbols, and with the numbers put in
 Formula = Callable[[Any, Shape, Shape], Sum]

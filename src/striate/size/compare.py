@@ -14,7 +14,7 @@ from striate import layers
 from striate.errors import ArgumentError
 from striate.graph import Graph, Input, Shape, SymbolicTensor
 from striate.size.table import measure
-from striate.size.wording import aligned, by
+from striate.wording import aligned, by, plural
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ def stacked(
     return Comparison(
         f"stacked convolutions, {by(shape)}",
         tuple(options),
-        f"{count} stacked layers also bend {count} times (an activation after each), one large filter once.",
+        f"{plural(count, 'stacked layer')} also bend {count} times (an activation after each), one large filter once.",
         "Simonyan & Zisserman 2014, section 2.3",
     )
 
@@ -243,7 +243,9 @@ def bottleneck(
     """
     _checked(channels=channels, reduction=reduction, kernel=kernel, size=size)
     if channels % reduction:
-        raise ArgumentError(f"{channels} channels do not split into {reduction}. Use a multiple of {reduction}.")
+        raise ArgumentError(
+            f"{plural(channels, 'channel')} cannot be split into {reduction}. Use a multiple of {reduction}."
+        )
     shape, few = (size, size, channels), channels // reduction
     thin = _chain(_same(few, 1, use_bias), _same(few, kernel, use_bias), _same(channels, 1, use_bias))
     square = 2 / reduction + kernel**2 / reduction**2
@@ -301,7 +303,9 @@ def grouped(
     return Comparison(
         f"grouped convolution, {by(shape)}",
         (
-            _option(f"{kernel}x{kernel} in {groups} groups", shape, split, _in_c(kernel**2 / groups, 1, use_bias)),
+            _option(
+                f"{kernel}x{kernel} in {plural(groups, 'group')}", shape, split, _in_c(kernel**2 / groups, 1, use_bias)
+            ),
             _option(f"one {kernel}x{kernel}", shape, _same(channels, kernel, use_bias), _in_c(kernel**2, 1, use_bias)),
         ),
         source="Krizhevsky et al. 2012, section 3.2",
@@ -326,7 +330,7 @@ def depthwise_separable(
     separable = layers.SeparableConv2D(filters, kernel, padding="same", use_bias=use_bias)
     ratio = 1 / filters + 1 / kernel**2
     return Comparison(
-        f"depthwise separable convolution, {by(shape)} to {filters} maps",
+        f"depthwise separable convolution, {by(shape)} to {plural(filters, 'map')}",
         (
             _option(f"depthwise {kernel}x{kernel} + 1x1", shape, separable),
             _option(f"regular {kernel}x{kernel}", shape, _same(filters, kernel, use_bias)),

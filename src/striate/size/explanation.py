@@ -17,7 +17,7 @@ from striate.size.outputs import output_lines
 from striate.size.receptive_field import Field, Receptive
 from striate.size.storage import ITEM
 from striate.size.table import misfit
-from striate.size.wording import by, dot, listed, memory, number, plural
+from striate.wording import by, dot, listed, memory, number, plural
 
 Section = tuple[str, list[str]]
 
@@ -81,7 +81,7 @@ def _network(opened: Opened, node: Node, name: str) -> str:
         "A network used as one layer.",
         [
             ("Inside", [*inside, f'explain one of them by its path, such as "{calls[0].name}"'] if calls else inside),
-            ("Weights", [f"{weights:,} in all" + (f", and {buffers:,} buffers" if buffers else "")]),
+            ("Weights", [f"{weights:,} in all" + (f", and {plural(buffers, 'buffer')}" if buffers else "")]),
             ("Multiplications", [f"{mults:,} in all"]),
         ],
     )
@@ -213,8 +213,9 @@ def _dense(call: FlatNode) -> list[str]:
     own, mults = _count(call, "weights"), call.layer.mults(*call.input_shapes)
     return [
         f"every number of the output would see every number of the input: {dense.inputs:,} in, {dense.outputs:,} out",
-        f"one map  {per_map} = {dense.weights_per_map:,} weights",
-        f"all      {dot(x)} · {dot(out)} = {dense.mults:,} weights, as many multiplications, {dense.outputs:,} biases",
+        f"one map  {per_map} = {plural(dense.weights_per_map, 'weight')}",
+        f"all      {dot(x)} · {dot(out)} = {plural(dense.mults, 'weight')}, as many multiplications, "
+        f"{dense.outputs:,} biases",
         f"that is {dense.weights / max(own, 1):,.0f} times the weights and {dense.mults / max(mults, 1):,.0f} times "
         "the multiplications of this layer",
     ]

@@ -11,7 +11,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.graph import FlatNode, Primitive, Shape, Step, Window
-from striate.size.wording import dot
+from striate.wording import dot, plural
 
 
 def _axes(rank: int) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ def _permuted(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 def _reduced(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     if not made.positions(xs[0]):
         return [f"{dot(xs[0])} becomes {dot(out)}"]
-    return [f"each of the {xs[0][-1]} maps of {dot(xs[0][:-1])} becomes one number"]
+    return [f"each of the {plural(xs[0][-1], 'map')} of {dot(xs[0][:-1])} becomes one number"]
 
 
 def _over_channels(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
@@ -145,7 +145,7 @@ def _adapted(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 
 
 def _embedded(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    return [f"a vector of {made.width} numbers for each of the {xs[0][0]} words"]
+    return [f"a vector of {plural(made.width, 'number')} for each of the {plural(xs[0][0], 'word')}"]
 
 
 def _joined(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
@@ -154,7 +154,7 @@ def _joined(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 
 
 def _merged(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    return [f"{len(xs)} inputs, number by number: {dot(out)}"]
+    return [f"{plural(len(xs), 'input')}, number by number: {dot(out)}"]
 
 
 _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]]] = {

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from striate.size.memory import slots
-from striate.size.wording import aligned, by, listed, memory, plural
+from striate.wording import aligned, by, listed, memory, plural
 
 if TYPE_CHECKING:
     from striate.size.table import Row, Size
@@ -60,7 +60,7 @@ def _totals(size: Size) -> list[str]:
     frozen = size.weights - size.trainable
     parts = f"{size.trainable:,} trainable, {frozen:,} frozen" if frozen else "all trainable"
     parts = parts if size.weights else "nothing to train"
-    total = f" + {size.buffers:,} buffers = {size.total:,}" if size.buffers else ""
+    total = f" + {plural(size.buffers, 'buffer')} = {size.total:,}" if size.buffers else ""
     return [
         f"weights          {size.weights:,} ({parts}){total}",
         f"multiplications  {size.mults:,} for one input",
@@ -118,5 +118,5 @@ def _advice(size: Size) -> list[str]:
     names = listed([f"Global{kind}Pooling{len(maps.output_shape) - 1}D" for kind in ("Max", "Average")], "or")
     return [
         f"most weights     {largest.name} holds {largest.weights / size.weights:.0%}. {names} instead of "
-        f"{before.name} makes it {pooled:,} weights, {size.weights - largest.weights + pooled:,} in all."
+        f"{before.name} makes it {plural(pooled, 'weight')}, {size.weights - largest.weights + pooled:,} in all."
     ]

@@ -21,7 +21,7 @@ from striate.errors import ArgumentError, unknown
 from striate.graph import FlatGraph, Graph, Rows, Shape, Step, operations
 from striate.size.opened import Opened
 from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sampling, sliding
-from striate.size.wording import aligned, by
+from striate.wording import aligned, by
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from striate.errors import ArgumentError
 from striate.graph import FlatNode, Graph
 from striate.size.memory import OPTIMIZERS, Estimate, Memory, checked, slots
 from striate.size.opened import Opened
-from striate.size.wording import memory
+from striate.wording import memory, plural
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def advice(
 
 def _state(optimizer: str) -> str:
     count = OPTIMIZERS[optimizer]
-    return f"{count} number{'s' * (count != 1)} a weight"
+    return f"{plural(count, 'number')} a weight"
 
 
 def _largest(
@@ -142,7 +142,9 @@ def _largest(
     weights = {n.name: (_weights(n), n.layer.trainable) for n in own.opened.flat.nodes if n.first}
     name = max(weights, key=lambda key: weights[key][0], default="")
     count, trained = weights.get(name, (0, False))
-    parts.append((f"half of the {count:,} weights of {name}", count * own.per_weight(optimizer, training, trained)))
+    parts.append(
+        (f"half of the {plural(count, 'weight')} of {name}", count * own.per_weight(optimizer, training, trained))
+    )
     for what, size in parts:
         if size * 20 > needed:  # less than a twentieth of the whole is not worth changing
             left = needed - size // 2

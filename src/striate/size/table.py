@@ -12,7 +12,7 @@ from striate.primitives import DepthPool
 from striate.size.memory import Estimate, Memory, checked, slots
 from striate.size.opened import Opened
 from striate.size.receptive_field import Receptive
-from striate.size.wording import plural
+from striate.wording import plural
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Size:
         return printed(self)
 
     def __repr__(self) -> str:
-        return f"<size of {self.name or 'a network'}: {len(self.rows)} rows>"
+        return f"<size of {self.name or 'a network'}: {plural(len(self.rows), 'row')}>"
 
 
 def _plain(value: Any) -> Any:
@@ -280,7 +280,8 @@ def _misfit_of_channels(window: Window, sizes: Shape) -> str:
     (depth,), (size,), (stride,), (rest,) = sizes, window.kernel, window.strides, window.unused(sizes)
     steps = [str(s) for s in range(1, stride + 2) if (depth - size) % s == 0]
     return (
-        f"groups of {size} channels with stride {stride} do not fit {depth} channels: ({depth} - {size}) / {stride} "
+        f"groups of {plural(size, 'channel')} with stride {stride} do not fit {plural(depth, 'channel')}: "
+        f"({depth} - {size}) / {stride} "
         f"+ 1 = {(depth - size) / stride + 1:.2f}, so the last {plural(rest, 'channel')} would go unused. Use strides="
         f"{' or '.join(steps)}, or another number of channels."
     )

@@ -25,15 +25,15 @@ def classify(model: Model, sources: Any, top: int = 5) -> list[list[Guess]]:
     model      a network with one output of classes; the last activation says what its numbers are: of a softmax, or of
                logits, the probabilities of a picture's classes add up to 1; of sigmoids each is that of a yes to that
                class alone.  A single yes/no output stands for two classes
-    sources    paths, bytes, PIL images, uint8 arrays (h, w, C), or texts for a network that reads them; they go through
-               the model's own preprocessing, the one it was trained with
+    sources    whatever ``Model.predict`` takes: paths, bytes, PIL images, uint8 arrays (h, w, C), a Dataset, or texts for
+               a network that reads them; they go through the model's own preprocessing, floats go in as they are
     top        how many classes of each
 
     Raises DataError for a source that cannot be read, ArgumentError for a network that does not classify.
     """
     check(sources, top)
     outputs = classes_of(model)
-    probabilities = outputs.by_class(model.predict(model.intake.read(sources)))
+    probabilities = outputs.by_class(model.predict(sources))
     return ranked(probabilities, model.intake.class_names(outputs.classes), top)
 
 

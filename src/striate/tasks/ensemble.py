@@ -10,6 +10,7 @@ import numpy as np
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.tasks.classification import Guess, check, classes_of, ranked
+from striate.wording import plural
 
 
 class Ensemble:
@@ -51,7 +52,9 @@ class Ensemble:
         Raises ArgumentError for another number of inputs than models, DataError for different numbers of examples.
         """
         if len(inputs) != len(self.models):
-            raise ArgumentError(f"an ensemble of {len(self.models)} models takes as many inputs, not {len(inputs)}.")
+            raise ArgumentError(
+                f"an ensemble of {plural(len(self.models), 'model')} takes as many inputs, not {len(inputs)}."
+            )
         each = [
             classes_of(model).by_class(model.predict(x))[:, order]
             for model, x, order in zip(self.models, inputs, self._order, strict=True)
@@ -69,7 +72,7 @@ class Ensemble:
         Raises DataError for a source that cannot be read, ArgumentError for a `top` below 1.
         """
         check(sources, top)
-        return ranked(self.probabilities([model.intake.read(sources) for model in self.models]), self.labels, top)
+        return ranked(self.probabilities([sources] * len(self.models)), self.labels, top)
 
     def judge(self, inputs: Sequence[Any], y: np.ndarray) -> dict[str, float]:
         """Cross-entropy (nats) and accuracy.

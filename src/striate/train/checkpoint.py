@@ -22,6 +22,7 @@ from torch import nn
 
 from striate.errors import ArgumentError, BundleError
 from striate.graph import to_json
+from striate.wording import inner
 
 if TYPE_CHECKING:
     from striate.data import Examples
@@ -234,7 +235,7 @@ def _replace(file: Path, state: dict[str, Any]) -> None:
         part.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise BundleError(
-            f"the state of the training could not be written to {file}: {reason}. Free some space and resume."
+            f"the state of the training could not be written to {file}: {inner(reason)}. Free some space and resume."
         ) from None
 
 

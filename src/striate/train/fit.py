@@ -65,10 +65,12 @@ def fit(
         TensorBoard,
     )
     from striate.train.checkpoint import signature
+    from striate.train.plan import check_epochs
     from striate.train.targets import labelled
 
-    if batch_size < 1 or epochs < 0:
-        raise ArgumentError(f"fit: batch_size is at least 1 and epochs at least 0, not {batch_size} and {epochs}.")
+    epochs = check_epochs(epochs, least=0)  # as in Keras none is an empty history
+    if batch_size < 1:
+        raise ArgumentError(f"fit: batch_size is at least 1, not {batch_size}.")
     if not 0 <= validation_split < 1:
         raise ArgumentError(f"fit: validation_split is from 0 up to (not including) 1, not {validation_split}.")
     _build_for(model, x)

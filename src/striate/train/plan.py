@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from striate.errors import ArgumentError, nearest, unknown
 from striate.graph import Graph
 from striate.intake.outputs import final_activation
@@ -15,6 +17,7 @@ from striate.train import optimizers as optimizers_
 from striate.train.losses import Loss
 from striate.train.metrics import Metric
 from striate.train.optimizers import Optimizer
+from striate.wording import plural
 
 PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -141,7 +144,7 @@ def _spread(spec: Any, names: list[str], what: str, default: Any = None) -> list
         return [spec.get(name, default) for name in names]
     if isinstance(spec, list | tuple):
         if len(spec) != len(names):
-            raise ArgumentError(f"{what}: {len(spec)} given for {len(names)} outputs ({', '.join(names)}).")
+            raise ArgumentError(f"{what}: {len(spec)} given for {plural(len(names), 'output')} ({', '.join(names)}).")
         return list(spec)
     return [spec] * len(names)
 
@@ -178,6 +181,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return _name(value)
+
+
+def check_epochs(epochs: Any, least: int = 1) -> int:
+    """The number of passes over the data; raises ArgumentError for what is no whole number of at least `least`."""
+    if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < least:
+        raise ArgumentError(
+            f"epochs is how often training goes over the data, a whole number of at least {least}, not {epochs!r}. "
+            "1 is a single pass."
+        )
+    return int(epochs)
 
 
 def check_precision(precision: str) -> str:

@@ -16,6 +16,7 @@ from striate.errors import ArgumentError, DataError
 from striate.intake import Intake, as_array, check_finite
 from striate.layers import CutMix, MixUp
 from striate.train.losses import Loss
+from striate.wording import plural
 
 
 def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intake: Intake | None = None) -> Examples:
@@ -32,7 +33,9 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     ys = spread(y, model)
     for array in ys:
         if len(array) != len(examples):
-            raise DataError(f"{len(examples)} inputs but {len(array)} targets; give one target for each.")
+            raise DataError(
+                f"{plural(len(examples), 'input')} but {plural(len(array), 'target')}; give one target for each."
+            )
     weights = None if sample_weight is None else as_array(sample_weight, "sample_weight").astype(np.float32)
     if weights is not None and weights.shape != (len(examples),):
         raise DataError(f"sample_weight takes one number per sample, ({len(examples)},); it got {weights.shape}.")
@@ -53,7 +56,7 @@ def spread(y: Any, model: Any) -> list[np.ndarray]:
         values = [y[name] for name in plan.outputs]
     elif len(plan.outputs) > 1:
         if not isinstance(y, list | tuple) or len(y) != len(plan.outputs):
-            raise DataError(f"the network has {len(plan.outputs)} outputs; give a list or dict of targets.")
+            raise DataError(f"the network has {plural(len(plan.outputs), 'output')}; give a list or dict of targets.")
         values = list(y)
     else:
         values = [y]

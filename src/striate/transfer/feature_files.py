@@ -29,6 +29,7 @@ from striate.errors import ArgumentError, BundleError, DataError, unknown
 from striate.intake.outputs import final_activation
 from striate.model import Model
 from striate.weights import atomic_write
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.ship import Engine, Quantized
@@ -161,7 +162,7 @@ def features(
             kept.append(i)
     if not rows:
         raise DataError(
-            f"none of the {len(sources)} pictures can be read. The first, {skipped[0].path}: {skipped[0].reason}"
+            f"none of the {plural(len(sources), 'picture')} can be read. The first, {skipped[0].path}: {skipped[0].reason}"
         )
     store.add(fresh)
     x = np.stack(rows)

@@ -22,6 +22,7 @@ from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which
+from striate.wording import plural
 
 LOSS = "sparse_categorical_crossentropy"
 
@@ -169,7 +170,9 @@ def fit(
     class with fewer than two pictures.
     """
     from striate.seed import set_seed
+    from striate.train.plan import check_epochs
 
+    check_epochs(epochs)
     if stages not in (1, 2, 3):
         raise ArgumentError(f"transfer: there are stages 1, 2 and 3, not {stages!r}.")
     started = time.perf_counter()
@@ -206,12 +209,12 @@ def fit(
         contrast = _scratch(run, augment, dropout, learning_rate, spent)
         told(line(contrast))
     net.set_weights(run.best)
-    net.labels, net.preprocessing = list(train.classes or ()), train.preprocessing
+    net.labels, net.preprocessing = list(train.classes or ()) or None, train.preprocessing
     kept = next(stage for stage in run.stages if stage.kept)
     tested = None if test is None else net.evaluate(test, return_dict=True, verbose=0)
     judged = held if test is None else test
     net.scores = {
-        "judged on": f"{judged.name}: {len(judged)} held-out {judged.kind}"
+        "judged on": f"{judged.name}: {plural(len(judged), f'held-out {judged.noun}')}"
         + (", on which the stage was chosen too" if test is None else ""),
         **({"accuracy": kept.accuracy, "loss": kept.loss} if tested is None else tested),
     }

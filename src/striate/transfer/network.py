@@ -9,6 +9,7 @@ from striate import layers
 from striate.errors import ArgumentError
 from striate.graph import InputLayer, Layer, Network, SymbolicTensor
 from striate.model import Model
+from striate.wording import plural
 
 
 def usual_augmentation() -> list[Layer]:
@@ -89,7 +90,8 @@ def freeze(base: Model, unfreeze: int | str = 0) -> int:
         sizes = list(dict.fromkeys(n.shape[:-1] for n in weighty))
         if not 0 < unfreeze <= len(sizes):
             raise ArgumentError(
-                f"{base.name or 'the base'} has {len(sizes)} stages (sizes of maps); unfreeze is 1 to {len(sizes)}, or "
+                f"{base.name or 'the base'} has {plural(len(sizes), 'stage')} (sizes of maps); unfreeze is 1 to "
+                f"{len(sizes)}, or "
                 f"the name of a layer, not {unfreeze}."
             )
         learning = {id(n.layer) for n in weighty if n.shape[:-1] in sizes[-unfreeze:]}

@@ -13,6 +13,7 @@ from striate.data import Dataset, Splits, load
 from striate.errors import DataError
 from striate.intake import Intake
 from striate.model import Model
+from striate.wording import plural
 
 
 class Parts(NamedTuple):
@@ -56,7 +57,7 @@ def parts(splits: Splits, base: Model, validation: float, seed: int) -> Parts:
     if few:
         name, count = next(iter(few.items()))
         raise DataError(
-            f'{train.name}: the class "{name}" has {count} picture{"s" * (count != 1)} to train on, and cross-validation '
+            f'{train.name}: the class "{name}" has {plural(count, "picture")} to train on, and cross-validation '
             "needs 2 of each. Add some, or take the class out."
         )
     return Parts(train, _labelled(held, intake), None if splits.test is None else _labelled(splits.test, intake))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from striate.wording import plural
+
 
 @dataclass
 class Stage:
@@ -38,12 +40,12 @@ def which(unfreeze: int | str) -> str:
     """What stage 3 trains, in words."""
     if isinstance(unfreeze, str):
         return f"from {unfreeze} on"
-    return "last stage" if unfreeze == 1 else f"last {unfreeze} stages"
+    return "last stage" if unfreeze == 1 else f"last {plural(unfreeze, 'stage')}"
 
 
 def line(stage: Stage, named: bool = True) -> str:
-    text = f"accuracy {stage.accuracy:.2%}, loss {stage.loss:.4f}, {stage.trainable:,} weights learnt"
-    text += f", {stage.epochs} epochs" if stage.epochs else ""
+    text = f"accuracy {stage.accuracy:.2%}, loss {stage.loss:.4f}, {plural(stage.trainable, 'weight')} learnt"
+    text += f", {plural(stage.epochs, 'epoch')}" if stage.epochs else ""
     text += f", {stage.seconds:.1f} s" + (f" ({stage.note})" if stage.note else "")
     return f"{stage.name}: {text}" if named else text
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from striate.errors import BundleError
 from striate.weights.files import atomic_write, load_state
+from striate.wording import inner
 
 FORMAT, VERSION = "striate-bundle", 1
 
@@ -116,7 +117,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     try:
         description = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{file} is damaged: {error}. Save the model again.") from None
+        raise BundleError(f"{file} is damaged: {inner(error)}. Save the model again.") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise BundleError(f'{file} is not a striate model (its "format" is not "{FORMAT}").')
     if description.get("version") != VERSION:
@@ -129,7 +130,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         twin = description.get("int8")
         twin = None if twin is None else (twin["file"], twin["sha256"], twin["report"])
     except (KeyError, TypeError) as error:
-        raise BundleError(f"{file} is damaged: no {error}. Save the model again.") from None
+        raise BundleError(f"{file} is damaged: no {inner(error)}. Save the model again.") from None
     _whole(folder, name, checksum)
     int8 = None if twin is None else (_whole(folder, twin[0], twin[1]), twin[2])
     return Bundle(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.errors import BundleError
+from striate.wording import inner
 
 
 def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[str], Any]) -> None:
@@ -46,7 +47,7 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[
         if isinstance(error, OSError) or type(error).__name__ == "SafetensorError":
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise BundleError(
-                f"could not write {target}: {reason}. Nothing was changed; free some space or choose another place."
+                f"could not write {target}: {inner(reason)}. Nothing was changed; free some space or choose another place."
             ) from None
         raise
 

@@ -16,6 +16,7 @@ from striate.weights.match import Matching, match
 from striate.weights.read import read_weights
 from striate.weights.report import MatchReport, few
 from striate.weights.source import Origin, Source
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +63,7 @@ def refusal(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: Wei
         parts.append(f"{len(report.surplus)} unknown ({few(entry.there for entry in report.surplus)})")
     return (
         f"the weights in {report.path} ({report.format}) are not this network's, by {report.source}: "
-        f"{len(report.matched)} arrays fit, {', '.join(parts)}.{_reason(plan, graph, origin, checkpoint)} "
+        f"{plural(len(report.matched), 'array', 'fits')}, {', '.join(parts)}.{_reason(plan, graph, origin, checkpoint)} "
         "Nothing was changed."
     )
 
@@ -85,7 +86,10 @@ def _reason(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: Wei
         first = report.mismatched[0]
         if here <= {(output or "").replace("/", "."), f"{output}.pointwise"}:
             classes = outputs_in(plan, graph)
-            return f" The file has {classes} outputs, this network {first.shape[0]}: create it with classes={classes}."
+            return (
+                f" The file has {plural(classes or 0, 'output')}, this network {first.shape[0]}: create it with "
+                f"classes={classes}."
+            )
         flattened = {slot.key for slot in slots_of(graph) if slot.flattened}
         if len(here) == 1 and first.here in flattened:
             return (
@@ -101,11 +105,9 @@ def _reason(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: Wei
     more = _layers(entry.there for entry in report.surplus)
     fewer = _layers(there for _, there in report.missing)
     if more and not fewer:
-        return f" The file has {more} layer{'s' * (more > 1)} more: is it of a deeper variant?"
+        return f" The file has {plural(more, 'layer')} more: is it of a deeper variant?"
     if fewer and not more:
-        return (
-            f" The file has {fewer} layer{'s' * (fewer > 1)} less: is it of a shallower variant, or without its head?"
-        )
+        return f" The file has {plural(fewer, 'layer')} less: is it of a shallower variant, or without its head?"
     return " Is it of another variant of the network?"
 
 

@@ -10,6 +10,7 @@ from striate.errors import BundleError
 from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_h5, read_keras_zip
 from striate.weights.torch_files import read_pickle, read_safetensors, read_saved_model
+from striate.wording import inner
 
 
 def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
@@ -27,7 +28,7 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         with file.open("rb") as opened:
             start = opened.read(16)
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}.") from None
+        raise BundleError(f"{path} cannot be read: {inner(error.strerror)}.") from None
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return read_h5(file, str(path))
     if start.startswith(b"PK\x03\x04"):

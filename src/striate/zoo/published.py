@@ -18,6 +18,7 @@ from striate.weights.load import apply, outputs_in, refusal
 from striate.weights.match import Matching, match
 from striate.weights.read import read_weights
 from striate.weights.source import Library, Source
+from striate.wording import plural
 from striate.zoo.registry import Card
 from striate.zoo.untrained import build, fits
 
@@ -53,7 +54,8 @@ def pretrained(
     if include_top and outputs is not None:
         if classes not in (None, outputs):
             raise ArgumentError(
-                f"{card.name}: the weights {weights!r} are for {outputs} classes, not {classes}. Leave classes out, or "
+                f"{card.name}: the weights {weights!r} are for {plural(outputs, 'class')}, not {classes}. Leave "
+                "classes out, or "
                 "take include_top=False and put a head of your own on it."
             )
         classes = outputs

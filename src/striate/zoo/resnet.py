@@ -17,6 +17,7 @@ from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
 from striate.weights.source import Source, of_keras, of_timm, of_torchvision
+from striate.wording import plural
 from striate.zoo import resnet_v2
 from striate.zoo.parts import option_of
 from striate.zoo.parts import shortcut as shortcut_of
@@ -190,7 +191,7 @@ def _resnet(depth: int, before: str) -> Callable[[Build], Build]:
         published += [_keras(f"ResNet{depth}", "keras"), _keras(f"ResNet{depth}V2", "v2")]
     else:
         published.append(_timm(f"resnetv2_{depth}", {"variant": "v2", **_PLAIN}))
-    about = f"{depth} layers with a shortcut around every {'three' if depth in BOTTLENECK else 'two'}"
+    about = f"{plural(depth, 'layer')} with a shortcut around every {'three' if depth in BOTTLENECK else 'two'}"
     _, top1, top5 = _TORCHVISION[name]
     return architecture(
         name,

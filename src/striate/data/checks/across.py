@@ -14,6 +14,7 @@ from striate.data.readers.boxes import place_boxes
 from striate.data.readers.label_maps import MaskRule
 from striate.data.readers.refusals import lacks_class
 from striate.data.readers.survey import Item, Survey
+from striate.wording import plural
 
 _TINY = 8  # pixels: a shorter side below this, or below an eighth of the usual one, is tiny
 
@@ -45,7 +46,7 @@ def few(survey: Survey, readable: Sequence[Item], few: int) -> None:
         count = sum(item.label == name and item.part == train for item in readable)
         if count < few:
             files = folders.get((train or "", name), name)
-            survey.add("few", files, f'"{name}": {count} readable picture{"s" * (count != 1)}{where}, fewer than {few}')
+            survey.add("few", files, f'"{name}": {plural(count, "readable picture")}{where}, fewer than {few}')
         for part in sorted(parts - {train, ""}):
             there = {item.label for item in readable if item.part == part}
             if count and name not in there:
@@ -54,7 +55,7 @@ def few(survey: Survey, readable: Sequence[Item], few: int) -> None:
 
 def learned(survey: Survey, readable: Sequence[Item]) -> list[Item]:
     """The pictures without those whose class the first part cannot teach, which a reader leaves out."""
-    if survey.kind != "classes" or not survey.items:
+    if survey.kind not in ("classes", "csv") or survey.numbered or not survey.items:
         return list(readable)
     known = {item.label for item in readable if item.part == survey.parts[0]}
     kept = []
@@ -133,7 +134,7 @@ def labels(survey: Survey, readable: Sequence[Seen], classes: int | None) -> Non
         return
     for one in readable:
         if int(one.item.label or 0) >= classes:
-            survey.add("label-range", one.item.name, f"label {one.item.label}: there are {classes} classes")
+            survey.add("label-range", one.item.name, f"label {one.item.label}: there are {plural(classes, 'class')}")
 
 
 def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from striate.wording import plural
+
 SEVERITIES = ("error", "warning", "note")
 
 
@@ -61,7 +63,7 @@ KINDS = {
         True,
         "pictures without annotation; in YOLO they count as pictures without a box, else they are left out",
     ),
-    "unlisted": FindingKind("note", True, "pictures that are in no list of a part; training leaves them out"),
+    "unlisted": FindingKind("note", True, "pictures that are in no part of those that the data set names"),
     "same-class": FindingKind("note", True, "folders whose names differ in blanks only; they are one class"),
     "stray": FindingKind("note", True, "files and folders that belong to no class; training leaves them out"),
 }
@@ -145,11 +147,11 @@ class CheckReport:
         """One line: what was looked at, and how much was found."""
         parts = [part for part in self.counts if part]
         classes = {name for part in self.counts.values() for name in part}
-        facts = [f"{self.files:,} picture{'s' * (self.files != 1)}"]
-        facts += [f"{len(parts)} parts ({', '.join(parts)})"] if parts else []
-        facts += [f"{len(classes):,} classes"] if classes else []
+        facts = [f"{plural(self.files, 'picture')}"]
+        facts += [f"{plural(len(parts), 'part')} ({', '.join(parts)})"] if parts else []
+        facts += [f"{plural(len(classes), 'class')}"] if classes else []
         tally = [
-            f"{n:,} {severity}{'s' * (n != 1)}"
+            f"{plural(n, severity)}"
             for severity in SEVERITIES
             if (n := sum(finding.severity == severity for finding in self.findings))
         ]

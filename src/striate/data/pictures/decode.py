@@ -15,6 +15,7 @@ import numpy as np
 from striate.data.pictures.jpeg import plain_jpeg
 from striate.data.pictures.upright import turn_of, upright, without_warnings
 from striate.errors import DataError
+from striate.wording import inner
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -130,7 +131,7 @@ def describe(source: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).strip().rstrip(".")
+    text = inner(error)
     return f"{type(error).__name__}: {text}" if not isinstance(error, OSError | ValueError) or not text else text
 
 

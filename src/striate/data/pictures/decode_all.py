@@ -16,6 +16,7 @@ from striate.data.pictures import cache as kept
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.pictures.workers import Pixels, cores, decoded
 from striate.errors import DataError
+from striate.wording import plural
 
 # A file this small costs more of Python's time than of the decoder's, and threads take turns at Python.
 _SMALL, _MANY_SMALL = 32 << 10, 6_000
@@ -125,7 +126,7 @@ def _alike(results: Iterator[Pixels], names: Sequence[str], where: str, outcome:
         yield pixels
     if shape is None:
         first = next((f" The first, {names[i]}: {reason}" for i, reason in outcome.broken.items()), "")
-        raise DataError(f"{where}: none of its {len(names)} files is a readable picture.{first}")
+        raise DataError(f"{where}: no readable picture in {plural(len(names), 'file')}.{first}")
 
 
 def _room(size: int, where: str, cache: bool | None) -> bool:
@@ -145,7 +146,7 @@ def _in_memory(pictures: Iterator[np.ndarray], shape: tuple[int, ...], count: in
     there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else needed * 2
     if needed > 0.9 * there:
         raise DataError(
-            f"{where}: {count:,} pictures of {_size(shape[:2])} are {needed / 2**30:.1f} GiB, this machine has "
+            f"{where}: {plural(count, 'picture')} of {_size(shape[:2])} are {needed / 2**30:.1f} GiB, this machine has "
             f"{there / 2**30:.1f} GiB. Let them be read from disk, cache=True, or give a smaller image_size."
         )
     x = np.empty((count, *shape), np.uint8)

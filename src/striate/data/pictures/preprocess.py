@@ -14,6 +14,7 @@ from striate.data.pictures.decode import Decoded, decode
 from striate.data.pictures.geometry import Geometry
 from striate.data.vocabulary import Vocabulary
 from striate.errors import DataError, nearest
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -79,7 +80,7 @@ class Preprocessing:
             if getattr(self, which) is not None:
                 object.__setattr__(self, which, self._per_channel(which))
         if self.mean and self.std and 1 not in (len(self.mean), len(self.std)) and len(self.mean) != len(self.std):
-            raise DataError(f"preprocessing: mean has {len(self.mean)} channels, std has {len(self.std)}.")
+            raise DataError(f"preprocessing: mean has {plural(len(self.mean), 'channel')}, std has {len(self.std)}.")
 
     def _check_margin(self) -> None:
         side = self.shorter_side
@@ -98,7 +99,9 @@ class Preprocessing:
             above = " above 0" if which == "std" else ""
             raise DataError(f"preprocessing: {which} {given!r} must be one number{above} per channel.")
         if self.channels is not None and len(values) not in (1, self.channels):
-            raise DataError(f"preprocessing: {which} has {len(values)} numbers for {self.channels} channels.")
+            raise DataError(
+                f"preprocessing: {which} has {plural(len(values), 'number')} for {plural(self.channels, 'channel')}."
+            )
         return tuple(map(float, values))
 
     @classmethod
@@ -171,6 +174,14 @@ class Preprocessing:
             lines += offset
         return result
 
+    def undone(self, batch: np.ndarray) -> np.ndarray:
+        """What ``normalise`` was given: of its result (..., C) the pixel values, RGB, float64 of the same shape.
+
+        batch   an array (N, H, W, C), channels in `order`
+        """
+        values = (np.asarray(batch, np.float64) * np.array(self.std or 1.0) + np.array(self.mean or 0.0)) / self.scale
+        return values[..., ::-1] if self.order == "bgr" else values
+
     def _normalise_tensor(self, batch: Any) -> Any:
         if self.order == "bgr":
             batch = batch.flip(-1)
@@ -203,7 +214,9 @@ class Preprocessing:
         if channels <= 1:
             return self.scale, self.mean, self.std, 1
         if not shape or shape[-1] != channels:
-            raise DataError(f"preprocessing: mean and std are for {channels} channels, the batch is {tuple(shape)}.")
+            raise DataError(
+                f"preprocessing: mean and std are for {plural(channels, 'channel')}, the batch is {tuple(shape)}."
+            )
         return self.scale, self.mean, self.std, shape[-1] * (shape[-2] if len(shape) > 2 else 1)
 
     def geometry(self, size: tuple[int, int]) -> Geometry:

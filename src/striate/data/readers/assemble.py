@@ -15,6 +15,7 @@ from striate.data.readers.refusals import refusal_of_part, refusals_unopened
 from striate.data.readers.survey import Remark, Survey
 from striate.data.readers.targets import Boxes, ClassNumbers, LabelMaps, PartOfSurvey, Targets
 from striate.errors import DataError, unknown
+from striate.wording import plural
 
 BOXED = ("voc", "coco", "yolo")  # kinds of survey whose items have boxes
 
@@ -121,7 +122,8 @@ def _refuse(survey: Survey, stops: Sequence[Remark]) -> None:
         raise DataError(f"{first.files[0]}: {first.detail}")
     strange = [each for each in stops if each.kind == first.kind and each.part == first.part]
     raise DataError(
-        f"{survey.places.get(first.part, survey.root)}: {len(strange)} classes are not in train or in classes=, the first "
+        f"{survey.places.get(first.part, survey.root)}: {plural(len(strange), 'class', 'is')} not in train or "
+        "in classes=, the first "
         f'is "{os.path.basename(first.files[0])}". Known: {", ".join(survey.classes or ())}.'
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from striate.data.pictures.geometry import visible
 from striate.data.readers.survey import Item
+from striate.wording import plural, verb
 
 _ROUNDING = 1.0  # pixels by which a box may reach out of its picture: tools count from 0 or 1, and round
 
@@ -39,10 +40,12 @@ class PlacedBoxes(NamedTuple):
         if not self.sound.all():
             which = ", ".join(str(i + 1) for i in np.flatnonzero(~self.sound)[:5])
             count = int((~self.sound).sum())
-            said.append(f"{count} boxes left out, empty or outside the {size[0]} x {size[1]} picture: {which}")
+            said.append(f"{plural(count, 'box')} left out, empty or outside the {size[0]} x {size[1]} picture: {which}")
         if self.reaching.any():
             count = int(self.reaching.sum())
-            said.append(f"{count} boxes reached out of the {size[0]} x {size[1]} picture and were clipped")
+            said.append(
+                f"{plural(count, 'box')} reached out of the {size[0]} x {size[1]} picture and {verb(count, 'was')} clipped"
+            )
         return said
 
 

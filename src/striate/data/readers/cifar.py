@@ -14,6 +14,7 @@ from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.readers.pickles import read_pickle
 from striate.errors import DataError
+from striate.wording import plural
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PIXELS = 3 * 32 * 32
@@ -95,7 +96,9 @@ def read_cifar(folder: str | Path, classes: int = 10, fine: bool = True) -> Spli
     """
     folder = Path(folder)
     if classes not in (10, 100):
-        raise DataError(f"CIFAR with {classes} classes: there are CIFAR-10 and CIFAR-100. Give classes=10 or 100.")
+        raise DataError(
+            f"CIFAR with {plural(classes, 'class')}: there are CIFAR-10 and CIFAR-100. Give classes=10 or 100."
+        )
     names, train = f"cifar{classes}", _TEN if classes == 10 else ["train"]
     binary = (folder / f"{train[0]}.bin").exists() or (folder / _test(classes)).with_suffix(".bin").exists()
     missing = [file for file in _files(classes, binary) if not (folder / file).is_file()]
@@ -143,7 +146,7 @@ def _names(folder: Path, classes: int, binary: bool, fine: bool) -> Sequence[str
         return count
     if len(names) != count:
         raise DataError(
-            f"{text if binary else meta}: lists {len(names)} names, expected {count}. Fetch the archive again."
+            f"{text if binary else meta}: lists {plural(len(names), 'name')}, expected {count}. Fetch the archive again."
         )
     return names
 

@@ -14,6 +14,7 @@ from striate.data.readers.files import Tree, is_picture, need_folder, tree_of_fo
 from striate.data.readers.names import PARTS, class_name, part_of
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError
+from striate.wording import plural
 
 
 @reader
@@ -77,7 +78,7 @@ def _scan(tree: Tree, classes: Sequence[str] | None) -> Survey:
             survey.places[part] = below.root
             _classes(survey, below, part)
             if not below.folders:
-                what = f"{len(below.files)} files but no folder with a class's pictures"
+                what = f"{plural(len(below.files), 'file')} but no folder with a class's pictures"
                 survey.add("unusable", below.root, f"has {what}. Expected <class>/<picture> in it.", "stop", part)
         if len(parts[part]) > 1:
             both = " and ".join(parts[part])

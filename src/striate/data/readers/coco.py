@@ -15,6 +15,7 @@ from striate.data.readers.files import below, read_bytes
 from striate.data.readers.names import PARTS, class_name, part_of
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.errors import DataError
+from striate.wording import plural
 
 _LISTS = ("images", "annotations", "categories")
 
@@ -31,9 +32,9 @@ def read_coco(
     """Pictures with boxes from an instances file, or from a folder with annotations/instances_train*.json and so on.
 
     A file gives a Dataset, a folder Splits where it has several parts.  Categories, whatever their ids, are numbered
-    from 0 in the order of the ids, or in that of `classes`; those of validation and test are matched to train's by name;
-    annotations of other categories are left out, with a note.  Crowds (iscrowd 1) are flagged in ``box_ignored``.  An
-    annotation without a box that has polygons gets the box around them.
+    from 0 in the order of the ids, or in that of `classes`; those of validation and test are matched to train's by name.
+    Annotations of other categories and those without a box are left out, with a note that counts them.  Crowds (iscrowd
+    1) are flagged in ``box_ignored``.  An annotation without a box that has polygons gets the box around them.
 
     path           of the JSON file, or of the folder
     pictures       the folder of the pictures of one JSON file; None: beside it, in images/, or in a folder named as the
@@ -53,12 +54,13 @@ def scan_coco(path: str | Path, classes: Sequence[str] | None = None, pictures: 
     else:
         raise DataError(f"{place}: there is no such file or folder.")
     if pictures is not None and len(files) > 1:
-        raise DataError(f"{place}: has {len(files)} parts; pictures= goes with one JSON file.")
+        raise DataError(f"{place}: has {plural(len(files), 'part')}; pictures= goes with one JSON file.")
     survey = Survey(str(place), "coco")
     survey.classes = None if classes is None else tuple(class_name(str(name)) for name in classes)
     for part in [part for part in (*PARTS, "") if part in files]:
         survey.places[part] = str(files[part])
         _scan(survey, part, files[part], _roots(files[part]) if pictures is None else [Path(pictures)])
+    survey.note_repeats()
     return survey
 
 
@@ -104,26 +106,26 @@ def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
     if survey.classes is None:
         survey.classes = tuple(categories.values())
     items = _images(survey, content["images"], file, roots, part)
-    left_out: Counter[tuple[str, str, str]] = Counter()
+    left_out: Counter[tuple[str, str, str, str]] = Counter()
     for each in content["annotations"]:
         box = _box(each) if isinstance(each, dict) else _NO_BOX
         item = items.get(_key(each.get("image_id"))) if isinstance(each, dict) else None
         category = _key(each.get("category_id")) if isinstance(each, dict) else None
         if box is None:
-            continue  # a caption or key points
-        if box is _NO_BOX:
-            left_out["annotation", str(file), "without four numbers"] += 1
+            left_out["annotation", str(file), "annotation", "without a box"] += 1
+        elif box is _NO_BOX:
+            left_out["annotation", str(file), "box", "without four numbers"] += 1
         elif item is None:
-            left_out["annotation", str(file), "of pictures that are not listed"] += 1
+            left_out["annotation", str(file), "box", "of pictures that are not listed"] += 1
         elif categories.get(category) not in survey.classes:
-            left_out["label-range", item.name, "with a category that is not in classes"] += 1
+            left_out["label-range", item.name, "box", "with a category that is not in classes"] += 1
         else:
             x, y, width, height = box
             crowd = bool(each.get("iscrowd", 0))
             item.marks.append(Mark((x, y, x + width, y + height), categories[category], crowd))
     survey.items += items.values()
-    for (kind, about, what), count in left_out.items():
-        survey.add(kind, about, f"{count} boxes {what} left out", "note", part)
+    for (kind, about, what, fault), count in left_out.items():
+        survey.add(kind, about, f"{plural(count, what)} {fault} left out", "note", part)
 
 
 _NO_BOX = (math.nan,) * 4
@@ -135,16 +137,16 @@ def _key(value: Any) -> Any:
 
 
 def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
-    """x, y, width, height; None where an annotation is about something else, `_NO_BOX` where the box is none."""
+    """x, y, width, height; None where an annotation has no box and no polygon, `_NO_BOX` where that is none."""
     box = annotation.get("bbox")
     polygons = annotation.get("segmentation")
-    if box is None and isinstance(polygons, list) and "bbox" not in annotation:
+    if box is None and isinstance(polygons, list) and polygons:
         points = [v for each in polygons if isinstance(each, list) for v in each]
         if len(points) < 6 or not all(isinstance(v, int | float) for v in points):
             return _NO_BOX
         across, down = points[0::2], points[1::2]
         return min(across), min(down), max(across) - min(across), max(down) - min(down)
-    if box is None and "bbox" not in annotation:
+    if box is None or box == []:
         return None
     if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
         return _NO_BOX

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from striate.data.dataset import Dataset
+from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import read_text
-from striate.data.readers.names import are_numbers, class_name, whole_number
+from striate.data.readers.names import PARTS, are_numbers, class_name, part_of, whole_number
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError, nearest
+from striate.wording import plural
 
 _PATHS = ("file", "path", "filename", "image", "image_path", "filepath")
+_PARTS = ("split", "subset", "partition")
 _LABELS = ("label", "class", "class_index", "class_name", "target", "y")
 
 
@@ -27,10 +29,11 @@ def read_csv(
     *,
     file_column: str | None = None,
     label_column: str | None = None,
+    split_column: str | None = None,
     root: str | Path | None = None,
     **options: Unpack[Options],
-) -> Dataset:
-    """Pictures that a CSV file with a header names, one a row.
+) -> Dataset | Splits:
+    """Pictures that a CSV file with a header names, one a row; Splits where a column names the part of each.
 
     Labels are names, numbered in the order of `classes` or, without, in alphabetical order; or class numbers, where most
     are whole numbers and `classes` does not have them as names.  1_1 and 007 are names, 3.0 is the number 3.  Where most
@@ -39,12 +42,13 @@ def read_csv(
     path           of the CSV file, in UTF-8; cells are parted by commas, semicolons or tabs
     file_column    which column names the pictures; None: the one with a usual name, such as file or path
     label_column   which column has the labels; None: the one with a usual name, such as label or class
+    split_column   which column says in which part a picture is: train, validation or test, also train2017, val and so on.
+                   None: the one named split, subset or partition.  Rows with another word there are left out, with a
+                   note; where no row has a part's name, the column does not count, which a note says
     root           the folder to which file names are relative; None: that of the CSV file
     """
-    survey = scan_csv(path, options.get("classes"), file_column, label_column, root)
-    read = assemble(survey, image_size, channels, Path(path).stem, options)
-    assert isinstance(read, Dataset)
-    return read
+    survey = scan_csv(path, options.get("classes"), file_column, label_column, split_column, root)
+    return assemble(survey, image_size, channels, Path(path).stem, options)
 
 
 def scan_csv(
@@ -52,6 +56,7 @@ def scan_csv(
     classes: Sequence[str] | None = None,
     file_column: str | None = None,
     label_column: str | None = None,
+    split_column: str | None = None,
     root: str | Path | None = None,
 ) -> Survey:
     """The survey of a CSV file, an item a row.  Raises DataError for what is no table of files and labels."""
@@ -64,23 +69,50 @@ def scan_csv(
     survey = Survey(str(path), "csv", numbered=are_numbers(labels, given), classes=given)
     known = set(given or labels)
     survey.classes = given if given or survey.numbered else tuple(sorted(known - {""}))
-    listed: dict[str, list[str]] = {}
-    for (line, row), label in zip(rows, labels, strict=True):
+    parts = _parts(survey, path, header, [row for _, row in rows], split_column)
+    unlisted: dict[str, list[str]] = {}
+    left_out = []
+    for (line, row), label, (word, part) in zip(rows, labels, parts, strict=True):
         name = _where(path.parent if root is None else Path(root), row[files])
-        listed.setdefault(name, []).append(label)
+        if part is None:
+            unlisted.setdefault(word, []).append(name)
         wrong = _wrong(label, survey.numbered)
         if wrong:
-            survey.add("label-range", name, f'row {line}: label "{label}" {wrong}', "skip")
+            survey.add("label-range", name, f'row {line}: label "{label}" {wrong}', "skip", part or "")
+            left_out.append(Item(name, part or "", label))
             continue
         if not survey.numbered and label not in known:
             told = f'row {line}: class "{label}" is not in classes.{nearest(label, known)}'
-            survey.add("label-range", (str(path), name), told, "stop")
-        survey.items.append(Item(name, "", str(whole_number(label)) if survey.numbered else label))
-    for name, several in listed.items():
-        if len(several) > 1:
-            kind = "duplicate" if len(set(several)) == 1 else "in-two-classes"
-            survey.add(kind, name, f"in {len(several)} rows, with {', '.join(sorted(set(several)))}", "note")
+            survey.add("label-range", (str(path), name), told, "stop", part or "")
+        survey.items.append(Item(name, part or "", str(whole_number(label)) if survey.numbered else label))
+    for word, names in unlisted.items():
+        told = f'{plural(len(names), "row")} left out: "{word}" is no part; parts are {", ".join(PARTS)}'
+        survey.add("unlisted", names, told, "note")
+    survey.note_repeats(left_out)
     return survey
+
+
+def _parts(
+    survey: Survey, path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], wanted: str | None
+) -> list[tuple[str, str | None]]:
+    """Of each row the word that says its part, and the part: "" where the table has none, None where it is no part."""
+    usual = [name for name in header if name.lower() in _PARTS]
+    if wanted is None and not usual:
+        return [("", "")] * len(rows)
+    at = _column(path, list(header), wanted or usual[0], _PARTS, "split_column")
+    words = [row[at].strip() for row in rows]
+    found = [(word, part_of(word)) for word in words]
+    if any(part for _, part in found):
+        return found
+    told = f'the column "{header[at]}" names no part ({", ".join(PARTS)}) but {_some(words)}; all rows are one set'
+    survey.add("unlisted", str(path), told, "note")
+    return [(word, "") for word in words]
+
+
+def _some(words: Sequence[str]) -> str:
+    """The different words, a few of them."""
+    different = list(dict.fromkeys(f'"{word}"' for word in words))
+    return ", ".join(different[:5]) + (", …" if len(different) > 5 else "")
 
 
 def _wrong(label: str, numbered: bool) -> str:
@@ -124,7 +156,9 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         rows = []
         for row in reading:
             if row and len(row) != len(header):
-                raise DataError(f"{path}, line {reading.line_num}: {len(row)} cells, the header has {len(header)}.")
+                raise DataError(
+                    f"{path}, line {reading.line_num}: {plural(len(row), 'cell')}, the header has {len(header)}."
+                )
             if row:
                 rows.append((reading.line_num, row))
     except csv.Error as error:

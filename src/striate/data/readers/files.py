@@ -16,6 +16,7 @@ from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
 from striate.data.readers.names import part_of
 from striate.errors import DataError
+from striate.wording import inner
 
 _MOST = 1 << 30  # bytes of a file that will be read into memory
 _MOST_TEXT = 1 << 28  # bytes of a list or a table
@@ -168,7 +169,7 @@ def read_bytes(name: str | Path, most: int = _MOST) -> bytes:
             raise DataError(f"{name}: {path.stat().st_size:,} bytes, the limit is {most:,}.")
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        raise DataError(f"{name}: cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+        raise DataError(f"{name}: cannot be opened: {inner(getattr(error, 'strerror', None) or error)}.") from None
 
 
 def read_text(file: Path) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
 from striate.errors import DataError
+from striate.wording import plural
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -56,7 +57,9 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
         )
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise DataError(f"{path}: ends inside its header, which has {magic[3]} dimensions. Fetch the file again.")
+        raise DataError(
+            f"{path}: ends inside its header, which has {plural(magic[3], 'dimension')}. Fetch the file again."
+        )
     shape = struct.unpack(f">{magic[3]}I", sizes)
     dtype = np.dtype(TYPES[magic[2]])
     expected = math.prod(shape) * dtype.itemsize
@@ -70,7 +73,7 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
     try:
         return np.frombuffer(values, dtype).astype(dtype.newbyteorder("="), copy=False).reshape(shape)
     except ValueError as error:  # NumPy has fewer dimensions than idx, and a limit on their product
-        raise DataError(f"{path}: an array of {len(shape)} dimensions cannot be held ({error}).") from None
+        raise DataError(f"{path}: an array of {plural(len(shape), 'dimension')} cannot be held ({error}).") from None
 
 
 def read_idx_pair(
@@ -91,7 +94,10 @@ def read_idx_pair(
     if y.ndim != 1 or y.dtype.kind not in "iu":
         raise DataError(f"{labels}: has shape {y.shape} of {y.dtype}; labels are whole numbers (N,).")
     if len(x) != len(y):
-        raise DataError(f"{images} has {len(x)} pictures, {labels} has {len(y)} labels. They belong to different sets.")
+        raise DataError(
+            f"{images} has {plural(len(x), 'picture')}, {labels} has {plural(len(y), 'label')}. They belong to "
+            "different sets."
+        )
     x = x if x.ndim == 4 else x[..., None]
     preprocessing = Preprocessing()
     if x.dtype == np.uint8:

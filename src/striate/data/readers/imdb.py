@@ -13,6 +13,7 @@ from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.vocabulary import Vocabulary
 from striate.errors import DataError
+from striate.wording import plural
 
 CLASSES = ("negative", "positive")
 
@@ -78,7 +79,7 @@ def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
             for row in reader:
                 if len(row) != len(header) or row[label] not in ("0", "1"):
                     raise DataError(
-                        f"{path}, line {reader.line_num}: expected {len(header)} cells with a label of 0 or 1, "
+                        f"{path}, line {reader.line_num}: expected {plural(len(header), 'cell')} with a label of 0 or 1, "
                         f"got {len(row)}{f' with {row[label]!r}' if len(row) > label else ''}."
                     )
                 labels.append(int(row[label]))

@@ -15,6 +15,7 @@ from striate.data.pictures.formats import blurs
 from striate.data.readers.files import read_bytes, without_name
 from striate.data.readers.survey import Item
 from striate.errors import DataError
+from striate.wording import plural
 
 # In a black and white mask that was saved as JPEG, values near edges are up to some 60 off, and few are further.
 _NEAR, _FEW = 64, 0.05
@@ -112,7 +113,7 @@ class MaskRule:
             return "lossy-mask", "is in a format that blurs, so its values are no class numbers. Save masks as PNG"
         beyond = [int(v) for v in values if self.classes is not None and v >= self.classes and v != self.ignored]
         if beyond:
-            return "label-range", f"its mask has the label {beyond[0]}, beyond the {self.classes} classes"
+            return "label-range", f"its mask has the label {beyond[0]}, beyond the {plural(self.classes or 0, 'class')}"
         return "", ""
 
     def numbers(self, labels: np.ndarray, outside: int = -1) -> np.ndarray:

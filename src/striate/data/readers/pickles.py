@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.wording import inner
 
 _CODES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1"}
 
@@ -108,7 +109,7 @@ def read_pickle(path: str | Path) -> dict[str, Any]:
             tree = _PlainUnpickler(file, encoding="bytes").load()
         except pickle.UnpicklingError as error:
             raise DataError(
-                f"{path}: refused or damaged pickle, {error}. Only arrays and plain values are read."
+                f"{path}: refused or damaged pickle, {inner(error)}. Only arrays and plain values are read."
             ) from None
         except Exception as error:  # the opcodes of a damaged pickle fail in many ways
             raise DataError(

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 
 from striate.data.dataset import Skipped
 from striate.data.readers.survey import Item, Remark, Survey
+from striate.wording import inner, plural
 
 _WHAT = {
     "classes": "picture in a class's folder",
@@ -30,7 +31,7 @@ def refusals_unopened(survey: Survey) -> list[Remark]:
     """What is known before a picture is opened: no classes, no part to train on, a remark that says stop, no picture."""
     if survey.kind == "pictures":
         count = len(survey.items) + sum(each.effect == "skip" for each in survey.remarks)
-        what = f"{count} file{'s' * (count != 1)} but no folder with a class's" if count else "no"
+        what = f"{plural(count, 'file')} but no folder with a class's" if count else "no"
         return [_refusal(survey.root, f"has {what} pictures. Expected <class>/<picture> in it.")]
     if survey.lacking:
         return [_refusal(survey.root, survey.lacking)]
@@ -84,7 +85,7 @@ def bare_folders(survey: Survey, part: str, kept: Sequence[Item]) -> list[str]:
 
 
 def _nothing(survey: Survey, skipped: Sequence[Skipped]) -> str:
-    first = f" The first, {skipped[0].path}: {skipped[0].reason}." if skipped else ""
+    first = f" The first, {skipped[0].path}: {inner(skipped[0].reason)}." if skipped else ""
     return f"has no {_WHAT.get(survey.kind, 'picture with boxes')} that can be read.{first}"
 
 

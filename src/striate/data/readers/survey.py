@@ -100,6 +100,30 @@ class Survey:
         """Note a remark."""
         self.remarks.append(Remark(kind, (files,) if isinstance(files, str) else tuple(files), detail, effect, part))
 
+    def note_repeats(self, left_out: Sequence[Item] = ()) -> None:
+        """Note the pictures that are listed more than once: in two parts, with two classes, or as the same twice.
+
+        left_out   what the data set lists besides, though a reader leaves it out
+        """
+        listed: dict[str, list[Item]] = {}
+        parts = self.parts
+        for item in (*self.items, *left_out):
+            if item.part in parts:
+                listed.setdefault(item.name, []).append(item)
+        for name, several in listed.items():
+            if len(several) == 1:
+                continue
+            within = [part for part in parts if any(item.part == part for item in several)]
+            labels = sorted({item.label for item in several if item.label is not None})
+            part, times = several[-1].part, f"listed {len(several)} times"
+            if len(within) > 1:
+                self.add("in-two-parts", name, f"listed in {', '.join(within)}", "note", part)
+            if len(labels) > 1:
+                told = ", ".join(f'"{label}"' for label in labels)
+                self.add("in-two-classes", name, f"{times}, with the classes {told}", "note", part)
+            if len(within) == 1 and len(labels) < 2:
+                self.add("duplicate", name, times, "note", part)
+
     def read(self, name: str) -> bytes:
         """The bytes of a file.  Raises DataError for what is missing, is no file, or is too large."""
         source = self.fetch(name)

@@ -20,6 +20,7 @@ from striate.data.readers.label_maps import MaskRule, MaskValues, mask_of
 from striate.data.readers.refusals import bare_folders, lacks_class
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError
+from striate.wording import plural
 
 
 @dataclass
@@ -122,7 +123,7 @@ class Boxes:
             ignored.append(np.array([item.marks[i].ignored for i in chosen], bool))
             part.notes += [f"{item.name}: {text}" for text in placed.notes(size)]
         if cut:
-            part.notes.append(f"{part.where}: {cut} boxes lie in margins that are cut away")
+            part.notes.append(f"{part.where}: {plural(cut, 'box', 'lies')} in margins that are cut away")
         flags = tuple(ignored) if any(each.any() for each in ignored) else None
         return {"boxes": tuple(boxes), "box_labels": tuple(labels), "box_ignored": flags, "classes": self.classes}
 

@@ -14,6 +14,7 @@ from striate.data.readers.names import PARTS, class_name
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.data.readers.xml import parse_xml
 from striate.errors import DataError
+from striate.wording import plural
 
 _LISTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 
@@ -60,7 +61,7 @@ def scan_voc(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
     names = tuple(sorted(found_names) if classes is None else (class_name(str(name)) for name in classes))
     survey.classes = names
     if not names:
-        raise DataError(f"{root}: none of its {len(files)} annotations has a box.")
+        raise DataError(f"{root}: no box in {plural(len(files), 'annotation')}.")
     lists = _lists(root)
     _odd_names(survey, read, pictures)
     listed = {stem for stems in lists.values() for stem in stems} if lists else set(files)
@@ -68,7 +69,9 @@ def scan_voc(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
     _items(survey, read, files, pictures, {**lists, "": unlisted} if lists else {"": list(files)}, names)
     alone = [str(pictures[stem]) for stem in unlisted if stem in pictures]
     if alone:
-        survey.add("unlisted", alone, f"in no list of ImageSets/Main, as {len(alone) - 1} others; left out", "note")
+        survey.add(
+            "unlisted", alone, f"in no list of ImageSets/Main, as {plural(len(alone) - 1, 'other')}; left out", "note"
+        )
     for stem in sorted(pictures.keys() - files.keys() - listed):
         survey.add("unannotated", str(pictures[stem]), f"has no file in {folder.name}", "skip")
     for stem in sorted(listed - files.keys()):
@@ -100,7 +103,6 @@ def _items(
 ) -> None:
     """An item for each picture of each part, with the boxes of known classes."""
     left_out: Counter[tuple[str, str]] = Counter()
-    owner: dict[str, str] = {}
     known = set(classes)
     for part, stems in lists.items():
         for stem in stems:
@@ -110,15 +112,14 @@ def _items(
                 survey.add("unreadable", str(files[stem]), "there is no picture of this name", "skip", part)
                 continue
             name = str(pictures[stem])
-            if owner.setdefault(stem, part) != part:
-                survey.add("in-two-parts", name, f"listed in {owner[stem]}, {part}", "note", part)
             marks = read[stem].marks
             left_out.update((part, mark.label) for mark in marks if mark.label not in known)
             marks = [mark for mark in marks if mark.label in known]
             survey.items.append(Item(name, part, marks=marks, size=read[stem].size))
     for (part, label), count in left_out.items():
-        what = f'{count} boxes of "{label}" left out, which is not in classes'
+        what = f'{plural(count, "box")} of "{label}" left out, which is not in classes'
         survey.add("label-range", survey.root, what, "note", part)
+    survey.note_repeats()
 
 
 def _part_of(stem: str, lists: Mapping[str, Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ from striate.data.readers.names import PARTS, class_name, part_of, whole_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.data.readers.yolo_config import Config, read_config
 from striate.errors import DataError
+from striate.wording import plural
 
 _NAMES = ("classes.txt", "obj.names", "names.txt", "labels/classes.txt", "labels.txt")
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -78,12 +79,16 @@ def scan_yolo(path: str | Path, classes: Sequence[str] | int | None = None) -> S
             known = [line for line in lines[picture] if line.number < len(names)]
             strange = [line.number for line in lines[picture] if line.number >= len(names)]
             if strange:
-                told = f"{len(strange)} boxes left out, class {strange[0]} is beyond the {len(names)} classes"
+                told = (
+                    f"{plural(len(strange), 'box')} left out, class {strange[0]} is beyond the "
+                    f"{plural(len(names), 'class')}"
+                )
                 survey.add("label-range", (str(picture), str(files[picture])), told, "note", part)
             marks = [Mark(line.corners, names[line.number]) for line in known]
             survey.items.append(Item(str(picture), part, marks=marks, relative=True))
             if not files[picture].is_file():
                 survey.add("unannotated", str(picture), f"has no {files[picture].name}, so it has no boxes", "", part)
+    survey.note_repeats()
     _lonely(survey, set(files.values()))
     return survey
 

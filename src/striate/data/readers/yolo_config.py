@@ -9,6 +9,7 @@ from typing import Any
 from striate.data.readers.files import is_picture, listing, read_lines, read_text
 from striate.data.readers.names import class_name, part_of, whole_number
 from striate.errors import DataError
+from striate.wording import inner, plural
 
 _MOST_CLASSES = 1 << 16
 
@@ -45,7 +46,7 @@ def read_config(file: Path) -> Config:
     if names is None and count is not None and 0 < count <= _MOST_CLASSES:
         names = tuple(map(str, range(count)))
     elif names is not None and count is not None and count != len(names):
-        remark = f"nc is {count}, but {len(names)} names are listed; these count"
+        remark = f"nc is {count}, but {plural(len(names), 'name', 'is')} listed; these count"
     shape = told.get("kpt_shape")
     sides = [whole_number(str(each)) or 0 for each in shape] if isinstance(shape, list) else []
     keypoints = sides[0] * sides[1] if len(sides) == 2 else 0
@@ -62,7 +63,7 @@ def _load(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
         reason = getattr(error, "problem", None) or type(error).__name__
-        raise DataError(f"{file}{where}: not understood: {reason}. Expected key: value.") from None
+        raise DataError(f"{file}{where}: not understood: {inner(reason)}. Expected key: value.") from None
     if not isinstance(told, dict):
         raise DataError(f"{file}, line 1: not understood: {str(told)[:60]!r}. Expected key: value.")
     return told

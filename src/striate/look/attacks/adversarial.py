@@ -19,6 +19,7 @@ from striate.look.tap import tapped
 from striate.report import figures
 from striate.report.tiles import rgba
 from striate.weights import atomic_write
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -132,7 +133,8 @@ class Adversarial(Look):
         wanted = "give the class that was wanted" if self.attack.targeted else "give another class"
         here = self.counted & self.fooled if (self.counted & self.fooled).any() else self.counted
         return (
-            f"{int((self.fooled & self.counted).sum())} of {int(self.counted.sum())} pictures make the network {wanted} "
+            f"{int((self.fooled & self.counted).sum())} of {plural(int(self.counted.sum()), 'picture')} make "
+            f"the network {wanted} "
             f"({self.success:.1%}), changed by {self.attack}. Largest change of a pixel value: {self.linf[here].max():.3g} "
             f"of 255; mean L2 distance {self.l2[here].mean():.0f}."
         )
@@ -231,7 +233,9 @@ def _goal(model: Model, pictures: Any, before: np.ndarray, target: Any, labels: 
         several = not isinstance(target, str | int | np.integer)
         targets = list(target) if several else [target] * count
         if len(targets) != count:
-            raise DataError(f"{len(targets)} targets for {count} pictures; give one class, or one for each.")
+            raise DataError(
+                f"{plural(len(targets), 'target')} for {plural(count, 'picture')}; give one class, or one for each."
+            )
         return np.array([target_of(model, _plain(t), before[0]) for t in targets], np.int64)
     labels = labelled(pictures, labels)
     return before.argmax(1) if labels is None else checked_labels(labels, *before.shape)
@@ -245,7 +249,9 @@ def checked_labels(labels: Any, count: int, classes: int) -> np.ndarray:
     """Labels as int64 (N,).  Raises DataError for another number of them, or one that is no class."""
     numbers = np.asarray(labels)
     if numbers.shape != (count,) or numbers.dtype.kind not in "iu":
-        raise DataError(f"labels are {count} class numbers, one for each picture, not {numbers.dtype} {numbers.shape}.")
+        raise DataError(
+            f"labels are {plural(count, 'class number')}, one for each picture, not {numbers.dtype} {numbers.shape}."
+        )
     if numbers.min() < 0 or numbers.max() >= classes:
         raise DataError(
             f"labels go from {numbers.min()} to {numbers.max()}; the network has classes 0 to {classes - 1}."

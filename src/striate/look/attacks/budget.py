@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 from striate.errors import ArgumentError, unknown
 from striate.look.arguments import Progress
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.look.pictures import Space
@@ -106,7 +107,7 @@ class Attack:
 
     def __str__(self) -> str:
         name = {"ascent": "gradient ascent", "noise": "random noise"}.get(self.method, self.method.upper())
-        steps = f", {'at most ' * (self.method == 'ascent')}{self.steps} steps" if self.steps > 1 else ""
+        steps = f", {'at most ' * (self.method == 'ascent')}{plural(self.steps, 'step')}" if self.steps > 1 else ""
         budget = "" if self.unlimited else f" within {'L∞' if self.norm == 'linf' else 'L2'} {self.epsilon:.4g}/255"
         return f"{name}{budget}{steps}"
 

@@ -17,6 +17,7 @@ from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report import figures
 from striate.report.style import DPI
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,7 +100,7 @@ class Robustness(Look):
             if len(half) else ""
         )  # fmt: skip
         return (
-            f"Of {self.count:,} pictures {self.accuracy[worst][0]:.1%} are answered rightly as they are; at "
+            f"Of {plural(self.count, 'picture')} {self.accuracy[worst][0]:.1%} are answered rightly as they are; at "
             f"{_norm(self.norm)} {self.epsilons[-1]:g}/255: {said}.{falls} Answers that changed are in orange."
         )
 

@@ -20,6 +20,7 @@ from striate.look.explain.scores import CENTRED, RANDOM, Scores, scores
 from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.report.style import plain
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +71,7 @@ class Attributions(Look):
     def note(self) -> str:
         one = next(iter(self.explanations.values()))
         asked = ", ".join(dict.fromkeys(plain(label, 40) for label in one.labels[:8]))
-        text = f"Where the evidence for {asked} is, by {len(self.explanations)} methods."
+        text = f"Where the evidence for {asked} is, by {plural(len(self.explanations), 'method')}."
         return f"{text} {self.sanity.note()}" if self.sanity is not None else text
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:

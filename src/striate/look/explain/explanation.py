@@ -18,6 +18,7 @@ from striate.look.tap import Tap, tapped
 from striate.report.grid import Cell, Grid
 from striate.report.style import plain
 from striate.report.tiles import resized
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +65,9 @@ class Question:
         answers = logits.double().cpu().numpy()
         each = target if isinstance(target, list | tuple | np.ndarray) else [target] * len(pixels)
         if len(each) != len(pixels):
-            raise ArgumentError(f"{len(each)} targets for {len(pixels)} pictures: give one, or one for each.")
+            raise ArgumentError(
+                f"{plural(len(each), 'target')} for {plural(len(pixels), 'picture')}: give one, or one for each."
+            )
         numbers = [target_of(model, t, row) for t, row in zip(each, answers, strict=True)]
         labels = [label_of(model, number) for number in numbers]
         return cls(space, pixels, inputs, answers, numbers, labels, space.photos(pictures))

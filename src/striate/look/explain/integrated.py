@@ -16,6 +16,7 @@ from striate.look.explain.explanation import Explanation, Question, background, 
 from striate.look.explain.saliency import gradient, rgb
 from striate.look.explain.sanity import ENOUGH, checked
 from striate.look.tap import tapped
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -50,7 +51,7 @@ class IntegratedGradients(Explanation):
     def reading(self) -> str:
         return (
             "Red pixels raised the logit on the way from the baseline, blue ones lowered it. They add up to its change but "
-            f"for {self.relative_gap.max():.1%} at most, with {self.steps} steps."
+            f"for {self.relative_gap.max():.1%} at most, with {plural(self.steps, 'step')}."
         )
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:
@@ -98,7 +99,9 @@ def integrated(
     asked = Question.of(model, pictures, target, batch_size)
     start = background(asked.space, baseline, asked.inputs)
     if len(start) not in (1, len(asked)):
-        raise ArgumentError(f"{len(start)} baselines for {len(asked)} pictures: give one, or one for each.")
+        raise ArgumentError(
+            f"{plural(len(start), 'baseline')} for {plural(len(asked), 'picture')}: give one, or one for each."
+        )
     alone, start = len(start) == 1, start.expand_as(asked.inputs)
     gains, before = [], []
     with tapped(model, logits=True) as tap:

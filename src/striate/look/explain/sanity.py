@@ -14,6 +14,7 @@ from striate.look.arguments import Progress, Target
 from striate.look.explain.explanation import Explanation, Question, over, sheet
 from striate.look.model_copy import independent_copy
 from striate.look.result import Look
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +62,10 @@ class Sanity(Look):
         stage = self.judged()
         alike, form = self.spearman[method][:, stage].mean(), self.ssim[method][:, stage].mean()
         count = self.layers[stage]
-        numbers = f"(rank correlation {alike:.2f}, SSIM {form:.2f} with the top {count} of {self.total} layers random)"
+        numbers = (
+            f"(rank correlation {alike:.2f}, SSIM {form:.2f} with the top {count} of "
+            f"{plural(self.total, 'layer')} random)"
+        )
         verb, advice = (
             ("hardly changes", "do not use it to explain decisions")
             if alike >= KEPT

@@ -16,6 +16,7 @@ from striate.look.explain.explanation import Explanation, Question, background, 
 from striate.look.result import Look
 from striate.look.tap import tapped
 from striate.report.style import LIGHT, clean, new_figure, settings
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,7 +58,7 @@ class Scores(Look):
     def note(self) -> str:
         count = len(next(iter(self.deletion.values())))
         return (
-            f"Area under the class's probability for {count} picture{'s' * (count != 1)}, while the pixels that a map calls "
+            f"Area under the class's probability for {plural(count, 'picture')}, while the pixels that a map calls "
             "most important are deleted, or put into the blurred picture, first. The random and the centred map know "
             "nothing of the network: a map that does no better than they by one of the scores has, by that score, not "
             "found what the answer hangs on."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,12 @@ from striate.errors import ArgumentError
 from striate.look.arguments import Layers, Progress, drawn, listed, parts
 from striate.look.pictures import Space
 from striate.look.result import Look
-from striate.look.structure import rectified
+from striate.look.structure import not_seen, rectified, rectifiers_within
 from striate.look.tap import tapped
 from striate.report import figures
 from striate.report.figures import LIGHT, new_figure, say, settings
 from striate.report.style import DPI
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,10 +43,12 @@ class Dead(Look):
 
     share   {layer: float64 (C,)}: the share of the pictures for which the map has no number but 0
     count   how many pictures there were
+    unseen  the layers that have rectifiers within them, whose maps are no layer's output and are not counted
     """
 
     share: dict[str, np.ndarray]
     count: int
+    unseen: list[str] = field(default_factory=list)
 
     anchor = "dead"
     title = "Dead maps"
@@ -59,10 +62,10 @@ class Dead(Look):
     def note(self) -> str:
         dead, whole = sum(map(len, self.maps.values())), sum(map(len, self.share.values()))
         rarely = sum(int(((share >= 0.99) & (share < 1)).sum()) for share in self.share.values())
-        pictures = f"{self.count:,} picture{'s' * (self.count != 1)}"
-        text = f"{dead} of {whole} maps are dead: zero everywhere for each of {pictures}"
-        text += f", in {len(self.maps)} of {len(self.share)} layers" if dead else ""
-        return f"{text}. {rarely} more answer to at most one picture in a hundred."
+        pictures = f"{plural(self.count, 'picture')}"
+        text = f"{dead} of {plural(whole, 'map')} are dead: zero everywhere for each of {pictures}"
+        text += f", in {len(self.maps)} of {plural(len(self.share), 'layer')}" if dead else ""
+        return f"{text}. {rarely} more answer to at most one picture in a hundred.{not_seen('rectifiers', self.unseen)}"
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         heads = ("layer", "maps", "dead", "zero for 99 % or more", "mean share of zero", "numbers of the dead")
@@ -88,7 +91,7 @@ class Dead(Look):
         orange = to_rgb(LIGHT["second"])
         with settings():
             fig = new_figure(wide / DPI, tall / DPI, LIGHT["ground"])
-            title = f"for what share of {self.count:,} pictures each map is zero everywhere"
+            title = f"for what share of {plural(self.count, 'picture')} each map is zero everywhere"
             say(fig, left / wide, 1 - 20 / tall, title, size=9.5, color=LIGHT["ink"])
             for i, (name, share) in enumerate(self.share.items()):
                 y = 36 + i * step
@@ -148,8 +151,12 @@ def dead(
     pictures, _ = drawn(pictures, None, count, seed)
     pixels = space.pixels(pictures)
     names = listed(layer) or rectified(model)
+    within = [] if layer is not None else rectifiers_within(model)
     if not names:
-        raise ArgumentError("dead: the network has no rectifier, so no map of it can be dead; name layers to look at.")
+        raise ArgumentError(
+            "dead: no layer of the network ends in a rectifier, so no map of its layers can be dead; name layers to look at."
+            f"{not_seen('rectifiers', within)}"
+        )
     zero: dict[str, torch.Tensor] = {}
 
     def counted(name: str, value: torch.Tensor) -> torch.Tensor:
@@ -162,4 +169,4 @@ def dead(
             tap.run(space.inputs(pixels[part]).to(tap.device, tap.dtype), edit=edit)
             if progress is not None:
                 progress(part.stop, len(pixels))
-    return Dead({name: zero[name].double().cpu().numpy() / len(pixels) for name in names}, len(pixels))
+    return Dead({name: zero[name].double().cpu().numpy() / len(pixels) for name in names}, len(pixels), within)

@@ -16,6 +16,7 @@ from striate.look.structure import penultimate
 from striate.report import tiles
 from striate.report.figures import LIGHT, new_figure, plain, say, settings
 from striate.report.style import DPI
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +56,10 @@ class FeatureMap(Look):
 
     def note(self) -> str:
         how = f"t-SNE, seed {self.seed}" if self.method == "tsne" else "the first two principal components"
-        seen = f"The features of {self.layer} for {len(self.at):,} pictures, by {how}. Near each other is what the network "
+        seen = (
+            f"The features of {self.layer} for {plural(len(self.at), 'picture')}, by {how}. Near each other "
+            "is what the network "
+        )
         seen += "finds alike"
         seen += "; distances between groups and their sizes mean nothing." if self.method == "tsne" else "."
         if self.explained is not None:
@@ -99,7 +103,7 @@ class FeatureMap(Look):
                 _frame(ax, LIGHT["line"], 1)
             self._thumbnails(panels[1], each)
             name = "t-SNE" if self.method == "tsne" else "PCA"
-            words = f"{name} of the features of {plain(self.layer, 40)}, {len(self.at):,} pictures"
+            words = f"{name} of the features of {plain(self.layer, 40)}, {plural(len(self.at), 'picture')}"
             say(fig, gap / wide, 1 - 22 / tall, words, size=10, color=LIGHT["ink"])
             if 0 < len(present) <= 20:
                 names = [plain(self.classes[n] if self.classes else n, 18) for n in present]
@@ -169,7 +173,7 @@ def feature_map(
     features = vectors(model, pixels, name, progress=progress).astype(np.float64)
     if not np.ptp(features, axis=0).any():
         raise ArgumentError(
-            f'"{name}" gives the same features for all {len(features)} pictures; there is nothing to map.'
+            f'"{name}" gives the same features for all {plural(len(features), "picture")}; there is nothing to map.'
         )
     width = min(50 if method == "tsne" else 2, *features.shape)
     pca = PCA(width, random_state=seed)

@@ -15,6 +15,7 @@ from striate.look.result import Look
 from striate.look.structure import convolution, kernels, slides_over_sequences
 from striate.report import tiles
 from striate.report.grid import Cell, Grid
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,11 +61,11 @@ class Filters(Look):
         count, height, width, inputs = self.weights.shape
         strength = self.strength
         none, weak = int((strength == 0).sum()), int((strength < _WEAK * strength.max()).sum())
-        each = {True: "in colour", False: f"of {inputs} inputs each" if inputs > 1 else "of one input each"}[
+        each = {True: "in colour", False: f"of {plural(inputs, 'input')} each" if inputs > 1 else "of one input each"}[
             self.colour
         ]
-        group = f", in {self.groups} groups" if self.groups > 1 else ""
-        seen = f"{self.layer} has {count} filters of {height}x{width}, {each}{group}; the strongest is "
+        group = f", in {plural(self.groups, 'group')}" if self.groups > 1 else ""
+        seen = f"{self.layer} has {plural(count, 'filter')} of {height}x{width}, {each}{group}; the strongest is "
         seen += (
             f"{strength.max() / np.median(strength):.1f} times the median" if np.median(strength) else "all there is"
         )

@@ -20,6 +20,7 @@ from striate.report import figures, tiles
 from striate.report.grid import Cell, Grid
 from striate.report.html import Section, image, table
 from striate.report.style import plain
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,10 +57,11 @@ class Maps(Look):
         dead = sum(len(numbers) for numbers in self.dead.values())
         whole = sum(self.at[name].shape[-1] for name in self.rectified)
         seen = (
-            f"The maps of {len(self.at)} layers for one picture. Dark is 0, bright each map's largest value; where a "
+            f"The maps of {plural(len(self.at), 'layer')} for one picture. Dark is 0, bright each map's "
+            "largest value; where a "
         )
         seen += "layer has negative values, blue is negative, white 0, red positive. A crossed-out map is 0 everywhere"
-        return f"{seen}: {dead} of {whole} maps after rectifiers are." if whole else f"{seen}."
+        return f"{seen}: {dead} of {plural(whole, 'map')} after rectifiers are." if whole else f"{seen}."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         heads = ("layer", "size", "maps", "zero for this picture", "mean", "largest")
@@ -83,7 +85,7 @@ class Maps(Look):
             values = self.at[name]
             some = values[..., _spread(values, across)]
             rows.append([Cell(tiles.mosaic(_tiles(some, side), some.shape[-1]))])
-            names.append(f"{plain(name, 28)}\n{_size(values)}, {some.shape[-1]} of {values.shape[2]} maps")
+            names.append(f"{plain(name, 28)}\n{_size(values)}, {some.shape[-1]} of {plural(values.shape[2], 'map')}")
         wide = across * (side + tiles.GAP) - tiles.GAP
         return Grid(rows, width=wide, height=[2 * side, *[side] * len(chosen)], gap=tiles.GAP, names=names).figure()
 
@@ -113,7 +115,7 @@ class Maps(Look):
                 drawn = figures.png(self.layer(name, limit=limit))
             values = self.at[name]
             some = f", the first {limit}" if values.shape[-1] > limit else ""
-            caption = f"{name}: {_size(values)}, {values.shape[-1]} maps{some}"
+            caption = f"{name}: {_size(values)}, {plural(values.shape[-1], 'map')}{some}"
             section.pictures.append((caption, image(drawn, "image/png", f"maps of {name}")))
         return section
 

@@ -13,11 +13,12 @@ from striate.data import Dataset
 from striate.errors import ArgumentError
 from striate.look.arguments import Progress, drawn, part_of
 from striate.look.pictures import Space
-from striate.look.result import Look
+from striate.look.result import ROWS, Look
 from striate.look.structure import penultimate
 from striate.look.tap import predicting
 from striate.report.grid import Cell, Grid
 from striate.report.style import LIGHT, plain
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,25 +74,46 @@ class Neighbours(Look):
 
     def note(self) -> str:
         count, k = self.features.shape
-        seen = f"The {k} nearest of {len(self.pictures):,} pictures, by the features of {self.layer} and by pixels"
+        seen = (
+            f"The {k} nearest of {plural(len(self.pictures), 'picture')}, by the features of {self.layer} and by pixels"
+        )
         ours, theirs = self.agreement("features"), self.agreement("pixels")
         if ours is None or theirs is None:
-            return f"{seen}, for {count:,} quer{'ies' if count > 1 else 'y'}."
-        among = f"{count:,} quer{'ies' if count > 1 else 'y'}"
+            return f"{seen}, for {plural(count, 'query')}."
+        among = f"{plural(count, 'query')}"
         shares = f"{ours:.1%} by features, {theirs:.1%} by pixels, {self.chance:.1%} by chance"
         return f"{seen}. Of {among}, neighbours share the class: {shares}."
 
-    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]] | None:
+    def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """How many neighbours are of their query's class; "unknown" where a query, as a file, has none."""
         ours, theirs = self.agreement("features"), self.agreement("pixels")
-        if ours is None or theirs is None or self.chance is None:
-            return None
         heads = ("neighbours by", "queries", "k", "of the query's class")
         count, k = self.features.shape
         shares = (("features", ours), ("pixels", theirs), ("chance", self.chance))
-        return heads, [(name, count, k, f"{share:.4f}") for name, share in shares]
+        return heads, [(name, count, k, "unknown" if share is None else f"{share:.4f}") for name, share in shares]
 
     def facts(self) -> dict[str, Any]:
-        return {"layer": self.layer, **super().facts()}
+        """Beside the table the numbers and distances of the neighbours of each query, the first 40 of them."""
+        few = slice(0, ROWS)
+        nearest = [
+            {
+                "query": q if self.own is None else int(self.own[q]),
+                "features": [int(n) for n in near],
+                "feature_distance": [float(f"{d:.6g}") for d in far],
+                "pixels": [int(n) for n in close],
+                "pixel_distance": [float(f"{d:.6g}") for d in apart],
+            }
+            for q, (near, far, close, apart) in enumerate(
+                zip(
+                    self.features[few],
+                    self.feature_distance[few],
+                    self.pixels[few],
+                    self.pixel_distance[few],
+                    strict=True,
+                )
+            )
+        ]
+        return {"layer": self.layer, **super().facts(), "nearest": nearest}
 
     def figure(self) -> Figure:
         """At most six queries at equal steps, a row each: the query, its neighbours by features, those by pixels.

@@ -20,6 +20,7 @@ from striate.report import tiles
 from striate.report.grid import Cell, Grid
 from striate.report.style import plain
 from striate.size.receptive_field import Receptive, receptive
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ class Patches(Look):
 
     def note(self) -> str:
         size = "x".join(map(str, self.field))
-        seen = f"What {len(self.maps)} maps of {self.layer} answered to most among {self.count:,} pictures"
+        seen = f"What {plural(len(self.maps), 'map')} of {self.layer} answered to most among {plural(self.count, 'picture')}"
         seen += ", one patch a picture"
         seen += f", cut out where the activation looks ({size}, clipped at the border). Beside the patches what a deconvnet "
         seen += "and guided backpropagation make of that one activation; middle grey is 0."
@@ -191,7 +192,7 @@ def patches(
     if maps is None:
         alive = np.flatnonzero(value[:, 0] > 0)
         if not len(alive):
-            raise ArgumentError(f'no map of "{layer}" is above 0 for any of {len(pixels)} pictures.')
+            raise ArgumentError(f'no map of "{layer}" is above 0 for any of {plural(len(pixels), "picture")}.')
         maps = [int(alive[i]) for i in np.unique(np.rint(np.linspace(0, len(alive) - 1, _MAPS)).astype(int))]
     by_map = {int(number): _patches(number, value, picture, cell, there[layer], layer, views) for number in maps}
     flat = [patch for each in by_map.values() for patch in each]

@@ -17,6 +17,7 @@ from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.tap import Edit, tapped
 from striate.report.style import LIGHT, clean, new_figure, say, settings
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,11 +50,12 @@ class Lesions(Look):
     def note(self) -> str:
         worst = int(self.single.argmax())
         told = (
-            f"Error {self.whole:.1%} on {self.pictures:,} pictures. Without one block it is {np.median(self.single):.1%} in "
+            f"Error {self.whole:.1%} on {plural(self.pictures, 'picture')}. Without one block it is "
+            f"{np.median(self.single):.1%} in "
             f"the median, {self.single[worst]:.1%} without block {worst + 1} ({self.blocks[worst].join})."
         )
         half = len(self.several) // 2
-        return f"{told} Without {half} blocks drawn at random: {self.several[half].mean():.1%}."
+        return f"{told} Without {plural(half, 'block')} drawn at random: {self.several[half].mean():.1%}."
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         return ("block", "added by", "layers with weights", "error without it"), [

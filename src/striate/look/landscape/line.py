@@ -14,6 +14,7 @@ from striate.look.landscape import surface_figure
 from striate.look.landscape.perturbed_loss import Twin, random_direction
 from striate.look.landscape.points import check_direction, evaluated, multiples_of, plain, short
 from striate.look.result import Look
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +59,7 @@ class Line(Look):
             else f"lowest {short(self.loss[low])} at {self.steps[low]:g}"
         )
         return (
-            f"Loss of {self.examples} examples at the trained weights plus so many times {self.direction}: "
+            f"Loss of {plural(self.examples, 'example')} at the trained weights plus so many times {self.direction}: "
             f"{short(self.centre)} at 0, {short(self.loss[0])} and {short(self.loss[-1])} at the ends, {there}."
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,10 @@ from striate.graph import Node, SymbolicTensor
 from striate.look.arguments import Progress
 from striate.look.pictures import Space, target_of
 from striate.look.result import Look
-from striate.look.structure import is_addition
+from striate.look.structure import additions_within, is_addition, not_seen
 from striate.look.tap import Edit, Tap, tapped
 from striate.report.style import LIGHT, clean, new_figure, say, settings
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +71,7 @@ def blocks(model: Model) -> list[Block]:
     if not listed:
         raise ArgumentError(
             f"{model.name or 'this network'} has no residual blocks: no addition joins a branch and a shortcut of one "
-            "tensor."
+            f"tensor.{not_seen('additions', additions_within(model))}"
         )
     return listed
 
@@ -131,12 +132,14 @@ class Paths(Look):
     counts     of the paths of each length 0..n: n over k
     gradients  float64 (n + 1,): the mean L2 norm, at the network's input, of the gradient along one path of that length
     samples    paths of each length that were drawn
+    unseen     the layers that have additions within them, which make no block: a block is of whole layers
     """
 
     blocks: list[Block]
     counts: list[int]
     gradients: np.ndarray
     samples: list[int]
+    unseen: list[str] = field(default_factory=list)
 
     anchor = "paths"
     title = "Paths through the residual blocks"
@@ -155,8 +158,10 @@ class Paths(Look):
         within = np.cumsum(self.shares)
         low, high = int(np.searchsorted(within, 0.025)), int(np.searchsorted(within, 0.975))
         return (
-            f"{n} blocks make 2^{n} = {2**n:,} paths; drawn blindly one takes {n / 2:g} branches. 95 % of the gradient goes "
-            f"along paths of {low} to {high} branches, {mean:.1f} on average{self._drawn()}."
+            f"{plural(n, 'block', 'makes')} 2^{n} = {2**n:,} paths; drawn blindly one takes {n / 2:g} branches. "
+            "95 % of the gradient goes "
+            f"along paths of {low} to {high} branches, {mean:.1f} on "
+            f"average{self._drawn()}.{not_seen('additions', self.unseen)}"
         )
 
     def _drawn(self) -> str:
@@ -164,7 +169,7 @@ class Paths(Look):
         return (
             ""
             if least is None
-            else f" (from {least} path{'s' * (least != 1)} drawn of each length that has more: rough when these are few)"
+            else f" (from {plural(least, 'path')} drawn of each length that has more: rough when these are few)"
         )
 
     def rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
@@ -246,7 +251,7 @@ def paths(
                 norms[k] += float(slope.flatten(1).norm(dim=1).double().mean()) / len(ways)
             if progress is not None:
                 progress(k + 1, n + 1)
-    return Paths(through_which, counts, norms, drawn)
+    return Paths(through_which, counts, norms, drawn, additions_within(model))
 
 
 def _draw(n: int, k: int, count: int, random: np.random.Generator) -> list[list[bool]]:

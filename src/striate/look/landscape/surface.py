@@ -17,6 +17,7 @@ from striate.look.landscape.perturbed_loss import Twin, random_direction
 from striate.look.landscape.points import check_direction, evaluated, multiples_of, plain, short
 from striate.look.landscape.trajectory import Path, Trajectory, principal
 from striate.look.result import Look
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,10 +62,11 @@ class Surface(Look):
         at_edge = np.concatenate([self.loss[0], self.loss[-1], self.loss[1:-1, 0], self.loss[1:-1, -1]])
         dips = minima(self.loss)
         said = (
-            f"Loss of {self.examples} examples at {self.loss.size} points around the trained weights, where it is "
+            f"Loss of {plural(self.examples, 'example')} at {plural(self.loss.size, 'point')} around the "
+            "trained weights, where it is "
             f"{short(self.centre)}: {short(self.loss.min())} to {short(self.loss.max())}, at the edge "
             f"{short(at_edge.min())} to {short(at_edge.max())}; "
-            f"{dips} point{'s' * (dips != 1)} within the grid lower than all eight around."
+            f"{plural(dips, 'point')} within the grid lower than all eight around."
         )
         if self.path is not None:
             said += (

@@ -11,6 +11,7 @@ import numpy as np
 from striate.errors import ArgumentError
 from striate.report.figures import LIGHT, new_figure, plain, say, settings, short
 from striate.report.style import blues
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -194,7 +195,7 @@ def line(shown: Line) -> Figure:
             other.plot(shown.steps, 100 * shown.accuracy, color=LIGHT["second"], linewidth=1.4)
             other.set_ylim(0, 100)
             _side(other, "accuracy, %", LIGHT["second"])
-        middle = f"loss {short(shown.centre)} at the trained weights, {shown.examples} examples a point"
+        middle = f"loss {short(shown.centre)} at the trained weights, {plural(shown.examples, 'example')} a point"
         say(fig, 0.7 / width, 1 - 0.22 / height, middle, fontsize=10, color=LIGHT["ink"], va="center")
     return fig
 

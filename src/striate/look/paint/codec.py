@@ -20,6 +20,7 @@ from striate.look.pictures import Space
 from striate.look.result import Look
 from striate.look.structure import spread
 from striate.report import figures
+from striate.wording import inner, plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,10 +103,10 @@ def decode(
         packed = zlib.decompressobj()
         levels = np.frombuffer(packed.decompress(code[at + length :], count + 1), np.uint8)
         if len(levels) != count:
-            raise ValueError(f"{len(levels)} numbers for a shape of {shape}")
+            raise ValueError(f"{plural(len(levels), 'number')} for a shape of {shape}")
         low, high = float(told["low"]), float(told["high"])
     except (ValueError, KeyError, TypeError, zlib.error) as error:
-        raise DataError(f"this is no picture in code, or one that is damaged: {error}.") from None
+        raise DataError(f"this is no picture in code, or one that is damaged: {inner(error)}.") from None
     (own,) = features(model, np.zeros((1, *Space.of(model).shape), np.uint8), [layer]).values()
     if tuple(own.shape[1:]) != shape:
         raise DataError(

@@ -20,6 +20,7 @@ from striate.look.result import Look
 from striate.look.structure import two_thirds
 from striate.look.tap import TappedRun, tapped
 from striate.report.grid import Cell, Grid
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -47,7 +48,7 @@ class Dream(Look):
     def note(self) -> str:
         sizes = ", ".join(f"{w}x{h}" for h, w in self.sizes)
         see, count = "sees" if len(self.layers) == 1 else "see", len(self.sizes)
-        told = f"What {' and '.join(self.layers)} {see} in the photo, made stronger at {count} size{'s' * (count > 1)} "
+        told = f"What {' and '.join(self.layers)} {see} in the photo, made stronger at {plural(count, 'size')} "
         told += f"({sizes})."
         return told + (f" {self.left_out} smaller ones would be below the network's input." if self.left_out else "")
 

@@ -19,6 +19,7 @@ from striate.look.result import Look
 from striate.look.structure import spread
 from striate.look.tap import TappedRun, tapped
 from striate.report import figures
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ class Inversion(Look):
         worst = int(self.errors[:, -1].argmax())
         told = "Each picture was changed until that layer answered as to the original: where the relative error is near 0, "
         told += f"what differs is what the layer does not tell apart. It is {self.errors[worst, -1]:.3f} at most, at "
-        told += f"{self.layers[worst]}, after {self.errors.shape[1] - 1} steps."
+        told += f"{self.layers[worst]}, after {plural(self.errors.shape[1] - 1, 'step')}."
         far = [name for name, error in zip(self.layers, self.errors[:, -1], strict=True) if error > 0.5]
         return told + (f" Not there yet: {', '.join(far)}; take more steps." if far else "")
 

@@ -19,6 +19,7 @@ from striate.look.pictures import Space, label_of, target_of
 from striate.look.result import Look
 from striate.look.tap import Tap, TappedRun, tapped
 from striate.report import figures
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,9 +51,7 @@ class Maximised(Look):
     source = "Simonyan, Vedaldi & Zisserman 2013, section 2; Yosinski et al. 2015; Olah, Mordvintsev & Schubert 2017"
 
     def note(self) -> str:
-        told = (
-            f"{len(self.names)} picture{'s' * (len(self.names) > 1)}, each made so that the network answers to it most."
-        )
+        told = f"{plural(len(self.names), 'picture')}, each made so that the network answers to it most."
         sure = self.probabilities[np.isfinite(self.probabilities)]
         if len(sure):
             told += (
@@ -176,7 +175,9 @@ def _place(model: Model, tap: Tap, there: TappedRun, unit: Unit) -> tuple[Any, .
         raise ArgumentError(f"maximise: (layer, map) or (layer, map, y, x), not {unit!r}.")
     shape = tuple(there.at[unit[0]].shape[1:])
     if len(unit) == 4 and len(shape) != 3:
-        raise ArgumentError(f'"{unit[0]}" is a vector of {shape[0]} numbers; (layer, number) names one of them.')
+        raise ArgumentError(
+            f'"{unit[0]}" is a vector of {plural(shape[0], "number")}; (layer, number) names one of them.'
+        )
     for index, size, of in zip(unit[1:], shape, ("maps", "rows", "columns"), strict=False):
         if not isinstance(index, int | np.integer) or not 0 <= index < size:
             raise ArgumentError(f'"{unit[0]}" has {of} 0 to {size - 1}, not {index!r}.')

@@ -11,6 +11,7 @@ from typing import Any
 from striate.described import described, whole
 from striate.errors import ArgumentError, unknown
 from striate.train.callbacks.base import Callback, Logs
+from striate.wording import inner
 
 
 class History(Callback):
@@ -77,7 +78,7 @@ class CSVLogger(Callback):
             with open(self.filename, "a", encoding="utf-8"):
                 pass
         except OSError as error:
-            raise ArgumentError(f"CSVLogger: {self.filename} cannot be written: {error.strerror}.") from None
+            raise ArgumentError(f"CSVLogger: {self.filename} cannot be written: {inner(error.strerror)}.") from None
         if self.append:
             self._columns, rows = self._read()
             self._rows = len(rows)

@@ -12,6 +12,7 @@ from typing import Any
 from striate.described import described, number, whole
 from striate.errors import ArgumentError, nearest, unknown
 from striate.train.callbacks.base import Callback, Logs, say
+from striate.wording import inner
 
 
 class _Monitor(Callback):
@@ -218,7 +219,7 @@ class ModelCheckpoint(_Monitor):
                 f'ModelCheckpoint: "{self.filepath}" names {error}; there are {", ".join(sorted(known))}.'
             ) from None
         except ValueError as error:
-            raise ArgumentError(f'ModelCheckpoint: "{self.filepath}" is no format: {error}.') from None
+            raise ArgumentError(f'ModelCheckpoint: "{self.filepath}" is no format: {inner(error)}.') from None
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}

@@ -11,6 +11,7 @@ from striate.described import Described
 from striate.errors import ArgumentError, TrainingError, undefined
 from striate.graph.layer import snake_case
 from striate.train.losses import labels
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import torch
@@ -192,7 +193,7 @@ class FunctionLoss(Loss):
             raise ArgumentError(f"{self.name} returned {type(values).__name__}; a loss returns a torch tensor.")
         if values.ndim and values.shape[0] != y_pred.shape[0]:
             raise ArgumentError(
-                f"{self.name} returned shape {tuple(values.shape)} for {y_pred.shape[0]} samples; "
+                f"{self.name} returned shape {tuple(values.shape)} for {plural(y_pred.shape[0], 'sample')}; "
                 "return one number, or one per sample."
             )
         return values

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from striate.described import described, number, whole
 from striate.errors import ArgumentError, TrainingError
 from striate.train.losses.base import EPSILON, Loss
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -130,7 +131,7 @@ class SparseCategoricalCrossentropy(_Classes):
         except IndexError:
             raise TrainingError(
                 f"{self.name}: labels from {int(y_true.min())} to {int(y_true.max())} do not go with "
-                f"{y_pred.shape[1]} outputs, which are classes 0 to {y_pred.shape[1] - 1}."
+                f"{plural(y_pred.shape[1], 'output')}, which are classes 0 to {y_pred.shape[1] - 1}."
             ) from None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -270,7 +271,8 @@ class CategoricalFocalCrossentropy(_Classes):
         if isinstance(self.alpha, Sequence):
             if len(self.alpha) != y_true.shape[1]:
                 raise ArgumentError(
-                    f"{self.name}: {len(self.alpha)} values of alpha for {y_true.shape[1]} classes; give one per class."
+                    f"{self.name}: {plural(len(self.alpha), 'value')} of alpha for {plural(y_true.shape[1], 'class')}; "
+                    "give one per class."
                 )
             alpha = y_true.new_tensor(self.alpha).view(-1, *[1] * (y_true.ndim - 2))
             return (alpha * values).sum(1)

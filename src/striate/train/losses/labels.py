@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.errors import DataError, TrainingError
+from striate.wording import plural, verb
 
 if TYPE_CHECKING:
     from striate.train.losses.base import Loss
@@ -48,7 +49,7 @@ def _must_be_finite(name: str, array: np.ndarray) -> None:
         return
     where = np.argwhere(~good)
     raise DataError(
-        f"{name}: {len(where)} of {array.size} targets are not finite numbers; "
+        f"{name}: {len(where)} of {plural(array.size, 'target')} {verb(len(where), 'is')} not finite numbers; "
         f"the first is {array[tuple(where[0])]} in sample {where[0][0]}."
     )
 
@@ -85,7 +86,7 @@ def _check_ids(loss: Loss, y: np.ndarray, output_shape: Shape) -> None:
     elif high == 255 and ignored is None:
         advice = "To leave unmarked pixels out, use SparseCategoricalCrossentropy(ignore_class=255)."
     raise TrainingError(
-        f"{loss.name}: labels run from {low} to {high}, the network has {classes} outputs, classes 0 to "
+        f"{loss.name}: labels run from {low} to {high}, the network has {plural(classes, 'output')}, classes 0 to "
         f"{classes - 1}. {advice}"
     )
 
@@ -100,7 +101,7 @@ def _check_dense(loss: Loss, y: np.ndarray, output_shape: Shape) -> None:
             if loss.targets == "values":
                 advice = f" They look like class numbers: use np.eye({output_shape[-1]})[y], or another loss."
         elif loss.targets == "one_hot" and len(shape) == len(output_shape):
-            advice = f" The last layer has {output_shape[-1]} units for {shape[-1]} classes."
+            advice = f" The last layer has {output_shape[-1]} units for {plural(shape[-1], 'class')}."
         raise TrainingError(
             f"{loss.name}: targets of shape {_shown(shape)} do not go with outputs of shape {_shown(output_shape)}."
             f"{advice}"

@@ -9,6 +9,7 @@ from striate.described import Described
 from striate.errors import ArgumentError, undefined
 from striate.graph.layer import snake_case
 from striate.intake.outputs import activate
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -173,7 +174,7 @@ class FunctionMetric(MeanMetric):
             return values.double() * len(y_pred), len(y_pred)
         if values.shape[0] != len(y_pred):
             raise ArgumentError(
-                f"metric {self.name} returned shape {tuple(values.shape)} for {len(y_pred)} samples; "
+                f"metric {self.name} returned shape {tuple(values.shape)} for {plural(len(y_pred), 'sample')}; "
                 "return one number, or one per sample."
             )
         return values.double().sum(), values.numel()

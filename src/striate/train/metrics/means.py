@@ -11,6 +11,7 @@ from striate.errors import ArgumentError
 from striate.train import losses
 from striate.train.losses import Loss
 from striate.train.metrics.base import MeanMetric, class_numbers, probabilities
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,7 +93,9 @@ class TopKCategoricalAccuracy(_Right):
         """
         super().bind(loss, output_shape, activation)
         if self.k > output_shape[-1]:
-            raise ArgumentError(f"{self.name}: the best {self.k} of {output_shape[-1]} classes; give k less than that.")
+            raise ArgumentError(
+                f"{self.name}: the best {self.k} of {plural(output_shape[-1], 'class')}; give k less than that."
+            )
 
     def right(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         best = y_pred.topk(self.k, 1, sorted=False).indices

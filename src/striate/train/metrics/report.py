@@ -10,6 +10,7 @@ import numpy as np
 
 from striate.errors import DataError
 from striate.train.metrics.shares import ClassCounts, averaged, f_score, precision, recall
+from striate.wording import plural
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarray:
@@ -22,13 +23,15 @@ def confusion_matrix(y_true: Any, y_pred: Any, n: int | None = None) -> np.ndarr
     """
     truth, said = _ids(y_true), _ids(y_pred)
     if truth.shape != said.shape:
-        raise DataError(f"confusion_matrix: {truth.size} targets and {said.size} predictions.")
+        raise DataError(f"confusion_matrix: {plural(truth.size, 'target')} and {plural(said.size, 'prediction')}.")
     truth, said = truth.ravel(), said.ravel()
     highest = max(truth.max(initial=-1), said.max(initial=-1))
     n = int(highest) + 1 if n is None else n
     if truth.size and (min(truth.min(), said.min()) < 0 or highest >= n):
         lowest = min(truth.min(), said.min())
-        raise DataError(f"confusion_matrix: classes run from {lowest} to {highest}, {n} classes are 0 to {n - 1}.")
+        raise DataError(
+            f"confusion_matrix: classes run from {lowest} to {highest}, {plural(n, 'class', 'is')} 0 to {n - 1}."
+        )
     return np.bincount(truth * n + said, minlength=n * n).reshape(n, n)
 
 
@@ -110,7 +113,7 @@ def per_class_report(y_true: Any, y_pred: Any, n: int | None = None, names: Sequ
     matrix = confusion_matrix(y_true, y_pred, n if n is not None or names is None else len(names))
     names = [str(i) for i in range(len(matrix))] if names is None else list(names)
     if len(names) != len(matrix):
-        raise DataError(f"per_class_report: {len(names)} names for {len(matrix)} classes.")
+        raise DataError(f"per_class_report: {plural(len(names), 'name')} for {plural(len(matrix), 'class')}.")
     counts = ClassCounts.of_matrix(matrix)
     macro, weighted = (
         tuple(averaged(figure, counts, average) for figure in (precision, recall, f_score))

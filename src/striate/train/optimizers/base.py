@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from striate.described import Described, described, number
 from striate.errors import ArgumentError, TrainingError, undefined
 from striate.train.schedules import Schedule
+from striate.wording import inner
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,7 @@ class Optimizer(Described, family="optimizer"):
                 re.compile(pattern)
             except (re.error, TypeError) as error:
                 raise ArgumentError(
-                    f"{where}: decay_exclude {pattern!r} is not a regular expression: {error}."
+                    f"{where}: decay_exclude {pattern!r} is not a regular expression: {inner(error)}."
                 ) from None
         for name in ("momentum", "rho", "beta_1", "beta_2"):
             if hasattr(self, name):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from striate.errors import ArgumentError, unknown
 from striate.train.optimizers.base import Optimizer
 from striate.train.schedules import Schedule
+from striate.wording import inner
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +78,9 @@ class TorchOptimizer(Optimizer):
         try:
             made = factory(params, **self.options)
         except (TypeError, ValueError) as error:
-            raise ArgumentError(f"{self._source_name()} cannot be made from a list of parameters: {error}.") from None
+            raise ArgumentError(
+                f"{self._source_name()} cannot be made from a list of parameters: {inner(error)}."
+            ) from None
         if not isinstance(made, torch.optim.Optimizer):
             raise ArgumentError(f"{self._source_name()} gave {type(made).__name__}, not a torch.optim optimizer.")
         return made

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from striate.described import described, number, whole
 from striate.errors import ArgumentError
 from striate.train.schedules.base import Schedule, positive, rate
+from striate.wording import plural
 
 
 class _Decay(Schedule):
@@ -87,7 +88,8 @@ class PiecewiseConstantDecay(Schedule):
         self.boundaries, self.values = tuple(self.boundaries), tuple(self.values)
         if len(self.boundaries) != len(self.values) - 1:
             raise ArgumentError(
-                f"PiecewiseConstantDecay: {len(self.boundaries)} boundaries need {len(self.boundaries) + 1} values, "
+                f"PiecewiseConstantDecay: {len(self.boundaries)} boundaries need "
+                f"{plural(len(self.boundaries) + 1, 'value')}, "
                 f"{len(self.values)} were given."
             )
         if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):

@@ -1,4 +1,4 @@
-"""Numbers and shapes as the tables and explanations print them."""
+"""Numbers, counts and shapes in words, as tables, explanations and messages print them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,32 @@ def number(value: float) -> str:
     return f"{int(value):,}" if value == int(value) else f"{value:.4f}".rstrip("0")
 
 
-def plural(count: int, what: str) -> str:
-    """``1 row``, ``2 rows``."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
+def plural(count: int, what: str, does: str = "") -> str:
+    """``1 row``, ``2 rows``, ``1 class is``, ``2 classes are``, ``1,000 rows``.
+
+    count   how many
+    what    the noun in the singular, its adjectives before it
+    does    the verb after it, as it goes with one; "": none
+    """
+    return f"{count:,} {what if count == 1 else many(what)}{does and ' '}{verb(count, does)}"
+
+
+def verb(count: int, does: str) -> str:
+    """The verb `does`, as it goes with one, as it goes with `count`: is or are, fits or fit."""
+    irregular = {"is": "are", "was": "were", "has": "have"}
+    return does if count == 1 else irregular.get(does, does.removesuffix("s"))
+
+
+def many(noun: str) -> str:
+    """The plural of a noun: rows, classes, boxes, entries."""
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeou" else f"{noun}s"
+
+
+def inner(said: object) -> str:
+    """What an error or a reason says, without its full stop: to stand within a sentence of ours."""
+    return str(said).strip().rstrip(".")
 
 
 def listed(items: Sequence[str], last: str = "and") -> str:
