@@ -32,7 +32,7 @@ def weights(graph: Graph) -> int:
         w.size
         for node in graph.nodes
         if graph.first_call(node)
-        for w in node.layer.weights(*node.input_shapes).values()
+        for w in node.layer.parameters(*node.input_shapes).values()
     )
 
 
@@ -167,7 +167,9 @@ def test_a_flattened_network_opens_every_nested_one_and_keeps_shapes_and_weights
         assert node.shape == flat.shapes[node.outputs[0]]
         made |= set(node.outputs)
     assert len({node.name for node in flat.nodes}) == len(flat.nodes)
-    counted = sum(w.size for node in flat.nodes if node.first for w in node.layer.weights(*node.input_shapes).values())
+    counted = sum(
+        w.size for node in flat.nodes if node.first for w in node.layer.parameters(*node.input_shapes).values()
+    )
     assert counted == weights(graph) == sum(p.numel() for p in build(graph).parameters())
     assert sum(node.layer.mults(*node.input_shapes) for node in flat.nodes) == sum(
         node.layer.mults(*node.input_shapes) for node in graph.nodes

@@ -653,12 +653,12 @@ def test_shapes_and_weights_are_those_predicted_without_torch(one: Case) -> None
     t = tried(one)
     node = t.graph.nodes[-1]
     assert t.run(t.module).shape[1:] == node.shape
-    said = node.layer.weights(*node.input_shapes) | node.layer.buffers(*node.input_shapes)
+    said = node.layer.parameters(*node.input_shapes) | node.layer.buffers(*node.input_shapes)
     found = {k.removeprefix(t.prefix): v for k, v in t.module.state_dict().items() if v.is_floating_point()}
     assert {k: w.shape for k, w in said.items()} == {k: tuple(v.shape) for k, v in found.items()}
     assert sum(w.size for w in said.values()) == sum(v.numel() for v in found.values())
     trained = dict(t.module.named_parameters())
-    assert {t.prefix + k for k in node.layer.weights(*node.input_shapes)} == set(trained)
+    assert {t.prefix + k for k in node.layer.parameters(*node.input_shapes)} == set(trained)
 
 
 @pytest.mark.parametrize("one", [p for p in labelled() if p.id.startswith(("Conv", "Dep", "Sep", "Dense"))])
@@ -672,10 +672,10 @@ def test_multiplications_are_half_the_operations_that_torch_counts(one: Case) ->
 
 def test_multiplications_of_lenets_own_parts_are_those_of_its_tables() -> None:
     c3 = layers.PartialConv2D(layers.LENET5_C3, 5)
-    assert sum(w.size for w in c3.weights((14, 14, 6)).values()) == 1516  # LeCun et al. 1998, section II.B
+    assert sum(w.size for w in c3.parameters((14, 14, 6)).values()) == 1516  # LeCun et al. 1998, section II.B
     assert c3.mults((14, 14, 6)) == (1516 - 16) * 10 * 10
     assert [len(row) for row in layers.LENET5_C3] == [3] * 6 + [4] * 9 + [6]
-    assert sum(w.size for w in layers.TrainableSubsampling2D().weights((28, 28, 6)).values()) == 12
+    assert sum(w.size for w in layers.TrainableSubsampling2D().parameters((28, 28, 6)).values()) == 12
     assert layers.EuclideanRBF(10).mults((84,)) == 840
     assert layers.MaxPooling2D().mults((28, 28, 6)) == 0
 

@@ -254,7 +254,7 @@ def test_fixed_filters_find_the_nine_of_the_lecture():
                 3,
                 use_bias=False,
                 input_shape=(7, 5, 1),
-                kernel_initializer=st.initializers.Constant(ring.reshape(1, 1, 3, 3)),
+                kernel_initializer=st.initializers.Constant(ring.reshape(3, 3, 1, 1)),
             )
         ]
     )

@@ -25,7 +25,7 @@ def linear(shape=(4, 4, 1), classes=2, seed=0, order="rgb"):
     net = st.Sequential([layers.Input(shape), layers.Flatten(), layers.Dense(classes, use_bias=False)])
     net.preprocessing = Preprocessing.pictures(shape[:2], shape[2], order=order)
     kernel = np.random.default_rng(seed).normal(size=(classes, int(np.prod(shape)))).astype(np.float32)
-    net.set_weights([kernel])
+    net.set_weights([kernel.T])
     return net, kernel
 
 

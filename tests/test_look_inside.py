@@ -165,7 +165,7 @@ def test_a_filter_that_is_nothing_but_noise_is_said_and_shown_as_nothing():
     strong = np.random.default_rng(0).normal(size=(3, 3)).astype(np.float32)
 
     def shown(factor: float) -> tuple[np.ndarray, str]:
-        model.set_weights([np.stack([strong, factor * strong])[:, None]])
+        model.set_weights([np.stack([strong, factor * strong], -1)[:, :, None]])
         found = look.filters(model)
         return np.asarray(found.figure().axes[0].images[0].get_array())[..., :3], found.note()
 

@@ -21,12 +21,12 @@ def networks() -> tuple[st.Model, st.Model, st.Model]:
         model.labels = ["no", "yes"]
         made.append(model)
     rng = np.random.default_rng(4)
-    kernel, bias = rng.normal(0, 0.5, (2, 1, 3, 3)), np.array([0.1, 0.2])
-    last = rng.normal(0, 0.01, (1, 72))
-    nothing = np.zeros((1, 72))
+    kernel, bias = rng.normal(0, 0.5, (2, 1, 3, 3)).transpose(2, 3, 1, 0), np.array([0.1, 0.2])
+    last = rng.normal(0, 0.01, (1, 72)).T
+    nothing = np.zeros((72, 1))
     made[0].set_weights([kernel, bias, last, np.array([0.03])])
-    made[1].set_weights([kernel, bias, np.concatenate([nothing, last]), np.array([0, 0.03])])
-    made[2].set_weights([kernel, bias, np.concatenate([-last, nothing]), np.array([-0.03, 0])])
+    made[1].set_weights([kernel, bias, np.concatenate([nothing, last], 1), np.array([0, 0.03])])
+    made[2].set_weights([kernel, bias, np.concatenate([-last, nothing], 1), np.array([-0.03, 0])])
     return made[0], made[1], made[2]
 
 

@@ -168,7 +168,7 @@ def test_size_torch_and_onnx_agree(one: Case) -> None:
     given = Engine(to_onnx(graph).SerializeToString()).predict(xs)[0]
     assert given.shape == expected.shape
     np.testing.assert_allclose(given, expected, rtol=1e-5, atol=1e-5)
-    arrays = graph.nodes[-1].layer.weights(*one.shapes)
+    arrays = graph.nodes[-1].layer.parameters(*one.shapes)
     state = {key.removeprefix("made."): tuple(value.shape) for key, value in module.named_parameters()}
     assert state == {name: array.shape for name, array in arrays.items()}
 
@@ -287,7 +287,7 @@ def test_parts_without_a_name_get_one_from_what_they_are() -> None:
         def lower(self, x: Value) -> Value:
             return p.linear(p.scale(p.linear(x, 2)), 2)
 
-    names = list(_Plain().weights((3,)))
+    names = list(_Plain().parameters((3,)))
     assert names == ["linear.weight", "linear.bias", "scale.weight", "linear_1.weight", "linear_1.bias"]
 
 

@@ -73,7 +73,7 @@ def test_vggs_names_in_torchvision_follow_the_order_of_its_layers(name):
     for bn in (False, True):
         model = zoo.create(name, bn=bn)
         (source,) = [s for s in model.origin.sources if s.library == "torchvision"]
-        keys = [f"{layer.name}.weight" for layer in model.layers if layer.weights(*layer.node.input_shapes)]
+        keys = [f"{layer.name}.weight" for layer in model.layers if layer.parameters(*layer.node.input_shapes)]
         numbers = [source.name(key).split(".") for key in keys]
         assert [n[0] for n in numbers] == ["features"] * (len(keys) - 3) + ["classifier"] * 3
         places = [int(n[1]) for n in numbers]

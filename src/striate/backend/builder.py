@@ -18,6 +18,7 @@ from striate.backend.table import ROWS
 from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer
 from striate.graph.lowering import overwrites
+from striate.graph.node import call
 
 
 class Builder:
@@ -166,7 +167,7 @@ def _initialised(step: Step, make: Callable[[], nn.Module]) -> nn.Module:
     for name, weight in (own.weights(*shapes) | own.buffers(*shapes)).items():
         tensor = module.get_parameter(name) if name in dict(module.named_parameters()) else module.get_buffer(name)
         assert tuple(tensor.shape) == weight.shape, (own, name, tuple(tensor.shape), weight.shape)
-        fill(tensor, weight)
+        fill(tensor, weight, own, name)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -181,6 +182,21 @@ def build(graph: Graph) -> fx.GraphModule:
     module = Builder(graph.check()).finish()
     apply_trainable(graph)
     return module
+
+
+def build_layer(layer: Layer) -> None:
+    """Make the arrays of one layer that has been called; a module built later shares them.
+
+    layer   called, and not built yet
+
+    Raises ArgumentError for an array that cannot start as its initializer says, or a part that torch cannot name so.
+    """
+    assert layer.node is not None
+    inputs = [call(InputLayer(input_shape=t.shape, dtype=t.dtype), ()) for t in layer.node.inputs]
+    alone = Node(layer, tuple(inputs), [t.shape for t in layer.node.outputs])
+    name = layer.name
+    build(Graph(inputs, alone.outputs))
+    layer.name = name  # its first model names it
 
 
 def apply_trainable(graph: Graph) -> None:

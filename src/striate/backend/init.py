@@ -9,29 +9,40 @@ from typing import Any
 import torch
 
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Initializer, Weight
+from striate.graph import Initializer, Primitive, Weight
 from striate.layers import initializers as kinds
 
 _CUT = 0.87962566103423978  # standard deviation of a normal cut at two of its own
 
 
-def fill(tensor: torch.Tensor, weight: Weight) -> None:
-    """Fill `tensor` in place as `weight` says, from torch's global generator or the initializer's own seed."""
+def fill(tensor: torch.Tensor, weight: Weight, owner: Primitive | None = None, name: str = "") -> None:
+    """Fill `tensor` in place as `weight` says, from torch's global generator or the initializer's own seed.
+
+    owner, name   the primitive that has the array, and its name there: they know how Keras lays it out
+    """
     spec = kinds.get(weight.initializer)
+    if isinstance(spec, kinds.Constant):
+        with torch.no_grad():
+            _constant(tensor, spec, owner or Primitive(), name)
+        return
     seed = getattr(spec, "seed", None)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with torch.no_grad():
         _ROWS[type(spec)](tensor, spec, weight.fans, generator)
 
 
-def _constant(tensor: torch.Tensor, spec: Any, fans: tuple[int, int], generator: Any) -> None:
+def _constant(tensor: torch.Tensor, spec: Any, owner: Primitive, name: str) -> None:
     try:
         value = torch.as_tensor(spec.value, dtype=tensor.dtype)
     except (TypeError, ValueError, RuntimeError):
         raise ArgumentError(f"Constant: value is a number or an array of numbers, not {spec.value!r}.") from None
-    if value.ndim and value.shape != tensor.shape:
-        raise ShapeError(f"Constant: an array of shape {tuple(value.shape)} for a weight of {tuple(tensor.shape)}.")
-    tensor.copy_(value)
+    wanted = owner.to_keras(name, tensor).shape
+    if value.ndim and value.shape != wanted:
+        raise ShapeError(
+            f"Constant: an array of shape {tuple(value.shape)} for a weight of {tuple(wanted)}. Arrays are in Keras' "
+            "layout: kernels (height, width, in, out), dense ones (in, out)."
+        )
+    tensor.copy_(owner.from_keras(name, value) if value.ndim else value)
 
 
 def _scaled(
@@ -75,7 +86,6 @@ def _matrix(tensor: torch.Tensor, what: str, most: int = 9) -> torch.Tensor:
 _ROWS: dict[type[Initializer], Callable[[torch.Tensor, Any, tuple[int, int], Any], Any]] = {
     kinds.Zeros: lambda t, s, f, g: t.zero_(),
     kinds.Ones: lambda t, s, f, g: t.fill_(1.0),
-    kinds.Constant: _constant,
     kinds.RandomNormal: lambda t, s, f, g: t.normal_(s.mean, s.stddev, generator=g),
     kinds.TruncatedNormal: lambda t, s, f, g: _truncated(t, s.mean, s.stddev, g),
     kinds.RandomUniform: lambda t, s, f, g: t.uniform_(s.minval, s.maxval, generator=g),

@@ -71,7 +71,7 @@ def label(
 def summarised(graph: Graph) -> str:
     """One line about a network: layers, weights, shapes in and out."""
     first = [node for node in graph.flat().nodes if node.first]
-    weights = sum(weight.size for node in first for weight in node.layer.weights(*node.input_shapes).values())
+    weights = sum(weight.size for node in first for weight in node.layer.parameters(*node.input_shapes).values())
     inputs = " and ".join(map(shape_text, graph.input_shapes))
     ends = "breaks off" if graph.fault else " and ".join(map(shape_text, graph.output_shapes))
     return f"{plural(len(first), 'layer')} · {plural(weights, 'weight')} · {inputs} → {ends}"

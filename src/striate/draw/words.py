@@ -17,7 +17,7 @@ def shape_text(shape: Shape) -> str:
 
 def count(layer: Layer, *shapes: Shape) -> int:
     """Trainable numbers of a layer, from its input shapes."""
-    return sum(weight.size for weight in layer.weights(*shapes).values())
+    return sum(weight.size for weight in layer.parameters(*shapes).values())
 
 
 def _by(value: Any) -> str:

@@ -8,6 +8,7 @@ from striate.graph.network import Network, every_layer
 from striate.graph.node import Input, InputLayer, Node, SymbolicTensor
 from striate.graph.rows import Rows
 from striate.graph.text import from_json, to_json
+from striate.graph.variable import Variable
 from striate.graph.window import Padding, Window
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Step",
     "SymbolicTensor",
     "Value",
+    "Variable",
     "Weight",
     "Window",
     "chain",

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
@@ -16,7 +16,10 @@ from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
 from striate.wording import plural
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from striate.graph.node import Node, SymbolicTensor
+    from striate.graph.variable import Variable
     from striate.graph.window import Window
 
 # Arguments of Keras 3 that striate does not have, each with what to do instead, and the values at which it says nothing.
@@ -134,6 +137,7 @@ class Layer(NetworkPart):
     abstract = True
     is_network: ClassVar[bool] = False  # whether it is a whole graph
     _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
+    _arrays: ClassVar[Callable[..., Any]]  # its arrays: ``model/variables.py`` sets it, which knows how they are made
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
     drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
@@ -190,7 +194,7 @@ class Layer(NetworkPart):
         """
         return self.lowering(*inputs).output_shape
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+    def parameters(self, *inputs: Shape) -> dict[str, Weight]:
         """Trainable arrays by name, in torch's names and layouts, as they stand in ``module.state_dict()``.
 
         inputs   a shape per input
@@ -241,40 +245,70 @@ class Layer(NetworkPart):
         tensors = list(getattr(self.node, side))
         return tensors[0] if len(tensors) == 1 else tensors
 
-    # -- weights, once built ---------------------------------------------------------------------------------------
-    def get_weights(self) -> list[Any]:
-        """The layer's weights as NumPy arrays, trainable ones first, in torch's layouts (see ``weights``).
+    # -- arrays, in Keras' order and layout ------------------------------------------------------------------------
+    @property
+    def weights(self) -> list[Variable]:
+        """The arrays in Keras' order, trainable ones first.  They are made when they are first asked for.
 
-        Raises ArgumentError while there are none: ``model.module`` makes them.
+        Kernels are (height, width, in, out), depthwise ones (height, width, in, multiplier), transposed ones
+        (height, width, out, in), those of a dense layer (in, out); a batch norm has gamma, beta, moving_mean,
+        moving_variance.  ``module.state_dict()`` has them in torch's layouts.  Empty before the layer is called.
         """
-        return [tensor.detach().cpu().numpy().copy() for tensor in self._tensors()]
+        return type(self)._arrays(self)  # type: ignore[no-any-return]
 
-    def set_weights(self, arrays: list[Any]) -> None:
-        """Set the layer's weights.
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Those of ``weights`` that training changes: none where ``trainable`` is False."""
+        return [one for one in self.weights if one.trainable]
 
-        arrays   in the order and layouts of ``get_weights``
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Those of ``weights`` that training leaves alone: averages, and all of a frozen layer."""
+        return [one for one in self.weights if not one.trainable]
 
-        Raises ShapeError on a mismatch, ArgumentError while there are no weights: ``model.module`` makes them.
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    if not TYPE_CHECKING:  # a type checker would take every name for granted
+
+        def __getattr__(self, name: str) -> Any:
+            """An array by Keras' name, such as ``layer.kernel``, once the layer has been called."""
+            if name in _ARRAYS and self.__dict__.get("node") is not None:
+                one = next((one for one in self.weights if one.name == name), None)
+                if one is not None:
+                    return one
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the arrays, in the order and layouts of ``weights``: kernels (height, width, in, out)."""
+        return [one.numpy() for one in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the arrays.
+
+        weights   one for each, in the order and layouts of ``weights``
+
+        Raises ShapeError on a mismatch, changing nothing, and ArgumentError before the layer is called.
         """
-        tensors = self._tensors()
-        if len(arrays) != len(tensors):
-            raise ShapeError(
-                f'{self.kind} "{self.name}" has {plural(len(tensors), "weight")}, {len(arrays)} were given.'
-            )
-        for array, tensor in zip(arrays, tensors, strict=True):
-            if tuple(array.shape) != tuple(tensor.shape):
-                raise ShapeError(
-                    f'{self.kind} "{self.name}": a weight has shape {tuple(tensor.shape)}, '
-                    f"the array given has {tuple(array.shape)}."
-                )
-        for array, tensor in zip(arrays, tensors, strict=True):
-            tensor.detach().copy_(tensor.new_tensor(array))
+        mine, given = self.weights, list(weights)
+        where = f'{self.kind} "{self.name or snake_case(self.kind)}"'
+        if given and not mine and self.node is None and not self.is_network:
+            raise ArgumentError(f"{where} has no weights yet: put it into a model, or call it on a tensor, first.")
+        if len(given) != len(mine):
+            listed = ", ".join(f"{one.path} {one.shape}" for one in mine[:8]) + (" …" if len(mine) > 8 else "")
+            raise ShapeError(f"{where} has {plural(len(mine), 'array')} ({listed}); {len(given)} were given.")
+        for one, array in zip(mine, given, strict=True):
+            one.check(array)
+        for one, array in zip(mine, given, strict=True):
+            one.assign(array)
 
-    def _tensors(self) -> list[Any]:
-        if self.built is None:
-            raise ArgumentError(f'{self.kind} "{self.name}" has no weights yet: model.module makes them.')
-        floats = (b for b in self.built.buffers() if b.is_floating_point())
-        return [*self.built.parameters(), *floats]
+
+# Keras' names of arrays that a layer lets one read as attributes.
+_ARRAYS = frozenset(
+    ["kernel", "bias", "gamma", "beta", "alpha", "moving_mean", "moving_variance", "embeddings"]
+    + [f"{part}_kernel" for part in ("depthwise", "pointwise")]
+)
 
 
 _Key = tuple[type, Any, tuple[Shape, ...]]  # class, hyper-parameters, input shapes

@@ -101,6 +101,22 @@ class Primitive:
         """
         return 0
 
+    def to_keras(self, name: str, array: Any) -> Any:
+        """An array of this primitive as Keras lays it out, such as (kh, kw, in, out) for (out, in, kh, kw).
+
+        name    its name in the primitive, such as "weight"
+        array   a torch tensor in torch's layout
+        """
+        return array
+
+    def from_keras(self, name: str, array: Any) -> Any:
+        """The inverse of ``to_keras``.
+
+        name    its name in the primitive, such as "weight"
+        array   a torch tensor in Keras' layout
+        """
+        return array
+
     def frees_output(self, *inputs: Shape) -> bool:
         """Whether its own backward pass can do without its output, so that an activation may overwrite it.
 

@@ -51,8 +51,8 @@ class Network(Layer):
         outputs = self.graph.output_shapes
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        return self._gather("weights")
+    def parameters(self, *inputs: Shape) -> dict[str, Weight]:
+        return self._gather("parameters")
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:
         return self._gather("buffers")

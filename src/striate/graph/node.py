@@ -101,7 +101,7 @@ class InputLayer(Layer):
         assert self.input_shape is not None
         return self.input_shape
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+    def parameters(self, *inputs: Shape) -> dict[str, Weight]:
         """No arrays.
 
         inputs   none
@@ -176,7 +176,7 @@ def _check_arity(layer: Layer, given: int) -> None:
 
 def _check_shared(layer: Layer, shapes: tuple[Shape, ...]) -> None:
     """A layer called again shares its arrays, so they must have the shapes that the first call gave them."""
-    needs = layer.weights(*shapes) | layer.buffers(*shapes)
+    needs = layer.parameters(*shapes) | layer.buffers(*shapes)
     if layer.built_for is None:
         layer.built_for = needs
         return

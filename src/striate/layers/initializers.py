@@ -20,7 +20,7 @@ class Ones(Initializer):
 class Constant(Initializer):
     """One number everywhere, or an array.
 
-    value   a number, or an array in the weight's torch layout (filters, channels, height, width)
+    value   a number, or an array in Keras' layout: kernels (height, width, in, out), dense ones (in, out)
 
     A value of another shape is a ShapeError when the weight is made.
     """

@@ -143,7 +143,7 @@ def penultimate(model: Model) -> str:
     Dropout, which does nothing in prediction, is passed by.  Raises ArgumentError where there is none.
     """
     graph = model.predictor.graph.check()
-    weighty = [node for node in graph.nodes if node.layer.weights(*node.input_shapes)]
+    weighty = [node for node in graph.nodes if node.layer.parameters(*node.input_shapes)]
     if not weighty:
         raise ArgumentError("no layer of this network has weights; name the layer whose output is the feature vector.")
     before = weighty[-1].inputs[0].node
@@ -158,7 +158,9 @@ def spread(model: Model, count: int = 6) -> list[str]:
     Raises ArgumentError for a network without weights.
     """
     nodes = _running(model)
-    names = [n.name for n in nodes if has_activation(n)] or [n.name for n in nodes if n.layer.weights(*n.input_shapes)]
+    names = [n.name for n in nodes if has_activation(n)] or [
+        n.name for n in nodes if n.layer.parameters(*n.input_shapes)
+    ]
     if not names:
         raise ArgumentError("this network has no layer with weights; name the layers.")
     steps = np.linspace(0, len(names) - 1, min(count, len(names))).round().astype(int)

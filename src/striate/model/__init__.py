@@ -1,5 +1,6 @@
 """``Model``, what users hold; thin: each method calls the room that does the work."""
 
+from striate.model import variables  # noqa: F401  it tells layers what their arrays are
 from striate.model.model import Model
 
 __all__ = ["Model"]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from striate.errors import ShapeError
 from striate.model.structure import Structure
-from striate.wording import plural
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
     from striate.weights.report import MatchReport
@@ -35,26 +31,6 @@ class Weighted(Structure):
         else:
             apply_trainable(self.graph)
         return self.built  # type: ignore[no-any-return]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """All weights and buffers as NumPy arrays of torch's shapes, in state_dict order."""
-        return [tensor.detach().cpu().numpy().copy() for tensor in self._state().values()]
-
-    def set_weights(self, arrays: Sequence[Any]) -> None:
-        """Set all weights.
-
-        arrays  one for each, in the order and of the shapes of ``get_weights``
-
-        Raises ShapeError on a mismatch, changing nothing.
-        """
-        state = self._state()
-        if len(arrays) != len(state):
-            raise ShapeError(f"{self._title} has {plural(len(state), 'weight array')}, {len(arrays)} were given.")
-        for (name, tensor), array in zip(state.items(), arrays, strict=True):
-            if tuple(tensor.shape) != tuple(array.shape):
-                raise ShapeError(f"{name} has shape {tuple(tensor.shape)}, the array given has {tuple(array.shape)}.")
-        for tensor, array in zip(state.values(), arrays, strict=True):
-            tensor.detach().copy_(tensor.new_tensor(array))
 
     def _state(self) -> dict[str, torch.Tensor]:
         return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}

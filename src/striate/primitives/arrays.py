@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import prod
+from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value, Weight
@@ -50,6 +51,14 @@ class Linear(Primitive):
 
     def frees_output(self, *inputs: Shape) -> bool:
         return len(inputs[0]) == 1
+
+    def to_keras(self, name: str, array: Any) -> Any:
+        return array.T if name == "weight" else array
+
+    def from_keras(self, name: str, array: Any) -> Any:
+        if name != "weight" or array.ndim < 2:
+            return array
+        return array.reshape(-1, array.shape[-1]).T  # of a convolution over the whole map, row by row
 
 
 class Lookup(Primitive):
@@ -140,6 +149,12 @@ class Slope(Primitive):
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         *positions, channels = (1 if axis in self.shared else size for axis, size in enumerate(inputs[0]))
         return {"weight": self.slopes.weight((channels, *positions))}
+
+    def to_keras(self, name: str, array: Any) -> Any:
+        return array.movedim(0, -1)
+
+    def from_keras(self, name: str, array: Any) -> Any:
+        return array.movedim(-1, 0)
 
 
 class Affine(Primitive):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from math import prod
+from typing import Any
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value, Weight, Window
@@ -74,6 +75,13 @@ class Conv(Primitive):
     def frees_output(self, *inputs: Shape) -> bool:
         return True
 
+    def to_keras(self, name: str, array: Any) -> Any:
+        # (out, in, k…) -> (k…, in, out); of a transposed convolution (in, out, k…) -> (k…, out, in)
+        return array.movedim((0, 1), (-1, -2)) if name == "weight" else array
+
+    def from_keras(self, name: str, array: Any) -> Any:
+        return array.movedim((-1, -2), (0, 1)) if name == "weight" and array.ndim > 1 else array
+
 
 class DepthwiseConv(Conv):
     """Each channel with `multiplier` filters of its own; output c · multiplier + m from input c.
@@ -91,6 +99,17 @@ class DepthwiseConv(Conv):
 
     def split(self, x: Shape) -> int:
         return x[-1]
+
+    def to_keras(self, name: str, array: Any) -> Any:
+        # (in · multiplier, 1, k…) -> (k…, in, multiplier)
+        if name != "weight":
+            return array
+        return array.reshape(-1, self.multiplier, *array.shape[2:]).movedim((0, 1), (-2, -1))
+
+    def from_keras(self, name: str, array: Any) -> Any:
+        if name != "weight" or array.ndim < 2:
+            return array
+        return array.movedim((-2, -1), (0, 1)).reshape(-1, 1, *array.shape[:-2])
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
         area, depth, maps = self.window.area, inputs[0][-1], self.maps(inputs[0])
@@ -130,6 +149,12 @@ class PartialConv(Conv):
         fans = (area * self.links // maps, area * self.links // inputs[0][-1])
         arrays = {"weight": self.kernel.weight((self.links, *self.window.kernel), fans)}
         return arrays | ({"bias": self.bias.weight((maps,), fans)} if self.bias else {})
+
+    def to_keras(self, name: str, array: Any) -> Any:  # a kernel for each connection; Keras has none
+        return array
+
+    def from_keras(self, name: str, array: Any) -> Any:
+        return array
 
     def mults(self, *inputs: Shape) -> int:
         return self.window.area * self.links * prod(self.shape(*inputs)[:-1])

@@ -49,7 +49,7 @@ def cut(graph: Graph, names: Sequence[str], features: SymbolicTensor | None = No
     if features is not None:
         return Graph(graph.inputs, [features])
     main = graph.without_auxiliary()
-    weighty = [node for node in main.nodes if node.layer.weights(*node.input_shapes)]
+    weighty = [node for node in main.nodes if node.layer.parameters(*node.input_shapes)]
     if not weighty:
         raise ArgumentError("extract: no layer of this network has weights; say which layer's activations you want.")
     return Graph(graph.inputs, list(weighty[-1].inputs))

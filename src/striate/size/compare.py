@@ -157,7 +157,7 @@ def _option(name: str, input_shape: Shape, block: Block, formula: str = "") -> O
     biases = sum(
         w.size
         for node in graph.nodes
-        for key, w in node.layer.weights(*node.input_shapes).items()
+        for key, w in node.layer.parameters(*node.input_shapes).items()
         if key.split(".")[-1] == "bias"
     )
     seen = size.rows[-1].receptive_field

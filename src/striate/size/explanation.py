@@ -68,7 +68,7 @@ def _input(node: Node, name: str) -> str:
 
 def _network(opened: Opened, node: Node, name: str) -> str:
     calls = opened.calls[name]
-    weights = sum(_count(call, "weights") for call in calls if call.first)
+    weights = sum(_count(call, "parameters") for call in calls if call.first)
     buffers = sum(_count(call, "buffers") for call in calls if call.first)
     mults = sum(call.layer.mults(*call.input_shapes) for call in calls)
     assert isinstance(node.layer, Network)
@@ -110,7 +110,7 @@ def _explained(opened: Opened, fields: Receptive, call: FlatNode) -> str:
 
 
 def _weights(call: FlatNode) -> list[str]:
-    count, buffers = _count(call, "weights"), _count(call, "buffers")
+    count, buffers = _count(call, "parameters"), _count(call, "buffers")
     sums = formula(WEIGHTS, call)
     lines = [f"{sums[0]} = {sums[1]} = {count:,}"] if count and sums else [f"{count:,}" if count else "none"]
     if buffers:
@@ -195,7 +195,7 @@ def _bytes(count: int) -> str:
 def _memory(opened: Opened, call: FlatNode) -> list[str]:
     item = ITEM["float32"]
     lines = [f"output   {dot(call.shape)} · {item} = {_bytes(prod(call.shape) * item)} for one input"]
-    count = _count(call, "weights") + _count(call, "buffers")
+    count = _count(call, "parameters") + _count(call, "buffers")
     if count:
         lines.append(f"weights  {count}·{item} = {_bytes(count * item)}")
     kept = run(opened)[0].kept_each()[call.name]
@@ -210,7 +210,7 @@ def _dense(call: FlatNode) -> list[str]:
     per_map = f"{dot(x)} · {dot(out[:-1])}"
     if x[:-1] == out[:-1] and len(x) == 3:
         per_map += f" = {_powers(x)}"
-    own, mults = _count(call, "weights"), call.layer.mults(*call.input_shapes)
+    own, mults = _count(call, "parameters"), call.layer.mults(*call.input_shapes)
     return [
         f"every number of the output would see every number of the input: {dense.inputs:,} in, {dense.outputs:,} out",
         f"one map  {per_map} = {plural(dense.weights_per_map, 'weight')}",

@@ -153,4 +153,4 @@ def _largest(
 
 
 def _weights(node: FlatNode) -> int:
-    return sum(weight.size for weight in node.layer.weights(*node.input_shapes).values())
+    return sum(weight.size for weight in node.layer.parameters(*node.input_shapes).values())

@@ -79,7 +79,7 @@ def _counts(graph: Graph) -> dict[int, tuple[int, int]]:
     counts = {}
     for node in graph.nodes:
         if graph.first_call(node):
-            weights = sum(w.size for w in node.layer.weights(*node.input_shapes).values())
+            weights = sum(w.size for w in node.layer.parameters(*node.input_shapes).values())
             counts[id(node.layer)] = weights, sum(w.size for w in node.layer.buffers(*node.input_shapes).values())
     return counts
 
@@ -89,7 +89,7 @@ def _trainable(graph: Graph) -> tuple[int, int]:
     trainable = frozen = 0
     for call in FlatGraph(graph).nodes:
         if call.first:
-            weights = sum(w.size for w in call.layer.weights(*call.input_shapes).values())
+            weights = sum(w.size for w in call.layer.parameters(*call.input_shapes).values())
             trainable += weights if call.layer.trainable else 0
             frozen += 0 if call.layer.trainable else weights
             frozen += sum(w.size for w in call.layer.buffers(*call.input_shapes).values())

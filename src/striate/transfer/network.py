@@ -86,7 +86,7 @@ def freeze(base: Model, unfreeze: int | str = 0) -> int:
             learning |= {id(each) for each in (_layers(layer) if isinstance(layer, Network) else [layer])}
     elif unfreeze:
         flat = base.graph.flat()
-        weighty = [n for n in flat.nodes if n.layer.weights(*n.input_shapes) and len(n.shape) == 3]
+        weighty = [n for n in flat.nodes if n.layer.parameters(*n.input_shapes) and len(n.shape) == 3]
         sizes = list(dict.fromkeys(n.shape[:-1] for n in weighty))
         if not 0 < unfreeze <= len(sizes):
             raise ArgumentError(

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from striate import primitives as p
-from striate.graph import Graph, Layer, Primitive, Shape, Step
+from striate.graph import Graph, Layer, Lowering, Primitive, Shape, Step
 from striate.graph.graph import FlatGraph, FlatNode
 
 if TYPE_CHECKING:
@@ -57,16 +57,28 @@ def slots_of(graph: Graph) -> list[Slot]:
     makers = _makers(flat)
     slots = []
     for node in flat.nodes:
-        if not node.first:
-            continue
-        path = node.name.replace("/", ".")
-        flattened = _flattened(node, makers) if node.lowering.of(*_OVER_INPUT) else None
-        for what in ("weights", "buffers"):
-            for step in node.lowering.steps:
-                over = flattened if step.inputs == (0,) and isinstance(step.primitive, _OVER_INPUT) else None
-                for name, weight in getattr(step, what).items():
-                    mine = None if isinstance(step.primitive, p.Linear) and name.endswith("bias") else over
-                    slots.append(Slot(f"{path}.{name}", node.name, name, node.layer, step, weight.shape, mine))
+        if node.first:
+            flattened = _flattened(node, makers) if node.lowering.of(*_OVER_INPUT) else None
+            slots += _slots(node.layer, node.lowering, node.name, flattened)
+    return slots
+
+
+def slots_of_layer(layer: Layer, *inputs: Shape) -> list[Slot]:
+    """Every array of a layer by itself, in Keras' order: those that are trained first.
+
+    inputs   a shape per input
+    """
+    return _slots(layer, layer.lowering(*inputs), "", None)
+
+
+def _slots(layer: Layer, lowering: Lowering, path: str, flattened: Shape | None) -> list[Slot]:
+    slots, start = [], f"{path.replace('/', '.')}." if path else ""
+    for what in ("weights", "buffers"):
+        for step in lowering.steps:
+            over = flattened if step.inputs == (0,) and isinstance(step.primitive, _OVER_INPUT) else None
+            for name, weight in getattr(step, what).items():
+                mine = None if isinstance(step.primitive, p.Linear) and name.endswith("bias") else over
+                slots.append(Slot(f"{start}{name}", path, name, layer, step, weight.shape, mine))
     return slots
 
 
@@ -102,7 +114,7 @@ def output_path(graph: Graph) -> str | None:
     makers = _makers(flat)
     number = flat.outputs[0]
     while (node := makers.get(number)) is not None:
-        if node.layer.weights(*node.input_shapes):
+        if node.layer.parameters(*node.input_shapes):
             return node.name
         if len(node.inputs) != 1:
             return None
@@ -138,30 +150,12 @@ def keras_layers(graph: Graph) -> list[Layer]:
 # -- Keras ------------------------------------------------------------------------------------------------------------
 def from_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor | None:
     """An array of Keras in the layout of `slot`; None where the shapes do not fit."""
-    if slot.own == "weight" and array.ndim >= 2:
-        if isinstance(slot.primitive, p.DepthwiseConv):
-            # (k…, in, multiplier) -> (in · multiplier, 1, k…)
-            array = array.movedim((-2, -1), (0, 1)).reshape(-1, 1, *array.shape[:-2])
-        elif isinstance(slot.primitive, p.Linear) and array.ndim > 2:
-            array = array.reshape(-1, array.shape[-1]).T  # a convolution over the whole map, row by row
-        elif isinstance(slot.primitive, p.Slope):
-            array = array.movedim(-1, 0)
-        elif isinstance(slot.primitive, p.Conv | p.Linear):
-            # (k…, in, out) -> (out, in, k…); of a transposed convolution (k…, out, in) -> (in, out, k…)
-            array = array.movedim((-1, -2), (0, 1))
-    return fitted_to(array, slot.shape)
+    return fitted_to(slot.primitive.from_keras(slot.own, array), slot.shape)
 
 
 def to_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor:
     """The inverse of ``from_keras``."""
-    if slot.own != "weight":
-        return array
-    if isinstance(slot.primitive, p.DepthwiseConv):
-        split = array.reshape(-1, slot.primitive.multiplier, *array.shape[2:])
-        return split.movedim((0, 1), (-2, -1))
-    if isinstance(slot.primitive, p.Slope):
-        return array.movedim(0, -1)
-    return array.movedim((0, 1), (-1, -2)) if isinstance(slot.primitive, p.Conv | p.Linear) else array
+    return slot.primitive.to_keras(slot.own, array)  # type: ignore[no-any-return]
 
 
 # -- torch ------------------------------------------------------------------------------------------------------------

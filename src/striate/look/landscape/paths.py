@@ -89,7 +89,7 @@ def _before(tensor: SymbolicTensor) -> dict[int, Node]:
 
 
 def _weights(node: Node) -> int:
-    return sum(math.prod(weight.shape) for weight in node.layer.weights(*node.input_shapes).values())
+    return sum(math.prod(weight.shape) for weight in node.layer.parameters(*node.input_shapes).values())
 
 
 # -- one way through ------------------------------------------------------------------------------------------------------

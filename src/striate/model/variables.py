@@ -1,0 +1,72 @@
+"""The arrays of a layer as variables in Keras' order: torch's tensors, by the names and layouts of ``weights/layout.py``."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from striate.graph import Graph, Layer, Network
+from striate.graph.variable import Variable
+
+
+def variables(layer: Layer) -> list[Variable]:
+    """Keras' ``weights`` of a layer or a network, each once: layer by layer in Keras' order, trainable ones first.
+
+    layer   its arrays are made if they are not there yet; one that was never called has none
+    """
+    found: dict[int, Variable] = {}
+    for one in _of(layer, ""):
+        found.setdefault(id(one.value), one)
+    return list(found.values())
+
+
+Layer._arrays = staticmethod(variables)
+
+
+def _of(layer: Layer, path: str) -> list[Variable]:
+    if isinstance(layer, Network):
+        return _of_network(layer, path)
+    shapes = () if layer.node is None else layer.node.input_shapes
+    if layer.node is None or not layer.parameters(*shapes) | layer.buffers(*shapes):
+        return []
+    if layer.built is None:
+        from striate.backend import build_layer
+
+        build_layer(layer)
+    from striate.weights.layout import from_keras, slots_of_layer, to_keras
+
+    path = path or layer.name or ""
+    return [
+        Variable(
+            slot.keras,
+            f"{path}/{slot.keras}" if path else slot.keras,
+            layer,
+            _tensor(layer.built, slot.name),
+            slot.name in slot.step.weights,
+            partial(to_keras, slot),
+            partial(_back, from_keras, slot),
+        )
+        for slot in slots_of_layer(layer, *shapes)
+    ]
+
+
+def _of_network(network: Any, path: str) -> list[Variable]:
+    if not getattr(network, "knows_input", True):
+        return []
+    from striate.weights.layout import keras_layers
+
+    graph: Graph = network.graph.check()
+    network.module  # builds what is not built yet
+    start = f"{path}/" if path else ""
+    return [one for layer in keras_layers(graph) for one in _of(layer, start + graph.name(layer))]
+
+
+def _tensor(module: Any, name: str) -> Any:
+    """A parameter or buffer by its name in the layer's module."""
+    for part in name.split("."):
+        module = getattr(module, part)
+    return module
+
+
+def _back(turn: Any, slot: Any, array: Any) -> Any:
+    return turn(slot, array)
