@@ -69,7 +69,7 @@ def test_they_vanish_from_the_network_of_prediction_but_not_from_the_model():
     assert model.predictor.get_layer("body") is model.get_layer("body")
     assert model.predictor is model.predictor
     assert make().predictor.predictor is not None
-    described = json.loads(json.dumps(model.to_json()))
+    described = json.loads(json.dumps(model.description()))
     assert described["auxiliary"] == [0.3]
     assert from_json(described).auxiliary == (0.3,)
     assert st.models.from_json(described).predictor.graph.output_shapes == [(4,)]
@@ -98,6 +98,6 @@ def test_nonsense_is_said():
         st.Model(inputs, [a, b], auxiliary=[(c, 0.3)])
     with pytest.raises(ArgumentError, match="above 0"):
         st.Model(inputs, a, auxiliary=[(b, 0.0)])
-    described = st.Model(inputs, a, auxiliary=[(b, 0.5)]).to_json() | {"auxiliary": ["x"]}
+    described = st.Model(inputs, a, auxiliary=[(b, 0.5)]).description() | {"auxiliary": ["x"]}
     with pytest.raises(ArgumentError, match="list of loss weights"):
         from_json(described)

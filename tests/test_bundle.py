@@ -46,7 +46,7 @@ def test_a_loaded_model_predicts_the_same_to_the_last_bit(tmp_path, x):
     assert again.preprocessing == model.preprocessing
     assert not again.get_layer("conv2d").trainable
     assert again.get_layer("dense").trainable
-    assert again.to_json() == model.to_json()
+    assert again.description() == model.description()
 
 
 def test_functional_nested_and_shared_models_survive_saving(tmp_path):
@@ -89,7 +89,7 @@ def foreign_weights(folder):
 
 
 def other_network(folder):
-    edit(folder, network=net(filters=5).to_json())
+    edit(folder, network=net(filters=5).description())
 
 
 @pytest.mark.parametrize(

@@ -353,7 +353,7 @@ def test_a_folder_without_pictures_and_a_full_run_folder_are_named(run, tmp_path
 
 def test_json_descriptions_of_your_own_can_be_trained(run, tmp_path):
     net = st.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10, activation="softmax")])
-    (tmp_path / "net.json").write_text(json.dumps(net.to_json()))
+    (tmp_path / "net.json").write_text(json.dumps(net.description()))
     arguments = ("--epochs", "5", "--learning-rate", "0.01", "--folder", tmp_path / "r", "--no-report", "--json")
     code, text, _ = run("train", "digits", "--model", tmp_path / "net.json", *arguments)
     assert code == 0

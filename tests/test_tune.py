@@ -96,13 +96,13 @@ def test_another_search_in_the_same_folder_and_wrong_numbers_are_refused(tmp_pat
 
 
 def test_dropout_and_width_change_what_has_them_and_never_the_answer():
-    described = network().to_json()
+    described = network().description()
     changed = varied(described, {"dropout": 0.1, "width": 2.0})
     found = {layer["class"]: layer for layer in changed["layers"]}
     assert found["Dropout"]["rate"] == 0.1
     assert [layer["units"] for layer in changed["layers"] if layer["class"] == "Dense"] == [16, 2]
     assert varied(described, {}) == described
-    branched = st.zoo.create("resnet50").to_json()
+    branched = st.zoo.create("resnet50").description()
     assert varied(branched, {"width": 2.0}) == branched
     assert {st.optimizers.get(entry).__class__.__name__.lower() for entry in OPTIMIZERS.values()} == set(OPTIMIZERS)
 

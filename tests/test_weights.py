@@ -325,8 +325,12 @@ def test_what_is_exported_comes_back_bit_for_bit(tmp_path, library, name):
     report = other.load_weights(tmp_path / name)
     assert library in report.source
     assert same(model, other)
+    nameless = our_net()
+    if library == "keras":  # which has a rule for that
+        assert "matched by class and order" in str(nameless.load_weights(tmp_path / name))
+        return
     with pytest.raises(BundleError, match="not this network's"):
-        our_net().load_weights(tmp_path / name)  # it has no names there
+        nameless.load_weights(tmp_path / name)  # it has no names there
 
 
 def test_an_exported_state_dict_is_the_librarys(tmp_path, x):

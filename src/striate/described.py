@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from striate import configs
 from striate.errors import ArgumentError, nearest, note, unknown
 
 Made = TypeVar("Made")
@@ -50,6 +51,7 @@ class Described:
     abstract: ClassVar[bool] = True
     automatic: ClassVar[bool] = False
     __signature__: ClassVar[Any] = _Signature()
+    keras_room: ClassVar[str] = ""  # where Keras has such classes, "layers" for keras.layers
     # arguments that Keras has and this class has not: what to do instead, or that and the values at which such an argument
     # says nothing and so is taken.  None and False always say nothing.
     refused: ClassVar[Mapping[str, str | tuple[Any, ...]]] = {}
@@ -69,6 +71,9 @@ class Described:
             taken = cls.classes.get(cls.__name__)
             if taken is None or not _ours(taken) or _ours(cls):  # nobody else's class takes the name of one of ours
                 cls.classes[cls.__name__] = cls
+            known = configs.KNOWN.get((cls.keras_room, cls.__name__))
+            if known is None or not _ours(known) or _ours(cls):
+                configs.KNOWN[cls.keras_room, cls.__name__] = cls
 
     def config(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by name."""
@@ -85,6 +90,34 @@ class Described:
     def _setting(self, name: str) -> Any:
         """The value of a field as it was given."""
         return getattr(self, name)
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments by name, JSON-ready, as Keras has it; ``from_config`` gives an equal object back.
+
+        Raises ArgumentError for an argument that no file can hold.
+        """
+        fields = _in_order(type(self))
+        said = {field.name: self._setting(field.name) for field in fields} if fields else self.config()
+        return {
+            name: configs.serialize(value) for name, value in said.items() if (name, value) != ("input_shape", None)
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """An object of this class.
+
+        config   arguments by name, as ``get_config`` gives them
+
+        What a class does not know and says nothing (None, False) is left out: versions of Keras differ in it.  Raises
+        ArgumentError for other arguments that the class does not take.
+        """
+        given = configs.arguments(config)
+        if getattr(cls.__init__, "of_fields", False):
+            known = {field.name for field in _in_order(cls)}
+            given = {
+                key: value for key, value in given.items() if key in known or (value is not None and value is not False)
+            }
+        return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready description; ``from_dict`` gives an equal object back."""

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from striate.errors import StriateError
+from striate.errors import BundleError, StriateError
 from striate.graph import from_json as graph_from_json
+from striate.graph import from_keras
 from striate.model import Model
+from striate.model.saving import compile_again, load_keras
 from striate.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "from_json", "load_model"]
+__all__ = ["Model", "Sequential", "from_json", "load_model", "model_from_json", "save_model"]
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """The model saved in the folder `path`, ready to predict or to train on.
+def load_model(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """The model saved at `path`, ready to predict, to be judged and to be trained further.
+
+    path             a folder that ``model.save`` wrote, or a .keras or .h5 file of Keras 2 or 3
+    custom_objects   classes and functions of your own that the model is made of, by name
+    compile          whether it is compiled as it was; False: it can predict
+    safe_mode        Keras' argument; code in a file is never run, whatever it says
 
     Raises BundleError, naming the part that is wrong.
     """
+    if not Path(path).is_dir() and Path(path).exists():
+        return load_keras(path, custom_objects, compile)  # type: ignore[no-any-return]
+    from striate.configs import CustomObjectScope
     from striate.data import Preprocessing
-    from striate.errors import BundleError
     from striate.weights import read_bundle
 
     bundle = read_bundle(path)
     try:
-        model = from_json(bundle.network)
+        with CustomObjectScope(custom_objects):
+            model = from_json(bundle.network)
         if bundle.preprocessing is not None:
             model.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
         model.labels = bundle.labels
@@ -35,11 +52,28 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     model._load_state(bundle.state, str(path))
     model.facts, model.scores = bundle.training, bundle.metrics
     model.predictor._engine.loaded(model.predictor, path, bundle.checksum, bundle.int8)
+    if compile:
+        compile_again(model, bundle.compiled, custom_objects, bundle.optimizer)
     return model
 
 
+def save_model(
+    model: Model, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None
+) -> None:
+    """``model.save(filepath)``, as Keras has it too.
+
+    model       to save
+    filepath    a folder, a .keras or a .h5 file
+    overwrite   False: something that stands there is an error
+    zipped      Keras' argument; the end of the name says it
+
+    Raises ArgumentError and BundleError where ``model.save`` does.
+    """
+    model.save(filepath, overwrite)
+
+
 def from_json(description: dict[str, Any] | str) -> Model:
-    """A new model (fresh weights) from `description`, as ``Model.to_json`` gives it, or the same as text.
+    """A new model (fresh weights) from `description`, as ``Model.description`` gives it, or the same as text.
 
     Raises ArgumentError for what is no description of a network.
     """
@@ -48,3 +82,22 @@ def from_json(description: dict[str, Any] | str) -> Model:
         return Model.from_graph(graph)
     kind = Sequential if description.get("class") == "Sequential" else Model
     return kind.from_graph(graph, description.get("name"))
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """A new model (fresh weights) from the text that ``Model.to_json`` gives, or Keras'.
+
+    json_string      the text
+    custom_objects   classes and functions of your own by name
+
+    Raises ArgumentError for what is no network's configuration, and for layers that are not known.
+    """
+    import json
+
+    from striate.errors import ArgumentError
+
+    try:
+        config = json.loads(json_string)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ArgumentError(f"not JSON: {str(error)[:100]}.") from None
+    return from_keras(config, custom_objects)  # type: ignore[no-any-return]

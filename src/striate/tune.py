@@ -147,7 +147,7 @@ def tune(
     if train.labels is None:
         raise DataError(f"{train.name} has no class labels; tuning compares accuracies.")
     epochs = epochs if epochs is not None else plan.epochs if plan else 5
-    network = _network(model, plan, data, train).to_json()
+    network = _network(model, plan, data, train).description()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(

@@ -2,6 +2,7 @@
 
 from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
+from striate.graph.keras_text import from_keras, to_keras
 from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, register, registered
 from striate.graph.lowering import Identity, Lowering, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer
@@ -43,8 +44,10 @@ __all__ = [
     "every_layer",
     "family",
     "from_json",
+    "from_keras",
     "operations",
     "register",
     "registered",
     "to_json",
+    "to_keras",
 ]

@@ -106,12 +106,14 @@ def register(kind: str, cls: type[NetworkPart]) -> None:
 class Initializer(NetworkPart):
     """How the first values of a weight are drawn.  Subclasses live in ``striate.layers.initializers``."""
 
+    keras_room = "initializers"
     abstract = True
 
 
 class Regularizer(NetworkPart):
     """A penalty on a weight, added to the loss.  Subclasses live in ``striate.layers.regularizers``."""
 
+    keras_room = "regularizers"
     abstract = True
 
 
@@ -135,6 +137,7 @@ class Layer(NetworkPart):
     """
 
     abstract = True
+    keras_room = "layers"
     is_network: ClassVar[bool] = False  # whether it is a whole graph
     _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
     _arrays: ClassVar[Callable[..., Any]]  # its arrays: ``model/variables.py`` sets it, which knows how they are made

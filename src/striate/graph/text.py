@@ -124,6 +124,10 @@ def from_json(description: dict[str, Any] | str) -> Graph:
             raise ArgumentError(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
             raise ArgumentError(f"not a network description: {inner(error)}.") from None
+    if isinstance(description, dict) and "class_name" in description:
+        from striate.graph.keras_text import from_keras
+
+        return from_keras(description).graph  # type: ignore[no-any-return]
     if not isinstance(description, dict) or not isinstance(description.get("layers"), list):
         raise ArgumentError('a network description is an object with a list "layers".')
     if not description["layers"]:

@@ -65,6 +65,22 @@ class Variable:
         """A copy of the numbers in Keras' layout: kernels (height, width, in, out)."""
         return self._to(self.value.detach()).cpu().contiguous().numpy().copy()
 
+    def in_keras(self, tensor: torch.Tensor) -> torch.Tensor:
+        """A tensor that goes with this one, such as its gradient, in Keras' layout: kernels (height, width, in, out).
+
+        tensor   in torch's layout, of the shape of ``value``: kernels (out, in, height, width)
+        """
+        return self._to(tensor.detach())
+
+    def turned(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The inverse of ``in_keras``.
+
+        tensor   in Keras' layout: kernels (height, width, in, out)
+
+        Returns it as torch has it, (out, in, height, width), in memory as ``value`` is: fused kernels count on that.
+        """
+        return self.value.detach().clone().copy_(self._back(tensor).reshape(self.value.shape))
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)

@@ -16,7 +16,7 @@ def independent_copy(model: Model) -> Model:
 
     state = {key: tensor.detach().clone() for key, tensor in model._state().items()}
     with torch.random.fork_rng(devices=[]):
-        copy = from_json(model.to_json())
+        copy = from_json(model.description())
         copy._load_state(state, "the model")
     copy.preprocessing, copy.labels = model.preprocessing, model.labels
     weight = next(model.module.parameters(), None)

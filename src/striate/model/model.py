@@ -141,6 +141,10 @@ class Model(Weighted):
     def _compiled(self, what: str = "cannot train or evaluate") -> Plan:
         from striate.train.plan import make_plan
 
+        if self._compile_args is None and self._not_compiled is not None:
+            from striate.model.saving import refuse_uncompiled
+
+            raise refuse_uncompiled(self, what)
         if self._compile_args is None:
             raise ArgumentError(f"{self._title} {what} yet: call compile(optimizer, loss) first.")
         if self._plan is None:
@@ -334,21 +338,20 @@ class Model(Weighted):
         return export_onnx(self.predictor, path, pixels=pixels)
 
     # -- disk ------------------------------------------------------------------------------------------------------
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Save everything that predicting needs as one folder, `path`.  Raises BundleError, leaving an older model whole."""
-        from striate.weights import Bundle, write_bundle
-        from striate.weights.card import model_card
+    def save(self, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True) -> Path:
+        """Save everything that predicting and further training need: as a folder, or as Keras' .keras or .h5 file.
 
-        bundle = Bundle(
-            network=self.to_json(),
-            state=self._state(),
-            preprocessing=None if self.preprocessing is None else self.preprocessing.to_dict(),
-            labels=self.labels,
-            training=self.facts,
-            metrics=self.scores,
-            int8=self.predictor._engine.saved_int8(self.predictor.graph),
-        )
-        return write_bundle(path, bundle, model_card(self._title, bundle, str(self.size())))
+        path                where to; the end of the name says which
+        overwrite           False: something that stands there is an error
+        include_optimizer   whether the state of the optimizer is saved too
+
+        ``models.load_model`` reads all three, Keras 3 the files.  A function or class of your own goes by its name and is
+        given again then.  Raises ArgumentError for another ending, or a layer that a file of Keras cannot hold,
+        BundleError where it cannot be written, leaving an older model whole.
+        """
+        from striate.model.saving import save
+
+        return save(self, path, overwrite, include_optimizer)
 
 
 register("Functional", Model)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
-from striate.graph import Graph, Layer, Network, SymbolicTensor, to_json
+from striate.graph import Graph, Layer, Network, SymbolicTensor, from_keras, to_json, to_keras
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
@@ -30,6 +31,7 @@ class Structure(Network):
         self.input_shape = None
         Layer.__post_init__(self)
         self._compile_args: dict[str, Any] | None = None
+        self._not_compiled: tuple[dict[str, Any], str] | None = None  # what a file said of compile, and what it lacks
         self._plan: Plan | None = None
         self._trainer: Any = None
         self.history: History | None = None
@@ -110,9 +112,41 @@ class Structure(Network):
         """
         return self.graph.node(name).outputs[0]
 
-    def to_json(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """The network as a JSON-ready description; ``models.from_json`` and ``striate size FILE`` read it."""
         return to_json(self.graph.check(), kind=self.kind, name=self._title)
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras' configuration of the network; ``from_config`` makes a network of it, with weights of its own.
+
+        Raises ArgumentError for a layer that a configuration cannot hold.
+        """
+        return self._keras_entry()["config"]  # type: ignore[no-any-return]
+
+    def _keras_entry(self) -> dict[str, Any]:
+        return to_keras(self, self._title)
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """The network of a configuration.
+
+        config           what ``get_config`` gives
+        custom_objects   classes and functions of a user's own by name
+
+        Raises ArgumentError for what is no configuration, and for layers that are not known.
+        """
+        calls = isinstance(config, Mapping) and "input_layers" in config
+        kind = "Functional" if calls else "Sequential"
+        return from_keras({"class_name": kind, "config": config}, custom_objects, cls if calls else None)
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The network's configuration as JSON text, as Keras writes it; ``models.model_from_json`` reads it.
+
+        kwargs   of ``json.dumps``, such as ``indent=2``
+
+        Raises ArgumentError for a layer that a configuration cannot hold.
+        """
+        return json.dumps(self._keras_entry(), **kwargs)
 
     @property
     def _title(self) -> str:

@@ -14,10 +14,10 @@ def variables(layer: Layer) -> list[Variable]:
 
     layer   its arrays are made if they are not there yet; one that was never called has none
     """
-    found: dict[int, Variable] = {}
+    once: dict[int, Variable] = {}
     for one in _of(layer, ""):
-        found.setdefault(id(one.value), one)
-    return list(found.values())
+        once.setdefault(id(one.value), one)
+    return list(once.values())
 
 
 Layer._arrays = staticmethod(variables)

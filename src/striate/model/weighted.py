@@ -35,20 +35,43 @@ class Weighted(Structure):
     def _state(self) -> dict[str, torch.Tensor]:
         return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
 
-    def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write the weights as one safetensors file at `path`.  Raises BundleError where that cannot be written."""
+    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights as the end of the name says: Keras' .weights.h5, its legacy .h5, or safetensors.
+
+        path        of the file
+        overwrite   False: an older file is an error
+
+        Raises ArgumentError for another ending, BundleError where the file cannot be written.
+        """
         from striate.weights import save_state
+        from striate.weights.endings import kind_of_weights, may_write
 
-        save_state(path, self._state(), {"layout": "striate"})
+        kind = kind_of_weights(path)
+        may_write(path, overwrite)
+        if kind == "safetensors":
+            save_state(path, self._state(), {"layout": "striate"})
+            return
+        from striate.weights.keras_model import write_keras_weights
 
-    def load_weights(self, path: str | os.PathLike[str], source: str = "auto") -> MatchReport:
+        write_keras_weights(path, self, self._title)
+
+    def load_weights(
+        self,
+        path: str | os.PathLike[str],
+        source: str = "auto",
+        *,
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> MatchReport:
         """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
         model's folder; returns what matched, and how.
 
-        path        the file or folder
-        source      whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
-                    there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
-                    "auto" takes the one by which most fits
+        path            the file or folder
+        source          whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
+                        there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
+                        "auto" takes the one by which most fits
+        skip_mismatch   leave layers as they are whose arrays are missing or have another shape
+        by_name         take only what has the name of a layer here, and leave all others as they are
 
         Arrays are matched by name and turned into this network's layout.  From published weights the model also takes
         their preprocessing and the names of their classes, where it has none.  Nothing in a file is executed.  Raises
@@ -56,7 +79,7 @@ class Weighted(Structure):
         """
         from striate.weights.load import load
 
-        plan = load(self.graph.check(), self.origin, self._state(), path, source)
+        plan = load(self.graph.check(), self.origin, self._state, path, source, skip_mismatch, by_name)
         if plan.source is not None:
             self._trained_as(plan.source)
         return plan.report

@@ -263,7 +263,7 @@ def _recorded(asked: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a run as JSON; `objects` names those that only Python can give again."""
     record, objects = dict(asked), []
     if isinstance(asked["model"], Model):
-        record["model"] = asked["model"].to_json()
+        record["model"] = asked["model"].description()
     if hasattr(asked["optimizer"], "to_dict"):
         record["optimizer"] = asked["optimizer"].to_dict()
     if asked["data"] not in names() and Path(asked["data"]).exists():

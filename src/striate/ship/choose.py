@@ -125,7 +125,7 @@ class Engines:
         int8       (ONNX bytes, report) of its int8 twin, or None
         """
         self._watch, self._graph = Watch(model.module), model.graph.check()
-        self._folder, self._saved_as = Path(folder), f"{checksum} {json.dumps(model.to_json())}"
+        self._folder, self._saved_as = Path(folder), f"{checksum} {json.dumps(model.description())}"
         if int8 is not None:
             content, report = int8
             self._int8 = Quantized(content, QuantizationReport(**report)), self._watch, self._graph

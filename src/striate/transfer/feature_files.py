@@ -294,7 +294,7 @@ def _identity(model: Model, preprocessing: Preprocessing, int8: bytes | None) ->
 
     told = {
         "format": FORMAT,
-        "graph": _untrained(model.to_json()),
+        "graph": _untrained(model.description()),
         "preprocessing": preprocessing.to_dict(),
         "pillow": PIL.__version__,
     }

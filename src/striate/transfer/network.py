@@ -47,7 +47,7 @@ def twin(model: Model, weights: bool = False) -> Model:
     """The same network with weights of its own: fresh ones, or the same."""
     from striate.models import from_json
 
-    copy = from_json(model.to_json())
+    copy = from_json(model.description())
     if weights:
         copy._load_state(model._state(), "the base")
     copy.preprocessing = model.preprocessing

@@ -2,6 +2,7 @@
 
     model.json                      network, preprocessing, labels, training facts, metrics, and the name and checksum of …
     weights-<checksum>.safetensors  … the weights
+    optimizer-<checksum>.safetensors  … and the state of the optimizer, where it was trained
     int8-<checksum>.onnx            … and its 8-bit twin, where it has one
     engine-<checksum>.onnx          prepared for the next start, made at the first prediction; may be deleted
     README.md                       a model card for people
@@ -37,6 +38,8 @@ class Bundle:
     labels          class names in the order of the outputs, or None
     training        how it was trained: compile arguments, epochs, data
     metrics         figures measured after training
+    compiled        what ``compile`` was given, or None
+    optimizer       the state of the optimizer: (numbers and texts, tensors by name), or None
     int8            the 8-bit twin's ONNX file and the report of its making, or None
     checksum        SHA-256 of the weights' file that it was read from
     """
@@ -48,6 +51,8 @@ class Bundle:
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     int8: tuple[bytes, dict[str, Any]] | None = None
+    compiled: dict[str, Any] | None = None
+    optimizer: tuple[dict[str, Any], dict[str, Any]] | None = None
     checksum: str = ""
 
 
@@ -84,6 +89,17 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         "network": bundle.network,
     }
     kept = {weights}
+    if bundle.compiled is not None:
+        description["compiled"] = bundle.compiled
+    if bundle.optimizer is not None:
+        settings, tensors = bundle.optimizer
+        state = save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()})
+        digest = hashlib.sha256(state).hexdigest()
+        name = f"optimizer-{digest[:12]}.safetensors"
+        description["optimizer"] = {"file": name, "sha256": digest, "state": settings}
+        kept.add(name)
+        if not (folder / name).is_file():
+            atomic_write(folder / name, state)
     if bundle.int8 is not None:
         content, report = bundle.int8
         twin = hashlib.sha256(content).hexdigest()
@@ -96,7 +112,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         atomic_write(folder / weights, data)
     atomic_write(folder / "model.json", json.dumps(description, indent=1) + "\n")
     atomic_write(folder / "README.md", card)
-    for pattern in ("weights-*.safetensors", "int8-*.onnx", "engine-*.onnx"):
+    for pattern in ("weights-*.safetensors", "optimizer-*.safetensors", "int8-*.onnx", "engine-*.onnx"):
         for old in folder.glob(pattern):
             if old.name not in kept:
                 with contextlib.suppress(OSError):
@@ -129,10 +145,15 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         name, checksum = Path(weights["file"]).name, weights["sha256"]
         twin = description.get("int8")
         twin = None if twin is None else (twin["file"], twin["sha256"], twin["report"])
+        resume = description.get("optimizer")
+        resume = None if resume is None else (resume["file"], resume["sha256"], resume["state"])
     except (KeyError, TypeError) as error:
         raise BundleError(f"{file} is damaged: no {inner(error)}. Save the model again.") from None
     _whole(folder, name, checksum)
     int8 = None if twin is None else (_whole(folder, twin[0], twin[1]), twin[2])
+    if resume is not None:
+        _whole(folder, resume[0], resume[1])
+    compiled = description.get("compiled")
     return Bundle(
         network=network,
         state=load_state(folder / name),
@@ -141,6 +162,8 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         training=description.get("training") or {},
         metrics=description.get("metrics") or {},
         int8=int8,
+        compiled=compiled if isinstance(compiled, dict) else None,
+        optimizer=None if resume is None else (resume[2], load_state(folder / Path(resume[0]).name)),
         checksum=checksum,
     )
 

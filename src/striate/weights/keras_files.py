@@ -6,7 +6,7 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,21 +27,64 @@ _NESTED = ("layers", "_layer_checkpoint_dependencies")  # the second as Keras 2.
 
 def read_keras_zip(file: Path) -> WeightsFile:
     """The weights of a whole model, ``model.save("….keras")``.  Raises BundleError."""
+    checkpoint = read_h5(_inside(file), str(file))
+    checkpoint.format = "Keras .keras"
+    return checkpoint
+
+
+def _inside(file: Path) -> io.BytesIO:
+    """The HDF5 file in a .keras file."""
     try:
         with zipfile.ZipFile(file) as archive:
             entry = archive.getinfo("model.weights.h5")
             if entry.file_size > _MOST_SQUEEZED * max(entry.compress_size, 1):
                 raise BundleError(f"{file}: model.weights.h5 would unpack to {entry.file_size} bytes; refused.")
-            content = archive.read(entry)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+            return io.BytesIO(archive.read(entry))
+    except BundleError:
+        raise
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
-    except ValueError as error:
-        if isinstance(error, BundleError):
-            raise
-        raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
-    checkpoint = read_h5(io.BytesIO(content), str(file))
-    checkpoint.format = "Keras .keras"
-    return checkpoint
+
+
+def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
+    """Texts that an HDF5 file has as attributes.  Raises BundleError for a file that is not whole.
+
+    file    the path
+    names   of those that are wanted; those that are not there are left out
+    """
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as opened:
+            texts = {name: opened.attrs[name] for name in names if name in opened.attrs}
+    except Exception:  # of damaged files h5py raises OSError, KeyError, RuntimeError, ValueError …
+        raise BundleError(f"{file} is not a whole HDF5 file. Copy or download it again.") from None
+    try:
+        return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in texts.items()}
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{file} is damaged: {error}.") from None
+
+
+def read_variables(file: Path, group: str) -> list[Any]:
+    """The arrays of a group of a model's file in order, such as its optimizer's; [] where there is no such group.
+
+    file    a .keras or .h5 file
+    group   such as "optimizer/vars"
+    """
+    import h5py
+
+    where = str(file)
+    try:
+        with h5py.File(_inside(file) if zipfile.is_zipfile(file) else file, "r") as opened:
+            if group not in opened:
+                return []
+            held = _member(opened, group, where)
+            names = _texts(held, "weight_names") or sorted(held, key=_natural)
+            return [_tensor(_member(held, name, where), where) for name in names]
+    except BundleError:
+        raise
+    except Exception:
+        raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
 
 
 def read_h5(source: Path | io.BytesIO, where: str) -> WeightsFile:
@@ -85,7 +128,7 @@ def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
                 checkpoint.skipped.append(f"{layer}/{slot}")
                 continue
             path = layer
-            if len(prefixes) > 1:  # a network: its layers' names are in the names of the arrays
+            if len(prefixes) > 1 or prefix.startswith(f"{layer}/"):  # a network: the arrays' names have its layers'
                 path = "/".join([layer, *prefix.removeprefix(f"{layer}/").split("/")])
             file_layer = inside.setdefault(path, FileLayer(path, None))
             key = slot if slot not in file_layer.arrays else str(len(file_layer.arrays))
@@ -204,16 +247,25 @@ def write_legacy(path: str | os.PathLike[str], layers: Mapping[str, Mapping[str,
         import h5py
 
         with h5py.File(temporary, "w") as file:
-            file.attrs["backend"], file.attrs["keras_version"] = "torch", "3"
-            _put(file, "layer_names", list(layers))
-            for layer, arrays in layers.items():
-                group = file.create_group(layer)
-                names = [name if name.startswith(f"{layer}/") else f"{layer}/{name}" for name in arrays]
-                _put(group, "weight_names", names)
-                for name, array in zip(names, arrays.values(), strict=True):
-                    group.create_dataset(name, data=array.detach().cpu().contiguous().numpy())
+            put_legacy(file, layers)
 
     atomic_write(path, write)
+
+
+def put_legacy(file: h5py.Group, layers: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+    """Write the same into an open file or a group of it.
+
+    file     or a group
+    layers   arrays by layer and name
+    """
+    file.attrs["backend"], file.attrs["keras_version"] = "torch", "3"
+    _put(file, "layer_names", list(layers))
+    for layer, arrays in layers.items():
+        group = file.create_group(layer)
+        names = [name if name.startswith(f"{layer}/") else f"{layer}/{name}" for name in arrays]
+        _put(group, "weight_names", names)
+        for name, array in zip(names, arrays.values(), strict=True):
+            group.create_dataset(name, data=array.detach().cpu().contiguous().numpy())
 
 
 def _put(group: h5py.Group, key: str, names: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from striate.errors import ArgumentError, BundleError
@@ -24,17 +24,41 @@ if TYPE_CHECKING:
 State = dict[str, "torch.Tensor"]
 
 
-def load(graph: Graph, origin: Origin | None, state: State, path: str | os.PathLike[str], source: str) -> Matching:
-    """Fill a network's arrays (`state`, by key) from a file.  Raises BundleError, changing nothing, unless all fits."""
+def load(
+    graph: Graph,
+    origin: Origin | None,
+    state: State | Callable[[], State],
+    path: str | os.PathLike[str],
+    source: str,
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+) -> Matching:
+    """Fill a network's arrays (`state`, by key, or what makes them) from a file.
+
+    Raises BundleError, changing nothing, unless all fits, or what does not is to be left out.
+    """
     checkpoint = read_weights(path)
     plan = match(graph, origin, checkpoint, source)
-    apply(plan, graph, origin, state, checkpoint)
+    apply(plan, graph, origin, state, checkpoint, skip_mismatch, by_name)
     return plan
 
 
-def apply(plan: Matching, graph: Graph, origin: Origin | None, state: State, checkpoint: WeightsFile) -> MatchReport:
-    """Copy what a plan found into the network's arrays.  Raises BundleError, changing nothing, unless all fits."""
-    if not plan.report.fits:
+def apply(
+    plan: Matching,
+    graph: Graph,
+    origin: Origin | None,
+    state: State | Callable[[], State],
+    checkpoint: WeightsFile,
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+) -> MatchReport:
+    """Copy what a plan found into the network's arrays.
+
+    Raises BundleError, changing nothing, unless all fits, or what does not is to be left out.
+    """
+    report = plan.report
+    missing = bool(report.missing or report.surplus or not report.matched)
+    if (report.mismatched and not skip_mismatch) or (missing and not (skip_mismatch or by_name)):
         raise BundleError(refusal(plan, graph, origin, checkpoint))
     if plan.other is not None and origin is not None:
         own = "keras" if plan.other.library == "keras" else "torch"
@@ -43,9 +67,10 @@ def apply(plan: Matching, graph: Graph, origin: Origin | None, state: State, che
             f"{origin.architecture} with {_differing(plan.other, origin)}; this one computes something else with the same "
             f'arrays. Create it so, or say source="{own}" if they were trained for this variant. Nothing was changed.'
         )
+    arrays = state() if callable(state) else state  # only now: a file that does not fit asks for no memory
     for key, array in plan.arrays.items():
-        state[key].detach().copy_(array)
-    return plan.report
+        arrays[key].detach().copy_(array)
+    return report
 
 
 def refusal(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from striate.errors import unknown
-from striate.graph import Graph
+from striate.graph import Graph, Network
 from striate.graph.layer import snake_case
 from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, keras_layers, slots_of
@@ -70,6 +71,10 @@ def match(graph: Graph, origin: Origin | None, checkpoint: WeightsFile, source: 
             )
     slots = slots_of(graph)
     plans = [_match(graph, slots, origin, checkpoint, candidate, source) for candidate in named]
+    if checkpoint.kind == "keras" and None in named and not any(plan.report.fits for plan in plans):
+        plans.append(_match(graph, slots, origin, checkpoint, None, source, ordered=True))
+        if not plans[-1].report.fits:
+            plans.pop()
     best = max(plans, key=lambda plan: (plan.report.fits, len(plan.report.matched), len(plan.report.mismatched)))
     if source == "auto" and best.source is None and best.report.fits and not checkpoint.own and origin is not None:
         best.other = _of_another_variant(graph, slots, origin, checkpoint)
@@ -86,13 +91,19 @@ def _of_another_variant(graph: Graph, slots: list[Slot], origin: Origin, checkpo
 
 
 def _match(
-    graph: Graph, slots: list[Slot], origin: Origin | None, checkpoint: WeightsFile, source: Source | None, asked: str
+    graph: Graph,
+    slots: list[Slot],
+    origin: Origin | None,
+    checkpoint: WeightsFile,
+    source: Source | None,
+    asked: str,
+    ordered: bool = False,
 ) -> Matching:
     said = f"{source.library}'s names of {source.model}" if source else _OWN
     plan = Matching(MatchReport(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
     left_out = origin.left_out if origin else frozenset()
     if checkpoint.kind == "keras":
-        _match_keras(plan, graph, slots, left_out, checkpoint)
+        _match_keras(plan, graph, slots, left_out, checkpoint, ordered)
     else:
         own = source is None and asked != "torch" and (asked == "striate" or _is_own(slots, checkpoint))
         _match_torch(plan, graph, slots, left_out, checkpoint, own)
@@ -160,7 +171,12 @@ def _match_torch(
 
 # -- Keras ------------------------------------------------------------------------------------------------------------
 def _match_keras(
-    plan: Matching, graph: Graph, slots: list[Slot], left_out: frozenset[str], checkpoint: WeightsFile
+    plan: Matching,
+    graph: Graph,
+    slots: list[Slot],
+    left_out: frozenset[str],
+    checkpoint: WeightsFile,
+    ordered: bool,
 ) -> None:
     groups: dict[str, list[Slot]] = defaultdict(list)
     for slot in slots:
@@ -171,13 +187,14 @@ def _match_keras(
     named = {layer.path: layer for layer in checkpoint.layers if layer.path}
     for layer in checkpoint.layers:  # what Keras nests in a block may stand here by itself
         named.setdefault((layer.path or "").rpartition("/")[2], layer)
-    if any(layer.path for layer in checkpoint.layers):
+    if any(layer.path for layer in checkpoint.layers) and not ordered:
         shifted = _shifts(list((wanted | cut).values()), list(named))
         partners = {path: named.get(_shift(name, shifted)) for path, name in wanted.items()}
         harmless = {_shift(name, shifted) for name in cut.values()}
     else:
         partners, harmless = _by_class(graph, groups, checkpoint.layers), set()
-        plan.report.notes.append("the file has no names of layers; matched by class and order, as Keras does")
+        why = "has other names of layers" if ordered else "has no names of layers"
+        plan.report.notes.append(f"the file {why}; matched by class and order, as Keras does")
     for path, ours in groups.items():
         theirs = partners.get(path)
         if theirs is None:
@@ -263,15 +280,27 @@ def _shift(name: str, shifts: dict[str, int]) -> str:
 
 
 def _by_class(graph: Graph, groups: dict[str, list[Slot]], file: list[FileLayer]) -> dict[str, FileLayer | None]:
-    """The n-th layer of a class is the n-th of that class in Keras' order; for files without names."""
-    at = {layer.group: layer for layer in file}
+    """The n-th layer of a class is the n-th of that class in Keras' order, within each network by itself.
+
+    In a legacy file, which numbers no classes, the n-th layer with arrays is the n-th.
+    """
+    at = {layer.group: layer for layer in file if layer.group is not None}
+    order = list(_numbered(graph, "", ""))
+    if at:
+        return {path: at.get(group) for path, group in order if path in groups}
+    paths = [path for path, _ in order if path in groups]
+    return dict(zip(paths, file, strict=True)) if len(paths) == len(file) else {}
+
+
+def _numbered(graph: Graph, path: str, group: str) -> Iterator[tuple[str, str]]:
+    """(path, class and number) of every layer in Keras' order, nested networks opened."""
     counts: dict[str, int] = defaultdict(int)
-    partners: dict[str, FileLayer | None] = {}
     for layer in keras_layers(graph):
         stem = snake_case(layer.kind)
         number = counts[stem]
         counts[stem] += 1
-        path = graph.name(layer)
-        if path in groups:
-            partners[path] = at.get(f"{stem}_{number}" if number else stem)
-    return partners
+        here, there = path + graph.name(layer), f"{group}{stem}_{number}" if number else f"{group}{stem}"
+        if isinstance(layer, Network):
+            yield from _numbered(layer.graph.check(), f"{here}/", f"{there}/")
+        else:
+            yield here, there

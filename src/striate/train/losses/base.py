@@ -29,6 +29,7 @@ class Loss(Described, family="loss"):
     name    in the logs; None: the class's, in snake_case
     """
 
+    keras_room = "losses"
     refused = {
         "dtype": "train in 16 bits with compile(precision='bf16')",
         "reduction": "a loss is the mean over the samples; its per_sample() gives one number a sample",

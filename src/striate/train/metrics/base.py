@@ -23,6 +23,7 @@ class Metric(Described, family="metric"):
     name    in the logs; None: the class's, in snake_case
     """
 
+    keras_room = "metrics"
     refused = {"dtype": "figures are counted in 64 bits"}
     direction: str | None = "max"  # "max" or "min": which way is better
     needs_probabilities: bool = False  # whether logits will not do

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from striate.described import Described, described, number
 from striate.errors import ArgumentError, TrainingError, undefined
+from striate.train.optimizer_state import resume
 from striate.train.schedules import Schedule
 from striate.wording import inner
 
@@ -59,6 +60,7 @@ class Optimizer(Described, family="optimizer"):
     Raises ArgumentError for a value out of range, more than one way to clip, or a bad regular expression.
     """
 
+    keras_room = "optimizers"
     refused = _REFUSED
 
     learning_rate: Rate = Rate(0.001)
@@ -77,6 +79,7 @@ class Optimizer(Described, family="optimizer"):
         self._bound: Schedule | None = None  # the schedule with its length filled in
         self.iterations = 0  # updates made since the running optimizer was built
         self._begun = 0  # the update at which the schedule's step 0 was
+        self.saved_state: Any = None  # of a file, for the first ``build``
         self._params: list[torch.nn.Parameter] = []
         self._decaying: list[torch.nn.Parameter] = []
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
@@ -176,6 +179,9 @@ class Optimizer(Described, family="optimizer"):
         self.iterations = self._begun = 0
         if self.schedule is None or self._bound or not self.schedule.is_open:
             self._apply_rate(self.rate(0))
+        if self.saved_state is not None:
+            state, self.saved_state = self.saved_state, None
+            resume(self, self._running, state)
         return self._running
 
     def _excluded(self, name: str, param: torch.nn.Parameter) -> bool:

@@ -15,6 +15,7 @@ class Schedule(Described, family="schedule"):
     A schedule of your own derives from it and defines ``__call__(self, step)``.
     """
 
+    keras_room = "schedules"
     open_length: ClassVar[str] = ""  # the field that may be None: how many steps the whole training takes
 
     def __call__(self, step: int) -> float:

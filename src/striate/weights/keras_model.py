@@ -1,0 +1,208 @@
+"""Whole models of Keras: ``.keras`` (a zip of config.json, metadata.json and model.weights.h5) and legacy ``.h5``.
+
+What is in such a file is read as data: configurations, and arrays whose sizes are compared with the file's before they are
+read.  What Keras does not hold, such as the preprocessing and the names of the classes, stands beside it under "striate".
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from striate.errors import BundleError
+from striate.version import __version__
+from striate.weights.contents import WeightsFile
+from striate.weights.files import atomic_write
+from striate.weights.keras_files import read_attributes, read_h5, read_keras_zip, read_variables
+
+_LARGEST_TEXT = 256 << 20  # bytes of JSON
+_KERAS = "3.15.1"  # whose layout is written
+
+
+@dataclass
+class KerasModel:
+    """What a file of a whole model holds.
+
+    network     the configuration, with its class
+    weights     the arrays by layer
+    compiled    Keras' compile state, or None
+    optimizer   the arrays of the optimizer, in Keras' order
+    beside      what striate wrote beside it
+    """
+
+    network: dict[str, Any]
+    weights: WeightsFile
+    compiled: dict[str, Any] | None = None
+    optimizer: list[Any] = field(default_factory=list)
+    beside: dict[str, Any] = field(default_factory=dict)
+
+
+# -- in -----------------------------------------------------------------------------------------------------------------
+def read_keras_model(path: str | os.PathLike[str]) -> KerasModel:
+    """Read a whole model of Keras.  Raises BundleError for a file that is none, or damaged.
+
+    path    of the file
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(8)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from None
+    if start.startswith(b"PK"):
+        return _read_zip(file)
+    if start == b"\x89HDF\r\n\x1a\n":
+        return _read_hdf5(file)
+    raise BundleError(
+        f"{path} is no saved model: a folder that model.save(folder) wrote, a .keras file or a .h5 file of Keras is wanted."
+    )
+
+
+def _read_zip(file: Path) -> KerasModel:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+            if "config.json" not in names:
+                held = ", ".join(names[:3]) or "nothing"
+                raise BundleError(f"{file} is a zip file, but no .keras file: it holds {held}.")
+            texts = {name: _text(archive, name, file) for name in ("config.json", "metadata.json") if name in names}
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or save it again.") from None
+    config = _json(texts["config.json"], file, "config.json")
+    metadata = _json(texts.get("metadata.json", "{}"), file, "metadata.json")
+    if "model.weights.h5" not in names:
+        raise BundleError(f"{file} has no model.weights.h5, so it has no weights.")
+    compiled = config.get("compile_config")
+    beside = metadata.get("striate")
+    return KerasModel(
+        network=config,
+        weights=read_keras_zip(file),
+        compiled=compiled if isinstance(compiled, dict) else None,
+        optimizer=read_variables(file, "optimizer/vars"),
+        beside=beside if isinstance(beside, dict) else {},
+    )
+
+
+def _text(archive: zipfile.ZipFile, name: str, file: Path) -> str:
+    entry = archive.getinfo(name)
+    if entry.file_size > _LARGEST_TEXT or entry.file_size > 1000 * max(entry.compress_size, 1) + 4096:
+        raise BundleError(f"{file}: {name} would unpack to {entry.file_size} bytes; refused.")
+    try:
+        return archive.read(entry).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{file}: {name} is damaged: {error}.") from None
+
+
+def _json(text: str, file: Path, name: str) -> dict[str, Any]:
+    try:
+        held = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{file}: {name} is damaged: {str(error)[:100]}.") from None
+    if not isinstance(held, dict):
+        raise BundleError(f"{file}: {name} is damaged: it holds no object.")
+    return held
+
+
+def _read_hdf5(file: Path) -> KerasModel:
+    texts = read_attributes(file, ("model_config", "training_config", "striate"))
+    if "model_config" not in texts:
+        raise BundleError(
+            f"{file} holds weights and no network. Make the network, then model.load_weights({str(file)!r})."
+        )
+    training = _json(texts["training_config"], file, "training_config") if "training_config" in texts else None
+    return KerasModel(
+        network=_json(texts["model_config"], file, "model_config"),
+        weights=read_h5(file, str(file)),
+        compiled=training,
+        optimizer=read_variables(file, "optimizer_weights"),
+        beside=_json(texts["striate"], file, "striate") if "striate" in texts else {},
+    )
+
+
+# -- out ----------------------------------------------------------------------------------------------------------------
+def write_keras_model(
+    path: str | os.PathLike[str],
+    network: Any,
+    name: str,
+    config: dict[str, Any],
+    compiled: Mapping[str, Any] | None,
+    optimizer: Sequence[Any],
+    beside: Mapping[str, Any],
+) -> None:
+    """Write a whole model: a ``.keras`` file, or a legacy one where `path` ends in .h5 or .hdf5.  Raises BundleError.
+
+    path        of the file
+    network     the model; name: its name
+    config      its configuration, with its class
+    compiled    Keras' compile state, or None
+    optimizer   the arrays of the optimizer, in Keras' order
+    beside      what Keras does not hold, JSON-ready
+    """
+    import h5py
+
+    from striate.weights.keras_write import put_numbered, put_optimizer, put_whole
+
+    if str(path).endswith((".h5", ".hdf5")):
+        training = None
+        if compiled is not None:
+            training = {key: value for key, value in compiled.items() if key != "optimizer"}
+            training["optimizer_config"] = compiled["optimizer"]
+        texts = {
+            "keras_version": _KERAS,
+            "backend": "torch",
+            "model_config": json.dumps({"class_name": config["class_name"], "config": config["config"]}),
+            "striate": json.dumps(beside),
+        } | ({} if training is None else {"training_config": json.dumps(training)})
+
+        def write(temporary: str) -> None:
+            with h5py.File(temporary, "w") as file:
+                put_whole(file, network, texts)
+
+        atomic_write(path, write)
+        return
+    arrays = io.BytesIO()
+    with h5py.File(arrays, "w") as file:
+        put_numbered(file, network, name)
+        if optimizer and compiled is not None:
+            put_optimizer(file, str(compiled["optimizer"]["config"].get("name") or "optimizer"), optimizer)
+    described = config | ({} if compiled is None else {"compile_config": dict(compiled)})
+    metadata = {
+        "keras_version": _KERAS,
+        "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S"),
+        "saved_by": f"striate {__version__}",
+        "striate": dict(beside),
+    }
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("metadata.json", json.dumps(metadata))
+        archive.writestr("config.json", json.dumps(described))
+        archive.writestr("model.weights.h5", arrays.getvalue())
+    atomic_write(path, content.getvalue())
+
+
+def write_keras_weights(path: str | os.PathLike[str], network: Any, name: str) -> None:
+    """Write arrays alone: numbered where `path` ends in .weights.h5, else in the legacy layout.  Raises BundleError.
+
+    path      of the file
+    network   the model; name: its name
+    """
+    import h5py
+
+    from striate.weights.keras_files import put_legacy
+    from striate.weights.keras_write import legacy_arrays, put_numbered
+
+    def write(temporary: str) -> None:
+        with h5py.File(temporary, "w") as file:
+            if str(path).endswith(".weights.h5"):
+                put_numbered(file, network, name)
+            else:
+                put_legacy(file, legacy_arrays(network))
+
+    atomic_write(path, write)

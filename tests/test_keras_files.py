@@ -1,0 +1,280 @@
+"""Whole models in Keras' files, both ways, and what ``compile`` chose in any file.
+
+``tests/oracles/keras_both_ways.py`` compares with Keras itself: each of these networks written by either and read by the
+other answers alike to 1e-5.
+"""
+
+import io
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import striate as st
+from striate import layers
+from striate.errors import ArgumentError, BundleError, StriateError
+
+sys.path.insert(0, str(Path(__file__).parent / "oracles"))
+from keras_networks import NETWORKS, fill, inputs, outputs
+
+ENDINGS = ["", ".keras", ".h5"]
+
+
+def small(**arguments) -> st.Model:
+    return st.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax", **arguments)], name="small")
+
+
+def answers_alike(one: st.Model, other: st.Model) -> None:
+    xs = inputs(one)
+    for a, b in zip(outputs(one, xs), outputs(other, xs), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_comes_back_from_each_kind_of_file(name, tmp_path) -> None:
+    model = NETWORKS[name](st)
+    fill(model)
+    for ending in (".keras", ".h5"):
+        model.save(tmp_path / f"m{ending}")
+        again = st.models.load_model(tmp_path / f"m{ending}")
+        assert [w.shape for w in again.get_weights()] == [w.shape for w in model.get_weights()]
+        assert [w.trainable for w in again.weights] == [w.trainable for w in model.weights]
+        answers_alike(model, again)
+    model.save_weights(tmp_path / "m.weights.h5")
+    fresh = NETWORKS[name](st)
+    fresh.load_weights(tmp_path / "m.weights.h5")
+    answers_alike(model, fresh)
+
+
+def test_the_zip_holds_keras_three_members_and_names(tmp_path) -> None:
+    """Names and places as Keras 3.15 writes them for the same network."""
+    model = NETWORKS["nested"](st)
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        assert archive.namelist() == ["metadata.json", "config.json", "model.weights.h5"]
+        config = json.loads(archive.read("config.json"))
+        held = h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r")
+    assert (config["class_name"], config["module"]) == ("Functional", "keras.src.models.functional")
+    entry = config["config"]["layers"][1]
+    assert entry["config"].items() >= {"name": "conv2d", "trainable": True, "filters": 4, "kernel_size": [3, 3]}.items()
+    assert entry["inbound_nodes"][0]["args"][0]["config"]["keras_history"] == ["input_layer", 0, 0]
+    assert held["layers/functional/layers/batch_normalization/vars/3"].shape == (4,)
+    assert held["layers/sequential/layers/dense_1/vars/0"].shape == (7, 2)
+    assert held["layers/sequential/vars"].attrs["name"] == "head"
+
+
+# -- compile ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_saved_model_is_judged_and_trained_on_at_once(tmp_path, ending) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 4)).astype("float32"), rng.integers(0, 3, 16)
+    st.set_seed(0)
+    model = small()
+    model.compile(st.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, epochs=2, verbose=0, shuffle=False)
+    model.optimizer.learning_rate = 0.02
+    model.save(tmp_path / f"m{ending}")
+    again = st.models.load_model(tmp_path / f"m{ending}")
+    assert again.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0))
+    for one in (model, again):
+        one.fit(x, y, epochs=2, verbose=0, shuffle=False)
+    if ending != ".h5":  # which keeps what compile was given, and no state
+        for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+        assert again.optimizer.iterations == 4
+    plain = st.models.load_model(tmp_path / f"m{ending}", compile=False)
+    with pytest.raises(ArgumentError, match=r"call compile\(optimizer, loss\) first"):
+        plain.evaluate(x, y)
+
+
+def own_loss(y_true, y_pred):
+    return ((y_true - y_pred) ** 2).mean(-1)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_loss_of_ones_own_is_named_and_given_again(tmp_path, ending) -> None:
+    x, y = np.ones((4, 4), "float32"), np.ones((4, 3), "float32")
+    model = small()
+    model.compile("sgd", own_loss)
+    model.save(tmp_path / f"m{ending}")
+    again = st.models.load_model(tmp_path / f"m{ending}")
+    assert again.predict(x).shape == (4, 3)
+    with pytest.raises(ArgumentError, match=r'the loss own_loss is of your own: give custom_objects=\{"own_loss": …\}'):
+        again.evaluate(x, y)
+    given = st.models.load_model(tmp_path / f"m{ending}", custom_objects={"own_loss": own_loss})
+    assert given.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, verbose=0))
+
+
+# -- a user's own -------------------------------------------------------------------------------------------------------
+@st.saving.register_keras_serializable("mine")
+class Doubled(layers.Layer):
+    """Twice the input, plus."""
+
+    plus: float = 0.0
+
+    def lower(self, x):
+        return st.primitives.affine(x, 2.0, self.plus)
+
+
+def test_a_layer_of_ones_own_goes_by_its_registered_name(tmp_path) -> None:
+    model = st.Sequential([layers.Input((4,)), Doubled(1.0), layers.Dense(2)])
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        entry = json.loads(archive.read("config.json"))["config"]["layers"][1]
+    assert (entry["class_name"], entry["registered_name"]) == ("Doubled", "mine>Doubled")
+    answers_alike(model, st.models.load_model(tmp_path / "m.keras"))
+
+
+def changed(tmp_path, **configs):
+    """A .keras file of a small network whose first layer's entry is changed."""
+    small().save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    config["config"]["layers"][1] |= configs
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return tmp_path / "m.keras"
+
+
+def test_layers_that_are_not_known_are_named_in_one_line(tmp_path) -> None:
+    file = changed(tmp_path, class_name="Foreign", module="their.code", registered_name="their>Foreign")
+    with pytest.raises(BundleError, match=r"does not know: Foreign of their.code\. Give classes of your own"):
+        st.models.load_model(file)
+    given = st.models.load_model(file, custom_objects={"Foreign": layers.Dense})
+    assert given.predict(np.ones((1, 4))).shape == (1, 3)
+
+
+# -- hostile and damaged files ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"units": 10**13}, "not this network's"),  # refused before an array is made
+        ({"units": -1}, "units is a whole number"),
+        ({"units": 3, "kernel_initializer": {"class_name": "__lambda__", "config": {"value": "gASV"}}}, "never run"),
+        ({"units": 3, "activation": {"class_name": "os.system", "config": {}}}, "unknown"),
+        ({"units": 3, "kernel_constraint": {"class_name": "MaxNorm", "config": {}}}, "unknown|constraint"),
+        ({"units": [[[]]]}, "units is a whole number"),
+    ],
+)
+def test_a_hostile_configuration_is_one_error(tmp_path, config, said) -> None:
+    with pytest.raises(BundleError, match=said):
+        st.models.load_model(changed(tmp_path, config={"name": "dense", **config}))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_file_cut_short_or_changed_anywhere_is_one_error_or_loads(tmp_path, ending) -> None:
+    model = small()
+    model.compile("adam", "categorical_crossentropy")
+    model.save(tmp_path / f"m{ending}")
+    whole = (tmp_path / f"m{ending}").read_bytes()
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        broken = bytearray(whole[: int(len(whole) * i / 20)] if i < 20 else whole)
+        for _ in range(3 if i >= 20 else 0):
+            broken[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        (tmp_path / f"b{ending}").write_bytes(bytes(broken))
+        try:
+            st.models.load_model(tmp_path / f"b{ending}")
+        except StriateError:
+            continue
+
+
+def test_what_is_no_model_says_so(tmp_path) -> None:
+    (tmp_path / "a.keras").write_text("hello")
+    with pytest.raises(BundleError, match="is no saved model"):
+        st.models.load_model(tmp_path / "a.keras")
+    small().save_weights(tmp_path / "w.h5")
+    with pytest.raises(BundleError, match=r"holds weights and no network. Make the network, then model.load_weights"):
+        st.models.load_model(tmp_path / "w.h5")
+    with pytest.raises(BundleError, match="does not exist"):
+        st.models.load_model(tmp_path / "none.keras")
+
+
+# -- endings, by_name, skip_mismatch -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [("m.onnx", "export_onnx"), ("m.pt", "torch.save"), ("m.weights.h5", "save_weights"), ("m.pkl", "pickles")],
+)
+def test_an_ending_that_is_not_written_says_what_to_do(tmp_path, name, instead) -> None:
+    with pytest.raises(ArgumentError, match=instead):
+        small().save(tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_weights_are_written_as_the_name_says(tmp_path) -> None:
+    model = small()
+    model.save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5") as file:
+        assert file["layers/dense/vars/0"].shape == (4, 3)
+    model.save_weights(tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5") as file:
+        assert file["dense/dense/kernel"].shape == (4, 3)
+    with pytest.raises(ArgumentError, match=r"model.save\(path\) writes it"):
+        model.save_weights(tmp_path / "w.keras")
+    with pytest.raises(BundleError, match="is there already"):
+        model.save(tmp_path / "w.h5", overwrite=False)
+
+
+def test_by_name_and_skip_mismatch_take_what_fits(tmp_path) -> None:
+    def net(units: int, last: str) -> st.Model:
+        return st.Sequential([layers.Input((4,)), layers.Dense(5, name="body"), layers.Dense(units, name=last)])
+
+    source = net(3, "head")
+    source.save_weights(tmp_path / "w.h5")
+    other = net(2, "other")
+    with pytest.raises(BundleError, match="Nothing was changed"):
+        other.load_weights(tmp_path / "w.h5")
+    other.load_weights(tmp_path / "w.h5", by_name=True)
+    assert np.array_equal(other.get_weights()[0], source.get_weights()[0])
+    wider = net(2, "head")
+    with pytest.raises(BundleError, match="of another shape"):
+        wider.load_weights(tmp_path / "w.h5", by_name=True)
+    before = wider.get_weights()
+    wider.load_weights(tmp_path / "w.h5", skip_mismatch=True)
+    assert np.array_equal(wider.get_weights()[0], source.get_weights()[0])
+    assert np.array_equal(wider.get_weights()[2], before[2])
+
+
+# -- configurations -----------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_configuration_gives_the_same_network_back(name) -> None:
+    model = NETWORKS[name](st)
+    text = model.to_json()
+    again = st.models.model_from_json(text)
+    assert json.loads(again.to_json()) == json.loads(text) or "shared_object_id" in text
+    assert again.count_params() == model.count_params()
+    assert type(model).from_config(model.get_config()).count_params() == model.count_params()
+
+
+def test_parts_are_serialized_as_keras_does() -> None:
+    layer = layers.Conv2D(3, 5, activation="relu", kernel_regularizer=st.regularizers.L2(0.1), name="c")
+    config = layer.get_config()
+    assert (config["filters"], config["kernel_size"], config["name"]) == (3, [5, 5], "c")
+    assert config["kernel_regularizer"]["config"] == {"l2": 0.1}
+    assert layers.Conv2D.from_config(config).get_config() == config
+    said = st.saving.serialize_keras_object({"a": [layer, np.float32(2)], "b": np.zeros((2, 2)), "c": slice(1, 2)})
+    back = st.saving.deserialize_keras_object(json.loads(json.dumps(said)))
+    assert back["a"][0].get_config() == config
+    assert back["b"].shape == (2, 2)
+    assert back["c"] == slice(1, 2)
+    loss = st.saving.deserialize_keras_object(st.saving.serialize_keras_object(st.losses.Huber(2.0)))
+    assert loss.delta == 2.0
+
+
+def test_custom_objects_last_as_long_as_their_scope() -> None:
+    assert "Thing" not in st.saving.get_custom_objects()
+    with st.saving.custom_object_scope({"Thing": Doubled}):
+        assert st.saving.get_registered_object("Thing") is Doubled
+        made = st.saving.deserialize_keras_object({"class_name": "Thing", "config": {"plus": 2.0}})
+    assert made.plus == 2.0
+    assert "Thing" not in st.saving.get_custom_objects()
+    assert st.saving.get_registered_name(Doubled) == "mine>Doubled"
+    with pytest.raises(ArgumentError, match='unknown layer "Thing"'):
+        st.saving.deserialize_keras_object({"class_name": "Thing", "config": {}})
