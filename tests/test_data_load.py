@@ -130,7 +130,7 @@ def test_what_is_absent_says_where_it_looked_and_how_to_get_it(tmp_path, home, m
         "https://www.cs.toronto.edu/~kriz/cifar.html",
     )
     fails(lambda: data.load("mnist", tmp_path / "there"), str(tmp_path / "there" / "mnist"), "download=True")
-    fails(lambda: data.load("imdb", download=True), "does not download", "aclImdb")
+    fails(lambda: data.load("bccd", download=True), "does not download", "BCCD_Dataset")
 
 
 def test_an_unknown_name_is_compared_with_the_known(tmp_path):

@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "striate"
 ORDER = [
     "errors",
     "wording",
+    "shown",
     "version",
     "seed",
     "configs",
@@ -42,6 +43,10 @@ ORDER = [
     "metrics",
     "optimizers",
     "zoo",
+    "utils",
+    "preprocessing",
+    "datasets",
+    "applications",
     "recipes",
     "tasks",
     "report",

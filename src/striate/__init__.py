@@ -20,10 +20,12 @@ from striate.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from striate import (
+        applications,
         backend,
         callbacks,
         configs,
         data,
+        datasets,
         draw,
         errors,
         graph,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         losses,
         metrics,
         optimizers,
+        preprocessing,
         primitives,
         recipes,
         report,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         tasks,
         transfer,
         tune,
+        utils,
         weights,
         zoo,
     )
@@ -52,10 +56,12 @@ __all__ = [
     "Model",
     "Sequential",
     "StriateError",
+    "applications",
     "backend",
     "callbacks",
     "configs",
     "data",
+    "datasets",
     "draw",
     "errors",
     "graph",
@@ -68,6 +74,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "preprocessing",
     "primitives",
     "recipes",
     "regularizers",
@@ -80,6 +87,7 @@ __all__ = [
     "tasks",
     "transfer",
     "tune",
+    "utils",
     "weights",
     "zoo",
 ]

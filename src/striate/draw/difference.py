@@ -9,6 +9,7 @@ from striate.described import plain
 from striate.draw.pairing import Entry, Side, paired
 from striate.draw.words import brief
 from striate.graph import Graph, InputLayer
+from striate.shown import Shown
 from striate.wording import plural
 
 
@@ -39,7 +40,7 @@ class LayerChange:
 
 
 @dataclass
-class Diff:
+class Diff(Shown):
     """The differences between two networks, in the order of their layers.
 
     totals   ``layers``, ``weights``, ``buffers``, ``mults`` (multiplications for one input) of a and b

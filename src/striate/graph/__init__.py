@@ -6,7 +6,8 @@ from striate.graph.keras_text import from_keras, to_keras
 from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, register, registered
 from striate.graph.lowering import Identity, Lowering, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer
-from striate.graph.node import Input, InputLayer, Node, SymbolicTensor
+from striate.graph.node import Input, InputLayer, Node, SymbolicTensor, source_inputs
+from striate.graph.replay import replay
 from striate.graph.rows import Rows
 from striate.graph.text import from_json, to_json
 from striate.graph.variable import Variable
@@ -48,6 +49,8 @@ __all__ = [
     "operations",
     "register",
     "registered",
+    "replay",
+    "source_inputs",
     "to_json",
     "to_keras",
 ]

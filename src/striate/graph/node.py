@@ -202,6 +202,15 @@ def ancestors(tensors: list[SymbolicTensor]) -> list[Node]:
     return [seen[key] for key in sorted(seen)]
 
 
+def source_inputs(tensor: SymbolicTensor | list[SymbolicTensor]) -> list[SymbolicTensor]:
+    """The inputs that a symbolic tensor depends on, in the order in which they were made.
+
+    tensor   one, or a list of them
+    """
+    tensors = [tensor] if isinstance(tensor, SymbolicTensor) else list(tensor)
+    return [node.outputs[0] for node in ancestors(tensors) if isinstance(node.layer, InputLayer)]
+
+
 def automatic_names(layers: list[Layer]) -> dict[int, str]:
     """Names for `layers` (distinct, in order) by id: a layer's own, or its class and a number, from 0 in each model."""
     taken = {layer.name for layer in layers if layer.name and not layer.auto_named}

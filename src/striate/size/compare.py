@@ -13,6 +13,7 @@ from typing import Any
 from striate import layers
 from striate.errors import ArgumentError
 from striate.graph import Graph, Input, Shape, SymbolicTensor
+from striate.shown import Shown
 from striate.size.table import measure
 from striate.wording import aligned, by, plural
 
@@ -49,7 +50,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Shown):
     """Several options for one job; the last one is what the others are compared with.  ``str`` prints a table.
 
     title     the job

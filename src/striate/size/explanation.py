@@ -9,6 +9,7 @@ from typing import Any
 
 from striate.errors import unknown
 from striate.graph import FlatNode, Graph, InputLayer, Network, Node, Shape
+from striate.shown import Text
 from striate.size.arithmetic import MULTS, WEIGHTS, formula, meaning
 from striate.size.compare import as_dense
 from striate.size.memory import run
@@ -22,7 +23,7 @@ from striate.wording import by, dot, listed, memory, number, plural
 Section = tuple[str, list[str]]
 
 
-def explain(graph: Graph, layer: str) -> str:
+def explain(graph: Graph, layer: str) -> Text:
     """How the output size, weights, multiplications, receptive field and memory of one layer come about.
 
     graph   the network, ``model.graph``
@@ -32,14 +33,14 @@ def explain(graph: Graph, layer: str) -> str:
     ArgumentError, naming the nearest, for an unknown name.
     """
     if graph.fault is not None and layer == graph.fault.name:
-        return f"{graph.fault.error}"
+        return Text(graph.fault.error)
     opened = Opened(graph)
     for call in opened.flat.nodes:
         if call.name == layer:
-            return _explained(opened, Receptive(graph, opened), call)
+            return Text(_explained(opened, Receptive(graph, opened), call))
     for node in graph.nodes:
         if graph.label(node) == layer:
-            return _input(node, layer) if isinstance(node.layer, InputLayer) else _network(opened, node, layer)
+            return Text(_input(node, layer) if isinstance(node.layer, InputLayer) else _network(opened, node, layer))
     known = [*(call.name for call in opened.flat.nodes), *(graph.label(node) for node in graph.nodes)]
     raise unknown("layer name", layer, [*known, *([graph.fault.name] if graph.fault is not None else [])])
 

@@ -19,6 +19,7 @@ from typing import Any
 from striate import primitives as p
 from striate.errors import ArgumentError, unknown
 from striate.graph import FlatGraph, Graph, Rows, Shape, Step, operations
+from striate.shown import Shown
 from striate.size.opened import Opened
 from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sampling, sliding
 from striate.wording import aligned, by
@@ -165,7 +166,7 @@ View = tuple[int | None, Reach]  # the axis of the tensor that walks along this 
 Views = dict[tuple[int, int], View]  # by (number of the input, its axis)
 
 
-class Receptive:
+class Receptive(Shown):
     """The receptive fields of a network; ``receptive(graph)`` makes it.
 
     graph    the network

@@ -7,6 +7,7 @@ from typing import Any
 
 from striate.errors import ArgumentError
 from striate.graph import FlatNode, Graph
+from striate.shown import Shown
 from striate.size.memory import OPTIMIZERS, Estimate, Memory, checked, slots
 from striate.size.opened import Opened
 from striate.wording import memory, plural
@@ -29,7 +30,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Advice:
+class Advice(Shown):
     """Whether a network fits, and what to change.  ``str`` prints it; the first change that fits is the smallest.
 
     needed     bytes as asked for

@@ -9,6 +9,7 @@ from typing import Any
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Fault, FlatNode, Graph, InputLayer, Node, Shape, Step, Window, family
 from striate.primitives import DepthPool
+from striate.shown import Shown
 from striate.size.memory import Estimate, Memory, checked, slots
 from striate.size.opened import Opened
 from striate.size.receptive_field import Receptive
@@ -49,7 +50,7 @@ class Row:
     family: str = ""
 
 
-class Size:
+class Size(Shown):
     """What ``measure`` returns: rows, totals and memory.  ``str`` prints it as a table; ``to_dict`` is JSON-ready.
 
     name     of the network

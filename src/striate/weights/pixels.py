@@ -18,6 +18,14 @@ _PIXELS: dict[str, dict[str, Any]] = {
 }
 
 
+def arithmetic_of(pixels: str) -> Preprocessing:
+    """What is done to the numbers of RGB pictures, 0 to 255, and to nothing else.
+
+    pixels   "torch", "caffe", "tf", "unit" or "raw", as ``Source`` has it
+    """
+    return Preprocessing(channels=3, **_PIXELS[pixels])
+
+
 def preprocessing_of(source: Source, input_shape: Shape) -> Preprocessing | None:
     """What a source's weights want of a picture, for a network with this input (H, W, 3); None for other inputs.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from striate.graph import Shape
+from striate.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Unused:
 
 
 @dataclass
-class MatchReport:
+class MatchReport(Shown):
     """How the arrays of a file and of a network go together.
 
     path, format    the file and what it is

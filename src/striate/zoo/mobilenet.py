@@ -55,11 +55,14 @@ def _norm_relu(x: Any, name: str) -> Any:
         for alpha, said in ((1.0, "1_0"), (0.75, "7_5"), (0.5, "5_0"), (0.25, "2_5"))
     ],
 )  # fmt: skip
-def mobilenet(classes: int, input_shape: Shape, alpha: float = 1.0, dropout: float = 1e-3) -> Model:
+def mobilenet(
+    classes: int, input_shape: Shape, alpha: float = 1.0, dropout: float = 1e-3, depth_multiplier: int = 1
+) -> Model:
     """conv 3x3 stride 2, thirteen depthwise separable blocks, global mean, a 1x1 convolution to the classes.
 
     alpha     factor of all numbers of maps (section 3.3); 1, 0.75, 0.5 and 0.25 in the paper
     dropout   before the classes
+    depth_multiplier   maps that a depthwise convolution makes of each
 
     Layers are named as in Keras.
 
@@ -69,6 +72,10 @@ def mobilenet(classes: int, input_shape: Shape, alpha: float = 1.0, dropout: flo
     Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     alpha = multiplier("mobilenet", alpha)
+
+    def depthwise(stride: int, padding: Any, name: str) -> layers.DepthwiseConv2D:
+        return layers.DepthwiseConv2D(3, stride, padding, depth_multiplier, use_bias=False, name=name)
+
     inputs = layers.Input(input_shape)
     x = layers.Conv2D(int(32 * alpha), 3, 2, padding="same", use_bias=False, name="conv1")(inputs)
     x = _norm_relu(x, "conv1")
@@ -76,7 +83,7 @@ def mobilenet(classes: int, input_shape: Shape, alpha: float = 1.0, dropout: flo
         # Keras pads below and to the right before a stride, whatever the size; on odd sizes that is not "same"
         padding: Any = "same" if stride == 1 else ((0, 1), (0, 1))
         name = f"conv_dw_{number}"
-        x = _norm_relu(layers.DepthwiseConv2D(3, stride, padding, use_bias=False, name=name)(x), name)
+        x = _norm_relu(depthwise(stride, padding, name)(x), name)
         name = f"conv_pw_{number}"
         x = _norm_relu(layers.Conv2D(int(maps * alpha), 1, use_bias=False, name=name)(x), name)
     y = layers.GlobalAveragePooling2D(keepdims=True)(x)

@@ -112,13 +112,15 @@ def _column(name: str, before: str) -> Callable[[Build], Build]:
 @_column("vgg13", "alexnet")
 @_column("vgg16", "alexnet")
 @_column("vgg19", "alexnet")
-def vgg(classes: int, input_shape: Shape, column: str, bn: bool = False, dropout: float = 0.5) -> Model:
+def vgg(
+    classes: int, input_shape: Shape, column: str, bn: bool = False, dropout: float = 0.5, adaptive: bool = True
+) -> Model:
     """Five stages of 3x3 convolutions and pooling, then dense 4096, 4096, classes; layers are named as in Keras.
 
     bn        batch normalization between each convolution and its ReLU, as in torchvision's ``vgg16_bn``
-    dropout   after both hidden dense layers, in training (section 3.1)
-
-    Pictures of another size than 224x224 are averaged (or repeated) to 7x7 before the dense layers, as in torchvision.
+    dropout   after both hidden dense layers, in training (section 3.1); Keras has 0
+    adaptive  maps of another size than 7x7, from pictures of another size than 224x224, are averaged (or repeated) to 7x7
+              before the dense layers, as in torchvision; False: the dense layers are as large as the maps, as in Keras
 
     classes        number of outputs
     input_shape    channels-last: (H, W, C), (L, C) or (L,)
@@ -138,7 +140,10 @@ def vgg(classes: int, input_shape: Shape, column: str, bn: bool = False, dropout
                 x = layers.ReLU(name=f"block{stage}_relu{i}")(x)
         x = layers.MaxPooling2D(2, name=f"block{stage}_pool")(x)
     features = x
-    x = layers.Flatten(name="flatten")(layers.AdaptiveAveragePooling2D(7, name="avgpool")(x))
+    if adaptive:
+        x = layers.AdaptiveAveragePooling2D(7, name="avgpool")(x)
+    x = layers.Flatten(name="flatten")(x)
     for name in ("fc1", "fc2"):
-        x = layers.Dropout(dropout)(layers.Dense(4096, activation="relu", name=name)(x))
+        x = layers.Dense(4096, activation="relu", name=name)(x)
+        x = layers.Dropout(dropout)(x) if dropout else x
     return network(inputs, features, layers.Dense(classes, activation="softmax", name="predictions")(x))

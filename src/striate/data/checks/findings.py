@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from striate.shown import Shown
 from striate.wording import plural
 
 SEVERITIES = ("error", "warning", "note")
@@ -93,7 +94,7 @@ class Finding:
 
 
 @dataclass
-class CheckReport:
+class CheckReport(Shown):
     """What ``check`` found at a path.
 
     layout     how the pictures are arranged: classes, csv, voc, coco, yolo, masks or pictures

@@ -32,11 +32,11 @@ def read_imdb(
     Raises DataError for files that are missing or damaged.
     """
     folder = Path(folder)
-    texts, labels = _part(folder, "train")
+    texts, labels = reviews(folder, "train")
     vocabulary = vocabulary or Vocabulary.build(texts, words, length)
     preprocessing = Preprocessing(vocabulary=vocabulary)
     train = Dataset(vocabulary.encode(texts), labels, CLASSES, "imdb train", preprocessing)
-    texts, labels = _part(folder, "test")
+    texts, labels = reviews(folder, "test")
     return Splits(train, None, Dataset(vocabulary.encode(texts), labels, CLASSES, "imdb test", preprocessing))
 
 
@@ -45,7 +45,14 @@ def has_imdb(folder: Path) -> bool:
     return any((folder / name).exists() for name in ("train.csv.gz", "train.csv", "train/pos"))
 
 
-def _part(folder: Path, part: str) -> tuple[list[str], np.ndarray]:
+def reviews(folder: str | Path, part: str) -> tuple[list[str], np.ndarray]:
+    """(texts, labels int64 (N,)) of a part, "train" or "test", of what ``read_imdb`` reads.
+
+    folder   as for ``read_imdb``
+
+    Raises DataError for files that are missing or damaged.
+    """
+    folder = Path(folder)
     for name in (f"{part}.csv.gz", f"{part}.csv"):
         if (folder / name).is_file():
             return read_reviews(folder / name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +21,7 @@ from striate.data.readers.masks import read_masks
 from striate.data.readers.scan import READERS, format_at, read
 from striate.data.readers.voc import read_voc
 from striate.data.sets.digits import read_digits
-from striate.data.sets.fetch import fetch
+from striate.data.sets.fetch import fetch, unpack
 from striate.data.sets.scenes import Target, scenes
 from striate.errors import DataError, nearest, unknown
 
@@ -39,6 +41,11 @@ class NamedSet:
     get: str
     url: str = ""
     sums: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def archive(self) -> str | None:
+        """The one file that is unpacked, where it is one."""
+        return next((name for name in self.sums if name.endswith(".tar.gz")), None)
 
 
 def _read_fashion(path: Path) -> Splits:
@@ -156,6 +163,8 @@ SOURCES = {
         _has_cifar10,
         _read_cifar10,
         f"cifar-10-binary.tar.gz or cifar-10-python.tar.gz from {_CIFAR}, unpacked",
+        "https://www.cs.toronto.edu/~kriz/",
+        {"cifar-10-binary.tar.gz": "md5:c32a1d4ab5d03f1284b67883e8d87530"},
     ),
     "cifar100": NamedSet(
         "things and animals: 50,000 and 10,000 colour pictures 32 x 32, 100 classes (fine=False: 20)",
@@ -163,6 +172,8 @@ SOURCES = {
         lambda path: has_cifar(path, 100),
         _read_cifar100,
         f"cifar-100-binary.tar.gz or cifar-100-python.tar.gz from {_CIFAR}, unpacked",
+        "https://www.cs.toronto.edu/~kriz/",
+        {"cifar-100-binary.tar.gz": "md5:03b5dce01913d631647c71ecec9e9cb8"},
     ),
     "imdb": NamedSet(
         "film reviews, positive or negative, as token ids (words=10000, length=500)",
@@ -170,6 +181,8 @@ SOURCES = {
         has_imdb,
         read_imdb,
         "aclImdb_v1.tar.gz from https://ai.stanford.edu/~amaas/data/sentiment/, unpacked",
+        "https://ai.stanford.edu/~amaas/data/sentiment/",
+        {"aclImdb_v1.tar.gz": "md5:7c2ac02c03563afcf9b574c7e56c153a"},
     ),
     "bccd": NamedSet(
         "blood cells: 364 photos 480 x 640 with boxes of 3 classes, RBC, WBC and Platelets",
@@ -202,9 +215,9 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     data.yaml or labels/, masks beside images; else by a folder for each class (``folder``).
 
     A named one is looked for in `path`, when given; else in the folder that the environment variable STRIATE_DATA
-    names, then in ~/.striate/data.  `download` fetches MNIST and Fashion-MNIST when they are not there.  Other options
-    go to the reader: words and length for imdb, fine for cifar100, image_size, channels and resize, or preprocessing, for
-    pictures.
+    names, then in ~/.striate/data.  `download` fetches MNIST, Fashion-MNIST, CIFAR and IMDB when they are not there.
+    Other options go to the reader: words and length for imdb, fine for cifar100, image_size, channels and resize, or
+    preprocessing, for pictures.
     Raises DataError which says where it looked and how to get the data.
 
     name      of a data set, or a path
@@ -218,14 +231,26 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
         return _read_scenes(**options)
     if name not in SOURCES:
         return _load_path(Path(name), options)
-    source = SOURCES[str(name)]
-    _check_options(str(name), source.read, options)
+    _check_options(str(name), SOURCES[str(name)].read, options)
+    return SOURCES[str(name)].read(find(str(name), path, download=download), **options)
+
+
+def find(name: str, path: str | Path | None = None, *, download: bool = False) -> Path:
+    """Where a named data set lies on this machine, as ``load`` looks for it.
+
+    name       one of `SOURCES`
+    path       where to look first
+    download   fetch it where it is nowhere
+
+    Raises DataError which says where it looked and how to get the data.
+    """
+    source = SOURCES[name]
     looked = _candidates(source, path)
     for place in looked:
         if place.exists() and source.has(place):
-            return source.read(place, **options)
+            return place
     if download:
-        return source.read(_download(str(name), source, path), **options)
+        return _download(name, source, path)
     listed = "".join(f"\n  {place}" for place in looked)
     offer = f" download=True fetches it, or get {source.get}" if source.url else f" Get {source.get}"
     raise DataError(
@@ -280,8 +305,20 @@ def _download(name: str, source: NamedSet, path: str | Path | None) -> Path:
     if not source.url:
         raise DataError(f"{name}: striate does not download this one. Get {source.get}, and give the folder as path=.")
     target = _home() / name if path is None else Path(path)
-    for file, sha256 in source.sums.items():
-        fetch(source.url + file, target / file, sha256)
+    if source.archive is None:
+        for file, checksum in source.sums.items():
+            fetch(source.url + file, target / file, checksum)
+        return target
+    packed = fetch(source.url + source.archive, target.parent / source.archive, source.sums[source.archive])
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=target.parent) as temporary:
+        unpacked = unpack(packed, Path(temporary) / "all")
+        inner = [place for place in (unpacked, *sorted(unpacked.iterdir())) if place.is_dir() and source.has(place)]
+        if not inner:
+            raise DataError(f"{packed}: does not hold {name}. Get {source.get}, and give the folder as path=.")
+        if target.is_dir():
+            shutil.rmtree(target)
+        os.replace(inner[0], target)
+    packed.unlink()
     return target
 
 

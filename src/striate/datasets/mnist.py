@@ -1,0 +1,17 @@
+"""Handwritten digits, 28 x 28, 10 classes."""
+
+from __future__ import annotations
+
+from striate.datasets.arrays import Pair, pictures
+
+__all__ = ["load_data"]
+
+
+def load_data(path: str = "mnist.npz") -> tuple[Pair, Pair]:
+    """(x_train, y_train), (x_test, y_test): uint8 (60000, 28, 28) and (60000,), (10000, 28, 28) and (10000,).
+
+    path   a folder with the four idx files, or an .npz file; else it is looked for as ``data.load`` does, and fetched
+
+    Raises DataError where it cannot be had.
+    """
+    return pictures("mnist", path)
