@@ -10,11 +10,11 @@ from typing import Any
 from striate.errors import BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
-from striate.model import Model
+from striate.model import Model, clone_model
 from striate.model.saving import compile_again, load_keras
 from striate.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "from_json", "load_model", "model_from_json", "save_model"]
+__all__ = ["Model", "Sequential", "clone_model", "from_json", "load_model", "model_from_json", "save_model"]
 
 
 def load_model(

@@ -21,6 +21,7 @@ class Sequential(Model):
     def __init__(self, layers: Sequence[Layer | SymbolicTensor] | None = None, name: str | None = None) -> None:
         self._stack: list[Layer] = []
         self._graph: Graph | None = None
+        self._learns = True
         self._declared: Shape | None = None
         self._setup(None, name)
         for layer in layers or ():
@@ -33,7 +34,7 @@ class Sequential(Model):
             return Model.from_graph(graph, name)
         model = cls(name=name)
         model._stack = [node.layer for node in graph.nodes]
-        model._graph = graph
+        model._graph, model._learns = graph, graph.trainable
         return model
 
     @property
@@ -55,6 +56,8 @@ class Sequential(Model):
         """The chain of layers; it carries a fault when one does not fit.  Raises ArgumentError without an input."""
         if self._graph is None:
             self._graph = chain(self._stack, self._declared)
+            if self._graph is not None:
+                self._graph.trainable = self._learns
         if self._graph is None:
             raise ArgumentError(
                 f"{self._title} does not know its input yet: begin with layers.Input(shape), give the first layer "
@@ -66,12 +69,15 @@ class Sequential(Model):
 
     @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]
-        return any(layer.trainable for layer in self._stack)
+        return self._learns
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        self._learns = bool(value)
+        if self._graph is not None:
+            self._graph.trainable = self._learns
         for layer in self._stack:
-            layer.trainable = value
+            layer.trainable = self._learns
 
     def add(self, layer: Layer | SymbolicTensor) -> None:
         """Put `layer` (or ``layers.Input(shape)``) at the end.

@@ -16,7 +16,7 @@ from striate.backend import arrays, rows, windows  # noqa: F401  they fill the t
 from striate.backend.init import fill
 from striate.backend.table import ROWS
 from striate.errors import ArgumentError
-from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer
+from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer, learning_layers
 from striate.graph.lowering import overwrites
 from striate.graph.node import call
 
@@ -200,11 +200,12 @@ def build_layer(layer: Layer) -> None:
 
 
 def apply_trainable(graph: Graph) -> None:
-    """Give every parameter the ``trainable`` flag of its layer."""
+    """Let gradients run to the parameters of the layers that learn, and to no others."""
+    learning = {id(layer) for layer in learning_layers(graph)}
     for layer in every_layer(graph):
         if layer.built is not None:
             for parameter in layer.built.parameters():
-                parameter.requires_grad_(layer.trainable)
+                parameter.requires_grad_(id(layer) in learning)
 
 
 def set_mode(module: nn.Module, graph: Graph, training: bool) -> None:
@@ -216,8 +217,9 @@ def set_mode(module: nn.Module, graph: Graph, training: bool) -> None:
     """
     module.train(training)
     if training:
+        learning = {id(layer) for layer in learning_layers(graph)}
         for layer in every_layer(graph):
-            if not layer.trainable and layer.built is not None:
+            if id(layer) not in learning and layer.built is not None:
                 for part in layer.built.modules():
                     if isinstance(part, nn.modules.batchnorm._BatchNorm):
                         part.eval()

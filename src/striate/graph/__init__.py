@@ -5,9 +5,10 @@ from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, ch
 from striate.graph.keras_text import from_keras, to_keras
 from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, register, registered
 from striate.graph.lowering import Identity, Lowering, Primitive, Shape, Step, Value, Weight
-from striate.graph.network import Network, every_layer
+from striate.graph.network import Network, every_layer, learning_layers
 from striate.graph.node import Input, InputLayer, Node, SymbolicTensor, source_inputs
-from striate.graph.replay import replay
+from striate.graph.order import keras_layers
+from striate.graph.replaying import replay
 from striate.graph.rows import Rows
 from striate.graph.text import from_json, to_json
 from striate.graph.variable import Variable
@@ -46,6 +47,8 @@ __all__ = [
     "family",
     "from_json",
     "from_keras",
+    "keras_layers",
+    "learning_layers",
     "operations",
     "register",
     "registered",

@@ -44,6 +44,7 @@ class Graph:
     layers      the distinct layers, in order of their first call
     fault       None, or the layer at which the description breaks off; then `outputs` is the last good tensor
     auxiliary   loss weights above 0 of the outputs after the first, when these only help training
+    trainable   False: none of its layers learns, whatever their own ``trainable`` says
 
     Raises ArgumentError when an output depends on an input that is not among `inputs`, or two layers share a name.
     """
@@ -59,6 +60,7 @@ class Graph:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.fault = fault
+        self.trainable = True
         self.auxiliary = tuple(float(weight) for weight in auxiliary)
         if self.auxiliary and len(self.outputs) != 1 + len(self.auxiliary):
             raise ArgumentError(f"auxiliary outputs go with one output, not with {len(outputs) - len(auxiliary)}.")
@@ -190,6 +192,7 @@ class FlatNode:
     input_shapes, shape    shapes that go in, and the shape that comes out
     first                  whether it is its layer's first call
     path                   names of the networks it is nested in, outermost first
+    trainable              whether the layer and all networks that it is nested in are
     """
 
     name: str
@@ -200,6 +203,7 @@ class FlatNode:
     shape: Shape
     first: bool
     path: tuple[str, ...] = ()  # names of the networks it is nested in, outermost first
+    trainable: bool = True
 
     @cached_property
     def lowering(self) -> Lowering:
@@ -238,14 +242,14 @@ class FlatGraph:
         self.inputs: list[int] = []
         for tensor in graph.inputs:
             self.inputs.append(self._new(tensor))
-        self.outputs = self._open(graph, self.inputs, ())
+        self.outputs = self._open(graph, self.inputs, (), graph.trainable)
 
     def _new(self, tensor: SymbolicTensor) -> int:
         self.shapes.append(tensor.shape)
         self.dtypes.append(tensor.dtype)
         return len(self.shapes) - 1
 
-    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...]) -> list[int]:
+    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...], trainable: bool) -> list[int]:
         number = {(t.node.serial, t.index): i for t, i in zip(graph.inputs, inputs, strict=True)}
         for node in graph.nodes:
             if isinstance(node.layer, InputLayer):
@@ -254,7 +258,7 @@ class FlatGraph:
             name = graph.label(node)
             layer: Any = node.layer
             if layer.is_network:
-                outs = self._open(layer.graph, given, (*path, name))
+                outs = self._open(layer.graph, given, (*path, name), trainable and layer.trainable)
             else:
                 outs = [self._new(tensor) for tensor in node.outputs]
                 first = id(node.layer) not in self._seen
@@ -269,6 +273,7 @@ class FlatGraph:
                         node.shape,
                         first,
                         path,
+                        trainable and layer.trainable,
                     )
                 )
             for tensor, i in zip(node.outputs, outs, strict=True):
@@ -312,7 +317,8 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
         source = first
         rest = rest[1:]
     else:
-        shape, dtype = input_shape or first.input_shape, getattr(first, "input_dtype", "float32")
+        own = None if first.is_network else first.input_shape
+        shape, dtype = input_shape or own, getattr(first, "input_dtype", "float32")
         if shape is None and (tensor := _own_input(first)) is not None:
             shape, dtype = tensor.shape, tensor.dtype
         if shape is None:

@@ -157,7 +157,7 @@ class Layer(NetworkPart):
             raise ArgumentError(
                 f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_" and "-".'
             )
-        if self.input_shape is not None:
+        if not self.is_network and self.input_shape is not None:
             self.input_shape = checked_shape(self.kind, self.input_shape)
 
     # -- what it does ----------------------------------------------------------------------------------------------
@@ -241,6 +241,14 @@ class Layer(NetworkPart):
     def output(self) -> Any:
         """The symbolic output (or list of outputs) of the layer's latest call.  Raises ArgumentError before one."""
         return self._ends("outputs")
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of its latest call's output as Keras writes it, None for the batch: (None, H, W, C); or a list of them.
+
+        Raises ArgumentError before a call.
+        """
+        return batched([tensor.shape for tensor in _listed(self.output)])
 
     def _ends(self, side: str) -> Any:
         if self.node is None:
@@ -347,6 +355,19 @@ def snake_case(kind: str) -> str:
     """A class name as Keras spells its layers: Conv2D -> conv2d, MaxPooling2D -> max_pooling2d, ReLU -> re_lu."""
     kind = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", kind).lower()
+
+
+def batched(shapes: list[Shape]) -> Any:
+    """Shapes as Keras writes them, None for the batch in front; one alone is no list.
+
+    shapes   without the batch
+    """
+    keras = [(None, *shape) for shape in shapes]
+    return keras[0] if len(keras) == 1 else keras
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def checked_shape(where: str, shape: Any) -> Shape:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from striate.errors import ShapeError
 from striate.graph.graph import Graph
-from striate.graph.layer import Layer
+from striate.graph.layer import Layer, batched
 from striate.graph.lowering import Shape, Weight
 from striate.graph.node import distinct
 
@@ -24,7 +26,6 @@ class Network(Layer):
     def __init__(self, graph: Graph, name: str | None = None) -> None:
         self.graph = graph
         self.name = name
-        self.input_shape = None
         Layer.__post_init__(self)
 
     @property
@@ -33,14 +34,25 @@ class Network(Layer):
         return len(self.graph.inputs)
 
     @property  # type: ignore[misc]
+    def input_shape(self) -> Any:  # type: ignore[override]
+        """The shape of its input as Keras writes it, None for the batch: (None, H, W, C); a list of them for several."""
+        return batched(self.graph.check().input_shapes)
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of its output as Keras writes it, None for the batch; a list of them for several."""
+        return batched(self.graph.check().output_shapes)
+
+    @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]
-        """True when any layer inside is trainable; setting it sets every layer inside."""
-        return any(layer.trainable for layer in every_layer(self.graph))
+        """Whether it may learn; False: no layer inside does, whatever it says.  Setting it sets every layer inside."""
+        return self.graph.trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        for layer in every_layer(self.graph):
-            layer.trainable = value
+        self.graph.trainable = bool(value)
+        for layer in self.graph.layers:
+            layer.trainable = bool(value)
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
         expected = self.graph.check().input_shapes
@@ -78,6 +90,18 @@ def every_layer(graph: Graph) -> list[Layer]:
     for layer in graph.layers:
         layers += every_layer(layer.graph) if isinstance(layer, Network) else [layer]
     return distinct(layers)
+
+
+def learning_layers(graph: Graph) -> list[Layer]:
+    """Those of ``every_layer`` that training changes: trainable themselves, and so is every network that they are in.
+
+    graph    where to look
+    """
+    chosen: list[Layer] = []
+    for layer in graph.layers if graph.trainable else ():
+        if layer.trainable:
+            chosen += learning_layers(layer.graph) if isinstance(layer, Network) else [layer]
+    return distinct(chosen)
 
 
 def _and(shapes: list[Shape]) -> str:

@@ -223,7 +223,7 @@ class _GraphReader:
         references = entry.get("inputs")
         if references is None:
             if self.last is None:
-                if layer.input_shape is None:
+                if layer.is_network or layer.input_shape is None:
                     raise ArgumentError('has no input: start with {"class": "Input", "shape": [...]} or input_shape.')
                 source = InputLayer(input_shape=layer.input_shape, dtype=getattr(layer, "input_dtype", "float32"))
                 self.last = call(source, ())

@@ -1,6 +1,7 @@
 """``Model``, what users hold; thin: each method calls the room that does the work."""
 
 from striate.model import variables  # noqa: F401  it tells layers what their arrays are
+from striate.model.cloning import clone_model
 from striate.model.model import Model
 
-__all__ = ["Model"]
+__all__ = ["Model", "clone_model"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
-from striate.graph import Graph, Layer, Network, SymbolicTensor, from_keras, to_json, to_keras
+from striate.graph import Graph, Layer, Network, SymbolicTensor, from_keras, keras_layers, to_json, to_keras
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from striate.train.callbacks import History
     from striate.train.plan import Plan
     from striate.weights.source import Origin
+
+
+_DRAWN = 150  # layers up to which a notebook shows the drawing of a network
 
 
 class Structure(Network):
@@ -28,7 +31,6 @@ class Structure(Network):
         if graph is not None:
             self.graph = graph
         self.name = name
-        self.input_shape = None
         Layer.__post_init__(self)
         self._compile_args: dict[str, Any] | None = None
         self._not_compiled: tuple[dict[str, Any], str] | None = None  # what a file said of compile, and what it lacks
@@ -42,6 +44,7 @@ class Structure(Network):
         self.scores: dict[str, Any] = {}
         self.features: SymbolicTensor | None = None
         self.origin: Origin | None = None
+        self._layers: tuple[Graph, list[Layer]] | None = None
         self._predictor: tuple[Graph, Any] | None = None
         self._engines: Engines | None = None
         self._cuts: dict[tuple[str, ...], tuple[Graph, Any]] = {}
@@ -63,8 +66,11 @@ class Structure(Network):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers in order of their first call."""
-        return self.graph.layers
+        """The layers in Keras' order: the farthest from the outputs first; a chain is in its own."""
+        graph = self.graph
+        if self._layers is None or self._layers[0] is not graph:
+            self._layers = graph, keras_layers(graph)
+        return list(self._layers[1])
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -152,12 +158,49 @@ class Structure(Network):
     def _title(self) -> str:
         return self.name or self.kind.lower()
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print the classic table: layer, output shape, parameters.  `print_fn` is what prints it; None: print."""
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print the classic table: layer, output shape, parameters.
+
+        line_length      characters of a line; None: 65, or 98 where the network has branches
+        positions        where the columns end: parts of the line up to 1, or characters
+        print_fn         what prints the text; None: print
+        expand_nested    the layers of nested models below them
+        show_trainable   a column that says Y where training changes a layer, N where it does not
+        layer_range      the first and the last layer to show, names or regular expressions
+
+        Raises ArgumentError for a range that is not there, or positions that are not one for each column.
+        """
         from striate.size import summary
 
-        graph = self.graph
-        (print_fn or print)(summary(graph, self._title, sequential=self.kind == "Sequential"))
+        text = summary(
+            self.graph,
+            self._title,
+            sequential=self.kind == "Sequential",
+            line_length=line_length,
+            positions=positions,
+            expand_nested=expand_nested,
+            show_trainable=show_trainable,
+            layer_range=layer_range,
+        )
+        (print_fn or print)(text)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the drawing, and below it the table."""
+        from striate.shown import preformatted
+        from striate.size import summary
+
+        if not self.knows_input:
+            return preformatted(repr(self))
+        drawing = self.draw() if len(self.graph.nodes) <= _DRAWN else ""
+        return f"{drawing}{preformatted(summary(self.graph, self._title, sequential=self.kind == 'Sequential'))}"
 
     def size(
         self, batch_size: int = 1, optimizer: str | None = "adam", dtype: str = "float32", strict: bool = False

@@ -42,9 +42,9 @@ _PLACE = 8  # bytes of the place of a maximum
 def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]:
     """Run a call on the storages; its outputs."""
     lowering, values = node.lowering, list(xs)
-    storages.trainable = node.layer.trainable
+    storages.trainable = node.trainable
     for step in lowering.steps:
-        learns = storages.gradients and node.layer.trainable and bool(step.weights)
+        learns = storages.gradients and node.trainable and bool(step.weights)
         over = type(step.primitive) is p.Pointwise and _overwrites(storages, node, step)
         call = Call(storages, step, learns, over)
         values.append(ROWS.of(step.primitive)(storages, call, [values[i] for i in step.inputs]))

@@ -120,7 +120,7 @@ def _weights(call: FlatNode) -> list[str]:
         lines.append(said)
     if not call.first:
         lines.append("shared with the layer's first call, so they are counted there")
-    if count and not call.layer.trainable:
+    if count and not call.trainable:
         lines.append("frozen: training leaves them as they are")
     return lines
 

@@ -104,7 +104,7 @@ class Estimate:
             if node.first:
                 count = sum(weight.size for weight in node.lowering.weights.values())
                 self.weights += count
-                self.trainable += count if node.layer.trainable else 0
+                self.trainable += count if node.trainable else 0
                 self.buffers += sum(weight.size for weight in node.lowering.buffers.values())
         self.storages, values = run(opened, dtype)
         ends = {values[tensor].store for tensor in opened.flat.outputs} - self.storages.kept.keys()

@@ -12,8 +12,8 @@ class _Recording(FlatGraph):
         self.returned: dict[str, list[int]] = {}
         super().__init__(graph)
 
-    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...]) -> list[int]:
-        outputs = super()._open(graph, inputs, path)
+    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...], trainable: bool) -> list[int]:
+        outputs = super()._open(graph, inputs, path, trainable)
         if path:
             self.returned["/".join(path)] = outputs
         return outputs

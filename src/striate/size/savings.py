@@ -140,7 +140,7 @@ def _largest(
         kept = own.storages.kept_each()
         name = max(kept, key=lambda key: kept[key], default="")
         parts.append((f"half of what {name} keeps for the backward pass", kept.get(name, 0) * batch))
-    weights = {n.name: (_weights(n), n.layer.trainable) for n in own.opened.flat.nodes if n.first}
+    weights = {n.name: (_weights(n), n.trainable) for n in own.opened.flat.nodes if n.first}
     name = max(weights, key=lambda key: weights[key][0], default="")
     count, trained = weights.get(name, (0, False))
     parts.append(

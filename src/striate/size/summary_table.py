@@ -6,41 +6,60 @@ buffers.  A layer has one line however often it is called.
 
 from __future__ import annotations
 
-from striate.graph import FlatGraph, Graph, InputLayer, Shape
+import re
+from collections.abc import Sequence
+
+from striate.errors import ArgumentError, unknown
+from striate.graph import FlatGraph, Graph, InputLayer, Layer, Network, Shape, keras_layers
 
 _CHAIN = (29, 55, 65)  # ends of the columns: .45, .85 and 1 of 65
 _FUNCTIONAL = (32, 53, 65, 98)  # .33, .55, .67 and 1 of 98
 
 
-def summary(graph: Graph, name: str, *, sequential: bool = False) -> str:
+def summary(
+    graph: Graph,
+    name: str,
+    *,
+    sequential: bool = False,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> str:
     """The table of a network, without a line break at its end.
 
-    graph        the network, ``model.graph``
-    name         what the table calls it
-    sequential   a Sequential model: its input has no line.  A functional model with branches gets the wide table with
-                 the column "Connected to"
+    graph            the network, ``model.graph``
+    name             what the table calls it
+    sequential       a Sequential model: its input has no line.  A functional model with branches gets the wide table with
+                     the column "Connected to"
+    line_length      characters of a line; None: 65, or 98 with that column
+    positions        where the columns end: parts of the line up to 1, or characters
+    expand_nested    the layers of nested networks below them
+    show_trainable   a column that says Y where training changes a layer, N where it does not
+    layer_range      the first and the last layer to show, names or regular expressions
 
-    A network that breaks off is shown up to there, then the layer at fault and why, then the totals so far.
+    A network that breaks off is shown up to there, then the layer at fault and why, then the totals so far.  Raises
+    ArgumentError for a range that is not there, or positions that are not one for each column.
     """
     chain = sequential or (graph.is_sequential and len(graph.nodes) == len(graph.layers))
-    ends = _CHAIN if chain else _FUNCTIONAL
+    ends = _ends(_CHAIN if chain else _FUNCTIONAL, line_length, positions, show_trainable)
     width = ends[-1]
-    counts, shapes = _counts(graph), _shapes(graph)
-    shown = [layer for layer in graph.layers if not (sequential and isinstance(layer, InputLayer))]
-    connections = _connections(graph)
-    head = ["Layer (type)", "Output Shape", "Param #", "Connected to"]
-    lines = [f'Model: "{name}"', "_" * width, _line(head[: len(ends)], ends), "=" * width]
+    head = ["Layer (type)", "Output Shape", "Param #", "Connected to"][: len(ends) - show_trainable]
+    head += ["Trainable"] if show_trainable else []
+    lines = [f'Model: "{name}"', "_" * width, _line(head, ends), "=" * width]
+    layers = [layer for layer in keras_layers(graph) if not (sequential and isinstance(layer, InputLayer))]
+    first, last = _range([graph.name(layer) for layer in layers], layer_range)
+    shown, table = layers[first:last], _Facts(graph)
     for i, layer in enumerate(shown):
-        label = f"{graph.name(layer)} ({layer.kind})"
-        sources = connections[id(layer)] or [""]
-        fields = [label, shapes[id(layer)], str(sum(counts[id(layer)])), sources[0]]
-        lines.append(_line(fields[: len(ends)], ends))
-        if not chain:
-            lines += [_line(["", "", "", source], ends) for source in sources[1:]]
+        lines += table.rows(layer, ends, chain, show_trainable)
+        if expand_nested and isinstance(layer, Network):
+            lines += _nested(layer, ends, chain, show_trainable, 1)
         lines.append(("=" if i == len(shown) - 1 and graph.fault is None else "_") * width)
     so_far = ""
     if graph.fault is not None:
-        lines.append(_line([f"{graph.fault.name} ({graph.fault.kind})", "does not fit", "", ""][: len(ends)], ends))
+        fields = [f"{graph.fault.name} ({graph.fault.kind})", "does not fit", *[""] * (len(ends) - 2)]
+        lines.append(_line(fields, ends))
         lines += ["=" * width, str(graph.fault.error), "_" * width]
         so_far = " so far"
     trainable, frozen = _trainable(graph)
@@ -49,6 +68,69 @@ def summary(graph: Graph, name: str, *, sequential: bool = False) -> str:
     lines.append(f"Non-trainable params{so_far}: {frozen:,}")
     lines.append("_" * width)
     return "\n".join(lines)
+
+
+def _ends(
+    usual: tuple[int, ...], length: int | None, positions: Sequence[float] | None, trainable: bool
+) -> tuple[int, ...]:
+    """Where the columns end, in characters."""
+    width = usual[-1] if length is None else length
+    if width < 20:
+        raise ArgumentError(f"summary: line_length is at least 20, not {length!r}.")
+    parts: Sequence[float] = positions or [end / usual[-1] for end in usual]
+    count = len(usual) + trainable
+    if trainable and len(parts) == len(usual):
+        parts = [
+            *(part * (width - 12) / width if part <= 1 else part for part in parts),
+            1.0 if max(parts) <= 1 else width,
+        ]
+    if len(parts) != count:
+        raise ArgumentError(f"summary: positions are {count} numbers, one for each column, not {len(parts)}.")
+    ends = [int(part * width) if max(parts) <= 1 else int(part) for part in parts]
+    return usual if length is None and positions is None and not trainable else tuple(ends)
+
+
+def _range(names: Sequence[str], wanted: Sequence[str] | None) -> tuple[int, int]:
+    """The places of the first shown layer and of the one after the last."""
+    if wanted is None:
+        return 0, len(names)
+    if len(wanted) != 2 or not all(isinstance(each, str) for each in wanted):
+        raise ArgumentError(f"summary: layer_range is (first, last), two names, not {wanted!r}.")
+    places = [[i for i, name in enumerate(names) if re.match(each, name)] for each in wanted]
+    for each, found in zip(wanted, places, strict=True):
+        if not found:
+            raise unknown("layer name", each, names)
+    (low, high) = places if min(places[0]) <= max(places[1]) else places[::-1]
+    return min(low), max(high) + 1
+
+
+class _Facts:
+    """What the lines of a network's layers say."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.counts, self.shapes, self.sources = _counts(graph), _shapes(graph), _connections(graph)
+
+    def rows(self, layer: Layer, ends: tuple[int, ...], chain: bool, trainable: bool, mark: str = "") -> list[str]:
+        """The line of a layer, and further ones for further inputs."""
+        key = id(layer)
+        sources = [] if chain else self.sources[key] or [""]
+        learns = ["Y" if layer.trainable else "N"] if trainable else []
+        label = f"{mark}{self.graph.name(layer)} ({layer.kind})"
+        fields = [label, self.shapes[key], str(sum(self.counts[key])), *sources[:1], *learns]
+        more = [_line(["", "", "", source, *[""] * trainable], ends) for source in sources[1:]]
+        return [_line(fields, ends), *more]
+
+
+def _nested(network: Network, ends: tuple[int, ...], chain: bool, trainable: bool, depth: int) -> list[str]:
+    lines, table = [], _Facts(network.graph)
+    for layer in keras_layers(network.graph):
+        if isinstance(layer, InputLayer) and network.kind == "Sequential":
+            continue
+        lines += table.rows(layer, ends, chain, trainable, "|" * depth + " ")
+        if isinstance(layer, Network):
+            lines += _nested(layer, ends, chain, trainable, depth + 1)
+    return lines
 
 
 def _line(fields: list[str], ends: tuple[int, ...]) -> str:
@@ -90,8 +172,8 @@ def _trainable(graph: Graph) -> tuple[int, int]:
     for call in FlatGraph(graph).nodes:
         if call.first:
             weights = sum(w.size for w in call.layer.parameters(*call.input_shapes).values())
-            trainable += weights if call.layer.trainable else 0
-            frozen += 0 if call.layer.trainable else weights
+            trainable += weights if call.trainable else 0
+            frozen += 0 if call.trainable else weights
             frozen += sum(w.size for w in call.layer.buffers(*call.input_shapes).values())
     return trainable, frozen
 

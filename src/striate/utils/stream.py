@@ -85,6 +85,8 @@ class Stream:
         f                    called with an element; with its parts where it is a tuple, as tf.data does
         num_parallel_calls   taken as tf.data has it; nothing changes
         ignored              further arguments of tf.data that change nothing here (`deterministic`, `name`)
+
+        Raises ArgumentError for what is no function.
         """
         if not callable(f):
             raise ArgumentError(f"map takes a function of an element, not {f!r}.")

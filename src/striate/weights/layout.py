@@ -122,31 +122,6 @@ def output_path(graph: Graph) -> str | None:
     return None
 
 
-def keras_layers(graph: Graph) -> list[Layer]:
-    """The layers of a network (nested networks as one) in the order of Keras' ``model.layers``.
-
-    By distance from the outputs, the farthest first, then in the order in which a walk back from the outputs meets
-    them (``keras.src.ops.function.map_graph``); a chain is in its own order.
-    """
-    depth: dict[int, int] = {}
-    for node in reversed(graph.nodes):
-        mine = depth.setdefault(id(node.layer), 0)
-        for tensor in node.inputs:
-            above = tensor.node.layer
-            depth[id(above)] = max(depth.get(id(above), 0), mine + 1)
-    met: dict[int, int] = {}
-    stack = [tensor.node for tensor in reversed(graph.outputs)]
-    seen = set()
-    while stack:
-        node = stack.pop()
-        if node.serial in seen:
-            continue
-        seen.add(node.serial)
-        met.setdefault(id(node.layer), len(met))
-        stack.extend(tensor.node for tensor in reversed(node.inputs))
-    return sorted(graph.layers, key=lambda layer: (-depth[id(layer)], met[id(layer)]))
-
-
 # -- Keras ------------------------------------------------------------------------------------------------------------
 def from_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor | None:
     """An array of Keras in the layout of `slot`; None where the shapes do not fit."""

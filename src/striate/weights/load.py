@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from striate.errors import ArgumentError, BundleError
-from striate.graph import Graph
+from striate.graph import Graph, keras_layers
 from striate.primitives import BatchNorm
 from striate.weights.contents import WeightsFile
-from striate.weights.layout import Slot, keras_layers, output_path, slots_of, to_keras, to_torch
+from striate.weights.layout import Slot, output_path, slots_of, to_keras, to_torch
 from striate.weights.match import Matching, match
 from striate.weights.read import read_weights
 from striate.weights.report import MatchReport, few

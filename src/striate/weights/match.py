@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from striate.errors import unknown
-from striate.graph import Graph, Network
+from striate.graph import Graph, Network, keras_layers
 from striate.graph.layer import snake_case
 from striate.weights.contents import FileLayer, WeightsFile
-from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, keras_layers, slots_of
+from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, slots_of
 from striate.weights.report import Match, MatchReport, Unused
 from striate.weights.source import Origin, Source
 

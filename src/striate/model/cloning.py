@@ -1,0 +1,82 @@
+"""``clone_model``: the same layers anew, with weights of their own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from striate.errors import ArgumentError
+from striate.graph import Graph, InputLayer, Layer, Network, SymbolicTensor, replay, source_inputs
+from striate.graph.node import call as called
+from striate.model.model import Model
+
+
+def clone_model(
+    model: Any,
+    input_tensors: SymbolicTensor | Sequence[SymbolicTensor] | None = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable[..., Any] | None = None,
+    recursive: bool = False,
+    **others: Any,
+) -> Any:
+    """A model of new layers with the same arguments and names, and fresh weights.
+
+    model            a Model or Sequential
+    input_tensors    symbolic tensors that it is to begin at; None: inputs of its own
+    clone_function   gives the new layer for each; None: one with the same arguments.  One that returns its layer shares it
+    call_function    called with each new layer and its inputs instead of the layer
+    recursive        also ask `clone_function` for the layers in nested models, which are one layer for it otherwise
+    others           nothing else is taken
+
+    Raises ArgumentError for what is no model, or a function that gives no layer.
+    """
+    if others:
+        raise ArgumentError(f'clone_model has no argument "{next(iter(others))}".')
+    if not isinstance(model, Model):
+        raise ArgumentError(f"clone_model takes a model, not {model!r}.")
+    if not model.knows_input and input_tensors is None:
+        made = type(model)(name=model.name)  # type: ignore[call-arg]
+        for layer in model.layers:
+            made.add(_cloned(layer, clone_function, call_function, recursive))  # type: ignore[attr-defined]
+        return made
+    graph = model.graph.check()
+    if input_tensors is None:
+        starts = [_input(tensor) for tensor in graph.inputs]
+        sources = starts
+    else:
+        starts = list(input_tensors) if isinstance(input_tensors, list | tuple) else [input_tensors]  # type: ignore[list-item]
+        sources = source_inputs(starts)
+    now = replay(graph, starts, lambda layer: _cloned(layer, clone_function, call_function, recursive), call_function)
+    fresh = Graph(sources, [now(tensor) for tensor in graph.outputs], auxiliary=graph.auxiliary)
+    fresh.trainable = graph.trainable
+    kind = type(model) if input_tensors is None else Model
+    made = kind.from_graph(fresh, model.name)
+    made.features = None if model.features is None else now(model.features)
+    return made
+
+
+def _input(tensor: SymbolicTensor) -> SymbolicTensor:
+    layer: Any = tensor.node.layer
+    named = None if layer.auto_named else layer.name
+    return called(InputLayer(input_shape=tensor.shape, dtype=layer.dtype, name=named), ())  # type: ignore[no-any-return]
+
+
+def _cloned(layer: Layer, function: Any, call: Any, recursive: bool) -> Layer:
+    if isinstance(layer, Network) and (function is None or recursive):
+        return clone_model(layer, None, function, call, recursive)  # type: ignore[no-any-return]
+    made = copied(layer) if function is None else function(layer)
+    if not isinstance(made, Layer):
+        raise ArgumentError(f"clone_model: clone_function gives a layer for each layer, not {made!r}.")
+    return made
+
+
+def copied(layer: Layer) -> Layer:
+    """A layer with the same arguments and name, called on nothing yet.
+
+    layer   which is no whole network
+    """
+    made = copy.copy(layer)
+    made.__dict__.pop("_lowerings", None)
+    made.node = made.built = made.built_for = None
+    return made
