@@ -61,8 +61,7 @@ def test_mnist_is_read_from_the_path_that_is_given(home):
 
 
 def cifar_files(rows, label):
-    content = pickle.dumps({"data": RNG.integers(0, 256, (rows, 3072)).astype(np.uint8), **label})
-    return content
+    return pickle.dumps({"data": RNG.integers(0, 256, (rows, 3072)).astype(np.uint8), **label})
 
 
 def test_colour_pictures_have_their_labels_in_a_column(home):

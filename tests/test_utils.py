@@ -202,7 +202,7 @@ def test_a_bar_shows_means_and_is_one_line_where_nobody_watches(capsys):
     refused(ArgumentError, "not both", lambda: utils.Progbar(1, stateful_metrics=[], stateless_metrics=[]))
 
 
-# -- files, drawings, names that are not there --------------------------------------------------------------------------------
+# -- files, drawings, names that are not there -----------------------------------------------------------------------------
 def test_a_file_is_fetched_once_and_unpacked(tmp_path, monkeypatch):
     import zipfile
 

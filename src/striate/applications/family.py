@@ -156,7 +156,8 @@ def _made(
     if scaled or input_tensor is not None or (app.norm and not include_top):
         model = _again(app, model, input_tensor, include_top, pooling, weights is not None, scaled)
     sizes = (known.input_shape[0] if include_top else None) if shape[0] is None else shape[0]
-    model.name = name or app.title.format(alpha=f"{own.get('alpha', 1):.2f}", size=sizes)
+    title = app.title.format(alpha=f"{own.get('alpha', 1):.2f}", size=sizes)
+    model.name = name or title.replace(".", "_")  # a layer's name has no dots, and a model is one in another model
     return model
 
 

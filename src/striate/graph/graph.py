@@ -136,7 +136,8 @@ class Graph:
         return self._calls[node.serial][0] == 0
 
     def layer(self, name: str) -> Layer:
-        """The layer called `name`.  Raises ArgumentError, naming the nearest."""
+        """The layer called `name`, with "_" for the dots of Keras' names.  Raises ArgumentError, naming the nearest."""
+        name = name if name in self._by_name else name.replace(".", "_")
         if name not in self._by_name:
             raise unknown("layer name", name, self._by_name)
         return self._by_name[name]

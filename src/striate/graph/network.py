@@ -38,6 +38,9 @@ class Network(Layer):
         """The shape of its input as Keras writes it, None for the batch: (None, H, W, C); a list of them for several."""
         return batched(self.graph.check().input_shapes)
 
+    def _setting(self, name: str) -> Any:
+        return None if name == "input_shape" else super()._setting(name)  # it is the graph's, not said
+
     @property
     def output_shape(self) -> Any:
         """The shape of its output as Keras writes it, None for the batch; a list of them for several."""

@@ -64,7 +64,7 @@ def _input(tensor: SymbolicTensor) -> SymbolicTensor:
 
 def _cloned(layer: Layer, function: Any, call: Any, recursive: bool) -> Layer:
     if isinstance(layer, Network) and (function is None or recursive):
-        return clone_model(layer, None, function, call, recursive)  # type: ignore[no-any-return]
+        return clone_model(layer, None, function, call if recursive else None, recursive)  # type: ignore[no-any-return]
     made = copied(layer) if function is None else function(layer)
     if not isinstance(made, Layer):
         raise ArgumentError(f"clone_model: clone_function gives a layer for each layer, not {made!r}.")

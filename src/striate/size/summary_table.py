@@ -86,8 +86,7 @@ def _ends(
         ]
     if len(parts) != count:
         raise ArgumentError(f"summary: positions are {count} numbers, one for each column, not {len(parts)}.")
-    ends = [int(part * width) if max(parts) <= 1 else int(part) for part in parts]
-    return usual if length is None and positions is None and not trainable else tuple(ends)
+    return tuple(int(part * width + 1e-6) if max(parts) <= 1 else int(part) for part in parts)
 
 
 def _range(names: Sequence[str], wanted: Sequence[str] | None) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,14 @@ class History(Callback):
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
+
+    def _repr_html_(self) -> str:
+        """A row for each epoch."""
+        rows = ["".join(f"<th>{html.escape(name)}</th>" for name in ("epoch", *self.history))]
+        for i, epoch in enumerate(self.epoch):
+            cells = [str(epoch + 1), *(f"{v[i]:.4g}" if i < len(v) else "" for v in self.history.values())]
+            rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
     def state_dict(self) -> dict[str, Any]:
         return {"history": {key: list(values) for key, values in self.history.items()}, "epoch": list(self.epoch)}
