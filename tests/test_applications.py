@@ -100,7 +100,7 @@ def test_arguments_change_what_keras_says_they_change():
     logits = applications.VGG16(weights=None, input_shape=(32, 32, 3), classes=4, classifier_activation=None)
     assert logits.answers.kind == "logits" if hasattr(logits.answers, "kind") else True
     assert logits.layers[-1].activation is None
-    assert logits.get_layer("fc1").weights((512,))["weight"].shape == (4096, 512)  # Keras flattens maps of any size
+    assert logits.get_layer("fc1").parameters((512,))["weight"].shape == (4096, 512)  # Keras flattens maps of any size
     grey = applications.ResNet50(weights=None, input_shape=(64, 64, 1), classes=7)
     assert (grey.input_shape, grey.output_shape) == ((None, 64, 64, 1), (None, 7))
 

@@ -21,12 +21,12 @@ from torch import nn
 import striate as st
 from striate import layers, zoo
 from striate.errors import ArgumentError, BundleError
+from striate.graph import keras_layers
 from striate.graph.layer import snake_case
 from striate.weights.contents import FileLayer
 from striate.weights.layout import (
     from_keras,
     from_torch,
-    keras_layers,
     slots_of,
     to_keras,
     to_torch,

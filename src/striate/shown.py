@@ -21,7 +21,7 @@ class Text(str):
         return preformatted(self)
 
 
-class Drawing(str):
+class SvgText(str):
     """The text of an SVG picture; a notebook shows the picture."""
 
     __slots__ = ()

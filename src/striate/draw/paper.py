@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from striate.draw.words import shape_text, text_width, wrapped
 from striate.graph import FAMILIES, Graph
-from striate.shown import Drawing
+from striate.shown import SvgText
 from striate.wording import plural
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -80,7 +80,7 @@ def summarised(graph: Graph) -> str:
 
 def page(
     graph: Graph, title: str | None, families: Sequence[str], drawing: Sequence[str], width: float, height: float
-) -> Drawing:
+) -> SvgText:
     """A drawing of `width` by `height` as an SVG document: white ground, title, summary and a legend of `families`."""
     summary = summarised(graph)
     head, tall, wide = _heading(title, summary, families, max(width, 300.0))
@@ -98,7 +98,7 @@ def page(
         "</g>",
         "</svg>",
     ]
-    return Drawing("\n".join(lines) + "\n")
+    return SvgText("\n".join(lines) + "\n")
 
 
 def _heading(title: str | None, summary: str, families: Sequence[str], room: float) -> tuple[list[str], float, float]:

@@ -10,14 +10,14 @@ from striate.draw.placing import layout
 from striate.draw.sugiyama import Point
 from striate.draw.words import fitted, text_width
 from striate.graph import Graph
-from striate.shown import Drawing
+from striate.shown import SvgText
 from striate.wording import plural
 
 ROUND = 7.0  # radius of a connector's corners
 MARK = 10.0  # how far the mark of an output hangs below its box
 
 
-def svg(graph: Graph, *, title: str | None = None, expand: bool = False, direction: str = "down") -> Drawing:
+def svg(graph: Graph, *, title: str | None = None, expand: bool = False, direction: str = "down") -> SvgText:
     """A diagram of a network as one self-contained SVG, with a white ground of its own.
 
     A box for every call of a layer: its name, kind and key hyper-parameters, output shape (channels last) and trainable

@@ -8,7 +8,7 @@ from striate.draw.paper import COLOURS, MUTED, WIRE, content, label, number, pag
 from striate.draw.words import fitted, shape_text, text_width
 from striate.graph import QUIET, FlatNode, Graph, Shape, family
 from striate.primitives import Pool
-from striate.shown import Drawing
+from striate.shown import SvgText
 
 TALLEST = 170.0  # pixels of the largest map's side
 DEEP = 1.9  # pixels of thickness for the root of a channel count
@@ -40,7 +40,7 @@ class _Block:
         return max(self.across, *texts)
 
 
-def feature_map_svg(graph: Graph, *, title: str | None = None) -> Drawing:
+def feature_map_svg(graph: Graph, *, title: str | None = None) -> SvgText:
     """A network's volumes of activations as blocks, as one self-contained SVG with a white ground of its own.
 
     Sides go with the map's height and width (to the power 0.7, so that small maps stay visible), thickness with the

@@ -53,7 +53,7 @@ def _of(layer: Layer, path: str) -> list[Variable]:
 def _of_network(network: Any, path: str) -> list[Variable]:
     if not getattr(network, "knows_input", True):
         return []
-    from striate.weights.layout import keras_layers
+    from striate.graph import keras_layers
 
     graph: Graph = network.graph.check()
     network.module  # builds what is not built yet

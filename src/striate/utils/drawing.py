@@ -8,7 +8,7 @@ from typing import Any
 
 from striate.draw import layout, svg
 from striate.errors import ArgumentError, unknown
-from striate.shown import Drawing
+from striate.shown import SvgText
 
 _DIRECTIONS = {"TB": "down", "LR": "right"}
 
@@ -25,7 +25,7 @@ def plot_model(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
     **others: Any,
-) -> Drawing:
+) -> SvgText:
     """Draw a model into a file; the SVG that is returned shows itself in a notebook.
 
     A box of striate's drawings says the layer's name, its arguments, its shape and its weights, so what Keras' ``show_…``

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from striate.graph import InputLayer, Layer, Network
+from striate.graph import InputLayer, Layer, Network, keras_layers
 from striate.graph.layer import snake_case
 from striate.weights.keras_files import put_legacy
-from striate.weights.layout import keras_layers
 
 if TYPE_CHECKING:
     import h5py

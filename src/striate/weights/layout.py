@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from striate import primitives as p
-from striate.graph import Graph, Lowering, Primitive, Shape, Step
+from striate.graph import Graph, Layer, Lowering, Primitive, Shape, Step
 from striate.graph.graph import FlatGraph, FlatNode
 
 if TYPE_CHECKING:
