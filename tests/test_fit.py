@@ -537,16 +537,17 @@ def test_the_loss_of_labels_that_count_does_not_depend_on_the_batches(size):
     """One of ten pixels is wrong by 10, nine cost nothing, ten are void: 10 / 10."""
     model = st.Sequential([layers.Input((1, 10, 2)), layers.Activation("linear")])
     loss = st.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
-    model.compile(
-        "sgd", loss, metrics=["accuracy", st.metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)]
-    )
+    own = st.metrics.SparseCategoricalAccuracy(ignore_class=255)
+    keras = st.metrics.SparseCategoricalCrossentropy("keras", from_logits=True, ignore_class=255)
+    model.compile("sgd", loss, metrics=[own, loss, "accuracy", keras])
     x = np.zeros((2, 1, 10, 2), np.float32)
     x[0, ..., 1] = x[1, ..., 0] = 10
     y = np.full((2, 1, 10), 255)
     y[0, 0, 0] = 0
     y[1, 0, :9] = 0
-    loss, accuracy, again = model.evaluate(x, y, batch_size=size)
-    assert (loss, accuracy, again) == (pytest.approx(1.0, abs=1e-4), 0.9, pytest.approx(loss))
+    loss, own, again, accuracy, keras = model.evaluate(x, y, batch_size=size)
+    assert (loss, own, again) == (pytest.approx(1.0, abs=1e-4), pytest.approx(0.9), pytest.approx(loss))
+    assert (accuracy, keras) == (pytest.approx(9 / 20), pytest.approx(loss * 10 / 20))  # of all labels, as in Keras
 
 
 def test_the_whole_loss_is_its_weighted_parts_and_penalties_where_they_count_differently():
@@ -594,15 +595,15 @@ class _NoCall(st.losses.Loss):
     pass
 
 
-class _NoSums(MeanMetric):
+class _NoUpdate(MeanMetric):
     pass
 
 
 class _NoResult(Metric):
-    def update(self, y_true, y_pred):
+    def update_state(self, y_true, y_pred):
         pass
 
-    def reset(self):
+    def reset_state(self):
         pass
 
 
@@ -618,7 +619,7 @@ class _NoStep(st.optimizers.schedules.Schedule):
     ("what", "missing"),
     [
         ({"loss": _NoCall}, r"_NoCall must define call\(self, y_true, y_pred\)"),
-        ({"metrics": _NoSums}, r"_NoSums must define sums\(self, y_true, y_pred\)"),
+        ({"metrics": _NoUpdate}, r"_NoUpdate must define update_state\(self, y_true, y_pred, sample_weight=None\)"),
         ({"metrics": _NoResult}, r"_NoResult must define result\(self\)"),
         ({"optimizer": _NoMake}, r"_NoMake must define _make\(self, params\)"),
         ({"optimizer": lambda: st.optimizers.SGD(_NoStep())}, r"_NoStep must define __call__\(self, step\)"),

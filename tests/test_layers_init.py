@@ -193,7 +193,10 @@ def test_an_initializer_that_cannot_fill_a_weight_says_so() -> None:
         (lambda: initializers.RandomUniform(1, 0), "maxval - minval is at least 0, not -1"),
         (lambda: initializers.HeNormal(seed="x"), "HeNormal: seed is a whole number or None, not 'x'"),
         (lambda: initializers.HeNormal(sed=1), 'HeNormal has no argument "sed". Did you mean "seed"'),
-        (lambda: layers.Dense(2, kernel_regularizer="l3"), 'unknown regularizer "l3". Known: l1, l1_l2, l2'),
+        (
+            lambda: layers.Dense(2, kernel_regularizer="l3"),
+            'unknown regularizer "l3". Known: l1, l1_l2, l2, orthogonal_regularizer',
+        ),
         (lambda: layers.Embedding(2, 3, embeddings_regularizer="l"), 'unknown regularizer "l"'),
         (
             lambda: layers.Conv2D(2, 3, kernel_regularizer=0.1),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, DataError, StriateError
 from striate.train import losses
 from striate.train import metrics as m
 from striate.train.metrics import Metric
@@ -38,11 +38,12 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def measured(metric: Metric, y_true: np.ndarray, y_pred: np.ndarray, batch: int = 7) -> Any:
-    """The result after all batches of `batch` samples."""
+    """The result after all batches of `batch` samples, of channels-last arrays: a number, or a list or an array of them."""
     for start in range(0, len(y_true), batch):
         part = slice(start, start + batch)
-        metric.update(torch.from_numpy(y_true[part]), torch.from_numpy(y_pred[part]))
-    return metric.result()
+        metric.update_state(y_true[part], y_pred[part])
+    figure = metric.figure()
+    return figure if isinstance(figure, np.ndarray) and figure.ndim == 2 else np.asarray(figure).tolist()
 
 
 @st.composite
@@ -126,16 +127,16 @@ def test_the_report_is_scikit_learns(data: tuple[np.ndarray, np.ndarray]) -> Non
     assert str(ours).count("\n") == len(ours.names) + 3
 
 
-@given(st.integers(2, 200), st.integers(0, 10_000))
+@given(st.integers(2, 199), st.integers(0, 10_000))
 @settings(max_examples=30, deadline=None)
 def test_auc_is_scikit_learns_to_its_steps(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 2, n)
-    p = rng.choice(199, n, replace=n > 199) / 199 + 0.002  # each in the middle of its own step
+    p = rng.permutation(199)[:n] / 199 + 0.002  # each in the middle of its own step
     metric = m.AUC()
     ours = measured(metric, truth, p[:, None].astype(np.float32))
     if truth.min() == truth.max():
-        assert np.isnan(ours)
+        assert ours == 0  # one of the rates is a share of nothing, which is 0 as in Keras
     else:
         assert ours == pytest.approx(sk.roc_auc_score(truth, p), abs=1e-6)
         pr = m.AUC(curve="PR")
@@ -152,10 +153,19 @@ def under_precision(truth: np.ndarray, p: np.ndarray) -> float:
     return float((middle * np.diff(right_there)).sum() / truth.sum())
 
 
-def test_auc_of_several_classes_is_the_mean_of_those_that_occur() -> None:
+def test_auc_of_several_classes_pools_them_or_is_the_mean_of_each_as_in_keras() -> None:
     truth, p = np.arange(300) % 3, softmax(wave(300, 4, step=0.37) + np.eye(4, dtype=np.float32)[np.arange(300) % 3])
-    expected = np.mean([sk.roc_auc_score(truth == c, p[:, c]) for c in range(3)])
-    assert measured(m.resolve("auc", SPARSE, (4,)), truth, p) == pytest.approx(expected, abs=2e-3)
+    onehot = np.eye(4)[truth]
+    each = [sk.roc_auc_score(truth == c, p[:, c]) for c in range(3)]
+    for y in (truth, onehot):
+        assert measured(m.resolve("auc", SPARSE, (4,)), y, p) == pytest.approx(
+            sk.roc_auc_score(onehot.ravel(), p.ravel()), abs=2e-3
+        )
+        assert measured(m.AUC(multi_label=True), y, p) == pytest.approx(
+            (sum(each) + 0) / 4, abs=2e-3
+        )  # one never occurs
+    weighted = m.AUC(multi_label=True, label_weights=[1.0, 2.0, 1.0, 0.0])
+    assert measured(weighted, onehot, p) == pytest.approx((each[0] + 2 * each[1] + each[2]) / 4, abs=2e-3)
 
 
 # -- against Keras -----------------------------------------------------------------------------------------------------
@@ -230,17 +240,21 @@ def test_the_last_sigmoid_makes_every_output_an_answer_whatever_the_loss(loss: s
     truth, p = np.array([[1, 1, 0], [0, 0, 1]], np.float32), sigmoid(logits_of([2, 2, -2], [-2, 2, 2]))
     for name, expected in (("precision", 0.75), ("recall", 1.0)):
         assert measured(m.resolve(name, losses.get(loss), (3,), "sigmoid"), truth, p) == pytest.approx(expected)
-    assert measured(m.resolve("accuracy", losses.get(loss), (3,), "sigmoid"), truth, p) == pytest.approx(5 / 6)
+    assert measured(m.BinaryAccuracy(), truth, p) == pytest.approx(5 / 6)
+    f1 = m.resolve("f1_micro", losses.get(loss), (3,), "sigmoid")
+    assert measured(f1, truth, p) == pytest.approx(2 * 3 / (4 + 3))
 
 
 def test_the_ignored_class_is_in_no_mean() -> None:
     """Class 0: both right, IoU 1; class 1: one of two, called 2: IoU 1/2; class 2 is no class."""
     truth, said = np.array([[0, 0, 1, 1, 2, 2]]), np.array([0, 0, 1, 2, 1, 0])
-    scores = np.eye(3, dtype=np.float32)[said].T[None]
+    scores = np.eye(3, dtype=np.float32)[said][None]
     for average in ("present", "macro"):
         metric = m.MeanIoU(ignore_class=2, average=average)
         assert measured(metric, truth, scores) == pytest.approx(0.75)
-    binary = m.resolve(m.Precision(thresholds=0.5, ignore_class=255), SPARSE, (3,))
+    keras = m.MeanIoU(3, ignore_class=2)  # in Keras the class is in the mean, with the answers that name it
+    assert measured(keras, truth, said[None]) == pytest.approx((1 + 0.5 + 0) / 3)
+    binary = m.resolve(m.Precision(thresholds=0.5, ignore_class=255, average="micro"), SPARSE, (3,))
     assert measured(binary, np.where(truth == 2, 255, truth), scores) == pytest.approx(3 / 4)
 
 
@@ -255,11 +269,25 @@ def test_the_cosine_is_a_metric_and_more_of_it_is_better() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3])
-def test_ignored_labels_weigh_nothing_in_a_metric_whatever_the_batches(batch: int) -> None:
-    """-log p of the two labels that count, and no part of the third."""
+def test_an_ignored_label_counts_as_no_loss_in_the_metric_and_not_at_all_in_the_loss(batch: int) -> None:
+    """-log p of the two labels that count, over three labels in Keras' metric, over two in the loss of that name."""
     truth, p = np.array([0, 1, 255]), np.array([[0.5, 0.5], [0.1, 0.9], [0.3, 0.7]], np.float32)
-    expected = -(np.log(0.5) + np.log(0.9)) / 2
-    assert measured(m.SparseCategoricalCrossentropy(ignore_class=255), truth, p, batch) == pytest.approx(expected)
+    total = -(np.log(0.5) + np.log(0.9))
+    assert measured(m.SparseCategoricalCrossentropy(ignore_class=255), truth, p, batch) == pytest.approx(total / 3)
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
+    assert measured(m.get(loss), truth, p, batch) == pytest.approx(total / 2)
+    if batch == 3:
+        assert float(loss(truth, p)) == pytest.approx(total / 2)
+
+
+def test_the_metric_with_an_ignored_class_has_keras_numbers() -> None:
+    """Keras 3.15.1, keras/src/metrics/probabilistic_metrics_test.py's case; with weights 1.5, 2, 1: labels that count."""
+    truth, p = np.array([1, 2, 0]), np.array([[0.05, 0.95, 0], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
+    metric = m.SparseCategoricalCrossentropy(ignore_class=0)
+    assert float(metric(truth, p)) == pytest.approx(-(np.log(0.95) + np.log(0.1)) / 3, rel=1e-5)
+    metric.reset_state()
+    expected = -(1.5 * np.log(0.95) + 2 * np.log(0.1)) / 3.5
+    assert float(metric(truth, p, sample_weight=[1.5, 2, 1])) == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_cross_entropy_as_a_metric_is_computed_from_logits_where_the_loss_is() -> None:
@@ -267,10 +295,13 @@ def test_a_cross_entropy_as_a_metric_is_computed_from_logits_where_the_loss_is()
     logits, truth = torch.tensor([[30.0], [-3.0]]), torch.zeros(2, 1)
     expected = (np.logaddexp(0, 30) + np.logaddexp(0, -3)) / 2
     trained_without_sigmoid = m.resolve("binary_crossentropy", BINARY, (1,))
-    trained_without_sigmoid.update_logits(truth, logits, "sigmoid")
+    trained_without_sigmoid.of_batch(truth, logits, "sigmoid")
     given_logits = m.resolve("binary_crossentropy", losses.BinaryCrossentropy(from_logits=True), (1,))
-    given_logits.update(truth, logits)
-    assert trained_without_sigmoid.result() == given_logits.result() == pytest.approx(expected)
+    given_logits.of_batch(truth, logits)
+    alone = m.BinaryCrossentropy(from_logits=True)
+    alone.update_state(truth, logits)
+    for metric in (trained_without_sigmoid, given_logits, alone):
+        assert metric.figure() == pytest.approx(expected)
 
 
 def test_metrics_of_one_name_are_told_apart() -> None:
@@ -287,36 +318,68 @@ def test_accuracy_with_one_output_is_above_one_half() -> None:
     assert metric.needs_probabilities
     assert measured(metric, np.array([1, 0, 1, 0]), np.array([[0.9], [0.2], [0.3], [0.5]], np.float32)) == 0.75
     assert not m.resolve("accuracy", SPARSE, (10,)).needs_probabilities
-    assert not m.resolve("precision", SPARSE, (10,)).needs_probabilities
+    assert not m.resolve("f1", SPARSE, (10,)).needs_probabilities
+    assert m.resolve("precision", SPARSE, (10,)).needs_probabilities
     assert m.resolve("auc", SPARSE, (10,)).needs_probabilities
 
 
-def test_a_sigmoid_loss_makes_every_output_an_answer() -> None:
-    assert measured(m.resolve("accuracy", BINARY, (3,)), BITS, PROB) == pytest.approx(0.5)
-    ours = measured(m.resolve("precision", BINARY, (3,)), BITS, PROB)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("accuracy", 2 / 4),  # 0.3 is not above 0.5, though its sigmoid is
+        ("binary_accuracy", 2 / 4),
+        ("precision", 1 / 1),
+        ("recall", 1 / 3),
+        ("true_positives", 1),
+        ("auc", 5 / 6),  # all that is below 0 is as good as 0
+    ],
+)
+def test_logits_are_compared_as_they_are_as_in_keras_unless_they_are_said_to_be_logits(
+    name: str, expected: float
+) -> None:
+    """Keras 3.15.1: the class of that name, update_state([1, 1, 0, 1], [[2], [0.3], [-1], [-0.5]]), result()."""
+    truth, logits = np.array([1, 1, 0, 1]), np.array([[2.0], [0.3], [-1.0], [-0.5]], np.float32)
+    from_logits = losses.BinaryCrossentropy(from_logits=True)
+    assert measured(m.resolve(name, from_logits, (1,)), truth, logits) == pytest.approx(expected, abs=1e-6)
+    right = {"accuracy": 3 / 4, "binary_accuracy": 3 / 4, "precision": 1.0, "recall": 2 / 3, "auc": 1.0}
+    if name in right:
+        kind = m.BinaryAccuracy if name == "accuracy" else type(m.get(name))
+        assert measured(kind(from_logits=True), truth, logits) == pytest.approx(right[name], abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "dice", "mse"])
+def test_accuracy_of_several_sigmoid_outputs_is_that_of_the_highest_as_in_keras(loss: str) -> None:
+    """The highest of the targets, the first of equals, against the highest of the outputs; one by one: 9 of 18."""
+    metric = m.resolve("accuracy", losses.get(loss), (3,), "sigmoid")
+    assert measured(metric, BITS, PROB) == pytest.approx((BITS.argmax(1) == PROB.argmax(1)).mean())
+    assert measured(m.BinaryAccuracy(), BITS, PROB) == pytest.approx(0.5)
+    ours = measured(m.resolve("precision", losses.get(loss), (3,)), BITS, PROB)
     assert ours == pytest.approx(sk.precision_score(BITS, PROB > 0.5, average="micro"), abs=1e-6)
-    assert measured(m.resolve("auc", BINARY, (3,)), BITS, PROB) == pytest.approx(
-        np.mean([sk.roc_auc_score(BITS[:, c], PROB[:, c]) for c in range(3)]), abs=1e-6
-    )
 
 
-@pytest.mark.parametrize("name", ["accuracy", "precision", "auc", "binary_crossentropy"])
-def test_a_network_that_gives_logits_is_measured_by_its_probabilities(name: str) -> None:
-    from_logits = m.resolve(name, losses.BinaryCrossentropy(from_logits=True), (3,))
-    logits = np.log(PROB.clip(1e-4, 0.9999)) - np.log1p(-PROB.clip(1e-4, 0.9999))
-    plain = measured(m.resolve(name, BINARY, (3,)), BITS, PROB.clip(1e-4, 0.9999))
-    assert measured(from_logits, BITS, logits) == pytest.approx(plain, rel=1e-5)
-
-
-def test_maps_are_measured_by_pixel_and_ignore_what_the_loss_ignores() -> None:
-    scores, truth = wave(2, 3, 4, 5, step=1.1), np.arange(40).reshape(2, 4, 5) % 3
+def test_accuracy_counts_the_label_that_the_loss_ignores_as_keras_does_unless_it_is_told_not_to() -> None:
+    scores, truth = wave(2, 4, 5, 3, step=1.1), np.arange(40).reshape(2, 4, 5) % 3
     truth[0, 0] = 255
     loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
-    valid, said = truth != 255, scores.argmax(1)
+    valid, said = truth != 255, scores.argmax(-1)
+    for name in ("accuracy", "sparse_categorical_accuracy", "top1"):
+        assert measured(m.resolve(name, loss, (4, 5, 3)), truth, scores, batch=1) == pytest.approx(
+            (said == truth).mean()
+        )
+    own = m.resolve(m.SparseCategoricalAccuracy(ignore_class=255), loss, (4, 5, 3))
+    assert measured(own, truth, scores, batch=1) == pytest.approx((said == truth)[valid].mean())
+
+
+def test_maps_are_measured_by_pixel_and_ignore_what_the_loss_ignores_where_keras_has_no_such_figure() -> None:
+    scores, truth = wave(2, 4, 5, 3, step=1.1), np.arange(40).reshape(2, 4, 5) % 3
+    truth[0, 0] = 255
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
+    valid, said = truth != 255, scores.argmax(-1)
+    present = m.Precision(average="present")
     expected = {
-        "accuracy": sk.accuracy_score(truth[valid], said[valid]),
-        "precision": sk.precision_score(truth[valid], said[valid], average="macro", zero_division=0),
+        present: sk.precision_score(truth[valid], said[valid], average="macro", zero_division=0),
         "mean_iou": sk.jaccard_score(truth[valid], said[valid], average="macro"),
+        "f1_micro": sk.f1_score(truth[valid], said[valid], average="micro"),
     }
     for name, value in expected.items():
         metric = m.resolve(name, loss, (4, 5, 3))
@@ -329,11 +392,13 @@ def test_equal_scores_are_not_all_the_best() -> None:
 
 
 def test_one_class_of_several() -> None:
-    metric = m.Recall(class_id=1)
+    metric = m.Recall(class_id=1, average=None)
     metric.bind(DENSE, (4,))
     truth, said = ONEHOT.argmax(1), LOGITS.argmax(1)
     expected = sk.recall_score(truth, said, labels=[1], average=None)[0]
     assert measured(metric, ONEHOT, LOGITS) == pytest.approx(expected, abs=1e-6)
+    above = sk.recall_score(truth == 1, softmax(LOGITS)[:, 1] > 0.5)  # in Keras an answer of its own
+    assert measured(m.Recall(class_id=1), ONEHOT, softmax(LOGITS)) == pytest.approx(above, abs=1e-6)
 
 
 def test_results_are_flat_for_the_logs() -> None:
@@ -359,7 +424,7 @@ def test_states_add_up_over_processes_and_reset_forgets(name: str) -> None:
     total = m.resolve(name, DENSE, (4,))
     total.load_state_dict({key: states[0][key] + states[1][key] for key in states[0]})
     assert np.asarray(total.result()) == pytest.approx(np.asarray(whole), rel=1e-6)
-    total.reset()
+    total.reset_state()
     again = measured(total, y, p)
     assert np.asarray(again) == pytest.approx(np.asarray(whole), rel=1e-6)
 
@@ -370,39 +435,39 @@ def test_evaluation_and_training_may_share_a_metric(name: str) -> None:
     metric = m.resolve(name, DENSE, (4,))
     y, p = torch.from_numpy(ONEHOT), torch.from_numpy(softmax(LOGITS))
     with torch.inference_mode():
-        metric.update(y.clone(), p.clone())
+        metric.update_state(y.clone(), p.clone())
         metric.result()
-        metric.update(y.clone(), p.clone())
-    metric.update(y, p)
+        metric.update_state(y.clone(), p.clone())
+    metric.update_state(y, p)
     once = m.resolve(name, DENSE, (4,))
-    once.update(y, p)
+    once.update_state(y, p)
     if name != "confusion_matrix":
-        assert metric.result() == pytest.approx(once.result())
+        assert np.asarray(metric.result()) == pytest.approx(np.asarray(once.result()))
 
 
 @pytest.mark.parametrize("name", ["precision", "auc"])
 def test_a_batch_may_be_overwritten_after_its_update(name: str) -> None:
     metric, expected = (m.resolve(name, SPARSE, (4,)) for _ in range(2))
     y, p = torch.arange(40) % 3, torch.from_numpy(softmax(LOGITS))
-    expected.update(y.clone(), p.clone())
-    metric.update(y, p)
+    expected.update_state(y.clone(), p.clone())
+    metric.update_state(y, p)
     y.zero_()
     p.zero_()
     assert metric.result() == expected.result()
 
 
 def test_many_small_batches_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("striate.train.metrics.counts.PIECE", 10)
-    for name in ("precision", "auc", "confusion_matrix"):
+    monkeypatch.setattr("striate.train.metrics.gathered.PIECE", 10)
+    for name in ("precision", "auc", "f1"):
         metric = m.resolve(name, DENSE, (4,))
         pieced = measured(metric, ONEHOT, softmax(LOGITS), batch=3)
         whole = measured(m.resolve(name, DENSE, (4,)), ONEHOT, softmax(LOGITS), batch=100)
         assert np.asarray(pieced) == pytest.approx(np.asarray(whole))
 
 
-def test_nothing_seen_is_not_a_number() -> None:
-    for name in ("accuracy", "precision", "auc", "mse"):
-        assert np.isnan(m.resolve(name, DENSE, (4,)).result())
+def test_nothing_seen_is_0_as_in_keras() -> None:
+    for name in ("accuracy", "precision", "auc", "mse", "f1", "mean_iou", "true_positives"):
+        assert float(m.resolve(name, DENSE, (4,)).result()) == 0
 
 
 # -- names, functions, mistakes ----------------------------------------------------------------------------------------
@@ -465,20 +530,26 @@ def test_which_way_is_better(name: str, way: str | None) -> None:
     [
         (lambda: m.get("acuracy"), 'Did you mean "accuracy"'),
         (lambda: m.get(3), "a metric is a name"),
-        (lambda: m.Precision(top_k=3), r'no argument "top_k" \(Keras has\): use TopK'),
-        (lambda: m.Precision(thresholds=[0.1, 0.5]), "one metric per threshold"),
+        (lambda: m.Precision(top_k=0), "at least 1"),
+        (lambda: m.Precision(thresholds=[0.1, 1.5]), "between 0 and 1"),
+        (lambda: m.Precision(thresholds=[0.1, 0.5], average="macro"), "one metric per threshold"),
         (lambda: m.Precision(average="median"), "unknown Precision average"),
         (lambda: m.F1Score(threshold=2.0), "between 0 and 1"),
-        (lambda: m.AUC(curve="roc"), "unknown AUC curve"),
-        (lambda: m.AUC(from_logits=True), "the loss says"),
-        (lambda: m.MeanIoU(num_classes=3), "output says how many"),
+        (lambda: m.AUC(curve="rock"), 'unknown AUC curve "rock"'),
+        (lambda: m.AUC(num_labels=3), "multi_label=True"),
+        (lambda: m.IoU(2, [2]), r"target_class_ids=\[2\], the classes are 0 to 1"),
+        (lambda: m.MeanIoU(3).update_state([0, 1], np.eye(3)[:2]), "sparse_y_pred=False"),
+        (lambda: m.Accuracy(dtype="int8"), "dtype='int8'"),
+        (lambda: m.Mean()([[1, 2], [3]]), "different lengths"),
+        (lambda: m.Mean()(["a"]), "numbers, not <U1"),
+        (lambda: m.Mean()([1, 2, 3], sample_weight=[1, 2]), r"sample_weight of shape \(2,\) does not go with \(3,\)"),
         (lambda: m.resolve("top5", SPARSE, (3,)), "the best 5 of 3 classes"),
         (lambda: m.resolve(m.Recall(class_id=7), SPARSE, (3,)), "class_id=7, the classes are 0 to 2"),
         (lambda: m.TopKCategoricalAccuracy(0), "at least 1"),
     ],
 )
 def test_a_mistake_is_one_clear_line(make: Any, message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
+    with pytest.raises(StriateError, match=message):
         make()
 
 
@@ -511,9 +582,9 @@ def test_an_update_costs_little(name: str) -> None:
     targets = torch.nn.functional.one_hot(y, 10).float() if name == "mse" else y
     costs = []
     for _ in range(5):
-        metric.reset()
+        metric.reset_state()
         begin = time.thread_time()
         for _ in range(400):
-            metric.update(targets, p)
+            metric.update_state(targets, p)
         costs.append((time.thread_time() - begin) / 400)
     assert min(costs) < 150e-6  # far above, for slow machines

@@ -131,7 +131,7 @@ def tune(
     except ImportError:
         raise ArgumentError("tuning needs optuna: pip install 'striate[tune]'.") from None
     from striate.seed import set_seed
-    from striate.train import losses
+    from striate.train import losses, metrics
     from striate.train.callbacks import LambdaCallback
     from striate.train.plan import check_epochs
 
@@ -173,7 +173,8 @@ def tune(
         for fold, (learn, judge) in enumerate(parts):
             set_seed(seed + fold)
             net = from_json(varied(network, settings))
-            net.compile(described(settings), losses.fitting(net.answers, learn.y), metrics=["accuracy"])
+            loss = losses.fitting(net.answers, learn.y)
+            net.compile(described(settings), loss, metrics=[metrics.fitting(net.answers, loss)])
 
             def report(epoch: int, logs: Any, fold: int = fold) -> None:
                 trial.report(float(np.mean([*accuracies, logs["val_accuracy"]])), fold * epochs + epoch)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from striate.errors import ArgumentError, ShapeError
+from striate.errors import ArgumentError, ShapeError, StriateError, undefined
 from striate.graph import Initializer, Primitive, Weight
 from striate.layers import initializers as kinds
 
@@ -25,17 +25,87 @@ def fill(tensor: torch.Tensor, weight: Weight, owner: Primitive | None = None, n
         with torch.no_grad():
             _constant(tensor, spec, owner or Primitive(), name)
         return
+    if type(spec) not in _ROWS:
+        with torch.no_grad():
+            _own(tensor, spec, owner or Primitive(), name)
+        return
     seed = getattr(spec, "seed", None)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with torch.no_grad():
         _ROWS[type(spec)](tensor, spec, weight.fans, generator)
 
 
-def _constant(tensor: torch.Tensor, spec: Any, owner: Primitive, name: str) -> None:
+def drawn(spec: Initializer, shape: Any, dtype: Any = None) -> torch.Tensor:
+    """What an initializer gives when it is called: numbers in Keras' layout, (…, in, out).
+
+    Raises ShapeError for a shape that it cannot fill, ArgumentError for a dtype that is not known.
+    """
+    sizes = _sizes(type(spec).__name__, shape)
+    kind = _dtype(type(spec).__name__, dtype)
+    if type(spec) not in _ROWS and not isinstance(spec, kinds.Constant):
+        raise undefined(spec, "__call__(self, shape, dtype=None)")
+    if isinstance(spec, kinds.Constant):
+        value = _numbers(spec)
+        try:
+            return value.to(kind).expand(sizes).clone()
+        except RuntimeError:
+            raise ShapeError(
+                f"Constant: an array of shape {tuple(value.shape)} for a shape of {sizes}. Expected `shape` to be that."
+            ) from None
+    deep = math.prod(sizes[:-2])
+    fans = (deep * sizes[-2], deep * sizes[-1]) if len(sizes) > 1 else (math.prod(sizes), math.prod(sizes))
+    whole = torch.empty(sizes)
+    # of what lies flat, the last axis is the outputs: Keras' matrix, whose rows and columns may change places
+    fill(
+        whole.view(-1, sizes[-1]) if isinstance(spec, kinds.Orthogonal) and len(sizes) > 2 else whole,
+        Weight(sizes, spec, fans),
+    )
+    return whole.to(kind)
+
+
+def _sizes(where: str, shape: Any) -> tuple[int, ...]:
+    given = (shape,) if hasattr(shape, "__index__") else shape
     try:
-        value = torch.as_tensor(spec.value, dtype=tensor.dtype)
+        sizes = tuple(int(size) for size in given)
+    except (TypeError, ValueError):
+        raise ShapeError(f"{where}: a shape is a tuple of whole numbers, not {shape!r}.") from None
+    if any(size < 0 for size in sizes):
+        raise ShapeError(f"{where}: a shape of {sizes}; sizes are at least 0.")
+    return sizes
+
+
+def _dtype(where: str, dtype: Any) -> torch.dtype:
+    name = "float32" if dtype is None else dtype if isinstance(dtype, str) else str(dtype).removeprefix("torch.")
+    found = getattr(torch, name, None)
+    if not isinstance(found, torch.dtype):
+        raise ArgumentError(f'{where}: unknown dtype "{name}"; use one such as float32.')
+    return found
+
+
+def _numbers(spec: Any) -> torch.Tensor:
+    try:
+        return torch.as_tensor(spec.value)
     except (TypeError, ValueError, RuntimeError):
         raise ArgumentError(f"Constant: value is a number or an array of numbers, not {spec.value!r}.") from None
+
+
+def _own(tensor: torch.Tensor, spec: Any, owner: Primitive, name: str) -> None:
+    """Fill by an initializer of a user's own, which gives an array in Keras' layout."""
+    wanted = tuple(owner.to_keras(name, tensor).shape)
+    kind = type(spec).__name__
+    try:
+        value = torch.as_tensor(spec(wanted)).to(tensor.dtype)
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, StriateError):
+            raise
+        raise ArgumentError(f"{kind}: called as {kind}(shape={wanted}) it gave no array of numbers: {error}") from error
+    if tuple(value.shape) != wanted:
+        raise ShapeError(f"{kind} gave an array of shape {tuple(value.shape)} for a weight of {wanted}.")
+    tensor.copy_(owner.from_keras(name, value))
+
+
+def _constant(tensor: torch.Tensor, spec: Any, owner: Primitive, name: str) -> None:
+    value = _numbers(spec).to(tensor.dtype)
     wanted = owner.to_keras(name, tensor).shape
     if value.ndim and value.shape != wanted:
         raise ShapeError(

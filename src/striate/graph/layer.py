@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from striate.described import Described
-from striate.errors import ArgumentError, ShapeError, unknown
+from striate.errors import ArgumentError, ShapeError, undefined, unknown
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
 from striate.wording import plural
 
@@ -104,17 +105,42 @@ def register(kind: str, cls: type[NetworkPart]) -> None:
 
 
 class Initializer(NetworkPart):
-    """How the first values of a weight are drawn.  Subclasses live in ``striate.layers.initializers``."""
+    """How the first values of a weight are drawn.  Subclasses live in ``striate.layers.initializers``.
+
+    One of your own defines ``__call__(self, shape, dtype=None)``, which gives an array in Keras' layout.
+    """
 
     keras_room = "initializers"
     abstract = True
 
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """First values, a torch tensor in Keras' layout: kernels (height, width, in, out), dense ones (in, out).
+
+        shape    of the array; its last two sizes are how many inputs and outputs there are
+        dtype    by name, such as "float16"; None: 32 bits
+
+        Raises ShapeError for a shape that it cannot fill, ArgumentError for a dtype that is not known.
+        """
+        return importlib.import_module("striate.backend.init").drawn(self, shape, dtype)
+
 
 class Regularizer(NetworkPart):
-    """A penalty on a weight, added to the loss.  Subclasses live in ``striate.layers.regularizers``."""
+    """A penalty on a weight, added to the loss.  Subclasses live in ``striate.layers.regularizers``.
+
+    One of your own defines ``__call__(self, x)``, which gives one number.
+    """
 
     keras_room = "regularizers"
     abstract = True
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty, a torch scalar.
+
+        x    the array in Keras' layout: kernels (height, width, in, out), dense ones (in, out)
+
+        Raises ArgumentError where a class of your own does not define it.
+        """
+        raise undefined(self, "__call__(self, x)")
 
 
 class Layer(NetworkPart):

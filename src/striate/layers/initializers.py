@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from striate import configs
 from striate.described import from_name
 from striate.errors import ArgumentError, unknown
 from striate.graph import Initializer
@@ -220,12 +222,48 @@ NAMES: dict[str, type[Initializer]] = {
 }
 
 
-NAMES |= {cls.__name__: cls for cls in NAMES.values()}  # Keras takes both spellings
+NAMES |= {cls.__name__: cls for cls in NAMES.values()} | {"Identity": IdentityInitializer}  # Keras takes both spellings
+_NOT_HERE = ("stft", "STFT", "STFTInitializer")
 
 
-def get(spec: str | Initializer) -> Initializer:
-    """The initializer of a name, or the object itself.  Raises ArgumentError, naming the nearest.
+def get(spec: Any) -> Any:
+    """The initializer of a name, a class, a description or an array, or the object itself.  None stays None.
 
-    spec   a name such as ``he_normal``, or an Initializer
+    spec   a name such as ``he_normal``, an Initializer or its class, what ``serialize`` gives, or an array, which is a
+           Constant
+
+    Raises ArgumentError, naming the nearest.
     """
+    if spec is None:
+        return None
+    if isinstance(spec, str) and spec in _NOT_HERE:
+        raise ArgumentError(f'initializer "{spec}": it is for spectrograms of sound, which striate has not.')
+    if isinstance(spec, type) and issubclass(spec, Initializer):
+        return spec()
+    if isinstance(spec, Mapping):
+        return Initializer.from_dict(spec) if "class" in spec else deserialize(spec)
+    if hasattr(spec, "shape") and hasattr(spec, "dtype"):
+        return Constant(spec)
     return from_name(spec, Initializer, NAMES, "he_normal")
+
+
+def serialize(initializer: Any) -> dict[str, Any]:
+    """A JSON-ready description of an initializer: its class's name under "class_name", its arguments under "config".
+
+    initializer    what ``get`` takes
+
+    Raises ArgumentError for what is no initializer.
+    """
+    return configs.serialize(get(initializer))  # type: ignore[no-any-return]
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer:
+    """The initializer of a description.
+
+    config            what ``serialize`` made, or a name
+    custom_objects    classes of your own by their names
+
+    Raises ArgumentError for one that is not known.
+    """
+    found = configs.deserialize(config, custom_objects, "initializers")
+    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]

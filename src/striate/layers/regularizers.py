@@ -1,47 +1,170 @@
-"""Penalties on weights, added to the loss while training.  ``train/`` computes them."""
+"""Penalties on weights, added to the loss while training.  ``train/`` adds them up."""
 
 from __future__ import annotations
 
-from striate.described import from_name
+from collections.abc import Mapping
+from typing import Any
+
+from striate import configs
+from striate.described import from_name, number
+from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Regularizer
+
+
+def _tensor(x: Any) -> Any:
+    """Numbers as a floating torch tensor."""
+    import numpy as np
+    import torch
+
+    if not isinstance(x, torch.Tensor):
+        held = getattr(x, "value", x)
+        try:
+            x = held if isinstance(held, torch.Tensor) else torch.from_numpy(np.array(held, np.float32))
+        except (TypeError, ValueError):
+            raise ArgumentError(f"a regularizer is called on an array of numbers, not {x!r}.") from None
+    return x if x.is_floating_point() else x.float()
 
 
 class L1(Regularizer):
     """A penalty of `l1` · sum |w|.
 
     l1   the factor, at least 0
+
+    Raises ArgumentError for a factor below 0.
     """
 
     l1: float = 0.01
+
+    def __post_init__(self) -> None:
+        self.l1 = _factor(self, "l1", 0.01)
+
+    def __call__(self, x: Any) -> Any:
+        return self.l1 * _tensor(x).abs().sum()
 
 
 class L2(Regularizer):
     """A penalty of `l2` · sum w².
 
     l2   the factor, at least 0
+
+    Raises ArgumentError for a factor below 0.
     """
 
     l2: float = 0.01
+
+    def __post_init__(self) -> None:
+        self.l2 = _factor(self, "l2", 0.01)
+
+    def __call__(self, x: Any) -> Any:
+        return self.l2 * _tensor(x).square().sum()
 
 
 class L1L2(Regularizer):
     """A penalty of `l1` · sum |w| + `l2` · sum w².
 
-    l1, l2   the factors, at least 0
+    l1, l2   the factors, at least 0; None is 0
+
+    Raises ArgumentError for a factor below 0.
     """
 
-    l1: float = 0.0
-    l2: float = 0.0
+    l1: float | None = 0.0
+    l2: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        self.l1, self.l2 = _factor(self, "l1", 0.0), _factor(self, "l2", 0.0)
+
+    def __call__(self, x: Any) -> Any:
+        x = _tensor(x)
+        return (self.l1 or 0) * x.abs().sum() + (self.l2 or 0) * x.square().sum()
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+class OrthogonalRegularizer(Regularizer):
+    """A penalty of `factor` · the mean over all pairs of |cos| of the angle between them: it drives them apart.
 
-NAMES: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+    factor   at least 0
+    mode     "rows" or "columns": what is compared of a matrix (in, out)
 
-
-def get(spec: str | Regularizer) -> Regularizer:
-    """The regularizer of a name, or the object itself.  Raises ArgumentError, naming the nearest.
-
-    spec   a name such as ``l2``, or a Regularizer
+    Source: Brock et al. 2016, "Neural photo editing", section 3.3, with the absolute value in place of the square.
+    Raises ArgumentError for a factor below 0 or another mode, ShapeError for a weight that is no matrix.
     """
-    return from_name(spec, Regularizer, NAMES, "l2")
+
+    factor: float = 0.01
+    mode: str = "rows"
+
+    def __post_init__(self) -> None:
+        self.factor = _factor(self, "factor", 0.01)
+        if self.mode not in ("rows", "columns"):
+            raise unknown("OrthogonalRegularizer mode", str(self.mode), ("rows", "columns"))
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty, a scalar, of a matrix `x` (in, out).  Raises ShapeError for other shapes."""
+        from torch.nn.functional import normalize
+
+        x = _tensor(x)
+        if x.ndim != 2:
+            raise ShapeError(
+                f"OrthogonalRegularizer is for matrices (in, out), not for a weight of shape {tuple(x.shape)}."
+            )
+        lines = normalize(x if self.mode == "rows" else x.T, dim=1, eps=1e-7)
+        many = len(lines)
+        cosines = (lines @ lines.T).abs().sum() - (lines * lines).sum(1).abs().sum()
+        return self.factor * 0.5 * cosines / max(many * (many - 1) / 2, 1)
+
+
+def _factor(penalty: Any, name: str, otherwise: float) -> float:
+    value = getattr(penalty, name)
+    return otherwise if value is None else number(type(penalty).__name__, name, value, 0)
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+NAMES: dict[str, type[Regularizer]] = {
+    "l1": L1,
+    "l2": L2,
+    "l1_l2": L1L2,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+}
+_ALSO = {"l1l2": "l1_l2", **{kind.__name__: name for name, kind in NAMES.items()}}  # Keras' further spellings
+
+
+def get(spec: Any) -> Any:
+    """The regularizer of a name, a class or a description, or the object itself.  None stays None.
+
+    spec   a name such as ``l2``, a Regularizer or its class, what ``serialize`` gives, or a function of an array
+
+    Raises ArgumentError, naming the nearest.
+    """
+    if spec is None:
+        return None
+    if isinstance(spec, type) and issubclass(spec, Regularizer):
+        return spec()
+    if isinstance(spec, Mapping):
+        return Regularizer.from_dict(spec) if "class" in spec else deserialize(spec)
+    if callable(spec) and not isinstance(spec, Regularizer | type):
+        return spec
+    return from_name(_ALSO.get(spec, spec) if isinstance(spec, str) else spec, Regularizer, NAMES, "l2")
+
+
+def serialize(regularizer: Any) -> dict[str, Any]:
+    """A JSON-ready description of a regularizer: its class's name under "class_name", its arguments under "config".
+
+    regularizer    what ``get`` takes
+
+    Raises ArgumentError for a function, whose code no description holds.
+    """
+    made = get(regularizer)
+    if not isinstance(made, Regularizer):
+        raise ArgumentError(f"a regularizer that is a function has no description: {made!r}.")
+    return configs.serialize(made)  # type: ignore[no-any-return]
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The regularizer of a description.
+
+    config            what ``serialize`` made, or a name
+    custom_objects    classes and functions of your own by their names
+
+    Raises ArgumentError for one that is not known.
+    """
+    found = configs.deserialize(config, custom_objects, "regularizers")
+    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]

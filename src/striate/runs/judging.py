@@ -17,7 +17,7 @@ from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
 from striate.intake.classes import distinct, names_of
 from striate.model import Model
-from striate.train import losses
+from striate.train import losses, metrics
 from striate.train.metrics import interval
 from striate.wording import plural
 
@@ -57,8 +57,9 @@ def judge_run(
     held = held_out(model, data, str(model.name if isinstance(run, Model) else run), shift=shift, **options)
     judge = held.data
     outputs = model.answers
-    metrics = ["accuracy", "top5"] if outputs.count > MANY and judge.labels is not None else ["accuracy"]
-    model.compile("adam", losses.fitting(outputs, judge.y), metrics=metrics)
+    loss = losses.fitting(outputs, judge.y)
+    wanted = [metrics.fitting(outputs, loss), *(["top5"] if outputs.count > MANY and judge.labels is not None else [])]
+    model.compile("adam", loss, metrics=wanted)
     scores = model.evaluate(judge, return_dict=True, verbose=0)
     figures: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
     if judge.labels is not None:

@@ -128,7 +128,7 @@ def train_run(
     from striate.pages import write_report
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
-    from striate.train import losses, optimizers
+    from striate.train import losses, metrics, optimizers
     from striate.train.checkpoint import FILE
     from striate.train.plan import check_epochs
 
@@ -176,7 +176,9 @@ def train_run(
     chosen = optimizers.get(chosen)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
-    model.compile(chosen, losses.fitting(model.answers, train.y), metrics=["accuracy"], precision=precision, mix=mix)
+    loss = losses.fitting(model.answers, train.y)
+    accuracy = metrics.fitting(model.answers, loss)
+    model.compile(chosen, loss, metrics=[accuracy], precision=precision, mix=mix)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if _foreign(target):

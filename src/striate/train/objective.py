@@ -42,12 +42,12 @@ class Objective:
         parts = []
         for loss, y, out in zip(self.losses, batch.ys, outs, strict=False):
             if batch.weights is None and batch.share is None:
-                parts.append(loss(y, out))
+                parts.append(loss.of_batch(y, out))
                 continue
             each = loss.per_sample(y, out)
             if batch.share is not None and batch.others is not None:
                 each = torch.lerp(loss.per_sample(batch.others[len(parts)], out), each, batch.share)
-            parts.append((each if batch.weights is None else each * batch.weights).mean())
+            parts.append(loss.gathered(each, batch.weights))
         if len(parts) == 1 and self.plan.loss_weights[0] == 1:
             total = parts[0]
         else:
@@ -66,16 +66,13 @@ class Objective:
     def reset(self) -> None:
         """Forget what the metrics have seen."""
         for metric in self.plan.all_metrics():
-            metric.reset()
+            metric.reset_state()
 
     def update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
         """Hand outputs to the metrics."""
         for metrics, lacking, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
             for metric in metrics:
-                if lacking is None:
-                    metric.update(y, out.detach())
-                else:
-                    metric.update_logits(y, out.detach(), lacking)
+                metric.of_batch(y, out.detach(), lacking)
 
     def totals(self, outputs: int) -> Totals:
         """Sums for the losses of the first outputs, with nothing in them yet."""

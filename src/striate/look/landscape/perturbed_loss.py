@@ -21,7 +21,7 @@ from striate.look.arguments import drawn, parts
 from striate.look.model_copy import independent_copy
 from striate.model import Model
 from striate.ship.engine import Engine
-from striate.train import losses
+from striate.train import losses, metrics
 from striate.train.fit import trainer_of
 from striate.train.targets import labelled, target_batches
 
@@ -195,7 +195,7 @@ class Twin:
         return [channels_first(torch.from_numpy(np.concatenate(column))) for column in columns]
 
 
-def _accuracy(model: Model, loss: Any) -> list[str] | None:
+def _accuracy(model: Model, loss: Any) -> list[Any] | None:
     """Accuracy where the loss is one of classes."""
     chosen = (
         losses.fitting(model.answers)
@@ -204,7 +204,9 @@ def _accuracy(model: Model, loss: Any) -> list[str] | None:
         if not isinstance(loss, list | dict)
         else None
     )
-    return ["accuracy"] if chosen is not None and chosen.targets != "values" else None
+    if chosen is None or chosen.targets == "values":
+        return None
+    return [metrics.fitting(model.answers, chosen)]
 
 
 def finite(value: float) -> float:

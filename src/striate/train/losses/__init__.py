@@ -1,13 +1,14 @@
-"""What training makes small.  Keras 3's names, arguments and values; torch tensors, channels first.
+"""What training makes small.  Keras 3's names, arguments and values; arrays and tensors, channels-last.
 
-    loss = losses.get("sparse_categorical_crossentropy")
-    loss(y_true, y_pred)              the mean, one number to call backward() on
-    loss.per_sample(y_true, y_pred)   (N,), for class and sample weights; its mean is the number above
-    loss.with_logits()                the same loss for a network without its last softmax or sigmoid
-    loss.check(y, output_shape)       the labels of a whole set, looked at once before training
+    loss = losses.SparseCategoricalCrossentropy()
+    loss(y_true, y_pred, sample_weight)              one number to call backward() on
+    losses.mean_squared_error(y_true, y_pred)        the functions: one number a sample
+    losses.get(…), serialize(loss), deserialize(…)   names and descriptions
 
-`y_pred` is (N, C) or (N, C, …) with the classes on axis 1.  `y_true` is like it, or holds class numbers and lacks that
-axis; (N,) goes with (N, 1).
+`y_pred` is (N, C) or (N, …, C).  `y_true` is like it, or holds class numbers and lacks the last axis; (N,) goes with
+(N, 1).  The training loop, whose tensors are channels first, calls ``of_batch``, ``per_sample``, ``gathered`` (the samples'
+losses with their weights, as one number), ``with_logits`` (for a network without its last softmax or sigmoid) and
+``check`` (the labels of a whole set, looked at once before training).
 """
 
 from __future__ import annotations
@@ -15,19 +16,46 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from striate import configs
 from striate.errors import ArgumentError, unknown
 from striate.intake.outputs import Outputs
-from striate.train.losses.base import FunctionLoss, Loss, TorchLoss
+from striate.train.losses.base import Loss
 from striate.train.losses.cross_entropy import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    CategoricalGeneralizedCrossEntropy,
     KLDivergence,
     SparseCategoricalCrossentropy,
 )
+from striate.train.losses.foreign import FunctionLoss, TorchLoss
+from striate.train.losses.functional import (
+    binary_crossentropy,
+    binary_focal_crossentropy,
+    categorical_crossentropy,
+    categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
+    categorical_hinge,
+    cosine_similarity,
+    dice,
+    half_sum_of_squares,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+    tversky,
+)
 from striate.train.losses.hinges import CategoricalHinge, Hinge, SquaredHinge
 from striate.train.losses.overlap import Dice, Tversky
+from striate.train.losses.pairs import Circle, circle
 from striate.train.losses.values import (
     CosineSimilarity,
     HalfSumOfSquares,
@@ -45,7 +73,9 @@ __all__ = [
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
     "Dice",
     "FunctionLoss",
@@ -65,8 +95,32 @@ __all__ = [
     "SquaredHinge",
     "TorchLoss",
     "Tversky",
+    "binary_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "categorical_hinge",
+    "circle",
+    "cosine_similarity",
+    "deserialize",
+    "dice",
     "fitting",
     "get",
+    "half_sum_of_squares",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+    "tversky",
 ]
 
 NAMES: dict[str, type[Loss]] = {
@@ -74,7 +128,9 @@ NAMES: dict[str, type[Loss]] = {
     "binary_focal_crossentropy": BinaryFocalCrossentropy,
     "categorical_crossentropy": CategoricalCrossentropy,
     "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "categorical_generalized_cross_entropy": CategoricalGeneralizedCrossEntropy,
     "categorical_hinge": CategoricalHinge,
+    "circle": Circle,
     "cosine_similarity": CosineSimilarity,
     "dice": Dice,
     "half_sum_of_squares": HalfSumOfSquares,
@@ -101,7 +157,9 @@ _SHORT = {
     "msle": "mean_squared_logarithmic_error",
 }
 
-_KERAS_ONLY = ("circle", "ctc", "categorical_generalized_cross_entropy")
+_NOT_HERE = {
+    "ctc": "it is for sequences of labels, which striate does not train; torch.nn.CTCLoss in a loop of your own"
+}
 
 
 def find(name: str) -> type[Loss] | None:
@@ -110,33 +168,57 @@ def find(name: str) -> type[Loss] | None:
     return NAMES.get(snake) or Loss.classes.get(name)
 
 
-def get(spec: Any) -> Loss:
+def get(spec: Any) -> Any:
     """The loss of a name such as ``categorical_crossentropy``, a description, a Loss, a torch loss, or a function.
 
-    A function is called as ``(y_true, y_pred)`` with torch tensors, channels first, and returns one number, one per
-    sample, or more per sample (then averaged).  A ``torch.nn`` loss is called torch's way round, ``(y_pred, y_true)``.
-    Raises ArgumentError.
+    A function is called as ``(y_true, y_pred)`` with torch tensors, channels-last, and returns one number, one per
+    sample, or more per sample (then averaged).  A ``torch.nn`` loss is called torch's way round, ``(y_pred, y_true)``,
+    channels first.  None stays None.  Raises ArgumentError.
 
     spec    one of these
     """
-    if isinstance(spec, Loss):
+    if spec is None or isinstance(spec, Loss):
         return spec
     if isinstance(spec, str):
         kind = find(spec)
-        if kind is None and spec.lower() in _KERAS_ONLY:
-            raise ArgumentError(f'loss "{spec}": Keras has it, striate has not; give a function (y_true, y_pred).')
+        if kind is None and spec.lower() in _NOT_HERE:
+            raise ArgumentError(f'loss "{spec}": striate has not what Keras has here: {_NOT_HERE[spec.lower()]}.')
         if kind is None:
             raise unknown("loss", spec, NAMES)
         return kind()
     if isinstance(spec, Mapping):
-        return Loss.from_dict(spec)
+        return Loss.from_dict(spec) if "class" in spec else deserialize(spec)
     if isinstance(spec, type) and issubclass(spec, Loss):
         return spec()
+    if isinstance(getattr(spec, "loss", None), type) and issubclass(spec.loss, Loss):  # one of our own functions
+        return spec.loss()  # type: ignore[no-any-return]
     if hasattr(spec, "register_forward_hook"):
         return TorchLoss(spec)
     if callable(spec) and not isinstance(spec, type):
         return FunctionLoss(spec)
     raise ArgumentError(f"a loss is a name such as 'mse', an object such as Huber(), or a function, not {spec!r}.")
+
+
+def serialize(loss: Any) -> dict[str, Any]:
+    """A JSON-ready description of a loss: its class's name under "class_name", its arguments under "config".
+
+    loss    what ``get`` takes
+
+    Raises ArgumentError for what is no loss.
+    """
+    return configs.serialize(get(loss))  # type: ignore[no-any-return]
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+    """The loss of a description.
+
+    config            what ``serialize`` made, or a name
+    custom_objects    classes and functions of your own by their names
+
+    Raises ArgumentError for one that is not known.
+    """
+    found = configs.deserialize(config, custom_objects, "losses")
+    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]
 
 
 def fitting(outputs: Outputs, y: Any = None) -> Loss:

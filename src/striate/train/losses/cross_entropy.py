@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number, whole
 from striate.errors import ArgumentError, TrainingError
@@ -22,58 +21,52 @@ class _Classes(Loss):
     axis: int = -1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         number(type(self).__name__, "label_smoothing", self.label_smoothing, 0, 1)
-        if self.axis != -1:
-            raise ArgumentError(f"{type(self).__name__}: axis={self.axis}; the classes are the last axis, -1.")
 
     def log_probabilities(self, y_pred: Tensor) -> Tensor:
         """log softmax of logits; of probabilities the log, first made to add up to 1 and clipped, as in Keras.
 
-        y_pred    (N, C, …); so is the result
+        y_pred    (N, …, C); so is the result
         """
         if self.from_logits:
-            return y_pred.log_softmax(1)
-        return clipped(y_pred).log()
+            return y_pred.log_softmax(self.axis)
+        return clipped(y_pred, self.axis).log()
 
     def smoothed(self, y_true: Tensor, classes: int) -> Tensor:
-        """Targets y moved to y · (1 - s) + s / `classes` by a label smoothing of s; (N, C, …), as they were.
+        """Targets y moved to y · (1 - s) + s / `classes` by a label smoothing of s; (N, …, C), as they were.
 
-        y_true     targets, (N, C, …)
+        y_true     targets, (N, …, C)
         classes    how many the smoothing is spread over; 2 for a yes or no
         """
         s = self.label_smoothing
         return y_true * (1 - s) + s / classes if s else y_true
 
+    def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """Both of one shape, see ``Loss``: `y_true` and `y_pred` are (N, …, C).  Raises ArgumentError for an `axis` that
+        is not there.
+        """
+        self._class_axis(y_pred)
+        return super().fitted(y_true, y_pred)
 
-def clipped(p: Tensor) -> Tensor:
-    """Probabilities (N, C, …) made to add up to 1, and kept off 0 and 1."""
-    return (p / p.sum(1, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
 
-
-class _Quick(_Classes):
-    """A cross-entropy that torch computes with its mean in one kernel: ``_of`` with the reduction "none" or "mean"."""
-
-    @abstractmethod
-    def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
-        """The losses (N, …), or their mean."""
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(y_true, y_pred, "none")
-
-    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(y_true, y_pred, "mean")
+def clipped(p: Tensor, axis: int = -1) -> Tensor:
+    """Probabilities (N, …, C) made to add up to 1, and kept off 0 and 1."""
+    return (p / p.sum(axis, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
 
 
 @described
-class CategoricalCrossentropy(_Quick):
-    """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, C, …).
+class CategoricalCrossentropy(_Classes):
+    """-Σ_c y_c · log p_c for one-hot (or soft) targets (N, …, C).
 
     label_smoothing: s moves the targets to y · (1 - s) + s / C (Szegedy et al. 2015, section 7).
 
     from_logits        whether outputs are scores before the softmax, not probabilities
     label_smoothing    0 to 1, as above
-    axis               -1, the only one there is
+    axis               that of the classes
+    reduction          as in every loss
     name               in the logs
+    dtype              as in every loss
 
     Raises ArgumentError for a value out of range, or another axis.
     """
@@ -83,15 +76,24 @@ class CategoricalCrossentropy(_Quick):
     from_logits: bool = False
     label_smoothing: float = 0.0
     axis: int = -1
-    name: str = "categorical_crossentropy"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "categorical_crossentropy"
+    dtype: Any = None
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "none")
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(y_true, y_pred, "mean")
 
     def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
         from torch.nn import functional as F
 
-        if self.from_logits:
+        if self.from_logits and y_pred.ndim > 1:
+            y_true, y_pred = y_true.movedim(self.axis, 1), y_pred.movedim(self.axis, 1)
             smoothing = float(self.label_smoothing)
             return F.cross_entropy(y_pred, y_true, reduction=reduction, label_smoothing=smoothing)
-        values = -(self.smoothed(y_true, y_true.shape[1]) * self.log_probabilities(y_pred)).sum(1)
+        values = -(self.smoothed(y_true, y_true.shape[self.axis]) * self.log_probabilities(y_pred)).sum(self.axis)
         return values.mean() if reduction == "mean" else values
 
 
@@ -101,9 +103,11 @@ class SparseCategoricalCrossentropy(_Classes):
 
     ignore_class: a label, such as 255 for unmarked pixels, that counts neither in the sum nor in the mean.
 
-    from_logits        whether outputs are scores before the softmax, not probabilities
-    axis               -1, the only one there is
-    name               in the logs
+    from_logits    whether outputs are scores before the softmax, not probabilities
+    axis           that of the classes
+    reduction      as in every loss
+    name           in the logs
+    dtype          as in every loss
 
     Raises ArgumentError for an `ignore_class` that is no whole number, or another axis.
     """
@@ -112,61 +116,64 @@ class SparseCategoricalCrossentropy(_Classes):
     targets = "ids"
     from_logits: bool = False
     ignore_class: int | None = None
+    reduction: str | None = "sum_over_batch_size"
     axis: int = -1
-    name: str = "sparse_categorical_crossentropy"
+    name: str | None = "sparse_categorical_crossentropy"
+    dtype: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.ignore_class is not None:
             self.ignore_class = whole(type(self).__name__, "ignore_class", self.ignore_class, -(2**31))
 
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses (N, …) of class numbers `y_true` (N, …) and outputs `y_pred` (N, …, C), 0 for the ignored class.  Raises
+        TrainingError for a label that no output stands for.
+        """
+        return self._of(y_true, y_pred, "none")
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The mean over the labels that count, a scalar, of `y_true` (N, …) and `y_pred` (N, …, C).  Raises TrainingError
+        for a label that no output stands for.
+        """
+        return self._of(y_true, y_pred, "mean") if self.ignore_class is None else super().mean(y_true, y_pred)
+
     def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
         from torch.nn import functional as F
 
         ignore = -(2**62) if self.ignore_class is None else self.ignore_class
+        logs = y_pred if self.from_logits else self.log_probabilities(y_pred)
+        loss = F.cross_entropy if self.from_logits else F.nll_loss
         try:
-            if self.from_logits:
-                return F.cross_entropy(y_pred, y_true, reduction=reduction, ignore_index=ignore)
-            return F.nll_loss(self.log_probabilities(y_pred), y_true, reduction=reduction, ignore_index=ignore)
-        except IndexError:
+            return loss(
+                logs.movedim(self.axis, min(1, logs.ndim - 1)), y_true, reduction=reduction, ignore_index=ignore
+            )
+        except (IndexError, RuntimeError):
+            outputs = y_pred.shape[self.axis]
             raise TrainingError(
                 f"{self.name}: labels from {int(y_true.min())} to {int(y_true.max())} do not go with "
-                f"{plural(y_pred.shape[1], 'output')}, which are classes 0 to {y_pred.shape[1] - 1}."
+                f"{plural(outputs, 'output')}, which are classes 0 to {outputs - 1}."
             ) from None
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Losses (N, …) of class numbers `y_true` (N, …) and outputs `y_pred` (N, C, …).  Raises TrainingError for a label
-        that no output stands for.
-        """
-        values = self._of(y_true, y_pred, "none")
-        if self.ignore_class is None:
-            return values
-        # Keras weighs what counts by total / valid, so that the mean over all is the mean over the valid ones.
-        valid = (y_true != self.ignore_class).sum().clamp(min=1)
-        return values * (y_true.numel() / valid)
+    def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
+        return None if self.ignore_class is None else y_true != self.ignore_class
 
     def weight(self, y_true: Tensor) -> int | Tensor:
         return len(y_true) if self.ignore_class is None else (y_true != self.ignore_class).sum()
 
-    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The mean over the labels that count, a scalar, of `y_true` (N, …) and `y_pred` (N, C, …).  Raises TrainingError
-        for a label that no output stands for.
-        """
-        if self.ignore_class is None:
-            return self._of(y_true, y_pred, "mean")
-        return self.call(y_true, y_pred).mean()
-
 
 @described
-class BinaryCrossentropy(_Quick):
+class BinaryCrossentropy(_Classes):
     """-y · log p - (1 - y) · log(1 - p), the mean over the outputs: one yes or no each.
 
     label_smoothing: s moves the targets to y · (1 - s) + s / 2.
 
     from_logits        whether outputs are scores before the sigmoid, not probabilities
     label_smoothing    0 to 1, as above
-    axis               -1, the only one there is
+    axis               that of the classes
+    reduction          as in every loss
     name               in the logs
+    dtype              as in every loss
 
     Raises ArgumentError for a value out of range, or another axis.
     """
@@ -177,15 +184,29 @@ class BinaryCrossentropy(_Quick):
     from_logits: bool = False
     label_smoothing: float = 0.0
     axis: int = -1
-    name: str = "binary_crossentropy"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "binary_crossentropy"
+    dtype: Any = None
 
-    def _of(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self.each(y_true, y_pred, "none").mean(self.axis)
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self.each(y_true, y_pred, "mean")
+
+    def each(self, y_true: Tensor, y_pred: Tensor, reduction: str) -> Tensor:
+        """The losses of every output, (N, …, C), or their mean, a scalar.
+
+        y_true, y_pred    (N, …, C)
+        reduction         "none" or "mean"
+        """
         from torch.nn import functional as F
 
         y_true = self.smoothed(y_true, 2)
         if self.from_logits:
             return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
-        return F.binary_cross_entropy(y_pred.clamp(EPSILON, 1 - EPSILON), y_true, reduction=reduction)
+        p = y_pred.clamp(EPSILON, 1 - EPSILON)
+        return F.binary_cross_entropy(p, y_true, reduction=reduction)
 
 
 @described
@@ -198,8 +219,10 @@ class BinaryFocalCrossentropy(_Classes):
     from_logits        whether outputs are scores before the sigmoid, not probabilities
     label_smoothing    0 to 1: s moves the targets to y · (1 - s) + s / 2
     alpha, gamma       as above; alpha 0 to 1, gamma at least 0
-    axis               -1, the only one there is
+    axis               that of the classes
+    reduction          as in every loss
     name               in the logs
+    dtype              as in every loss
 
     apply_class_balancing    see above
 
@@ -215,7 +238,9 @@ class BinaryFocalCrossentropy(_Classes):
     from_logits: bool = False
     label_smoothing: float = 0.0
     axis: int = -1
-    name: str = "binary_focal_crossentropy"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "binary_focal_crossentropy"
+    dtype: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -223,13 +248,13 @@ class BinaryFocalCrossentropy(_Classes):
         number(type(self).__name__, "gamma", self.gamma, 0)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        plain = BinaryCrossentropy(self.from_logits).call
+        plain = BinaryCrossentropy(self.from_logits).each
         y_true = self.smoothed(y_true, 2)
         p = y_pred.sigmoid() if self.from_logits else y_pred
-        values = (1 - (y_true * p + (1 - y_true) * (1 - p))) ** self.gamma * plain(y_true, y_pred)
+        values = (1 - (y_true * p + (1 - y_true) * (1 - p))) ** self.gamma * plain(y_true, y_pred, "none")
         if self.apply_class_balancing:
             values = values * (y_true * self.alpha + (1 - y_true) * (1 - self.alpha))
-        return values
+        return values.mean(self.axis)
 
 
 @described
@@ -240,8 +265,10 @@ class CategoricalFocalCrossentropy(_Classes):
 
     from_logits        whether outputs are scores before the softmax, not probabilities
     label_smoothing    0 to 1: s moves the targets to y · (1 - s) + s / C
-    axis               -1, the only one there is
+    axis               that of the classes
+    reduction          as in every loss
     name               in the logs
+    dtype              as in every loss
 
     Raises ArgumentError for a value out of range, or another axis.
     """
@@ -253,42 +280,88 @@ class CategoricalFocalCrossentropy(_Classes):
     from_logits: bool = False
     label_smoothing: float = 0.0
     axis: int = -1
-    name: str = "categorical_focal_crossentropy"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "categorical_focal_crossentropy"
+    dtype: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         number(type(self).__name__, "gamma", self.gamma, 0)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """Focal losses (N, …) of targets `y_true` and outputs `y_pred` (N, C, …).  Raises ArgumentError when `alpha` has
+        """Focal losses (N, …) of targets `y_true` and outputs `y_pred` (N, …, C).  Raises ArgumentError when `alpha` has
         not one number per class.
         """
-        y_true = self.smoothed(y_true, y_true.shape[1])
+        classes = y_true.shape[self.axis]
+        y_true = self.smoothed(y_true, classes)
         if self.from_logits:
-            y_pred = y_pred.softmax(1)
-        p = clipped(y_pred)  # of logits as well, as in Keras
+            y_pred = y_pred.softmax(self.axis)
+        p = clipped(y_pred, self.axis)  # of logits as well, as in Keras
         values = -y_true * p.log() * (1 - p) ** self.gamma
-        if isinstance(self.alpha, Sequence):
-            if len(self.alpha) != y_true.shape[1]:
+        alpha = self.alpha
+        if not isinstance(alpha, int | float):
+            if len(alpha) != classes:
                 raise ArgumentError(
-                    f"{self.name}: {plural(len(self.alpha), 'value')} of alpha for {plural(y_true.shape[1], 'class')}; "
-                    "give one per class."
+                    f"{self.name}: {plural(len(alpha), 'value')} of alpha for {plural(classes, 'class')}; give one per class."
                 )
-            alpha = y_true.new_tensor(self.alpha).view(-1, *[1] * (y_true.ndim - 2))
-            return (alpha * values).sum(1)
-        return self.alpha * values.sum(1)
+            shape = [classes if axis == self.axis % y_true.ndim else 1 for axis in range(y_true.ndim)]
+            return (y_true.new_tensor(alpha).view(shape) * values).sum(self.axis)
+        return alpha * values.sum(self.axis)
 
 
 @described
 class KLDivergence(Loss):
     """Σ_c y_c · log(y_c / p_c), both clipped to [1e-7, 1]: how far the distribution p is from y.
 
-    name    in the logs
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
     """
 
     targets = "one_hot"
-    name: str = "kl_divergence"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "kl_divergence"
+    dtype: Any = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_true, y_pred = y_true.clamp(EPSILON, 1), y_pred.clamp(EPSILON, 1)
-        return (y_true * (y_true / y_pred).log()).sum(1)
+        return (y_true * (y_true / y_pred).log()).sum(-1)
+
+
+@described
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """(1 - p_y ^ q) / q for class numbers y and probabilities p: between cross-entropy (q near 0) and mean absolute error.
+
+    Source: Zhang & Sabuncu 2018, "Generalized cross entropy loss for training deep neural networks with noisy labels",
+    equation 6.
+
+    q            more than 0, less than 1; the nearer to 1, the less wrong labels matter
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
+
+    Raises ArgumentError for a `q` out of range.
+    """
+
+    targets = "ids"
+    q: float = 0.5
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "categorical_generalized_cross_entropy"
+    dtype: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.q < 1:
+            raise ArgumentError(f"{type(self).__name__}: q={self.q} must be more than 0 and less than 1.")
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses (N, …) of class numbers `y_true` (N, …) and probabilities `y_pred` (N, …, C).  Raises TrainingError for a
+        label that no output stands for.
+        """
+        low, high, outputs = int(y_true.min()), int(y_true.max()), y_pred.shape[-1]
+        if low < 0 or high >= outputs:
+            raise TrainingError(
+                f"{self.name}: labels from {low} to {high} do not go with {plural(outputs, 'output')}, classes 0 to {outputs - 1}."
+            )
+        p = y_pred.gather(-1, y_true.unsqueeze(-1)).squeeze(-1)
+        return (1 - p**self.q) / self.q

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from striate.described import described
 from striate.train.losses.base import Loss
@@ -11,30 +11,44 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def _margin(y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """How far each score is from the right side of its margin; targets that are all 0 or 1 count as -1 and 1."""
+    binary = ((y_true == 0) | (y_true == 1)).all()
+    return (1 - y_true.where(~binary, 2 * y_true - 1) * y_pred).clamp(min=0)
+
+
 @described
 class Hinge(Loss):
-    """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1 (0 counts as -1).
+    """max(0, 1 - y · p), the mean over the outputs; y is -1 or 1, or 0 or 1.
 
-    name    in the logs
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
     """
 
-    name: str = "hinge"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "hinge"
+    dtype: Any = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return (1 - y_true.where(y_true != 0, -1) * y_pred).clamp(min=0)
+        return _margin(y_true, y_pred).mean(-1)
 
 
 @described
-class SquaredHinge(Hinge):
-    """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1 (0 counts as -1).
+class SquaredHinge(Loss):
+    """max(0, 1 - y · p)², the mean over the outputs; y is -1 or 1, or 0 or 1.
 
-    name    in the logs
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
     """
 
-    name: str = "squared_hinge"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "squared_hinge"
+    dtype: Any = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return super().call(y_true, y_pred).square()
+        return _margin(y_true, y_pred).square().mean(-1)
 
 
 @described
@@ -43,13 +57,17 @@ class CategoricalHinge(Loss):
 
     The multi-class hinge, or SVM, loss of Weston & Watkins 1999 with the worst class only (Crammer & Singer 2001).
 
-    name    in the logs
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
     """
 
     targets = "one_hot"
-    name: str = "categorical_hinge"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "categorical_hinge"
+    dtype: Any = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        right = (y_true * y_pred).sum(1)
-        wrong = ((1 - y_true) * y_pred).amax(1)
+        right = (y_true * y_pred).sum(-1)
+        wrong = ((1 - y_true) * y_pred).amax(-1)
         return (wrong - right + 1).clamp(min=0)

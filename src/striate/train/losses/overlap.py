@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number
 from striate.errors import ArgumentError
@@ -20,17 +20,21 @@ class Dice(Loss):
     axis: what the sums run over, in channels-last axes: None, everything, the whole batch being one region (as in
     Keras); (1, 2, 3), each sample by itself; (1, 2), each class of each sample by itself.
 
-    name    in the logs
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
 
     Raises ArgumentError for an `axis` that is not there.
     """
 
     targets = "binary"
-    name: str = "dice"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "dice"
     axis: int | Sequence[int] | None = None
+    dtype: Any = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, C, …).  Raises
+        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, …, C).  Raises
         ArgumentError for an axis that is not there.
         """
         over = _inside(self.axis, y_pred.ndim)
@@ -42,10 +46,12 @@ class Dice(Loss):
 class Tversky(Loss):
     """1 - Σ y·p / (Σ y·p + `alpha` · Σ (1 - y)·p + `beta` · Σ y·(1 - p)): Dice with false alarms and misses weighed.
 
-    alpha    weighs false alarms, at least 0
-    beta     weighs misses, at least 0
-    name     in the logs
-    axis     as in Dice
+    alpha        weighs false alarms, at least 0
+    beta         weighs misses, at least 0
+    reduction    as in every loss
+    name         in the logs
+    dtype        as in every loss
+    axis         as in Dice
 
     Source: Salehi et al. 2017, equation 3.  Raises ArgumentError for a negative weight or an axis that is not there.
     """
@@ -53,15 +59,18 @@ class Tversky(Loss):
     targets = "binary"
     alpha: float = 0.5
     beta: float = 0.5
-    name: str = "tversky"
+    reduction: str | None = "sum_over_batch_size"
+    name: str | None = "tversky"
     axis: int | Sequence[int] | None = None
+    dtype: Any = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         number("Tversky", "alpha", self.alpha, 0)
         number("Tversky", "beta", self.beta, 0)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, C, …).  Raises
+        """One number, or one per axis left: targets `y_true` and outputs `y_pred` are (N, …, C).  Raises
         ArgumentError for an axis that is not there.
         """
         over = _inside(self.axis, y_pred.ndim)
@@ -72,11 +81,10 @@ class Tversky(Loss):
 
 
 def _inside(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
-    """Channels-last axes as they lie in a channels-first tensor; None is all of them."""
+    """The axes of the sums; None is all of them."""
     if axis is None:
         return tuple(range(rank))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     if any(not -rank <= a < rank for a in axes):
         raise ArgumentError(f"axis={axis} does not exist in outputs with {rank} axes, batch included.")
-    last_first = [0, *range(2, rank), 1]
-    return tuple(last_first[a] for a in axes)
+    return axes

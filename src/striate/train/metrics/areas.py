@@ -1,110 +1,134 @@
-"""The area under a curve of right against wrong answers, from a histogram of probabilities.
-
-torchmetrics compares every answer with every threshold (13 µs a sample of 10 classes), where a histogram does.
-"""
+"""The area under a curve of right against wrong answers, from a histogram of probabilities."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from striate.described import described, whole
-from striate.errors import unknown
-from striate.train.metrics.base import class_numbers, probabilities
-from striate.train.metrics.counts import Counts
+from striate.errors import ArgumentError, unknown
+from striate.train.losses.base import EPSILON
+from striate.train.metrics.base import in_range
+from striate.train.metrics.thresholds import AtThresholds, over
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+CURVES, METHODS = ("ROC", "PR", "PRGAIN"), ("interpolation", "minoring", "majoring")
+
 
 @described
-class AUC(Counts):
+class AUC(AtThresholds):
     """The area under the curve of true against false positives (ROC), or of precision against recall (PR), 0 to 1.
 
-    num_thresholds    of the probability, in equal steps, at least 2; an answer is a yes where it is above one
-    curve             "ROC", summed by the trapezoidal rule, or "PR", between the thresholds as in Davis & Goadrich 2006,
-                      "The relationship between precision-recall and ROC curves", section 4
-    name              in the logs
+    num_thresholds      of the probability, in equal steps, at least 2; an answer is a yes where it is above one
+    curve               "ROC"; "PR"; "PRGAIN", both as gains over answering yes always (Flach & Kull 2015)
+    summation_method    "interpolation": the trapezoidal rule, for PR between the thresholds as in Davis & Goadrich 2006,
+                        "The relationship between precision-recall and ROC curves", section 4; "minoring" and "majoring":
+                        the lower or the higher end of each step
+    name                in the logs
+    dtype               as in every metric
+    thresholds          a list of them in place of `num_thresholds`, each from 0 to 1; one below 0 and one above 1 are added
+    multi_label         whether each of several outputs has a curve of its own, and the figure is the mean of the areas;
+                        else all outputs are pooled as if they were one
+    num_labels          how many outputs there are, with `multi_label`
+    label_weights       a weight per output, (labels,): of its area with `multi_label`, else of its answers
+    from_logits         whether outputs are scores before the sigmoid
 
-    Several classes: one against the rest, the mean over the classes that have both positive and negative samples (Keras
-    pools all outputs as if they were one).  NaN when no class has both.
-    Raises ArgumentError for another curve or fewer thresholds.
+    Raises ArgumentError for another curve or method, fewer thresholds, or one out of range.
     """
 
-    refused = {
-        "from_logits": "the loss says whether outputs are logits",
-        "multi_label": "outputs of a sigmoid loss are taken one by one, and averaged",
-        "thresholds": "give num_thresholds",
-        "summation_method": "ROC is summed by the trapezoidal rule, PR interpolated as in Keras",
-    }
-    needs_probabilities = True
     num_thresholds: int = 200
     curve: str = "ROC"
-    name: str = "auc"
+    summation_method: str = "interpolation"
+    name: str | None = "auc"
+    dtype: Any = None
+    thresholds: Sequence[float] | None = None
+    multi_label: bool = False
+    num_labels: int | None = None
+    label_weights: Any = None
+    from_logits: bool = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        if self.thresholds is not None:
+            self.thresholds = sorted(in_range("AUC", "thresholds", t) for t in self.thresholds)
+            self.num_thresholds = len(self.thresholds) + 2
         self.num_thresholds = whole("AUC", "num_thresholds", self.num_thresholds, 2)
-        if self.curve not in ("ROC", "PR"):
-            raise unknown("AUC curve", self.curve, ("ROC", "PR"))
+        curve, method = str(self.curve).upper(), str(self.summation_method).lower()
+        if curve not in CURVES:
+            raise unknown("AUC curve", str(self.curve), CURVES)
+        if method not in METHODS:
+            raise unknown("AUC summation_method", str(self.summation_method), METHODS)
+        if self.num_labels and not self.multi_label:
+            raise ArgumentError("AUC: num_labels goes with multi_label=True.")
+        self.curve, self.summation_method, self.separate_labels = curve, method, self.multi_label
+        super().__post_init__()
 
-    def _settle(self, outputs: int, separate: bool) -> None:
-        super()._settle(outputs, separate)
-        self.needs_probabilities = True
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch, of `y_true` and `y_pred` as in ``Metric``, (N, …), with a `sample_weight` (N,) or None.
 
-    def _answers(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        p = probabilities(y_pred, self._lacks).clone()
-        if self.kind == "multiclass":
-            return self._valid(
-                p.movedim(1, -1).reshape(-1, self._classes), class_numbers(y_true, y_pred).long().flatten()
-            )
-        return self._each(p, y_true)
+        Raises ArgumentError where `multi_label` is for other outputs than (N, labels).
+        """
+        if self.multi_label:
+            shape = tuple(getattr(y_pred, "shape", None) or _shape(y_pred))
+            if len(shape) != 2 or (self.num_labels or shape[-1]) != shape[-1]:
+                wanted = f"(N, {self.num_labels or 'labels'})"
+                raise ArgumentError(f"AUC: multi_label is for outputs of shape {wanted}, not {shape}.")
+        super().update_state(y_true, y_pred, sample_weight)
 
-    def _empty(self) -> Tensor:
+    def limits(self) -> list[float]:
+        n = self.num_thresholds
+        inner = [i / (n - 1) for i in range(1, n - 1)] if self.thresholds is None else list(self.thresholds)
+        return [-EPSILON, *inner, 1 + EPSILON]
+
+    @property
+    def _even(self) -> bool:
+        return self.thresholds is None
+
+    def figure(self) -> Any:
         import torch
 
-        return torch.zeros(self._classes, 2, self.num_thresholds - 1, dtype=torch.int64)
+        tp, fp, tn, fn = self.counts()
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            each = _between(tp, tp + fp, tp[:, :1] + fn[:, :1])
+        else:
+            x, y = self._curve(tp, fp, tn, fn)
+            ends = torch.stack([y[:, :-1], y[:, 1:]])
+            if self.summation_method == "interpolation":
+                heights = ends.mean(0)
+            else:
+                heights = ends.amin(0) if self.summation_method == "minoring" else ends.amax(0)
+            each = ((x[:, :-1] - x[:, 1:]) * heights).sum(1)
+        if self.label_weights is None or not self.multi_label:
+            return each.mean()
+        weights = torch.as_tensor(self.label_weights, dtype=each.dtype, device=each.device)
+        return over((each * weights).sum(), weights.sum())
 
-    def _counted(self, said: Tensor, truth: Tensor) -> Tensor:
-        """How many answers lie between two thresholds, (C, 2, steps) by class and truth."""
-        import torch
-
-        if self.kind == "multiclass":
-            truth = torch.nn.functional.one_hot(truth, self._classes)
-        steps = self.num_thresholds - 1
-        place = (said * steps).ceil_().long().sub_(1).clamp_(0, steps - 1)  # one on a threshold is not above it
-        place += (torch.arange(self._classes, device=said.device) * 2 + truth) * steps
-        cells = place.new_zeros(self._classes * 2 * steps)
-        cells.scatter_add_(0, place.flatten(), place.new_ones(1).expand(place.numel()))
-        return cells.view(self._classes, 2, steps)
-
-    def result(self) -> float:
-        import torch
-
-        self._hand_over()
-        if self._cells is None:
-            return math.nan
-        above = torch.nn.functional.pad(
-            self._cells.flip(2).cumsum(2), (1, 0)
-        ).double()  # from the highest threshold down
-        above = above[(above[..., -1] > 0).all(1)]
-        if not len(above):
-            return math.nan
-        false, true = above[:, 0], above[:, 1]
+    def _curve(self, tp: Tensor, fp: Tensor, tn: Tensor, fn: Tensor) -> tuple[Tensor, Tensor]:
+        """What lies along and what stands up, (labels, thresholds) each."""
         if self.curve == "ROC":
-            return float(torch.trapezoid(true / true[:, -1:], false / false[:, -1:]).mean())
-        return float(_under_precision(true, true + false).mean())
+            return over(fp, fp + tn), over(tp, tp + fn)
+        if self.curve == "PR":
+            return over(tp, tp + fn), over(tp, tp + fp)
+        odds = over(tp + fn, tn + fp)
+        recall = (1 - odds * over(fn, tp)).where(tp != 0, 0).clamp(min=0)
+        return recall, (1 - odds * over(fp, tp)).where(tp != 0, 1)
 
 
-def _under_precision(true: Tensor, said: Tensor) -> Tensor:
-    """The area under precision over recall, (C,), of true positives and positives (C, thresholds), rising.
+def _between(true: Tensor, said: Tensor, positives: Tensor) -> Tensor:
+    """The area under precision over recall, (labels,), of true positives and positives (labels, thresholds), falling.
 
     Between two thresholds the true positives are linear in the positives, so precision is slope + intercept / positives.
     """
-    import torch
+    gained, more = true[:, :-1] - true[:, 1:], said[:, :-1] - said[:, 1:]
+    slope = over(gained, more.clamp(min=0))
+    intercept = true[:, 1:] - slope * said[:, 1:]
+    both = (said[:, :-1] > 0) & (said[:, 1:] > 0)
+    ratio = over(said[:, :-1], said[:, 1:]).where(both, 1)
+    return over(slope * (gained + intercept * ratio.log()), positives).sum(1)
 
-    gained, more = true.diff(), said.diff()
-    slope = torch.where(more > 0, gained / more.clamp(min=1), 0)
-    intercept = true[:, :-1] - slope * said[:, :-1]
-    ratio = torch.where(said[:, :-1] > 0, said[:, 1:] / said[:, :-1].clamp(min=1), 1)
-    return (slope * (gained + intercept * ratio.log())).sum(1) / true[:, -1]
+
+def _shape(value: Any) -> tuple[int, ...]:
+    from striate.train.tensors import tensor
+
+    return tuple(tensor("y_pred of auc", value).shape)

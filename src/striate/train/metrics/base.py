@@ -1,15 +1,15 @@
-"""The base of every metric, and metrics that are a mean over samples."""
+"""The base of every metric."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.described import Described
 from striate.errors import ArgumentError, undefined
 from striate.graph.layer import snake_case
-from striate.intake.outputs import activate
-from striate.wording import plural
+from striate.train.losses.base import channels_last
+from striate.train.tensors import dtype_name
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,21 +18,31 @@ if TYPE_CHECKING:
 
 
 class Metric(Described, family="metric"):
-    """Base class.  A metric of your own derives from it and defines ``update``, ``result`` and ``reset``.
+    """Base class.  A metric of your own derives from it and defines ``update_state`` and ``result``.
 
-    name    in the logs; None: the class's, in snake_case
+    It keeps its numbers in what ``add_variable`` gives, or it defines ``reset_state`` too.
+
+    dtype    the floating type of the result by name; None: 32 bits
+    name     in the logs; None: the class's, in snake_case
+
+    Raises ArgumentError for a dtype that is not known.
     """
 
     keras_room = "metrics"
-    refused = {"dtype": "figures are counted in 64 bits"}
     direction: str | None = "max"  # "max" or "min": which way is better
-    needs_probabilities: bool = False  # whether logits will not do
-    name: str = "metric"
+    needs_probabilities: bool = True  # whether logits will not do
+    name: Any = "metric"
+    dtype: Any = None
 
-    _lacks: str | None = None  # the activation that outputs lack, and the loss takes over
-
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
+        self.dtype = dtype_name(type(self).__name__, dtype) or "float32"
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        if self.name is None:
+            self.name = getattr(type(self), "name", None) or snake_case(kind)
+        self.dtype = dtype_name(kind, self.dtype)
 
     def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
         """Learn what the network's outputs mean.
@@ -42,155 +52,170 @@ class Metric(Described, family="metric"):
         activation      the function that the network ends in, such as "sigmoid"; None where it is not known
         """
 
-    def update(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Take in one batch: targets `y_true`, outputs `y_pred` (N, C, …).
+    # -- what it sees ------------------------------------------------------------------------------------------------
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch, of arrays or tensors, channels-last.
 
-        Channels first; targets are class numbers (N, …) or one-hot; (N,) goes with (N, 1).
+        y_true           targets: class numbers (N, …) or like the outputs; (N,) goes with (N, 1)
+        y_pred           outputs, (N, …, C)
+        sample_weight    a weight per sample, (N,), or per number; None: each counts 1
 
         Raises ArgumentError where a class of your own does not define it.
         """
-        raise undefined(self, "update(self, y_true, y_pred)")
+        raise undefined(self, "update_state(self, y_true, y_pred, sample_weight=None)")
+
+    def of_batch(self, y_true: Tensor, y_pred: Tensor, lacking: str | None = None) -> None:
+        """Take in one batch of the training loop.
+
+        y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+        lacking           the last activation, "softmax" or "sigmoid", that the outputs are without
+
+        Raises ArgumentError where a class of your own does not define ``update_state``.
+        """
+        y_true, y_pred = channels_last(y_true, y_pred)
+        if lacking is None:
+            self.update_state(y_true, y_pred)
+        else:
+            self.update_logits(y_true, y_pred, lacking)
 
     def update_logits(self, y_true: Tensor, logits: Tensor, activation: str) -> None:
         """Take in one batch of outputs that lack their last `activation`, "softmax" or "sigmoid".
 
-        `y_true` and `logits` are as in ``update``.
-
-        The shapes are those of ``update``: (N, …) and (N, C, …).
+        `y_true` and `logits` are as in ``update_state``, (N, …) and (N, …, C).  Raises ArgumentError where a class of your
+        own does not define it.
         """
-        self.update(y_true, probabilities(logits, activation) if self.needs_probabilities else logits)
+        self.update_state(y_true, activated(logits, activation) if self.needs_probabilities else logits)
 
+    # -- what it says ------------------------------------------------------------------------------------------------
     def result(self) -> Any:
-        """The figure over all batches since the last reset: a float, or a list with one per class.
+        """The figure over all batches since the last reset: a scalar, or a tensor with one per class.
 
         Raises ArgumentError where a class of your own does not define it.
         """
-        raise undefined(self, "result(self)")
+        if type(self).figure is Metric.figure:
+            raise undefined(self, "result(self)")
+        import torch
+
+        return torch.as_tensor(self.figure()).to(getattr(torch, self.dtype or "float32"))
+
+    def figure(self) -> Any:
+        """The result in 64 bits: a number, a tensor or an array with one per class.  Raises ArgumentError as ``result``
+        does.
+        """
+        return self.result()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in one batch, with the arguments `args` and `kwargs` of ``update_state``, and give the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
 
     def results(self) -> dict[str, float]:
         """The figures by name, for logs: one, or one per class as ``name_0``, ``name_1``, …"""
-        result = self.result()
-        if isinstance(result, list):
-            return {f"{self.name}_{i}": value for i, value in enumerate(result)}
-        return {self.name: result}
-
-    def reset(self) -> None:
-        """Forget all batches.  Raises ArgumentError where a class of your own does not define it."""
-        raise undefined(self, "reset(self)")
-
-    def update_state(self, y_true: Tensor, y_pred: Tensor) -> None:
-        """Keras' name for ``update(y_true, y_pred)``.
-
-        y_true, y_pred    as there, (N, …) and (N, C, …)
-        """
-        self.update(y_true, y_pred)
+        figure = self.figure()
+        if isinstance(figure, Mapping):
+            return {str(name): float(value) for name, value in figure.items()}
+        each = figure.tolist() if hasattr(figure, "tolist") else figure
+        if isinstance(each, list | tuple):
+            return {f"{self.name}_{i}": float(value) for i, value in enumerate(each)}
+        return {self.name: float(each)}
 
     def reset_state(self) -> None:
-        """Keras' name for ``reset``."""
-        self.reset()
+        """Forget all batches: every variable is 0 again.  Raises ArgumentError where a class of your own keeps its numbers
+        elsewhere and does not define it.
+        """
+        if not self.variables and type(self).update_state is not Metric.update_state:
+            raise undefined(self, "reset_state(self)")
+        for one in self.variables:
+            one.assign(0)
 
+    # -- the numbers of a metric of a user's own -----------------------------------------------------------------------
+    def add_variable(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Any:
+        """A tensor that lives as long as the metric: it has ``assign``, ``assign_add`` and ``assign_sub``.
+
+        shape          of the tensor
+        initializer    what fills it, by name or as an object; None: zeros
+        dtype          by name, such as "int32"; None: 32-bit floats
+        aggregation    "sum": over several processes it is added up
+        name           of the variable
+
+        Raises ArgumentError for an initializer or a dtype that is not known.
+        """
+        from striate.train.metrics.variables import variable
+
+        made = variable(shape, initializer, dtype or self.dtype or "float32")
+        self.__dict__.setdefault("_added", []).append(made)
+        return made
+
+    def add_weight(
+        self, shape: Sequence[int] = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Any:
+        """``add_variable`` by its older name.
+
+        shape, initializer, dtype, name    as there
+        """
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables of this metric and of those that it holds, each once."""
+        once: dict[int, Any] = {}
+        for one in _held(list(self.__dict__.values())):
+            once.setdefault(id(one), one)
+        return list(once.values())
+
+    # -- over several processes ----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Tensor]:
         """All that was taken in, as tensors that add up: the sum over processes is the state over all data.
 
         Their shapes depend on the metric alone, not on how much was taken in.
         """
-        return {}
+        return {str(i): one.value.clone() for i, one in enumerate(self.variables)}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`, a ``state_dict`` of a metric like this.
 
         Its tensors have the shapes that this metric's own have.
         """
+        for i, one in enumerate(self.variables):
+            one.assign(state[str(i)])
 
 
-class MeanMetric(Metric):
-    """Base of metrics that are a mean: ``sums`` gives the sum over a batch and how many numbers are in it.
-
-    name    in the logs; None: the class's, in snake_case
-    """
-
-    abstract = True
-    _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
-    _count: Any = 0
-
-    def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
-        """The sum over a batch of targets `y_true` and outputs `y_pred`, and how many numbers are in it.
-
-        They are (N, …) and (N, C, …); the sum is a scalar.
-
-        Raises ArgumentError where a class of your own does not define it.
-        """
-        raise undefined(self, "sums(self, y_true, y_pred)")
-
-    def update(self, y_true: Tensor, y_pred: Tensor) -> None:
-        self._take(*self.sums(y_true, y_pred))
-
-    def _take(self, total: Tensor, count: int | Tensor) -> None:
-        self._total = total if self._total is None else self._total + total
-        self._count = self._count + count
-
-    def result(self) -> Any:
-        return float(self._total) / float(self._count) if self._count else float("nan")
-
-    def reset(self) -> None:
-        self._total, self._count = None, 0
-
-    def state_dict(self) -> dict[str, Tensor]:
-        import torch
-
-        total = 0.0 if self._total is None else self._total
-        return {name: torch.as_tensor(value) for name, value in (("total", total), ("count", self._count))}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        self._total, self._count = state["total"], int(state["count"])
+def _held(value: Any) -> Iterator[Any]:
+    """The variables in what an object holds: in lists, dicts and metrics too."""
+    if hasattr(value, "assign_add"):
+        yield value
+    elif isinstance(value, Metric):
+        yield from _held(list(value.__dict__.values()))
+    elif isinstance(value, Mapping):
+        yield from _held(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _held(part)
 
 
-class FunctionMetric(MeanMetric):
-    """A function ``(y_true, y_pred)`` of torch tensors that returns a number, or one per sample.
-
-    function    called as (y_true, y_pred)
-    name        in the logs; None: the function's
-
-    Raises ArgumentError without a function, as when a saved one is read again.
-    """
-
-    direction = None
-    needs_probabilities = True
-
-    def __init__(self, function: Callable[..., Any] | None = None, name: str | None = None) -> None:
-        if function is None:
-            raise ArgumentError(f'the metric "{name}" was a function of your own: give it to compile() again.')
-        super().__init__(name or getattr(function, "__name__", "metric").strip("<>"))
-        self.function = function
-
-    def sums(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, int | Tensor]:
-        """The sum of what the function gives for `y_true` and `y_pred`, (N, …), and how many numbers that is.  Raises
-        ArgumentError when it is neither one number nor one per sample.
-        """
-        import torch
-
-        with torch.no_grad():
-            values = torch.as_tensor(self.function(y_true, y_pred))
-        if values.ndim == 0:
-            return values.double() * len(y_pred), len(y_pred)
-        if values.shape[0] != len(y_pred):
-            raise ArgumentError(
-                f"metric {self.name} returned shape {tuple(values.shape)} for {plural(len(y_pred), 'sample')}; "
-                "return one number, or one per sample."
-            )
-        return values.double().sum(), values.numel()
-
-    def config(self) -> dict[str, Any]:
-        return {"name": self.name}
+def activated(logits: Tensor, activation: str | None) -> Tensor:
+    """softmax over the last axis, or sigmoid of each number; None: as it is."""
+    if activation is None:
+        return logits
+    return logits.softmax(-1) if activation == "softmax" else logits.sigmoid()
 
 
-def class_numbers(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """Targets for scores (N, C, …) as class numbers (N, …), whether they are class numbers or one-hot."""
-    if y_true.ndim == y_pred.ndim:
-        return y_true.squeeze(1) if y_true.shape[1] == 1 else y_true.argmax(1)
-    return y_true
+def in_range(where: str, name: str, value: Any) -> float:
+    """A number from 0 to 1.  Raises ArgumentError."""
+    from striate.described import number
+
+    return number(where, name, value, 0, 1)
 
 
-def probabilities(y_pred: Tensor, lacking: str | None) -> Tensor:
-    """Outputs after the activation that the network leaves to its loss, if any."""
-    return activate(y_pred, lacking)
+def scores_of_one_class(name: str, y_pred: Tensor, class_id: int) -> None:
+    """Raise ArgumentError where `y_pred` has no class `class_id`."""
+    if y_pred.ndim < 2 or class_id >= y_pred.shape[-1]:
+        last = y_pred.shape[-1] - 1 if y_pred.ndim > 1 else 0
+        raise ArgumentError(f"{name}: class_id={class_id}, the classes are 0 to {last}.")

@@ -1,0 +1,152 @@
+"""Losses that are someone else's: a function, a module of ``torch.nn`` or of a user's own."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from striate.errors import ArgumentError
+from striate.graph.layer import snake_case
+from striate.train.losses import labels
+from striate.train.losses.base import Loss
+from striate.train.tensors import same_rank, tensor
+from striate.wording import plural
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+TARGETS = (
+    "y_true",
+    "target",
+    "targets",
+    "label",
+    "labels",
+    "truth",
+    "y",
+)  # names of a first argument that is the truth
+
+
+class FunctionLoss(Loss):
+    """A function ``(y_true, y_pred)`` of torch tensors, channels-last, that returns a number or one per sample.
+
+    function     called as (y_true, y_pred)
+    name         in the logs; None: the function's
+    reduction    as in every loss
+    dtype        as in every loss
+
+    Raises ArgumentError without a function, as when a saved one is read again.
+    """
+
+    targets = "any"
+
+    def __init__(
+        self,
+        function: Callable[..., Any] | None = None,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        if function is None:
+            raise ArgumentError(f'the loss "{name}" was a function of your own: give it to compile() again.')
+        super().__init__(name or getattr(function, "__name__", "loss").strip("<>"), reduction, dtype)
+        self.function = function
+        self._ids = False
+
+    @property
+    def sparse(self) -> bool:
+        return self._ids
+
+    def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        return y_true, y_pred
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """What the function gives for `y_true` and `y_pred` (N, …).
+
+        Raises ArgumentError for what is no tensor, or has another N.
+        """
+        values = self.function(y_true, y_pred)
+        if not hasattr(values, "backward"):
+            raise ArgumentError(f"{self.name} returned {type(values).__name__}; a loss returns a torch tensor.")
+        if values.ndim and values.shape[0] != y_pred.shape[0]:
+            raise ArgumentError(
+                f"{self.name} returned shape {tuple(values.shape)} for {plural(y_pred.shape[0], 'sample')}; "
+                "return one number, or one per sample."
+            )
+        return values
+
+    def check(self, y: Any, output_shape: tuple[int, ...]) -> None:
+        """Look at all targets `y` once, for outputs of `output_shape` (H, W, C).  Raises TrainingError."""
+        # Integers without the axis of the classes are class numbers; so are all integers, to this loss.
+        array = labels.as_array(self.name, y)
+        self._ids = array.dtype.kind in "iub" and array.ndim <= len(output_shape)
+        super().check(y, output_shape)
+
+    def config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+
+class TorchLoss(FunctionLoss):
+    """A loss module: called ``(y_pred, y_true)``, or ``(y_true, y_pred)`` where its ``forward`` names the truth first.
+
+    It gets the tensors as torch wants them: channels first, class numbers as integers.
+
+    module       such as ``torch.nn.CrossEntropyLoss()``
+    name         in the logs; None: its class, in snake_case
+    reduction    as in every loss, of what the module gives
+    dtype        as in every loss
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module | None = None,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(module, name or snake_case(type(module).__name__), reduction, dtype)
+        kind = type(self.function).__name__
+        self.from_logits = kind in ("CrossEntropyLoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
+        self.activation = "softmax" if kind == "CrossEntropyLoss" else "sigmoid" if self.from_logits else None
+        self.separate = kind in ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
+        self._numbers = kind == "MultiLabelMarginLoss"  # class numbers, though as many as outputs
+        self._truth_first = _truth_first(self.function)
+        self._each: Any = None
+        if "reduction" in inspect.signature(type(self.function)).parameters and hasattr(self.function, "reduction"):
+            self._each = copy.copy(self.function)
+            self._each.reduction = "none"
+
+    def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """`y_true` as the module wants it for `y_pred` (N, …, C): class numbers (N, …) as integers, all else as floats."""
+        whole = not y_true.is_floating_point()
+        if whole and (self._numbers or (y_true.ndim == y_pred.ndim - 1 and y_pred.shape[-1] > 1)):
+            return y_true.long(), y_pred
+        return same_rank(y_true.to(y_pred.dtype), y_pred)
+
+    def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(self.function, y_true, y_pred).mean()
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        return self._of(self._each or self.function, y_true, y_pred)
+
+    def _of(self, module: Any, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """What the module gives for tensors that are turned back to channels first."""
+        if y_pred.ndim > 2:
+            if y_true.ndim == y_pred.ndim:
+                y_true = y_true.movedim(-1, 1)
+            y_pred = y_pred.movedim(-1, 1)
+        values = module(y_true, y_pred) if self._truth_first else module(y_pred, y_true)
+        return tensor(f"what {self.name} returned", values)
+
+
+def _truth_first(module: Any) -> bool:
+    """Whether a module names the truth as its first argument; those of torch never do."""
+    if type(module).__module__.startswith("torch."):
+        return False
+    try:
+        names = list(inspect.signature(module.forward).parameters)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return bool(names) and names[0] in TARGETS
