@@ -302,7 +302,8 @@ class CategoricalFocalCrossentropy(_Classes):
         if not isinstance(alpha, int | float):
             if len(alpha) != classes:
                 raise ArgumentError(
-                    f"{self.name}: {plural(len(alpha), 'value')} of alpha for {plural(classes, 'class')}; give one per class."
+                    f"{self.name}: {plural(len(alpha), 'value')} of alpha for {plural(classes, 'class')}; "
+                    "give one per class."
                 )
             shape = [classes if axis == self.axis % y_true.ndim else 1 for axis in range(y_true.ndim)]
             return (y_true.new_tensor(alpha).view(shape) * values).sum(self.axis)
@@ -361,7 +362,8 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         low, high, outputs = int(y_true.min()), int(y_true.max()), y_pred.shape[-1]
         if low < 0 or high >= outputs:
             raise TrainingError(
-                f"{self.name}: labels from {low} to {high} do not go with {plural(outputs, 'output')}, classes 0 to {outputs - 1}."
+                f"{self.name}: labels from {low} to {high} do not go with {plural(outputs, 'output')}, classes 0 "
+                f"to {outputs - 1}."
             )
         p = y_pred.gather(-1, y_true.unsqueeze(-1)).squeeze(-1)
         return (1 - p**self.q) / self.q

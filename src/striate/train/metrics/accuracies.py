@@ -176,7 +176,9 @@ class TopKCategoricalAccuracy(_OfClasses):
         classes.
         """
         if self.k > output_shape[-1]:
-            raise ArgumentError(f"{self.name}: the best {self.k} of {plural(output_shape[-1], 'class')}; give k less than that.")
+            raise ArgumentError(
+                f"{self.name}: the best {self.k} of {plural(output_shape[-1], 'class')}; give k less than that."
+            )
 
     def right(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         best = y_pred.topk(min(self.k, y_pred.shape[-1]), -1, sorted=False).indices
