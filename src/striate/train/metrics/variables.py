@@ -16,12 +16,12 @@ DTYPES = {
 } | {"int": torch.int32, "float": torch.float32}
 
 
-class Variable(torch.Tensor):
+class MetricVariable(torch.Tensor):
     """A tensor that can be assigned; what is computed of it is a plain tensor."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
 
-    def assign(self, value: Any) -> Variable:
+    def assign(self, value: Any) -> MetricVariable:
         """Take on `value`, of the same shape or one number for all.
 
         Raises ArgumentError for another shape.
@@ -36,11 +36,11 @@ class Variable(torch.Tensor):
             ) from None
         return self
 
-    def assign_add(self, value: Any) -> Variable:
+    def assign_add(self, value: Any) -> MetricVariable:
         """Add `value`, of the same shape or one number for all."""
         return self.assign(self + tensor("what is added", value, like=self))
 
-    def assign_sub(self, value: Any) -> Variable:
+    def assign_sub(self, value: Any) -> MetricVariable:
         """Take `value` away, of the same shape or one number for all."""
         return self.assign(self - tensor("what is taken away", value, like=self))
 
@@ -50,7 +50,7 @@ class Variable(torch.Tensor):
         return self.as_subclass(torch.Tensor)
 
 
-def variable(shape: Sequence[int] | int, initializer: Any, dtype: Any) -> Variable:
+def variable(shape: Sequence[int] | int, initializer: Any, dtype: Any) -> MetricVariable:
     """A variable of a shape, filled by an initializer or by its name; None: zeros."""
     from striate.layers import initializers
 
@@ -61,4 +61,4 @@ def variable(shape: Sequence[int] | int, initializer: Any, dtype: Any) -> Variab
     values = torch.zeros(sizes)
     if initializer is not None:
         values = tensor("initializer", initializers.get(initializer)(sizes))
-    return values.to(DTYPES[name]).as_subclass(Variable)
+    return values.to(DTYPES[name]).as_subclass(MetricVariable)
