@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_layers_every import CASES
 
-from striate import layers
+from striate import errors, layers
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, from_json, registered, to_json
 
@@ -467,3 +467,54 @@ def test_normalization_adapts_to_data_per_channel() -> None:
     np.testing.assert_allclose(layer.mean, data.reshape(-1, 2).mean(0))
     np.testing.assert_allclose(layer.variance, data.reshape(-1, 2).var(0))
     assert layer(Input((5, 5, 2))).shape == (5, 5, 2)
+
+
+@pytest.mark.parametrize("name", ["LSTM", "MultiHeadAttention", "Conv3D", "Masking", "TimeDistributed"])
+def test_a_layer_of_another_field_is_refused_in_a_line_when_it_is_imported(name: str) -> None:
+    for code in (f"from striate.layers import {name}", f"from striate import layers; layers.{name}(3)"):
+        with pytest.raises(ArgumentError, match=rf"^striate has no layer {name} \(Keras has\): \w[^\n]+\.$"):
+            exec(code, {})
+
+
+def test_every_layer_of_keras_is_here_or_is_refused() -> None:
+    from striate.layers.elsewhere import ELSEWHERE
+
+    assert not set(ELSEWHERE) & set(layers.__all__)
+    with pytest.raises(AttributeError, match=r"no attribute 'Conv2d'. Did you mean \"Conv2D\"\?"):
+        layers.Conv2d
+
+
+OLD: list[tuple[str, Any, str]] = [
+    ("Dense: input_dim= is called input_shape=(n,) now.", lambda: layers.Dense(8, input_dim=4), "input_shape=(4,)"),
+    ("LeakyReLU: alpha= is called negative_slope= now.", lambda: layers.LeakyReLU(alpha=0.1), "negative_slope=0.1"),
+    ("Conv2D: border_mode= is called padding= now.", lambda: layers.Conv2D(8, 3, border_mode="same"), "padding='same'"),
+    ("Dense: init= is called kernel_initializer= now.", lambda: layers.Dense(8, init="normal"), "initializer='normal'"),
+    (
+        "LocalResponseNormalization: depth_radius= is called radius= now.",
+        lambda: layers.LocalResponseNormalization(depth_radius=5),
+        "radius=5",
+    ),
+    (
+        "LocalResponseNormalization: bias= is called k= now.",
+        lambda: layers.LocalResponseNormalization(bias=1.0),
+        "k=1.0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("note", "make", "now"), OLD)
+def test_an_earlier_name_works_and_says_once_what_it_is_called_now(
+    note: str, make: Any, now: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "_SAID", set())
+    with pytest.warns(errors.Note) as said:
+        assert now in repr(make())
+    assert [str(one.message) for one in said] == [note]
+    make()  # a second warning would be an error
+
+
+def test_an_earlier_name_beside_todays_or_for_another_layer_is_refused() -> None:
+    with pytest.raises(ArgumentError, match='"input_shape" was given twice'), pytest.warns(errors.Note):
+        layers.Activation("relu", input_dim=4, input_shape=(4,))
+    with pytest.raises(ArgumentError, match='Dense has no argument "nb_filter"'):
+        layers.Dense(8, nb_filter=3)

@@ -115,6 +115,14 @@ def test_constants_are_what_they_say() -> None:
     assert torch.equal(drawn(initializers.TruncatedNormal(3, 0), (2, 2)), torch.full((2, 2), 3.0))
 
 
+def test_an_orthogonal_depthwise_kernel_is_one_matrix_as_in_keras() -> None:
+    layer = layers.DepthwiseConv2D(5, depth_multiplier=4, depthwise_initializer=initializers.Orthogonal(2.0))
+    weight = weight_of(layer, (8, 8, 64))
+    assert weight.std().item() == pytest.approx(0.05, rel=0.01)  # Keras 3.15: 1600 rows, 4 columns, 2 / sqrt(1600)
+    columns = weight.view(64, 4, 25).transpose(0, 1).reshape(4, 1600)
+    torch.testing.assert_close(columns @ columns.T, 4 * torch.eye(4), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (3, 8), (8, 3), (4, 2, 3, 3)])
 def test_orthogonal_filters_are_orthogonal(shape: tuple[int, ...]) -> None:
     rows = drawn(initializers.Orthogonal(gain=2), shape).flatten(1)

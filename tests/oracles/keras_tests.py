@@ -122,8 +122,9 @@ class Room(types.ModuleType):
         if full in sys.modules and isinstance(sys.modules[full], Room):
             return sys.modules[full]
         behind = self.__dict__.get("_behind")
-        if behind is not None and hasattr(behind, name):
-            return getattr(behind, name)
+        with contextlib.suppress(AttributeError, ValueError):  # a ValueError: refused in words
+            if behind is not None:
+                return getattr(behind, name)
         place = Path(os.environ["STRIATE_KERAS"], *self.__name__.split("."), name)
         if place.is_dir() or place.with_suffix(".py").is_file():
             return importlib.import_module(full)
@@ -135,7 +136,7 @@ def everywhere(name: str) -> Any:
     import striate as st
 
     for room in ("layers", "losses", "metrics", "optimizers", "callbacks", "initializers", "regularizers", "models"):
-        if hasattr(getattr(st, room), name):
+        with contextlib.suppress(AttributeError, ValueError):  # a ValueError: refused in words
             return getattr(getattr(st, room), name)
     return Absent(name)
 

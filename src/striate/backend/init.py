@@ -32,6 +32,12 @@ def fill(tensor: torch.Tensor, weight: Weight, owner: Primitive | None = None, n
     seed = getattr(spec, "seed", None)
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     with torch.no_grad():
+        whole = tensor if owner is None else owner.to_keras(name, tensor)
+        if owner is not None and isinstance(spec, kinds.Orthogonal) and whole.shape != tensor.shape:
+            matrix = tensor.new_empty(whole.numel() // whole.shape[-1], whole.shape[-1])  # as Keras flattens it
+            _ROWS[type(spec)](matrix, spec, weight.fans, generator)
+            tensor.copy_(owner.from_keras(name, matrix.view(whole.shape)))
+            return
         _ROWS[type(spec)](tensor, spec, weight.fans, generator)
 
 

@@ -56,8 +56,11 @@ __all__ += residual.__all__
 
 
 def __getattr__(name: str) -> object:
-    """What to say of a layer that is not there."""
-    from striate.errors import nearest
+    """What to say of a layer that is not there.  Raises ArgumentError for one of Keras', and AttributeError for others."""
+    from striate.errors import ArgumentError, nearest
+    from striate.layers.elsewhere import ELSEWHERE
 
+    if name in ELSEWHERE:  # an AttributeError would lose its words on the way through an import
+        raise ArgumentError(f"striate has no layer {name} (Keras has): {ELSEWHERE[name]}.")
     hint = "" if name.startswith("_") else nearest(name, __all__)
     raise AttributeError(f"module 'striate.layers' has no attribute {name!r}.{hint}")

@@ -25,6 +25,7 @@ from striate.layers.augment import (
     numbers,
 )
 from striate.primitives.base import split_shape
+from striate.wording import plural
 
 __all__ = [
     "AugMix",
@@ -229,7 +230,7 @@ class RandomErasing(_Colour):
     def fits(self, x: Shape) -> None:
         super().fits(x)
         if isinstance(self.fill_value, tuple) and len(self.fill_value) != x[-1]:
-            raise ShapeError(f"fills {len(self.fill_value)} channels, the pictures {x} have {x[-1]}.")
+            raise ShapeError(f"fills {plural(len(self.fill_value), 'channel')}, the pictures are {x}.")
 
     def change(self) -> p.Augment:
         arguments = (between(self.factor, 0.0), *self.value_range, between(self.scale, 0.0), self.fill_value)
