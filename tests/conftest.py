@@ -62,6 +62,14 @@ def _same_random_numbers() -> None:
     torch.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _notes_are_new() -> None:
+    """What is said once in a process is said once in each test."""
+    from striate import errors
+
+    errors._SAID.clear()
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread for torch: on numbers as few as these, more of them only wait for each other."""

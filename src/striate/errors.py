@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 import warnings
 from collections.abc import Iterable
 
@@ -32,20 +33,24 @@ class TrainingError(StriateError):
 
 
 class Note(UserWarning):
-    """What a user should know though nothing is wrong, such as a name that has changed."""
+    """What a user should know though nothing is wrong, such as a name that has changed, or what is likely not meant."""
 
 
 _SAID: set[str] = set()
 
 
 def note(text: str) -> None:
-    """Say something once in this process, as a Python warning of the category ``Note``.
+    """Say something once in a process, as a warning at the user's own line.
 
-    text   what to say
+    text    one or two sentences
     """
-    if text not in _SAID:
-        _SAID.add(text)
-        warnings.warn(text, Note, stacklevel=3)
+    if text in _SAID:
+        return
+    _SAID.add(text)
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "striate":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, Note, stacklevel=level)
 
 
 def undefined(thing: object, method: str) -> ArgumentError:
