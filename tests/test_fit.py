@@ -19,8 +19,11 @@ OPTIMIZERS = {
         lambda: st.optimizers.SGD(0.05, momentum=0.9),
         lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
     ),
-    "adam": (lambda: st.optimizers.Adam(), lambda p: torch.optim.Adam(p, lr=1e-3, eps=1e-7)),
-    "rmsprop": (lambda: st.optimizers.RMSprop(), lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, eps=1e-7)),
+    "adam": (lambda: st.optimizers.Adam(rule="torch"), lambda p: torch.optim.Adam(p, lr=1e-3, eps=1e-7)),
+    "rmsprop": (
+        lambda: st.optimizers.RMSprop(rule="torch"),
+        lambda p: torch.optim.RMSprop(p, lr=1e-3, alpha=0.9, eps=1e-7),
+    ),
     "nadam": (lambda: st.optimizers.Nadam(), lambda p: torch.optim.NAdam(p, lr=1e-3, eps=1e-7, momentum_decay=1.0)),
     "adadelta": (
         lambda: st.optimizers.Adadelta(1.0),
@@ -468,7 +471,7 @@ def test_a_misspelt_layer_class_names_the_nearest():
 
 # -- counting ----------------------------------------------------------------------------------------------------------
 class Watch(st.callbacks.Callback):
-    """The one weight, and the learning rate, after each batch and each epoch."""
+    """The one weight after each batch and each epoch, and the learning rate of the coming update."""
 
     def __init__(self, model):
         self.watched, self.weights, self.rates, self.epochs = model, [0.0], [], []
@@ -476,9 +479,11 @@ class Watch(st.callbacks.Callback):
     def _note(self):
         self.weights.append(float(self.watched.get_weights()[0][0, 0]))
 
+    def on_train_batch_begin(self, batch, logs=None):
+        self.rates.append(self.watched.optimizer.learning_rate)
+
     def on_train_batch_end(self, batch, logs=None):
         self._note()
-        self.rates.append(self.watched.optimizer.learning_rate)
 
     def on_epoch_end(self, epoch, logs=None):
         self._note()
@@ -513,7 +518,7 @@ def test_a_schedule_counts_updates_and_not_batches():
     model = one_weight(st.optimizers.SGD(Counting()), accumulate=2)
     watch = Watch(model)
     model.fit(np.zeros((3, 1)), np.zeros((3, 1)), 1, 3, verbose=0, callbacks=watch)
-    assert watch.epochs == [2, 4, 6]
+    assert watch.epochs == [3, 5, 7]
 
 
 def test_a_second_fit_goes_on_with_the_schedule():

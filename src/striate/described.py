@@ -75,6 +75,14 @@ class Described:
             if known is None or not _ours(known) or _ours(cls):
                 configs.KNOWN[cls.keras_room, cls.__name__] = cls
 
+    @classmethod
+    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Arguments in today's spelling, where a class knows older ones; asked when one of them is unknown.
+
+        given   arguments by name
+        """
+        return given
+
     def config(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by name."""
         said = {}
@@ -243,6 +251,9 @@ def _constructor(cls: type) -> Callable[..., None]:
     known, needed, exact = frozenset(names), len(required), {name: _exact(text) for name, text in types.items()}
 
     def init(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.keys() <= known and kwargs.keys().isdisjoint(positional[: len(args)]):
+            kwargs = cls.today(dict(zip(positional, args, strict=False)) | kwargs)  # type: ignore[attr-defined]
+            args = args[len(positional) :]
         given = dict(zip(positional, args, strict=False))
         right = len(given) == len(args) and given.keys().isdisjoint(kwargs)
         given |= kwargs

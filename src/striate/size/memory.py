@@ -31,6 +31,11 @@ OPTIMIZERS = {
     "adamax": 2,
     "nadam": 2,
     "adamw": 2,
+    "adafactor": 0,  # a number for each row and each column
+    "lion": 1,
+    "ftrl": 2,
+    "lamb": 2,
+    "muon": 2,  # 1 for the matrices of dense layers
 }
 DTYPES = ("float32", "float16", "bfloat16", "float64")
 

@@ -146,6 +146,7 @@ class Trainer:
         config.decay(self.optimizer)
         self.optimizer.step()
         config.iterations += 1
+        config.average()
         self.optimizer.zero_grad(set_to_none=True)
 
     # -- an epoch -----------------------------------------------------------------------------------------------------
@@ -240,6 +241,8 @@ class Trainer:
                 checkpoint.save(self, callbacks, epoch + 1, 0, totals, stopped())
             if stopped():
                 break
+        if epochs > initial_epoch:
+            self.plan.optimizer.finalize_variable_values()
         self.module.eval()
 
     def _pool(self, totals: Totals) -> None:

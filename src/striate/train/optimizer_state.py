@@ -101,7 +101,8 @@ def optimizer_state(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
                 plain[f"{number}.{key}"] = value
     groups = [{key: value for key, value in group.items() if _is_plain(value)} for group in state["param_groups"]]
     shapes = [list(p.shape) for p in optimizer._params]
-    return {"settings": optimizer.state_dict(), "groups": groups, "plain": plain, "shapes": shapes}, tensors
+    settings = {key: value for key, value in optimizer.state_dict().items() if key != "averages"}
+    return {"settings": settings, "groups": groups, "plain": plain, "shapes": shapes}, tensors
 
 
 def _is_plain(value: Any) -> bool:

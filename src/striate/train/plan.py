@@ -93,8 +93,11 @@ def make_plan(
         final = final_activation(tensor)
         resolved.append([metrics_.resolve(metric, one_loss, shape, final) for metric in spec])
         metrics_.name_apart(resolved[-1])
+    chosen = optimizers_.get(optimizer)
+    if chosen.gradient_accumulation_steps:
+        accumulate *= chosen.gradient_accumulation_steps
     return Plan(
-        optimizer=optimizers_.get(optimizer),
+        optimizer=chosen,
         losses=per_output,
         loss_weights=weights,
         metrics=resolved,

@@ -12,6 +12,9 @@ An Optimizer is a description until ``build`` gives it weights; then its ``learn
         optimizer.decay()            # shrink the weights
         running.step()
         optimizer.iterations += 1
+        optimizer.average()          # the moving average of the weights, where there is one
+
+or, with gradients of one's own, ``optimizer.apply(gradients, weights)``, which does all of it.
 
 Weight decay is decoupled, as in Keras 3 and in Loshchilov & Hutter 2017: w shrinks by lr · weight_decay · w before the
 update and the gradient is left alone.
@@ -22,33 +25,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from striate import configs
 from striate.errors import ArgumentError, unknown
 from striate.train import schedules
 from striate.train.optimizers.base import Optimizer
+from striate.train.optimizers.more import Adafactor, Ftrl, Lamb, Lion, Muon
 from striate.train.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from striate.train.optimizers.torch_own import TorchOptimizer, recognised
 
 __all__ = [
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Muon",
     "NAMES",
     "Nadam",
     "Optimizer",
     "RMSprop",
     "SGD",
     "TorchOptimizer",
+    "deserialize",
     "get",
     "schedules",
+    "serialize",
 ]
 
-NAMES: dict[str, type[Optimizer]] = {
-    kind.__name__.lower(): kind for kind in (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam)
-}
+_ALL = (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Adafactor, Lion, Lamb, Ftrl, Muon)
+NAMES: dict[str, type[Optimizer]] = {kind.__name__.lower(): kind for kind in _ALL}
 
-_KERAS_ONLY = {"adafactor": "torch.optim.Adafactor", "muon": "torch.optim.Muon", "ftrl": "", "lion": "", "lamb": ""}
+_KERAS_ONLY = {
+    "lossscaleoptimizer": 'compile(precision="fp16"), which scales the loss itself,',
+    "loss_scale_optimizer": 'compile(precision="fp16"), which scales the loss itself,',
+    "multioptimizer": "one optimizer; layer.trainable = False leaves layers as they are,",
+    "schedulefreeadamw": "AdamW(CosineDecay(0.001)), whose schedule is as long as the training,",
+    "schedule_free_adamw": "AdamW(CosineDecay(0.001)), whose schedule is as long as the training,",
+}
 
 
 def get(spec: Any) -> Optimizer:
@@ -63,13 +80,14 @@ def get(spec: Any) -> Optimizer:
         return spec
     if isinstance(spec, str):
         if spec.lower() in _KERAS_ONLY:
-            instead = _KERAS_ONLY[spec.lower()] or "a torch.optim class, or a function of the parameters,"
-            raise ArgumentError(f'optimizer "{spec}": Keras has it, striate has not; give {instead} instead.')
+            raise ArgumentError(
+                f'optimizer "{spec}": Keras has it, striate has not; give {_KERAS_ONLY[spec.lower()]} instead.'
+            )
         if spec.lower() not in NAMES:
             raise unknown("optimizer", spec, NAMES)
         return NAMES[spec.lower()]()
     if isinstance(spec, Mapping):
-        return Optimizer.from_dict(spec)
+        return deserialize(spec) if "class_name" in spec else Optimizer.from_dict(spec)
     if isinstance(spec, type) and issubclass(spec, Optimizer):
         return spec()
     if hasattr(spec, "param_groups"):
@@ -77,3 +95,33 @@ def get(spec: Any) -> Optimizer:
     if callable(spec):
         return TorchOptimizer(*recognised(spec))
     raise ArgumentError(f"an optimizer is a name such as 'adam' or an object such as Adam(1e-3), not {spec!r}.")
+
+
+def serialize(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer as Keras describes it: its class and its arguments.
+
+    optimizer    such as ``Adam(1e-3)``
+    """
+    return configs.serialize(optimizer)  # type: ignore[no-any-return]
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Optimizer]] | None = None) -> Optimizer:
+    """The optimizer of a ``serialize``.
+
+    config            with the class's name under "class_name" and its arguments under "config"
+    custom_objects    classes of one's own by name
+
+    Raises ArgumentError for a class that is not known.
+    """
+    kind = NAMES.get(str(config.get("class_name")))
+    named = config if kind is None else {**config, "class_name": kind.__name__}
+    return configs.deserialize(named, custom_objects, "optimizers")  # type: ignore[no-any-return]
+
+
+def __getattr__(name: str) -> Any:
+    """What Keras has and striate has not: an error that says what to write instead."""
+    if name.lower() in _KERAS_ONLY:
+        raise AttributeError(
+            f"optimizers.{name}: Keras has it, striate has not; give {_KERAS_ONLY[name.lower()]} instead."
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from striate.described import Described, described, number
-from striate.errors import ArgumentError, TrainingError, undefined
+from striate.described import Described, described, number, whole
+from striate.errors import ArgumentError, TrainingError, note, undefined, unknown
+from striate.graph.layer import snake_case
 from striate.train.optimizer_state import resume
+from striate.train.optimizers.rate import Rate, RateNow, rate_of
+from striate.train.optimizers.spelling import today
 from striate.train.schedules import Schedule
 from striate.wording import inner
 
@@ -19,45 +22,38 @@ if TYPE_CHECKING:
 
 _REFUSED = {
     "dtype": "train in 16 bits with compile(precision='bf16')",
-    "lr": "the name is learning_rate",
-    "decay": "Keras 3 has not any more; give learning_rate=st.optimizers.schedules.InverseTimeDecay(lr, 1, decay)",
-    "jit_compile": "compile the network instead, model.compile(..., jit_compile=...)",
-    "use_ema": "striate keeps no moving average of the weights",
-    "ema_momentum": "striate keeps no moving average of the weights",
-    "ema_overwrite_frequency": "striate keeps no moving average of the weights",
-    "loss_scale_factor": "16-bit training scales the loss itself",
-    "gradient_accumulation_steps": "striate's fit() accumulates gradients",
+    "jit_compile": "compile the network instead, torch.compile(model.module)",
+    "is_legacy_optimizer": "there is one kind of optimizer",
 }
 
 
-class Rate:
-    """The field ``learning_rate``: given a number or a Schedule, read as the number that holds now."""
-
-    def __init__(self, default: float) -> None:
-        self.default = default
-
-    def __get__(self, optimizer: Optimizer | None, owner: type) -> float:
-        return self.default if optimizer is None else optimizer._current_rate()
-
-    def __set__(self, optimizer: Optimizer, value: float | Schedule) -> None:
-        optimizer._set_rate(value)
+RULES = ("keras", "torch")
+OURS = ("rule", "decay_exclude", "momentum_decay")  # arguments that Keras has not
 
 
 @described
 class Optimizer(Described, family="optimizer"):
     """What every optimizer has.
 
-    learning_rate: a number or a Schedule.  A number may be set again while training runs.
-    weight_decay: per step, w becomes w - learning_rate · weight_decay · w; None for none.
-    clipnorm, clipvalue, global_clipnorm: bound the norm of each gradient, each of its elements, or the norm of all
-    gradients together; at most one of them.
-    decay_exclude: regular expressions; a weight whose name contains a match does not decay.  ``"1d"`` stands for every
-    weight with one axis, that is biases and normalization scales (He et al. 2018, "Bag of tricks", section 3.1).
+    learning_rate                   a number, a Schedule, or a function without arguments.  A number may be set again while
+                                    training runs
+    weight_decay                    per step, w becomes w - learning_rate · weight_decay · w; None for none
+    clipnorm                        the most that the norm of each gradient may be
+    clipvalue                       the most that each number of a gradient may be
+    global_clipnorm                 the most that the norm of all gradients together may be; at most one of the three
+    use_ema                         keep a moving average of the weights (Polyak & Juditsky 1992); training ends with it
+    ema_momentum                    0 to 1, of that average
+    ema_overwrite_frequency         updates after which the weights become their average; None: only at the end
+    loss_scale_factor               what ``scale_loss`` multiplies by and ``apply`` divides gradients by; None: 1
+    gradient_accumulation_steps     batches whose mean gradient makes one update; None: one
+    name                            Keras' argument; None: the class's, in snake_case
+    decay_exclude                   regular expressions; a weight whose name contains a match does not decay.  ``"1d"``
+                                    stands for every weight with one axis, that is biases and normalization scales (He et
+                                    al. 2018, "Bag of tricks", section 3.1)
 
-    learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, decay_exclude    as above
-    name                                                    Keras' argument; it is not used
-
-    Raises ArgumentError for a value out of range, more than one way to clip, or a bad regular expression.
+    The spellings of Keras 2, ``lr``, ``decay``, ``schedule_decay`` and ``epsilon=None``, work and are said once to be
+    called otherwise now.  Raises ArgumentError for a value out of range, more than one way to clip, or a bad regular
+    expression.
     """
 
     keras_room = "optimizers"
@@ -68,20 +64,32 @@ class Optimizer(Described, family="optimizer"):
     clipnorm: float | None = dataclasses.field(default=None, kw_only=True)
     clipvalue: float | None = dataclasses.field(default=None, kw_only=True)
     global_clipnorm: float | None = dataclasses.field(default=None, kw_only=True)
+    use_ema: bool = dataclasses.field(default=False, kw_only=True)
+    ema_momentum: float = dataclasses.field(default=0.99, kw_only=True)
+    ema_overwrite_frequency: int | None = dataclasses.field(default=None, kw_only=True)
+    loss_scale_factor: float | None = dataclasses.field(default=None, kw_only=True)
+    gradient_accumulation_steps: int | None = dataclasses.field(default=None, kw_only=True)
     name: str | None = dataclasses.field(default=None, kw_only=True)
     decay_exclude: Sequence[str] = dataclasses.field(default=(), kw_only=True)
 
     _running: torch.optim.Optimizer | None = dataclasses.field(default=None, init=False)
-    _rate: float | Schedule = dataclasses.field(default=0.001, init=False)
+    _rate: Any = dataclasses.field(default=0.001, init=False)  # a number, a Schedule, a function without arguments
 
     def __post_init__(self) -> None:
         where = type(self).__name__
+        if self.name is None:
+            self.name = snake_case(where)
         self._bound: Schedule | None = None  # the schedule with its length filled in
         self.iterations = 0  # updates made since the running optimizer was built
         self._begun = 0  # the update at which the schedule's step 0 was
         self.saved_state: Any = None  # of a file, for the first ``build``
         self._params: list[torch.nn.Parameter] = []
         self._decaying: list[torch.nn.Parameter] = []
+        self._averages: list[torch.Tensor] = []
+        self._gathered: list[torch.Tensor] | None = None  # gradients that ``apply`` adds up
+        self._waiting = 0
+        self._named: list[tuple[str, torch.nn.Parameter]] = []
+        self._never: set[int] = set()
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
         given = [name for name, value in clips.items() if value is not None]
         if len(given) > 1:
@@ -98,41 +106,46 @@ class Optimizer(Described, family="optimizer"):
                 raise ArgumentError(
                     f"{where}: decay_exclude {pattern!r} is not a regular expression: {inner(error)}."
                 ) from None
-        for name in ("momentum", "rho", "beta_1", "beta_2"):
+        for name in ("momentum", "rho", "beta_1", "beta_2", "ema_momentum"):
             if hasattr(self, name):
                 number(where, name, getattr(self, name), 0, 1)
+        for name in ("ema_overwrite_frequency", "gradient_accumulation_steps"):
+            if getattr(self, name) is not None:
+                whole(where, name, getattr(self, name))
+        if self.loss_scale_factor is not None:
+            number(where, "loss_scale_factor", self.loss_scale_factor, 0)
+        if getattr(self, "epsilon", 0) is None:
+            note("An optimizer's epsilon=None is written epsilon=1e-7 now.")
+            self.__dict__["epsilon"] = 1e-7
         for name in ("epsilon", "initial_accumulator_value"):
             if hasattr(self, name):
                 number(where, name, getattr(self, name), 0)
+        if getattr(self, "rule", "keras") not in RULES:
+            raise unknown(f"rule of {where}", str(self.rule), RULES)  # type: ignore[attr-defined]
 
     # -- the learning rate -----------------------------------------------------------------------------------------
     def rate(self, step: int) -> float:
         """The learning rate of `step`, counted from 0 at the start of the schedule."""
         if isinstance(self._rate, Schedule):
             return float((self._bound or self._rate)(step))
-        return self._rate
+        return float(self._rate()) if callable(self._rate) else self._rate
 
     def _current_rate(self) -> float:
-        return self.rate(0) if self._running is None else float(self._running.param_groups[0]["lr"])
+        if self._running is None or isinstance(self._rate, Schedule):
+            return self.rate(self.iterations - self._begun)
+        return float(self._running.param_groups[0]["lr"])
 
     def _set_rate(self, value: Any) -> None:
-        where = type(self).__name__
-        if isinstance(value, Mapping):
-            value = Schedule.from_dict(value)
-        if isinstance(value, Schedule):
-            self._rate, self._bound = value, None
-            return
-        if isinstance(self.__dict__.get("_rate"), Schedule):
+        if not isinstance(value, Schedule | Mapping) and isinstance(self.__dict__.get("_rate"), Schedule):
             raise ArgumentError(
-                f"{where}: the learning rate follows {self._rate!r} and cannot be set to {value!r} as well. "
+                f"{type(self).__name__}: the learning rate follows {self._rate!r} and cannot be set to {value!r} as well. "
                 "Give the optimizer a number, or leave out the callback that sets it."
             )
-        if callable(value):
-            raise ArgumentError(
-                f"{where}: learning_rate is a number or a schedule from st.optimizers.schedules, not {value!r}."
-            )
-        self._rate = number(where, "learning_rate", value, 0)
-        self._apply_rate(self._rate)
+        self._rate = rate_of(type(self).__name__, value)
+        if isinstance(self._rate, Schedule):
+            self._bound = None
+        elif not callable(self._rate):
+            self._apply_rate(self._rate)
 
     def _apply_rate(self, rate: float) -> None:
         if self._running is not None:
@@ -159,8 +172,19 @@ class Optimizer(Described, family="optimizer"):
 
     def set_rate(self) -> None:
         """Give the running optimizer the learning rate of the coming update, where a schedule says it."""
-        if isinstance(self._rate, Schedule):
+        if isinstance(self._rate, Schedule) or callable(self._rate):
             self._apply_rate(self.rate(self.iterations - self._begun))
+
+    @property
+    def lr(self) -> RateNow:
+        """What Keras 2 called ``learning_rate``."""
+        note("An optimizer's lr is called learning_rate now.")
+        return RateNow(self, self._current_rate())
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        note("An optimizer's lr is called learning_rate now.")
+        self._set_rate(value)
 
     # -- running ---------------------------------------------------------------------------------------------------
     def build(self, params: Iterable[Any]) -> torch.optim.Optimizer:
@@ -173,9 +197,10 @@ class Optimizer(Described, family="optimizer"):
             raise TrainingError(
                 "there is nothing to train: every weight is frozen. Set trainable = True on a layer or the model."
             )
-        self._params = [p for _, p in named]
+        self._named, self._params = named, [p for _, p in named]
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
+        self._averages, self._gathered, self._waiting = [], None, 0
         self.iterations = self._begun = 0
         if self.schedule is None or self._bound or not self.schedule.is_open:
             self._apply_rate(self.rate(0))
@@ -185,23 +210,24 @@ class Optimizer(Described, family="optimizer"):
         return self._running
 
     def _excluded(self, name: str, param: torch.nn.Parameter) -> bool:
-        return any(
+        return id(param) in self._never or any(
             (pattern == "1d" and param.ndim <= 1) or (pattern != "1d" and re.search(pattern, name))
             for pattern in self.decay_exclude
         )
 
-    def exclude_from_weight_decay(self, var_list: None = None, var_names: Sequence[str] | None = None) -> None:
-        """Keras' way to say `decay_exclude`: regular expressions for the names of weights that do not decay.
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Any] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
+        """Keras' way to say `decay_exclude`.
 
-        var_list     Keras' argument; None, the only value
-        var_names    regular expressions
+        var_list     weights that do not decay
+        var_names    regular expressions for the names of weights that do not decay
 
         Raises ArgumentError once the training has begun.
         """
-        if var_list is not None:
-            raise ArgumentError("exclude_from_weight_decay: name the weights with var_names=['bias', ...].")
         if self._running is not None:
             raise ArgumentError("exclude_from_weight_decay: call it before the training begins.")
+        self._never = {id(weight) for weight in var_list or ()}
         self.decay_exclude = tuple(var_names or ())
 
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
@@ -251,25 +277,163 @@ class Optimizer(Described, family="optimizer"):
             with torch.no_grad():
                 torch._foreach_mul_(decaying, 1 - rate * self.weight_decay)
 
+    # -- a moving average of the weights ---------------------------------------------------------------------------
+    def average(self) -> None:
+        """Take the weights into their moving average, after an update, where `use_ema` says so."""
+        if not self.use_ema:
+            return
+        import torch
+
+        with torch.no_grad():
+            if not self._averages:
+                self._averages = [p.detach().clone() for p in self._params]
+            else:
+                weights: list[torch.Tensor] = [p.detach() for p in self._params]
+                torch._foreach_lerp_(self._averages, weights, 1 - self.ema_momentum)
+        if self.ema_overwrite_frequency and self.iterations % self.ema_overwrite_frequency == 0:
+            self.finalize_variable_values()
+
+    def finalize_variable_values(self, var_list: None = None) -> None:
+        """Give the weights their moving average, where `use_ema` keeps one; ``fit`` ends with it.
+
+        var_list    Keras' argument; the weights are those that were built
+        """
+        import torch
+
+        if self._averages:
+            with torch.no_grad():
+                for weight, average in zip(self._params, self._averages, strict=True):
+                    weight.copy_(average)
+
+    def swap_averages(self) -> None:
+        """Exchange the weights and their moving average; a second call puts both back."""
+        import torch
+
+        if self._averages:
+            with torch.no_grad():
+                for weight, average in zip(self._params, self._averages, strict=True):
+                    held = weight.detach().clone()
+                    weight.copy_(average)
+                    average.copy_(held)
+
+    # -- by hand ---------------------------------------------------------------------------------------------------
+    def scale_loss(self, loss: Any) -> Any:
+        """A loss times `loss_scale_factor`.
+
+        loss    a number or a tensor
+        """
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Iterable[Any] | None = None) -> None:
+        """One update from gradients of one's own: clipped, with decay, at the rate that holds.
+
+        grads                   a tensor of each weight's shape for each weight, or None for one that stays
+        trainable_variables     the weights; None: those that the optimizer was built with
+
+        Raises ArgumentError for gradients that do not go with the weights, TrainingError when there are none.
+        """
+        import torch
+
+        params = self._params if trainable_variables is None else list(trainable_variables)
+        if self._running is None:
+            if trainable_variables is None:
+                raise ArgumentError("apply: the optimizer has no weights yet: give trainable_variables, or call build.")
+            self.build(params)
+        known = {id(p) for p in self._params}
+        if any(id(p) not in known for p in params):
+            raise ArgumentError("apply: a weight is unknown: the optimizer was built with others; make a new one.")
+        if len(grads) != len(params):
+            raise ArgumentError(f"apply: {len(grads)} gradients for {len(params)} weights; give one for each.")
+        if all(grad is None for grad in grads):
+            raise TrainingError("No gradients provided for any variable.")
+        if any(grad is None for grad in grads):
+            note("apply: some weights have no gradient; they stay as they are.")
+        given: dict[int, Any] = {id(p): grad for p, grad in zip(params, grads, strict=True)}
+        for p in self._params:
+            grad = given.get(id(p))
+            p.grad = None if grad is None else torch.as_tensor(grad, dtype=p.dtype, device=p.device).clone()
+        if self.loss_scale_factor is not None:
+            torch._foreach_div_([p.grad for p in self._params if p.grad is not None], self.loss_scale_factor)
+        if self._gathers():
+            return
+        self.set_rate()
+        self.before_step()
+        self.decay()
+        assert self._running is not None
+        self._running.step()
+        self.iterations += 1
+        self.average()
+        self._running.zero_grad(set_to_none=True)
+
+    def _gathers(self) -> bool:
+        """Whether more batches are waited for; else the gradients are the mean of those that were gathered."""
+        import torch
+
+        steps = self.gradient_accumulation_steps or 1
+        if steps == 1:
+            return False
+        if self._gathered is None:
+            self._gathered = [torch.zeros_like(p) for p in self._params]
+        for held, p in zip(self._gathered, self._params, strict=True):
+            if p.grad is not None:
+                held += p.grad
+        self._waiting += 1
+        if self._waiting < steps:
+            return True
+        for held, p in zip(self._gathered, self._params, strict=True):
+            p.grad = held / steps
+        self._gathered, self._waiting = None, 0
+        return False
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
+        """``apply`` of (gradient, weight) pairs; returns the updates made so far.
+
+        grads_and_vars    such as ``zip(grads, weights)``
+
+        Raises ArgumentError and TrainingError where ``apply`` does.
+        """
+        pairs = list(grads_and_vars)
+        self.apply([grad for grad, _ in pairs], [weight for _, weight in pairs])
+        return self.iterations
+
     # -- saving ----------------------------------------------------------------------------------------------------
     def _setting(self, name: str) -> Any:
         return self._rate if name == "learning_rate" else super()._setting(name)
 
+    def config(self) -> dict[str, Any]:
+        said = super().config()
+        if said.get("name") == snake_case(type(self).__name__):
+            del said["name"]
+        return said
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments by name, JSON-ready, as Keras has it; those that Keras has not only where they differ."""
+        said, ours = super().get_config(), self.config()
+        return {name: value for name, value in said.items() if name not in OURS or name in ours}
+
+    @classmethod
+    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Arguments in today's spelling: `given` may have those of Keras 2.  Raises ArgumentError where both are given."""
+        return today(cls, given)
+
     def clone(self) -> Self:
         """A copy with the same settings that has not trained anything yet."""
         twin = copy.copy(self)
-        twin._running, twin._bound, twin._params, twin._decaying = None, None, [], []
+        twin._running, twin._bound, twin._params, twin._decaying, twin._named = None, None, [], [], []
+        twin._averages, twin._gathered, twin._waiting = [], None, 0
         twin.iterations = twin._begun = 0
         return twin
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready."""
-        rate = None if self.schedule else self.learning_rate
-        return {"learning_rate": rate, "iterations": self.iterations, "begun": self._begun}
+        """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready but for averages."""
+        rate = None if self.schedule or callable(self._rate) else float(self.learning_rate)
+        state = {"learning_rate": rate, "iterations": self.iterations, "begun": self._begun}
+        return {**state, "averages": [a.clone() for a in self._averages]} if self._averages else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state`, a ``state_dict``, after ``build``."""
         self.iterations, self._begun = state["iterations"], state["begun"]
+        self._averages = [average.clone() for average in state.get("averages", ())]
         if state["learning_rate"] is not None:
             self.learning_rate = state["learning_rate"]
 

@@ -4,7 +4,7 @@ A schedule may leave its length open (``decay_steps=None``, ``total_steps=None``
 steps that the whole training takes, through ``for_steps``.
 """
 
-from striate.train.schedules.base import Schedule
+from striate.train.schedules.base import Schedule, deserialize, serialize
 from striate.train.schedules.cycles import CosineDecay, CosineDecayRestarts, OneCycle, Warmup
 from striate.train.schedules.decays import (
     ExponentialDecay,
@@ -28,4 +28,6 @@ __all__ = [
     "Schedule",
     "StepDecay",
     "Warmup",
+    "deserialize",
+    "serialize",
 ]

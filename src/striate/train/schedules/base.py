@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
+from striate import configs
 from striate.described import Described, number, whole
 from striate.errors import ArgumentError, undefined
 
@@ -44,6 +46,25 @@ class Schedule(Described, family="schedule"):
                 f"{type(self).__name__} does not know its length: give {self.open_length}, or let fit() fill it in."
             )
         return length
+
+
+def serialize(learning_rate_schedule: Schedule) -> dict[str, Any]:
+    """A schedule as Keras describes it: its class and its arguments.
+
+    learning_rate_schedule    such as ``CosineDecay(0.1, 1000)``
+    """
+    return configs.serialize(learning_rate_schedule)  # type: ignore[no-any-return]
+
+
+def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Schedule:
+    """The schedule of a ``serialize``.
+
+    config            with the class's name under "class_name" and its arguments under "config"
+    custom_objects    classes of one's own by name
+
+    Raises ArgumentError for a class that is not known.
+    """
+    return configs.deserialize(config, custom_objects, "schedules")  # type: ignore[no-any-return]
 
 
 def rate(schedule: Schedule, name: str) -> None:
