@@ -351,7 +351,7 @@ def test_data_that_does_not_fit_is_one_clear_error_and_leaves_the_weights_alone(
         ({"optimizer": "adam", "loss": "categorical_crosentropy"}, "categorical_crossentropy"),
         ({"optimizer": "adam", "loss": "mse", "metrics": ["acuracy"]}, 'Did you mean "accuracy"'),
         ({"optimizer": "adam"}, "needs a loss"),
-        ({"loss": "mse", "run_eagerly": True}, "Keras has"),
+        ({"loss": "mse", "steps_per_execution": 2}, "Keras has"),
         ({"loss": "mse", "los": 1}, "loss"),
         ({"loss": "mse", "precision": "int8"}, "precision"),
         ({"loss": {"nowhere": "mse"}}, "nowhere"),

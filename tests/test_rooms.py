@@ -22,6 +22,7 @@ ORDER = [
     "seed",
     "configs",
     "described",
+    "mixed_precision",
     "graph",
     "primitives",
     "layers",

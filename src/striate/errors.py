@@ -6,6 +6,7 @@ import difflib
 import sys
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 
 class StriateError(ValueError):
@@ -51,6 +52,21 @@ def note(text: str) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "striate":
         level, frame = level + 1, frame.f_back
     warnings.warn(text, Note, stacklevel=level)
+
+
+def absent(name: str, instead: str) -> Any:
+    """What stands for a class that Keras has and striate has not: calling it raises ArgumentError, which says what to write.
+
+    name      of the class
+    instead   what to write
+    """
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise ArgumentError(f"{name}: Keras has it, striate has not; use {instead}.")
+
+    refuse.__name__ = refuse.__qualname__ = name
+    refuse.__doc__ = f"Not in striate: use {instead}."
+    return refuse
 
 
 def undefined(thing: object, method: str) -> ArgumentError:

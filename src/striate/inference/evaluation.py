@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
@@ -10,12 +12,24 @@ import torch
 from striate.data import Batch, Batches, Examples
 from striate.data.batches import channels_first
 from striate.errors import ArgumentError
-from striate.inference.predict import Choose
-from striate.train.fit import trainer_of
+from striate.inference.predict import Choose, hooks_of
+from striate.train.doubts import ranges
+from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
+from striate.train.fit import build_for, stream_batch, trainer_of
 from striate.train.targets import labelled, target_batches
 
 
-def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any, choose: Choose) -> dict[str, float]:
+def evaluate(
+    model: Any,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int,
+    sample_weight: Any,
+    choose: Choose,
+    steps: int | None = None,
+    callbacks: Any = None,
+) -> dict[str, float]:
     """The figures of ``Model.evaluate`` by name.
 
     model           compiled
@@ -23,19 +37,32 @@ def evaluate(model: Any, x: Any, y: Any, *, batch_size: int, sample_weight: Any,
     batch_size      samples at a time
     sample_weight   of each sample in the loss, (N,), or None
     choose          as for ``answers``
+    steps           batches to look at; None: all
+    callbacks       told of each batch
 
     Raises ArgumentError for a batch_size below 1, DataError for what does not fit the network or its losses.
     """
     if batch_size < 1:
         raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
+    hooks = hooks_of(model, callbacks)
+    if is_stream(x, y):
+        seen = Peeked(x)
+        build_for(model, unpacked(seen.first)[0])
+        trainer = trainer_of(model)
+        made = partial(stream_batch, model, trainer.device, model.intake, None)
+        return trainer.evaluate(StreamFeed(seen.source, made), steps=steps, callbacks=hooks)
+    build_for(model, x)
     trainer = trainer_of(model)
     examples = labelled(model, x, y, sample_weight)
+    ranges(model, examples)
     plain = trainer.device.type == "cpu" and trainer.plan.precision == "float32"
     # the engine leaves off the same final activations as training does, so that losses see the same logits
     engine = choose(len(examples), examples.pixels, trainer.objective.left_off) if plain else None
     if engine is None:
-        return trainer.evaluate(Batches(examples, batch_size, shuffle=False, device=trainer.device))
-    return trainer.objective.measured(_answered(engine, examples, batch_size))
+        batches = Batches(examples, batch_size, shuffle=False, device=trainer.device)
+        return trainer.evaluate(ArrayFeed(batches, len(batches)), steps=steps, callbacks=hooks)
+    trainer.running = None
+    return trainer.objective.measured(islice(_answered(engine, examples, batch_size), steps), callbacks=hooks)
 
 
 def _answered(engine: Any, examples: Examples, batch_size: int) -> Iterator[tuple[Batch, list[torch.Tensor]]]:

@@ -3,38 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from striate.data import Batches, Examples, Preprocessing
 from striate.data.batches import channels_last
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, DataError
+from striate.train.doubts import ranges
+from striate.train.feed import Peeked, is_stream, unpacked
 
 # (samples, preprocessing that the engine is to do, final activations to leave off) -> engine, or None: torch
 Choose = Callable[[int, Preprocessing | None, Sequence[str | None]], Any]
 
 
-def answers(model: Any, x: Any, batch_size: int, choose: Choose) -> Any:
+def answers(
+    model: Any, x: Any, batch_size: int, choose: Choose, steps: int | None = None, callbacks: Any = None
+) -> Any:
     """The outputs of ``Model.predict``, an array (N, …) or a list of them.
 
     model       whose intake says what `x` becomes
     x           whatever ``Model.predict`` takes
     batch_size  samples at a time
     choose      gives the engine for so many samples, a preprocessing and activations to leave off, or None: torch
+    steps       batches to answer; None: all
+    callbacks   told of each batch
 
     Raises ArgumentError for a batch_size below 1, DataError for what does not fit the network.
     """
     if batch_size < 1:
         raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
-    examples = model.intake.examples(x)
-    engine = choose(len(examples), examples.pixels, ())
-    if engine is not None:
-        parts = [engine.predict(examples.arrays(part), batch_size) for part in parts_of(len(examples), batch_size)]
-    else:
-        parts = list(_by_torch(model.module, examples, batch_size))
+    given = _of_stream(model, x, choose) if is_stream(x) else _of_examples(model, x, batch_size, choose)
+    given = islice(given, steps)
+    parts = list(_told(given, hooks_of(model, callbacks)) if callbacks else given)
+    if not parts:
+        raise DataError("predict: there is no batch to answer.")
     results = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
     return results[0] if len(results) == 1 else results
+
+
+def hooks_of(model: Any, callbacks: Any) -> Any:
+    """A CallbackList of what a user gave: one callback, several, a CallbackList, or None."""
+    if callbacks is None:
+        return None
+    from striate.train.callbacks import CallbackList
+
+    return callbacks if isinstance(callbacks, CallbackList) else CallbackList(callbacks, model)
+
+
+def _of_examples(model: Any, x: Any, batch_size: int, choose: Choose) -> Iterator[list[np.ndarray]]:
+    examples = model.intake.examples(x)
+    ranges(model, examples)
+    engine = choose(len(examples), examples.pixels, ())
+    if engine is None:
+        yield from _by_torch(model.module, examples, batch_size)
+        return
+    for part in parts_of(len(examples), batch_size):
+        yield engine.predict(examples.arrays(part), batch_size)
+
+
+def _of_stream(model: Any, x: Any, choose: Choose) -> Iterator[list[np.ndarray]]:
+    for element in Peeked(x).elements():
+        one = unpacked(element)[0]
+        yield from _of_examples(model, one, len(model.intake.examples(one)), choose)
+
+
+def _told(parts: Iterator[list[np.ndarray]], hooks: Any) -> Iterator[list[np.ndarray]]:
+    """The same parts, with callbacks told of each."""
+    hooks.on_begin("predict")
+    for step, part in enumerate(parts):
+        hooks.on_batch("predict", "begin", step)
+        hooks.on_batch("predict", "end", step, {"outputs": part[0] if len(part) == 1 else part})
+        yield part
+    hooks.on_end("predict")
 
 
 def _by_torch(module: Any, examples: Examples, batch_size: int) -> Iterator[list[np.ndarray]]:
@@ -45,11 +87,12 @@ def _by_torch(module: Any, examples: Examples, batch_size: int) -> Iterator[list
     training = module.training
     module.eval()
     try:
-        with torch.inference_mode():
-            for batch in batches.batches():
+        for batch in batches.batches():
+            with torch.inference_mode():
                 out = module(*batch.xs)
                 outs = out if isinstance(out, tuple | list) else (out,)
-                yield [channels_last(o).cpu().numpy() for o in outs]
+                made = [channels_last(o).cpu().numpy() for o in outs]
+            yield made
     finally:
         module.train(training)
 

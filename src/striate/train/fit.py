@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.data import Dataset, Examples
-from striate.errors import ArgumentError
+from striate.data import Batch, Batches, Dataset, Examples
+from striate.described import whole
+from striate.errors import ArgumentError, TrainingError
 from striate.intake import Intake
+from striate.train.doubts import endings, ranges, reach
+from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
+from striate.train.targets import class_weights, labelled
 
 if TYPE_CHECKING:
     from striate.train.callbacks import History
@@ -47,7 +53,9 @@ def fit(
     sample_weight: Any,
     initial_epoch: int,
     steps_per_epoch: int | None,
+    validation_steps: int | None,
     validation_batch_size: int | None,
+    validation_freq: Any,
     seed: int | None,
     device: str | None,
     resume: str | os.PathLike[str] | None = None,
@@ -63,25 +71,39 @@ def fit(
         ModelCheckpoint,
         ProgressBar,
         TensorBoard,
+        TerminateOnNaN,
     )
     from striate.train.checkpoint import signature
     from striate.train.plan import check_epochs
-    from striate.train.targets import labelled
 
     epochs = check_epochs(epochs, least=0)  # as in Keras none is an empty history
     if batch_size < 1:
         raise ArgumentError(f"fit: batch_size is at least 1, not {batch_size}.")
     if not 0 <= validation_split < 1:
         raise ArgumentError(f"fit: validation_split is from 0 up to (not including) 1, not {validation_split}.")
-    _build_for(model, x)
+    for name, value in (("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps)):
+        if value is not None:
+            whole("fit", name, value)
+    stream = Peeked(x) if is_stream(x, y) else None
+    if stream is not None and (validation_split or sample_weight is not None or resume is not None):
+        raise ArgumentError(
+            "fit: validation_split, sample_weight and resume are for arrays and a Dataset; batches that come one after the "
+            "other bring their own weights, (x, y, sample_weight), and validation_data beside them."
+        )
+    build_for(model, x if stream is None else unpacked(stream.first)[0])
     trainer = trainer_of(model, device)
     intake = model.intake.learning_from(x) if isinstance(x, Dataset) else model.intake
-    examples = labelled(model, x, y, sample_weight, intake)
-    validation = None
-    if validation_data is not None:
-        validation = _validation(model, validation_data, intake)
-    elif validation_split:
-        examples, validation = examples.split(validation_split)
+    given = (x, y, sample_weight) if stream is None else unpacked(stream.first)
+    examples, held = labelled(model, *given, intake=intake), None
+    if validation_data is None and validation_split:
+        examples, held = examples.split(validation_split)
+    endings(model.graph, trainer.plan.losses)
+    ranges(model, examples)
+    validation: Any = None
+    if held is not None:
+        validation = _fed(trainer, held, validation_batch_size or batch_size)
+    elif validation_data is not None:
+        validation = _validation(model, trainer, validation_data, intake, validation_batch_size or batch_size)
     if class_weight is not None:  # of what is trained on: figures on held-out samples count each of them once
         examples = _weighted(examples, class_weight)
     model.preprocessing, model.labels = intake.preprocessing, intake.labels
@@ -92,45 +114,104 @@ def fit(
         seed = int(torch.randint(0, 2**31, ()).item())
     if checkpoint is not None:
         settings = {"batch_size": batch_size, "shuffle": shuffle, "steps_per_epoch": steps_per_epoch}
-        checkpoint.signature = signature(trainer, examples, validation, seed, epochs, settings)
+        val = validation.examples if isinstance(validation, ArrayFeed) else None
+        checkpoint.signature = signature(trainer, examples, val, seed, epochs, settings)
         checkpoint.seed = seed
         checkpoint.check()
+    if stream is not None:
+        made = partial(stream_batch, model, trainer.device, intake, class_weight)
+        feed: Any = StreamFeed(stream.source, made, steps_per_epoch, seed if shuffle else None)
+    else:
+        rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
+        # every process takes the same number of steps, or they would wait for each other forever
+        mine = -(-len(examples) // world) if shuffle else len(examples) // world
+        batches = Batches(examples, batch_size, shuffle, seed, rank, world, device=trainer.device)
+        feed = ArrayFeed(batches, -(-mine // batch_size), steps_per_epoch, initial_epoch)
     history = History()
-    everyone = [history, *([callbacks] if isinstance(callbacks, Callback) else callbacks)]
+    several = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
+    everyone = [*([several] if isinstance(several, Callback) else several), history]
     if not trainer.accelerator.is_main_process:  # one process writes files; all of them decide when to stop
         everyone = [c for c in everyone if not isinstance(c, CSVLogger | TensorBoard | ModelCheckpoint)]
     if verbose != 0 and trainer.accelerator.is_main_process:
         everyone.append(ProgressBar(verbose))
     model.stop_training = False
     model.history = history
-    hooks = CallbackList(everyone, model, epochs=epochs)
+    told = {
+        "verbose": verbose,
+        "epochs": epochs,
+        "steps": feed.steps(initial_epoch),
+        "validation_freq": validation_freq,
+    }
+    hooks = CallbackList(everyone, model, **told)
+    logs: dict[str, float] = {}
     try:
-        trainer.fit(
-            examples,
-            batch_size=batch_size,
+        logs = trainer.fit(
+            feed,
             epochs=epochs,
             initial_epoch=initial_epoch,
             validation=validation,
-            validation_batch_size=validation_batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validate=_when(validation_freq),
             callbacks=hooks,
             stopped=lambda: model.stop_training,
             checkpoint=checkpoint,
         )
+    except BaseException as error:
+        if not (isinstance(error, TrainingError) and any(isinstance(c, TerminateOnNaN) for c in everyone)):
+            hooks.params["broken"] = True
+            raise
+        print(f"Training ends: {error}")  # Keras' TerminateOnNaN asks for an end without an error
+        model.stop_training = True
     finally:
-        hooks.on_train_end()
+        hooks.on_train_end(logs)
     model.facts = {
         **trainer.plan.described,
         "epochs": len(history.epoch),
         "batch_size": batch_size,
-        "samples": len(examples),
+        **({} if feed.size is None else {"samples": feed.size}),
         "seed": seed,
+        **({} if (span := reach(examples)) is None else {"input range": list(span)}),
         **({} if checkpoint is None else {"seconds": round(checkpoint.seconds, 1)}),
         **({"data": x.name} if isinstance(x, Dataset) else {}),
     }
     return history
+
+
+def on_batch(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None, learn: bool
+) -> dict[str, float]:
+    """``Model.train_on_batch`` and ``test_on_batch``; see there."""
+    build_for(model, x)
+    trainer = trainer_of(model)
+    if learn:
+        endings(model.graph, trainer.plan.losses)
+    batch = stream_batch(model, trainer.device, model.intake, class_weight, (x, y, sample_weight))
+    return trainer.on_batch(batch, learn)
+
+
+def _when(frequency: Any) -> Callable[[int], bool]:
+    """Whether an epoch, from 0, is followed by a validation: every so many, or those of a list, from 1.
+
+    Raises ArgumentError for anything else.
+    """
+    if isinstance(frequency, list | tuple | set):
+        return lambda epoch: epoch + 1 in frequency
+    every = whole("fit", "validation_freq", frequency)
+    return lambda epoch: (epoch + 1) % every == 0
+
+
+def stream_batch(model: Any, device: Any, intake: Intake, class_weight: dict[int, float] | None, element: Any) -> Batch:
+    """One batch of a stream, checked and brought to the device."""
+    x, y, weights = unpacked(element)
+    examples = labelled(model, x, y, weights, intake)
+    if class_weight is not None:
+        examples = _weighted(examples, class_weight)
+    return next(Batches(examples, len(examples), shuffle=False, device=device).batches())
+
+
+def _fed(trainer: Trainer, examples: Examples, batch_size: int) -> ArrayFeed:
+    batches = Batches(examples, batch_size, shuffle=False, device=trainer.device)
+    return ArrayFeed(batches, len(batches))
 
 
 def _checkpoint(trainer: Trainer, folder: str | os.PathLike[str]) -> Checkpoint:
@@ -142,26 +223,27 @@ def _checkpoint(trainer: Trainer, folder: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(folder)
 
 
-def _build_for(model: Any, x: Any) -> None:
-    """Tell a Sequential without an input shape what its input is: the data's."""
+def build_for(model: Any, x: Any) -> None:
+    """Tell a Sequential without an input shape what its input is: the data's.
+
+    x    arrays (N, ...), or a Dataset
+    """
     if model.knows_input:
         return
     model.build(np.shape(x.x if isinstance(x, Dataset) else x)[1:])
 
 
-def _validation(model: Any, data: Any, intake: Intake) -> Examples:
-    from striate.train.targets import labelled
-
-    if isinstance(data, Dataset):
-        return labelled(model, data, intake=intake)
-    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
-        raise ArgumentError("validation_data is (x, y), (x, y, sample_weight) or a Dataset.")
-    return labelled(model, data[0], data[1], data[2] if len(data) == 3 else None, intake)
+def _validation(model: Any, trainer: Trainer, data: Any, intake: Intake, batch_size: int) -> Any:
+    """What feeds the evaluation after an epoch."""
+    if not isinstance(data, Dataset) and not (isinstance(data, list | tuple) and len(data) in (2, 3)):
+        if not is_stream(data):
+            raise ArgumentError("validation_data is (x, y), (x, y, sample_weight), a Dataset or batches of them.")
+        return StreamFeed(data, partial(stream_batch, model, trainer.device, intake, None))
+    x, y, weights = (data, None, None) if isinstance(data, Dataset) else unpacked(data)
+    return _fed(trainer, labelled(model, x, y, weights, intake), batch_size)
 
 
 def _weighted(examples: Examples, class_weight: dict[int, float]) -> Examples:
-    from striate.train.targets import class_weights
-
     if len(examples.ys) > 1:
         raise ArgumentError("class_weight works with one output; use sample_weight.")
     each = class_weights(class_weight, examples.ys[0])

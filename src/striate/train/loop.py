@@ -11,19 +11,23 @@ import math
 import weakref
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 
 import torch
 from torch import fx, nn
 
 from striate import backend
-from striate.data import Batch, Batches, Examples
-from striate.errors import TrainingError
+from striate.data import Batch, Batches
+from striate.errors import ArgumentError, TrainingError, note
 from striate.graph import Graph
 from striate.train.callbacks import CallbackList
 from striate.train.checkpoint import Checkpoint, Snapshot
+from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals
 from striate.train.plan import PRECISIONS, Plan
 from striate.train.targets import aligned, mixed
+
+Feed = ArrayFeed | StreamFeed
 
 _together: weakref.WeakSet[Trainer] = weakref.WeakSet()
 
@@ -85,6 +89,7 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer | None = None
         self.good: Snapshot | None = None
         self.step_count = 0
+        self.running: Totals | None = None  # of train_on_batch and test_on_batch, since the figures were last reset
         self.waiting = 0  # batches whose gradients have been gathered since the last update
 
     # -- one step --------------------------------------------------------------------------------------------------
@@ -150,50 +155,42 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
 
     # -- an epoch -----------------------------------------------------------------------------------------------------
-    def evaluate(self, batches: Batches, prefix: str = "") -> dict[str, float]:
-        """Loss and metrics over all batches, in prediction mode."""
+    def evaluate(
+        self, feed: Feed | Batches, prefix: str = "", steps: int | None = None, callbacks: CallbackList | None = None
+    ) -> dict[str, float]:
+        """Loss and metrics over all batches, or the first `steps`, in prediction mode."""
         training = self.module.training
         self.module.eval()
+        self.running = None
+        batches = feed.batches(0) if steps is None else islice(feed.batches(0), steps)
         try:
-            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches.batches()), prefix)
+            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches), prefix, callbacks)
         finally:
             if training:
                 backend.set_mode(self.module, self.graph, True)
 
     def fit(
         self,
-        examples: Examples,
+        feed: Feed,
         *,
-        batch_size: int,
         epochs: int,
         initial_epoch: int = 0,
-        validation: Examples | None = None,
-        validation_batch_size: int | None = None,
-        shuffle: bool = True,
-        seed: int = 0,
-        steps_per_epoch: int | None = None,
+        validation: Feed | None = None,
+        validation_steps: int | None = None,
+        validate: Callable[[int], bool] = lambda epoch: True,
         callbacks: CallbackList,
         stopped: Callable[[], bool] = lambda: False,
         checkpoint: Checkpoint | None = None,
-    ) -> None:
-        """Train for `epochs` passes, from where `checkpoint` stands.
+    ) -> dict[str, float]:
+        """Train for `epochs` passes, from where `checkpoint` stands; returns the last epoch's figures.
 
-        Raises TrainingError when the loss stops being finite, weights put back.
+        Raises TrainingError when the loss stops being finite, weights put back, and ArgumentError for a schedule as long as
+        a training whose length is not known.
         """
-        rank, world = self.accelerator.process_index, self.accelerator.num_processes
-        # every process takes the same number of steps, or they would wait for each other forever
-        mine = -(-len(examples) // world) if shuffle else len(examples) // world
-        steps = -(-mine // batch_size)
-        steps = min(steps, steps_per_epoch) if steps_per_epoch else steps
-        batches = Batches(examples, batch_size, shuffle, seed, rank, world, device=self.device)
-        held = None
-        if validation is not None:
-            held = Batches(validation, validation_batch_size or batch_size, shuffle=False, device=self.device)
-        updates = -(-steps // self.plan.accumulate)  # an epoch
         if self.optimizer is None:
             self.start()
-        self.plan.optimizer.bind(epochs * updates, initial_epoch * updates)
-        self.step_count, self.waiting = initial_epoch * steps, 0
+        self._bind(feed, epochs, initial_epoch)
+        self.step_count, self.waiting, self.running = feed.before(initial_epoch), 0, None
         totals = self.objective.totals(len(self.plan.losses))
         place = None if checkpoint is None else checkpoint.place
         callbacks.on_train_begin()
@@ -202,26 +199,28 @@ class Trainer:
         elif checkpoint is not None and place is not None:
             initial_epoch = epochs if place.stopped else place.epoch
             if place.batch:
-                callbacks.on_epoch_begin(place.epoch, steps=steps)
+                callbacks.on_epoch_begin(place.epoch, steps=feed.steps(place.epoch))
             checkpoint.restore(place, self, callbacks, totals)
         self.good = Snapshot(self.module, self.step_count)
+        initial_epoch = max(initial_epoch, callbacks.begin_with)
+        logs: dict[str, float] = {}
         for epoch in range(initial_epoch, epochs):
             backend.set_mode(self.module, self.graph, True)
             done = place.batch if place is not None and epoch == place.epoch else 0
+            steps = feed.steps(epoch)
             if not done:
                 self.objective.reset()
                 totals = self.objective.totals(len(self.plan.losses))
                 callbacks.on_epoch_begin(epoch, steps=steps)
-            for i, batch in enumerate(batches.batches(epoch, start=done), start=done):
-                if i == steps:
-                    break
+            i = done - 1
+            for i, batch in enumerate(feed.batches(epoch, done), start=done):
                 batch = aligned(batch, self.objective.losses)
                 if self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 callbacks.on_train_batch_begin(i)
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, self.objective.counted(batch), batch.size)
-                if self.device.type == "cpu" or i % 50 == 49 or i == steps - 1:
+                if self.device.type == "cpu" or i % 50 == 49 or i + 1 == steps:
                     self._must_be_finite(totals, epoch, i, steps)
                 self.objective.update(batch, outs)
                 callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
@@ -229,12 +228,15 @@ class Trainer:
                     break
                 if checkpoint is not None and not self.waiting and checkpoint.due:
                     checkpoint.save(self, callbacks, epoch, i + 1, totals)
+            if i < 0:
+                note("The data ran out: the generator gave no batch for another epoch, so the training ended there.")
+                break
             if self.waiting:
                 self.update()
             self._pool(totals)
             logs = self.objective.logs(totals)
-            if held is not None:
-                logs |= self.evaluate(held, "val_")
+            if validation is not None and validate(epoch):
+                logs |= self.evaluate(validation, "val_", validation_steps, callbacks)
             callbacks.on_epoch_end(epoch, logs)
             last = stopped() or epoch + 1 == epochs
             if checkpoint is not None and (last or checkpoint.budget.allows()):
@@ -244,6 +246,50 @@ class Trainer:
         if epochs > initial_epoch:
             self.plan.optimizer.finalize_variable_values()
         self.module.eval()
+        return logs
+
+    def _bind(self, feed: Feed, epochs: int, initial_epoch: int) -> None:
+        """Begin the schedule: how many updates there will be, where that is known."""
+        config, together = self.plan.optimizer, self.plan.accumulate
+        total = feed.total(0, initial_epoch, together), feed.total(initial_epoch, epochs, together)
+        if None in total and config.schedule is not None and config.schedule.is_open:
+            raise ArgumentError(
+                f"{config.schedule!r} is as long as the training, and how long a generator is is not known: give "
+                "steps_per_epoch, or the schedule its length."
+            )
+        done, coming = (count or 0 for count in total)
+        config.bind(done + coming, done)
+
+    # -- one batch ----------------------------------------------------------------------------------------------------
+    def on_batch(self, batch: Batch, learn: bool) -> dict[str, float]:
+        """Train on a batch, or only look at it; the figures of all batches since they were last reset."""
+        if self.running is None:
+            self.objective.reset()
+            self.running = self.objective.totals(len(self.plan.losses) if learn else self.plan.judged)
+        totals = self.running
+        batch = aligned(batch, self.objective.losses)
+        if learn:
+            if self.optimizer is None:
+                self.start()
+                self.plan.optimizer.bind(1)
+            backend.set_mode(self.module, self.graph, True)
+            try:
+                loss, parts, outs = self.train_step(batch)
+            finally:
+                self.module.eval()
+            totals.add(loss, parts, self.objective.counted(batch), batch.size)
+            if not math.isfinite(float(loss)):
+                raise TrainingError(
+                    f"train_on_batch: the loss became {float(loss)}; the weights were left as they are."
+                )
+            self.objective.update(batch, outs)
+        else:
+            self.module.eval()
+            with torch.inference_mode():
+                outs = self.outputs(batch.xs)[: len(totals.weights)]
+                totals.add(*self.objective.loss(outs, batch), self.objective.counted(batch), batch.size)
+                self.objective.update(batch, outs)
+        return self.objective.logs(totals)
 
     def _pool(self, totals: Totals) -> None:
         """Add up what the processes have counted, so that all of them report, and decide on, the same figures."""
@@ -255,16 +301,17 @@ class Trainer:
             state = {key: self.accelerator.reduce(value.clone(), "sum") for key, value in metric.state_dict().items()}
             metric.load_state_dict(state)
 
-    def _must_be_finite(self, totals: Totals, epoch: int, i: int, steps: int) -> None:
+    def _must_be_finite(self, totals: Totals, epoch: int, i: int, steps: int | None) -> None:
         if totals.finite():
             return
-        step = epoch * steps + i + 1
+        step = epoch * (steps or 0) + i + 1
+        of = "" if steps is None else f" of {steps}"
         assert self.good is not None
         kept = self.good.restore()
         self.module.eval()
         rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else float("nan")
         raise TrainingError(
-            f"the loss became {totals.last_value()} at step {step} (epoch {epoch + 1}, batch {i + 1} of {steps}, learning "
+            f"the loss became {totals.last_value()} at step {step} (epoch {epoch + 1}, batch {i + 1}{of}, learning "
             f"rate {rate:g}); the weights were put back to those {kept}, the last known good. Use a lower learning "
             "rate, clip the gradients (clipnorm=1.0), or scale the inputs."
         )

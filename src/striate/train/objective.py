@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from striate.data import Batch
+from striate.errors import DataError
 from striate.graph import Graph, every_layer
 from striate.layers import regularizers
+from striate.train.callbacks import CallbackList
 from striate.train.plan import Plan
 from striate.train.targets import aligned
 
@@ -95,16 +98,33 @@ class Objective:
                     figures[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
         return figures
 
-    def measured(self, pairs: Iterable[tuple[Batch, list[torch.Tensor]]], prefix: str = "") -> dict[str, float]:
-        """Loss and metrics over batches and the outputs (channels first) that a network or an engine gave for them."""
+    def measured(
+        self,
+        pairs: Iterable[tuple[Batch, list[torch.Tensor]]],
+        prefix: str = "",
+        callbacks: CallbackList | None = None,
+    ) -> dict[str, float]:
+        """Loss and metrics over batches and the outputs (channels first) that a network or an engine gave for them.
+
+        callbacks   told of the evaluation and of each batch
+
+        Raises DataError where there is no batch.
+        """
         self.reset()
         totals = self.totals(self.plan.judged)
+        hooks = callbacks or CallbackList()
+        hooks.on_begin("test")
         with torch.inference_mode():
-            for batch, outs in pairs:
+            for step, (batch, outs) in enumerate(pairs):
+                hooks.on_batch("test", "begin", step)
                 batch = aligned(batch, self.losses)
                 judged = outs[: self.plan.judged]
                 totals.add(*self.loss(judged, batch), self.counted(batch), batch.size)
                 self.update(batch, judged)
+                hooks.on_batch("test", "end", step, partial(self.logs, totals))
+        if not totals.samples:
+            raise DataError("there is no batch to evaluate: the data are empty, or a generator has ended.")
+        hooks.on_end("test", self.logs(totals))
         return self.logs(totals, prefix)
 
 

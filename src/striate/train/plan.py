@@ -50,12 +50,13 @@ class Plan:
         return [metric for metrics in self.metrics for metric in metrics]
 
 
-_NOT_HERE = {
-    "weighted_metrics": "metrics are unweighted",
-    "run_eagerly": "everything runs eagerly already",
-    "steps_per_execution": "each step runs on its own",
-    "jit_compile": "use torch.compile on model.module if you want it",
-    "auto_scale_loss": 'precision="fp16" scales the loss',
+# Arguments of Keras: what to do instead, and the values at which they change nothing.
+_NOT_HERE: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "weighted_metrics": ("metrics are unweighted", (None, [], ())),
+    "run_eagerly": ("everything runs eagerly already", (None, False, True)),
+    "steps_per_execution": ("each step runs on its own", (None, 1)),
+    "jit_compile": ("use torch.compile on model.module if you want it", (None, "auto", False)),
+    "auto_scale_loss": ('precision="fp16" scales the loss', (None, True)),
 }
 
 
@@ -72,9 +73,12 @@ def make_plan(
     others: dict[str, Any],
 ) -> Plan:
     """Check what ``compile`` was given against the network's outputs.  Raises ArgumentError, naming the nearest."""
-    for key in others:
+    for key, value in others.items():
         if key in _NOT_HERE:
-            raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {_NOT_HERE[key]}.')
+            hint, nothing = _NOT_HERE[key]
+            if value in nothing:
+                continue
+            raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {hint}.')
         known = ("optimizer", "loss", "loss_weights", "metrics", "precision", "accumulate", "mix")
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:

@@ -4,8 +4,10 @@ A callback of your own derives from Callback and defines the hooks it needs.  It
 ``optimizer.learning_rate``, ``get_weights()``, ``set_weights()``, ``save(path)`` and ``save_weights(path)``.
 """
 
+from striate.errors import absent
 from striate.train.callbacks.base import Callback, LambdaCallback
 from striate.train.callbacks.calling import CallbackList, LazyLogs
+from striate.train.callbacks.keeping import BackupAndRestore, SwapEMAWeights
 from striate.train.callbacks.logs import CSVLogger, History, TensorBoard
 from striate.train.callbacks.monitor import (
     EarlyStopping,
@@ -16,7 +18,13 @@ from striate.train.callbacks.monitor import (
 )
 from striate.train.callbacks.progress import ProgbarLogger, ProgressBar
 
+RemoteMonitor = absent(
+    "RemoteMonitor", "LambdaCallback(on_epoch_end=lambda epoch, logs: ...), which sends what it wants"
+)
+OrbaxCheckpoint = absent("OrbaxCheckpoint", "ModelCheckpoint, or fit(resume=folder)")
+
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -29,6 +37,7 @@ __all__ = [
     "ProgbarLogger",
     "ProgressBar",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -172,13 +172,32 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 class LambdaCallback(Callback):
     """A callback made of functions: ``LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))``.
 
-    hooks    a function for each hook of Callback that is wanted, by the hook's name.  It is called with what the hook gets,
-             by place: (epoch, logs), (batch, logs) or (logs).  None is as if the hook were not named.
+    on_epoch_begin, on_epoch_end                called as (epoch, logs); None: nothing is called
+    on_train_begin, on_train_end                called as (logs)
+    on_train_batch_begin, on_train_batch_end    called as (batch, logs)
+    hooks                                       functions for further hooks of Callback, by their names
 
     Raises ArgumentError for a hook that is not there, or what is no function.
     """
 
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **hooks: Callable[..., Any] | None,
+    ) -> None:
+        hooks |= {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        }
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise unknown("hook", name, HOOKS)

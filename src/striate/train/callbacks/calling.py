@@ -101,6 +101,11 @@ class CallbackList:
         """Whether any callback has a hook for each batch of training."""
         return bool(self._train_begin or self._train_end)
 
+    @property
+    def begin_with(self) -> int:
+        """The epoch, from 0, that a callback which has put an interrupted training back goes on with; 0 without one."""
+        return max((getattr(callback, "begin_with", 0) for callback in self.callbacks), default=0)
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Call every callback's on_train_begin.
 
@@ -159,9 +164,10 @@ class CallbackList:
         """An evaluation or a prediction begins: call every callback's on_test_begin or on_predict_begin.
 
         when     "test" or "predict"
-        steps    how many batches there will be, from now on in ``params``; None: unknown
+        steps    how many batches there will be, from now on in ``params``; None: what stands there stays
         """
-        self.params["steps"] = steps
+        if steps is not None:
+            self.params["steps"] = steps
         self._each(f"on_{when}_begin", {})
 
     def on_batch(self, when: str, what: str, batch: int, logs: Logs = None) -> None:

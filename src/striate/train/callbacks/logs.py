@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,14 @@ class CSVLogger(Callback):
         self._started = True
 
 
+_ELSEWHERE = {
+    "write_images": "look.filters shows the kernels",
+    "profile_batch": "torch.profiler measures a step",
+    "embeddings_freq": "look.neighbours and look.feature_map show what is near what",
+    "embeddings_metadata": "look.neighbours and look.feature_map show what is near what",
+}
+
+
 @described
 class TensorBoard(Callback):
     """Writes the figures for TensorBoard: ``tensorboard --logdir logs`` shows them as curves.
@@ -142,29 +151,33 @@ class TensorBoard(Callback):
     from 0.  Those of training are in `log_dir`/train and those of validation in `log_dir`/validation, under the same names,
     so that their curves overlay.
 
-    log_dir        folder of the figures; by default "logs"
-    update_freq    "epoch", the default: figures after each epoch only; "batch": also ``batch_loss``, … after each batch,
-                   drawn against the number of batches so far; a whole number n: these after every n-th batch
+    log_dir                   folder of the figures; by default "logs"
+    histogram_freq            epochs after which the values of every weight are written as histograms; 0, the default: never
+    write_graph               True, the default, as Keras has it: nothing is written; ``model.draw`` draws the network
+    write_steps_per_second    also ``epoch_steps_per_second``; False, the default: not
+    update_freq               "epoch", the default: figures after each epoch only; "batch": also ``batch_loss``, … after each
+                              batch, drawn against the number of batches so far; a whole number n: these after every n-th
 
-    Raises ArgumentError for another `update_freq`.
+    write_images, profile_batch, embeddings_freq, embeddings_metadata    Keras' arguments, at its defaults only
+
+    Raises ArgumentError for another `update_freq`, and for what Keras has and striate has not.
     """
 
-    refused = dict.fromkeys(
-        (
-            "histogram_freq",
-            "write_graph",
-            "write_images",
-            "write_steps_per_second",
-            "profile_batch",
-            "embeddings_freq",
-            "embeddings_metadata",
-        ),
-        "striate writes the figures only",
-    )
     log_dir: str | os.PathLike[str] = "logs"
+    histogram_freq: int = 0
+    write_graph: bool = True
+    write_images: bool = False
+    write_steps_per_second: bool = False
     update_freq: str | int = "epoch"
+    profile_batch: int | str | tuple[int, int] = 0
+    embeddings_freq: int = 0
+    embeddings_metadata: Any = None
 
     def __post_init__(self) -> None:
+        for name, instead in _ELSEWHERE.items():
+            if getattr(self, name) not in (None, False, 0, "0"):
+                raise ArgumentError(f'TensorBoard: striate has no argument "{name}" (Keras has): {instead}.')
+        self.histogram_freq = whole("TensorBoard", "histogram_freq", self.histogram_freq, 0)
         if isinstance(self.update_freq, str):
             if self.update_freq not in ("epoch", "batch"):
                 raise unknown("TensorBoard update_freq", self.update_freq, ("epoch", "batch"))
@@ -175,6 +188,7 @@ class TensorBoard(Callback):
             self.on_train_batch_end = self._batch  # type: ignore[method-assign]
         self._writers: dict[str, Any] = {}
         self._seen = 0
+        self._begun = 0.0
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
@@ -185,6 +199,9 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._writer("train")
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._begun = time.perf_counter()
 
     def _batch(self, batch: int, logs: Logs = None) -> None:
         self._seen += 1
@@ -197,6 +214,14 @@ class TensorBoard(Callback):
         for key, value in figures.items():
             run = "validation" if key.startswith("val_") else "train"
             self._writer(run).add_scalar(f"epoch_{key.removeprefix('val_')}", value, epoch)
+        steps = self.params.get("steps")
+        if self.write_steps_per_second and steps:
+            rate = steps / (time.perf_counter() - self._begun)
+            self._writer("train").add_scalar("epoch_steps_per_second", rate, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for name, tensor in self.model.module.state_dict().items():
+                if tensor.is_floating_point():
+                    self._writer("train").add_histogram(name.replace(".", "/"), tensor, epoch)
         for writer in self._writers.values():
             writer.flush()
 

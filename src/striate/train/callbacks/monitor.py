@@ -162,7 +162,8 @@ class ModelCheckpoint(_Monitor):
                                default: the whole model as a folder, as ``model.save`` writes it
     mode                       "min": less is better; "max": more is better; "auto", the default: less for names that end in
                                loss, else as the metric of that name has it
-    save_freq                  when to save: "epoch", the only choice
+    save_freq                  when to save: "epoch", the default, or a whole number n: after every n-th batch, with the
+                               figures of the epoch so far; {batch} in `filepath` is the batch, counted from 1
     initial_value_threshold    with `save_best_only`, a value to be beaten before anything is saved; None, the default: the
                                first epoch is saved
 
@@ -182,16 +183,30 @@ class ModelCheckpoint(_Monitor):
     def __post_init__(self) -> None:
         self._check()
         self.filepath = os.fspath(self.filepath)
+        self._epoch = self._batches = 0
         if self.save_freq != "epoch":
-            raise ArgumentError(f"ModelCheckpoint: save_freq={self.save_freq!r}; only after epochs, save_freq='epoch'.")
+            self._every = whole("ModelCheckpoint", "save_freq", self.save_freq)
+            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
         self.best = self.initial_value_threshold
 
     def on_train_begin(self, logs: Logs = None) -> None:
         if self.save_best_only:
             super().on_train_begin(logs)
 
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self._epoch = epoch
+
+    def _after_batch(self, batch: int, logs: Logs = None) -> None:
+        self._batches += 1
+        if self._batches % self._every == 0:
+            self._save(self._epoch, logs, batch)
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """After `epoch`, with its figures in `logs`.  Raises ArgumentError when the watched figure is not among them."""
+        if self.save_freq == "epoch":
+            self._save(epoch, logs)
+
+    def _save(self, epoch: int, logs: Logs, batch: int | None = None) -> None:
         if self.save_best_only:
             value = self._value(logs, epoch)
             if value is None:
@@ -204,14 +219,14 @@ class ModelCheckpoint(_Monitor):
             self.best = value
             if self.verbose:
                 say(f"Epoch {epoch + 1}: {self.monitor} improved from {was} to {value:.5f}")
-        path = self._path(epoch, logs or {})
+        path = self._path(epoch, logs or {}, batch)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.verbose:
             say(f"Epoch {epoch + 1}: saving model to {path}")
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
 
-    def _path(self, epoch: int, logs: Mapping[str, float]) -> str:
-        known = {**logs, "epoch": epoch + 1}
+    def _path(self, epoch: int, logs: Mapping[str, float], batch: int | None) -> str:
+        known = {**logs, "epoch": epoch + 1, **({} if batch is None else {"batch": batch + 1})}
         try:
             return str(self.filepath).format(**known)
         except (KeyError, IndexError) as error:
@@ -350,8 +365,8 @@ class LearningRateScheduler(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Does nothing, so that code written for Keras runs: without it, too, ``fit`` stops when the loss is NaN or infinite.
+    """Lets a training whose loss becomes NaN or infinite end without an error: the history so far is returned.
 
-    Then ``fit`` puts the last good weights back and raises TrainingError, which says in which batch it was.  Takes no
+    The last good weights are put back, as ``fit`` does without it too, and a line says in which batch it was.  Takes no
     arguments.
     """

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate import configs
-from striate.errors import ArgumentError, unknown
+from striate.errors import ArgumentError, absent, unknown
 from striate.train import schedules
 from striate.train.optimizers.base import Optimizer
 from striate.train.optimizers.more import Adafactor, Ftrl, Lamb, Lion, Muon
@@ -59,13 +59,13 @@ __all__ = [
 _ALL = (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Adafactor, Lion, Lamb, Ftrl, Muon)
 NAMES: dict[str, type[Optimizer]] = {kind.__name__.lower(): kind for kind in _ALL}
 
-_KERAS_ONLY = {
-    "lossscaleoptimizer": 'compile(precision="fp16"), which scales the loss itself,',
-    "loss_scale_optimizer": 'compile(precision="fp16"), which scales the loss itself,',
-    "multioptimizer": "one optimizer; layer.trainable = False leaves layers as they are,",
-    "schedulefreeadamw": "AdamW(CosineDecay(0.001)), whose schedule is as long as the training,",
-    "schedule_free_adamw": "AdamW(CosineDecay(0.001)), whose schedule is as long as the training,",
-}
+_SCALED = 'compile(precision="fp16"), which scales the loss itself'
+_SHARED = "one optimizer for all layers; layer.trainable = False leaves some as they are"
+_SCHEDULED = "AdamW(schedules.CosineDecay(0.001)), whose schedule is as long as the training"
+LossScaleOptimizer = absent("LossScaleOptimizer", _SCALED)
+MultiOptimizer = absent("MultiOptimizer", _SHARED)
+ScheduleFreeAdamW = absent("ScheduleFreeAdamW", _SCHEDULED)
+_KERAS_ONLY = {"lossscaleoptimizer": _SCALED, "multioptimizer": _SHARED, "schedulefreeadamw": _SCHEDULED}
 
 
 def get(spec: Any) -> Optimizer:
@@ -101,6 +101,8 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """An optimizer as Keras describes it: its class and its arguments.
 
     optimizer    such as ``Adam(1e-3)``
+
+    Raises ArgumentError for arguments that a description cannot hold, such as a function as learning rate.
     """
     return configs.serialize(optimizer)  # type: ignore[no-any-return]
 
@@ -116,12 +118,3 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Opt
     kind = NAMES.get(str(config.get("class_name")))
     named = config if kind is None else {**config, "class_name": kind.__name__}
     return configs.deserialize(named, custom_objects, "optimizers")  # type: ignore[no-any-return]
-
-
-def __getattr__(name: str) -> Any:
-    """What Keras has and striate has not: an error that says what to write instead."""
-    if name.lower() in _KERAS_ONLY:
-        raise AttributeError(
-            f"optimizers.{name}: Keras has it, striate has not; give {_KERAS_ONLY[name.lower()]} instead."
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -316,6 +316,11 @@ class Optimizer(Described, family="optimizer"):
                     weight.copy_(average)
                     average.copy_(held)
 
+    def keep_weights_as_averages(self) -> None:
+        """Let the average be the weights as they are now, as when the average stands there already."""
+        for weight, average in zip(self._params, self._averages, strict=False):
+            average.copy_(weight.detach())
+
     # -- by hand ---------------------------------------------------------------------------------------------------
     def scale_loss(self, loss: Any) -> Any:
         """A loss times `loss_scale_factor`.
@@ -334,7 +339,7 @@ class Optimizer(Described, family="optimizer"):
         """
         import torch
 
-        params = self._params if trainable_variables is None else list(trainable_variables)
+        params = self._params if trainable_variables is None else [_tensor(one) for one in trainable_variables]
         if self._running is None:
             if trainable_variables is None:
                 raise ArgumentError("apply: the optimizer has no weights yet: give trainable_variables, or call build.")
@@ -438,12 +443,17 @@ class Optimizer(Described, family="optimizer"):
             self.learning_rate = state["learning_rate"]
 
 
+def _tensor(weight: Any) -> Any:
+    """The tensor of a weight: itself, or what a layer's variable holds."""
+    return weight if hasattr(weight, "requires_grad") else getattr(weight, "value", weight)
+
+
 def named_parameters(params: Iterable[Any]) -> list[tuple[str, torch.nn.Parameter]]:
     """The trainable ones among parameters or (name, parameter) pairs, each once."""
     named: list[tuple[str, torch.nn.Parameter]] = []
     seen = set()
     for i, entry in enumerate(params):
-        name, param = entry if isinstance(entry, tuple) else (str(i), entry)
+        name, param = entry if isinstance(entry, tuple) else (str(i), _tensor(entry))
         if param.requires_grad and id(param) not in seen:
             seen.add(id(param))
             named.append((name, param))

@@ -52,6 +52,8 @@ def serialize(learning_rate_schedule: Schedule) -> dict[str, Any]:
     """A schedule as Keras describes it: its class and its arguments.
 
     learning_rate_schedule    such as ``CosineDecay(0.1, 1000)``
+
+    Raises ArgumentError for arguments that a description cannot hold.
     """
     return configs.serialize(learning_rate_schedule)  # type: ignore[no-any-return]
 

@@ -1,0 +1,152 @@
+"""Callbacks that Keras has and that hold more than figures: backups, averaged weights, histograms, saves within an epoch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import striate as st
+from striate import callbacks, layers
+from striate.errors import ArgumentError, BundleError
+
+X, Y = np.arange(8, dtype="float32")[:, None] / 8, np.zeros((8, 1), "float32")
+
+
+def line(optimizer=None):
+    model = st.Sequential([layers.Input((1,)), layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(optimizer or st.optimizers.Adam(st.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)), "mse")
+    return model
+
+
+def weight(model):
+    return float(model.module.state_dict()["dense.weight"])
+
+
+class Break(callbacks.Callback):
+    """An error at the end of an epoch."""
+
+    def __init__(self, epoch):
+        self.at = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.at:
+            raise KeyboardInterrupt
+
+
+def trained(epochs, kept, model=None):
+    model = model or line()
+    history = model.fit(X, Y, batch_size=2, epochs=epochs, shuffle=False, verbose=0, callbacks=kept)
+    return model, history
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_a_broken_training_goes_on_from_its_backup(tmp_path, double):
+    folder = tmp_path / "backup"
+    keep = callbacks.BackupAndRestore(folder, double_checkpoint=double)
+    with pytest.raises(KeyboardInterrupt):
+        trained(5, [keep, Break(2)])
+    assert folder.exists()
+    if double:  # the last one is damaged: the one before is an epoch older
+        (folder / "latest.pt").write_bytes(b"damaged")
+    model, history = trained(5, [callbacks.BackupAndRestore(str(folder))])
+    assert history.epoch == ([2, 3, 4] if double else [3, 4])
+    assert weight(model) == pytest.approx(weight(trained(5, [])[0]), rel=1e-6)
+    assert int(model.optimizer.iterations) == 20
+    assert not folder.exists()
+
+
+def test_a_backup_after_batches_stays_where_it_is_told_to(tmp_path):
+    folder = tmp_path / "backup"
+    trained(1, [callbacks.BackupAndRestore(folder, save_freq=3, delete_checkpoint=False)])
+    assert [file.name for file in folder.iterdir()] == ["latest.pt"]
+    history = trained(1, [callbacks.BackupAndRestore(folder)])[1]
+    assert history.epoch == []  # all of it is done
+
+
+def test_a_backup_of_another_network_or_none_is_one_clear_line(tmp_path):
+    trained(1, [callbacks.BackupAndRestore(tmp_path, delete_checkpoint=False)])
+    other = st.Sequential([layers.Input((1,)), layers.Dense(1)])
+    other.compile("sgd", "mse")
+    with pytest.raises(BundleError, match="not a state of this training"):
+        trained(1, [callbacks.BackupAndRestore(tmp_path)], other)
+    (tmp_path / "latest.pt").write_bytes(b"damaged")
+    with pytest.raises(BundleError, match="damaged"):
+        trained(1, [callbacks.BackupAndRestore(tmp_path)])
+    with pytest.raises(ArgumentError, match="backup_dir"):
+        callbacks.BackupAndRestore("")
+    with pytest.raises(ArgumentError, match="save_freq"):
+        callbacks.BackupAndRestore("x", save_freq="batch")
+
+
+def test_evaluation_sees_the_average_and_training_the_weights():
+    """w falls by 0.05 * 2 w a step from 1; the average is 0.5 of the last one and 0.5 of the weight."""
+    model = line(st.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5))
+    seen = []
+    watch = callbacks.LambdaCallback(
+        on_test_begin=lambda logs: seen.append(weight(model)),
+        on_epoch_end=lambda epoch, logs: seen.append(weight(model)),
+    )
+    one = np.ones((1, 1), "float32")
+    swap = callbacks.SwapEMAWeights()
+    model.fit(one, 0 * one, epochs=2, validation_data=(one, 0 * one), verbose=0, callbacks=[swap, watch])
+    assert seen == pytest.approx([0.9, 0.9, (0.9 + 0.81) / 2, 0.81])
+    assert weight(model) == pytest.approx((0.9 + 0.81) / 2)
+
+
+def test_the_average_stands_in_the_model_at_the_end_of_an_epoch(tmp_path):
+    model = line(st.optimizers.SGD(0.05, use_ema=True, ema_momentum=0.5))
+    one, seen = np.ones((1, 1), "float32"), []
+    watch = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(weight(model)))
+    model.fit(one, 0 * one, epochs=3, verbose=0, callbacks=[callbacks.SwapEMAWeights(swap_on_epoch=True), watch])
+    averages = [0.9, 0.855, (0.855 + 0.729) / 2]
+    assert seen == pytest.approx(averages)
+    assert weight(model) == pytest.approx(averages[-1])
+    with pytest.raises(ArgumentError, match="use_ema=True"):
+        line().evaluate(X, Y, callbacks=[callbacks.SwapEMAWeights()])
+
+
+def test_a_checkpoint_after_batches_names_them(tmp_path):
+    trained(2, [callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_freq=3)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1-3", "2-2"]
+
+
+def test_histograms_of_weights_for_tensorboard(tmp_path):
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator
+    board = callbacks.TensorBoard(
+        tmp_path, histogram_freq=1, write_graph=True, write_steps_per_second=True, profile_batch=0
+    )
+    trained(2, [board])
+    events = accumulator(str(Path(tmp_path) / "train"))
+    events.Reload()
+    assert events.Tags()["histograms"] == ["dense/weight"]
+    assert "epoch_steps_per_second" in events.Tags()["scalars"]
+
+
+def test_a_loss_that_is_nan_ends_the_training_quietly_where_that_is_asked_for(capsys):
+    model = line(st.optimizers.SGD(1e30))
+    model.fit(X, Y, batch_size=2, epochs=9, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
+    assert "Training ends: the loss became" in capsys.readouterr().out
+    assert np.isfinite(weight(model))
+
+
+@pytest.mark.parametrize("name", ["RemoteMonitor", "OrbaxCheckpoint"])
+def test_what_is_not_here_says_what_to_write(name):
+    with pytest.raises(ArgumentError, match=f"{name}: Keras has it"):
+        getattr(callbacks, name)()
+
+
+@pytest.mark.parametrize("name", ["LossScaleOptimizer", "MultiOptimizer", "ScheduleFreeAdamW"])
+def test_optimizers_that_are_not_here_say_what_to_write(name):
+    with pytest.raises(ArgumentError, match=f"{name}: Keras has it"):
+        getattr(st.optimizers, name)("adam")
+
+
+def test_arguments_at_keras_defaults_are_taken(tmp_path):
+    callbacks.EarlyStopping("val_loss", 0, 0, 0, "auto", None, False, 0)
+    callbacks.ReduceLROnPlateau("val_loss", 0.1, 10, 0, "auto", 1e-4, 0, 0.0)
+    callbacks.ModelCheckpoint("x", "val_loss", 0, False, False, "auto", "epoch", None)
+    callbacks.CSVLogger("x", ",", False)
+    callbacks.TensorBoard("logs", 0, True, False, False, "epoch", 0, 0, None)
+    callbacks.BackupAndRestore("x", "epoch", False, True)
+    callbacks.LearningRateScheduler(lambda epoch: 0.1, 0)
+    callbacks.LambdaCallback(None, None, None, None, None, None)
