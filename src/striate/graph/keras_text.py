@@ -117,9 +117,18 @@ def layer_config(layer: Layer, name: str) -> dict[str, Any]:
         config = configs.serialize(said, compact=True)
     else:
         config = configs.serialize(layer.get_config(), compact=True)
-    return {"name": name, "trainable": layer.trainable} | {
-        k: v for k, v in config.items() if k not in ("name", "trainable")
-    }
+    config = {key: value for key, value in config.items() if key not in ("name", "trainable")}
+    frozen = {} if layer.trainable else {"trainable": False}  # not every class of Keras takes it
+    return {"name": name} | frozen | _for_keras(type(layer).__name__, config)
+
+
+def _for_keras(kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Arguments in the form that Keras' constructors take, where it is another."""
+    if kind in ("ZeroPadding1D", "Cropping1D"):  # one axis: a pair, not a list of one
+        key = "padding" if kind == "ZeroPadding1D" else "cropping"
+        value = config.get(key)
+        return config | ({key: value[0]} if isinstance(value, list) and len(value) == 1 else {})
+    return {"offset": 0.0} | config if kind == "Rescaling" else config
 
 
 # -- in -----------------------------------------------------------------------------------------------------------------
@@ -293,6 +302,8 @@ class _Reader:
 
 # Arguments that mean nothing at these values, which some version of Keras writes and no class here has.
 _SAYS_NOTHING: dict[str, tuple[Any, ...]] = {"fused": (True,), "data_format": ("channels_last",)}
+# Classes whose factor Keras writes as (-f, f) and takes as f.
+_ONE_SIDED = ("RandomShear", "RandomSaturation")
 # What arguments of a class were called in Keras 2.
 _FORMERLY = {
     "LeakyReLU": {"alpha": "negative_slope"},
@@ -320,6 +331,8 @@ def settled(cls: type[Any], config: dict[str, Any], name: str | None, own: Mappi
             continue
         elif key == "axis" and isinstance(value, list) and len(value) == 1:
             given[key] = value[0]
+        elif key.endswith("factor") and cls.__name__ in _ONE_SIDED and isinstance(value, list) and value[0] < 0:
+            given[key] = value[1]
         elif key == "function":
             given[key] = _function_of(value, name, own)
         elif key != "dtype":
