@@ -200,7 +200,13 @@ def test_what_is_no_model_says_so(tmp_path) -> None:
 # -- endings, by_name, skip_mismatch -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("name", "instead"),
-    [("m.onnx", "export_onnx"), ("m.pt", "torch.save"), ("m.weights.h5", "save_weights"), ("m.pkl", "pickles")],
+    [
+        ("m.onnx", "export_onnx"),
+        ("m.pt", "torch.save"),
+        ("m.weights.h5", "save_weights"),
+        ("m.pkl", "pickles"),
+        ("m.png", "not as .png"),
+    ],
 )
 def test_an_ending_that_is_not_written_says_what_to_do(tmp_path, name, instead) -> None:
     with pytest.raises(ArgumentError, match=instead):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from striate.errors import BundleError, StriateError
+from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
 from striate.model import Model, clone_model
@@ -58,18 +58,23 @@ def load_model(
 
 
 def save_model(
-    model: Model, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None
+    model: Model, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: bool | None = None, **others: Any
 ) -> None:
     """``model.save(filepath)``, as Keras has it too.
 
     model       to save
     filepath    a folder, a .keras or a .h5 file
     overwrite   False: something that stands there is an error
-    zipped      Keras' argument; the end of the name says it
+    zipped      Keras' argument: False for a folder, True for a .keras file; None: the end of the name says it
+    others      ``include_optimizer``; ``save_format`` of Keras 2, which the end of the name says now
 
     Raises ArgumentError and BundleError where ``model.save`` does.
     """
-    model.save(filepath, overwrite)
+    known = ("include_optimizer", "save_format")
+    for key in others:
+        if key not in known:
+            raise ArgumentError(f'save_model has no argument "{key}". It takes: overwrite, zipped, {", ".join(known)}.')
+    model.save(filepath, overwrite, zipped=zipped, **others)
 
 
 def from_json(description: dict[str, Any] | str) -> Model:
@@ -93,8 +98,6 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     Raises ArgumentError for what is no network's configuration, and for layers that are not known.
     """
     import json
-
-    from striate.errors import ArgumentError
 
     try:
         config = json.loads(json_string)

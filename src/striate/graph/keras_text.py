@@ -35,7 +35,7 @@ def to_keras(network: Network, name: str, seen: dict[int, dict[str, Any]] | None
     """
     seen = {} if seen is None else seen
     kind = "Sequential" if network.kind == "Sequential" else "Functional"
-    config = {"name": name, "trainable": True}
+    config = {"name": name, "trainable": network.trainable}
     if kind == "Sequential":
         config |= _stack(network, seen)
     else:

@@ -137,12 +137,22 @@ class Model(Learning):
         return export_onnx(self.predictor, path, pixels=pixels)
 
     # -- disk ------------------------------------------------------------------------------------------------------
-    def save(self, path: str | os.PathLike[str], overwrite: bool = True, include_optimizer: bool = True) -> Path:
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+        *,
+        zipped: bool | None = None,
+        save_format: str | None = None,
+    ) -> Path:
         """Save everything that predicting and further training need: as a folder, or as Keras' .keras or .h5 file.
 
         path                where to; the end of the name says which
         overwrite           False: something that stands there is an error
         include_optimizer   whether the state of the optimizer is saved too
+        zipped              Keras' argument: False for a folder, True for a .keras file; None: the end of the name says it
+        save_format         of Keras 2: "keras" or "h5"; the end of the name says it now
 
         ``models.load_model`` reads all three, Keras 3 the files.  A function or class of your own goes by its name and is
         given again then.  Raises ArgumentError for another ending, or a layer that a file of Keras cannot hold,
@@ -150,7 +160,7 @@ class Model(Learning):
         """
         from striate.model.saving import save
 
-        return save(self, path, overwrite, include_optimizer)
+        return save(self, path, overwrite, include_optimizer, zipped, save_format)
 
 
 register("Functional", Model)

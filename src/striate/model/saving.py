@@ -16,9 +16,22 @@ from striate.weights.card import model_card
 from striate.weights.endings import kind_of_model, may_write
 
 
-def save(model: Any, path: str | os.PathLike[str], overwrite: bool, include_optimizer: bool) -> Path:
+def save(
+    model: Any,
+    path: str | os.PathLike[str],
+    overwrite: bool,
+    include_optimizer: bool,
+    zipped: bool | None,
+    save_format: str | None,
+) -> Path:
     """``Model.save``; see there."""
     kind = kind_of_model(path)
+    said = {"h5": "hdf5", "keras": "keras"}.get(save_format or "")
+    if zipped is not None:
+        said = "keras" if zipped else "folder"
+    if said is not None and said != kind:
+        endings = {"keras": "ends in .keras", "hdf5": "ends in .h5", "folder": "has no ending"}
+        raise ArgumentError(f"{path}: the name of what is asked for {endings[said]}.")
     may_write(path, overwrite)
     if kind != "folder":
         _save_keras(model, path, include_optimizer, kind == "hdf5")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from striate.graph import Graph, Layer, Network
+from striate.graph import Graph, Layer, Network, keras_layers
 from striate.graph.variable import Variable
 
 
@@ -15,7 +15,7 @@ def variables(layer: Layer) -> list[Variable]:
     layer   its arrays are made if they are not there yet; one that was never called has none
     """
     once: dict[int, Variable] = {}
-    for one in _of(layer, ""):
+    for one in _of(layer, "", True):
         once.setdefault(id(one.value), one)
     return list(once.values())
 
@@ -23,9 +23,10 @@ def variables(layer: Layer) -> list[Variable]:
 Layer._arrays = staticmethod(variables)
 
 
-def _of(layer: Layer, path: str) -> list[Variable]:
+def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
+    """The arrays of a layer; `learns`: whether every network that it is in does."""
     if isinstance(layer, Network):
-        return _of_network(layer, path)
+        return _of_network(layer, path, learns)
     shapes = () if layer.node is None else layer.node.input_shapes
     if layer.node is None or not layer.parameters(*shapes) | layer.buffers(*shapes):
         return []
@@ -42,7 +43,7 @@ def _of(layer: Layer, path: str) -> list[Variable]:
             f"{path}/{slot.keras}" if path else slot.keras,
             layer,
             _tensor(layer.built, slot.name),
-            slot.name in slot.step.weights,
+            learns and slot.name in slot.step.weights,
             partial(to_keras, slot),
             partial(_back, from_keras, slot),
         )
@@ -50,15 +51,14 @@ def _of(layer: Layer, path: str) -> list[Variable]:
     ]
 
 
-def _of_network(network: Any, path: str) -> list[Variable]:
+def _of_network(network: Any, path: str, learns: bool) -> list[Variable]:
     if not getattr(network, "knows_input", True):
         return []
-    from striate.graph import keras_layers
 
     graph: Graph = network.graph.check()
     network.module  # builds what is not built yet
-    start = f"{path}/" if path else ""
-    return [one for layer in keras_layers(graph) for one in _of(layer, start + graph.name(layer))]
+    start, learns = f"{path}/" if path else "", learns and graph.trainable
+    return [one for layer in keras_layers(graph) for one in _of(layer, start + graph.name(layer), learns)]
 
 
 def _tensor(module: Any, name: str) -> Any:

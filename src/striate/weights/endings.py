@@ -64,7 +64,7 @@ def _known(path: str | os.PathLike[str], instead: str) -> None:
     ending = Path(path).suffix.lower()
     if ending in _ELSEWHERE:
         raise ArgumentError(f"{path}: {instead}, not as {ending}; {_ELSEWHERE[ending]}.")
-    if re.fullmatch(r"\.h5|\.kera|\.hdf|\.h5py|\.weights|\.model|\.savedmodel", ending):
+    if re.fullmatch(r"\.[a-z]{3,}|\.h5py", ending) and ending != ".safetensors" and not Path(path).exists():
         raise ArgumentError(f"{path}: {instead}, not as {ending}.")
 
 
