@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from striate import configs
@@ -242,9 +243,18 @@ def get(spec: Any) -> Any:
         return spec()
     if isinstance(spec, Mapping):
         return Initializer.from_dict(spec) if "class" in spec else deserialize(spec)
-    if hasattr(spec, "shape") and hasattr(spec, "dtype"):
+    if _is_array(spec):
         return Constant(spec)
     return from_name(spec, Initializer, NAMES, "he_normal")
+
+
+def _is_array(spec: Any) -> bool:
+    """An array of numbers, or such lists as a saved one has become."""
+    if isinstance(spec, list | tuple):
+        return bool(spec) and all(
+            _is_array(part) if isinstance(part, list | tuple) else isinstance(part, Real) for part in spec
+        )
+    return bool(getattr(spec, "ndim", 0)) and hasattr(spec, "dtype")
 
 
 def serialize(initializer: Any) -> dict[str, Any]:
@@ -266,4 +276,6 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises ArgumentError for one that is not known.
     """
     found = configs.deserialize(config, custom_objects, "initializers")
+    if isinstance(found, Mapping):
+        raise ArgumentError(f'an initializer is described by an object with a "class_name" or "class", not {config!r}.')
     return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]

@@ -167,4 +167,6 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises ArgumentError for one that is not known.
     """
     found = configs.deserialize(config, custom_objects, "regularizers")
+    if isinstance(found, Mapping):
+        raise ArgumentError(f'a regularizer is described by an object with a "class_name" or "class", not {config!r}.')
     return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]

@@ -311,7 +311,11 @@ def scale(
 
     Raises ArgumentError for anything but a value.
     """
-    return put(Scale(parameter(factor), parameter(addend)), x, name=name) if factor or addend else x
+    return (
+        put(Scale(parameter(factor), parameter(addend)), x, name=name)
+        if factor is not None or addend is not None
+        else x
+    )
 
 
 def slope(x: Value, slopes: Start | Parameter = "zeros", shared: tuple[int, ...] = (), *, name: str = "") -> Value:
