@@ -7,7 +7,7 @@ import pytest
 
 import striate as st
 from striate import callbacks, layers
-from striate.errors import ArgumentError, BundleError
+from striate.errors import ArgumentError, BundleError, TrainingError
 
 X, Y = np.arange(8, dtype="float32")[:, None] / 8, np.zeros((8, 1), "float32")
 
@@ -124,9 +124,13 @@ def test_histograms_of_weights_for_tensorboard(tmp_path):
 
 def test_a_loss_that_is_nan_ends_the_training_quietly_where_that_is_asked_for(capsys):
     model = line(st.optimizers.SGD(1e30))
-    model.fit(X, Y, batch_size=2, epochs=9, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
+    kept = model.fit(X, Y, batch_size=2, epochs=9, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
+    assert len(kept.epoch) == 1
+    assert not np.isfinite(kept.history["loss"][0])
     assert "Training ends: the loss became" in capsys.readouterr().out
     assert np.isfinite(weight(model))
+    with pytest.raises(TrainingError, match="the loss became"):
+        model.fit(X, Y, batch_size=2, epochs=9, verbose=0, callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
 
 
 @pytest.mark.parametrize("name", ["RemoteMonitor", "OrbaxCheckpoint"])

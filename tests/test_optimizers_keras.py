@@ -264,6 +264,8 @@ def test_apply_counts_and_leaves_weights_without_a_gradient() -> None:
         (lambda v: o.SGD().apply_gradients([(None, v)]), "No gradients"),
         (lambda v: o.SGD().apply([torch.ones(2)]), "no weights yet"),
         (lambda v: o.SGD().apply([torch.ones(2)] * 2, [v]), "2 gradients for 1 weights"),
+        (lambda v: o.SGD().apply([torch.ones(3)], [v]), "does not go with"),
+        (lambda v: o.AdamW(weight_decay=None), "is Adam"),
     ],
 )
 def test_apply_says_what_is_wrong(make: Any, message: str) -> None:
@@ -307,7 +309,7 @@ EVERY = list(o.NAMES.values())
 def test_keras_defaults_are_never_refused_and_a_config_makes_an_equal_one(kind: type[Optimizer]) -> None:
     made = kind(
         learning_rate=0.01,
-        weight_decay=None,
+        weight_decay=0.004 if kind is o.AdamW else None,
         clipnorm=None,
         clipvalue=None,
         global_clipnorm=None,

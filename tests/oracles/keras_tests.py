@@ -161,6 +161,24 @@ def rooms() -> dict[str, Room]:
     def to_numpy(x: Any) -> np.ndarray:
         return x.detach().cpu().numpy() if torch.is_tensor(x) else np.asarray(x)
 
+    class Variable(torch.nn.Parameter):
+        """A weight on its own, as Keras' tests of optimizers make it."""
+
+        def __new__(cls, initializer: Any, name: str | None = None, trainable: bool = True, **none: Any) -> Any:
+            made = super().__new__(cls, to_tensor(initializer).detach().float().clone(), trainable)
+            made.constraint, made.path = None, name or "variable"
+            return made
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+        value = property(lambda self: self)
+
+        def assign(self, value: Any) -> None:
+            self.data.copy_(to_tensor(value))
+
+        def numpy(self) -> np.ndarray:
+            return self.detach().numpy()
+
     def keras_tensor(shape: Any, dtype: str = "float32", **none: Any) -> Any:
         return st.Input(tuple(shape)[1:], dtype=dtype)
 
@@ -186,6 +204,7 @@ def rooms() -> dict[str, Room]:
         **plain,
         config=config,
         KerasTensor=keras_tensor,
+        Variable=Variable,
         convert_to_tensor=to_tensor,
         convert_to_numpy=to_numpy,
         is_tensor=torch.is_tensor,
@@ -313,8 +332,8 @@ def case_of(to_numpy: Any) -> type:
             kinds = expected if isinstance(expected, tuple) else (expected,)
             return super().assertRaises((*kinds, StriateError), *args, **kwargs)
 
-        def assertRaisesRegex(self, expected: Any, regex: str, *args: Any, **kwargs: Any) -> Any:
-            return self.assertRaises(expected, *args, **kwargs)
+        def assertRaisesRegex(self, expected_exception: Any, expected_regex: Any, *args: Any, **kwargs: Any) -> Any:
+            return self.assertRaises(expected_exception, *args, **kwargs)
 
         # -- numbers ---------------------------------------------------------------------------------------------------
         def assertAllClose(

@@ -11,11 +11,12 @@ import numpy as np
 
 from striate.data import Dataset, Examples, Preprocessing
 from striate.errors import ArgumentError, DataError
-from striate.graph import Graph, Shape
+from striate.graph import Graph, InputLayer, Network, Shape
 from striate.intake import arrays
 from striate.intake.again import decode_again
 from striate.intake.classes import class_number, numbered_as
 from striate.intake.outputs import Outputs
+from striate.primitives import Lookup
 from striate.wording import plural
 
 _OFF = 0.1  # of a grey level: how far floats may be from what whole pixels give; float16 of 0..1 is within 0.07
@@ -155,6 +156,8 @@ class Intake:
             if preprocessing is not None and self._is_of_another_size(xs[0]):
                 xs[0] = self.pixels(xs[0])
         arrays.check_all(xs, names, shapes)
+        if any(x.ndim <= 2 and x.dtype.kind in "iu" for x in xs) and not _reads_ids(graph):
+            xs = [x.astype(np.float32) if x.ndim <= 2 and x.dtype.kind in "iu" else x for x in xs]
         return Examples(xs, [], preprocessing)
 
     def _read(self, sources: Any) -> np.ndarray:
@@ -244,6 +247,19 @@ class Intake:
             classes = None  # outputs that are no classes, or more of them than the data have
         own = data.preprocessing if self.preprocessing is None else self.preprocessing
         return Intake(self.graph, own, self.labels or classes)
+
+
+def _reads_ids(graph: Graph) -> bool:
+    """Whether anything in a network looks rows up by number, as an embedding does: then whole numbers stay what they are."""
+    for node in graph.nodes:
+        if isinstance(node.layer, Network):
+            if _reads_ids(node.layer.graph):
+                return True
+        elif not isinstance(node.layer, InputLayer) and any(
+            isinstance(step.primitive, Lookup) for step in node.layer.lowering(*node.input_shapes).steps
+        ):
+            return True
+    return False
 
 
 def _with(data: Dataset, x: np.ndarray, preprocessing: Preprocessing) -> Dataset:

@@ -12,7 +12,7 @@ import numpy as np
 
 from striate.data import Batch, Batches, Dataset, Examples
 from striate.described import whole
-from striate.errors import ArgumentError, TrainingError
+from striate.errors import ArgumentError
 from striate.intake import Intake
 from striate.train.doubts import endings, ranges, reach
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
@@ -71,7 +71,6 @@ def fit(
         ModelCheckpoint,
         ProgressBar,
         TensorBoard,
-        TerminateOnNaN,
     )
     from striate.train.checkpoint import signature
     from striate.train.plan import check_epochs
@@ -156,12 +155,9 @@ def fit(
             stopped=lambda: model.stop_training,
             checkpoint=checkpoint,
         )
-    except BaseException as error:
-        if not (isinstance(error, TrainingError) and any(isinstance(c, TerminateOnNaN) for c in everyone)):
-            hooks.params["broken"] = True
-            raise
-        print(f"Training ends: {error}")  # Keras' TerminateOnNaN asks for an end without an error
-        model.stop_training = True
+    except BaseException:
+        hooks.params["broken"] = True
+        raise
     finally:
         hooks.on_train_end(logs)
     model.facts = {

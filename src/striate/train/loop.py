@@ -21,6 +21,7 @@ from striate.data import Batch, Batches
 from striate.errors import ArgumentError, TrainingError, note
 from striate.graph import Graph
 from striate.train.callbacks import CallbackList
+from striate.train.callbacks.base import say
 from striate.train.checkpoint import Checkpoint, Snapshot
 from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals
@@ -204,6 +205,7 @@ class Trainer:
         self.good = Snapshot(self.module, self.step_count)
         initial_epoch = max(initial_epoch, callbacks.begin_with)
         logs: dict[str, float] = {}
+        lost = False  # the loss is no number any more
         for epoch in range(initial_epoch, epochs):
             backend.set_mode(self.module, self.graph, True)
             done = place.batch if place is not None and epoch == place.epoch else 0
@@ -221,7 +223,10 @@ class Trainer:
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, self.objective.counted(batch), batch.size)
                 if self.device.type == "cpu" or i % 50 == 49 or i + 1 == steps:
-                    self._must_be_finite(totals, epoch, i, steps)
+                    lost = self._must_be_finite(totals, epoch, i, steps, callbacks.ends_at_nan)
+                    if lost:
+                        callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
+                        break
                 self.objective.update(batch, outs)
                 callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
                 if stopped():
@@ -235,9 +240,11 @@ class Trainer:
                 self.update()
             self._pool(totals)
             logs = self.objective.logs(totals)
-            if validation is not None and validate(epoch):
+            if validation is not None and validate(epoch) and not lost:
                 logs |= self.evaluate(validation, "val_", validation_steps, callbacks)
             callbacks.on_epoch_end(epoch, logs)
+            if lost:
+                break
             last = stopped() or epoch + 1 == epochs
             if checkpoint is not None and (last or checkpoint.budget.allows()):
                 checkpoint.save(self, callbacks, epoch + 1, 0, totals, stopped())
@@ -301,17 +308,22 @@ class Trainer:
             state = {key: self.accelerator.reduce(value.clone(), "sum") for key, value in metric.state_dict().items()}
             metric.load_state_dict(state)
 
-    def _must_be_finite(self, totals: Totals, epoch: int, i: int, steps: int | None) -> None:
+    def _must_be_finite(self, totals: Totals, epoch: int, i: int, steps: int | None, quiet: bool) -> bool:
+        """Whether the loss is no number any more, and the training ends quietly.  Raises TrainingError where it does not."""
         if totals.finite():
-            return
+            return False
         step = epoch * (steps or 0) + i + 1
         of = "" if steps is None else f" of {steps}"
         assert self.good is not None
         kept = self.good.restore()
         self.module.eval()
         rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else float("nan")
-        raise TrainingError(
+        error = TrainingError(
             f"the loss became {totals.last_value()} at step {step} (epoch {epoch + 1}, batch {i + 1}{of}, learning "
             f"rate {rate:g}); the weights were put back to those {kept}, the last known good. Use a lower learning "
             "rate, clip the gradients (clipnorm=1.0), or scale the inputs."
         )
+        if not quiet:
+            raise error
+        say(f"Training ends: {error}")
+        return True

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from striate.errors import ArgumentError, nearest, unknown
+from striate.errors import ArgumentError, nearest, note, unknown
 from striate.graph import Graph
 from striate.intake.outputs import final_activation
 from striate.layers import CutMix, MixUp
@@ -55,7 +55,7 @@ _NOT_HERE: dict[str, tuple[str, tuple[Any, ...]]] = {
     "weighted_metrics": ("metrics are unweighted", (None, [], ())),
     "run_eagerly": ("everything runs eagerly already", (None, False, True)),
     "steps_per_execution": ("each step runs on its own", (None, 1)),
-    "jit_compile": ("use torch.compile on model.module if you want it", (None, "auto", False)),
+    "jit_compile": ("use torch.compile on model.module if you want it", (None, "auto", False, True)),
     "auto_scale_loss": ('precision="fp16" scales the loss', (None, True)),
 }
 
@@ -76,6 +76,8 @@ def make_plan(
     for key, value in others.items():
         if key in _NOT_HERE:
             hint, nothing = _NOT_HERE[key]
+            if key == "jit_compile" and value is True:
+                note("compile: jit_compile=True compiles nothing here; every step runs as it stands.")
             if value in nothing:
                 continue
             raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {hint}.')

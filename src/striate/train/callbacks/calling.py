@@ -106,6 +106,11 @@ class CallbackList:
         """The epoch, from 0, that a callback which has put an interrupted training back goes on with; 0 without one."""
         return max((getattr(callback, "begin_with", 0) for callback in self.callbacks), default=0)
 
+    @property
+    def ends_at_nan(self) -> bool:
+        """Whether a loss that is no number ends the training without an error, as TerminateOnNaN has it."""
+        return any(getattr(callback, "raise_error", True) is False for callback in self.callbacks)
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Call every callback's on_train_begin.
 

@@ -364,9 +364,13 @@ class LearningRateScheduler(Callback):
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
 
 
+@described
 class TerminateOnNaN(Callback):
-    """Lets a training whose loss becomes NaN or infinite end without an error: the history so far is returned.
+    """Lets a training whose loss becomes NaN or infinite end without an error: the history is returned, this epoch in it.
 
-    The last good weights are put back, as ``fit`` does without it too, and a line says in which batch it was.  Takes no
-    arguments.
+    The last good weights are put back, as ``fit`` does without it too, and a line says in which batch it was.
+
+    raise_error    True: TrainingError is raised all the same, as without this callback; False, the default: not
     """
+
+    raise_error: bool = False

@@ -227,7 +227,7 @@ class Optimizer(Described, family="optimizer"):
         """
         if self._running is not None:
             raise ArgumentError("exclude_from_weight_decay: call it before the training begins.")
-        self._never = {id(weight) for weight in var_list or ()}
+        self._never = {id(_tensor(weight)) for weight in var_list or ()}
         self.decay_exclude = tuple(var_names or ())
 
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
@@ -241,6 +241,26 @@ class Optimizer(Described, family="optimizer"):
         grads = [p.grad for p in some if p.grad is not None]
         if grads:
             self._clip(grads)
+
+    def _clip_gradients(self, grads: Iterable[Any]) -> list[Any]:
+        """Gradients clipped, as others of the same shapes; Keras' name."""
+        import torch
+
+        clipped = [torch.as_tensor(grad).clone() for grad in grads]
+        self._clip(clipped)
+        return clipped
+
+    @property
+    def built(self) -> bool:
+        """Whether it has weights to train."""
+        return self._running is not None
+
+    @property
+    def variables(self) -> list[Any]:
+        """What it keeps: the number of updates, the rate where no schedule says it, and its tensors for each weight."""
+        rate = [] if self.schedule is not None or callable(self._rate) else [self.learning_rate]
+        held = [] if self._running is None else [self._running.state[p] for p in self._params]
+        return [self.iterations, *rate, *(value for state in held for value in state.values())]
 
     @property
     def clips(self) -> bool:
@@ -339,11 +359,12 @@ class Optimizer(Described, family="optimizer"):
         """
         import torch
 
+        trainable_variables = None if trainable_variables is None else list(trainable_variables)
         params = self._params if trainable_variables is None else [_tensor(one) for one in trainable_variables]
         if self._running is None:
             if trainable_variables is None:
                 raise ArgumentError("apply: the optimizer has no weights yet: give trainable_variables, or call build.")
-            self.build(params)
+            self.build(trainable_variables)
         known = {id(p) for p in self._params}
         if any(id(p) not in known for p in params):
             raise ArgumentError("apply: a weight is unknown: the optimizer was built with others; make a new one.")
@@ -356,7 +377,14 @@ class Optimizer(Described, family="optimizer"):
         given: dict[int, Any] = {id(p): grad for p, grad in zip(params, grads, strict=True)}
         for p in self._params:
             grad = given.get(id(p))
-            p.grad = None if grad is None else torch.as_tensor(grad, dtype=p.dtype, device=p.device).clone()
+            if grad is not None:
+                grad = torch.as_tensor(grad, dtype=p.dtype, device=p.device).detach().clone()
+                if grad.numel() != p.numel():
+                    raise ArgumentError(
+                        f"apply: a gradient of shape {tuple(grad.shape)} does not go with a weight of {tuple(p.shape)}."
+                    )
+                grad = grad.reshape(p.shape)
+            p.grad = grad
         if self.loss_scale_factor is not None:
             torch._foreach_div_([p.grad for p in self._params if p.grad is not None], self.loss_scale_factor)
         if self._gathers():
@@ -453,7 +481,8 @@ def named_parameters(params: Iterable[Any]) -> list[tuple[str, torch.nn.Paramete
     named: list[tuple[str, torch.nn.Parameter]] = []
     seen = set()
     for i, entry in enumerate(params):
-        name, param = entry if isinstance(entry, tuple) else (str(i), _tensor(entry))
+        name = getattr(entry, "path", None) or getattr(entry, "name", None) or str(i)
+        name, param = entry if isinstance(entry, tuple) else (name, _tensor(entry))
         if param.requires_grad and id(param) not in seen:
             seen.add(id(param))
             named.append((name, param))

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described
+from striate.errors import ArgumentError
 from striate.train.optimizers.base import Optimizer
 from striate.train.optimizers.rate import Rate
 
@@ -193,6 +194,11 @@ class AdamW(Adam):
     beta_2: float = 0.999
     epsilon: float | None = 1e-7
     amsgrad: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight_decay is None:
+            raise ArgumentError("AdamW: weight_decay=None is Adam; give a number.")
 
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         decaying = {id(p) for p in self._decaying}
