@@ -415,9 +415,12 @@ def test_a_shape_that_does_not_fit_is_one_line_with_the_layers_name(
     assert "\n" not in text
 
 
-def test_a_layer_called_on_numbers_points_to_predict() -> None:
-    with pytest.raises(ArgumentError, match=r"Dense was called on ndarray, .* use model.predict\(array\) for numbers"):
-        layers.Dense(3)(np.zeros((1, 3)))
+def test_a_layer_called_on_numbers_computes() -> None:
+    dense = layers.Dense(3)
+    given = dense(np.ones((2, 3)))
+    np.testing.assert_allclose(given.detach(), dense.built.weight.sum(1).detach().expand(2, 3), rtol=1e-6)
+    with pytest.raises(ArgumentError, match=r"Dense takes a batch, \(N, …\), not \(3,\)"):
+        dense(np.zeros(3))
     with pytest.raises(ArgumentError, match="symbolic: it has a shape but no numbers to go through"):
         list(Input((3,)))
 

@@ -25,6 +25,7 @@ from striate.backend.table import ROWS as TORCH
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Graph, Identity, Input, Primitive, Value
 from striate.layers import initializers
+from striate.ops.torch_code import LayerCode
 from striate.primitives import Window
 from striate.ship import Engine, to_onnx
 from striate.ship.writer import ROWS as ONNX
@@ -121,7 +122,44 @@ case(p.Lookup, lambda x: p.lookup(x, 7, 3), (5,), highest=6)
 case(p.Distance, lambda x: p.distance(x, 3, "ones"), VECTOR)
 case(p.ChannelNorm, lambda x: p.channel_norm(x, 1, 1.0, 0.1, 0.75), PICTURE)
 case(p.ChannelNorm, lambda x: p.channel_norm(x, 2, 2.0, 0.1, 0.5), SEQUENCE)
-PARAMETERS: dict[str, tuple[float | None, ...]] = {"clip": (0.2, 0.6), "parametric_relu": (0.8, 0.1, 0.3)}
+case(p.Slice, lambda x: p.cut(x, ((1, 5, 1), (0, 6, 2), (0, 4, 1))), PICTURE)
+case(p.Slice, lambda x: p.cut(x, ((0, 7, 1), (2, 6, 1), (1, 3, 1))), PICTURE)
+case(p.Slice, lambda x: p.flatten(p.cut(x, ((0, 7, 3), (0, 6, 1), (0, 4, 1)))), PICTURE)
+case(p.Slice, lambda x: p.linear(p.cut(x, ((0, 9, 1), (1, 4, 2))), 3), SEQUENCE)
+case(p.Slice, lambda x: p.linear(p.cut(x, ((0, 7, 1), (0, 6, 1), (1, 3, 1))), 3), PICTURE)
+case(p.Slice, lambda x: p.linear(p.cut(x, ((1, 7, 1), (0, 6, 1), (1, 3, 1))), 3), PICTURE)
+case(p.Slice, lambda x: p.flatten(p.cut(x, ((2, 9, 1), (0, 4, 1)))), SEQUENCE)
+case(p.Slice, lambda x: p.pointwise(p.cut(x, ((1, 6, 2),)), "tanh"), VECTOR)
+case(p.Slice, lambda x: p.cut(x, ((0, 9, 1), (0, 4, 1))), SEQUENCE)
+for axis in (0, 1, 2):
+    case(p.Gather, lambda x, i=axis: p.gather(x, i, (3, 0, 0, 2)), PICTURE)
+case(p.Gather, lambda x: p.linear(p.gather(x, -1, (3, 2, 1, 0)), 2), SEQUENCE)
+case(p.Gather, lambda x: p.gather(x, 0, (5, 5, 1)), VECTOR)
+for order in ((1, 0, 2), (2, 0, 1), (0, 2, 1)):
+    case(p.Permute, lambda x, o=order: p.permute(x, o), PICTURE)
+    case(p.Permute, lambda x, o=order: p.flatten(p.permute(x, o)), PICTURE)
+    case(p.Permute, lambda x, o=order: p.linear(p.pointwise(p.permute(x, o), "tanh"), 3), PICTURE)
+case(p.Permute, lambda x: p.permute(x, (1, 0)), SEQUENCE)
+case(p.Permute, lambda x: p.linear(p.permute(x, (1, 0)), 3), SEQUENCE)
+
+
+class _Torchy(layers.Layer):
+    """Torch code of a user's own, which keeps its input and more for the backward pass."""
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self.mix = torch.nn.Conv2d(depth, 5, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.tanh(self.mix(x)) * x.mean((1, 2, 3), keepdim=True)
+
+
+case(p.Foreign, lambda x: p.foreign(LayerCode(_Torchy(x.shape[-1]), last=False), x), PICTURE)
+PARAMETERS: dict[str, tuple[float | None, ...]] = {
+    "clip": (0.2, 0.6),
+    "parametric_relu": (0.8, 0.1, 0.3),
+    "power": (3.0,),
+}
 for name in p.FUNCTIONS:
     case(p.Pointwise, lambda x, n=name: p.pointwise(x, n, *PARAMETERS.get(n, ())), PICTURE)
 for how in ("add", "subtract", "multiply", "divide", "average", "maximum", "minimum"):

@@ -25,6 +25,8 @@ ORDER = [
     "mixed_precision",
     "graph",
     "primitives",
+    "ops",
+    "activations",
     "layers",
     "size",
     "draw",

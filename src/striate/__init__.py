@@ -20,6 +20,7 @@ from striate.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from striate import (
+        activations,
         applications,
         backend,
         callbacks,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         look,
         losses,
         metrics,
+        ops,
         mixed_precision,
         optimizers,
         preprocessing,
@@ -58,6 +60,7 @@ __all__ = [
     "Model",
     "Sequential",
     "StriateError",
+    "activations",
     "applications",
     "backend",
     "callbacks",
@@ -76,6 +79,7 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "ops",
     "optimizers",
     "preprocessing",
     "primitives",
@@ -95,6 +99,14 @@ __all__ = [
     "weights",
     "zoo",
 ]
+
+
+def _on_numbers(*args: Any) -> Any:
+    """A layer called on arrays: what computes is loaded when it is first needed."""
+    return importlib.import_module("striate.backend.calls").call(*args)
+
+
+layers.Layer._numbers = _on_numbers  # type: ignore[assignment]
 
 
 def __dir__() -> list[str]:

@@ -73,6 +73,14 @@ def get_registered_object(
     return None
 
 
+def custom_object(*names: str | None) -> Any:
+    """What a user registered or gave under one of these names; None where there is none.
+
+    names   in the order in which they are looked up
+    """
+    return next((_custom[name] for name in names if name is not None and name in _custom), None)
+
+
 class CustomObjectScope:
     """``with custom_object_scope({"Mine": Mine}):`` files may name these while it lasts.
 

@@ -71,6 +71,19 @@ class Builder:
         self.named = True
         return self.fx.create_node("call_module", f"{name}.{part}" if part else name, (x,), {}, said)
 
+    def adopt(self, step: Step, module: nn.Module, xs: list[fx.Node]) -> fx.Node:
+        """A call of a module that somebody else made."""
+        layer, name, part = self.layer, self.graph.name(self.layer), step.part
+        if not part:
+            layer.built = module
+        else:
+            layer.built = nn.ModuleDict() if layer.built is None else layer.built
+            layer.built[part] = module
+        self.add(name, layer)
+        self.named = True
+        said = f"{self.label}_{part}" if part else self.label
+        return self.fx.create_node("call_module", f"{name}.{part}" if part else name, tuple(xs), {}, said)
+
     def add(self, name: str, layer: Layer) -> None:
         """Put a built layer under its name.  Raises ArgumentError where torch or Python needs that name itself."""
         if name not in self.root._modules:

@@ -278,6 +278,11 @@ def permuted(x: torch.Tensor, order: list[int]) -> torch.Tensor:
     return x.permute(order).clone(memory_format=torch.channels_last if x.ndim == 4 else torch.contiguous_format)
 
 
+def gather(x: torch.Tensor, axis: int, places: list[int]) -> torch.Tensor:
+    """The cells of an axis at these places."""
+    return x.index_select(axis, torch.tensor(places, device=x.device))
+
+
 def per_channel(x: torch.Tensor, scale: list[float], offset: list[float]) -> torch.Tensor:
     """x · scale + offset, with one number per channel (or one for all)."""
     x = x if x.is_floating_point() else x.float()

@@ -46,6 +46,14 @@ _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
     "sqrt": modules.guarded_sqrt,
     "rsqrt": torch.rsqrt,
     "log": torch.log,
+    "power": torch.pow,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "erf": torch.erf,
+    "floor": torch.floor,
+    "ceil": torch.ceil,
+    "round": torch.round,
+    "sign": torch.sign,
 }
 
 
@@ -125,6 +133,21 @@ def _crop(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(operator.getitem, xs[0], (slice(None), slice(None), *cut))
 
 
+@ROWS.row(p.Slice)
+def _slice(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    made: Any = step.primitive
+    x = step.input_shapes[0]
+    cuts = [slice(None) if made.whole(x, i) else slice(*part) for i, part in enumerate(made.parts)]
+    *positions, channels = (slice(c.start, c.stop) if c.step == 1 else c for c in cuts)
+    return b.call(operator.getitem, xs[0], (slice(None), channels, *positions))
+
+
+@ROWS.row(p.Gather)
+def _gather(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    made: Any = step.primitive
+    return b.call(modules.gather, xs[0], torch_axis(made.axis, len(step.shape)), list(made.places))
+
+
 @ROWS.row(p.Resize)
 def _resize(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     times, how = step.primitive.times, step.primitive.how  # type: ignore[attr-defined]
@@ -155,6 +178,11 @@ def _permute(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 @ROWS.row(p.Concatenate)
 def _concatenate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     return b.call(torch.cat, xs, torch_axis(step.primitive.axis, len(step.shape)))  # type: ignore[attr-defined]
+
+
+@ROWS.row(p.Foreign)
+def _foreign(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    return b.adopt(step, step.primitive.code.module(*step.input_shapes), xs)  # type: ignore[attr-defined]
 
 
 # -- in training only -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import torch
 from torch import fx, nn
 
 from striate.backend import augment, colours, modules
+from striate.errors import ArgumentError
 
 _INFIX = {operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/"}
 _NAMESPACES = (("F", torch.nn.functional), ("torch", torch))
@@ -122,6 +123,8 @@ class _Printer:
             for step in getattr(module, "steps", ()):
                 self.need(type(step))
             return text
+        if not type(module).__module__.startswith("torch."):
+            raise ArgumentError(f'"{key}" runs torch code of your own, which plain PyTorch source cannot hold.')
         return f"nn.{text}"
 
     def need(self, thing: Any) -> None:
@@ -181,7 +184,9 @@ class _Printer:
         if not isinstance(index, tuple):
             return self.value(index)
         return ", ".join(
-            (f"{'' if i.start is None else i.start}:{'' if i.stop is None else i.stop}")
+            ":".join(
+                "" if part is None else str(part) for part in (i.start, i.stop, i.step)[: 2 + (i.step is not None)]
+            )
             if isinstance(i, slice)
             else repr(i)
             for i in index

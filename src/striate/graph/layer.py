@@ -9,8 +9,9 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
+from striate.configs import custom_object
 from striate.described import Described
 from striate.errors import ArgumentError, ShapeError, undefined, unknown
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
@@ -19,7 +20,7 @@ from striate.wording import plural
 if TYPE_CHECKING:
     import numpy as np
 
-    from striate.graph.node import Node, SymbolicTensor
+    from striate.graph.node import Node
     from striate.graph.variable import Variable
     from striate.graph.window import Window
 
@@ -90,6 +91,9 @@ def registered(kind: str) -> type[NetworkPart]:
 
     kind   such as ``Conv2D``
     """
+    own = custom_object(kind)
+    if isinstance(own, type) and issubclass(own, NetworkPart):
+        return own
     if kind not in NetworkPart.classes:
         raise unknown("layer", kind, NetworkPart.classes)
     return NetworkPart.classes[kind]
@@ -167,6 +171,12 @@ class Layer(NetworkPart):
     is_network: ClassVar[bool] = False  # whether it is a whole graph
     _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
     _arrays: ClassVar[Callable[..., Any]]  # its arrays: ``model/variables.py`` sets it, which knows how they are made
+    _numbers: ClassVar[Callable[..., Any]]  # what a call on arrays does: ``striate`` sets it, for ``backend/calls.py``
+    _lower_own: ClassVar[Callable[..., Any]]  # these four are set by ``ops/own.py``, which knows layers of a user's own
+    _weight_adder: ClassVar[Callable[..., Any]]
+    _put_inside: ClassVar[Callable[..., Any]]
+    _own_config: ClassVar[Callable[..., Any]]
+    shares_lowering: ClassVar[bool] = True  # whether its fields say all that it does
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
     drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
@@ -195,7 +205,72 @@ class Layer(NetworkPart):
 
         Raises ShapeError where the inputs do not fit, and ArgumentError where the layer cannot say yet what it does.
         """
-        raise ArgumentError("has no lower(): say what it does in striate.primitives.")
+        return Layer._lower_own(self, inputs)  # type: ignore[no-any-return]
+
+    # -- as Keras has it: a class of a user's own --------------------------------------------------------------------
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """An object that remembers, where the class has a constructor of its own, what it was made with."""
+        made = super().__new__(cls)
+        if not getattr(cls.__init__, "of_fields", False):  # type: ignore[misc]
+            made.__dict__["_given"] = args, kwargs
+        return made
+
+    def build(self, input_shape: Any) -> None:
+        """Add weights, in a class of your own; called once, at the first call.
+
+        input_shape   with the batch in front, as None; a list of them for several inputs
+        """
+
+    def call(self, inputs: Any) -> Any:
+        """What a layer of your own does, said with ``striate.ops``, arithmetic, other layers, or functions of torch.
+
+        inputs   channels-last, with the batch in front; a list for several.  A further argument ``training`` is told
+                 whether the network is trained
+        """
+        return self(inputs)
+
+    def add_weight(
+        self,
+        shape: Any = None,
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        **others: Any,
+    ) -> Any:
+        """A weight of a layer of your own, in ``build`` or the constructor.
+
+        shape         whole numbers; None: one number
+        initializer   a name or an Initializer; None: "glorot_uniform"
+        dtype         taken as Keras has it
+        trainable     whether training changes it
+        regularizer   what it is penalised with, or None
+        constraint    not supported: None
+        name          in the layer; None: "weight"
+        others        further arguments of Keras, without effect
+
+        Raises ArgumentError for a shape that is none, or a constraint.
+        """
+        return Layer._weight_adder(self, shape, initializer, dtype, trainable, regularizer, constraint, name, **others)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output, with the batch in front, as None.
+
+        input_shape   with the batch in front; a list of them for several inputs
+
+        Raises ShapeError where the input does not fit.
+        """
+        several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
+        found = self.shape(*(tuple(one)[1:] for one in (input_shape if several else [input_shape])))
+        return [(None, *one) for one in found] if isinstance(found, list) else (None, *found)
+
+    def config(self) -> dict[str, Any]:
+        if getattr(type(self).__init__, "of_fields", False) or type(self).__module__.startswith("striate."):
+            return super().config()
+        named = {"name": self.name} if self.name and not self.auto_named else {}
+        return named | Layer._own_config(self)
 
     # -- answers, from input shapes alone --------------------------------------------------------------------------
     def lowering(self, *inputs: Shape) -> Lowering:
@@ -254,9 +329,18 @@ class Layer(NetworkPart):
         """The class name that tables and descriptions show, such as ``Conv2D``."""
         return type(self).__name__
 
-    def __call__(self, inputs: SymbolicTensor | list[SymbolicTensor] | tuple[SymbolicTensor, ...]) -> Any:
-        """Put the layer after `inputs` and return the symbolic output.  Calling it again shares its weights."""
-        return type(self)._called(self, inputs)
+    def __call__(self, inputs: Any, *more: Any, training: Any = None, mask: Any = None) -> Any:
+        """Put the layer after symbolic `inputs` and return the symbolic output.  Calling it again shares its weights.
+
+        On arrays or torch tensors, channels-last, it computes, and returns a torch tensor.
+
+        inputs     a symbolic tensor, an array or a tensor, or a list of them
+        more       further inputs, as one list
+        training   of arrays: whether as in training; a network knows it by itself
+        mask       taken as Keras has it
+        """
+        given = [inputs, *more] if more else inputs
+        return type(self)._called(self, given, training)
 
     @property
     def input(self) -> Any:
@@ -348,7 +432,7 @@ _ARRAYS = frozenset(
 )
 
 
-_Key = tuple[type, Any, tuple[Shape, ...]]  # class, hyper-parameters, input shapes
+_Key = tuple[Any, Any, tuple[Shape, ...]]  # class, hyper-parameters, input shapes
 _OURS: dict[_Key, Lowering] = {}
 _MOST = 20_000
 
@@ -359,7 +443,7 @@ def _shared(key: _Key) -> bool:
         hash(key)
     except TypeError:  # a field such as an array
         return False
-    return key[0].__module__.startswith("striate.")
+    return key[0].shares_lowering and key[0].__module__.startswith("striate.")
 
 
 @functools.cache

@@ -229,7 +229,71 @@ def overwrites(reads: int, maker: Step | None) -> bool:
     return reads == 1 and maker is not None and maker.primitive.frees_output(*maker.input_shapes)
 
 
-class Value:
+class Operand:
+    """What Python's operators take though it has no numbers yet: ``x * 2 - 1``, ``x + y``, ``x[:, 0]``.
+
+    Each puts a function of ``striate.ops`` down; ``ops/`` sets what does it.
+    """
+
+    __slots__ = ()
+    __array_ufunc__ = None  # so that NumPy's arrays leave an operation with them to us
+    _operate: ClassVar[Callable[..., Any]]
+
+    def __add__(self, other: Any) -> Any:
+        return self._operate("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._operate("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._operate("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._operate("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._operate("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._operate("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._operate("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._operate("divide", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._operate("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._operate("power", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return self._operate("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self._operate("matmul", other, self)
+
+    def __neg__(self) -> Any:
+        return self._operate("negative", self)
+
+    def __abs__(self) -> Any:
+        return self._operate("absolute", self)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._operate("get_item", self, key)
+
+    def _compared(self, other: Any) -> Any:
+        raise ArgumentError(
+            f"{self!r} is symbolic: it has a shape but no numbers to compare. Use ops.maximum, ops.clip or ops.relu, or a "
+            "layer with a torch forward."
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compared
+
+
+class Value(Operand):
     """What a layer's ``lower`` is given and returns: no numbers, a shape.
 
     trace    what is put down while the layer is lowered
@@ -253,6 +317,8 @@ class _Trace:
         self.count = len(inputs)
         self.shapes = list(inputs)
         self.steps: list[Step] = []
+        self.prefix = ""  # of the parts of a layer that is called within another's lower()
+        self.within: list[Any] = []  # those layers
 
     def put(self, primitive: Primitive, values: tuple[Value, ...], part: str) -> Value:
         if len(values) == 1:  # nearly always
@@ -262,9 +328,16 @@ class _Trace:
         else:
             shapes, numbers = tuple(value.shape for value in values), tuple(value.number for value in values)
         shape, number = primitive.shape(*shapes), len(self.shapes)
+        if self.prefix and primitive.stateful:
+            part = self._inner(part)
         self.steps.append(Step(primitive, numbers, number, shapes, shape, part, _NONE, _NONE))
         self.shapes.append(shape)
         return Value(self, number, shape)
+
+    def _inner(self, part: str) -> str:
+        stem = re.sub(r"\W", "_", f"{self.prefix}_{part}" if part else self.prefix).lower()
+        taken = {step.part for step in self.steps}
+        return next(p for i in range(len(taken) + 1) if (p := f"{stem}_{i}" if i else stem) not in taken)
 
     def name_parts(self, stateful: list[Step]) -> None:
         """Name the parts that have no name, where there are several.  Raises ArgumentError for a name given twice."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph.layer import Layer, checked_shape, snake_case
-from striate.graph.lowering import Shape, Weight
+from striate.graph.lowering import Operand, Shape, Weight
 from striate.wording import plural
 
 _serial = itertools.count()
 
 
-class SymbolicTensor:
+class SymbolicTensor(Operand):
     """The output of a call: a shape, and the node it came from.
 
     shape   channels-last, without the batch
@@ -143,15 +143,17 @@ def Input(  # noqa: N802  Keras' name
     return call(layer, ())  # type: ignore[no-any-return]
 
 
-def call(layer: Layer, inputs: Any) -> Any:
+def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     """Make the node for one call of `layer`; returns its output tensor, or a list when the layer has several."""
     tensors = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
-    for tensor in tensors:
-        if not isinstance(tensor, SymbolicTensor):
+    if not all(isinstance(tensor, SymbolicTensor) for tensor in tensors):
+        if any(isinstance(tensor, SymbolicTensor) for tensor in tensors):
             raise ArgumentError(
-                f"{layer.kind} was called on {type(tensor).__name__}, not on a symbolic tensor; start from "
-                "layers.Input(shape), or use model.predict(array) for numbers."
+                f"{layer.kind} was called on symbolic tensors and others; all of them are to be symbolic."
             )
+        if any(isinstance(tensor, Operand) for tensor in tensors):
+            return Layer._put_inside(layer, inputs)
+        return Layer._numbers(layer, inputs, training)
     shapes = tuple(tensor.shape for tensor in tensors)
     try:
         _check_arity(layer, len(tensors))
@@ -168,6 +170,8 @@ Layer._called = call
 
 
 def _check_arity(layer: Layer, given: int) -> None:
+    if layer.arity is None and not layer.shares_lowering:
+        return  # a function of a user's own
     if layer.arity is None and given < 2:
         raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")
     if layer.arity is not None and given != layer.arity:

@@ -80,10 +80,11 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, InputLayer):
         entry: dict[str, Any] = {"class": "Input", "name": name, "shape": list(layer.input_shape or ())}
         return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
-    known, own = layer.classes.get(layer.kind), type(layer)
+    own = type(layer)
+    known = layer.classes.get(own.__name__)
     if known is None or (known.__module__, known.__qualname__) != (own.__module__, own.__qualname__):
         raise ArgumentError(
-            f'"{name}" is of a class {layer.kind} that is not the one known by that name, so it could not be read back. '
+            f'"{name}" is of a class {own.__name__} that is not the one known by that name, so it could not be read back. '
             "Give the class a name of its own."
         )
     config = {}
@@ -95,7 +96,7 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
                     f'{layer.kind} "{name}": {key} is {value!r}, which a description cannot hold. Fields are numbers, '
                     "texts, tuples of them, activations and initializers."
                 )
-    return {"class": layer.kind, "name": name} | config
+    return {"class": own.__name__, "name": name} | config
 
 
 def _rich(value: Any) -> Any:
@@ -139,6 +140,27 @@ def _only(entry: dict[str, Any], *known: str) -> None:
     for key in entry:
         if key not in known:
             raise ArgumentError(f'its entry has no "{key}".{nearest(key, known)} It takes {", ".join(known)}.')
+
+
+def _remade(kind: Any, fields: dict[str, Any], name: str) -> Any:
+    """A layer of its class and arguments; one of a user's own may take no name.  Raises ArgumentError."""
+    if getattr(kind.__init__, "of_fields", False):
+        return kind(**fields, name=name)
+    try:
+        if not kind.__module__.startswith("striate.") and "from_config" in {
+            n for c in kind.__mro__[:-1] for n in vars(c)
+        }:
+            return kind.from_config({**fields, "name": name})
+        try:
+            return kind(**fields, name=name)
+        except TypeError:
+            layer = kind(**fields)
+            layer.name = name
+            return layer
+    except StriateError:
+        raise
+    except Exception as error:
+        raise ArgumentError(f"{kind.__name__} cannot be made from {fields}: {type(error).__name__}: {error}") from error
 
 
 class _GraphReader:
@@ -269,7 +291,7 @@ class _GraphReader:
             )
         else:
             fields = {key: _rich(value) for key, value in entry.items() if key not in ("class", "inputs", "name")}
-            layer = registered(kind)(**fields, name=name)  # type: ignore[call-arg]
+            layer = _remade(registered(kind), fields, name)
         if not isinstance(layer, Layer):
             raise ArgumentError(f'"{kind}" is not a layer.')
         layer.auto_named = bool(re.fullmatch(re.escape(snake_case(layer.kind)) + r"(_\d+)?", name))

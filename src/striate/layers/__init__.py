@@ -16,6 +16,7 @@ from striate.layers import (
     merge,
     mix,
     norm,
+    own,
     pool,
     regularize,
     regularizers,
@@ -32,10 +33,12 @@ from striate.layers.lenet import *
 from striate.layers.merge import *
 from striate.layers.mix import *
 from striate.layers.norm import *
+from striate.layers.own import *
 from striate.layers.pool import *
 from striate.layers.regularize import *
 from striate.layers.reshape import *
 from striate.layers.residual import *
+from striate.ops.own import lower_own as _own  # noqa: F401  symbolic tensors take operators, layers a call of their own
 
 __all__ = ["Input", "InputLayer", "Layer", "initializers", "regularizers"]
 __all__ += activation.__all__
@@ -48,6 +51,7 @@ __all__ += lenet.__all__
 __all__ += merge.__all__
 __all__ += mix.__all__
 __all__ += norm.__all__
+__all__ += own.__all__
 __all__ += pool.__all__
 __all__ += colours.__all__
 __all__ += regularize.__all__

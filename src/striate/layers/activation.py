@@ -161,14 +161,19 @@ class Softmax(_ActivationLayer):
 
 def as_activation(value: Any, where: str) -> str | Layer | None:
     """An ``activation=`` argument: None, a known name, or an activation layer.  Raises ArgumentError."""
-    if value is None or isinstance(value, _ActivationLayer):
+    if value is None or isinstance(value, _ActivationLayer) or type(value).__name__ in ("Lambda", "OpsLayer"):
         return value
     if isinstance(value, str):
         if value not in NAMES:
             raise unknown("activation", value, NAMES)
         return value
-    if callable(value) and getattr(value, "__name__", None) in NAMES:
+    approximate = getattr(value, "__module__", "") == "striate.ops" and getattr(value, "__name__", "") == "gelu"
+    if callable(value) and getattr(value, "__name__", None) in NAMES and not approximate:
         return str(value.__name__)
+    if callable(value) and not isinstance(value, type):
+        from striate.layers.own import Lambda
+
+        return Lambda(value)
     raise ArgumentError(
         f"{where}: an activation is a name such as 'relu' or a layer such as layers.LeakyReLU(0.1), not {value!r}; "
         "a network is data, so that it can be saved and exported."

@@ -36,14 +36,25 @@ FUNCTIONS = {
     "sqrt": "√x; its slope at 0 is taken as 0",
     "rsqrt": "1 / √x",
     "log": "log(x)",
+    "power": "x to the power p",
+    "sin": "sin(x)",
+    "cos": "cos(x)",
+    "erf": "the error function of x",
+    "floor": "the largest whole number up to x",
+    "ceil": "the smallest whole number from x",
+    "round": "the nearest whole number, of two the even one",
+    "sign": "-1, 0 or 1",
 }
 #: Those of them that no network has for an activation.
-ARITHMETIC = ("negative", "absolute", "square", "sqrt", "rsqrt", "log")
+ARITHMETIC = (
+    *("negative", "absolute", "square", "sqrt", "rsqrt", "log", "power"),
+    *("sin", "cos", "erf", "floor", "ceil", "round", "sign"),
+)
 SYNONYMS = {"hard_swish": "hard_silu", "swish": "silu"}
 DEFAULTS: dict[str, tuple[float | None, ...]] = {"leaky_relu": (0.2,), "elu": (1.0,)}
 
 #: How many numbers the functions take that take any.
-PARAMETERS = {"leaky_relu": 1, "elu": 1, "clip": 2, "parametric_relu": 3}
+PARAMETERS = {"leaky_relu": 1, "elu": 1, "clip": 2, "parametric_relu": 3, "power": 1}
 
 CombineHow = Literal["add", "subtract", "multiply", "divide", "average", "maximum", "minimum"]
 
@@ -106,7 +117,8 @@ def pointwise(x: Value, function: str, *parameters: float | None) -> Value:
 
     x            of any shape
     function     a name of ``FUNCTIONS``, such as "square"
-    parameters   slope (leaky_relu), alpha (elu), low and high (clip), or most, slope and threshold (parametric_relu)
+    parameters   slope (leaky_relu), alpha (elu), low and high (clip), p (power), or most, slope and
+                 threshold (parametric_relu)
 
     Raises ArgumentError, naming the nearest, for an unknown function.
     """

@@ -73,6 +73,45 @@ class Crop(Primitive):
         return (*out, channels)
 
 
+class Slice(Primitive):
+    """A regular part of the numbers.
+
+    parts   (start, stop, step) for each axis, the channels' last: what Python's ``range`` takes, the step at least 1
+    """
+
+    family = "reshape"
+
+    parts: tuple[tuple[int, int, int], ...]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return tuple(len(range(*part)) for part in self.parts)
+
+    def whole(self, x: Shape, axis: int) -> bool:
+        """Whether it leaves an axis as it is.
+
+        x      the input's shape
+        axis   from 0, the channels last
+        """
+        return self.parts[axis] == (0, x[axis], 1)
+
+
+class Gather(Primitive):
+    """Cells of an axis in another order, some of them several times or not at all.
+
+    axis     from 0, the channels last
+    places   the cell that each cell of the output is
+    """
+
+    family = "reshape"
+
+    axis: int
+    places: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        x = inputs[0]
+        return (*x[: self.axis], len(self.places), *x[self.axis + 1 :])
+
+
 class Resize(Primitive):
     """Every axis of positions enlarged by a whole number.
 
@@ -192,6 +231,43 @@ def crop(x: Value, sides: Sides) -> Value:
     Raises ShapeError where nothing would be left.
     """
     return put(Crop(checked_sides(sides, "crop: sides", (len(shape_of(x, "crop")) - 1,))), x)
+
+
+def cut(x: Value, parts: tuple[tuple[int, int, int], ...]) -> Value:
+    """A regular part of the numbers, as Python's slices take it.
+
+    x       of any shape
+    parts   (start, stop, step) for each axis, the channels' last; the step is at least 1
+
+    Raises ArgumentError for other values, and ShapeError where nothing would be left.
+    """
+    shape = shape_of(x, "cut")
+    if not isinstance(parts, list | tuple) or len(parts) != len(shape):
+        raise ArgumentError(f"cut: parts is (start, stop, step) for each axis of {shape}, not {parts!r}.")
+    each = (wholes(part, "cut: a part", 3, 0) for part in parts)
+    ranges = [range(start, stop, whole(step, "cut: a step")) for start, stop, step in each]
+    if not all(len(r) and r[-1] < size for r, size in zip(ranges, shape, strict=True)):
+        raise ShapeError(
+            f"cuts {tuple(parts)} out of {shape}: of each axis one cell at least, and none beyond its end."
+        )
+    return put(Slice(tuple((r.start, r[-1] + 1, r.step) for r in ranges)), x)
+
+
+def gather(x: Value, axis: int, places: tuple[int, ...]) -> Value:
+    """Cells of an axis in another order, some of them several times or not at all.
+
+    x        of any shape
+    axis     from 0, the channels last; -1 are the channels
+    places   the cell of the input that each cell of the output is
+
+    Raises ArgumentError for other values, and ShapeError where there is no such axis or cell.
+    """
+    shape = shape_of(x, "gather")
+    axis = axis_of(axis, shape, "gather")
+    places = wholes(places, "gather: places", None, 0)
+    if not places or max(places) >= shape[axis]:
+        raise ShapeError(f"gather: places are cells 0 to {shape[axis] - 1} of axis {axis} of {shape}, not {places}.")
+    return put(Gather(axis, places), x)
 
 
 def resize(x: Value, times: tuple[int, ...], how: Literal["nearest", "bilinear"] = "nearest") -> Value:

@@ -9,6 +9,7 @@ import numpy as np
 
 from striate import primitives as p
 from striate.graph import Step
+from striate.ship.foreign import inlined
 from striate.ship.writer import ROWS, Tensor, Writer
 
 
@@ -60,6 +61,14 @@ _FUNCTIONS: dict[str, Callable[..., str]] = {
     "sqrt": lambda w, x: w.op("Sqrt", x),
     "rsqrt": lambda w, x: w.op("Reciprocal", w.op("Sqrt", x)),
     "log": lambda w, x: w.op("Log", x),
+    "power": lambda w, x, to: w.op("Pow", x, _number(to)),
+    "sin": lambda w, x: w.op("Sin", x),
+    "cos": lambda w, x: w.op("Cos", x),
+    "erf": lambda w, x: w.op("Erf", x),
+    "floor": lambda w, x: w.op("Floor", x),
+    "ceil": lambda w, x: w.op("Ceil", x),
+    "round": lambda w, x: w.op("Round", x),
+    "sign": lambda w, x: w.op("Sign", x),
 }
 
 
@@ -144,6 +153,31 @@ def _crop(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return _cut(w, xs[0], step.primitive.sides, step.shape)  # type: ignore[attr-defined]
 
 
+def _place(x: Tensor, axis: int) -> int:
+    """An axis of the value as it lies, the batch counted."""
+    if x.layout == "last":
+        return axis + 1
+    return 1 if axis == len(x.shape) - 1 else axis + 2
+
+
+@ROWS.row(p.Slice)
+def _slice(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    (x,) = xs
+    cut = [(_place(x, i), *part) for i, part in enumerate(made.parts) if not made.whole(x.shape, i)]
+    if not cut:
+        return x
+    axes, starts, stops, steps = (np.array(column) for column in zip(*cut, strict=True))
+    return Tensor(w.op("Slice", w.same(x), starts, stops, axes, steps), step.shape, x.layout)
+
+
+@ROWS.row(p.Gather)
+def _gather(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    y = w.op("Gather", w.same(xs[0]), np.array(made.places), axis=_place(xs[0], made.axis))
+    return Tensor(y, step.shape, xs[0].layout)
+
+
 @ROWS.row(p.Resize)
 def _resize(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     made: Any = step.primitive
@@ -185,6 +219,13 @@ def _sampled(made: Any, length: int, out: int) -> np.ndarray:
 def _permute(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     order = [0, *(axis + 1 for axis in step.primitive.order)]  # type: ignore[attr-defined]
     return Tensor(w.op("Transpose", w.last(xs[0]), perm=order), step.shape, "last")
+
+
+@ROWS.row(p.Foreign)
+def _foreign(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    """What torch itself writes of the code, put into this graph."""
+    code: Any = step.primitive.code  # type: ignore[attr-defined]
+    return Tensor(inlined(w, code.module(*step.input_shapes), step, [w.first(x) for x in xs]), step.shape, "first")
 
 
 # -- normalization ---------------------------------------------------------------------------------------------------

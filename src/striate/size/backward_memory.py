@@ -29,7 +29,7 @@ class Call:
     def __init__(self, storages: Storages, step: Step, learns: bool, overwrites: bool) -> None:
         self.storages = storages
         self.primitive: Any = step.primitive
-        self.x, self.out = step.input_shapes[0], step.shape
+        self.x, self.out, self.inputs = step.input_shapes[0], step.shape, step.input_shapes
         self.learns, self.overwrites = learns, overwrites
         self.numbers = prod(step.shape)
 
@@ -73,6 +73,7 @@ def _identity(s: Storages, call: Call, xs: list[Stored]) -> Stored:
 
 # -- functions of each number -----------------------------------------------------------------------------------------
 _KEEPS_OUTPUT = {"relu", "tanh", "sigmoid", "exponential", "rsqrt"}
+_KEEPS_NOTHING = {"negative", "floor", "ceil", "round", "sign"}
 _IN_PLACE = {"relu", "leaky_relu", "elu"}  # where allowed; these then keep their output instead of their input
 
 
@@ -81,7 +82,7 @@ def _pointwise(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     name, (x,) = call.primitive.function, xs
     in_place = call.overwrites and name in _IN_PLACE
     y = x if in_place else s.like(x)
-    if not x.grad or name == "negative":
+    if not x.grad or name in _KEEPS_NOTHING:
         return y
     if name == "parametric_relu":
         s.keep_new(x.numbers, 1)
@@ -246,7 +247,8 @@ def _reduce(s: Storages, call: Call, xs: list[Stored]) -> Stored:
 # -- arrays and norms -------------------------------------------------------------------------------------------------
 @ROWS.row(p.Linear)
 def _linear(s: Storages, call: Call, xs: list[Stored]) -> Stored:
-    x = xs[0] if len(call.out) == 1 else s.view(xs[0], call.x)
+    as_it_is = len(call.out) == 1 or (xs[0].last and xs[0].evenly)
+    x = xs[0] if as_it_is else s.view(xs[0], call.x)
     if call.learns:
         s.keep(x)
     return s.new(call.numbers, x.grad or call.learns)
@@ -330,13 +332,45 @@ def _reshape(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     if len(before) == 1 and len(call.out) == 1:
         return xs[0]
     single = before[-1] == 1 or prod(before[:-1]) == 1
-    whole = xs[0].dense or len(before) == 2  # the steps that are left of a cropped sequence still stand in a row
+    whole = xs[0].dense or (len(before) == 2 and xs[0].rows)  # steps left of a cropped sequence stand in a row
     return s.view(replace(xs[0], last=xs[0].last or single, dense=whole), call.out)
 
 
 @ROWS.row(p.Crop)
 def _crop(s: Storages, call: Call, xs: list[Stored]) -> Stored:
-    return replace(xs[0], numbers=call.numbers, dense=False)
+    return replace(xs[0], numbers=call.numbers, dense=False, evenly=False)
+
+
+@ROWS.row(p.Slice)
+def _slice(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    made, x, last = call.primitive, call.x, len(call.x) - 1
+    if all(made.whole(x, axis) for axis in range(len(x))):
+        return xs[0]
+    stands = len(x) == 2 and made.whole(x, last) and made.parts[0][2] == 1  # steps that stand in a row
+    evenly = all(made.whole(x, axis) for axis in range(last))
+    return replace(xs[0], numbers=call.numbers, dense=False, rows=stands, evenly=evenly)
+
+
+@ROWS.row(p.Gather)
+def _gather(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if xs[0].grad:
+        s.keep_fixed(len(call.primitive.places) * _PLACE)
+    return s.new(call.numbers, xs[0].grad, last=len(call.out) == 1)
+
+
+@ROWS.row(p.Foreign)
+def _foreign(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    """As it was when the code was run once."""
+    grads = tuple(x.grad for x in xs)
+    if not (call.learns or any(grads)):
+        return s.new(call.numbers, last=len(call.out) == 1)
+    needed, each, fixed = call.primitive.code.kept(s.training, grads, *call.inputs)
+    s.keep(*(xs[i] for i in needed))
+    if each:
+        s.keep_new(each, 1)
+    if fixed:
+        s.keep_fixed(fixed)
+    return s.new(call.numbers, True, last=len(call.out) == 1)
 
 
 @ROWS.row(p.Pad, p.Resize, p.Interpolate, p.Permute, p.Concatenate)

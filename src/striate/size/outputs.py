@@ -157,6 +157,10 @@ def _merged(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return [f"{plural(len(xs), 'input')}, number by number: {dot(out)}"]
 
 
+def _becomes(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    return [f"{dot(xs[0])} becomes {dot(out)}"]
+
+
 _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]]] = {
     p.Flatten: _flat,
     p.Reshape: _reshaped,
@@ -173,4 +177,6 @@ _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]
     p.Lookup: _embedded,
     p.Concatenate: _joined,
     p.Combine: _merged,
+    p.Slice: _becomes,
+    p.Gather: _becomes,
 }

@@ -136,6 +136,21 @@ def _crop(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     return (*(Along(i, _shifted(before)) for i, (before, _) in enumerate(made.sides)), Along(len(made.sides)))
 
 
+@RULES.row(p.Slice)
+def _slice(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return tuple(Along(i, sliding(step, -start, 1)) for i, (start, _, step) in enumerate(made.parts))
+
+
+@RULES.row(p.Gather)
+def _gather(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return tuple(None if axis == made.axis else Along(axis) for axis in range(len(out)))
+
+
+@RULES.row(p.Foreign)
+def _foreign(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
+    return (None,) * len(shapes[which])
+
+
 @RULES.row(p.Augment)
 def _augment(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     """As in prediction: positions stay, or lose what a crop takes at the start."""

@@ -20,6 +20,8 @@ class Stored:
     grad     a gradient flows back to it
     last     channels stand last in memory, so that it can be flattened, or multiplied by a Dense layer, as it is
     dense    it fills its storage (a cropped view does not)
+    rows     of a sequence that does not: what is left of it still stands in a row
+    evenly   of one that does not: only channels are missing, so that a Dense layer can multiply it as it is
     """
 
     store: int
@@ -27,6 +29,8 @@ class Stored:
     grad: bool = False
     last: bool = True
     dense: bool = True
+    rows: bool = True
+    evenly: bool = False
 
 
 class Storages:

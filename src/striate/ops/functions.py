@@ -1,0 +1,71 @@
+"""The functions of ``striate.ops``, made from their rows in ``table``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from striate.errors import ArgumentError
+from striate.graph import Operand
+from striate.ops.operation import symbolic
+from striate.ops.signatures import SIGNATURES
+from striate.ops.table import ARGUMENTS
+
+#: What answers at once, whatever it is asked about.
+_FACTS = ("shape", "ndim", "size", "dtype", "is_tensor")
+
+
+def _has_operand(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_has_operand, value))
+    return isinstance(value, Operand)
+
+
+def made(row: str, name: str | None = None) -> Callable[..., Any]:
+    """The function of a row.
+
+    row    of the table
+    name   of the function; None: the row's
+    """
+    signature, about = SIGNATURES[row]
+    name = name or row
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if not any(map(_has_operand, args)) and not any(map(_has_operand, kwargs.values())):
+            return importlib.import_module("striate.ops.eager").run(row, *args, **kwargs)
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise ArgumentError(f"ops.{name}: {error}. It takes {signature}.") from None
+        if row in _FACTS:
+            return _fact(row, given["x"])
+        return symbolic(row, given)
+
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = "striate.ops"
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    lines = [f"{key:<{_wide(signature)}}   {ARGUMENTS[key]}" for key in signature.parameters]
+    function.__doc__ = "\n".join(
+        [f"{about[0].upper()}{about[1:]}.", "", *lines, "", "Raises ArgumentError for arguments that it does not take."]
+    )
+    return function
+
+
+def _wide(signature: inspect.Signature) -> int:
+    return max(map(len, signature.parameters))
+
+
+def _fact(row: str, x: Any) -> Any:
+    shape = x.shape if hasattr(x, "value") else (None, *x.shape)
+    return {
+        "shape": shape,
+        "ndim": len(shape),
+        "dtype": getattr(x, "dtype", "float32"),
+        "is_tensor": True,
+        "size": None,
+    }[row]
+
+
+FUNCTIONS = {name: made(name) for name in SIGNATURES if name != "image_resize"}

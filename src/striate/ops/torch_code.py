@@ -1,0 +1,239 @@
+"""Layers of a user's own that run as torch code: their module, and what it needs, found by running it once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from striate.errors import ArgumentError, ShapeError, StriateError
+from striate.graph import Layer, Shape, Weight
+from striate.ops.own import _own_weights, called
+
+
+def channels_last(x: torch.Tensor) -> torch.Tensor:
+    """(N, C, …) as (N, …, C)."""
+    return x.permute(0, *range(2, x.ndim), 1) if x.ndim > 2 else x
+
+
+def channels_first(x: torch.Tensor) -> torch.Tensor:
+    """(N, …, C) as (N, C, …)."""
+    return x.permute(0, x.ndim - 1, *range(1, x.ndim - 1)) if x.ndim > 2 else x
+
+
+def sublayers(layer: Layer) -> dict[str, Layer]:
+    """The layers that a layer holds as attributes, or in lists of them."""
+    found: dict[str, Layer] = {}
+    for key, value in layer.__dict__.items():
+        if key.startswith("_") or key == "node":
+            continue
+        for i, one in enumerate(value if isinstance(value, list | tuple) else [value]):
+            if isinstance(one, Layer):
+                found[f"{key}_{i}" if isinstance(value, list | tuple) else key] = one
+    return found
+
+
+class OwnModule(nn.Module):
+    """The module of a layer of a user's own: its weights, its layers and its torch modules, and a forward that calls it.
+
+    layer   whose ``call`` or ``forward`` runs
+    last    whether it takes channels-last tensors
+    """
+
+    def __init__(self, layer: Layer, last: bool) -> None:
+        super().__init__()
+        self._hold(layer, last)
+        for one in _own_weights(layer):
+            tensor = torch.empty(one.shape)
+            _start(tensor, one)
+            if one.trainable:
+                self.register_parameter(one.name, nn.Parameter(tensor))
+            else:
+                self.register_buffer(one.name, tensor)
+        for key, value in layer.__dict__.items():
+            if isinstance(value, nn.Parameter):
+                self.register_parameter(key, value)
+            elif isinstance(value, nn.Module) and key != "built":
+                self.add_module(key, value)
+
+    def _hold(self, layer: Layer, last: bool) -> None:
+        self.__dict__["layer"], self.__dict__["last"] = layer, last
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OwnModule:
+        import copy
+
+        twin = OwnModule.__new__(OwnModule)
+        nn.Module.__init__(twin)
+        memo[id(self)] = twin
+        twin._hold(self.__dict__["layer"], self.__dict__["last"])
+        for name in ("_parameters", "_buffers", "_modules"):
+            setattr(twin, name, copy.deepcopy(getattr(self, name), memo))
+        twin.training = self.training
+        return twin
+
+    def take_layers(self) -> None:
+        """Hold the modules of the layers that the layer calls, once they are made."""
+        for key, one in sublayers(self.__dict__["layer"]).items():
+            made = one.__dict__.get("_alone")
+            if made is not None and key not in self._modules:
+                self.add_module(key, made)
+
+    @contextlib.contextmanager
+    def bound(self) -> Iterator[None]:
+        """The layer's weights, layers and modules are this module's while it lasts."""
+        layer = self.__dict__["layer"]
+        weights = _own_weights(layer)
+        before = [one.tensor for one in weights]
+        held = {key: layer.__dict__[key] for key in (*self._parameters, *self._modules) if key in layer.__dict__}
+        inner = [(one, one.__dict__.get("_alone")) for one in sublayers(layer).values()]
+        try:
+            for one in weights:
+                one.tensor = getattr(self, one.name)
+            for key, sub in sublayers(layer).items():
+                if key in self._modules:
+                    sub._alone = self._modules[key]  # type: ignore[attr-defined]
+            for key, value in held.items():
+                if isinstance(value, nn.Module | nn.Parameter):
+                    layer.__dict__[key] = getattr(self, key)
+            yield
+        finally:
+            for one, tensor in zip(weights, before, strict=True):
+                one.tensor = tensor
+            for sub, made in inner:
+                if made is not None:
+                    sub._alone = made  # type: ignore[attr-defined]
+            layer.__dict__.update(held)
+
+    def forward(self, *xs: torch.Tensor) -> torch.Tensor:
+        layer, last = self.__dict__["layer"], self.__dict__["last"]
+        with self.bound():
+            if not last:
+                return layer.forward(*xs)  # type: ignore[no-any-return]
+            result = called(layer, [channels_last(x) for x in xs], self.training)
+        if not isinstance(result, torch.Tensor):
+            raise ArgumentError(f"{type(layer).__name__}.call gave {type(result).__name__}; it gives one tensor.")
+        return channels_first(result)
+
+
+def _start(tensor: torch.Tensor, one: Any) -> None:
+    import importlib
+
+    fans = (one.shape[-2], one.shape[-1]) if len(one.shape) > 1 else ((one.shape or (1,))[0],) * 2
+    for size in one.shape[:-2]:
+        fans = fans[0] * size, fans[1] * size
+    importlib.import_module("striate.backend.init").fill(
+        tensor, Weight(one.shape, one.initializer, fans, one.regularizer)
+    )
+
+
+class LayerCode:
+    """The torch code of a layer of a user's own, as the primitive ``Foreign`` asks of it.
+
+    layer   of a user's own
+    last    whether its code takes channels-last tensors
+    """
+
+    def __init__(self, layer: Layer, last: bool) -> None:
+        self.layer, self.last = layer, last
+        self._made: OwnModule | None = None
+        self._runs: dict[tuple[Any, ...], Any] = {}
+
+    def module(self, *inputs: Shape) -> OwnModule:
+        """The module, made the first time; `inputs` are the shapes of its inputs."""
+        if self._made is None:
+            self._made = OwnModule(self.layer, self.last)
+            self._run(inputs)
+        return self._made
+
+    def _examples(self, inputs: tuple[Shape, ...], count: int) -> list[torch.Tensor]:
+        return [channels_first(torch.zeros(count, *shape)) for shape in inputs]
+
+    def _run(self, inputs: tuple[Shape, ...]) -> tuple[Shape, int]:
+        """The shape and the multiplications of the module on such inputs.  Raises ShapeError where it fails."""
+        if inputs in self._runs:
+            return self._runs[inputs]  # type: ignore[no-any-return]
+        if self._made is None:
+            self._made = OwnModule(self.layer, self.last)
+        made, training = self._made, self._made.training
+        made.eval()
+        counter = FlopCounterMode(display=False)
+        try:
+            with torch.no_grad(), counter, torch.random.fork_rng(devices=[]):
+                out = made(*self._examples(inputs, 2))
+        except StriateError:
+            raise
+        except Exception as error:
+            shapes = " and ".join(str((2, *(shape if self.last else (shape[-1], *shape[:-1])))) for shape in inputs)
+            what = f"{type(self.layer).__name__}.{'call' if self.last else 'forward'}"
+            raise ShapeError(f"{what} fails on {shapes}: {type(error).__name__}: {error}") from error
+        finally:
+            made.train(training)
+        made.take_layers()
+        if not isinstance(out, torch.Tensor) or out.ndim < 2 or len(out) != 2:
+            said = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
+            raise ShapeError(f"gave {said} for a batch of 2; it gives one tensor whose first axis is the batch.")
+        self._runs[inputs] = tuple(channels_last(out).shape[1:]), counter.get_total_flops() // 4
+        return self._runs[inputs]  # type: ignore[no-any-return]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        """Of the output, for `inputs` of these shapes.  Raises ShapeError where the code fails on them."""
+        return self._run(inputs)[0]
+
+    def mults(self, *inputs: Shape) -> int:
+        """Multiplications for one sample of `inputs`.  Raises ShapeError where the code fails on them."""
+        return self._run(inputs)[1]
+
+    def arrays(self, trainable: bool, *inputs: Shape) -> dict[str, Weight]:
+        """Its `trainable` arrays, or its buffers, by name, for `inputs` of these shapes."""
+        self._run(inputs)
+        made = self.module(*inputs)
+        regularizers = {one.name: one.regularizer for one in _own_weights(self.layer)}
+        tensors = made.named_parameters() if trainable else made.named_buffers()
+        return {
+            name: Weight(tuple(tensor.shape), regularizer=regularizers.get(name))
+            for name, tensor in tensors
+            if trainable or tensor.is_floating_point()
+        }
+
+    def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> tuple[tuple[int, ...], int, int]:
+        """Which `inputs` its backward pass needs in `training`, with `grads`, and bytes for each sample and in all."""
+        key = training, grads, inputs
+        if key not in self._runs:
+            one, two = (self._kept(count, training, grads, inputs) for count in (2, 3))
+            each = two[1] - one[1]
+            self._runs[key] = one[0], each, one[1] - 2 * each
+        return self._runs[key]  # type: ignore[no-any-return]
+
+    def _kept(
+        self, count: int, training: bool, grads: tuple[bool, ...], inputs: tuple[Shape, ...]
+    ) -> tuple[tuple[int, ...], int]:
+        made, before = self.module(*inputs), self.module(*inputs).training
+        state = {key: value.clone() for key, value in made.state_dict().items()}
+        xs = self._examples(inputs, count)
+        mine = {x.untyped_storage()._cdata: i for i, x in enumerate(xs)}
+        own = {tensor.untyped_storage()._cdata for tensor in (*made.parameters(), *made.buffers())}
+        kept: dict[int, Any] = {}
+        needed: set[int] = set()
+
+        def pack(tensor: torch.Tensor) -> torch.Tensor:
+            storage = tensor.untyped_storage()
+            if storage._cdata in mine:
+                needed.add(mine[storage._cdata])
+            elif storage._cdata not in own:
+                kept[storage._cdata] = storage
+            return tensor
+
+        made.train(training)
+        try:
+            with torch.random.fork_rng(devices=[]), torch.enable_grad():
+                given = [x.requires_grad_() if grad else x for x, grad in zip(xs, grads, strict=True)]
+                with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+                    out = made(*given)  # noqa: F841  it holds what is kept
+        finally:
+            made.train(before)
+            made.load_state_dict(state)
+        return tuple(sorted(needed)), sum(storage.nbytes() for storage in kept.values())
