@@ -211,13 +211,6 @@ case(layers.GaussianNoise, lambda w, x: x, (3, 2, 2), stddev=0.5)
 case(layers.ActivityRegularization, lambda w, x: x, (3, 2, 2), l1=0.1, l2=0.2)
 for shape in ((3, 2, 2), (4,)):
     case(layers.Identity, lambda w, x: x, shape)
-case(layers.Lambda, lambda w, x: x[1:-1] * 2, (4, 2, 2), lambda: layers.Lambda(lambda x: x[:, 1:-1] * 2))
-case(
-    layers.TorchModuleWrapper,
-    lambda w, x: ref.dense(x, w["module.weight"], w["module.bias"]),
-    (5,),
-    lambda: layers.TorchModuleWrapper(torch.nn.Linear(5, 3)),
-)
 
 # -- activations -----------------------------------------------------------------------------------------------------
 for name, function in ref.ACTIVATIONS.items():
@@ -641,7 +634,8 @@ def tried(one: Case) -> Tried:
 
 
 def test_every_registered_layer_has_a_case() -> None:
-    missing = sorted(kind.__name__ for kind in every_class() if kind not in CASES and kind is not layers.InputLayer)
+    elsewhere = (layers.InputLayer, layers.Lambda, layers.TorchModuleWrapper)  # code of a user's own: test_own_parts.py
+    missing = sorted(kind.__name__ for kind in every_class() if kind not in CASES and kind not in elsewhere)
     assert not missing
 
 

@@ -19,9 +19,9 @@ class _OfOnesOwn(Layer):
         """Check and keep the shape that the output is said to have, without the batch."""
         sizes = (output_shape,) if isinstance(output_shape, int) else output_shape
         if sizes is not None and not callable(sizes):
-            sizes = tuple(sizes)
-            sizes = sizes[1:] if sizes and sizes[0] is None else sizes
-            if not all(isinstance(n, int) and n > 0 for n in sizes):
+            listed = tuple(sizes) if isinstance(sizes, list | tuple) else (0,)
+            sizes = listed[1:] if listed and listed[0] is None else listed
+            if not sizes or not all(isinstance(n, int) and n > 0 for n in sizes):
                 raise ArgumentError(
                     f"{self.kind}: output_shape holds whole numbers, without the batch, not {output_shape}."
                 )
@@ -50,7 +50,7 @@ class Lambda(_OfOnesOwn):
     arguments: Any = None
 
     def __init__(
-        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
+        self, function: Any = None, output_shape: Any = None, mask: Any = None, arguments: Any = None, **kwargs: Any
     ) -> None:
         if isinstance(function, str):
             found = custom_object(kwargs.get("name"), function)
@@ -66,6 +66,8 @@ class Lambda(_OfOnesOwn):
         if mask is not None:
             raise ArgumentError("Lambda: masks are not supported.")
         super().__init__(**kwargs)
+        if arguments is not None and not isinstance(arguments, dict):
+            raise ArgumentError(f"Lambda: arguments is a dict of further arguments by name, not {arguments!r}.")
         self.function, self.arguments = function, dict(arguments or {})
         self._own_shape(output_shape)
 
@@ -96,7 +98,7 @@ class TorchModuleWrapper(_OfOnesOwn):
 
     module: Any
 
-    def __init__(self, module: Any, output_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(self, module: Any = None, output_shape: Any = None, **kwargs: Any) -> None:
         if isinstance(module, str):
             found = custom_object(kwargs.get("name"), module)
             if found is None:
