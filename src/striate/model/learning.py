@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
-from striate.graph import SymbolicTensor
+from striate.graph import Operand
 from striate.model.instead import INSTEAD
 from striate.model.weighted import Weighted
+from striate.ops.variable import RUNNING
 
 if TYPE_CHECKING:
     from striate.ship import Engines
@@ -251,10 +252,11 @@ class Learning(Weighted):
 
         build_for(self, x)
 
-    def __call__(self, inputs: Any, training: bool | None = None, mask: None = None) -> Any:
+    def __call__(self, inputs: Any, *more: Any, training: bool | None = None, mask: None = None) -> Any:
         """Nest the model in another one, or answer: a symbolic tensor for symbolic ones, a torch tensor for arrays.
 
         inputs      symbolic tensors; or arrays or torch tensors (N, …), channels last, or a list of them
+        more        further inputs, as a list of all of them would have them; a last True or False is `training`
         training    for arrays: whether dropout, augmentation and batch norms do what they do in training
         mask        Keras' argument; None, the only value
 
@@ -262,8 +264,11 @@ class Learning(Weighted):
         the network.
         """
         some = inputs[0] if isinstance(inputs, list | tuple) and inputs else inputs
-        if isinstance(some, SymbolicTensor):
-            return super().__call__(inputs)
+        if more and isinstance(more[-1], bool | None):
+            training, more = more[-1], more[:-1]
+        inputs = [inputs, *more] if more else inputs
+        if isinstance(some, Operand) or RUNNING:
+            return super().__call__(inputs, training=training)
         from striate.inference.call import called
 
         if not self.knows_input:

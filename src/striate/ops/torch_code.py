@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Layer, Shape, Weight
 from striate.ops.own import _own_weights, called
+from striate.ops.variable import RUNNING
 
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:
@@ -90,6 +91,7 @@ class OwnModule(nn.Module):
         before = [one.tensor for one in weights]
         held = {key: layer.__dict__[key] for key in (*self._parameters, *self._modules) if key in layer.__dict__}
         inner = [(one, one.__dict__.get("_alone")) for one in sublayers(layer).values()]
+        RUNNING.append(layer)
         try:
             for one in weights:
                 one.tensor = getattr(self, one.name)
@@ -101,6 +103,7 @@ class OwnModule(nn.Module):
                     layer.__dict__[key] = getattr(self, key)
             yield
         finally:
+            RUNNING.pop()
             for one, tensor in zip(weights, before, strict=True):
                 one.tensor = tensor
             for sub, made in inner:

@@ -8,6 +8,9 @@ from typing import Any
 
 from striate.graph import Operand, Shape
 
+#: Layers of a user's own whose torch code runs now: the layers that they call are theirs.
+RUNNING: list[Any] = []
+
 
 class NeedsTorch(Exception):  # noqa: N818  it is no error
     """What is traced asks for numbers, or for a function of torch: it runs as torch code."""
