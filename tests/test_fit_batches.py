@@ -311,6 +311,13 @@ def test_arguments_of_compile_at_keras_defaults_are_taken():
         line(jit_compile=True)
 
 
+def test_an_output_without_a_loss_is_named():
+    inputs = layers.Input((1,))
+    model = st.Model(inputs, [layers.Dense(1, name="a")(inputs), layers.Dense(1, name="b")(inputs)])
+    with pytest.raises(ArgumentError, match='"b" has no loss'):
+        model.compile("sgd", ["mse", None])
+
+
 def test_a_policy_says_in_which_numbers_to_train():
     from striate import mixed_precision
 

@@ -241,7 +241,7 @@ def rooms() -> dict[str, Room]:
         "keras.src.testing.test_utils": helpers,
         "keras.src.optimizers.schedules": Room("keras.src.optimizers.schedules", st.optimizers.schedules),
         "keras.src": Room("keras.src", st),
-        "keras": Room("keras", st),
+        "keras": Room("keras", st, backend=backend),
         "conftest": Room("conftest", skip_if_backend=lambda *none: lambda test: test),
         "keras.src.utils.rng_utils": Room("keras.src.utils.rng_utils", set_random_seed=st.set_seed),
     }
@@ -517,7 +517,9 @@ def main() -> None:
     files = [f for f in files if not OUT_FILES.search(f.as_posix())]
     if given.only:
         files = [f for f in files if given.only.partition("::")[0].rpartition("/")[2] in f.as_posix()] or files
-    sys.meta_path.insert(0, Finder())
+    finder = Finder()
+    sys.meta_path.insert(0, finder)
+    sys.modules["keras"] = finder.made["keras"]  # before pytest makes a module of the checkout's folder
     count = Count(given.only)
     options = [
         "--continue-on-collection-errors",

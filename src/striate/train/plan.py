@@ -89,6 +89,11 @@ def make_plan(
     if loss is None:
         raise ArgumentError("compile needs a loss, such as loss='sparse_categorical_crossentropy'.")
     per_output = [losses_.get(spec) for spec in _spread(loss, names, "loss")]
+    for name, one in zip(names, per_output, strict=True):
+        if one is None:
+            raise ArgumentError(
+                f'compile: the output "{name}" has no loss; give it one, and loss_weights 0 where it is not to count.'
+            )
     if loss_weights is None and graph.auxiliary:
         loss_weights = [1.0, *graph.auxiliary]
     weights = [1.0 if w is None else float(w) for w in _spread(loss_weights, names, "loss_weights", default=1.0)]
