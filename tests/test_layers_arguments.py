@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from test_layers_every import CASES
 
+import striate as st
 from striate import errors, layers
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, from_json, registered, to_json
@@ -355,7 +357,8 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.PartialConv2D([[1, 1]]), "each map needs at least one input map, each only once, from 0."),
         (lambda: layers.EuclideanRBF(2, [[1, -1]]), "EuclideanRBF: prototypes is 2 rows of numbers, of one length."),
         (lambda: layers.EuclideanRBF(2, "ab"), "EuclideanRBF: prototypes is 2 rows of numbers, of one length."),
-        (lambda: layers.Input(None), "Input: a shape is a tuple such as (32, 32, 3), not None."),
+        (lambda: layers.Input(None), "Input needs a shape, such as (32, 32, 3), or a batch_shape, such as (None, 32"),
+        (lambda: layers.Input((3,), sparse=True), 'Input: striate has no argument "sparse" (Keras has)'),
         (lambda: layers.Input((None, None, 3)), "leaves a size open"),
         (lambda: layers.Input((3, 0)), "must hold whole numbers of at least 1, without the batch size."),
         (lambda: layers.Input(()), "Input: an empty shape; give at least one size, such as (784,)."),
@@ -521,3 +524,58 @@ def test_an_earlier_name_beside_todays_or_for_another_layer_is_refused() -> None
         layers.Activation("relu", input_dim=4, input_shape=(4,))
     with pytest.raises(ArgumentError, match='Dense has no argument "nb_filter"'):
         layers.Dense(8, nb_filter=3)
+
+
+def test_mixtures_take_keras_arguments_at_their_defaults() -> None:
+    assert repr(layers.MixUp(0.3, None, None)) == repr(layers.MixUp(alpha=0.3))
+    assert repr(layers.CutMix(1.0, None, "channels_last")) == repr(layers.CutMix())
+    with pytest.raises(ArgumentError, match='MixUp: striate has no argument "seed"'):
+        layers.MixUp(seed=3)
+
+
+def test_relu_is_0_at_its_threshold() -> None:
+    model = st.Sequential([layers.ReLU(threshold=5.0, input_shape=(3,))])
+    assert model.predict(np.array([[4.9, 5.0, 5.1]], np.float32)).round(4).tolist() == [
+        [0, 0, np.float32(5.1).round(4)]
+    ]
+
+
+ROWS = np.random.default_rng(0).normal(3, 2, (7, 4, 3)).astype(np.float32)
+WAYS: dict[str, Any] = {
+    "an array": ROWS,
+    "a tensor": torch.from_numpy(ROWS),
+    "a list": ROWS.tolist(),
+    "batches": [ROWS[:3], ROWS[3:5], ROWS[5:]],
+    "tensors in batches": [torch.from_numpy(ROWS[:2]), torch.from_numpy(ROWS[2:])],
+    "batches with targets": [(ROWS[:6], np.zeros(6)), (ROWS[6:], np.zeros(1))],
+}
+
+
+@pytest.mark.parametrize("way", [*WAYS, "a generator", "an iterator"])
+def test_adapt_takes_mean_and_variance_from_whatever_holds_the_numbers(way: str) -> None:
+    for axis, over in ((-1, (0, 1)), (1, (0, 2)), ((1, 2), (0,)), (None, (0, 1, 2))):
+        given = (ROWS[i : i + 2] for i in range(0, 7, 2)) if way == "a generator" else WAYS.get(way, iter([ROWS]))
+        layer = layers.Normalization(axis=axis)
+        layer.adapt(given)
+        np.testing.assert_allclose(np.ravel(layer.mean), ROWS.mean(over).ravel(), rtol=1e-5)
+        np.testing.assert_allclose(np.ravel(layer.variance), ROWS.var(over).ravel(), rtol=1e-5)
+        model = st.Sequential([layers.Input((4, 3)), layer])
+        mean, deviation = ROWS.mean(over, keepdims=True), ROWS.std(over, keepdims=True)
+        np.testing.assert_allclose(model.predict(ROWS), (ROWS - mean) / deviation, atol=1e-5)
+
+
+def test_adapt_of_nothing_is_refused_in_words() -> None:
+    for nothing in ([], iter([]), 3):
+        with pytest.raises(ArgumentError, match=r"^Normalization: adapt\(\) "):
+            layers.Normalization().adapt(nothing)
+
+
+def test_an_input_takes_keras_arguments_and_leaves_the_batch_out() -> None:
+    for x in (
+        layers.Input((4, 3)),
+        layers.Input((4, 3), 2, None),
+        layers.Input(batch_shape=(None, 4, 3), sparse=None, ragged=None, tensor=None, optional=False),
+        layers.Input(batch_shape=[8, 4, 3], dtype="float32"),
+    ):
+        assert x.shape == (4, 3)
+        assert x.dtype == "float32"

@@ -124,22 +124,39 @@ class InputLayer(Layer):
 
 
 def Input(  # noqa: N802  Keras' name
-    shape: Any, *, dtype: str = "float32", name: str | None = None, **others: Any
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    *,
+    batch_shape: Any = None,
+    name: str | None = None,
+    **others: Any,
 ) -> SymbolicTensor:
     """A symbolic input, where a functional model starts.
 
-    shape    channels-last, without the batch: (H, W, C), (L, C) or (C,)
-    dtype    type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``
-    name     of the input
-    others   nothing else is taken; Keras' further arguments are named in the error
+    shape         channels-last, without the batch: (H, W, C), (L, C) or (C,)
+    batch_size    left out: a network takes batches of any size
+    dtype         type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``; None: ``float32``
+    batch_shape   or the shape with the batch in front, which is left out: (None, H, W, C)
+    name          of the input
+    others        Keras' further arguments, at their defaults; else they are named in the error
 
     Raises ArgumentError for another argument or type, ShapeError for a shape with an open or empty size.
     """
-    for key in others:
-        if key in ("batch_size", "batch_shape", "tensor", "sparse", "ragged", "optional"):
-            raise ArgumentError(f'Input: striate has no argument "{key}" (Keras has): give shape without the batch.')
-        raise ArgumentError(f'Input has no argument "{key}". It takes: shape, dtype, name.')
-    layer = InputLayer(input_shape=checked_shape("Input", shape), dtype=dtype, name=name)
+    for key, value in others.items():
+        if key not in ("tensor", "sparse", "ragged", "optional"):
+            raise ArgumentError(
+                f'Input has no argument "{key}". It takes: shape, batch_size, dtype, batch_shape, name.'
+            )
+        if value is not None and value is not False:
+            raise ArgumentError(f'Input: striate has no argument "{key}" (Keras has): give the shape alone.')
+    if (shape is None) == (batch_shape is None):
+        raise ArgumentError("Input needs a shape, such as (32, 32, 3), or a batch_shape, such as (None, 32, 32, 3).")
+    if batch_shape is not None:
+        if not isinstance(batch_shape, list | tuple) or len(batch_shape) < 2:
+            raise ArgumentError(f"Input: batch_shape is a tuple such as (None, 32, 32, 3), not {batch_shape!r}.")
+        shape = tuple(batch_shape[1:])
+    layer = InputLayer(input_shape=checked_shape("Input", shape), dtype=dtype or "float32", name=name)
     return call(layer, ())  # type: ignore[no-any-return]
 
 

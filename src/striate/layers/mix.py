@@ -19,6 +19,9 @@ class MixUp(NetworkPart):
     Raises ArgumentError for an alpha that is not above 0.
     """
 
+    order = "alpha data_format seed"
+    refused = {"seed": "st.set_seed repeats what is mixed"}
+
     alpha: float = 0.2
 
     def __post_init__(self) -> None:
@@ -34,6 +37,9 @@ class CutMix(NetworkPart):
 
     Raises ArgumentError for a factor that is not above 0.
     """
+
+    order = "factor seed data_format"
+    refused = {"seed": "st.set_seed repeats what is mixed"}
 
     factor: float = 1.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any, ClassVar
 
 from striate import primitives as p
@@ -25,6 +26,10 @@ def _rate(rate: float, where: str) -> None:
         raise ArgumentError(f"{where}: rate is from 0 up to (not including) 1, not {rate}.")
 
 
+def _size_or_none(value: Any) -> bool:
+    return value is None or (isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1)
+
+
 class Dropout(Layer):
     """In training, each number is 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
 
@@ -46,7 +51,8 @@ class Dropout(Layer):
         super().__post_init__()
         _rate(self.rate, "Dropout")
         if self.noise_shape is not None:
-            if not isinstance(self.noise_shape, list | tuple) or not self.noise_shape:
+            given = self.noise_shape
+            if not isinstance(given, list | tuple) or not given or not all(map(_size_or_none, given)):
                 raise ArgumentError(
                     f"Dropout: noise_shape is a tuple such as (None, 1, 1, None), not {self.noise_shape!r}."
                 )

@@ -196,6 +196,13 @@ class CenterCrop(Layer):
         return p.crop(x, ((top, rows - self.height - top), (left, columns - self.width - left)))
 
 
+def _both_ends(value: Any, where: str) -> Any:
+    """(before, after) of a sequence as a window has it, ((before, after),); others as they are."""
+    if isinstance(value, list | tuple) and len(value) == 1 and not isinstance(value[0], list | tuple):
+        raise ArgumentError(f"{where} is a whole number or (before, after), not {value!r}.")
+    return (value,) if isinstance(value, list | tuple) and len(value) == 2 else value
+
+
 class _ZeroPadding(Layer):
     order = "padding data_format"
     rank: ClassVar[int]
@@ -229,8 +236,7 @@ class ZeroPadding1D(_ZeroPadding):
     rank = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.padding, list | tuple) and len(self.padding) == 2:
-            self.padding = (self.padding,)
+        self.padding = _both_ends(self.padding, f"{self.kind}: padding")
         super().__post_init__()
 
 
@@ -267,8 +273,7 @@ class Cropping1D(_Cropping):
     cropping: Any = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.cropping, list | tuple) and len(self.cropping) == 2:
-            self.cropping = (self.cropping,)
+        self.cropping = _both_ends(self.cropping, f"{self.kind}: cropping")
         super().__post_init__()
 
 
