@@ -212,7 +212,7 @@ def test_an_initializer_that_cannot_fill_a_weight_says_so() -> None:
         ),
         (lambda: layers.Dense(2, "rleu"), 'unknown activation "rleu". Did you mean "relu"'),
         (lambda: layers.Conv2D(2, 3, activation=layers.Dense(3)), "Conv2D: an activation is a name such as 'relu'"),
-        (lambda: layers.Activation(lambda x: x), "a network is data, so that it can be saved and exported"),
+        (lambda: layers.Activation(3), "a network is data, so that it can be saved and exported"),
     ],
 )
 def test_a_wrong_name_or_number_is_answered_with_what_is_meant(make: Any, message: str) -> None:

@@ -170,7 +170,7 @@ def as_activation(value: Any, where: str) -> str | Layer | None:
     approximate = getattr(value, "__module__", "") == "striate.ops" and getattr(value, "__name__", "") == "gelu"
     if callable(value) and getattr(value, "__name__", None) in NAMES and not approximate:
         return str(value.__name__)
-    if callable(value) and not isinstance(value, type):
+    if callable(value) and not isinstance(value, type | Layer):
         from striate.layers.own import Lambda
 
         return Lambda(value)
