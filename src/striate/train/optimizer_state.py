@@ -3,14 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from striate.errors import ArgumentError, StriateError
 
-# What Keras keeps for each weight, and what torch's optimizer calls it.
-_SLOTS = {"Adam": ("exp_avg", "exp_avg_sq"), "AdamW": ("exp_avg", "exp_avg_sq")}
+Turn = Callable[[Any, dict[str, Any]], Any]  # of a tensor and the settings of torch's group
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """Something that is kept for each weight: its name in torch's state, and how Keras has it."""
+
+    name: str
+    to: Turn = lambda held, group: held
+    back: Turn = lambda array, group: array
+
+
+# Per optimizer the rounds over all weights that Keras makes, each with what it puts down for a weight in turn.
+_MOMENTUM = _Slot("momentum_buffer", lambda held, group: -group["lr"] * held, lambda array, group: array / -group["lr"])
+_ABOVE = _Slot("v", lambda held, group: held - group["epsilon"], lambda array, group: array + group["epsilon"])
+_ADAM = [[_Slot("exp_avg"), _Slot("exp_avg_sq")]]
+_ROUNDS: dict[str, list[list[_Slot]]] = {
+    "SGD": [[_MOMENTUM]],
+    "Adagrad": [[_Slot("sum", _ABOVE.to, _ABOVE.back)]],
+    "RMSprop": [[_ABOVE], [_Slot("velocity")], [_Slot("g")]],
+    "Adadelta": [[_Slot("square_avg"), _Slot("acc_delta")]],
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    "Adamax": [[_Slot("m"), _Slot("u")]],
+    "Lion": [[_Slot("m")]],
+    "Lamb": [[_Slot("m"), _Slot("v")]],
+}
 
 
 @dataclass
@@ -35,28 +60,39 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
     if not isinstance(state, OfKeras):
         restore(optimizer, running, *state)
         return
-    slots = _slots(optimizer)
+    rounds = _rounds(optimizer)
     start = 1 if optimizer.schedule is not None else 2
-    variables = state.model.trainable_weights
-    arrays = list(state.arrays)
-    if slots is None or len(arrays) != start + len(slots) * len(variables):
+    variables, arrays = state.model.trainable_weights, list(state.arrays)
+    if rounds is None or len(arrays) != start + sum(map(len, rounds)) * len(variables):
         return
-    given = {id(one.value): one for one in variables}
-    if any(id(p) not in given for p in optimizer._params):
+    if {id(p) for p in optimizer._params} != {id(one.value) for one in variables}:
         return
     import torch
 
-    steps = int(float(arrays[0]))
-    for i, one in enumerate(variables):
-        held = arrays[start + i * len(slots) : start + (i + 1) * len(slots)]
-        if any(tuple(array.shape) != one.shape for array in held):
-            return
-        own = {name: one.turned(torch.as_tensor(array)) for name, array in zip(slots, held, strict=True)}
-        running.state[one.value] = {"step": torch.tensor(float(steps)), **own}
+    from striate.train.optimizers.kernels import Update
+
+    steps, group = int(float(arrays[0])), running.param_groups[0]
+    rate = None if optimizer.schedule is not None else float(arrays[1])
+    if rate is not None:
+        group["lr"] = rate
+    settings = {**group, "epsilon": getattr(optimizer, "epsilon", 0.0)}
+    entries: dict[int, dict[str, Any]] = {id(one.value): {} for one in variables}
+    rest = iter(arrays[start:])
+    for slots in rounds:
+        for one in variables:
+            for slot in slots:
+                array = torch.as_tensor(next(rest))
+                if tuple(array.shape) != one.shape:
+                    return
+                entries[id(one.value)][slot.name] = slot.back(one.turned(array), settings)
+    counts = not isinstance(running, Update)  # torch's own count the steps of each weight
+    for one in variables:
+        running.state[one.value] = entries[id(one.value)] | ({"step": torch.tensor(float(steps))} if counts else {})
     for group in running.param_groups:
         if "updates" in group:
             group["updates"] = steps
-    rate = None if optimizer.schedule is not None else float(arrays[1])
+        if "lr_before" in group:
+            group["lr_before"] = float(group["lr"])
     optimizer.load_state_dict({**optimizer.state_dict(), "iterations": steps, "begun": 0, "learning_rate": rate})
 
 
@@ -68,22 +104,35 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
     """
     import numpy as np
 
-    running, slots = getattr(optimizer, "_running", None), _slots(optimizer)
-    if running is None or slots is None or not optimizer.iterations:
+    running, rounds = getattr(optimizer, "_running", None), _rounds(optimizer)
+    if running is None or rounds is None or not optimizer.iterations:
         return []
     arrays: list[Any] = [np.int32(optimizer.iterations)]
     if optimizer.schedule is None:
         arrays.append(np.float32(optimizer.learning_rate))
-    for one in model.trainable_weights:
-        held = running.state.get(one.value)
-        if not held or any(name not in held or math.prod(held[name].shape) != one.size for name in slots):
-            return []
-        arrays += [one.in_keras(held[name]).cpu().contiguous().numpy() for name in slots]
+    variables = model.trainable_weights
+    settings = {**running.param_groups[0], "epsilon": getattr(optimizer, "epsilon", 0.0)}
+    for slots in rounds:
+        for one in variables:
+            held = running.state.get(one.value)
+            if not held or any(slot.name not in held or math.prod(held[slot.name].shape) != one.size for slot in slots):
+                return []
+            for slot in slots:
+                arrays.append(one.in_keras(slot.to(held[slot.name], settings)).cpu().contiguous().numpy())
     return arrays
 
 
-def _slots(optimizer: Any) -> tuple[str, ...] | None:
-    return None if getattr(optimizer, "amsgrad", False) else _SLOTS.get(type(optimizer).__name__)
+def _rounds(optimizer: Any) -> list[list[_Slot]] | None:
+    """What Keras keeps for an optimizer's settings; None where it keeps it otherwise."""
+    kind = type(optimizer).__name__
+    if getattr(optimizer, "amsgrad", False) or optimizer.use_ema or getattr(optimizer, "rule", "keras") != "keras":
+        return None
+    rounds = _ROUNDS.get(kind)
+    if kind == "SGD" and rounds is not None:
+        return rounds if optimizer.momentum else []
+    if kind == "RMSprop" and rounds is not None:
+        return [rounds[0], *([rounds[1]] if optimizer.momentum else []), *([rounds[2]] if optimizer.centered else [])]
+    return rounds
 
 
 # -- striate's own ------------------------------------------------------------------------------------------------------
