@@ -303,6 +303,125 @@ def test_parts_are_serialized_as_keras_does() -> None:
     assert loss.delta == 2.0
 
 
+def test_layers_and_models_are_deserialized_by_the_room_of_layers() -> None:
+    layer = layers.SeparableConv1D(3, 5, name="s")
+    assert layers.deserialize(layers.serialize(layer)).get_config() == layer.get_config()
+    model = NETWORKS["nested"](st)
+    again = layers.deserialize(json.loads(json.dumps(layers.serialize(model))))
+    assert again.count_params() == model.count_params()
+    with pytest.raises(ArgumentError, match="a layer is described by"):
+        layers.deserialize({"units": 3})
+
+
+# -- files that Keras wrote ---------------------------------------------------------------------------------------------
+FILES = Path(__file__).parent / "oracles" / "keras_files"
+# What Keras 3.15 answers to `inputs(model)` from the files that keras_both_ways.py had it write.
+KERAS = {
+    "nested": [[10.642737, 15.85257], [8.83339, 13.112993]],
+    "words": [[0.482687, 0.310689, 0.206624], [0.486838, 0.30953, 0.203633]],
+    "two_inputs": [[9.440605, 10.865434], [10.129302, 11.583373]],
+}
+
+
+def test_files_of_keras_3_answer_as_keras_does() -> None:
+    nested, words = st.models.load_model(FILES / "nested.keras"), st.models.load_model(FILES / "words.h5")
+    two = NETWORKS["two_inputs"](st)
+    two.load_weights(FILES / "two_inputs.weights.h5")
+    for name, model in (("nested", nested), ("words", words), ("two_inputs", two)):
+        np.testing.assert_allclose(outputs(model, inputs(model))[0], KERAS[name], rtol=1e-5)
+    assert nested.optimizer.name == "adam"
+    nested.fit(inputs(nested)[0], np.zeros((2, 2)), verbose=0)
+    assert nested.optimizer.iterations == 3  # two of Keras'
+
+
+# -- Keras 2 ------------------------------------------------------------------------------------------------------------
+def of_keras_2(file: Path) -> dict[str, np.ndarray]:
+    """A file as tf.keras 2.9 lays it out (keras/saving/hdf5_format.py), with the arrays in it."""
+    rng = np.random.default_rng(0)
+    start = {"class_name": "GlorotUniform", "config": {"seed": None}}
+    inbound = [[["input_1", 0, 0, {}]]]
+    entries = [
+        {"class_name": "InputLayer", "name": "input_1", "inbound_nodes": []}
+        | {"config": {"batch_input_shape": [None, 6, 6, 2], "dtype": "float32", "sparse": False, "name": "input_1"}},
+        {"class_name": "Conv2D", "name": "conv2d", "inbound_nodes": inbound}
+        | {
+            "config": {
+                "name": "conv2d",
+                "trainable": True,
+                "dtype": "float32",
+                "filters": 2,
+                "kernel_size": [3, 3],
+                "strides": [1, 1],
+                "padding": "same",
+                "data_format": "channels_last",
+                "dilation_rate": [1, 1],
+                "groups": 1,
+                "activation": "linear",
+                "use_bias": True,
+                "kernel_initializer": start,
+                "bias_initializer": {"class_name": "Zeros", "config": {}},
+                "kernel_regularizer": {"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.01}},
+                "bias_regularizer": None,
+                "activity_regularizer": None,
+                "kernel_constraint": None,
+                "bias_constraint": None,
+            }
+        },
+        {"class_name": "BatchNormalization", "name": "bn", "inbound_nodes": [[["conv2d", 0, 0, {}]]]}
+        | {"config": {"name": "bn", "axis": [3], "momentum": 0.99, "epsilon": 0.001, "center": True, "scale": True}},
+        {"class_name": "LeakyReLU", "name": "act", "inbound_nodes": [[["bn", 0, 0, {}]]]}
+        | {"config": {"name": "act", "trainable": True, "dtype": "float32", "alpha": 0.25}},
+        {"class_name": "Add", "name": "add", "inbound_nodes": [[["act", 0, 0, {}], ["input_1", 0, 0, {}]]]}
+        | {"config": {"name": "add", "trainable": True, "dtype": "float32"}},
+    ]
+    config = {"name": "model", "layers": entries, "input_layers": [["input_1", 0, 0]], "output_layers": [["add", 0, 0]]}
+    training = {
+        "loss": "mean_squared_error",
+        "metrics": [[{"class_name": "MeanMetricWrapper", "config": {"name": "mae", "fn": "mean_absolute_error"}}]],
+        "weighted_metrics": None,
+        "loss_weights": None,
+        "optimizer_config": {"class_name": "Adam", "config": {"name": "Adam", "learning_rate": 0.01, "decay": 0.0}},
+    }
+    shapes = {
+        "kernel": (3, 3, 2, 2),
+        "bias": (2,),
+        "gamma": (2,),
+        "beta": (2,),
+        "moving_mean": (2,),
+        "moving_variance": (2,),
+    }
+    arrays = {name: rng.uniform(0.1, 1, shape).astype("float32") for name, shape in shapes.items()}
+    with h5py.File(file, "w") as opened:
+        opened.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": config})
+        opened.attrs["training_config"] = json.dumps(training)
+        group = opened.create_group("model_weights")
+        group.attrs["layer_names"] = [b"input_1", b"conv2d", b"bn", b"act", b"add"]
+        held = {"conv2d": ["kernel", "bias"], "bn": ["gamma", "beta", "moving_mean", "moving_variance"]}
+        for layer in ("input_1", "conv2d", "bn", "act", "add"):
+            names = [f"{layer}/{name}:0" for name in held.get(layer, ())]
+            group.create_group(layer).attrs["weight_names"] = [name.encode() for name in names]
+            for name in names:
+                group[layer][name] = arrays[name.partition("/")[2].removesuffix(":0")]
+    return arrays
+
+
+def test_a_file_of_keras_2_comes_with_network_weights_and_compile_state(tmp_path) -> None:
+    a = of_keras_2(tmp_path / "m.h5")
+    model = st.models.load_model(tmp_path / "m.h5")
+    x = np.random.default_rng(1).normal(size=(2, 6, 6, 2)).astype("float32")
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    y = np.einsum("nhwcij,ijco->nhwo", windows, a["kernel"]) + a["bias"]
+    y = (y - a["moving_mean"]) / np.sqrt(a["moving_variance"] + 1e-3) * a["gamma"] + a["beta"]
+    expected = np.where(y > 0, y, 0.25 * y) + x
+    np.testing.assert_allclose(model.predict(x), expected, atol=1e-5)
+    figures = model.evaluate(x, expected * 0, return_dict=True, verbose=0)
+    assert figures["mae"] == pytest.approx(np.abs(expected).mean(), rel=1e-5)
+    penalty = 0.01 * np.square(a["kernel"]).sum()
+    assert figures["loss"] == pytest.approx(np.square(expected).mean() + penalty, rel=1e-5)
+    assert (type(model.optimizer).__name__, model.optimizer.learning_rate) == ("Adam", pytest.approx(0.01))
+
+
 def test_custom_objects_last_as_long_as_their_scope() -> None:
     assert "Thing" not in st.saving.get_custom_objects()
     with st.saving.custom_object_scope({"Thing": Doubled}):

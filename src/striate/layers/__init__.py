@@ -8,6 +8,7 @@ from striate.layers import (
     activation,
     augment,
     colours,
+    configured,
     conv,
     core,
     dense,
@@ -26,6 +27,7 @@ from striate.layers import (
 from striate.layers.activation import *
 from striate.layers.augment import *
 from striate.layers.colours import *
+from striate.layers.configured import *
 from striate.layers.conv import *
 from striate.layers.core import *
 from striate.layers.dense import *
@@ -44,6 +46,7 @@ __all__ = ["Input", "InputLayer", "Layer", "initializers", "regularizers"]
 __all__ += activation.__all__
 __all__ += augment.__all__
 __all__ += colours.__all__
+__all__ += configured.__all__
 __all__ += conv.__all__
 __all__ += core.__all__
 __all__ += dense.__all__

@@ -194,7 +194,14 @@ def _made(value: Any, room: str, own: Mapping[str, Any], depth: int) -> Any:
     if not isinstance(config, Mapping):
         raise ArgumentError(f"{kind}: its config is an object.")
     if kind in ("MeanMetricWrapper", "LossFunctionWrapper") and "fn" in config:
-        return _made(config["fn"], room, own, depth + 1)
+        function = _made(config["fn"], room, own, depth + 1)
+        if kind == "LossFunctionWrapper":
+            return function
+        from striate.train import metrics
+
+        metric = metrics.get(function)
+        metric.name = str(config.get("name") or metric.name)
+        return metric
     cls: Any = configs.find(kind, value.get("registered_name"), own, room, module)
     if cls is None:
         cls = next(
