@@ -100,6 +100,7 @@ def test_mean_and_sum_of_values_with_weights() -> None:
     mean.reset_state()
     assert float(mean(np.array([[1, 3], [5, 9]]), sample_weight=[1, 3])) == pytest.approx((2 + 3 * 7) / 4)
     assert (mean.total, mean.count) == (23, 4)
+    assert len(mean.variables) == 2
     assert float(total([1, 3, 5])) == 9
     assert float(total(np.ones((2, 3)), sample_weight=[1, 2])) == 9 + 3 + 6
     assert float(metrics.Mean().result()) == 0
@@ -278,6 +279,7 @@ def test_a_metric_of_ones_own_keeps_its_numbers_in_variables() -> None:
         (lambda: losses.Circle()(IDS, PROB[:, 0]), "embeddings"),
         (lambda: losses.Dice(axis=7)(BITS, SCORE), "axis=7"),
         (lambda: losses.get("ctc"), "sequences of labels"),
+        (lambda: losses.CTC(), "sequences of labels"),
         (lambda: metrics.Precision()(BITS, SCORE[:, :2]), "do not go with outputs"),
         (lambda: metrics.Precision(class_id=3)(BITS, SCORE), "class_id=3, the classes are 0 to 2"),
         (lambda: metrics.Precision()(BITS, SCORE, sample_weight=[1, 2]), r"sample_weight of shape \(2,\)"),

@@ -539,7 +539,7 @@ def test_which_way_is_better(name: str, way: str | None) -> None:
         (lambda: m.AUC(num_labels=3), "multi_label=True"),
         (lambda: m.IoU(2, [2]), r"target_class_ids=\[2\], the classes are 0 to 1"),
         (lambda: m.MeanIoU(3).update_state([0, 1], np.eye(3)[:2]), "sparse_y_pred=False"),
-        (lambda: m.Accuracy(dtype="int8"), "dtype='int8'"),
+        (lambda: m.Accuracy(dtype="text"), "dtype='text'"),
         (lambda: m.Mean()([[1, 2], [3]]), "different lengths"),
         (lambda: m.Mean()(["a"]), "numbers, not <U1"),
         (lambda: m.Mean()([1, 2, 3], sample_weight=[1, 2]), r"sample_weight of shape \(2,\) does not go with \(3,\)"),

@@ -116,6 +116,10 @@ class Variable:
             self.value.copy_(self._back(array).reshape(self.value.shape))
         return self
 
+    def laid_out(self) -> torch.Tensor:
+        """The torch tensor itself in Keras' layout, so that a gradient reaches it: kernels (height, width, in, out)."""
+        return self._to(self.value)
+
     def __len__(self) -> int:
         return self.shape[0]
 

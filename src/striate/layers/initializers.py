@@ -92,6 +92,7 @@ class VarianceScaling(Initializer):
     mode           what n is: ``fan_in``, ``fan_out`` or ``fan_avg`` (their mean)
     distribution   ``truncated_normal`` (variance corrected for the cut, as in Keras), ``untruncated_normal`` or ``uniform``
     seed           the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
 
     Sources: He et al. 2015, Glorot & Bengio 2010.  Raises ArgumentError for a scale below 0 or an unknown name.
     """
@@ -100,6 +101,8 @@ class VarianceScaling(Initializer):
     mode: str = "fan_in"
     distribution: str = "truncated_normal"
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
     def __post_init__(self) -> None:
         _at_least_0("VarianceScaling: scale", self.scale)
@@ -223,7 +226,10 @@ NAMES: dict[str, type[Initializer]] = {
 }
 
 
-NAMES |= {cls.__name__: cls for cls in NAMES.values()} | {"Identity": IdentityInitializer}  # Keras takes both spellings
+NAMES |= {cls.__name__: cls for cls in NAMES.values()} | {
+    "Identity": IdentityInitializer,  # Keras takes both spellings
+    "OrthogonalInitializer": Orthogonal,
+}
 _NOT_HERE = ("stft", "STFT", "STFTInitializer")
 
 

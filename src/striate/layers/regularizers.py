@@ -28,35 +28,35 @@ def _tensor(x: Any) -> Any:
 class L1(Regularizer):
     """A penalty of `l1` · sum |w|.
 
-    l1   the factor, at least 0
+    l1   the factor, at least 0; None: 0.01
 
     Raises ArgumentError for a factor below 0.
     """
 
-    l1: float = 0.01
+    l1: float | None = 0.01
 
     def __post_init__(self) -> None:
         self.l1 = _factor(self, "l1", 0.01)
 
     def __call__(self, x: Any) -> Any:
-        return self.l1 * _tensor(x).abs().sum()
+        return (self.l1 or 0) * _tensor(x).abs().sum()
 
 
 class L2(Regularizer):
     """A penalty of `l2` · sum w².
 
-    l2   the factor, at least 0
+    l2   the factor, at least 0; None: 0.01
 
     Raises ArgumentError for a factor below 0.
     """
 
-    l2: float = 0.01
+    l2: float | None = 0.01
 
     def __post_init__(self) -> None:
         self.l2 = _factor(self, "l2", 0.01)
 
     def __call__(self, x: Any) -> Any:
-        return self.l2 * _tensor(x).square().sum()
+        return (self.l2 or 0) * _tensor(x).square().sum()
 
 
 class L1L2(Regularizer):
@@ -88,7 +88,7 @@ class OrthogonalRegularizer(Regularizer):
     Raises ArgumentError for a factor below 0 or another mode, ShapeError for a weight that is no matrix.
     """
 
-    factor: float = 0.01
+    factor: float | None = 0.01
     mode: str = "rows"
 
     def __post_init__(self) -> None:
@@ -108,7 +108,7 @@ class OrthogonalRegularizer(Regularizer):
         lines = normalize(x if self.mode == "rows" else x.T, dim=1, eps=1e-7)
         many = len(lines)
         cosines = (lines @ lines.T).abs().sum() - (lines * lines).sum(1).abs().sum()
-        return self.factor * 0.5 * cosines / max(many * (many - 1) / 2, 1)
+        return (self.factor or 0) * 0.5 * cosines / max(many * (many - 1) / 2, 1)
 
 
 def _factor(penalty: Any, name: str, otherwise: float) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
 from striate.data import Batch
-from striate.errors import DataError
+from striate.errors import ArgumentError, DataError
 from striate.graph import Graph, every_layer
 from striate.layers import regularizers
 from striate.train.callbacks import CallbackList
@@ -56,11 +56,8 @@ class Objective:
         else:
             weighted = [w * part for w, part in zip(self.plan.loss_weights, parts, strict=False)]
             total = torch.stack(weighted).sum()
-        for weight, l1, l2 in self.penalties:
-            if l1:
-                total = total + l1 * weight.abs().sum()
-            if l2:
-                total = total + l2 * weight.square().sum()
+        for penalty in self.penalties:
+            total = total + penalty()
         for layer in self.activities:
             if (penalty := layer.taken()) is not None:
                 total = total + penalty
@@ -182,16 +179,28 @@ class Totals:
         return float("nan") if self.last is None else float(self.last)
 
 
-def _penalties(graph: Graph) -> list[tuple[torch.Tensor, float, float]]:
-    """(weight, l1, l2) of every regularized weight."""
-    penalties = []
+def _penalties(graph: Graph) -> list[Callable[[], torch.Tensor]]:
+    """What gives the penalty of each regularized weight."""
+    penalties: list[Callable[[], torch.Tensor]] = []
     for layer in every_layer(graph):
         for name, weight in (layer.built_for or {}).items():
             if weight.regularizer is not None and layer.built is not None:
-                penalty = regularizers.get(weight.regularizer)
-                tensor = layer.built.get_parameter(name)
-                penalties.append((tensor, getattr(penalty, "l1", 0.0), getattr(penalty, "l2", 0.0)))
+                penalty, tensor = regularizers.get(weight.regularizer), layer.built.get_parameter(name)
+                if type(penalty) in (regularizers.L1, regularizers.L2, regularizers.L1L2):  # in any layout the same
+                    penalties.append(partial(penalty, tensor))
+                else:
+                    array = next((one.laid_out for one in layer.weights if one.value is tensor), tensor.clone)
+                    penalties.append(partial(_penalty, penalty, array))
     return penalties
+
+
+def _penalty(penalty: Callable[[torch.Tensor], Any], array: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """A penalty on an array in Keras' layout.  Raises ArgumentError where it is not one number."""
+    value = penalty(array())
+    if not isinstance(value, torch.Tensor) or value.ndim:
+        shown = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise ArgumentError(f"a regularizer gives one number, a torch scalar; {penalty!r} gave {shown}.")
+    return value
 
 
 def _activities(graph: Graph) -> list[Any]:

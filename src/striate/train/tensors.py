@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
+WHOLE = ("int8", "uint8", "int16", "int32", "int64")
 
 
-def dtype_name(where: str, dtype: Any) -> str | None:
-    """The name of a floating type: of its name, of a NumPy or torch type, or of what has one as ``compute_dtype``.
+def dtype_name(where: str, dtype: Any, whole: bool = False) -> str | None:
+    """The name of a type of numbers: of its name, of a NumPy or torch type, or of what has one as ``compute_dtype``.
 
     where    what the message names
+    whole    whether types of whole numbers will do as well
 
     Raises ArgumentError for any other.
     """
@@ -27,7 +29,7 @@ def dtype_name(where: str, dtype: Any) -> str | None:
         return None
     said = getattr(dtype, "compute_dtype", dtype)
     name = said if isinstance(said, str) else getattr(said, "__name__", None) or str(said).removeprefix("torch.")
-    if name not in DTYPES:
+    if name not in DTYPES and not (whole and name in WHOLE):
         raise ArgumentError(f"{where}: dtype={dtype!r}; use one of {', '.join(DTYPES)}, or leave it out.")
     return name
 

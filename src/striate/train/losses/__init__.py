@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate import configs
-from striate.errors import ArgumentError, unknown
+from striate.errors import ArgumentError, absent, unknown
 from striate.intake.outputs import Outputs
 from striate.train.losses.base import Loss
 from striate.train.losses.cross_entropy import (
@@ -157,9 +157,9 @@ _SHORT = {
     "msle": "mean_squared_logarithmic_error",
 }
 
-_NOT_HERE = {
-    "ctc": "it is for sequences of labels, which striate does not train; torch.nn.CTCLoss in a loop of your own"
-}
+_SEQUENCES = "it is for sequences of labels, which striate does not train; torch.nn.CTCLoss in a loop of your own"
+_NOT_HERE = {"ctc": _SEQUENCES}
+CTC = absent("CTC", _SEQUENCES)
 
 
 def find(name: str) -> type[Loss] | None:

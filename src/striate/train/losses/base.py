@@ -60,6 +60,10 @@ class Loss(Described, family="loss"):
             raise ArgumentError(f"{kind}: reduction={self.reduction!r}; use one of {known}.")
         self.dtype = dtype_name(kind, self.dtype)
 
+    def get_config(self) -> dict[str, Any]:
+        """All arguments by name, JSON-ready, as Keras has them: without a dtype that was not given."""
+        return {key: value for key, value in super().get_config().items() if key != "dtype" or value is not None}
+
     # -- as users call it --------------------------------------------------------------------------------------------
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         """The loss of targets and outputs, channels-last: one number, or the numbers where `reduction` is None.

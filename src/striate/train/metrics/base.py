@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.described import Described
 from striate.errors import ArgumentError, undefined
@@ -22,7 +22,7 @@ class Metric(Described, family="metric"):
 
     It keeps its numbers in what ``add_variable`` gives, or it defines ``reset_state`` too.
 
-    dtype    the floating type of the result by name; None: 32 bits
+    dtype    the type of the result by name; None: 32-bit floats
     name     in the logs; None: the class's, in snake_case
 
     Raises ArgumentError for a dtype that is not known.
@@ -31,18 +31,19 @@ class Metric(Described, family="metric"):
     keras_room = "metrics"
     direction: str | None = "max"  # "max" or "min": which way is better
     needs_probabilities: bool = True  # whether logits will not do
+    kept: ClassVar[tuple[str, ...]] = ()  # the properties that are its numbers
     name: Any = "metric"
     dtype: Any = None
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
-        self.dtype = dtype_name(type(self).__name__, dtype) or "float32"
+        self.dtype = dtype_name(type(self).__name__, dtype, whole=True) or "float32"
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
         if self.name is None:
             self.name = getattr(type(self), "name", None) or snake_case(kind)
-        self.dtype = dtype_name(kind, self.dtype)
+        self.dtype = dtype_name(kind, self.dtype, whole=True)
 
     def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
         """Learn what the network's outputs mean.
@@ -123,9 +124,9 @@ class Metric(Described, family="metric"):
         """Forget all batches: every variable is 0 again.  Raises ArgumentError where a class of your own keeps its numbers
         elsewhere and does not define it.
         """
-        if not self.variables and type(self).update_state is not Metric.update_state:
+        if not self._added() and type(self).update_state is not Metric.update_state:
             raise undefined(self, "reset_state(self)")
-        for one in self.variables:
+        for one in self._added():
             one.assign(0)
 
     # -- the numbers of a metric of a user's own -----------------------------------------------------------------------
@@ -150,7 +151,7 @@ class Metric(Described, family="metric"):
         from striate.train.metrics.variables import variable
 
         made = variable(shape, initializer, dtype or self.dtype or "float32")
-        self.__dict__.setdefault("_added", []).append(made)
+        self.__dict__.setdefault("_variables", []).append(made)
         return made
 
     def add_weight(
@@ -164,7 +165,11 @@ class Metric(Described, family="metric"):
 
     @property
     def variables(self) -> list[Any]:
-        """The variables of this metric and of those that it holds, each once."""
+        """The numbers that this metric keeps, as tensors: first those of ``add_variable``, also of metrics in it."""
+        return [*self._added(), *(getattr(self, name) for name in self.kept)]
+
+    def _added(self) -> list[Any]:
+        """What ``add_variable`` gave to this metric and to those that it holds, each once."""
         once: dict[int, Any] = {}
         for one in _held(list(self.__dict__.values())):
             once.setdefault(id(one), one)
@@ -176,14 +181,14 @@ class Metric(Described, family="metric"):
 
         Their shapes depend on the metric alone, not on how much was taken in.
         """
-        return {str(i): one.value.clone() for i, one in enumerate(self.variables)}
+        return {str(i): one.value.clone() for i, one in enumerate(self._added())}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from `state`, a ``state_dict`` of a metric like this.
 
         Its tensors have the shapes that this metric's own have.
         """
-        for i, one in enumerate(self.variables):
+        for i, one in enumerate(self._added()):
             one.assign(state[str(i)])
 
 

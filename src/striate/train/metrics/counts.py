@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.described import described, number, whole
 from striate.errors import ArgumentError, unknown
@@ -251,6 +251,7 @@ class Precision(_Listed):
     Raises ArgumentError for an unknown average, a threshold out of range, or a class that the network has not.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("true_positives", "false_positives")
     thresholds: float | Sequence[float] | None = None
     top_k: int | None = None
     class_id: int | None = None
@@ -315,6 +316,7 @@ class Recall(Precision):
     Raises ArgumentError as Precision does.
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("true_positives", "false_negatives")
     name: str | None = "recall"
 
     def share(self, counts: shares.ClassCounts) -> Any:

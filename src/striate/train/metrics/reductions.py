@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.errors import ArgumentError
 from striate.train.metrics.base import Metric
@@ -48,6 +48,7 @@ class MeanMetric(Metric):
     """
 
     abstract = True
+    kept: ClassVar[tuple[str, ...]] = ("total", "count")
     _total: Any = None  # a tensor on the predictions' device, so that no update waits for it
     _count: Any = 0
 
@@ -88,14 +89,18 @@ class MeanMetric(Metric):
         self._total, self._count = None, 0
 
     @property
-    def total(self) -> float:
-        """The weighted sum so far."""
-        return 0.0 if self._total is None else float(self._total)
+    def total(self) -> Tensor:
+        """The weighted sum so far, a scalar."""
+        import torch
+
+        return torch.tensor(0.0 if self._total is None else float(self._total))
 
     @property
-    def count(self) -> float:
-        """The sum of the weights so far."""
-        return float(self._count)
+    def count(self) -> Tensor:
+        """The sum of the weights so far, a scalar."""
+        import torch
+
+        return torch.tensor(float(self._count))
 
     def state_dict(self) -> dict[str, Tensor]:
         import torch
@@ -140,6 +145,8 @@ class Sum(Mean):
     dtype    as in every metric
     """
 
+    kept: ClassVar[tuple[str, ...]] = ("total",)
+
     def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
         super().__init__(name, dtype)
 
@@ -148,7 +155,7 @@ class Sum(Mean):
         self.take_sums(weighted.sum(), 1)
 
     def figure(self) -> Any:
-        return self.total
+        return 0.0 if self._total is None else float(self._total)
 
 
 class MeanMetricWrapper(MeanMetric):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.described import described, plain, whole
 from striate.errors import ArgumentError
@@ -32,6 +32,7 @@ class AtThresholds(Gathered):
     """
 
     abstract = True
+    kept: ClassVar[tuple[str, ...]] = ("true_positives", "false_positives", "true_negatives", "false_negatives")
     class_id: int | None = None
     top_k: int | None = None
     from_logits: bool = False
@@ -131,6 +132,30 @@ class AtThresholds(Gathered):
         fp, tp = above[:, 0, 1:], above[:, 1, 1:]
         return tp, fp, above[:, 0, :1] - fp, above[:, 1, :1] - tp
 
+    @property
+    def true_positives(self) -> Tensor:
+        """How many yeses are right, of shape (thresholds,), or (thresholds, labels) where each output is counted apart."""
+        return self._as_kept(0)
+
+    @property
+    def false_positives(self) -> Tensor:
+        """How many yeses are wrong, of shape (thresholds,) or (thresholds, labels)."""
+        return self._as_kept(1)
+
+    @property
+    def true_negatives(self) -> Tensor:
+        """How many noes are right, of shape (thresholds,) or (thresholds, labels)."""
+        return self._as_kept(2)
+
+    @property
+    def false_negatives(self) -> Tensor:
+        """How many noes are wrong, of shape (thresholds,) or (thresholds, labels)."""
+        return self._as_kept(3)
+
+    def _as_kept(self, which: int) -> Tensor:
+        each = self.counts()[which].float()
+        return each.T if self.separate_labels else each[0]
+
     def reset_state(self) -> None:
         self._cells = self._waiting = None
 
@@ -167,6 +192,10 @@ class _Listed(AtThresholds):
                 raise ArgumentError(f"{kind}: thresholds is an empty list; give at least one.")
         super().__post_init__()
 
+    def _as_kept(self, which: int) -> Tensor:
+        given, limits = self._given(), self.limits()
+        return super()._as_kept(which)[[limits.index(t) for t in given]]
+
     def _given(self) -> list[float]:
         if self.thresholds is None:
             return [0.5 if self.top_k is None else ANY]
@@ -188,7 +217,13 @@ class _Listed(AtThresholds):
 class _Count(_Listed):
     """Base of the four counts."""
 
+    kept: ClassVar[tuple[str, ...]] = ("accumulator",)
     which: int = 0  # in what ``counts`` gives
+
+    @property
+    def accumulator(self) -> Tensor:
+        """The counts so far, of shape (thresholds,)."""
+        return self._as_kept(self.which)
 
     def figure(self) -> Any:
         return self.in_order(self.counts()[self.which][0])
