@@ -177,7 +177,7 @@ def rooms() -> dict[str, Room]:
             self.data.copy_(to_tensor(value))
 
         def numpy(self) -> np.ndarray:
-            return self.detach().numpy()
+            return self.detach().clone().numpy()
 
     def keras_tensor(shape: Any, dtype: str = "float32", **none: Any) -> Any:
         return st.Input(tuple(shape)[1:], dtype=dtype)
