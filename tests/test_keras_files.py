@@ -180,6 +180,23 @@ def test_layers_that_are_not_known_are_named_in_one_line(tmp_path) -> None:
     assert given.predict(np.ones((1, 4))).shape == (1, 3)
 
 
+def test_arithmetic_on_tensors_is_keras_operations_and_a_lambda_is_given_again(tmp_path) -> None:
+    """Keras 3.15 writes `x * 2` as keras.src.ops.numpy Multiply with [tensor, 2]."""
+    a, b = layers.Input((4,)), layers.Input((4,))
+    model = st.Model([a, b], layers.Dense(2)((1 - a * 2) / 4 + b))
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        entries = json.loads(archive.read("config.json"))["config"]["layers"]
+    multiply = next(entry for entry in entries if entry["class_name"] == "Multiply")
+    assert (multiply["module"], multiply["inbound_nodes"][0]["args"][1]) == ("keras.src.ops.numpy", 2)
+    answers_alike(model, st.models.load_model(tmp_path / "m.keras"))
+    net = st.Sequential([layers.Input((4,)), layers.Lambda(lambda x: x * 3, name="triple"), layers.Dense(2)])
+    net.save(tmp_path / "l.keras")
+    with pytest.raises(BundleError, match=r'its function is not in the file.*custom_objects=\{"triple": function\}'):
+        st.models.load_model(tmp_path / "l.keras")
+    answers_alike(net, st.models.load_model(tmp_path / "l.keras", custom_objects={"triple": lambda x: x * 3}))
+
+
 # -- hostile and damaged files ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("config", "said"),

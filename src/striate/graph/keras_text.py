@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from striate import configs
 from striate.errors import ArgumentError, StriateError
@@ -66,6 +66,8 @@ def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
         if node.inputs:
             tensors = [_tensor(tensor, place) for tensor in node.inputs]
             args = tensors if len(tensors) == 1 and node.layer.arity == 1 else [tensors]
+            if _operation(node.layer):
+                args = _operands(node.layer, tensors)
             entry["inbound_nodes"].append({"args": args, "kwargs": {}})
     ends = {
         "input_layers": [[*place[t.node.serial], t.index] for t in graph.inputs],
@@ -94,6 +96,9 @@ def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]]) -> dict[str
             "config": config | {"sparse": False, "name": name},
         }
         entry["registered_name"] = None
+    elif operation := _operation(layer):
+        entry = {"module": "keras.src.ops.numpy", "class_name": operation, "config": {"name": name}}
+        entry["registered_name"] = operation
     else:
         try:
             entry = configs.described(layer, layer_config(layer, name))
@@ -101,6 +106,35 @@ def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]]) -> dict[str
             raise type(error)(f'{layer.kind} "{name}": {error}') from None
     seen[id(layer)] = entry
     return entry
+
+
+# Arithmetic on tensors: Keras' class, and the function of ``striate.ops``.
+_ARITHMETIC = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide", "TrueDivide": "divide"}
+
+
+def _operation(layer: Layer) -> str:
+    """Keras' class for arithmetic on tensors; "" for any other layer."""
+    op = getattr(layer, "op", None) if type(layer).__name__ == "OpsLayer" else None
+    return next((theirs for theirs, ours in _ARITHMETIC.items() if ours == op), "")
+
+
+def _operands(layer: Any, tensors: list[dict[str, Any]]) -> list[Any]:
+    """Both sides of the arithmetic, numbers among them, in order."""
+    sides = dict(zip(layer.takes, tensors, strict=True)) | dict(layer.options)
+    return [configs.serialize(sides[side]) for side in ("x1", "x2") if side in sides]
+
+
+def _arithmetic(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The arguments of the layer for arithmetic of Keras; None where the entry is none."""
+    op = _ARITHMETIC.get(entry["class_name"]) if ".ops." in str(entry.get("module")) else None
+    nodes = entry.get("inbound_nodes")
+    node = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 else None
+    if op is None or not isinstance(node, Mapping) or not isinstance(node.get("args"), list) or len(node["args"]) != 2:
+        return None
+    sides = list(zip(("x1", "x2"), node["args"], strict=True))
+    takes = tuple(side for side, value in sides if isinstance(value, Mapping))
+    numbers = tuple((side, value) for side, value in sides if isinstance(value, int | float))
+    return {"op": op, "takes": takes, "options": numbers} if len(takes) + len(numbers) == 2 else None
 
 
 def layer_config(layer: Layer, name: str) -> dict[str, Any]:
@@ -179,7 +213,7 @@ class _Reader:
         if entry["class_name"] in _NETWORKS:
             for inner in _layers(entry):
                 yield from self.strange(inner, depth + 1)
-        elif self._class(entry) is None:
+        elif _arithmetic(entry) is None and (self._class(entry) is None or ".ops." in str(entry.get("module"))):
             module = str(entry.get("module") or "")
             yield entry["class_name"] + ("" if not module or module.startswith("keras") else f" of {module}")
 
@@ -264,8 +298,13 @@ class _Reader:
             raise ArgumentError(f"{kind}: its config is an object, not {type(config).__name__}.")
         else:
             name = _name(config.get("name") or entry.get("name"))
+            arithmetic, operation = _arithmetic(entry), cast(Any, registered("OpsLayer"))
             try:
-                made = self._made(self._class(entry), dict(config), name)
+                made = (
+                    self._made(self._class(entry), dict(config), name)
+                    if arithmetic is None
+                    else operation(**arithmetic, name=name)
+                )
             except StriateError as error:
                 raise type(error)(f'{kind} "{name}": {error}') from None
             except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
