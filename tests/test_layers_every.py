@@ -455,6 +455,7 @@ case(layers.UpSampling2D, lambda w, x: ref.nearest(x, 2), (3, 2, 2))
 case(layers.UpSampling2D, lambda w, x: ref.nearest(x, (1, 3)), (3, 2, 2), size=(1, 3))
 case(layers.UpSampling2D, lambda w, x: ref.bilinear(x, 2), (3, 2, 2), interpolation="bilinear")
 case(layers.UpSampling2D, lambda w, x: ref.bilinear(x, (3, 1)), (3, 2, 2), size=(3, 1), interpolation="bilinear")
+case(layers.UpSampling2D, lambda w, x: ref.nearest(x, 2), (3, 2, 2), dtype="uint8", highest=255)
 case(layers.UpSampling1D, lambda w, x: ref.nearest(x, 2), (3, 2))
 case(layers.UpSampling1D, lambda w, x: ref.nearest(x, 3), (3, 2), size=3)
 

@@ -154,9 +154,10 @@ def _resize(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     if len(times) == 1 and how == "nearest":
         return b.call(torch.repeat_interleave, xs[0], times[0], dim=2)
     size = {"size": list(step.shape[:-1])}
+    x = b.prepare(torch.Tensor.float, xs[0]) if xs[0] in b.whole else xs[0]
     if how == "nearest":
-        return b.call(F.interpolate, xs[0], mode="nearest", **size)
-    return b.call(F.interpolate, xs[0], mode="linear" if len(times) == 1 else "bilinear", align_corners=False, **size)
+        return b.call(F.interpolate, x, mode="nearest", **size)
+    return b.call(F.interpolate, x, mode="linear" if len(times) == 1 else "bilinear", align_corners=False, **size)
 
 
 @ROWS.row(p.Interpolate)

@@ -30,7 +30,11 @@ def checked(axis: Any, where: str) -> int | tuple[int, ...]:
     where   the class and the argument, for the message
     """
     each = tuple(axis) if isinstance(axis, list | tuple) else (axis,)
-    if not each or any(isinstance(one, bool) or not isinstance(one, Integral) or one == 0 for one in each):
+    if (
+        not each
+        or len({*map(repr, each)}) < len(each)
+        or any(isinstance(one, bool) or not isinstance(one, Integral) or one == 0 for one in each)
+    ):
         raise ArgumentError(
             f"{where} is a whole number or several, -1 for the channels (0 is the batch), not {axis!r}."
         )
