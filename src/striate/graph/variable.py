@@ -63,7 +63,12 @@ class Variable:
 
     def numpy(self) -> np.ndarray:
         """A copy of the numbers in Keras' layout: kernels (height, width, in, out)."""
-        return self._to(self.value.detach()).cpu().contiguous().numpy().copy()
+        array: np.ndarray = self._to(self.value.detach()).cpu().contiguous().numpy().copy()
+        if array.size != 1 or not array.ndim:
+            return array
+        from striate.graph.one_number import OneNumber
+
+        return array.view(OneNumber)
 
     def in_keras(self, tensor: torch.Tensor) -> torch.Tensor:
         """A tensor that goes with this one, such as its gradient, in Keras' layout: kernels (height, width, in, out).
