@@ -1,6 +1,5 @@
 """Scripts as Keras users write them, with only the import lines changed, on small data that is drawn or ships with
-scikit-learn;
-and the usual listings of lectures, where they lie beside the repository."""
+scikit-learn; and the usual listings of lectures, where they lie beside the repository."""
 
 from __future__ import annotations
 
