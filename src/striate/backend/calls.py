@@ -53,5 +53,5 @@ def alone(layer: Layer, given: list[torch.Tensor]) -> Any:
         result = layer(tensors if len(tensors) > 1 else tensors[0])
         graph = Graph(tensors, result if isinstance(result, list) else [result])
         layer._alone, layer._alone_for = build(graph).eval(), key  # type: ignore[attr-defined]
-        layer.node = node
+        layer.node = layer.node if node is None else node
     return layer.__dict__["_alone"]
