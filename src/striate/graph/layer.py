@@ -472,12 +472,32 @@ def batched(shapes: list[Shape]) -> Any:
 
     shapes   without the batch
     """
-    keras = [(None, *shape) for shape in shapes]
+    keras = [(None, *(None if isinstance(size, Open) else size for size in shape)) for shape in shapes]
     return keras[0] if len(keras) == 1 else keras
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+class Open(int):
+    """A size that is left open: what is computed with is `size`; `other` is another one, which tells what depends on it.
+
+    size, other   of the axis
+    """
+
+    other: int
+
+    def __new__(cls, size: int = 224, other: int = 544) -> Self:
+        made = super().__new__(cls, size)
+        made.other = other
+        return made
+
+    def __repr__(self) -> str:
+        return "None"
+
+    def __getnewargs__(self) -> tuple[int, int]:  # type: ignore[override]
+        return int(self), self.other
 
 
 def checked_shape(where: str, shape: Any) -> Shape:
@@ -493,13 +513,10 @@ def checked_shape(where: str, shape: Any) -> Shape:
     except TypeError:
         raise ShapeError(f"{where}: a shape is a tuple such as (32, 32, 3), not {shape!r}.") from None
     for size in sizes:
-        if size is None:
-            raise ShapeError(
-                f"{where}: shape {sizes} leaves a size open; every number here is computed, so give it "
-                "(build the model once per size, weights can be shared)."
-            )
+        if size is None:  # left open: a network of windows takes any
+            continue
         if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
             raise ShapeError(f"{where}: shape {sizes} must hold whole numbers of at least 1, without the batch size.")
     if not sizes:
         raise ShapeError(f"{where}: an empty shape; give at least one size, such as (784,).")
-    return tuple(int(size) for size in sizes)
+    return tuple(Open() if size is None else size if isinstance(size, Open) else int(size) for size in sizes)

@@ -6,9 +6,10 @@ from typing import Any
 
 from striate.errors import ShapeError
 from striate.graph.graph import Graph
-from striate.graph.layer import Layer, batched
+from striate.graph.layer import Layer, Open, batched
 from striate.graph.lowering import Shape, Weight
-from striate.graph.node import distinct
+from striate.graph.node import InputLayer, call, distinct
+from striate.graph.replaying import replay
 
 
 class Network(Layer):
@@ -59,12 +60,80 @@ class Network(Layer):
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
         expected = self.graph.check().input_shapes
+        if list(inputs) != expected and self._takes(inputs):
+            return self._at(inputs)
         if list(inputs) != expected:
             raise ShapeError(
                 f"was built for input {_and(expected)}, it got {_and(list(inputs))}. Build it for that size."
             )
         outputs = self.graph.output_shapes
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def _takes(self, inputs: tuple[Shape, ...]) -> bool:
+        """Whether inputs differ from its own only in sizes that are left open."""
+        pairs = list(zip(inputs, self.graph.input_shapes, strict=False))
+        return len(inputs) == len(self.graph.inputs) and all(
+            len(one) == len(own) and all(n == m or isinstance(m, Open) for n, m in zip(one, own, strict=True))
+            for one, own in pairs
+        )
+
+    def _at(self, inputs: tuple[Shape, ...]) -> Any:
+        """The output's shape for inputs of other sizes."""
+        found = {(t.node.serial, t.index): shape for t, shape in zip(self.graph.inputs, inputs, strict=True)}
+        for node in self.graph.nodes:
+            if node.inputs:
+                out = node.layer.shape(*(found[t.node.serial, t.index] for t in node.inputs))
+                found |= {(node.serial, i): one for i, one in enumerate(out if isinstance(out, list) else [out])}
+        ends = [found[t.node.serial, t.index] for t in self.graph.outputs]
+        return ends[0] if len(ends) == 1 else ends
+
+    def resize(self, inputs: tuple[Shape, ...]) -> None:
+        """Take inputs of other sizes from now on, where its own are left open; its layers and weights stay.
+
+        inputs   a shape for each
+
+        Raises ArgumentError and ShapeError where a layer does not fit.
+        """
+        graph = self.graph
+        if list(inputs) == graph.input_shapes or not self._takes(inputs):
+            return
+        self.begin_with(
+            tuple(
+                tuple(
+                    Open(int(n), m.other + 32 * (n == m.other)) if isinstance(m, Open) else int(n)
+                    for n, m in zip(shape, tensor.shape, strict=True)
+                )
+                for tensor, shape in zip(graph.inputs, inputs, strict=True)
+            )
+        )
+
+    def begin_with(self, shapes: tuple[Shape, ...]) -> None:
+        """Begin with inputs of other shapes, of which sizes may be open; its layers and weights stay.
+
+        shapes   for each input
+
+        Raises ArgumentError for another number of them, ShapeError where a layer does not fit.
+        """
+        graph, starts = self.graph, []
+        for tensor, shape in zip(graph.inputs, shapes, strict=True):
+            old: Any = tensor.node.layer
+            start = InputLayer(input_shape=shape, dtype=old.dtype, name=old.name)
+            start.auto_named = old.auto_named
+            starts.append(call(start, ()))
+        now = replay(graph, starts)
+        made = Graph(starts, [now(tensor) for tensor in graph.outputs], auxiliary=graph.auxiliary)
+        made.trainable = graph.trainable
+        features = self.__dict__.get("features")
+        self.__dict__["features"] = features if features is None else now(features)
+        self._regraphed(made)
+
+    def _regraphed(self, graph: Graph) -> None:
+        """Hold another graph of the same layers."""
+        self.__dict__["_graph" if "_graph" in self.__dict__ else "graph"] = graph
+        self.built = None
+        for key in ("_predictor", "_engines", "_trainer"):
+            if key in self.__dict__:
+                self.__dict__[key] = None
 
     def parameters(self, *inputs: Shape) -> dict[str, Weight]:
         return self._gather("parameters")

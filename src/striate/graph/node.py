@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, StriateError
-from striate.graph.layer import Layer, checked_shape, snake_case
+from striate.graph.layer import Layer, Open, checked_shape, snake_case
 from striate.graph.lowering import Operand, Shape, Weight
 from striate.wording import plural
 
@@ -176,14 +176,38 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         _check_arity(layer, len(tensors))
         out = layer.shape(*shapes)
         _check_shared(layer, shapes)
+        if any(isinstance(size, Open) for shape in shapes for size in shape):
+            out = _left_open(layer, shapes, out)
     except StriateError as error:
         name = layer.name or _provisional_name(layer, tensors)
         raise type(error)(f'{layer.kind} "{name}": {error}') from None
+    if layer.is_network:
+        layer.resize(shapes)  # type: ignore[attr-defined]
     node = layer.node = Node(layer, tensors, out if isinstance(out, list) else [out])
     return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
 
 
 Layer._called = call
+
+
+def _left_open(layer: Layer, shapes: tuple[Shape, ...], out: Any) -> Any:
+    """The output's shape with those sizes open that depend on an open size.  Raises ShapeError where weights would."""
+    others = tuple(tuple(getattr(size, "other", size) for size in shape) for shape in shapes)
+    second: Any = layer.shape(*others)
+    mine, theirs = (layer.parameters(*given) | layer.buffers(*given) for given in (shapes, others))
+    for name, weight in mine.items():
+        if name not in theirs or theirs[name].shape != weight.shape:
+            raise ShapeError(
+                f"its weights would depend on a size that is left open, {shapes[0]}. Give the input its whole shape, or put "
+                "a global pooling before it."
+            )
+
+    def joined(one: Shape, other: Shape) -> Shape:
+        return tuple(Open(a, b) if a != b else int(a) for a, b in zip(one, other, strict=True))
+
+    if isinstance(out, list):
+        return [joined(one, other) for one, other in zip(out, second, strict=True)]
+    return joined(out, second)  # type: ignore[arg-type]
 
 
 def _check_arity(layer: Layer, given: int) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
-from striate.graph.layer import Layer, registered, snake_case
+from striate.graph.layer import Layer, Open, registered, snake_case
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
 from striate.wording import inner
@@ -72,13 +72,18 @@ def _is_json(value: Any) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
+def _sizes(layer: InputLayer) -> list[int | None]:
+    """An input's shape; a size that is left open is None."""
+    return [None if isinstance(size, Open) else size for size in layer.input_shape or ()]
+
+
 def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, Network):
         inside = to_json(layer.graph)
         network = {key: inside[key] for key in ("layers", "inputs", "outputs")}
         return {"class": layer.kind, "name": name, "network": network}
     if isinstance(layer, InputLayer):
-        entry: dict[str, Any] = {"class": "Input", "name": name, "shape": list(layer.input_shape or ())}
+        entry: dict[str, Any] = {"class": "Input", "name": name, "shape": _sizes(layer)}
         return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
     own = type(layer)
     known = layer.classes.get(own.__name__)

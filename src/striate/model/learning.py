@@ -242,8 +242,7 @@ class Learning(Weighted):
         """
         from striate.inference import answers
 
-        if not self.knows_input:
-            self._built_for(x)
+        self._built_for(x)
         size = _size(batch_size, steps, callbacks)
         return answers(self.predictor, x, size, self._choose(engine), steps, callbacks)
 
@@ -271,8 +270,7 @@ class Learning(Weighted):
             return super().__call__(inputs, training=training)
         from striate.inference.call import called
 
-        if not self.knows_input:
-            self._built_for(inputs)
+        self._built_for(inputs)
         return called(self.predictor if not training else self, inputs, bool(training))
 
     # -- batch by batch --------------------------------------------------------------------------------------------

@@ -225,6 +225,8 @@ def build_for(model: Any, x: Any) -> None:
     x    arrays (N, ...), or a Dataset
     """
     if model.knows_input:
+        if hasattr(x, "shape") and model.arity == 1:  # of sizes that are left open, those of the data
+            model.resize((tuple(x.shape[1:]),))
         return
     model.build(np.shape(x.x if isinstance(x, Dataset) else x)[1:])
 

@@ -8,6 +8,7 @@ from typing import Any
 from striate import layers
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Graph, Shape
+from striate.graph.layer import Open
 from striate.model import Model
 from striate.weights.source import Origin, Source
 from striate.zoo.registry import Card
@@ -21,7 +22,8 @@ def build(
     if isinstance(classes, bool) or not isinstance(classes, int) or classes < 2:
         raise ArgumentError(f"{name}: classes is a whole number of at least 2, not {classes!r}.")
     try:
-        model = card.build(classes, shape, **dict(card.fixed), **variant)
+        given = shape if include_top else tuple(map(int, shape))  # a head may need what is left open
+        model = card.build(classes, given, **dict(card.fixed), **variant)
         whole = model.graph.check()
     except ShapeError as error:
         raise ShapeError(f"{name}: {_least(card, classes, shape, variant)}{error}") from None
@@ -29,6 +31,8 @@ def build(
         if model.features is None:
             raise ArgumentError(f"{name} has no head that could be left out (include_top=False).")
         model = _without_top(model, pooling)
+        if any(isinstance(size, Open) for size in shape):
+            model.begin_with((shape,))
     here = {model.graph.name(layer) for layer in model.graph.layers}
     model.origin = Origin(
         name,

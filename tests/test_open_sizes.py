@@ -1,0 +1,57 @@
+"""Inputs whose sizes are left open: what depends on them says None, and any size trains and predicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import striate as st
+from striate import layers
+from striate.errors import ShapeError
+
+
+def windows() -> st.Model:
+    inputs = st.Input((None, None, 3))
+    x = layers.MaxPooling2D()(layers.Conv2D(4, 3, strides=2, padding="same")(inputs))
+    return st.Model(inputs, x)
+
+
+def test_sizes_that_depend_on_an_open_one_say_none() -> None:
+    model = windows()
+    assert (model.input_shape, model.output_shape) == ((None, None, None, 3), (None, None, None, 4))
+    pooled = st.Model(model.input, layers.GlobalAveragePooling2D()(model.output))
+    assert pooled.output_shape == (None, 4)
+    assert st.applications.vgg16.VGG16(weights=None, include_top=False).output_shape == (None, None, None, 512)
+
+
+def test_any_size_gives_what_the_same_network_of_that_size_gives() -> None:
+    st.set_seed(0)
+    model = windows()
+    for height, width in ((32, 32), (45, 30), (64, 21)):
+        x = np.random.default_rng(0).normal(size=(2, height, width, 3)).astype(np.float32)
+        inputs = st.Input((height, width, 3))
+        closed = layers.MaxPooling2D()(model.layers[1](inputs))
+        expected = st.Model(inputs, closed).predict(x, engine="torch")
+        np.testing.assert_allclose(model.predict(x), expected, rtol=1e-5, atol=1e-6)
+        assert model.output_shape == (None, None, None, 4)
+
+
+def test_it_trains_on_any_size_and_nests_in_a_network_of_one() -> None:
+    base = windows()
+    inputs = st.Input((20, 28, 3))
+    x = base(inputs)
+    assert x.shape == (5, 7, 4)
+    model = st.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    model.compile("sgd", "mse")
+    history = model.fit(np.ones((4, 20, 28, 3), np.float32), np.ones((4, 2), np.float32), epochs=2, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
+
+
+def test_weights_that_would_depend_on_an_open_size_are_refused() -> None:
+    with pytest.raises(ShapeError, match="size that is left open"):
+        layers.Dense(3)(layers.Flatten()(windows().output))
+
+
+def test_a_description_keeps_open_sizes_open() -> None:
+    again = st.models.from_json(windows().description())
+    assert again.input_shape == (None, None, None, 3)
