@@ -193,7 +193,7 @@ def test_what_contradicts_a_file_is_said(made, tmp_path):
     fails(
         ArgumentError,
         lambda: zoo.create("tiny", weights=pth, classes=7),
-        "for 1000 classes, not 7",
+        "for 1,000 classes, not 7",
         "include_top=False",
     )
     fails(BundleError, lambda: zoo.create("tiny", weights=h5, variant="torch"), "they fit variant='keras'")

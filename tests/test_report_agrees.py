@@ -85,10 +85,10 @@ def test_dead_maps_are_counted_alike_in_the_report_and_in_look(name, tmp_path):
     dead = look.dead(model, test.subset([0]), list(maps.rectified))
     assert maps.dead == dead.maps
     page = write_report(tmp_path / "report.html", model, test, history=HISTORY).read_text()
-    told = re.search(r"everywhere: (\d+) of (\d+) maps after rectifiers are", page)
+    told = re.search(r"everywhere: (\d+) of ([\d,]+) maps after rectifiers are", page)
     assert told is not None
     assert int(told[1]) == sum(map(len, dead.maps.values()))
-    assert int(told[2]) == sum(map(len, dead.share.values()))
+    assert int(told[2].replace(",", "")) == sum(map(len, dead.share.values()))
     by_hand = {}
     for layer, values in look.activations(model, test.subset([0]), list(maps.rectified)).items():
         numbers = [k for k in range(values.shape[-1]) if not values[0, ..., k].any()]

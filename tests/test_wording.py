@@ -47,6 +47,7 @@ def values_and_what_follows():
         (3, "readable picture", "fits", "3 readable pictures fit"),
         (2, "query", "has", "2 queries have"),
         (1000, "batch", "", "1,000 batches"),
+        (3, "epoch", "", "3 epochs"),
         (2, "array", "was", "2 arrays were"),
     ],
 )

@@ -40,7 +40,7 @@ def verb(count: int, does: str) -> str:
 
 def many(noun: str) -> str:
     """The plural of a noun: rows, classes, boxes, entries."""
-    if noun.endswith(("s", "x", "ch", "sh")):
+    if noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch"):
         return f"{noun}es"
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeou" else f"{noun}s"
 

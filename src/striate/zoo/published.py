@@ -54,7 +54,7 @@ def pretrained(
     if include_top and outputs is not None:
         if classes not in (None, outputs):
             raise ArgumentError(
-                f"{card.name}: the weights {weights!r} are for {plural(outputs, 'class')}, not {classes}. Leave "
+                f"{card.name}: the weights {str(weights)!r} are for {plural(outputs, 'class')}, not {classes}. Leave "
                 "classes out, or "
                 "take include_top=False and put a head of your own on it."
             )
