@@ -589,7 +589,7 @@ def test_a_layer_that_does_not_say_what_it_does_is_named() -> None:
     class Silent(Layer):
         pass
 
-    with pytest.raises(ArgumentError, match=r'Silent "silent": has no lower\(\)'):
+    with pytest.raises(ArgumentError, match=r'Silent "silent": has no call\(self, inputs\)'):
         Silent()(Input((2,)))
 
 

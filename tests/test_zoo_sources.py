@@ -70,7 +70,7 @@ def checkpoint(description: dict[str, Any]) -> WeightsFile:
 @pytest.fixture(autouse=True)
 def unfilled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every number is read from a file here, so none is drawn first; one left out stays 0 and shows in the answers."""
-    monkeypatch.setattr(sys.modules["striate.backend.builder"], "fill", lambda tensor, weight: tensor.detach().zero_())
+    monkeypatch.setattr(sys.modules["striate.backend.builder"], "fill", lambda tensor, *none: tensor.detach().zero_())
 
 
 def fill(model: Model, weights: WeightsFile, source: str) -> MatchReport:

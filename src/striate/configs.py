@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from striate.errors import ArgumentError, unknown
+from striate.wording import inner as inner_words
 
 T = TypeVar("T")
 
@@ -288,7 +289,7 @@ def _special(kind: str, inner: Any) -> Any:
         try:
             return np.array(inner.get("value"), dtype=str(inner.get("dtype", "float32")))
         except (TypeError, ValueError) as error:
-            raise ArgumentError(f"an array of the configuration is none: {error}.") from None
+            raise ArgumentError(f"an array of the configuration is none: {inner_words(error)}.") from None
     if kind == "__bytes__":
         return str(inner.get("value", "")).encode()
     if kind == "__slice__":

@@ -17,6 +17,7 @@ from striate.layers.activation import as_activation
 from striate.model import Model
 from striate.weights.pixels import arithmetic_of, preprocessing_of
 from striate.weights.source import Source
+from striate.wording import inner
 from striate.zoo import card, create
 
 # the common arguments in Keras' two orders
@@ -98,7 +99,7 @@ def application(**about: Any) -> Callable[..., Model]:
         try:
             given = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ArgumentError(f"{app.kind}: {error}. It takes: {', '.join(names)}.") from None
+            raise ArgumentError(f"{app.kind}: {inner(error)}. It takes: {', '.join(names)}.") from None
         given.apply_defaults()
         return _made(app, **given.arguments)
 

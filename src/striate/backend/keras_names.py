@@ -12,6 +12,7 @@ from striate import ops
 from striate.errors import ArgumentError
 from striate.ops.signatures import signature_of
 from striate.ops.table import ARGUMENTS
+from striate.wording import inner
 
 _ROWS = """
 abs(x)                                    absolute
@@ -100,7 +101,7 @@ def _named(line: str) -> tuple[str, Callable[..., Any]]:
         try:
             given = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise ArgumentError(f"backend.{name}: {error}. It takes {signature}.") from None
+            raise ArgumentError(f"backend.{name}: {inner(error)}. It takes {signature}.") from None
         given.apply_defaults()
         return function(*given.arguments.values())
 

@@ -17,6 +17,7 @@ from striate.graph.graph import Graph
 from striate.graph.layer import Layer, registered, snake_case
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.wording import plural
 
 _NETWORKS = ("Functional", "Model", "Sequential")
 _DEEPEST = 16  # networks nested in networks
@@ -133,8 +134,13 @@ def _arithmetic(entry: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     sides = list(zip(("x1", "x2"), node["args"], strict=True))
     takes = tuple(side for side, value in sides if isinstance(value, Mapping))
-    numbers = tuple((side, value) for side, value in sides if isinstance(value, int | float))
+    numbers = tuple((side, _nested(value)) for side, value in sides if isinstance(value, int | float | list))
     return {"op": op, "takes": takes, "options": numbers} if len(takes) + len(numbers) == 2 else None
+
+
+def _nested(value: Any) -> Any:
+    """Lists as tuples, as a layer keeps the numbers of an operation."""
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
 
 
 def layer_config(layer: Layer, name: str) -> dict[str, Any]:
@@ -480,5 +486,7 @@ def _ready(places: list[Place], made: Mapping[str, list[list[SymbolicTensor]]]) 
         if number >= len(made[name]):
             return False
         if output >= len(made[name][number]):
-            raise ArgumentError(f'layer "{name}" has {len(made[name][number])} outputs; output {output} is asked for.')
+            raise ArgumentError(
+                f'layer "{name}" has {plural(len(made[name][number]), "output")}; output {output} is asked for.'
+            )
     return True

@@ -9,6 +9,7 @@ from striate.errors import ArgumentError
 from striate.graph.graph import Graph
 from striate.graph.layer import Layer
 from striate.graph.node import InputLayer, SymbolicTensor
+from striate.wording import plural
 
 
 def replay(
@@ -27,7 +28,9 @@ def replay(
     Raises ArgumentError for another number of inputs, ShapeError where a layer does not fit.
     """
     if len(inputs) != len(graph.inputs):
-        raise ArgumentError(f"the network has {len(graph.inputs)} inputs, {len(inputs)} tensors were given.")
+        raise ArgumentError(
+            f"the network has {plural(len(graph.inputs), 'input')}, {plural(len(inputs), 'tensor', 'was')} given."
+        )
     made = {(old.node.serial, old.index): new for old, new in zip(graph.inputs, inputs, strict=True)}
     layers: dict[int, Layer] = {}
     for node in graph.nodes:

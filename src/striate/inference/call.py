@@ -11,6 +11,7 @@ from striate import backend
 from striate.data import Batches
 from striate.data.batches import channels_first, channels_last
 from striate.errors import DataError
+from striate.wording import plural
 
 
 class Answer(torch.Tensor):
@@ -69,7 +70,7 @@ def _tensors(model: Any, inputs: Any, device: Any) -> list[torch.Tensor] | None:
         return None
     shapes = model.graph.check().input_shapes
     if len(given) != len(shapes):
-        raise DataError(f"the network has {len(shapes)} inputs; it got {len(given)} tensors.")
+        raise DataError(f"the network has {plural(len(shapes), 'input')}; it got {plural(len(given), 'tensor')}.")
     for one, shape in zip(given, shapes, strict=True):
         fits = one.ndim == len(shape) + 1 and all(b in (None, a) for a, b in zip(one.shape[1:], shape, strict=True))
         if not fits:

@@ -12,6 +12,7 @@ from striate.graph import Operand
 from striate.ops.operation import symbolic
 from striate.ops.signatures import SIGNATURES
 from striate.ops.table import ARGUMENTS
+from striate.wording import inner
 
 #: What answers at once, whatever it is asked about.
 _FACTS = ("shape", "ndim", "size", "dtype", "is_tensor")
@@ -38,7 +39,7 @@ def made(row: str, name: str | None = None) -> Callable[..., Any]:
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise ArgumentError(f"ops.{name}: {error}. It takes {signature}.") from None
+            raise ArgumentError(f"ops.{name}: {inner(error)}. It takes {signature}.") from None
         if row in _FACTS:
             return _fact(row, given["x"])
         return symbolic(row, given)

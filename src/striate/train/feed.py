@@ -11,6 +11,7 @@ import numpy as np
 
 from striate.data import Batch, Batches, Dataset
 from striate.errors import ArgumentError, DataError, note
+from striate.wording import plural
 
 _SHORT = (
     "The data ran out: steps_per_epoch batches were asked for and fewer were left; the epoch ended there, and the next one "
@@ -175,7 +176,7 @@ def unpacked(element: Any) -> tuple[Any, Any, Any]:
     if not isinstance(element, list | tuple):
         return element, None, None
     if not 1 <= len(element) <= 3:
-        raise DataError(f"a batch is x, (x, y) or (x, y, sample_weight); it got {len(element)} parts.")
+        raise DataError(f"a batch is x, (x, y) or (x, y, sample_weight); it got {plural(len(element), 'part')}.")
     x, y, weights = (*element, None, None)[:3]
     return x, y, weights
 

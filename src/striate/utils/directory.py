@@ -14,6 +14,7 @@ from striate.data.pictures.workers import cores, in_order
 from striate.errors import ArgumentError, DataError, unknown
 from striate.utils.pictures import channels_of, coloured, first_channels
 from striate.utils.stream import Stream, as_array
+from striate.wording import plural
 
 ENDINGS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = ("int", "categorical", "binary")
@@ -87,7 +88,10 @@ def image_dataset_from_directory(
         seed = int(np.random.randint(1_000_000))
     paths, numbers, names = _index(Path(directory), labels, class_names, follow_links)
     if verbose:
-        print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if names is not None else "."))
+        print(
+            f"Found {plural(len(paths), 'file')}"
+            + (f" belonging to {plural(len(names), 'class')}." if names is not None else ".")
+        )
     if label_mode == "binary" and names is not None and len(names) != 2:
         raise ArgumentError(
             f'label_mode="binary" goes with two classes, here are {len(names)}: {", ".join(names[:5])}.'
@@ -110,7 +114,7 @@ def image_dataset_from_directory(
     for part in wanted:
         chosen, mixed = parts[part] if part else (slice(None), shuffle)
         if verbose and part:
-            print(f"Using {len(paths[chosen])} files for {part}.")
+            print(f"Using {plural(len(paths[chosen]), 'file')} for {part}.")
         if not paths[chosen]:
             raise DataError(
                 f"{directory}: no pictures{f' for {part}' if part else ''}. Looked for {', '.join(ENDINGS)}."
@@ -204,7 +208,10 @@ def _index(
     if not isinstance(labels, list | tuple | np.ndarray):
         raise ArgumentError(f'labels is "inferred", None or a list of class numbers, not {labels!r}.')
     if len(labels) != len(paths):
-        raise DataError(f"{folder}: {len(labels)} labels for {len(paths)} pictures; give one for each, sorted by path.")
+        raise DataError(
+            f"{folder}: {plural(len(labels), 'label')} for {plural(len(paths), 'picture')}; give one for each, "
+            "sorted by path."
+        )
     return paths, np.asarray(labels, np.int32), [str(label) for label in sorted({int(label) for label in labels})]
 
 

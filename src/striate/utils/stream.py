@@ -11,6 +11,7 @@ import numpy as np
 
 from striate.data.pictures.workers import in_order
 from striate.errors import ArgumentError, DataError
+from striate.wording import plural
 
 UNKNOWN, ENDLESS = -2, -1  # what ``cardinality`` says, as tf.data has it
 
@@ -221,7 +222,7 @@ class Stream:
 
     def __repr__(self) -> str:
         count = "an unknown number of" if self._length is None else f"{self._length:,}"
-        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        classes = f", {plural(len(self.class_names), 'class')}" if self.class_names else ""
         return f"<stream of {count} elements{classes}>"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from striate.errors import BundleError
 from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.files import atomic_write
+from striate.wording import inner
 
 if TYPE_CHECKING:
     import h5py
@@ -62,7 +63,7 @@ def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
     try:
         return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in texts.items()}
     except UnicodeDecodeError as error:
-        raise BundleError(f"{file} is damaged: {error}.") from None
+        raise BundleError(f"{file} is damaged: {inner(error)}.") from None
 
 
 def read_variables(file: Path, group: str) -> list[Any]:

@@ -21,6 +21,7 @@ from striate.version import __version__
 from striate.weights.contents import WeightsFile
 from striate.weights.files import atomic_write
 from striate.weights.keras_files import read_attributes, read_h5, read_keras_zip, read_variables
+from striate.wording import inner
 
 _LARGEST_TEXT = 256 << 20  # bytes of JSON
 _KERAS = "3.15.1"  # whose layout is written
@@ -55,7 +56,7 @@ def read_keras_model(path: str | os.PathLike[str]) -> KerasModel:
         with file.open("rb") as opened:
             start = opened.read(8)
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise BundleError(f"{path} cannot be read: {inner(error.strerror or error)}.") from None
     if start.startswith(b"PK"):
         return _read_zip(file)
     if start == b"\x89HDF\r\n\x1a\n":
@@ -97,7 +98,7 @@ def _text(archive: zipfile.ZipFile, name: str, file: Path) -> str:
     try:
         return archive.read(entry).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BundleError(f"{file}: {name} is damaged: {error}.") from None
+        raise BundleError(f"{file}: {name} is damaged: {inner(error)}.") from None
 
 
 def _json(text: str, file: Path, name: str) -> dict[str, Any]:

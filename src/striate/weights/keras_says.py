@@ -6,6 +6,7 @@ from typing import Any
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, Layer
+from striate.wording import inner
 
 _ACTIVATIONS_HERE = ("scaled_tanh", "hard_swish")
 
@@ -20,7 +21,8 @@ def check_for_keras(graph: Graph, path: str) -> None:
         reason = _reason(node.layer)
         if reason:
             raise ArgumentError(
-                f'{path}: {node.layer.kind} "{node.name}" {reason}. A folder holds it: save to a name without an ending.'
+                f'{path}: {node.layer.kind} "{node.name}" {inner(reason)}. A folder holds it: '
+                "save to a name without an ending."
             )
     if graph.auxiliary:
         raise ArgumentError(

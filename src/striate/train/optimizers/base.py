@@ -15,7 +15,7 @@ from striate.train.optimizer_state import resume
 from striate.train.optimizers.rate import Rate, RateNow, rate_of
 from striate.train.optimizers.spelling import today
 from striate.train.schedules import Schedule
-from striate.wording import inner
+from striate.wording import inner, plural
 
 if TYPE_CHECKING:
     import torch
@@ -369,7 +369,9 @@ class Optimizer(Described, family="optimizer"):
         if any(id(p) not in known for p in params):
             raise ArgumentError("apply: a weight is unknown: the optimizer was built with others; make a new one.")
         if len(grads) != len(params):
-            raise ArgumentError(f"apply: {len(grads)} gradients for {len(params)} weights; give one for each.")
+            raise ArgumentError(
+                f"apply: {plural(len(grads), 'gradient')} for {plural(len(params), 'weight')}; give one for each."
+            )
         if all(grad is None for grad in grads):
             raise TrainingError("No gradients provided for any variable.")
         if any(grad is None for grad in grads):
