@@ -77,9 +77,26 @@ def page(
             rows.append(f"| [`{name}`][{link}] | {first_sentence(value)} ({also}) |")
             continue
         rows.append(f"| [`{name}`][{title}] | {first_sentence(value) if callable(value) else ''} |")
-        blocks.append(f"::: {title}\n")
+        blocks.append(in_full(title, value) if is_made(value) else f"::: {title}\n")
     about = inspect.getdoc(sys.modules[module]) or ""
     return "\n".join([f"# {short}\n", f"{about}\n", "| name | what |", "| --- | --- |", *above, *rows, "", *blocks])
+
+
+def is_made(value: Any) -> bool:
+    """Whether a function was made from a row of a table, so that no line of source defines it under its name."""
+    return isinstance(value, types.FunctionType) and value.__code__.co_name != value.__name__
+
+
+def in_full(title: str, function: Any) -> str:
+    """A function as mkdocstrings would show it: its heading, its call and its docstring, arguments as a table."""
+    name, table, text = title.split(".")[-1], [], []
+    for line in (inspect.getdoc(function) or "").splitlines():
+        argument = re.match(r"([\w*]+(?:, [\w*]+)*) {2,}(\S.*)", line)
+        table += [f"| `{argument[1]}` | {argument[2]} |".replace("<", "&lt;")] if argument else []
+        text += [] if argument else [line]
+    arguments = ["", "| argument | what |", "| --- | --- |", *table] if table else []
+    call = f"```python\n{name}{inspect.signature(function)}\n```"
+    return "\n".join([f"## `{name}` {{ #{title} }}", "", call, "", *text, *arguments, ""])
 
 
 def address(module: str, name: str, value: Any) -> str:
