@@ -263,7 +263,7 @@ def test_apply_counts_and_leaves_weights_without_a_gradient() -> None:
     [
         (lambda v: o.SGD().apply_gradients([(None, v)]), "No gradients"),
         (lambda v: o.SGD().apply([torch.ones(2)]), "no weights yet"),
-        (lambda v: o.SGD().apply([torch.ones(2)] * 2, [v]), "2 gradients for 1 weights"),
+        (lambda v: o.SGD().apply([torch.ones(2)] * 2, [v]), "2 gradients for 1 weight"),
         (lambda v: o.SGD().apply([torch.ones(3)], [v]), "does not go with"),
         (lambda v: o.AdamW(weight_decay=None), "is Adam"),
     ],
