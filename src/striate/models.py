@@ -11,7 +11,6 @@ from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
 from striate.model import Model, clone_model
-from striate.model.saving import compile_again, load_keras
 from striate.sequential import Sequential
 
 __all__ = ["Model", "Sequential", "clone_model", "from_json", "load_model", "model_from_json", "save_model"]
@@ -32,6 +31,8 @@ def load_model(
 
     Raises BundleError, naming the part that is wrong.
     """
+    from striate.model.saving import compile_again, load_keras
+
     if not Path(path).is_dir() and Path(path).exists():
         return load_keras(path, custom_objects, compile)  # type: ignore[no-any-return]
     from striate.configs import CustomObjectScope
