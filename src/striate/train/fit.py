@@ -140,6 +140,7 @@ def fit(
         "epochs": epochs,
         "steps": feed.steps(initial_epoch),
         "validation_freq": validation_freq,
+        "broken": True,  # until it has come to its end
     }
     hooks = CallbackList(everyone, model, **told)
     logs: dict[str, float] = {}
@@ -155,9 +156,7 @@ def fit(
             stopped=lambda: model.stop_training,
             checkpoint=checkpoint,
         )
-    except BaseException:
-        hooks.params["broken"] = True
-        raise
+        hooks.params["broken"] = False
     finally:
         hooks.on_train_end(logs)
     model.facts = {

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number, whole
-from striate.errors import ArgumentError, TrainingError
+from striate.errors import ArgumentError, TrainingError, undefined
 from striate.train.losses import Loss
 from striate.train.metrics.base import activated
 from striate.train.metrics.reductions import MeanMetric
@@ -27,7 +27,7 @@ class _Accuracy(MeanMetric):
 
         Raises TrainingError when their shapes do not go together.
         """
-        raise NotImplementedError
+        raise undefined(self, "right(self, y_true, y_pred)")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         y_pred = tensor(f"y_pred of {self.name}", y_pred)

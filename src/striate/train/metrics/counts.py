@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.described import described, number, whole
-from striate.errors import ArgumentError, unknown
+from striate.errors import ArgumentError, undefined, unknown
 from striate.train.losses import Loss
 from striate.train.metrics import shares
 from striate.train.metrics.base import activated, in_range
@@ -46,7 +46,7 @@ class PerClass(Gathered):
 
         counts    (C,) each
         """
-        raise NotImplementedError
+        raise undefined(self, "share(self, counts)")
 
     @property
     def kind(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from striate.errors import undefined
 from striate.train.metrics.base import Metric
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Gathered(Metric):
         y_true, y_pred    (N, …) and (N, …, C)
         sample_weight     a weight per sample, (N,), or per number; None: each counts 1
         """
-        raise NotImplementedError
+        raise undefined(self, "see(self, y_true, y_pred, sample_weight)")
 
     def gather(self, y_true: Tensor, y_pred: Tensor, sample_weight: Any = None) -> None:
         """Take in a batch, now or with those that follow.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described, whole
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, DataError, undefined
 from striate.train.losses.base import EPSILON
 from striate.train.metrics.base import Metric
 from striate.train.metrics.reductions import MeanMetric
@@ -108,7 +108,7 @@ class _Correlation(MeanMetric):
 
     def correlation(self, y_true: Any, y_pred: Any, axis: int) -> Tensor:
         """The correlations (N, …) of `y_true` and `y_pred` (N, …, C) along `axis`."""
-        raise NotImplementedError
+        raise undefined(self, "correlation(self, y_true, y_pred, axis)")
 
 
 @described

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.described import described, plain, whole
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, undefined
 from striate.train.losses import Loss
 from striate.train.metrics.base import activated, in_range, scores_of_one_class
 from striate.train.metrics.gathered import Gathered
@@ -43,7 +43,7 @@ class AtThresholds(Gathered):
 
     def limits(self) -> list[float]:
         """The thresholds, in rising order."""
-        raise NotImplementedError
+        raise undefined(self, "limits(self)")
 
     @property
     def _even(self) -> bool:
