@@ -4,6 +4,7 @@
 other answers alike to 1e-5.
 """
 
+import contextlib
 import io
 import json
 import sys
@@ -230,6 +231,25 @@ def test_a_file_cut_short_or_changed_anywhere_is_one_error_or_loads(tmp_path, en
             st.models.load_model(tmp_path / f"b{ending}")
         except StriateError:
             continue
+
+
+def test_a_packed_file_that_is_damaged_and_a_group_within_itself_are_one_error(tmp_path) -> None:
+    plain, packed = tmp_path / "plain.keras", tmp_path / "packed.keras"
+    st.Sequential([layers.Dense(3, input_shape=(4,))]).save(plain)
+    with zipfile.ZipFile(plain) as held, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in held.namelist():
+            archive.writestr(name, held.read(name))
+    data = packed.read_bytes()
+    for at in range(0, len(data), 97):
+        packed.write_bytes(data[:at] + bytes([data[at] ^ 255]) + data[at + 1 :])
+        for read in (st.models.load_model, st.Sequential([layers.Dense(3, input_shape=(4,))]).load_weights):
+            with contextlib.suppress(StriateError):  # and nothing else
+                read(packed)
+    with h5py.File(tmp_path / "round.weights.h5", "w") as file:
+        layer = file.create_group("layers/functional/layers")
+        layer["functional"] = file["layers/functional"]
+    with pytest.raises(BundleError, match="stands elsewhere too"):
+        st.Sequential([layers.Dense(3, input_shape=(4,))]).load_weights(tmp_path / "round.weights.h5")
 
 
 def test_what_is_no_model_says_so(tmp_path) -> None:

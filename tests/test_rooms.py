@@ -17,6 +17,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "striate"
 ORDER = [
     "errors",
     "wording",
+    "archives",
     "shown",
     "version",
     "seed",

@@ -13,7 +13,6 @@ import json
 import os
 import threading
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.archives import NOT_WHOLE
 from striate.data import Dataset, Preprocessing, Skipped
 from striate.data.pictures.cache import cache_folder
 from striate.data.pictures.decode import describe
@@ -284,7 +284,7 @@ def _rows(file: Path) -> dict[bytes, np.ndarray]:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
             keys, rows = saved["keys"], saved["rows"]
         return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (KeyError, *NOT_WHOLE):
         return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
 from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.files import atomic_write
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 # An array that takes this much less room in the file than in memory is no array of weights.
 _MOST_SQUEEZED = 100
 _LARGE = 64 << 20
+_DAMAGED = (OSError, KeyError, RuntimeError, ValueError)  # what h5py raises while it reads a damaged file
 _DEEPEST = 16  # networks nested in networks
 _NESTED = ("layers", "_layer_checkpoint_dependencies")  # the second as Keras 2.12 wrote it
 
@@ -43,8 +46,22 @@ def _inside(file: Path) -> io.BytesIO:
             return io.BytesIO(archive.read(entry))
     except BundleError:
         raise
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except NOT_WHOLE as error:
         raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
+
+
+@contextlib.contextmanager
+def _opened(source: Path | io.BytesIO, where: str) -> Iterator[h5py.File]:
+    """An HDF5 file to read.  Raises BundleError for one that is not whole, also where that shows only while it is read."""
+    import h5py
+
+    try:
+        with h5py.File(source, "r") as file:
+            yield file
+    except BundleError:
+        raise
+    except _DAMAGED:
+        raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
 
 
 def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
@@ -53,13 +70,8 @@ def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
     file    the path
     names   of those that are wanted; those that are not there are left out
     """
-    import h5py
-
-    try:
-        with h5py.File(file, "r") as opened:
-            texts = {name: opened.attrs[name] for name in names if name in opened.attrs}
-    except Exception:  # of damaged files h5py raises OSError, KeyError, RuntimeError, ValueError …
-        raise BundleError(f"{file} is not a whole HDF5 file. Copy or download it again.") from None
+    with _opened(file, str(file)) as opened:
+        texts = {name: opened.attrs[name] for name in names if name in opened.attrs}
     try:
         return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in texts.items()}
     except UnicodeDecodeError as error:
@@ -72,42 +84,28 @@ def read_variables(file: Path, group: str) -> list[Any]:
     file    a .keras or .h5 file
     group   such as "optimizer/vars"
     """
-    import h5py
-
     where = str(file)
-    try:
-        with h5py.File(_inside(file) if zipfile.is_zipfile(file) else file, "r") as opened:
-            if group not in opened:
-                return []
-            held = _member(opened, group, where)
-            names = _texts(held, "weight_names") or sorted(held, key=_natural)
-            return [_tensor(_member(held, name, where), where) for name in names]
-    except BundleError:
-        raise
-    except Exception:
-        raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
+    with _opened(_inside(file) if zipfile.is_zipfile(file) else file, where) as opened:
+        if group not in opened:
+            return []
+        held = _member(opened, group, where)
+        names = _texts(held, "weight_names") or sorted(held, key=_natural)
+        return [_tensor(_member(held, name, where), where) for name in names]
 
 
 def read_h5(source: Path | io.BytesIO, where: str) -> WeightsFile:
     """Either layout.  Raises BundleError for a truncated file, links out of the file, absurd shapes."""
-    import h5py
-
-    try:
-        with h5py.File(source, "r") as file:
-            root: Any = file
-            legacy = _texts(file, "layer_names") is not None
-            if not legacy and "model_weights" in file and "layers" not in file:
-                root, legacy = _member(file, "model_weights", where), True
-            if legacy:
-                return _read_legacy(root, where)
-            if not any(name in file for name in (*_NESTED, "vars")):
-                held = ", ".join(list(file)[:5]) or "nothing"
-                raise BundleError(f"{where} is an HDF5 file, but not of Keras' weights: it holds {held}.")
-            return _read_numbered(file, where)
-    except BundleError:
-        raise
-    except Exception:  # of damaged files h5py raises OSError, KeyError, RuntimeError, ValueError …
-        raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
+    with _opened(source, where) as file:
+        root: Any = file
+        legacy = _texts(file, "layer_names") is not None
+        if not legacy and "model_weights" in file and "layers" not in file:
+            root, legacy = _member(file, "model_weights", where), True
+        if legacy:
+            return _read_legacy(root, where)
+        if not any(name in file for name in (*_NESTED, "vars")):
+            held = ", ".join(list(file)[:5]) or "nothing"
+            raise BundleError(f"{where} is an HDF5 file, but not of Keras' weights: it holds {held}.")
+        return _read_numbered(file, where)
 
 
 # -- legacy -----------------------------------------------------------------------------------------------------------
@@ -161,7 +159,7 @@ def _texts(group: h5py.Group, key: str) -> list[str] | None:
 def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
     """``layers/<class>_<n>/vars/<i>``; the attribute "name" of ``vars`` is the layer's, in files since Keras 3.4."""
     checkpoint = WeightsFile(where, "Keras .weights.h5", "keras")
-    for path, group, arrays in _walk(file, "", "", where):
+    for path, group, arrays in _walk(file, "", "", where, set()):
         named = all(part for part in path.split("/"))
         layer = FileLayer(path if named else None, group)
         for name, array in arrays.items():
@@ -174,8 +172,15 @@ def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
     return checkpoint
 
 
-def _walk(parent: h5py.Group, path: str, group: str, where: str) -> Iterator[tuple[str, str, dict[str, h5py.Dataset]]]:
-    """(names, groups, arrays) of every layer below a network's group, nested networks opened."""
+def _walk(
+    parent: h5py.Group, path: str, group: str, where: str, seen: set[int]
+) -> Iterator[tuple[str, str, dict[str, h5py.Dataset]]]:
+    """(names, groups, arrays) of every layer below a network's group, nested networks opened.
+
+    seen   the places in the file of the groups met so far: a damaged one may lead back to itself, without end
+    """
+    import h5py
+
     if group.count("/") > _DEEPEST:
         raise BundleError(f"{where}: networks nested more than {_DEEPEST} deep; refused.")
     for key in _NESTED:
@@ -186,6 +191,10 @@ def _walk(parent: h5py.Group, path: str, group: str, where: str) -> Iterator[tup
             layer = _member(inside, name, where)
             if not hasattr(layer, "keys"):
                 raise BundleError(f"{where}: {key}/{name} is no group, so this is not Keras' layout.")
+            place = h5py.h5o.get_info(layer.id).addr
+            if place in seen:
+                raise BundleError(f"{where}: {key}/{name} is a group that stands elsewhere too; refused.")
+            seen.add(place)
             variables: Any = _member(layer, "vars", where) if "vars" in layer else {}
             told = variables.attrs.get("name", "") if "vars" in layer else ""
             told = told.decode() if isinstance(told, bytes) else str(told)
@@ -193,7 +202,7 @@ def _walk(parent: h5py.Group, path: str, group: str, where: str) -> Iterator[tup
             below = f"{group}/{name}" if group else name
             numbers = sorted(variables, key=_natural)
             yield here, below, {number: _member(variables, number, where) for number in numbers}
-            yield from _walk(layer, here, below, where)
+            yield from _walk(layer, here, below, where, seen)
 
 
 def _natural(name: str) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
 from striate.version import __version__
 from striate.weights.contents import WeightsFile
@@ -74,7 +75,9 @@ def _read_zip(file: Path) -> KerasModel:
                 held = ", ".join(names[:3]) or "nothing"
                 raise BundleError(f"{file} is a zip file, but no .keras file: it holds {held}.")
             texts = {name: _text(archive, name, file) for name in ("config.json", "metadata.json") if name in names}
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except BundleError:
+        raise
+    except NOT_WHOLE as error:
         raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or save it again.") from None
     config = _json(texts["config.json"], file, "config.json")
     metadata = _json(texts.get("metadata.json", "{}"), file, "metadata.json")

@@ -6,6 +6,7 @@ import os
 import zipfile
 from pathlib import Path
 
+from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
 from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_h5, read_keras_zip
@@ -52,5 +53,5 @@ def _zip_names(file: Path) -> list[str]:
     try:
         with zipfile.ZipFile(file) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except NOT_WHOLE as error:
         raise BundleError(f"{file} is a zip file that is not whole ({error}). Copy or download it again.") from None

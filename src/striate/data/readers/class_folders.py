@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
+from striate.archives import NOT_WHOLE
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import Tree, is_picture, need_folder, tree_of_folder, tree_of_zip
@@ -58,7 +59,7 @@ def scan_zip(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
         raise DataError(f"{path}: there is no such file.")
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except NOT_WHOLE as error:
         raise DataError(f"{path}: not a zip file, or one that is cut off ({error}). Fetch the file again.") from None
     survey = _scan(tree_of_zip(archive, path), classes)
     survey.close = archive.close

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from striate.archives import NOT_WHOLE
 from striate.data.dataset import Skipped
 from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
@@ -112,7 +112,7 @@ def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
             raise DataError(f"{name}: unpacks to {info.file_size:,} bytes, the limit is {_LARGEST:,}.")
         try:
             return archive.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
+        except NOT_WHOLE as error:
             raise DataError(f"{name}: cannot be unpacked: {error}") from None
 
     def stamp(name: str) -> str:

@@ -7,12 +7,12 @@ import os
 import re
 import sys
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from striate.archives import NOT_WHOLE
 from striate.errors import ArgumentError, DataError
 
 CHUNK = 1 << 20
@@ -106,7 +106,7 @@ def unpack(path: str | Path, target: str | Path) -> Path:
             else:
                 with tarfile.open(path) as packed:
                     packed.extractall(inside, filter="data")
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+        except (tarfile.TarError, *NOT_WHOLE) as error:
             raise DataError(f"{path}: no archive that can be unpacked ({error}). Fetch it again.") from None
         if target.is_dir():
             shutil.rmtree(target)
