@@ -687,7 +687,7 @@ def test_a_layer_of_ones_own_is_drawn_with_whatever_fields_it_has():
 
 
 def test_every_layer_class_has_a_family_with_a_colour():
-    from test_layers_every import CASES
+    from layer_cases import CASES
 
     families = {kind.__name__: family(case.layer(), *case.inputs) for kind, (case, *_) in CASES.items()}
     assert {families[name] for name in ("Conv2D", "SeparableConv1D", "PartialConv2D")} == {"conv"}

@@ -92,8 +92,8 @@ def all_calls():
 
 
 def other_calls(known):
-    """The first case of every layer that is not among these, as ``test_layers_every`` has it."""
-    from test_layers_every import CASES
+    """The first case of every layer that is not among these, as ``layer_cases`` has it."""
+    from layer_cases import CASES
 
     others = {kind: cases[0] for kind, cases in CASES.items() if kind not in known}
     for case in others.values():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_layers_every import CASES
+from layer_cases import CASES
 
 import striate as st
 from striate import errors, layers

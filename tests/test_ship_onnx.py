@@ -7,11 +7,11 @@ import subprocess
 import sys
 from typing import Any
 
+import layer_cases as every
 import numpy as np
 import onnx
 import pytest
 import reference as ref
-import test_layers_every as every
 import torch
 from hypothesis import given
 from hypothesis import strategies as some
