@@ -1,117 +1,26 @@
-"""The graph of a network: any wiring, names, JSON both ways, and descriptions that break off."""
+"""The graph of a network: any wiring, names and chains."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from graphs import batch_for, names, networks, outputs_of, three, weights
+from hypothesis import given
 
 from striate import layers
 from striate.backend import build, to_source
-from striate.errors import ArgumentError, ShapeError, StriateError
-from striate.graph import Graph, Input, Layer, Network, SymbolicTensor, chain, every_layer, from_json, to_json
+from striate.errors import ArgumentError, ShapeError
+from striate.graph import Graph, Input, Layer, Network, chain, every_layer, from_json, to_json
 from striate.graph.layer import snake_case
 from striate.model import Model
-from striate.sequential import Sequential
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def names(graph: Graph) -> list[str]:
-    return [graph.name(layer) for layer in graph.layers]
-
-
-def weights(graph: Graph) -> int:
-    """Weights of a graph, each layer once."""
-    return sum(
-        w.size
-        for node in graph.nodes
-        if graph.first_call(node)
-        for w in node.layer.parameters(*node.input_shapes).values()
-    )
-
-
 # -- random networks -------------------------------------------------------------------------------------------------
-@dataclass
-class Growing:
-    """Symbolic tensors of a network that grows call by call; all of them 6x6, with 1 to 8 channels."""
-
-    tensors: list[SymbolicTensor]
-    convolutions: list[tuple[int, Layer]]
-    models: list[tuple[int, Model]]
-
-
-@st.composite
-def networks(draw: st.DrawFn, calls: int = 12, nested: bool = True) -> Graph:
-    """A random wiring of convolutions, activations, merges, shared layers and nested models."""
-    starts = [Input((6, 6, draw(st.integers(1, 3)))) for _ in range(draw(st.integers(1, 2)))]
-    net = Growing(list(starts), [], [])
-    kinds = ["conv", "conv", "relu", "relu", "leaky", "norm", "pool", "add", "add", "concatenate", "again", "again"]
-    kinds += ["model", "model again"] * nested
-    for _ in range(draw(st.integers(1, calls))):
-        x = net.tensors[-1 - draw(st.integers(0, len(net.tensors) - 1))]
-        channels = x.shape[-1]
-        alike = [t for t in net.tensors if t.shape == x.shape]
-        like = alike[draw(st.integers(0, len(alike) - 1))]
-        kind = draw(st.sampled_from(kinds))
-        if kind == "conv":
-            layer: Layer = layers.Conv2D(
-                draw(st.integers(1, 3)), 3, padding="same", activation=draw(st.sampled_from([None, "relu", "tanh"]))
-            )
-            net.convolutions.append((channels, layer))
-            net.tensors.append(layer(x))
-        elif kind == "relu":
-            net.tensors.append(layers.ReLU()(x))
-        elif kind == "leaky":
-            net.tensors.append(layers.Activation(layers.LeakyReLU(0.1))(x))
-        elif kind == "norm":
-            net.tensors.append(layers.BatchNormalization()(x))
-        elif kind == "pool":
-            net.tensors.append(layers.MaxPooling2D(3, 1, "same")(x))
-        elif kind == "add":
-            net.tensors.append(layers.Add()([x, like]))
-        elif kind == "concatenate" and channels <= 4:
-            net.tensors.append(layers.Concatenate()([x, like]) if like.shape[-1] <= 4 else x)
-        elif kind == "again":
-            for depth, layer in reversed(net.convolutions):
-                if depth == channels:
-                    net.tensors.append(layer(x))
-                    break
-        elif kind == "model":
-            start = Input(x.shape)
-            inner = layers.Conv2D(2, 1, activation=draw(st.sampled_from([None, "relu"])))(start)
-            outputs = [inner, layers.ReLU()(inner)] if draw(st.booleans()) else [layers.ReLU()(inner)]
-            model = Model([start], outputs)
-            net.models.append((channels, model))
-            result = model(x)
-            net.tensors += result if isinstance(result, list) else [result]
-        elif kind == "model again":
-            for depth, model in reversed(net.models):
-                if depth == channels:
-                    result = model(x)
-                    net.tensors += result if isinstance(result, list) else [result]
-                    break
-    some = draw(st.lists(st.integers(0, len(net.tensors) - 1), max_size=2, unique=True))
-    outputs = list(dict.fromkeys([net.tensors[-1], *(net.tensors[i] for i in some)]))
-    return Graph(starts, outputs)
-
-
-def batch_for(graph: Graph, dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return [torch.randn(2, s[-1], *s[:-1], generator=generator, dtype=dtype) for s in graph.input_shapes]
-
-
-def outputs_of(module: torch.nn.Module, xs: list[torch.Tensor]) -> list[torch.Tensor]:
-    with torch.no_grad():
-        result = module(*xs)
-    return list(result) if isinstance(result, tuple) else [result]
-
-
 @given(networks())
 def test_a_random_network_goes_through_json_and_computes_the_same(graph: Graph) -> None:
     text = json.dumps(to_json(graph))
@@ -318,13 +227,6 @@ def test_thousands_of_layers_need_no_recursion() -> None:
 
 
 # -- names -----------------------------------------------------------------------------------------------------------
-def three() -> Graph:
-    x = start = Input((8, 8, 1))
-    for _ in range(3):
-        x = layers.MaxPooling2D(1)(layers.Conv2D(2, 1)(x))
-    return Graph([start], [x])
-
-
 def test_automatic_names_count_from_the_first_of_each_class_anew_in_every_graph() -> None:
     expected = ["input_layer", "conv2d", "max_pooling2d", "conv2d_1", "max_pooling2d_1", "conv2d_2", "max_pooling2d_2"]
     assert names(three()) == expected
@@ -398,223 +300,6 @@ def test_an_error_while_calling_names_the_layer_as_the_model_would() -> None:
         layers.Conv2D(2, 3)(x)
     with pytest.raises(ShapeError, match=r'^Conv2D "last": a 3x3 window is larger'):
         layers.Conv2D(2, 3, name="last")(x)
-
-
-# -- JSON ------------------------------------------------------------------------------------------------------------
-def test_the_description_is_short_and_readable() -> None:
-    x = Input((8, 8, 3), name="pixels")
-    conv = layers.Conv2D(3, 3, padding="same", kernel_initializer=layers.initializers.HeNormal(seed=1))
-    y = layers.Add(name="sum")([conv(x), conv(layers.ReLU(max_value=6)(conv(x)))])
-    assert to_json(Graph([x], [y]), name="tiny") == {
-        "class": "Functional",
-        "name": "tiny",
-        "layers": [
-            {"class": "Input", "name": "pixels", "shape": [8, 8, 3]},
-            {
-                "class": "Conv2D",
-                "name": "conv2d",
-                "filters": 3,
-                "kernel_size": [3, 3],
-                "strides": [1, 1],
-                "padding": "same",
-                "dilation_rate": [1, 1],
-                "kernel_initializer": {"class": "HeNormal", "seed": 1},
-            },
-            {"call": "conv2d", "inputs": ["pixels"]},
-            {"class": "ReLU", "name": "re_lu", "max_value": 6.0},
-            {"call": "conv2d"},
-            {"class": "Add", "name": "sum", "inputs": ["conv2d", "conv2d#3"]},
-        ],
-        "inputs": ["pixels"],
-        "outputs": ["sum"],
-    }
-
-
-def test_a_description_by_hand_may_leave_out_what_goes_without_saying() -> None:
-    graph = from_json(
-        """{"layers": [{"class": "Conv2D", "filters": 4, "kernel_size": 3, "input_shape": [8, 8, 1]},
-                       {"class": "Conv2D", "filters": 4, "kernel_size": 3, "inputs": "conv2d"},
-                       {"class": "Flatten"}, {"class": "Dense", "units": 2, "name": "head"}]}"""
-    ).check()
-    assert names(graph) == ["input_layer", "conv2d", "conv2d_1", "flatten", "head"]
-    assert graph.output_shapes == [(2,)]
-    graph = from_json({"layers": [{"class": "Embedding", "input_dim": 9, "output_dim": 2, "input_length": 5}]})
-    assert graph.inputs[0].dtype == "int64"
-    assert graph.output_shapes == [(5, 2)]
-
-
-def test_types_of_inputs_and_frozen_layers_survive_json() -> None:
-    x = Input((4,), dtype="uint8")
-    layer = layers.Dense(2)
-    layer.trainable = False
-    again = from_json(to_json(Graph([x], [layer(x)])))
-    assert again.inputs[0].dtype == "uint8"
-    assert not again.layers[1].trainable
-
-
-def test_automatic_names_of_a_description_stay_automatic() -> None:
-    again = from_json(to_json(three()))
-    x = Input((8, 8, 1))
-    y = x
-    for layer in (layers.Conv2D(1, 1, name="conv2d"), again.layer("conv2d")):
-        y = layer(y)
-    assert names(Graph([x], [y])) == ["input_layer", "conv2d", "conv2d_1"]
-
-
-def test_nested_models_of_models_survive_json() -> None:
-    x = Input((4,))
-    inner = Model(x, layers.Dense(4)(x), name="inner")
-    y = Input((4,))
-    middle = Model(y, layers.Add()([inner(y), y]), name="middle")
-    stack = Sequential([layers.Dense(3), layers.ReLU()], name="stack")
-    a, b = Input((4,), name="a"), Input((4,), name="b")
-    graph = Graph([a, b], [layers.Concatenate()([middle(b), stack(middle(a)), inner(a)])])
-    text = json.dumps(to_json(graph))
-    again = from_json(text).check()
-    assert json.dumps(to_json(again)) == text
-    assert again.output_shapes == [(11,)]
-    assert [layer.kind for layer in again.layers[2:5]] == ["Functional", "Sequential", "Functional"]
-
-
-START = {"class": "Input", "name": "x", "shape": [4, 4, 1]}
-GOOD = {"class": "Conv2D", "name": "good", "filters": 2, "kernel_size": 3}
-
-
-@pytest.mark.parametrize(
-    ("description", "message"),
-    [
-        ("{", "not JSON: Expecting property name enclosed in double quotes in line 1, column 2."),
-        ("", "not JSON: Expecting value in line 1, column 1."),
-        ("[" * 100_000, "not a network description: "),
-        ('{"layers": [' + "9" * 5000 + "]}", "not a network description: "),
-        ("[]", 'a network description is an object with a list "layers".'),
-        (3, 'a network description is an object with a list "layers".'),
-        ({}, 'a network description is an object with a list "layers".'),
-        ({"layers": {}}, 'a network description is an object with a list "layers".'),
-        ({"layers": []}, 'the description has no layers; "layers" is an empty list.'),
-        ({"layers": [3]}, 'layer 0 of the description: an entry is an object with a "class"'),
-        ({"layers": [{"filters": 3}]}, 'layer 0 of the description: an entry is an object with a "class"'),
-        ({"layers": [GOOD]}, 'layer 0 of the description: has no input: start with {"class": "Input"'),
-        (
-            {"layers": [{"class": "Conv2d"}]},
-            'layer 0 of the description: unknown layer "Conv2d". Did you mean "Conv2D"?',
-        ),
-        ({"layers": [{"class": "Input"}]}, "Input needs a shape"),
-        ({"layers": [{"class": "Input", "shape": [2], "batch": 3}]}, 'its entry has no "batch".'),
-        ({"layers": [START], "outputs": ["y"]}, 'unknown input "y". Known: x.'),
-        ({"layers": [START], "inputs": 3}, '"inputs" and "outputs" are lists of names of layers, not 3.'),
-        ({"layers": [START], "outputs": [{}]}, '"inputs" and "outputs" are lists of names of layers, not [{}].'),
-        ({"layers": [START, GOOD], "inputs": ["good"]}, "a model starts at layers.Input"),
-    ],
-    ids=lambda value: None if isinstance(value, str) else "",
-)
-def test_what_is_no_description_says_so(description: Any, message: str) -> None:
-    with pytest.raises(StriateError) as caught:
-        from_json(description).check()
-    assert message in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("entry", "name", "message"),
-    [
-        ({"class": "Conv2d"}, "conv2d", 'Conv2d "conv2d": unknown layer "Conv2d". Did you mean "Conv2D"?'),
-        ({"class": "GlorotUniform"}, "glorot_uniform", 'GlorotUniform has no argument "name"'),
-        ({"class": "Dense", "units": 3, "unit": 3}, "dense", 'Dense has no argument "unit". Did you mean "units"?'),
-        ({"class": "Dense"}, "dense", "Dense needs units."),
-        ({"class": "Dense", "units": 3, "data_format": 1}, "dense", 'striate has no argument "data_format" (Keras has)'),
-        ({"class": "Dense", "units": 3, "self": 1}, "dense", 'Dense has no argument "self"'),
-        ({"class": "Dense", "units": "many"}, "dense", "Dense: units is a whole number, not 'many'."),
-        ({"class": "Dense", "units": 3, "activation": {"class": "Functional"}}, "dense", 'a "Functional" cannot be an arg'),
-        ({"class": "Dense", "units": 3, "activation": {"class": ["ReLU"]}}, "dense", "an activation is a name such as"),
-        ({"class": "Dense", "units": 3, "name": 3}, "3", '"name" is a text, not 3.'),
-        ({"class": "Dense", "units": 3, "name": "a b"}, "a b", '"a b" cannot be a layer\'s name'),
-        ({"class": "Dense", "units": 3, "name": "good"}, "good", 'two layers are named "good". Give each its own name.'),
-        ({"class": "Dense", "units": 2, "inputs": ["god"]}, "dense", 'unknown input "god". Did you mean "good"?'),
-        ({"class": "Conv2D", "filters": 2, "kernel_size": 3, "inputs": [["x"]]}, "conv2d", "are lists of names of layers"),
-        ({"class": "Conv2D", "filters": 2, "kernel_size": 3, "inputs": 3}, "conv2d", "are lists of names of layers"),
-        ({"class": "Conv2D", "filters": 2, "kernel_size": 3}, "conv2d", "a 3x3 window is larger than its 2x2 input."),
-        ({"class": "Add", "inputs": ["x", "good"]}, "add", "(4, 4, 1) and (2, 2, 2). Bring them to the same size"),
-        ({"class": "Add"}, "add", "merges two or more inputs, given as one list; it got 1."),
-        ({"call": "god"}, "god", 'unknown layer to call again "god". Did you mean "good"?'),
-        ({"call": "x"}, "x", "an input cannot be called again."),
-        ({"call": "good"}, "good", "a 3x3 window is larger than its 2x2 input."),
-        ({"call": "good", "inputs": ["x"], "filters": 3}, "good", 'its entry has no "filters". It takes call, inputs.'),
-        ({"call": 3}, "3", 'an entry is an object with a "class" (or a "call" of a layer above).'),
-        ({"class": "Functional", "name": "inner"}, "inner", 'a nested model has a "network": an object with a list'),
-        ({"class": "Functional", "name": "inner", "network": {"layers": []}}, "inner", "the description has no layers"),
-        ({"class": "Sequential", "name": "inner", "network": {"layers": [START]}, "built": 1}, "inner", 'has no "built"'),
-        (None, "entry 2", 'entry 2 "entry 2": an entry is an object with a "class"'),
-        ([], "entry 2", 'an entry is an object with a "class"'),
-    ],
-)  # fmt: skip
-def test_a_description_that_breaks_off_keeps_the_part_before(entry: Any, name: str, message: str) -> None:
-    graph = from_json({"layers": [START, GOOD, entry, {"class": "Flatten"}]})
-    assert names(graph) == ["x", "good"]
-    assert graph.output_shapes == [(2, 2, 2)]
-    assert graph.fault is not None
-    assert graph.fault.name == name
-    assert message in str(graph.fault.error)
-    assert str(graph.fault.error).startswith(graph.fault.kind)
-    assert "\n" not in str(graph.fault.error)
-    with pytest.raises(StriateError) as caught:
-        graph.check()
-    assert caught.value is graph.fault.error
-    with pytest.raises(StriateError):
-        build(graph)
-
-
-def test_a_broken_description_keeps_every_branch_before_the_fault() -> None:
-    branch = {"class": "ReLU", "name": "branch", "inputs": ["good"]}
-    other = {"class": "Flatten", "name": "other", "inputs": ["good"]}
-    graph = from_json({"layers": [START, GOOD, branch, other, {"class": "Add", "inputs": ["branch", "other"]}]})
-    assert names(graph) == ["x", "good", "branch", "other"]
-    assert sorted(graph.output_shapes) == [(2, 2, 2), (8,)]
-
-
-json_values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-3, 9), st.floats(), st.text(max_size=4), st.just("good")),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["class", "x"]), inner)),
-    max_leaves=5,
-)
-
-
-@settings(max_examples=150)
-@given(
-    st.sampled_from(["Conv2D", "Dense", "Input", "Add", "Reshape", "Functional", "Embedding", "EuclideanRBF", "call"]),
-    st.dictionaries(
-        st.sampled_from(
-            [
-                *(
-                    "name",
-                    "inputs",
-                    "filters",
-                    "kernel_size",
-                    "padding",
-                    "units",
-                    "activation",
-                    "shape",
-                    "dtype",
-                    "call",
-                ),
-                *("target_shape", "network", "input_dim", "output_dim", "prototypes", "trainable", "input_shape"),
-                *("kernel_initializer", "layers", "class", "outputs"),
-            ]
-        ),
-        json_values,
-        max_size=5,
-    ),
-)
-@pytest.mark.filterwarnings("ignore::striate.errors.Note")  # old names of arguments
-def test_a_random_entry_either_works_or_is_a_fault(kind: str, entry: dict[str, Any]) -> None:
-    entry = entry if kind == "call" else {**entry, "class": kind}
-    try:
-        graph = from_json({"layers": [START, GOOD, entry]})
-    except StriateError:
-        return
-    if graph.fault is None:
-        assert len(graph.nodes) == 3
-    else:
-        assert names(graph) == ["x", "good"]
 
 
 # -- chains ----------------------------------------------------------------------------------------------------------
