@@ -1,4 +1,4 @@
-"""fit, evaluate and predict: the same numbers as a plain torch loop, and every mistake one clear line."""
+"""fit, evaluate and predict: the same numbers as a plain torch loop."""
 
 import copy
 
@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from small_nets import pictures, small_net
 
 import striate as st
-from striate import layers, models
-from striate.errors import ArgumentError, DataError, ShapeError, StriateError, TrainingError
-from striate.train.metrics import MeanMetric, Metric
-from striate.train.optimizers import Optimizer
+from striate import layers
+from striate.errors import ArgumentError, DataError, ShapeError, TrainingError
 
 BATCH = 16
 OPTIMIZERS = {
@@ -30,27 +29,6 @@ OPTIMIZERS = {
         lambda p: torch.optim.Adadelta(p, lr=1.0, rho=0.95, eps=1e-7),
     ),
 }
-
-
-def pictures(n=64, classes=4, seed=0):
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, classes, n)
-    x = rng.normal(size=(n, 8, 8, 1)).astype(np.float32) * 0.3
-    for i, label in enumerate(y):  # a bright row or column per class
-        x[i, 2 * label : 2 * label + 2] += 1
-    return x, y
-
-
-def small_net(classes=4, **first):
-    return st.Sequential(
-        [
-            layers.Conv2D(8, 3, activation="relu", input_shape=(8, 8, 1), **first),
-            layers.BatchNormalization(),
-            layers.MaxPooling2D(2),
-            layers.Flatten(),
-            layers.Dense(classes, activation="softmax"),
-        ]
-    )
 
 
 def weights_of(module):
@@ -308,79 +286,6 @@ def test_a_loss_that_becomes_nan_names_the_step_and_keeps_the_last_good_weights(
     assert np.isfinite(model.predict(x)).all()
 
 
-def sized(**changes):
-    x, y = pictures()
-    return {"x": x, "y": y, "epochs": 1, "verbose": 0} | changes
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"y": np.full(64, 4)}, "4"),
-        ({"y": np.full(64, -1)}, "-1"),
-        ({"y": pictures()[1][:63]}, "63"),
-        ({"x": pictures()[0][..., 0]}, r"channel axis: x\[\.\.\., None\]"),
-        ({"x": pictures()[0][0]}, r"x\[None\]"),
-        ({"x": pictures()[0].transpose(0, 3, 1, 2)}, "channels-first"),
-        ({"x": np.where(np.arange(64)[:, None, None, None] == 5, np.nan, pictures()[0])}, "sample 5"),
-        ({"x": pictures()[0][:0], "y": pictures()[1][:0]}, "empty"),
-        ({"x": [[1, 2], [3]]}, "different lengths|lengths"),
-        ({"y": None}, "no targets"),
-        ({"validation_split": 1.5}, "validation_split"),
-        ({"batch_size": -1}, "batch_size"),
-        ({"sample_weight": np.ones(3)}, "sample_weight"),
-        ({"class_weight": {"cat": 2}}, "class_weight"),
-    ],
-)
-def test_data_that_does_not_fit_is_one_clear_error_and_leaves_the_weights_alone(changes, says):
-    st.set_seed(0)
-    model = small_net()
-    model.compile("adam", "sparse_categorical_crossentropy")
-    before = model.get_weights()
-    with pytest.raises(StriateError, match=says) as caught:
-        model.fit(**sized(**changes))
-    assert "\n" not in str(caught.value)
-    for a, b in zip(before, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ({"optimizer": "adm", "loss": "mse"}, '"adm". Did you mean "adam"'),
-        ({"optimizer": "adam", "loss": "categorical_crosentropy"}, "categorical_crossentropy"),
-        ({"optimizer": "adam", "loss": "mse", "metrics": ["acuracy"]}, 'Did you mean "accuracy"'),
-        ({"optimizer": "adam"}, "needs a loss"),
-        ({"loss": "mse", "steps_per_execution": 2}, "Keras has"),
-        ({"loss": "mse", "los": 1}, "loss"),
-        ({"loss": "mse", "precision": "int8"}, "precision"),
-        ({"loss": {"nowhere": "mse"}}, "nowhere"),
-        ({"loss": ["mse", "mse"]}, "2 given for 1"),
-        ({"loss": "mse", "mix": "mixupp"}, 'Did you mean "mixup"'),
-        ({"loss": "mse", "mix": 0.2}, "layers.MixUp"),
-    ],
-)
-def test_compile_names_the_nearest_known_thing(arguments, says):
-    with pytest.raises(ArgumentError) as caught:
-        small_net().compile(**arguments)
-    assert says in str(caught.value)
-
-
-def test_using_a_model_too_early_says_what_is_missing():
-    model = small_net()
-    with pytest.raises(ArgumentError, match="compile"):
-        model.fit(*pictures())
-    with pytest.raises(ArgumentError, match="does not know its input"):
-        st.Sequential([layers.Dense(3)]).summary()
-    with pytest.raises(ArgumentError, match="no layers"):
-        st.Sequential().summary()
-    frozen = small_net()
-    frozen.trainable = False
-    frozen.compile("adam", "sparse_categorical_crossentropy")
-    with pytest.raises(TrainingError, match="frozen"):
-        frozen.fit(*pictures(), verbose=0)
-
-
 def test_layers_tell_unknown_names_and_give_their_weights():
     model = small_net()
     with pytest.raises(ArgumentError, match='Did you mean "conv2d"'):
@@ -469,112 +374,7 @@ def test_a_misspelt_layer_class_names_the_nearest():
         _ = layers.Conv2d
 
 
-# -- counting ----------------------------------------------------------------------------------------------------------
-class Watch(st.callbacks.Callback):
-    """The one weight after each batch and each epoch, and the learning rate of the coming update."""
-
-    def __init__(self, model):
-        self.watched, self.weights, self.rates, self.epochs = model, [0.0], [], []
-
-    def _note(self):
-        self.weights.append(float(self.watched.get_weights()[0][0, 0]))
-
-    def on_train_batch_begin(self, batch, logs=None):
-        self.rates.append(self.watched.optimizer.learning_rate)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._note()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._note()
-        self.epochs.append(self.watched.optimizer.learning_rate)
-
-
-def one_weight(optimizer, loss="mse", **compiled):
-    model = st.Sequential([layers.Input((1,)), layers.Dense(1, use_bias=False)])
-    model.set_weights([np.zeros((1, 1), np.float32)])
-    model.compile(optimizer, loss, **compiled)
-    return model
-
-
-class Counting(st.optimizers.schedules.Schedule):
-    """1, 2, 3 …"""
-
-    def __call__(self, step):
-        return step + 1.0
-
-
-@pytest.mark.parametrize(("batches", "together"), [(3, 2), (5, 4), (4, 2), (2, 3)])
-def test_the_last_batches_of_an_epoch_make_an_update_of_their_own_mean(batches, together):
-    """The gradient of every sample is 1, so every update of SGD(1) is -1."""
-    model = one_weight(st.optimizers.SGD(1.0), lambda y_true, y_pred: y_pred, accumulate=together)
-    watch = Watch(model)
-    model.fit(np.ones((batches, 1)), np.zeros((batches, 1)), 1, 2, verbose=0, shuffle=False, callbacks=watch)
-    moved = [round(step, 5) for step in np.diff(watch.weights) if step]
-    assert moved == [-1.0] * (2 * -(-batches // together))
-
-
-def test_a_schedule_counts_updates_and_not_batches():
-    model = one_weight(st.optimizers.SGD(Counting()), accumulate=2)
-    watch = Watch(model)
-    model.fit(np.zeros((3, 1)), np.zeros((3, 1)), 1, 3, verbose=0, callbacks=watch)
-    assert watch.epochs == [3, 5, 7]
-
-
-def test_a_second_fit_goes_on_with_the_schedule():
-    model = one_weight(st.optimizers.SGD(st.optimizers.schedules.ExponentialDecay(1.0, 1, 0.5)))
-    watch = Watch(model)
-    for _ in range(3):
-        model.fit(np.zeros((16, 1)), np.zeros((16, 1)), 8, verbose=0, callbacks=watch)
-    assert watch.rates == [0.5**step for step in range(6)]
-
-
-def test_a_schedule_as_long_as_the_training_runs_once_through_each():
-    model = one_weight(st.optimizers.SGD(st.optimizers.schedules.PolynomialDecay(1.0, end_learning_rate=0.0)))
-    watch = Watch(model)
-    for _ in range(2):
-        model.fit(np.zeros((16, 1)), np.zeros((16, 1)), 8, 2, verbose=0, callbacks=watch)
-    assert watch.rates == [1.0, 0.75, 0.5, 0.25] * 2
-
-
-@pytest.mark.parametrize("size", [1, 2])
-def test_the_loss_of_labels_that_count_does_not_depend_on_the_batches(size):
-    """One of ten pixels is wrong by 10, nine cost nothing, ten are void: 10 / 10."""
-    model = st.Sequential([layers.Input((1, 10, 2)), layers.Activation("linear")])
-    loss = st.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
-    own = st.metrics.SparseCategoricalAccuracy(ignore_class=255)
-    keras = st.metrics.SparseCategoricalCrossentropy("keras", from_logits=True, ignore_class=255)
-    model.compile("sgd", loss, metrics=[own, loss, "accuracy", keras])
-    x = np.zeros((2, 1, 10, 2), np.float32)
-    x[0, ..., 1] = x[1, ..., 0] = 10
-    y = np.full((2, 1, 10), 255)
-    y[0, 0, 0] = 0
-    y[1, 0, :9] = 0
-    loss, own, again, accuracy, keras = model.evaluate(x, y, batch_size=size)
-    assert (loss, own, again) == (pytest.approx(1.0, abs=1e-4), pytest.approx(0.9), pytest.approx(loss))
-    assert (accuracy, keras) == (pytest.approx(9 / 20), pytest.approx(loss * 10 / 20))  # of all labels, as in Keras
-
-
-def test_the_whole_loss_is_its_weighted_parts_and_penalties_where_they_count_differently():
-    inputs = layers.Input((1, 4, 2))
-    outputs = [
-        layers.Conv2D(2, 1, use_bias=False, name=name, kernel_regularizer=layers.regularizers.L2(0.1))(inputs)
-        for name in "ab"
-    ]
-    model = st.Model(inputs, outputs)
-    loss = st.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
-    model.compile("sgd", [loss, "mse"], loss_weights=[2.0, 3.0])
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(5, 1, 4, 2)).astype(np.float32)
-    y = [rng.integers(0, 2, (5, 1, 4)), rng.normal(size=(5, 1, 4, 2)).astype(np.float32)]
-    y[0][1:3, 0, :3] = 255
-    logs = [model.evaluate(x, y, batch_size=size, return_dict=True) for size in (1, 2, 5)]
-    penalty = 0.1 * sum(float((w**2).sum()) for w in model.get_weights())
-    for told in logs:
-        assert told["loss"] == pytest.approx(2 * told["a_loss"] + 3 * told["b_loss"] + penalty, rel=1e-5)
-        assert told == pytest.approx(logs[-1], rel=1e-5)
-
-
+# -- figures -----------------------------------------------------------------------------------------------------------
 def test_two_metrics_of_one_name_are_both_in_the_logs():
     model = small_net()
     auc = [st.metrics.AUC(), st.metrics.AUC(curve="PR")]
@@ -594,86 +394,3 @@ def test_a_network_that_ends_in_sigmoids_is_measured_by_each_of_them_whatever_th
     assert (told["precision"], told["recall"]) == (pytest.approx(0.75), pytest.approx(1.0))
     expected = (np.logaddexp(0, -x) * y + np.logaddexp(0, x) * (1 - y)).mean()
     assert told["binary_crossentropy"] == pytest.approx(expected, rel=1e-5)
-
-
-class _NoCall(st.losses.Loss):
-    pass
-
-
-class _NoUpdate(MeanMetric):
-    pass
-
-
-class _NoResult(Metric):
-    def update_state(self, y_true, y_pred):
-        pass
-
-    def reset_state(self):
-        pass
-
-
-class _NoMake(Optimizer):
-    pass
-
-
-class _NoStep(st.optimizers.schedules.Schedule):
-    pass
-
-
-@pytest.mark.parametrize(
-    ("what", "missing"),
-    [
-        ({"loss": _NoCall}, r"_NoCall must define call\(self, y_true, y_pred\)"),
-        ({"metrics": _NoUpdate}, r"_NoUpdate must define update_state\(self, y_true, y_pred, sample_weight=None\)"),
-        ({"metrics": _NoResult}, r"_NoResult must define result\(self\)"),
-        ({"optimizer": _NoMake}, r"_NoMake must define _make\(self, params\)"),
-        ({"optimizer": lambda: st.optimizers.SGD(_NoStep())}, r"_NoStep must define __call__\(self, step\)"),
-    ],
-)
-def test_a_class_of_ones_own_that_leaves_a_method_out_is_told_so(what, missing):
-    made = {"optimizer": "sgd", "loss": "mse"}
-    made |= {key: [make()] if key == "metrics" else make() for key, make in what.items()}
-    model = st.Sequential([layers.Dense(1, input_shape=(2,))])
-
-    def train():
-        model.compile(**made)
-        model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
-
-    with pytest.raises(ArgumentError, match=missing):
-        train()
-
-
-# -- how many epochs -----------------------------------------------------------------------------------------------------
-def small():
-    model = models.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    return model
-
-
-def test_no_epochs_are_an_empty_history_and_leave_the_weights_as_in_keras():
-    model, x, y = small(), np.ones((8, 4), np.float32), np.zeros(8, int)
-    before = [array.copy() for array in model.get_weights()]
-    history = model.fit(x, y, epochs=0, verbose=0, validation_split=0.25)
-    assert (history.history, history.epoch) == ({}, [])
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-
-
-@pytest.mark.parametrize("epochs", [-1, 1.5, "3", True, None])
-def test_epochs_that_are_no_number_of_passes_are_refused(epochs):
-    with pytest.raises(ArgumentError, match="epochs is how often training goes over the data"):
-        small().fit(np.ones((8, 4), np.float32), np.zeros(8, int), epochs=epochs, verbose=0)
-
-
-@pytest.mark.parametrize("epochs", [0, -2])
-def test_runs_tuning_and_transfer_take_at_least_one_epoch_and_write_nothing(tmp_path, epochs):
-    from striate import runs, transfer, tune
-
-    calls = (
-        lambda: runs.train_run("digits", folder=tmp_path / "run", epochs=epochs, recipe="digits", report=False),
-        lambda: tune.tune("digits", 2, epochs=epochs, folder=tmp_path / "tune"),
-        lambda: transfer.fit("fast_net", "digits", epochs=epochs, folder=tmp_path / "transfer"),
-    )
-    for call in calls:
-        with pytest.raises(ArgumentError, match=f"at least 1, not {epochs}"):
-            call()
-    assert not list(tmp_path.iterdir())
