@@ -1,12 +1,10 @@
 """Decoded pictures on disk: taken from there when nothing changed, made anew when and where something did."""
 
-import io
 import json
 import os
 import subprocess
 import sys
 import threading
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from striate import data
 from striate.data import Dataset, Preprocessing
 from striate.data.pictures import cache
 from striate.data.pictures.decode_all import decode_all
-from striate.data.pictures.jpeg import plain_jpeg
 from striate.data.pictures.workers import in_order
 from striate.errors import DataError
 
@@ -385,62 +382,3 @@ def test_pictures_come_in_order_and_not_far_ahead() -> None:
     assert [next(results) for _ in range(10)] == [i * i for i in range(10)]
     assert max(begun) <= 10 + 2 * 2
     assert list(results) == [i * i for i in range(10, 100)]
-
-
-# -- plain JPEG files ---------------------------------------------------------------------------------------------------
-def jpeg(size: tuple[int, int] = (17, 33), mode: str = "RGB", **options: object) -> bytes:
-    channels = {"L": (), "RGB": (3,), "CMYK": (4,)}[mode]
-    noise = np.random.default_rng(0).integers(0, 256, (*size, *channels), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noise, mode=None if mode != "CMYK" else "CMYK").save(file, "jpeg", **options)  # type: ignore[arg-type]
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize("size", [(1, 1), (8, 8), (32, 32), (17, 33), (200, 100)])
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 95, "subsampling": 0}, {"comment": b"hi"}])
-def test_plain_files_are_what_pillow_opens(mode: str, size: tuple[int, int], options: dict[str, object]) -> None:
-    content = jpeg(size, mode, **options)
-    image = plain_jpeg(content)
-    assert image is not None
-    with Image.open(io.BytesIO(content)) as truth:
-        assert image.mode == truth.mode
-        np.testing.assert_array_equal(np.asarray(image), np.asarray(truth))
-
-
-def test_what_is_not_plain_is_left_to_pillow() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    profile = b"\xff\xe2" + (20).to_bytes(2, "big") + bytes(18)
-    plain = jpeg()
-    for content in (
-        jpeg(exif=exif.tobytes()),
-        jpeg(mode="CMYK"),
-        jpeg((600, 20)),
-        jpeg((512, 512), quality=100),
-        plain[:2] + profile + plain[2:],
-        plain.replace(b"JFIF", b"JFXX"),
-        plain[:40],
-        b"\xff\xd8\xff",
-        b"",
-    ):
-        assert plain_jpeg(content) is None
-    assert Preprocessing().pixels(jpeg(exif=exif.tobytes())).shape == (33, 17, 3)
-
-
-def test_cut_and_spoilt_files_are_judged_as_pillow_judges_them() -> None:
-    content = jpeg((32, 32))
-    rng = np.random.default_rng(1)
-    spoilt = [content[:n] for n in range(0, len(content), 37)]
-    for _ in range(200):
-        other = bytearray(content)
-        other[rng.integers(len(other))] = rng.integers(256)
-        spoilt.append(bytes(other))
-    for one in spoilt:
-        image = plain_jpeg(one)
-        if image is None:
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(one)) as truth:
-                np.testing.assert_array_equal(np.asarray(image), np.asarray(truth))

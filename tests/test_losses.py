@@ -9,24 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured import sigmoid, softmax, wave
 
 from striate.errors import ArgumentError, DataError, TrainingError
 from striate.train import losses
 from striate.train.losses import Loss
-
-
-def wave(*shape: int, step: float = 1.7, scale: float = 2.0) -> np.ndarray:
-    return (np.sin(step * np.arange(np.prod(shape)) + step) * scale).reshape(shape).astype(np.float32)
-
-
-def softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return (e / e.sum(-1, keepdims=True)).astype(np.float32)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return (1 / (1 + np.exp(-x))).astype(np.float32)
-
 
 ids = np.array([0, 3, 1, 1, 2, 0])
 onehot = np.eye(4, dtype=np.float32)[ids]

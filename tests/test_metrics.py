@@ -1,49 +1,22 @@
-"""Metrics: against scikit-learn and Keras, whatever the batches; logits and probabilities; what they cost."""
+"""Metrics: against scikit-learn and Keras, whatever the batches; logits and probabilities."""
 
 import itertools
 import json
-import time
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 import sklearn.metrics as sk
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from measured import BINARY, DENSE, LOGITS, ONEHOT, SPARSE, measured, sigmoid, softmax, wave
 
 from striate.errors import ArgumentError, DataError, StriateError
 from striate.train import losses
 from striate.train import metrics as m
 from striate.train.metrics import Metric
-
-SPARSE, DENSE, BINARY = (
-    losses.get(name) for name in ("sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy")
-)
-
-
-def wave(*shape: int, step: float = 1.7, scale: float = 2.0) -> np.ndarray:
-    return (np.sin(step * np.arange(np.prod(shape)) + step) * scale).reshape(shape).astype(np.float32)
-
-
-def softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return (e / e.sum(-1, keepdims=True)).astype(np.float32)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    return (1 / (1 + np.exp(-x))).astype(np.float32)
-
-
-def measured(metric: Metric, y_true: np.ndarray, y_pred: np.ndarray, batch: int = 7) -> Any:
-    """The result after all batches of `batch` samples, of channels-last arrays: a number, or a list or an array of them."""
-    for start in range(0, len(y_true), batch):
-        part = slice(start, start + batch)
-        metric.update_state(y_true[part], y_pred[part])
-    figure = metric.figure()
-    return figure if isinstance(figure, np.ndarray) and figure.ndim == 2 else np.asarray(figure).tolist()
 
 
 @st.composite
@@ -173,10 +146,8 @@ BITS = np.array([[1, 0, 1], [0, 0, 1], [1, 1, 1], [0, 0, 0], [1, 0, 0], [0, 1, 0
 PROB = sigmoid(wave(6, 3, step=0.9, scale=4.0))
 PROB[0] = [0, 1, 0.5]
 SCORE, TRUTH = sigmoid(wave(60, step=1.3))[:, None], (wave(60, step=1.3) + wave(60, step=2.1) > 0).astype(np.float32)
-ONEHOT = np.eye(4, dtype=np.float32)[np.arange(40) % 3]
-LOGITS = wave(40, 4, step=0.37) + 1.2 * ONEHOT
 
-# Keras 3.15.1: update_state(y_true, y_pred) once with the arrays above, result().
+# Keras 3.15.1: update_state(y_true, y_pred) once with these arrays, result().
 KERAS = [
     (m.AUC(), BINARY, TRUTH, SCORE, 0.8580247),
     (m.Precision(thresholds=0.5), DENSE, ONEHOT, softmax(LOGITS), 1.0),
@@ -256,52 +227,6 @@ def test_the_ignored_class_is_in_no_mean() -> None:
     assert measured(keras, truth, said[None]) == pytest.approx((1 + 0.5 + 0) / 3)
     binary = m.resolve(m.Precision(thresholds=0.5, ignore_class=255, average="micro"), SPARSE, (3,))
     assert measured(binary, np.where(truth == 2, 255, truth), scores) == pytest.approx(3 / 4)
-
-
-def test_the_cosine_is_a_metric_and_more_of_it_is_better() -> None:
-    y, p = np.array([[1, 2], [4, 3]], np.float32), np.array([[1, 2], [3, 4]], np.float32)
-    metric = m.resolve("cosine_similarity", losses.get("mse"), (2,))
-    assert measured(metric, y, p) == pytest.approx((1 + 24 / 25) / 2)
-    assert measured(losses_as_metric := m.get(losses.CosineSimilarity()), y, p) == pytest.approx(-0.98), (
-        losses_as_metric
-    )
-    assert m.direction("val_cosine_similarity") == metric.direction == "max"
-
-
-@pytest.mark.parametrize("batch", [1, 2, 3])
-def test_an_ignored_label_counts_as_no_loss_in_the_metric_and_not_at_all_in_the_loss(batch: int) -> None:
-    """-log p of the two labels that count, over three labels in Keras' metric, over two in the loss of that name."""
-    truth, p = np.array([0, 1, 255]), np.array([[0.5, 0.5], [0.1, 0.9], [0.3, 0.7]], np.float32)
-    total = -(np.log(0.5) + np.log(0.9))
-    assert measured(m.SparseCategoricalCrossentropy(ignore_class=255), truth, p, batch) == pytest.approx(total / 3)
-    loss = losses.SparseCategoricalCrossentropy(ignore_class=255)
-    assert measured(m.get(loss), truth, p, batch) == pytest.approx(total / 2)
-    if batch == 3:
-        assert float(loss(truth, p)) == pytest.approx(total / 2)
-
-
-def test_the_metric_with_an_ignored_class_has_keras_numbers() -> None:
-    """Keras 3.15.1, keras/src/metrics/probabilistic_metrics_test.py's case; with weights 1.5, 2, 1: labels that count."""
-    truth, p = np.array([1, 2, 0]), np.array([[0.05, 0.95, 0], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]])
-    metric = m.SparseCategoricalCrossentropy(ignore_class=0)
-    assert float(metric(truth, p)) == pytest.approx(-(np.log(0.95) + np.log(0.1)) / 3, rel=1e-5)
-    metric.reset_state()
-    expected = -(1.5 * np.log(0.95) + 2 * np.log(0.1)) / 3.5
-    assert float(metric(truth, p, sample_weight=[1.5, 2, 1])) == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_cross_entropy_as_a_metric_is_computed_from_logits_where_the_loss_is() -> None:
-    """log(1 + e^30) and log(1 + e^-3); by way of probabilities the first would be cut at 16."""
-    logits, truth = torch.tensor([[30.0], [-3.0]]), torch.zeros(2, 1)
-    expected = (np.logaddexp(0, 30) + np.logaddexp(0, -3)) / 2
-    trained_without_sigmoid = m.resolve("binary_crossentropy", BINARY, (1,))
-    trained_without_sigmoid.of_batch(truth, logits, "sigmoid")
-    given_logits = m.resolve("binary_crossentropy", losses.BinaryCrossentropy(from_logits=True), (1,))
-    given_logits.of_batch(truth, logits)
-    alone = m.BinaryCrossentropy(from_logits=True)
-    alone.update_state(truth, logits)
-    for metric in (trained_without_sigmoid, given_logits, alone):
-        assert metric.figure() == pytest.approx(expected)
 
 
 def test_metrics_of_one_name_are_told_apart() -> None:
@@ -409,67 +334,6 @@ def test_results_are_flat_for_the_logs() -> None:
     assert m.resolve("acc", DENSE, (4,)).name == "acc"
 
 
-# -- state -------------------------------------------------------------------------------------------------------------
-ALL = ["accuracy", "top2", "precision", "f1", "f1_score", "auc", "mean_iou", "confusion_matrix", "mse", "rmse"]
-
-
-@pytest.mark.parametrize("name", [*ALL, "categorical_crossentropy"])
-def test_states_add_up_over_processes_and_reset_forgets(name: str) -> None:
-    y, p = ONEHOT, softmax(LOGITS)
-    whole = measured(m.resolve(name, DENSE, (4,)), y, p)
-    parts = [m.resolve(name, DENSE, (4,)) for _ in range(2)]
-    measured(parts[0], y[:15], p[:15])
-    measured(parts[1], y[15:], p[15:])
-    states = [part.state_dict() for part in parts]
-    total = m.resolve(name, DENSE, (4,))
-    total.load_state_dict({key: states[0][key] + states[1][key] for key in states[0]})
-    assert np.asarray(total.result()) == pytest.approx(np.asarray(whole), rel=1e-6)
-    total.reset_state()
-    again = measured(total, y, p)
-    assert np.asarray(again) == pytest.approx(np.asarray(whole), rel=1e-6)
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_evaluation_and_training_may_share_a_metric(name: str) -> None:
-    """One runs in inference mode, the other does not; tensors of one must not stop the other."""
-    metric = m.resolve(name, DENSE, (4,))
-    y, p = torch.from_numpy(ONEHOT), torch.from_numpy(softmax(LOGITS))
-    with torch.inference_mode():
-        metric.update_state(y.clone(), p.clone())
-        metric.result()
-        metric.update_state(y.clone(), p.clone())
-    metric.update_state(y, p)
-    once = m.resolve(name, DENSE, (4,))
-    once.update_state(y, p)
-    if name != "confusion_matrix":
-        assert np.asarray(metric.result()) == pytest.approx(np.asarray(once.result()))
-
-
-@pytest.mark.parametrize("name", ["precision", "auc"])
-def test_a_batch_may_be_overwritten_after_its_update(name: str) -> None:
-    metric, expected = (m.resolve(name, SPARSE, (4,)) for _ in range(2))
-    y, p = torch.arange(40) % 3, torch.from_numpy(softmax(LOGITS))
-    expected.update_state(y.clone(), p.clone())
-    metric.update_state(y, p)
-    y.zero_()
-    p.zero_()
-    assert metric.result() == expected.result()
-
-
-def test_many_small_batches_are_counted_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("striate.train.metrics.gathered.PIECE", 10)
-    for name in ("precision", "auc", "f1"):
-        metric = m.resolve(name, DENSE, (4,))
-        pieced = measured(metric, ONEHOT, softmax(LOGITS), batch=3)
-        whole = measured(m.resolve(name, DENSE, (4,)), ONEHOT, softmax(LOGITS), batch=100)
-        assert np.asarray(pieced) == pytest.approx(np.asarray(whole))
-
-
-def test_nothing_seen_is_0_as_in_keras() -> None:
-    for name in ("accuracy", "precision", "auc", "mse", "f1", "mean_iou", "true_positives"):
-        assert float(m.resolve(name, DENSE, (4,)).result()) == 0
-
-
 # -- names, functions, mistakes ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", [*m.NAMES, "top5", "mse", "mae", "hinge"])
 def test_json_gives_the_same_metric_back(name: str) -> None:
@@ -493,16 +357,6 @@ def test_a_function_is_a_mean_over_samples() -> None:
         measured(m.get(lambda t, q: q[:2, 0]), y, p)
     with pytest.raises(ArgumentError, match='"far" was a function of your own'):
         m.get(metric.to_dict())
-
-
-def test_a_loss_is_followed_as_a_metric_whatever_the_targets() -> None:
-    p = softmax(LOGITS)
-    expected = -np.log(p[np.arange(40), ONEHOT.argmax(1)]).mean()
-    for name in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
-        for y in (ONEHOT, ONEHOT.argmax(1)):
-            assert measured(m.get(name), y, p) == pytest.approx(expected, rel=1e-5)
-    assert measured(m.get(losses.MeanAbsoluteError()), ONEHOT, p) == pytest.approx(np.abs(ONEHOT - p).mean())
-    assert m.MeanAbsoluteError(name="off").name == "off"
 
 
 @pytest.mark.parametrize(
@@ -572,19 +426,3 @@ def test_torchmetrics_says_nothing_about_absent_classes() -> None:
         warnings.simplefilter("error")
         for name in ("precision", "f1", "auc", "mean_iou"):
             measured(m.resolve(name, SPARSE, (4,)), np.zeros(5, np.int64), softmax(LOGITS)[:5])
-
-
-@pytest.mark.parametrize("name", ["accuracy", "top5", "precision", "recall", "f1", "auc", "mse"])
-def test_an_update_costs_little(name: str) -> None:
-    """The mean over an epoch of 400 batches of (128, 10).  On 2 cores: 6 to 17 µs; a step takes some 10,000."""
-    y, p = torch.arange(128) % 10, torch.rand(128, 10).softmax(1)
-    metric = m.resolve(name, SPARSE, (10,))
-    targets = torch.nn.functional.one_hot(y, 10).float() if name == "mse" else y
-    costs = []
-    for _ in range(5):
-        metric.reset_state()
-        begin = time.thread_time()
-        for _ in range(400):
-            metric.update_state(targets, p)
-        costs.append((time.thread_time() - begin) / 400)
-    assert min(costs) < 150e-6  # far above, for slow machines
