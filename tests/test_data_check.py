@@ -1,6 +1,5 @@
 """``data.check``: every fault that is sown is found, nothing else is, and training over it names what it skipped."""
 
-import io
 import json
 import os
 import random
@@ -13,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from soft_pictures import drawn, encoded
 
 import striate as st
 from striate import data
 from striate.cli.main import main
 from striate.data.checks.check import quick
-from striate.data.checks.duplicates import close_pairs, fingerprint, near_groups
 from striate.data.checks.findings import KINDS
 from striate.data.pictures.formats import whole
 from striate.errors import ArgumentError, DataError
@@ -26,18 +25,6 @@ from striate.report import write_data_report
 
 DATA = Path(os.environ.get("STRIATE_DATA", ""))
 real = pytest.mark.skipif(not (DATA / "hymenoptera").is_dir() or not DATA.name, reason="STRIATE_DATA is not there")
-
-
-def drawn(seed, size=(96, 80)):
-    """A picture (W, H) = size with soft random shapes; no two seeds look alike."""
-    coarse = np.random.RandomState(seed).randint(0, 256, (7, 8, 3), np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-
-
-def encoded(image, kind="JPEG", **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def classes(root, pictures, parts=(("train", 0.7), ("val", 0.3)), names=("ant", "bee")):
@@ -254,115 +241,6 @@ def test_a_csv_names_missing_files_odd_labels_and_rows_that_repeat(tmp_path):
     assert sorted(over) == ["1", "11", "3", "4", "5", "5", "7", "7", "9"]
 
 
-def voc(root, name, boxes, size=(96, 80)):
-    things = "".join(
-        f"<object><name>{label}</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>"
-        for label, a, b, c, d in boxes
-    )
-    width, height = size
-    text = f"<annotation><size><width>{width}</width><height>{height}</height></size>{things}</annotation>"
-    (root / "Annotations" / f"{name}.xml").write_text(text)
-
-
-def test_boxes_of_voc_that_leave_the_picture_or_are_empty(tmp_path):
-    for folder in ("Annotations", "JPEGImages", "ImageSets/Main"):
-        (tmp_path / folder).mkdir(parents=True)
-    for i in range(8):
-        drawn(i).save(tmp_path / "JPEGImages" / f"{i}.jpg")
-    for i in range(4):
-        voc(tmp_path, i, [("cat", 1, 1, 96, 80), ("dog", 10, 10, 30, 30)])
-    voc(tmp_path, 4, [("cat", 10, 10, 120, 40)])
-    voc(tmp_path, 5, [("cat", 10, 10, 9, 40), ("Cat", 1, 1, 5, 5)])
-    voc(tmp_path, 6, [("cat", 1, 1, 5, 5)], size=(80, 96))
-    (tmp_path / "Annotations" / "gone.xml").write_text("<annotation></annotation>")
-    (tmp_path / "Annotations" / "7.xml").write_text("<annotation>")
-    (tmp_path / "ImageSets/Main/train.txt").write_text("0\n1\n2\n")
-    (tmp_path / "ImageSets/Main/test.txt").write_text("3\n2\n")
-    report = data.check(tmp_path)
-    stems = {kind: sorted(Path(f.files[-1]).stem for f in report.of(kind)) for kind in report.kinds}
-    assert report.layout == "voc"
-    assert stems == {
-        "unreadable": ["gone"],
-        "in-two-parts": ["2"],
-        "label-range": ["5"],
-        "annotation": ["6", "7"],
-        "box-outside": ["4"],
-        "box-empty": ["5"],
-        "unlisted": ["7"],
-    }
-    (unlisted,) = report.of("unlisted")
-    assert sorted(Path(file).stem for file in unlisted.files) == ["4", "5", "6", "7"]
-
-
-def test_boxes_of_coco(tmp_path):
-    (tmp_path / "annotations").mkdir()
-    (tmp_path / "images").mkdir()
-    for i in range(4):
-        drawn(i).save(tmp_path / "images" / f"{i}.png")
-    notes = [
-        (0, 1, [0, 0, 96, 80]),
-        (1, 1, [50, 10, 60, 10]),
-        (2, 1, [5, 5, 0, 10]),
-        (3, 9, [1, 1, 5, 5]),
-        (77, 1, [1, 1, 2, 2]),
-    ]
-    told = {
-        "images": [{"id": i, "file_name": f"{i}.png", "width": 96, "height": 80} for i in range(5)],
-        "categories": [{"id": 1, "name": "cat"}],
-        "annotations": [{"id": n, "image_id": i, "category_id": c, "bbox": b} for n, (i, c, b) in enumerate(notes)],
-    }
-    (tmp_path / "annotations" / "instances_train.json").write_text(json.dumps(told))
-    report = data.check(tmp_path)
-    assert (report.layout, report.files) == ("coco", 5)
-    stems = {kind: [Path(f.files[0]).stem for f in report.of(kind)] for kind in report.kinds}
-    assert stems == {
-        "unreadable": ["4"],
-        "label-range": ["3"],
-        "annotation": ["instances_train"],
-        "box-outside": ["1"],
-        "box-empty": ["2"],
-    }
-
-
-def test_boxes_of_yolo(tmp_path):
-    for folder in ("images/train", "labels/train"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "data.yaml").write_text("train: images/train\nnames:\n  0: cat\n  1: dog\n")
-    lines = ["0 0.5 0.5 1 1", "1 0.9 0.5 0.4 0.2", "1 0.5 0.5 0 0.1", "2 0.5 0.5 0.1 0.1", "0 half 0.5 1 1", None]
-    for i, line in enumerate(lines):
-        drawn(i).save(tmp_path / "images" / "train" / f"{i}.jpg")
-        if line is not None:
-            (tmp_path / "labels" / "train" / f"{i}.txt").write_text(line + "\n")
-    report = data.check(tmp_path)
-    stems = {kind: [Path(f.files[0]).stem for f in report.of(kind)] for kind in report.kinds}
-    assert report.layout == "yolo"
-    assert stems == {
-        "label-range": ["3"],
-        "annotation": ["4"],
-        "box-outside": ["1"],
-        "box-empty": ["2"],
-        "unannotated": ["5"],
-    }
-
-
-def test_masks_of_another_size_and_labels_that_no_class_has(tmp_path):
-    for folder in ("images", "masks"):
-        (tmp_path / folder).mkdir()
-    for i in range(6):
-        drawn(i).save(tmp_path / "images" / f"{i}.jpg")
-        values = np.random.RandomState(i).randint(0, 4, (80, 96)).astype(np.uint8)
-        values[0, 0] = {1: 9, 2: 255}.get(i, 0)
-        mask = Image.fromarray(values)
-        if i != 5:
-            (mask.resize((48, 40), Image.Resampling.NEAREST) if i == 3 else mask).save(tmp_path / "masks" / f"{i}.png")
-    Image.fromarray(values).save(tmp_path / "masks" / "alone.png")
-    report = data.check(tmp_path)
-    stems = {kind: [Path(f.files[0]).stem for f in report.of(kind)] for kind in report.kinds}
-    assert stems == {"label-range": ["1"], "mask-size": ["3"], "annotation": ["5", "alone"]}
-    assert len(data.check(tmp_path, classes=2).of("label-range")) == 5
-    assert not data.check(tmp_path, classes=10).of("label-range")
-
-
 class Brightness:
     """Stands for a model: its features are the mean colour of a picture."""
 
@@ -450,38 +328,6 @@ def test_faulty_arguments_and_empty_folders_are_told(tmp_path):
         data.check(tmp_path / "a.bin")
 
 
-def test_hashes_within_a_radius_are_all_found_without_comparing_all():
-    rng = np.random.RandomState(0)
-    table = rng.randint(0, 2**63, 400, np.int64).view(np.uint64)
-    queries = table.copy()
-    for i in range(len(queries)):  # i % 14 bits flipped
-        for bit in rng.choice(64, i % 14, replace=False):
-            queries[i] ^= np.uint64(1) << np.uint64(bit)
-    for radius in (0, 3, 7, 11):
-        pairs = {(i, j) for a, b in close_pairs(queries, table, radius) for i, j in zip(a, b, strict=True)}
-        distances = np.array([[bin(int(q) ^ int(t)).count("1") for t in table] for q in queries])
-        assert pairs == set(zip(*np.nonzero(distances <= radius), strict=True))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda im: im.resize((40, 40)),
-        lambda im: im.convert("L"),
-        lambda im: im.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-        lambda im: im.crop((20, 16, 200, 160)),
-        lambda im: im.crop((0, 10, 184, 150)),
-        lambda im: Image.open(io.BytesIO(encoded(im, quality=15))),
-        lambda im: im.point(lambda v: min(255, v * 9 // 8)),
-    ],
-    ids=["resized", "grey", "mirrored", "cropped at two sides", "cropped at three", "jpeg 15", "brighter"],
-)
-def test_a_changed_copy_is_joined_with_its_picture_and_with_no_other(change):
-    pictures = [drawn(i, (200, 160)) for i in range(20)]
-    looks = [fingerprint(image) for image in (*pictures, *(change(image) for image in pictures[:10]))]
-    assert near_groups(looks) == [[i, 20 + i] for i in range(10)]
-
-
 def test_the_end_of_a_file_is_known_without_decoding():
     image = drawn(1)
     for kind, options in (("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("WEBP", {}), ("GIF", {})):
@@ -527,32 +373,3 @@ def test_forty_faults_among_two_thousand_photos(tmp_path):
 @pytest.mark.parametrize("name", ["hymenoptera", "imagenet-samples"])
 def test_real_photos_give_no_false_alarm(name):
     assert set(data.check(DATA / name, few=0).kinds) == set()
-
-
-def test_annotations_from_strangers_resolve_no_entity_and_reach_no_file_outside(tmp_path):
-    """An entity in the XML is a finding, and a list's name that leads out of the folder opens nothing there."""
-    set_ = tmp_path / "voc"
-    for folder in ("Annotations", "JPEGImages"):
-        (set_ / folder).mkdir(parents=True)
-    for i in range(3):
-        drawn(i).save(set_ / "JPEGImages" / f"{i}.jpg")
-        voc(set_, i, [("cat", 1, 1, 96, 80)])
-    text = (set_ / "Annotations" / "2.xml").read_text().replace(">cat<", ">&pet;<")
-    (set_ / "Annotations" / "2.xml").write_text(f'<!DOCTYPE a [<!ENTITY pet "cat">]>{text}')
-    found = data.check(set_).of("annotation")
-    assert [Path(finding.files[0]).stem for finding in found] == ["2"]
-    assert "document type" in found[0].detail
-
-    other, inside = tmp_path / "other.png", tmp_path / "coco"
-    drawn(0).save(tmp_path / "secret.png")
-    drawn(2).save(other)
-    inside.mkdir()
-    drawn(1).save(inside / "1.png")
-    images = [
-        {"id": 0, "file_name": "../secret.png"},
-        {"id": 1, "file_name": "1.png"},
-        {"id": 2, "file_name": str(other)},
-    ]
-    (inside / "instances_train.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
-    report = data.check(inside / "instances_train.json")
-    assert len(report.of("unreadable")) == 2
