@@ -7,6 +7,7 @@ import weakref
 
 import pytest
 import torch
+from kept import example, really_kept
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -18,36 +19,6 @@ from striate.graph import Graph, Input, chain
 from striate.model import Model
 from striate.size import advice, kept_bytes, measure
 from striate.size.backward_memory import ROWS
-
-
-def example(graph, batch, device="cpu"):
-    """A batch for each input, in channels-last memory as ``fit`` gives it, seen as NCHW."""
-    found = []
-    for tensor in graph.inputs:
-        if tensor.dtype == "int64":
-            found.append(torch.zeros((batch, *tensor.shape), dtype=torch.int64, device=device))
-        else:
-            x = torch.rand(batch, *tensor.shape, device=device)
-            found.append(x.movedim(-1, 1) if len(tensor.shape) > 1 else x)
-    return found
-
-
-def really_kept(graph, batch, training=True, device="cpu"):
-    """Bytes of the storages that autograd keeps, each once, without parameters and buffers."""
-    module = build(graph).to(device)
-    set_mode(module, graph, training)
-    own = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
-    storages = {}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage._cdata not in own:
-            storages[storage._cdata] = storage  # held, so that no other can take its place
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        module(*example(graph, batch, device))
-    return sum(storage.nbytes() for storage in storages.values())
 
 
 # -- ten networks -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_memory import really_kept
+from kept import really_kept
 
 import striate as st
 from striate import layers, ops

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import reference as ref
 import torch
-from test_memory import really_kept
+from kept import really_kept
 from torch.utils.flop_counter import FlopCounterMode
 
 from striate import layers
