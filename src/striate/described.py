@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from striate import configs
 from striate.errors import ArgumentError, nearest, note, unknown
+from striate.wording import inner
 
 Made = TypeVar("Made")
 
@@ -140,8 +141,7 @@ class Described:
         Raises ArgumentError for a class that is not of this family, or arguments that it does not take.
         """
         if not isinstance(described, Mapping) or not isinstance(described.get("class"), str):
-            article = "an" if cls.family[0] in "aeiou" else "a"
-            raise ArgumentError(f'{article} {cls.family} is described by an object with a "class", not {described!r}.')
+            raise ArgumentError(f'{_a(cls.family)} is described by an object with a "class", not {described!r}.')
         if described["class"] not in cls.classes:
             raise unknown(cls.family, described["class"], cls.classes)
         return cls.classes[described["class"]](**{key: value for key, value in described.items() if key != "class"})
@@ -149,6 +149,10 @@ class Described:
     def __repr__(self) -> str:
         said = ", ".join(f"{key}={value!r}" for key, value in self.config().items())
         return f"{type(self).__name__}({said})"
+
+
+def _a(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"
 
 
 def _ours(cls: type) -> bool:
@@ -212,6 +216,22 @@ def whole(where: str, name: str, value: Any, low: int = 1) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < low:
         raise ArgumentError(f"{where}: {name}={value!r} must be a whole number of at least {low}.")
     return int(value)
+
+
+def bound(
+    where: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any], takes: str = ""
+) -> inspect.BoundArguments:
+    """The arguments of a call by their names.  Raises ArgumentError, naming what is taken.
+
+    where          the function, for the message
+    signature      of the function
+    args, kwargs   as it was called
+    takes          what it takes, for the message; "": the signature
+    """
+    try:
+        return signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise ArgumentError(f"{where}: {inner(error)}. It takes{takes or f' {signature}'}.") from None
 
 
 def _in_order(cls: type) -> list[dataclasses.Field[Any]]:
@@ -342,8 +362,7 @@ def from_name(spec: Any, base: type[Made], names: Mapping[str, type[Made]], exam
         return spec
     what = base.__name__.lower()
     if not isinstance(spec, str):
-        article = "an" if what[0] in "aeiou" else "a"
-        raise ArgumentError(f"{article} {what} is a name such as {example!r} or an object, not {spec!r}.")
+        raise ArgumentError(f"{_a(what)} is a name such as {example!r} or an object, not {spec!r}.")
     if spec not in names:
         raise unknown(what, spec, names)
     return _of_class(names[spec])  # type: ignore[arg-type]

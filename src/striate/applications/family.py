@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from striate import layers
+from striate.described import bound
 from striate.errors import ArgumentError, DataError, unknown
 from striate.graph import Shape, SymbolicTensor, replay, source_inputs
 from striate.layers.activation import as_activation
 from striate.model import Model
 from striate.weights.pixels import arithmetic_of, preprocessing_of
 from striate.weights.source import Source
-from striate.wording import inner
 from striate.zoo import card, create
 
 # the common arguments in Keras' two orders
@@ -96,10 +96,7 @@ def application(**about: Any) -> Callable[..., Model]:
     signature = inspect.Signature([inspect.Parameter(n, kind, default=d) for n, d in names.items()])
 
     def build(*args: Any, **kwargs: Any) -> Model:
-        try:
-            given = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"{app.kind}: {inner(error)}. It takes: {', '.join(names)}.") from None
+        given = bound(app.kind, signature, args, kwargs, f": {', '.join(names)}")
         given.apply_defaults()
         return _made(app, **given.arguments)
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from striate import ops
+from striate.described import bound
 from striate.errors import ArgumentError
 from striate.ops.signatures import signature_of
 from striate.ops.table import ARGUMENTS
-from striate.wording import inner
 
 _ROWS = """
 abs(x)                                    absolute
@@ -98,10 +98,7 @@ def _named(line: str) -> tuple[str, Callable[..., Any]]:
     function = getattr(ops, target)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            given = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise ArgumentError(f"backend.{name}: {inner(error)}. It takes {signature}.") from None
+        given = bound(f"backend.{name}", signature, args, kwargs)
         given.apply_defaults()
         return function(*given.arguments.values())
 

@@ -7,12 +7,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from striate.errors import ArgumentError
+from striate.described import bound
 from striate.graph import Operand
 from striate.ops.operation import symbolic
 from striate.ops.signatures import SIGNATURES
 from striate.ops.table import ARGUMENTS
-from striate.wording import inner
 
 #: What answers at once, whatever it is asked about.
 _FACTS = ("shape", "ndim", "size", "dtype", "is_tensor")
@@ -36,10 +35,7 @@ def made(row: str, name: str | None = None) -> Callable[..., Any]:
     def function(*args: Any, **kwargs: Any) -> Any:
         if not any(map(_has_operand, args)) and not any(map(_has_operand, kwargs.values())):
             return importlib.import_module("striate.ops.eager").run(row, *args, **kwargs)
-        try:
-            given = signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise ArgumentError(f"ops.{name}: {inner(error)}. It takes {signature}.") from None
+        given = bound(f"ops.{name}", signature, args, kwargs).arguments
         if row in _FACTS:
             return _fact(row, given["x"])
         return symbolic(row, given)
