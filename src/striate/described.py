@@ -368,6 +368,25 @@ def from_name(spec: Any, base: type[Made], names: Mapping[str, type[Made]], exam
     return _of_class(names[spec])  # type: ignore[arg-type]
 
 
+def from_keras_config(
+    base: type[Described], get: Callable[[Any], Any], config: Any, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """What Keras' configuration of an object, or a name, stands for.
+
+    base             the family
+    get              the family's function of that name
+    config           the configuration, or the name
+    custom_objects   classes and functions of a user's own by their names
+
+    Raises ArgumentError for one that is not known.
+    """
+    found = configs.deserialize(config, custom_objects, base.keras_room)
+    if isinstance(found, Mapping) and "class" not in found:
+        what = _a(base.__name__.lower())
+        raise ArgumentError(f'{what} is described by an object with a "class_name" or "class", not {config!r}.')
+    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)
+
+
 @functools.cache
 def _of_class(kind: type[Made]) -> Made:
     return kind()

@@ -7,7 +7,7 @@ from numbers import Real
 from typing import Any
 
 from striate import configs
-from striate.described import from_name
+from striate.described import from_keras_config, from_name
 from striate.errors import ArgumentError, unknown
 from striate.graph import Initializer
 
@@ -281,7 +281,4 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
     Raises ArgumentError for one that is not known.
     """
-    found = configs.deserialize(config, custom_objects, "initializers")
-    if isinstance(found, Mapping):
-        raise ArgumentError(f'an initializer is described by an object with a "class_name" or "class", not {config!r}.')
-    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]
+    return from_keras_config(Initializer, get, config, custom_objects)  # type: ignore[no-any-return]

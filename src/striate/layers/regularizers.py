@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate import configs
-from striate.described import from_name, number
+from striate.described import from_keras_config, from_name, number
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Regularizer
 
@@ -166,7 +166,4 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
     Raises ArgumentError for one that is not known.
     """
-    found = configs.deserialize(config, custom_objects, "regularizers")
-    if isinstance(found, Mapping):
-        raise ArgumentError(f'a regularizer is described by an object with a "class_name" or "class", not {config!r}.')
-    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]
+    return from_keras_config(Regularizer, get, config, custom_objects)

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate import configs
+from striate.described import from_keras_config
 from striate.errors import ArgumentError, absent, unknown
 from striate.intake.outputs import Outputs
 from striate.train.losses.base import Loss
@@ -217,8 +218,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
     Raises ArgumentError for one that is not known.
     """
-    found = configs.deserialize(config, custom_objects, "losses")
-    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]
+    return from_keras_config(Loss, get, config, custom_objects)  # type: ignore[no-any-return]
 
 
 def fitting(outputs: Outputs, y: Any = None) -> Loss:

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from striate import configs
+from striate.described import from_keras_config
 from striate.errors import ArgumentError, unknown
 from striate.intake.outputs import Outputs
 from striate.train import losses
@@ -332,8 +333,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 
     Raises ArgumentError for one that is not known.
     """
-    found = configs.deserialize(config, custom_objects, "metrics")
-    return get((custom_objects or {}).get(found, found) if isinstance(found, str) else found)  # type: ignore[no-any-return]
+    return from_keras_config(Metric, get, config, custom_objects)  # type: ignore[no-any-return]
 
 
 def resolve(spec: Any, loss: losses.Loss, output_shape: tuple[int, ...], activation: str | None = None) -> Metric:
