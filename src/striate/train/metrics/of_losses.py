@@ -82,7 +82,11 @@ class LossMetric(MeanMetric):
 
 
 class _OfLoss(LossMetric):
-    """A loss that has a metric's class of its own in Keras."""
+    """A loss that has a metric's class of its own in Keras.
+
+    name     in the logs
+    dtype    as in every metric
+    """
 
     kind: type[Loss]
     _masked = False  # as in Keras: an ignored label counts as a loss of 0
@@ -107,51 +111,31 @@ class _Plain(_OfLoss):
 
 
 class MeanSquaredError(_Plain):
-    """The mean of (p - y)².
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of (p - y)²."""
 
     kind = losses.MeanSquaredError
 
 
 class MeanAbsoluteError(_Plain):
-    """The mean of |p - y|.
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of |p - y|."""
 
     kind = losses.MeanAbsoluteError
 
 
 class MeanAbsolutePercentageError(_Plain):
-    """The mean of 100 · |p - y| / |y|, |y| at least 1e-7.
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of 100 · |p - y| / |y|, |y| at least 1e-7."""
 
     kind = losses.MeanAbsolutePercentageError
 
 
 class MeanSquaredLogarithmicError(_Plain):
-    """The mean of (log(1 + p) - log(1 + y))².
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of (log(1 + p) - log(1 + y))²."""
 
     kind = losses.MeanSquaredLogarithmicError
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """The root of the mean of (p - y)² over all samples.
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The root of the mean of (p - y)² over all samples."""
 
     def __init__(self, name: str | None = "root_mean_squared_error", dtype: Any = None) -> None:
         super().__init__(name, dtype)
@@ -165,11 +149,7 @@ class RootMeanSquaredError(MeanSquaredError):
 
 
 class LogCoshError(_Plain):
-    """The mean of log cosh(p - y).
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of log cosh(p - y)."""
 
     kind = losses.LogCosh
 
@@ -196,51 +176,31 @@ class CosineSimilarity(_OfLoss):
 
 
 class Hinge(_Plain):
-    """The mean of max(0, 1 - y · p).
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of max(0, 1 - y · p)."""
 
     kind = losses.Hinge
 
 
 class SquaredHinge(_Plain):
-    """The mean of max(0, 1 - y · p)².
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of max(0, 1 - y · p)²."""
 
     kind = losses.SquaredHinge
 
 
 class CategoricalHinge(_Plain):
-    """The mean of max(0, 1 + the highest score of a wrong class - the right one's).
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of max(0, 1 + the highest score of a wrong class - the right one's)."""
 
     kind = losses.CategoricalHinge
 
 
 class KLDivergence(_Plain):
-    """The mean of Σ_c y_c · log(y_c / p_c).
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of Σ_c y_c · log(y_c / p_c)."""
 
     kind = losses.KLDivergence
 
 
 class Poisson(_Plain):
-    """The mean of p - y · log p.
-
-    name     in the logs
-    dtype    as in every metric
-    """
+    """The mean of p - y · log p."""
 
     kind = losses.Poisson
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described, whole
-from striate.errors import ArgumentError, DataError, undefined
+from striate.errors import ArgumentError, DataError
 from striate.train.losses.base import EPSILON
 from striate.train.metrics.base import Metric
 from striate.train.metrics.reductions import MeanMetric
@@ -98,57 +98,6 @@ class R2Score(Metric):
             self._sums, self._samples = state["sums"], state["samples"]
 
 
-class _Correlation(MeanMetric):
-    """Base of correlations of targets and outputs within a sample."""
-
-    axis: int = -1
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self.take(self.correlation(y_true, y_pred, self.axis), sample_weight)
-
-    def correlation(self, y_true: Any, y_pred: Any, axis: int) -> Tensor:
-        """The correlations (N, …) of `y_true` and `y_pred` (N, …, C) along `axis`."""
-        raise undefined(self, "correlation(self, y_true, y_pred, axis)")
-
-
-@described
-class PearsonCorrelation(_Correlation):
-    """The correlation of the outputs of a sample with its targets, -1 to 1; the mean over the samples.
-
-    name     in the logs
-    dtype    as in every metric
-    axis     what is correlated runs along it, in channels-last arrays
-
-    Source: Pearson 1895, "Note on regression and inheritance in the case of two parents".
-    """
-
-    name: str | None = "pearson_correlation"
-    dtype: Any = None
-    axis: int = -1
-
-    def correlation(self, y_true: Any, y_pred: Any, axis: int) -> Tensor:
-        return pearson_correlation(y_true, y_pred, axis)
-
-
-@described
-class ConcordanceCorrelation(_Correlation):
-    """How near outputs and targets of a sample lie to the line p = y, -1 to 1; the mean over the samples.
-
-    name     in the logs
-    dtype    as in every metric
-    axis     what is compared runs along it, in channels-last arrays
-
-    Source: Lin 1989, "A concordance correlation coefficient to evaluate reproducibility".
-    """
-
-    name: str | None = "concordance_correlation"
-    dtype: Any = None
-    axis: int = -1
-
-    def correlation(self, y_true: Any, y_pred: Any, axis: int) -> Tensor:
-        return concordance_correlation(y_true, y_pred, axis)
-
-
 def _pair(name: str, y_true: Any, y_pred: Any, axis: int) -> tuple[Tensor, Tensor]:
     y_pred = tensor(f"y_pred of {name}", y_pred)
     y_true, y_pred = together(name, tensor(f"y_true of {name}", y_true, like=y_pred), y_pred)
@@ -183,3 +132,50 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     together_ = ((y - y.mean(axis, keepdim=True)) * (p - p.mean(axis, keepdim=True))).mean(axis)
     spread = y.var(axis, correction=0) + p.var(axis, correction=0)
     return 2 * together_ / (spread + apart + EPSILON)
+
+
+@described
+class _Correlation(MeanMetric):
+    """Base of correlations of targets and outputs within a sample."""
+
+    name: str | None = None
+    dtype: Any = None
+    axis: int = -1
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        self.take(self.correlation(y_true, y_pred, self.axis), sample_weight)
+
+    @staticmethod
+    def correlation(y_true: Any, y_pred: Any, axis: int) -> Tensor:
+        """The correlations (N, …) of `y_true` and `y_pred` (N, …, C) along `axis`."""
+        raise NotImplementedError
+
+
+@described
+class PearsonCorrelation(_Correlation):
+    """The correlation of the outputs of a sample with its targets, -1 to 1; the mean over the samples.
+
+    name     in the logs
+    dtype    as in every metric
+    axis     what is correlated runs along it, in channels-last arrays
+
+    Source: Pearson 1895, "Note on regression and inheritance in the case of two parents".
+    """
+
+    correlation = staticmethod(pearson_correlation)
+    name: str | None = "pearson_correlation"
+
+
+@described
+class ConcordanceCorrelation(_Correlation):
+    """How near outputs and targets of a sample lie to the line p = y, -1 to 1; the mean over the samples.
+
+    name     in the logs
+    dtype    as in every metric
+    axis     what is compared runs along it, in channels-last arrays
+
+    Source: Lin 1989, "A concordance correlation coefficient to evaluate reproducibility".
+    """
+
+    correlation = staticmethod(concordance_correlation)
+    name: str | None = "concordance_correlation"

@@ -214,11 +214,15 @@ class _Listed(AtThresholds):
         return each[0] if len(given) == 1 else each[[limits.index(t) for t in given]]
 
 
+@described
 class _Count(_Listed):
     """Base of the four counts."""
 
     kept: ClassVar[tuple[str, ...]] = ("accumulator",)
-    which: int = 0  # in what ``counts`` gives
+    which: ClassVar[int] = 0  # in what ``counts`` gives
+    thresholds: float | Sequence[float] | None = None
+    name: str | None = None
+    dtype: Any = None
 
     @property
     def accumulator(self) -> Tensor:
@@ -240,10 +244,6 @@ class TruePositives(_Count):
     Raises ArgumentError for a threshold out of range.
     """
 
-    thresholds: float | Sequence[float] | None = None
-    name: str | None = None
-    dtype: Any = None
-
 
 @described
 class FalsePositives(_Count):
@@ -258,9 +258,6 @@ class FalsePositives(_Count):
 
     which = 1
     direction = "min"
-    thresholds: float | Sequence[float] | None = None
-    name: str | None = None
-    dtype: Any = None
 
 
 @described
@@ -275,9 +272,6 @@ class TrueNegatives(_Count):
     """
 
     which = 2
-    thresholds: float | Sequence[float] | None = None
-    name: str | None = None
-    dtype: Any = None
 
 
 @described
@@ -293,9 +287,6 @@ class FalseNegatives(_Count):
 
     which = 3
     direction = "min"
-    thresholds: float | Sequence[float] | None = None
-    name: str | None = None
-    dtype: Any = None
 
 
 class _AtValue(AtThresholds):
