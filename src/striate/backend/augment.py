@@ -88,16 +88,9 @@ class Moving(Drawing):
         """Every pixel stays where it is, unless a class says otherwise."""
         return torch.eye(3).expand(count, 3, 3)
 
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
-
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         size, back = self.size(*x.shape[2:]), self.back(len(x), *x.shape[2:])
         return pick(x, back, size) if self.fill is None else warp(x, back, size, self.fill, self.mode)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.own(self.drawn, x) if self.training else self.still(x)  # type: ignore[no-any-return]
 
 
 class RandomFlip2d(Moving):
@@ -239,10 +232,6 @@ class Bending(Drawing):
     def __init__(self, rates: tuple[float, float]) -> None:
         super().__init__()
         self.rates = rates
-
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
 
     def chosen(self, x: torch.Tensor) -> torch.Tensor:
         chosen = torch.rand(len(x)) < uniform(len(x), *self.rates)
@@ -387,10 +376,6 @@ class RandAugment2d(Drawing):
     def extra_repr(self) -> str:
         return ", ".join([f"{self.count}", *map(repr, self.steps)])
 
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
-
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         for which in torch.randint(len(self.steps), (self.count,)).tolist():
             x = self.steps[which].own(self.steps[which].drawn, x)  # type: ignore[operator]
@@ -407,10 +392,6 @@ class AugMix2d(Drawing):
     def extra_repr(self) -> str:
         given = (self.chains, self.depth, self.alpha, self.low, self.high, *self.steps)
         return ", ".join(map(repr, given))
-
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
 
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         gammas = torch._standard_gamma(torch.full((self.chains + 2,), self.alpha)).tolist()

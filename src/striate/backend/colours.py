@@ -53,10 +53,6 @@ class Colouring(Drawing):
         """An amount for each picture, (N, 1, 1, 1)."""
         return uniform(len(x), *self.amounts).to(x.device, x.dtype)[:, None, None, None]
 
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
-
 
 class RandomBrightness2d(Colouring):
     """A part of the value range added."""
@@ -114,10 +110,6 @@ class RandomLighting2d(Drawing):
 
     def extra_repr(self) -> str:
         return f"{self.std}, {self.scaled}"
-
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
 
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         amounts = torch.randn(len(x), 3) * self.std
@@ -201,10 +193,6 @@ class RandomGrayscale2d(Drawing):
     def extra_repr(self) -> str:
         return f"{self.rate}"
 
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
-
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         chosen = torch.rand(len(x)) < self.rate
         return torch.where(chosen.to(x.device)[:, None, None, None], grey(x).expand_as(x), x)
@@ -279,10 +267,6 @@ class Equalization2d(Drawing):
     def extra_repr(self) -> str:
         return f"{self.bins}, {self.low}, {self.high}"
 
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
-
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         bytes_ = (x - self.low) * (255 / (self.high - self.low))
         bins = (bytes_ * ((self.bins - 1) / 255)).long().clamp(0, self.bins - 1)
@@ -308,10 +292,6 @@ class AutoContrast2d(Drawing):
 
     def extra_repr(self) -> str:
         return f"{self.low}, {self.high}"
-
-    def still(self, x: torch.Tensor) -> torch.Tensor:
-        """What prediction does."""
-        return x
 
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         least, most = x.amin((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)

@@ -64,6 +64,10 @@ class Drawing(nn.Module):
         """What training makes of `x`, unless a class says otherwise: nothing."""
         return x
 
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        """What prediction makes of it: nothing, unless a class says otherwise."""
+        return x
+
     def own(self, draw: Any, *given: Any) -> Any:
         """What a function of this layer draws: where there is a seed, by a generator of its own."""
         if self.seed is None:
@@ -74,7 +78,7 @@ class Drawing(nn.Module):
             return draw(*given)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.own(self.drawn, x) if self.training else x  # type: ignore[no-any-return]
+        return self.own(self.drawn, x) if self.training else self.still(x)  # type: ignore[no-any-return]
 
 
 class DropPath(Drawing):
