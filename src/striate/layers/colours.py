@@ -6,7 +6,7 @@ Pixels go from black to white as ``value_range`` says: (0, 255) as in Keras; a n
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
@@ -117,7 +117,29 @@ class RandomContrast(_Colour):
         return p.Augment("RandomContrast2d", ((1 - less, 1 + more), *self.value_range), "clipped")
 
 
-class RandomSaturation(_Colour):
+class _ByFactor(_Colour):
+    """A change of colours by one factor from 0 to 1, drawn for each picture.
+
+    factor        one number f is (0, f)
+    value_range   (black, white) of the pixels that come in
+    """
+
+    order = "factor value_range data_format seed"
+    torch_class = ""  # its change in torch
+    keeps: ClassVar[Literal["clipped", "hue", "mask"]] = "clipped"  # what that keeps for a backward pass
+
+    factor: Factor
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.factor = checked_factor(self.factor, f"{self.kind}: factor", 0, 1)
+
+    def change(self) -> p.Augment:
+        return p.Augment(self.torch_class, (between(self.factor, 0.0), *self.value_range), self.keeps)
+
+
+class RandomSaturation(_ByFactor):
     """Each picture's colours paler or stronger: the saturation of HSV is multiplied by f / (1 - f), and clipped at 1.
 
     factor   f from 0 (grey) over 0.5 (as it was) to 1 (as strong as can be); one number is (0, f)
@@ -125,21 +147,12 @@ class RandomSaturation(_Colour):
     (H, W, 3) -> (H, W, 3).
     """
 
-    order = "factor value_range data_format seed"
-
-    factor: Factor
-    value_range: tuple[float, float] = (0.0, 255.0)
+    torch_class = "RandomSaturation2d"
+    keeps = "hue"
     colours = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.factor = checked_factor(self.factor, "RandomSaturation: factor", 0, 1)
 
-    def change(self) -> p.Augment:
-        return p.Augment("RandomSaturation2d", (between(self.factor, 0.0), *self.value_range), "hue")
-
-
-class RandomHue(_Colour):
+class RandomHue(_ByFactor):
     """Each picture's colours moved along the circle of hues, by up to half of it either way.
 
     factor   part of half the circle, 0 to 1, the way drawn apart; one number f is (0, f)
@@ -147,18 +160,9 @@ class RandomHue(_Colour):
     (H, W, 3) -> (H, W, 3).
     """
 
-    order = "factor value_range data_format seed"
-
-    factor: Factor
-    value_range: tuple[float, float] = (0.0, 255.0)
+    torch_class = "RandomHue2d"
+    keeps = "hue"
     colours = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.factor = checked_factor(self.factor, "RandomHue: factor", 0, 1)
-
-    def change(self) -> p.Augment:
-        return p.Augment("RandomHue2d", (between(self.factor, 0.0), *self.value_range), "hue")
 
 
 class RandomLighting(_Colour):
@@ -237,45 +241,28 @@ class RandomErasing(_Colour):
         return p.Augment("RandomErasing2d", arguments, "mask")
 
 
-class _Mixing(_Colour):
-    """A change of colours whose amount is a factor from 0 to 1, drawn for each picture.
-
-    factor        one number f is (0, f)
-    value_range   (black, white) of the pixels that come in
-    """
-
-    order = "factor value_range data_format seed"
-
-    factor: Factor
-    value_range: tuple[float, float] = (0.0, 255.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.factor = checked_factor(self.factor, f"{self.kind}: factor", 0, 1)
-
-    def change(self) -> p.Augment:
-        return p.Augment(f"{self.kind}2d", (between(self.factor, 0.0), *self.value_range), "clipped")
-
-
-class RandomColorDegeneration(_Mixing):
+class RandomColorDegeneration(_ByFactor):
     """Each picture's colours mixed with grey.  (H, W, 3) -> (H, W, 3).
 
     factor        the part of grey, 0 (none) to 1 (all grey); one number f is (0, f)
     value_range   (black, white), to which pixels are clipped
     """
 
+    torch_class = "RandomColorDegeneration2d"
     colours = True
 
 
-class RandomSharpness(_Mixing):
+class RandomSharpness(_ByFactor):
     """Each picture blurred or sharpened.  (H, W, C) -> (H, W, C).
 
     factor        0 (blurred) over 0.5 (as it was) to 1 (sharpened); one number f is (0, f)
     value_range   (black, white), to which pixels are clipped
     """
 
+    torch_class = "RandomSharpness2d"
 
-class RandomInvert(_Colour):
+
+class RandomInvert(_ByFactor):
     """Some pictures as negatives: white less their pixels.  (H, W, C) -> (H, W, C).
 
     factor        with what probability, drawn anew for each picture; one number f is (0, f), so give (1, 1) for always
@@ -283,16 +270,10 @@ class RandomInvert(_Colour):
     """
 
     order = "factor value_range seed data_format"
+    torch_class = "RandomInvert2d"
+    keeps = "mask"
 
     factor: Factor = 1.0
-    value_range: tuple[float, float] = (0.0, 255.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.factor = checked_factor(self.factor, "RandomInvert: factor", 0, 1)
-
-    def change(self) -> p.Augment:
-        return p.Augment("RandomInvert2d", (between(self.factor, 0.0), *self.value_range), "mask")
 
 
 class RandomGrayscale(AugmentationLayer):
