@@ -8,7 +8,7 @@ import torch
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, Input, Layer
-from striate.ops.eager import tensor
+from striate.ops.entries import tensor
 from striate.ops.torch_code import channels_first, channels_last
 
 _WHOLE = {torch.uint8: "uint8", torch.int32: "int32", torch.int64: "int64"}

@@ -11,6 +11,7 @@ from typing import Any
 from striate import ops
 from striate.described import bound
 from striate.errors import ArgumentError
+from striate.ops.probabilities import EPSILON
 from striate.ops.signatures import signature_of
 from striate.ops.table import ARGUMENTS
 
@@ -112,7 +113,7 @@ def _named(line: str) -> tuple[str, Callable[..., Any]]:
 
 NAMED = dict(_named(line) for line in _ROWS.strip().splitlines())
 globals().update(NAMED)
-_state: dict[str, Any] = {"epsilon": 1e-7, "floatx": "float32"}
+_state: dict[str, Any] = {"epsilon": EPSILON, "floatx": "float32"}
 
 
 def epsilon() -> float:

@@ -14,7 +14,6 @@ from striate.train.tensors import apart, dtype_name, same_rank, tensor, together
 if TYPE_CHECKING:
     from torch import Tensor
 
-EPSILON = 1e-7  # Keras' backend.epsilon(): probabilities are kept this far from 0 and 1
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number, whole
 from striate.errors import ArgumentError, TrainingError
-from striate.train.losses.base import EPSILON, Loss
+from striate.ops.probabilities import EPSILON, clipped
+from striate.train.losses.base import Loss
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -48,11 +49,6 @@ class _Classes(Loss):
         """
         self._class_axis(y_pred)
         return super().fitted(y_true, y_pred)
-
-
-def clipped(p: Tensor, axis: int = -1) -> Tensor:
-    """Probabilities (N, …, C) made to add up to 1, and kept off 0 and 1."""
-    return (p / p.sum(axis, keepdim=True)).clamp(EPSILON, 1 - EPSILON)
 
 
 @described
@@ -205,7 +201,7 @@ class BinaryCrossentropy(_Classes):
         y_true = self.smoothed(y_true, 2)
         if self.from_logits:
             return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
-        p = y_pred.clamp(EPSILON, 1 - EPSILON)
+        p = clipped(y_pred, axis=None)
         return F.binary_cross_entropy(p, y_true, reduction=reduction)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number
 from striate.errors import ArgumentError
-from striate.train.losses.base import EPSILON, Loss
+from striate.ops.probabilities import EPSILON
+from striate.train.losses.base import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor

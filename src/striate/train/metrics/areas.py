@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.described import described, whole
 from striate.errors import ArgumentError, unknown
-from striate.train.losses.base import EPSILON
+from striate.ops.probabilities import EPSILON
 from striate.train.metrics.base import in_range
 from striate.train.metrics.thresholds import AtThresholds, over
 

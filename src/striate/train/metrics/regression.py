@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.described import described, whole
 from striate.errors import ArgumentError, DataError
-from striate.train.losses.base import EPSILON
+from striate.ops.probabilities import EPSILON
 from striate.train.metrics.base import Metric
 from striate.train.metrics.reductions import MeanMetric
 from striate.train.tensors import tensor, together, weights_for
@@ -136,19 +136,15 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
 
 @described
 class _Correlation(MeanMetric):
-    """Base of correlations of targets and outputs within a sample."""
+    """Base of correlations of targets and outputs within a sample: `correlation` gives them, (N, …), along an axis."""
 
+    correlation: ClassVar[Callable[[Any, Any, int], Tensor]]
     name: str | None = None
     dtype: Any = None
     axis: int = -1
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        self.take(self.correlation(y_true, y_pred, self.axis), sample_weight)
-
-    @staticmethod
-    def correlation(y_true: Any, y_pred: Any, axis: int) -> Tensor:
-        """The correlations (N, …) of `y_true` and `y_pred` (N, …, C) along `axis`."""
-        raise NotImplementedError
+        self.take(type(self).correlation(y_true, y_pred, self.axis), sample_weight)
 
 
 @described
