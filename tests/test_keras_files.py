@@ -252,6 +252,30 @@ def test_a_packed_file_that_is_damaged_and_a_group_within_itself_are_one_error(t
         st.Sequential([layers.Dense(3, input_shape=(4,))]).load_weights(tmp_path / "round.weights.h5")
 
 
+def test_a_heap_of_texts_that_leads_nowhere_is_an_error_and_no_endless_loop(tmp_path) -> None:
+    from striate.weights.global_heap import heaps_are_whole
+
+    file = tmp_path / "texts.weights.h5"
+    with h5py.File(file, "w") as opened:
+        for i in range(3):
+            opened.create_group(f"layers/dense_{i}/vars").attrs["name"] = f"a_{i}"
+    data = bytearray(file.read_bytes())
+    at = data.index(b"GCOL")
+    assert heaps_are_whole(file)
+    entries = {at + 16: 1, at + 40: 2, at + 64: 3, at + 88: 0}  # of a text of 3 letters: 16 + 8 bytes
+    for entry, number in entries.items():
+        assert data[entry] == number
+        for size in (0, 8, 1 << 40) if number == 0 else (1 << 40, (1 << 64) - 16):
+            data[entry + 8 : entry + 16] = size.to_bytes(8, "little")
+            broken = tmp_path / "broken.weights.h5"
+            broken.write_bytes(bytes(data))
+            assert not heaps_are_whole(broken)
+            assert not heaps_are_whole(io.BytesIO(bytes(data)))
+            with pytest.raises(BundleError, match="not a whole HDF5 file"):
+                st.Sequential([layers.Dense(3, input_shape=(4,))]).load_weights(broken)
+        data = bytearray(file.read_bytes())
+
+
 def test_what_is_no_model_says_so(tmp_path) -> None:
     (tmp_path / "a.keras").write_text("hello")
     with pytest.raises(BundleError, match="is no saved model"):

@@ -15,6 +15,7 @@ from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
 from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.files import atomic_write
+from striate.weights.global_heap import heaps_are_whole
 from striate.wording import inner
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def _opened(source: Path | io.BytesIO, where: str) -> Iterator[h5py.File]:
     import h5py
 
     try:
+        if not heaps_are_whole(source):
+            raise OSError("a heap of texts is damaged")
         with h5py.File(source, "r") as file:
             yield file
     except BundleError:
