@@ -261,7 +261,8 @@ def not_known(kind: str, module: Any, room: str) -> ArgumentError:
     """
     names = [name for place, name in KNOWN if place == room]
     where = f' (of "{module}")' if module else ""
-    said = str(unknown(room.removesuffix("s") or "class", kind, names)).rstrip(".")
+    what = {"losses": "loss"}.get(room, room.removesuffix("s")) or "class"
+    said = str(unknown(what, kind, names)).rstrip(".")
     return ArgumentError(f'{said}{where}. If it is your own, give custom_objects={{"{kind}": …}}.')
 
 
