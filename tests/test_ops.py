@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import reference as ref
 import torch
 from scipy.special import erf
 
@@ -258,3 +259,32 @@ def test_a_custom_metric_and_loss_of_backend_functions_train() -> None:
     history = model.fit(x, (x[:, :1] > 0).astype(np.float32), epochs=2, verbose=0).history
     assert history["loss"][1] < history["loss"][0]
     assert 0 < history["mean_pred"][0] < 1
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("strides", "dilation"), [(1, 1), (2, 1), (1, 2)])
+def test_windows_on_arrays_slide_as_the_reference_slides_them(padding: str, strides: int, dilation: int) -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(2, 7, 6, 4)).astype("float32")
+    kernel, deep, point = (
+        rng.normal(size=size).astype("float32") for size in ((3, 2, 4, 5), (3, 2, 4, 2), (1, 1, 8, 3))
+    )
+    how = {"strides": strides, "padding": padding, "dilation": dilation}
+    same = {"strides": strides, "padding": padding, "dilation_rate": dilation}
+    filters, by_map = kernel.transpose(3, 2, 0, 1), deep.reshape(3, 2, 8).transpose(2, 0, 1)[:, None]
+    pairs = {
+        "conv": (ops.conv(x, kernel, **same), lambda one: ref.conv(one, filters, **how)),
+        "depthwise": (ops.depthwise_conv(x, deep, **same), lambda one: ref.depthwise(one, by_map, **how)),
+        "separable": (
+            ops.separable_conv(x, deep, point, **same),
+            lambda one: ref.separable(one, by_map, point.transpose(3, 2, 0, 1), **how),
+        ),
+        "max": (ops.max_pool(x, (3, 2), strides, padding), lambda one: ref.pool(one, "max", (3, 2), strides, padding)),
+        "average": (
+            ops.average_pool(x, (3, 2), strides, padding),
+            lambda one: ref.pool(one, "average", (3, 2), strides, padding),
+        ),
+    }
+    for name, (ours, reference) in pairs.items():
+        expected = ref.batch(reference, x)
+        np.testing.assert_allclose(ops.convert_to_numpy(ours), expected, rtol=1e-4, atol=1e-5, err_msg=name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -260,3 +262,17 @@ def test_a_layer_may_give_several_outputs() -> None:
     one, two = module(torch.tensor([[1.0, -2.0, 0.5]]))
     assert one.tolist() == [[1.0, 0.0, 0.5]]
     assert two.tolist() == [[-1.0, 2.0, -0.5]]
+
+
+def test_a_field_may_be_made_anew_for_each_layer() -> None:
+    class Listed(layers.Layer):
+        places: list[int] = dataclasses.field(default_factory=list)
+
+        def lower(self, x: Value) -> Value:
+            return p.pointwise(x, "relu")
+
+    one, other = Listed(), Listed(places=[2])
+    one.places.append(1)
+    assert (one.places, other.places, Listed().places) == ([1], [2], [])
+    assert other.config() == {"places": [2]}
+    assert "places" in str(inspect.signature(Listed))
