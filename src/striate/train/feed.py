@@ -133,7 +133,7 @@ def length_of(source: Any) -> int | None:
     """How many batches a source has, where it says so."""
     try:
         return len(source) or None
-    except (TypeError, NotImplementedError):
+    except (TypeError, NotImplementedError):  # no length, or one that its class leaves to be written
         return None
 
 
