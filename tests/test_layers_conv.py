@@ -142,8 +142,11 @@ def test_transposed_convolution_of_any_geometry_equals_the_reference(rank: int, 
     options = data.draw(geometry(rank, dilated=False))  # strides above the kernel's size among them
     if data.draw(st.booleans()):
         options |= {"strides": 1, "dilation_rate": data.draw(st.integers(1, 3))}
+    more: dict[str, Any] = {}
+    if isinstance(options["padding"], str) and data.draw(st.booleans()):
+        more["output_padding"] = data.draw(st.integers(0, min(ref.each(options["strides"], rank)) - 1))
     kind = (layers.Conv1DTranspose, layers.Conv2DTranspose)[rank - 1]
-    layer = kind(data.draw(st.integers(1, 2)), kernel, use_bias=data.draw(st.booleans()), **options)
+    layer = kind(data.draw(st.integers(1, 2)), kernel, use_bias=data.draw(st.booleans()), **options, **more)
     if not isinstance(options["padding"], str):
         strides = ref.each(options["strides"], rank)
         spans = [(k - 1) * options.get("dilation_rate", 1) + 1 for k in ref.each(kernel, rank)]
@@ -154,7 +157,7 @@ def test_transposed_convolution_of_any_geometry_equals_the_reference(rank: int, 
                 run(layer, x)
             return
     y, w = run(layer, x)
-    same(y, ref.conv_transpose(x, w["weight"], w.get("bias"), **how(options)))
+    same(y, ref.conv_transpose(x, w["weight"], w.get("bias"), more=more.get("output_padding"), **how(options)))
 
 
 @pytest.mark.parametrize("padding", ["same", "valid", 1])

@@ -236,6 +236,11 @@ def rooms() -> dict[str, Room]:
     made |= {
         "keras.src.backend": backend,
         "keras.src.backend.config": config,
+        "keras.src.backend.common.backend_utils": Room(
+            "keras.src.backend.common.backend_utils",
+            compute_conv_transpose_output_shape=conv_transpose_output_shape,
+            compute_conv_transpose_padding_args_for_jax=conv_transpose_padding,
+        ),
         "keras.src.testing": testing,
         "keras.src.testing.test_case": testing,
         "keras.src.testing.test_utils": helpers,
@@ -301,6 +306,49 @@ def get_test_data(
     templates = 2 * num_classes * rng.random((num_classes, *input_shape))
     x = (templates[y] + rng.normal(size=(len(y), *input_shape))).astype("float32")
     return (x[:train_samples], y[:train_samples]), (x[train_samples:], y[train_samples:])
+
+
+def painted(sizes: Any, kernel: Any, strides: Any, padding: str, more: Any, dilation: Any) -> Any:
+    """A transposed convolution by TensorFlow's rule, for each axis: cells that it gives, that it cuts off before them, and
+    the stride and span of its window."""
+    each = [value if isinstance(value, (tuple, list)) else [value] * len(sizes) for value in (strides, dilation, more)]
+    for size, cells, stride, apart, extra in zip(sizes, kernel, *each, strict=False):
+        span = (cells - 1) * apart + 1
+        whole = (size - 1) * stride + span
+        if padding == "valid":
+            yield whole + (max(stride - span, 0) if extra is None else extra), 0, stride, span
+        else:
+            out = size * stride if extra is None else (size - 1) * stride + span % 2 + extra
+            yield out, max(whole - out, 0) // 2, stride, span
+
+
+def conv_transpose_output_shape(
+    input_shape: Any,
+    kernel_size: Any,
+    filters: int,
+    strides: Any,
+    padding: str,
+    output_padding: Any = None,
+    data_format: str = "channels_last",
+    dilation_rate: Any = 1,
+) -> list[Any]:
+    """The shape that a transposed convolution gives; `kernel_size` may be the whole kernel's shape."""
+    first = data_format == "channels_first"
+    sizes = input_shape[2:] if first else input_shape[1:-1]
+    out = [one[0] for one in painted(sizes, kernel_size, strides, padding, output_padding, dilation_rate)]
+    return [input_shape[0], filters, *out] if first else [input_shape[0], *out, filters]
+
+
+def conv_transpose_padding(
+    input_shape: Any, kernel_shape: Any, strides: Any, padding: str, output_padding: Any, dilation_rate: Any
+) -> list[tuple[int, int]]:
+    """Zeros (before, after) each axis of the input, stretched, over which a plain convolution gives the same."""
+    sizes = input_shape[1:-1]
+    each = painted(sizes, kernel_shape, strides, padding, output_padding, dilation_rate)
+    return [
+        (span - 1 - cut, out + cut - 1 - (size - 1) * stride)
+        for size, (out, cut, stride, span) in zip(sizes, each, strict=True)
+    ]
 
 
 def case_of(to_numpy: Any) -> type:
