@@ -46,9 +46,9 @@ def test_a_cross_entropy_as_a_metric_is_computed_from_logits_where_the_loss_is()
     logits, truth = torch.tensor([[30.0], [-3.0]]), torch.zeros(2, 1)
     expected = (np.logaddexp(0, 30) + np.logaddexp(0, -3)) / 2
     trained_without_sigmoid = m.resolve("binary_crossentropy", BINARY, (1,))
-    trained_without_sigmoid.of_batch(truth, logits, "sigmoid")
+    trained_without_sigmoid.update(truth, logits, "sigmoid")
     given_logits = m.resolve("binary_crossentropy", losses.BinaryCrossentropy(from_logits=True), (1,))
-    given_logits.of_batch(truth, logits)
+    given_logits.update(truth, logits)
     alone = m.BinaryCrossentropy(from_logits=True)
     alone.update_state(truth, logits)
     for metric in (trained_without_sigmoid, given_logits, alone):

@@ -4,9 +4,12 @@ import functools
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from striate import layers, models
+from striate.callbacks import LambdaCallback
 from striate.errors import ArgumentError, TrainingError
 from striate.train import optimizers as o
 from striate.train.optimizers import Optimizer
@@ -264,6 +267,19 @@ def test_the_state_keeps_a_rate_that_was_changed() -> None:
     running = again.build(weights().items())
     again.load_state_dict(json.loads(json.dumps(optimizer.state_dict())))
     assert running.param_groups[0]["lr"] == again.rate(0) == 0.001
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_callback_reads_the_rate_of_the_latest_update_and_a_schedule_goes_on_from_fit_to_fit(accumulate) -> None:
+    """With accumulation an epoch's last group may be smaller; each group is one update, one step of the schedule."""
+    net = models.Sequential([layers.Input((1,)), layers.Dense(1)])
+    net.compile(o.SGD(InverseTimeDecay(1.0, 1, 1.0)), "mse", accumulate=accumulate)
+    seen: list[float] = []
+    note = LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(float(net.optimizer.learning_rate)))
+    for _ in range(2):
+        net.fit(np.zeros((3, 1)), np.zeros((3, 1)), batch_size=1, epochs=2, verbose=0, callbacks=[note])
+    updates = 2 if accumulate == 2 else 3
+    assert seen == pytest.approx([1 / (updates * epoch) for epoch in (1, 2, 3, 4)])
 
 
 # -- torch's own -------------------------------------------------------------------------------------------------------

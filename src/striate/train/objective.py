@@ -72,7 +72,7 @@ class Objective:
         """Hand outputs to the metrics."""
         for metrics, lacking, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
             for metric in metrics:
-                metric.of_batch(y, out.detach(), lacking)
+                metric.update(y, out.detach(), lacking)
 
     def totals(self, outputs: int) -> Totals:
         """Sums for the losses of the first outputs, with nothing in them yet."""

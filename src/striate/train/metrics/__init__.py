@@ -8,7 +8,7 @@
     metrics.mean_squared_error(y_true, y_pred)            the functions: one number a sample
 
 Arrays and tensors are channels-last.  A metric judges what the network gives, as in Keras: where that is logits, say
-from_logits=True.  The training loop makes a metric ready with ``resolve``, hands it batches with ``of_batch``, and reads
+from_logits=True.  The training loop makes a metric ready with ``resolve``, hands it batches with ``update``, and reads
 ``results()``, {name: float}.  ``needs_probabilities`` says whether outputs without their last softmax will not do.
 """
 

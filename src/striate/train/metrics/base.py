@@ -65,7 +65,7 @@ class Metric(Described, family="metric"):
         """
         raise undefined(self, "update_state(self, y_true, y_pred, sample_weight=None)")
 
-    def of_batch(self, y_true: Tensor, y_pred: Tensor, lacking: str | None = None) -> None:
+    def update(self, y_true: Tensor, y_pred: Tensor, lacking: str | None = None) -> None:
         """Take in one batch of the training loop.
 
         y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)

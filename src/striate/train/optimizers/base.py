@@ -36,7 +36,8 @@ class Optimizer(Described, family="optimizer"):
     """What every optimizer has.
 
     learning_rate                   a number, a Schedule, or a function without arguments.  A number may be set again while
-                                    training runs
+                                    training runs.  Read in a training, it is the rate of the latest update, as torch has
+                                    it; Keras says the coming one's where a schedule sets it
     weight_decay                    per step, w becomes w - learning_rate · weight_decay · w; None for none
     clipnorm                        the most that the norm of each gradient may be
     clipvalue                       the most that each number of a gradient may be
@@ -131,7 +132,7 @@ class Optimizer(Described, family="optimizer"):
         return float(self._rate()) if callable(self._rate) else self._rate
 
     def _current_rate(self) -> float:
-        if self._running is None or isinstance(self._rate, Schedule):
+        if self._running is None:
             return self.rate(self.iterations - self._begun)
         return float(self._running.param_groups[0]["lr"])
 
