@@ -459,12 +459,16 @@ def case_of(to_numpy: Any) -> type:
             else:
                 arrays = [to_numpy(x) for x in (input_data if several else [input_data])]
             # symbolic
-            inputs = [st.Input(a.shape[1:], dtype="float32" if a.dtype == np.float64 else str(a.dtype)) for a in arrays]
             layer = layer_cls(**init_kwargs)
+            single = getattr(layer, "changes_pictures", False) and arrays[0].ndim == 3  # symbols always have a batch
+            shapes = [a.shape if single else a.shape[1:] for a in arrays]
+            types = ["float32" if a.dtype == np.float64 else str(a.dtype) for a in arrays]
+            inputs = [st.Input(shape, dtype=dtype) for shape, dtype in zip(shapes, types, strict=True)]
             out = layer(inputs if several else inputs[0])
             wanted = expected_output_shape
             if wanted is not None:
-                self.assertEqual(sizes(out, len(wanted)), tuple(wanted)[1:])
+                batch = (None,) if single else ()
+                self.assertEqual(sizes(out, len(batch + tuple(wanted))), (batch + tuple(wanted))[1:])
             self.assert_weights(layer, expected_num_trainable_weights, expected_num_non_trainable_weights)
             # numbers
             layer = layer_cls(**init_kwargs)
@@ -478,7 +482,7 @@ def case_of(to_numpy: Any) -> type:
             if expected_num_losses is not None:
                 self.assertLen(layer.losses, expected_num_losses)
             if run_training_check and all(a.dtype.kind == "f" for a in arrays):
-                inputs = [st.Input(a.shape[1:]) for a in arrays]
+                inputs = [st.Input(shape) for shape in shapes]
                 model = st.Model(inputs, layer_cls(**init_kwargs)(inputs if several else inputs[0]))
                 if not model.trainable_weights:  # Keras goes through the motions; here that is an error in words
                     return

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from striate.backend.colours import blurred, uniform
-from striate.backend.modules import Drawing
+from striate.backend.modules import Augmenting
 
 
 def matrices(xx: object, xy: object, x: object, yx: object, yy: object, y: object) -> torch.Tensor:
@@ -72,7 +72,7 @@ def pick(x: torch.Tensor, back: torch.Tensor, size: tuple[int, int]) -> torch.Te
 
 
 # -- where pixels stand -------------------------------------------------------------------------------------------------
-class Moving(Drawing):
+class Moving(Augmenting):
     """Moves pixels: ``back`` draws a matrix for each picture, ``size`` is that of the new pictures.
 
     fill   None where every new pixel is an old one
@@ -226,7 +226,7 @@ class RandomShear2d(Moving):
         return matrices(1.0, across, -across / 2, down, 1.0, -down / 2)
 
 
-class Bending(Drawing):
+class Bending(Augmenting):
     """Moves pixels of some pictures, with a probability drawn from `rates`, as no matrix does."""
 
     def __init__(self, rates: tuple[float, float]) -> None:
@@ -313,7 +313,7 @@ class RandomElasticTransform2d(Bending):
 
 
 # -- several ------------------------------------------------------------------------------------------------------------
-class Augmentation2d(Drawing):
+class Augmentation2d(Augmenting):
     """Steps one after the other, neighbours that move pixels composed into one resampling."""
 
     def __init__(self, *steps: nn.Module) -> None:
@@ -366,7 +366,7 @@ class Augmentation2d(Drawing):
         return warp(x, back, size, filling.fill, filling.mode), mask, back
 
 
-class RandAugment2d(Drawing):
+class RandAugment2d(Augmenting):
     """So many of the steps, drawn for a batch, one after the other."""
 
     def __init__(self, count: int, *steps: nn.Module) -> None:
@@ -382,7 +382,7 @@ class RandAugment2d(Drawing):
         return x
 
 
-class AugMix2d(Drawing):
+class AugMix2d(Augmenting):
     """A picture and a mean of chains of steps, mixed; parts and steps are drawn for a batch."""
 
     def __init__(self, chains: int, depth: int, alpha: float, low: float, high: float, *steps: nn.Module) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from striate.backend import arrays, rows, windows  # noqa: F401  they fill the table
+from striate.backend import arrays, modules, rows, windows  # noqa: F401  they fill the table
 from striate.backend.init import fill
 from striate.backend.table import ROWS
 from striate.errors import ArgumentError
@@ -221,14 +221,19 @@ def apply_trainable(graph: Graph) -> None:
                 parameter.requires_grad_(id(layer) in learning)
 
 
-def set_mode(module: nn.Module, graph: Graph, training: bool) -> None:
+def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
     """Training or prediction mode; a frozen batch norm stays in prediction mode, so that its averages do not move.
 
     module     what ``build`` made of `graph`
     graph      the network
-    training   True for training, False for prediction
+    training   True for training, False for prediction; None: prediction, but pictures are augmented, as Keras does where
+               nobody says
     """
-    module.train(training)
+    module.train(bool(training))
+    if training is None:
+        for part in module.modules():
+            if isinstance(part, modules.Augmenting):
+                part.train()
     if training:
         learning = {id(layer) for layer in learning_layers(graph)}
         for layer in every_layer(graph):

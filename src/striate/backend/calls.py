@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from striate.backend.builder import build, set_mode
 from striate.errors import ArgumentError
 from striate.graph import Graph, Input, Layer
 from striate.ops.entries import tensor
 from striate.ops.torch_code import channels_first, channels_last
+from striate.ops.variable import RUNNING
 
 _WHOLE = {torch.uint8: "uint8", torch.int32: "int32", torch.int64: "int64"}
 
@@ -18,34 +23,50 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     """What a layer makes of numbers; its weights are made at the first call, and shared with every later one.
 
     layer      a layer or a model
-    inputs     an array or a tensor (N, …), or a list of them for several inputs
-    training   True or False; None: prediction, or what the layer around it does
+    inputs     an array or a tensor (N, …), or a list of them for several inputs; for a layer that changes pictures one
+               picture (H, W, C) too, or a dict of pictures with what belongs to them
+    training   True or False; None: what the layer around it does, else prediction, in which only pictures are augmented
 
     Raises ArgumentError for what holds no numbers, ShapeError where they do not fit.
     """
+    if isinstance(inputs, Mapping) and layer.changes_pictures:
+        return importlib.import_module("striate.data.together").changed(layer, inputs, training)
     several = isinstance(inputs, list | tuple) and (layer.arity != 1 or any(hasattr(one, "shape") for one in inputs))
     given = [tensor(one) for one in (inputs if several else [inputs])]
-    given = [one if one.dtype in _WHOLE else one.float() for one in given]
+    whole = next((one.dtype for one in given if one.dtype in _WHOLE), None) if layer.keeps_whole else None
+    given = [one if one.dtype in _WHOLE and not layer.changes_pictures else one.float() for one in given]
+    single = layer.changes_pictures and len(given) == 1 and given[0].ndim == 3
+    given = [one[None] for one in given] if single else given
     if any(one.ndim < 2 for one in given):
         raise ArgumentError(f"{layer.kind} takes a batch, (N, …), not {tuple(given[0].shape)}.")
-    module = alone(layer, given)
+    module, graph = alone(layer, given)
     first = next(module.parameters(), None)
     xs = [channels_first(one) if first is None else channels_first(one).to(first.device) for one in given]
-    before = module.training
-    if training is not None:
-        module.train(bool(training))
-    try:
+    with _mode(module, graph, training):
         out = module(*xs)
-    finally:
-        module.train(before)
     outs = [channels_last(one) for one in (out if isinstance(out, list | tuple) else [out])]
+    outs = [one[0] for one in outs] if single else outs
+    outs = outs if whole is None else [one.round().to(whole) for one in outs]
     return outs[0] if len(outs) == 1 else outs
 
 
-def alone(layer: Layer, given: list[torch.Tensor]) -> Any:
-    """The module of one call of a layer on such tensors; that of the layer around it, while that one runs."""
-    from striate.backend.builder import build
+@contextmanager
+def _mode(module: Any, graph: Graph, training: Any) -> Iterator[None]:
+    """A mode for one call.  Within the call of a layer of a user's own, None leaves the one that this has set."""
+    if training is None and RUNNING:
+        yield
+        return
+    before = [(part, part.training) for part in module.modules()]
+    set_mode(module, graph, None if training is None else bool(training))
+    try:
+        yield
+    finally:
+        for part, was in before:
+            part.training = was
 
+
+def alone(layer: Layer, given: list[torch.Tensor]) -> tuple[Any, Graph]:
+    """The module of one call of a layer on such tensors, and its graph; that of the layer around it, while that one runs."""
     key = tuple((tuple(one.shape[1:]), one.dtype) for one in given)
     if layer.__dict__.get("_alone_for") != key:
         node = layer.node
@@ -53,5 +74,6 @@ def alone(layer: Layer, given: list[torch.Tensor]) -> Any:
         result = layer(tensors if len(tensors) > 1 else tensors[0])
         graph = Graph(tensors, result if isinstance(result, list) else [result])
         layer._alone, layer._alone_for = build(graph).eval(), key  # type: ignore[attr-defined]
+        layer._alone_graph = graph  # type: ignore[attr-defined]
         layer.node = layer.node if node is None else node
-    return layer.__dict__["_alone"]
+    return layer.__dict__["_alone"], layer.__dict__["_alone_graph"]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from striate.backend.modules import Drawing
+from striate.backend.modules import Augmenting
 
 
 def uniform(count: int, low: float, high: float) -> torch.Tensor:
@@ -19,7 +19,7 @@ def uniform(count: int, low: float, high: float) -> torch.Tensor:
     return torch.rand(count) * (high - low) + low
 
 
-class Colouring(Drawing):
+class Colouring(Augmenting):
     """Changes colours; black is `low`, white is `high`."""
 
     looked = False
@@ -101,7 +101,7 @@ class RandomHue2d(Colouring):
         return x.contiguous(memory_format=torch.channels_last)
 
 
-class RandomLighting2d(Drawing):
+class RandomLighting2d(Augmenting):
     """Amounts of the principal components of natural colours added (Krizhevsky et al. 2012, section 4.1)."""
 
     def __init__(self, std: float, scaled: tuple[tuple[float, ...], ...]) -> None:
@@ -183,7 +183,7 @@ class RandomInvert2d(Colouring):
         return torch.where(chosen.to(x.device)[:, None, None, None], self.high - x, x)
 
 
-class RandomGrayscale2d(Drawing):
+class RandomGrayscale2d(Augmenting):
     """Grey pictures, with a probability."""
 
     def __init__(self, rate: float) -> None:
@@ -257,7 +257,7 @@ def blurred(x: torch.Tensor, size: tuple[int, int], sigma: tuple[float, float]) 
     return F.conv2d(x, sides[1].view(-1, 1).expand(maps, 1, -1, 1), padding=(size[1] // 2, 0), groups=maps)
 
 
-class Equalization2d(Drawing):
+class Equalization2d(Augmenting):
     """Values spread so that all are equally frequent, over the batch, for each channel."""
 
     def __init__(self, bins: int, low: float, high: float) -> None:
@@ -283,7 +283,7 @@ class Equalization2d(Drawing):
         return torch.stack(channels, 1) * ((self.high - self.low) / 255) + self.low
 
 
-class AutoContrast2d(Drawing):
+class AutoContrast2d(Augmenting):
     """Each channel of each picture stretched to all values."""
 
     def __init__(self, low: float, high: float) -> None:

@@ -81,6 +81,10 @@ class Drawing(nn.Module):
         return self.own(self.drawn, x) if self.training else self.still(x)  # type: ignore[no-any-return]
 
 
+class Augmenting(Drawing):
+    """Changes pictures in training, and as Keras does wherever nobody says whether it is."""
+
+
 class DropPath(Drawing):
     """Take away the whole branch of some examples of a batch, in training only (Huang et al. 2016)."""
 

@@ -169,6 +169,8 @@ class Layer(NetworkPart):
     abstract = True
     keras_room = "layers"
     is_network: ClassVar[bool] = False  # whether it is a whole graph
+    changes_pictures: ClassVar[bool] = False  # whether, called on numbers, it takes one picture, or a dict of them, too
+    keeps_whole: ClassVar[bool] = False  # whether it then gives pictures of whole numbers, where it got such
     _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
     _arrays: ClassVar[Callable[..., Any]]  # its arrays: ``model/variables.py`` sets it, which knows how they are made
     _numbers: ClassVar[Callable[..., Any]]  # what a call on arrays does: ``striate`` sets it, for ``backend/calls.py``

@@ -31,12 +31,12 @@ class Answer(torch.Tensor):
         return made if dtype is None else made.astype(dtype)
 
 
-def called(model: Any, inputs: Any, training: bool) -> Any:
+def called(model: Any, inputs: Any, training: bool | None) -> Any:
     """The outputs (N, …), channels last, of arrays or tensors; a tensor, or a list of them.
 
     model       that is called
     inputs      whatever ``Model.predict`` takes as arrays; or torch tensors (N, …), channels last
-    training    whether dropout, augmentation and batch norms do what they do in training
+    training    whether dropout, augmentation and batch norms do what they do in training; None: augmentation alone does
 
     Raises DataError for what does not fit the network.
     """
@@ -48,10 +48,7 @@ def called(model: Any, inputs: Any, training: bool) -> Any:
         examples = model.intake.examples(inputs)
         xs = next(Batches(examples, len(examples), shuffle=False, device=device).batches()).xs
     before = module.training
-    if training:
-        backend.set_mode(module, model.graph, True)
-    else:
-        module.eval()
+    backend.set_mode(module, model.graph, training)
     try:
         out = module(*xs)
     finally:

@@ -102,6 +102,7 @@ class AugmentationLayer(Layer):
     """
 
     abstract = True
+    changes_pictures = True
     colours = False  # whether it needs red, green and blue
     bends = False  # whether it moves pixels so that boxes and masks cannot follow
 

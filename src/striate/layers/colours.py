@@ -78,6 +78,7 @@ class RandomBrightness(_Colour):
     """
 
     order = "factor value_range seed"
+    keeps_whole = True
 
     factor: Factor
     value_range: tuple[float, float] = (0.0, 255.0)
@@ -399,6 +400,8 @@ class AutoContrast(Layer):
 
     value_range   (black, white) of the pixels that go out
     """
+
+    changes_pictures = True
 
     value_range: tuple[float, float] = (0.0, 255.0)
 

@@ -116,6 +116,8 @@ class Resizing(Layer):
     Raises ArgumentError for other values, and ShapeError for anything but pictures.
     """
 
+    changes_pictures = True
+    keeps_whole = True
     order = (
         "height width interpolation crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value antialias data_format"
     )
@@ -179,6 +181,7 @@ class CenterCrop(Layer):
     Raises ShapeError for anything but pictures.
     """
 
+    changes_pictures = True
     order = "height width data_format"
 
     height: int

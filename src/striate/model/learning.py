@@ -256,7 +256,8 @@ class Learning(Weighted):
 
         inputs      symbolic tensors; or arrays or torch tensors (N, …), channels last, or a list of them
         more        further inputs, as a list of all of them would have them; a last True or False is `training`
-        training    for arrays: whether dropout, augmentation and batch norms do what they do in training
+        training    for arrays: whether dropout, augmentation and batch norms do what they do in training; None: as Keras has
+                    it, augmentation alone does
         mask        Keras' argument; None, the only value
 
         Gradients go through the answers, whose weights are ``trainable_weights``.  Raises DataError for what does not fit
@@ -271,7 +272,7 @@ class Learning(Weighted):
         from striate.inference.call import called
 
         self._built_for(inputs)
-        return called(self.predictor if not training else self, inputs, bool(training))
+        return called(self.predictor if not training else self, inputs, training)
 
     # -- batch by batch --------------------------------------------------------------------------------------------
     def train_on_batch(
