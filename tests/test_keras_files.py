@@ -206,7 +206,10 @@ def test_arithmetic_on_tensors_is_keras_operations_and_a_lambda_is_given_again(t
         ({"units": -1}, "units is a whole number"),
         ({"units": 3, "kernel_initializer": {"class_name": "__lambda__", "config": {"value": "gASV"}}}, "never run"),
         ({"units": 3, "activation": {"class_name": "os.system", "config": {}}}, "unknown"),
-        ({"units": 3, "kernel_constraint": {"class_name": "MaxNorm", "config": {}}}, "unknown|constraint"),
+        (
+            {"units": 3, "kernel_constraint": {"class_name": "MaxNorm", "config": {"axis": "x"}}},
+            "axis is a whole number",
+        ),
         ({"units": [[[]]]}, "units is a whole number"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from striate import layers, models
 from striate.errors import StriateError
 from striate.graph import Input
-from striate.layers import initializers, regularizers
+from striate.layers import constraints, initializers, regularizers
 from striate.model import Model
 from striate.seed import set_seed
 from striate.sequential import Sequential
@@ -65,6 +65,7 @@ __all__ = [
     "backend",
     "callbacks",
     "configs",
+    "constraints",
     "data",
     "datasets",
     "draw",

@@ -34,7 +34,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     x                a tensor, an array or numbers
     negative_slope   the slope below the threshold
     max_value        the largest output; None: no bound
-    threshold        below it the function is not x
+    threshold        above it the function is x
 
     Raises ArgumentError for arguments that it does not take.
     """
@@ -44,7 +44,7 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
     if isinstance(x, operation.Operand):
         return ops.parametric_relu(x, max_value, negative_slope, threshold)
     x = ops.convert_to_tensor(x)
-    y = ops.where(x >= threshold, x, negative_slope * (x - threshold)) if negative_slope or threshold else ops.relu(x)
+    y = ops.where(x > threshold, x, negative_slope * (x - threshold)) if negative_slope or threshold else ops.relu(x)
     return y if max_value is None else ops.minimum(y, max_value)
 
 

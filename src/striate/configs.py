@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 #: The classes of striate by Keras' room for them and their name: ("layers", "Dense").
 KNOWN: dict[tuple[str, str], type[Any]] = {}
-ROOMS = ("initializers", "regularizers", "schedules", "optimizers", "losses", "metrics", "layers")
+ROOMS = ("initializers", "regularizers", "constraints", "schedules", "optimizers", "losses", "metrics", "layers")
 _custom: dict[str, Any] = {}
 _names: dict[Any, str] = {}
 _DEEPEST = 100
@@ -267,7 +267,12 @@ def not_known(kind: str, module: Any, room: str) -> ArgumentError:
 
 
 def _room_of_key(key: Any, otherwise: str) -> str:
-    endings = {"initializer": "initializers", "regularizer": "regularizers", "activation": "layers"}
+    endings = {
+        "initializer": "initializers",
+        "regularizer": "regularizers",
+        "constraint": "constraints",
+        "activation": "layers",
+    }
     ending = str(key).rpartition("_")[2]
     return "schedules" if key == "learning_rate" else endings.get(ending, otherwise)
 

@@ -135,7 +135,8 @@ def everywhere(name: str) -> Any:
     """A class by its name alone: Keras keeps each in a module of its own."""
     import striate as st
 
-    for room in ("layers", "losses", "metrics", "optimizers", "callbacks", "initializers", "regularizers", "models"):
+    rooms = ("layers", "losses", "metrics", "optimizers", "callbacks", "initializers", "regularizers", "constraints")
+    for room in (*rooms, "models"):
         with contextlib.suppress(AttributeError, ValueError):  # a ValueError: refused in words
             return getattr(getattr(st, room), name)
     return Absent(name)
@@ -573,7 +574,7 @@ def main() -> None:
         files = [f for f in files if given.only.partition("::")[0].rpartition("/")[2] in f.as_posix()] or files
     finder = Finder()
     sys.meta_path.insert(0, finder)
-    sys.modules["keras"] = finder.made["keras"]  # before pytest makes a module of the checkout's folder
+    sys.modules.update(finder.made)  # before pytest makes modules of the checkout's folders
     count = Count(given.only)
     options = [
         "--continue-on-collection-errors",

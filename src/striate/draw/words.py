@@ -105,7 +105,7 @@ def _said(layer: Layer) -> list[str]:
             said.append(says(value))
     for name, value in config.items():
         numbers = isinstance(value, tuple) and len(value) <= 4 and all(isinstance(v, int | float) for v in value)
-        if name in _SAYS or name in _SILENT or name.endswith(("_initializer", "_regularizer")):
+        if name in _SAYS or name in _SILENT or name.endswith(("_initializer", "_regularizer", "_constraint")):
             continue
         if numbers or isinstance(value, int | float | str):
             said.append(f"{name}={_sides(value) if numbers else _number(value)}")

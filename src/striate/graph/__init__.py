@@ -3,7 +3,7 @@
 from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
 from striate.graph.keras_text import from_keras, to_keras
-from striate.graph.layer import Initializer, Layer, Regularizer, checked_shape, register, registered
+from striate.graph.layer import Constraint, Initializer, Layer, Regularizer, checked_shape, register, registered
 from striate.graph.lowering import Identity, Lowering, Operand, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer, learning_layers
 from striate.graph.node import Input, InputLayer, Node, SymbolicTensor, source_inputs
@@ -22,6 +22,7 @@ __all__ = [
     "FlatNode",
     "Graph",
     "Identity",
+    "Constraint",
     "Initializer",
     "Input",
     "InputLayer",

@@ -32,14 +32,6 @@ _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     ),
     "dtype": ("train in 16 bits with compile(precision='bf16') instead", "float32"),
     "autocast": ("train in 16 bits with compile(precision='bf16') instead", True),
-    "kernel_constraint": "constraints are not supported",
-    "bias_constraint": "constraints are not supported",
-    "depthwise_constraint": "constraints are not supported",
-    "pointwise_constraint": "constraints are not supported",
-    "beta_constraint": "constraints are not supported",
-    "gamma_constraint": "constraints are not supported",
-    "alpha_constraint": "constraints are not supported",
-    "embeddings_constraint": "constraints are not supported",
     "activity_regularizer": "put layers.ActivityRegularization(l1, l2) after the layer",
     "mask_zero": "masking is not supported; a global max pooling ignores padding best",
     "sparse": "sparse inputs are not supported",
@@ -48,8 +40,6 @@ _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     "renorm": "batch renormalization is not supported",
     "renorm_clipping": "batch renormalization is not supported",
     "renorm_momentum": ("batch renormalization is not supported", 0.99),
-    "beta_regularizer": "the scale and shift of a normalization are not penalised",
-    "gamma_regularizer": "the scale and shift of a normalization are not penalised",
     "lora_rank": "LoRA is not supported",
     "lora_alpha": "LoRA is not supported",
     "quantization_config": "quantize after training instead",
@@ -145,6 +135,23 @@ class Regularizer(NetworkPart):
         Raises ArgumentError where a class of your own does not define it.
         """
         raise undefined(self, "__call__(self, x)")
+
+
+class Constraint(NetworkPart):
+    """What a weight must be: applied to it after each update.  Subclasses live in ``striate.layers.constraints``.
+
+    One of your own defines ``__call__(self, w)``, which gives an array of the same shape.
+    """
+
+    keras_room = "constraints"
+    abstract = True
+
+    def __call__(self, w: Any) -> Any:
+        """The weight as it must be, a torch tensor of its shape; this one changes nothing.
+
+        w   the array in Keras' layout: kernels (height, width, in, out), dense ones (in, out)
+        """
+        return w
 
 
 class Layer(NetworkPart):
@@ -249,11 +256,11 @@ class Layer(NetworkPart):
         dtype         taken as Keras has it
         trainable     whether training changes it
         regularizer   what it is penalised with, or None
-        constraint    not supported: None
+        constraint    a function that is applied to it after each update, a name such as "non_neg", or None
         name          in the layer; None: "weight"
         others        further arguments of Keras, without effect
 
-        Raises ArgumentError for a shape that is none, or a constraint.
+        Raises ArgumentError for a shape that is none, or a constraint that is not known.
         """
         return Layer._weight_adder(self, shape, initializer, dtype, trainable, regularizer, constraint, name, **others)
 

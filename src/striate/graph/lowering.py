@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 from striate.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from striate.graph.layer import Initializer, Regularizer
+    from striate.graph.layer import Constraint, Initializer, Regularizer
     from striate.graph.window import Window
 
 Shape = tuple[int, ...]
@@ -24,18 +24,20 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Weight:
-    """One array of a layer: its shape (torch's layout), how it starts, and what it is penalised with.
+    """One array of a layer: its shape (torch's layout), how it starts, what it is penalised with, and what it must be.
 
     shape         in torch's layout, such as (filters, C, kh, kw)
     initializer   a name or an Initializer
     fans          inputs and outputs per unit that the scaled initializers use (Keras' rule), e.g. F·F·D and F·F·K
     regularizer   a name, a Regularizer or None
+    constraint    a name, a Constraint or None
     """
 
     shape: Shape
     initializer: str | Initializer = "zeros"
     fans: tuple[int, int] = (1, 1)
     regularizer: str | Regularizer | None = None
+    constraint: str | Constraint | None = None
 
     @property
     def size(self) -> int:

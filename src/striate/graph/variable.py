@@ -26,15 +26,24 @@ class Variable:
     value       the torch tensor that holds the numbers, in torch's layout: kernels (out, in, height, width)
     learns      whether it is one that training changes, where its layer is trainable
     to, back    turn a tensor into Keras' layout, and back
+    constraint  what it must be after each update: a function of the array in Keras' layout, or None
     """
 
-    __slots__ = ("_back", "_to", "layer", "learns", "name", "path", "value")
+    __slots__ = ("_back", "_to", "constraint", "layer", "learns", "name", "path", "value")
 
     def __init__(
-        self, name: str, path: str, layer: Layer, value: torch.Tensor, learns: bool, to: Turn, back: Turn
+        self,
+        name: str,
+        path: str,
+        layer: Layer,
+        value: torch.Tensor,
+        learns: bool,
+        to: Turn,
+        back: Turn,
+        constraint: Any = None,
     ) -> None:
         self.name, self.path, self.layer, self.value, self.learns = name, path, layer, value, learns
-        self._to, self._back = to, back
+        self._to, self._back, self.constraint = to, back, constraint
 
     @property
     def trainable(self) -> bool:

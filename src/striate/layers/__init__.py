@@ -9,6 +9,7 @@ from striate.layers import (
     augment,
     colours,
     configured,
+    constraints,
     conv,
     core,
     dense,
@@ -42,7 +43,7 @@ from striate.layers.reshape import *
 from striate.layers.residual import *
 from striate.ops.own import lower_own as _own  # noqa: F401  symbolic tensors take operators, layers a call of their own
 
-__all__ = ["Input", "InputLayer", "Layer", "initializers", "regularizers"]
+__all__ = ["Input", "InputLayer", "Layer", "constraints", "initializers", "regularizers"]
 __all__ += activation.__all__
 __all__ += augment.__all__
 __all__ += colours.__all__

@@ -6,9 +6,9 @@ from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import Initializer, Layer, Regularizer, Value
-from striate.layers import initializers, regularizers
+from striate.graph import Constraint, Initializer, Layer, Regularizer, Value
 from striate.layers.axes import checked, over, places
+from striate.layers.weighted import array, check_arrays
 
 __all__ = [
     "Activation",
@@ -115,6 +115,7 @@ class PReLU(_ActivationLayer):
 
     alpha_initializer   how the slopes start: a name or an Initializer
     alpha_regularizer   the penalty on them: a name, a Regularizer, or None
+    alpha_constraint    what they must be after each update: a name, a Constraint, or None
     shared_axes         axes, as Keras counts them (0 is the batch), all of whose places have one slope: [1, 2] for one
                         slope a map
 
@@ -125,20 +126,18 @@ class PReLU(_ActivationLayer):
 
     alpha_initializer: str | Initializer = "Zeros"
     alpha_regularizer: str | Regularizer | None = None
+    alpha_constraint: str | Constraint | None = None
     shared_axes: Any = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        initializers.get(self.alpha_initializer)
-        if self.alpha_regularizer is not None:
-            regularizers.get(self.alpha_regularizer)
+        check_arrays(self, "alpha")
         if self.shared_axes is not None:
             axes = self.shared_axes if isinstance(self.shared_axes, list | tuple) else (self.shared_axes,)
             self.shared_axes = checked(tuple(axes), "PReLU: shared_axes") if axes else None
 
     def lower(self, x: Value) -> Value:
-        slopes = p.Parameter(self.alpha_initializer, self.alpha_regularizer)
-        return p.slope(x, slopes, places(self.shared_axes or (), x.shape))
+        return p.slope(x, array(self, "alpha"), places(self.shared_axes or (), x.shape))
 
 
 class Softmax(_ActivationLayer):

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from striate import primitives as p
 from striate.errors import ArgumentError
-from striate.graph import Initializer, Layer, Regularizer, Value, Window
+from striate.graph import Constraint, Initializer, Layer, Regularizer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
-from striate.layers import initializers, regularizers
 from striate.layers.activation import as_activation
+from striate.layers.weighted import array, check_arrays
 from striate.wording import plural
 
 __all__ = [
@@ -63,22 +63,14 @@ class _Windowed:
         self.dilation_rate = as_tuple(self.dilation_rate, self.rank, f"{self.kind}: dilation_rate")
         self.padding = as_padding(self.padding, self.rank, f"{self.kind}: padding", self.paddings)
         self.activation = as_activation(self.activation, self.kind)
-        for key in ("kernel", "bias", "depthwise", "pointwise"):
-            if (spec := getattr(self, f"{key}_initializer", None)) is not None:
-                initializers.get(spec)
-            if (spec := getattr(self, f"{key}_regularizer", None)) is not None:
-                regularizers.get(spec)
+        check_arrays(self, "kernel", "bias", "depthwise", "pointwise")
 
     def window(self) -> Window:
         """The window that slides over the input."""
         return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate, self.transposed)
 
-    def _array(self, name: str) -> p.Parameter:
-        """How the kernel of that name starts, and what it is penalised with."""
-        return p.Parameter(getattr(self, f"{name}_initializer"), getattr(self, f"{name}_regularizer"))
-
     def _bias(self) -> p.Parameter | None:
-        return self._array("bias") if self.use_bias else None
+        return array(self, "bias") if self.use_bias else None
 
 
 def _positive(value: Any, where: str) -> int:
@@ -105,6 +97,8 @@ class _Conv(_Windowed, Layer):
     bias_initializer     how the bias starts
     kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
     bias_regularizer     the penalty on the bias
+    kernel_constraint    what the weight must be after each update: a name, a Constraint, or None
+    bias_constraint      what the bias must be
     """
 
     order = f"filters kernel_size strides padding data_format dilation_rate groups activation use_bias {_ARRAYS}"
@@ -121,6 +115,8 @@ class _Conv(_Windowed, Layer):
     bias_initializer: str | Initializer = "zeros"
     kernel_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    kernel_constraint: str | Constraint | None = None
+    bias_constraint: str | Constraint | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,7 +128,7 @@ class _Conv(_Windowed, Layer):
             )
 
     def lower(self, x: Value) -> Value:
-        y = p.conv(x, self.filters, self.window(), groups=self.groups, kernel=self._array("kernel"), bias=self._bias())
+        y = p.conv(x, self.filters, self.window(), groups=self.groups, kernel=array(self, "kernel"), bias=self._bias())
         return p.activation(y, self.activation)
 
 
@@ -170,6 +166,8 @@ class _DepthwiseConv(_Windowed, Layer):
     bias_initializer        how the bias starts
     depthwise_regularizer   the penalty on the weight: a name, a Regularizer, or None
     bias_regularizer        the penalty on the bias
+    depthwise_constraint    what the weight must be after each update: a name, a Constraint, or None
+    bias_constraint         what the bias must be
     """
 
     order = f"kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias {_DEPTHWISE}"
@@ -185,13 +183,15 @@ class _DepthwiseConv(_Windowed, Layer):
     bias_initializer: str | Initializer = "zeros"
     depthwise_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    depthwise_constraint: str | Constraint | None = None
+    bias_constraint: str | Constraint | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.depth_multiplier = _positive(self.depth_multiplier, f"{self.kind}: depth_multiplier")
 
     def lower(self, x: Value) -> Value:
-        kernel = self._array("depthwise")
+        kernel = array(self, "depthwise")
         y = p.depthwise_conv(x, self.window(), multiplier=self.depth_multiplier, kernel=kernel, bias=self._bias())
         return p.activation(y, self.activation)
 
@@ -225,6 +225,8 @@ class _SeparableConv(_Windowed, Layer):
     bias_initializer                               how the bias starts
     depthwise_regularizer, pointwise_regularizer   the penalties on the two weights: names, Regularizers, or None
     bias_regularizer                               the penalty on the bias
+    depthwise_constraint, pointwise_constraint     what the two weights must be after each update, or None
+    bias_constraint                                what the bias must be
     """
 
     order = (
@@ -245,6 +247,9 @@ class _SeparableConv(_Windowed, Layer):
     depthwise_regularizer: str | Regularizer | None = None
     pointwise_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    depthwise_constraint: str | Constraint | None = None
+    pointwise_constraint: str | Constraint | None = None
+    bias_constraint: str | Constraint | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -252,12 +257,12 @@ class _SeparableConv(_Windowed, Layer):
         self.depth_multiplier = _positive(self.depth_multiplier, f"{self.kind}: depth_multiplier")
 
     def lower(self, x: Value) -> Value:
-        kernel = self._array("depthwise")
+        kernel = array(self, "depthwise")
         y = p.depthwise_conv(
             x, self.window(), multiplier=self.depth_multiplier, kernel=kernel, bias=None, name="depthwise"
         )
         one = Window((1,) * self.rank, (1,) * self.rank)
-        y = p.conv(y, self.filters, one, kernel=self._array("pointwise"), bias=self._bias(), name="pointwise")
+        y = p.conv(y, self.filters, one, kernel=array(self, "pointwise"), bias=self._bias(), name="pointwise")
         return p.activation(y, self.activation)
 
 
@@ -295,6 +300,8 @@ class _ConvTranspose(_Windowed, Layer):
     bias_initializer     how the bias starts
     kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
     bias_regularizer     the penalty on the bias
+    kernel_constraint    what the weight must be after each update: a name, a Constraint, or None
+    bias_constraint      what the bias must be
     """
 
     order = (
@@ -315,6 +322,8 @@ class _ConvTranspose(_Windowed, Layer):
     bias_initializer: str | Initializer = "zeros"
     kernel_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    kernel_constraint: str | Constraint | None = None
+    bias_constraint: str | Constraint | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -334,7 +343,7 @@ class _ConvTranspose(_Windowed, Layer):
         return Window(*sizes, transposed=True, more=self.output_padding or ())
 
     def lower(self, x: Value) -> Value:
-        y = p.conv(x, self.filters, self.window(), kernel=self._array("kernel"), bias=self._bias())
+        y = p.conv(x, self.filters, self.window(), kernel=array(self, "kernel"), bias=self._bias())
         return p.activation(y, self.activation)
 
 

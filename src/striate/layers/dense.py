@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from striate import primitives as p
 from striate.errors import ArgumentError
-from striate.graph import Initializer, Layer, Regularizer, Value
-from striate.layers import initializers, regularizers
+from striate.graph import Constraint, Initializer, Layer, Regularizer, Value
 from striate.layers.activation import as_activation
+from striate.layers.weighted import array, check_arrays
 
 __all__ = [
     "Dense",
@@ -29,6 +29,8 @@ class Dense(Layer):
     bias_initializer     how the bias starts
     kernel_regularizer   the penalty on the weight: a name, a Regularizer, or None
     bias_regularizer     the penalty on the bias
+    kernel_constraint    what the weight must be after each update: a name, a Constraint, or None
+    bias_constraint      what the bias must be
     """
 
     order = (
@@ -44,6 +46,8 @@ class Dense(Layer):
     bias_initializer: str | Initializer = "zeros"
     kernel_regularizer: str | Regularizer | None = None
     bias_regularizer: str | Regularizer | None = None
+    kernel_constraint: str | Constraint | None = None
+    bias_constraint: str | Constraint | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,15 +55,11 @@ class Dense(Layer):
             raise ArgumentError(f"Dense: units is a whole number of at least 1, not {self.units!r}.")
         self.units = int(self.units)
         self.activation = as_activation(self.activation, "Dense")
-        initializers.get(self.kernel_initializer), initializers.get(self.bias_initializer)
-        for penalty in (self.kernel_regularizer, self.bias_regularizer):
-            if penalty is not None:
-                regularizers.get(penalty)
+        check_arrays(self, "kernel", "bias")
 
     def lower(self, x: Value) -> Value:
-        kernel = p.Parameter(self.kernel_initializer, self.kernel_regularizer)
-        bias = p.Parameter(self.bias_initializer, self.bias_regularizer) if self.use_bias else None
-        return p.activation(p.linear(x, self.units, kernel=kernel, bias=bias), self.activation)
+        bias = array(self, "bias") if self.use_bias else None
+        return p.activation(p.linear(x, self.units, kernel=array(self, "kernel"), bias=bias), self.activation)
 
 
 class Embedding(Layer):
@@ -72,6 +72,7 @@ class Embedding(Layer):
     embeddings_initializer   how the vectors start: a name or an Initializer
     input_length             the input's length L, when it is the first layer
     embeddings_regularizer   the penalty on the vectors: a name, a Regularizer, or None
+    embeddings_constraint    what they must be after each update: a name, a Constraint, or None
     """
 
     input_dtype: ClassVar[str] = "int64"
@@ -85,18 +86,16 @@ class Embedding(Layer):
     embeddings_initializer: str | Initializer = "uniform"
     input_length: int | None = field(default=None, kw_only=True)
     embeddings_regularizer: str | Regularizer | None = field(default=None, kw_only=True)
+    embeddings_constraint: str | Constraint | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for what, value in (("input_dim", self.input_dim), ("output_dim", self.output_dim)):
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
                 raise ArgumentError(f"Embedding: {what} is a whole number of at least 1, not {value!r}.")
-        initializers.get(self.embeddings_initializer)
-        if self.embeddings_regularizer is not None:
-            regularizers.get(self.embeddings_regularizer)
+        check_arrays(self, "embeddings")
         if self.input_length is not None and self.input_shape is None:
             self.input_shape = (int(self.input_length),)
 
     def lower(self, x: Value) -> Value:
-        table = p.Parameter(self.embeddings_initializer, self.embeddings_regularizer)
-        return p.lookup(x, self.input_dim, self.output_dim, table)
+        return p.lookup(x, self.input_dim, self.output_dim, array(self, "embeddings"))

@@ -9,9 +9,9 @@ from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Initializer, Layer, Shape, Value
-from striate.layers import initializers
+from striate.graph import Constraint, Initializer, Layer, Regularizer, Shape, Value
 from striate.layers.axes import checked, over, places
+from striate.layers.weighted import array, check_arrays
 from striate.wording import plural
 
 __all__ = [
@@ -46,6 +46,8 @@ class BatchNormalization(Layer):
     gamma_initializer             how gamma starts
     moving_mean_initializer       how the running mean starts
     moving_variance_initializer   how the running variance starts
+    beta_regularizer, gamma_regularizer   the penalties on them: names, Regularizers, or None
+    beta_constraint, gamma_constraint   what they must be after each update: names, Constraints, or None
     unbiased                      True: the running variance takes n / (n - 1) of a batch's variance, as torch's does
     """
 
@@ -63,6 +65,10 @@ class BatchNormalization(Layer):
     gamma_initializer: str | Initializer = "ones"
     moving_mean_initializer: str | Initializer = "zeros"
     moving_variance_initializer: str | Initializer = "ones"
+    beta_regularizer: str | Regularizer | None = None
+    gamma_regularizer: str | Regularizer | None = None
+    beta_constraint: str | Constraint | None = None
+    gamma_constraint: str | Constraint | None = None
     unbiased: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -74,8 +80,7 @@ class BatchNormalization(Layer):
             raise ArgumentError(f"BatchNormalization: momentum is from 0 to 1, not {self.momentum}.")
         if self.epsilon <= 0:
             raise ArgumentError(f"BatchNormalization: epsilon is above 0, not {self.epsilon}.")
-        for key in ("beta", "gamma", "moving_mean", "moving_variance"):
-            initializers.get(getattr(self, f"{key}_initializer"))
+        check_arrays(self, "beta", "gamma", "moving_mean", "moving_variance")
 
     def lower(self, x: Value) -> Value:
         return over(self.axis, x, self._normalized)
@@ -85,8 +90,8 @@ class BatchNormalization(Layer):
             x,
             self.epsilon,
             self.momentum,
-            gamma=self.gamma_initializer if self.scale else None,
-            beta=self.beta_initializer if self.center else None,
+            gamma=array(self, "gamma") if self.scale else None,
+            beta=array(self, "beta") if self.center else None,
             mean=self.moving_mean_initializer,
             variance=self.moving_variance_initializer,
             unbiased=self.unbiased,
@@ -104,6 +109,8 @@ class LayerNormalization(Layer):
     scale               whether there is a gamma
     beta_initializer    how beta starts: a name or an Initializer
     gamma_initializer   how gamma starts
+    beta_regularizer, gamma_regularizer   the penalties on them: names, Regularizers, or None
+    beta_constraint, gamma_constraint   what they must be after each update: names, Constraints, or None
     """
 
     order = f"axis epsilon {_ORDER}"
@@ -114,15 +121,19 @@ class LayerNormalization(Layer):
     scale: bool = True
     beta_initializer: str | Initializer = "zeros"
     gamma_initializer: str | Initializer = "ones"
+    beta_regularizer: str | Regularizer | None = None
+    gamma_regularizer: str | Regularizer | None = None
+    beta_constraint: str | Constraint | None = None
+    gamma_constraint: str | Constraint | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.axis = checked(self.axis, "LayerNormalization: axis")
-        initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
+        check_arrays(self, "beta", "gamma")
 
     def lower(self, x: Value) -> Value:
-        gamma = self.gamma_initializer if self.scale else None
-        beta = self.beta_initializer if self.center else None
+        gamma = array(self, "gamma") if self.scale else None
+        beta = array(self, "beta") if self.center else None
         return over(self.axis, x, lambda y: p.layer_norm(y, self.epsilon, gamma=gamma, beta=beta))
 
 
@@ -198,6 +209,8 @@ class GroupNormalization(Layer):
     center, scale       whether there is a shift, and a factor
     beta_initializer    how the shift starts
     gamma_initializer   how the factor starts
+    beta_regularizer, gamma_regularizer   the penalties on them: names, Regularizers, or None
+    beta_constraint, gamma_constraint   what they must be after each update: names, Constraints, or None
 
     Raises ArgumentError for other values, and ShapeError where the channels cannot be split into the groups.
     """
@@ -211,6 +224,10 @@ class GroupNormalization(Layer):
     scale: bool = True
     beta_initializer: str | Initializer = "zeros"
     gamma_initializer: str | Initializer = "ones"
+    beta_regularizer: str | Regularizer | None = None
+    gamma_regularizer: str | Regularizer | None = None
+    beta_constraint: str | Constraint | None = None
+    gamma_constraint: str | Constraint | None = None
 
     drawn_as = "norm"
 
@@ -223,7 +240,7 @@ class GroupNormalization(Layer):
             )
         if self.epsilon <= 0:
             raise ArgumentError(f"GroupNormalization: epsilon is above 0, not {self.epsilon}.")
-        initializers.get(self.beta_initializer), initializers.get(self.gamma_initializer)
+        check_arrays(self, "beta", "gamma")
 
     def lower(self, x: Value) -> Value:
         return over(self.axis, x, self._normalized)
@@ -239,8 +256,9 @@ class GroupNormalization(Layer):
         y = p.combine("subtract", y, p.reduce(y, "mean", (0, 2), keepdims=True))
         variance = p.reduce(p.pointwise(y, "square"), "mean", (0, 2), keepdims=True)
         y = p.combine("multiply", y, p.pointwise(p.affine(variance, addend=self.epsilon), "rsqrt"))
-        gamma, beta = self.gamma_initializer, self.beta_initializer
-        return p.scale(p.reshape(y, x.shape), gamma if self.scale else None, beta if self.center else None)
+        gamma = array(self, "gamma") if self.scale else None
+        beta = array(self, "beta") if self.center else None
+        return p.scale(p.reshape(y, x.shape), gamma, beta)
 
 
 class LocalResponseNormalization(Layer):

@@ -11,8 +11,12 @@ from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Regularizer
 
 
-def _tensor(x: Any) -> Any:
-    """Numbers as a floating torch tensor."""
+def as_tensor(x: Any, who: str = "a regularizer") -> Any:
+    """Numbers as a floating torch tensor.  Raises ArgumentError for what has none.
+
+    x     a tensor, an array, lists of numbers or a variable
+    who   is called on it, for the message
+    """
     import numpy as np
     import torch
 
@@ -21,7 +25,7 @@ def _tensor(x: Any) -> Any:
         try:
             x = held if isinstance(held, torch.Tensor) else torch.from_numpy(np.array(held, np.float32))
         except (TypeError, ValueError):
-            raise ArgumentError(f"a regularizer is called on an array of numbers, not {x!r}.") from None
+            raise ArgumentError(f"{who} is called on an array of numbers, not {x!r}.") from None
     return x if x.is_floating_point() else x.float()
 
 
@@ -39,7 +43,7 @@ class L1(Regularizer):
         self.l1 = _factor(self, "l1", 0.01)
 
     def __call__(self, x: Any) -> Any:
-        return (self.l1 or 0) * _tensor(x).abs().sum()
+        return (self.l1 or 0) * as_tensor(x).abs().sum()
 
 
 class L2(Regularizer):
@@ -56,7 +60,7 @@ class L2(Regularizer):
         self.l2 = _factor(self, "l2", 0.01)
 
     def __call__(self, x: Any) -> Any:
-        return (self.l2 or 0) * _tensor(x).square().sum()
+        return (self.l2 or 0) * as_tensor(x).square().sum()
 
 
 class L1L2(Regularizer):
@@ -74,7 +78,7 @@ class L1L2(Regularizer):
         self.l1, self.l2 = _factor(self, "l1", 0.0), _factor(self, "l2", 0.0)
 
     def __call__(self, x: Any) -> Any:
-        x = _tensor(x)
+        x = as_tensor(x)
         return (self.l1 or 0) * x.abs().sum() + (self.l2 or 0) * x.square().sum()
 
 
@@ -100,7 +104,7 @@ class OrthogonalRegularizer(Regularizer):
         """The penalty, a scalar, of a matrix `x` (in, out).  Raises ShapeError for other shapes."""
         from torch.nn.functional import normalize
 
-        x = _tensor(x)
+        x = as_tensor(x)
         if x.ndim != 2:
             raise ShapeError(
                 f"OrthogonalRegularizer is for matrices (in, out), not for a weight of shape {tuple(x.shape)}."

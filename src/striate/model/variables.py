@@ -7,6 +7,7 @@ from typing import Any
 
 from striate.graph import Graph, Layer, Network, keras_layers
 from striate.graph.variable import Variable
+from striate.layers import constraints
 
 
 def variables(layer: Layer) -> list[Variable]:
@@ -46,6 +47,7 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
             learns and slot.name in slot.step.weights,
             partial(to_keras, slot),
             partial(_back, from_keras, slot),
+            _constraint(slot),
         )
         for slot in slots_of_layer(layer, *shapes)
     ]
@@ -66,6 +68,11 @@ def _tensor(module: Any, name: str) -> Any:
     for part in name.split("."):
         module = getattr(module, part)
     return module
+
+
+def _constraint(slot: Any) -> Any:
+    weight = slot.step.weights.get(slot.name)
+    return None if weight is None else constraints.get(weight.constraint)
 
 
 def _back(turn: Any, slot: Any, array: Any) -> Any:

@@ -127,8 +127,8 @@ def add_weight(
             "getter",
         ):
             raise ArgumentError(f'add_weight has no argument "{key}".')
-    if constraint is not None:
-        raise ArgumentError("add_weight: constraints are not supported; clip the weight in the call instead.")
+    if isinstance(constraint, str):
+        importlib.import_module("striate.layers.constraints").get(constraint)
     sizes = () if shape is None else (shape,) if hasattr(shape, "__index__") else tuple(shape)
     if any(isinstance(n, bool) or not hasattr(n, "__index__") or int(n) < 1 for n in sizes):
         raise ArgumentError(f"add_weight: a shape holds whole numbers of at least 1, not {shape}.")
@@ -136,7 +136,7 @@ def add_weight(
     stem = re.sub(r"\W", "_", name or "weight").lower().lstrip("_0123456789") or "weight"
     free = next(n for i in range(len(taken) + 1) if (n := f"{stem}_{i}" if i else stem) not in taken)
     kind = initializer if initializer is not None else "glorot_uniform"
-    made = OwnWeight(free, tuple(int(n) for n in sizes), kind, regularizer, bool(trainable))
+    made = OwnWeight(free, tuple(int(n) for n in sizes), kind, regularizer, bool(trainable), constraint)
     _own_weights(layer).append(made)
     return made
 

@@ -194,10 +194,14 @@ class LayerCode:
         """Its `trainable` arrays, or its buffers, by name, for `inputs` of these shapes."""
         self._run(inputs)
         made = self.module(*inputs)
-        regularizers = {one.name: one.regularizer for one in _own_weights(self.layer)}
+        own = {one.name: one for one in _own_weights(self.layer)}
         tensors = made.named_parameters() if trainable else made.named_buffers()
         return {
-            name: Weight(tuple(tensor.shape), regularizer=regularizers.get(name))
+            name: Weight(
+                tuple(tensor.shape),
+                regularizer=own[name].regularizer if name in own else None,
+                constraint=own[name].constraint if name in own else None,
+            )
             for name, tensor in tensors
             if trainable or tensor.is_floating_point()
         }

@@ -24,13 +24,17 @@ class OwnWeight:
     initializer   how it starts
     regularizer   what it is penalised with
     trainable     whether training changes it
+    constraint    what it must be after each update
     """
 
-    def __init__(self, name: str, shape: Shape, initializer: Any, regularizer: Any, trainable: bool) -> None:
+    def __init__(
+        self, name: str, shape: Shape, initializer: Any, regularizer: Any, trainable: bool, constraint: Any = None
+    ) -> None:
         self.name = name
         self.shape = shape
         self.initializer = initializer
         self.regularizer = regularizer
+        self.constraint = constraint
         self.trainable = trainable
         self.tensor: Any = None  # while the layer's module runs
         self.used = False  # while the layer is traced

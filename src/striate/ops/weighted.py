@@ -26,7 +26,7 @@ def with_weight(op: str, arguments: Mapping[str, Any]) -> Value:
     if weight.used:  # a lowering names each of its arrays once
         raise NeedsTorch
     weight.used = True
-    start = Parameter(weight.initializer or "glorot_uniform", weight.regularizer)
+    start = Parameter(weight.initializer or "glorot_uniform", weight.regularizer, weight.constraint)
     shape, part = tuple(n for i, n in enumerate(weight.shape) if n != 1 or i == len(weight.shape) - 1), weight.name
     rest = {key: one for key, one in arguments.items() if key != place}
     if op in ("conv", "depthwise_conv") and place == "kernel":
@@ -36,7 +36,7 @@ def with_weight(op: str, arguments: Mapping[str, Any]) -> Value:
         raise NeedsTorch
     if op in ("matmul", "dot") and place == "x2" and len(weight.shape) == 2 and weight.shape[0] == x.shape[-1]:
         return p.linear(x, weight.shape[1], kernel=start, bias=None, name=part)
-    if shape != x.shape[-1:]:
+    if shape != x.shape[-1:] or (weight.constraint is not None and shape != weight.shape):  # it counts axes as given
         raise NeedsTorch
     if op == "add":
         return p.scale(x, None, start, name=part)

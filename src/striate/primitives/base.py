@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from striate.errors import ShapeError
-from striate.graph import Initializer, Regularizer, Shape, Weight
+from striate.graph import Constraint, Initializer, Regularizer, Shape, Weight
 
 Start = str | Initializer
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """How an array of a primitive starts, and what it is penalised with.
+    """How an array of a primitive starts, what it is penalised with, and what it must be.
 
     initializer   a name such as "glorot_uniform", or an Initializer
     regularizer   a name such as "l2", a Regularizer or None
+    constraint    a name such as "non_neg", a Constraint or None
     """
 
     initializer: Start = "zeros"
     regularizer: str | Regularizer | None = None
+    constraint: str | Constraint | None = None
 
     def weight(self, shape: Shape, fans: tuple[int, int] = (1, 1)) -> Weight:
         """The array.
@@ -27,7 +29,7 @@ class Parameter:
         shape   in torch's layout
         fans    inputs and outputs per unit, for the scaled initializers
         """
-        return Weight(shape, self.initializer, fans, self.regularizer)
+        return Weight(shape, self.initializer, fans, self.regularizer, self.constraint)
 
 
 def parameter(value: Start | Parameter | None) -> Parameter | None:

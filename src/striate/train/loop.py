@@ -110,7 +110,7 @@ class Trainer:
         named = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
         if not named:
             raise TrainingError("nothing to train: every layer is frozen (trainable = False), or has no weights.")
-        optimizer = self.plan.optimizer.build(named)
+        optimizer = self.plan.optimizer.build(named, self.objective.constrained)
         self.parameters = [p for _, p in named]
         if self.accelerator.num_processes > 1 or self.plan.precision == "fp16":
             self.net, optimizer = self.accelerator.prepare(self.net, optimizer)
@@ -153,6 +153,7 @@ class Trainer:
         self.optimizer.step()
         config.iterations += 1
         config.average()
+        config.constrain()
         self.optimizer.zero_grad(set_to_none=True)
 
     # -- an epoch -----------------------------------------------------------------------------------------------------

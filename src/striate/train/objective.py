@@ -12,6 +12,7 @@ import torch
 from striate.data import Batch
 from striate.errors import ArgumentError, DataError
 from striate.graph import Graph, every_layer
+from striate.graph.variable import Variable
 from striate.layers import regularizers
 from striate.train.callbacks import CallbackList
 from striate.train.plan import Plan
@@ -23,6 +24,8 @@ class Objective:
 
     removed     per output, whether its last activation is left off, so that the loss takes it over: the same function,
                 safer numbers
+
+    `constrained` are the weights that must be something after each update.
     """
 
     def __init__(self, graph: Graph, plan: Plan, removed: Sequence[bool]) -> None:
@@ -31,6 +34,7 @@ class Objective:
         self.finals = [loss.activation if gone else None for loss, gone in zip(plan.losses, removed, strict=True)]
         self.penalties = _penalties(graph)
         self.activities = _activities(graph)
+        self.constrained = _constrained(graph)
 
     @property
     def left_off(self) -> list[str | None]:
@@ -201,6 +205,14 @@ def _penalty(penalty: Callable[[torch.Tensor], Any], array: Callable[[], torch.T
         shown = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise ArgumentError(f"a regularizer gives one number, a torch scalar; {penalty!r} gave {shown}.")
     return value
+
+
+def _constrained(graph: Graph) -> list[Variable]:
+    """The weights that have a constraint."""
+    some = (
+        layer for layer in every_layer(graph) if any(weight.constraint for weight in (layer.built_for or {}).values())
+    )
+    return [one for layer in some for one in layer.weights if one.constraint is not None]
 
 
 def _activities(graph: Graph) -> list[Any]:

@@ -13,6 +13,7 @@ An Optimizer is a description until ``build`` gives it weights; then its ``learn
         running.step()
         optimizer.iterations += 1
         optimizer.average()          # the moving average of the weights, where there is one
+        optimizer.constrain()        # what their constraints say, where they have some
 
 or, with gradients of one's own, ``optimizer.apply(gradients, weights)``, which does all of it.
 

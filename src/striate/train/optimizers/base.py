@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from striate.described import Described, described, number, whole
-from striate.errors import ArgumentError, TrainingError, note, undefined, unknown
+from striate.errors import ArgumentError, ShapeError, TrainingError, note, undefined, unknown
 from striate.graph.layer import snake_case
 from striate.train.optimizer_state import resume
 from striate.train.optimizers.rate import Rate, RateNow, rate_of
@@ -91,6 +91,7 @@ class Optimizer(Described, family="optimizer"):
         self._waiting = 0
         self._named: list[tuple[str, torch.nn.Parameter]] = []
         self._never: set[int] = set()
+        self._constrained: list[Any] = []
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
         given = [name for name, value in clips.items() if value is not None]
         if len(given) > 1:
@@ -188,11 +189,13 @@ class Optimizer(Described, family="optimizer"):
         self._set_rate(value)
 
     # -- running ---------------------------------------------------------------------------------------------------
-    def build(self, params: Iterable[Any]) -> torch.optim.Optimizer:
-        """A fresh ``torch.optim`` optimizer over `params`: parameters, or (name, parameter) pairs.
+    def build(self, params: Iterable[Any], constrained: Iterable[Any] = ()) -> torch.optim.Optimizer:
+        """A fresh ``torch.optim`` optimizer over `params`: parameters, variables of layers, or (name, parameter) pairs.
 
-        Frozen parameters are left out.  Raises TrainingError when nothing is left.
+        Frozen parameters are left out.  Those with a `constraint`, and the `constrained` variables, are kept to it.  Raises
+        TrainingError when nothing is left.
         """
+        params = list(params)
         named = named_parameters(params)
         if not named:
             raise TrainingError(
@@ -201,6 +204,9 @@ class Optimizer(Described, family="optimizer"):
         self._named, self._params = named, [p for _, p in named]
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
+        built = {id(p) for p in self._params}
+        kept = (one for one in (*params, *constrained) if getattr(one, "constraint", None) is not None)
+        self._constrained = [one for one in kept if id(_tensor(one)) in built]
         self._averages, self._gathered, self._waiting = [], None, 0
         self.iterations = self._begun = 0
         if self.schedule is None or self._bound or not self.schedule.is_open:
@@ -342,6 +348,27 @@ class Optimizer(Described, family="optimizer"):
         for weight, average in zip(self._params, self._averages, strict=False):
             average.copy_(weight.detach())
 
+    # -- constraints -----------------------------------------------------------------------------------------------
+    def constrain(self) -> None:
+        """Make the weights that have a constraint what it says, after an update.
+
+        Raises ShapeError for a constraint that gives another shape.
+        """
+        if not self._constrained:
+            return
+        import torch
+
+        with torch.no_grad():
+            for one in self._constrained:
+                before = one.laid_out() if hasattr(one, "laid_out") else _tensor(one)
+                after = torch.as_tensor(one.constraint(before))
+                if after.shape != before.shape:
+                    raise ShapeError(
+                        f"a constraint gives an array of its weight's shape {tuple(before.shape)}; {one.constraint!r} "
+                        f"gave {tuple(after.shape)}."
+                    )
+                one.assign(after) if hasattr(one, "laid_out") else before.copy_(after)
+
     # -- by hand ---------------------------------------------------------------------------------------------------
     def scale_loss(self, loss: Any) -> Any:
         """A loss times `loss_scale_factor`.
@@ -399,6 +426,7 @@ class Optimizer(Described, family="optimizer"):
         self._running.step()
         self.iterations += 1
         self.average()
+        self.constrain()
         self._running.zero_grad(set_to_none=True)
 
     def _gathers(self) -> bool:
@@ -456,7 +484,7 @@ class Optimizer(Described, family="optimizer"):
         """A copy with the same settings that has not trained anything yet."""
         twin = copy.copy(self)
         twin._running, twin._bound, twin._params, twin._decaying, twin._named = None, None, [], [], []
-        twin._averages, twin._gathered, twin._waiting = [], None, 0
+        twin._averages, twin._gathered, twin._waiting, twin._constrained = [], None, 0, []
         twin.iterations = twin._begun = 0
         return twin
 
