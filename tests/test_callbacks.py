@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pretend_training import Model, fit, losses
 
-from striate.errors import ArgumentError
+from striate import ops
+from striate.errors import ArgumentError, Note
 from striate.train.callbacks import (
     Callback,
     CallbackList,
@@ -19,6 +20,7 @@ from striate.train.callbacks import (
     LambdaCallback,
     LearningRateScheduler,
     ModelCheckpoint,
+    MonitorCallback,
     ProgressBar,
     ReduceLROnPlateau,
     TensorBoard,
@@ -158,9 +160,9 @@ def test_a_figure_that_comes_later_gets_a_column(tmp_path: Path) -> None:
     path = tmp_path / "run.csv"
     fit(CSVLogger(path), [{"loss": 1.0}, {"loss": 0.5, "val_loss": 2.0}, {"loss": 0.25}])
     assert rows(path) == [
-        {"epoch": "0", "loss": "1.0", "val_loss": ""},
+        {"epoch": "0", "loss": "1.0", "val_loss": "NA"},
         {"epoch": "1", "loss": "0.5", "val_loss": "2.0"},
-        {"epoch": "2", "loss": "0.25", "val_loss": ""},
+        {"epoch": "2", "loss": "0.25", "val_loss": "NA"},
     ]
 
 
@@ -278,16 +280,37 @@ def test_batches_without_hooks_cost_next_to_nothing() -> None:
 
 
 # -- mistakes ----------------------------------------------------------------------------------------------------------
-def test_a_figure_that_never_comes_is_named_after_the_first_epoch() -> None:
-    for callback in (EarlyStopping(), ReduceLROnPlateau(), ModelCheckpoint("x", save_best_only=True)):
+def test_a_figure_that_never_comes_is_a_note_after_the_first_epoch(tmp_path: Path) -> None:
+    for callback in (EarlyStopping(), ReduceLROnPlateau(), ModelCheckpoint(tmp_path / "x", save_best_only=True)):
         name = type(callback).__name__
-        with pytest.raises(
-            ArgumentError,
-            match=rf'{name} watches "val_loss", but epoch 1 gave only accuracy, loss\. Give fit\(\) valid',
+        with pytest.warns(
+            Note, match=rf'{name} watches "val_loss", but an epoch gave only accuracy, loss, .*\. Give fit\(\) valid'
         ):
-            fit(callback, [{"loss": 1.0, "accuracy": 0.5}])
-    with pytest.raises(ArgumentError, match='Did you mean "val_accuracy"'):
+            model = fit(callback, [{"loss": 1.0, "accuracy": 0.5}] * 3)
+        assert model.epochs == 3
+    assert len(model.saved) == 3  # as in Keras it is saved all the same
+    with pytest.warns(Note, match='Did you mean "val_accuracy"'):
         fit(EarlyStopping("val_accuracyy", mode="max"), [{"val_loss": 1.0, "val_accuracy": 0.5}])
+
+
+def test_a_mode_that_is_not_known_is_taken_as_auto() -> None:
+    with pytest.warns(Note, match="EarlyStopping mode 'up' is unknown"):
+        callback = EarlyStopping(mode="up")
+    assert fit(callback, losses(3, 2, 2, 1)).epochs == 3
+
+
+def test_which_way_is_better_is_read_from_the_name_or_said() -> None:
+    for mode, name, more in (("max", "val_mse", True), ("auto", "val_mse", False), ("auto", "acc", True)):
+        callback = MonitorCallback(name, mode)
+        callback._set_monitor_op()
+        assert callback.monitor_op is (ops.greater if more else ops.less)
+    callback = MonitorCallback(mode="max", min_delta=0.5)
+    better = [callback._is_improvement(*pair) for pair in ((0.75, 0), (0.5, None), (0.5, 0), (0.2, 0.5))]
+    assert better == [True, True, False, False]  # as in Keras 3.15.1
+
+
+def test_functions_of_other_names_become_methods_of_a_lambda_callback() -> None:
+    assert LambdaCallback(send=lambda: 3).send() == 3
 
 
 def test_validation_in_some_epochs_only_is_waited_for() -> None:
@@ -303,7 +326,6 @@ def test_validation_in_some_epochs_only_is_waited_for() -> None:
     ("make", "message"),
     [
         (lambda: EarlyStopping(monitor="fuzz"), 'is more or less "fuzz" better'),
-        (lambda: EarlyStopping(mode="up"), "unknown EarlyStopping mode"),
         (lambda: EarlyStopping(patience=-1), "at least 0"),
         (lambda: EarlyStopping(patiense=3), 'Did you mean "patience"'),
         (lambda: ReduceLROnPlateau(factor=1.0), "must be less than 1"),

@@ -1,13 +1,13 @@
 """Callbacks that Keras has and that hold more than figures: backups, averaged weights, histograms, saves within an epoch."""
 
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
 
 import striate as st
 from striate import callbacks, layers
-from striate.errors import ArgumentError, BundleError, TrainingError
+from striate.errors import ArgumentError, BundleError, Note, TrainingError
 
 X, Y = np.arange(8, dtype="float32")[:, None] / 8, np.zeros((8, 1), "float32")
 
@@ -110,16 +110,74 @@ def test_a_checkpoint_after_batches_names_them(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1-3", "2-2"]
 
 
-def test_histograms_of_weights_for_tensorboard(tmp_path):
+def test_weights_updates_and_speed_for_tensorboard(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator
+    model = st.Sequential([layers.Input((6, 6, 1)), layers.Conv2D(3, 5), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
     board = callbacks.TensorBoard(
-        tmp_path, histogram_freq=1, write_graph=True, write_steps_per_second=True, profile_batch=0
+        tmp_path, 1, write_graph=True, write_images=True, write_steps_per_second=True, profile_batch=0
     )
-    trained(2, [board])
-    events = accumulator(str(Path(tmp_path) / "train"))
-    events.Reload()
-    assert events.Tags()["histograms"] == ["dense/weight"]
-    assert "epoch_steps_per_second" in events.Tags()["scalars"]
+    x, y = np.ones((4, 6, 6, 1), "float32"), np.ones((4, 1), "float32")
+    model.fit(x, y, batch_size=2, epochs=2, validation_data=(x, y), verbose=0, callbacks=[board])
+
+    def tags(run, kind):
+        events = accumulator(str(tmp_path / run))
+        events.Reload()
+        return events, {tag.rpartition("sequential/")[2] for tag in events.Tags()[kind]}
+
+    names = ("conv2d/kernel", "conv2d/bias", "dense/kernel", "dense/bias")
+    assert tags("train", "histograms")[1] == {f"{name}/histogram" for name in names}
+    assert tags("train", "images")[1] == {f"{name}/image" for name in names}
+    epoch = {"epoch_loss", "epoch_learning_rate", "epoch_steps_per_second"}
+    assert tags("train", "scalars")[1] == {*epoch, "batch_steps_per_second"}
+    held, curves = tags("validation", "scalars")
+    assert curves == {"epoch_loss", "evaluation_loss_vs_iterations"}
+    assert [event.step for event in held.Scalars("evaluation_loss_vs_iterations")] == [2, 4]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_figures_of_an_epoch_go_to_a_server_of_ones_own(monkeypatch, as_json):
+    requests, sent = pytest.importorskip("requests"), []
+    monkeypatch.setattr(requests, "post", lambda *args, **kwargs: sent.append((args, kwargs)))
+    monitor = callbacks.RemoteMonitor("http://here:1", headers={"a": "b"}, send_as_json=as_json)
+    monitor.on_epoch_end(2, {"loss": np.float32(0.5), "val_loss": 1.0})
+    told, address = {"epoch": 2, "loss": 0.5, "val_loss": 1.0}, "http://here:1/publish/epoch/end/"
+    if as_json:
+        assert sent == [((address,), {"json": told, "headers": {"a": "b"}})]
+    else:
+        assert sent == [((address, {"data": json.dumps(told)}), {"headers": {"a": "b"}})]
+
+
+def test_a_server_that_does_not_answer_is_a_note(monkeypatch):
+    requests = pytest.importorskip("requests")
+
+    def refuse(*args, **kwargs):
+        raise requests.exceptions.ConnectionError
+
+    monkeypatch.setattr(requests, "post", refuse)
+    with pytest.warns(Note, match="Could not reach RemoteMonitor root server at http://localhost:9000"):
+        callbacks.RemoteMonitor().on_epoch_end(0, {"loss": 0.0})
+
+
+def test_what_is_printed_can_go_to_logging(caplog, capsys):
+    caplog.set_level("INFO", "striate")
+    model, rates = line("sgd"), callbacks.LearningRateScheduler(lambda epoch: 1 / (1 + epoch), verbose=1)
+    st.utils.disable_interactive_logging()
+    try:
+        assert not st.utils.is_interactive_logging_enabled()
+        model.fit(X, Y, epochs=2, callbacks=[rates])
+    finally:
+        st.utils.enable_interactive_logging()
+    assert "Epoch 2: LearningRateScheduler setting learning rate to 0.5." in caplog.messages
+    assert any("loss:" in message for message in caplog.messages)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_rate_that_is_cut_is_a_plain_number():
+    model = line(st.optimizers.Adam(0.1))
+    cut = callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=100)
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[cut])
+    assert float(model.optimizer.learning_rate) == 0.01
 
 
 def test_a_loss_that_is_nan_ends_the_training_quietly_where_that_is_asked_for(capsys):
@@ -133,7 +191,7 @@ def test_a_loss_that_is_nan_ends_the_training_quietly_where_that_is_asked_for(ca
         model.fit(X, Y, batch_size=2, epochs=9, verbose=0, callbacks=[callbacks.TerminateOnNaN(raise_error=True)])
 
 
-@pytest.mark.parametrize("name", ["RemoteMonitor", "OrbaxCheckpoint"])
+@pytest.mark.parametrize("name", ["OrbaxCheckpoint"])
 def test_what_is_not_here_says_what_to_write(name):
     with pytest.raises(ArgumentError, match=f"{name}: Keras has it"):
         getattr(callbacks, name)()
@@ -153,4 +211,5 @@ def test_arguments_at_keras_defaults_are_taken(tmp_path):
     callbacks.TensorBoard("logs", 0, True, False, False, "epoch", 0, 0, None)
     callbacks.BackupAndRestore("x", "epoch", False, True)
     callbacks.LearningRateScheduler(lambda epoch: 0.1, 0)
+    callbacks.RemoteMonitor("http://localhost:9000", "/publish/epoch/end/", "data", None, False)
     callbacks.LambdaCallback(None, None, None, None, None, None)

@@ -1,5 +1,6 @@
 """Losses: values against NumPy and against Keras, the shapes they take, and the mistakes they name."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -238,8 +239,6 @@ def test_an_unknown_name_names_the_nearest() -> None:
         ArgumentError, match=r'unknown loss "catgorical_crossentropy"\. Did you mean "categorical_cross'
     ):
         losses.get("catgorical_crossentropy")
-    with pytest.raises(ArgumentError, match="sequences of labels"):
-        losses.get("ctc")
     with pytest.raises(ArgumentError, match="a loss is a name"):
         losses.get(3)
 
@@ -403,3 +402,24 @@ def test_importing_the_room_loads_no_torch() -> None:
         "sys.exit('torch' in sys.modules or 'torchmetrics' in sys.modules or 'sklearn' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# -- sequences ---------------------------------------------------------------------------------------------------------
+def test_ctc_sums_the_probabilities_of_all_placements() -> None:
+    scores = wave(2, 4, 3)
+    y = np.array([[1, 2, 0], [1, 1, 0]])
+    p = softmax(scores)
+    expected = []
+    for row, labels in zip(p, ([1, 2], [1, 1]), strict=True):
+        total = 0.0
+        for path in itertools.product(range(3), repeat=4):
+            if [k for k, _ in itertools.groupby(path) if k] == labels:
+                total += np.prod([row[t, k] for t, k in enumerate(path)])
+        expected.append(-np.log(total))
+    np.testing.assert_allclose(losses.ctc(y, scores).numpy(), expected, rtol=1e-5)
+    assert float(losses.CTC()(y, scores)) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_one_class_alone_is_said_as_keras_says_it() -> None:
+    with pytest.warns(SyntaxWarning, match=r"expected y_pred.shape to be \(batch_size, num_classes\)"):
+        losses.categorical_crossentropy([[1.0]], [[0.5]])

@@ -19,6 +19,7 @@ ORDER = [
     "wording",
     "archives",
     "shown",
+    "messages",
     "version",
     "seed",
     "configs",

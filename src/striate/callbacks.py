@@ -2,5 +2,4 @@
 
 from striate.train.callbacks import *  # noqa: F403
 from striate.train.callbacks import OrbaxCheckpoint as OrbaxCheckpoint
-from striate.train.callbacks import RemoteMonitor as RemoteMonitor
 from striate.train.callbacks import __all__ as __all__

@@ -40,10 +40,11 @@ class Note(UserWarning):
 _SAID: set[str] = set()
 
 
-def note(text: str) -> None:
+def note(text: str, kind: type[Warning] = Note) -> None:
     """Say something once in a process, as a warning at the user's own line.
 
     text    one or two sentences
+    kind    the class of the warning, where it is known to code of Keras
     """
     if text in _SAID:
         return
@@ -51,7 +52,7 @@ def note(text: str) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "striate":
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, Note, stacklevel=level)
+    warnings.warn(text, kind, stacklevel=level)
 
 
 def absent(name: str, instead: str) -> Any:

@@ -20,8 +20,8 @@ from striate import backend
 from striate.data import Batch, Batches
 from striate.errors import ArgumentError, TrainingError, note
 from striate.graph import Graph
+from striate.messages import say
 from striate.train.callbacks import CallbackList
-from striate.train.callbacks.base import say
 from striate.train.checkpoint import Checkpoint, Snapshot
 from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from striate.graph import source_inputs as get_source_inputs
+from striate.messages import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+    set_logging_verbosity,
+)
 from striate.seed import set_seed as set_random_seed
 from striate.utils.batches import PyDataset
 from striate.utils.directory import image_dataset_from_directory
@@ -32,16 +38,20 @@ __all__ = [
     "Stream",
     "array_to_img",
     "clear_session",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "get_file",
     "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_interactive_logging_enabled",
     "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
     "save_img",
+    "set_logging_verbosity",
     "set_random_seed",
     "split_dataset",
     "to_categorical",

@@ -7,20 +7,14 @@ A callback of your own derives from Callback and defines the hooks it needs.  It
 from striate.errors import absent
 from striate.train.callbacks.base import Callback, LambdaCallback
 from striate.train.callbacks.calling import CallbackList, LazyLogs
+from striate.train.callbacks.checkpoints import ModelCheckpoint
+from striate.train.callbacks.elsewhere import RemoteMonitor, TensorBoard
 from striate.train.callbacks.keeping import BackupAndRestore, SwapEMAWeights
-from striate.train.callbacks.logs import CSVLogger, History, TensorBoard
-from striate.train.callbacks.monitor import (
-    EarlyStopping,
-    LearningRateScheduler,
-    ModelCheckpoint,
-    ReduceLROnPlateau,
-    TerminateOnNaN,
-)
+from striate.train.callbacks.logs import CSVLogger, History
+from striate.train.callbacks.monitor import EarlyStopping, MonitorCallback, TerminateOnNaN
 from striate.train.callbacks.progress import ProgbarLogger, ProgressBar
+from striate.train.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 
-RemoteMonitor = absent(
-    "RemoteMonitor", "LambdaCallback(on_epoch_end=lambda epoch, logs: ...), which sends what it wants"
-)
 OrbaxCheckpoint = absent("OrbaxCheckpoint", "ModelCheckpoint, or fit(resume=folder)")
 
 __all__ = [
@@ -34,9 +28,11 @@ __all__ = [
     "LazyLogs",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "MonitorCallback",
     "ProgbarLogger",
     "ProgressBar",
     "ReduceLROnPlateau",
+    "RemoteMonitor",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -175,9 +174,10 @@ class LambdaCallback(Callback):
     on_epoch_begin, on_epoch_end                called as (epoch, logs); None: nothing is called
     on_train_begin, on_train_end                called as (logs)
     on_train_batch_begin, on_train_batch_end    called as (batch, logs)
-    hooks                                       functions for further hooks of Callback, by their names
+    hooks                                       functions for further hooks of Callback, by their names; functions of other
+                                                names become methods that only your own code calls
 
-    Raises ArgumentError for a hook that is not there, or what is no function.
+    Raises ArgumentError for a name that begins with on_ and is no hook, or what is no function.
     """
 
     def __init__(
@@ -199,15 +199,9 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end,
         }
         for name, function in hooks.items():
-            if name not in HOOKS:
+            if name.startswith("on_") and name not in HOOKS:
                 raise unknown("hook", name, HOOKS)
             if function is not None:
                 if not callable(function):
                     raise ArgumentError(f"LambdaCallback: {name} is a function, not {function!r}.")
                 setattr(self, name, function)
-
-
-def say(message: str) -> None:
-    """Print a line, over an unfinished progress bar if there is one."""
-    clear = "\r\x1b[K" if sys.stdout.isatty() else ""
-    print(f"{clear}{message}", flush=True)

@@ -43,7 +43,7 @@ class BackupAndRestore(Callback):
         self._every = 0 if self.save_freq == "epoch" else whole("BackupAndRestore", "save_freq", self.save_freq)
         if self._every:
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
-        self._seen = self._epoch = 0
+        self._seen = self._current_epoch = self._last_batch_seen = 0
         self.begin_with = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -72,15 +72,15 @@ class BackupAndRestore(Callback):
                 f"{file} is not a state of this training ({str(error).splitlines()[0]}). Delete it, or give another "
                 "backup_dir."
             ) from None
-        self._epoch = self.begin_with = int(state["epoch"])
+        self._current_epoch = self.begin_with = int(state["epoch"])
 
     def _after_batch(self, batch: int, logs: Logs = None) -> None:
-        self._seen += 1
+        self._seen, self._last_batch_seen = self._seen + 1, batch
         if self._seen % self._every == 0:
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        self._epoch = epoch + 1
+        self._current_epoch = epoch + 1
         self._save()
 
     def _save(self) -> None:
@@ -91,7 +91,7 @@ class BackupAndRestore(Callback):
         file, part = self._folder / FILE, self._folder / f".{FILE}.part"
         torch.save(
             {
-                "epoch": self._epoch,
+                "epoch": self._current_epoch,
                 "weights": dict(trainer.module.state_dict()),
                 "optimizer": trainer.optimizer.state_dict(),
                 "settings": trainer.plan.optimizer.state_dict(),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from striate.errors import ArgumentError
+from striate.messages import is_interactive_logging_enabled, log
 from striate.train.callbacks.base import Callback, Logs
 
 WIDTH = 20  # characters of a full bar
@@ -26,7 +27,8 @@ class ProgressBar(Callback):
 
     verbose    1: a bar that moves, drawn at most 10 times a second; 2: one line for each epoch, when it has ended; 0:
                nothing; "auto", the default, is 1.  Where the output is neither a terminal nor a notebook, 1 is as 2
-    stream     a text file to print to; None, the default: standard output
+    stream     a text file to print to; None, the default: standard output, or after ``utils.disable_interactive_logging()``
+               Python's logging, a line an epoch
 
     Raises ArgumentError for another `verbose`.
     """
@@ -36,7 +38,9 @@ class ProgressBar(Callback):
     def __init__(self, verbose: int | str = "auto", stream: TextIO | None = None) -> None:
         if verbose not in ("auto", 0, 1, 2):
             raise ArgumentError(f"verbose={verbose!r}: give 0, 1, 2 or 'auto'.")
-        self.verbose = 1 if verbose == "auto" else int(verbose)
+        if verbose == "auto":
+            verbose = 1 if is_interactive_logging_enabled() or stream is not None else 2
+        self.verbose = int(verbose)
         self.stream = stream
         self._moving = False
         self._training = False
@@ -93,7 +97,7 @@ class ProgressBar(Callback):
     # -- drawing ---------------------------------------------------------------------------------------------------
     def _begin(self) -> None:
         out = self._out()
-        self._moving = self.verbose == 1 and (out.isatty() or "ipykernel" in sys.modules)
+        self._moving = self.verbose == 1 and not self._logs() and (out.isatty() or "ipykernel" in sys.modules)
         self._start = self._done = time.perf_counter()
         self._next, self._seen = self._start + PERIOD, 0
 
@@ -135,7 +139,13 @@ class ProgressBar(Callback):
             return "="
         return "━"
 
+    def _logs(self) -> bool:
+        return self.stream is None and not is_interactive_logging_enabled()
+
     def _print(self, text: str) -> None:
+        if self._logs():
+            log(text.rstrip("\n"))
+            return
         out = self._out()
         out.write(text)
         out.flush()

@@ -18,7 +18,7 @@ from typing import Any
 
 from striate import configs
 from striate.described import from_keras_config
-from striate.errors import ArgumentError, absent, unknown
+from striate.errors import ArgumentError, unknown
 from striate.intake.outputs import Outputs
 from striate.train.losses.base import Loss
 from striate.train.losses.cross_entropy import (
@@ -39,6 +39,7 @@ from striate.train.losses.functional import (
     categorical_generalized_cross_entropy,
     categorical_hinge,
     cosine_similarity,
+    ctc,
     dice,
     half_sum_of_squares,
     hinge,
@@ -57,6 +58,7 @@ from striate.train.losses.functional import (
 from striate.train.losses.hinges import CategoricalHinge, Hinge, SquaredHinge
 from striate.train.losses.overlap import Dice, Tversky
 from striate.train.losses.pairs import Circle, circle
+from striate.train.losses.sequences import CTC
 from striate.train.losses.values import (
     CosineSimilarity,
     HalfSumOfSquares,
@@ -70,6 +72,7 @@ from striate.train.losses.values import (
 )
 
 __all__ = [
+    "CTC",
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
@@ -104,6 +107,7 @@ __all__ = [
     "categorical_hinge",
     "circle",
     "cosine_similarity",
+    "ctc",
     "deserialize",
     "dice",
     "fitting",
@@ -133,6 +137,7 @@ NAMES: dict[str, type[Loss]] = {
     "categorical_hinge": CategoricalHinge,
     "circle": Circle,
     "cosine_similarity": CosineSimilarity,
+    "ctc": CTC,
     "dice": Dice,
     "half_sum_of_squares": HalfSumOfSquares,
     "hinge": Hinge,
@@ -158,10 +163,6 @@ _SHORT = {
     "msle": "mean_squared_logarithmic_error",
 }
 
-_SEQUENCES = "it is for sequences of labels, which striate does not train; torch.nn.CTCLoss in a loop of your own"
-_NOT_HERE = {"ctc": _SEQUENCES}
-CTC = absent("CTC", _SEQUENCES)
-
 
 def find(name: str) -> type[Loss] | None:
     """The class of a loss' name, in any of its spellings; None when there is none."""
@@ -182,8 +183,6 @@ def get(spec: Any) -> Any:
         return spec
     if isinstance(spec, str):
         kind = find(spec)
-        if kind is None and spec.lower() in _NOT_HERE:
-            raise ArgumentError(f'loss "{spec}": striate has not what Keras has here: {_NOT_HERE[spec.lower()]}.')
         if kind is None:
             raise unknown("loss", spec, NAMES)
         return kind()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number, whole
-from striate.errors import ArgumentError, TrainingError
+from striate.errors import ArgumentError, TrainingError, note
 from striate.ops.probabilities import EPSILON, clipped
 from striate.train.losses.base import Loss
 from striate.wording import plural
@@ -47,7 +47,13 @@ class _Classes(Loss):
         """Both of one shape, see ``Loss``: `y_true` and `y_pred` are (N, …, C).  Raises ArgumentError for an `axis` that
         is not there.
         """
-        self._class_axis(y_pred)
+        axis = self._class_axis(y_pred)
+        if self.targets == "one_hot" and y_pred.ndim and y_pred.shape[axis] == 1:
+            note(
+                f"In loss {self.name}, expected y_pred.shape to be (batch_size, num_classes) with num_classes > 1; it is "
+                f"{tuple(y_pred.shape)}. Use binary_crossentropy for one yes or no.",
+                SyntaxWarning,
+            )
         return super().fitted(y_true, y_pred)
 
 

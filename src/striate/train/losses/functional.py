@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from striate.errors import ArgumentError
-from striate.train.losses import cross_entropy, hinges, overlap, values
+from striate.train.losses import cross_entropy, hinges, overlap, sequences, values
 from striate.train.losses.base import Loss
 
 _COMMON = ("reduction", "name", "dtype")  # arguments of the class that a function has not
@@ -55,6 +55,7 @@ categorical_generalized_cross_entropy = function_of(
 )
 categorical_hinge = function_of(hinges.CategoricalHinge, "categorical_hinge")
 cosine_similarity = function_of(values.CosineSimilarity, "cosine_similarity")
+ctc = function_of(sequences.CTC, "ctc")
 dice = function_of(overlap.Dice, "dice")
 half_sum_of_squares = function_of(values.HalfSumOfSquares, "half_sum_of_squares")
 hinge = function_of(hinges.Hinge, "hinge")
