@@ -166,11 +166,12 @@ T = TypeVar("T", bound=type)
 def described(cls: T) -> T:
     """Make a class a dataclass whose constructor says in one clear line what is wrong with its arguments.
 
-    cls   keeps a constructor of its own, if it has one
+    cls   keeps a constructor of its own, if it has one, or that of its base where it adds no fields
     """
-    if not (_adds_nothing(cls) and "__init__" not in cls.__dict__):
+    adds_nothing = _adds_nothing(cls) and "__init__" not in cls.__dict__
+    if not adds_nothing:
         dataclasses.dataclass(eq=False, repr=False, init=False)(cls)
-    if "__init__" not in cls.__dict__:
+    if "__init__" not in cls.__dict__ and not (adds_nothing and _has_constructor(cls.__bases__[0])):
         cls.__init__ = _constructor(cls)  # type: ignore[misc]
     return cls
 
@@ -179,6 +180,12 @@ def _adds_nothing(cls: type) -> bool:
     """Whether the class has just the fields of its one base: making a dataclass anew takes longer."""
     adds = any(not str(kind).startswith("ClassVar") for kind in inspect.get_annotations(cls).values())
     return not adds and len(cls.__bases__) == 1 and dataclasses.is_dataclass(cls)
+
+
+def _has_constructor(cls: type) -> bool:
+    """Whether a class has a constructor that was written, not made of fields."""
+    constructor: Any = cls.__init__  # type: ignore[misc]
+    return constructor is not object.__init__ and not getattr(constructor, "of_fields", False)
 
 
 def plain(value: Any) -> Any:

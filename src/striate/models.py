@@ -10,6 +10,7 @@ from typing import Any
 from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
+from striate.graph.text import revived
 from striate.model import Model, clone_model
 from striate.sequential import Sequential
 
@@ -86,8 +87,7 @@ def from_json(description: dict[str, Any] | str) -> Model:
     graph = graph_from_json(description).check()
     if isinstance(description, str):
         return Model.from_graph(graph)
-    kind = Sequential if description.get("class") == "Sequential" else Model
-    return kind.from_graph(graph, description.get("name"))
+    return revived(description, graph, description.get("name"))  # type: ignore[no-any-return]
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:

@@ -23,7 +23,7 @@ class Sequential(Model):
         self._graph: Graph | None = None
         self._learns = True
         self._declared: Shape | None = None
-        self._setup(None, name)
+        self._begin({*self.__dict__}, name)
         for layer in layers or ():
             self.add(layer)
 
@@ -66,6 +66,10 @@ class Sequential(Model):
                 else f"{self._title} has no layers yet: add some."
             )
         return self._graph
+
+    @graph.setter
+    def graph(self, graph: Graph) -> None:
+        self._graph = graph
 
     @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]

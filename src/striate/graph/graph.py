@@ -45,6 +45,7 @@ class Graph:
     fault       None, or the layer at which the description breaks off; then `outputs` is the last good tensor
     auxiliary   loss weights above 0 of the outputs after the first, when these only help training
     trainable   False: none of its layers learns, whatever their own ``trainable`` says
+    tracked     the layers as a class of a user's own holds them, whose order is Keras' then; None: it has none
 
     Raises ArgumentError when an output depends on an input that is not among `inputs`, or two layers share a name.
     """
@@ -61,6 +62,7 @@ class Graph:
         self.outputs = list(outputs)
         self.fault = fault
         self.trainable = True
+        self.tracked: list[Layer] | None = None
         self.auxiliary = tuple(float(weight) for weight in auxiliary)
         if self.auxiliary and len(self.outputs) != 1 + len(self.auxiliary):
             raise ArgumentError(f"auxiliary outputs go with one output, not with {len(outputs) - len(auxiliary)}.")

@@ -35,6 +35,8 @@ def to_keras(network: Network, name: str, seen: dict[int, dict[str, Any]] | None
     Raises ArgumentError for a layer that a configuration cannot hold.
     """
     seen = {} if seen is None else seen
+    if network.own_class():
+        return network._keras_entry()  # type: ignore[attr-defined, no-any-return]
     kind = "Sequential" if network.kind == "Sequential" else "Functional"
     config = {"name": name, "trainable": network.trainable}
     if kind == "Sequential":
@@ -89,6 +91,7 @@ def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]]) -> dict[str
         return dict(seen[id(layer)])
     if isinstance(layer, Network):
         entry = to_keras(layer, name, seen)
+        entry["config"]["name"] = name
     elif isinstance(layer, InputLayer):
         config: dict[str, Any] = {"batch_shape": [None, *(layer.input_shape or ())], "dtype": layer.dtype}
         entry = {
@@ -191,7 +194,7 @@ def from_keras(
         if strange:
             raise ArgumentError(
                 f"has layers that striate does not know: {', '.join(strange)}. Give classes of your own with "
-                f'custom_objects={{"{strange[0]}": …}}.'
+                f'custom_objects={{"{strange[0].partition(" of ")[0]}": …}}.'
             )
         return reader.network(entry, 0)
     except RecursionError:
@@ -319,6 +322,9 @@ class _Reader:
                 raise ArgumentError(f"{kind} is no layer.")
         if number is not None:
             self.shared[number] = made
+        begins = entry.get("build_config")
+        if isinstance(made, Network) and not getattr(made, "knows_input", True) and isinstance(begins, Mapping):
+            made.build(begins.get("input_shape"))
         return made
 
     def _made(self, cls: Any, config: dict[str, Any], name: str | None) -> Any:

@@ -29,6 +29,10 @@ class Network(Layer):
         self.name = name
         Layer.__post_init__(self)
 
+    def own_class(self) -> dict[str, Any]:
+        """What a description says of a class of a user's own: its arguments, and how its inputs are nested."""
+        return {}
+
     @property
     def arity(self) -> int:  # type: ignore[override]
         """The number of inputs."""

@@ -12,8 +12,13 @@ def keras_layers(graph: Graph) -> list[Layer]:
     By distance from the outputs, the farthest first, then in the order in which a walk back from the outputs meets
     them (``keras.src.ops.function.map_graph``); a chain is in its own order.
 
+    Those that a class of a user's own holds come first, as it holds them.
+
     graph   of the network
     """
+    if graph.tracked is not None:
+        held = {id(layer): i for i, layer in enumerate(graph.tracked)}
+        return sorted(graph.layers, key=lambda layer: held.get(id(layer), len(held)))
     depth: dict[int, int] = {}
     for node in reversed(graph.nodes):
         mine = depth.setdefault(id(node.layer), 0)

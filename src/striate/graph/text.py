@@ -9,7 +9,8 @@
 Every entry is one call, in order.  ``inputs`` may be left out: then it is the entry before.  A second call of a layer is
 ``{"call": "conv2d", "inputs": [...]}`` and is referred to as ``conv2d#2``; output 1 of a model with several is
 ``name:1``.  ``auxiliary`` holds loss weights of the outputs after the first, when these only help training.  A nested
-model is an entry whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``.
+model is an entry whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``; of a class of a user's own it also
+has the arguments, as ``config``, and how its inputs are nested, as ``begins``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import re
 from typing import Any
 
+from striate.configs import find
 from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
@@ -81,7 +83,7 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, Network):
         inside = to_json(layer.graph)
         network = {key: inside[key] for key in ("layers", "inputs", "outputs")}
-        return {"class": layer.kind, "name": name, "network": network}
+        return {"class": layer.kind, "name": name, **layer.own_class(), "network": network}
     if isinstance(layer, InputLayer):
         entry: dict[str, Any] = {"class": "Input", "name": name, "shape": _sizes(layer)}
         return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
@@ -166,6 +168,25 @@ def _remade(kind: Any, fields: dict[str, Any], name: str) -> Any:
         raise
     except Exception as error:
         raise ArgumentError(f"{kind.__name__} cannot be made from {fields}: {type(error).__name__}: {error}") from error
+
+
+def revived(entry: dict[str, Any], graph: Graph, name: str | None) -> Any:
+    """The network of an entry: of a class of a user's own where it is known, else of striate's.
+
+    entry   its class, and of one of a user's own what ``Network.own_class`` says
+    graph   what it computes
+    name    of the layer that it is
+
+    Raises ArgumentError where the class cannot be made of its arguments.
+    """
+    kind = entry.get("class", "Functional")
+    found = None if kind in _NETWORKS or "config" not in entry else find(kind, entry.get("registered"), None, "layers")
+    if isinstance(found, type) and issubclass(found, Network):
+        made: Any = _remade(found, dict(entry["config"]), name or snake_case(kind))
+        made.begin(entry.get("begins"), graph.input_shapes)
+        return made
+    known: Any = registered("Sequential" if kind == "Sequential" else "Functional")
+    return known.from_graph(graph, name)
 
 
 class _GraphReader:
@@ -274,7 +295,7 @@ class _GraphReader:
 
     @staticmethod
     def _nested(entry: dict[str, Any]) -> Graph:
-        _only(entry, "class", "name", "network", "inputs")
+        _only(entry, "class", "name", "network", "inputs", "config", "registered", "begins")
         network = entry.get("network")
         if not isinstance(network, dict):
             raise ArgumentError('a nested model has a "network": an object with a list "layers".')
@@ -290,10 +311,8 @@ class _GraphReader:
             layer: Any = InputLayer(
                 input_shape=_rich(entry.get("shape")), dtype=entry.get("dtype", "float32"), name=name
             )
-        elif kind in _NETWORKS:
-            layer = registered("Functional" if kind == "Model" else kind).from_graph(  # type: ignore[attr-defined]
-                self._nested(entry), name
-            )
+        elif kind in _NETWORKS or "network" in entry:
+            layer = revived(entry, self._nested(entry), name)
         else:
             fields = {key: _rich(value) for key, value in entry.items() if key not in ("class", "inputs", "name")}
             layer = _remade(registered(kind), fields, name)

@@ -52,6 +52,7 @@ class Learning(Weighted):
 
         Raises ArgumentError for an unknown name or argument, and for what does not go with the network's outputs.
         """
+        self._refuse_own_steps()
         if precision is None:
             from striate.mixed_precision import precision as policy
 
@@ -268,6 +269,7 @@ class Learning(Weighted):
             training, more = more[-1], more[:-1]
         inputs = [inputs, *more] if more else inputs
         if isinstance(some, Operand) or RUNNING:
+            self._meet(inputs)
             return super().__call__(inputs, training=training)
         from striate.inference.call import called
 

@@ -22,6 +22,13 @@ class Model(Learning):
     It is a layer too: call it on a tensor to nest it, with its weights shared.  Shapes leave the batch out and are
     channels-last.  Raises ArgumentError when an output does not depend on the inputs given.
 
+    A class of a user's own gives neither: it makes its layers in the constructor, after ``super().__init__()``, and says in
+    ``call(self, inputs, training=False)`` what they do.  ``call`` is read once with symbolic inputs, when the model is first
+    called, fitted or built; from then on it is a network like any other.
+
+    name        letters, digits, "_" and "-"; None: from the class
+    trainable   False: training leaves its weights as they are
+    dtype       taken as Keras has it
     auxiliary   (output, weight of its loss) of further classifiers that are trained on the same targets as the one
                 output and are not there in prediction.  Szegedy et al. 2014, section 5.
     features    the last activation map before the head, where the architecture names one
@@ -30,15 +37,30 @@ class Model(Learning):
 
     def __init__(
         self,
-        inputs: SymbolicTensor | Sequence[SymbolicTensor],
-        outputs: SymbolicTensor | Sequence[SymbolicTensor],
+        inputs: SymbolicTensor | Sequence[SymbolicTensor] | None = None,
+        outputs: SymbolicTensor | Sequence[SymbolicTensor] | None = None,
         name: str | None = None,
         *,
         auxiliary: Sequence[tuple[SymbolicTensor, float]] = (),
+        trainable: bool = True,
+        dtype: Any = None,
     ) -> None:
+        before = set(self.__dict__)
+        if inputs is None and outputs is None and self.has_own_call:
+            self._begin(before, name)
+            self._learns = trainable
+            return
+        if inputs is None or outputs is None:
+            raise ArgumentError(
+                "Model goes from inputs to outputs: Model(inputs, outputs). A class of your own defines call(self, inputs), "
+                "and says super().__init__()."
+            )
         heads = [tensor for tensor, _ in auxiliary]
         graph = Graph(_list(inputs), [*_list(outputs), *heads], auxiliary=[weight for _, weight in auxiliary])
-        self._setup(graph, name)
+        self._begin(before, name)
+        self.graph = graph
+        if not trainable:
+            self.trainable = False
 
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
@@ -50,12 +72,9 @@ class Model(Learning):
         Raises the graph's own error where it has a fault.
         """
         model = cls.__new__(cls)
-        model._setup(graph.check(), name)
+        model._begin({*model.__dict__}, name)
+        model.graph = graph.check()
         return model
-
-    @property
-    def kind(self) -> str:
-        return "Functional"
 
     @property
     def intake(self) -> Intake:

@@ -108,7 +108,7 @@ class Structure(Network):
 
     @property
     def knows_input(self) -> bool:
-        """Whether the input's shape is known; a Sequential may learn it from the first data it sees."""
+        """Whether the input's shape is known; a Sequential or a class of one's own may learn it from the first data."""
         return True
 
     def tensor(self, name: str) -> SymbolicTensor:
@@ -120,7 +120,7 @@ class Structure(Network):
 
     def description(self) -> dict[str, Any]:
         """The network as a JSON-ready description; ``models.from_json`` and ``striate size FILE`` read it."""
-        return to_json(self.graph.check(), kind=self.kind, name=self._title)
+        return to_json(self.graph.check(), kind=self.kind, name=self._title) | self.own_class()
 
     def get_config(self) -> dict[str, Any]:
         """Keras' configuration of the network; ``from_config`` makes a network of it, with weights of its own.
@@ -183,7 +183,7 @@ class Structure(Network):
         text = summary(
             self.graph,
             self._title,
-            sequential=self.kind == "Sequential",
+            sequential=self.kind != "Functional",
             line_length=line_length,
             positions=positions,
             expand_nested=expand_nested,

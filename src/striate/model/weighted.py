@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from striate.model.structure import Structure
+from striate.model.own import Own
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from striate.weights.source import Source
 
 
-class Weighted(Structure):
+class Weighted(Own):
     """The part of ``Model`` that holds weights."""
 
     abstract = True

@@ -219,10 +219,13 @@ def _checkpoint(trainer: Trainer, folder: str | os.PathLike[str]) -> Checkpoint:
 
 
 def build_for(model: Any, x: Any) -> None:
-    """Tell a Sequential without an input shape what its input is: the data's.
+    """Tell a Sequential, or a model of a user's own, without an input shape what its input is: the data's.
 
     x    arrays (N, ...), or a Dataset
     """
+    if model.has_own_call:
+        model._meet(x.x if isinstance(x, Dataset) else x)
+        return
     if model.knows_input:
         if hasattr(x, "shape") and model.arity == 1:  # of sizes that are left open, those of the data
             model.resize((tuple(x.shape[1:]),))
