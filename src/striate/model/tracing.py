@@ -23,6 +23,7 @@ from striate.graph.nested import flat, names, nests, numbered, packed, parts
 from striate.graph.node import InputLayer, automatic_names, distinct
 from striate.primitives import Augment, Dropout, Noise, Penalty
 from striate.primitives import Identity as Nothing
+from striate.wording import inner
 
 _IN_TRAINING = (Augment, Dropout, Noise, Penalty, Nothing)  # primitives that leave a prediction as it is
 
@@ -142,7 +143,7 @@ def _called(model: Any, given: Any, training: Any) -> Any:
         own = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if f.name == "call"), last)
         raise ArgumentError(
             f"{type(model).__name__}.call cannot be read, at line {own.lineno} ({own.line}): {type(error).__name__}: "
-            f"{error}. A model's call is read once with symbolic tensors: it uses layers, arithmetic, slices and "
+            f"{inner(error)}. A model's call is read once with symbolic tensors: it uses layers, arithmetic, slices and "
             "striate.ops. What needs torch, or numbers, goes into a layer of your own."
         ) from error
 
