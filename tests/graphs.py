@@ -44,8 +44,8 @@ def networks(draw: st.DrawFn, calls: int = 12, nested: bool = True) -> Graph:
     kinds += ["model", "model again"] * nested
     for _ in range(draw(st.integers(1, calls))):
         x = net.tensors[-1 - draw(st.integers(0, len(net.tensors) - 1))]
-        channels = x.shape[-1]
-        alike = [t for t in net.tensors if t.shape == x.shape]
+        channels = x.sizes[-1]
+        alike = [t for t in net.tensors if t.sizes == x.sizes]
         like = alike[draw(st.integers(0, len(alike) - 1))]
         kind = draw(st.sampled_from(kinds))
         if kind == "conv":
@@ -72,7 +72,7 @@ def networks(draw: st.DrawFn, calls: int = 12, nested: bool = True) -> Graph:
                     net.tensors.append(layer(x))
                     break
         elif kind == "model":
-            start = Input(x.shape)
+            start = Input(x.sizes)
             inner = layers.Conv2D(2, 1, activation=draw(st.sampled_from([None, "relu"])))(start)
             outputs = [inner, layers.ReLU()(inner)] if draw(st.booleans()) else [layers.ReLU()(inner)]
             model = Model([start], outputs)

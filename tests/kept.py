@@ -12,10 +12,10 @@ def example(graph, batch, device="cpu"):
     found = []
     for tensor in graph.inputs:
         if tensor.dtype == "int64":
-            found.append(torch.zeros((batch, *tensor.shape), dtype=torch.int64, device=device))
+            found.append(torch.zeros((batch, *tensor.sizes), dtype=torch.int64, device=device))
         else:
-            x = torch.rand(batch, *tensor.shape, device=device)
-            found.append(x.movedim(-1, 1) if len(tensor.shape) > 1 else x)
+            x = torch.rand(batch, *tensor.sizes, device=device)
+            found.append(x.movedim(-1, 1) if len(tensor.sizes) > 1 else x)
     return found
 
 

@@ -121,7 +121,7 @@ def shared_convolution(x: SymbolicTensor) -> list[SymbolicTensor]:
 
 
 def through_a_nested_model(x: SymbolicTensor) -> list[SymbolicTensor]:
-    start = Input(x.shape)
+    start = Input(x.sizes)
     y = layers.Conv2D(2, 1)(start)
     inner = Model([start], [y, layers.ReLU()(y)])
     first, second = inner(x)

@@ -346,6 +346,6 @@ def test_a_chain_refuses_a_merge_and_a_model_of_two_outputs() -> None:
 def test_calls_and_tensors_show_what_they_are() -> None:
     x = Input((5, 4, 3))
     graph = Graph([x], [layers.Conv2D(2, 3)(x)])
-    assert repr(graph.nodes[-1]) == "<call of Conv2D -> (3, 2, 2)>"
-    assert repr(x) == "<tensor (5, 4, 3) of InputLayer>"
+    assert repr(graph.nodes[-1]) == "<call of Conv2D -> (None, 3, 2, 2)>"
+    assert repr(x) == "<tensor (None, 5, 4, 3) of InputLayer>"
     assert (x.dtype, graph.outputs[0].dtype) == ("float32", "float32")

@@ -20,7 +20,7 @@ def test_normalization_adapts_to_data_per_channel() -> None:
     layer.adapt(data)
     np.testing.assert_allclose(layer.mean, data.reshape(-1, 2).mean(0))
     np.testing.assert_allclose(layer.variance, data.reshape(-1, 2).var(0))
-    assert layer(Input((5, 5, 2))).shape == (5, 5, 2)
+    assert layer(Input((5, 5, 2))).sizes == (5, 5, 2)
 
 
 ROWS = np.random.default_rng(0).normal(3, 2, (7, 4, 3)).astype(np.float32)

@@ -47,11 +47,9 @@ def test_what_keras_has_and_we_have_not_is_refused_where_it_says_something() -> 
                     layer(**needed, **{name: "channels_first"})
 
 
-def test_input_tells_what_to_do_about_keras_batch_size() -> None:
-    with pytest.raises(ArgumentError, match=r'"batch_size" \(Keras has\): shapes leave the batch out'):
-        layers.InputLayer(input_shape=(3,), batch_size=2)
-    with pytest.raises(ArgumentError, match=r"write layers.Input\(shape\)"):
-        layers.InputLayer(shape=(3,))
+def test_a_layer_tells_what_to_do_about_keras_batch_size() -> None:
+    with pytest.raises(ArgumentError, match=r'"batch_size" \(Keras has\): say it in layers.Input'):
+        layers.Dense(2, input_shape=(3,), batch_size=2)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +117,14 @@ def test_input_tells_what_to_do_about_keras_batch_size() -> None:
         (lambda: layers.EuclideanRBF(2, [[1, -1]]), "EuclideanRBF: prototypes is 2 rows of numbers, of one length."),
         (lambda: layers.EuclideanRBF(2, "ab"), "EuclideanRBF: prototypes is 2 rows of numbers, of one length."),
         (lambda: layers.Input(None), "Input needs a shape, such as (32, 32, 3), or a batch_shape, such as (None, 32"),
-        (lambda: layers.Input((3,), sparse=True), 'Input: striate has no argument "sparse" (Keras has)'),
+        (lambda: layers.Input((3,), sparse=True), "Input: sparse=True is not supported: give arrays"),
         (lambda: layers.Input((3, 0)), "must hold whole numbers of at least 1, without the batch size."),
-        (lambda: layers.Input(()), "Input: an empty shape; give at least one size, such as (784,)."),
+        (lambda: layers.Dense(2, input_shape=()), "Dense: an empty shape; give at least one size, such as (784,)."),
+        (lambda: layers.Input((3,), batch_shape=(2, 3)), "Input: batch_shape says the shape too; give one of them."),
+        (lambda: layers.Input(batch_shape=(2, 3), batch_size=2), "batch_shape says the batch_size too; give one"),
+        (lambda: layers.Input(optional=True, shape=(3,)), "optional=True is not supported: every input is needed; give"),
+        (lambda: layers.Input(tensor=np.ones(3)), "input_tensor is a symbolic tensor, not ndarray."),
+        (lambda: layers.InputLayer((4,), input_tensor=layers.Input((3,))), "shape=(4,) is not the shape of its input_tens"),
         (lambda: layers.Input((3,), dtype="float"), 'Input: unknown dtype "float"; use one of float32'),
         (lambda: registered("Conv2d"), 'unknown layer "Conv2d". Did you mean "Conv2D"?'),
         (lambda: registered("Maxpooling2D"), 'unknown layer "Maxpooling2D". Did you mean "MaxPooling2D"?'),
@@ -144,7 +147,7 @@ def test_a_wrong_argument_is_one_line_that_says_what_is_right(make: Any, message
         (layers.Conv2D(8, 3, dilation_rate=2), [(4, 9, 3)], "a 5x5 window (kernel 3x3, dilation 2x2) is larger than"),
         (layers.MaxPooling2D(7, padding=1), [(4, 4, 3)], "(6x6 with its padding). Use a smaller window, padding='same' or"),
         (layers.Conv2DTranspose(8, 1, padding=2), [(4, 4, 3)], "crops the whole 4x4 input away. Use less padding."),
-        (layers.Embedding(5, 2), [(4, 4)], "takes a sequence of whole numbers, (length,), it got (4, 4)."),
+        (layers.Embedding(5, 2), [(4, 4)], "a whole number or a sequence of them, () or (length,), it got (4, 4)."),
         (layers.Cropping2D(2), [(4, 9, 3)], "crops ((2, 2), (2, 2)) off (4, 9, 3) and leaves nothing."),
         (layers.Reshape((5, 5)), [(4, 4)], "cannot turn (4, 4) (16 numbers) into (5, 5) (25 numbers)."),
         (layers.Rescaling((1, 2)), [(4, 4, 3)], "has 2 values of scale for an input of 3 channels, (4, 4, 3)."),
@@ -182,7 +185,7 @@ def test_a_layer_called_on_numbers_computes() -> None:
     dense = layers.Dense(3)
     given = dense(np.ones((2, 3)))
     np.testing.assert_allclose(given.detach(), dense.built.weight.sum(1).detach().expand(2, 3), rtol=1e-6)
-    with pytest.raises(ArgumentError, match=r"Dense takes a batch, \(N, …\), not \(3,\)"):
+    with pytest.raises(ShapeError, match=r"Dense takes a batch, \(N, …\), not \(3,\)"):
         dense(np.zeros(3))
     with pytest.raises(ArgumentError, match="symbolic: it has a shape but no numbers to go through"):
         list(Input((3,)))
@@ -217,7 +220,7 @@ def test_numbers_of_numpy_are_taken_for_pythons_own() -> None:
     assert repr(layers.LeakyReLU(np.float64(0.5))) == "LeakyReLU(negative_slope=0.5)"
     assert layers.Rescaling(np.float32(0.5)).scale == 0.5
     assert layers.Reshape(np.int64(4)).target_shape == (4,)
-    assert Input(np.array([4, 3])).shape == (4, 3)
+    assert Input(np.array([4, 3])).shape == (None, 4, 3)
 
 
 def test_a_layer_tells_only_what_was_said() -> None:
@@ -291,12 +294,34 @@ def test_relu_is_0_at_its_threshold() -> None:
     ]
 
 
-def test_an_input_takes_keras_arguments_and_leaves_the_batch_out() -> None:
-    for x in (
-        layers.Input((4, 3)),
-        layers.Input((4, 3), 2, None),
-        layers.Input(batch_shape=(None, 4, 3), sparse=None, ragged=None, tensor=None, optional=False),
-        layers.Input(batch_shape=[8, 4, 3], dtype="float32"),
+def test_an_input_takes_keras_arguments_and_has_the_batch_in_front() -> None:
+    for x, batch in (
+        (layers.Input((4, 3)), None),
+        (layers.Input((4, 3), 2, None), 2),
+        (layers.Input(batch_shape=(None, 4, 3), sparse=None, ragged=None, tensor=None, optional=False), None),
+        (layers.Input(batch_shape=[8, 4, 3], dtype="float32"), 8),
+        (layers.InputLayer(shape=(np.int64(4), 3), batch_size=5).output, 5),
+        (layers.InputLayer(input_tensor=layers.Input((4, 3), 6)).output, 6),
     ):
-        assert x.shape == (4, 3)
-        assert x.dtype == "float32"
+        assert (x.shape, x.ndim, x.dtype) == ((batch, 4, 3), 3, "float32")
+        y = layers.Conv1D(2, 2)(x)
+        assert (y.shape, y[:, 0].shape) == ((batch, 3, 2), (batch, 2))
+        model = st.Model(x, y)
+        assert (model.input_shape, model.output_shape) == ((batch, 4, 3), (batch, 3, 2))
+        again = st.models.from_json(json.dumps(model.description()))
+        assert again.input_shape == st.models.model_from_json(model.to_json()).input_shape == (batch, 4, 3)
+        assert model.predict(np.zeros((3, 4, 3))).shape == (3, 3, 2)
+
+
+def test_an_open_size_is_none_and_an_input_may_be_one_number() -> None:
+    assert layers.Conv2D(2, 3)(layers.Input((None, 9, 3))).shape == (None, None, 7, 2)
+    x = layers.Input((), dtype="int64")
+    assert (x.shape, layers.Embedding(4, 2)(x).shape) == ((None,), (None, 2))
+    model = st.Model(x, layers.Dense(3)(layers.Embedding(4, 2)(x)))
+    table, kernel, bias = model.get_weights()
+    numbers = np.array([3, 0, 3])
+    for engine in ("torch", "onnxruntime"):
+        np.testing.assert_allclose(model.predict(numbers, engine=engine), table[numbers] @ kernel + bias, rtol=1e-5)
+    assert "1 -> 2" in str(model.explain("embedding"))
+    np.testing.assert_array_equal(layers.ReLU()([-1.0, 0.0, 2.0]), [0, 0, 2])
+    assert float(layers.ReLU()(np.array(-1.0))) == 0

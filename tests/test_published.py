@@ -121,7 +121,7 @@ def test_weights_of_a_library_come_with_its_variant_classes_preprocessing_and_la
     model = zoo.create("tiny", weights="torchvision")
     assert same(model, made["tiny.pth"])
     assert model.origin.variant["variant"] == "torch"
-    assert model.output.shape == (1000,)
+    assert model.output.sizes == (1000,)
     assert model.labels == data.imagenet_labels()
     assert model.preprocessing.shorter_side == 12
     assert model.preprocessing.std == (0.229, 0.224, 0.225)
@@ -167,7 +167,7 @@ def test_a_download_that_fails_is_one_clear_error_and_leaves_nothing(made, serve
 
 def test_without_its_head_a_network_takes_the_rest_of_the_weights(made):
     model = zoo.create("tiny", weights="torchvision", include_top=False, pooling="avg", input_shape=(30, 22, 3))
-    assert model.output.shape == (4,)
+    assert model.output.sizes == (4,)
     assert model.labels is None
     whole = made["tiny.pth"]
     assert np.array_equal(model.get_layer("body_conv").get_weights()[0], whole.get_layer("body_conv").get_weights()[0])
@@ -324,8 +324,8 @@ REAL = Path(os.environ["STRIATE_DATA"]) / "weights" if os.environ.get("STRIATE_D
 @pytest.mark.skipif(REAL is None, reason="STRIATE_DATA, the folder of real data, is not set")
 def test_real_files_make_networks_of_their_classes():
     model = zoo.create("mobilenet", weights=REAL / "mobilenet_1_0_224_imagenet1001_keras_legacy.h5")
-    assert model.output.shape == (1001,)
+    assert model.output.sizes == (1001,)
     assert model.labels[1].startswith("tench")
     assert model.preprocessing.scale == 1 / 127.5
     model = zoo.create("cifar_resnet20", weights=REAL / "cifar10_resnet20_torch.th")
-    assert model.output.shape == (10,)
+    assert model.output.sizes == (10,)

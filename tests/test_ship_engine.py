@@ -167,7 +167,7 @@ def test_extract_gives_the_activations_of_layers(x: np.ndarray) -> None:
 def test_extract_gives_the_last_maps_where_the_architecture_names_them() -> None:
     model = st.zoo.create("cifar_resnet20")
     assert model.features is not None
-    assert model.extract(np.ones((2, 32, 32, 3), np.float32)).shape == (2, *model.features.shape)
+    assert model.extract(np.ones((2, 32, 32, 3), np.float32)).shape == (2, *model.features.sizes)
 
 
 # -- never from old weights ------------------------------------------------------------------------------------------

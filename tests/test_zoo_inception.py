@@ -74,7 +74,7 @@ def test_xception_has_36_convolutions_in_14_blocks():
 def test_a_timm_xception_pools_maps_of_even_size_one_pixel_earlier():
     for size in (299, 131):
         shapes = [
-            zoo.create("xception", input_shape=(size, size, 3), variant=v).features.shape for v in ("keras", "timm")
+            zoo.create("xception", input_shape=(size, size, 3), variant=v).features.sizes for v in ("keras", "timm")
         ]
         assert shapes[0] == shapes[1]
     pools = [layer.padding for layer in zoo.create("xception", variant="timm").layers if layer.kind == "MaxPooling2D"]
@@ -99,7 +99,7 @@ def test_auxiliary_classifiers_help_training_and_are_not_in_the_predictor(name, 
     assert predictor.size().weights == plain.size().weights
     assert all(layer.lower().startswith("aux") for layer in weighted(model) - weighted(plain))
     assert len(weighted(model)) > len(weighted(plain))
-    assert zoo.create(name, aux=True, include_top=False, **variant).graph.output_shapes == [plain.features.shape]
+    assert zoo.create(name, aux=True, include_top=False, **variant).graph.output_shapes == [plain.features.sizes]
 
 
 def test_auxiliary_classifiers_stand_where_the_paper_has_them():

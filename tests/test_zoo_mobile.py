@@ -72,7 +72,7 @@ def test_shortcuts_of_mobilenet_v2_join_narrow_maps_of_one_shape():
 def test_the_last_maps_of_mobilenet_v2_grow_but_never_shrink():
     """Sandler et al. 2018, section 5: below 1 the multiplier is not applied to the last convolution."""
     for alpha, maps in ((0.35, 1280), (0.5, 1280), (1.0, 1280), (1.4, 1792)):
-        assert zoo.create("mobilenet_v2", alpha=alpha).features.shape == (7, 7, maps)
+        assert zoo.create("mobilenet_v2", alpha=alpha).features.sizes == (7, 7, maps)
 
 
 def test_thinned_maps_are_multiples_of_8():
@@ -92,7 +92,7 @@ def test_the_cells_of_nasnet_stand_as_in_figure_2(name, sides, width, cells):
     reduction = shapes(model, "Concatenate", "reduction_concat")
     assert [shape[-1] for shape in reduction] == [width, 2 * width, 8 * width, 16 * width]
     assert [shape[0] for shape in reduction[1:]] == list(sides)
-    assert model.features.shape[-1] == (4032 if name == "nasnet_large" else 1056)
+    assert model.features.sizes[-1] == (4032 if name == "nasnet_large" else 1056)
 
 
 def test_each_cell_adds_five_pairs():
@@ -104,7 +104,7 @@ def test_each_cell_adds_five_pairs():
 @pytest.mark.parametrize("side", [32, 75, 97])
 def test_nasnet_takes_other_sizes(side):
     model = zoo.create("nasnet_mobile", input_shape=(side, side + 30, 3))
-    assert model.features.shape[-1] == 1056
+    assert model.features.sizes[-1] == 1056
     assert model.size().total == 5_326_716
 
 
@@ -121,7 +121,7 @@ def test_the_stages_of_efficientnet_b0_are_those_of_table_1(variant):
     found = shapes(model, "Conv2D", "blocks_0", "conv_pw") + shapes(model, "Conv2D", "blocks_", "conv_pwl")
     stages = [(112, 16, 1), (56, 24, 2), (28, 40, 2), (14, 80, 3), (14, 112, 3), (7, 192, 4), (7, 320, 1)]
     assert found == [(side, side, maps) for side, maps, blocks in stages for _ in range(blocks)]
-    assert model.features.shape == (7, 7, 1280)
+    assert model.features.sizes == (7, 7, 1280)
 
 
 def test_every_block_of_efficientnet_squeezes_to_a_quarter_of_its_input():
@@ -183,4 +183,4 @@ def test_any_number_of_channels(name, channels):
     model = zoo.create(name, classes=7, input_shape=(64, 64, channels))
     assert model.graph.output_shapes == [(7,)]
     headless = zoo.create(name, include_top=False, pooling="avg", input_shape=(64, 64, channels))
-    assert headless.graph.output_shapes == [model.features.shape[-1:]]
+    assert headless.graph.output_shapes == [model.features.sizes[-1:]]

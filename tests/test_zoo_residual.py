@@ -31,7 +31,7 @@ def test_alexnet_in_two_groups_has_the_maps_of_figure_2(side):
         (13, 384),
         (13, 256),
     ]
-    assert zoo.create("alexnet", groups=2, input_shape=shape).features.shape == (6, 6, 256)
+    assert zoo.create("alexnet", groups=2, input_shape=shape).features.sizes == (6, 6, 256)
 
 
 def test_alexnets_normalization_is_the_papers():
@@ -90,7 +90,7 @@ def test_vggs_names_in_torchvision_follow_the_order_of_its_layers(name):
 def test_squeezenets_poolings_reach_the_edge(name, sides):
     """Iandola et al. 2016, table 1: 1.0 (there 111 wide first, from 224 with padding): halved three times, up not down."""
     assert tuple(side for side, _ in widths(name, "MaxPooling2D")) == sides
-    assert zoo.create(name).features.shape == (13, 13, 512)
+    assert zoo.create(name).features.sizes == (13, 13, 512)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"])
@@ -100,7 +100,7 @@ def test_resnets_count_their_layers_and_halve_their_maps(name, variant):
     blocks = widths(name, "Add", variant=variant)
     wide = 4 if int(name[6:]) >= 50 else 1
     assert sorted({maps for _, maps in blocks}) == [64 * wide, 128 * wide, 256 * wide, 512 * wide]
-    assert zoo.create(name, variant=variant).features.shape == (7, 7, 512 * wide)
+    assert zoo.create(name, variant=variant).features.sizes == (7, 7, 512 * wide)
     plain = zoo.create(name, variant=variant, shortcuts=False).graph
     assert sum(node.layer.kind in ("Conv2D", "Dense") for node in plain.nodes) == int(name[6:])
     assert not [node for node in plain.nodes if node.layer.kind == "Add"]

@@ -8,13 +8,13 @@ Shape = tuple[int, ...]
 
 
 def by(sizes: Iterable[int]) -> str:
-    """``32x32x3``."""
-    return "x".join(map(str, sizes))
+    """``32x32x3``; one number alone is ``1``."""
+    return "x".join(map(str, sizes)) or "1"
 
 
 def dot(sizes: Iterable[int]) -> str:
-    """``32·32·3``."""
-    return "·".join(map(str, sizes))
+    """``32·32·3``; one number alone is ``1``."""
+    return "·".join(map(str, sizes)) or "1"
 
 
 def number(value: float) -> str:

@@ -166,7 +166,7 @@ def _shape(app: Application, usual: Shape, tensor: Any, given: Any, include_top:
             raise ArgumentError(
                 f"{app.kind}: input_tensor is a symbolic tensor, such as layers.Input(…), not {tensor!r}."
             )
-        return tensor.shape
+        return tensor.sizes
     if given is None:
         return usual if include_top else (None, None, usual[2])
     shape = tuple(given) if hasattr(given, "__len__") else given
@@ -203,7 +203,7 @@ def _again(
     app: Application, model: Model, tensor: Any, include_top: bool, pooling: str | None, trained: bool, scaled: bool
 ) -> Model:
     """The same layers after another beginning: a tensor, a scaling of the pixels; and with Keras' end."""
-    start = x = layers.Input(model.graph.inputs[0].shape) if tensor is None else tensor
+    start = x = layers.Input(model.graph.inputs[0].sizes) if tensor is None else tensor
     if scaled and app.inside is not None:
         x = scaling(app.inside if trained or app.norm else "unit")(x)
     now = replay(model.graph, [x])
@@ -219,7 +219,7 @@ def _again(
     made.labels = model.labels if include_top else None
     made.preprocessing = model.preprocessing
     if scaled and model.preprocessing is not None:
-        made.preprocessing = preprocessing_of(replace(app.source, pixels="raw"), start.shape)
+        made.preprocessing = preprocessing_of(replace(app.source, pixels="raw"), start.sizes)
     return made
 
 

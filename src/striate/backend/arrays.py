@@ -30,7 +30,7 @@ def _linear(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 @ROWS.row(p.Lookup)
 def _lookup(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     lookup: Any = step.primitive
-    return channels_first(b, b.module(step, lambda: nn.Embedding(lookup.rows, lookup.width), xs[0]), 2)
+    return channels_first(b, b.module(step, lambda: nn.Embedding(lookup.rows, lookup.width), xs[0]), len(step.shape))
 
 
 @ROWS.row(p.Distance)

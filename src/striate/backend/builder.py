@@ -205,8 +205,8 @@ def build_layer(layer: Layer) -> None:
     Raises ArgumentError for an array that cannot start as its initializer says, or a part that torch cannot name so.
     """
     assert layer.node is not None
-    inputs = [call(InputLayer(input_shape=t.shape, dtype=t.dtype), ()) for t in layer.node.inputs]
-    alone = Node(layer, tuple(inputs), [t.shape for t in layer.node.outputs])
+    inputs = [call(InputLayer(input_shape=t.sizes, dtype=t.dtype), ()) for t in layer.node.inputs]
+    alone = Node(layer, tuple(inputs), [t.sizes for t in layer.node.outputs])
     name = layer.name
     build(Graph(inputs, alone.outputs))
     layer.name = name  # its first model names it

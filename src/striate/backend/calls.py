@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from striate.backend.builder import build, set_mode
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Graph, Input, Layer
 from striate.ops.entries import tensor
 from striate.ops.torch_code import channels_first, channels_last
@@ -23,8 +23,8 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     """What a layer makes of numbers; its weights are made at the first call, and shared with every later one.
 
     layer      a layer or a model
-    inputs     an array or a tensor (N, …), or a list of them for several inputs; for a layer that changes pictures one
-               picture (H, W, C) too, or a dict of pictures with what belongs to them
+    inputs     an array or a tensor (N, …), or a list of them for several inputs; of one number () it makes one; for a layer
+               that changes pictures one picture (H, W, C) too, or a dict of pictures with what belongs to them
     training   True or False; None: what the layer around it does, else prediction, in which only pictures are augmented
 
     Raises ArgumentError for what holds no numbers, ShapeError where they do not fit.
@@ -36,10 +36,17 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     whole = next((one.dtype for one in given if one.dtype in _WHOLE), None) if layer.keeps_whole else None
     given = [one if one.dtype in _WHOLE and not layer.changes_pictures else one.float() for one in given]
     single = layer.changes_pictures and len(given) == 1 and given[0].ndim == 3
+    single = single or all(one.ndim == 0 for one in given)
     given = [one[None] for one in given] if single else given
-    if any(one.ndim < 2 for one in given):
-        raise ArgumentError(f"{layer.kind} takes a batch, (N, …), not {tuple(given[0].shape)}.")
-    module, graph = alone(layer, given)
+    if any(one.ndim == 0 for one in given):
+        raise ArgumentError(f"{layer.kind} takes batches, (N, …), not one number.")
+    try:
+        module, graph = alone(layer, given)
+    except ShapeError as error:
+        if any(one.ndim == 1 for one in given):
+            shapes = " and ".join(str(tuple(one.shape)) for one in given)
+            raise ShapeError(f"{layer.kind} takes a batch, (N, …), not {shapes}: {error}") from None
+        raise
     first = next(module.parameters(), None)
     xs = [channels_first(one) if first is None else channels_first(one).to(first.device) for one in given]
     with _mode(module, graph, training):

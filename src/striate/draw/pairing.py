@@ -53,7 +53,7 @@ class Side:
         for tensor, number in zip(graph.inputs, flat.inputs, strict=True):
             made.setdefault(number, (len(self.entries), 0))
             layer = tensor.node.layer
-            self._add(graph.name(layer), layer, [], tensor.shape, 0, None)
+            self._add(graph.name(layer), layer, [], tensor.sizes, 0, None)
         for node in flat.nodes:
             made |= {number: (len(self.entries), i) for i, number in enumerate(node.outputs)}
             again = first.get(id(node.layer))

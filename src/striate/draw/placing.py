@@ -154,7 +154,7 @@ class _Writer:
             layer.kind,
             family(layer, *node.input_shapes),
             brief(layer),
-            ", ".join(shape_text(tensor.shape) for tensor in node.outputs),
+            ", ".join(shape_text(tensor.sizes) for tensor in node.outputs),
             weights,
             0.0,
             BOX_HEIGHT,

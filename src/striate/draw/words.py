@@ -12,7 +12,7 @@ from striate.wording import plural
 
 def shape_text(shape: Shape) -> str:
     """``(32, 32, 3)`` as ``32×32×3``."""
-    return "×".join(map(str, shape))
+    return "×".join(map(str, shape)) or "1"
 
 
 def count(layer: Layer, *shapes: Shape) -> int:

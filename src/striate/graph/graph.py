@@ -155,12 +155,12 @@ class Graph:
     @property
     def input_shapes(self) -> list[Shape]:
         """A shape per input, without the batch."""
-        return [tensor.shape for tensor in self.inputs]
+        return [tensor.sizes for tensor in self.inputs]
 
     @property
     def output_shapes(self) -> list[Shape]:
         """A shape per output, without the batch."""
-        return [tensor.shape for tensor in self.outputs]
+        return [tensor.sizes for tensor in self.outputs]
 
     @property
     def is_sequential(self) -> bool:
@@ -248,7 +248,7 @@ class FlatGraph:
         self.outputs = self._open(graph, self.inputs, (), graph.trainable)
 
     def _new(self, tensor: SymbolicTensor) -> int:
-        self.shapes.append(tensor.shape)
+        self.shapes.append(tensor.sizes)
         self.dtypes.append(tensor.dtype)
         return len(self.shapes) - 1
 
@@ -323,7 +323,7 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
         own = None if first.is_network else first.input_shape
         shape, dtype = input_shape or own, getattr(first, "input_dtype", "float32")
         if shape is None and (tensor := _own_input(first)) is not None:
-            shape, dtype = tensor.shape, tensor.dtype
+            shape, dtype = tensor.sizes, tensor.dtype
         if shape is None:
             return None
         source = InputLayer(input_shape=shape, dtype=dtype)

@@ -81,7 +81,7 @@ def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
 
 def _tensor(tensor: SymbolicTensor, place: dict[int, tuple[str, int]]) -> dict[str, Any]:
     history = [*place[tensor.node.serial], tensor.index]
-    config = {"shape": [None, *tensor.shape], "dtype": tensor.dtype, "keras_history": history}
+    config = {"shape": list(tensor.shape), "dtype": tensor.dtype, "keras_history": history}
     return {"class_name": "__keras_tensor__", "config": config}
 
 
@@ -93,7 +93,7 @@ def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]]) -> dict[str
         entry = to_keras(layer, name, seen)
         entry["config"]["name"] = name
     elif isinstance(layer, InputLayer):
-        config: dict[str, Any] = {"batch_shape": [None, *(layer.input_shape or ())], "dtype": layer.dtype}
+        config: dict[str, Any] = {"batch_shape": list(layer.batch_shape), "dtype": layer.dtype}
         entry = {
             "module": "keras.layers",
             "class_name": "InputLayer",
@@ -331,7 +331,7 @@ class _Reader:
         if cls is InputLayer:
             shape = config.get("batch_shape") or config.get("batch_input_shape") or [None, *(config.get("shape") or ())]
             dtype = config.get("dtype") or "float32"
-            layer: Any = InputLayer(input_shape=tuple(shape[1:]), dtype=_dtype(dtype) or "float32", name=name)
+            layer: Any = InputLayer(batch_shape=tuple(shape), dtype=_dtype(dtype) or "float32", name=name)
         elif not hasattr(cls, "from_config"):
             raise ArgumentError("is given by custom_objects as something without from_config().")
         elif getattr(cls, "__module__", "").startswith("striate."):

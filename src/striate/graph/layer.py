@@ -45,11 +45,9 @@ _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     "quantization_config": "quantize after training instead",
     "weights": "set them afterwards, with layer.set_weights or model.load_weights",
     "bounding_box_format": "boxes move with their pictures in data.augment",
-    "batch_size": "shapes leave the batch out; fit, predict and size take a batch_size",
-    "batch_shape": "shapes leave the batch out; fit, predict and size take a batch_size",
+    "batch_size": "say it in layers.Input(shape, batch_size)",
+    "batch_shape": "write layers.Input(batch_shape=...) before it",
     "shape": "write layers.Input(shape) or input_shape=",
-    "input_tensor": "call the model on the tensor instead",
-    "optional": "every input is needed",
 }
 
 # Arguments of layers in earlier Keras: what they are called now.
@@ -203,7 +201,7 @@ class Layer(NetworkPart):
                 f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_" and "-".'
             )
         if not self.is_network and self.input_shape is not None:
-            self.input_shape = checked_shape(self.kind, self.input_shape)
+            self.input_shape = checked_shape(self.kind, self.input_shape, empty=self.arity == 0)
 
     # -- what it does ----------------------------------------------------------------------------------------------
     def lower(self, *inputs: Any, **none: Any) -> Value | list[Value]:
@@ -367,7 +365,7 @@ class Layer(NetworkPart):
 
         Raises ArgumentError before a call.
         """
-        return batched([tensor.shape for tensor in _listed(self.output)])
+        return shapes_of(_listed(self.output))
 
     def _ends(self, side: str) -> Any:
         if self.node is None:
@@ -476,13 +474,13 @@ def snake_case(kind: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", kind).lower()
 
 
-def batched(shapes: list[Shape]) -> Any:
-    """Shapes as Keras writes them, None for the batch in front; one alone is no list.
+def shapes_of(tensors: Sequence[Any]) -> Any:
+    """Shapes as Keras writes them, with the batch in front; one alone is no list.
 
-    shapes   without the batch
+    tensors   symbolic
     """
-    keras = [(None, *(None if isinstance(size, Open) else size for size in shape)) for shape in shapes]
-    return keras[0] if len(keras) == 1 else keras
+    shapes = [tensor.shape for tensor in tensors]
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _listed(value: Any) -> list[Any]:
@@ -509,13 +507,14 @@ class Open(int):
         return int(self), self.other
 
 
-def checked_shape(where: str, shape: Any) -> Shape:
+def checked_shape(where: str, shape: Any, empty: bool = False) -> Shape:
     """A shape as a tuple of positive ints.  Raises ShapeError for anything else.
 
     where   what the message names, such as a layer
     shape   whole numbers of at least 1 without the batch, or one such number
+    empty   whether () is one
     """
-    if isinstance(shape, int):
+    if isinstance(shape, Integral):
         shape = (shape,)
     try:
         sizes = tuple(shape)
@@ -526,6 +525,6 @@ def checked_shape(where: str, shape: Any) -> Shape:
             continue
         if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
             raise ShapeError(f"{where}: shape {sizes} must hold whole numbers of at least 1, without the batch size.")
-    if not sizes:
+    if not sizes and not empty:
         raise ShapeError(f"{where}: an empty shape; give at least one size, such as (784,).")
     return tuple(Open() if size is None else size if isinstance(size, Open) else int(size) for size in sizes)

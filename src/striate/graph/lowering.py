@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, ShapeError, StriateError
 
 if TYPE_CHECKING:
     from striate.graph.layer import Constraint, Initializer, Regularizer
@@ -375,7 +375,19 @@ def put(primitive: Primitive, *values: Value, name: str = "") -> Value:
 
 
 def lowered(lower: Callable[..., Any], inputs: tuple[Shape, ...]) -> Lowering:
-    """What `lower` puts after values of these shapes.  Raises ArgumentError when it returns no value of its own."""
+    """What `lower` puts after values of these shapes.
+
+    Raises ArgumentError when it returns no value of its own, and ShapeError where it wants channels and is given one number.
+    """
+    try:
+        return _lowered(lower, inputs)
+    except (IndexError, ValueError) as error:
+        if isinstance(error, StriateError) or all(inputs):
+            raise
+        raise ShapeError("takes inputs with channels, (…, C); it got one number for each example, ().") from None
+
+
+def _lowered(lower: Callable[..., Any], inputs: tuple[Shape, ...]) -> Lowering:
     trace = _Trace(inputs)
     result = lower(*(Value(trace, i, shape) for i, shape in enumerate(inputs)))
     single = isinstance(result, Value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from striate.errors import ShapeError
 from striate.graph.graph import Graph
-from striate.graph.layer import Layer, Open, batched
+from striate.graph.layer import Layer, Open, shapes_of
 from striate.graph.lowering import Shape, Weight
 from striate.graph.node import InputLayer, call, distinct
 from striate.graph.replaying import replay
@@ -41,7 +41,7 @@ class Network(Layer):
     @property  # type: ignore[misc]
     def input_shape(self) -> Any:  # type: ignore[override]
         """The shape of its input as Keras writes it, None for the batch: (None, H, W, C); a list of them for several."""
-        return batched(self.graph.check().input_shapes)
+        return shapes_of(self.graph.check().inputs)
 
     def _setting(self, name: str) -> Any:
         return None if name == "input_shape" else super()._setting(name)  # it is the graph's, not said
@@ -49,7 +49,7 @@ class Network(Layer):
     @property
     def output_shape(self) -> Any:
         """The shape of its output as Keras writes it, None for the batch; a list of them for several."""
-        return batched(self.graph.check().output_shapes)
+        return shapes_of(self.graph.check().outputs)
 
     @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]
@@ -105,7 +105,7 @@ class Network(Layer):
             tuple(
                 tuple(
                     Open(int(n), m.other + 32 * (n == m.other)) if isinstance(m, Open) else int(n)
-                    for n, m in zip(shape, tensor.shape, strict=True)
+                    for n, m in zip(shape, tensor.sizes, strict=True)
                 )
                 for tensor, shape in zip(graph.inputs, inputs, strict=True)
             )
@@ -121,7 +121,7 @@ class Network(Layer):
         graph, starts = self.graph, []
         for tensor, shape in zip(graph.inputs, shapes, strict=True):
             old: Any = tensor.node.layer
-            start = InputLayer(input_shape=shape, dtype=old.dtype, name=old.name)
+            start = InputLayer(input_shape=shape, dtype=old.dtype, batch_size=old.batch_size, name=old.name)
             start.auto_named = old.auto_named
             starts.append(call(start, ()))
         now = replay(graph, starts)

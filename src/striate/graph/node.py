@@ -6,6 +6,7 @@ import itertools
 from dataclasses import field
 from typing import Any
 
+from striate.described import whole
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph.layer import Layer, Open, checked_shape, snake_case
 from striate.graph.lowering import Operand, Shape, Weight
@@ -17,22 +18,38 @@ _serial = itertools.count()
 class SymbolicTensor(Operand):
     """The output of a call: a shape, and the node it came from.
 
-    shape   channels-last, without the batch
+    sizes   channels-last, without the batch; all that is computed about a network is computed from them
     node    the call
     index   which of its outputs, from 0
     """
 
-    __slots__ = ("index", "node", "shape")
+    __slots__ = ("index", "node", "sizes")
+    sparse = ragged = False
 
-    def __init__(self, shape: Shape, node: Node, index: int = 0) -> None:
-        self.shape = shape
+    def __init__(self, sizes: Shape, node: Node, index: int = 0) -> None:
+        self.sizes = sizes
         self.node = node
         self.index = index
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """As Keras has it, channels-last with the batch in front: (None, H, W, C); None for a size that is left open."""
+        return (self.node.batch, *(None if isinstance(size, Open) else size for size in self.sizes))
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has, the batch counted."""
+        return len(self.sizes) + 1
 
     @property
     def dtype(self) -> str:
         """``float32``, or the input's own type for an input."""
         return self.node.layer.dtype if isinstance(self.node.layer, InputLayer) else "float32"
+
+    @property
+    def name(self) -> str:
+        """That of the layer it came from; its class, before a model has named it."""
+        return self.node.layer.name or snake_case(self.node.layer.kind)
 
     def __repr__(self) -> str:
         return f"<tensor {self.shape} of {self.node.layer.kind}>"
@@ -46,52 +63,126 @@ class Node:
 
     layer     what is called
     inputs    the tensors it was given
-    shapes    of what it returns, a shape per output; `outputs` are these tensors
+    shapes    of what it returns, a shape per output without the batch; `outputs` are these tensors
     serial    grows with every call, so sorting by it gives an order in which every node follows its inputs: the order
               in which the network was written down
     """
 
-    __slots__ = ("inputs", "layer", "outputs", "serial")
+    __slots__ = ("batch", "inputs", "layer", "outputs", "serial")
 
     def __init__(self, layer: Layer, inputs: tuple[SymbolicTensor, ...], shapes: list[Shape]) -> None:
         self.layer = layer
         self.inputs = inputs
+        batches = {tensor.node.batch for tensor in inputs} - {None}
+        self.batch: int | None = (
+            batches.pop() if len(batches) == 1 else None if inputs else layer.__dict__.get("batch_size")
+        )
         self.outputs = tuple(SymbolicTensor(shape, self, i) for i, shape in enumerate(shapes))
         self.serial = next(_serial)
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
         """A shape per input, without the batch."""
-        return tuple(tensor.shape for tensor in self.inputs)
+        return tuple(tensor.sizes for tensor in self.inputs)
 
     @property
     def shape(self) -> Shape:
-        """Shape of the (first) output."""
-        return self.outputs[0].shape
+        """Shape of the (first) output, without the batch."""
+        return self.outputs[0].sizes
 
     def __repr__(self) -> str:
         return f"<call of {self.layer.kind} -> {', '.join(str(t.shape) for t in self.outputs)}>"
 
 
 class InputLayer(Layer):
-    """Where data enters.  () -> `input_shape`, channels-last and without the batch.
+    """Where data enters.  () -> `shape`, channels-last and without the batch.
 
-    dtype   type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``
+    shape          channels-last, without the batch: (H, W, C), (L, C), (C,), or () for one number
+    batch_size     how many at a time; None: any number.  Only shapes that are shown say it
+    dtype          type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``; None: ``float32``
+    sparse         taken as Keras has it: False
+    ragged         taken as Keras has it: False
+    batch_shape    or the shape with the batch in front: (None, H, W, C)
+    input_tensor   or a symbolic tensor whose shape and type it takes
+    optional       taken as Keras has it: False
+    name           letters, digits, "_" and "-"; None: the class name and a number, counted in each model
+    trainable      says nothing: it has no weights
+    input_shape    an earlier name of `shape`
 
-    Raises ArgumentError for another type, and where `input_shape` is not given.
+    Raises ArgumentError for another type, a shape that is given twice or not at all, and an input_tensor that is none.
     """
 
     arity = 0
+    sparse = ragged = optional = False
 
+    batch_size: int | None = field(default=None, kw_only=True)
     dtype: str = field(default="float32", kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.input_shape is None:
-            raise ArgumentError("Input needs a shape, such as (32, 32, 3).")
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: str | None = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        *,
+        trainable: bool = True,
+        input_shape: Any = None,
+    ) -> None:
+        if input_tensor is not None and not isinstance(input_tensor, SymbolicTensor):
+            raise ArgumentError(f"Input: input_tensor is a symbolic tensor, not {type(input_tensor).__name__}.")
+        for key, wanted in (("sparse", sparse), ("ragged", ragged), ("optional", optional)):
+            if wanted:
+                raise ArgumentError(f"Input: {key}=True is not supported: {_NO_INPUT[key]}.")
+        if shape is not None and input_shape is not None:
+            raise ArgumentError("Input: give shape= or, as it was called earlier, input_shape=, not both.")
+        shape = input_shape if shape is None else shape
+        if batch_shape is not None:
+            for key, value in (("shape", shape), ("batch_size", batch_size)):
+                if value is not None:
+                    raise ArgumentError(f"Input: batch_shape says the {key} too; give one of them.")
+            if not isinstance(batch_shape, list | tuple) or not batch_shape:
+                raise ArgumentError(f"Input: batch_shape is a tuple such as (None, 32, 32, 3), not {batch_shape!r}.")
+            batch_size, shape = batch_shape[0], tuple(batch_shape[1:])
         known = ("float32", "float64", "int64", "int32", "uint8")
-        if self.dtype not in known:
-            raise ArgumentError(f'Input: unknown dtype "{self.dtype}"; use one of {", ".join(known)}.')
+        said = dtype
+        if dtype is not None and not isinstance(dtype, str):
+            said = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
+        if input_tensor is not None:
+            _agrees(input_tensor, shape, batch_size, said)
+            shape, batch_size, said = input_tensor.sizes, input_tensor.node.batch, input_tensor.dtype
+        if shape is None:
+            raise ArgumentError(
+                "Input needs a shape, such as (32, 32, 3), or a batch_shape, such as (None, 32, 32, 3)."
+            )
+        if said not in (None, *known):
+            raise ArgumentError(f'Input: unknown dtype "{said}"; use one of {", ".join(known)}.')
+        super().__init__(name=name, trainable=trainable, input_shape=checked_shape("Input", shape, empty=True))
+        self.batch_size = None if batch_size is None else whole("Input", "batch_size", batch_size)
+        self.dtype = said or "float32"
+        if input_tensor is not None:
+            self.node = input_tensor.node
+
+    @property
+    def batch_shape(self) -> tuple[int | None, ...]:
+        """The shape with the batch in front, None for what is left open: (None, H, W, C)."""
+        sizes = self.input_shape or ()
+        return (self.batch_size, *(None if isinstance(size, Open) else size for size in sizes))
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """The symbolic tensor that it gives: unlike other layers' it is there before a call."""
+        return type(self)._called(self, ()) if self.node is None else self.node.outputs[0]  # type: ignore[no-any-return]
+
+    def call(self, *none: Any) -> None:
+        """Nothing: data come from outside.
+
+        none   no input
+        """
 
     def shape(self, *inputs: Shape) -> Shape:
         """The shape it was given.
@@ -123,41 +214,55 @@ class InputLayer(Layer):
         return 0
 
 
+_NO_INPUT = {
+    "sparse": "give arrays in which the zeros stand",
+    "ragged": "pad to one length",
+    "optional": "every input is needed; give zeros for one that is missing",
+}
+
+
+def _agrees(tensor: SymbolicTensor, shape: Any, batch_size: Any, dtype: str | None) -> None:
+    """Raise ArgumentError where an input is said to be other than its tensor."""
+    said = (
+        ("shape", shape if shape is None else tuple(shape), tensor.shape[1:]),
+        ("batch_size", batch_size, tensor.node.batch),
+        ("dtype", dtype, tensor.dtype),
+    )
+    for key, given, known in said:
+        if given is not None and given != known:
+            raise ArgumentError(
+                f"Input: {key}={given!r} is not the {key} of its input_tensor, {known!r}. Leave it out."
+            )
+
+
 def Input(  # noqa: N802  Keras' name
     shape: Any = None,
     batch_size: int | None = None,
     dtype: str | None = None,
-    *,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
     batch_shape: Any = None,
     name: str | None = None,
-    **others: Any,
+    tensor: Any = None,
+    optional: bool = False,
 ) -> SymbolicTensor:
     """A symbolic input, where a functional model starts.
 
-    shape         channels-last, without the batch: (H, W, C), (L, C) or (C,)
-    batch_size    left out: a network takes batches of any size
+    shape         channels-last, without the batch: (H, W, C), (L, C), (C,), or () for one number
+    batch_size    how many at a time; None: any number.  Only shapes that are shown say it
     dtype         type of its numbers: ``float32``, ``float64``, ``int64``, ``int32`` or ``uint8``; None: ``float32``
-    batch_shape   or the shape with the batch in front, which is left out: (None, H, W, C)
+    sparse        taken as Keras has it: False
+    ragged        taken as Keras has it: False
+    batch_shape   or the shape with the batch in front: (None, H, W, C)
     name          of the input
-    others        Keras' further arguments, at their defaults; else they are named in the error
+    tensor        or a symbolic tensor whose shape and type it takes
+    optional      taken as Keras has it: False
 
-    Raises ArgumentError for another argument or type, ShapeError for a shape with an open or empty size.
+    Raises ArgumentError for another type, and a shape that is given twice or not at all, ShapeError for an empty size.
     """
-    for key, value in others.items():
-        if key not in ("tensor", "sparse", "ragged", "optional"):
-            raise ArgumentError(
-                f'Input has no argument "{key}". It takes: shape, batch_size, dtype, batch_shape, name.'
-            )
-        if value is not None and value is not False:
-            raise ArgumentError(f'Input: striate has no argument "{key}" (Keras has): give the shape alone.')
-    if (shape is None) == (batch_shape is None):
-        raise ArgumentError("Input needs a shape, such as (32, 32, 3), or a batch_shape, such as (None, 32, 32, 3).")
-    if batch_shape is not None:
-        if not isinstance(batch_shape, list | tuple) or len(batch_shape) < 2:
-            raise ArgumentError(f"Input: batch_shape is a tuple such as (None, 32, 32, 3), not {batch_shape!r}.")
-        shape = tuple(batch_shape[1:])
-    layer = InputLayer(input_shape=checked_shape("Input", shape), dtype=dtype or "float32", name=name)
-    return call(layer, ())  # type: ignore[no-any-return]
+    return InputLayer(  # type: ignore[return-value]
+        shape, batch_size, dtype, sparse, ragged, batch_shape, tensor, optional, name
+    ).output
 
 
 def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
@@ -171,7 +276,7 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         if any(isinstance(tensor, Operand) for tensor in tensors):
             return Layer._put_inside(layer, inputs)
         return Layer._numbers(layer, inputs, training)
-    shapes = tuple(tensor.shape for tensor in tensors)
+    shapes = tuple(tensor.sizes for tensor in tensors)
     try:
         _check_arity(layer, len(tensors))
         out = layer.shape(*shapes)

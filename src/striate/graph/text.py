@@ -86,7 +86,8 @@ def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
         return {"class": layer.kind, "name": name, **layer.own_class(), "network": network}
     if isinstance(layer, InputLayer):
         entry: dict[str, Any] = {"class": "Input", "name": name, "shape": _sizes(layer)}
-        return entry | ({} if layer.dtype == "float32" else {"dtype": layer.dtype})
+        entry |= {} if layer.dtype == "float32" else {"dtype": layer.dtype}
+        return entry | ({} if layer.batch_size is None else {"batch_size": layer.batch_size})
     own = type(layer)
     known = layer.classes.get(own.__name__)
     if known is None or (known.__module__, known.__qualname__) != (own.__module__, own.__qualname__):
@@ -307,9 +308,12 @@ class _GraphReader:
         if not isinstance(name, str):
             raise ArgumentError(f'"name" is a text, not {name!r}.')
         if kind == "Input":
-            _only(entry, "class", "name", "shape", "dtype")
+            _only(entry, "class", "name", "shape", "dtype", "batch_size")
             layer: Any = InputLayer(
-                input_shape=_rich(entry.get("shape")), dtype=entry.get("dtype", "float32"), name=name
+                input_shape=_rich(entry.get("shape")),
+                dtype=entry.get("dtype", "float32"),
+                batch_size=entry.get("batch_size"),
+                name=name,
             )
         elif kind in _NETWORKS or "network" in entry:
             layer = revived(entry, self._nested(entry), name)

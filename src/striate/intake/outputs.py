@@ -36,7 +36,7 @@ class Outputs:
         tensor = graph.outputs[number]
         activation = final_activation(tensor)
         own = activation in ("sigmoid", "hard_sigmoid") or (activation is None and separate)
-        return cls(activation, tensor.shape[-1], own or (activation is None and tensor.shape[-1] == 1))
+        return cls(activation, tensor.sizes[-1], own or (activation is None and tensor.sizes[-1] == 1))
 
     def probabilities(self, out: Any) -> Any:
         """Probabilities of `out`, what the network gave, NumPy (N, …, C) or torch (N, C, …): each row for itself.

@@ -65,6 +65,8 @@ class Dense(Layer):
 class Embedding(Layer):
     """A learnt vector for each of `input_dim` whole numbers.  (L,) of 0 … input_dim - 1 -> (L, output_dim).
 
+    One number, (), gives one vector.
+
     weight (input_dim, output_dim).
 
     input_dim                how many whole numbers there are

@@ -59,7 +59,7 @@ def clone_model(
 def _input(tensor: SymbolicTensor) -> SymbolicTensor:
     layer: Any = tensor.node.layer
     named = None if layer.auto_named else layer.name
-    return called(InputLayer(input_shape=tensor.shape, dtype=layer.dtype, name=named), ())  # type: ignore[no-any-return]
+    return called(InputLayer(input_shape=tensor.sizes, batch_size=tensor.node.batch, dtype=layer.dtype, name=named), ())  # type: ignore[no-any-return]
 
 
 def _cloned(layer: Layer, function: Any, call: Any, recursive: bool) -> Layer:

@@ -137,7 +137,7 @@ class Weighted(Own):
         """
         from striate.backend import to_source
 
-        shapes = ", ".join(str((shape[-1], *shape[:-1])) for shape in self.graph.check().input_shapes)
+        shapes = ", ".join(str((*shape[-1:], *shape[:-1])) for shape in self.graph.check().input_shapes)
         about = f"{self._title}: takes (batch, channels, height, width) tensors; one input: {shapes}."
         source = to_source(self.module, about=about)
         if path is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from striate.described import bound
-from striate.graph import Operand
+from striate.graph import Operand, Value
 from striate.ops.operation import symbolic
 from striate.ops.signatures import SIGNATURES
 from striate.ops.table import ARGUMENTS
@@ -55,7 +55,7 @@ def _wide(signature: inspect.Signature) -> int:
 
 
 def _fact(row: str, x: Any) -> Any:
-    shape = x.shape if hasattr(x, "value") else (None, *x.shape)
+    shape = (None, *x.shape) if isinstance(x, Value) else x.shape
     return {
         "shape": shape,
         "ndim": len(shape),

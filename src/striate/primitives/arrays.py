@@ -62,7 +62,7 @@ class Linear(Primitive):
 
 
 class Lookup(Primitive):
-    """A row of a table for each whole number.  (L,) -> (L, width); weight (rows, width).
+    """A row of a table for each whole number.  () -> (width,), (L,) -> (L, width); weight (rows, width).
 
     rows, width   of the table
     table         how it starts
@@ -77,8 +77,8 @@ class Lookup(Primitive):
     table: Parameter = field(default_factory=lambda: Parameter("uniform"))
 
     def shape(self, *inputs: Shape) -> Shape:
-        if len(inputs[0]) != 1:
-            raise ShapeError(f"takes a sequence of whole numbers, (length,), it got {inputs[0]}.")
+        if len(inputs[0]) > 1:
+            raise ShapeError(f"takes a whole number or a sequence of them, () or (length,), it got {inputs[0]}.")
         return (*inputs[0], self.width)
 
     def weights(self, *inputs: Shape) -> dict[str, Weight]:
@@ -272,15 +272,15 @@ def linear(
 
 
 def lookup(x: Value, rows: int, width: int, table: Start | Parameter = "uniform", *, name: str = "") -> Value:
-    """A learnt row for each whole number from 0 to rows - 1.  (L,) -> (L, width); weight (rows, width).
+    """A learnt row for each whole number from 0 to rows - 1.  () -> (width,), (L,) -> (L, width); weight (rows, width).
 
-    x       whole numbers, (L,)
+    x       whole numbers, () or (L,)
     rows    of the table
     width   numbers in a row
     table   how it starts: an initializer, or a Parameter
     name    of this part, where the layer has several
 
-    Raises ShapeError for anything but a sequence.
+    Raises ShapeError for anything else.
     """
     size = whole(rows, "lookup: rows"), whole(width, "lookup: width")
     return put(Lookup(*size, parameter(table) or Parameter("uniform")), x, name=name)

@@ -73,7 +73,7 @@ def _network(opened: Opened, node: Node, name: str) -> str:
     buffers = sum(_count(call, "buffers") for call in calls if call.first)
     mults = sum(call.layer.mults(*call.input_shapes) for call in calls)
     assert isinstance(node.layer, Network)
-    shapes = f"{listed([by(s) for s in node.input_shapes])} -> {listed([by(t.shape) for t in node.outputs])}"
+    shapes = f"{listed([by(s) for s in node.input_shapes])} -> {listed([by(t.sizes) for t in node.outputs])}"
     inside = [f"{plural(len(calls), 'call')}: {', '.join(call.name.partition('/')[2] for call in calls[:8])}"]
     if len(calls) > 8:
         inside[0] += " …"

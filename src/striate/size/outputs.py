@@ -145,7 +145,8 @@ def _adapted(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
 
 
 def _embedded(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
-    return [f"a vector of {plural(made.width, 'number')} for each of the {plural(xs[0][0], 'word')}"]
+    whose = f"each of the {plural(xs[0][0], 'word')}" if xs[0] else "the word"
+    return [f"a vector of {plural(made.width, 'number')} for {whose}"]
 
 
 def _joined(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:

@@ -92,7 +92,7 @@ def _mixing_channels(made: Any, shapes: Sequence[Shape], out: Shape, which: int)
 
 @RULES.row(p.Lookup)
 def _lookup(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
-    return (Along(0),)
+    return tuple(Along(axis) for axis in range(len(shapes[0])))
 
 
 @RULES.row(p.Reduce)

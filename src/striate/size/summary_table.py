@@ -145,7 +145,7 @@ def _shapes(graph: Graph) -> dict[int, str]:
     """By id of a layer: its output shape with the batch in front; "multiple" where its calls differ, as in Keras."""
     shapes: dict[int, str] = {}
     for node in graph.nodes:
-        batched = [_batched(tensor.shape) for tensor in node.outputs]
+        batched = [_batched(tensor.sizes) for tensor in node.outputs]
         text = batched[0] if len(batched) == 1 else f"[{', '.join(batched)}]"
         shapes[id(node.layer)] = text if shapes.get(id(node.layer), text) == text else "multiple"
     return shapes

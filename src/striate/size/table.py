@@ -228,7 +228,7 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
             trainable += count if call.trainable else 0
             buffers += sum(weight.size for weight in lowering.buffers.values())
     own = calls[0] if len(calls) == 1 and not calls[0].path else None
-    shapes = [tensor.shape for tensor in node.outputs]
+    shapes = [tensor.sizes for tensor in node.outputs]
     return Row(
         name=label,
         kind=node.layer.kind,

@@ -50,7 +50,7 @@ def _ending(tensor: SymbolicTensor, loss: Loss, name: str) -> None:
             f'"{name}" gives negative distances, and {loss.name} takes probabilities: the network would learn the wrong '
             f"answers. Use {type(loss).__name__}(from_logits=True)."
         )
-    if final == "softmax" and tensor.shape[-1] == 1:
+    if final == "softmax" and tensor.sizes[-1:] == (1,):
         raise TrainingError(
             f'"{name}" is a softmax of one number, which is always 1: there is nothing to learn. Use activation="sigmoid".'
         )

@@ -31,13 +31,13 @@ def assemble(
     for layer in augment:
         x = layer(x)
     x = features = _again(base, x)
-    if len(x.shape) > 1:
-        x = layers.GlobalAveragePooling2D()(x) if len(x.shape) == 3 else layers.Flatten()(x)
+    if len(x.sizes) > 1:
+        x = layers.GlobalAveragePooling2D()(x) if len(x.sizes) == 3 else layers.Flatten()(x)
     if dropout:
         x = layers.Dropout(dropout)(x)
     head = layers.Dense(classes, activation="softmax")
     model = Model(inputs, head(x), base.name)
-    if len(features.shape) == 3:
+    if len(features.sizes) == 3:
         model.features = features
     model.preprocessing = base.preprocessing
     return model, head

@@ -74,7 +74,7 @@ def _convolutions(x: Any, table: Table) -> Any:
     for name, (maps, kernel, stride, padding, groups, after) in table.items():
         pads: Any = padding
         if padding == "fit":
-            pads = tuple(_fit(length, kernel, stride) for length in x.shape[:2])
+            pads = tuple(_fit(length, kernel, stride) for length in x.sizes[:2])
         x = layers.Conv2D(
             maps,
             kernel,

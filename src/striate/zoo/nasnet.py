@@ -86,7 +86,7 @@ class _Cell:
 
     def fitted(self, p: Any, h: Any) -> Any:
         """`p` with the size of `h` and the cell's maps (appendix A.4)."""
-        if p.shape[:-1] != h.shape[:-1]:
+        if p.sizes[:-1] != h.sizes[:-1]:
             p = layers.ReLU()(p)
             # two 1x1 convolutions, on every other pixel, and on the ones right below them
             moved = layers.Cropping2D(((1, 0), (1, 0)))(layers.ZeroPadding2D(((0, 1), (0, 1)))(p))
@@ -124,7 +124,7 @@ class _Cell:
         if self.variant == "timm":
             return layers.MaxPooling2D(size, stride, "same", name=name)(x)
         if "padded" not in inputs:
-            sides = layers.MaxPooling2D(size, stride, "same").window().pads(x.shape[:-1])
+            sides = layers.MaxPooling2D(size, stride, "same").window().pads(x.sizes[:-1])
             inputs["padded"] = layers.ZeroPadding2D(sides, name=f"reduction_pad_1_{self.name}")(x)
         return layers.MaxPooling2D(size, stride, name=name)(inputs["padded"])
 

@@ -22,7 +22,7 @@ def ceil_pool(x: Any, size: int, stride: int, padding: int = 0, name: str | None
             windows -= 1
         return padding, padding + max(0, (windows - 1) * stride + size - length - 2 * padding)
 
-    height, width = x.shape[:2]
+    height, width = x.sizes[:2]
     return layers.MaxPooling2D(size, stride, padding=(sides(height), sides(width)), name=name)(x)
 
 
