@@ -2,6 +2,7 @@
 
 from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
+from striate.graph.keras_padding import padding_for_keras
 from striate.graph.keras_text import from_keras, to_keras
 from striate.graph.layer import Constraint, Initializer, Layer, Regularizer, checked_shape, register, registered
 from striate.graph.lowering import Identity, Lowering, Operand, Primitive, Shape, Step, Value, Weight
@@ -52,6 +53,7 @@ __all__ = [
     "keras_layers",
     "learning_layers",
     "operations",
+    "padding_for_keras",
     "register",
     "registered",
     "replay",

@@ -14,9 +14,12 @@ from typing import Any, cast
 from striate import configs
 from striate.errors import ArgumentError, StriateError
 from striate.graph.graph import Graph
+from striate.graph.keras_operations import called_in_keras, operation_in_keras, operation_of
+from striate.graph.keras_padding import padding_for_keras
 from striate.graph.layer import Layer, registered, snake_case
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.graph.window import Pads
 from striate.wording import plural
 
 _NETWORKS = ("Functional", "Model", "Sequential")
@@ -49,29 +52,43 @@ def to_keras(network: Network, name: str, seen: dict[int, dict[str, Any]] | None
 
 def _stack(network: Any, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
     if not network.knows_input:
-        return {"layers": [_entry(layer, layer.name or snake_case(layer.kind), seen) for layer in network.layers]}
+        return {"layers": _in_a_row(network.layers, [one.name or snake_case(one.kind) for one in network.layers], seen)}
     graph = network.graph.check()
-    layers = [_entry(node.layer, graph.name(node.layer), seen) for node in graph.nodes]
-    return {"layers": layers, "build_input_shape": [None, *graph.input_shapes[0]]}
+    layers = [node.layer for node in graph.nodes]
+    row = _in_a_row(layers, [graph.name(layer) for layer in layers], seen)
+    return {"layers": row, "build_input_shape": [None, *graph.input_shapes[0]]}
+
+
+def _in_a_row(layers: list[Layer], names: list[str], seen: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    entries = []
+    for layer, name, before in zip(layers, names, (None, *layers), strict=False):
+        zeros = _zeros_before(layer, before, name, names, seen)
+        entries += [*([zeros[0]] if zeros else []), _entry(layer, name, seen, before)]
+    return entries
 
 
 def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
     place: dict[int, tuple[str, int]] = {}
     entries: dict[int, dict[str, Any]] = {}
-    for node in graph.nodes:
-        name = graph.name(node.layer)
+    names = [graph.name(node.layer) for node in graph.nodes]
+    for node, name in zip(graph.nodes, names, strict=True):
+        before = node.inputs[0].node.layer if node.inputs else None
+        zeros = _zeros_before(node.layer, before, name, names, seen)
+        if zeros and -id(node.layer) not in entries:
+            entries[-id(node.layer)] = zeros[0] | {"name": zeros[0]["config"]["name"], "inbound_nodes": []}
         entry = entries.get(id(node.layer))
         if entry is None:
-            entry = _entry(node.layer, name, seen) | {"name": name, "inbound_nodes": []}
+            entry = _entry(node.layer, name, seen, before) | {"name": name, "inbound_nodes": []}
             entries[id(node.layer)] = entry
         label = graph.label(node)
         place[node.serial] = name, int(label.rpartition("#")[2]) - 1 if "#" in label[len(name) :] else 0
         if node.inputs:
             tensors = [_tensor(tensor, place) for tensor in node.inputs]
+            if zeros:
+                tensors = [_padded(entries[-id(node.layer)], tensors[0], zeros[1])]
             args = tensors if len(tensors) == 1 and node.layer.arity == 1 else [tensors]
-            if _operation(node.layer):
-                args = _operands(node.layer, tensors)
-            entry["inbound_nodes"].append({"args": args, "kwargs": {}})
+            called = called_in_keras(node.layer, tensors) or {"args": args, "kwargs": {}}
+            entry["inbound_nodes"].append(called)
     ends = {
         "input_layers": [[*place[t.node.serial], t.index] for t in graph.inputs],
         "output_layers": [[*place[t.node.serial], t.index] for t in graph.outputs],
@@ -85,7 +102,36 @@ def _tensor(tensor: SymbolicTensor, place: dict[int, tuple[str, int]]) -> dict[s
     return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _zeros_before(
+    layer: Layer, before: Layer | None, name: str, names: list[str], seen: dict[int, dict[str, Any]]
+) -> tuple[dict[str, Any], Pads] | None:
+    """The entry of the layer of zeros that Keras needs before one whose padding is given in cells, and the zeros."""
+    said = padding_for_keras(layer, before)
+    if not isinstance(said, tuple) or said[0] != "valid" or not any(map(any, said[1])):
+        return None
+    if -id(layer) in seen:
+        seen[-id(layer)]["shared_object_id"] = -id(layer)
+        return dict(seen[-id(layer)]), said[1]
+    free = next(one for i in range(len(names) + 1) if (one := f"{name}_pad{i or ''}") not in names)
+    zeros = [list(side) for side in said[1]]
+    config = {"name": free, "padding": zeros if len(zeros) > 1 else zeros[0]}
+    kind = f"ZeroPadding{len(zeros)}D"
+    entry = {"module": "keras.layers", "class_name": kind, "config": config, "registered_name": None}
+    seen[-id(layer)] = entry
+    return entry, said[1]
+
+
+def _padded(entry: dict[str, Any], tensor: dict[str, Any], zeros: Pads) -> dict[str, Any]:
+    """Enter a call of a layer of zeros; the tensor that it gives."""
+    entry["inbound_nodes"].append({"args": [tensor], "kwargs": {}})
+    batch, *sizes, depth = tensor["config"]["shape"]
+    grown = [n + sum(side) for n, side in zip(sizes, zeros, strict=True)]
+    history = [entry["name"], len(entry["inbound_nodes"]) - 1, 0]
+    config = tensor["config"] | {"shape": [batch, *grown, depth], "keras_history": history}
+    return tensor | {"config": config}
+
+
+def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]], before: Layer | None = None) -> dict[str, Any]:
     if id(layer) in seen:
         seen[id(layer)]["shared_object_id"] = id(layer)
         return dict(seen[id(layer)])
@@ -100,50 +146,19 @@ def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]]) -> dict[str
             "config": config | {"sparse": False, "name": name},
         }
         entry["registered_name"] = None
-    elif operation := _operation(layer):
-        entry = {"module": "keras.src.ops.numpy", "class_name": operation, "config": {"name": name}}
-        entry["registered_name"] = operation
+    elif operation := operation_in_keras(layer, name):
+        entry = operation
     else:
         try:
             entry = configs.described(layer, layer_config(layer, name))
         except StriateError as error:
             raise type(error)(f'{layer.kind} "{name}": {error}') from None
+        said = padding_for_keras(layer, before)
+        if isinstance(said, tuple):
+            kept = {key: value for key, value in entry["config"].items() if key != "count_include_pad"}
+            entry["config"] = kept | {"padding": said[0]}
     seen[id(layer)] = entry
     return entry
-
-
-# Arithmetic on tensors: Keras' class, and the function of ``striate.ops``.
-_ARITHMETIC = {"Add": "add", "Subtract": "subtract", "Multiply": "multiply", "Divide": "divide", "TrueDivide": "divide"}
-
-
-def _operation(layer: Layer) -> str:
-    """Keras' class for arithmetic on tensors; "" for any other layer."""
-    op = getattr(layer, "op", None) if type(layer).__name__ == "OpsLayer" else None
-    return next((theirs for theirs, ours in _ARITHMETIC.items() if ours == op), "")
-
-
-def _operands(layer: Any, tensors: list[dict[str, Any]]) -> list[Any]:
-    """Both sides of the arithmetic, numbers among them, in order."""
-    sides = dict(zip(layer.takes, tensors, strict=True)) | dict(layer.options)
-    return [configs.serialize(sides[side]) for side in ("x1", "x2") if side in sides]
-
-
-def _arithmetic(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The arguments of the layer for arithmetic of Keras; None where the entry is none."""
-    op = _ARITHMETIC.get(entry["class_name"]) if ".ops." in str(entry.get("module")) else None
-    nodes = entry.get("inbound_nodes")
-    node = nodes[0] if isinstance(nodes, list) and len(nodes) == 1 else None
-    if op is None or not isinstance(node, Mapping) or not isinstance(node.get("args"), list) or len(node["args"]) != 2:
-        return None
-    sides = list(zip(("x1", "x2"), node["args"], strict=True))
-    takes = tuple(side for side, value in sides if isinstance(value, Mapping))
-    numbers = tuple((side, _nested(value)) for side, value in sides if isinstance(value, int | float | list))
-    return {"op": op, "takes": takes, "options": numbers} if len(takes) + len(numbers) == 2 else None
-
-
-def _nested(value: Any) -> Any:
-    """Lists as tuples, as a layer keeps the numbers of an operation."""
-    return tuple(map(_nested, value)) if isinstance(value, list) else value
 
 
 def layer_config(layer: Layer, name: str) -> dict[str, Any]:
@@ -222,7 +237,7 @@ class _Reader:
         if entry["class_name"] in _NETWORKS:
             for inner in _layers(entry):
                 yield from self.strange(inner, depth + 1)
-        elif _arithmetic(entry) is None and (self._class(entry) is None or ".ops." in str(entry.get("module"))):
+        elif operation_of(entry) is None and (self._class(entry) is None or ".ops." in str(entry.get("module"))):
             module = str(entry.get("module") or "")
             yield entry["class_name"] + ("" if not module or module.startswith("keras") else f" of {module}")
 
@@ -307,12 +322,12 @@ class _Reader:
             raise ArgumentError(f"{kind}: its config is an object, not {type(config).__name__}.")
         else:
             name = _name(config.get("name") or entry.get("name"))
-            arithmetic, operation = _arithmetic(entry), cast(Any, registered("OpsLayer"))
+            operation = operation_of(entry)
             try:
                 made = (
                     self._made(self._class(entry), dict(config), name)
-                    if arithmetic is None
-                    else operation(**arithmetic, name=name)
+                    if operation is None
+                    else cast(Any, registered("OpsLayer"))(**operation, name=name)
                 )
             except StriateError as error:
                 raise type(error)(f'{kind} "{name}": {error}') from None

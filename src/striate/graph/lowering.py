@@ -286,13 +286,23 @@ class Operand:
     def __getitem__(self, key: Any) -> Any:
         return self._operate("get_item", self, key)
 
-    def _compared(self, other: Any) -> Any:
-        raise ArgumentError(
-            f"{self!r} is symbolic: it has a shape but no numbers to compare. Use ops.maximum, ops.clip or ops.relu, or a "
-            "layer with a torch forward."
-        )
+    def __lt__(self, other: Any) -> Any:
+        return self._operate("less", self, other)
 
-    __lt__ = __le__ = __gt__ = __ge__ = _compared
+    def __le__(self, other: Any) -> Any:
+        return self._operate("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._operate("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._operate("greater_equal", self, other)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._operate("mod", self, other)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._operate("floor_divide", self, other)
 
 
 class Value(Operand):

@@ -10,7 +10,7 @@ def keras_layers(graph: Graph) -> list[Layer]:
     """The layers of a network (nested networks as one) in the order of Keras' ``model.layers``.
 
     By distance from the outputs, the farthest first, then in the order in which a walk back from the outputs meets
-    them (``keras.src.ops.function.map_graph``); a chain is in its own order.
+    them (``keras.src.ops.function.map_graph``); a chain is in its own order, an input that nothing reads is before its like.
 
     Those that a class of a user's own holds come first, as it holds them.
 
@@ -35,4 +35,4 @@ def keras_layers(graph: Graph) -> list[Layer]:
         seen.add(node.serial)
         met.setdefault(id(node.layer), len(met))
         stack.extend(tensor.node for tensor in reversed(node.inputs))
-    return sorted(graph.layers, key=lambda layer: (-depth[id(layer)], met[id(layer)]))
+    return sorted(graph.layers, key=lambda layer: (-depth[id(layer)], met.get(id(layer), -1)))

@@ -14,14 +14,11 @@ from typing import Any
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Value, Window
+from striate.ops.variable import NotLowered
 from striate.primitives.functions import CombineHow
 
 TABLE: dict[str, Callable[..., Any]] = {}
 _LARGEST = 3.4028234663852886e38  # of a float32
-
-
-class NotLowered(Exception):  # noqa: N818  it is no error
-    """These arguments have no primitives."""
 
 
 def lowers(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, StriateError, unknown
 from striate.graph import Layer, Operand, SymbolicTensor, Value
-from striate.ops.variable import NeedsTorch, OwnWeight
+from striate.ops.variable import NeedsTorch, NotLowered, OwnWeight
 from striate.ops.weighted import with_weight
+from striate.primitives.own import foreign
 
 _MOST = 100_000  # numbers of a constant that a description holds
 
@@ -102,6 +104,23 @@ class OpsLayer(Layer):
         if not pairs or not self.takes or any(not isinstance(name, str) or name not in known for name in names):
             raise ArgumentError(f"{self.op} takes {', '.join(known)}, not {self.takes} and {self.options}.")
 
+    @staticmethod
+    def names() -> list[str]:
+        """All functions."""
+        from striate.ops.signatures import SIGNATURES
+
+        return [*SIGNATURES]
+
+    @staticmethod
+    def parameters_of(op: str) -> list[str]:
+        """The arguments of a function, in order.
+
+        op   its name
+        """
+        from striate.ops.signatures import SIGNATURES
+
+        return [*SIGNATURES[op][0].parameters]
+
     @property
     def arity(self) -> int:  # type: ignore[override]
         """The number of inputs."""
@@ -126,34 +145,80 @@ class OpsLayer(Layer):
         return found | {name: decoded(value) if name == "key" else value for name, value in self.options}
 
     def lower(self, *inputs: Value) -> Any:
-        return lowered_by(self.op, self.arguments(inputs))
+        arguments = self.arguments(inputs)
+        try:
+            return in_primitives(self.op, arguments)
+        except NotLowered:
+            return self._in_torch(arguments, inputs)
+
+    def _in_torch(self, arguments: Mapping[str, Any], inputs: tuple[Value, ...]) -> Any:
+        """The function as torch code: it has no primitives."""
+        check_batch(self.op, arguments, inputs[0])
+        codes = self.__dict__.setdefault("_codes", {})
+        if not codes:
+            kind = importlib.import_module("striate.ops.function_code").FunctionCode
+            count = _RESULTS.get(self.op)
+            codes.update({i: kind(self, i) for i in (range(count) if count else (None,))})
+        results = [foreign(code, *inputs) for code in codes.values()]
+        return results if len(results) > 1 else results[0]
 
 
-_LISTS = {"concatenate": ("xs",), "stack": ("x",)}
+_LISTS = {"concatenate": ("xs",), "stack": ("x",), "einsum": ("operands",)}
+_RESULTS = {"top_k": 2}  # how many results functions have that have several
+_NEW_AXIS = ("one_hot",)  # whose axis is one of the result's
 
 
-def lowered_by(op: str, arguments: Mapping[str, Any]) -> Any:
-    """A function put on values, in primitives.  Raises ArgumentError where it has none.
+def check_batch(op: str, arguments: Mapping[str, Any], x: Value) -> None:
+    """Raise ArgumentError for an axis that takes the batch: samples are never mixed.
+
+    op          name of the function
+    arguments   of it, by name
+    x           the first of its inputs
+    """
+    from striate.ops.lower import axes_of, axis_of
+    from striate.ops.signatures import SIGNATURES
+
+    for name, parameter in SIGNATURES[op][0].parameters.items():
+        if name in ("axis", "axes") and op not in ("tensordot", "transpose"):
+            given = arguments.get(name, parameter.default)
+            if op in _NEW_AXIS:
+                axis_of(x, given, op, 1)
+            else:
+                axes_of(x, given, op)
+
+
+def in_primitives(op: str, arguments: Mapping[str, Any]) -> Any:
+    """A function put on values, in primitives.  Raises NotLowered where it has none, ArgumentError where it cannot be.
 
     op          its name
     arguments   of it, by name
     """
-    from striate.ops.lower import TABLE, NotLowered
+    from striate.ops.lower import TABLE
 
+    if op not in TABLE:
+        raise NotLowered
     try:
-        if op in TABLE:
-            return TABLE[op](**arguments)
-    except NotLowered:
-        pass
+        return TABLE[op](**arguments)
     except StriateError:
         raise
     except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         said = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if not isinstance(value, Value | list))
         raise ArgumentError(f"{op} cannot take {said or 'these inputs'}: {error}") from None
-    raise ArgumentError(
-        f"ops.{op}({', '.join(arguments)}) with these arguments cannot be put on a symbolic tensor. Use it in the call of a "
-        "layer of your own, which then runs in torch."
-    )
+
+
+def lowered_by(op: str, arguments: Mapping[str, Any]) -> Any:
+    """The same; raises ArgumentError where it has none.
+
+    op          its name
+    arguments   of it, by name
+    """
+    try:
+        return in_primitives(op, arguments)
+    except NotLowered:
+        raise ArgumentError(
+            f"ops.{op}({', '.join(arguments)}) with these arguments has no primitives, which a lower() is made of. Use it "
+            "in a call, which then runs in torch."
+        ) from None
 
 
 # -- calls -------------------------------------------------------------------------------------------------------------

@@ -142,15 +142,21 @@ class LayerCode:
 
     def __init__(self, layer: Layer, last: bool) -> None:
         self.layer, self.last = layer, last
-        self._made: OwnModule | None = None
+        self._made: Any = None
         self._runs: dict[tuple[Any, ...], Any] = {}
 
-    def module(self, *inputs: Shape) -> OwnModule:
+    def module(self, *inputs: Shape) -> Any:
         """The module, made the first time; `inputs` are the shapes of its inputs."""
         if self._made is None:
-            self._made = OwnModule(self.layer, self.last)
+            self._made = self._new()
             self._run(inputs)
         return self._made
+
+    def _new(self) -> Any:
+        return OwnModule(self.layer, self.last)
+
+    def _said(self) -> str:
+        return f"{type(self.layer).__name__}.{'call' if self.last else 'forward'}"
 
     def _examples(self, inputs: tuple[Shape, ...], count: int) -> list[torch.Tensor]:
         return [channels_first(torch.zeros(count, *shape)) for shape in inputs]
@@ -160,7 +166,7 @@ class LayerCode:
         if inputs in self._runs:
             return self._runs[inputs]  # type: ignore[no-any-return]
         if self._made is None:
-            self._made = OwnModule(self.layer, self.last)
+            self._made = self._new()
         made, training = self._made, self._made.training
         made.eval()
         counter = FlopCounterMode(display=False)
@@ -171,11 +177,12 @@ class LayerCode:
             raise
         except Exception as error:
             shapes = " and ".join(str((2, *(shape if self.last else (shape[-1], *shape[:-1])))) for shape in inputs)
-            what = f"{type(self.layer).__name__}.{'call' if self.last else 'forward'}"
+            what = self._said()
             raise ShapeError(f"{what} fails on {shapes}: {type(error).__name__}: {error}") from error
         finally:
             made.train(training)
-        made.take_layers()
+        if isinstance(made, OwnModule):
+            made.take_layers()
         if not isinstance(out, torch.Tensor) or out.ndim < 2 or len(out) != 2:
             said = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
             raise ShapeError(f"gave {said} for a batch of 2; it gives one tensor whose first axis is the batch.")

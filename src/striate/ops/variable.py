@@ -16,6 +16,10 @@ class NeedsTorch(Exception):  # noqa: N818  it is no error
     """What is traced asks for numbers, or for a function of torch: it runs as torch code."""
 
 
+class NotLowered(Exception):  # noqa: N818  it is no error
+    """A function with these arguments has no primitives."""
+
+
 class OwnWeight:
     """What ``add_weight`` gives; it can be used like a torch tensor in ``call``.
 

@@ -32,11 +32,7 @@ def inlined(w: Writer, module: Any, step: Step, inputs: list[str]) -> str:
         names[constant.name] = _array(numpy_helper.to_array(constant))
     for node in model.graph.node:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if (
-            any(a.type in (5, 10) for a in node.attribute)
-            or len(node.output) != 1
-            or node.domain not in ("", "ai.onnx")
-        ):
+        if any(a.type in (5, 10) for a in node.attribute) or node.domain not in ("", "ai.onnx"):
             raise ArgumentError(
                 f'"{w.label}": ONNX would need a {node.op_type} with parts of its own. Write it without.'
             )
@@ -48,7 +44,8 @@ def inlined(w: Writer, module: Any, step: Step, inputs: list[str]) -> str:
         plain = {key: v.decode() if isinstance(v, bytes) else v for key, v in attributes.items()}
         if "perm" in plain:  # torch writes axes that count from the end
             plain["perm"] = [axis % len(plain["perm"]) for axis in plain["perm"]]
-        names[node.output[0]] = w.op(node.op_type, *(names[name] if name else None for name in node.input), **plain)
+        given = [names[name] if name else None for name in node.input]
+        names |= dict(zip(node.output, w.results(node.op_type, given, plain, len(node.output)), strict=True))
     return str(names[model.graph.output[0].name])
 
 

@@ -80,7 +80,7 @@ def to_onnx(
         model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *value.shape]))
     store = _Constants(model)
     for op in ops:
-        node = helper.make_node(op.kind, store.names(op.inputs), [op.output], op.output, **op.attributes)
+        node = helper.make_node(op.kind, store.names(op.inputs), op.outputs, op.output, **op.attributes)
         model.graph.node.append(node)
     said = {key: value for key, value in {"ids": w.ids, **(metadata or {})}.items() if value}
     helper.set_model_props(model, {key: v if isinstance(v, str) else json.dumps(v) for key, v in said.items()})

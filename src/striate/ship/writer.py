@@ -5,7 +5,7 @@ One row per primitive: ``rows`` and ``windows`` hold them, as in ``backend``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Literal
@@ -24,12 +24,23 @@ class Op:
 
     Besides ONNX' own kinds there are two that ``fold`` understands: Affine (x, scale, shift), a factor and an addend per
     channel, in float64, and Linear (x, weight (units, C), bias or None) over the last axis.
+
+    Of an operation with several results this is one; it is written once for each that is used.
+
+    place   (which result, of how many)
     """
 
     kind: str
     inputs: list[str | np.ndarray | None]
     output: str
     attributes: dict[str, Any] = field(default_factory=dict)
+    place: tuple[int, int] = (0, 1)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of all results."""
+        which, count = self.place
+        return [self.output if i == which else f"{self.output}/{i}" for i in range(count)]
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,15 @@ class Writer:
 
     def op(self, kind: str, *inputs: str | np.ndarray | None, **attributes: Any) -> str:
         """Write an operation and return the name of its output."""
-        output = self.free(f"{self.label}/{kind}")
-        self.ops.append(Op(kind, list(inputs), output, attributes))
-        return output
+        return self.results(kind, inputs, attributes, 1)[0]
+
+    def results(
+        self, kind: str, inputs: Sequence[str | np.ndarray | None], attributes: dict[str, Any], count: int
+    ) -> list[str]:
+        """Write an operation with `count` results and return their names."""
+        outputs = [self.free(f"{self.label}/{kind}") for _ in range(count)]
+        self.ops += [Op(kind, list(inputs), one, attributes, (i, count)) for i, one in enumerate(outputs)]
+        return outputs
 
     def call(self, node: FlatNode, xs: list[Tensor]) -> list[Tensor]:
         """Write a layer's call, step by step; its outputs."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from striate.errors import ArgumentError
-from striate.graph import Graph, Layer
+from striate.graph import Graph, Layer, padding_for_keras
 from striate.wording import inner
 
 _ACTIVATIONS_HERE = ("scaled_tanh", "hard_swish")
@@ -17,8 +15,10 @@ def check_for_keras(graph: Graph, path: str) -> None:
     graph   of the model
     path    of the file that is to be written
     """
+    makers: dict[int, Layer] = {}
     for node in graph.flat().nodes:
-        reason = _reason(node.layer)
+        makers |= dict.fromkeys(node.outputs, node.layer)
+        reason = _reason(node.layer, makers.get(node.inputs[0]) if node.inputs else None)
         if reason:
             raise ArgumentError(
                 f'{path}: {node.layer.kind} "{node.name}" {inner(reason)}. A folder holds it: '
@@ -30,11 +30,10 @@ def check_for_keras(graph: Graph, path: str) -> None:
         )
 
 
-def _reason(layer: Layer) -> str:
-    padding: Any = getattr(layer, "padding", None)
-    slides = hasattr(layer, "kernel_size") or hasattr(layer, "pool_size")
-    if slides and padding is not None and not isinstance(padding, str):
-        return f"has padding={padding!r}, which Keras has not: put ZeroPadding2D before it and padding='valid' into it"
+def _reason(layer: Layer, before: Layer | None) -> str:
+    padding = padding_for_keras(layer, before)
+    if isinstance(padding, str):
+        return padding
     activation = getattr(layer, "activation", None)
     if activation in _ACTIVATIONS_HERE:
         return f"has activation={activation!r}, which Keras has not"
