@@ -5,6 +5,7 @@ A new layer class fails the first test of test_layers_every.py until it has a ca
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -567,6 +568,25 @@ case(layers.RandomCrop, lambda w, x: ref.cropping(x, ((1, 2), (0, 1))), (5, 3, 2
 case(layers.RandomCrop, lambda w, x: x, (4, 3, 2), height=4, width=3)
 three_changes = (layers.RandomFlip("horizontal"), layers.RandomCrop(3, 2), layers.RandomBrightness(0.1))
 case(layers.Augmentation, lambda w, x: ref.cropping(x, ((0, 1), (0, 1))), (4, 3, 2), layers=three_changes)
+
+
+# -- channels first: the same numbers turned round ---------------------------------------------------------------------
+def first(x: np.ndarray) -> np.ndarray:
+    return np.moveaxis(x, -1, 0) if x.ndim > 1 else x
+
+
+for kind, cases in CASES.items():
+    if "data_format" in {f.name for f in dataclasses.fields(kind)}:
+        one = max(cases, key=lambda case: len(case.fields))
+        cases.append(
+            dataclasses.replace(
+                one,
+                layer=functools.partial(kind, **one.fields, data_format="channels_first"),
+                inputs=tuple((x[-1], *x[:-1]) for x in one.inputs),
+                expected=lambda w, *xs, of=one.expected: first(of(w, *(np.moveaxis(x, 0, -1) for x in xs))),
+                fields={**one.fields, "data_format": "channels_first"},
+            )
+        )
 
 
 def labelled() -> list[Any]:

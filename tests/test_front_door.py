@@ -8,8 +8,21 @@ from test_rooms import ORDER, SOURCE, loaded
 
 import striate as st
 
-# Rooms behind a public name: st.Model, st.Sequential, st.optimizers and its like; and the command line.
-BEHIND = {"archives", "described", "model", "sequential", "train", "pages", "demo", "cli", "seed", "version", "wording"}
+# Rooms behind a public name: st.Model, st.Sequential, st.optimizers, st.backend and its like; and the command line.
+BEHIND = {
+    "archives",
+    "data_format",
+    "described",
+    "model",
+    "sequential",
+    "train",
+    "pages",
+    "demo",
+    "cli",
+    "seed",
+    "version",
+}
+BEHIND |= {"wording"}
 ROOMS = [name for name in ORDER if name not in BEHIND]
 
 

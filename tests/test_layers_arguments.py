@@ -57,7 +57,8 @@ def test_a_layer_tells_what_to_do_about_keras_batch_size() -> None:
     [
         (lambda: layers.Conv2D(8, 3, stride=2), 'Conv2D has no argument "stride". Did you mean "strides"? It takes: fil'),
         (lambda: layers.Conv2D(8, 3, zzz=2), 'Conv2D has no argument "zzz". It takes: filters'),
-        (lambda: layers.Conv2D(8, 3, data_format="channels_first"), "always channels-last, (height, width, channels)"),
+        (lambda: layers.Conv2D(8, 3, data_format="first"), 'unknown Conv2D data_format "first". Known: channels_first'),
+        (lambda: layers.Dropout(0.5, data_format="channels_first"), "it does not ask where the channels are; a normal"),
         (lambda: layers.Conv2D(), "Conv2D needs filters and kernel_size."),
         (lambda: layers.Conv2D(8), "Conv2D needs kernel_size."),
         (lambda: layers.Conv2D(8, 3, filters=2), 'Conv2D: "filters" was given twice.'),

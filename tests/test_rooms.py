@@ -24,6 +24,7 @@ ORDER = [
     "seed",
     "configs",
     "described",
+    "data_format",
     "mixed_precision",
     "graph",
     "primitives",

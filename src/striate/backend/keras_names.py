@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from striate import ops
+from striate.data_format import image_data_format as image_data_format
+from striate.data_format import set_image_data_format as set_image_data_format
 from striate.described import bound
 from striate.errors import ArgumentError
 from striate.ops.probabilities import EPSILON
@@ -143,22 +145,6 @@ def set_floatx(value: str) -> None:
     """
     if value != "float32":
         raise ArgumentError(f'weights are float32, not "{value}"; train in 16 bits with compile(precision="bf16").')
-
-
-def image_data_format() -> str:
-    """The order of a picture's axes: "channels_last"."""
-    return "channels_last"
-
-
-def set_image_data_format(data_format: str) -> None:
-    """Nothing but "channels_last" is there.
-
-    data_format   "channels_last"
-
-    Raises ArgumentError for another order, and says what to do instead.
-    """
-    if data_format != "channels_last":
-        raise ArgumentError(f'arrays are channels-last, not "{data_format}"; turn others with np.moveaxis(x, 1, -1).')
 
 
 def clear_session(free_memory: bool = True) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from striate.draw.paper import COLOURS, MUTED, WIRE, content, label, number, page
 from striate.draw.words import fitted, shape_text, text_width
-from striate.graph import QUIET, FlatNode, Graph, Shape, family
+from striate.graph import QUIET, FlatGraph, FlatNode, Graph, Shape, channel_axes, channels_last, family
 from striate.primitives import Pool
 from striate.shown import SvgText
 
@@ -22,6 +22,7 @@ class _Block:
     shape: Shape
     family: str
     words: list[str]  # what made it, a line each
+    channels: int = -1  # their axis
     height: float = 0.0
     depth: float = 0.0  # of the slanted side
     thick: float = 0.0
@@ -76,9 +77,8 @@ def feature_map_svg(graph: Graph, *, title: str | None = None) -> SvgText:
     return page(graph, title, [block.family for block in blocks], parts, wide, base - 20)
 
 
-def _path(graph: Graph) -> tuple[Shape, list[FlatNode]]:
-    """The longest path to the first output: the shape it starts from, and its calls."""
-    flat = graph.flat()
+def _path(flat: FlatGraph) -> tuple[int, list[FlatNode]]:
+    """The longest path to the first output: the tensor it starts from, and its calls."""
     maker = {number: node for node in flat.nodes for number in node.outputs}
     length: dict[int, int] = dict.fromkeys(flat.inputs, 0)
     for node in flat.nodes:
@@ -89,16 +89,20 @@ def _path(graph: Graph) -> tuple[Shape, list[FlatNode]]:
     while tensor in maker:
         path.append(maker[tensor])
         tensor = max(maker[tensor].inputs, key=lambda number: length[number])
-    return flat.shapes[tensor], path[::-1]
+    return tensor, path[::-1]
 
 
 def _blocks(graph: Graph) -> list[_Block]:
-    shape, nodes = _path(graph)
-    blocks = [_Block(shape, "input", [])]
+    flat = graph.flat()
+    start, nodes = _path(flat)
+    axes = channel_axes(flat)
+    blocks = [_Block(flat.shapes[start], "input", [], channels=axes[start])]
     made: list[list[FlatNode]] = [[]]
     for node in nodes:
         if node.shape != blocks[-1].shape:
-            blocks.append(_Block(node.shape, family(node.layer, *node.input_shapes), []))
+            blocks.append(
+                _Block(node.shape, family(node.layer, *node.input_shapes), [], channels=axes[node.outputs[0]])
+            )
             made.append([])
         made[-1].append(node)
     for block, calls in zip(blocks, made, strict=True):
@@ -129,21 +133,21 @@ def _word(node: FlatNode) -> str:
 
 
 def _scale(blocks: list[_Block]) -> None:
-    largest = max((max(block.shape[:-1]) for block in blocks if len(block.shape) > 1), default=1)
+    shapes = [channels_last(block.shape, block.channels) for block in blocks]
+    largest = max((max(shape[:-1]) for shape in shapes if len(shape) > 1), default=1)
 
     def side(size: int) -> float:
         return max(TALLEST * (size / largest) ** 0.7, 5.0)
 
-    for block in blocks:
-        channels = block.shape[-1]
-        if len(block.shape) == 1:  # a vector: a bar whose length is its channels
+    for block, (*positions, channels) in zip(blocks, shapes, strict=True):
+        if not positions:  # a vector: a bar whose length is its channels
             block.height, block.depth, block.thick = min(5 + 3.2 * channels**0.5, TALLEST), 9.0, 9.0
-        elif len(block.shape) == 2:  # a sequence: flat
-            block.height, block.depth, block.thick = side(block.shape[0]), 7.0, 3 + DEEP * channels**0.5
+        elif len(positions) == 1:  # a sequence: flat
+            block.height, block.depth, block.thick = side(positions[0]), 7.0, 3 + DEEP * channels**0.5
         else:
             block.height, block.depth, block.thick = (
-                side(block.shape[-3]),
-                side(block.shape[-2]),
+                side(positions[-2]),
+                side(positions[-1]),
                 3 + DEEP * channels**0.5,
             )
 

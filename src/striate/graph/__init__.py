@@ -1,5 +1,6 @@
 """A network as data: layers, calls of layers (nodes) and the graph they form.  No torch."""
 
+from striate.graph.channels import channel_axes, channels_last
 from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
 from striate.graph.keras_padding import padding_for_keras
@@ -45,6 +46,8 @@ __all__ = [
     "Weight",
     "Window",
     "chain",
+    "channel_axes",
+    "channels_last",
     "checked_shape",
     "every_layer",
     "family",

@@ -176,6 +176,8 @@ def layer_config(layer: Layer, name: str) -> dict[str, Any]:
     else:
         config = configs.serialize(layer.get_config(), compact=True)
     config = {key: value for key, value in config.items() if key not in ("name", "trainable")}
+    if (where := getattr(layer, "data_format", None)) is not None and owner.__module__.startswith("striate."):
+        config["data_format"] = where  # a setting of Keras says what it means to leave it out
     frozen = {} if layer.trainable else {"trainable": False}  # not every class of Keras takes it
     return {"name": name} | frozen | _for_keras(type(layer).__name__, config)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Arguments of Keras 3 that striate does not have, each with what to do instead, and the values at which it says nothing.
 _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     "data_format": (
-        "arrays are always channels-last, (height, width, channels); turn others with np.moveaxis(x, 1, -1)",
+        "it does not ask where the channels are; a normalization takes them with axis=1 where they come first",
         "channels_last",
     ),
     "dtype": ("train in 16 bits with compile(precision='bf16') instead", "float32"),
@@ -214,6 +214,13 @@ class Layer(NetworkPart):
         """
         return Layer._lower_own(self, inputs)  # type: ignore[no-any-return]
 
+    def put(self, *inputs: Any) -> Any:
+        """``lower``, and what the class puts around it.
+
+        inputs   one symbolic value for each input of the call
+        """
+        return self.lower(*inputs)
+
     # -- as Keras has it: a class of a user's own --------------------------------------------------------------------
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """An object that remembers, where the class has a constructor of its own, what it was made with."""
@@ -291,11 +298,11 @@ class Layer(NetworkPart):
             if key not in _OURS:
                 if len(_OURS) >= _MOST:
                     _OURS.clear()
-                _OURS[key] = lowered(self.lower, inputs)
+                _OURS[key] = lowered(self.put, inputs)
             return _OURS[key]
         own: dict[tuple[Shape, ...], tuple[Any, Lowering]] = self.__dict__.setdefault("_lowerings", {})
         if inputs not in own or not _same(own[inputs][0], fields):  # never lowered, or with other hyper-parameters
-            own[inputs] = fields, lowered(self.lower, inputs)
+            own[inputs] = fields, lowered(self.put, inputs)
         return own[inputs][1]
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:

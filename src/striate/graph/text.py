@@ -20,6 +20,7 @@ import re
 from typing import Any
 
 from striate.configs import find
+from striate.data_format import fixed
 from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
@@ -153,7 +154,8 @@ def _only(entry: dict[str, Any], *known: str) -> None:
 def _remade(kind: Any, fields: dict[str, Any], name: str) -> Any:
     """A layer of its class and arguments; one of a user's own may take no name.  Raises ArgumentError."""
     if getattr(kind.__init__, "of_fields", False):
-        return kind(**fields, name=name)
+        with fixed():  # a description leaves out what is usual, whatever the setting is now
+            return kind(**fields, name=name)
     try:
         if not kind.__module__.startswith("striate.") and "from_config" in {
             n for c in kind.__mro__[:-1] for n in vars(c)

@@ -18,6 +18,7 @@ from typing import Any
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Layer, Shape, Value
+from striate.layers.formatted import FormattedLayer
 from striate.primitives.base import split_shape
 
 __all__ = [
@@ -95,7 +96,7 @@ def _side(value: int, where: str) -> int:
 
 
 # -- where pixels stand -------------------------------------------------------------------------------------------------
-class AugmentationLayer(Layer):
+class AugmentationLayer(FormattedLayer):
     """Changes pictures in training.  (H, W, C) -> (H, W, C); no weights.
 
     seed   of draws of its own, the same in every run; None: the run's, see ``st.set_seed``

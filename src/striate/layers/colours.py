@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Layer, Shape, Value
+from striate.graph import Shape, Value
 from striate.graph.window import as_tuple
 from striate.layers.augment import (
     AugmentationLayer,
@@ -24,6 +24,7 @@ from striate.layers.augment import (
     is_number,
     numbers,
 )
+from striate.layers.formatted import FormattedLayer
 from striate.primitives.base import split_shape
 from striate.wording import plural
 
@@ -393,7 +394,7 @@ class Equalization(_Colour):
         return p.Augment("Equalization2d", (self.bins, *self.value_range))
 
 
-class AutoContrast(Layer):
+class AutoContrast(FormattedLayer):
     """Each channel of each picture stretched to the whole value range, in training and prediction.
 
     (H, W, C) -> (H, W, C); a channel of one value stays as it is.

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from striate import primitives as p
 from striate.errors import ArgumentError
-from striate.graph import Constraint, Initializer, Layer, Regularizer, Value, Window
+from striate.graph import Constraint, Initializer, Regularizer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
 from striate.layers.activation import as_activation
+from striate.layers.formatted import FormattedLayer
 from striate.layers.weighted import array, check_arrays
 from striate.wording import plural
 
@@ -79,7 +80,7 @@ def _positive(value: Any, where: str) -> int:
     return int(value)
 
 
-class _Conv(_Windowed, Layer):
+class _Conv(_Windowed, FormattedLayer):
     """A convolution: each of `filters` sums a window over all channels (of its group) and adds a bias.
 
     (…, C) -> (…', filters); weight (filters, C / groups, kernel…), bias (filters,).  Every size must be at least the
@@ -152,7 +153,7 @@ class Conv1D(_Conv):
     paddings = ("valid", "same", "causal")
 
 
-class _DepthwiseConv(_Windowed, Layer):
+class _DepthwiseConv(_Windowed, FormattedLayer):
     """Each channel convolved with filters of its own.
 
     kernel_size          height and width of the window, or one number for both; the length, for sequences
@@ -210,7 +211,7 @@ class DepthwiseConv1D(_DepthwiseConv):
     paddings = ("valid", "same", "causal")
 
 
-class _SeparableConv(_Windowed, Layer):
+class _SeparableConv(_Windowed, FormattedLayer):
     """A depthwise convolution, then one of a single cell that mixes the channels.
 
     filters              maps of the output
@@ -282,7 +283,7 @@ class SeparableConv1D(_SeparableConv):
     paddings = ("valid", "same", "causal")
 
 
-class _ConvTranspose(_Windowed, Layer):
+class _ConvTranspose(_Windowed, FormattedLayer):
     """The transpose of a convolution: each input number paints a window of the output.
 
     Output W·s for ``same``, W·s + max(F - s, 0) for ``valid`` (Keras' rule), (W - 1)·s + F - pads for numbers.

@@ -9,6 +9,7 @@ from striate import primitives as p
 from striate.errors import ArgumentError, unknown
 from striate.graph import Layer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
+from striate.layers.formatted import FormattedLayer
 from striate.primitives.base import split_shape
 from striate.primitives.pooling import PoolHow
 
@@ -47,7 +48,7 @@ __all__ = [
 ]
 
 
-class _Pool(Layer):
+class _Pool(FormattedLayer):
     """Each window of each channel becomes one number.  No weights.
 
     pool_size   height and width of the window, or one number for both; the length, for sequences
@@ -214,7 +215,7 @@ class CenterWeightedAveragePooling1D(_Pool):
     how = "center"
 
 
-class _GlobalPool(Layer):
+class _GlobalPool(FormattedLayer):
     """Each map becomes one number.  No weights.
 
     keepdims   keep the axes of positions, with size 1
@@ -259,7 +260,7 @@ class GlobalAveragePooling1D(_GlobalPool):
     how = "mean"
 
 
-class _AdaptivePool(Layer):
+class _AdaptivePool(FormattedLayer):
     """Windows chosen so that the output has a given size.  No weights.
 
     output_size   height and width of the output, or one number for both; the length, for sequences

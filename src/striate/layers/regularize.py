@@ -9,6 +9,7 @@ from striate import primitives as p
 from striate.described import number
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Value
+from striate.layers.formatted import FormattedLayer
 from striate.primitives.base import split_shape
 
 __all__ = [
@@ -89,7 +90,7 @@ class _SpatialDropout(Layer):
         return p.dropout(x, self.rate, together=tuple(range(self.rank)), seed=self.seed)
 
 
-class SpatialDropout2D(_SpatialDropout):
+class SpatialDropout2D(_SpatialDropout, FormattedLayer):
     """In training, each map is 0 with probability `rate` and the rest grow by 1 / (1 - rate); else nothing.
 
     rate   from 0 up to, not including, 1

@@ -9,6 +9,7 @@ from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Value
 from striate.graph.window import as_padding, as_tuple
+from striate.layers.formatted import FormattedLayer
 from striate.primitives.base import split_shape
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class Flatten(Layer):
+class Flatten(FormattedLayer):
     """All numbers as one vector, row by row, channels last.  (H, W, C) -> (H · W · C,); no weights."""
 
     order = "data_format"
@@ -102,7 +103,7 @@ class RepeatVector(Layer):
         return p.resize(p.reshape(x, (1, *x.shape)), (self.n,))
 
 
-class Resizing(Layer):
+class Resizing(FormattedLayer):
     """Pictures in another size.  (H, W, C) -> (height, width, C); no weights.
 
     height, width             of the new pictures
@@ -171,7 +172,7 @@ def _middle(x: Value, height: int, width: int) -> Value:
     return p.crop(x, ((top, rows - down - top), (left, columns - across - left)))
 
 
-class CenterCrop(Layer):
+class CenterCrop(FormattedLayer):
     """The middle of each picture.  (H, W, C) -> (height, width, C); no weights.
 
     A picture that is smaller is cut to the new sides' ratio and enlarged, as in Keras.
@@ -206,7 +207,7 @@ def _both_ends(value: Any, where: str) -> Any:
     return (value,) if isinstance(value, list | tuple) and len(value) == 2 else value
 
 
-class _ZeroPadding(Layer):
+class _ZeroPadding(FormattedLayer):
     order = "padding data_format"
     rank: ClassVar[int]
 
@@ -244,7 +245,6 @@ class ZeroPadding1D(_ZeroPadding):
 
 
 class _Cropping(Layer):
-    order = "cropping data_format"
     rank: ClassVar[int]
 
     cropping: Any = 0
@@ -257,12 +257,13 @@ class _Cropping(Layer):
         return p.crop(x, self.cropping)
 
 
-class Cropping2D(_Cropping):
+class Cropping2D(_Cropping, FormattedLayer):
     """Rows and columns cut off.  (H, W, C) -> (H - top - bottom, W - left - right, C); no weights.
 
     cropping   a number, (vertical, horizontal) or ((top, bottom), (left, right))
     """
 
+    order = "cropping data_format"
     rank = 2
 
 
@@ -280,7 +281,7 @@ class Cropping1D(_Cropping):
         super().__post_init__()
 
 
-class UpSampling2D(Layer):
+class UpSampling2D(FormattedLayer):
     """Each pixel becomes a block of `size`, or pixels in between are interpolated.
 
     size            height and width of the block, or one number for both

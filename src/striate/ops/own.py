@@ -168,7 +168,7 @@ def _put_down(layer: Layer, values: list[Value], part: str) -> Any:
     trace.within.append(layer)
     before, trace.prefix = trace.prefix, f"{trace.prefix}_{part}" if trace.prefix else part
     try:
-        return layer.lower(*values)
+        return layer.put(*values)
     finally:
         trace.prefix = before
 

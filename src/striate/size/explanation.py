@@ -8,7 +8,7 @@ from math import prod
 from typing import Any
 
 from striate.errors import unknown
-from striate.graph import FlatNode, Graph, InputLayer, Network, Node, Shape
+from striate.graph import FlatNode, Graph, InputLayer, Network, Node, Shape, channels_last
 from striate.shown import Text
 from striate.size.arithmetic import MULTS, WEIGHTS, formula, meaning
 from striate.size.compare import as_dense
@@ -206,7 +206,8 @@ def _memory(opened: Opened, call: FlatNode) -> list[str]:
 
 
 def _dense(call: FlatNode) -> list[str]:
-    x, out = call.input_shapes[0], call.shape
+    axis = 0 if getattr(call.layer, "data_format", None) == "channels_first" else -1
+    x, out = channels_last(call.input_shapes[0], axis), channels_last(call.shape, axis)
     dense = as_dense(x, out)
     per_map = f"{dot(x)} · {dot(out[:-1])}"
     if x[:-1] == out[:-1] and len(x) == 3:

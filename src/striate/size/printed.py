@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from striate.graph import channels_last
 from striate.size.memory import slots
 from striate.wording import aligned, by, listed, memory, plural
 
@@ -110,7 +111,8 @@ def _advice(size: Size) -> list[str]:
     if maps is None or not isinstance(maps.output_shape, tuple) or len(maps.output_shape) < 2:
         return []
     (units,) = largest.output_shape if isinstance(largest.output_shape, tuple) else (0,)
-    area, depth = prod(maps.output_shape[:-1]), maps.output_shape[-1]
+    *positions, depth = channels_last(maps.output_shape, maps.channels)
+    area = prod(positions)
     bias = largest.weights - area * depth * units
     if area == 1 or size.weights - largest.weights == 0:
         return []

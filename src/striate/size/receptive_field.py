@@ -18,7 +18,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import FlatGraph, Graph, Rows, Shape, Step, operations
+from striate.graph import FlatGraph, Graph, Rows, Shape, Step, channel_axes, operations
 from striate.shown import Shown
 from striate.size.opened import Opened
 from striate.size.reach import FIRST, SAME, Reach, adaptive, interpolating, painting, repeating, sampling, sliding
@@ -187,6 +187,7 @@ class Receptive(Shown):
     graph    the network
     opened   the same network with nested ones opened, where that has been done already
     names    every call, nested networks opened, and the nested networks themselves
+    channels the channels' axis of each tensor of the opened graph: 0 or the last
     field    size, jump and centre of one call
     crop     the rectangle of the input that one output position sees
     """
@@ -196,6 +197,7 @@ class Receptive(Shown):
         self.inputs = [graph.label(tensor.node) for tensor in graph.inputs]
         self._flat: FlatGraph = self.opened.flat
         self._operations, self._shapes = operations(self._flat)
+        self.channels = channel_axes(self._flat)
         self._views = self._walk()
         self._axes = [self._positional(i) for i in range(len(self.inputs))]
 
@@ -239,7 +241,9 @@ class Receptive(Shown):
 
     def _positional(self, i: int) -> tuple[int, ...]:
         """Axes of an input that hold positions: all but the channels, and those too where a Reshape makes them one."""
-        rank = len(self._flat.shapes[self._flat.inputs[i]])
+        rank, channels = len(self._flat.shapes[self._flat.inputs[i]]), self.channels[self._flat.inputs[i]]
+        if channels != rank - 1:
+            return tuple(range(1, rank))
         last = (i, rank - 1)
         moved = rank == 2 and any(
             last in views and views[last][0] not in (None, len(self._shapes[t]) - 1)
@@ -323,9 +327,12 @@ class Receptive(Shown):
     def _box(self, name: str, tensor: int, position: int | Sequence[int]) -> list[tuple[int, int]]:
         shape = self._flat.shapes[tensor]
         given = (position,) if isinstance(position, int) else tuple(position)
-        inside = all(0 <= p < n for p, n in zip(given, shape, strict=False))
+        first = len(given) < len(shape) and self.channels[tensor] == 0
+        inside = all(0 <= p < n for p, n in zip(given, shape[first:], strict=False))
         if len(given) not in (len(shape) - 1, len(shape)) or not inside:
             raise ArgumentError(f'"{name}" gives {by(shape)} numbers; {tuple(given)} is not a position in it.')
+        if first and len(shape) > 1:
+            return [(0, shape[0] - 1), *((p, p) for p in given)]
         return [(p, p) for p in given] + [(0, n - 1) for n in shape[len(given) :]]
 
     def _tensor(self, name: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from striate.graph import QUIET, Shape
+from striate.graph import QUIET, Shape, channels_last
 from striate.size.table import Row, Size
 
 
@@ -36,14 +36,15 @@ def stages(size: Size) -> list[MapStage]:
     for row in size.rows:
         if not isinstance(row.output_shape, tuple):
             continue
-        stage = by_size.setdefault(row.output_shape[:-1], MapStage(row.output_shape, {}))
+        shape = channels_last(row.output_shape, row.channels)
+        stage = by_size.setdefault(shape[:-1], MapStage(shape, {}))
         _add(stage, row)
     return list(by_size.values())
 
 
 def _add(stage: MapStage, row: Row) -> None:
     assert isinstance(row.output_shape, tuple)
-    stage.shape = row.output_shape
+    stage.shape = channels_last(row.output_shape, row.channels)
     stage.kinds[row.kind] = stage.kinds.get(row.kind, 0) + 1
     if row.family not in QUIET:
         stage.loud.add(row.kind)

@@ -33,6 +33,7 @@ class Row:
     misfit           the arithmetic and the remedies, where something is unused
     connected_to     names of the calls whose outputs it takes (``name:1`` for the second output)
     error            why the network breaks off here
+    channels         the axis of `output_shape` that holds the channels: -1, the last, or 0
     """
 
     name: str
@@ -48,6 +49,7 @@ class Row:
     connected_to: tuple[str, ...] = ()
     error: str | None = None
     family: str = ""
+    channels: int = -1
 
 
 class Size(Shown):
@@ -233,6 +235,7 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
         name=label,
         kind=node.layer.kind,
         family=family(node.layer, *node.input_shapes),
+        channels=0 if fields.channels[opened.tensors[label]] == 0 and len(shapes[0]) > 1 else -1,
         output_shape=shapes[0] if len(shapes) == 1 else shapes,
         weights=weights,
         trainable=trainable,

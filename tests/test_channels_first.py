@@ -1,0 +1,111 @@
+"""``data_format="channels_first"``: the same network with its axes turned, in every view."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+import striate as st
+from striate import backend, data_format, layers
+from striate.draw import feature_map_svg
+from striate.errors import ArgumentError
+from striate.graph import Graph, Input
+from striate.size import diagram, receptive
+
+X = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
+
+
+def network(where: str) -> Any:
+    """A skip connection, a normalization and a head; as a user writes it for channels that stand there."""
+    first = where == "channels_first"
+    how: dict[str, Any] = {"data_format": where}
+    inputs = layers.Input((3, 9, 8) if first else (9, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", **how)(inputs)
+    y = layers.BatchNormalization(axis=1 if first else -1)(x)
+    y = layers.ReLU()(y)
+    y = layers.DepthwiseConv2D(3, padding="same", **how)(y)
+    x = layers.Add()([x, y])
+    x = layers.MaxPooling2D((2, 1), **how)(x)
+    x = layers.Concatenate(axis=1 if first else -1)([x, x])
+    x = layers.Conv2D(5, (3, 2), strides=(1, 2), name="last", **how)(x)
+    x = layers.Flatten(**how)(x)
+    return st.Model(inputs, layers.Dense(3, activation="softmax")(x))
+
+
+def turned(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (shape[-1], *shape[:-1]) if len(shape) > 1 else shape
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Any, Any]:
+    last, first = network("channels_last"), network("channels_first")
+    first.set_weights(last.get_weights())
+    return last, first
+
+
+def test_it_answers_as_the_same_network_with_channels_last(both: Any, tmp_path: Any) -> None:
+    last, first = both
+    wanted = last.predict(X)
+    given = X.transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(first.predict(given), wanted, atol=1e-6)
+    first.save(tmp_path / "first.keras")
+    again = st.models.load_model(tmp_path / "first.keras", compile=False)
+    assert again.layers[1].data_format == "channels_first"
+    np.testing.assert_allclose(again.predict(given), wanted, atol=1e-6)
+    np.testing.assert_allclose(first.predict(given, engine="onnxruntime"), wanted, atol=1e-6)
+
+
+def test_it_is_sized_as_the_same_network_with_channels_last(both: Any) -> None:
+    rows = [model.size().rows for model in both]
+    for last, first in zip(*rows, strict=True):
+        assert first.output_shape == turned(last.output_shape), first.name
+        for what in ("weights", "mults", "receptive_field", "unused", "family"):
+            assert getattr(first, what) == getattr(last, what), (what, first.name)
+    last, first = (receptive(model.graph) for model in both)
+    for name in last.names:
+        assert first.field(name) == last.field(name), name
+    assert first.crop("last", (1, 2)) == last.crop("last", (1, 2))
+    with pytest.raises(ArgumentError, match="not a position"):
+        first.crop("last", (2, 4))
+    texts = [model.explain("last").split("Memory")[0].splitlines()[1:] for model in both]
+    assert texts[0] == texts[1]
+    assert "one map  9·8" not in both[1].explain("last")
+
+
+def test_it_is_drawn_by_height_and_width(both: Any) -> None:
+    last, first = (diagram(model.size()) for model in both)
+    assert last == first
+    last, first = (feature_map_svg(model.graph) for model in both)
+    assert last.count("<path") == first.count("<path")
+    assert [part for part in str(last).split('"') if part.startswith("M")] == [
+        part for part in str(first).split('"') if part.startswith("M")
+    ]
+
+
+def test_the_setting_is_taken_when_a_layer_is_made() -> None:
+    before = layers.MaxPooling2D()
+    assert backend.image_data_format() == "channels_last"
+    backend.set_image_data_format("channels_first")
+    try:
+        after = layers.MaxPooling2D()
+        text = json.dumps(st.graph.to_json(Graph([x := Input((4, 6, 2))], [before(x)])))
+        again = st.graph.from_json(text).nodes[-1].layer
+    finally:
+        backend.set_image_data_format("channels_last")
+    assert (before.data_format, after.data_format, again.data_format) == (
+        "channels_last",
+        "channels_first",
+        "channels_last",
+    )
+    assert after(Input((2, 4, 6))).node.shape == (2, 2, 3)
+    assert after.get_config()["data_format"] == "channels_first"
+    with pytest.raises(ArgumentError, match=r'unknown data_format "last"'):
+        data_format.set_image_data_format("last")
+
+
+def test_what_has_no_channels_first_in_keras_is_told_what_to_do() -> None:
+    with pytest.raises(ArgumentError, match="axis=1 where they come first"):
+        layers.BatchNormalization(data_format="channels_first")
