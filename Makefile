@@ -7,7 +7,7 @@ TESTS ?= tests
 # Compiled files are kept: to prepare the assertions of all tests anew takes 7 s in each of three processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test lint format bench docs site clean
+.PHONY: demo quick test lint format bench docs figures site clean
 
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
@@ -40,6 +40,11 @@ bench: $(VENV)/.ready
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/zoo_pages.py
+	$(BIN)/python -m docs.credits
+
+# The docs' figures with pictures in them, drawn again; minutes.  What needs weights that STRIATE_DATA lacks is left as it is.
+figures: $(VENV)/.ready
+	$(BIN)/python -m docs.figures
 
 # The documentation with the API reference, in site/; it needs no network to build or to read.
 site: export NO_MKDOCS_2_WARNING = 1

@@ -1,4 +1,4 @@
-"""Figures of docs/look.md: MobileNet fooled into chosen classes, and the accuracy of an MNIST net under attack.
+"""Numbers of docs/look.md: MobileNet fooled into chosen classes, and the accuracy of an MNIST net under attack.
 
 Run as ``python -m bench.look_adversarial [mobilenet] [digits]``; needs the folder that STRIATE_DATA names.
 """
@@ -10,7 +10,8 @@ import time
 
 import numpy as np
 
-from bench.look_image import fast, mobilenet, photos, print_all
+from bench.look_image import fast, photos
+from docs.figures import mobilenet, tell
 from striate import look
 
 
@@ -21,7 +22,6 @@ def fooled() -> None:
     targets = np.random.default_rng(0).integers(0, 999, 50)
     targets += targets >= answers  # any class but the answer
     found = look.adversarial(model, files, target=targets, method="pgd", epsilon=4, steps=20)
-    print_all(look.adversarial(model, files[:6], target=targets[:6], epsilon=4, steps=20), "look_adversarial.png")
     print(found.note())
     again = model.predict(found.pictures).argmax(1)
     print(f"of 50 photos {(again == targets).sum()} are answered as the class chosen; by the model's own predict")
@@ -30,7 +30,7 @@ def fooled() -> None:
 def digits() -> None:
     model, test = fast()
     found = look.robustness(model, test.take(1000, 0), count=None, epsilon=[8, 16, 32, 48, 64], steps=40)
-    print_all(found, "look_robustness.png")
+    tell(found)
 
 
 if __name__ == "__main__":

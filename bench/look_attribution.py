@@ -3,7 +3,6 @@
     scores   deletion and insertion of every method on 100 of the ImageNet photos, beside a random and a centred map
     check    every method's map again while the layers are randomised from the top, on the first 20 of these
     table    prints both as one table, and draws docs/pictures/look_attribution_scores.png
-    maps     draws every method's maps of four photos, and of one photo while layers are randomised
 
 Photo by photo into build/look_attribution_*.json; started again, it goes on where it stopped.  The class asked about is the
 network's answer.  Needs the photos and weights in the folder that STRIATE_DATA names.  About 25 s a photo on a busy core.
@@ -21,8 +20,7 @@ import numpy as np
 
 import striate as st
 from bench.harness import ROOT
-from bench.look_image import print_all
-from striate.look.explain.attributions import METHODS, QUICK, attributions
+from striate.look.explain.attributions import METHODS, QUICK
 from striate.look.explain.integrated import integrated
 from striate.look.explain.sanity import KEPT, sanity
 from striate.look.explain.scores import CENTRED, RANDOM, Scores, scores
@@ -107,19 +105,13 @@ def table() -> None:
     both.save(ROOT / "docs" / "pictures" / "look_attribution_scores.png")
 
 
-def maps(model: Any, files: list[Path]) -> None:
-    four = [str(path) for path in sorted(files)[3::25][:4]]
-    print_all(attributions(model, four, score=False, check=False), "look_attribution.png")
-    print_all(sanity(model, four[:1], method=QUICK), "look_sanity.png")
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["scores", "check", "table", "maps"])
+    parser.add_argument("part", choices=["scores", "check", "table"])
     chosen = parser.parse_args().part
     if chosen == "table":
         table()
     else:
         folder = Path(os.environ["STRIATE_DATA"])
         network = st.zoo.create("mobilenet", weights=folder / WEIGHTS)
-        {"scores": score, "check": check, "maps": maps}[chosen](network, photos(folder))
+        {"scores": score, "check": check}[chosen](network, photos(folder))

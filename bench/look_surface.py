@@ -11,19 +11,15 @@ Needs the folder that STRIATE_DATA names.
 from __future__ import annotations
 
 import argparse
-import io
 import time
-
-from PIL import Image
 
 import striate as st
 from bench.curves import pictures
-from bench.look_image import PICTURES, ROOT, print_all
-from bench.look_inside import cifar, resnet20
+from bench.look_image import keep
+from bench.look_inside import cifar
+from docs.figures import ROOT, resnet20, save
 from striate import look, zoo
 from striate.look.landscape import surface_figure
-from striate.report import figures
-from striate.weights import atomic_write
 
 RUNS = ROOT / "build" / "look_surface"
 
@@ -33,8 +29,7 @@ def measure() -> None:
     started = time.perf_counter()
     found = look.surface(model, examples)
     seconds = time.perf_counter() - started
-    found.save(PICTURES / "look_surface.png")
-    print(found.note())
+    keep(found, "look_surface.png")
     print(f"25 x 25 points, 1,000 pictures: {seconds:.0f} s, {625_000 / seconds:,.0f} pictures a second")
     started = time.perf_counter()
     plain = look.surface(model, examples, steps=3, engine="torch")
@@ -68,10 +63,7 @@ def compare(count: int, epochs: int, steps: int) -> None:
         model = train(name, count, epochs)
         found[name] = look.surface(model, examples, steps=steps)
         print(name, found[name].note(), flush=True)
-    file = io.BytesIO()
-    with Image.open(io.BytesIO(figures.to_png(surface_figure.surfaces(found), 150))) as image:
-        image.convert("RGB").save(file, "JPEG", quality=88)
-    atomic_write(PICTURES / "look_surface_56.jpg", file.getvalue())
+    save(surface_figure.surfaces(found), "look_surface_56.jpg", dpi=150)
 
 
 def path() -> None:
@@ -84,8 +76,8 @@ def path() -> None:
     kept = look.Trajectory()
     model.fit(examples, batch_size=128, epochs=8, seed=0, verbose=0, callbacks=[kept])
     some = examples.take(500, 0)
-    print_all(look.surface(model, some, steps=21, directions="pca", trajectory=kept), "look_path.png")
-    print_all(look.line(resnet20(), cifar(1000), steps=41), "look_line.png")
+    keep(look.surface(model, some, steps=21, directions="pca", trajectory=kept), "look_path.png")
+    keep(look.line(resnet20(), cifar(1000), steps=41), "look_line.png")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,321 @@
+"""Draw the figures of the docs again, from free photos, scikit-learn's digits and drawn scenes.
+
+    make figures                        every figure that this machine has the weights for
+    python -m docs.figures look_maps    the ones named, those that take long too
+
+Weights come from the folder that STRIATE_DATA names; a figure whose weights are not there is left out in words.  The note
+and the table of each figure are printed: the docs quote them.  ``make docs`` writes pictures/CREDITS.md from the lists here.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import striate as st
+from docs import photos
+from striate import data, layers, look, recipes, report, zoo
+from striate.data import Dataset
+from striate.look.explain.attributions import QUICK
+from striate.look.pictures import Space
+from striate.report.figures import to_png
+from striate.weights import atomic_write
+
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+MOBILENET = "weights/mobilenet_1_0_224_imagenet1001_keras_legacy.h5"
+RESNET20 = "weights/cifar10_resnet20_torch.th"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the docs: how it is drawn, and of what.
+
+    draw    gives a Look, a matplotlib Figure or a PIL image
+    shows   in words
+    of      the photos in it, by their names in photos.py, "digits" or "scenes"; none: a chart, or made by a network
+    needs   files in the folder that STRIATE_DATA names, or "chromium"
+    """
+
+    draw: Callable[[], Any]
+    shows: str
+    of: Sequence[str] = ()
+    needs: Sequence[str] = ()
+
+
+FIGURES: dict[str, Figure] = {}
+
+
+def figure(file: str, shows: str, *of: str, needs: Sequence[str] = ()) -> Callable[[Callable[[], Any]], Any]:
+    def register(draw: Callable[[], Any]) -> Callable[[], Any]:
+        FIGURES[file] = Figure(draw, shows, of, needs)
+        return draw
+
+    return register
+
+
+# Charts of measurements on research data sets; no picture of these sets is in them.  file: (what draws it, what it shows)
+CHARTS = {
+    "curves_families.png": ("bench.curves", "loss and accuracy of four networks"),
+    "curves_degradation.png": ("bench.curves", "loss and accuracy of plain and residual networks"),
+    "look_attribution_scores.png": ("bench.look_attribution table", "deletion and insertion, by method"),
+    "look_dead.png": ("bench.look_inside dead", "the share of pictures for which each map is 0"),
+    "look_lesions.png": ("bench.look_inside paths", "the error of ResNet-20 without blocks"),
+    "look_lesions_56.png": ("bench.look_inside paths", "the error of ResNet-56 without blocks"),
+    "look_line.png": ("bench.look_surface path", "the loss along a line"),
+    "look_maximise_digits.png": ("bench.look_image", "pictures made by a network: ten digits maximised"),
+    "look_path.png": ("bench.look_surface path", "the loss around a training's path"),
+    "look_paths.png": ("bench.look_inside paths", "the gradient along the paths of ResNet-20"),
+    "look_paths_56.png": ("bench.look_inside paths", "the gradient along the paths of ResNet-56"),
+    "look_surface.png": ("bench.look_surface time", "the loss around ResNet-20"),
+    "look_surface_56.jpg": ("bench.look_surface compare", "the loss around a plain and a residual network"),
+}
+
+
+# -- the networks -------------------------------------------------------------------------------------------------------
+def weights(file: str) -> Path:
+    return Path(os.environ.get("STRIATE_DATA") or "nowhere") / file
+
+
+@functools.cache
+def mobilenet() -> st.Model:
+    return zoo.create("mobilenet", weights=str(weights(MOBILENET)))
+
+
+@functools.cache
+def resnet20() -> st.Model:
+    return zoo.create("cifar_resnet20", weights=str(weights(RESNET20)))
+
+
+def crops(model: st.Model, each: int, **settings: Any) -> Dataset:
+    """Crops of the free photos, as `model` takes them."""
+    how = Space.of(model).preprocessing
+    return photos.crops(each, model.input_shape[1], preprocessing=how, **settings)
+
+
+@functools.cache
+def digit_net() -> tuple[st.Model, Dataset]:
+    """The recipe ``digits``, trained, and the test digits."""
+    splits, recipe = data.load("digits"), recipes.get("digits")
+    st.set_seed(0)
+    model = recipe.model(10, splits.train.shape)
+    model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
+    model.fit(splits.train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=0, verbose=0)
+    assert splits.test is not None
+    return model, splits.test
+
+
+# -- what is there ------------------------------------------------------------------------------------------------------
+@figure("look_filters.png", "the first filters of MobileNet", needs=[MOBILENET])
+def filters() -> Any:
+    return look.filters(mobilenet())
+
+
+@figure("look_maps.png", "activation maps of MobileNet", "cat", needs=[MOBILENET])
+def maps() -> Any:
+    return look.maps(mobilenet(), photos.path("cat"), ["conv1_relu", "conv_pw_3_relu", "conv_pw_6_relu"])
+
+
+@figure("look_neighbours.jpg", "nearest neighbours among crops of photos", *photos.PHOTOS, needs=[MOBILENET])
+def neighbours() -> Any:
+    return look.neighbours(mobilenet(), crops(mobilenet(), 24), k=5)
+
+
+@figure("look_map.jpg", "a t-SNE map of crops of photos", *photos.PHOTOS, needs=[MOBILENET])
+def feature_map() -> Any:
+    return look.feature_map(mobilenet(), crops(mobilenet(), 24))
+
+
+@figure(
+    "look_patches.png",
+    "the crops that maps of ResNet-20 answer to most",
+    *photos.PHOTOS,
+    needs=[RESNET20],
+)
+def patches() -> Any:
+    pool = crops(resnet20(), 100, scale=(0.12, 0.6))
+    return look.patches(resnet20(), pool, "re_lu_8", maps=[0, 3, 11, 17])
+
+
+# -- where an answer comes from -----------------------------------------------------------------------------------------
+FOUR = ("cat", "coffee", "pavilion", "rocket")
+
+
+@figure("look_attribution.jpg", "six methods of attribution on four photos", *FOUR, needs=[MOBILENET])
+def attribution() -> Any:
+    return look.attributions(mobilenet(), photos.paths(*FOUR), score=False, check=False)
+
+
+@figure("look_sanity.jpg", "maps of importance while layers are randomised", "cat", needs=[MOBILENET])
+def sanity() -> Any:
+    return look.sanity(mobilenet(), photos.paths("cat"), method=QUICK)
+
+
+# -- pictures made by the network ---------------------------------------------------------------------------------------
+CLASSES = (
+    "goldfish", "flamingo", "tabby", "school bus", "hourglass", "pineapple",
+    "volcano", "daisy", "monarch", "tree frog", "castle", "strawberry",
+)  # fmt: skip
+
+
+@figure("look_maximise.jpg", "pictures made by MobileNet: twelve classes maximised", needs=[MOBILENET])
+def maximise() -> Any:
+    labels = [str(label).split(",")[0] for label in mobilenet().labels or ()]
+    return look.maximise(mobilenet(), [labels.index(name) for name in CLASSES], steps=320, scale=1.2, rotate=10)
+
+
+@figure("look_dream.jpg", "DeepDream", "pavilion", needs=[MOBILENET])
+def dream() -> Any:
+    return look.dream(mobilenet(), photos.path("pavilion"), ["conv_pw_8_relu", "conv_pw_11_relu"], steps=12)
+
+
+@figure("look_invert_mobilenet.jpg", "a photo made again from layers of MobileNet", "cat", needs=[MOBILENET])
+def invert_mobilenet() -> Any:
+    return look.invert(mobilenet(), photos.path("cat"), steps=200)
+
+
+@figure("look_invert.png", "a photo of 32 x 32 made again from layers of ResNet-20", "cat", needs=[RESNET20])
+def invert() -> Any:
+    return look.invert(resnet20(), photos.square("cat", 32))
+
+
+@figure("look_codec.png", "a photo of 32 x 32 kept as the activations of layers", "cat", needs=[RESNET20])
+def codec() -> Any:
+    return look.codec(resnet20(), photos.square("cat", 32))
+
+
+# -- how little it takes ------------------------------------------------------------------------------------------------
+SIX = ("cat", "coffee", "pavilion", "flower", "rocket", "retina")
+
+
+@figure("look_adversarial.jpg", "photos that fool MobileNet", *SIX, needs=[MOBILENET])
+def adversarial() -> Any:
+    targets = np.random.default_rng(0).integers(0, 1000, len(SIX))
+    return look.adversarial(mobilenet(), photos.paths(*SIX), target=targets, epsilon=4, steps=20)
+
+
+@figure("look_robustness.png", "accuracy by the size of a change, with examples", "digits")
+def robustness() -> Any:
+    model, test = digit_net()
+    return look.robustness(model, test, count=None, epsilon=[8, 16, 32, 48, 64], steps=40)
+
+
+# -- elsewhere ----------------------------------------------------------------------------------------------------------
+@figure("augment.png", "a photo with a box, changed by each augmentation layer", "pavilion")
+def augment() -> Any:
+    rows = [
+        layers.RandomFlip("horizontal"),
+        layers.RandomRotation(0.08, fill_mode="constant"),
+        layers.RandomZoom(0.3, fill_mode="constant"),
+        layers.RandomTranslation(0.2, 0.2, fill_mode="nearest"),
+        layers.RandomCrop(128, 128),
+        layers.RandomBrightness(0.3),
+        layers.RandomContrast(0.6),
+        layers.RandomSaturation((0.1, 0.8)),
+        layers.RandomHue(0.4),
+        layers.RandomLighting(0.3),
+        layers.RandomErasing((1.0, 1.0), scale=(0.05, 0.2)),
+        layers.Augmentation(
+            [
+                layers.RandomFlip("horizontal"),
+                layers.RandomRotation(0.05),
+                layers.RandomCrop(150, 150),
+                layers.RandomBrightness(0.2),
+                layers.RandomHue(0.1),
+            ]
+        ),
+    ]
+    return report.augmentations(rows, photos.square("pavilion", 180), boxes=[[2, 20, 116, 150]], columns=5)
+
+
+HALF = (657, 978)
+
+
+@figure("report.png", "two parts of a report", "digits", needs=["chromium"])
+def report_page() -> Any:
+    """The page of ``striate demo``, photographed by Chromium: its top, and the mistakes and what stands below them."""
+    from striate.demo import demo
+
+    def photo(folder: Path, text: str) -> Image.Image:
+        page = folder / "page.html"
+        page.write_text(text)
+        command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        command += [f"--user-data-dir={folder / 'chromium'}", f"--screenshot={folder / 'page.png'}"]
+        subprocess.run([*command, "--window-size=940,2000", page.as_uri()], check=True, capture_output=True)
+        with Image.open(folder / "page.png") as image:
+            return image.convert("RGB").crop((0, 0, 940, 1400)).resize(HALF, Image.Resampling.LANCZOS)
+
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        text = demo(folder / "run", say=lambda line: None).report.read_text()
+        start, end = text.index("<h1>"), text.index('<section id="mistakes"')
+        halves = [photo(folder, text), photo(folder, text[:start] + text[end:])]
+    both = Image.new("RGB", (2 * HALF[0], HALF[1]))
+    for i, half in enumerate(halves):
+        both.paste(half, (HALF[0] * i, 0))
+    return both
+
+
+# -- the command --------------------------------------------------------------------------------------------------------
+def save(found: Any, file: str, dpi: int = 100) -> None:
+    """Write a drawing as its file's ending says; photos are smaller as JPEG, and the page loads sooner."""
+    if isinstance(found, look.Look):
+        with tempfile.TemporaryDirectory() as place:
+            image = Image.open(io.BytesIO(found.save(Path(place) / "figure.png").read_bytes()))
+    else:
+        image = found if isinstance(found, Image.Image) else Image.open(io.BytesIO(to_png(found, dpi)))
+    written = io.BytesIO()
+    if file.endswith(".jpg"):
+        image.convert("RGB").save(written, "JPEG", quality=85, optimize=True)
+    else:
+        image.save(written, "PNG", optimize=True)
+    atomic_write(PICTURES / file, written.getvalue())
+
+
+def tell(found: look.Look) -> None:
+    """Print the note, and the table in Markdown."""
+    print(found.note())
+    listing = found.rows()
+    for row in () if listing is None else (listing[0], *listing[1]):
+        print("| " + " | ".join(map(str, row)) + " |")
+
+
+def main(names: Sequence[str]) -> None:
+    known = {Path(file).stem: file for file in (*FIGURES, *CHARTS)}
+    wrong = [name for name in names if Path(name).stem not in known]
+    if wrong:
+        raise SystemExit(f"no figure {', '.join(wrong)}. There are {', '.join(known)}.")
+    chosen = [known[Path(name).stem] for name in names]
+    for command in dict.fromkeys(CHARTS[file][0] for file in chosen if file in CHARTS):
+        subprocess.run([sys.executable, "-m", *command.split()], check=True, cwd=ROOT)
+    for file in (file for file in FIGURES if not names or file in chosen):
+        entry, started = FIGURES[file], time.perf_counter()
+        missing = [need for need in entry.needs if not (shutil.which(need) or weights(need).is_file())]
+        if missing:
+            print(f"{file}: left as it is; this machine has no {', '.join(missing)}.\n")
+            continue
+        found = entry.draw()
+        save(found, file)
+        print(f"{file}: {time.perf_counter() - started:.0f} s")
+        if isinstance(found, look.Look):
+            tell(found)
+        print(flush=True)
+    if not names:
+        print(f"Charts of long measurements are drawn when named: {', '.join(Path(file).stem for file in CHARTS)}.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
