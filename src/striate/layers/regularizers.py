@@ -7,7 +7,7 @@ from typing import Any
 
 from striate import configs
 from striate.described import from_keras_config, from_name, number
-from striate.errors import ArgumentError, ShapeError, unknown
+from striate.errors import ArgumentError, ShapeError
 from striate.graph import Regularizer
 
 
@@ -98,7 +98,9 @@ class OrthogonalRegularizer(Regularizer):
     def __post_init__(self) -> None:
         self.factor = _factor(self, "factor", 0.01)
         if self.mode not in ("rows", "columns"):
-            raise unknown("OrthogonalRegularizer mode", str(self.mode), ("rows", "columns"))
+            raise ArgumentError(
+                f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={self.mode}'
+            )
 
     def __call__(self, x: Any) -> Any:
         """The penalty, a scalar, of a matrix `x` (in, out).  Raises ShapeError for other shapes."""
@@ -107,7 +109,7 @@ class OrthogonalRegularizer(Regularizer):
         x = as_tensor(x)
         if x.ndim != 2:
             raise ShapeError(
-                f"OrthogonalRegularizer is for matrices (in, out), not for a weight of shape {tuple(x.shape)}."
+                f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={tuple(x.shape)}"
             )
         lines = normalize(x if self.mode == "rows" else x.T, dim=1, eps=1e-7)
         many = len(lines)
@@ -115,9 +117,21 @@ class OrthogonalRegularizer(Regularizer):
         return (self.factor or 0) * 0.5 * cosines / max(many * (many - 1) / 2, 1)
 
 
+def validate_float_arg(value: Any, name: str, where: str = "a regularizer") -> float:
+    """The factor of a penalty as a float.
+
+    value   finite, at least 0
+    name    of the argument, for the message
+    where   it is one of, for the message
+
+    Raises ArgumentError for anything else.
+    """
+    return number(where, name, value, 0)
+
+
 def _factor(penalty: Any, name: str, otherwise: float) -> float:
     value = getattr(penalty, name)
-    return otherwise if value is None else number(type(penalty).__name__, name, value, 0)
+    return otherwise if value is None else validate_float_arg(value, name, type(penalty).__name__)
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

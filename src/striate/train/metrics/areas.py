@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described, whole
@@ -28,7 +27,8 @@ class AUC(AtThresholds):
                         the lower or the higher end of each step
     name                in the logs
     dtype               as in every metric
-    thresholds          a list of them in place of `num_thresholds`, each from 0 to 1; one below 0 and one above 1 are added
+    thresholds          a list of them in place of `num_thresholds`, each from 0 to 1; one below 0 and one above 1 are added.
+                        The attribute is the list of all, also where `num_thresholds` says them
     multi_label         whether each of several outputs has a curve of its own, and the figure is the mean of the areas;
                         else all outputs are pooled as if they were one
     num_labels          how many outputs there are, with `multi_label`
@@ -38,21 +38,22 @@ class AUC(AtThresholds):
     Raises ArgumentError for another curve or method, fewer thresholds, or one out of range.
     """
 
-    num_thresholds: int = 200
+    num_thresholds: Any = 200
     curve: str = "ROC"
     summation_method: str = "interpolation"
     name: str | None = "auc"
     dtype: Any = None
-    thresholds: Sequence[float] | None = None
+    thresholds: Any = None
     multi_label: bool = False
     num_labels: int | None = None
     label_weights: Any = None
     from_logits: bool = False
 
     def __post_init__(self) -> None:
+        self._given: list[float] | None = None  # thresholds that are not in equal steps
         if self.thresholds is not None:
-            self.thresholds = sorted(in_range("AUC", "thresholds", t) for t in self.thresholds)
-            self.num_thresholds = len(self.thresholds) + 2
+            self._given = sorted(in_range("AUC", "thresholds", t) for t in self.thresholds)
+            self.num_thresholds = len(self._given) + 2
         self.num_thresholds = whole("AUC", "num_thresholds", self.num_thresholds, 2)
         curve, method = str(self.curve).upper(), str(self.summation_method).lower()
         if curve not in CURVES:
@@ -62,7 +63,17 @@ class AUC(AtThresholds):
         if self.num_labels and not self.multi_label:
             raise ArgumentError("AUC: num_labels goes with multi_label=True.")
         self.curve, self.summation_method, self.separate_labels = curve, method, self.multi_label
+        self.thresholds = self.limits()
+        self._labels = self.num_labels or 1
         super().__post_init__()
+
+    def _setting(self, name: str) -> Any:
+        return self._given if name == "thresholds" else super()._setting(name)
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments by name, JSON-ready, as Keras has it; thresholds only where they were given."""
+        said = super().get_config()
+        return said if self._given is not None else {key: value for key, value in said.items() if key != "thresholds"}
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch, of `y_true` and `y_pred` as in ``Metric``, (N, …), with a `sample_weight` (N,) or None.
@@ -78,12 +89,12 @@ class AUC(AtThresholds):
 
     def limits(self) -> list[float]:
         n = self.num_thresholds
-        inner = [i / (n - 1) for i in range(1, n - 1)] if self.thresholds is None else list(self.thresholds)
+        inner = [i / (n - 1) for i in range(1, n - 1)] if self._given is None else self._given
         return [-EPSILON, *inner, 1 + EPSILON]
 
     @property
     def _even(self) -> bool:
-        return self.thresholds is None
+        return self._given is None
 
     def figure(self) -> Any:
         import torch

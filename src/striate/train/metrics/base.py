@@ -53,6 +53,11 @@ class Metric(Described, family="metric"):
         activation      the function that the network ends in, such as "sigmoid"; None where it is not known
         """
 
+    @property
+    def _dtype(self) -> str:
+        """What subclasses written for Keras read: the type of the result by name."""
+        return self.dtype or "float32"
+
     # -- what it sees ------------------------------------------------------------------------------------------------
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch, of arrays or tensors, channels-last.
@@ -150,7 +155,7 @@ class Metric(Described, family="metric"):
         """
         from striate.train.metrics.variables import variable
 
-        made = variable(shape, initializer, dtype or self.dtype or "float32")
+        made = variable(shape, initializer, dtype or self.dtype or "float32", name)
         self.__dict__.setdefault("_variables", []).append(made)
         return made
 
@@ -165,8 +170,10 @@ class Metric(Described, family="metric"):
 
     @property
     def variables(self) -> list[Any]:
-        """The numbers that this metric keeps, as tensors: first those of ``add_variable``, also of metrics in it."""
-        return [*self._added(), *(getattr(self, name) for name in self.kept)]
+        """The numbers that this metric keeps, as tensors with a name: first those of ``add_variable``, also of metrics in it."""
+        from striate.train.metrics.variables import named
+
+        return [*self._added(), *(named(getattr(self, name), name) for name in self.kept)]
 
     def _added(self) -> list[Any]:
         """What ``add_variable`` gave to this metric and to those that it holds, each once."""

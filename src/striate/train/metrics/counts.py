@@ -60,6 +60,8 @@ class PerClass(Gathered):
             raise unknown(f"{kind} average", str(self.average), [str(a) for a in shares.AVERAGES])
         if self.threshold is not None:
             self.threshold = in_range(kind, "threshold", self.threshold)
+            if self.threshold == 0:
+                raise ArgumentError(f"{kind}: threshold=0 calls every output an answer; give one above 0, up to 1.")
         if self.class_id is not None:
             self.class_id = whole(kind, "class_id", self.class_id, 0)
         self._limit, self._void = self.threshold, self.ignore_class

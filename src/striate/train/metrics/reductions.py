@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from striate import configs
 from striate.errors import ArgumentError
 from striate.train.metrics.base import Metric
 from striate.train.tensors import same_rank, tensor, weights_for
@@ -208,3 +209,8 @@ class MeanMetricWrapper(MeanMetric):
 
     def config(self) -> dict[str, Any]:
         return {"name": self.name}
+
+    def get_config(self) -> dict[str, Any]:
+        """Keras' configuration: the function by its name, its name in the logs and its dtype."""
+        said = {"name": self.name, "dtype": self.dtype, "fn": configs.serialize(self.function)}
+        return said | {name: configs.serialize(value) for name, value in self.options.items()}

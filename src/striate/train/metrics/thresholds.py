@@ -39,6 +39,7 @@ class AtThresholds(Gathered):
     separate_labels: bool = False  # whether each output has counts of its own
     label_weights: Any = None
 
+    _labels: int = 1  # how many outputs have counts of their own, as far as it is known
     _cells: Any = None  # (labels, 2, thresholds + 1): by truth, and by how many thresholds lie below the output
 
     def limits(self) -> list[float]:
@@ -105,7 +106,7 @@ class AtThresholds(Gathered):
 
         limits = self.limits()
         steps = len(limits)
-        labels = p.shape[-1] if self.separate_labels else 1
+        labels = self._labels = p.shape[-1] if self.separate_labels else 1
         p = p.float()
         if self._even:
             place = p.clamp(0, 1).mul_(steps - 1).ceil_().long().clamp_(1 if limits[0] < 0 else 0, steps)
@@ -126,7 +127,7 @@ class AtThresholds(Gathered):
 
         self.counted()
         if self._cells is None:
-            zeros = torch.zeros(1, len(self.limits()), dtype=torch.float64)
+            zeros = torch.zeros(self._labels, len(self.limits()), dtype=torch.float64)
             return zeros, zeros, zeros, zeros
         above = self._cells.flip(-1).cumsum(-1).flip(-1)
         fp, tp = above[:, 0, 1:], above[:, 1, 1:]
@@ -165,7 +166,7 @@ class AtThresholds(Gathered):
 
         self.counted()
         if self._cells is None:
-            return {"cells": torch.zeros(1, 2, len(self.limits()) + 1, dtype=torch.float64)}
+            return {"cells": torch.zeros(self._labels, 2, len(self.limits()) + 1, dtype=torch.float64)}
         return {"cells": self._cells}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:

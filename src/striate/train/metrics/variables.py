@@ -16,10 +16,22 @@ DTYPES = {
 } | {"int": torch.int32, "float": torch.float32}
 
 
-class MetricVariable(torch.Tensor):
-    """A tensor that can be assigned; what is computed of it is a plain tensor."""
+class NamedTensor(torch.Tensor):
+    """A tensor with a name; what is computed of it is a plain tensor."""
 
     __torch_function__ = torch._C._disabled_torch_function_impl  # type: ignore[assignment]
+    name: str | None = None  # type: ignore[assignment]
+
+
+def named(value: torch.Tensor, name: str) -> NamedTensor:
+    """A tensor under a name."""
+    made = value.detach().as_subclass(NamedTensor)
+    made.name = name
+    return made
+
+
+class MetricVariable(NamedTensor):
+    """A tensor that can be assigned; what is computed of it is a plain tensor."""
 
     def assign(self, value: Any) -> MetricVariable:
         """Take on `value`, of the same shape or one number for all.
@@ -50,7 +62,7 @@ class MetricVariable(torch.Tensor):
         return self.as_subclass(torch.Tensor)
 
 
-def variable(shape: Sequence[int] | int, initializer: Any, dtype: Any) -> MetricVariable:
+def variable(shape: Sequence[int] | int, initializer: Any, dtype: Any, called: str | None = None) -> MetricVariable:
     """A variable of a shape, filled by an initializer or by its name; None: zeros."""
     from striate.layers import initializers
 
@@ -61,4 +73,6 @@ def variable(shape: Sequence[int] | int, initializer: Any, dtype: Any) -> Metric
     values = torch.zeros(sizes)
     if initializer is not None:
         values = tensor("initializer", initializers.get(initializer)(sizes))
-    return values.to(DTYPES[name]).as_subclass(MetricVariable)
+    made = values.to(DTYPES[name]).as_subclass(MetricVariable)
+    made.name = called or "variable"
+    return made
