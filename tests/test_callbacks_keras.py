@@ -197,7 +197,7 @@ def test_what_is_not_here_says_what_to_write(name):
         getattr(callbacks, name)()
 
 
-@pytest.mark.parametrize("name", ["LossScaleOptimizer", "MultiOptimizer", "ScheduleFreeAdamW"])
+@pytest.mark.parametrize("name", ["LossScaleOptimizer", "MultiOptimizer"])
 def test_optimizers_that_are_not_here_say_what_to_write(name):
     with pytest.raises(ArgumentError, match=f"{name}: Keras has it"):
         getattr(st.optimizers, name)("adam")

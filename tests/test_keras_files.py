@@ -100,6 +100,10 @@ def test_a_saved_model_is_judged_and_trained_on_at_once(tmp_path, ending) -> Non
         st.optimizers.Adagrad(0.1),
         st.optimizers.Adamax(0.01),
         st.optimizers.Adam(st.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)),
+        st.optimizers.AdamW(0.01, amsgrad=True),
+        st.optimizers.Nadam(0.01),
+        st.optimizers.Ftrl(0.01),
+        st.optimizers.ScheduleFreeAdamW(0.01),
     ],
     ids=lambda optimizer: type(optimizer).__name__,
 )
@@ -114,6 +118,9 @@ def test_the_state_of_an_optimizer_goes_through_keras_arrays(tmp_path, optimizer
     with zipfile.ZipFile(tmp_path / "m.keras") as archive:
         held = h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r")["optimizer/vars"]
         assert held["0"][()] == 4
+        if isinstance(optimizer, st.optimizers.Nadam):  # the product of momenta, Dozat 2015: Keras keeps it last
+            momenta = [0.9 * (1 - 0.5 * 0.96**step) for step in range(1, 5)]
+            assert held[str(len(held) - 1)][()] == pytest.approx(np.prod(momenta), rel=1e-5)
     again = st.models.load_model(tmp_path / "m.keras")
     for one in (model, again):
         one.fit(x, y, batch_size=8, epochs=2, verbose=0, shuffle=False)

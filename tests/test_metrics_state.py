@@ -1,12 +1,16 @@
 """What a metric keeps between batches: states add up, batches may be overwritten, and an update costs little."""
 
+import json
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from measured import DENSE, LOGITS, ONEHOT, SPARSE, measured, softmax
 
+from striate import configs
+from striate.errors import ArgumentError
 from striate.train import metrics as m
 
 ALL = ["accuracy", "top2", "precision", "f1", "f1_score", "auc", "mean_iou", "confusion_matrix", "mse", "rmse"]
@@ -83,3 +87,52 @@ def test_an_update_costs_little(name: str) -> None:
             metric.update_state(targets, p)
         costs.append((time.thread_time() - begin) / 400)
     assert min(costs) < 150e-6  # far above, for slow machines
+
+
+def test_what_a_metric_keeps_has_names_and_its_type_is_said_as_keras_says_it() -> None:
+    precision = m.Precision(thresholds=[0.4, 0.9])
+    assert [one.name for one in precision.variables] == ["true_positives", "false_positives"]
+    assert [one.name for one in m.Mean().variables] == ["total", "count"]
+    own = m.Metric()
+    assert (own.add_variable((), name="seen").name, own.add_weight(()).name) == ("seen", "variable")
+    assert (m.AUC()._dtype, m.Hinge(dtype="int32")._dtype) == ("float32", "int32")
+
+
+def test_an_area_says_all_its_thresholds_and_keeps_those_that_it_was_given() -> None:
+    auc = m.AUC(num_thresholds=None, thresholds=[0.5, 0.3])
+    assert auc.num_thresholds == 4
+    assert auc.thresholds == pytest.approx([0, 0.3, 0.5, 1], abs=1e-6)
+    config = json.loads(json.dumps(auc.get_config()))
+    assert config["thresholds"] == [0.3, 0.5]
+    assert m.AUC.from_config(config).thresholds == auc.thresholds
+    assert json.loads(json.dumps(auc.to_dict()))["thresholds"] == [0.3, 0.5]
+    even = m.AUC(num_thresholds=5)
+    assert "thresholds" not in even.get_config()
+    assert even.thresholds == pytest.approx([0, 0.25, 0.5, 0.75, 1], abs=1e-6)
+    with pytest.raises(ArgumentError, match="num_thresholds"):
+        m.AUC(num_thresholds=None)
+
+
+def test_an_area_of_each_label_still_has_its_labels_after_a_reset() -> None:
+    auc = m.AUC(num_thresholds=5, multi_label=True)
+    auc.update_state(np.eye(2), np.array([[0.9, 0.2], [0.3, 0.8]]))
+    auc.reset_state()
+    assert tuple(auc.true_positives.shape) == (5, 2)
+    assert not auc.true_positives.any()
+    assert tuple(m.AUC(multi_label=True, num_labels=3).true_positives.shape) == (200, 3)
+
+
+def squares(y_true: Any, y_pred: Any) -> Any:
+    return (y_true - y_pred) ** 2
+
+
+def test_a_function_as_a_metric_goes_through_a_configuration_by_its_name() -> None:
+    configs.register_keras_serializable("here")(squares)
+    config = json.loads(json.dumps(m.MeanMetricWrapper(squares, name="mse").get_config()))
+    again = m.MeanMetricWrapper.from_config(config)
+    assert float(again(np.zeros((2, 1)), np.array([[1.0], [3.0]]))) == pytest.approx(5)
+
+
+def test_a_threshold_of_an_f_score_is_above_0() -> None:
+    with pytest.raises(ArgumentError, match="above 0"):
+        m.F1Score(threshold=0.0)

@@ -202,6 +202,75 @@ def test_ten_steps_of_a_matrix_lead_where_keras_goes(optimizer: Optimizer, keras
     assert torch.cat([w.detach().T.flatten(), c.detach()]).tolist() == pytest.approx(keras, abs=2e-4)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"beta_1": 0.8, "beta_2": 0.99, "epsilon": 0.1, "warmup_steps": 5, "weight_decay": 0.1}]
+)
+def test_schedule_free_steps_are_the_papers(options: dict[str, Any]) -> None:
+    """By hand.  Keras on torch goes elsewhere: there z has moved before x is read from it (3.15.1)."""
+    b1, b2, eps = (options.get(key, value) for key, value in (("beta_1", 0.9), ("beta_2", 0.999), ("epsilon", 1e-8)))
+    warmup, decay, lr = options.get("warmup_steps", 0), options.get("weight_decay", 0), 0.05
+    a, target = A.double().numpy(), T.double().numpy()
+    w, c = torch.nn.Parameter(torch.tensor([0.5, -0.3, 0.8])), torch.nn.Parameter(torch.tensor([0.1]))
+    optimizer = o.ScheduleFreeAdamW(lr, **options)
+    y = np.array([0.5, -0.3, 0.8, 0.1])
+    z, x, v = y.copy(), y.copy(), np.zeros(4)
+    for t in range(1, 21):
+        optimizer.apply(torch.autograd.grad(((A @ w + c - T) ** 2).sum(), [w, c]), [w, c])
+        off = a @ y[:3] + y[3] - target
+        g = np.array([*(2 * a.T @ off), 2 * off.sum()])
+        x = (y * (1 - lr * decay) - (1 - b1) * z) / b1
+        v = b2 * v + (1 - b2) * g * g
+        z = z - lr * (min(t / warmup, 1) if warmup else 1) * g / (np.sqrt(v / (1 - b2**t)) + eps)
+        x = x + (z - x) / t
+        y = (1 - b1) * z + b1 * x
+    assert torch.cat([w.detach(), c.detach()]).tolist() == pytest.approx(y.tolist(), abs=2e-5)
+
+
+def test_muon_says_whose_a_weight_is_and_how_long_its_step() -> None:
+    matrix, vector = torch.nn.Parameter(torch.eye(2)), torch.nn.Parameter(torch.ones(3))
+    optimizer = o.Muon(1.0, weight_decay=0.01, adam_weight_decay=0.1, exclude_layers=["last"])
+    assert not optimizer._should_use_adamw(matrix)
+    assert optimizer._should_use_adamw(vector)
+    assert optimizer._should_use_adamw(matrix, "last/kernel")
+    optimizer._apply_weight_decay([matrix, vector])
+    assert (matrix[0, 0].item(), vector[0].item()) == pytest.approx((0.99, 0.9))
+    assert optimizer.lr_adjust(torch.ones(4, 2))[0, 0].item() == pytest.approx(0.2 * 2)
+    singular = np.linalg.svd(optimizer.zeropower_via_newtonschulz5(np.diag([3.0, 2.0]), 5).numpy())[1]
+    assert (singular > 0.65).all()
+    assert (singular < 1.25).all()
+    with pytest.raises(ArgumentError, match="only a matrix"):
+        optimizer.zeropower_via_newtonschulz5(np.ones(3), 5)
+
+
+@pytest.mark.parametrize("optimizer", [o.SGD(), o.Adam(), o.AdamW(), o.Lion(), o.Muon()])
+def test_one_weight_can_be_updated_by_itself(optimizer: Optimizer) -> None:
+    one, other, alike = (torch.nn.Parameter(torch.ones(2)) for _ in range(3))
+    optimizer.build([one, other])
+    twin = optimizer.clone()
+    twin.weight_decay = None
+    optimizer.update_step(np.array([1.0, -2.0]), one, 0.5)
+    twin.build([alike])
+    twin.learning_rate = 0.5
+    twin.apply([torch.tensor([1.0, -2.0])])
+    if not isinstance(optimizer, o.Muon | o.AdamW):  # they decay
+        assert one.tolist() == pytest.approx(alike.tolist())
+    assert one[1].item() > 1
+    assert other.tolist() == [1, 1]
+    assert float(optimizer.learning_rate) == pytest.approx(float(type(optimizer)().learning_rate))
+    with pytest.raises(ArgumentError, match="does not know this weight"):
+        optimizer.update_step(torch.ones(2), alike, 0.5)
+
+
+def test_gathered_gradients_can_be_looked_at() -> None:
+    v = torch.nn.Parameter(torch.ones(2))
+    optimizer = o.SGD(1.0, gradient_accumulation_steps=2)
+    seen = []
+    for _ in range(3):
+        optimizer.apply_gradients([(torch.ones(2), v)])
+        seen.append((optimizer._accumulated_gradients[0][0].item(), optimizer._iterations, optimizer.iterations))
+    assert seen == [(1, 1, 0), (0, 2, 1), (1, 3, 1)]
+
+
 # -- a moving average of the weights -----------------------------------------------------------------------------------
 def test_the_average_of_the_weights_and_when_it_replaces_them() -> None:
     v = torch.nn.Parameter(torch.tensor([[3.0, 4.0], [5.0, 6.0]]))
@@ -209,7 +278,7 @@ def test_the_average_of_the_weights_and_when_it_replaces_them() -> None:
     seen = []
     for _ in range(3):
         optimizer.apply_gradients([(torch.ones(2, 2), v)])
-        seen.append((v[0, 0].item(), optimizer._averages[0][0, 0].item()))
+        seen.append((v[0, 0].item(), optimizer._model_variables_moving_average[0][0, 0].item()))
     # by hand: 2; 0.9 * 2 + 0.1 * 1 = 1.9; 0.9 * 1.9 + 0.1 * 0 = 1.71, which then is the weight
     assert np.allclose(seen, [(2, 2), (1, 1.9), (1.71, 1.71)])
 

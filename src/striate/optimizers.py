@@ -3,5 +3,4 @@
 from striate.train.optimizers import *  # noqa: F403
 from striate.train.optimizers import LossScaleOptimizer as LossScaleOptimizer
 from striate.train.optimizers import MultiOptimizer as MultiOptimizer
-from striate.train.optimizers import ScheduleFreeAdamW as ScheduleFreeAdamW
 from striate.train.optimizers import __all__ as __all__

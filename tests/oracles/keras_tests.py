@@ -219,6 +219,7 @@ def rooms() -> dict[str, Room]:
         is_float_dtype=lambda dtype: "float" in standardize_dtype(dtype),
         shape=lambda x: tuple(x.shape),
         name_scope=lambda *a, **k: contextlib.nullcontext(),
+        numpy=Room("keras.src.backend.numpy", st.ops),
         SUPPORTS_SPARSE_TENSORS=False,
         SUPPORTS_RAGGED_TENSORS=False,
         SUPPORTS_COMPLEX_DTYPES=False,

@@ -35,6 +35,7 @@ OPTIMIZERS = {
     "lion": 1,
     "ftrl": 2,
     "lamb": 2,
+    "schedulefreeadamw": 2,
     "muon": 2,  # 1 for the matrices of dense layers
 }
 DTYPES = ("float32", "float16", "bfloat16", "float64")

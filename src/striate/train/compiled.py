@@ -87,6 +87,7 @@ _OPTIMIZERS = frozenset(
         "Lion",
         "Lamb",
         "Muon",
+        "ScheduleFreeAdamW",
     ]
 )
 _NOT_KERAS = frozenset(  # names of losses and metrics that Keras has not

@@ -32,6 +32,9 @@ _ROUNDS: dict[str, list[list[_Slot]]] = {
     "Adadelta": [[_Slot("square_avg"), _Slot("acc_delta")]],
     "Adam": _ADAM,
     "AdamW": _ADAM,
+    "Nadam": _ADAM,  # and at the end one number for all, the product of the momenta
+    "ScheduleFreeAdamW": [[_Slot("z"), _Slot("v")]],
+    "Ftrl": [[_Slot("squares"), _Slot("linear")]],
     "Adamax": [[_Slot("m"), _Slot("u")]],
     "Lion": [[_Slot("m")]],
     "Lamb": [[_Slot("m"), _Slot("v")]],
@@ -63,7 +66,8 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
     rounds = _rounds(optimizer)
     start = 1 if optimizer.schedule is not None else 2
     variables, arrays = state.model.trainable_weights, list(state.arrays)
-    if rounds is None or len(arrays) != start + sum(map(len, rounds)) * len(variables):
+    ending = int(type(optimizer).__name__ == "Nadam")
+    if rounds is None or len(arrays) != start + sum(map(len, rounds)) * len(variables) + ending:
         return
     if {id(p) for p in optimizer._params} != {id(one.value) for one in variables}:
         return
@@ -87,7 +91,10 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
                 entries[id(one.value)][slot.name] = slot.back(one.turned(array), settings)
     counts = not isinstance(running, Update)  # torch's own count the steps of each weight
     for one in variables:
-        running.state[one.value] = entries[id(one.value)] | ({"step": torch.tensor(float(steps))} if counts else {})
+        of_torch = {"step": torch.tensor(float(steps))} if counts else {}
+        if ending:
+            of_torch["mu_product"] = torch.tensor(float(arrays[-1]))
+        running.state[one.value] = entries[id(one.value)] | of_torch
     for group in running.param_groups:
         if "updates" in group:
             group["updates"] = steps
@@ -119,15 +126,19 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
                 return []
             for slot in slots:
                 arrays.append(one.in_keras(slot.to(held[slot.name], settings)).cpu().contiguous().numpy())
+    if type(optimizer).__name__ == "Nadam":
+        arrays.append(np.float32(running.state[variables[0].value]["mu_product"]))
     return arrays
 
 
 def _rounds(optimizer: Any) -> list[list[_Slot]] | None:
     """What Keras keeps for an optimizer's settings; None where it keeps it otherwise."""
     kind = type(optimizer).__name__
-    if getattr(optimizer, "amsgrad", False) or optimizer.use_ema or getattr(optimizer, "rule", "keras") != "keras":
+    if optimizer.use_ema or getattr(optimizer, "rule", "keras") != "keras":
         return None
     rounds = _ROUNDS.get(kind)
+    if getattr(optimizer, "amsgrad", False):
+        return [*_ADAM, [_Slot("max_exp_avg_sq")]]
     if kind == "SGD" and rounds is not None:
         return rounds if optimizer.momentum else []
     if kind == "RMSprop" and rounds is not None:

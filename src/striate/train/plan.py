@@ -104,6 +104,8 @@ def make_plan(
         final = final_activation(tensor)
         resolved.append([metrics_.resolve(metric, one_loss, shape, final) for metric in spec])
         metrics_.name_apart(resolved[-1])
+    if optimizer is None:
+        raise ArgumentError("compile needs an optimizer, such as optimizer='adam'.")
     chosen = optimizers_.get(optimizer)
     if chosen.gradient_accumulation_steps:
         accumulate *= chosen.gradient_accumulation_steps

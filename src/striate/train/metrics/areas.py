@@ -85,6 +85,7 @@ class AUC(AtThresholds):
             if len(shape) != 2 or (self.num_labels or shape[-1]) != shape[-1]:
                 wanted = f"(N, {self.num_labels or 'labels'})"
                 raise ArgumentError(f"AUC: multi_label is for outputs of shape {wanted}, not {shape}.")
+            self._labels = shape[-1]
         super().update_state(y_true, y_pred, sample_weight)
 
     def limits(self) -> list[float]:

@@ -170,7 +170,7 @@ class Metric(Described, family="metric"):
 
     @property
     def variables(self) -> list[Any]:
-        """The numbers that this metric keeps, as tensors with a name: first those of ``add_variable``, also of metrics in it."""
+        """The numbers that this metric keeps, named tensors: first those of ``add_variable``, also of metrics in it."""
         from striate.train.metrics.variables import named
 
         return [*self._added(), *(named(getattr(self, name), name) for name in self.kept)]

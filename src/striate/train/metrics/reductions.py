@@ -211,6 +211,9 @@ class MeanMetricWrapper(MeanMetric):
         return {"name": self.name}
 
     def get_config(self) -> dict[str, Any]:
-        """Keras' configuration: the function by its name, its name in the logs and its dtype."""
+        """Keras' configuration: the function by its name, its name in the logs and its dtype.
+
+        Raises ArgumentError for options that no file can hold.
+        """
         said = {"name": self.name, "dtype": self.dtype, "fn": configs.serialize(self.function)}
         return said | {name: configs.serialize(value) for name, value in self.options.items()}

@@ -106,7 +106,7 @@ class AtThresholds(Gathered):
 
         limits = self.limits()
         steps = len(limits)
-        labels = self._labels = p.shape[-1] if self.separate_labels else 1
+        labels = p.shape[-1] if self.separate_labels else 1
         p = p.float()
         if self._even:
             place = p.clamp(0, 1).mul_(steps - 1).ceil_().long().clamp_(1 if limits[0] < 0 else 0, steps)

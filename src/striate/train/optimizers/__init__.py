@@ -30,7 +30,7 @@ from striate import configs
 from striate.errors import ArgumentError, absent, unknown
 from striate.train import schedules
 from striate.train.optimizers.base import Optimizer
-from striate.train.optimizers.more import Adafactor, Ftrl, Lamb, Lion, Muon
+from striate.train.optimizers.more import Adafactor, Ftrl, Lamb, Lion, Muon, ScheduleFreeAdamW
 from striate.train.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from striate.train.optimizers.torch_own import TorchOptimizer, recognised
 
@@ -50,6 +50,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "SGD",
+    "ScheduleFreeAdamW",
     "TorchOptimizer",
     "deserialize",
     "get",
@@ -57,27 +58,41 @@ __all__ = [
     "serialize",
 ]
 
-_ALL = (SGD, RMSprop, Adagrad, Adadelta, Adam, AdamW, Adamax, Nadam, Adafactor, Lion, Lamb, Ftrl, Muon)
+_ALL = (
+    SGD,
+    RMSprop,
+    Adagrad,
+    Adadelta,
+    Adam,
+    AdamW,
+    Adamax,
+    Nadam,
+    Adafactor,
+    Lion,
+    Lamb,
+    Ftrl,
+    Muon,
+    ScheduleFreeAdamW,
+)
 NAMES: dict[str, type[Optimizer]] = {kind.__name__.lower(): kind for kind in _ALL}
 
 _SCALED = 'compile(precision="fp16"), which scales the loss itself'
 _SHARED = "one optimizer for all layers; layer.trainable = False leaves some as they are"
-_SCHEDULED = "AdamW(schedules.CosineDecay(0.001)), whose schedule is as long as the training"
 LossScaleOptimizer = absent("LossScaleOptimizer", _SCALED)
 MultiOptimizer = absent("MultiOptimizer", _SHARED)
-ScheduleFreeAdamW = absent("ScheduleFreeAdamW", _SCHEDULED)
-_KERAS_ONLY = {"lossscaleoptimizer": _SCALED, "multioptimizer": _SHARED, "schedulefreeadamw": _SCHEDULED}
+_KERAS_ONLY = {"lossscaleoptimizer": _SCALED, "multioptimizer": _SHARED}
 
 
-def get(spec: Any) -> Optimizer:
-    """The optimizer of a name such as ``adam``, a description, an Optimizer, or anything that makes a torch optimizer.
+def get(spec: Any) -> Any:
+    """The optimizer of a name such as ``adam``, a description, an Optimizer, or anything that makes a torch optimizer.  None
+    stays None.
 
     The last is a ``torch.optim`` optimizer, its class, or a function of the parameters such as
     ``functools.partial(torch.optim.SGD, lr=0.1)``.  Raises ArgumentError.
 
     spec    one of these
     """
-    if isinstance(spec, Optimizer):
+    if spec is None or isinstance(spec, Optimizer):
         return spec
     if isinstance(spec, str):
         if spec.lower() in _KERAS_ONLY:

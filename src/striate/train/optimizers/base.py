@@ -86,8 +86,8 @@ class Optimizer(Described, family="optimizer"):
         self.saved_state: Any = None  # of a file, for the first ``build``
         self._params: list[torch.nn.Parameter] = []
         self._decaying: list[torch.nn.Parameter] = []
-        self._averages: list[torch.Tensor] = []
-        self._gathered: list[torch.Tensor] | None = None  # gradients that ``apply`` adds up
+        self._model_variables_moving_average: list[torch.Tensor] = []
+        self._accumulated_gradients: list[torch.Tensor] | None = None  # gradients that ``apply`` adds up
         self._waiting = 0
         self._named: list[tuple[str, torch.nn.Parameter]] = []
         self._never: set[int] = set()
@@ -207,7 +207,7 @@ class Optimizer(Described, family="optimizer"):
         built = {id(p) for p in self._params}
         kept = (one for one in (*params, *constrained) if getattr(one, "constraint", None) is not None)
         self._constrained = [one for one in kept if id(_tensor(one)) in built]
-        self._averages, self._gathered, self._waiting = [], None, 0
+        self._model_variables_moving_average, self._accumulated_gradients, self._waiting = [], None, 0
         self.iterations = self._begun = 0
         if self.schedule is None or self._bound or not self.schedule.is_open:
             self._apply_rate(self.rate(0))
@@ -294,15 +294,21 @@ class Optimizer(Described, family="optimizer"):
         """Shrink the weights that have a gradient by the learning rate of the `running` optimizer · weight_decay."""
         if not self.weight_decay or not self._decaying:
             return
-        import torch
-
         if running is None:
             running = self._running
-        rate = running.param_groups[0]["lr"]
-        decaying: list[torch.Tensor] = [p for p in self._decaying if p.grad is not None]
-        if decaying:
+        self._shrink([p for p in self._decaying if p.grad is not None], running.param_groups[0]["lr"])
+
+    def _apply_weight_decay(self, variables: Iterable[Any]) -> None:
+        """Shrink weights as an update does; Keras' name."""
+        kept = [p for name, p in named_parameters(variables) if not self._excluded(name, p)]
+        self._shrink(kept, float(self.learning_rate))
+
+    def _shrink(self, weights: list[Any], rate: float) -> None:
+        import torch
+
+        if weights and self.weight_decay:
             with torch.no_grad():
-                torch._foreach_mul_(decaying, 1 - rate * self.weight_decay)
+                torch._foreach_mul_(weights, 1 - rate * self.weight_decay)
 
     # -- a moving average of the weights ---------------------------------------------------------------------------
     def average(self) -> None:
@@ -312,11 +318,11 @@ class Optimizer(Described, family="optimizer"):
         import torch
 
         with torch.no_grad():
-            if not self._averages:
-                self._averages = [p.detach().clone() for p in self._params]
+            if not self._model_variables_moving_average:
+                self._model_variables_moving_average = [p.detach().clone() for p in self._params]
             else:
                 weights: list[torch.Tensor] = [p.detach() for p in self._params]
-                torch._foreach_lerp_(self._averages, weights, 1 - self.ema_momentum)
+                torch._foreach_lerp_(self._model_variables_moving_average, weights, 1 - self.ema_momentum)
         if self.ema_overwrite_frequency and self.iterations % self.ema_overwrite_frequency == 0:
             self.finalize_variable_values()
 
@@ -327,25 +333,25 @@ class Optimizer(Described, family="optimizer"):
         """
         import torch
 
-        if self._averages:
+        if self._model_variables_moving_average:
             with torch.no_grad():
-                for weight, average in zip(self._params, self._averages, strict=True):
+                for weight, average in zip(self._params, self._model_variables_moving_average, strict=True):
                     weight.copy_(average)
 
     def swap_averages(self) -> None:
         """Exchange the weights and their moving average; a second call puts both back."""
         import torch
 
-        if self._averages:
+        if self._model_variables_moving_average:
             with torch.no_grad():
-                for weight, average in zip(self._params, self._averages, strict=True):
+                for weight, average in zip(self._params, self._model_variables_moving_average, strict=True):
                     held = weight.detach().clone()
                     weight.copy_(average)
                     average.copy_(held)
 
     def keep_weights_as_averages(self) -> None:
         """Let the average be the weights as they are now, as when the average stands there already."""
-        for weight, average in zip(self._params, self._averages, strict=False):
+        for weight, average in zip(self._params, self._model_variables_moving_average, strict=False):
             average.copy_(weight.detach())
 
     # -- constraints -----------------------------------------------------------------------------------------------
@@ -436,18 +442,50 @@ class Optimizer(Described, family="optimizer"):
         steps = self.gradient_accumulation_steps or 1
         if steps == 1:
             return False
-        if self._gathered is None:
-            self._gathered = [torch.zeros_like(p) for p in self._params]
-        for held, p in zip(self._gathered, self._params, strict=True):
+        if self._accumulated_gradients is None:
+            self._accumulated_gradients = [torch.zeros_like(p) for p in self._params]
+        for held, p in zip(self._accumulated_gradients, self._params, strict=True):
             if p.grad is not None:
                 held += p.grad
         self._waiting += 1
         if self._waiting < steps:
             return True
-        for held, p in zip(self._gathered, self._params, strict=True):
+        for held, p in zip(self._accumulated_gradients, self._params, strict=True):
             p.grad = held / steps
-        self._gathered, self._waiting = None, 0
+            held.zero_()
+        self._waiting = 0
         return False
+
+    @property
+    def _iterations(self) -> int:
+        """The gradients that ``apply`` took, as Keras counts them: several make an update."""
+        return self.iterations * (self.gradient_accumulation_steps or 1) + self._waiting
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update one weight; all others stay as they are.
+
+        gradient        a tensor or an array of its shape
+        variable        the weight, one of those that the optimizer was built with
+        learning_rate   of this update
+
+        Nothing is clipped and nothing decays.  Raises ArgumentError for a weight that it was not built with.
+        """
+        import torch
+
+        weight = _tensor(variable)
+        if self._running is None or id(weight) not in {id(p) for p in self._params}:
+            raise ArgumentError("update_step: the optimizer does not know this weight; call build([…]) with it first.")
+        groups = self._running.param_groups
+        before = [(group["lr"], group.get("weight_decay")) for group in groups]
+        self._apply_rate(float(learning_rate))
+        for group in groups:  # where the decay is in the kernel
+            group["weight_decay"] = 0.0
+        self._running.zero_grad(set_to_none=True)
+        weight.grad = torch.as_tensor(gradient, dtype=weight.dtype, device=weight.device).reshape(weight.shape)
+        self._running.step()
+        self._running.zero_grad(set_to_none=True)
+        for group, (rate, decay) in zip(groups, before, strict=True):
+            group["lr"], group["weight_decay"] = rate, decay
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]]) -> int:
         """``apply`` of (gradient, weight) pairs; returns the updates made so far.
@@ -484,7 +522,12 @@ class Optimizer(Described, family="optimizer"):
         """A copy with the same settings that has not trained anything yet."""
         twin = copy.copy(self)
         twin._running, twin._bound, twin._params, twin._decaying, twin._named = None, None, [], [], []
-        twin._averages, twin._gathered, twin._waiting, twin._constrained = [], None, 0, []
+        twin._model_variables_moving_average, twin._accumulated_gradients, twin._waiting, twin._constrained = (
+            [],
+            None,
+            0,
+            [],
+        )
         twin.iterations = twin._begun = 0
         return twin
 
@@ -492,12 +535,16 @@ class Optimizer(Described, family="optimizer"):
         """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready but for averages."""
         rate = None if self.schedule or callable(self._rate) else float(self.learning_rate)
         state = {"learning_rate": rate, "iterations": self.iterations, "begun": self._begun}
-        return {**state, "averages": [a.clone() for a in self._averages]} if self._averages else state
+        return (
+            {**state, "averages": [a.clone() for a in self._model_variables_moving_average]}
+            if self._model_variables_moving_average
+            else state
+        )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state`, a ``state_dict``, after ``build``."""
         self.iterations, self._begun = state["iterations"], state["begun"]
-        self._averages = [average.clone() for average in state.get("averages", ())]
+        self._model_variables_moving_average = [average.clone() for average in state.get("averages", ())]
         if state["learning_rate"] is not None:
             self.learning_rate = state["learning_rate"]
 

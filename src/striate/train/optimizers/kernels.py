@@ -289,8 +289,12 @@ class MuonUpdate(Update):
             step = orthogonal(
                 grad + momentum * velocity if group["nesterov"] else velocity, group["abc"], group["rounds"]
             )
-            scale = 1.0 if group["rms_rate"] is None else math.sqrt(max(weight.shape)) * group["rms_rate"]
-            weight.sub_(step, alpha=group["lr"] * scale)
+            weight.sub_(step, alpha=group["lr"] * muon_length(weight, group["rms_rate"]))
+
+
+def muon_length(weight: Any, rms_rate: float | None) -> float:
+    """How long the step of a matrix is, by the learning rate (Liu et al. 2025, 2502.16982)."""
+    return 1.0 if rms_rate is None else math.sqrt(max(weight.shape)) * rms_rate
 
 
 def orthogonal(x: Tensor, abc: tuple[float, float, float], rounds: int) -> Tensor:
@@ -310,3 +314,31 @@ def orthogonal(x: Tensor, abc: tuple[float, float, float], rounds: int) -> Tenso
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
     return x.T if tall else x
+
+
+class ScheduleFreeUpdate(Update):
+    """Plain steps z, their mean, and weights between the two (Defazio et al. 2024, algorithm 1)."""
+
+    def __init__(self, params: Iterable[Any], **settings: Any) -> None:
+        super().__init__(params, **settings)
+        for group in self.param_groups:
+            for p in group["params"]:
+                self._begun(p, group)  # z begins where the weights do, before any decay
+
+    @staticmethod
+    def start(weight: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        return {"z": weight.detach().clone(), "v": torch.zeros_like(weight)}
+
+    @staticmethod
+    def update(params: Any, grads: Any, states: Any, group: dict[str, Any]) -> None:
+        beta_1, beta_2 = group["betas"]
+        z, v, step = states["z"], states["v"], group["updates"]
+        rate = group["lr"] * (min(step / group["warmup"], 1.0) if group["warmup"] else 1.0)
+        torch._foreach_mul_(v, beta_2)
+        torch._foreach_addcmul_(v, grads, grads, 1 - beta_2)
+        root = torch._foreach_div(v, 1 - beta_2**step)
+        torch._foreach_sqrt_(root)
+        torch._foreach_add_(root, group["epsilon"])
+        torch._foreach_lerp_(params, z, 1 - 1 / beta_1)  # the mean x of w = (1 - beta_1) z + beta_1 x
+        torch._foreach_addcdiv_(z, grads, root, -rate)
+        torch._foreach_lerp_(params, z, 1 - beta_1 * (1 - 1 / step))  # beta_1 (x + (z - x) / t) + (1 - beta_1) z

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number, whole
 from striate.errors import ArgumentError
 from striate.train.optimizers.base import Optimizer
+from striate.train.optimizers.rate import Rate
+from striate.train.tensors import tensor
 
 if TYPE_CHECKING:
     import torch
@@ -175,15 +177,42 @@ class Muon(Optimizer):
         super().__post_init__()
         self.ns_steps = whole("Muon", "ns_steps", self.ns_steps)
         self.exclude_layers = tuple(self.exclude_layers or ())
+        self._adams: set[int] | None = None  # the weights that are Adam's, once it is built
 
-    def _by_adam(self, name: str, weight: torch.nn.Parameter) -> bool:
+    def _should_use_adamw(self, variable: Any, path: str | None = None) -> bool:
+        """Whether a weight is Adam's; `path`: its name, where it does not say it."""
+        name = path or str(getattr(variable, "path", ""))
         excluded = self.exclude_embeddings and "embedding" in name.lower()
-        return weight.ndim != 2 or excluded or any(re.search(p, name) for p in self.exclude_layers or ())
+        return variable.ndim != 2 or excluded or any(re.search(p, name) for p in self.exclude_layers or ())
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        """A matrix with its singular values brought near 1, a tensor.
+
+        x       (rows, columns)
+        steps   of Newton and Schulz
+
+        Raises ArgumentError for what is no matrix.
+        """
+        from striate.train.optimizers import kernels
+
+        x = tensor("x", x)
+        if x.ndim != 2:
+            raise ArgumentError(f"Muon: only a matrix is made orthogonal, not an array of shape {tuple(x.shape)}.")
+        return kernels.orthogonal(x, (self.muon_a, self.muon_b, self.muon_c), steps)
+
+    def lr_adjust(self, x: Any) -> Any:
+        """A step times √(longer side) · `rms_rate`, or as it is where that is None.
+
+        x   (rows, columns)
+        """
+        from striate.train.optimizers import kernels
+
+        return x if self.rms_rate is None else tensor("x", x) * kernels.muon_length(x, self.rms_rate)
 
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         from striate.train.optimizers import kernels
 
-        adams = {id(p) for name, p in self._named if self._by_adam(name, p)}
+        adams = {id(p) for name, p in self._named if self._should_use_adamw(p, name)}
         groups = [
             {"params": [p for p in params if (id(p) not in adams) == matrices], "matrices": matrices}
             for matrices in (True, False)
@@ -201,14 +230,46 @@ class Muon(Optimizer):
             rms_rate=self.rms_rate,
         )
 
-    def _decay_of(self, weight: torch.nn.Parameter) -> float:
-        return (self.adam_weight_decay if id(weight) in self._adams else self.weight_decay) or 0.0
-
-    def decay(self, running: object = None) -> None:
+    def _shrink(self, weights: list[Any], rate: float) -> None:
         import torch
 
-        rate = (running or self._running).param_groups[0]["lr"]  # type: ignore[union-attr,attr-defined]
         with torch.no_grad():
-            for weight in self._decaying:
-                if weight.grad is not None:
-                    weight.mul_(1 - rate * self._decay_of(weight))
+            for weight in weights:
+                adams = id(weight) in self._adams if self._adams is not None else self._should_use_adamw(weight)
+                weight.mul_(1 - rate * ((self.adam_weight_decay if adams else self.weight_decay) or 0.0))
+
+
+@described
+class ScheduleFreeAdamW(Optimizer):
+    """Adam that needs no schedule: it keeps plain steps z and their mean x, and trains between the two.
+
+    Defazio et al. 2024, "The road less scheduled".
+
+    z ← z - lr · g / (√(v / (1 - `beta_2`^t)) + `epsilon`), x ← x + (z - x) / t, w ← (1 - `beta_1`) · z + `beta_1` · x.
+
+    beta_1          0 to 1, more than 0: how far w is towards the mean
+    beta_2          0 to 1, of the running mean of g²
+    epsilon         added to the root
+    warmup_steps    updates over which the rate rises from 0
+
+    `learning_rate`, `weight_decay`, `clipnorm`, `name` and the other arguments of every optimizer: see Optimizer.
+    Raises ArgumentError for a value out of range.
+    """
+
+    learning_rate: Rate = Rate(0.0025)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float | None = 1e-8
+    warmup_steps: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.warmup_steps = whole("ScheduleFreeAdamW", "warmup_steps", self.warmup_steps, 0)
+        if self.beta_1 <= 0:
+            raise ArgumentError(f"ScheduleFreeAdamW: beta_1={self.beta_1} must be more than 0.")
+
+    def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        from striate.train.optimizers import kernels
+
+        betas = (self.beta_1, self.beta_2)
+        return kernels.ScheduleFreeUpdate(params, betas=betas, epsilon=self.epsilon, warmup=self.warmup_steps)
