@@ -106,6 +106,13 @@ def test_the_setting_is_taken_when_a_layer_is_made() -> None:
         data_format.set_image_data_format("last")
 
 
+def test_shapes_with_a_batch_keep_it() -> None:
+    pool = layers.AdaptiveAveragePooling1D(4, data_format="channels_first")
+    assert pool.compute_output_shape((2, 3, 8)) == (2, 3, 4)
+    assert layers.Add().compute_output_shape([(5, 3), (5, 3)]) == (5, 3)
+    assert layers.MaxPooling2D((2, 1)).get_config()["pool_size"] == (2, 1)
+
+
 def test_what_has_no_channels_first_in_keras_is_told_what_to_do() -> None:
     with pytest.raises(ArgumentError, match="axis=1 where they come first"):
         layers.BatchNormalization(data_format="channels_first")

@@ -362,7 +362,7 @@ def test_a_configuration_gives_the_same_network_back(name) -> None:
 def test_parts_are_serialized_as_keras_does() -> None:
     layer = layers.Conv2D(3, 5, activation="relu", kernel_regularizer=st.regularizers.L2(0.1), name="c")
     config = layer.get_config()
-    assert (config["filters"], config["kernel_size"], config["name"]) == (3, [5, 5], "c")
+    assert (config["filters"], config["kernel_size"], config["name"]) == (3, (5, 5), "c")
     assert config["kernel_regularizer"]["config"] == {"l2": 0.1}
     assert layers.Conv2D.from_config(config).get_config() == config
     said = st.saving.serialize_keras_object({"a": [layer, np.float32(2)], "b": np.zeros((2, 2)), "c": slice(1, 2)})

@@ -187,7 +187,7 @@ def rooms() -> dict[str, Room]:
             return self.detach().clone().numpy()
 
     def keras_tensor(shape: Any, dtype: str = "float32", **none: Any) -> Any:
-        return st.Input(tuple(shape)[1:], dtype=dtype)
+        return st.Input(batch_shape=tuple(shape), dtype=dtype)
 
     def chosen(name: str) -> Any:
         with contextlib.suppress(AttributeError, StriateError):
@@ -218,6 +218,7 @@ def rooms() -> dict[str, Room]:
         standardize_dtype=standardize_dtype,
         is_float_dtype=lambda dtype: "float" in standardize_dtype(dtype),
         shape=lambda x: tuple(x.shape),
+        compute_output_spec=lambda function, *args, **kwargs: function(*args, **kwargs),
         name_scope=lambda *a, **k: contextlib.nullcontext(),
         numpy=Room("keras.src.backend.numpy", st.ops),
         SUPPORTS_SPARSE_TENSORS=False,
@@ -251,6 +252,10 @@ def rooms() -> dict[str, Room]:
     made |= {
         "keras.src.backend": backend,
         "keras.src.backend.config": config,
+        "keras.backend": backend,
+        "keras.src.backend.common.keras_tensor": Room(
+            "keras.src.backend.common.keras_tensor", KerasTensor=keras_tensor
+        ),
         "keras.src.backend.common.backend_utils": Room(
             "keras.src.backend.common.backend_utils",
             compute_conv_transpose_output_shape=conv_transpose_output_shape,

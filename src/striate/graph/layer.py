@@ -270,21 +270,26 @@ class Layer(NetworkPart):
         return Layer._weight_adder(self, shape, initializer, dtype, trainable, regularizer, constraint, name, **others)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape of the output, with the batch in front, as None.
+        """The shape of the output, with the batch in front, as it was given.
 
         input_shape   with the batch in front; a list of them for several inputs
 
         Raises ShapeError where the input does not fit.
         """
         several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
-        found = self.shape(*(tuple(one)[1:] for one in (input_shape if several else [input_shape])))
-        return [(None, *one) for one in found] if isinstance(found, list) else (None, *found)
+        given = [tuple(one) for one in (input_shape if several else [input_shape])]
+        found = self.shape(*(one[1:] for one in given))
+        return [(given[0][0], *one) for one in found] if isinstance(found, list) else (given[0][0], *found)
 
     def config(self) -> dict[str, Any]:
         if getattr(type(self).__init__, "of_fields", False) or type(self).__module__.startswith("striate."):
             return super().config()
         named = {"name": self.name} if self.name and not self.auto_named else {}
         return named | Layer._own_config(self)
+
+    def get_config(self) -> dict[str, Any]:
+        """As ``Described`` says, with tuples such as a kernel's size as they are; JSON makes lists of them."""
+        return {name: _pairs(getattr(self, name, None), said) for name, said in super().get_config().items()}
 
     # -- answers, from input shapes alone --------------------------------------------------------------------------
     def lowering(self, *inputs: Shape) -> Lowering:
@@ -473,6 +478,11 @@ def _same(one: Any, other: Any) -> bool:
         return bool(one == other)
     except ValueError:
         return one is other
+
+
+def _pairs(value: Any, said: Any) -> Any:
+    """What a configuration says of a value: a tuple for a tuple."""
+    return tuple(map(_pairs, value, said)) if isinstance(value, tuple) else said
 
 
 def snake_case(kind: str) -> str:
