@@ -174,3 +174,11 @@ def test_names_are_found_in_both_spellings_and_descriptions_come_back(room: Any)
 def test_what_cannot_be_drawn_or_penalised_is_one_clear_line(say: Any, message: str) -> None:
     with pytest.raises(StriateError, match=message):
         say()
+
+
+def test_inputs_and_outputs_of_a_unit_are_counted_over_every_place_of_a_window() -> None:
+    assert initializers.compute_fans((3, 3, 8, 16)) == (72, 144)
+    assert initializers.compute_fans((7,)) == (7, 7)
+    assert initializers.compute_fans((512, 8, 64), input_axes=[0], output_axes=[1, 2]) == (512, 512)
+    with pytest.raises(StriateError, match="axis 5 does not exist"):
+        initializers.compute_fans((2, 3), [5], [1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import striate as st
 from striate import layers
 from striate import primitives as p
 from striate.backend import build
-from striate.errors import ArgumentError, ShapeError
+from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Value
 from striate.primitives import Window
 from striate.ship import Engine
@@ -276,3 +277,51 @@ def test_a_field_may_be_made_anew_for_each_layer() -> None:
     assert (one.places, other.places, Listed().places) == ([1], [2], [])
     assert other.config() == {"places": [2]}
     assert "places" in str(inspect.signature(Listed))
+
+
+class Twice(layers.Wrapper):
+    """What a layer gives, times two."""
+
+    def call(self, inputs: Any) -> Any:
+        return 2 * self.layer(inputs)
+
+
+class Divided(layers.Wrapper):
+    """What a layer gives, divided; with a constructor of its own, as Keras' code has it."""
+
+    def __init__(self, layer: Any, by: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        self.by = by
+
+    def call(self, inputs: Any) -> Any:
+        return self.layer(inputs) / self.by
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "by": self.by}
+
+
+@pytest.mark.parametrize(("kind", "factor"), [(Twice, 2.0), (Divided, 0.5)])
+def test_a_layer_around_another_has_its_weights_and_goes_through_files(
+    tmp_path: Path, kind: Any, factor: float
+) -> None:
+    inner = layers.Conv2D(2, 3, kernel_initializer="ones")
+    model = st.Sequential([layers.Input((5, 4, 1)), kind(inner), kind(layers.BatchNormalization())])
+    x = np.arange(40, dtype=np.float32).reshape(2, 5, 4, 1)
+    sums = np.stack([x[:, i : i + 3, j : j + 3, 0].sum((1, 2)) for i in range(3) for j in range(2)], 1)
+    expected = factor**2 * np.repeat(sums.reshape(2, 3, 2, 1), 2, -1) / np.sqrt(1 + 1e-3)
+    assert np.asarray(model.predict(x)) == pytest.approx(expected, rel=1e-4)
+    assert (len(model.layers[0].trainable_weights), len(model.layers[1].non_trainable_weights)) == (2, 2)
+    model.compile("sgd", "mse")
+    model.fit(x, expected, verbose=0)
+    for name in ("m.keras", "m.h5", "m"):
+        model.save(tmp_path / name)
+        again = st.models.load_model(tmp_path / name, custom_objects={kind.__name__: kind})
+        assert np.asarray(again.predict(x)) == pytest.approx(np.asarray(model.predict(x)), rel=1e-5), name
+    with pytest.raises(ArgumentError, match="takes a layer to wrap"):
+        kind("no layer")
+
+
+def test_the_axes_of_a_normalization_are_each_named_once() -> None:
+    for axis in ([-1, 1], [-2, -1, 2]):
+        with pytest.raises(StriateError, match="twice"):
+            layers.LayerNormalization(axis=axis)(st.Input((2, 4) if len(axis) == 3 else (4,)))

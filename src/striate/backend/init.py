@@ -58,7 +58,8 @@ def drawn(spec: Initializer, shape: Any, dtype: Any = None) -> torch.Tensor:
             raise ShapeError(
                 f"Constant: an array of shape {tuple(value.shape)} for a shape of {sizes}. Expected `shape` to be that."
             ) from None
-    fans = _fans(spec, sizes)
+    ins, outs = getattr(spec, "input_axes", None), getattr(spec, "output_axes", None)
+    fans = kinds.compute_fans(sizes, ins, outs, type(spec).__name__)
     whole = torch.empty(sizes)
     # of what lies flat, the last axis is the outputs: Keras' matrix, whose rows and columns may change places
     fill(
@@ -66,22 +67,6 @@ def drawn(spec: Initializer, shape: Any, dtype: Any = None) -> torch.Tensor:
         Weight(sizes, spec, fans),
     )
     return whole.to(kind)
-
-
-def _fans(spec: Any, sizes: tuple[int, ...]) -> tuple[int, int]:
-    """Inputs and outputs per unit of an array in Keras' layout: the last two sizes, each for every place of a window."""
-    ins, outs = getattr(spec, "input_axes", None), getattr(spec, "output_axes", None)
-    if ins is not None and outs is not None:
-        beyond = [axis for axis in (*ins, *outs) if not -len(sizes) <= axis < len(sizes)]
-        if beyond:
-            raise ShapeError(f"{type(spec).__name__}: axis {beyond[0]} does not exist in a shape of {sizes}.")
-        mine = {axis % len(sizes) for axis in (*ins, *outs)}
-        deep = math.prod(size for axis, size in enumerate(sizes) if axis not in mine)
-        return deep * math.prod(sizes[axis] for axis in ins), deep * math.prod(sizes[axis] for axis in outs)
-    if len(sizes) < 2:
-        return math.prod(sizes), math.prod(sizes)
-    deep = math.prod(sizes[:-2])
-    return deep * sizes[-2], deep * sizes[-1]
 
 
 def _sizes(where: str, shape: Any) -> tuple[int, ...]:

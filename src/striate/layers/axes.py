@@ -59,9 +59,11 @@ def over(axis: int | tuple[int, ...], x: Value, function: Callable[[Value], Valu
     x          of any shape
     function   takes a value and returns one of the same shape
 
-    Raises ArgumentError for an axis that is not there.
+    Raises ArgumentError for an axis that is not there, or one that is named twice.
     """
     chosen = places(axis, x.shape)
+    if isinstance(axis, tuple) and len(chosen) < len(axis):
+        raise ArgumentError(f"axis {axis} names an axis of an input {x.shape} twice; name each once.")
     if chosen == (len(x.shape) - 1,):
         return function(x)
     order = (*(i for i in range(len(x.shape)) if i not in chosen), *chosen)

@@ -36,7 +36,7 @@ ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"), _TABLE),
     **dict.fromkeys(("MelSpectrogram", "STFTSpectrogram"), _SOUND),
     **dict.fromkeys(("FlaxLayer", "JaxLayer", "TFSMLayer"), _FOREIGN),
-    **dict.fromkeys(("TimeDistributed", "Wrapper"), _WRAPPER),
+    "TimeDistributed": _WRAPPER,
     "Masking": "masking is not supported; a global max pooling ignores padding best",
     "EinsumDense": "use Dense, which works on the last axis, with Permute and Reshape around it",
     "TernaryDense": "quantize after training instead",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from numbers import Real
 from typing import Any
 
 from striate import configs
 from striate.described import from_keras_config, from_name
-from striate.errors import ArgumentError, unknown
+from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Initializer
 
 
@@ -252,6 +253,32 @@ def get(spec: Any) -> Any:
     if _is_array(spec):
         return Constant(spec)
     return from_name(spec, Initializer, NAMES, "he_normal")
+
+
+def compute_fans(
+    shape: Any, input_axes: Any = None, output_axes: Any = None, where: str = "compute_fans"
+) -> tuple[int, int]:
+    """Inputs and outputs per unit of an array in Keras' layout, which the scaled initializers go by.
+
+    shape         such as (height, width, in, out)
+    input_axes    whose sizes are inputs
+    output_axes   whose sizes are outputs; where one of the two is None, they are the last two
+    where         what asks, for the message
+
+    The sizes of all other axes count in both: each unit sees every place of a window.  Raises ShapeError for an axis that
+    is not there.
+    """
+    sizes = tuple(shape)
+    if input_axes is None or output_axes is None:
+        if len(sizes) < 2:
+            return prod(sizes), prod(sizes)
+        input_axes, output_axes = [len(sizes) - 2], [len(sizes) - 1]
+    beyond = [axis for axis in (*input_axes, *output_axes) if not -len(sizes) <= axis < len(sizes)]
+    if beyond:
+        raise ShapeError(f"{where}: axis {beyond[0]} does not exist in a shape of {sizes}.")
+    mine = {axis % len(sizes) for axis in (*input_axes, *output_axes)}
+    deep = prod(size for axis, size in enumerate(sizes) if axis not in mine)
+    return deep * prod(sizes[axis] for axis in input_axes), deep * prod(sizes[axis] for axis in output_axes)
 
 
 def _is_array(spec: Any) -> bool:

@@ -153,6 +153,13 @@ class RMSNormalization(Layer):
 
     drawn_as = "norm"
 
+    @property
+    def scale(self) -> Any:
+        """The learnt factors, a variable (C,), once the layer has been called."""
+        if not self.weights:
+            raise AttributeError("RMSNormalization has no scale yet: call it first.")
+        return self.weights[0]
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.axis = checked(self.axis, "RMSNormalization: axis")

@@ -1,4 +1,4 @@
-"""A function, or a torch module, of a user's own as a layer."""
+"""A function, a torch module, or a layer around another, of a user's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from striate.configs import custom_object
 from striate.errors import ArgumentError
 from striate.graph import Layer
 
-__all__ = ["Lambda", "TorchModuleWrapper"]
+__all__ = ["Lambda", "TorchModuleWrapper", "Wrapper"]
 
 
 class _OfOnesOwn(Layer):
@@ -123,3 +123,21 @@ class TorchModuleWrapper(_OfOnesOwn):
     def config(self) -> dict[str, Any]:
         said: dict[str, Any] = {"name": self.name} if self.name and not self.auto_named else {}
         return said | {"module": type(self.module).__name__}
+
+
+class Wrapper(Layer):
+    """The base of layers of a user's own around another layer; a class of yours defines ``call``, with ``self.layer`` in it.
+
+    layer   what is wrapped
+
+    Raises ArgumentError for what is no layer.
+    """
+
+    abstract = True
+
+    layer: Any
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.layer, Layer):
+            raise ArgumentError(f"{self.kind} takes a layer to wrap, such as layers.Dense(2), not {self.layer!r}.")
