@@ -187,6 +187,7 @@ case(
     activation="softmax",
 )
 case(layers.Dense, lambda w, x: ref.relu(ref.dense(x, w["weight"], w["bias"])), (5,), units=4, activation="relu")
+case(layers.Dense, lambda w, x: ref.dense(x, w["weight"], w["bias"]), (5,), units=4, activity_regularizer="l2")
 case(
     layers.Embedding,
     lambda w, x: ref.embedding(x, w["weight"]),
@@ -225,6 +226,7 @@ for extra in (
     {"max_value": 1.0, "negative_slope": 0.2, "threshold": 0.3},
 ):
     case(layers.ReLU, lambda w, x, extra=extra: ref.relu(x, **extra), (3, 2, 4), **extra)
+case(layers.ReLU, lambda w, x: ref.relu(x), (3, 2, 4), activity_regularizer="l1_l2")
 case(layers.LeakyReLU, lambda w, x: ref.relu(x, negative_slope=0.3), (3, 4))
 case(layers.LeakyReLU, lambda w, x: ref.relu(x, negative_slope=0.05), (4,), negative_slope=0.05)
 case(layers.ELU, lambda w, x: ref.elu(x), (3, 2, 4))

@@ -108,7 +108,9 @@ class Described:
         fields = _in_order(type(self))
         said = {field.name: self._setting(field.name) for field in fields} if fields else self.config()
         return {
-            name: configs.serialize(value) for name, value in said.items() if (name, value) != ("input_shape", None)
+            name: configs.serialize(value)
+            for name, value in said.items()
+            if value is not None or name not in ("input_shape", "activity_regularizer")
         }
 
     @classmethod

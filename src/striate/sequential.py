@@ -113,7 +113,7 @@ class Sequential(Model):
         self._plan = None
         self._trainer = None
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Sequence[int | None]) -> None:  # type: ignore[override]
         """Tell the input's shape.
 
         input_shape     channels-last; a leading None (Keras' batch) is dropped

@@ -186,8 +186,16 @@ def rooms() -> dict[str, Room]:
         def numpy(self) -> np.ndarray:
             return self.detach().clone().numpy()
 
-    def keras_tensor(shape: Any, dtype: str = "float32", **none: Any) -> Any:
-        return st.Input(batch_shape=tuple(shape), dtype=dtype)
+    class Symbolic(type):
+        """Calling it makes a symbolic tensor; ours are its instances."""
+
+        def __instancecheck__(cls, one: Any) -> bool:
+            return isinstance(one, st.graph.SymbolicTensor)
+
+        def __call__(cls, shape: Any, dtype: Any = "float32", **none: Any) -> Any:
+            return st.Input(batch_shape=tuple(shape), dtype=dtype)
+
+    class KerasTensor(metaclass=Symbolic): ...
 
     def chosen(name: str) -> Any:
         with contextlib.suppress(AttributeError, StriateError):
@@ -210,7 +218,7 @@ def rooms() -> dict[str, Room]:
         "keras.src.backend",
         **plain,
         config=config,
-        KerasTensor=keras_tensor,
+        KerasTensor=KerasTensor,
         Variable=Variable,
         convert_to_tensor=to_tensor,
         convert_to_numpy=to_numpy,
@@ -253,15 +261,13 @@ def rooms() -> dict[str, Room]:
         "keras.src.backend": backend,
         "keras.src.backend.config": config,
         "keras.backend": backend,
-        "keras.src.backend.common.keras_tensor": Room(
-            "keras.src.backend.common.keras_tensor", KerasTensor=keras_tensor
-        ),
         "keras.src.backend.common.backend_utils": Room(
             "keras.src.backend.common.backend_utils",
             compute_conv_transpose_output_shape=conv_transpose_output_shape,
             compute_conv_transpose_padding_args_for_jax=conv_transpose_padding,
         ),
         "keras.src.testing": testing,
+        "keras.src.backend.common.keras_tensor": Room("keras.src.backend.common.keras_tensor", KerasTensor=KerasTensor),
         "keras.src.testing.test_case": testing,
         "keras.src.testing.test_utils": helpers,
         "keras.src.metrics.metrics_utils": metric_words,

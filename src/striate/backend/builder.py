@@ -65,7 +65,7 @@ class Builder:
                 layer.built = nn.ModuleDict() if layer.built is None else layer.built
                 if hasattr(layer.built, part) or keyword.iskeyword(part):
                     raise ArgumentError(f'{layer.kind} "{name}": no part can be named "{part}". Rename it.')
-                layer.built[part] = made
+                layer.built.add_module(part, made)
         self.add(name, layer)
         said = f"{self.label}_{part}" if part else self.label
         self.named = True

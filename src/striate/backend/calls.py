@@ -49,12 +49,35 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         raise
     first = next(module.parameters(), None)
     xs = [channels_first(one) if first is None else channels_first(one).to(first.device) for one in given]
-    with _mode(module, graph, training):
+    with _mode(module, graph, training), listening(layer, module):
         out = module(*xs)
     outs = [channels_last(one) for one in (out if isinstance(out, list | tuple) else [out])]
     outs = [one[0] for one in outs] if single else outs
     outs = outs if whole is None else [one.round().to(whole) for one in outs]
     return outs[0] if len(outs) == 1 else outs
+
+
+@contextmanager
+def listening(layer: Layer, module: Any) -> Iterator[None]:
+    """Keep the penalties of one call for the layer.  Within the call of a layer of a user's own they are that one's.
+
+    layer    a layer or a model
+    module   what runs
+    """
+    if RUNNING:
+        yield
+        return
+    ears = [part for part in module.modules() if hasattr(part, "taken")]
+    for part in ears:
+        part.taken()
+        part.listens = True
+    try:
+        yield
+    finally:
+        for part in ears:
+            part.listens = False
+        found = [part.taken_apart() if hasattr(part, "taken_apart") else [part.taken()] for part in ears]
+        layer._activity = [one for some in found for one in some if one is not None]  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -138,7 +138,9 @@ class Noise(Drawing):
 
 
 class ActivityPenalty(nn.Module):
-    """Add up a penalty on what passes in training, until the loss asks for it."""
+    """Add up a penalty on what passes in training, the mean over the batch, until the loss asks for it."""
+
+    listens = False  # also outside of training
 
     def __init__(self, l1: float, l2: float) -> None:
         super().__init__()
@@ -149,12 +151,14 @@ class ActivityPenalty(nn.Module):
         return f"{self.l1}, {self.l2}"
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if self.training:
-            for factor, size in ((self.l1, x.abs), (self.l2, x.square)):
-                if factor:
-                    part = factor * size().sum()
-                    self.penalty = part if self.penalty is None else self.penalty + part
+        if self.training or self.listens:
+            part = self.of(x) / max(len(x), 1)
+            self.penalty = part if self.penalty is None else self.penalty + part
         return x
+
+    def of(self, x: torch.Tensor) -> torch.Tensor:
+        parts = [factor * size().sum() for factor, size in ((self.l1, x.abs), (self.l2, x.square)) if factor]
+        return parts[0] if len(parts) == 1 else sum(parts, x.new_zeros(()))
 
     def taken(self) -> torch.Tensor | None:
         """The penalty so far, and begin anew."""

@@ -13,6 +13,7 @@ from torch import fx, nn
 from striate import primitives as p
 from striate.backend import augment, colours, modules
 from striate.backend.axes import channels_first, channels_last, torch_axis
+from striate.backend.penalty import OtherPenalty
 from striate.backend.table import ROWS
 from striate.graph import Step
 
@@ -211,6 +212,8 @@ def _noise(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 @ROWS.row(p.Penalty)
 def _penalty(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     penalty: Any = step.primitive
+    if penalty.regularizer is not None:
+        return b.module(step, lambda: OtherPenalty(penalty.regularizer), xs[0])
     return b.module(step, lambda: modules.ActivityPenalty(penalty.l1, penalty.l2), xs[0])
 
 

@@ -59,6 +59,18 @@ def _own(name: str) -> Any:
     return next((thing for thing in things if getattr(thing, "__module__", "") in {r.__name__ for r in _OWN}), None)
 
 
+def _besides(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The penalties that stand beside the one part of a layer."""
+    if isinstance(module, fx.GraphModule) or type(module) in (nn.Module, nn.ModuleDict):
+        return []
+    return [(key, one) for key, one in module.named_children() if isinstance(one, modules.ActivityPenalty)]
+
+
+def _shown(module: nn.Module) -> str:
+    """The call that makes a module of torch, or of ours."""
+    return f"{type(module).__name__}({module.extra_repr()})" if _besides(module) else repr(module)
+
+
 class _Printer:
     def __init__(self) -> None:
         self.own: list[Any] = []  # our own classes and functions that the source needs, in order
@@ -74,7 +86,11 @@ class _Printer:
             name += "_"
         self.used.add(name)
         self.printed[id(module)] = name
-        init = [f"        {_assign(key, self.constructor(child, key))}" for key, child in module.named_children()]
+        init = []
+        for key, child in module.named_children():
+            init.append(f"        {_assign(key, self.constructor(child, key))}")
+            for path, beside in _besides(child):
+                init.append(f"        {_assign(f'{key}.{path}', self.constructor(beside, path))}")
         init += [f"        {line}" for line in self.shared(module)]
         for path, child in module.named_modules():
             if isinstance(child, nn.modules.batchnorm._BatchNorm | nn.LayerNorm) and self.owned(module, path):
@@ -117,7 +133,7 @@ class _Printer:
         if type(module) in (nn.Module, nn.ModuleDict):  # fx rebuilds the container of a layer's parts as a plain module
             inside = ", ".join(f'"{k}": {self.constructor(child, k)}' for k, child in module.named_children())
             return f"nn.ModuleDict({{{inside}}})"
-        text = repr(module)
+        text = _shown(module)
         if _own(type(module).__name__) is type(module):
             self.need(type(module))
             for step in getattr(module, "steps", ()):

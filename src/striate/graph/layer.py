@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 from striate.configs import custom_object
 from striate.described import Described
 from striate.errors import ArgumentError, ShapeError, undefined, unknown
+from striate.graph.holding import Holding
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
-from striate.wording import plural
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from striate.graph.node import Node
-    from striate.graph.variable import Variable
     from striate.graph.window import Window
 
 # Arguments of Keras 3 that striate does not have, each with what to do instead, and the values at which it says nothing.
@@ -32,7 +29,6 @@ _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     ),
     "dtype": ("train in 16 bits with compile(precision='bf16') instead", "float32"),
     "autocast": ("train in 16 bits with compile(precision='bf16') instead", True),
-    "activity_regularizer": "put layers.ActivityRegularization(l1, l2) after the layer",
     "mask_zero": "masking is not supported; a global max pooling ignores padding best",
     "sparse": "sparse inputs are not supported",
     "ragged": "ragged inputs are not supported; pad to one length",
@@ -152,7 +148,7 @@ class Constraint(NetworkPart):
         return w
 
 
-class Layer(NetworkPart):
+class Layer(Holding, NetworkPart):
     """A layer: its fields are its hyper-parameters, ``lower`` says what it does.  It never holds a tensor.
 
     A subclass names its fields, checks them in ``__post_init__`` and defines ``lower``; everything else follows from
@@ -163,6 +159,7 @@ class Layer(NetworkPart):
     name          letters, digits, "_" and "-"; None: the class name and a number, counted in each model
     trainable     False: training leaves its weights as they are
     input_shape   the input's shape, for the first layer of a Sequential
+    activity_regularizer   what its output is penalised with, the mean over the batch: a name, a Regularizer, or None
 
     A class may say, beside its fields: ``arity``, how many inputs it takes (None: a list of two or more), and ``drawn_as``,
     what a diagram takes it for, such as "norm" (None: what its primitives are).
@@ -176,13 +173,20 @@ class Layer(NetworkPart):
     is_network: ClassVar[bool] = False  # whether it is a whole graph
     changes_pictures: ClassVar[bool] = False  # whether, called on numbers, it takes one picture, or a dict of them, too
     keeps_whole: ClassVar[bool] = False  # whether it then gives pictures of whole numbers, where it got such
-    _called: ClassVar[Callable[..., Any]]  # what a call does: ``graph/node.py`` sets it, which knows layers
-    _arrays: ClassVar[Callable[..., Any]]  # its arrays: ``model/variables.py`` sets it, which knows how they are made
+    _called: ClassVar[
+        Callable[..., Any]
+    ]  # what a call and ``build`` do: ``graph/node.py`` sets these, which knows nodes
+    _builder: ClassVar[Callable[..., Any]]
+    _speccer: ClassVar[Callable[..., Any]]
+    _opener: ClassVar[Callable[..., Any]]
     _numbers: ClassVar[Callable[..., Any]]  # what a call on arrays does: ``striate`` sets it, for ``backend/calls.py``
-    _lower_own: ClassVar[Callable[..., Any]]  # these four are set by ``ops/own.py``, which knows layers of a user's own
+    _lower_own: ClassVar[Callable[..., Any]]  # these five are set by ``ops/own.py``, which knows layers of a user's own
     _weight_adder: ClassVar[Callable[..., Any]]
+    _loss_adder: ClassVar[Callable[..., Any]]
     _put_inside: ClassVar[Callable[..., Any]]
     _own_config: ClassVar[Callable[..., Any]]
+    _penalised: ClassVar[Callable[..., Any]]  # these two are set by ``layers/regularizers.py``
+    _regularizer: ClassVar[Callable[..., Any]]
     shares_lowering: ClassVar[bool] = True  # whether its fields say all that it does
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
     drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
@@ -190,12 +194,15 @@ class Layer(NetworkPart):
     name: str | None = dataclasses.field(default=None, kw_only=True)
     trainable: bool = dataclasses.field(default=True, kw_only=True)
     input_shape: Shape | None = dataclasses.field(default=None, kw_only=True)
+    activity_regularizer: Any = dataclasses.field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.auto_named = self.name is None
         self.node: Node | None = None  # its latest call
         self.built: Any = None  # the torch module that holds its weights, once backend/ has made it
         self.built_for: dict[str, Weight] | None = None  # weight shapes of the first call; later calls share them
+        if self.activity_regularizer is not None:
+            self.activity_regularizer = type(self)._regularizer(self.activity_regularizer)
         if self.name is not None and (not self.name or not re.fullmatch(r"[A-Za-z0-9_\-]+", self.name)):
             raise ArgumentError(
                 f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_" and "-".'
@@ -221,6 +228,20 @@ class Layer(NetworkPart):
         """
         return self.lower(*inputs)
 
+    def whole_lower(self, *inputs: Any) -> Any:
+        """``put``, and the penalty on what it gives.
+
+        inputs   as ``lower`` takes them
+
+        Raises ShapeError where the inputs do not fit.
+        """
+        result = self.put(*inputs)
+        if self.activity_regularizer is None:
+            return result
+        if isinstance(result, list | tuple):
+            return [type(self)._penalised(self.activity_regularizer, one) for one in result]
+        return type(self)._penalised(self.activity_regularizer, result)
+
     # -- as Keras has it: a class of a user's own --------------------------------------------------------------------
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """An object that remembers, where the class has a constructor of its own, what it was made with."""
@@ -229,11 +250,25 @@ class Layer(NetworkPart):
             made.__dict__["_given"] = args, kwargs
         return made
 
-    def build(self, input_shape: Any) -> None:
-        """Add weights, in a class of your own; called once, at the first call.
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__ and not cls.__module__.startswith("striate.") and not cls.is_network:
+            cls.build = _remembered(cls.__dict__["build"])  # type: ignore[method-assign]
 
-        input_shape   with the batch in front, as None; a list of them for several inputs
+    def build(self, input_shape: Any = None) -> None:
+        """Make the layer's weights for inputs of a shape; a call makes them too.  In a class of your own: add weights.
+
+        input_shape   with the batch in front, as None; a list of them for several inputs.  None: any, where it says nothing
+
+        Raises ShapeError where the layer does not fit, or wants to know the shape.
         """
+        if not self.is_own and not self.is_network:
+            type(self)._builder(self, input_shape)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether ``call``, or a torch ``forward``, says what it does."""
+        return type(self).call is not Layer.call or hasattr(type(self), "forward")
 
     def call(self, inputs: Any) -> Any:
         """What a layer of your own does, said with ``striate.ops``, arithmetic, other layers, or functions of torch.
@@ -269,6 +304,24 @@ class Layer(NetworkPart):
         """
         return Layer._weight_adder(self, shape, initializer, dtype, trainable, regularizer, constraint, name, **others)
 
+    def add_loss(self, loss: Any) -> None:
+        """Add to the loss that is minimised, in the ``call`` of a layer of your own.
+
+        loss   a number that torch computed, or a list of them
+
+        Raises ArgumentError outside of a call.
+        """
+        Layer._loss_adder(self, loss)
+
+    def compute_output_spec(self, *inputs: Any) -> Any:
+        """What ``compute_output_shape`` says, as symbolic tensors, in the same lists and dicts.
+
+        inputs   symbolic tensors, or one list of them
+
+        Raises ShapeError where they do not fit.
+        """
+        return type(self)._speccer(self, inputs)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output, with the batch in front, as it was given.
 
@@ -278,8 +331,17 @@ class Layer(NetworkPart):
         """
         several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
         given = [tuple(one) for one in (input_shape if several else [input_shape])]
-        found = self.shape(*(one[1:] for one in given))
-        return [(given[0][0], *one) for one in found] if isinstance(found, list) else (given[0][0], *found)
+        batches = {one[0] for one in given if one} - {None}
+        batch = batches.pop() if len(batches) == 1 else None
+        sizes = tuple(checked_shape(self.kind, one[1:], empty=True) for one in given)
+        found = self.shape(*sizes)
+        if any(isinstance(size, Open) for one in sizes for size in one):
+            found = type(self)._opener(self, sizes, found)
+
+        def shown(sizes: Shape) -> tuple[int | None, ...]:
+            return (batch, *(None if isinstance(size, Open) else size for size in sizes))
+
+        return [shown(one) for one in found] if isinstance(found, list) else shown(found)
 
     def config(self) -> dict[str, Any]:
         if getattr(type(self).__init__, "of_fields", False) or type(self).__module__.startswith("striate."):
@@ -303,11 +365,11 @@ class Layer(NetworkPart):
             if key not in _OURS:
                 if len(_OURS) >= _MOST:
                     _OURS.clear()
-                _OURS[key] = lowered(self.put, inputs)
+                _OURS[key] = lowered(self.whole_lower, inputs)
             return _OURS[key]
         own: dict[tuple[Shape, ...], tuple[Any, Lowering]] = self.__dict__.setdefault("_lowerings", {})
         if inputs not in own or not _same(own[inputs][0], fields):  # never lowered, or with other hyper-parameters
-            own[inputs] = fields, lowered(self.put, inputs)
+            own[inputs] = fields, lowered(self.whole_lower, inputs)
         return own[inputs][1]
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
@@ -348,6 +410,10 @@ class Layer(NetworkPart):
         """The class name that tables and descriptions show, such as ``Conv2D``."""
         return type(self).__name__
 
+    @property
+    def _named(self) -> str:
+        return self.name or snake_case(self.kind)
+
     def __call__(self, inputs: Any, *more: Any, training: Any = None, mask: Any = None) -> Any:
         """Put the layer after symbolic `inputs` and return the symbolic output.  Calling it again shares its weights.
 
@@ -385,71 +451,6 @@ class Layer(NetworkPart):
         tensors = list(getattr(self.node, side))
         return tensors[0] if len(tensors) == 1 else tensors
 
-    # -- arrays, in Keras' order and layout ------------------------------------------------------------------------
-    @property
-    def weights(self) -> list[Variable]:
-        """The arrays in Keras' order, trainable ones first.  They are made when they are first asked for.
-
-        Kernels are (height, width, in, out), depthwise ones (height, width, in, multiplier), transposed ones
-        (height, width, out, in), those of a dense layer (in, out); a batch norm has gamma, beta, moving_mean,
-        moving_variance.  ``module.state_dict()`` has them in torch's layouts.  Empty before the layer is called.
-        """
-        return type(self)._arrays(self)  # type: ignore[no-any-return]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """Those of ``weights`` that training changes: none where ``trainable`` is False."""
-        return [one for one in self.weights if one.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """Those of ``weights`` that training leaves alone: averages, and all of a frozen layer."""
-        return [one for one in self.weights if not one.trainable]
-
-    variables = weights
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    if not TYPE_CHECKING:  # a type checker would take every name for granted
-
-        def __getattr__(self, name: str) -> Any:
-            """An array by Keras' name, such as ``layer.kernel``, once the layer has been called."""
-            if name in _ARRAYS and self.__dict__.get("node") is not None:
-                one = next((one for one in self.weights if one.name == name), None)
-                if one is not None:
-                    return one
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of the arrays, in the order and layouts of ``weights``: kernels (height, width, in, out)."""
-        return [one.numpy() for one in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set the arrays.
-
-        weights   one for each, in the order and layouts of ``weights``
-
-        Raises ShapeError on a mismatch, changing nothing, and ArgumentError before the layer is called.
-        """
-        mine, given = self.weights, list(weights)
-        where = f'{self.kind} "{self.name or snake_case(self.kind)}"'
-        if given and not mine and self.node is None and not self.is_network:
-            raise ArgumentError(f"{where} has no weights yet: put it into a model, or call it on a tensor, first.")
-        if len(given) != len(mine):
-            listed = ", ".join(f"{one.path} {one.shape}" for one in mine[:8]) + (" …" if len(mine) > 8 else "")
-            raise ShapeError(f"{where} has {plural(len(mine), 'array')} ({listed}); {len(given)} were given.")
-        for one, array in zip(mine, given, strict=True):
-            one.check(array)
-        for one, array in zip(mine, given, strict=True):
-            one.assign(array)
-
-
-# Keras' names of arrays that a layer lets one read as attributes.
-_ARRAYS = frozenset(
-    ["kernel", "bias", "gamma", "beta", "alpha", "moving_mean", "moving_variance", "embeddings"]
-    + [f"{part}_kernel" for part in ("depthwise", "pointwise")]
-)
-
 
 _Key = tuple[Any, Any, tuple[Shape, ...]]  # class, hyper-parameters, input shapes
 _OURS: dict[_Key, Lowering] = {}
@@ -463,6 +464,19 @@ def _shared(key: _Key) -> bool:
     except TypeError:  # a field such as an array
         return False
     return key[0].shares_lowering and key[0].__module__.startswith("striate.")
+
+
+def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's own ``build``, which the first call does not repeat."""
+
+    @functools.wraps(build)
+    def building(self: Layer, *args: Any, **kwargs: Any) -> None:
+        before = self.__dict__.get("built")
+        build(self, *args, **kwargs)
+        self.built = None if isinstance(before, bool) else before  # Keras' layers say built = True here
+        self.__dict__["_has_been_built"] = True
+
+    return building
 
 
 @functools.cache

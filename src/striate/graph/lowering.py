@@ -55,11 +55,13 @@ class Primitive:
 
     family     the family of layers that it makes, which gives a diagram its colours
     stateful   whether it becomes a part of the torch module: it has arrays, or does something else in training
+    beside     whether it has no arrays and stands beside the parts that have: theirs keep their names
     keras      Keras' name of each array that it may have
     """
 
     family: ClassVar[str] = "other"
     stateful: ClassVar[bool] = False
+    beside: ClassVar[bool] = False
     keras: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -353,6 +355,11 @@ class _Trace:
 
     def name_parts(self, stateful: list[Step]) -> None:
         """Name the parts that have no name, where there are several.  Raises ArgumentError for a name given twice."""
+        beside = [step for step in stateful if step.primitive.beside and not step.part]
+        if len(beside) < len(stateful):
+            stateful = [step for step in stateful if step not in beside]
+            for i, step in enumerate(beside):
+                step.part = f"activity_penalty_{i}" if i else "activity_penalty"
         if len(stateful) < 2:
             return
         taken = [step.part for step in stateful if step.part]

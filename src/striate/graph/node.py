@@ -295,6 +295,38 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
 Layer._called = call
 
 
+def _build(layer: Layer, input_shape: Any) -> None:
+    """``Layer.build``: call the layer on inputs of such shapes."""
+    shapes = [()] if input_shape is None else input_shape
+    several = input_shape is None or (bool(shapes) and isinstance(shapes[0], list | tuple))
+    dtype = getattr(layer, "input_dtype", "float32")
+    starts = [Input(tuple(one)[1:], dtype=dtype) for one in (shapes if several else [shapes])]
+    try:
+        call(layer, starts if len(starts) > 1 else starts[0])
+    except ShapeError:
+        if input_shape is None:
+            raise ShapeError(f"{layer.kind}: build needs the input's shape, such as (None, 32, 32, 3).") from None
+        raise
+
+
+def _spec(layer: Layer, inputs: tuple[Any, ...]) -> Any:
+    """``Layer.compute_output_spec``."""
+    given = inputs[0] if len(inputs) == 1 else list(inputs)
+    shapes = [one.shape for one in given] if isinstance(given, list | tuple) else given.shape
+
+    def said(shape: Any) -> Any:
+        if isinstance(shape, dict):
+            return {key: said(one) for key, one in shape.items()}
+        if isinstance(shape, list | tuple) and any(isinstance(one, list | tuple | dict) for one in shape):
+            return type(shape)(said(one) for one in shape)
+        return Input(batch_shape=tuple(shape))
+
+    return said(layer.compute_output_shape(shapes))
+
+
+Layer._builder, Layer._speccer = staticmethod(_build), staticmethod(_spec)
+
+
 def _left_open(layer: Layer, shapes: tuple[Shape, ...], out: Any) -> Any:
     """The output's shape with those sizes open that depend on an open size.  Raises ShapeError where weights would."""
     others = tuple(tuple(getattr(size, "other", size) for size in shape) for shape in shapes)
@@ -313,6 +345,9 @@ def _left_open(layer: Layer, shapes: tuple[Shape, ...], out: Any) -> Any:
     if isinstance(out, list):
         return [joined(one, other) for one, other in zip(out, second, strict=True)]
     return joined(out, second)  # type: ignore[arg-type]
+
+
+Layer._opener = staticmethod(_left_open)
 
 
 def _check_arity(layer: Layer, given: int) -> None:

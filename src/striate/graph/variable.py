@@ -27,9 +27,10 @@ class Variable:
     learns      whether it is one that training changes, where its layer is trainable
     to, back    turn a tensor into Keras' layout, and back
     constraint  what it must be after each update: a function of the array in Keras' layout, or None
+    regularizer  what it is penalised with, or None
     """
 
-    __slots__ = ("_back", "_to", "constraint", "layer", "learns", "name", "path", "value")
+    __slots__ = ("_back", "_to", "constraint", "layer", "learns", "name", "path", "regularizer", "value")
 
     def __init__(
         self,
@@ -41,9 +42,10 @@ class Variable:
         to: Turn,
         back: Turn,
         constraint: Any = None,
+        regularizer: Any = None,
     ) -> None:
         self.name, self.path, self.layer, self.value, self.learns = name, path, layer, value, learns
-        self._to, self._back, self.constraint = to, back, constraint
+        self._to, self._back, self.constraint, self.regularizer = to, back, constraint, regularizer
 
     @property
     def trainable(self) -> bool:

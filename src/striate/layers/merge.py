@@ -10,6 +10,7 @@ from striate.graph import Layer, Shape, Value
 from striate.layers.axes import checked, place
 from striate.layers.norm import normalized
 from striate.primitives.functions import CombineHow
+from striate.wording import plural
 
 __all__ = [
     "Add",
@@ -46,6 +47,23 @@ class _Elementwise(Layer):
             raise ShapeError(f"joins inputs of one shape, it got {' and '.join(map(str, shapes))}. {_remedy(shapes)}")
         return p.combine(self.how, *inputs)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output: true where that of any input is; None where one has none.
+
+        inputs   a list, as the layer takes them
+        mask     a list of their masks, or None
+
+        Raises ArgumentError for what is no list, or another number of masks.
+        """
+        if not _masks(self, inputs, mask) or any(one is None for one in mask):
+            return None
+        import torch
+
+        joined = torch.as_tensor(mask[0]).bool()
+        for one in mask[1:]:
+            joined = joined | torch.as_tensor(one).bool()
+        return joined
+
     @staticmethod
     def fit(shapes: tuple[Shape, ...]) -> bool:
         """Whether inputs of these shapes can be joined.
@@ -53,6 +71,20 @@ class _Elementwise(Layer):
         shapes   a shape per input
         """
         return len(set(shapes)) == 1
+
+
+def _masks(layer: Layer, inputs: Any, mask: Any) -> bool:
+    """Whether there are masks.  Raises ArgumentError where they are not a list, one for each input."""
+    if mask is None:
+        return False
+    for name, given in (("mask", mask), ("inputs", inputs)):
+        if not isinstance(given, list | tuple):
+            raise ArgumentError(f"{layer.kind}: {name} is a list, one for each input, not {type(given).__name__}.")
+    if len(mask) != len(inputs):
+        raise ArgumentError(
+            f"{layer.kind}: {plural(len(inputs), 'input')} and {plural(len(mask), 'mask')}; give one for each."
+        )
+    return any(one is not None for one in mask)
 
 
 def _remedy(shapes: tuple[Shape, ...]) -> str:
@@ -121,6 +153,26 @@ class Concatenate(Layer):
     def lower(self, *inputs: Value) -> Value:
         return p.concatenate(place(self.axis, inputs[0].shape), *inputs, counted=self.axis)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The masks one after the other along the axis; None where no input has one.
+
+        inputs   a list, as the layer takes them
+        mask     a list of their masks, or None; an input without one counts in full
+
+        Raises ArgumentError for what is no list, or another number of masks.
+        """
+        if not _masks(self, inputs, mask):
+            return None
+        import torch
+
+        whole = []
+        known = next(torch.as_tensor(one) for one in mask if one is not None)
+        for x, one in zip(inputs, mask, strict=True):
+            sizes = [n if size is None else size for size, n in zip(x.shape, (*known.shape, 0), strict=False)]
+            one = torch.ones(sizes, dtype=torch.bool) if one is None else torch.as_tensor(one).bool()
+            whole.append(one[..., None].expand(*one.shape, sizes[-1]) if one.ndim < len(sizes) else one)
+        return torch.cat(whole, self.axis).any(-1)
+
 
 class Dot(Layer):
     """Products of two inputs added up along an axis of each: (…, n) and (…, n) give every pair of the rest.
@@ -156,6 +208,13 @@ class Dot(Layer):
             one = p.reshape(one, (*left, *(1,) * len(right), one.shape[-1]))
         y = p.combine("multiply", one, other)
         return p.reduce(y, "sum", (-1,), keepdims=not left and not right)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """None: no mask passes.
+
+        inputs   taken as Keras has it
+        mask     taken as Keras has it
+        """
 
     def _last(self, x: Value, axis: int) -> Value:
         """With that axis in the channels' place."""

@@ -156,7 +156,7 @@ class GaussianDropout(Layer):
 
 
 class ActivityRegularization(Layer):
-    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² over the batch is added to the loss.
+    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of an example, the mean over the batch, is added to the loss.
 
     l1, l2   the factors, at least 0
 

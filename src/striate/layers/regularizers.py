@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate import configs
+from striate import primitives as p
 from striate.described import from_keras_config, from_name, number
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Regularizer
+from striate.graph import Layer, Regularizer, Value
 
 
 def as_tensor(x: Any, who: str = "a regularizer") -> Any:
@@ -129,6 +130,17 @@ def validate_float_arg(value: Any, name: str, where: str = "a regularizer") -> f
     return number(where, name, value, 0)
 
 
+def penalised(penalty: Any, x: Value) -> Value:
+    """A value that adds a penalty to the loss in training, the mean over the batch.
+
+    penalty   what ``get`` gives
+    x         the value
+    """
+    if type(penalty) in (L1, L2, L1L2):
+        return p.penalty(x, getattr(penalty, "l1", 0.0) or 0.0, getattr(penalty, "l2", 0.0) or 0.0)
+    return p.penalty(x, regularizer=penalty)
+
+
 def _factor(penalty: Any, name: str, otherwise: float) -> float:
     value = getattr(penalty, name)
     return otherwise if value is None else validate_float_arg(value, name, type(penalty).__name__)
@@ -161,6 +173,9 @@ def get(spec: Any) -> Any:
     if callable(spec) and not isinstance(spec, Regularizer | type):
         return spec
     return from_name(_ALSO.get(spec, spec) if isinstance(spec, str) else spec, Regularizer, NAMES, "l2")
+
+
+Layer._penalised, Layer._regularizer = staticmethod(penalised), staticmethod(get)
 
 
 def serialize(regularizer: Any) -> dict[str, Any]:

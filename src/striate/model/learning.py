@@ -271,10 +271,12 @@ class Learning(Weighted):
         if isinstance(some, Operand) or RUNNING:
             self._meet(inputs)
             return super().__call__(inputs, training=training)
+        from striate.backend.calls import listening
         from striate.inference.call import called
 
         self._built_for(inputs)
-        return called(self.predictor if not training else self, inputs, training)
+        with listening(self, self.module):
+            return called(self.predictor if not training else self, inputs, training)
 
     # -- batch by batch --------------------------------------------------------------------------------------------
     def train_on_batch(

@@ -100,7 +100,7 @@ class Own(Structure):
         for layer in self.layers:
             layer.trainable = self._learns
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any) -> None:  # type: ignore[override]
         """Tell a model of a user's own its input's shape, and make its layers.
 
         input_shape     channels-last with the batch in front, (None, 32, 32, 3); a list or dict of them for several

@@ -7,7 +7,7 @@ from typing import Any
 
 from striate.graph import Graph, Layer, Network, keras_layers
 from striate.graph.variable import Variable
-from striate.layers import constraints
+from striate.layers import constraints, regularizers
 
 
 def variables(layer: Layer) -> list[Variable]:
@@ -21,7 +21,16 @@ def variables(layer: Layer) -> list[Variable]:
     return list(once.values())
 
 
-Layer._arrays = staticmethod(variables)
+def penalties(layer: Layer) -> list[Any]:
+    """Keras' ``losses`` of a layer or a network: of its latest call on numbers, and on the weights that training changes.
+
+    layer   that has been called or built; any other has none
+    """
+    on_weights = [one.regularizer(one.laid_out()) for one in variables(layer) if one.trainable and one.regularizer]
+    return [*layer.__dict__.get("_activity", ()), *on_weights]
+
+
+Layer._arrays, Layer._penalties = staticmethod(variables), staticmethod(penalties)
 
 
 def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
@@ -48,6 +57,7 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
             partial(to_keras, slot),
             partial(_back, from_keras, slot),
             _constraint(slot),
+            _regularizer(slot),
         )
         for slot in slots_of_layer(layer, *shapes)
     ]
@@ -73,6 +83,11 @@ def _tensor(module: Any, name: str) -> Any:
 def _constraint(slot: Any) -> Any:
     weight = slot.step.weights.get(slot.name)
     return None if weight is None else constraints.get(weight.constraint)
+
+
+def _regularizer(slot: Any) -> Any:
+    weight = slot.step.weights.get(slot.name)
+    return None if weight is None else regularizers.get(weight.regularizer)
 
 
 def _back(turn: Any, slot: Any, array: Any) -> Any:

@@ -15,7 +15,7 @@ from striate.errors import ArgumentError, StriateError
 from striate.graph import Layer, Network, Shape, Value
 from striate.graph.layer import snake_case
 from striate.ops.operation import Traced, bare, wrapped
-from striate.ops.variable import NeedsTorch, OwnWeight
+from striate.ops.variable import RUNNING, NeedsTorch, OwnWeight
 from striate.primitives.own import foreign
 
 
@@ -168,7 +168,7 @@ def _put_down(layer: Layer, values: list[Value], part: str) -> Any:
     trace.within.append(layer)
     before, trace.prefix = trace.prefix, f"{trace.prefix}_{part}" if trace.prefix else part
     try:
-        return layer.put(*values)
+        return layer.whole_lower(*values)
     finally:
         trace.prefix = before
 
@@ -216,6 +216,17 @@ def own_config(layer: Layer) -> dict[str, Any]:
     return {key: value for key, value in said.items() if key != "trainable" or value != usual["trainable"]}
 
 
+def add_loss(layer: Layer, loss: Any) -> None:
+    """``Layer.add_loss``; its docstring names the arguments."""
+    values = loss if isinstance(loss, list | tuple) else [loss]
+    if any(isinstance(bare(one), Value) for one in values):
+        raise NeedsTorch
+    if layer not in RUNNING:
+        raise ArgumentError(f"{layer.kind}: add_loss belongs into call(); outside, give compile a loss.")
+    layer.__dict__.setdefault("_added", []).extend(values)
+
+
+Layer._loss_adder = add_loss  # type: ignore[assignment]
 Layer._lower_own = lower_own  # type: ignore[assignment]
 Layer._weight_adder = add_weight  # type: ignore[assignment]
 Layer._put_inside = inside  # type: ignore[assignment]

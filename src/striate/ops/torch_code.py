@@ -111,8 +111,20 @@ class OwnModule(nn.Module):
                     sub._alone = made  # type: ignore[attr-defined]
             layer.__dict__.update(held)
 
+    def taken(self) -> torch.Tensor | None:
+        """The sum of what ``add_loss`` was given since the last time; None where it was given nothing."""
+        added = self.taken_apart()
+        return torch.stack([one.sum() for one in added]).sum() if added else None
+
+    def taken_apart(self) -> list[torch.Tensor]:
+        """What ``add_loss`` was given since the last time, one by one."""
+        added = self.__dict__["layer"].__dict__.pop("_added", [])
+        return [torch.as_tensor(one, dtype=torch.float32) for one in added]
+
     def forward(self, *xs: torch.Tensor) -> torch.Tensor:
         layer, last = self.__dict__["layer"], self.__dict__["last"]
+        if not self.training:
+            layer.__dict__.pop("_added", None)
         with self.bound():
             if not last:
                 return layer.forward(*xs)  # type: ignore[no-any-return]

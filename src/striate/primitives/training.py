@@ -43,15 +43,18 @@ class Noise(Primitive):
 
 
 class Penalty(Primitive):
-    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of the batch is added to the loss.
+    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of an example, the mean over the batch, is added to the loss.
 
-    l1, l2   the factors
+    l1, l2        the factors
+    regularizer   or what gives another penalty of the batch, which is divided by the number of examples; None: these two
     """
 
     stateful = True
+    beside = True
 
     l1: float
     l2: float
+    regularizer: Any = None
 
 
 IDLE = (Identity, Dropout, Noise, Penalty)  # what does nothing in prediction
@@ -140,17 +143,18 @@ def noise(x: Value, deviation: float, multiplied: bool = False, *, seed: int | N
     return put(Noise(number(deviation, "noise: deviation", 0), bool(multiplied), seed), x, name=name)
 
 
-def penalty(x: Value, l1: float = 0.0, l2: float = 0.0, *, name: str = "") -> Value:
-    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of the batch is added to the loss.  Shape unchanged.
+def penalty(x: Value, l1: float = 0.0, l2: float = 0.0, *, regularizer: Any = None, name: str = "") -> Value:
+    """Nothing; in training, `l1` · sum |x| + `l2` · sum x² of an example, the mean over the batch, is added to the loss.
 
-    x        of any shape
-    l1, l2   the factors, at least 0
-    name     of this part, where the layer has several
+    x             of any shape, which stays
+    l1, l2        the factors, at least 0
+    regularizer   or what gives another penalty of the batch, which is divided by the number of examples; None: these two
+    name          of this part, where the layer has several
 
     Raises ArgumentError for anything but a value.
     """
     shape_of(x, "penalty")
-    return put(Penalty(number(l1, "penalty: l1", 0), number(l2, "penalty: l2", 0)), x, name=name)
+    return put(Penalty(number(l1, "penalty: l1", 0), number(l2, "penalty: l2", 0), regularizer), x, name=name)
 
 
 def augment(x: Value, change: Augment) -> Value:

@@ -401,7 +401,7 @@ def _noise(s: Storages, call: Call, xs: list[Stored]) -> Stored:
 
 @ROWS.row(p.Penalty)
 def _penalty(s: Storages, call: Call, xs: list[Stored]) -> Stored:
-    if s.training and xs[0].grad and (call.primitive.l1 or call.primitive.l2):
+    if s.training and xs[0].grad and (call.primitive.l1 or call.primitive.l2 or call.primitive.regularizer):
         s.keep(xs[0])
     return xs[0]
 
