@@ -264,8 +264,6 @@ def test_keras_2_functions_of_the_backend() -> None:
     assert K.int_shape(st.Input((4, 4, 3))) == (None, 4, 4, 3)
     assert float(K.sqrt(K.max(K.abs(p)))) == pytest.approx(0.8**0.5)
     K.clear_session()
-    with pytest.raises(ArgumentError, match="channels-last"):
-        K.set_image_data_format("channels_first")
 
 
 def test_a_custom_metric_and_loss_of_backend_functions_train() -> None:

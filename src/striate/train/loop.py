@@ -220,6 +220,8 @@ class Trainer:
                 batch = aligned(batch, self.objective.losses)
                 if self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
+                if self.plan.optimizer.schedule is not None:
+                    self.plan.optimizer.set_rate()  # so that callbacks see the rate of the update that is to come
                 callbacks.on_train_batch_begin(i)
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, self.objective.counted(batch), batch.size)

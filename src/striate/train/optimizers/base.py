@@ -36,8 +36,8 @@ class Optimizer(Described, family="optimizer"):
     """What every optimizer has.
 
     learning_rate                   a number, a Schedule, or a function without arguments.  A number may be set again while
-                                    training runs.  Read in a training, it is the rate of the latest update, as torch has
-                                    it; Keras says the coming one's where a schedule sets it
+                                    training runs.  Where a schedule sets it, a callback reads the rate of the batch that
+                                    begins or has ended; Keras says the next one's at a batch's end
     weight_decay                    per step, w becomes w - learning_rate · weight_decay · w; None for none
     clipnorm                        the most that the norm of each gradient may be
     clipvalue                       the most that each number of a gradient may be
