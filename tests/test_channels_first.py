@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kept import really_kept
 
 import striate as st
 from striate import backend, data_format, layers
 from striate.draw import feature_map_svg
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, DataError
 from striate.graph import Graph, Input
-from striate.size import diagram, receptive
+from striate.size import diagram, kept_bytes, receptive
 
 X = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
 
@@ -51,6 +52,8 @@ def test_it_answers_as_the_same_network_with_channels_last(both: Any, tmp_path: 
     wanted = last.predict(X)
     given = X.transpose(0, 3, 1, 2)
     np.testing.assert_allclose(first.predict(given), wanted, atol=1e-6)
+    with pytest.raises(DataError, match=r"look channels-last: x.transpose\(0, 3, 1, 2\)"):
+        first.predict(X)
     first.save(tmp_path / "first.keras")
     again = st.models.load_model(tmp_path / "first.keras", compile=False)
     assert again.layers[1].data_format == "channels_first"
@@ -113,6 +116,35 @@ def test_shapes_with_a_batch_keep_it() -> None:
     assert layers.MaxPooling2D((2, 1)).get_config()["pool_size"] == (2, 1)
 
 
+def test_one_number_and_a_vector_have_no_channels_to_turn() -> None:
+    for where in ("channels_last", "channels_first"):
+        layer = layers.Flatten(where)
+        assert layer(np.ones(4, np.float32)).shape == (4, 1)
+        assert layer(np.ones((4, 3), np.float32)).shape == (4, 3)
+
+
 def test_what_has_no_channels_first_in_keras_is_told_what_to_do() -> None:
     with pytest.raises(ArgumentError, match="axis=1 where they come first"):
         layers.BatchNormalization(data_format="channels_first")
+
+
+def test_turns_that_meet_are_left_out(both: Any) -> None:
+    _, first = both
+    source = first.to_source().rpartition("def forward")[2]
+    assert source.count("permuted(") == 8  # of 12: after conv2d, one for the sum; none before flatten
+    assert "self.batch_normalization(conv2d_relu)" in source
+    at = st.look.activations(first, X.transpose(0, 3, 1, 2))
+    for name, wanted in st.look.activations(both[0], X).items():
+        turned_back = np.moveaxis(at[name], 1, -1) if wanted.ndim > 2 else at[name]
+        np.testing.assert_allclose(turned_back, wanted, atol=1e-5, err_msg=name)
+
+
+def test_memory_is_that_of_torch_where_turns_are_left_out() -> None:
+    inputs = layers.Input((3, 9, 8))
+    how: dict[str, Any] = {"data_format": "channels_first"}
+    x = layers.Conv2D(4, 3, activation="relu", **how)(inputs)
+    x = layers.Conv2D(5, 3, strides=2, **how)(layers.BatchNormalization(axis=1)(x))
+    x = layers.MaxPooling2D(**how)(layers.Add()([x, layers.DepthwiseConv2D(3, padding="same", **how)(x)]))
+    graph = Graph([inputs], [layers.Dense(2)(layers.Flatten()(x))])
+    for training in (True, False):
+        assert kept_bytes(graph, 3, training=training) == really_kept(graph, 3, training)

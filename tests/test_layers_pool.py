@@ -133,3 +133,26 @@ def test_padding_that_would_fill_a_whole_window_is_refused(kind: Any) -> None:
     with pytest.raises(ArgumentError, match=rf"{kind.__name__}: padding .* keep it below pool_size \(2, 3\)"):
         kind((2, 3), padding=2)
     kind((2, 3), padding=((1, 1), (2, 2)))
+
+
+def test_a_mean_leaves_uneven_padding_out_as_tensorflow_does() -> None:
+    """[0, 1, 2], [2, 9 and a cell of padding]; Keras on torch repeats the 9 there and gives 20 / 3."""
+    y = layers.AveragePooling1D(3, 2, "same")(np.array([[[0.0], [1.0], [2.0], [9.0]]], np.float32))
+    np.testing.assert_allclose(y.flatten(), [1.0, 5.5])
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_global_mean_takes_a_mask_of_steps(first: bool, keepdims: bool) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+    mask = np.array([[1, 1, 0, 0, 0], [0, 1, 1, 1, 0]], bool)
+    wanted = np.stack([one[keep].mean(0) for one, keep in zip(x, mask, strict=True)])
+    if keepdims:
+        wanted = wanted[:, :, None] if first else wanted[:, None]
+    layer = layers.GlobalAveragePooling1D("channels_first" if first else None, keepdims)
+    given = x.transpose(0, 2, 1) if first else x
+    np.testing.assert_allclose(layer(given, mask), wanted, atol=1e-6)
+    np.testing.assert_allclose(layer(given, mask=mask), wanted, atol=1e-6)
+    np.testing.assert_allclose(layer(given), given.mean(2 if first else 1, keepdims=keepdims), atol=1e-6)
+    with pytest.raises(ArgumentError, match="a mask goes with arrays"):
+        layer(Input(given.shape[1:]), mask)

@@ -31,6 +31,9 @@ class Builder:
         self.label, self.named = "", False
         self.node: Node
         self.whole: set[fx.Node] = set()  # inputs that are whole numbers
+        self.turned: dict[
+            fx.Node, tuple[fx.Node, tuple[int, ...]]
+        ] = {}  # what a layer's Permute was put after; its order
         self.readers = Counter(id(tensor) for node in graph.nodes for tensor in node.inputs)
         self.readers.update(id(tensor) for tensor in graph.outputs)
 
@@ -126,6 +129,9 @@ class Builder:
             values |= {(node.serial, i): out for i, out in enumerate(outs)}
         results = [values[t.node.serial, t.index] for t in self.graph.outputs]
         self.fx.output(results[0] if len(results) == 1 else tuple(results))
+        for turned in reversed(self.turned):
+            if turned.meta.get("copy") and not turned.users:
+                self.fx.erase_node(turned)
         self.fx.lint()
         module = fx.GraphModule(self.root, self.fx, "Network")
         module._register_state_dict_hook(_mark)

@@ -112,6 +112,8 @@ def _wider(b: Builder, x: fx.Node, have: int, want: int) -> fx.Node:
 @ROWS.row(p.Flatten)
 def _flatten(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     axes = len(step.input_shapes[0])
+    if axes == 0:
+        return b.call(torch.unsqueeze, xs[0], 1)
     return xs[0] if axes == 1 else b.call(torch.flatten, channels_last(b, xs[0], axes), 1)
 
 
@@ -173,8 +175,19 @@ def _interpolate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 
 @ROWS.row(p.Permute)
 def _permute(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
-    *positions, channels = (torch_axis(axis, len(step.shape)) for axis in step.primitive.order)  # type: ignore[attr-defined]
-    return b.call(modules.permuted, xs[0], [0, channels, *positions])
+    """Where it undoes the one that the layer before it ends in, as between layers with channels first, neither is done."""
+    made: Any = step.primitive
+    source, before = b.turned.get(xs[0], (xs[0], ()))
+    if made.undoes(before):
+        source.meta["turned"], xs[0].meta["copy"] = xs[0].args[1], True
+        return source
+    *positions, channels = (torch_axis(axis, len(step.shape)) for axis in made.order)
+    y = b.call(modules.permuted, xs[0], [0, channels, *positions])
+    if step.inputs[0] >= len(b.node.inputs):
+        b.turned[y] = xs[0], made.order
+    if xs[0] in b.whole:
+        b.whole.add(y)
+    return y
 
 
 @ROWS.row(p.Concatenate)

@@ -80,6 +80,8 @@ def check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
             hint = " Add the channel axis: x[..., None]."
         elif channels_come_first(array, shape):
             hint = " Those look channels-first: x.transpose(0, 2, 3, 1)."
+        elif array.ndim == 4 and shape == (array.shape[3], *array.shape[1:3]):
+            hint = " Those look channels-last: x.transpose(0, 3, 1, 2)."
         elif int(np.prod(array.shape[1:])) == int(np.prod(shape)):
             hint = f" Same count: x.reshape(-1, {', '.join(map(str, shape))})."
         raise DataError(

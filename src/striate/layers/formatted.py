@@ -41,9 +41,9 @@ class FormattedLayer(Layer):
 
 
 def _last(x: Value) -> Value:
-    """(C, …) -> (…, C)"""
+    """(C, …) -> (…, C); a vector and one number stay."""
     axes = len(x.shape)
-    return primitives.permute(x, (*range(1, axes), 0))
+    return x if axes < 2 else primitives.permute(x, (*range(1, axes), 0))
 
 
 def _first(x: Value) -> Value:

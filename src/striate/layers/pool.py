@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from striate import primitives as p
 from striate.errors import ArgumentError, unknown
-from striate.graph import Layer, Value, Window
+from striate.graph import Layer, Operand, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
 from striate.layers.formatted import FormattedLayer
 from striate.primitives.base import split_shape
@@ -258,6 +258,41 @@ class GlobalAveragePooling1D(_GlobalPool):
 
     rank = 1
     how = "mean"
+
+    def __call__(self, inputs: Any, *more: Any, training: Any = None, mask: Any = None) -> Any:
+        """As every layer is called; arrays with a mask too.
+
+        inputs     (N, L, C), symbolic or numbers
+        more       the mask, unnamed
+        training   the same in both
+        mask       (N, L) of numbers: True for the steps that count; None: all do
+
+        Raises ArgumentError for a mask of symbolic inputs.
+        """
+        mask = more[0] if more else mask
+        if mask is None:
+            return super().__call__(inputs, training=training)
+        if isinstance(inputs, Operand) or isinstance(mask, Operand):
+            raise ArgumentError(
+                "GlobalAveragePooling1D: a mask goes with arrays; in a network divide a sum by a sum: "
+                "ops.sum(x * m, axis=1) / ops.sum(m, axis=1)."
+            )
+        return _MaskedMean(keepdims=self.keepdims, data_format=self.data_format)([inputs, mask])
+
+
+class _MaskedMean(FormattedLayer):
+    """The mean of the steps that count.  (L, C), (L,) -> (C,), or (1, C) with keepdims; no weights."""
+
+    arity = 2
+
+    keepdims: bool = False
+
+    def lower(self, x: Value, mask: Value) -> Value:
+        (steps,), channels = split_shape(x.shape, 1)
+        counts = p.reshape(mask, (steps, 1))
+        total = p.reduce(p.combine("multiply", x, counts), "sum", (0,), keepdims=True)
+        mean = p.combine("divide", total, p.reduce(counts, "sum", (0,), keepdims=True))
+        return mean if self.keepdims else p.reshape(mean, (channels,))
 
 
 class _AdaptivePool(FormattedLayer):

@@ -229,10 +229,13 @@ class _Walk(fx.Interpreter):
         label = self.ends.get(n)
         if label is None or not isinstance(value, torch.Tensor):
             return value
+        turn = n.meta.get("turned")  # the axes of the layer's output, which the next one reads without them
+        output = value if turn is None else value.permute(turn)
         if label in state.edit:
-            value = state.edit[label](value)
+            output = state.edit[label](output)
+            value = output if turn is None else output.permute([turn.index(axis) for axis in range(len(turn))])
         if label in state.want:
-            state.run.at[label] = value
+            state.run.at[label] = output
             if state.stop and len(state.run.at) == len(state.want):
                 raise _Enough
         return value
@@ -286,7 +289,9 @@ def _ends(module: fx.GraphModule, prefix: str = "", inputs: Sequence[str] = ()) 
     nodes = list(module.graph.nodes)
     placeholders = [node for node in nodes if node.op == "placeholder"]
     ends = dict(zip(inputs, placeholders, strict=False))
-    return ends | {prefix + node.meta["layer"]: node for node in nodes if "layer" in node.meta}
+    return ends | {
+        prefix + node.meta["layer"]: node for node in nodes if "layer" in node.meta and "copy" not in node.meta
+    }
 
 
 def holders(module: fx.GraphModule, graph: Graph) -> dict[str, str]:

@@ -160,6 +160,13 @@ class Permute(Primitive):
     def shape(self, *inputs: Shape) -> Shape:
         return tuple(inputs[0][axis] for axis in self.order)
 
+    def undoes(self, before: tuple[int, ...]) -> bool:
+        """Whether it brings axes back that were put into an order.
+
+        before   that order
+        """
+        return len(before) == len(self.order) and all(before[axis] == i for i, axis in enumerate(self.order))
+
 
 class Concatenate(Primitive):
     """Inputs one after the other along an axis.

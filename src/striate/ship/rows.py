@@ -217,8 +217,7 @@ def _sampled(made: Any, length: int, out: int) -> np.ndarray:
 
 @ROWS.row(p.Permute)
 def _permute(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
-    order = [0, *(axis + 1 for axis in step.primitive.order)]  # type: ignore[attr-defined]
-    return Tensor(w.op("Transpose", w.last(xs[0]), perm=order), step.shape, "last")
+    return w.turned(xs[0], [0, *(axis + 1 for axis in step.primitive.order)], step.shape)  # type: ignore[attr-defined]
 
 
 @ROWS.row(p.Foreign)

@@ -66,6 +66,11 @@ class Tensor:
         return 1 if self.layout == "first" else len(self.shape)
 
 
+def order_to(layout: Layout, axes: int) -> list[int]:
+    """The order of the axes, the batch counted, that turns the other layout into this one."""
+    return [0, axes, *range(1, axes)] if layout == "first" else [0, *range(2, axes + 1), 1]
+
+
 class Writer:
     """Collects operations; rows ask for their inputs in the layout they work in, and only then is a value turned."""
 
@@ -75,6 +80,7 @@ class Writer:
         self.ids: dict[str, int] = {}  # inputs read as token ids, with the number of rows in their table
         self._taken: set[str] = set()
         self._turned: dict[tuple[str, str], str] = {}
+        self._transposed: dict[str, tuple[str, list[int]]] = {}  # what was turned, and in which order its axes stand
         self._arrays: dict[int, dict[str, np.ndarray]] = {}
         self._layer: Layer | None = None
 
@@ -140,8 +146,7 @@ class Writer:
         if key not in self._turned:
             name, axes = x.name, len(x.shape)
             if x.layout != layout and axes > 1:
-                order = [0, axes, *range(1, axes)] if layout == "first" else [0, *range(2, axes + 1), 1]
-                name = self.op("Transpose", name, perm=order)
+                name = self.transpose(name, order_to(layout, axes))
             if x.whole:
                 name = self.op("Cast", name, to=1)  # TensorProto.FLOAT
             if x.pixels is not None:
@@ -150,6 +155,26 @@ class Writer:
                     name = name if values is None else self.op(kind, name, values.reshape(wide))
             self._turned[key] = name
         return self._turned[key]
+
+    def transpose(self, name: str, order: list[int]) -> str:
+        """A value with its axes in another order, the batch counted; one that was turned before is turned once."""
+        source, before = self._transposed.get(name, (name, list(range(len(order)))))
+        whole = [before[axis] for axis in order]
+        if whole == sorted(whole):
+            return source
+        output = self.op("Transpose", source, perm=whole)
+        self._transposed[output] = source, whole
+        return output
+
+    def turned(self, x: Tensor, order: list[int], shape: Shape) -> Tensor:
+        """A value with its axes, the channels last, in another order: in the layout in which it lies already, if in any."""
+        source, before = self._transposed.get(x.name, (x.name, list(range(len(order)))))
+        axes = len(shape)
+        lies = order if x.layout == "last" else [order_to("last", axes)[axis] for axis in order]
+        whole = [before[axis] for axis in lies]
+        if not x.whole and [whole[axis] for axis in order_to("first", axes)] == sorted(whole):
+            return Tensor(source, shape, "first")
+        return Tensor(self.transpose(self.last(x), order), shape, "last")
 
     def together(self, xs: list[Tensor]) -> tuple[list[str], Layout]:
         """Values of one rank in one layout: channels-first as soon as one of them is."""

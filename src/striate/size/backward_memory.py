@@ -24,7 +24,12 @@ class Call:
 
     learns       whether it has weights that training changes
     overwrites   whether it may write over its input
+    reads        how often its first input is read
+    within       whether that is made in the same layer
     """
+
+    reads: int
+    within: bool
 
     def __init__(self, storages: Storages, step: Step, learns: bool, overwrites: bool) -> None:
         self.storages = storages
@@ -47,6 +52,9 @@ def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]
         learns = storages.gradients and node.trainable and bool(step.weights)
         over = type(step.primitive) is p.Pointwise and _overwrites(storages, node, step)
         call = Call(storages, step, learns, over)
+        number = step.inputs[0]
+        call.within = number >= lowering.count
+        call.reads = lowering.readers[number] * (1 if call.within else storages.readers[node.inputs[number]])
         values.append(ROWS.of(step.primitive)(storages, call, [values[i] for i in step.inputs]))
     for number, tensor in zip(lowering.outputs, node.outputs, strict=True):
         storages.maker[tensor] = node, lowering.maker(number)
@@ -373,7 +381,21 @@ def _foreign(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.new(call.numbers, True, last=len(call.out) == 1)
 
 
-@ROWS.row(p.Pad, p.Resize, p.Interpolate, p.Permute, p.Concatenate)
+@ROWS.row(p.Permute)
+def _permuted(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    """A copy; none where it undoes the one that the layer before ends in, which is none either if nobody else reads it."""
+    source, before = s.turned.get(xs[0], (xs[0], ()))
+    if call.primitive.undoes(before):
+        if call.reads == 1:
+            s.sizes[xs[0].store] = 0, 0
+        return source
+    y = _copied_over(s, call, xs)
+    if call.within:
+        s.turned[y] = xs[0], call.primitive.order
+    return y
+
+
+@ROWS.row(p.Pad, p.Resize, p.Interpolate, p.Concatenate)
 def _copied_over(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     last = len(call.out) != 2 and all(x.last for x in xs)
     return s.new(call.numbers, any(x.grad for x in xs), last=last or len(call.out) == 1)

@@ -50,6 +50,9 @@ class Storages:
         self.readers: Counter[int] = Counter()
         self.trainable = True  # whether the layer of the call that runs is
         self.maker: dict[int, tuple[FlatNode, Step | None]] = {}  # of each tensor: its call, and the step in it
+        self.turned: dict[
+            Stored, tuple[Stored, tuple[int, ...]]
+        ] = {}  # what a Permute in a layer was put after; its order
 
     # -- making values ------------------------------------------------------------------------------------------------
     def new(self, numbers: int, grad: bool = False, *, last: bool = True, item: int | None = None) -> Stored:
