@@ -224,3 +224,33 @@ def test_relu_is_0_at_its_threshold_as_in_keras() -> None:
     x = np.array([-10, -5, 0, 5, 10], np.float32)
     assert np.asarray(st.activations.relu(x, threshold=5.0)).tolist() == [0, 0, 0, 0, 10]
     assert np.asarray(st.activations.relu(x, 0.5, 7.0, 5.0)).tolist() == [-7.5, -5, -2.5, 0, 7]
+
+
+class Around(layers.Layer):
+    """Runs in torch, and calls a layer, or a network, that has rules for its weights."""
+
+    def __init__(self, inner: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.inner = inner
+
+    def call(self, inputs: Any) -> Any:
+        return torch.sin(self.inner(inputs))
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_layers_that_torch_code_calls_keep_their_penalties_and_constraints_in_keras_layout(nested: bool) -> None:
+    table = np.array([[1, -2], [3, 4], [-5, 6]], np.float32)
+    dense = layers.Dense(
+        2,
+        use_bias=False,
+        kernel_initializer=st.initializers.Constant(table),
+        kernel_regularizer="l2",
+        kernel_constraint=constraints.UnitNorm(0),
+    )
+    model = st.Sequential([layers.Input((3,)), Around(st.Sequential([dense]) if nested else dense)])
+    model.compile(st.optimizers.SGD(0.01), lambda y, p: 0 * p.sum())
+    x = np.ones((2, 3), np.float32)
+    assert model.evaluate(x, x[:, :2], verbose=0) == pytest.approx(0.01 * (table**2).sum(), rel=1e-5)
+    model.fit(x, x[:, :2], verbose=0)
+    kernel = next(iter(model.module.state_dict().values())).numpy()  # torch's layout: out, in
+    assert kernel == pytest.approx((table / length(table, 0)).T, rel=1e-4)

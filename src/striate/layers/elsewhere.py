@@ -41,7 +41,7 @@ ELSEWHERE: dict[str, str] = {
     "EinsumDense": "use Dense, which works on the last axis, with Permute and Reshape around it",
     "TernaryDense": "quantize after training instead",
     "AlphaDropout": "use Dropout, or batch norm with relu instead of selu",
-    "SpectralNormalization": "bound the weights with kernel_regularizer instead",
+    "SpectralNormalization": "bound the weights with kernel_constraint=constraints.MaxNorm(1, [0, 1, 2]) instead",
     "Pipeline": "put the layers into a Sequential, or augmentation into layers.Augmentation",
     "MaxNumBoundingBoxes": "a data set here may hold another number of boxes for each picture",
     "ContrastLimitedAdaptiveHistogramEqualization": "use Equalization or AutoContrast",

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from striate.errors import ArgumentError, ShapeError, StriateError
-from striate.graph import Layer, Shape, Weight
+from striate.graph import Layer, Network, Shape, Weight, every_layer
 from striate.ops.own import _own_weights, called
 from striate.ops.variable import RUNNING
 
@@ -35,6 +35,20 @@ def sublayers(layer: Layer) -> dict[str, Layer]:
         for i, one in enumerate(value if isinstance(value, list | tuple) else [value]):
             if isinstance(one, Layer):
                 found[f"{key}_{i}" if isinstance(value, list | tuple) else key] = one
+    return found
+
+
+def inner_layers(layer: Layer) -> list[Layer]:
+    """The layers that a layer's torch code calls, at any depth; their weights are parts of its module.
+
+    layer   of a user's own, once its module is made; any other has none
+    """
+    made = getattr(layer.__dict__.get("_code"), "_made", None)
+    held = [one for key, one in sublayers(layer).items() if made is not None and key in made._modules]
+    found: list[Layer] = []
+    for one in held:
+        for each in every_layer(one.graph) if isinstance(one, Network) else [one]:
+            found += [each, *inner_layers(each)]
     return found
 
 

@@ -11,9 +11,11 @@ import torch
 
 from striate.data import Batch
 from striate.errors import ArgumentError, DataError
-from striate.graph import Graph, every_layer
+from striate.graph import Graph, Layer, every_layer
+from striate.graph.node import distinct
 from striate.graph.variable import Variable
 from striate.layers import regularizers
+from striate.ops.torch_code import inner_layers
 from striate.train.callbacks import CallbackList
 from striate.train.plan import Plan
 from striate.train.targets import aligned
@@ -183,10 +185,15 @@ class Totals:
         return float("nan") if self.last is None else float(self.last)
 
 
+def _layers(graph: Graph) -> list[Layer]:
+    """Every layer, and those that the torch code of a user's own calls."""
+    return distinct([one for layer in every_layer(graph) for one in (layer, *inner_layers(layer))])
+
+
 def _penalties(graph: Graph) -> list[Callable[[], torch.Tensor]]:
     """What gives the penalty of each regularized weight."""
     penalties: list[Callable[[], torch.Tensor]] = []
-    for layer in every_layer(graph):
+    for layer in _layers(graph):
         for name, weight in (layer.built_for or {}).items():
             if weight.regularizer is not None and layer.built is not None:
                 penalty, tensor = regularizers.get(weight.regularizer), layer.built.get_parameter(name)
@@ -209,9 +216,7 @@ def _penalty(penalty: Callable[[torch.Tensor], Any], array: Callable[[], torch.T
 
 def _constrained(graph: Graph) -> list[Variable]:
     """The weights that have a constraint."""
-    some = (
-        layer for layer in every_layer(graph) if any(weight.constraint for weight in (layer.built_for or {}).values())
-    )
+    some = (layer for layer in _layers(graph) if any(weight.constraint for weight in (layer.built_for or {}).values()))
     return [one for layer in some for one in layer.weights if one.constraint is not None]
 
 
