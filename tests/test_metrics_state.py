@@ -98,6 +98,33 @@ def test_what_a_metric_keeps_has_names_and_its_type_is_said_as_keras_says_it() -
     assert (m.AUC()._dtype, m.Hinge(dtype="int32")._dtype) == ("float32", "int32")
 
 
+@pytest.mark.parametrize(
+    ("metric", "config"),
+    [
+        (m.Precision(), {"thresholds": None, "top_k": None, "class_id": None, "name": "precision"}),
+        (m.F1Score(), {"average": None, "threshold": None, "name": "f1_score"}),
+        (m.BinaryAccuracy(), {"name": "binary_accuracy", "threshold": 0.5}),
+        (m.CategoricalAccuracy(), {"name": "categorical_accuracy"}),
+    ],
+)
+def test_a_configuration_holds_what_keras_has_and_ours_only_where_it_says_something(metric: Any, config: Any) -> None:
+    assert metric.get_config() == {**config, "dtype": "float32"}  # Keras 3.15.1
+    assert "dtype" not in metric.to_dict()
+    logits = m.BinaryAccuracy(from_logits=True)
+    assert logits.get_config()["from_logits"] is True
+    assert m.BinaryAccuracy.from_config(logits.get_config()).from_logits
+
+
+def test_intersections_over_unions_keep_a_matrix() -> None:
+    iou = m.MeanIoU(num_classes=3)
+    assert [(one.name, tuple(one.shape)) for one in iou.variables] == [("total_confusion_matrix", (3, 3))]
+    iou.update_state([0, 1, 1, 2], [0, 1, 2, 2])
+    assert iou.total_cm.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
+    iou.total_cm = np.full((3, 3), 2.0)
+    iou.update_state([0], [1])
+    assert iou.total_cm.tolist() == [[2, 3, 2], [2, 2, 2], [2, 2, 2]]
+
+
 def test_an_area_says_all_its_thresholds_and_keeps_those_that_it_was_given() -> None:
     auc = m.AUC(num_thresholds=None, thresholds=[0.5, 0.3])
     assert auc.num_thresholds == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -43,7 +44,7 @@ class Metric(Described, family="metric"):
         kind = type(self).__name__
         if self.name is None:
             self.name = getattr(type(self), "name", None) or snake_case(kind)
-        self.dtype = dtype_name(kind, self.dtype, whole=True)
+        self.dtype = dtype_name(kind, self.dtype, whole=True) or "float32"
 
     def bind(self, loss: Loss, output_shape: tuple[int, ...], activation: str | None = None) -> None:
         """Learn what the network's outputs mean.
@@ -56,7 +57,21 @@ class Metric(Described, family="metric"):
     @property
     def _dtype(self) -> str:
         """What subclasses written for Keras read: the type of the result by name."""
-        return self.dtype or "float32"
+        return str(self.dtype)
+
+    def config(self) -> dict[str, Any]:
+        said = super().config()
+        if said.get("dtype") == "float32":
+            del said["dtype"]
+        return said
+
+    def get_config(self) -> dict[str, Any]:
+        """All arguments by name, JSON-ready, as Keras has it; those that Keras has not only where they differ."""
+        said, ours = super().get_config(), self.config()
+        alone: set[str] = (
+            {f.name for f in dataclasses.fields(self) if f.kw_only} if dataclasses.is_dataclass(self) else set()
+        )
+        return {name: value for name, value in said.items() if name not in alone or name in ours}
 
     # -- what it sees ------------------------------------------------------------------------------------------------
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -102,7 +117,7 @@ class Metric(Described, family="metric"):
             raise undefined(self, "result(self)")
         import torch
 
-        return torch.as_tensor(self.figure()).to(getattr(torch, self.dtype or "float32"))
+        return torch.as_tensor(self.figure()).to(getattr(torch, self.dtype))
 
     def figure(self) -> Any:
         """The result in 64 bits: a number, a tensor or an array with one per class.  Raises ArgumentError as ``result``
@@ -155,7 +170,7 @@ class Metric(Described, family="metric"):
         """
         from striate.train.metrics.variables import variable
 
-        made = variable(shape, initializer, dtype or self.dtype or "float32", name)
+        made = variable(shape, initializer, dtype or self.dtype, name)
         self.__dict__.setdefault("_variables", []).append(made)
         return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -70,12 +70,29 @@ class Confusions(Metric):
 class _IoU(Confusions):
     """What the figures of intersection over union share: TP / (TP + FP + FN) of each class, and its mean."""
 
+    kept: ClassVar[tuple[str, ...]] = ("total_confusion_matrix",)
     num_classes: int | None = None
     target_class_ids: Any = None
     ignore_class: int | None = None
     sparse_y_true: bool = True
     sparse_y_pred: bool = True
     axis: int = -1
+
+    @property
+    def total_confusion_matrix(self) -> Tensor:
+        """How often each class (row) was called each class (column) so far, (C, C)."""
+        import torch
+
+        return torch.from_numpy(self.matrix(self.num_classes or 1).copy())
+
+    @property
+    def total_cm(self) -> Tensor:
+        """The same (C, C) under the name of Keras' attribute; it may be set, to go on from other counts."""
+        return self.total_confusion_matrix
+
+    @total_cm.setter
+    def total_cm(self, value: Any) -> None:
+        self._cells = tensor("total_cm", value).detach().double().clone()
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
