@@ -182,3 +182,15 @@ def test_inputs_and_outputs_of_a_unit_are_counted_over_every_place_of_a_window()
     assert initializers.compute_fans((512, 8, 64), input_axes=[0], output_axes=[1, 2]) == (512, 512)
     with pytest.raises(StriateError, match="axis 5 does not exist"):
         initializers.compute_fans((2, 3), [5], [1])
+
+
+def test_code_may_call_an_initializer_by_its_short_name() -> None:
+    for name in initializers.NAMES:
+        if name not in ("normal", "uniform"):  # texts alone, in Keras too
+            assert getattr(initializers, name) is initializers.NAMES[name]
+    assert initializers.he_normal(seed=3).get_config() == {"seed": 3, "input_axes": None, "output_axes": None}
+
+
+def test_the_scale_goes_by_the_axes_that_are_inputs_and_outputs() -> None:
+    numbers = initializers.GlorotUniform(seed=1, input_axes=[0], output_axes=[1, 2])((6, 20, 30)).numpy()
+    assert np.abs(numbers).max() == pytest.approx(np.sqrt(6 / (6 + 600)), rel=0.02)

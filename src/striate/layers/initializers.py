@@ -118,54 +118,72 @@ class GlorotUniform(Initializer):
     """Uniform within sqrt(6 / (fan_in + fan_out)).  Glorot & Bengio 2010, equation 16.
 
     seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
     """
 
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
 
 class GlorotNormal(Initializer):
     """Truncated normal with variance 2 / (fan_in + fan_out).  Glorot & Bengio 2010, equation 12.
 
     seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
     """
 
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
 
 class HeUniform(Initializer):
     """Uniform within sqrt(6 / fan_in).  He et al. 2015, section 2.2.
 
     seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
     """
 
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
 
 class HeNormal(Initializer):
     """Truncated normal with variance 2 / fan_in.  He et al. 2015, equation 10.
 
     seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
     """
 
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
 
 class LecunUniform(Initializer):
     """Uniform within sqrt(3 / fan_in).  LeCun et al. 1998, "Efficient backprop", section 4.6.
 
     seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
     """
 
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
 
 class LecunNormal(Initializer):
     """Truncated normal with variance 1 / fan_in.  LeCun et al. 1998, "Efficient backprop", section 4.6.
 
     seed   the same numbers for every weight that is drawn with it; None: the run's own, see ``st.set_seed``
+    input_axes, output_axes   which sizes are inputs and outputs where it is called on a shape; None: the last two
     """
 
     seed: int | None = None
+    input_axes: Any = None
+    output_axes: Any = None
 
 
 class Orthogonal(Initializer):
@@ -198,6 +216,7 @@ class IdentityInitializer(Initializer):
 
 
 Identity = IdentityInitializer
+OrthogonalInitializer = Orthogonal
 
 
 def _at_least_0(what: str, value: float) -> None:
@@ -226,6 +245,14 @@ NAMES: dict[str, type[Initializer]] = {
     "identity": Identity,
 }
 
+
+# Keras' names of one word, for code that calls them: he_normal(seed=1).
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling, random_signs = VarianceScaling, RandomSigns
+glorot_uniform, glorot_normal = GlorotUniform, GlorotNormal
+he_uniform, he_normal = HeUniform, HeNormal
+lecun_uniform, lecun_normal = LecunUniform, LecunNormal
 
 NAMES |= {cls.__name__: cls for cls in NAMES.values()} | {
     "Identity": IdentityInitializer,  # Keras takes both spellings
