@@ -25,7 +25,7 @@ class MaxNorm(Constraint):
     axis that the weight does not have.
     """
 
-    max_value: float = 2
+    max_value: float = 2.0
     axis: Any = 0
 
     def __post_init__(self) -> None:
