@@ -55,7 +55,7 @@ OUT_FILES = re.compile(
 )
 OUT_TESTS = re.compile(
     r"quant|lora|gptq|awq|int4|int8|float8|fp8|distribut|sharding|sparse_(?!cat|top|pred)|_sparse|ragged|jax|_tf(_|$)|tf_data|"
-    r"tensorflow|orbax|mixed_prec|dtype_polic|3d|masking|_mask|mask_|jit|remat|openvino|grain|rematerial|pickle|tpu|gpu"
+    r"tensorflow|orbax|mixed_prec|dtype_polic|3d|masking|_mask|mask_|jit(?!ter)|remat|openvino|grain|rematerial|pickle|(?<![a-z])tpu|gpu"
 )
 OUT_NAMES = re.compile(
     r"3D$|LSTM|GRU|RNN|Attention|TimeDistributed|Bidirectional|TextVectorization|Lookup|Masking|EinsumDense|Spectrogram|"
