@@ -170,7 +170,7 @@ def test_a_folder_whose_class_is_not_known_is_a_model_of_its_layers(tmp_path: Pa
     answers = model.predict(x, engine="torch")
     model.save(tmp_path / "folder")
     again = st.models.load_model(tmp_path / "folder")
-    assert type(again) is st.Model
+    assert type(again) is st.Functional
     np.testing.assert_array_equal(again.predict(x, engine="torch"), answers)
     model.save(tmp_path / "m.keras")
     with pytest.raises(StriateError, match=r'custom_objects={"_Hidden": '):

@@ -13,7 +13,7 @@ from striate import layers, models
 from striate.errors import StriateError
 from striate.graph import Input
 from striate.layers import constraints, initializers, regularizers
-from striate.model import Model
+from striate.model import Functional, Model
 from striate.seed import set_seed
 from striate.sequential import Sequential
 from striate.version import __version__ as __version__
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Functional",
     "Input",
     "Model",
     "Sequential",

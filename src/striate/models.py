@@ -11,10 +11,19 @@ from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
 from striate.graph.text import revived
-from striate.model import Model, clone_model
+from striate.model import Functional, Model, clone_model
 from striate.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "clone_model", "from_json", "load_model", "model_from_json", "save_model"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "from_json",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]
 
 
 def load_model(

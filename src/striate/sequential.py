@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Shape, SymbolicTensor, chain, checked_shape
 from striate.model import Model
+from striate.model.tracing import beginnings
 
 
 class Sequential(Model):
@@ -106,6 +108,12 @@ class Sequential(Model):
         layer = self._stack.pop()
         self._changed()
         return layer
+
+    def _meet(self, given: Any) -> None:
+        if self._stack and not self.knows_input:
+            _, shapes = beginnings(self._title, given)
+            self._declared = shapes[0]
+            self._changed()
 
     def _changed(self) -> None:
         self._graph = None

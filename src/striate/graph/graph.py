@@ -10,6 +10,7 @@ from typing import Any
 from striate.errors import ArgumentError, ShapeError, StriateError, unknown
 from striate.graph.layer import Layer
 from striate.graph.lowering import Lowering, Shape, Step
+from striate.graph.nested import names
 from striate.graph.node import (
     InputLayer,
     Node,
@@ -45,6 +46,8 @@ class Graph:
     fault       None, or the layer at which the description breaks off; then `outputs` is the last good tensor
     auxiliary   loss weights above 0 of the outputs after the first, when these only help training
     trainable   False: none of its layers learns, whatever their own ``trainable`` says
+    nested      how the inputs and how the outputs are nested in lists and dicts, the place of each where it stands; None: in
+                a list, or one alone
     tracked     the layers as a class of a user's own holds them, whose order is Keras' then; None: it has none
 
     Raises ArgumentError when an output depends on an input that is not among `inputs`, or two layers share a name.
@@ -63,6 +66,7 @@ class Graph:
         self.fault = fault
         self.trainable = True
         self.tracked: list[Layer] | None = None
+        self.nested: tuple[Any, Any] = None, None
         self.auxiliary = tuple(float(weight) for weight in auxiliary)
         if self.auxiliary and len(self.outputs) != 1 + len(self.auxiliary):
             raise ArgumentError(f"auxiliary outputs go with one output, not with {len(outputs) - len(auxiliary)}.")
@@ -153,6 +157,28 @@ class Graph:
 
     # -- facts -----------------------------------------------------------------------------------------------------
     @property
+    def input_names(self) -> list[str]:
+        """The name of each input: its key where the inputs are a dict, else that of its layer."""
+        return self._ends(self.inputs, self.nested[0])
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of each output: its key where the outputs are a dict, else that of its layer."""
+        return self._ends(self.outputs, self.nested[1])
+
+    def _ends(self, tensors: list[SymbolicTensor], structure: Any) -> list[str]:
+        keys: list[str | None] = names(structure) if structure is not None else [None] * len(tensors)
+        return [key or self.label(tensor.node) for key, tensor in zip(keys, tensors, strict=True)]
+
+    def like(self, other: Graph) -> Graph:
+        """The graph itself, once it has taken from another what is said beside the calls.
+
+        other   whether its layers learn, and how its inputs and outputs are nested
+        """
+        self.trainable, self.nested = other.trainable, other.nested
+        return self
+
+    @property
     def input_shapes(self) -> list[Shape]:
         """A shape per input, without the batch."""
         return [tensor.sizes for tensor in self.inputs]
@@ -172,7 +198,11 @@ class Graph:
 
     def without_auxiliary(self) -> Graph:
         """The graph of prediction: without auxiliary outputs and what only they need."""
-        return Graph(self.inputs, self.outputs[:1]) if self.auxiliary else self
+        if not self.auxiliary:
+            return self
+        main = Graph(self.inputs, self.outputs[:1])
+        main.nested = self.nested[0], None
+        return main
 
     def check(self) -> Graph:
         """The graph itself.  Raises the fault, a StriateError, if it has one."""

@@ -17,6 +17,7 @@ from striate.graph.graph import Graph
 from striate.graph.keras_operations import called_in_keras, operation_in_keras, operation_of
 from striate.graph.keras_padding import padding_for_keras
 from striate.graph.layer import Layer, registered, snake_case
+from striate.graph.nested import numbered, packed, parts
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
 from striate.graph.window import Pads
@@ -89,11 +90,12 @@ def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
             args = tensors if len(tensors) == 1 and node.layer.arity == 1 else [tensors]
             called = called_in_keras(node.layer, tensors) or {"args": args, "kwargs": {}}
             entry["inbound_nodes"].append(called)
-    ends = {
-        "input_layers": [[*place[t.node.serial], t.index] for t in graph.inputs],
-        "output_layers": [[*place[t.node.serial], t.index] for t in graph.outputs],
-    }
-    return {"layers": list(entries.values())} | {k: e[0] if len(e) == 1 else e for k, e in ends.items()}
+    said: dict[str, Any] = {"layers": list(entries.values())}
+    ends = ("input_layers", graph.inputs), ("output_layers", graph.outputs)
+    for (key, ending), nested in zip(ends, graph.nested, strict=True):
+        places = [[*place[t.node.serial], t.index] for t in ending]
+        said[key] = packed(nested, places) if nested is not None else places[0] if len(places) == 1 else places
+    return said
 
 
 def _tensor(tensor: SymbolicTensor, place: dict[int, tuple[str, int]]) -> dict[str, Any]:
@@ -307,7 +309,9 @@ class _Reader:
             if not places or not _ready(places, made):
                 raise ArgumentError("its input_layers or output_layers name a tensor that is not there.")
         inputs, outputs = ([made[where][number][output] for where, number, output in places] for places in ends)
-        return Graph(inputs, outputs)
+        graph = Graph(inputs, outputs)
+        graph.nested = _template(config["input_layers"]), _template(config["output_layers"])
+        return graph
 
     def _called(self, layer: Layer, given: list[SymbolicTensor]) -> Any:
         return layer(given if len(given) > 1 or layer.arity != 1 else given[0])
@@ -470,13 +474,18 @@ def _place(value: Any) -> Place | None:
     return None
 
 
+def _template(value: Any) -> Any:
+    """How places are nested, the number of each where it stands; None for a list of them, or one alone."""
+    plain = isinstance(value, list) and len(value) > 1 and all(_place(one) is not None for one in value)
+    return None if plain or _place(value) is not None else numbered(value, lambda one: _place(one) is not None)
+
+
 def _flat_places(value: Any) -> list[Place]:
     """The places in nested lists and dicts of them."""
     place = _place(value)
     if place is not None:
         return [place]
-    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return [place for part in parts for place in _flat_places(part)]
+    return [place for _, part in parts(value) for place in _flat_places(part)]
 
 
 def _places(node: Any, name: str) -> list[Place]:

@@ -125,8 +125,7 @@ class Network(Layer):
             start.auto_named = old.auto_named
             starts.append(call(start, ()))
         now = replay(graph, starts)
-        made = Graph(starts, [now(tensor) for tensor in graph.outputs], auxiliary=graph.auxiliary)
-        made.trainable = graph.trainable
+        made = Graph(starts, [now(tensor) for tensor in graph.outputs], auxiliary=graph.auxiliary).like(graph)
         features = self.__dict__.get("features")
         self.__dict__["features"] = features if features is None else now(features)
         self._regraphed(made)

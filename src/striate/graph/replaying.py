@@ -8,8 +8,40 @@ from typing import Any
 from striate.errors import ArgumentError
 from striate.graph.graph import Graph
 from striate.graph.layer import Layer
-from striate.graph.node import InputLayer, SymbolicTensor
+from striate.graph.node import InputLayer, SymbolicTensor, ancestors
+from striate.graph.node import call as call_layer
 from striate.wording import plural
+
+
+def rerooted(
+    inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]
+) -> tuple[list[SymbolicTensor], list[SymbolicTensor]]:
+    """Inputs and outputs of a network that begins at tensors within another, whose layers it shares.
+
+    inputs    where it begins: each is made an input of its own, if it is none
+    outputs   that depend on them
+    """
+    made: dict[tuple[int, int], SymbolicTensor] = {}
+    for tensor in inputs:
+        if isinstance(tensor.node.layer, InputLayer):
+            made[tensor.node.serial, tensor.index] = tensor
+        else:
+            start = InputLayer(tensor.sizes, dtype=tensor.dtype)
+            made[tensor.node.serial, tensor.index] = call_layer(start, ())
+    if all(made[t.node.serial, t.index] is t for t in inputs):
+        return list(inputs), list(outputs)
+    for node in ancestors(list(outputs)):
+        if not node.inputs:
+            made.setdefault((node.serial, 0), node.outputs[0])
+        known = all((t.node.serial, t.index) in made for t in node.inputs)
+        if node.inputs and known and (node.serial, 0) not in made:
+            given = [made[t.node.serial, t.index] for t in node.inputs]
+            before = node.layer.node
+            results = node.layer(given if len(given) > 1 else given[0])
+            node.layer.node = before
+            for i, one in enumerate(results if isinstance(results, list) else [results]):
+                made.setdefault((node.serial, i), one)
+    return [made[t.node.serial, t.index] for t in inputs], [made[t.node.serial, t.index] for t in outputs]
 
 
 def replay(

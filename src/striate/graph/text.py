@@ -8,9 +8,10 @@
 
 Every entry is one call, in order.  ``inputs`` may be left out: then it is the entry before.  A second call of a layer is
 ``{"call": "conv2d", "inputs": [...]}`` and is referred to as ``conv2d#2``; output 1 of a model with several is
-``name:1``.  ``auxiliary`` holds loss weights of the outputs after the first, when these only help training.  A nested
-model is an entry whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``; of a class of a user's own it also
-has the arguments, as ``config``, and how its inputs are nested, as ``begins``.
+``name:1``.  ``nested`` is there where they are not a plain list: a dict or a deeper list, with the place of each.
+``auxiliary`` holds loss weights of the outputs after the first, when these only help training.  A nested model is an entry
+whose ``network`` holds its own ``layers``, ``inputs`` and ``outputs``; of a class of a user's own
+it also has the arguments, as ``config``, and how its inputs are nested, as ``begins``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
 from striate.graph.layer import Layer, Open, registered, snake_case
+from striate.graph.nested import flat
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
 from striate.wording import inner
@@ -63,6 +65,8 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
         "inputs": [reference[t.node.serial, t.index] for t in graph.inputs],
         "outputs": [reference[t.node.serial, t.index] for t in graph.outputs],
     }
+    if graph.nested != (None, None):
+        description["nested"] = list(graph.nested)
     return description | ({"auxiliary": list(graph.auxiliary)} if graph.auxiliary else {})
 
 
@@ -83,7 +87,7 @@ def _sizes(layer: InputLayer) -> list[int | None]:
 def _layer_entry(layer: Layer, name: str) -> dict[str, Any]:
     if isinstance(layer, Network):
         inside = to_json(layer.graph)
-        network = {key: inside[key] for key in ("layers", "inputs", "outputs")}
+        network = {key: inside[key] for key in ("layers", "inputs", "outputs", "nested") if key in inside}
         return {"class": layer.kind, "name": name, **layer.own_class(), "network": network}
     if isinstance(layer, InputLayer):
         entry: dict[str, Any] = {"class": "Input", "name": name, "shape": _sizes(layer)}
@@ -143,6 +147,10 @@ def from_json(description: dict[str, Any] | str) -> Graph:
     if not description["layers"]:
         raise ArgumentError('the description has no layers; "layers" is an empty list.')
     return _GraphReader(description).graph()
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2
 
 
 def _only(entry: dict[str, Any], *known: str) -> None:
@@ -215,7 +223,15 @@ class _GraphReader:
         auxiliary = self.description.get("auxiliary", [])
         if not isinstance(auxiliary, list) or not all(isinstance(weight, int | float) for weight in auxiliary):
             raise ArgumentError(f'"auxiliary" is a list of loss weights, not {auxiliary!r}.')
-        return Graph(inputs, outputs, auxiliary=auxiliary)
+        graph = Graph(inputs, outputs, auxiliary=auxiliary)
+        nested = self.description.get("nested", [None, None])
+        ends = ((nested[i], len(one)) for i, one in enumerate((inputs, outputs))) if _is_pair(nested) else ()
+        if not _is_pair(nested) or any(part is not None and flat(part) != list(range(count)) for part, count in ends):
+            raise ArgumentError(
+                '"nested" holds how the inputs and how the outputs are nested, a number for each of them.'
+            )
+        graph.nested = nested[0], nested[1]
+        return graph
 
     def _broken(self, i: int, entry: Any, error: StriateError) -> Graph:
         if not self.starts:

@@ -11,6 +11,9 @@ from striate import backend
 from striate.data import Batches
 from striate.data.batches import channels_first, channels_last
 from striate.errors import DataError
+from striate.graph.nested import flat, laid
+from striate.inference.predict import arranged
+from striate.intake.arrays import ranked
 from striate.wording import plural
 
 
@@ -57,15 +60,21 @@ def called(model: Any, inputs: Any, training: bool | None) -> Any:
         else:
             module.eval()
     made = [channels_last(one).as_subclass(Answer) for one in (out if isinstance(out, tuple | list) else [out])]
-    return made[0] if len(made) == 1 else made
+    return arranged(model.graph, made)
 
 
 def _tensors(model: Any, inputs: Any, device: Any) -> list[torch.Tensor] | None:
     """Floating tensors as they are, so that gradients reach them; None for anything else."""
-    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    graph = model.graph.check()
+    shapes = graph.input_shapes
+    given = flat(inputs)
     if not all(isinstance(one, torch.Tensor) and one.is_floating_point() for one in given):
         return None
-    shapes = model.graph.check().input_shapes
+    if isinstance(inputs, dict) or (len(given) > 1 and len(shapes) > 1):
+        given = laid(inputs, graph.nested[0], graph.input_names)
+    given = (
+        [ranked(one, shape) for one, shape in zip(given, shapes, strict=False)] if len(given) == len(shapes) else given
+    )
     if len(given) != len(shapes):
         raise DataError(f"the network has {plural(len(shapes), 'input')}; it got {plural(len(given), 'tensor')}.")
     for one, shape in zip(given, shapes, strict=True):

@@ -11,6 +11,8 @@ import numpy as np
 from striate.data import Batches, Examples, Preprocessing
 from striate.data.batches import channels_last
 from striate.errors import ArgumentError, DataError
+from striate.graph import Graph
+from striate.graph.nested import packed
 from striate.train.doubts import ranges
 from striate.train.feed import Peeked, is_stream, unpacked
 
@@ -40,7 +42,18 @@ def answers(
     if not parts:
         raise DataError("predict: there is no batch to answer.")
     results = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return results[0] if len(results) == 1 else results
+    return arranged(model.graph, results)
+
+
+def arranged(graph: Graph, results: list[Any]) -> Any:
+    """Results for each output as the outputs are nested; one alone is no list.
+
+    graph     whose outputs
+    results   one for each of them
+    """
+    structure = graph.nested[1]
+    nested = results if structure is None else packed(structure, results)
+    return nested[0] if isinstance(nested, list | tuple) and len(nested) == 1 else nested
 
 
 def hooks_of(model: Any, callbacks: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import DataError
+from striate.graph.nested import laid
 from striate.wording import plural
 
 
@@ -43,23 +44,43 @@ def stacked(x: Any) -> Any:
     return x
 
 
-def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
-    """One array per input: from an array, a list in order or a dict by name.  Raises DataError."""
-    if isinstance(x, dict):
-        lost = [name for name in names if name not in x]
-        if lost:
-            raise DataError(f'no array for the input "{lost[0]}"; the inputs are {", ".join(names)}.')
-        values = [x[name] for name in names]
-    elif len(names) > 1:
-        if not isinstance(x, list | tuple) or len(x) != len(names):
-            raise DataError(
-                f"the network has {plural(len(names), 'input')} ({', '.join(names)}); give a list or dict of arrays."
-            )
-        values = list(x)
-    else:
-        alone = isinstance(x, tuple | list) and len(x) == 1 and getattr(x[0], "ndim", 0) > len(shapes[0])
+def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]], nested: Any = None) -> list[np.ndarray]:
+    """One array per input: from an array, a list in order, a dict by name, or nested as the inputs are.  Raises DataError.
+
+    x        as users hand it over
+    names    of the inputs; shapes: of each, without the batch
+    nested   how the inputs are nested, the place of each where it stands; None: in a list, or one alone
+    """
+    if len(names) == 1 and not isinstance(x, dict) and not isinstance(nested, dict):
+        wrapped = isinstance(x, tuple | list) and len(x) == 1
+        alone = wrapped and (x[0] is None or getattr(x[0], "ndim", 0) > len(shapes[0]))
+        several = (
+            isinstance(x, tuple | list) and len(x) > 1 and all(getattr(one, "ndim", 0) > len(shapes[0]) for one in x)
+        )
+        if several:
+            raise DataError(f"the network expects 1 input ({names[0]}), it got {len(x)} arrays.")
         values = [x[0] if alone else x]
-    return [as_array(value, f'the input "{name}"') for value, name in zip(values, names, strict=True)]
+    else:
+        values = laid(x, nested, names)
+    for value, name in zip(values, names, strict=True):
+        if value is None:
+            raise DataError(f'the input "{name}" is not optional, and None was given.')
+    made = [as_array(value, f'the input "{name}"') for value, name in zip(values, names, strict=True)]
+    return [ranked(array, shape) for array, shape in zip(made, shapes, strict=True)]
+
+
+def ranked(array: Any, shape: tuple[int, ...]) -> Any:
+    """An array, or a tensor, with a last axis of one more or less, as the input has it: pictures (N, H, W) for (H, W, 1).
+
+    array   (N, …)
+    shape   of the input, without the batch
+    """
+    sizes = tuple(array.shape)
+    if len(sizes) == len(shape) and shape[-1:] == (1,) and sizes[1:] == shape[:-1]:
+        return array[..., None]
+    if len(sizes) == len(shape) + 2 and sizes[-1] == 1 and sizes[1:-1] == shape:
+        return array[..., 0]
+    return array
 
 
 def check_all(arrays: list[np.ndarray], names: list[str], shapes: list[tuple[int, ...]]) -> None:
@@ -76,8 +97,6 @@ def check_shape(array: np.ndarray, shape: tuple[int, ...], name: str) -> None:
         hint = ""
         if array.shape == shape:
             hint = " For one sample, add the batch axis: x[None]."
-        elif array.shape[1:] == shape[:-1] and shape[-1] == 1:
-            hint = " Add the channel axis: x[..., None]."
         elif channels_come_first(array, shape):
             hint = " Those look channels-first: x.transpose(0, 2, 3, 1)."
         elif array.ndim == 4 and shape == (array.shape[3], *array.shape[1:3]):

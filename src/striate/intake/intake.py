@@ -144,14 +144,14 @@ class Intake:
         Raises DataError for what does not fit the network, ArgumentError for files given to one that takes none.
         """
         graph = self.graph.check()
-        names, shapes = [graph.label(tensor.node) for tensor in graph.inputs], graph.input_shapes
+        names, shapes = graph.input_names, graph.input_shapes
         if isinstance(x, Dataset):
             x = self.prepared(x)
-            xs, preprocessing = arrays.spread(x.x, names, shapes), x.preprocessing
+            xs, preprocessing = arrays.spread(x.x, names, shapes, graph.nested[0]), x.preprocessing
         elif len(names) == 1 and _are_sources(x, self.takes_pictures):
             xs, preprocessing = [self._read(x)], self.preprocessing
         else:
-            xs = arrays.spread(x, names, shapes)
+            xs = arrays.spread(x, names, shapes, graph.nested[0])
             preprocessing = self.preprocessing if xs[0].dtype == np.uint8 else None
             if preprocessing is not None and self._is_of_another_size(xs[0]):
                 xs[0] = self.pixels(xs[0])

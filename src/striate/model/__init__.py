@@ -2,6 +2,6 @@
 
 from striate.model import variables  # noqa: F401  it tells layers what their arrays are
 from striate.model.cloning import clone_model
-from striate.model.model import Model
+from striate.model.model import Functional, Model
 
-__all__ = ["Model", "clone_model"]
+__all__ = ["Functional", "Model", "clone_model"]

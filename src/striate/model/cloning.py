@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Network, SymbolicTensor, replay, source_inputs
+from striate.graph.nested import laid
 from striate.graph.node import call as called
 from striate.model.model import Model
 
 
 def clone_model(
     model: Any,
-    input_tensors: SymbolicTensor | Sequence[SymbolicTensor] | None = None,
+    input_tensors: Any = None,
     clone_function: Callable[[Layer], Layer] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
@@ -23,7 +24,7 @@ def clone_model(
     """A model of new layers with the same arguments and names, and fresh weights.
 
     model            a Model or Sequential
-    input_tensors    symbolic tensors that it is to begin at; None: inputs of its own
+    input_tensors    symbolic tensors that it is to begin at, nested as its inputs are; None: inputs of its own
     clone_function   gives the new layer for each; None: one with the same arguments.  One that returns its layer shares it
     call_function    called with each new layer and its inputs instead of the layer
     recursive        also ask `clone_function` for the layers in nested models, which are one layer for it otherwise
@@ -41,15 +42,19 @@ def clone_model(
             made.add(_cloned(layer, clone_function, call_function, recursive))  # type: ignore[attr-defined]
         return made
     graph = model.graph.check()
+    nested = graph.nested[0]
     if input_tensors is None:
         starts = [_input(tensor) for tensor in graph.inputs]
         sources = starts
     else:
-        starts = list(input_tensors) if isinstance(input_tensors, list | tuple) else [input_tensors]  # type: ignore[list-item]
+        starts = laid(input_tensors, nested, graph.input_names)
+        if isinstance(input_tensors, Mapping) != isinstance(nested, Mapping):
+            raise ArgumentError("clone_model: input_tensors must be nested as model.input is.")
         sources = source_inputs(starts)
+        nested = nested if len(sources) == len(starts) else None
     now = replay(graph, starts, lambda layer: _cloned(layer, clone_function, call_function, recursive), call_function)
     fresh = Graph(sources, [now(tensor) for tensor in graph.outputs], auxiliary=graph.auxiliary)
-    fresh.trainable = graph.trainable
+    fresh.like(graph).nested = nested, graph.nested[1]
     kind = type(model) if input_tensors is None else Model
     made = kind.from_graph(fresh, model.name)
     made.features = None if model.features is None else now(model.features)

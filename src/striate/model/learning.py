@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
 from striate.graph import Operand
+from striate.graph.nested import flat, laid, nests, packed
 from striate.model.instead import INSTEAD
 from striate.model.weighted import Weighted
 from striate.ops.variable import RUNNING
@@ -264,13 +265,17 @@ class Learning(Weighted):
         Gradients go through the answers, whose weights are ``trainable_weights``.  Raises DataError for what does not fit
         the network.
         """
-        some = inputs[0] if isinstance(inputs, list | tuple) and inputs else inputs
         if more and isinstance(more[-1], bool | None):
             training, more = more[-1], more[:-1]
         inputs = [inputs, *more] if more else inputs
-        if isinstance(some, Operand) or RUNNING:
+        if RUNNING or any(isinstance(one, Operand) for one in flat(inputs)):
             self._meet(inputs)
-            return super().__call__(inputs, training=training)
+            graph = self.graph.check()
+            given = laid(inputs, graph.nested[0], graph.input_names) if nests(inputs) else inputs
+            given = given[0] if nests(given) and len(given) == 1 else given
+            result = super().__call__(given, training=training)
+            structure = graph.nested[1]
+            return result if structure is None else packed(structure, result if isinstance(result, list) else [result])
         from striate.backend.calls import listening
         from striate.inference.call import called
 

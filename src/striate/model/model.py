@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
-from striate.graph import Graph, SymbolicTensor, register
+from striate.graph import Graph, SymbolicTensor
+from striate.graph.nested import flat
+from striate.graph.replaying import rerooted
+from striate.model.ends import apart, template
 from striate.model.learning import Learning
 
 if TYPE_CHECKING:
@@ -17,10 +20,12 @@ if TYPE_CHECKING:
 
 
 class Model(Learning):
-    """A network from `inputs` to `outputs` (symbolic tensors, or lists of them).
+    """A network from `inputs` to `outputs`: symbolic tensors, alone or in lists and dicts.
 
-    It is a layer too: call it on a tensor to nest it, with its weights shared.  Shapes leave the batch out and are
-    channels-last.  Raises ArgumentError when an output does not depend on the inputs given.
+    Whatever it is given and gives is nested likewise: a dict of arrays, by name.  It may begin at tensors within another
+    network, whose layers it shares then.  It is a layer too: call it on a tensor to nest it, with its weights shared.
+    Shapes leave the batch out and are channels-last.  Raises ArgumentError when an output does not depend on
+    the inputs given.
 
     A class of a user's own gives neither: it makes its layers in the constructor, after ``super().__init__()``, and says in
     ``call(self, inputs, training=False)`` what they do.  ``call`` is read once with symbolic inputs, when the model is first
@@ -35,10 +40,13 @@ class Model(Learning):
     origin      the architecture it was made from, where ``zoo.create`` made it
     """
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__new__(Functional if cls is Model else cls, *args, **kwargs)
+
     def __init__(
         self,
-        inputs: SymbolicTensor | Sequence[SymbolicTensor] | None = None,
-        outputs: SymbolicTensor | Sequence[SymbolicTensor] | None = None,
+        inputs: Any = None,
+        outputs: Any = None,
         name: str | None = None,
         *,
         auxiliary: Sequence[tuple[SymbolicTensor, float]] = (),
@@ -56,7 +64,9 @@ class Model(Learning):
                 "and says super().__init__()."
             )
         heads = [tensor for tensor, _ in auxiliary]
-        graph = Graph(_list(inputs), [*_list(outputs), *heads], auxiliary=[weight for _, weight in auxiliary])
+        starts, ends = rerooted(_list(inputs, "inputs"), [*apart(_list(outputs, "outputs"), inputs), *heads])
+        graph = Graph(starts, ends, auxiliary=[weight for _, weight in auxiliary])
+        graph.nested = template(inputs), None if heads else template(outputs)
         self._begin(before, name)
         self.graph = graph
         if not trainable:
@@ -71,7 +81,8 @@ class Model(Learning):
 
         Raises the graph's own error where it has a fault.
         """
-        model = cls.__new__(cls)
+        kind: type[Model] = Functional if cls is Model else cls
+        model = kind.__new__(kind)
         model._begin({*model.__dict__}, name)
         model.graph = graph.check()
         return model
@@ -182,12 +193,15 @@ class Model(Learning):
         return save(self, path, overwrite, include_optimizer, zipped, save_format)
 
 
-register("Functional", Model)
+class Functional(Model):
+    """What ``Model(inputs, outputs)`` gives: a network of calls of layers.  Its arguments are Model's."""
 
 
-def _list(value: Any) -> list[SymbolicTensor]:
-    tensors = list(value) if isinstance(value, list | tuple) else [value]
+def _list(value: Any, what: str) -> list[SymbolicTensor]:
+    tensors = flat(value)
     for tensor in tensors:
         if not isinstance(tensor, SymbolicTensor):
-            raise ArgumentError(f"a model goes from symbolic tensors to symbolic tensors, not {type(tensor).__name__}.")
+            raise ArgumentError(
+                f"a model goes from symbolic tensors to symbolic tensors; {what} holds {type(tensor).__name__}."
+            )
     return tensors

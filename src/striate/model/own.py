@@ -12,6 +12,7 @@ from striate.errors import ArgumentError, StriateError
 from striate.graph import Graph, Layer, Shape
 from striate.graph.layer import snake_case
 from striate.graph.nested import packed
+from striate.model.ends import template
 from striate.model.structure import Structure
 from striate.model.tracing import beginnings, traced, tracked_layers
 
@@ -140,6 +141,7 @@ class Own(Structure):
                 text if text.startswith(start) else f'{start} "{self._title}": {text}'
             ) from error.__cause__
         graph.trainable = learns
+        graph.nested = template(structure), template(result)
         self._nested = structure, result
         if self._graph is None:
             self._graph = graph

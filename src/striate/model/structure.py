@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, Layer, Network, SymbolicTensor, from_keras, keras_layers, to_json, to_keras
+from striate.graph.nested import packed
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
@@ -83,14 +84,24 @@ class Structure(Network):
         return self.graph.outputs
 
     @property
-    def input(self) -> SymbolicTensor | list[SymbolicTensor]:
-        """The input, or the list of inputs."""
-        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+    def input(self) -> Any:
+        """The input, or the inputs nested as they were given."""
+        return _nested(self.inputs, self.graph.nested[0])
 
     @property
-    def output(self) -> SymbolicTensor | list[SymbolicTensor]:
-        """The output, or the list of outputs."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+    def output(self) -> Any:
+        """The output, or the outputs nested as they were given."""
+        return _nested(self.outputs, self.graph.nested[1])
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the layers that it begins with."""
+        return [self.graph.name(tensor.node.layer) for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the layers that it ends in."""
+        return [self.graph.name(tensor.node.layer) for tensor in self.outputs]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer of the model.
@@ -251,3 +262,9 @@ class Structure(Network):
 
             atomic_write(path, picture)
         return picture
+
+
+def _nested(tensors: list[SymbolicTensor], structure: Any) -> Any:
+    if structure is None:
+        return tensors[0] if len(tensors) == 1 else tensors
+    return packed(structure, tensors)

@@ -18,9 +18,10 @@ from numbers import Integral
 from typing import Any
 
 from striate.errors import ArgumentError, ShapeError, StriateError
-from striate.graph import Graph, Input, Layer, Operand, Shape, SymbolicTensor, checked_shape
+from striate.graph import Graph, Input, Layer, Shape, SymbolicTensor, Value, checked_shape
 from striate.graph.nested import flat, names, nests, numbered, packed, parts
 from striate.graph.node import InputLayer, automatic_names, distinct
+from striate.model.ends import apart
 from striate.primitives import Augment, Dropout, Noise, Penalty
 from striate.primitives import Identity as Nothing
 from striate.wording import inner
@@ -62,9 +63,10 @@ def _is_array(value: Any) -> bool:
 
 
 def _shape(where: str, one: Any) -> Shape:
-    if isinstance(one, Operand):
-        shape: Any = one.shape  # type: ignore[attr-defined]
-        return checked_shape(where, shape[1:] if shape[:1] == (None,) else shape)
+    if isinstance(one, SymbolicTensor):
+        return one.sizes
+    if isinstance(one, Value):
+        return one.shape
     sizes = tuple(one.shape) if hasattr(one, "shape") else tuple(one) if is_shape(one) else ()
     if len(sizes) < 2:
         raise ShapeError(
@@ -120,7 +122,7 @@ def traced(model: Any, structure: Any, shapes: list[Shape]) -> tuple[Graph, Any]
     for layer, name in ((layer, automatic_names(tracked)[id(layer)]) for layer in tracked):
         if layer.name is None:
             layer.name = name
-    graph = Graph(inputs, outputs)
+    graph = Graph(inputs, apart(outputs, inputs))
     graph.tracked = tracked
     _take_whole_numbers(graph)
     return graph, result

@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from striate.data import Batch, Batches, Dataset, Examples
 from striate.described import whole
 from striate.errors import ArgumentError
@@ -223,14 +221,10 @@ def build_for(model: Any, x: Any) -> None:
 
     x    arrays (N, ...), or a Dataset
     """
-    if model.has_own_call:
+    if model.has_own_call or not model.knows_input:
         model._meet(x.x if isinstance(x, Dataset) else x)
-        return
-    if model.knows_input:
-        if hasattr(x, "shape") and model.arity == 1:  # of sizes that are left open, those of the data
-            model.resize((tuple(x.shape[1:]),))
-        return
-    model.build(np.shape(x.x if isinstance(x, Dataset) else x)[1:])
+    elif hasattr(x, "shape") and model.arity == 1:  # of sizes that are left open, those of the data
+        model.resize((tuple(x.shape[1:]),))
 
 
 def _validation(model: Any, trainer: Trainer, data: Any, intake: Intake, batch_size: int) -> Any:

@@ -85,7 +85,7 @@ def make_plan(
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:
         raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
-    names = [graph.label(tensor.node) for tensor in graph.outputs]
+    names = graph.output_names
     if loss is None:
         raise ArgumentError("compile needs a loss, such as loss='sparse_categorical_crossentropy'.")
     per_output = [losses_.get(spec) for spec in _spread(loss, names, "loss")]
