@@ -40,9 +40,6 @@ class Model(Learning):
     origin      the architecture it was made from, where ``zoo.create`` made it
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        return super().__new__(Functional if cls is Model else cls, *args, **kwargs)
-
     def __init__(
         self,
         inputs: Any = None,
@@ -195,6 +192,9 @@ class Model(Learning):
 
 class Functional(Model):
     """What ``Model(inputs, outputs)`` gives: a network of calls of layers.  Its arguments are Model's."""
+
+
+Model._of_calls = Functional
 
 
 def _list(value: Any, what: str) -> list[SymbolicTensor]:

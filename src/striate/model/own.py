@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate import configs
 from striate.errors import ArgumentError, StriateError
@@ -34,6 +34,10 @@ class Own(Structure):
     """What a model is whose ``call`` is a user's own: unknown until its input is, then a graph like any other."""
 
     abstract = True
+    _of_calls: ClassVar[type[Any]]  # what the class itself, which no user has derived, makes
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__new__(cls.__dict__.get("_of_calls", cls), *args, **kwargs)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
