@@ -58,7 +58,7 @@ def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]], nested: Any 
             isinstance(x, tuple | list) and len(x) > 1 and all(getattr(one, "ndim", 0) > len(shapes[0]) for one in x)
         )
         if several:
-            raise DataError(f"the network expects 1 input ({names[0]}), it got {len(x)} arrays.")
+            raise DataError(f"the network expects 1 input ({names[0]}), it got {plural(len(x), 'array')}.")
         values = [x[0] if alone else x]
     else:
         values = laid(x, nested, names)
