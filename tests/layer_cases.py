@@ -267,6 +267,14 @@ for extra in ({"center": False}, {"scale": False}, {"center": False, "scale": Fa
         **extra,
     )
 case(layers.BatchNormalization, lambda w, x: batch_norm(w, x, 0.5), (2, 3, 4), epsilon=0.5)
+case(
+    layers.LayerNormalization,
+    lambda w, x: x / np.sqrt(x.var((0, 2), keepdims=True) + 0.5) * w["weight"].reshape(2, 1, 4),
+    (2, 3, 4),
+    axis=(1, 3),
+    epsilon=0.5,
+    rms_scaling=True,
+)
 case(layers.LayerNormalization, lambda w, x: ref.layer_norm(x, w["weight"], w["bias"], 0.5), (2, 3, 4), epsilon=0.5)
 
 

@@ -182,6 +182,12 @@ def rooms() -> dict[str, Room]:
 
         value = property(lambda self: self)
 
+        @property
+        def min(self) -> Any:  # so that np.min makes an array of it, as of Keras' variables
+            raise AttributeError
+
+        max = min
+
         def assign(self, value: Any) -> None:
             self.data.copy_(to_tensor(value))
 
@@ -230,6 +236,7 @@ def rooms() -> dict[str, Room]:
         shape=lambda x: tuple(x.shape),
         compute_output_spec=lambda function, *args, **kwargs: function(*args, **kwargs),
         name_scope=lambda *a, **k: contextlib.nullcontext(),
+        AutocastScope=lambda dtype: torch.autocast("cpu", getattr(torch, str(dtype))),
         numpy=Room("keras.src.backend.numpy", st.ops),
         SUPPORTS_SPARSE_TENSORS=False,
         SUPPORTS_RAGGED_TENSORS=False,

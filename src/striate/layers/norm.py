@@ -111,6 +111,8 @@ class LayerNormalization(Layer):
     gamma_initializer   how gamma starts
     beta_regularizer, gamma_regularizer   the penalties on them: names, Regularizers, or None
     beta_constraint, gamma_constraint   what they must be after each update: names, Constraints, or None
+    rms_scaling         True: nothing is taken away and nothing added, x is divided by its deviation alone.  Old files of
+                        Keras have it; what divides by the root mean square is ``RMSNormalization``
     """
 
     order = f"axis epsilon {_ORDER}"
@@ -125,6 +127,7 @@ class LayerNormalization(Layer):
     gamma_regularizer: str | Regularizer | None = None
     beta_constraint: str | Constraint | None = None
     gamma_constraint: str | Constraint | None = None
+    rms_scaling: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,9 +135,17 @@ class LayerNormalization(Layer):
         check_arrays(self, "beta", "gamma")
 
     def lower(self, x: Value) -> Value:
+        if self.rms_scaling:
+            return over(self.axis, x, self._divided)
         gamma = array(self, "gamma") if self.scale else None
         beta = array(self, "beta") if self.center else None
         return over(self.axis, x, lambda y: p.layer_norm(y, self.epsilon, gamma=gamma, beta=beta))
+
+    def _divided(self, x: Value) -> Value:
+        away = p.combine("subtract", x, p.reduce(x, "mean", (-1,), keepdims=True))
+        variance = p.reduce(p.pointwise(away, "square"), "mean", (-1,), keepdims=True)
+        y = p.combine("multiply", x, p.pointwise(p.affine(variance, addend=self.epsilon), "rsqrt"))
+        return p.scale(y, array(self, "gamma"))
 
 
 class RMSNormalization(Layer):
