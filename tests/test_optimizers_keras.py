@@ -261,6 +261,30 @@ def test_one_weight_can_be_updated_by_itself(optimizer: Optimizer) -> None:
         optimizer.update_step(torch.ones(2), alike, 0.5)
 
 
+@pytest.mark.parametrize("kind", [o.SGD, o.RMSprop, o.Adagrad, o.Adam, o.AdamW, o.Nadam, o.Lion, o.Ftrl, o.Muon])
+def test_an_optimizer_goes_on_where_another_one_is(kind: Any) -> None:
+    rng = np.random.default_rng(0)
+    one, other = ([torch.nn.Parameter(torch.ones(3, 2)), torch.nn.Parameter(torch.ones(2))] for _ in range(2))
+    first, second = kind(0.1), kind(0.5)
+    with pytest.raises(ArgumentError, match="You are calling set_weights"):
+        second.set_weights([])
+    for _ in range(2):
+        first.apply([torch.from_numpy(rng.normal(size=p.shape)).float() for p in one], one)
+    second.build(other)
+    second.set_weights(first.variables)
+    assert [p.tolist() for p in other] == [torch.ones(3, 2).tolist(), [1, 1]]  # the weights themselves stay
+    with torch.no_grad():
+        for a, b in zip(one, other, strict=True):
+            b.copy_(a)
+    for optimizer, weights in ((first, one), (second, other)):
+        optimizer.apply([torch.full_like(p, 0.3) for p in weights], weights)
+    for a, b in zip(one, other, strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    assert second.iterations == 3
+    with pytest.raises(ArgumentError, match="other ones were given"):
+        second.set_weights([*first.variables[:-1], np.ones(7)])
+
+
 def test_gathered_gradients_can_be_looked_at() -> None:
     v = torch.nn.Parameter(torch.ones(2))
     optimizer = o.SGD(1.0, gradient_accumulation_steps=2)

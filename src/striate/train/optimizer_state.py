@@ -131,6 +131,52 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
     return arrays
 
 
+def set_variables(optimizer: Any, values: Sequence[Any]) -> None:
+    """Make an optimizer's ``variables`` what another one's are.
+
+    optimizer   the description, built
+    values      of each variable, in their order
+
+    Raises ArgumentError for an optimizer that is not built, and for values that do not go with its variables.
+    """
+    import torch
+
+    running, values = optimizer._running, list(values)
+    if running is None:
+        raise ArgumentError("You are calling set_weights on an optimizer without weights: call build(weights) first.")
+    if not all(
+        running.state[p] for p in optimizer._params
+    ):  # torch makes its state at the first update: one of nothing
+        before = [(p, p.detach().clone(), p.grad) for p in optimizer._params]
+        for p, _, _ in before:
+            p.grad = torch.zeros_like(p)
+        running.step()
+        with torch.no_grad():
+            for p, weight, grad in before:
+                p.copy_(weight)
+                p.grad = grad
+    wanted = optimizer.variables
+    if [_shape(one) for one in values] != [_shape(one) for one in wanted]:
+        shapes = ", ".join(str(_shape(one)) for one in wanted)
+        raise ArgumentError(f"set_weights: the optimizer's variables have the shapes {shapes}; other ones were given.")
+    rest = iter(values[len(wanted) - sum(len(running.state[p]) for p in optimizer._params) :])
+    for p in optimizer._params:
+        state = running.state[p]
+        for key, held in state.items():
+            value = next(rest)
+            state[key] = torch.as_tensor(value).to(held).clone() if isinstance(held, torch.Tensor) else value
+    optimizer.iterations = int(values[0])
+    for group in running.param_groups:
+        if "updates" in group:
+            group["updates"] = optimizer.iterations
+    if optimizer.schedule is None and len(values) > 1:
+        optimizer.learning_rate = float(values[1])
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    return tuple(getattr(value, "shape", ()))
+
+
 def _rounds(optimizer: Any) -> list[list[_Slot]] | None:
     """What Keras keeps for an optimizer's settings; None where it keeps it otherwise."""
     kind = type(optimizer).__name__

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from striate.described import Described, described, number, whole
 from striate.errors import ArgumentError, ShapeError, TrainingError, note, undefined, unknown
 from striate.graph.layer import snake_case
-from striate.train.optimizer_state import resume
+from striate.train.optimizer_state import resume, set_variables
 from striate.train.optimizers.rate import Rate, RateNow, rate_of
 from striate.train.optimizers.spelling import today
 from striate.train.schedules import Schedule
@@ -268,6 +268,15 @@ class Optimizer(Described, family="optimizer"):
         rate = [] if self.schedule is not None or callable(self._rate) else [self.learning_rate]
         held = [] if self._running is None else [self._running.state[p] for p in self._params]
         return [self.iterations, *rate, *(value for state in held for value in state.values())]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Make ``variables`` what another optimizer's are, so that both go on alike.
+
+        weights    of each variable, in their order
+
+        Raises ArgumentError before ``build``, and for values that do not go with the variables.
+        """
+        set_variables(self, weights)
 
     @property
     def clips(self) -> bool:
