@@ -38,11 +38,12 @@ def measured(name: str, batch_size: int = 1) -> Size:
 
 
 def totals() -> str:
-    """What zoo/totals.json holds: weights, buffers, multiplications of every architecture at its usual input."""
+    """What zoo/totals.json holds: weights, buffers, multiplications and depth of every architecture at its usual input."""
     rows = []
     for name in zoo.names():
-        size = measure(zoo.create(name).graph)
-        rows.append(f"{json.dumps(name)}: {json.dumps([size.weights, size.buffers, size.mults])}")
+        model = zoo.create(name)
+        size = measure(model.graph)
+        rows.append(f"{json.dumps(name)}: {json.dumps([size.weights, size.buffers, size.mults, zoo.depth(model)])}")
     return "{\n" + ",\n".join(rows) + "\n}\n"
 
 
@@ -146,8 +147,31 @@ def index() -> str:
         module = sys.modules[zoo.card(names[0]).build.__module__]
         title = inspect.cleandoc(module.__doc__ or "").partition("\n")[0]
         lines.append(f"| [{family.replace('_', ' ')}]({family}.md) | {', '.join(f'`{n}`' for n in names)} | {title} |")
-    lines += ["", "Made by `make docs`; the numbers are computed, none is typed in.", ""]
+    lines += ["", "Made by `make docs`; the numbers of these networks are computed, none is typed in.", ""]
+    lines += ["## The ImageNet challenge", "", *challenge(), ""]
     return "\n".join(lines)
+
+
+def challenge() -> list[str]:
+    """The winners year by year, and which of the printed numbers is which."""
+    lines = [
+        "Top-5 error of the entries in the classification task, in percent of the test pictures: `zoo.history()`, or",
+        "`striate models --history`. Texts disagree because an entry has several numbers; the last column says which is",
+        "which. Entries are averages of networks: one network alone errs more.",
+        "",
+        "| year | who | network | layers | top-5 error | of | source | other numbers |",
+        "| --- | --- | --- | ---: | ---: | --- | --- | --- |",
+    ]
+    for one in zoo.history():
+        network = f"{one.network} (`{one.zoo}`)" if one.zoo else one.network
+        place = f"{one.who}{', ' + place_of(one.place) if one.place > 1 else ''}"
+        cells = [one.year, place, network, one.layers or "", f"{one.error:g}", one.how, one.source, one.note]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def place_of(number: int) -> str:
+    return {2: "second", 3: "third"}[number]
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,11 +44,22 @@ def models(
     variant: Variant = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Draw NAME into this SVG file.")] = None,
     table: Annotated[bool, typer.Option("--table", help="Show every layer of NAME, not only its stages.")] = False,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="The ImageNet challenge: winners, depth, top-5 error, each with its source."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """List the architectures, or show one: card, diagram, size."""
     from striate import zoo
 
+    if history:
+        if name is not None:
+            raise ArgumentError(
+                f"--history is about the ImageNet challenge as a whole; for one network: striate models {name}"
+            )
+        say([asdict(entry) for entry in zoo.history()], json, _history())
+        return
     if name is not None:
         _show(name, variant, output, table, json)
         return
@@ -73,20 +85,55 @@ def models(
         "top1": lambda card: (card.classes != 1000, -(_best(card) or card.top1 or 0)),
     }
     cards.sort(key=keys[sort.value])
-    lines = [
-        f"{'name':20s} {'year':>4s} {'input':>9s} {'weights':>11s} {'mults':>14s} {'paper':>6s} {'published':>9s}  about"
-    ]
+    heads = f"{'depth':>5s} {'weights':>11s} {'MB':>5s} {'mults':>14s} {'top-1':>5s} {'top-5':>5s} {'published':>9s}"
+    lines = [f"{'name':20s} {'year':>4s} {'input':>9s} {heads}  about"]
     for card in cards:
         shape, best = "x".join(map(str, card.input_shape)), _best(card)
-        top1, there = f"{card.top1:.1f}" if card.top1 else "", f"{best:.1f}" if best else "yes" if card.sources else ""
-        weights, _, mults = card.totals
-        figures = f"{weights:11,} {mults:14,} {top1:>6s} {there:>9s}"
-        lines.append(f"{card.name:20s} {card.paper.year:4d} {shape:>9s} {figures}  {card.about}")
+        there = f"{best:.1f}" if best else "yes" if card.sources else ""
+        top1, top5 = (f"{stated:.1f}" if stated else "" for stated in (card.top1, card.top5))
+        weights, buffers, mults = card.totals
+        megabytes = (weights + buffers) * 4 / 1e6
+        figures = f"{card.depth:5d} {weights:11,} {megabytes:5{'.0f' if megabytes >= 9.95 else '.1f'}} {mults:14,}"
+        said = f"{top1:>5s} {top5:>5s} {there:>9s}"
+        lines.append(f"{card.name:20s} {card.paper.year:4d} {shape:>9s} {figures} {said}  {card.about}")
     lines.append(
-        "paper, published: top-1 accuracy in percent that the paper states, and of the best published weights; on ImageNet, "
-        "for networks of 32x32 pictures on CIFAR-10"
+        "depth: convolutions and dense layers on the longest way; MB: of a file of 32-bit numbers; top-1, top-5: accuracy "
+        "in percent\nthat the paper states, published: top-1 of the best published weights; on ImageNet, for networks of "
+        "32x32 pictures on CIFAR-10"
     )
     say([_facts(card) for card in cards], json, "\n".join(lines) if cards else "no architecture matches.")
+
+
+def _accuracy(card: Any, changed: dict[str, Any]) -> str:
+    """What is stated of an architecture; of a variant, what its published weights reach, or that nothing is."""
+    stated = [(card.top1, card.top5)]
+    if changed:
+        usual = card.variants
+        own = [s for s in card.sources if {k: v for k, v in s.variant.items() if usual.get(k) != v} == changed]
+        stated = [(s.top1, s.top5) for s in own if s.top1]
+    top1, top5 = next(iter(stated), (None, None))
+    said = [f"{what} {value} %" for what, value in (("top-1", top1), ("top-5", top5)) if value]
+    return ", ".join(said) or ("not stated for this variant" if changed else "not stated")
+
+
+def _history() -> str:
+    """The challenge as a table, and below it which of the printed numbers is which."""
+    from striate import zoo
+
+    entries = zoo.history()
+    rows = [("year", "who", "network", "layers", "top-5 error", "of")]
+    for one in entries:
+        who = one.who + (f" (no. {one.place})" if one.place > 1 else "")
+        rows.append((str(one.year), who, one.network, str(one.layers or ""), f"{one.error:g} %", one.how))
+    wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    marks = (str.ljust, str.ljust, str.ljust, str.rjust, str.rjust, str.ljust)
+    lines = ["  ".join(mark(cell, w) for mark, cell, w in zip(marks, row, wide, strict=True)).rstrip() for row in rows]
+    lines += ["", "Where the numbers stand, and other numbers that are printed:"]
+    for one in entries:
+        lines.append(
+            f"{one.year} {one.who}: {one.source}." + (f" {one.note[0].upper()}{one.note[1:]}." if one.note else "")
+        )
+    return "\n".join(lines)
 
 
 def _best(card: Any) -> float | None:
@@ -107,6 +154,7 @@ def _facts(card: Any) -> dict[str, Any]:
         "weights": weights,
         "buffers": buffers,
         "mults": mults,
+        "depth": card.depth,
         "top1": card.top1,
         "top5": card.top5,
         "before": card.before,
@@ -126,15 +174,18 @@ def _show(name: str, variant: list[str] | None, output: Path | None, table: bool
     from striate.weights import atomic_write
 
     card = zoo.card(name)
-    graph = zoo.create(name, **variants_of(variant)).graph
+    model = zoo.create(name, **variants_of(variant))
+    graph = model.graph
     measured = measure(graph, name=name)
     shape = "x".join(map(str, card.input_shape))
-    accuracy = f"top-1 {card.top1} %" + (f", top-5 {card.top5} %" if card.top5 else "") if card.top1 else "not stated"
+    changed = {key: value for key, value in variants_of(variant).items() if card.variants.get(key) != value}
+    accuracy = _accuracy(card, changed)
     lines = [
         f"{name}: {card.about}",
         "",
         f"paper      {card.paper}",
         f"input      {shape}, {plural(card.classes, 'class')}",
+        f"depth      {plural(zoo.depth(model), 'layer')} with weights on the longest way",
         f"accuracy   {accuracy}",
         f"variants   {', '.join(f'{k}={v!r}' for k, v in card.variants.items()) or 'none'}",
     ]
@@ -152,7 +203,8 @@ def _show(name: str, variant: list[str] | None, output: Path | None, table: bool
     if output is not None:
         atomic_write(output, svg(graph, title=name))
         lines.append(f"wrote {output}")
-    say(_facts(card) | measured.to_dict(), json, "\n".join(lines))
+    own = {"depth": zoo.depth(model)} | ({} if not changed else {"top1": None, "top5": None})
+    say(_facts(card) | own | measured.to_dict(), json, "\n".join(lines))
 
 
 def size(

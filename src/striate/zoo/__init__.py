@@ -22,20 +22,25 @@ from striate.zoo import (
     vgg,
     xception,
 )
+from striate.zoo.challenge import Entry, history
 from striate.zoo.creation import create
+from striate.zoo.depth import depth
 from striate.zoo.registry import Card, Paper, card, families, names
 
 __all__ = [
     "Card",
+    "Entry",
     "Paper",
     "alexnet",
     "card",
     "convnext",
     "create",
     "densenet",
+    "depth",
     "efficientnet",
     "families",
     "googlenet",
+    "history",
     "inception_resnet_v2",
     "inception_v2",
     "inception_v3",

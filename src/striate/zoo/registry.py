@@ -76,8 +76,13 @@ class Card:
     @property
     def totals(self) -> tuple[int, int, int]:
         """Weights, buffers and multiplications at the usual input, without building the network."""
-        weights, buffers, mults = _totals()[self.name]
+        weights, buffers, mults, _ = _totals()[self.name]
         return weights, buffers, mults
+
+    @property
+    def depth(self) -> int:
+        """Convolutions and dense layers on the longest way, as papers count; see ``zoo.depth``."""
+        return _totals()[self.name][3]
 
     @property
     def variants(self) -> dict[str, Any]:
