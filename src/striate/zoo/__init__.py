@@ -22,14 +22,14 @@ from striate.zoo import (
     vgg,
     xception,
 )
-from striate.zoo.challenge import Entry, history
+from striate.zoo.challenge import ChallengeEntry, history
 from striate.zoo.creation import create
 from striate.zoo.depth import depth
 from striate.zoo.registry import Card, Paper, card, families, names
 
 __all__ = [
     "Card",
-    "Entry",
+    "ChallengeEntry",
     "Paper",
     "alexnet",
     "card",
