@@ -23,8 +23,8 @@ from striate.zoo import (
     xception,
 )
 from striate.zoo.challenge import ChallengeEntry, history
+from striate.zoo.counting import depth
 from striate.zoo.creation import create
-from striate.zoo.depth import depth
 from striate.zoo.registry import Card, Paper, card, families, names
 
 __all__ = [
