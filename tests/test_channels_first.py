@@ -10,7 +10,7 @@ import pytest
 from kept import really_kept
 
 import striate as st
-from striate import backend, data_format, layers
+from striate import backend, data_format, layers, ops
 from striate.draw import feature_map_svg
 from striate.errors import ArgumentError, DataError
 from striate.graph import Graph, Input
@@ -114,6 +114,23 @@ def test_shapes_with_a_batch_keep_it() -> None:
     assert pool.compute_output_shape((2, 3, 8)) == (2, 3, 4)
     assert layers.Add().compute_output_shape([(5, 3), (5, 3)]) == (5, 3)
     assert layers.MaxPooling2D((2, 1)).get_config()["pool_size"] == (2, 1)
+
+
+def test_functions_take_channels_first_too() -> None:
+    given, kernel = X.transpose(0, 3, 1, 2), np.random.default_rng(1).normal(size=(3, 3, 3, 2)).astype(np.float32)
+    inputs = layers.Input((3, 9, 8))
+    for name, function in (
+        ("conv", lambda x, where: ops.conv(x, kernel, 2, "same", where)),
+        ("max_pool", lambda x, where: ops.max_pool(x, 2, data_format=where)),
+        ("average_pool", lambda x, where: ops.average_pool(x, (2, 3), None, "same", where)),
+        ("resize", lambda x, where: ops.image.resize(x, (5, 6), data_format=where)),
+    ):
+        wanted = np.moveaxis(np.asarray(function(X, "channels_last")), -1, 1)
+        np.testing.assert_allclose(function(given, "channels_first"), wanted, atol=1e-5, err_msg=name)
+        model = st.Model(inputs, function(inputs, "channels_first"))
+        np.testing.assert_allclose(model.predict(given), wanted, atol=1e-5, err_msg=name)
+    one = ops.image.resize(given[0], (5, 6), data_format="channels_first")
+    np.testing.assert_allclose(one, ops.image.resize(given, (5, 6), data_format="channels_first")[0], atol=1e-6)
 
 
 def test_one_number_and_a_vector_have_no_channels_to_turn() -> None:

@@ -60,7 +60,7 @@ OUT_TESTS = re.compile(
     r"tensorflow|orbax|mixed_prec|dtype_polic|3d|masking|_mask|mask_|jit(?!ter)|remat|openvino|grain|rematerial|pickle|(?<![a-z])tpu|gpu"
 )
 OUT_NAMES = re.compile(
-    r"3D$|LSTM|GRU|RNN|Attention|TimeDistributed|Bidirectional|TextVectorization|Lookup|Masking|EinsumDense|Spectrogram|"
+    r"3D|LSTM|GRU|RNN|Attention|TimeDistributed|Bidirectional|TextVectorization|Lookup|Masking|EinsumDense|Spectrogram|"
     r"tensorflow|jax|grain|quantiz|DTypePolicy|dtype_policies|distribution|remat|openvino"
 )
 

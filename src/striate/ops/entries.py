@@ -78,10 +78,3 @@ def _other(x: torch.Tensor, other: Any) -> torch.Tensor:
 def _beside(x: torch.Tensor, number: float) -> torch.dtype | None:
     """The type of a number of Python beside a tensor."""
     return x.dtype if x.is_floating_point() or not isinstance(number, float) else None
-
-
-def need_channels_last(data_format: Any) -> None:
-    if data_format not in (None, "channels_last"):
-        raise ArgumentError(
-            f'data_format is "channels_last", not "{data_format}"; turn others with np.moveaxis(x, 1, -1).'
-        )

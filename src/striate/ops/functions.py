@@ -7,6 +7,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from striate.data_format import checked
 from striate.described import bound
 from striate.graph import Operand, Value
 from striate.ops.operation import symbolic
@@ -33,6 +36,11 @@ def made(row: str, name: str | None = None) -> Callable[..., Any]:
     name = name or row
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if "data_format" in signature.parameters:
+            kwargs, args = dict(bound(f"ops.{name}", signature, args, kwargs).arguments), ()
+            where = checked(kwargs.pop("data_format", None), f"ops.{name} data_format")
+            if where == "channels_first":
+                return _turned(function, kwargs)
         if not any(map(_has_operand, args)) and not any(map(_has_operand, kwargs.values())):
             return importlib.import_module("striate.ops.eager").run(row, *args, **kwargs)
         given = bound(f"ops.{name}", signature, args, kwargs).arguments
@@ -48,6 +56,14 @@ def made(row: str, name: str | None = None) -> Callable[..., Any]:
         [f"{about[0].upper()}{about[1:]}.", "", *lines, "", "Raises ArgumentError for arguments that it does not take."]
     )
     return function
+
+
+def _turned(function: Callable[..., Any], given: dict[str, Any]) -> Any:
+    """What a function that knows only channels at the end makes of a first argument that has them first."""
+    first, x = next(iter(given.items()))
+    axis = 1 if isinstance(x, Operand) or np.ndim(x) != 3 or "kernel" in given or "pool_size" in given else 0
+    x = FUNCTIONS["moveaxis"](x, axis, -1)
+    return FUNCTIONS["moveaxis"](function(**given | {first: x, "data_format": "channels_last"}), -1, axis)
 
 
 def _wide(signature: inspect.Signature) -> int:

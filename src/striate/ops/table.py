@@ -144,7 +144,7 @@ batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=0.
 binary_crossentropy(target, output, from_logits=False)      of each yes or no
 categorical_crossentropy(target, output, from_logits=False, axis=-1)        of one-hot targets
 sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1) of class numbers
-image_resize(images, size, interpolation="bilinear", antialias=False, data_format="channels_last")  pictures of another size
+image_resize(images, size, interpolation="bilinear", antialias=False, data_format=None)  pictures of another size
 shape(x)                                 the shape, a tuple
 ndim(x)                                  how many axes
 size(x)                                  how many numbers
@@ -195,7 +195,7 @@ ARGUMENTS = {
     "sorted": "the largest first",
     "sparse": "not supported: False or None",
     "synchronized": "over processes: False",
-    "data_format": '"channels_last", or None for the same',
+    "data_format": '"channels_last" or "channels_first"; None: what backend.image_data_format() says',
     "padding": '"valid" or "same"',
     "strides": "step of the window, a number or one per axis; None: its size",
     "pool_size": "size of the window, a number or one per axis",

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
-from striate.ops.entries import entry, floats, need_channels_last, tensor
+from striate.ops.entries import entry, floats, tensor
 
 
 def _each_axis(value: Any, rank: int) -> tuple[int, ...]:
@@ -46,7 +46,6 @@ def _convolved(inputs: Any, kernel: torch.Tensor, strides: Any, padding: str, ho
 def conv(
     inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
 ) -> torch.Tensor:
-    need_channels_last(data_format)
     weights = floats(kernel)
     groups = tensor(inputs).shape[-1] // weights.shape[-2]
     return _convolved(inputs, weights.movedim((-1, -2), (0, 1)), strides, padding, dilation_rate, groups)
@@ -56,7 +55,6 @@ def conv(
 def depthwise_conv(
     inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None, dilation_rate: Any = 1
 ) -> torch.Tensor:
-    need_channels_last(data_format)
     weights = floats(kernel)
     depth, wide = weights.shape[-2:]
     turned = weights.flatten(-2)[..., None].movedim((-2, -1), (0, 1))
@@ -83,7 +81,6 @@ def separable_conv(
 def max_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
 ) -> torch.Tensor:
-    need_channels_last(data_format)
     x = floats(inputs)
     rank = x.ndim - 2
     size = _each_axis(pool_size, rank)
@@ -96,7 +93,6 @@ def max_pool(
 def average_pool(
     inputs: Any, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None
 ) -> torch.Tensor:
-    need_channels_last(data_format)
     x = _first(floats(inputs))
     rank = x.ndim - 2
     size = _each_axis(pool_size, rank)
@@ -125,9 +121,8 @@ def image_resize(
     size: Any,
     interpolation: str = "bilinear",
     antialias: bool = False,
-    data_format: Any = "channels_last",
+    data_format: Any = None,
 ) -> torch.Tensor:
-    need_channels_last(data_format)
     given = tensor(images)
     x = floats(given)
     x = _first(x if x.ndim == 4 else x[None])

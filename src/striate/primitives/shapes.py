@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value
+from striate.graph.layer import Open
 from striate.graph.lowering import put
 from striate.primitives.arguments import axis_of, choice, shape_of, whole, wholes
 from striate.primitives.arguments import sides as checked_sides
@@ -31,6 +32,11 @@ class Reshape(Primitive):
         if -1 in self.target and have % known == 0:
             return tuple(have // known if s == -1 else s for s in self.target)
         if have != known:
+            if any(isinstance(size, Open) for size in inputs[0]):
+                raise ShapeError(
+                    f"cannot turn {inputs[0]} into {self.target} ({known} numbers) while a size is left open. Give Input "
+                    "its whole shape, or write -1 for one size here."
+                )
             raise ShapeError(f"cannot turn {inputs[0]} ({have} numbers) into {self.target} ({known} numbers).")
         return self.target
 
