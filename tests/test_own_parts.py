@@ -161,3 +161,17 @@ def test_what_is_wrong_with_it_is_one_line(wrong: Any, said: str) -> None:
     with pytest.raises(StriateError, match=said) as caught:
         wrong()
     assert len(str(caught.value).strip().splitlines()) <= 2
+
+
+def test_a_constructor_of_ones_own_is_inherited():
+    class Plain(layers.Dense):
+        def __init__(self, units):
+            super().__init__(units, use_bias=False)
+            self.doubled = 2 * units
+
+    class Further(Plain):
+        def twice(self):
+            return 2 * self.doubled
+
+    assert Further(3).twice() == 12
+    assert not Further(3).use_bias

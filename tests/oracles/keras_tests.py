@@ -238,6 +238,7 @@ def rooms() -> dict[str, Room]:
         name_scope=lambda *a, **k: contextlib.nullcontext(),
         AutocastScope=lambda dtype: torch.autocast("cpu", getattr(torch, str(dtype))),
         numpy=Room("keras.src.backend.numpy", st.ops),
+        device=lambda *a, **k: contextlib.nullcontext(),
         SUPPORTS_SPARSE_TENSORS=False,
         SUPPORTS_RAGGED_TENSORS=False,
         SUPPORTS_COMPLEX_DTYPES=False,
@@ -290,6 +291,12 @@ def rooms() -> dict[str, Room]:
             "keras.src.utils.file_utils", join=os.path.join, exists=os.path.exists, File=open
         ),
     }
+    from keras_trainers import Stream, Trainer
+
+    made["keras.src.backend.torch.trainer"] = Room("keras.src.backend.torch.trainer", TorchTrainer=Trainer)
+    made["keras.src.trainers.data_adapters.py_dataset_adapter"] = Room("py_dataset_adapter", st.utils)
+    made["tensorflow"] = Room("tensorflow", data=types.SimpleNamespace(Dataset=Stream), TensorSpec=lambda *a, **k: None)
+    made["tensorflow"].__spec__ = importlib.machinery.ModuleSpec("tensorflow", None, is_package=True)
     made |= event_files()
     return made
 

@@ -33,14 +33,14 @@ class Batch:
     """One batch on the device: inputs and targets as torch wants them, inputs channels-first, and sample weights or None.
 
     xs, ys          a tensor for each input and each output of the network
-    weights         float32 (N,), or None
+    weights         for each output float32 (N,), or (N, …) for places of their own, or None; None: there are none
     size            N
     others, share   of mixed pictures: the targets that count less, and the part (N,) that `ys` have, 0.5 to 1
     """
 
     xs: list[torch.Tensor]
     ys: list[torch.Tensor]
-    weights: torch.Tensor | None
+    weights: Sequence[torch.Tensor | None] | None
     size: int
     others: list[torch.Tensor] | None = None
     share: torch.Tensor | None = None
@@ -53,13 +53,13 @@ class Examples:
     xs              channels-last arrays (N, …)
     ys              targets (N, …); none where there is nothing to learn from
     preprocessing   how the first input becomes float32; None: it goes in as it is
-    weights         of each example in the loss, float32 (N,), or None
+    weights         what the examples count in the loss of each output, float32 (N,) or (N, …), or None; None: 1 in all
     """
 
     xs: Sequence[np.ndarray]
     ys: Sequence[np.ndarray] = ()
     preprocessing: Preprocessing | None = None
-    weights: np.ndarray | None = field(default=None, kw_only=True)
+    weights: Sequence[np.ndarray | None] | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Examples:
@@ -77,7 +77,7 @@ class Examples:
 
         which   numbers of the examples, or a slice
         """
-        weights = None if self.weights is None else self.weights[which]
+        weights = None if self.weights is None else [w if w is None else w[which] for w in self.weights]
         return replace(self, xs=[x[which] for x in self.xs], ys=[y[which] for y in self.ys], weights=weights)
 
     def split(self, fraction: float) -> tuple[Examples, Examples]:
@@ -167,7 +167,8 @@ class Batches:
         self._xs = [over(x) for x in self.source.xs]
         self._ys = [over(y) for y in self.source.ys]
         self._ys = [y.float() if y.dtype == torch.float64 else y for y in self._ys]
-        self._weights = None if self.source.weights is None else over(self.source.weights)
+        given = self.source.weights
+        self._weights = None if given is None else [w if w is None else over(w) for w in given]
         if self.device.type != "cpu" and sum(x.nbytes for x in self.source.xs) <= _ON_DEVICE:
             self._xs, self._ys = ([t.to(self.device) for t in each] for each in (self._xs, self._ys))
 
@@ -225,7 +226,8 @@ class Batches:
     def _batch(self, chosen: slice | torch.Tensor) -> Batch:
         xs = [channels_first(_as_input(x)) for x in self._inputs(chosen)]
         ys = [self._pick(y, chosen) for y in self._ys]
-        weights = None if self._weights is None else self._pick(self._weights, chosen)
+        given = self._weights
+        weights = None if given is None else [w if w is None else self._pick(w, chosen) for w in given]
         return Batch(xs, ys, weights, chosen.stop - chosen.start if isinstance(chosen, slice) else len(chosen))
 
     def _inputs(self, chosen: slice | torch.Tensor) -> Iterator[torch.Tensor]:

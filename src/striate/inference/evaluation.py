@@ -45,12 +45,14 @@ def evaluate(
     if batch_size < 1:
         raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
     hooks = hooks_of(model, callbacks)
+    model.stop_evaluating = False
+    stopped = partial(getattr, model, "stop_evaluating")
     if is_stream(x, y):
         seen = Peeked(x)
         build_for(model, unpacked(seen.first)[0])
         trainer = trainer_of(model)
         made = partial(stream_batch, model, trainer.device, model.intake, None)
-        return trainer.evaluate(StreamFeed(seen.source, made), steps=steps, callbacks=hooks)
+        return trainer.evaluate(StreamFeed(seen.source, made), steps=steps, callbacks=hooks, stopped=stopped)
     build_for(model, x)
     trainer = trainer_of(model)
     examples = labelled(model, x, y, sample_weight)
@@ -60,9 +62,10 @@ def evaluate(
     engine = choose(len(examples), examples.pixels, trainer.objective.left_off) if plain else None
     if engine is None:
         batches = Batches(examples, batch_size, shuffle=False, device=trainer.device)
-        return trainer.evaluate(ArrayFeed(batches, len(batches)), steps=steps, callbacks=hooks)
-    trainer.running = None
-    return trainer.objective.measured(islice(_answered(engine, examples, batch_size), steps), callbacks=hooks)
+        return trainer.evaluate(ArrayFeed(batches, len(batches)), steps=steps, callbacks=hooks, stopped=stopped)
+    return trainer.objective.measured(
+        islice(_answered(engine, examples, batch_size), steps), callbacks=hooks, stopped=stopped
+    )
 
 
 def _answered(engine: Any, examples: Examples, batch_size: int) -> Iterator[tuple[Batch, list[torch.Tensor]]]:

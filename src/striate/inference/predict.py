@@ -38,7 +38,8 @@ def answers(
         raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
     given = _of_stream(model, x, choose) if is_stream(x) else _of_examples(model, x, batch_size, choose)
     given = islice(given, steps)
-    parts = list(_told(given, hooks_of(model, callbacks)) if callbacks else given)
+    model.stop_predicting = False
+    parts = list(_told(model, given, hooks_of(model, callbacks)) if callbacks else given)
     if not parts:
         raise DataError("predict: there is no batch to answer.")
     results = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -82,13 +83,18 @@ def _of_stream(model: Any, x: Any, choose: Choose) -> Iterator[list[np.ndarray]]
         yield from _of_examples(model, one, len(model.intake.examples(one)), choose)
 
 
-def _told(parts: Iterator[list[np.ndarray]], hooks: Any) -> Iterator[list[np.ndarray]]:
+def _told(model: Any, parts: Iterator[list[np.ndarray]], hooks: Any) -> Iterator[list[np.ndarray]]:
     """The same parts, with callbacks told of each."""
+    together = 1 if model._plan is None else model._plan.together
+    told = hooks.every(together, "predict")
     hooks.on_begin("predict")
     for step, part in enumerate(parts):
-        hooks.on_batch("predict", "begin", step)
-        hooks.on_batch("predict", "end", step, {"outputs": part[0] if len(part) == 1 else part})
+        told.begin(step)
+        told.end(step, {"outputs": part[0] if len(part) == 1 else part})
         yield part
+        if model.stop_predicting:
+            break
+    told.close()
     hooks.on_end("predict")
 
 

@@ -21,9 +21,16 @@ if TYPE_CHECKING:
 
 
 class Learning(Weighted):
-    """Compile, fit, evaluate, predict, and the same batch by batch."""
+    """Compile, fit, evaluate, predict, and the same batch by batch.
+
+    A callback ends what runs by setting ``stop_training``, ``stop_evaluating`` or ``stop_predicting`` to True.
+    """
 
     abstract = True
+    stop_evaluating = False
+    stop_predicting = False
+    run_eagerly = False
+    jit_compile = False
 
     # -- learning --------------------------------------------------------------------------------------------------
     def compile(
@@ -32,6 +39,9 @@ class Learning(Weighted):
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | None = 1,
         *,
         precision: str | None = None,
         accumulate: int = 1,
@@ -41,9 +51,13 @@ class Learning(Weighted):
         """Choose how to train.
 
         optimizer       a name, an ``st.optimizers`` object, or any torch optimizer class or partial
-        loss            a name, an ``st.losses`` object or a callable; a list or dict of them for several outputs
+        loss            a name, an ``st.losses`` object or a callable; a list or dict of them for several outputs; None for
+                        an output that has none, which needs no targets
         loss_weights    what each output's loss counts in the sum: a list or dict; None: 1 each
         metrics         names or objects; a list or dict of lists for several outputs
+        weighted_metrics   the same, of figures in which samples count by ``sample_weight`` and ``class_weight``
+        run_eagerly     Keras' argument; everything runs eagerly in any case
+        steps_per_execution   batches that are one step to callbacks: their hooks are called once for so many
         precision       "float32", "bf16" or "fp16" (mixed: weights stay float32); None: as mixed_precision's policy says
         accumulate      batches whose gradients are added up before an update
         mix             "mixup", "cutmix", layers.MixUp or layers.CutMix: pictures of a training batch are mixed with each
@@ -66,8 +80,11 @@ class Learning(Weighted):
             "precision": precision,
             "accumulate": accumulate,
             "mix": mix,
+            "weighted_metrics": weighted_metrics,
+            "steps_per_execution": None if steps_per_execution == 1 else steps_per_execution,
             "others": others,
         }
+        self.run_eagerly = bool(run_eagerly)
         self._plan = self._trainer = None
         if self.knows_input:
             self._compiled()
@@ -292,7 +309,7 @@ class Learning(Weighted):
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One update on one batch; loss and metrics of all batches since ``reset_metrics``, as ``evaluate`` gives them.
+        """One update on one batch; its loss and metrics, as ``evaluate`` gives them.
 
         x, y            as for ``fit``, arrays of one batch
         sample_weight   the weight of each sample in the loss, (N,)
@@ -308,7 +325,7 @@ class Learning(Weighted):
         return logs if return_dict else _figures(logs)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Loss and metrics, in prediction mode, of all batches since ``reset_metrics``, as ``evaluate`` gives them.
+        """Loss and metrics of one batch, in prediction mode, as ``evaluate`` gives them.
 
         x, y            as for ``evaluate``, arrays of one batch
         sample_weight   the weight of each sample in the loss, (N,)
@@ -331,9 +348,8 @@ class Learning(Weighted):
         return self.predict(x, engine="torch")
 
     def reset_metrics(self) -> None:
-        """Forget the figures that ``train_on_batch`` and ``test_on_batch`` have gathered."""
+        """Forget what the metrics have gathered; ``fit``, ``evaluate`` and the methods of one batch do so themselves."""
         if self._trainer is not None:
-            self._trainer.running = None
             self._trainer.objective.reset()
 
     @property

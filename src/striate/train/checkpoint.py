@@ -206,7 +206,7 @@ _DIGESTS = ("network", "training data", "validation data")
 def _digest(examples: Examples) -> str:
     """SHA-256 of the arrays, and of how they become inputs."""
     digest = hashlib.sha256(repr(examples.preprocessing).encode())
-    weights = () if examples.weights is None else (examples.weights,)
+    weights = [array for array in examples.weights or () if array is not None]
     for array in (*examples.xs, *examples.ys, *weights):
         digest.update(f"{array.shape} {array.dtype}".encode())
         step = max(1, math.ceil(array.nbytes / _WHOLE))

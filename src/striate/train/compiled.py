@@ -13,7 +13,7 @@ from striate import configs
 from striate.errors import ArgumentError, StriateError
 
 # Arguments of Keras' compile that change nothing here.
-_NO_MATTER = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss", "sample_weight_mode")
+_NO_MATTER = ("run_eagerly", "jit_compile", "auto_scale_loss", "sample_weight_mode")
 _ROOM = {
     "optimizer": "optimizers",
     "loss": "losses",
@@ -58,15 +58,15 @@ def for_keras(arguments: Mapping[str, Any], optimizer: Any, classes: bool = Fals
     if loss is _NOT_THERE or type(optimizer).__name__ not in _OPTIMIZERS:
         return None
     optimizer_said = configs.described(optimizer, configs.serialize(_plain_settings(optimizer), compact=True))
-    metrics = _keras_part(arguments.get("metrics"), "metrics", classes)
+    metrics, weighted = (_keras_part(arguments.get(key), "metrics", classes) for key in ("metrics", "weighted_metrics"))
     return {
         "optimizer": optimizer_said,
         "loss": loss,
         "loss_weights": configs.serialize(arguments.get("loss_weights")),
         "metrics": None if metrics is _NOT_THERE else metrics,
-        "weighted_metrics": None,
+        "weighted_metrics": None if weighted is _NOT_THERE else weighted,
         "run_eagerly": False,
-        "steps_per_execution": 1,
+        "steps_per_execution": arguments.get("steps_per_execution") or 1,
         "jit_compile": False,
     }
 

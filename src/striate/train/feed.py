@@ -103,9 +103,9 @@ class StreamFeed:
 
     def _by_number(self) -> Iterator[Any]:
         """Batches of a source that numbers them, as Keras' PyDataset does; with a seed in another order each time."""
-        count = len(self._source)
-        order: Any = range(count)
-        if self._seed is not None:
+        count = length_of(self._source)
+        order: Any = itertools.count() if count is None else range(count)
+        if self._seed is not None and count is not None:
             order = np.random.default_rng([self._seed, self._passes]).permutation(count)
         if hasattr(self._source, "on_epoch_begin"):
             self._source.on_epoch_begin()
@@ -132,6 +132,8 @@ class StreamFeed:
 def length_of(source: Any) -> int | None:
     """How many batches a source has, where it says so."""
     try:
+        if hasattr(source, "num_batches") and hasattr(source, "on_epoch_end"):  # of a PyDataset; None: without an end
+            return source.num_batches  # type: ignore[no-any-return]
         return len(source) or None
     except (TypeError, NotImplementedError):  # no length, or one that its class leaves to be written
         return None

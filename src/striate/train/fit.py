@@ -87,6 +87,11 @@ def fit(
             "fit: validation_split, sample_weight and resume are for arrays and a Dataset; batches that come one after the "
             "other bring their own weights, (x, y, sample_weight), and validation_data beside them."
         )
+    together = model._compile_args and model._compile_args.get("steps_per_execution")
+    if (
+        together and steps_per_epoch is not None
+    ):  # as in Keras a call of the hooks is never of fewer batches than asked for
+        steps_per_epoch = -(-steps_per_epoch // together) * together
     build_for(model, x if stream is None else unpacked(stream.first)[0])
     trainer = trainer_of(model, device)
     intake = model.intake.learning_from(x) if isinstance(x, Dataset) else model.intake
@@ -239,6 +244,9 @@ def _validation(model: Any, trainer: Trainer, data: Any, intake: Intake, batch_s
 
 def _weighted(examples: Examples, class_weight: dict[int, float]) -> Examples:
     if len(examples.ys) > 1:
-        raise ArgumentError("class_weight works with one output; use sample_weight.")
+        raise ArgumentError(
+            "class_weight is for networks with one output; give sample_weight, a list or dict of weights for each output."
+        )
     each = class_weights(class_weight, examples.ys[0])
-    return replace(examples, weights=each if examples.weights is None else examples.weights * each)
+    own = None if examples.weights is None else examples.weights[0]
+    return replace(examples, weights=[each if own is None else own * each.reshape(-1, *[1] * (own.ndim - 1))])

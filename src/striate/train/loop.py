@@ -90,7 +90,6 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer | None = None
         self.good: Snapshot | None = None
         self.step_count = 0
-        self.running: Totals | None = None  # of train_on_batch and test_on_batch, since the figures were last reset
         self.waiting = 0  # batches whose gradients have been gathered since the last update
 
     # -- one step --------------------------------------------------------------------------------------------------
@@ -108,10 +107,11 @@ class Trainer:
         """Make the torch optimizer over what is trainable now."""
         backend.set_mode(self.module, self.graph, True)
         named = [(name, p) for name, p in self.module.named_parameters() if p.requires_grad]
-        if not named:
-            raise TrainingError("nothing to train: every layer is frozen (trainable = False), or has no weights.")
-        optimizer = self.plan.optimizer.build(named, self.objective.constrained)
         self.parameters = [p for _, p in named]
+        if not named:
+            note("There is nothing to train: every layer is frozen (trainable = False), or has no weights.")
+            named = [("nothing", nn.Parameter(torch.zeros(1, device=self.device)))]  # that no loss reaches
+        optimizer = self.plan.optimizer.build(named, self.objective.constrained)
         if self.accelerator.num_processes > 1 or self.plan.precision == "fp16":
             self.net, optimizer = self.accelerator.prepare(self.net, optimizer)
         self.optimizer = optimizer
@@ -129,7 +129,8 @@ class Trainer:
             return loss.detach(), parts, outs
         if self.good is not None:
             self.good.confirm(self.step_count, loss)
-        self.accelerator.backward(loss)
+        if loss.requires_grad:
+            self.accelerator.backward(loss)
         self.step_count += 1
         self.waiting += 1
         if self.waiting == self.plan.accumulate:
@@ -158,15 +159,19 @@ class Trainer:
 
     # -- an epoch -----------------------------------------------------------------------------------------------------
     def evaluate(
-        self, feed: Feed | Batches, prefix: str = "", steps: int | None = None, callbacks: CallbackList | None = None
+        self,
+        feed: Feed | Batches,
+        prefix: str = "",
+        steps: int | None = None,
+        callbacks: CallbackList | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> dict[str, float]:
         """Loss and metrics over all batches, or the first `steps`, in prediction mode."""
         training = self.module.training
         self.module.eval()
-        self.running = None
         batches = feed.batches(0) if steps is None else islice(feed.batches(0), steps)
         try:
-            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches), prefix, callbacks)
+            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches), prefix, callbacks, stopped)
         finally:
             if training:
                 backend.set_mode(self.module, self.graph, True)
@@ -192,7 +197,7 @@ class Trainer:
         if self.optimizer is None:
             self.start()
         self._bind(feed, epochs, initial_epoch)
-        self.step_count, self.waiting, self.running = feed.before(initial_epoch), 0, None
+        self.step_count, self.waiting = feed.before(initial_epoch), 0
         totals = self.objective.totals(len(self.plan.losses))
         place = None if checkpoint is None else checkpoint.place
         callbacks.on_train_begin()
@@ -216,26 +221,27 @@ class Trainer:
                 totals = self.objective.totals(len(self.plan.losses))
                 callbacks.on_epoch_begin(epoch, steps=steps)
             i = done - 1
+            told = callbacks.every(self.plan.together, "train", partial(self.objective.logs, totals))
             for i, batch in enumerate(feed.batches(epoch, done), start=done):
                 batch = aligned(batch, self.objective.losses)
                 if self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 if self.plan.optimizer.schedule is not None:
                     self.plan.optimizer.set_rate()  # so that callbacks see the rate of the update that is to come
-                callbacks.on_train_batch_begin(i)
+                told.begin(i)
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, self.objective.counted(batch), batch.size)
                 if self.device.type == "cpu" or i % 50 == 49 or i + 1 == steps:
                     lost = self._must_be_finite(totals, epoch, i, steps, callbacks.ends_at_nan)
                     if lost:
-                        callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
                         break
                 self.objective.update(batch, outs)
-                callbacks.on_train_batch_end(i, partial(self.objective.logs, totals))
+                told.end(i)
                 if stopped():
                     break
                 if checkpoint is not None and not self.waiting and checkpoint.due:
                     checkpoint.save(self, callbacks, epoch, i + 1, totals)
+            told.close()
             if i < 0:
                 note("The data ran out: the generator gave no batch for another epoch, so the training ended there.")
                 break
@@ -272,11 +278,9 @@ class Trainer:
 
     # -- one batch ----------------------------------------------------------------------------------------------------
     def on_batch(self, batch: Batch, learn: bool) -> dict[str, float]:
-        """Train on a batch, or only look at it; the figures of all batches since they were last reset."""
-        if self.running is None:
-            self.objective.reset()
-            self.running = self.objective.totals(len(self.plan.losses) if learn else self.plan.judged)
-        totals = self.running
+        """Train on a batch, or only look at it; its figures."""
+        self.objective.reset()
+        totals = self.objective.totals(len(self.plan.losses) if learn else self.plan.judged)
         batch = aligned(batch, self.objective.losses)
         if learn:
             if self.optimizer is None:

@@ -48,15 +48,18 @@ class Objective:
 
         With fewer outputs than the network has, only the losses of these count.
         """
+        if not (self.penalties or self.activities or any(loss.targets != "none" for loss in self.losses)):
+            raise ArgumentError("there is no loss: give compile one, such as loss='sparse_categorical_crossentropy'.")
         parts = []
-        for loss, y, out in zip(self.losses, batch.ys, outs, strict=False):
-            if batch.weights is None and batch.share is None:
-                parts.append(loss.of_batch(y, out))
+        for i, (loss, y, out) in enumerate(zip(self.losses, batch.ys, outs, strict=False)):
+            weights = None if batch.weights is None else batch.weights[i]
+            if batch.share is None and (weights is None or weights.ndim > 1):
+                parts.append(loss.of_batch(y, out, weights))
                 continue
             each = loss.per_sample(y, out)
             if batch.share is not None and batch.others is not None:
                 each = torch.lerp(loss.per_sample(batch.others[len(parts)], out), each, batch.share)
-            parts.append(loss.gathered(each, batch.weights))
+            parts.append(loss.gathered(each, weights))
         if len(parts) == 1 and self.plan.loss_weights[0] == 1:
             total = parts[0]
         else:
@@ -76,9 +79,11 @@ class Objective:
 
     def update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
         """Hand outputs to the metrics."""
-        for metrics, lacking, y, out in zip(self.plan.metrics, self.finals, batch.ys, outs, strict=False):
-            for metric in metrics:
+        for i, (lacking, y, out) in enumerate(zip(self.finals, batch.ys, outs, strict=False)):
+            for metric in self.plan.metrics[i]:
                 metric.update(y, out.detach(), lacking)
+            for metric in self.plan.weighted[i]:
+                metric.update(y, out.detach(), lacking, None if batch.weights is None else batch.weights[i])
 
     def totals(self, outputs: int) -> Totals:
         """Sums for the losses of the first outputs, with nothing in them yet."""
@@ -93,12 +98,17 @@ class Objective:
         figures = {f"{prefix}loss": totals.whole()}
         if len(totals.sums) > 1:
             for i, name in enumerate(self.plan.outputs[: len(totals.sums)]):
+                if self.losses[i].targets == "none":
+                    continue
                 figures[f"{prefix}{name}_loss"] = totals.mean(i)
         several = self.plan.judged > 1
-        for name, metrics in zip(self.plan.outputs, self.plan.metrics, strict=True):
-            for metric in metrics:
-                for key, value in metric.results().items():
-                    figures[f"{prefix}{name}_{key}" if several else f"{prefix}{key}"] = value
+        for told, each in (("", self.plan.metrics), ("weighted_", self.plan.weighted)):
+            for name, metrics in zip(self.plan.outputs, each, strict=True):
+                where = f"{prefix}{name}_" if several else prefix
+                for metric in metrics:
+                    for key, value in metric.results().items():
+                        taken = f"{where}{key}" in figures  # by the same one without weights, as in Keras
+                        figures[f"{where}{told if taken else ''}{key}"] = value
         return figures
 
     def measured(
@@ -106,10 +116,12 @@ class Objective:
         pairs: Iterable[tuple[Batch, list[torch.Tensor]]],
         prefix: str = "",
         callbacks: CallbackList | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> dict[str, float]:
         """Loss and metrics over batches and the outputs (channels first) that a network or an engine gave for them.
 
         callbacks   told of the evaluation and of each batch
+        stopped     whether to look at no further one
 
         Raises DataError where there is no batch.
         """
@@ -117,14 +129,18 @@ class Objective:
         totals = self.totals(self.plan.judged)
         hooks = callbacks or CallbackList()
         hooks.on_begin("test")
+        told = hooks.every(self.plan.together, "test", partial(self.logs, totals))
         with torch.inference_mode():
             for step, (batch, outs) in enumerate(pairs):
-                hooks.on_batch("test", "begin", step)
+                told.begin(step)
                 batch = aligned(batch, self.losses)
                 judged = outs[: self.plan.judged]
                 totals.add(*self.loss(judged, batch), self.counted(batch), batch.size)
                 self.update(batch, judged)
-                hooks.on_batch("test", "end", step, partial(self.logs, totals))
+                told.end(step)
+                if stopped():
+                    break
+            told.close()
         if not totals.samples:
             raise DataError("there is no batch to evaluate: the data are empty, or a generator has ended.")
         hooks.on_end("test", self.logs(totals))

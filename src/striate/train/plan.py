@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.described import whole
 from striate.errors import ArgumentError, nearest, note, unknown
 from striate.graph import Graph
 from striate.intake.outputs import final_activation
@@ -15,6 +16,7 @@ from striate.train import losses as losses_
 from striate.train import metrics as metrics_
 from striate.train import optimizers as optimizers_
 from striate.train.losses import Loss
+from striate.train.losses.nothing import NoLoss
 from striate.train.metrics import Metric
 from striate.train.optimizers import Optimizer
 from striate.wording import plural
@@ -26,6 +28,8 @@ PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
 class Plan:
     """What ``compile`` decided: the optimizer, and per output a loss, its weight and its metrics.
 
+    weighted    per output the metrics that know the weights of the samples
+    together    how many batches are one step to callbacks
     auxiliary   how many of the last outputs only help training; evaluation leaves them out
     mix         how the pictures of a training batch are mixed with each other, or None
     """
@@ -35,6 +39,8 @@ class Plan:
     loss_weights: list[float]
     metrics: list[list[Metric]]
     outputs: list[str]
+    weighted: list[list[Metric]] = field(default_factory=list)
+    together: int = 1
     auxiliary: int = 0
     precision: str = "float32"
     accumulate: int = 1
@@ -47,14 +53,12 @@ class Plan:
         return len(self.outputs) - self.auxiliary
 
     def all_metrics(self) -> list[Metric]:
-        return [metric for metrics in self.metrics for metric in metrics]
+        return [metric for metrics in [*self.metrics, *self.weighted] for metric in metrics]
 
 
 # Arguments of Keras: what to do instead, and the values at which they change nothing.
 _NOT_HERE: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "weighted_metrics": ("metrics are unweighted", (None, [], ())),
     "run_eagerly": ("everything runs eagerly already", (None, False, True)),
-    "steps_per_execution": ("each step runs on its own", (None, 1)),
     "jit_compile": ("use torch.compile on model.module if you want it", (None, "auto", False, True)),
     "auto_scale_loss": ('precision="fp16" scales the loss', (None, True)),
 }
@@ -70,6 +74,8 @@ def make_plan(
     precision: str,
     accumulate: int,
     mix: Any,
+    weighted_metrics: Any = None,
+    steps_per_execution: int | None = None,
     others: dict[str, Any],
 ) -> Plan:
     """Check what ``compile`` was given against the network's outputs.  Raises ArgumentError, naming the nearest."""
@@ -81,29 +87,25 @@ def make_plan(
             if value in nothing:
                 continue
             raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {hint}.')
-        known = ("optimizer", "loss", "loss_weights", "metrics", "precision", "accumulate", "mix")
+        taken = "optimizer loss loss_weights metrics weighted_metrics steps_per_execution precision accumulate mix"
+        known = taken.split()
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:
         raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
     names = graph.output_names
-    if loss is None:
-        raise ArgumentError("compile needs a loss, such as loss='sparse_categorical_crossentropy'.")
-    per_output = [losses_.get(spec) for spec in _spread(loss, names, "loss")]
-    for name, one in zip(names, per_output, strict=True):
-        if one is None:
-            raise ArgumentError(
-                f'compile: the output "{name}" has no loss; give it one, and loss_weights 0 where it is not to count.'
-            )
+    per_output = [NoLoss() if spec is None else losses_.get(spec) for spec in _spread(loss, names, "loss")]
     if loss_weights is None and graph.auxiliary:
         loss_weights = [1.0, *graph.auxiliary]
     weights = [1.0 if w is None else float(w) for w in _spread(loss_weights, names, "loss_weights", default=1.0)]
     shapes = graph.output_shapes
-    wanted = _metric_specs(metrics, names[: 1 if graph.auxiliary else None]) + [[] for _ in graph.auxiliary]
-    resolved = []
-    for spec, one_loss, shape, tensor in zip(wanted, per_output, shapes, graph.outputs, strict=True):
-        final = final_activation(tensor)
-        resolved.append([metrics_.resolve(metric, one_loss, shape, final) for metric in spec])
-        metrics_.name_apart(resolved[-1])
+    resolved: list[list[list[Metric]]] = []
+    for some in (metrics, weighted_metrics):
+        wanted = _metric_specs(some, names[: 1 if graph.auxiliary else None]) + [[] for _ in graph.auxiliary]
+        resolved.append([])
+        for spec, one_loss, shape, tensor in zip(wanted, per_output, shapes, graph.outputs, strict=True):
+            final = final_activation(tensor)
+            resolved[-1].append([metrics_.resolve(metric, one_loss, shape, final) for metric in spec])
+            metrics_.name_apart(resolved[-1][-1])
     if optimizer is None:
         raise ArgumentError("compile needs an optimizer, such as optimizer='adam'.")
     chosen = optimizers_.get(optimizer)
@@ -113,7 +115,9 @@ def make_plan(
         optimizer=chosen,
         losses=per_output,
         loss_weights=weights,
-        metrics=resolved,
+        metrics=resolved[0],
+        weighted=resolved[1],
+        together=1 if steps_per_execution is None else whole("compile", "steps_per_execution", steps_per_execution),
         outputs=names,
         auxiliary=len(graph.auxiliary),
         precision=check_precision(precision),

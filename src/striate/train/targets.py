@@ -30,38 +30,90 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
         x = intake.dataset(x) if y is None else intake.prepared(x)
         y = x.y if y is None else y
     examples = intake.examples(x)
-    ys = spread(y, model)
+    ys = spread(y, model, len(examples))
     for array in ys:
         if len(array) != len(examples):
             raise DataError(
                 f"{plural(len(examples), 'input')} but {plural(len(array), 'target')}; give one target for each."
             )
-    weights = None if sample_weight is None else as_array(sample_weight, "sample_weight").astype(np.float32)
-    if weights is not None and weights.shape != (len(examples),):
-        raise DataError(f"sample_weight takes one number per sample, ({len(examples)},); it got {weights.shape}.")
+    weights = None if sample_weight is None else weighted(sample_weight, model, ys)
     return replace(examples, ys=ys, weights=weights)
 
 
-def spread(y: Any, model: Any) -> list[np.ndarray]:
-    """One array of targets per output, checked by its loss; auxiliary outputs have those of the first."""
+def weighted(sample_weight: Any, model: Any, ys: list[np.ndarray]) -> list[np.ndarray | None]:
+    """What the samples count in the loss of each output: (N,), or (N, …) where each place of a sample has its own.
+
+    sample_weight   of all outputs, or a list or dict of them by output
+
+    Raises DataError for what does not go with the targets `ys`.
+    """
+    names = model._compiled().outputs
+    each: list[Any]
+    if isinstance(sample_weight, dict):
+        for key in sample_weight:
+            if key not in names:
+                raise DataError(f'sample_weight: there is no output "{key}"; the outputs are {", ".join(names)}.')
+        each = [sample_weight.get(name) for name in names]
+    elif (
+        isinstance(sample_weight, list | tuple) and len(sample_weight) == len(names) and any(map(_array, sample_weight))
+    ):
+        each = list(sample_weight)
+    else:
+        each = [sample_weight] * len(names)
+    made: list[np.ndarray | None] = []
+    for given, y, shape in zip(each, ys, model.graph.output_shapes, strict=True):
+        if given is None:
+            made.append(None)
+            continue
+        array = as_array(given, "sample_weight").astype(np.float32)
+        if array.ndim == 2 and array.shape[1] == 1 and len(shape) == 1:
+            array = array[:, 0]
+        if not array.ndim or array.shape != (len(y), *shape[: array.ndim - 1]):
+            places = f", or one for each place, ({len(y)}, {', '.join(map(str, shape[:-1]))})" if len(shape) > 1 else ""
+            raise DataError(f"sample_weight takes one number per sample, ({len(y)},){places}; it got {array.shape}.")
+        made.append(array)
+    return made
+
+
+def _array(value: Any) -> bool:
+    """Whether a part of a list is the weights of an output, and not the weight of a sample."""
+    return np.ndim(value) > 0
+
+
+def spread(y: Any, model: Any, count: int) -> list[np.ndarray]:
+    """One array of targets per output, for `count` samples, checked by its loss; auxiliary outputs have those of the first.
+
+    An output without a loss needs none, and has zeros then.
+    """
     plan = model._compiled()
-    if y is None:
+    asked = [loss.targets != "none" for loss in plan.losses]
+    if y is None and any(asked):
         raise DataError("no targets: give y, or a Dataset with labels.")
+    if y is None:
+        y = [None] * len(asked) if len(asked) > 1 else None
+    elif sum(asked) < len(asked) and not isinstance(y, dict):  # targets of the outputs that have a loss
+        parts = list(y) if isinstance(y, list | tuple) else [y]
+        if len(parts) == sum(asked) != len(asked):
+            coming = iter(parts)
+            y = [next(coming) if wanted else None for wanted in asked]
     if plan.auxiliary and not isinstance(y, dict):
         y = [y[0] if isinstance(y, list | tuple) and len(y) == 1 else y] * len(plan.outputs)
     if isinstance(y, dict):
-        lost = [name for name in plan.outputs if name not in y]
+        lost = [name for name, wanted in zip(plan.outputs, asked, strict=True) if wanted and name not in y]
         if lost:
             raise DataError(f'no targets for the output "{lost[0]}"; the outputs are {", ".join(plan.outputs)}.')
-        values = [y[name] for name in plan.outputs]
+        values = [y.get(name) for name in plan.outputs]
     elif len(plan.outputs) > 1:
         if not isinstance(y, list | tuple) or len(y) != len(plan.outputs):
             raise DataError(f"the network has {plural(len(plan.outputs), 'output')}; give a list or dict of targets.")
         values = list(y)
     else:
         values = [y]
-    arrays = []
+    arrays: list[Any] = []
     for value, name, loss, shape in zip(values, plan.outputs, plan.losses, model.graph.output_shapes, strict=True):
+        if value is None and loss.targets == "none":
+            arrays.append(None)
+            continue
         array = as_array(value, f'the targets of "{name}"')
         check_finite(array, f'the targets of "{name}"')
         loss.check(array, shape)
@@ -74,7 +126,7 @@ def spread(y: Any, model: Any) -> list[np.ndarray]:
         if not loss.sparse and array.ndim == 1 and shape == (1,):
             array = array[:, None]
         arrays.append(array)
-    return arrays
+    return [np.zeros(count, np.int64) if array is None else array for array in arrays]
 
 
 def class_weights(class_weight: dict[int, float], y: np.ndarray) -> np.ndarray:
@@ -116,7 +168,9 @@ def mixed(batch: Batch, how: MixUp | CutMix) -> Batch:
 def target_batches(examples: Examples, batch_size: int) -> Iterator[tuple[slice, Batch]]:
     """The targets and weights alone, as they stand, for outputs that come from elsewhere: (which examples, batch)."""
     ys = [over(y) for y in examples.ys]
-    weights = None if examples.weights is None else over(examples.weights)
+    given = examples.weights
+    weights = None if given is None else [w if w is None else over(w) for w in given]
     for start in range(0, len(examples), batch_size):
         part = slice(start, min(start + batch_size, len(examples)))
-        yield part, Batch([], [y[part] for y in ys], None if weights is None else weights[part], part.stop - start)
+        some = None if weights is None else [w if w is None else w[part] for w in weights]
+        yield part, Batch([], [y[part] for y in ys], some, part.stop - start)

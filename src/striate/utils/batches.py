@@ -9,13 +9,13 @@ from striate.errors import undefined
 
 
 class PyDataset:
-    """Batches by number: a subclass says how many with ``__len__`` and gives each with ``__getitem__``.
+    """Batches by number: a subclass says how many with ``__len__`` or ``num_batches`` and gives each with ``__getitem__``.
 
     ``fit``, ``evaluate`` and ``predict`` take it; a batch is x, (x, y) or (x, y, sample_weight).
 
     workers, use_multiprocessing, max_queue_size   taken as Keras has them; batches are made as they are asked for
 
-    Raises ArgumentError for a subclass without ``__len__`` or ``__getitem__``.
+    Raises ArgumentError for a subclass with neither of the two, or without ``__getitem__``.
     """
 
     def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:

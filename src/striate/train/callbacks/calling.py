@@ -190,6 +190,15 @@ class CallbackList:
             for hook in hooks:
                 hook(batch, logs)
 
+    def every(self, together: int, when: str, logs: Any = None) -> Together:
+        """What calls the hooks once for so many batches.
+
+        together   batches between two calls: ``compile(steps_per_execution=)``
+        when       "train", "test" or "predict"
+        logs       of the batches so far, as for ``on_batch``
+        """
+        return Together(self, together, when, logs)
+
     def on_end(self, when: str, logs: Logs = None) -> None:
         """An evaluation or a prediction has ended: call every callback's on_test_end or on_predict_end.
 
@@ -218,6 +227,38 @@ class CallbackList:
                     callback.load_state_dict(state)
                     waiting.remove(callback)
                     break
+
+
+class Together:
+    """Calls the hooks of batches, each once for several of them: the first one's begin and the last one's end.
+
+    hooks      the callbacks
+    together   how many batches
+    when       "train", "test" or "predict"
+    logs       of the batches so far, as for ``CallbackList.on_batch``
+    """
+
+    def __init__(self, hooks: CallbackList, together: int, when: str, logs: Any = None) -> None:
+        self._hooks, self._together, self._when, self._logs = hooks, together, when, logs
+        self._open: int | None = None  # the last batch of those that have begun
+
+    def begin(self, batch: int) -> None:
+        """A batch begins, counted from 0."""
+        if batch % self._together == 0 or self._open is None:
+            self._open = batch - batch % self._together + self._together - 1
+            self._hooks.on_batch(self._when, "begin", batch)
+
+    def end(self, batch: int, logs: Any = None) -> None:
+        """A batch has ended; `logs` stand for those of all, where they are given."""
+        self._logs = self._logs if logs is None else logs
+        if batch == self._open:
+            self.close()
+
+    def close(self) -> None:
+        """Call the end of what is open, where a loop ends before it."""
+        if self._open is not None:
+            self._hooks.on_batch(self._when, "end", self._open, self._logs)
+            self._open = None
 
 
 def _batch_hook(callback: Callback, when: str, what: str) -> Callable[[int, Logs], None] | None:

@@ -37,7 +37,7 @@ class Loss(Described, family="loss"):
     keras_room = "losses"
     activation: str | None = None  # the final activation that with_logits() takes over
     separate: bool = False  # whether every output is a yes or no of its own, not one of several classes
-    targets: ClassVar[Literal["ids", "one_hot", "binary", "values", "any"]] = "values"
+    targets: ClassVar[Literal["ids", "one_hot", "binary", "values", "any", "none"]] = "values"
     name: Any = "loss"
     from_logits: bool = False
     reduction: str | None = "sum_over_batch_size"
@@ -158,17 +158,19 @@ class Loss(Described, family="loss"):
         return None
 
     # -- as training calls it ----------------------------------------------------------------------------------------
-    def of_batch(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+    def of_batch(self, y_true: Tensor, y_pred: Tensor, weights: Tensor | None = None) -> Tensor:
         """The loss of a batch, a scalar.
 
         y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
+        weights           of each place of each sample, (N, …); None: each counts 1
 
         Raises TrainingError when the shapes do not go together, ArgumentError for a reduction that leaves many numbers.
         """
         y_true, y_pred = self.aligned(y_true, y_pred)
-        if self.reduction == "sum":
+        if self.reduction == "sum" or weights is not None:
+            self._one_number()
             values = self.call(y_true, y_pred)
-            return reduced(self.name, values, None, self.mask(y_true, values), "sum")
+            return reduced(self.name, values, weights, self.mask(y_true, values), self.reduction)
         self._one_number()
         return self.mean(y_true, y_pred)
 

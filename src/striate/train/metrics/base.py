@@ -85,16 +85,19 @@ class Metric(Described, family="metric"):
         """
         raise undefined(self, "update_state(self, y_true, y_pred, sample_weight=None)")
 
-    def update(self, y_true: Tensor, y_pred: Tensor, lacking: str | None = None) -> None:
+    def update(self, y_true: Tensor, y_pred: Tensor, lacking: str | None = None, weights: Tensor | None = None) -> None:
         """Take in one batch of the training loop.
 
         y_true, y_pred    targets and outputs, channels first: (N, C, …), or class numbers (N, …)
         lacking           the last activation, "softmax" or "sigmoid", that the outputs are without
+        weights           of the samples, (N,), or of their places, (N, …); None: each counts 1
 
         Raises ArgumentError where a class of your own does not define ``update_state``.
         """
         y_true, y_pred = channels_last(y_true, y_pred)
-        if lacking is None:
+        if weights is not None:
+            self.update_state(y_true, activated(y_pred, lacking) if self.needs_probabilities else y_pred, weights)
+        elif lacking is None:
             self.update_state(y_true, y_pred)
         else:
             self.update_logits(y_true, y_pred, lacking)

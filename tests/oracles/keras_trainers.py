@@ -1,0 +1,101 @@
+"""What Keras' tests of training take from inside Keras: a layer that is trained, as a striate model around that layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import striate as st
+from striate.train.feed import Peeked, is_stream, unpacked
+
+
+def mapped(function: Any, value: Any) -> Any:
+    """A function of each array in lists, tuples and dicts."""
+    if isinstance(value, dict):
+        return {key: mapped(function, part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(mapped(function, part) for part in value)
+    return function(value)
+
+
+class Stream:
+    """What the tests make of ``tf.data``: batches one after the other, of which nobody knows how many there are."""
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+
+    @classmethod
+    def from_generator(cls, generator: Any, **none: Any) -> Stream:
+        return cls(generator)
+
+    def batch(self, size: int) -> Stream:
+        def batches() -> Any:
+            waiting: list[Any] = []
+            for one in self.made():
+                waiting.append(one)
+                if len(waiting) == size:
+                    yield tuple(np.stack(part) for part in zip(*waiting, strict=True))
+                    waiting = []
+            if waiting:
+                yield tuple(np.stack(part) for part in zip(*waiting, strict=True))
+
+        return Stream(batches)
+
+    def __iter__(self) -> Any:
+        return iter(self.made())
+
+
+class Trainer:
+    """Stands before a layer in a class's bases, as Keras mixes training into a layer.
+
+    The model is made when the data are known: it goes from inputs of their shapes through the layer's call.
+    """
+
+    def __init__(self) -> None:
+        self.__dict__.update(_given=None, _net=None)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        self.__dict__["_given"] = (args, kwargs)
+        if self._net is not None:
+            self._net.compile(*args, **kwargs)
+
+    def net(self, x: Any) -> Any:
+        if self._net is None:
+            inputs = mapped(lambda one: st.Input(np.shape(one)[1:]), x)
+            self.__dict__["_net"] = st.Model(inputs, self(inputs))
+            if self._given is not None:
+                self._net.compile(*self._given[0], **self._given[1])
+        return self._net
+
+    def _of_net(self, method: str, x: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
+        first = x
+        if is_stream(x, y):
+            seen = Peeked(x)
+            x, first = seen.source, unpacked(seen.first)[0]
+        net = self.net(first)
+        return getattr(net, method)(x, *(() if method.startswith("predict") else (y,)), *args, **kwargs)
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return self._of_net("fit", x, y, *args, **kwargs)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return self._of_net("evaluate", x, y, *args, **kwargs)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._of_net("predict", x, None, *args, **kwargs)
+
+    def train_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return self.net(x).train_on_batch(x, y, *args, **kwargs)
+
+    def test_on_batch(self, x: Any, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        return self.net(x).test_on_batch(x, y, *args, **kwargs)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        return self.net(x).predict_on_batch(x)
+
+    def __getattr__(self, name: str) -> Any:
+        net = self.__dict__.get("_net")
+        if net is not None and not name.startswith("__"):
+            return getattr(net, name)
+        return super().__getattr__(name)  # type: ignore[misc]
