@@ -29,6 +29,7 @@ ORDER = [
     "graph",
     "primitives",
     "ops",
+    "random",
     "activations",
     "layers",
     "size",

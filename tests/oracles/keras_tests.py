@@ -263,7 +263,7 @@ def rooms() -> dict[str, Room]:
         AUCCurve=words(ROC="ROC", PR="PR", PRGAIN="PRGAIN"),
         AUCSummationMethod=words(INTERPOLATION="interpolation", MAJORING="majoring", MINORING="minoring"),
     )
-    names = (*ROOMS, "ops", "utils", "regularizers", "saving", "applications", "datasets")
+    names = (*ROOMS, "ops", "random", "utils", "regularizers", "saving", "applications", "datasets")
     made = {f"keras.src.{name}": Room(f"keras.src.{name}", chosen(name)) for name in names}
     if chosen("ops") is not None:
         made["keras.src.ops"].__dict__.setdefault("convert_to_tensor", to_tensor)

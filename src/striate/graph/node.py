@@ -353,6 +353,8 @@ Layer._opener = staticmethod(_left_open)
 def _check_arity(layer: Layer, given: int) -> None:
     if layer.arity is None and not layer.shares_lowering:
         return  # a function of a user's own
+    if layer.arity == 1 and type(layer).lower is Layer.lower:
+        return  # a call of a user's own, which takes one input or a list as it likes
     if layer.arity is None and given < 2:
         raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")
     if layer.arity is not None and given != layer.arity:
