@@ -430,7 +430,8 @@ def case_of(to_numpy: Any) -> type:
     from striate.errors import StriateError
 
     def numbers(x: Any) -> np.ndarray:
-        return np.array([to_numpy(v) for v in x]) if isinstance(x, (list, tuple)) else to_numpy(x)
+        several = isinstance(x, (list, tuple)) and not hasattr(x, "__array__")
+        return np.array([to_numpy(v) for v in x]) if several else to_numpy(x)
 
     class TestCase(parameterized.TestCase):
         maxDiff = None

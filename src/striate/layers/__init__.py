@@ -14,6 +14,7 @@ from striate.layers import (
     core,
     dense,
     initializers,
+    inputs,
     lenet,
     merge,
     mix,
@@ -32,6 +33,7 @@ from striate.layers.configured import *
 from striate.layers.conv import *
 from striate.layers.core import *
 from striate.layers.dense import *
+from striate.layers.inputs import *
 from striate.layers.lenet import *
 from striate.layers.merge import *
 from striate.layers.mix import *
@@ -51,6 +53,7 @@ __all__ += configured.__all__
 __all__ += conv.__all__
 __all__ += core.__all__
 __all__ += dense.__all__
+__all__ += inputs.__all__
 __all__ += lenet.__all__
 __all__ += merge.__all__
 __all__ += mix.__all__

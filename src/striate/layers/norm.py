@@ -1,15 +1,14 @@
-"""Normalization of activations and of inputs."""
+"""Normalization of activations."""
 
 from __future__ import annotations
 
 from dataclasses import field
-from math import isfinite, prod
-from numbers import Real
+from math import prod
 from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Constraint, Initializer, Layer, Regularizer, Shape, Value
+from striate.graph import Constraint, Initializer, Layer, Regularizer, Value
 from striate.layers.axes import checked, over, places
 from striate.layers.weighted import array, check_arrays
 from striate.wording import plural
@@ -19,9 +18,7 @@ __all__ = [
     "GroupNormalization",
     "LayerNormalization",
     "LocalResponseNormalization",
-    "Normalization",
     "RMSNormalization",
-    "Rescaling",
     "UnitNormalization",
 ]
 
@@ -310,139 +307,3 @@ class LocalResponseNormalization(Layer):
     def lower(self, x: Value) -> Value:
         alpha = self.alpha / (2 * self.radius + 1 if self.convention == "torch" else 1)
         return p.channel_norm(x, self.radius, self.k, alpha, self.beta)
-
-
-class Rescaling(Layer):
-    """x · scale + offset, with one number or one per channel.  Shape unchanged; no weights.
-
-    scale    one number, or one per channel
-    offset   one number, or one per channel
-    """
-
-    scale: Any
-    offset: Any = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.scale, self.offset = _numbers(self.scale, "Rescaling: scale"), _numbers(self.offset, "Rescaling: offset")
-
-    def lower(self, x: Value) -> Value:
-        _per_channel(x.shape, scale=self.scale, offset=self.offset)
-        return p.affine(x, self.scale, self.offset)
-
-
-class Normalization(Layer):
-    """(x - mean) / sqrt(variance), with one number or one per channel.  Shape unchanged; no weights.
-
-    axis       which has numbers of its own for each place, as Keras counts: 0 is the batch, -1 the channels; one, several
-               in a tuple, or None: one mean and variance for all
-    mean       one number, or one per place; None: ``adapt`` computes it
-    variance   one number, or one per place; None: ``adapt`` computes it
-    invert     True: x · sqrt(variance) + mean, the way back
-
-    Raises ArgumentError when it is called before it has both.
-    """
-
-    axis: Any = -1
-    mean: Any = None
-    variance: Any = None
-    invert: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.axis is not None and not (isinstance(self.axis, list | tuple) and not self.axis):
-            self.axis = checked(self.axis, "Normalization: axis")
-        if (self.mean is None) != (self.variance is None):
-            raise ArgumentError("Normalization: give both mean and variance, or neither and call adapt(array).")
-        self.mean = None if self.mean is None else _numbers(self.mean, "Normalization: mean")
-        self.variance = None if self.variance is None else _numbers(self.variance, "Normalization: variance")
-        if self.variance is not None and min(_several(self.variance)) < 0:
-            raise ArgumentError(f"Normalization: variance is at least 0, not {self.variance}.")
-
-    def adapt(self, data: Any) -> None:
-        """Take mean and variance from data: the mean of squared distances from the mean, over all but `axis`.
-
-        data   an array (N, …, C) or a torch tensor of that shape, a list of numbers, a data set, or anything that gives
-               batches of such arrays, or (batch, targets), one after the other
-
-        Raises ArgumentError for what has no numbers, or an axis that is not there.
-        """
-        import numpy as np
-
-        count, mean, total = 0, np.zeros(()), np.zeros(())  # Chan, Golub & LeVeque 1979: batches joined
-        for batch in _batches(data):
-            array = np.asarray(batch, np.float64)
-            kept = {i + 1 for i in places(self.axis, array.shape[1:])} if self.axis else set()
-            axes = tuple(i for i in range(array.ndim) if i not in kept)
-            more = int(np.prod([array.shape[i] for i in axes]))
-            if not more:
-                continue
-            middle = array.mean(axes)
-            away = middle - mean
-            total = total + array.var(axes) * more + away**2 * (count * more / (count + more))
-            mean, count = mean + away * (more / (count + more)), count + more
-        if not count:
-            raise ArgumentError("Normalization: adapt() was given no numbers.")
-        for name, value in (("mean", mean), ("variance", total / count)):
-            setattr(self, name, float(value) if not value.ndim else tuple(value.reshape(-1).tolist()))
-
-    def lower(self, x: Value) -> Value:
-        if self.mean is None:
-            raise ArgumentError("has no mean and variance yet: give them, or call adapt(array) first.")
-        return over(self.axis or -1, x, self._moved)
-
-    def _moved(self, x: Value) -> Value:
-        _per_channel(x.shape, mean=self.mean, variance=self.variance)
-        means, variances = _several(self.mean), _several(self.variance)
-        width = max(len(means), len(variances))
-        means, deviations = means * (width // len(means)), [max(v**0.5, 1e-7) for v in variances]  # 1e-7: Keras' guard
-        deviations = deviations * (width // len(deviations))
-        if self.invert:
-            return p.affine(x, tuple(deviations), means)
-        pairs = zip(means, deviations, strict=True)
-        return p.affine(x, tuple(1 / d for d in deviations), tuple(-m / d for m, d in pairs))
-
-
-def _batches(data: Any) -> Any:
-    """The arrays that ``adapt`` goes through."""
-    if hasattr(data, "x") and not hasattr(data, "ndim"):  # a data set
-        data = data.x
-    if hasattr(data, "detach"):  # a torch tensor
-        data = data.detach().cpu()
-    if hasattr(data, "ndim"):
-        return [data]
-    if isinstance(data, list | tuple) and data and all(isinstance(v, Real) for v in _first(data)):
-        return [data]
-    if not hasattr(data, "__iter__"):
-        raise ArgumentError(f"Normalization: adapt() takes arrays, not {type(data).__name__}.")
-    return ((batch[0] if isinstance(batch, list | tuple) else batch) for batch in data)
-
-
-def _first(data: Any) -> list[Any]:
-    """Some of the numbers of nested lists; what else is in them, where it is something else."""
-    while isinstance(data, list | tuple) and data and isinstance(data[0], list | tuple):
-        data = data[0]
-    return list(data)
-
-
-def _numbers(value: Any, where: str) -> float | tuple[float, ...]:
-    values = value.tolist() if hasattr(value, "tolist") else value
-    try:
-        numbers = tuple(float(v) for v in _several(values) if isinstance(v, int | float))
-    except OverflowError:
-        numbers = ()
-    if not numbers or len(numbers) < len(_several(values)) or not all(map(isfinite, numbers)):
-        raise ArgumentError(f"{where} is a number, or one per channel, not {value!r}.")
-    return numbers if isinstance(values, list | tuple) else numbers[0]
-
-
-def _several(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _per_channel(x: Shape, **values: float | tuple[float, ...]) -> None:
-    for what, value in values.items():
-        if isinstance(value, tuple) and len(value) not in (1, x[-1]):
-            raise ShapeError(
-                f"has {plural(len(value), 'value')} of {what} for an input of {plural(x[-1], 'channel')}, {x}."
-            )
