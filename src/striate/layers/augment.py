@@ -161,7 +161,7 @@ class _Resampling(_Geometry):
 
     def _resampled(self, torch_class: str, *arguments: Any) -> p.Augment:
         fill = (self.fill_mode, self.fill_value)
-        return p.Augment(torch_class, (*arguments, fill, self.interpolation), "grid")
+        return p.Augment(torch_class, (*arguments, fill, self.interpolation))
 
 
 class RandomFlip(_Geometry):
@@ -182,7 +182,7 @@ class RandomFlip(_Geometry):
             raise unknown("RandomFlip mode", str(self.mode), FLIPS)
 
     def change(self) -> p.Augment:
-        return p.Augment("RandomFlip2d", (self.mode,), "places")
+        return p.Augment("RandomFlip2d", (self.mode,))
 
 
 class RandomRotation(_Resampling):
@@ -333,7 +333,7 @@ class RandomPerspective(AugmentationLayer):
 
     def change(self) -> p.Augment:
         arguments = (between(self.factor, 0.0), self.scale, self.fill_value, self.interpolation)
-        return p.Augment("RandomPerspective2d", arguments, "grid")
+        return p.Augment("RandomPerspective2d", arguments)
 
 
 class RandomElasticTransform(AugmentationLayer):
@@ -371,7 +371,7 @@ class RandomElasticTransform(AugmentationLayer):
     def change(self) -> p.Augment:
         fill = (self.fill_mode, self.fill_value)
         arguments = (between(self.factor, 0.0), between(self.scale, 0.0), *self.value_range, fill, self.interpolation)
-        return p.Augment("RandomElasticTransform2d", arguments, "grid")
+        return p.Augment("RandomElasticTransform2d", arguments)
 
 
 class RandomCrop(_Geometry):
@@ -400,7 +400,7 @@ class RandomCrop(_Geometry):
             )
 
     def change(self) -> p.Augment:
-        return p.Augment("RandomCrop2d", (self.height, self.width), "places", (self.height, self.width))
+        return p.Augment("RandomCrop2d", (self.height, self.width), (self.height, self.width))
 
 
 # -- several ------------------------------------------------------------------------------------------------------------

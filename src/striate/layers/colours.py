@@ -6,7 +6,7 @@ Pixels go from black to white as ``value_range`` says: (0, 255) as in Keras; a n
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
@@ -89,7 +89,7 @@ class RandomBrightness(_Colour):
         self.factor = checked_factor(self.factor, "RandomBrightness: factor", -1, 1)
 
     def change(self) -> p.Augment:
-        return p.Augment("RandomBrightness2d", (between(self.factor), *self.value_range), "clipped")
+        return p.Augment("RandomBrightness2d", (between(self.factor), *self.value_range))
 
 
 class RandomContrast(_Colour):
@@ -116,7 +116,7 @@ class RandomContrast(_Colour):
 
     def change(self) -> p.Augment:
         less, more = self.factor if isinstance(self.factor, tuple) else (self.factor, self.factor)
-        return p.Augment("RandomContrast2d", ((1 - less, 1 + more), *self.value_range), "clipped")
+        return p.Augment("RandomContrast2d", ((1 - less, 1 + more), *self.value_range))
 
 
 class _ByFactor(_Colour):
@@ -128,7 +128,6 @@ class _ByFactor(_Colour):
 
     order = "factor value_range data_format seed"
     torch_class = ""  # its change in torch
-    keeps: ClassVar[Literal["clipped", "hue", "mask"]] = "clipped"  # what that keeps for a backward pass
 
     factor: Factor
     value_range: tuple[float, float] = (0.0, 255.0)
@@ -138,7 +137,7 @@ class _ByFactor(_Colour):
         self.factor = checked_factor(self.factor, f"{self.kind}: factor", 0, 1)
 
     def change(self) -> p.Augment:
-        return p.Augment(self.torch_class, (between(self.factor, 0.0), *self.value_range), self.keeps)
+        return p.Augment(self.torch_class, (between(self.factor, 0.0), *self.value_range))
 
 
 class RandomSaturation(_ByFactor):
@@ -150,7 +149,6 @@ class RandomSaturation(_ByFactor):
     """
 
     torch_class = "RandomSaturation2d"
-    keeps = "hue"
     colours = True
 
 
@@ -163,7 +161,6 @@ class RandomHue(_ByFactor):
     """
 
     torch_class = "RandomHue2d"
-    keeps = "hue"
     colours = True
 
 
@@ -240,7 +237,7 @@ class RandomErasing(_Colour):
 
     def change(self) -> p.Augment:
         arguments = (between(self.factor, 0.0), *self.value_range, between(self.scale, 0.0), self.fill_value)
-        return p.Augment("RandomErasing2d", arguments, "mask")
+        return p.Augment("RandomErasing2d", arguments)
 
 
 class RandomColorDegeneration(_ByFactor):
@@ -273,7 +270,6 @@ class RandomInvert(_ByFactor):
 
     order = "factor value_range seed data_format"
     torch_class = "RandomInvert2d"
-    keeps = "mask"
 
     factor: Factor = 1.0
 
@@ -295,7 +291,7 @@ class RandomGrayscale(AugmentationLayer):
             raise ArgumentError(f"RandomGrayscale: factor is from 0 to 1, not {self.factor}.")
 
     def change(self) -> p.Augment:
-        return p.Augment("RandomGrayscale2d", (self.factor,), "mask")
+        return p.Augment("RandomGrayscale2d", (self.factor,))
 
 
 class RandomPosterization(_Colour):
@@ -342,7 +338,7 @@ class Solarization(_Colour):
 
     def change(self) -> p.Augment:
         factors = between(self.addition_factor, 0.0), between(self.threshold_factor, 0.0)
-        return p.Augment("Solarization2d", (*factors, *self.value_range), "mask")
+        return p.Augment("Solarization2d", (*factors, *self.value_range))
 
 
 class RandomGaussianBlur(_Colour):
@@ -371,7 +367,7 @@ class RandomGaussianBlur(_Colour):
 
     def change(self) -> p.Augment:
         arguments = (between(self.factor, 0.0), *self.value_range, self.kernel_size, between(self.sigma, 0.0))
-        return p.Augment("RandomGaussianBlur2d", arguments, "clipped")
+        return p.Augment("RandomGaussianBlur2d", arguments)
 
 
 class Equalization(_Colour):
@@ -493,7 +489,7 @@ class RandAugment(AugmentationLayer):
 
     def change(self) -> p.Augment:
         steps = _changes(self.factor, self.value_range, self.interpolation, every=True)
-        return p.Augment("RandAugment2d", (self.num_ops,), "grid", steps=steps)
+        return p.Augment("RandAugment2d", (self.num_ops,), steps=steps)
 
 
 class AugMix(AugmentationLayer):
@@ -535,7 +531,7 @@ class AugMix(AugmentationLayer):
     def change(self) -> p.Augment:
         steps = _changes(self.factor, self.value_range, self.interpolation, every=self.all_ops)
         arguments = (self.num_chains, self.chain_depth, self.alpha, *self.value_range)
-        return p.Augment("AugMix2d", arguments, "grid", steps=steps)
+        return p.Augment("AugMix2d", arguments, steps=steps)
 
 
 def _changes(factor: Factor, values: tuple[float, float], interpolation: str, *, every: bool) -> tuple[p.Augment, ...]:

@@ -239,41 +239,11 @@ class LayerCode:
             if trainable or tensor.is_floating_point()
         }
 
-    def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> tuple[tuple[int, ...], int, int]:
-        """Which `inputs` its backward pass needs in `training`, with `grads`, and bytes for each sample and in all."""
+    def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> Any:
+        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Kept``."""
+        from striate.ops.kept import kept
+
         key = training, grads, inputs
         if key not in self._runs:
-            one, two = (self._kept(count, training, grads, inputs) for count in (2, 3))
-            each = two[1] - one[1]
-            self._runs[key] = one[0], each, one[1] - 2 * each
-        return self._runs[key]  # type: ignore[no-any-return]
-
-    def _kept(
-        self, count: int, training: bool, grads: tuple[bool, ...], inputs: tuple[Shape, ...]
-    ) -> tuple[tuple[int, ...], int]:
-        made, before = self.module(*inputs), self.module(*inputs).training
-        state = {key: value.clone() for key, value in made.state_dict().items()}
-        xs = self._examples(inputs, count)
-        mine = {x.untyped_storage()._cdata: i for i, x in enumerate(xs)}
-        own = {tensor.untyped_storage()._cdata for tensor in (*made.parameters(), *made.buffers())}
-        kept: dict[int, Any] = {}
-        needed: set[int] = set()
-
-        def pack(tensor: torch.Tensor) -> torch.Tensor:
-            storage = tensor.untyped_storage()
-            if storage._cdata in mine:
-                needed.add(mine[storage._cdata])
-            elif storage._cdata not in own:
-                kept[storage._cdata] = storage
-            return tensor
-
-        made.train(training)
-        try:
-            with torch.random.fork_rng(devices=[]), torch.enable_grad():
-                given = [x.requires_grad_() if grad else x for x, grad in zip(xs, grads, strict=True)]
-                with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-                    out = made(*given)  # noqa: F841  it holds what is kept
-        finally:
-            made.train(before)
-            made.load_state_dict(state)
-        return tuple(sorted(needed)), sum(storage.nbytes() for storage in kept.values())
+            self._runs[key] = kept(self.module(*inputs), training, grads, inputs)
+        return self._runs[key]

@@ -23,9 +23,8 @@ class Code(Protocol):
         """Multiplications for one sample of `inputs`, of convolutions and matrix products."""
         ...
 
-    def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> tuple[tuple[int, ...], int, int]:
-        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: which of them, further
-        bytes for each sample, and bytes whatever the batch."""
+    def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> Any:
+        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Kept``."""
         ...
 
     def module(self, *inputs: Shape) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from striate.graph import Primitive, Shape, Value
 from striate.graph.lowering import Identity, put
@@ -66,8 +66,6 @@ class Augment(Primitive):
 
     torch_class   its name
     arguments     of that class
-    keeps         what the change keeps for a backward pass: "places" (a flip or crop), "grid" (a resampling), "clipped" (a
-                  change of colours), "mask" (a rectangle), "hue" (colours by way of their hue) or "nothing"
     size          (height, width) of the pictures that it gives, None where they stay as large
     steps         the changes that it composes, in order
     seed          of draws of its own; None: the run's
@@ -78,7 +76,6 @@ class Augment(Primitive):
 
     torch_class: str
     arguments: tuple[Any, ...] = ()
-    keeps: Literal["places", "grid", "clipped", "mask", "hue", "nothing"] = "nothing"
     size: tuple[int, int] | None = None
     steps: tuple[Augment, ...] = ()
     seed: int | None = None

@@ -8,6 +8,7 @@ instead of one number.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from math import prod
@@ -372,13 +373,22 @@ def _foreign(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     grads = tuple(x.grad for x in xs)
     if not (call.learns or any(grads)):
         return s.new(call.numbers, last=len(call.out) == 1)
-    needed, each, fixed = call.primitive.code.kept(s.training, grads, *call.inputs)
-    s.keep(*(xs[i] for i in needed))
-    if each:
-        s.keep_new(each, 1)
-    if fixed:
-        s.keep_fixed(fixed)
-    return s.new(call.numbers, True, last=len(call.out) == 1)
+    return _measured(s, call, xs, call.primitive.code.kept(s.training, grads, *call.inputs))
+
+
+def _measured(s: Storages, call: Call, xs: list[Stored], kept: Any) -> Stored:
+    """What was found by running a module (``ops.kept``) on inputs `xs`; its output."""
+    s.keep(*(xs[i] for i in kept.inputs))
+    if kept.each:
+        s.keep_new(kept.each, 1)
+    if kept.fixed:
+        s.keep_fixed(kept.fixed)
+    if kept.same:
+        return xs[0]
+    y = s.new(call.numbers, True, last=kept.last or len(call.out) == 1)
+    if kept.output:
+        s.keep(y)
+    return y
 
 
 @ROWS.row(p.Permute)
@@ -430,23 +440,11 @@ def _penalty(s: Storages, call: Call, xs: list[Stored]) -> Stored:
 
 @ROWS.row(p.Augment)
 def _augment(s: Storages, call: Call, xs: list[Stored]) -> Stored:
-    """At the front of a network, where they belong, nothing before them learns and they keep nothing.  Elsewhere the
-    numbers of the colour changes are those of float32 pictures with three channels."""
-    x, shape = xs[0], call.x
-    for change in call.primitive.steps or (call.primitive,):
-        shape = change.shape(shape)
-        x = _changed(s, change, shape, x)
-    return x
-
-
-def _changed(s: Storages, change: p.Augment, shape: Shape, x: Stored) -> Stored:
-    numbers, pixels = prod(shape), prod(shape[:-1])
+    """At the front of a network, where they belong, nothing before them learns and they keep nothing.  Elsewhere it is
+    found by running them, since each draws and computes in a way of its own; of changes that are drawn, the most."""
+    change, x = call.primitive, xs[0]
     if not s.training:
-        return replace(x, numbers=numbers, dense=False) if change.size else x
-    if x.grad:
-        if change.keeps in ("grid", "hue"):
-            s.keep(x)
-        each = {"places": (pixels, _PLACE), "grid": (2 * pixels, None), "mask": (pixels, 1), "hue": (4 * numbers, None)}
-        if change.keeps != "nothing":
-            s.keep_new(*each.get(change.keeps, (numbers, None)))
-    return s.new(numbers, x.grad)
+        return replace(x, numbers=call.numbers, dense=False) if call.out != call.x else x
+    if not x.grad:
+        return s.new(call.numbers)
+    return _measured(s, call, xs, importlib.import_module("striate.backend.kept").kept(change, call.x, s.item))
