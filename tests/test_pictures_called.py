@@ -63,4 +63,22 @@ def test_whole_numbers_stay_whole_where_keras_keeps_them() -> None:
         assert layer(X).dtype == torch.float32
     for layer in (layers.CenterCrop(3, 3), layers.RandomFlip(), layers.AutoContrast(), layers.Equalization()):
         assert layer(whole).dtype == torch.float32
+    steep = np.repeat([[[[0.0]], [[255.0]]]], 3, 2).astype(np.uint8)  # where cubic curves leave 0 to 255
+    assert np.asarray(layers.Resizing(9, 3, "bicubic")(steep))[0, :, 0, 0].tolist()[-2:] == [255, 255]
     np.testing.assert_array_equal(layers.Resizing(3, 5)(whole), np.round((X[:, ::2] + X[:, 1::2]) / 2))
+
+
+def test_a_crop_larger_than_the_picture_enlarges_its_middle_as_keras_does() -> None:
+    x = np.arange(48, dtype=np.float32).reshape(1, 8, 6, 1)  # the numbers are Keras 3.15's, on torch
+    for size, total, first, last in (((10, 4), 940, 1, 46), ((4, 9), 1062, 18, 41), ((12, 12), 3816, 6, 47)):
+        inputs = st.Input(x.shape[1:])
+        model = st.Model(inputs, layers.RandomCrop(*size)(inputs))
+        for y in (model(x, training=True), model.predict(x)):
+            y = np.asarray(y)
+            assert y.shape == (1, *size, 1)
+            np.testing.assert_allclose([y.sum(), y[0, 0, 0, 0], y[0, -1, -1, 0]], [total, first, last], rtol=1e-5)
+
+
+def test_factors_may_be_given_the_other_way_round_and_no_change_may_be_drawn() -> None:
+    assert layers.RandomZoom((-0.4, -0.5)).height_factor == (-0.5, -0.4)
+    np.testing.assert_array_equal(layers.RandAugment(num_ops=0)(X), X)

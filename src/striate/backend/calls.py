@@ -53,7 +53,9 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         out = module(*xs)
     outs = [channels_last(one) for one in (out if isinstance(out, list | tuple) else [out])]
     outs = [one[0] for one in outs] if single else outs
-    outs = outs if whole is None else [one.round().to(whole) for one in outs]
+    if whole is not None:
+        ends = torch.iinfo(whole)
+        outs = [one.round().clamp(ends.min, ends.max).to(whole) for one in outs]
     return outs[0] if len(outs) == 1 else outs
 
 

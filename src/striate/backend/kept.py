@@ -10,7 +10,6 @@ from striate.graph import Shape
 from striate.ops.kept import Kept
 from striate.ops.kept import kept as measured
 
-
 _FOUND: dict[tuple[str, Shape, int], Kept] = {}
 
 

@@ -57,16 +57,16 @@ def numbers(value: Any, count: int, where: str, what: str) -> tuple[float, ...]:
 
 
 def checked_factor(value: Any, where: str, low: float, high: float) -> Factor:
-    """A number, or (lowest, highest), all from `low` to `high`."""
+    """A number, or (lowest, highest), all from `low` to `high`; the other way round, as in Keras, is the same."""
     what = f"a number or (lowest, highest), from {low:g} to {high:g}"
     if is_number(value):
         if not low <= value <= high:
             raise ArgumentError(f"{where} is {what}, not {value!r}.")
         return float(value)
-    pair = numbers(value, 2, where, what)
-    if not low <= pair[0] <= pair[1] <= high:
+    least, most = sorted(numbers(value, 2, where, what))
+    if not low <= least <= most <= high:
         raise ArgumentError(f"{where} is {what}, not {value!r}.")
-    return pair[0], pair[1]
+    return least, most
 
 
 def between(factor: Factor, low: float | None = None) -> tuple[float, float]:
@@ -380,7 +380,8 @@ class RandomCrop(_Geometry):
     height   rows of the part
     width    its columns
 
-    (H, W, C) -> (height, width, C).  Keras scales a picture in prediction instead, and gives a batch one place.
+    (H, W, C) -> (height, width, C).  A picture that is smaller than that, one way or the other, is cut around the middle
+    where it is larger, and enlarged, as in Keras.  That gives a batch one place, and leaves pictures alone in prediction.
     """
 
     order = "height width seed data_format"
@@ -391,6 +392,16 @@ class RandomCrop(_Geometry):
     def __post_init__(self) -> None:
         super().__post_init__()
         _side(self.height, "RandomCrop: height"), _side(self.width, "RandomCrop: width")
+
+    def lower(self, x: Value) -> Value:
+        sizes, given = split_shape(x.shape, 2)[0], (self.height, self.width)
+        if all(size >= side for size, side in zip(sizes, given, strict=True)):
+            return super().lower(x)
+        cuts = []
+        for size, side, other, across in zip(sizes, given, sizes[::-1], given[::-1], strict=True):
+            start = (size - max(min(size, other * side // across), 1)) // 2  # of a part of the new sides' ratio
+            cuts.append((start, max(size - start - side, 0)))
+        return p.interpolate(p.crop(x, tuple(cuts)), given)
 
     def fits(self, x: Shape) -> None:
         height, width = split_shape(x, 2)[0]

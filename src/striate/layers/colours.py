@@ -466,7 +466,7 @@ class RandAugment(AugmentationLayer):
     solarization, auto-contrast and equalization.
 
     value_range     (black, white) of the pixels that come in
-    num_ops         how many changes
+    num_ops         how many changes, from 0
     factor          how strong, 0 to 1; one number f is (0, f)
     interpolation   "bilinear" or "nearest"
     """
@@ -483,7 +483,8 @@ class RandAugment(AugmentationLayer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.value_range = checked_range(self.value_range, self.kind)
-        (self.num_ops,) = as_tuple(self.num_ops, 1, "RandAugment: num_ops")
+        if isinstance(self.num_ops, bool) or self.num_ops < 0:
+            raise ArgumentError(f"RandAugment: num_ops is a whole number from 0, not {self.num_ops}.")
         self.factor = checked_factor(self.factor, "RandAugment: factor", 0, 1)
         self.change()
 
