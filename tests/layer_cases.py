@@ -555,6 +555,7 @@ for shape in ((4, 3, 3), (1, 1, 3)):
     case(layers.RandomSaturation, lambda w, x: x, shape, factor=(0.2, 0.7))
     case(layers.RandomHue, lambda w, x: x, shape, factor=0.2)
     case(layers.RandomLighting, lambda w, x: x, shape, std=0.2)
+    case(layers.MaxNumBoundingBoxes, lambda w, x: x, shape, max_number=4, fill_value=0, bounding_box_format="rel_xywh")
     case(layers.RandomErasing, lambda w, x: x, shape, factor=0.2, scale=(0.1, 0.2), fill_value=0.5)
     case(layers.RandomShear, lambda w, x: x, shape, x_factor=0.2, y_factor=(0.1, 0.2))
     case(layers.RandomPerspective, lambda w, x: x, shape, scale=0.5)

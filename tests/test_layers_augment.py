@@ -424,7 +424,7 @@ def test_cutmix_puts_a_rectangle_of_another_picture_in_and_counts_its_pixels() -
         (lambda: layers.Augmentation([]), "Augmentation: layers is a list of augmentation layers, not []."),
         (lambda: layers.Augmentation([layers.ReLU()]), "holds augmentation layers such as RandomFlip, not ReLU"),
         (lambda: layers.MixUp(0), "MixUp: alpha is above 0, not 0.0."),
-        (lambda: layers.CutMix(-1), "CutMix: factor is above 0, not -1.0."),
+        (lambda: layers.CutMix(-1), "CutMix: factor is above 0, or (lowest, highest), not -1."),
         (lambda: layers.Augmentation([layers.RandomCrop(9, 9)])(Input((8, 9, 1))), "cannot cut 9x9 out of 8x9. Cut less"),
         (lambda: layers.Augmentation([layers.RandomHue(0.1)])(Input((8, 9, 1))), "its RandomHue changes colours and so"),
         (lambda: layers.RandomFlip(seed="a"), "RandomFlip: seed is a whole number or None, not 'a'."),

@@ -39,7 +39,7 @@ def after_a_layer_that_learns(layer: layers.Layer, batch: int) -> tuple[int, int
 @pytest.mark.parametrize("kind", [kind for kind in CASES if issubclass(kind, AugmentationLayer) and kind not in DRAWN])
 def test_each_augmentation_keeps_what_is_predicted(kind: type[layers.Layer]) -> None:
     for one in CASES[kind]:
-        if one.inputs[0][-1] == 3:
+        if one.inputs[0][-1] == 3 and "data_format" not in one.fields:
             for batch in (2, 5):
                 predicted, real = after_a_layer_that_learns(one.layer(), batch)
                 assert predicted == real, one.fields

@@ -1,11 +1,12 @@
 """Data sets: read, checked, split, and made into batches."""
 
-from striate.data.augmentation import Augmented, Mixed, augment, augmented, mix
+from striate.data.augmentation import Augmented, augment, augmented
 from striate.data.batches import Batch, Batches, Examples, epoch_order
 from striate.data.checks.check import check
 from striate.data.checks.findings import CheckReport, Finding
 from striate.data.convert import arrays
 from striate.data.dataset import Dataset, Skipped, Splits
+from striate.data.mixing import Mixed, mix
 from striate.data.pictures.geometry import Geometry
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.readers.cifar import read_cifar, read_cifar_binary, read_cifar_pickle

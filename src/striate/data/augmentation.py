@@ -1,10 +1,10 @@
-"""Augmentation outside a network: pictures with their boxes and masks, and pairs of examples mixed."""
+"""Augmentation outside a network: pictures with their boxes and masks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,11 +12,7 @@ from striate.data.dataset import Dataset
 from striate.errors import ArgumentError, DataError, ShapeError
 from striate.graph import Layer
 from striate.layers.augment import Augmentation
-from striate.layers.mix import CutMix, MixUp
 from striate.wording import plural
-
-if TYPE_CHECKING:
-    import torch
 
 _CHUNK = 256  # pictures that are float32 at once
 
@@ -109,6 +105,13 @@ def augment(
     return Augmented(new, tuple(box for box, _ in followed), left, new_masks, kept)
 
 
+def moved_corners(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Where the corners of boxes (n, 4) go under a matrix (3, 3) of pixel places: (n, 4, 2), x and y, clockwise."""
+    x1, y1, x2, y2 = boxes.astype(np.float64).T
+    corners = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], 1).reshape(len(boxes), 4, 2)
+    return (corners @ matrix[:2, :2].T + matrix[:2, 2]).round(4)  # type: ignore[no-any-return]  # the matrix is float32
+
+
 def move_boxes(
     boxes: np.ndarray, matrix: np.ndarray, size: tuple[int, int], least: float = 0.25
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -118,9 +121,7 @@ def move_boxes(
     are left: those of which the upright box has area, and at least `least` of what it would have in an endless picture.
     """
     count, frame = len(boxes), np.array([size[1], size[0]], np.float64)
-    x1, y1, x2, y2 = boxes.astype(np.float64).T
-    corners = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], 1).reshape(count, 4, 2)
-    moved = (corners @ matrix[:2, :2].T + matrix[:2, 2]).round(4)  # the matrix is float32
+    moved = moved_corners(boxes, matrix)
     # Each edge clipped to the picture (Liang & Barsky 1984): begin + t * along with t from `enter` to `leave`.
     along = np.roll(moved, -1, axis=1) - moved
     still = along == 0
@@ -212,56 +213,3 @@ def _masks(masks: Any, shape: tuple[int, ...]) -> np.ndarray:
             f"augment: masks are whole numbers {shape[:3]}, as the pictures; it got {maps.dtype} {maps.shape}."
         )
     return maps
-
-
-# -- pairs of examples --------------------------------------------------------------------------------------------------
-class Mixed(NamedTuple):
-    """Pictures each of which is part itself and part another one of the batch.
-
-    x          (N, C, H, W)
-    partner    which other one, int64 (N,)
-    weight     how much of it is itself, 0 to 1, (N,)
-    """
-
-    x: torch.Tensor
-    partner: torch.Tensor
-    weight: torch.Tensor
-
-    def targets(self, y: torch.Tensor) -> torch.Tensor:
-        """One-hot or other float targets (N, ...) mixed alike.
-
-        y   class numbers (N,) or targets (N, K)
-        """
-        weight = self.weight.to(y.dtype).view(-1, *[1] * (y.ndim - 1))
-        return weight * y + (1 - weight) * y[self.partner]
-
-
-def mix(x: torch.Tensor, how: MixUp | CutMix, generator: torch.Generator | None = None) -> Mixed:
-    """Each picture of a batch (N, C, H, W) mixed with another, as ``layers.MixUp`` or ``layers.CutMix`` says.
-
-    generator   where weights, partners and places are drawn, on the CPU; None: torch's own
-
-    A loss that is linear in its targets, as every cross-entropy is, is weight * loss(y) + (1 - weight) * loss(y[partner])
-    per example, which also serves class numbers.
-
-    x      pictures (N, H, W, C)
-    how    the layer that mixes: `MixUp` or `CutMix`
-    """
-    import torch
-
-    count, (height, width) = len(x), x.shape[2:]
-    rng = np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
-    strength = how.alpha if isinstance(how, MixUp) else how.factor
-    weight = torch.from_numpy(rng.beta(strength, strength, count)).float()
-    partner = torch.from_numpy(rng.permutation(count)).to(x.device)
-    if isinstance(how, MixUp):
-        part = weight.to(x.device, x.dtype)[:, None, None, None]
-        return Mixed(torch.lerp(x[partner], x, part), partner, weight.to(x.device))
-    side = (1 - weight).sqrt()  # Yun et al. 2019, section 3.2: the rectangle has the shape of the picture
-    inside = []
-    for size in (height, width):  # around a centre that is anywhere, cut off at the picture's sides
-        centre = torch.from_numpy(rng.random(count)).float() * size
-        inside.append((torch.arange(size) + 0.5 - centre[:, None]).abs() < side[:, None] * size / 2)
-    where = (inside[0][:, :, None] & inside[1][:, None, :])[:, None]
-    weight = 1 - where.float().mean((1, 2, 3))
-    return Mixed(torch.where(where.to(x.device), x[partner], x), partner, weight.to(x.device))

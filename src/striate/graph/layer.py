@@ -40,7 +40,6 @@ _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     "lora_alpha": "LoRA is not supported",
     "quantization_config": "quantize after training instead",
     "weights": "set them afterwards, with layer.set_weights or model.load_weights",
-    "bounding_box_format": "boxes move with their pictures in data.augment",
     "batch_size": "say it in layers.Input(shape, batch_size)",
     "batch_shape": "write layers.Input(batch_shape=...) before it",
     "shape": "write layers.Input(shape) or input_shape=",

@@ -20,6 +20,7 @@ from striate.layers import (
     mix,
     norm,
     own,
+    pictures,
     pool,
     regularize,
     regularizers,
@@ -39,6 +40,7 @@ from striate.layers.merge import *
 from striate.layers.mix import *
 from striate.layers.norm import *
 from striate.layers.own import *
+from striate.layers.pictures import *
 from striate.layers.pool import *
 from striate.layers.regularize import *
 from striate.layers.reshape import *
@@ -59,6 +61,7 @@ __all__ += merge.__all__
 __all__ += mix.__all__
 __all__ += norm.__all__
 __all__ += own.__all__
+__all__ += pictures.__all__
 __all__ += pool.__all__
 __all__ += colours.__all__
 __all__ += regularize.__all__

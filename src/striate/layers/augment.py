@@ -18,8 +18,10 @@ from typing import Any
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Layer, Shape, Value
-from striate.layers.formatted import FormattedLayer
+from striate.layers.pictures import PictureLayer
+from striate.layers.reshape import middle
 from striate.primitives.base import split_shape
+from striate.primitives.shapes import Sides
 
 __all__ = [
     "Augmentation",
@@ -96,14 +98,13 @@ def _side(value: int, where: str) -> int:
 
 
 # -- where pixels stand -------------------------------------------------------------------------------------------------
-class AugmentationLayer(FormattedLayer):
+class AugmentationLayer(PictureLayer):
     """Changes pictures in training.  (H, W, C) -> (H, W, C); no weights.
 
     seed   of draws of its own, the same in every run; None: the run's, see ``st.set_seed``
     """
 
     abstract = True
-    changes_pictures = True
     colours = False  # whether it needs red, green and blue
     bends = False  # whether it moves pixels so that boxes and masks cannot follow
 
@@ -397,11 +398,17 @@ class RandomCrop(_Geometry):
         sizes, given = split_shape(x.shape, 2)[0], (self.height, self.width)
         if all(size >= side for size, side in zip(sizes, given, strict=True)):
             return super().lower(x)
-        cuts = []
-        for size, side, other, across in zip(sizes, given, sizes[::-1], given[::-1], strict=True):
-            start = (size - max(min(size, other * side // across), 1)) // 2  # of a part of the new sides' ratio
-            cuts.append((start, max(size - start - side, 0)))
-        return p.interpolate(p.crop(x, tuple(cuts)), given)
+        shown = zip(sizes, self.shown(x.shape), strict=True)
+        return p.interpolate(p.crop(x, tuple((first, size - end) for size, (first, end) in shown)), given)
+
+    def shown(self, x: Shape) -> Sides:
+        """(first, behind the last) row and column that are shown of an input with a side that is too small.
+
+        x   the input's shape, (H, W, C)
+        """
+        starts = (first for first, _ in middle(x, self.height, self.width))
+        down, across = ((a, min(a + n, s)) for a, n, s in zip(starts, (self.height, self.width), x[:2], strict=True))
+        return down, across
 
     def fits(self, x: Shape) -> None:
         height, width = split_shape(x, 2)[0]

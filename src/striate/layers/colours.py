@@ -24,7 +24,7 @@ from striate.layers.augment import (
     is_number,
     numbers,
 )
-from striate.layers.formatted import FormattedLayer
+from striate.layers.pictures import PictureLayer
 from striate.primitives.base import split_shape
 from striate.wording import plural
 
@@ -390,15 +390,13 @@ class Equalization(_Colour):
         return p.Augment("Equalization2d", (self.bins, *self.value_range))
 
 
-class AutoContrast(FormattedLayer):
+class AutoContrast(PictureLayer):
     """Each channel of each picture stretched to the whole value range, in training and prediction.
 
     (H, W, C) -> (H, W, C); a channel of one value stays as it is.
 
     value_range   (black, white) of the pixels that go out
     """
-
-    changes_pictures = True
 
     value_range: tuple[float, float] = (0.0, 255.0)
 

@@ -43,6 +43,5 @@ ELSEWHERE: dict[str, str] = {
     "AlphaDropout": "use Dropout, or batch norm with relu instead of selu",
     "SpectralNormalization": "bound the weights with kernel_constraint=constraints.MaxNorm(1, [0, 1, 2]) instead",
     "Pipeline": "put the layers into a Sequential, or augmentation into layers.Augmentation",
-    "MaxNumBoundingBoxes": "a data set here may hold another number of boxes for each picture",
     "ContrastLimitedAdaptiveHistogramEqualization": "use Equalization or AutoContrast",
 }

@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 from striate import primitives as p
 from striate.errors import ArgumentError, ShapeError
-from striate.graph import Layer, Value
+from striate.graph import Layer, Shape, Value
 from striate.graph.window import as_padding, as_tuple
 from striate.layers.formatted import FormattedLayer
+from striate.layers.pictures import PictureLayer
 from striate.primitives.base import split_shape
+from striate.primitives.shapes import Sides
 
 __all__ = [
     "CenterCrop",
@@ -103,7 +105,7 @@ class RepeatVector(Layer):
         return p.resize(p.reshape(x, (1, *x.shape)), (self.n,))
 
 
-class Resizing(FormattedLayer):
+class Resizing(PictureLayer):
     """Pictures in another size.  (H, W, C) -> (height, width, C); no weights.
 
     height, width             of the new pictures
@@ -117,7 +119,6 @@ class Resizing(FormattedLayer):
     Raises ArgumentError for other values, and ShapeError for anything but pictures.
     """
 
-    changes_pictures = True
     keeps_whole = True
     order = (
         "height width interpolation crop_to_aspect_ratio pad_to_aspect_ratio fill_mode fill_value antialias data_format"
@@ -141,17 +142,27 @@ class Resizing(FormattedLayer):
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise ArgumentError("Resizing: either crop_to_aspect_ratio or pad_to_aspect_ratio, not both.")
 
+    def shown(self, x: Shape) -> Sides:
+        """(first, behind the last) row and column of the input that the new picture shows, some outside where it pads.
+
+        x   the input's shape, (H, W, C)
+        """
+        if self.crop_to_aspect_ratio:
+            return middle(x, self.height, self.width)
+        (rows, columns), height, width = x[:2], self.height, self.width
+        down = (max(rows, columns * height // width) - rows) // 2 if self.pad_to_aspect_ratio else 0
+        across = (max(columns, rows * width // height) - columns) // 2 if self.pad_to_aspect_ratio else 0
+        return (-down, rows + down), (-across, columns + across)
+
     def lower(self, x: Value) -> Value:
         split_shape(x.shape, 2)
-        if self.crop_to_aspect_ratio:
-            x = _middle(x, self.height, self.width)
+        shown = self.shown(x.shape)
         if self.pad_to_aspect_ratio:
-            (rows, columns), height, width = x.shape[:2], self.height, self.width
-            down = (max(rows, columns * height // width) - rows) // 2
-            across = (max(columns, rows * width // height) - columns) // 2
             x = p.affine(x, addend=-self.fill_value) if self.fill_value else x
-            x = p.pad(x, ((down, down), (across, across)))
+            x = p.pad(x, tuple((-first, -first) for first, _ in shown))
             x = p.affine(x, addend=self.fill_value) if self.fill_value else x
+        else:
+            x = _part(x, shown)
         return p.interpolate(x, (self.height, self.width), self.interpolation, self.antialias)  # type: ignore[arg-type]
 
 
@@ -161,18 +172,26 @@ def _interpolation(value: str, where: str) -> str:
     return value
 
 
-def _middle(x: Value, height: int, width: int) -> Value:
-    """The largest part around the middle whose sides are as `height` to `width`."""
-    rows, columns = x.shape[:2]
+def middle(x: Shape, height: int, width: int) -> Sides:
+    """(first, behind the last) row and column of the largest part around the middle whose sides are as two others.
+
+    x               the shape of the pictures, (H, W, C)
+    height, width   the sides
+    """
+    rows, columns = x[:2]
     down = max(min(rows, columns * height // width), 1)
     across = max(min(columns, rows * width // height), 1)
     top, left = (rows - down) // 2, (columns - across) // 2
-    if (down, across) == (rows, columns):
-        return x
-    return p.crop(x, ((top, rows - down - top), (left, columns - across - left)))
+    return (top, top + down), (left, left + across)
 
 
-class CenterCrop(FormattedLayer):
+def _part(x: Value, shown: Sides) -> Value:
+    """These rows and columns of pictures."""
+    cuts = tuple((first, size - end) for (first, end), size in zip(shown, x.shape[:2], strict=True))
+    return p.crop(x, cuts) if any(map(any, cuts)) else x
+
+
+class CenterCrop(PictureLayer):
     """The middle of each picture.  (H, W, C) -> (height, width, C); no weights.
 
     A picture that is smaller is cut to the new sides' ratio and enlarged, as in Keras.
@@ -182,7 +201,6 @@ class CenterCrop(FormattedLayer):
     Raises ShapeError for anything but pictures.
     """
 
-    changes_pictures = True
     order = "height width data_format"
 
     height: int
@@ -192,12 +210,21 @@ class CenterCrop(FormattedLayer):
         super().__post_init__()
         as_tuple((self.height, self.width), 2, "CenterCrop: (height, width)")
 
-    def lower(self, x: Value) -> Value:
-        rows, columns = split_shape(x.shape, 2)[0]
+    def shown(self, x: Shape) -> Sides:
+        """(first, behind the last) row and column of the input that the new picture shows.
+
+        x   the input's shape, (H, W, C)
+        """
+        rows, columns = x[:2]
         if rows < self.height or columns < self.width:
-            return p.interpolate(_middle(x, self.height, self.width), (self.height, self.width))
+            return middle(x, self.height, self.width)
         top, left = (rows - self.height) // 2, (columns - self.width) // 2
-        return p.crop(x, ((top, rows - self.height - top), (left, columns - self.width - left)))
+        return (top, top + self.height), (left, left + self.width)
+
+    def lower(self, x: Value) -> Value:
+        split_shape(x.shape, 2)
+        y = _part(x, self.shown(x.shape))
+        return y if y.shape[:2] == (self.height, self.width) else p.interpolate(y, (self.height, self.width))
 
 
 def _both_ends(value: Any, where: str) -> Any:

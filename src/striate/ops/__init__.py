@@ -16,8 +16,8 @@ def __getattr__(name: str) -> Any:
     """A function, made from its row in ``table``: no network needs them before it uses one."""
     functions = importlib.import_module("striate.ops.functions")
     if name == "__all__":
-        return [*functions.FUNCTIONS, "image", "nn"]
-    if name in ("image", "nn"):
+        return [*functions.FUNCTIONS, "image", "nn", "numpy"]
+    if name in ("image", "nn", "numpy"):
         return importlib.import_module(f"striate.ops.{name}")
     if name in functions.FUNCTIONS:
         return functions.FUNCTIONS[name]

@@ -8,12 +8,11 @@ import torch
 from torch import nn
 
 from striate.graph import Shape
-from striate.ops.torch_code import channels_first, channels_last
 
 _TYPES = {2: torch.bfloat16, 4: torch.float32, 8: torch.float64}  # by bytes of a number
 
 
-class Kept(NamedTuple):
+class Saved(NamedTuple):
     """What a module keeps beside its weights.
 
     inputs   which of its inputs
@@ -32,7 +31,7 @@ class Kept(NamedTuple):
     last: bool
 
 
-def kept(module: nn.Module, training: bool, grads: tuple[bool, ...], shapes: tuple[Shape, ...], item: int = 4) -> Kept:
+def kept(module: nn.Module, training: bool, grads: tuple[bool, ...], shapes: tuple[Shape, ...], item: int = 4) -> Saved:
     """What is kept for `shapes`, without the batch; the module is left as it was.
 
     module     (N, C, …) in and out
@@ -48,10 +47,10 @@ def kept(module: nn.Module, training: bool, grads: tuple[bool, ...], shapes: tup
 
 def _kept(
     count: int, module: nn.Module, training: bool, grads: tuple[bool, ...], shapes: tuple[Shape, ...], item: int
-) -> Kept:
+) -> Saved:
     modes = [(part, part.training) for part in module.modules()]
     state = {key: value.clone() for key, value in module.state_dict().items()}
-    xs = [channels_first(torch.zeros(count, *shape, dtype=_TYPES[item])) for shape in shapes]
+    xs = [torch.zeros(count, *shape, dtype=_TYPES[item]).movedim(-1, 1) for shape in shapes]
     mine = {x.untyped_storage()._cdata: i for i, x in enumerate(xs)}
     own = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
     found: dict[int, Any] = {}
@@ -75,5 +74,5 @@ def _kept(
     needed = tuple(sorted(mine[key] for key in found if key in mine))
     made = out.untyped_storage()._cdata
     each = sum(storage.nbytes() for key, storage in found.items() if key not in mine and key != made)
-    last = bool(channels_last(out.detach()).is_contiguous())
-    return Kept(needed, each, 0, made in found and made not in mine, made in mine, last)
+    last = bool(out.detach().movedim(1, -1).is_contiguous())
+    return Saved(needed, each, 0, made in found and made not in mine, made in mine, last)

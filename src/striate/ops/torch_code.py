@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Layer, Network, Shape, Weight, every_layer
+from striate.ops.kept import kept
 from striate.ops.own import _own_weights, called
 from striate.ops.variable import RUNNING
 
@@ -240,9 +241,7 @@ class LayerCode:
         }
 
     def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> Any:
-        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Kept``."""
-        from striate.ops.kept import kept
-
+        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Saved``."""
         key = training, grads, inputs
         if key not in self._runs:
             self._runs[key] = kept(self.module(*inputs), training, grads, inputs)

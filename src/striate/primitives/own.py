@@ -24,7 +24,7 @@ class Code(Protocol):
         ...
 
     def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> Any:
-        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Kept``."""
+        """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Saved``."""
         ...
 
     def module(self, *inputs: Shape) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from striate.data import Batch, Dataset, Examples
-from striate.data.augmentation import mix
 from striate.data.batches import channels_first, over
+from striate.data.mixing import mix
 from striate.errors import ArgumentError, DataError
 from striate.intake import Intake, as_array, check_finite
 from striate.layers import CutMix, MixUp
