@@ -573,6 +573,15 @@ for shape in ((4, 3, 3), (1, 1, 3)):
     case(layers.AugMix, lambda w, x: x, shape, num_chains=2)
 case(layers.AutoContrast, lambda w, x: (x - x.min((0, 1))) / np.ptp(x, (0, 1)) * 255, (4, 3, 3))
 case(layers.AutoContrast, lambda w, x: x, (1, 1, 2))
+case(
+    layers.ContrastLimitedAdaptiveHistogramEqualization,
+    lambda w, x: ref.contrast_limited(x, 60.0, (2, 3)),
+    (9, 14, 2),
+    clip_limit=60.0,
+    tile_grid_size=(2, 3),
+    dtype="uint8",
+    highest=255,
+)
 case(layers.RandomAffine, lambda w, x: x, (4, 3, 1))
 case(layers.RandomFlip, lambda w, x: x, (4, 3, 2), dtype="uint8", highest=255)
 case(layers.RandomCrop, lambda w, x: ref.cropping(x, ((1, 2), (0, 1))), (5, 3, 2), height=2, width=2)

@@ -385,3 +385,28 @@ def partial_conv(x: Array, weight: Array, bias: Array, connections: Sequence[Seq
 
 def euclidean_rbf(x: Array, prototypes: Array) -> Array:
     return np.array([sum((a - b) ** 2 for a, b in zip(x, row, strict=True)) for row in prototypes])
+
+
+def contrast_limited(x: np.ndarray, limit: float, tiles: tuple[int, int]) -> np.ndarray:
+    """Zuiderveld 1994, pixel by pixel: what a pixel becomes in the four nearest tiles, weighted by how near they are."""
+    height, width, channels = x.shape
+    down, across = -(-height // tiles[0]), -(-width // tiles[1])
+    wide = np.pad(x, ((0, down * tiles[0] - height), (0, across * tiles[1] - width), (0, 0)), "symmetric").astype(int)
+    y = np.zeros(x.shape)
+    for channel in range(channels):
+        tables = {}
+        for row in range(tiles[0]):
+            for column in range(tiles[1]):
+                tile = wide[row * down : (row + 1) * down, column * across : (column + 1) * across, channel]
+                counts = np.bincount(tile.ravel(), minlength=256).astype(float)
+                cut = np.minimum(counts, int(limit * down * across / 256))
+                below = np.cumsum(cut + (counts - cut).sum() / 256)
+                tables[row, column] = (below - below[0]) * 255 / (down * across - below[0])
+        for i in range(height):
+            for j in range(width):
+                v, h = (i - down / 2) / down, (j - across / 2) / across
+                for row, part in ((int(np.floor(v)), 1 - v % 1), (int(np.floor(v)) + 1, v % 1)):
+                    for column, share in ((int(np.floor(h)), 1 - h % 1), (int(np.floor(h)) + 1, h % 1)):
+                        place = min(max(row, 0), tiles[0] - 1), min(max(column, 0), tiles[1] - 1)
+                        y[i, j, channel] += part * share * tables[place][int(x[i, j, channel])]
+    return y

@@ -298,3 +298,54 @@ class AutoContrast2d(Augmenting):
         spread = most - least
         part = (x - least) / torch.where(spread > 0, spread, 1.0)
         return torch.where(spread > 0, part * (self.high - self.low) + self.low, x)
+
+
+class ContrastLimited2d(Augmenting):
+    """Values of each channel spread within tiles, no value's share beyond a limit, between tiles by degrees; always."""
+
+    def __init__(self, low: float, high: float, limit: float, tiles: tuple[int, int]) -> None:
+        super().__init__()
+        self.low, self.high, self.limit, self.tiles = low, high, limit, tiles
+
+    def extra_repr(self) -> str:
+        return f"{self.low}, {self.high}, {self.limit}, {self.tiles}"
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        return self.still(x)
+
+    def still(self, x: torch.Tensor) -> torch.Tensor:
+        channels, *sizes = map(int, x.shape[1:])
+        down, across = (-(-size // count) for size, count in zip(sizes, self.tiles, strict=True))
+        rows, columns = self.tiles
+        for axis, size, whole in ((2, sizes[0], rows * down), (3, sizes[1], columns * across)):
+            place = torch.arange(whole, device=x.device) % (2 * size)  # mirrored at the end, as far as tiles reach
+            x = x.index_select(axis, torch.minimum(place, 2 * size - 1 - place))
+        byte = ((x - self.low) * (255 / (self.high - self.low))).clamp(0, 255).long()
+        tiles = byte.reshape(-1, rows, down, columns, across).permute(0, 1, 3, 2, 4).reshape(-1, down * across)
+        none = (tiles[:, :1] * 0).to(x.dtype).expand(-1, 256)
+        counts = torch.scatter_add(none, 1, tiles, torch.ones_like(tiles, dtype=x.dtype))
+        if self.limit > 0:
+            cut = counts.clamp(max=float(int(self.limit * down * across / 256)))
+            counts = cut + (counts - cut).sum(1, keepdim=True) / 256
+        below = counts.cumsum(1)
+        first = below[:, :1]
+        span = down * across - first
+        table = ((below - first) * 255 / torch.where(span == 0, 1.0, span)).clamp(0, 255)
+        table = table.reshape(-1, rows * columns * 256)
+        places, byte = [], byte.reshape(-1, rows * down, columns * across)
+        for count, tile in ((rows, down), (columns, across)):  # between the middles of two tiles
+            middle = (torch.arange(count * tile, device=x.device) - tile / 2) / tile
+            lower = middle.floor()
+            ends = (end.clamp(0, count - 1).long() for end in (lower, lower + 1))
+            places.append((*ends, (middle - lower).to(x.dtype)))
+        (top, bottom, part), (left, right, share) = places
+        found = []
+        for line in (top, bottom):
+            sides = []
+            for column in (left, right):
+                which = (line[:, None] * columns + column) * 256 + byte
+                sides.append(table.gather(1, which.flatten(1)).view_as(which))
+            found.append(sides[0] * (1 - share) + sides[1] * share)
+        y = found[0] * (1 - part[:, None]) + found[1] * part[:, None]
+        y = y[:, : sizes[0], : sizes[1]] * ((self.high - self.low) / 255) + self.low
+        return y.reshape(-1, channels, *sizes)

@@ -31,6 +31,7 @@ from striate.wording import plural
 __all__ = [
     "AugMix",
     "AutoContrast",
+    "ContrastLimitedAdaptiveHistogramEqualization",
     "Equalization",
     "RandAugment",
     "RandomBrightness",
@@ -388,6 +389,38 @@ class Equalization(_Colour):
 
     def change(self) -> p.Augment:
         return p.Augment("Equalization2d", (self.bins, *self.value_range))
+
+
+class ContrastLimitedAdaptiveHistogramEqualization(PictureLayer):
+    """Each channel's values spread within tiles of a picture, in training and prediction: CLAHE, Zuiderveld 1994.
+
+    (H, W, C) -> (H, W, C); between the middles of tiles by degrees.  No gradient goes through it.
+
+    value_range      (black, white) of the pixels that come in
+    clip_limit       how many times its equal share of a tile a value may count, rounded down; 0: no limit
+    tile_grid_size   (down, across), how many tiles there are
+
+    Raises ArgumentError for other values.
+    """
+
+    order = "value_range clip_limit tile_grid_size data_format"
+
+    value_range: tuple[float, float] = (0.0, 255.0)
+    clip_limit: float = 4.0
+    tile_grid_size: Any = (8, 8)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.value_range = checked_range(self.value_range, self.kind)
+        self.tile_grid_size = as_tuple(self.tile_grid_size, 2, f"{self.kind}: tile_grid_size")
+        if self.clip_limit < 0:
+            raise ArgumentError(f"{self.kind}: clip_limit is at least 0, not {self.clip_limit}.")
+
+    def lower(self, x: Value) -> Value:
+        split_shape(x.shape, 2)
+        return p.augment(
+            x, p.Augment("ContrastLimited2d", (*self.value_range, self.clip_limit, self.tile_grid_size), always=True)
+        )
 
 
 class AutoContrast(PictureLayer):

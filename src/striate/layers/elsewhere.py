@@ -43,5 +43,4 @@ ELSEWHERE: dict[str, str] = {
     "AlphaDropout": "use Dropout, or batch norm with relu instead of selu",
     "SpectralNormalization": "bound the weights with kernel_constraint=constraints.MaxNorm(1, [0, 1, 2]) instead",
     "Pipeline": "put the layers into a Sequential, or augmentation into layers.Augmentation",
-    "ContrastLimitedAdaptiveHistogramEqualization": "use Equalization or AutoContrast",
 }

@@ -69,6 +69,7 @@ class Augment(Primitive):
     size          (height, width) of the pictures that it gives, None where they stay as large
     steps         the changes that it composes, in order
     seed          of draws of its own; None: the run's
+    always        whether prediction does it too, and each position sees all of its picture
     """
 
     family = "augment"
@@ -79,6 +80,7 @@ class Augment(Primitive):
     size: tuple[int, int] | None = None
     steps: tuple[Augment, ...] = ()
     seed: int | None = None
+    always: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
         size = tuple(b - a for a, b in self.region(inputs[0]))

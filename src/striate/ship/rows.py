@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -123,7 +124,11 @@ def _cut(w: Writer, x: Tensor, sides: Any, shape: tuple[int, ...]) -> Tensor:
 
 @ROWS.row(p.Augment)
 def _augment(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
-    region = step.primitive.region(step.input_shapes[0])  # type: ignore[attr-defined]
+    change: Any = step.primitive
+    if change.always:
+        module = importlib.import_module("striate.backend").augmentation(change)
+        return Tensor(inlined(w, module, step, [w.first(xs[0])]), step.shape, "first")
+    region = change.region(step.input_shapes[0])
     return xs[0] if step.shape == step.input_shapes[0] else _cut(w, xs[0], region, step.shape)
 
 

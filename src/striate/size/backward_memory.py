@@ -443,6 +443,8 @@ def _augment(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     """At the front of a network, where they belong, nothing before them learns and they keep nothing.  Elsewhere it is
     found by running them, since each draws and computes in a way of its own; of changes that are drawn, the most."""
     change, x = call.primitive, xs[0]
+    if change.always:  # pixels choose a place in a table, which has no slope
+        return s.new(call.numbers)
     if not s.training:
         return replace(x, numbers=call.numbers, dense=False) if call.out != call.x else x
     if not x.grad:

@@ -154,6 +154,8 @@ def _foreign(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sigh
 @RULES.row(p.Augment)
 def _augment(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     """As in prediction: positions stay, or lose what a crop takes at the start."""
+    if made.always:
+        return None, None, Along(2)
     return (*(Along(i, _shifted(begin)) for i, (begin, _) in enumerate(made.region(shapes[0]))), Along(2))
 
 
