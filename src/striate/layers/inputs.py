@@ -98,13 +98,15 @@ class Normalization(Layer):
             raise ArgumentError(f"Normalization: variance is at least 0, not {self.variance}.")
         self._built_for: tuple[int | None, ...] | None = None
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Settle for how many places there are numbers; ``adapt`` does it by itself.
 
         input_shape   with the batch in front, None for what is open, but not where an axis has numbers of its own
 
         Raises ArgumentError for an axis that is not there, ShapeError for an open one, or numbers that do not fit.
         """
+        if input_shape is None:
+            raise ShapeError("Normalization: build needs the input's shape, such as (None, 32, 32, 3).")
         sizes = tuple(None if size is None else int(size) for size in input_shape)
         kept = self._kept(sizes[1:])
         if any(sizes[i + 1] is None for i in kept):
