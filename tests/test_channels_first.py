@@ -15,6 +15,7 @@ from striate.draw import feature_map_svg
 from striate.errors import ArgumentError, DataError
 from striate.graph import Graph, Input
 from striate.size import diagram, kept_bytes, receptive
+from striate.weights.layout import slots_of
 
 X = np.random.default_rng(0).normal(size=(2, 9, 8, 3)).astype(np.float32)
 
@@ -114,6 +115,19 @@ def test_shapes_with_a_batch_keep_it() -> None:
     assert pool.compute_output_shape((2, 3, 8)) == (2, 3, 4)
     assert layers.Add().compute_output_shape([(5, 3), (5, 3)]) == (5, 3)
     assert layers.MaxPooling2D((2, 1)).get_config()["pool_size"] == (2, 1)
+
+
+def test_what_torch_flattened_channel_by_channel_is_turned_only_where_it_is_not_here() -> None:
+    found = {}
+    for where, flatten in (("channels_first", "channels_first"), ("channels_first", None), (None, None)):
+        x = layers.ReLU()(layers.Conv2D(2, 3, data_format=where)(inputs := Input((5, 6, 7))))
+        model = st.Model(inputs, layers.Dense(3)(layers.Flatten(flatten)(x)))
+        found[where, flatten] = next(slot.flattened for slot in slots_of(model.graph) if slot.key == "dense.weight")
+    assert found == {
+        ("channels_first", "channels_first"): (4, 5, 2),  # flattened as (H, W, C)
+        ("channels_first", None): None,  # as (C, H, W), like torch's
+        (None, None): (3, 4, 2),
+    }
 
 
 def test_functions_take_channels_first_too() -> None:

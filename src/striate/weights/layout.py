@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from striate import primitives as p
-from striate.graph import Graph, Layer, Lowering, Primitive, Shape, Step
+from striate.graph import Graph, Layer, Lowering, Primitive, Shape, Step, channel_axes
 from striate.graph.graph import FlatGraph, FlatNode
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ class Slot:
 def slots_of(graph: Graph) -> list[Slot]:
     """Every array of a network, in the order of its layers, nested ones in their place."""
     flat = graph.flat()
-    makers = _makers(flat)
+    makers, axes = _makers(flat), channel_axes(flat)
     slots = []
     for node in flat.nodes:
         if node.first:
-            flattened = _flattened(node, makers) if node.lowering.of(*_OVER_INPUT) else None
+            flattened = _flattened(node, makers, axes) if node.lowering.of(*_OVER_INPUT) else None
             slots += _slots(node.layer, node.lowering, node.name, flattened)
     return slots
 
@@ -91,7 +91,7 @@ def _makers(flat: FlatGraph) -> dict[int, FlatNode]:
     return {number: node for node in flat.nodes for number in node.outputs}
 
 
-def _flattened(node: FlatNode, makers: dict[int, FlatNode]) -> Shape | None:
+def _flattened(node: FlatNode, makers: dict[int, FlatNode], axes: list[int]) -> Shape | None:
     """The map that was flattened into a layer's input, seen through whatever treats each number by itself."""
     if len(node.input_shapes[0]) != 1:
         return None
@@ -100,8 +100,12 @@ def _flattened(node: FlatNode, makers: dict[int, FlatNode]) -> Shape | None:
             return None
         before = maker.input_shapes[0]
         if len(before) > 1:
-            flattens = bool(maker.lowering.of(p.Reshape))
-            return before if flattens and prod(before[:-1]) > 1 else None
+            flattens = maker.lowering.of(p.Reshape)
+            as_torch = axes[maker.inputs[0]] == 0 and getattr(maker.layer, "data_format", None) != "channels_first"
+            if not flattens or as_torch:  # channels that come first and stay there lie as in torch
+                return None
+            before = flattens[0].input_shapes[0]
+            return before if prod(before[:-1]) > 1 else None
         if maker.lowering.of(p.Linear) or maker.shape != before:
             return None
         node = maker
