@@ -230,7 +230,7 @@ class _Steps(Net):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: Net().summary(), r"call build\(\(None, 32, 32, 3\)\)"),
+        (lambda: Net().size(), r"call build\(\(None, 32, 32, 3\)\)"),
         (lambda: Net().get_weights(), r"does not know its input"),
         (lambda: Net().save_weights("w.weights.h5"), r"does not know its input"),
         (lambda: Net().count_params(), r"does not know its input"),

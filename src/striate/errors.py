@@ -55,6 +55,10 @@ def note(text: str, kind: type[Warning] = Note) -> None:
     warnings.warn(text, kind, stacklevel=level)
 
 
+class NotBuiltError(ArgumentError, AttributeError):
+    """Something is asked of a model that it does not know yet; for ``hasattr`` it is not there."""
+
+
 def absent(name: str, instead: str) -> Any:
     """What stands for a class that Keras has and striate has not: calling it raises ArgumentError, which says what to write.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, NotBuiltError, ShapeError
 from striate.graph import Graph, InputLayer, Layer, Shape, SymbolicTensor, chain, checked_shape
+from striate.graph.layer import Open
 from striate.model import Model
 from striate.model.tracing import beginnings
 
@@ -61,7 +62,7 @@ class Sequential(Model):
             if self._graph is not None:
                 self._graph.trainable = self._learns
         if self._graph is None:
-            raise ArgumentError(
+            raise NotBuiltError(
                 f"{self._title} does not know its input yet: begin with layers.Input(shape), give the first layer "
                 "input_shape=..., or call build(shape)."
                 if self._stack
@@ -96,6 +97,9 @@ class Sequential(Model):
             raise ArgumentError(f"Sequential takes layers, such as layers.Dense(10); it got {layer!r}.")
         if isinstance(layer, InputLayer) and self._stack:
             raise ArgumentError("an Input can only come first.")
+        given = None if layer.auto_named else layer.name
+        if given is not None and any(given == other.name for other in self._stack if other is not layer):
+            raise ArgumentError(f'a layer "{given}" is in this Sequential already; give each its own name.')
         if any(layer is other for other in self._stack):
             raise ArgumentError(f'{layer.kind} "{layer.name}" is in this Sequential already; share layers in a Model.')
         self._stack.append(layer)
@@ -126,9 +130,14 @@ class Sequential(Model):
 
         input_shape     channels-last; a leading None (Keras' batch) is dropped
 
-        Raises ShapeError for what is no shape.
+        Raises ShapeError for what is no shape, or another one than its Input has.
         """
         shape = tuple(input_shape)
+        known = self.graph.input_shapes[0] if self._stack and self._declared is None and self.knows_input else None
+        if known is not None:
+            if not any(_fits(one, known) for one in (shape, shape[1:])):
+                raise ShapeError(f"{self._title} has its input already, {known}; {shape} was given to build.")
+            return
         self._declared = checked_shape(self._title, shape[1:] if shape and shape[0] is None else shape)
         self._changed()
 
@@ -144,3 +153,15 @@ class Sequential(Model):
         if not self.knows_input:
             self.build(inputs[0])
         return super().shape(*inputs)
+
+    @property
+    def _functional(self) -> Any:
+        """The same network as a model of calls."""
+        return Model.from_graph(self.graph.check(), self.name)
+
+
+def _fits(shape: tuple[Any, ...], known: Shape) -> bool:
+    """Whether a shape is the one that is known, where it says anything."""
+    return len(shape) == len(known) and all(
+        n in (None, m) or isinstance(m, Open) for n, m in zip(shape, known, strict=True)
+    )

@@ -357,7 +357,7 @@ def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | 
         if shape is None:
             return None
         source = InputLayer(input_shape=shape, dtype=dtype)
-    start = tensor = call(source, ())
+    start = tensor = source.node.outputs[0] if source.node is not None else call(source, ())
     done: list[Layer] = [source]
     for layer in rest:
         try:

@@ -30,16 +30,32 @@ def clone_model(
     recursive        also ask `clone_function` for the layers in nested models, which are one layer for it otherwise
     others           nothing else is taken
 
-    Raises ArgumentError for what is no model, or a function that gives no layer.
+    It is compiled as the model is.  Raises ArgumentError for what is no model, or a function that gives no layer.
     """
     if others:
         raise ArgumentError(f'clone_model has no argument "{next(iter(others))}".')
     if not isinstance(model, Model):
         raise ArgumentError(f"clone_model takes a model, not {model!r}.")
+    made = _made_anew(model, input_tensors, clone_function, call_function, recursive)
+    if model.compiled and made.knows_input and (settings := model.get_compile_config()) is not None:
+        made.compile_from_config(settings)
+    return made
+
+
+def _made_anew(model: Any, input_tensors: Any, clone_function: Any, call_function: Any, recursive: bool) -> Any:
+    if model.has_own_call:
+        if clone_function is not None or call_function is not None or input_tensors is not None:
+            raise ArgumentError(
+                f"clone_model: {type(model).__name__} says in call what it does; only it alone is cloned."
+            )
+        made = type(model).from_config(model.get_config())
+        if model.knows_input:
+            made.begin(model.own_class().get("begins"), model.graph.input_shapes)
+        return made
     if not model.knows_input and input_tensors is None:
-        made = type(model)(name=model.name)  # type: ignore[call-arg]
+        made = type(model)(name=model.name)
         for layer in model.layers:
-            made.add(_cloned(layer, clone_function, call_function, recursive))  # type: ignore[attr-defined]
+            made.add(_cloned(layer, clone_function, call_function, recursive))
         return made
     graph = model.graph.check()
     nested = graph.nested[0]

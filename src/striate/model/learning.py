@@ -97,6 +97,26 @@ class Learning(Weighted):
         """
         return self._compiled("has no optimizer").optimizer
 
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._compile_args is not None
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` chose as Keras' configuration, JSON-ready; None before it, or where Keras has no such loss."""
+        from striate.train.compiled import for_keras
+
+        return None if self._compile_args is None else for_keras(self._compile_args, self._compiled().optimizer)
+
+    def compile_from_config(self, config: Any) -> None:
+        """Compile as a configuration says.
+
+        config   what ``get_compile_config`` gives
+        """
+        from striate.model.saving import compile_again
+
+        compile_again(self, config, None)
+
     def _compiled(self, what: str = "cannot train or evaluate") -> Plan:
         from striate.train.plan import make_plan
 
@@ -365,6 +385,8 @@ class Learning(Weighted):
         """Methods of Keras 2: an error that names the line that replaces them."""
         if name in INSTEAD:
             raise AttributeError(f"{name} is of Keras 2; write {INSTEAD[name]}.")
+        if isinstance(getattr(type(self), name, None), property):  # it asked for the graph, which is not there yet
+            type(self).graph.fget(self)  # type: ignore[attr-defined]
         parent = getattr(super(), "__getattr__", None)
         if parent is not None:
             return parent(name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate import configs
-from striate.errors import ArgumentError, StriateError
+from striate.errors import ArgumentError, NotBuiltError, StriateError
 from striate.graph import Graph, Layer, Shape
 from striate.graph.layer import snake_case
 from striate.graph.nested import packed
@@ -67,7 +67,7 @@ class Own(Structure):
     def graph(self) -> Graph:  # type: ignore[override]
         """The network.  Raises ArgumentError while a model of a user's own does not know its input."""
         if self._graph is None:
-            raise ArgumentError(
+            raise NotBuiltError(
                 f"{self._title} has no weights and no shapes yet, since it does not know its input: call it on data, fit it "
                 "or call build((None, 32, 32, 3)) with the input's shape."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from striate.weights.source import Origin
 
 
+_OF_CALLS = ("name", "trainable", "layers", "input_layers", "output_layers")  # what a configuration says of its calls
 _DRAWN = 150  # layers up to which a notebook shows the drawing of a network
 
 
@@ -67,11 +69,22 @@ class Structure(Network):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers in Keras' order: the farthest from the outputs first; a chain is in its own."""
+        """The layers in Keras' order: the farthest from the outputs first; a chain is in its own.
+
+        Arithmetic on symbolic tensors is not among them; ``graph.layers`` has it too.
+        """
         graph = self.graph
         if self._layers is None or self._layers[0] is not graph:
-            self._layers = graph, keras_layers(graph)
+            self._layers = graph, [layer for layer in keras_layers(graph) if type(layer).__name__ != "OpsLayer"]
         return list(self._layers[1])
+
+    def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> list[Layer]:
+        """The model, its layers, and with `recursive` those of models in it, each once."""
+        found: list[Layer] = [self] if include_self else []
+        for layer in self.layers:
+            nested = layer._flatten_layers() if recursive and isinstance(layer, Structure) else [layer]
+            found += [one for one in nested if not any(one is other for other in found)]
+        return found
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -153,6 +166,15 @@ class Structure(Network):
         Raises ArgumentError for what is no configuration, and for layers that are not known.
         """
         calls = isinstance(config, Mapping) and "input_layers" in config
+        constructor: Any = cls.__init__
+        if calls and not constructor.__module__.startswith("striate."):
+            parameters = inspect.signature(constructor).parameters
+            free = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+            if free or {"inputs", "outputs"} <= parameters.keys():
+                network = from_keras({"class_name": "Functional", "config": config}, custom_objects)
+                own = {key: value for key, value in config.items() if key not in _OF_CALLS}
+                ends = {"inputs": network.input, "outputs": network.output}
+                return cls(**ends, name=config.get("name"), **own)  # type: ignore[call-arg]
         kind = "Functional" if calls else "Sequential"
         return from_keras({"class_name": kind, "config": config}, custom_objects, cls if calls else None)
 
@@ -187,10 +209,18 @@ class Structure(Network):
         show_trainable   a column that says Y where training changes a layer, N where it does not
         layer_range      the first and the last layer to show, names or regular expressions
 
-        Raises ArgumentError for a range that is not there, or positions that are not one for each column.
+        Of a model that does not know its input yet it prints the layers, and what to do.  Raises ArgumentError for a range
+        that is not there, or positions that are not one for each column.
         """
         from striate.size import summary
 
+        if not self.knows_input and self.layers:
+            rows = [f"{layer.name or layer.kind} ({layer.kind})".ljust(45) + "?" for layer in self.layers]
+            try:
+                self.graph
+            except ArgumentError as error:
+                (print_fn or print)("\n".join([f'Model: "{self._title}"', *rows, str(error)]))
+                return
         text = summary(
             self.graph,
             self._title,
