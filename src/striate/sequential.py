@@ -56,7 +56,7 @@ class Sequential(Model):
 
     @property
     def graph(self) -> Graph:  # type: ignore[override]
-        """The chain of layers; it carries a fault when one does not fit.  Raises ArgumentError without an input."""
+        """The chain of layers; it carries a fault when one does not fit.  Raises NotBuiltError without an input."""
         if self._graph is None:
             self._graph = chain(self._stack, self._declared)
             if self._graph is not None:

@@ -103,7 +103,10 @@ class Learning(Weighted):
         return self._compile_args is not None
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """What ``compile`` chose as Keras' configuration, JSON-ready; None before it, or where Keras has no such loss."""
+        """What ``compile`` chose as Keras' configuration, JSON-ready; None before it, or where Keras has no such loss.
+
+        Raises ArgumentError for what a configuration cannot hold.
+        """
         from striate.train.compiled import for_keras
 
         return None if self._compile_args is None else for_keras(self._compile_args, self._compiled().optimizer)

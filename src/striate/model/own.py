@@ -65,7 +65,7 @@ class Own(Structure):
     # -- the graph -----------------------------------------------------------------------------------------------------
     @property
     def graph(self) -> Graph:  # type: ignore[override]
-        """The network.  Raises ArgumentError while a model of a user's own does not know its input."""
+        """The network.  Raises NotBuiltError while a model of a user's own does not know its input."""
         if self._graph is None:
             raise NotBuiltError(
                 f"{self._title} has no weights and no shapes yet, since it does not know its input: call it on data, fit it "
