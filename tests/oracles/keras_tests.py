@@ -291,8 +291,11 @@ def rooms() -> dict[str, Room]:
             "keras.src.utils.file_utils", join=os.path.join, exists=os.path.exists, File=open
         ),
     }
-    from keras_trainers import Stream, Trainer
+    from keras_trainers import CompileLoss, CompileMetrics, Stream, Trainer
 
+    made["keras.src.trainers.compile_utils"] = Room(
+        "keras.src.trainers.compile_utils", CompileLoss=CompileLoss, CompileMetrics=CompileMetrics
+    )
     made["keras.src.backend.torch.trainer"] = Room("keras.src.backend.torch.trainer", TorchTrainer=Trainer)
     made["keras.src.trainers.data_adapters.py_dataset_adapter"] = Room("py_dataset_adapter", st.utils)
     made["tensorflow"] = Room("tensorflow", data=types.SimpleNamespace(Dataset=Stream), TensorSpec=lambda *a, **k: None)

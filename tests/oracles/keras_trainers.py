@@ -8,6 +8,8 @@ import numpy as np
 
 import striate as st
 from striate.train.feed import Peeked, is_stream, unpacked
+from striate.train.fit import stream_batch, trainer_of
+from striate.train.targets import aligned
 
 
 def mapped(function: Any, value: Any) -> Any:
@@ -63,7 +65,8 @@ class Trainer:
     def net(self, x: Any) -> Any:
         if self._net is None:
             inputs = mapped(lambda one: st.Input(np.shape(one)[1:]), x)
-            self.__dict__["_net"] = st.Model(inputs, self(inputs))
+            several = isinstance(x, (dict, list, tuple))  # a model's call takes these, a layer's one tensor
+            self.__dict__["_net"] = st.Model(inputs, self.call(inputs) if several else self(inputs))
             if self._given is not None:
                 self._net.compile(*self._given[0], **self._given[1])
         return self._net
@@ -99,3 +102,69 @@ class Trainer:
         if net is not None and not name.startswith("__"):
             return getattr(net, name)
         return super().__getattr__(name)  # type: ignore[misc]
+
+
+def judged(y_pred: Any, output_names: Any, **compiled: Any) -> Any:
+    """A model whose answers are what it is given, compiled for outputs of that form."""
+    names = iter(output_names or ())
+
+    def passed(tensor: Any) -> Any:
+        name = next(names, None)
+        return st.layers.Identity(**({} if name is None else {"name": name}))(tensor)
+
+    inputs = mapped(lambda one: st.Input(np.shape(one)[1:] or (1,)), y_pred)
+    model = st.Model(inputs, mapped(passed, inputs))
+    model.compile("sgd", **compiled)
+    return model
+
+
+def columns(value: Any) -> Any:
+    """Arrays of numbers, (N,) as (N, 1)."""
+    return mapped(lambda one: np.asarray(one, "float32").reshape(len(one), *(np.shape(one)[1:] or (1,))), value)
+
+
+class CompileLoss:
+    """Keras' inner name for the losses of a model: what ``evaluate`` says of a model that answers `y_pred`."""
+
+    def __init__(self, loss: Any, loss_weights: Any = None, reduction: Any = None, output_names: Any = None) -> None:
+        self.compiled = {"loss": loss, "loss_weights": loss_weights}
+        self.names = output_names
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        judged(mapped(lambda one: np.zeros((2, *one.shape[1:])), y_pred), self.names, **self.compiled)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        model = judged(y_pred, self.names, **self.compiled)
+        return model.evaluate(columns(y_pred), columns(y_true), sample_weight=sample_weight, return_dict=True)["loss"]
+
+
+class CompileMetrics:
+    """Keras' inner name for the metrics of a model, as the objective of a compiled model keeps them."""
+
+    def __init__(self, metrics: Any, weighted_metrics: Any = None, output_names: Any = None) -> None:
+        self.compiled = {"metrics": metrics, "weighted_metrics": weighted_metrics}
+        self.names, self.objective = output_names, None
+
+    def build(self, y_true: Any, y_pred: Any) -> None:
+        shaped = mapped(lambda one: np.zeros((2, *one.shape[1:])), y_pred)
+        self.model = judged(shaped, self.names, loss="mse", **self.compiled)
+        self.objective = trainer_of(self.model).objective
+        self.objective.reset()
+
+    @property
+    def metrics(self) -> list[Any]:
+        return self.model._compiled().all_metrics()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        batch = stream_batch(
+            self.model, "cpu", self.model.intake, None, (columns(y_pred), columns(y_true), sample_weight)
+        )
+        self.objective.update(aligned(batch, self.objective.losses), batch.xs)
+
+    def reset_state(self) -> None:
+        self.objective.reset()
+
+    def result(self) -> dict[str, float]:
+        figures = self.objective.logs(self.objective.totals(len(self.model.outputs)))
+        lost = {"loss", *(f"{name}_loss" for name in self.model._compiled().outputs)}
+        return {name: value for name, value in figures.items() if name not in lost}
