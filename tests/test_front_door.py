@@ -42,7 +42,12 @@ def test_the_package_exports_nothing_that_is_not_there():
 def test_editors_are_told_of_every_room():
     """Type checkers and editors see what is imported under TYPE_CHECKING, not what ``__getattr__`` gives."""
     tree = ast.parse((SOURCE / "__init__.py").read_text())
-    known = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    known = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     assert set(st.__all__) <= known | defined
 

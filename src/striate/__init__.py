@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         applications,
         backend,
         callbacks,
+        config,
         configs,
         data,
         datasets,
@@ -53,20 +54,36 @@ if TYPE_CHECKING:
         transfer,
         tune,
         utils,
+        variables,
         weights,
         zoo,
     )
+    from striate.graph import Initializer, Layer, Regularizer
+    from striate.graph import SymbolicTensor as KerasTensor
+    from striate.train.losses import Loss
+    from striate.train.metrics import Metric
+    from striate.train.optimizers import Optimizer
+    from striate.variables import Variable
 
 __all__ = [
     "Functional",
+    "Initializer",
     "Input",
+    "KerasTensor",
+    "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "StriateError",
+    "Variable",
     "activations",
     "applications",
     "backend",
     "callbacks",
+    "config",
     "configs",
     "constraints",
     "data",
@@ -102,6 +119,7 @@ __all__ = [
     "transfer",
     "tune",
     "utils",
+    "variables",
     "weights",
     "zoo",
 ]
@@ -119,8 +137,24 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+# Keras' names at the top for classes that stand in rooms.
+_CLASSES = {
+    "Initializer": "graph",
+    "KerasTensor": "graph",
+    "Layer": "layers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Optimizer": "optimizers",
+    "Regularizer": "graph",
+    "Variable": "variables",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """A room, imported when first used."""
+    """A room, or a class of one, imported when first used."""
+    if name in _CLASSES:
+        room = importlib.import_module(f"striate.{_CLASSES[name]}")
+        return getattr(room, "SymbolicTensor" if name == "KerasTensor" else name)
     if name in __all__:
         return importlib.import_module(f"striate.{name}")
     from striate.errors import nearest

@@ -36,6 +36,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import types
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,8 @@ def made_by(cell: str) -> set[str]:
                 names.add(node.id)
             elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
                 names.add(node.name)
+            elif isinstance(node, ast.alias):
+                names.add((node.asname or node.name).partition(".")[0])
             elif isinstance(node, ast.Constant) and re.fullmatch(r"[\w.-]+\.(keras|h5|png|jpg)", str(node.value)):
                 names.add(str(node.value))
     return names
@@ -190,7 +193,7 @@ def run(file: Path, here: str) -> list[tuple[str, str]]:
         for name in made_by(code):
             if end[0] == "runs" or (name in space and space[name] is not before.get(name)):
                 owed.pop(name, None)
-            elif not callable(before.get(name)):
+            elif not isinstance(before.get(name), (type, types.FunctionType, types.ModuleType)):
                 owed[name] = (end[0], f"follows cell {number}")
                 space.pop(name, None)
         ends.append(end)
@@ -230,7 +233,8 @@ def ending(error: Exception, owed: dict[str, tuple[str, str]]) -> tuple[str, str
     if any("StriateError" in t.__name__ for t in type(error).__mro__):
         return "refused", text
     if isinstance(error, (AttributeError, ImportError)):
-        return "missing", text
+        told = re.search(r"[.;:] \w*|write ", str(error)) and "has no attribute" not in str(error)
+        return ("refused" if told else "missing"), text
     return "crash", text
 
 

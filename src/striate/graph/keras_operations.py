@@ -17,15 +17,17 @@ _ROOMS = {
     "nn": "average_pool binary_crossentropy categorical_crossentropy celu conv depth_to_space depthwise_conv elu gelu glu "
     "hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize "
     "one_hot relu relu6 selu separable_conv sigmoid silu soft_shrink softmax softplus softsign space_to_depth "
-    "sparse_categorical_crossentropy sparse_plus sparse_sigmoid squareplus tanh_shrink threshold",
+    "sparse_categorical_crossentropy sparse_plus sparse_sigmoid squareplus tanh_shrink threshold adaptive_average_pool "
+    "adaptive_max_pool conv_transpose",
     "math": "erf in_top_k logsumexp rsqrt top_k",
     "core": "cast slice stop_gradient unstack",
     "linalg": "norm",
-    "image": "image_resize",
+    "image": "image_crop_images image_extract_patches image_pad_images image_resize image_rgb_to_grayscale",
 }
 _ROOM = {op: room for room, names in _ROOMS.items() for op in names.split()}
 _ALIASES = {"abs": "absolute", "swish": "silu", "hard_swish": "hard_silu"}
-_ABSENT = ("parametric_relu", "mish", "batch_normalization")  # which Keras has as no class
+# Which Keras has as no class, or as one that other arguments make.
+_ABSENT = ("parametric_relu", "mish", "batch_normalization", "layer_normalization", "rms_normalization", "psnr")
 # Arguments that a call takes; all others belong to the class.
 _CALL = """
     x x1 x2 xs inputs images kernel depthwise_kernel pointwise_kernel condition key indices start_indices target output
@@ -33,11 +35,11 @@ _CALL = """
 """
 _CALLED = frozenset(_CALL.split())
 _BY_NAME = ("constant_values",)  # which Keras' call takes by name
-_NAMED = {"image_resize": "resize"}
+_NAMED = {"image_rgb_to_grayscale": "RGB_to_grayscale"}
 
 
 def _class_of(op: str) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in _NAMED.get(op, op).split("_"))
+    return "".join(part[:1].upper() + part[1:] for part in _NAMED.get(op, op.removeprefix("image_")).split("_"))
 
 
 def _operation(layer: Layer) -> str:

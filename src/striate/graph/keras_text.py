@@ -7,6 +7,7 @@ tensors that it takes: (layer, number of that layer's call, number of the output
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -87,7 +88,7 @@ def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
             tensors = [_tensor(tensor, place) for tensor in node.inputs]
             if zeros:
                 tensors = [_padded(entries[-id(node.layer)], tensors[0], zeros[1])]
-            args = tensors if len(tensors) == 1 and node.layer.arity == 1 else [tensors]
+            args = tensors if _one_by_one(node.layer, len(tensors)) else [tensors]
             called = called_in_keras(node.layer, tensors) or {"args": args, "kwargs": {}}
             entry["inbound_nodes"].append(called)
     said: dict[str, Any] = {"layers": list(entries.values())}
@@ -96,6 +97,17 @@ def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
         places = [[*place[t.node.serial], t.index] for t in ending]
         said[key] = packed(nested, places) if nested is not None else places[0] if len(places) == 1 else places
     return said
+
+
+def _one_by_one(layer: Layer, count: int) -> bool:
+    """Whether the call of a layer takes its inputs as arguments of their own, not as one list."""
+    if count == 1:
+        return layer.arity == 1
+    if type(layer).call is Layer.call:
+        return False
+    named = inspect.signature(layer.call).parameters.values()
+    taken = [one for one in named if one.name not in ("training", "mask") and one.kind is not one.KEYWORD_ONLY]
+    return len(taken) >= count or any(one.kind is one.VAR_POSITIONAL for one in taken)
 
 
 def _tensor(tensor: SymbolicTensor, place: dict[int, tuple[str, int]]) -> dict[str, Any]:
@@ -427,8 +439,6 @@ def _function_of(value: Any, layer: str | None, own: Mapping[str, Any]) -> Any:
 
 
 def _takes_dtype(cls: type[Any]) -> bool:
-    import inspect
-
     parameters = inspect.signature(cls).parameters.values()
     return any(p.name == "dtype" for p in parameters)
 

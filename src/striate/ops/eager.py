@@ -10,7 +10,9 @@ import striate.ops.arrays  # these fill the table
 import striate.ops.creation
 import striate.ops.crossentropy
 import striate.ops.elementwise
+import striate.ops.further
 import striate.ops.over_axes
+import striate.ops.pictures
 import striate.ops.windows  # noqa: F401
 from striate.errors import ArgumentError
 from striate.ops.entries import TABLE

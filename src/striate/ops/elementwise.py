@@ -82,7 +82,7 @@ TABLE |= {
     name: _float(getattr(torch, name))
     for names in (
         "sqrt rsqrt reciprocal exp expm1 log log1p log2 log10 sin cos tan",
-        "arctan erf floor ceil tanh sigmoid",
+        "arctan erf floor ceil tanh sigmoid arcsin arccos sinh cosh exp2 trunc",
     )
     for name in names.split()
 }

@@ -81,4 +81,4 @@ def _fact(row: str, x: Any) -> Any:
     }[row]
 
 
-FUNCTIONS = {name: made(name) for name in SIGNATURES if name != "image_resize"}
+FUNCTIONS = {name: made(name) for name in SIGNATURES if not name.startswith("image_")}

@@ -467,6 +467,35 @@ def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any =
     return x
 
 
+@lowers
+def depth_to_space(x: Value, block_size: int, data_format: Any = "channels_last") -> Value:
+    height, width, depth = _picture(x, "depth_to_space", data_format)
+    r = int(block_size)
+    if depth % (r * r):
+        raise ShapeError(f"depth_to_space: {depth} channels are no blocks of {r} x {r}.")
+    y = p.permute(p.reshape(x, (height, width, r, r, depth // (r * r))), (0, 2, 1, 3, 4))
+    return p.reshape(y, (height * r, width * r, depth // (r * r)))
+
+
+@lowers
+def space_to_depth(x: Value, block_size: int, data_format: Any = "channels_last") -> Value:
+    height, width, depth = _picture(x, "space_to_depth", data_format)
+    r = int(block_size)
+    if height % r or width % r:
+        raise ShapeError(f"space_to_depth: {height} x {width} positions are no blocks of {r} x {r}.")
+    y = p.permute(p.reshape(x, (height // r, r, width // r, r, depth)), (0, 2, 1, 3, 4))
+    return p.reshape(y, (height // r, width // r, r * r * depth))
+
+
+def _picture(x: Value, where: str, data_format: Any) -> tuple[int, int, int]:
+    if len(x.shape) != 3:
+        raise ShapeError(f"{where} takes (None, height, width, channels), not {(None, *x.shape)}.")
+    if data_format not in (None, "channels_last"):
+        raise NotLowered
+    height, width, depth = x.shape
+    return height, width, depth
+
+
 # -- windows -----------------------------------------------------------------------------------------------------------
 def _pooled(x: Value, pool_size: Any, strides: Any, padding: str, how: Any) -> Value:
     rank = len(x.shape) - 1

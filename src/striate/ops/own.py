@@ -76,7 +76,8 @@ def called(layer: Layer, inputs: list[Any], training: Any) -> Any:
     parameters = inspect.signature(call).parameters
     wants = "training" in parameters
     names = [name for name, one in parameters.items() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    several = len([name for name in names if name not in ("training", "mask")]) > 1 and len(inputs) > 1
+    spread = any(one.kind is one.VAR_POSITIONAL for one in parameters.values())
+    several = (spread or len([name for name in names if name not in ("training", "mask")]) > 1) and len(inputs) > 1
     given = inputs if several else [inputs if len(inputs) > 1 else inputs[0]]
     return call(*given, **({"training": training} if wants else {}))
 

@@ -27,6 +27,11 @@ logical_not(x)                           whether it is not true
 isnan(x)                                 whether a number is none
 isfinite(x)                              whether a number is finite
 isclose(x1, x2, rtol=1e-05, atol=1e-08)  whether two numbers are nearly alike
+logical_xor(x1, x2)                      whether just one is true
+isinf(x)                                 whether a number is infinite
+nan_to_num(x, nan=0.0, posinf=None, neginf=None)    numbers in place of what is none; None: the largest of float32
+arctan2(x1, x2)                          the angle of the point (x2, x1)
+logaddexp(x1, x2)                        log(exp(x1) + exp(x2))
 where(condition, x1=None, x2=None)       x1 where the condition holds, x2 elsewhere
 absolute(x)                              |x|
 abs(x)                                   |x|
@@ -46,6 +51,12 @@ sin(x)                                   the sine
 cos(x)                                   the cosine
 tan(x)                                   the tangent
 arctan(x)                                the arc tangent
+arcsin(x)                                the arc sine
+arccos(x)                                the arc cosine
+sinh(x)                                  the hyperbolic sine
+cosh(x)                                  the hyperbolic cosine
+exp2(x)                                  2 to the power x
+trunc(x)                                 the whole number towards 0
 erf(x)                                   the error function
 floor(x)                                 the largest whole number up to x
 ceil(x)                                  the smallest whole number from x
@@ -103,6 +114,13 @@ top_k(x, k, sorted=True)                 the k largest numbers of the last axis,
 in_top_k(targets, predictions, k)        whether the target is among the k largest predictions
 cumsum(x, axis=None, dtype=None)         sums of the first numbers
 count_nonzero(x, axis=None)              how many numbers are not 0
+cumprod(x, axis=None, dtype=None)        products of the first numbers
+average(x, axis=None, weights=None)      the mean over axes, weighted
+median(x, axis=None, keepdims=False)     the number in the middle over axes
+quantile(x, q, axis=None, method="linear", keepdims=False)  the number that a share q lies below
+bincount(x, weights=None, minlength=0)   how often each whole number is there
+searchsorted(sorted_sequence, values, side="left")  where values belong in a rising sequence
+nonzero(x)                               the places of what is not 0, an array for each axis
 moments(x, axes, keepdims=False, synchronized=False)    mean and variance over axes
 reshape(x, newshape)                     the same numbers in another shape
 ravel(x)                                 all numbers as one vector
@@ -123,6 +141,16 @@ slice(inputs, start_indices, shape)      the part of this shape that begins ther
 pad(x, pad_width, mode="constant", constant_values=None)    cells around
 repeat(x, repeats, axis=None)            each cell so many times
 tile(x, repeats)                         the whole so many times along each axis
+append(x1, x2, axis=None)                one after the other along an axis
+hstack(xs)                               tensors side by side: along axis 1
+vstack(xs)                               tensors one above the other: along axis 0
+tril(x, k=0)                             0 above a diagonal
+triu(x, k=0)                             0 below a diagonal
+diag(x, k=0)                             the diagonal of a matrix, or the matrix of a diagonal
+diagonal(x, offset=0, axis1=0, axis2=1)  the diagonal of two axes
+trace(x, offset=0, axis1=0, axis2=1)     the sum of a diagonal
+scatter_update(inputs, indices, updates) other numbers at these places
+slice_update(inputs, start_indices, updates)    other numbers in the part that begins there
 flip(x, axis=None)                       the other way round along axes
 roll(x, shift, axis=None)                moved along an axis, what leaves at its end enters at its beginning
 cast(x, dtype)                           the same numbers as another type
@@ -130,6 +158,8 @@ stop_gradient(variable)                  the same numbers, behind which nothing 
 matmul(x1, x2)                           the product of matrices
 dot(x1, x2)                              sums over the last axis of x1 and the last but one of x2
 tensordot(x1, x2, axes=2)                sums over the last axes of x1 and the first of x2
+vdot(x1, x2)                             the sum of the products of all numbers
+inner(x1, x2)                            sums over the last axes of both
 outer(x1, x2)                            every number of x1 times every number of x2
 einsum(subscripts, *operands)            the sum of products that Einstein's notation says
 one_hot(x, num_classes, axis=-1, dtype=None, sparse=False)      1 at the place of a class, 0 elsewhere
@@ -138,13 +168,34 @@ conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate
 depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1)   each map by itself
 separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1)  \
 a depthwise convolution, then a 1x1 one
+conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1)  \
+a convolution turned round: kernel (height, width, out, in)
+depth_to_space(x, block_size, data_format="channels_last")  maps become a block of positions: (H, W, C·r²) -> (H·r, W·r, C)
+space_to_depth(x, block_size, data_format="channels_last")  a block of positions becomes maps: (H·r, W·r, C) -> (H, W, C·r²)
+adaptive_average_pool(inputs, output_size, data_format=None)    means of windows that give maps of this size
+adaptive_max_pool(inputs, output_size, data_format=None)    the largest numbers of windows that give maps of this size
 max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)        the largest number of windows
 average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)    the mean of windows
 batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=0.001)    (x - mean) / √(variance + epsilon)
+layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None)   each sample over axes: mean 0, deviation 1
+rms_normalization(x, scale=None, axis=-1, epsilon=None)     x divided by the root of the mean of its squares
+psnr(x1, x2, max_val)                    the peak signal-to-noise ratio of two pictures, in decibels
 binary_crossentropy(target, output, from_logits=False)      of each yes or no
 categorical_crossentropy(target, output, from_logits=False, axis=-1)        of one-hot targets
 sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1) of class numbers
-image_resize(images, size, interpolation="bilinear", antialias=False, data_format=None)  pictures of another size
+image_resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspect_ratio=False, \
+pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, data_format=None)  pictures of another size
+image_rgb_to_grayscale(images, data_format=None)    pictures of one channel
+image_pad_images(images, top_padding=None, left_padding=None, bottom_padding=None, right_padding=None, \
+target_height=None, target_width=None, data_format=None)    zeros around
+image_crop_images(images, top_cropping=None, left_cropping=None, bottom_cropping=None, right_cropping=None, \
+target_height=None, target_width=None, data_format=None)    a part of pictures
+image_extract_patches(images, size, strides=None, dilation_rate=1, padding="valid", data_format=None)   windows as channels
+map(f, xs)                               a function of each cell of axis 0
+vectorized_map(function, elements)       a function of each cell of axis 0
+cond(pred, true_fn, false_fn)            what one of two functions gives
+while_loop(cond, body, loop_vars, maximum_iterations=None)  a function again and again while another says so
+fori_loop(lower, upper, body_fun, init_val)     a function of a number and a value for each number
 shape(x)                                 the shape, a tuple
 ndim(x)                                  how many axes
 size(x)                                  how many numbers
@@ -191,7 +242,7 @@ ARGUMENTS = {
     "from_logits": "whether the outputs are logits",
     "targets": "class numbers, (N,)",
     "predictions": "scores, (N, classes)",
-    "k": "how many; of ``eye`` the diagonal",
+    "k": "how many; of ``eye``, ``tril``, ``triu`` and ``diag`` the diagonal",
     "sorted": "the largest first",
     "sparse": "not supported: False or None",
     "synchronized": "over processes: False",
@@ -234,17 +285,61 @@ ARGUMENTS = {
     "num_classes": "how many; None: the largest class and one",
     "mean": "of each channel",
     "variance": "of each channel",
-    "offset": "added to each channel, or None",
     "scale": "of each channel, or None",
-    "size": "(height, width)",
+    "size": "(height, width); of ``extract_patches`` also one number",
     "interpolation": '"bilinear", "nearest", "bicubic" or "area"',
     "antialias": "smooth before making smaller",
     "fill_value": "the number",
+    "crop_to_aspect_ratio": "cut off what does not have the shape of the size",
+    "pad_to_aspect_ratio": "put around what the shape of the size lacks",
+    "fill_mode": '"constant"',
     "N": "rows",
     "M": "columns; None: as many",
     "n": "rows and columns",
     "start": "the first; how many, where no stop is given",
     "stop": "behind the last",
     "step": "from one to the next; None: 1",
+    "nan": "in place of what is no number",
+    "posinf": "in place of infinity",
+    "neginf": "in place of minus infinity",
+    "weights": "how much each number counts; None: all alike",
+    "q": "the share, from 0 to 1, or several",
+    "method": '"linear"',
+    "minlength": "how many counts at least",
+    "sorted_sequence": "rising numbers",
+    "values": "a tensor",
+    "side": '"left" or "right" of numbers that are equal',
+    "offset": "of the diagonal; of ``batch_normalization`` added to each channel, or None",
+    "updates": "the numbers",
+    "output_padding": "further cells at the output's end",
+    "block_size": "positions of a block along each axis",
+    "output_size": "(height, width), or one number",
+    "gamma": "of each channel, or None",
+    "beta": "added to each channel, or None",
+    "max_val": "the largest number that a pixel can be",
+    "top_padding": "rows above; None: what the height leaves",
+    "left_padding": "columns on the left; None: what the width leaves",
+    "bottom_padding": "rows below; None: what the height leaves",
+    "right_padding": "columns on the right; None: what the width leaves",
+    "top_cropping": "rows cut off above; None: what the height leaves",
+    "left_cropping": "columns cut off on the left; None: what the width leaves",
+    "bottom_cropping": "rows cut off below; None: what the height leaves",
+    "right_cropping": "columns cut off on the right; None: what the width leaves",
+    "target_height": "rows of the result, or None",
+    "target_width": "columns of the result, or None",
+    "f": "a function of one cell",
+    "function": "a function of one cell",
+    "elements": "a tensor, or a list of them",
+    "pred": "true or false",
+    "true_fn": "called without arguments where it is true",
+    "false_fn": "called without arguments where it is false",
+    "cond": "a function of the values: whether to go on",
+    "body": "a function of the values that gives the next ones",
+    "loop_vars": "the values at the start",
+    "maximum_iterations": "how often at most; None: no bound",
+    "lower": "the first number",
+    "upper": "behind the last number",
+    "body_fun": "a function of the number and the value",
+    "init_val": "the value at the start",
     "endpoint": "whether the stop is the last",
 }

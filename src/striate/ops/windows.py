@@ -121,11 +121,19 @@ def image_resize(
     size: Any,
     interpolation: str = "bilinear",
     antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
     data_format: Any = None,
 ) -> torch.Tensor:
     given = tensor(images)
     x = floats(given)
     x = _first(x if x.ndim == 4 else x[None])
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ArgumentError("resize: crop_to_aspect_ratio or pad_to_aspect_ratio, not both.")
+    if crop_to_aspect_ratio or pad_to_aspect_ratio:
+        x = _of_aspect(x, int(size[0]), int(size[1]), pad_to_aspect_ratio, fill_mode, fill_value)
     if interpolation == "nearest":
         y = F.interpolate(x, tuple(size), mode="nearest-exact")
     elif interpolation in ("bilinear", "bicubic"):
@@ -137,3 +145,19 @@ def image_resize(
     y = y.movedim(1, -1)
     y = y if given.ndim == 4 else y[0]
     return y if given.is_floating_point() else y.round().clamp(0, 255).to(given.dtype)
+
+
+def _of_aspect(x: torch.Tensor, high: int, wide: int, grow: bool, mode: str, fill: float) -> torch.Tensor:
+    """`x` (N, C, H, W) cropped in the middle, or with `fill` around, to the shape of high x wide."""
+    if mode != "constant":
+        raise ArgumentError(f'resize: fill_mode is "constant", not "{mode}".')
+    rows, columns = x.shape[2:]
+    if grow:
+        tall = max(rows, int(float(columns * high) / wide))
+        broad = max(columns, int(float(rows * wide) / high))
+        top, left = int(float(tall - rows) / 2), int(float(broad - columns) / 2)
+        return F.pad(x, (left, left, top, top), value=fill)  # alike on both sides, as Keras has it
+    tall = max(min(rows, int(float(columns * high) / wide)), 1)
+    broad = max(min(columns, int(float(rows * wide) / high)), 1)
+    top, left = int(float(rows - tall) / 2), int(float(columns - broad) / 2)
+    return x[:, :, top : top + tall, left : left + broad]

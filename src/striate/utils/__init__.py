@@ -29,18 +29,34 @@ from striate.utils.splitting import split_dataset
 from striate.utils.stream import Stream
 
 if TYPE_CHECKING:
+    from striate.saving import (
+        CustomObjectScope,
+        custom_object_scope,
+        deserialize_keras_object,
+        get_custom_objects,
+        get_registered_name,
+        get_registered_object,
+        register_keras_serializable,
+        serialize_keras_object,
+    )
     from striate.utils.progress import Progbar as Progbar
 
 Sequence = PyDataset  # Keras 2's name
 
 __all__ = [
+    "CustomObjectScope",
     "PyDataset",
     "Stream",
     "array_to_img",
     "clear_session",
+    "custom_object_scope",
+    "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
+    "get_custom_objects",
     "get_file",
+    "get_registered_name",
+    "get_registered_object",
     "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
@@ -50,7 +66,9 @@ __all__ = [
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
+    "register_keras_serializable",
     "save_img",
+    "serialize_keras_object",
     "set_logging_verbosity",
     "set_random_seed",
     "split_dataset",
@@ -66,12 +84,29 @@ def clear_session(free_memory: bool = True) -> None:
     """
 
 
+# What Keras has here as well as in ``saving``.
+_SAVING = (
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "register_keras_serializable",
+    "serialize_keras_object",
+)
+
+
 def __getattr__(name: str) -> Any:
     """What needs more than the rest, and what to say of a name that is not there."""
     if name == "Progbar":
         from striate.utils.progress import Progbar
 
         return Progbar
+    if name in _SAVING:
+        import importlib
+
+        return getattr(importlib.import_module("striate.saving"), name)
     if name in INSTEAD:
         return refused(name, INSTEAD[name])
     from striate.errors import nearest
