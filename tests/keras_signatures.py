@@ -7,6 +7,7 @@ from typing import Any
 # inspect.signature of Keras 3.15.1's layers, without name and dtype, which EVERYWHERE has.
 KERAS = {
     "Activation": "activation",
+    "AlphaDropout": "rate noise_shape=None seed=None",
     "ActivityRegularization": "l1=0.0 l2=0.0",
     "AdaptiveAveragePooling1D": "output_size data_format=None",
     "AdaptiveAveragePooling2D": "output_size data_format=None",

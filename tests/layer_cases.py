@@ -200,6 +200,8 @@ case(
 for kind in (layers.Dropout, layers.GaussianDropout):
     case(kind, lambda w, x: x, (3, 2, 2), rate=0.5, seed=3)
 case(layers.Dropout, lambda w, x: x, (3, 2, 2), rate=0.5, noise_shape=(None, 1, 2, None))
+case(layers.AlphaDropout, lambda w, x: x, (3, 2, 2), rate=0.5)
+case(layers.AlphaDropout, lambda w, x: x, (3, 2, 2), rate=0.2, noise_shape=(None, 1, 2, None), seed=3)
 case(layers.SpatialDropout2D, lambda w, x: x, (3, 2, 2), rate=0.5)
 case(layers.SpatialDropout1D, lambda w, x: x, (3, 2), rate=0.5)
 case(layers.GaussianNoise, lambda w, x: x, (3, 2, 2), stddev=0.5)

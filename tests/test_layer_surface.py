@@ -200,3 +200,95 @@ def test_masks_pass_through_and_are_joined_by_merging_layers() -> None:
     for inputs, mask in (([x, x], one), (x, [one, one]), ([x, x], [one])):
         with pytest.raises(ArgumentError, match="one for each"):
             layers.Maximum().compute_mask(inputs, mask)
+
+
+# -- types, and what a call is told ------------------------------------------------------------------------------------
+def test_every_layer_takes_a_dtype_of_float32_and_says_what_it_computes_in() -> None:
+    policy = {"class_name": "DTypePolicy", "config": {"name": "float32"}, "module": "keras"}
+    for dtype in (None, "float32", torch.float32, np.float32, np.dtype("float32"), st.mixed_precision.Policy(), policy):
+        layer = layers.Dense(2, dtype=dtype, autocast=True)
+        assert (layer.dtype, layer.compute_dtype, layer.variable_dtype) == ("float32",) * 3
+    for dtype in ("float16", "mixed_bfloat16", torch.float64):
+        with pytest.raises(
+            ArgumentError, match=r"layers compute in float32; train in 16 bits with compile\(precision="
+        ):
+            layers.Conv2D(2, 3, dtype=dtype)
+
+
+def test_alpha_dropout_keeps_mean_and_variance_and_drops_to_selus_lowest() -> None:
+    """Klambauer et al. 2017, section 3: what is dropped is -scale · alpha, then all is turned by a and b."""
+    layer, x = layers.AlphaDropout(0.3, seed=1), RNG.normal(size=(400, 500)).astype("float32")
+    y = layer(x, training=True).numpy()
+    assert abs(y.mean()) < 0.01
+    assert abs(y.std() - 1) < 0.01
+    lowest = -1.6732632423543772 * 1.0507009873554805
+    a = (0.7 * (1 + 0.3 * lowest**2)) ** -0.5
+    dropped = np.isclose(y, a * lowest - a * lowest * 0.3, atol=1e-5)
+    assert abs(dropped.mean() - 0.3) < 0.01
+    np.testing.assert_allclose(y[~dropped], (a * x - a * lowest * 0.3)[~dropped], atol=1e-5)
+    np.testing.assert_array_equal(layer(x), x)
+    y = layers.AlphaDropout(0.5, noise_shape=(None, 1, None))(np.ones((20, 5, 10)), training=True)
+    np.testing.assert_array_equal(y[:, 0], y[:, 1])
+    with pytest.raises(ArgumentError, match="AlphaDropout: rate is from 0"):
+        layers.AlphaDropout(1.5)
+
+
+def test_a_layer_within_another_is_in_the_mode_that_the_call_says() -> None:
+    class Dropped(layers.Layer):
+        def __init__(self, how: Any) -> None:
+            super().__init__()
+            self.how, self.dropout = how, layers.Dropout(0.9)
+
+        def call(self, x: Any, training: Any = False) -> Any:
+            return self.dropout(x, training=training) if self.how is None else self.dropout(x, training=self.how)
+
+    x = np.ones((8, 8), np.float32)
+    for how, training, lowest in ((None, None, 1), (None, True, 0), (True, False, 0), (False, True, 1)):
+        assert float(Dropped(how)(x, training=training).min()) == lowest
+
+
+def test_a_call_of_ones_own_takes_several_inputs_one_by_one() -> None:
+    class Both(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = layers.Dense(2), layers.Dense(2)
+
+        def call(self, a: Any, b: Any) -> Any:
+            return self.one(a) + self.other(b)
+
+    layer = Both()
+    assert layer(st.Input((3,)), st.Input((4,))).shape == (None, 2)
+    assert sorted(one.shape for one in layer.weights) == [(2,), (2,), (3, 2), (4, 2)]
+    layer = Both()
+    given = {"b": np.ones((5, 4)), "a": np.ones((5, 3))}
+    kernels = [one.numpy() for one in layer(st.Input((3,)), b=st.Input((4,))).node.layer.weights if one.ndim == 2]
+    np.testing.assert_allclose(
+        layer(**given).detach(), np.ones((5, 3)) @ kernels[0] + np.ones((5, 4)) @ kernels[1], rtol=1e-5
+    )
+    with pytest.raises(ArgumentError, match='Both is called with no argument "c"'):
+        layer(st.Input((3,)), c=st.Input((4,)))
+    with pytest.raises(ArgumentError, match='Dense is called with no argument "x"'):
+        layers.Dense(2)(np.ones((2, 3)), x=1)
+    with pytest.raises(ArgumentError, match="Give it to the constructor"):
+        layer(st.Input((3,)), b=True)
+
+
+def test_an_embedding_may_start_with_a_table() -> None:
+    table = RNG.normal(size=(3, 4)).astype("float32")
+    for weights in (table, [table]):
+        layer = layers.Embedding(3, 4, weights=weights)
+        np.testing.assert_array_equal(layer.embeddings.numpy(), table)
+        np.testing.assert_array_equal(layer(np.array([2, 0])).detach(), table[[2, 0]])
+    with pytest.raises(ArgumentError, match=r"weights is a table of numbers of shape \(3, 4\)"):
+        layers.Embedding(3, 4, weights=table.T)
+    assert layers.Embedding(3, 4, weights=None).embeddings_initializer == "uniform"
+
+
+def test_a_lambda_keeps_its_mask_and_its_configuration_names_its_function() -> None:
+    layer = layers.Lambda(half_the_mean, mask=np.array([True, False]))
+    assert layer.compute_mask(np.zeros((2, 3))).tolist() == [True, False]
+    config = layers.Lambda(half_the_mean).get_config()
+    again = layers.Lambda.from_config(config, custom_objects={"half_the_mean": half_the_mean}, safe_mode=False)
+    assert again.function is half_the_mean
+    with pytest.raises(ArgumentError, match="without its code"):
+        layers.Lambda.from_config(config, safe_mode=False)

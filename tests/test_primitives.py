@@ -114,6 +114,7 @@ for shape in (PICTURE, SEQUENCE, VECTOR):
     case(p.Slope, lambda x: p.slope(p.affine(x, 1.0, -0.5), initializers.Constant(0.2)), shape)
     case(p.Slope, lambda x: p.slope(x, initializers.Constant(0.2), (0,)), shape)
     case(p.Dropout, lambda x: p.dropout(x, 0.3, whole=True), shape)
+    case(p.Dropout, lambda x: p.dropout(x, 0.3, together=(0,), alpha=True), shape)
     case(p.Pad, lambda x: p.pad(x, (*((0, 0),) * (len(x.shape) - 1), (1, 2))), shape)
 case(p.Lookup, lambda x: p.lookup(x, 7, 3), (5,), highest=6)
 case(p.Distance, lambda x: p.distance(x, 3, "ones"), VECTOR)

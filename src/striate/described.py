@@ -54,7 +54,7 @@ class Described:
     __signature__: ClassVar[Any] = _Signature()
     keras_room: ClassVar[str] = ""  # where Keras has such classes, "layers" for keras.layers
     # arguments that Keras has and this class has not: what to do instead, or that and the values at which such an argument
-    # says nothing and so is taken.  None and False always say nothing.
+    # says nothing and so is taken, or a function that tells.  None and False always say nothing.
     refused: ClassVar[Mapping[str, str | tuple[Any, ...]]] = {}
     # arguments of earlier Keras: what they are called now, or that as a note says it and the arguments for a value
     formerly: ClassVar[Mapping[str, str | tuple[str, Callable[[Any], dict[str, Any]]]]] = {}
@@ -345,7 +345,11 @@ def _inherited(cls: type, table: str) -> dict[str, Any]:
 
 def _says_nothing(value: Any, nothing: list[Any]) -> bool:
     """Whether an argument that we have not is given at one of the values that change nothing."""
-    return value is None or value is False or any(type(value) is type(one) and value == one for one in nothing)
+    return (
+        value is None
+        or value is False
+        or any(one(value) if callable(one) else type(value) is type(one) and value == one for one in nothing)
+    )
 
 
 def _exact(annotation: str) -> frozenset[type] | None:

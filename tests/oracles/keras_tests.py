@@ -491,7 +491,8 @@ def case_of(to_numpy: Any) -> type:
             if not hasattr(instance, "get_config"):
                 raise Missing(f"{type(instance).__name__}.get_config")
             config = instance.get_config()
-            again = type(instance).from_config(json.loads(json.dumps(config)))
+            with st.saving.custom_object_scope(custom_objects or {}):
+                again = type(instance).from_config(json.loads(json.dumps(config)))
             self.assertEqual(json.dumps(config), json.dumps(again.get_config()))
             return again
 

@@ -120,6 +120,19 @@ class Dropout(Drawing):
         return x * keep.div_(1 - self.rate)
 
 
+class AlphaDropout(Dropout):
+    """Set numbers to SELU's lowest value and keep mean and variance, in training only (Klambauer et al. 2017)."""
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
+        if self.rate == 0:
+            return x
+        lowest = -1.7580993408473766  # of SELU: -scale * alpha
+        shape = [1 if axis in self.axes else size for axis, size in enumerate(x.shape)]
+        keep = x.new_empty(shape).bernoulli_(1 - self.rate)
+        a = ((1 - self.rate) * (1 + self.rate * lowest**2)) ** -0.5
+        return (x * keep + lowest * (1 - keep)) * a - a * lowest * self.rate
+
+
 class Noise(Drawing):
     """Normal numbers added, or normal factors around 1, in training only."""
 

@@ -209,6 +209,8 @@ def _dropout(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     def make() -> nn.Module:
         if dropout.whole:
             return modules.DropPath(dropout.rate).seeded(dropout.seed)
+        if dropout.alpha:
+            return modules.AlphaDropout(dropout.rate, axes).seeded(dropout.seed)
         if axes or dropout.seed is not None:
             return modules.Dropout(dropout.rate, axes).seeded(dropout.seed)
         return nn.Dropout(dropout.rate)

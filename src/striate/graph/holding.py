@@ -26,6 +26,8 @@ class Holding:
     ]  # its arrays, and its losses: ``model/variables.py`` sets these two, which knows
     _penalties: ClassVar[Callable[..., Any]]  # how arrays are made
     supports_masking: bool = True  # masks pass through it
+    dtype: str = "float32"  # of its weights and of what it computes; ``compile(precision=)`` trains in 16 bits
+    compute_dtype = variable_dtype = "float32"
     node: Any
     name: Any
     kind: Any
@@ -115,16 +117,6 @@ class Holding:
         weights: a regularizer's, of each that training changes.
         """
         return type(self)._penalties(self)  # type: ignore[no-any-return]
-
-    @property
-    def variable_dtype(self) -> str:
-        """The type of its weights, ``float32``."""
-        return "float32"
-
-    @property
-    def compute_dtype(self) -> str:
-        """The type that it computes in, ``float32``; ``compile(precision=)`` trains in 16 bits."""
-        return "float32"
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the output: that of the input, since masks pass through.

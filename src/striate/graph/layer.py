@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import inspect
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
 
@@ -21,13 +22,25 @@ if TYPE_CHECKING:
     from striate.graph.node import Node
     from striate.graph.window import Window
 
+
+def is_float32(dtype: Any) -> bool:
+    """Whether a type of numbers, or a policy, by name, as an object or as a configuration, is that of every layer.
+
+    dtype   such as "float32", ``torch.float32`` or ``mixed_precision.Policy("float32")``
+    """
+    if isinstance(dtype, Mapping):
+        return is_float32((dtype.get("config") or {}).get("name"))
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
+    return str(name).removeprefix("torch.") == "float32"
+
+
 # Arguments of Keras 3 that striate does not have, each with what to do instead, and the values at which it says nothing.
 _NOT_HERE: dict[str, str | tuple[Any, ...]] = {
     "data_format": (
         "it does not ask where the channels are; a normalization takes them with axis=1 where they come first",
         "channels_last",
     ),
-    "dtype": ("train in 16 bits with compile(precision='bf16') instead", "float32"),
+    "dtype": ("layers compute in float32; train in 16 bits with compile(precision='bf16')", is_float32),
     "autocast": ("train in 16 bits with compile(precision='bf16') instead", True),
     "mask_zero": "masking is not supported; a global max pooling ignores padding best",
     "sparse": "sparse inputs are not supported",
@@ -413,7 +426,7 @@ class Layer(Holding, NetworkPart):
     def _named(self) -> str:
         return self.name or snake_case(self.kind)
 
-    def __call__(self, inputs: Any, *more: Any, training: Any = None, mask: Any = None) -> Any:
+    def __call__(self, inputs: Any = None, *more: Any, training: Any = None, mask: Any = None, **named: Any) -> Any:
         """Put the layer after symbolic `inputs` and return the symbolic output.  Calling it again shares its weights.
 
         On arrays or torch tensors, channels-last, it computes, and returns a torch tensor.
@@ -422,9 +435,28 @@ class Layer(Holding, NetworkPart):
         more       further inputs, as one list
         training   of arrays: whether as in training; a network knows it by itself
         mask       taken as Keras has it
+        named      inputs by the names that a ``call`` of your own gives them
+
+        Raises ArgumentError for another name, or what is no input.
         """
-        given = [inputs, *more] if more else inputs
-        return type(self)._called(self, given, training)
+        given = (inputs, *more) if inputs is not None or more else ()
+        if named:
+            given = self._in_place(given, named)
+        if not given:
+            raise ArgumentError(f"{self.kind} is called on its input, which is missing.")
+        return type(self)._called(self, list(given) if len(given) > 1 else given[0], training)
+
+    def _in_place(self, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+        """The inputs of a call in the order in which ``call`` has them."""
+        takes = [] if not self.is_own else [*inspect.signature(self.call).parameters]
+        for key, value in named.items():
+            if key not in takes[len(given) :]:
+                raise ArgumentError(f'{self.kind} is called with no argument "{key}".')
+            if value is None or isinstance(value, bool | int | float | str):
+                raise ArgumentError(
+                    f"{self.kind}: {key}={value!r} is no input. Give it to the constructor, or as `training`."
+                )
+        return (*given, *(named[key] for key in takes if key in named))
 
     @property
     def input(self) -> Any:

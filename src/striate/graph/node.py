@@ -274,7 +274,7 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
                 f"{layer.kind} was called on symbolic tensors and others; all of them are to be symbolic."
             )
         if any(isinstance(tensor, Operand) for tensor in tensors):
-            return Layer._put_inside(layer, inputs)
+            return Layer._put_inside(layer, inputs, training)
         return Layer._numbers(layer, inputs, training)
     shapes = tuple(tensor.sizes for tensor in tensors)
     try:
@@ -351,10 +351,8 @@ Layer._opener = staticmethod(_left_open)
 
 
 def _check_arity(layer: Layer, given: int) -> None:
-    if layer.arity is None and not layer.shares_lowering:
-        return  # a function of a user's own
-    if layer.arity == 1 and type(layer).lower is Layer.lower:
-        return  # a call of a user's own, which takes one input or a list as it likes
+    if (layer.is_own and not layer.is_network) or (layer.arity is None and not layer.shares_lowering):
+        return  # a call of a user's own takes what it takes
     if layer.arity is None and given < 2:
         raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")
     if layer.arity is not None and given != layer.arity:

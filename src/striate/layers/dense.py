@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from striate import primitives as p
 from striate.errors import ArgumentError
 from striate.graph import Constraint, Initializer, Layer, Regularizer, Value
+from striate.layers import initializers
 from striate.layers.activation import as_activation
 from striate.layers.weighted import array, check_arrays
 
@@ -90,12 +91,31 @@ class Embedding(Layer):
     embeddings_regularizer: str | Regularizer | None = field(default=None, kw_only=True)
     embeddings_constraint: str | Constraint | None = field(default=None, kw_only=True)
 
+    @classmethod
+    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Keras' ``weights=`` is a table to start with.
+
+        given   arguments by name
+        """
+        weights = given.pop("weights", None)
+        if weights is None:
+            return given
+        import numpy as np
+
+        table = weights[0] if isinstance(weights, list | tuple) and len(weights) == 1 else weights
+        wanted = given.get("input_dim"), given.get("output_dim")
+        if np.shape(table) != wanted or np.asarray(table).dtype.kind not in "fiu":
+            raise ArgumentError(f"Embedding: weights is a table of numbers of shape {wanted}, or a list of that one.")
+        return given | {"embeddings_initializer": initializers.Constant(table)}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for what, value in (("input_dim", self.input_dim), ("output_dim", self.output_dim)):
             if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
                 raise ArgumentError(f"Embedding: {what} is a whole number of at least 1, not {value!r}.")
         check_arrays(self, "embeddings")
+        if isinstance(self.embeddings_initializer, initializers.Constant):
+            self.build()  # a table that is given is there at once
         if self.input_length is not None and self.input_shape is None:
             self.input_shape = (int(self.input_length),)
 

@@ -40,7 +40,6 @@ ELSEWHERE: dict[str, str] = {
     "Masking": "masking is not supported; a global max pooling ignores padding best",
     "EinsumDense": "use Dense, which works on the last axis, with Permute and Reshape around it",
     "TernaryDense": "quantize after training instead",
-    "AlphaDropout": "use Dropout, or batch norm with relu instead of selu",
     "SpectralNormalization": "bound the weights with kernel_constraint=constraints.MaxNorm(1, [0, 1, 2]) instead",
     "Pipeline": "put the layers into a Sequential, or augmentation into layers.Augmentation",
 }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from striate.configs import custom_object
+from striate.configs import CustomObjectScope, custom_object
 from striate.errors import ArgumentError
 from striate.graph import Layer
 
@@ -40,7 +40,7 @@ class Lambda(_OfOnesOwn):
                    view sees; functions of torch run as they are.  A saved model names it and does not hold its code:
                    ``load_model(path, custom_objects={name: function})``
     output_shape   taken as Keras has it: the shape is found by running the function
-    mask           taken as Keras has it: None
+    mask           what ``compute_mask`` gives: an array, or a function of the inputs and their mask; None: no mask
     arguments      further arguments of the function, by name
 
     Raises ArgumentError for what is no function, or the name of one that is not known.
@@ -63,13 +63,33 @@ class Lambda(_OfOnesOwn):
             function = found
         if not callable(function):
             raise ArgumentError(f"Lambda takes a function, not {function!r}.")
-        if mask is not None:
-            raise ArgumentError("Lambda: masks are not supported.")
         super().__init__(**kwargs)
+        self.mask = mask
         if arguments is not None and not isinstance(arguments, dict):
             raise ArgumentError(f"Lambda: arguments is a dict of further arguments by name, not {arguments!r}.")
         self.function, self.arguments = function, dict(arguments or {})
         self._own_shape(output_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask that it was made with.
+
+        inputs          of the call
+        previous_mask   of these
+        """
+        return self.mask(inputs, previous_mask) if callable(self.mask) else self.mask
+
+    @classmethod
+    def from_config(cls, config: Any, custom_objects: Any = None, safe_mode: Any = None) -> Self:
+        """The layer of a configuration, which names its function.
+
+        config           what ``get_config`` gives
+        custom_objects   functions of your own by name
+        safe_mode        taken as Keras has it: code in a configuration is never run
+
+        Raises ArgumentError for a function that is not known.
+        """
+        with CustomObjectScope(custom_objects):
+            return super().from_config(config)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         more = dict(self.arguments)

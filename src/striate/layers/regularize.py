@@ -14,6 +14,7 @@ from striate.primitives.base import split_shape
 
 __all__ = [
     "ActivityRegularization",
+    "AlphaDropout",
     "Dropout",
     "GaussianDropout",
     "GaussianNoise",
@@ -50,12 +51,12 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _rate(self.rate, "Dropout")
+        _rate(self.rate, self.kind)
         if self.noise_shape is not None:
             given = self.noise_shape
             if not isinstance(given, list | tuple) or not given or not all(map(_size_or_none, given)):
                 raise ArgumentError(
-                    f"Dropout: noise_shape is a tuple such as (None, 1, 1, None), not {self.noise_shape!r}."
+                    f"{self.kind}: noise_shape is a tuple such as (None, 1, 1, None), not {self.noise_shape!r}."
                 )
             self.noise_shape = tuple(self.noise_shape)
 
@@ -73,6 +74,21 @@ class Dropout(Layer):
                 "each size is the input's, None or 1, and the batch's is not 1."
             )
         return tuple(axis for axis, size in enumerate(sizes) if size == 1)
+
+
+class AlphaDropout(Dropout):
+    """In training, numbers become SELU's lowest value with probability `rate`, and mean and variance are kept; else nothing.
+
+    rate          from 0 up to, not including, 1
+    noise_shape   the shape of what is drawn, with the batch, None or the input's size where numbers go apart and 1 where
+                  they go together; None: each number by itself
+    seed          of draws of its own, the same in every run; None: the run's, see ``st.set_seed``
+
+    Shape unchanged; no weights.  For nets of SELU: Klambauer et al. 2017.
+    """
+
+    def lower(self, x: Value) -> Value:
+        return p.dropout(x, self.rate, together=self._together(x), seed=self.seed, alpha=True)
 
 
 class _SpatialDropout(Layer):

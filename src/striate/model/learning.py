@@ -293,7 +293,9 @@ class Learning(Weighted):
 
         build_for(self, x)
 
-    def __call__(self, inputs: Any, *more: Any, training: bool | None = None, mask: None = None) -> Any:
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, *more: Any, training: bool | None = None, mask: None = None
+    ) -> Any:
         """Nest the model in another one, or answer: a symbolic tensor for symbolic ones, a torch tensor for arrays.
 
         inputs      symbolic tensors; or arrays or torch tensors (N, …), channels last, or a list of them

@@ -143,12 +143,15 @@ def add_weight(
 
 
 # -- a layer called within another's call ------------------------------------------------------------------------------
-def inside(layer: Layer, inputs: Any) -> Any:
+def inside(layer: Layer, inputs: Any, training: Any = None) -> Any:
     """What a layer puts down when it is called on values of another layer's ``lower`` or ``call``.
 
-    layer    that is called
-    inputs   a value, or a list of them
+    layer      that is called
+    inputs     a value, or a list of them
+    training   as the call says it: what is not that of the layer around it is known in torch only
     """
+    if training is not None and not isinstance(training, Training):
+        raise NeedsTorch
     listed = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     values = [bare(one) for one in listed]
     if not all(isinstance(one, Value) for one in values):

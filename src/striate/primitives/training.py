@@ -17,6 +17,7 @@ class Dropout(Primitive):
     whole      all numbers of an example together (stochastic depth)
     together   axes, from 0, along which numbers go together
     seed       of draws of its own; None: the run's
+    alpha      what is dropped becomes SELU's lowest value, and all is brought back to the mean and variance that it had
     """
 
     stateful = True
@@ -25,6 +26,7 @@ class Dropout(Primitive):
     whole: bool = False
     together: tuple[int, ...] = ()
     seed: int | None = None
+    alpha: bool = False
 
 
 class Noise(Primitive):
@@ -108,6 +110,7 @@ def dropout(
     *,
     together: tuple[int, ...] = (),
     seed: int | None = None,
+    alpha: bool = False,
     name: str = "",
 ) -> Value:
     """In training, numbers are 0 with probability `rate` and the rest grow by 1 / (1 - rate).  Shape unchanged.
@@ -117,6 +120,7 @@ def dropout(
     whole      all numbers of an example together: Huang et al. 2016.  Else each by itself: Srivastava et al. 2014
     together   axes, from 0, along which numbers go together: (0, 1) takes away whole maps
     seed       of draws of its own; None: the run's, see ``st.set_seed``
+    alpha      what is dropped becomes SELU's lowest value, and all is brought back to the mean and variance that it had
     name       of this part, where the layer has several
 
     Raises ArgumentError for anything but a value, and ShapeError for an axis that is not there.
@@ -124,7 +128,7 @@ def dropout(
     shape = shape_of(x, "dropout")
     axes = tuple(sorted({axis_of(axis, shape, "dropout") for axis in together}))
     rate = number(rate, "dropout: rate", 0, 1, open_ends="high")
-    return put(Dropout(rate, whole, axes, seed), x, name=name)
+    return put(Dropout(rate, whole, axes, seed, bool(alpha)), x, name=name)
 
 
 def noise(x: Value, deviation: float, multiplied: bool = False, *, seed: int | None = None, name: str = "") -> Value:
