@@ -259,7 +259,7 @@ class GlobalAveragePooling1D(_GlobalPool):
     rank = 1
     how = "mean"
 
-    def __call__(self, inputs: Any, *more: Any, training: Any = None, mask: Any = None) -> Any:
+    def __call__(self, inputs: Any, *more: Any, training: Any = None, mask: Any = None) -> Any:  # type: ignore[override]
         """As every layer is called; arrays with a mask too.
 
         inputs     (N, L, C), symbolic or numbers
