@@ -93,7 +93,7 @@ class Embedding(Layer):
 
     @classmethod
     def today(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Keras' ``weights=`` is a table to start with.
+        """Keras' ``weights=`` is a table to start with.  Raises ArgumentError for one of another shape.
 
         given   arguments by name
         """
