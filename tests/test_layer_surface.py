@@ -292,3 +292,73 @@ def test_a_lambda_keeps_its_mask_and_its_configuration_names_its_function() -> N
     assert again.function is half_the_mean
     with pytest.raises(ArgumentError, match="without its code"):
         layers.Lambda.from_config(config, safe_mode=False)
+
+
+# -- weights of layers of one's own ------------------------------------------------------------------------------------
+class Scaled(layers.Layer):
+    """A layer with arrays of its own and of a layer within; `torch_code`: its call is not traced."""
+
+    def __init__(self, torch_code: bool = False) -> None:
+        super().__init__()
+        self.torch_code, self.dense = torch_code, layers.Dense(3)
+        self.count = self.add_weight(shape=(2, 2), dtype="int32", trainable=False, name="count")
+
+    def build(self, input_shape: Any) -> None:
+        self.dense.build(input_shape)
+        self.w = self.add_weight((3,), "ones", "float32", name="w")
+
+    def call(self, x: Any) -> Any:
+        y = self.dense(x) * self.w
+        return torch.sin(y) if self.torch_code else ops.sin(y)
+
+
+@pytest.mark.parametrize("torch_code", [False, True])
+def test_arrays_of_ones_own_can_be_set_before_and_after_the_first_call(torch_code: bool) -> None:
+    layer, x = Scaled(torch_code), RNG.normal(size=(4, 2)).astype("float32")
+    assert (layer.count.dtype, layer.count.numpy().tolist()) == ("int32", [[0, 0], [0, 0]])
+    layer.build((None, 2))
+    assert sorted(one.shape for one in layer.trainable_weights) == [(2, 3), (3,), (3,)]
+    layer.w.assign([1.0, 2.0, 3.0])
+    layer.dense.bias.assign([0.1, 0.2, 0.3])
+    for factor in (1.0, 2.0):
+        layer.w.assign(factor * np.array([1.0, 2.0, 3.0]))
+        kernel, bias = layer.dense.get_weights()
+        np.testing.assert_allclose(bias, [0.1, 0.2, 0.3], rtol=1e-6)
+        expected = np.sin((x @ kernel + bias) * layer.w.numpy())
+        np.testing.assert_allclose(layer(x).detach(), expected, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(layer.w, [2.0, 4.0, 6.0])
+
+
+def test_a_layer_within_shows_the_arrays_that_the_layer_around_computes_with() -> None:
+    class Around(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = layers.Dense(3), layers.SeparableConv1D(2, 2)
+
+        def call(self, x: Any) -> Any:
+            return self.other(self.one(x))
+
+    layer, x = Around(), np.ones((1, 4, 2), np.float32)
+    inputs = st.Input((4, 2))
+    model = st.Model(inputs, layer(inputs))
+    assert layer.one.kernel.shape == (2, 3)
+    assert layer.other.pointwise_kernel.shape == (1, 3, 2)
+    layer.one.kernel.assign(np.zeros((2, 3)))
+    layer.one.bias.assign(np.zeros(3))
+    np.testing.assert_array_equal(model.predict(x), 0)
+    assert len(layer.weights) == len(layer.one.weights) + len(layer.other.weights) == 5
+
+
+def test_a_weight_is_added_where_keras_has_it_added() -> None:
+    layer = Scaled()
+    with pytest.raises(ArgumentError, match='the name goes by its name, name="matrix"'):
+        layer.add_weight("matrix")
+    with pytest.raises(ArgumentError, match='dtype is one such as "float32" or "int32", not "text"'):
+        layer.add_weight((2,), dtype="text")
+
+    class Late(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x * self.add_weight((3,))
+
+    with pytest.raises(ArgumentError, match="weights are added in build or in the constructor, not in call"):
+        Late()(np.ones((2, 3)))

@@ -63,7 +63,7 @@ class Holding:
         def __getattr__(self, name: str) -> Any:
             """An array by Keras' name, such as ``layer.kernel``, once there is one; None where the layer could have it."""
             if _names_an_array(name) and not self.is_network:
-                if self.__dict__.get("node") is None:
+                if self.__dict__.get("node") is None and "_inside" not in self.__dict__:
                     what = f"{type(self).__name__!r} object has no {name!r} yet: call it, or build(input_shape), first"
                     raise AttributeError(what)
                 mine = self.weights
@@ -144,5 +144,5 @@ def _names_an_array(name: str) -> bool:
 
 def _possible(layer: Any) -> set[str]:
     """Keras' names of the arrays that a layer might have, such as the bias of one without."""
-    steps = layer.lowering(*layer.node.input_shapes).steps
+    steps = () if layer.node is None else layer.lowering(*layer.node.input_shapes).steps
     return {theirs for step in steps for theirs in step.primitive.keras.values()}

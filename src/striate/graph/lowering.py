@@ -333,6 +333,7 @@ class _Trace:
         self.steps: list[Step] = []
         self.prefix = ""  # of the parts of a layer that is called within another's lower()
         self.within: list[Any] = []  # those layers
+        self.owner: Any = None  # the outermost layer of a user's own whose call is traced
 
     def put(self, primitive: Primitive, values: tuple[Value, ...], part: str) -> Value:
         if len(values) == 1:  # nearly always

@@ -30,7 +30,7 @@ class Variable:
     regularizer  what it is penalised with, or None
     """
 
-    __slots__ = ("_back", "_to", "constraint", "layer", "learns", "name", "path", "regularizer", "value")
+    __slots__ = ("_back", "_to", "constraint", "layer", "learns", "name", "path", "regularizer", "slot", "value")
 
     def __init__(
         self,
@@ -46,6 +46,7 @@ class Variable:
     ) -> None:
         self.name, self.path, self.layer, self.value, self.learns = name, path, layer, value, learns
         self._to, self._back, self.constraint, self.regularizer = to, back, constraint, regularizer
+        self.slot: Any = None  # its place in the layer, once there is one
 
     @property
     def trainable(self) -> bool:

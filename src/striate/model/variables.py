@@ -37,6 +37,13 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
     """The arrays of a layer; `learns`: whether every network that it is in does."""
     if isinstance(layer, Network):
         return _of_network(layer, path, learns)
+    owner, parts = layer.__dict__.get("_inside", (None, ()))
+    if (
+        owner is not None and layer.built is None and owner.node is not None
+    ):  # its arrays are parts of the layer around it
+        return [_renamed(one, layer, path) for one in _of(owner, "", learns) if one.slot.step.part in parts]
+    if layer.node is None and layer.is_own:
+        return _not_called(layer, path, learns)
     shapes = () if layer.node is None else layer.node.input_shapes
     if layer.node is None or not layer.parameters(*shapes) | layer.buffers(*shapes):
         return []
@@ -47,8 +54,9 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
     from striate.weights.layout import from_keras, slots_of_layer, to_keras
 
     path = path or layer.name or ""
-    return [
-        Variable(
+    found = []
+    for slot in slots_of_layer(layer, *shapes):
+        one = Variable(
             slot.keras,
             f"{path}/{slot.keras}" if path else slot.keras,
             layer,
@@ -59,8 +67,45 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
             _constraint(slot),
             _regularizer(slot),
         )
-        for slot in slots_of_layer(layer, *shapes)
+        one.slot = slot
+        found.append(one)
+    return found
+
+
+def _renamed(one: Variable, layer: Layer, path: str) -> Variable:
+    """An array of the layer around, as the layer within has it."""
+    theirs = one.slot.primitive.keras.get(one.slot.own, one.slot.own)
+    several = len(layer.__dict__["_inside"][1]) > 1 and theirs == "kernel"
+    one.name = f"{one.slot.step.part.rpartition('_')[2]}_kernel" if several else theirs
+    one.path, one.layer = f"{path or layer.name or layer.kind.lower()}/{one.name}", layer
+    return one
+
+
+def _not_called(layer: Layer, path: str, learns: bool) -> list[Variable]:
+    """What a layer of a user's own has before its first call: what ``add_weight`` made, and its layers' arrays."""
+    from striate.ops.torch_code import sublayers
+
+    path = path or layer._named
+    made = [
+        Variable(
+            one.name,
+            f"{path}/{one.name}",
+            layer,
+            one.value,
+            learns and one.trainable,
+            _as_it_is,
+            _as_it_is,
+            constraints.get(one.constraint),
+            regularizers.get(one.regularizer),
+        )
+        for one in layer.__dict__.get("_own_weights", ())
     ]
+    made += [one for sub in sublayers(layer).values() for one in _of(sub, f"{path}/{sub._named}", learns)]
+    return sorted(made, key=lambda one: not one.learns)
+
+
+def _as_it_is(array: Any) -> Any:
+    return array
 
 
 def _of_network(network: Any, path: str, learns: bool) -> list[Variable]:

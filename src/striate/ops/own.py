@@ -15,7 +15,7 @@ from striate.errors import ArgumentError, StriateError
 from striate.graph import Layer, Network, Shape, Value
 from striate.graph.layer import snake_case
 from striate.ops.operation import Traced, bare, wrapped
-from striate.ops.variable import RUNNING, NeedsTorch, OwnWeight
+from striate.ops.variable import RUNNING, TRACING, NeedsTorch, OwnWeight
 from striate.primitives.own import foreign
 
 
@@ -46,13 +46,20 @@ def lower_own(layer: Layer, values: tuple[Value, ...]) -> Any:
         steps, shapes = len(trace.steps), len(trace.shapes)
         for one in _own_weights(layer):
             one.used = False
+        inside, trace.owner = len(trace.within), trace.owner or layer
+        TRACING.append(layer)
         try:
             return bare(_result(called(layer, [Traced(value) for value in values], TRAINING)))
         except StriateError:
             raise
         except Exception:  # NeedsTorch, or what code says to something that is no tensor
             del trace.steps[steps:], trace.shapes[shapes:]
+            for one in trace.within[inside:]:
+                one.__dict__.pop("_inside", None)
+            del trace.within[inside:]
             layer._runs_in_torch = True  # type: ignore[attr-defined]
+        finally:
+            TRACING.pop()
     return foreign(code_of(layer, last=True), *values)
 
 
@@ -130,16 +137,31 @@ def add_weight(
             raise ArgumentError(f'add_weight has no argument "{key}".')
     if isinstance(constraint, str):
         importlib.import_module("striate.layers.constraints").get(constraint)
+    if isinstance(shape, str):
+        raise ArgumentError(f'add_weight: the name goes by its name, name="{shape}"; the first argument is the shape.')
+    if layer in TRACING or layer in RUNNING:
+        raise ArgumentError(f"{layer.kind}: weights are added in build or in the constructor, not in call.")
     sizes = () if shape is None else (shape,) if hasattr(shape, "__index__") else tuple(shape)
     if any(isinstance(n, bool) or not hasattr(n, "__index__") or int(n) < 1 for n in sizes):
         raise ArgumentError(f"add_weight: a shape holds whole numbers of at least 1, not {shape}.")
     taken = [one.name for one in _own_weights(layer)]
     stem = re.sub(r"\W", "_", name or "weight").lower().lstrip("_0123456789") or "weight"
     free = next(n for i in range(len(taken) + 1) if (n := f"{stem}_{i}" if i else stem) not in taken)
-    kind = initializer if initializer is not None else "glorot_uniform"
-    made = OwnWeight(free, tuple(int(n) for n in sizes), kind, regularizer, bool(trainable), constraint)
+    number = _dtype(dtype)
+    kind = initializer if initializer is not None else "glorot_uniform" if "float" in number else "zeros"
+    made = OwnWeight(free, tuple(int(n) for n in sizes), kind, regularizer, bool(trainable), constraint, layer, number)
     _own_weights(layer).append(made)
     return made
+
+
+def _dtype(dtype: Any) -> str:
+    """The name of a weight's type.  Raises ArgumentError for one that is not known."""
+    name = dtype if isinstance(dtype, str | None) else getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
+    name = str(name or "float32").removeprefix("torch.")
+    name = {"int": "int32", "float": "float32", "bool_": "bool"}.get(name, name)
+    if name not in ("float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool"):
+        raise ArgumentError(f'add_weight: dtype is one such as "float32" or "int32", not "{name}".')
+    return name
 
 
 # -- a layer called within another's call ------------------------------------------------------------------------------
@@ -167,14 +189,17 @@ def _put_down(layer: Layer, values: list[Value], part: str) -> Any:
     if isinstance(layer, Network):
         layer.shape(*(value.shape for value in values))
         return _network(layer, values, part)
-    if not layer.trainable:
+    if not layer.trainable or layer.built is not None:  # it has arrays of its own
         raise NeedsTorch
     trace.within.append(layer)
     before, trace.prefix = trace.prefix, f"{trace.prefix}_{part}" if trace.prefix else part
+    start = len(trace.steps)
     try:
-        return layer.whole_lower(*values)
+        result = layer.whole_lower(*values)
     finally:
         trace.prefix = before
+    layer.__dict__["_inside"] = trace.owner, tuple(s.part for s in trace.steps[start:] if s.primitive.stateful)
+    return result
 
 
 def _network(layer: Network, values: list[Value], part: str) -> Any:

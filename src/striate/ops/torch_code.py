@@ -64,8 +64,7 @@ class OwnModule(nn.Module):
         super().__init__()
         self._hold(layer, last)
         for one in _own_weights(layer):
-            tensor = torch.empty(one.shape)
-            _start(tensor, one)
+            tensor = started(one) if one.held is None else one.held.detach()
             if one.trainable:
                 self.register_parameter(one.name, nn.Parameter(tensor))
             else:
@@ -147,6 +146,16 @@ class OwnModule(nn.Module):
         if not isinstance(result, torch.Tensor):
             raise ArgumentError(f"{type(layer).__name__}.call gave {type(result).__name__}; it gives one tensor.")
         return channels_first(result)
+
+
+def started(one: Any) -> torch.Tensor:
+    """A tensor for a weight that ``add_weight`` made, with its first numbers.
+
+    one   the weight
+    """
+    tensor = torch.empty(one.shape)
+    _start(tensor, one)
+    return tensor.to(getattr(torch, one.dtype))
 
 
 def _start(tensor: torch.Tensor, one: Any) -> None:

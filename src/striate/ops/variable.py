@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 from collections.abc import Callable
 from typing import Any
 
-from striate.graph import Operand, Shape
+from striate.graph import Initializer, Operand, Shape
 
 #: Layers of a user's own whose torch code runs now: the layers that they call are theirs.
 RUNNING: list[Any] = []
+
+#: Layers of a user's own whose ``call`` is traced now: weights have no numbers then.
+TRACING: list[Any] = []
 
 
 class NeedsTorch(Exception):  # noqa: N818  it is no error
@@ -29,10 +33,20 @@ class OwnWeight:
     regularizer   what it is penalised with
     trainable     whether training changes it
     constraint    what it must be after each update
+    layer         that has it
+    dtype         of its numbers
     """
 
     def __init__(
-        self, name: str, shape: Shape, initializer: Any, regularizer: Any, trainable: bool, constraint: Any = None
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Any,
+        regularizer: Any,
+        trainable: bool,
+        constraint: Any = None,
+        layer: Any = None,
+        dtype: str = "float32",
     ) -> None:
         self.name = name
         self.shape = shape
@@ -42,16 +56,28 @@ class OwnWeight:
         self.trainable = trainable
         self.tensor: Any = None  # while the layer's module runs
         self.used = False  # while the layer is traced
+        self.layer, self.dtype = layer, dtype
+        self.held: Any = None  # its numbers, where they were asked for before the layer was called
 
     def __repr__(self) -> str:
         return f"<weight {self.name} {self.shape}>"
 
     @property
     def value(self) -> Any:
-        """The array, a torch tensor.  Only a layer that runs in torch has it at hand."""
-        if self.tensor is None:
+        """The array, a torch tensor: that of the layer's module, before a call one that the module will begin with."""
+        if self.tensor is not None:
+            return self.tensor
+        if TRACING:
             raise NeedsTorch
-        return self.tensor
+        return importlib.import_module("striate.ops.holding").tensor_of(self)
+
+    def numpy(self) -> Any:
+        """A copy of the numbers."""
+        return self.value.detach().cpu().numpy().copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
 
     def assign(self, value: Any) -> None:
         """Give it other numbers.
@@ -96,6 +122,21 @@ class OwnWeight:
 
     def __neg__(self) -> Any:
         return -self.value
+
+
+class StartsWith(Initializer):
+    """The numbers that a weight has been given before its layer was called.
+
+    weight   whose they are
+    """
+
+    abstract = True
+
+    def __init__(self, weight: OwnWeight) -> None:
+        self.weight = weight
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return self.weight.held.detach().reshape(tuple(shape))
 
 
 def _operator(name: str, function: Callable[[Any, Any], Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.graph import Value, Window
-from striate.ops.variable import NeedsTorch, OwnWeight
+from striate.ops.variable import NeedsTorch, OwnWeight, StartsWith
 from striate.primitives import Parameter
 
 _OTHER = {"x1": "x2", "x2": "x1"}
@@ -26,7 +26,11 @@ def with_weight(op: str, arguments: Mapping[str, Any]) -> Value:
     if weight.used:  # a lowering names each of its arrays once
         raise NeedsTorch
     weight.used = True
-    start = Parameter(weight.initializer or "glorot_uniform", weight.regularizer, weight.constraint)
+    start = Parameter(
+        StartsWith(weight) if weight.held is not None else weight.initializer or "glorot_uniform",
+        weight.regularizer,
+        weight.constraint,
+    )
     shape, part = tuple(n for i, n in enumerate(weight.shape) if n != 1 or i == len(weight.shape) - 1), weight.name
     rest = {key: one for key, one in arguments.items() if key != place}
     if op in ("conv", "depthwise_conv") and place == "kernel":
