@@ -46,6 +46,19 @@ def overhead(network: str, pictures: str) -> None:
     save(f"overhead_{network}", result)
 
 
+def norms(pictures: str) -> None:
+    """Steps of training through batch norms whose averages are Keras', against torch's own norms in their places."""
+    result = compare(
+        "Training six convolutions with batch norms, batch 128, pictures per second",
+        [
+            peer("striate's batch norm", "norm_train.py", pictures),
+            peer("torch's batch norm", "norm_train.py", pictures, "torch"),
+        ],
+        rounds=9,
+    )
+    save("train_norms", result)
+
+
 def mnist() -> None:
     """Training time to 99 % on MNIST: the recipe `fast` against the usual Keras example."""
     folder = Path(os.environ.get("STRIATE_DATA") or Path.home() / ".striate" / "data") / "mnist"
@@ -149,6 +162,7 @@ BENCHES: dict[str, Callable[[], None]] = {
     "train_cifar_resnet20": lambda: train_step("cifar_resnet20", "6400"),
     "overhead_cifar_net": lambda: overhead("cifar_net", "12800"),
     "overhead_cifar_resnet20": lambda: overhead("cifar_resnet20", "6400"),
+    "train_norms": lambda: norms("256"),
     "mnist": mnist,
     "load": loading,
     "predict_resnet50_1": lambda: predict("resnet50", 1, 24),

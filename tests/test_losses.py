@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import sigmoid, softmax, wave
 
-from striate.errors import ArgumentError, DataError, TrainingError
+from striate.errors import ArgumentError, DataError, Note, TrainingError
 from striate.train import losses
 from striate.train.losses import Loss
 
@@ -339,7 +339,6 @@ def test_a_loss_of_ones_own() -> None:
         ("sparse_categorical_crossentropy", ["cat", "dog"], (2,), "cat"),
         ("categorical_crossentropy", ids, (4,), "use sparse_categorical_crossentropy"),
         ("categorical_crossentropy", onehot, (5,), "5 units for 4 classes"),
-        ("categorical_crossentropy", onehot * 2, (4,), "add up to 2.*binary_crossentropy"),
         ("categorical_crossentropy", onehot - 1, (4,), "one-hot targets are 0 or 1"),
         ("categorical_crossentropy", np.ones((3, 1)), (1,), "use binary_crossentropy"),
         ("binary_crossentropy", np.array([-1, 1]), (1,), "from -1 to 1.*hinge"),
@@ -354,6 +353,11 @@ def test_a_loss_of_ones_own() -> None:
 def test_labels_that_do_not_match_are_named_with_what_to_do(name, y, shape, message) -> None:
     with pytest.raises(TrainingError, match=message):
         losses.get(name).check(y, shape)
+
+
+def test_several_classes_at_once_under_a_softmax_are_taken_with_a_note() -> None:
+    with pytest.warns(Note, match="add up to 2.*binary_crossentropy"):
+        losses.get("categorical_crossentropy").check(onehot * 2, (4,))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

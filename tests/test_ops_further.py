@@ -150,6 +150,14 @@ def test_a_variable_is_learnt_assigned_and_computed_with() -> None:
         st.Variable("zeros")
 
 
+def test_a_loop_of_ones_own_forgets_gradients() -> None:
+    model = st.Sequential([st.Input((3,)), layers.Dense(2)])
+    ops.sum(model(np.ones((2, 3), "float32"), training=True)).backward()
+    assert all(weight.value.grad is not None for weight in model.trainable_weights)
+    model.zero_grad()
+    assert all(weight.value.grad is None for weight in model.trainable_weights)
+
+
 def test_names_that_scripts_take_from_the_top() -> None:
     assert (st.Layer, st.Loss, st.Metric) == (layers.Layer, st.losses.Loss, st.metrics.Metric)
     assert issubclass(st.optimizers.Adam, st.Optimizer)

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -341,3 +341,11 @@ class Splits(NamedTuple):
     train: Dataset
     validation: Dataset | None = None
     test: Dataset | None = None
+
+
+if TYPE_CHECKING:  # what is never None in a data set that has test data
+
+    class Tested(Splits):
+        """The parts of a data set that has test data."""
+
+        test: Dataset

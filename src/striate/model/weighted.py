@@ -32,6 +32,10 @@ class Weighted(Own):
             apply_trainable(self.graph)
         return self.built  # type: ignore[no-any-return]
 
+    def zero_grad(self) -> None:
+        """Forget the gradients of all weights, before the backward pass of a loop of one's own."""
+        self.module.zero_grad(set_to_none=True)
+
     def _state(self) -> dict[str, torch.Tensor]:
         return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
 

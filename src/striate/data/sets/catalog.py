@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing, Resize
@@ -25,9 +25,16 @@ from striate.data.sets.fetch import fetch, unpack
 from striate.data.sets.scenes import Target, scenes
 from striate.errors import DataError, nearest, unknown
 
+if TYPE_CHECKING:
+    from striate.data.dataset import Tested
+
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 FASHION_URL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"  # no https there; the sums protect
 _IDX = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+
+
+# Those that have test data, for type checkers.
+_Tested = Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "imdb"]
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,14 @@ _SCENES_LINE = "drawn shapes with classes, boxes and masks, any number (count=20
 def names() -> dict[str, str]:
     """The data sets that ``load`` knows by name, with a line about each."""
     return {"digits": _DIGITS_LINE, "scenes": _SCENES_LINE} | {name: source.line for name, source in SOURCES.items()}
+
+
+@overload
+def load(name: _Tested, path: str | Path | None = None, *, download: bool = False, **options: Any) -> Tested: ...
+
+
+@overload
+def load(name: str | Path, path: str | Path | None = None, *, download: bool = False, **options: Any) -> Splits: ...
 
 
 def load(name: str | Path, path: str | Path | None = None, *, download: bool = False, **options: Any) -> Splits:

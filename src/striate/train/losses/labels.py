@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.errors import DataError, TrainingError
+from striate.errors import DataError, TrainingError, note
 from striate.wording import plural, verb
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _check_distributions(loss: Loss, y: np.ndarray, output_shape: Shape) -> None
     sums = y.sum(-1, dtype=np.float64)
     if sums.max() > 1 + 1e-3:
         sample = np.unravel_index(int(sums.argmax()), sums.shape)[0]
-        raise TrainingError(
+        note(
             f"{loss.name}: the targets of sample {sample} add up to {sums.max():g}, one-hot ones add up to 1. "
             "For several classes at once use sigmoid outputs and binary_crossentropy."
         )
