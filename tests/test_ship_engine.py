@@ -208,6 +208,76 @@ def test_every_change_of_a_weight_is_seen(x: np.ndarray, change: Any) -> None:
     assert np.abs(both(model, x) - before).max() > 1e-4
 
 
+def wide() -> st.Model:
+    """A network of 100,000 weights that multiplies each of them once."""
+    st.set_seed(0)
+    return st.Sequential([layers.Dense(512, input_shape=(8 * 8 * 3,)), layers.Flatten(), layers.Dense(3)])
+
+
+def edited(model: st.Model, place: int = 12_345) -> None:
+    """One weight of many, in a way that torch does not count."""
+    model.get_layer("dense").built.weight.detach().numpy().reshape(-1)[place] += 10
+
+
+@pytest.mark.parametrize("place", [1, 12_345, 80_000, 98_303])
+def test_one_weight_of_many_edited_through_numpy_is_seen_where_the_work_pays_for_comparing_all(place: int) -> None:
+    model, x = wide(), np.ones((600, 192), np.float32)
+    before = both(model, x)
+    edited(model, place)
+    assert np.abs(both(model, x) - before).max() > 1e-3
+
+
+def test_one_weight_of_many_edited_is_seen_by_one_of_the_next_single_predictions() -> None:
+    model, x = wide(), np.ones((1, 192), np.float32)
+    both(model, x)
+    edited(model, 80_000)
+    for _ in range(1 + model.count_params() // 65_536):
+        model.predict(x, engine="onnxruntime")
+    both(model, x)
+
+
+def test_saying_that_a_weight_was_edited_makes_the_next_answer_right() -> None:
+    model, x = wide(), np.ones((1, 192), np.float32)
+    before, features = both(model, x), model.extract(x, "dense", engine="onnxruntime")
+    model.quantize(np.random.default_rng(0).random((20, 192)).astype(np.float32))
+    for place in range(60_000, 90_000, 10_000):
+        edited(model, place)
+        model.reset_engines()
+        assert np.abs(both(model, x) - before).max() > 1e-3
+        assert np.abs(model.extract(x, "dense", engine="onnxruntime") - features).max() > 1
+    with pytest.raises(ArgumentError, match="call quantize"):
+        model.predict(x, engine="int8")
+
+
+def test_a_weight_edited_after_loading_is_seen_by_the_first_answer(tmp_path: Path) -> None:
+    x = np.ones((1, 192), np.float32)
+    wide().save(tmp_path)
+    st.models.load_model(tmp_path).predict(x, engine="onnxruntime")  # leaves its engine in the folder
+    model = st.models.load_model(tmp_path)
+    edited(model)
+    both(model, x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dense", [True, False])
+def test_no_single_edit_nor_filters_that_change_places_escape_a_whole_comparison(dtype: Any, dense: bool) -> None:
+    values = torch.randn(64, 96, 3, 3, generator=torch.Generator().manual_seed(0)).to(dtype)
+    module = torch.nn.Module()
+    module.weight = torch.nn.Parameter(values if dense else values.repeat(2, 1, 1, 1)[::2])
+    watch, weight = Watch(module), module.weight.data
+    assert not watch.changed()
+    for place in [(0, 0, 0, 1), (7, 3, 1, 1), (63, 95, 2, 2)]:
+        was = weight[place].item()
+        weight[place] += 1
+        assert watch.changed()
+        weight[place] = was
+        assert not watch.changed()
+    weight[[3, 5]] = weight[[5, 3]]
+    assert watch.changed()
+    weight[[3, 5]] = weight[[5, 3]]
+    assert not watch.changed()
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adagrad", "adadelta", "adam", "adamax", "nadam", "adamw"])
 def test_training_is_seen(x: np.ndarray, y: np.ndarray, optimizer: str) -> None:
     model = net()

@@ -151,6 +151,15 @@ class Model(Learning):
 
         return quantize(self.predictor, data, labels, check=check)
 
+    def reset_engines(self) -> None:
+        """Say that weights were edited past torch (a NumPy view, ``.data``): all that predicts is made anew from them.
+
+        Only for edits of few weights that single predictions are to notice at once; see docs/predict.md.  The 8-bit twin,
+        if there is one, is gone: call ``quantize`` again.
+        """
+        for model in (self.predictor, *(cut for _, cut in self._cuts.values())):
+            model._engine.reset()
+
     def export_onnx(self, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
         """Write the network as ONNX, batch norms folded, channels-last, with labels and preprocessing as metadata.
 

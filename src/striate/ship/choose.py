@@ -9,6 +9,7 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import torch
 from striate.errors import ArgumentError, BundleError, unknown
 from striate.ship.engine import Engine, serialized
 from striate.ship.quantization import QuantizationReport, Quantized
-from striate.ship.watch import Watch
+from striate.ship.watch import Watch, hooked
 from striate.weights import atomic_write
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or
 # What making an engine costs, in multiplications that torch could have done meanwhile.  Measured on two cores: 0.03 s
 # and 0.01 s for each million weights, 0.35 s once for the imports, where torch does some 5e10 multiplications a second.
 _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
+
+# Comparing a weight takes 0.7 ns, as long as 35 multiplications.  So many multiplications that are asked for pay for one
+# weight, so that comparing costs a few percent; and some weights are compared in any case.
+_PER_COMPARED, _COMPARED = 500, 65_536
 
 
 class Engines:
@@ -69,11 +74,14 @@ class Engines:
             return None
         graph = model.graph.check()
         module = model.module if model.built is None else model.built
-        if self._watch is None or graph is not self._graph or self._watch.changed():
-            self._forget()
         key = (None if pixels is None else pixels.arithmetic, *strip)
+        read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
         if how == "int8":
-            return self.quantized(graph).engine(pixels, strip)
+            return self.quantized(graph, read).engine(pixels, strip)
+        if key not in self._made:  # what is to be made takes much longer, and may be in the saved model's folder
+            read = inf
+        if self._watch is None or graph is not self._graph or self._watch.changed(read):
+            self._forget()
         if how == "auto" and not self._pays(model, module, samples, key):
             return None
         if self._watch is None:
@@ -90,6 +98,17 @@ class Engines:
         self._made.clear()
         self._watch = self._graph = self._folder = None
 
+    def reset(self) -> None:
+        """Make all anew when next asked, the int8 twin too: weights were changed in a way that need not be noticed."""
+        self._forget()
+        self._int8 = None
+
+    def _mults_of(self, model: Any) -> int:
+        """Multiplications for one sample."""
+        if self._mults is None or self._mults[0] is not model.graph:
+            self._mults = model.graph, model.mults()
+        return self._mults[1]
+
     def _pays(self, model: Any, module: torch.nn.Module, samples: int, key: Any) -> bool:
         """Whether an engine is there, or making one takes less than torch has worked since the last one, and now would.
 
@@ -100,9 +119,7 @@ class Engines:
             return False
         if key in self._made:
             return True
-        if self._mults is None or self._mults[0] is not model.graph:
-            self._mults = model.graph, model.mults()
-        self._work += samples * self._mults[1]
+        self._work += samples * self._mults_of(model)
         cost = _BASE + (0 if "onnxruntime" in sys.modules else _IMPORTS)
         if self._work < cost:
             return False
@@ -111,7 +128,7 @@ class Engines:
             return False
         if any(t.device.type != "cpu" or t.dtype != torch.float32 for t in tensors):
             return False
-        return not Watch(module).hooked()
+        return not hooked(module.modules())
 
     # -- kept in a saved model's folder --------------------------------------------------------------------------------
     def loaded(
@@ -167,15 +184,16 @@ class Engines:
             return None
         return twin.content, twin.report.to_dict()
 
-    def quantized(self, graph: Graph) -> Quantized:
+    def quantized(self, graph: Graph, read: float = inf) -> Quantized:
         """The int8 model.  Raises ArgumentError when there is none, or it was made from other weights.
 
         graph   of the model as it is now
+        read    how many weights to compare at least
         """
         if self._int8 is None:
             raise ArgumentError("this model has no int8 engine yet: call quantize(pictures) first.")
         quantized, watch, made_from = self._int8
-        if graph is not made_from or watch.changed():
+        if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
 

@@ -1,28 +1,35 @@
-"""Whether weights have changed since they were last looked at, without reading them all."""
+"""Whether weights have changed since they were last looked at, and how many of them are read to see it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-_ALL, _SOME = 256, 64  # arrays up to the first size are compared whole, of larger ones this many cells
+_ALL, _SOME = 256, 64  # arrays up to the first size are compared whole each time, of larger ones this many cells
+_LINE = 1021  # numbers in a line, a prime, so that filters that change places do not stay in their columns
+_BLOCK = 256 * _LINE  # numbers that are read together
 
 
 class Watch:
     """The floating-point arrays of a module as they are now.
 
-    ``changed`` sees an array put in another's place, every change that torch counts (optimizers, ``copy_``, loading),
-    and changes past torch's counter (through ``.data`` or a NumPy view) that touch an array of up to 256 numbers or one
-    of 64 cells spread over a larger one.  It takes some microseconds for each hundred arrays.
+    ``changed`` always sees an array put in another's place, every change that torch counts (optimizers, ``copy_``, loading),
+    and changes past torch's counter (through ``.data`` or a NumPy view) that touch an array of up to 256 numbers or one of
+    64 cells spread over a larger one; that takes some microseconds for each hundred arrays.  To see any change of any
+    weight it reads them: as many as it is told, block after block in turn.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self._places: list[tuple[dict[str, Any], str]] = []
         self._tensors: list[torch.Tensor] = []
-        self._cells: list[np.ndarray] = []
+        self._cells: dict[Any, list[np.ndarray]] = {}  # by their type, to be put together quickly
+        self._blocks: list[Callable[[], int]] = []
+        self._sizes: list[int] = []  # of the blocks
         seen: set[int] = set()
         for part in module.modules():
             for place in (part._parameters, part._buffers):
@@ -32,35 +39,78 @@ class Watch:
                     seen.add(id(tensor))
                     self._places.append((place, key))
                     self._tensors.append(tensor)
-                    if (cells := _sample(tensor)) is not None:
-                        self._cells.append(cells)
+                    self._add(tensor.detach())
         self._parts = list(module.modules())
         # tensors made in inference mode have no counter
         self._counted = [tensor for tensor in self._tensors if not tensor.is_inference()]
         self._held = self._marks()
+        self._sums = [read() for read in self._blocks]
+        self._next = 0
+
+    def _add(self, tensor: torch.Tensor) -> None:
+        flat = _memory(tensor)
+        if flat is None:  # elsewhere, or not one dense block: copied each time
+            self._blocks.append(lambda: hash(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes()))
+            self._sizes.append(tensor.numel())
+            return
+        self._cells.setdefault(flat.dtype, []).append(flat if len(flat) <= _ALL else flat[:: len(flat) // _SOME])
+        if len(flat) > _ALL:
+            parts = [flat[i : i + _BLOCK] for i in range(0, len(flat), _BLOCK)]
+            self._blocks += [partial(_sum, part) for part in parts]
+            self._sizes += [len(part) for part in parts]
 
     def _marks(self) -> tuple[list[int], list[int], bytes]:
         """What differs as soon as the arrays do: counters, addresses, and the values of some cells."""
-        cells = np.concatenate(self._cells).tobytes() if self._cells else b""
+        cells = b"".join(by_type.tobytes() for by_type in map(np.concatenate, self._cells.values()))
         return [t._version for t in self._counted], [t.data_ptr() for t in self._tensors], cells
 
-    def changed(self) -> bool:
-        """Whether anything is no longer as it was."""
+    def changed(self, read: float = float("inf")) -> bool:
+        """Whether anything is no longer as it was.
+
+        read   how many weights to compare, going on where the last call ended; without it all
+        """
         here = zip(self._places, self._tensors, strict=True)
-        return any(place.get(key) is not t for (place, key), t in here) or self._marks() != self._held
+        if any(place.get(key) is not t for (place, key), t in here) or self._marks() != self._held:
+            return True
+        for _ in self._blocks:
+            if read <= 0:
+                break
+            i, self._next = self._next, (self._next + 1) % len(self._blocks)
+            if self._blocks[i]() != self._sums[i]:
+                self._next = i  # so that the next call sees it too
+                return True
+            read -= self._sizes[i]
+        return False
 
     def hooked(self) -> bool:
         """Whether a part has forward hooks, which only torch would run."""
-        return any(part._forward_hooks or part._forward_pre_hooks for part in self._parts)
+        return hooked(self._parts)
 
 
-def _sample(tensor: torch.Tensor) -> np.ndarray | None:
-    """A view of cells spread over the array's memory; None where that is not one dense block of floats on the CPU."""
-    flat = tensor.detach()
-    count = flat.numel()
-    if not count or flat.device.type != "cpu" or flat.dtype != torch.float32:
+def hooked(parts: Iterable[nn.Module]) -> bool:
+    """Whether one of these modules has forward hooks.
+
+    parts   modules, without what is in them
+    """
+    return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+
+
+def _memory(tensor: torch.Tensor) -> np.ndarray | None:
+    """The array's memory as a row of whole numbers; None where that is not one dense block on the CPU."""
+    count = tensor.numel()
+    if tensor.device.type != "cpu" or tensor.layout != torch.strided:
         return None
-    if sum((n - 1) * s for n, s in zip(flat.shape, flat.stride(), strict=True)) + 1 != count:
+    if count and sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True)) + 1 != count:
         return None
-    step = 1 if count <= _ALL else count // _SOME
-    return flat.as_strided((-(-count // step),), (step,), flat.storage_offset()).numpy()
+    flat = tensor.as_strided((count,), (1,), tensor.storage_offset())
+    return flat.view(_WHOLE[tensor.element_size()]).numpy()
+
+
+_WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def _sum(numbers: np.ndarray) -> int:
+    """A number that differs as soon as one of these does: the hash of the sums, without carry, of the columns."""
+    lines = len(numbers) // _LINE
+    sums = np.add.reduce(numbers[: lines * _LINE].reshape(lines, _LINE), axis=0, dtype=numbers.dtype)
+    return hash(sums.tobytes() + numbers[lines * _LINE :].tobytes())
