@@ -75,12 +75,12 @@ class Graph:
         self.nodes = self._between()
         self.layers = distinct([node.layer for node in self.nodes])
         self._names = self._named()
-        self._calls: dict[int, tuple[int, int]] = {}
+        self._calls: dict[Node, tuple[int, int]] = {}
         counts: dict[int, int] = {}
         for node in self.nodes:
             index = counts.get(id(node.layer), 0)
             counts[id(node.layer)] = index + 1
-            self._calls[node.serial] = (index, counts[id(node.layer)])
+            self._calls[node] = (index, counts[id(node.layer)])
 
     def _between(self) -> list[Node]:
         """The nodes from inputs to outputs; a given input stands for everything before it."""
@@ -103,7 +103,15 @@ class Graph:
                 raise ArgumentError(f"a model starts at layers.Input(...); {tensor!r} is the output of another layer.")
         return [seen[key] for key in sorted(seen)]
 
-    def _named(self) -> dict[int, str]:
+    def __getstate__(self) -> dict[str, Any]:
+        return {"nodes": self.nodes} | self.__dict__  # in order: a copy of a deep network goes from call to call
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for node in self.nodes:
+            node.renew()
+
+    def _named(self) -> dict[Layer, str]:
         names = automatic_names(self.layers)
         owner: dict[str, Layer] = {}
         for layer in self.layers:
@@ -116,7 +124,7 @@ class Graph:
             if layer.name is None:
                 layer.name = name
         self._by_name = owner
-        return names
+        return {layer: names[id(layer)] for layer in self.layers}
 
     # -- names -----------------------------------------------------------------------------------------------------
     def name(self, layer: Layer) -> str:
@@ -124,14 +132,14 @@ class Graph:
 
         layer   one of ``layers``
         """
-        return self._names[id(layer)]
+        return self._names[layer]
 
     def label(self, node: Node) -> str:
         """The name of a call: the layer's name, and ``#2``, ``#3`` … for the later calls of a shared layer.
 
         node   one of ``nodes``
         """
-        index = self._calls[node.serial][0]
+        index = self._calls[node][0]
         return self.name(node.layer) + (f"#{index + 1}" if index else "")
 
     def first_call(self, node: Node) -> bool:
@@ -139,7 +147,7 @@ class Graph:
 
         node   one of ``nodes``
         """
-        return self._calls[node.serial][0] == 0
+        return self._calls[node][0] == 0
 
     def layer(self, name: str) -> Layer:
         """The layer called `name`, with "_" for the dots of Keras' names.  Raises ArgumentError, naming the nearest."""

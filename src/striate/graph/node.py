@@ -78,7 +78,19 @@ class Node:
             batches.pop() if len(batches) == 1 else None if inputs else layer.__dict__.get("batch_size")
         )
         self.outputs = tuple(SymbolicTensor(shape, self, i) for i, shape in enumerate(shapes))
+        self.renew()
+
+    def renew(self) -> None:
+        """Number it as the latest call."""
         self.serial = next(_serial)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.inputs, self.layer, self.outputs, self.batch
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:  # a copy is a call of its own
+        self.inputs, self.layer, self.outputs, self.batch = state
+        if not hasattr(self, "serial"):
+            self.renew()
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:

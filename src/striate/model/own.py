@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LATE = ("_given", "_ours", "_lowerings", "_alone", "_alone_for", "_has_been_built", "_code", "_own_weights")
+_MADE_AGAIN = ("built", "_trainer", "_predictor", "_engines", "_cuts")
 _STEPS = {
     "train_step": "a loop over batches with model(x, training=True), or a loss, metric or callback of your own",
     "test_step": "metrics of your own, or a loop over batches with model(x)",
@@ -57,6 +58,14 @@ class Own(Structure):
         self._nested: tuple[Any, Any] | None = None  # how its inputs are nested, and its outputs
         self._building: Any = None
         self._ours = (frozenset(self.__dict__) - before) | {*_LATE}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What ``copy.deepcopy`` and ``pickle`` take: all but what is made again from it, the network first."""
+        if self.knows_input and self.graph.fault is None:
+            self.get_weights()  # the copy has the same ones, also where they were not drawn yet
+        said = self.__dict__
+        kept = {key: said[key] for key in ("_graph", *said) if key in said and key not in _MADE_AGAIN}
+        return kept | {"built": None, "_trainer": None, "_predictor": None, "_engines": None, "_cuts": {}}
 
     def get_weights(self) -> list[np.ndarray]:
         self.graph  # or say what to do

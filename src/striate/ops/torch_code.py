@@ -84,7 +84,8 @@ class OwnModule(nn.Module):
         twin = OwnModule.__new__(OwnModule)
         nn.Module.__init__(twin)
         memo[id(self)] = twin
-        twin._hold(self.__dict__["layer"], self.__dict__["last"])
+        layer = self.__dict__["layer"]
+        twin._hold(memo.get(id(layer), layer), self.__dict__["last"])  # the layer's copy, where that is copied too
         for name in ("_parameters", "_buffers", "_modules"):
             setattr(twin, name, copy.deepcopy(getattr(self, name), memo))
         twin.training = self.training

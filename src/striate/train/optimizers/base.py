@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -529,7 +528,8 @@ class Optimizer(Described, family="optimizer"):
 
     def clone(self) -> Self:
         """A copy with the same settings that has not trained anything yet."""
-        twin = copy.copy(self)
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
         twin._running, twin._bound, twin._params, twin._decaying, twin._named = None, None, [], [], []
         twin._model_variables_moving_average, twin._accumulated_gradients, twin._waiting, twin._constrained = (
             [],
@@ -539,6 +539,13 @@ class Optimizer(Described, family="optimizer"):
         )
         twin.iterations = twin._begun = 0
         return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy that goes on from here once it is built for weights of its own."""
+        from striate.train.optimizer_state import optimizer_state
+
+        state = optimizer_state(self)
+        return {**self.clone().__dict__, "saved_state": self.saved_state if state is None else state}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready but for averages."""
