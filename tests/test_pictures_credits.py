@@ -132,3 +132,13 @@ def test_a_pool_of_crops_is_square_and_the_same_for_a_seed():
     assert pool.classes == ("cat", "flower")
     assert (pool.x == photos.crops(2, 16, names=("cat", "flower"), seed=3).x).all()
     assert photos.square("rocket", 16).shape == (16, 16, 3)
+
+
+def test_a_figure_whose_weights_are_not_there_is_left_as_it_is_and_said(monkeypatch, capsys):
+    monkeypatch.delenv("STRIATE_DATA", raising=False)
+    before = (figures.PICTURES / "look_maps.png").read_bytes()
+    figures.main(["look_maps"])
+    assert f"look_maps.png: left as it is; this machine has no {figures.MOBILENET}." in capsys.readouterr().out
+    assert (figures.PICTURES / "look_maps.png").read_bytes() == before
+    with pytest.raises(SystemExit, match=r"no figure look_nothing\. There are look_filters, look_maps"):
+        figures.main(["look_nothing"])
