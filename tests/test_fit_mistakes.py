@@ -72,7 +72,7 @@ def test_using_a_model_too_early_says_what_is_missing():
     with pytest.raises(ArgumentError, match="compile"):
         model.fit(*pictures())
     with pytest.raises(ArgumentError, match="does not know its input"):
-        st.Sequential([layers.Dense(3)]).summary()
+        st.Sequential([layers.Dense(3)]).size()
     with pytest.raises(ArgumentError, match="no layers"):
         st.Sequential().summary()
 
