@@ -173,10 +173,10 @@ def test_a_frozen_batch_norm_keeps_its_averages_while_training() -> None:
     set_mode(module, graph, training=True)
     given = torch.randn(8, 3) * 5 + 2
     module(given)
-    assert frozen.built.running_mean.tolist() == [0, 0, 0]
-    assert free.built.running_mean.abs().sum() > 0
-    assert (module.training, frozen.built.training, free.built.training) == (True, False, True)
-    torch.testing.assert_close(frozen.built(given), given / (1 + 1e-3) ** 0.5)
+    assert frozen.torch_module.running_mean.tolist() == [0, 0, 0]
+    assert free.torch_module.running_mean.abs().sum() > 0
+    assert (module.training, frozen.torch_module.training, free.torch_module.training) == (True, False, True)
+    torch.testing.assert_close(frozen.torch_module(given), given / (1 + 1e-3) ** 0.5)
     set_mode(module, graph, training=False)
     assert not any(m.training for m in module.modules())
     frozen.trainable = True

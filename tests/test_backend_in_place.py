@@ -202,7 +202,7 @@ def test_a_layer_that_may_return_its_very_input_does_not_let_it_be_overwritten(a
 )
 def test_an_activation_after_any_layer_trains(before: Layer, name: str) -> None:
     """Backward fails loudly where an activation overwrote what a layer before it still needs."""
-    before.built_for = before.built = None
+    before.built_for = before.torch_module = None
     x = torch.randn(2, 2, 6, 6, dtype=torch.float64, requires_grad=True)
     module = build(net((6, 6, 2), before, layers.Activation(name))).double().train()
     alone = build(net((6, 6, 2), before)).double().train()

@@ -185,7 +185,7 @@ def test_a_shape_that_does_not_fit_is_one_line_with_the_layers_name(
 def test_a_layer_called_on_numbers_computes() -> None:
     dense = layers.Dense(3)
     given = dense(np.ones((2, 3)))
-    np.testing.assert_allclose(given.detach(), dense.built.weight.sum(1).detach().expand(2, 3), rtol=1e-6)
+    np.testing.assert_allclose(given.detach(), dense.torch_module.weight.sum(1).detach().expand(2, 3), rtol=1e-6)
     with pytest.raises(ShapeError, match=r"Dense takes a batch, \(N, …\), not \(3,\)"):
         dense(np.zeros(3))
     with pytest.raises(ArgumentError, match="symbolic: it has a shape but no numbers to go through"):

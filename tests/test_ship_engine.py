@@ -128,7 +128,7 @@ def test_loss_and_metrics_are_torchs(x: np.ndarray, units: int, activation: Any,
 def test_sure_and_wrong_answers_have_a_finite_loss(x: np.ndarray) -> None:
     model = net()
     with torch.no_grad():
-        model.get_layer("dense").built.weight.mul_(1e4)
+        model.get_layer("dense").torch_module.weight.mul_(1e4)
     y = model.predict(x).argmin(-1)
     losses = [model.evaluate(x, y, engine=engine, return_dict=True)["loss"] for engine in ("onnxruntime", "torch")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
@@ -173,24 +173,26 @@ def test_extract_gives_the_last_maps_where_the_architecture_names_them() -> None
 # -- never from old weights ------------------------------------------------------------------------------------------
 def _no_grad(model: st.Model) -> None:
     with torch.no_grad():
-        model.get_layer("conv2d").built.bias[2] += 1
+        model.get_layer("conv2d").torch_module.bias[2] += 1
 
 
 def _replaced(model: st.Model) -> None:
-    dense = model.get_layer("dense").built
+    dense = model.get_layer("dense").torch_module
     dense.weight = torch.nn.Parameter(dense.weight.detach() * 2)
 
 
 def _numpy(model: st.Model) -> None:
-    model.get_layer("conv2d").built.weight.detach().numpy()[...] *= 2
+    model.get_layer("conv2d").torch_module.weight.detach().numpy()[...] *= 2
 
 
 CHANGES: dict[str, Callable[[st.Model], Any]] = {
     "no_grad": _no_grad,
-    ".data": lambda m: m.get_layer("conv2d").built.weight.data.mul_(2),
-    ".data =": lambda m: setattr(m.get_layer("conv2d").built.weight, "data", m.get_layer("conv2d").built.weight * 2),
+    ".data": lambda m: m.get_layer("conv2d").torch_module.weight.data.mul_(2),
+    ".data =": lambda m: setattr(
+        m.get_layer("conv2d").torch_module.weight, "data", m.get_layer("conv2d").torch_module.weight * 2
+    ),
     "numpy": _numpy,
-    "buffer": lambda m: m.get_layer("batch_normalization").built.running_mean.add_(1),
+    "buffer": lambda m: m.get_layer("batch_normalization").torch_module.running_mean.add_(1),
     "replaced": _replaced,
     "set_weights": lambda m: m.set_weights([w * 1.5 for w in m.get_weights()]),
     "layer.set_weights": lambda m: m.get_layer("dense").set_weights(
@@ -352,7 +354,7 @@ def test_auto_leaves_to_torch_what_only_torch_can(x: np.ndarray) -> None:
     hooked = net()
     assert hooked._engine.pick(hooked, "auto", MUCH, None) is not None
     seen = []
-    with_hook = hooked.get_layer("conv2d").built.register_forward_hook(lambda *given: seen.append(1))
+    with_hook = hooked.get_layer("conv2d").torch_module.register_forward_hook(lambda *given: seen.append(1))
     assert hooked._engine.pick(hooked, "auto", MUCH, None) is None
     hooked.predict(x)
     assert seen

@@ -42,7 +42,7 @@ def shaken(graph: Graph) -> Graph:
     """The graph with weights, norms included, that make a difference."""
     build(graph)
     for layer in every_layer(graph):
-        for name, tensor in () if layer.built is None else layer.built.state_dict().items():
+        for name, tensor in () if layer.torch_module is None else layer.torch_module.state_dict().items():
             if name.endswith("running_var"):
                 tensor.uniform_(0.5, 2)
             elif name.endswith(("running_mean", "bias")):

@@ -112,7 +112,7 @@ def test_only_what_changed_is_computed_again(base, photos, tmp_path, kind):
 
     freeze(base, 1)  # what is frozen changes no answer
     assert run() == (0, 24)
-    base.get_layer("second").built.bias.data[3] += 1e-3
+    base.get_layer("second").torch_module.bias.data[3] += 1e-3
     assert run() == (24, 0)
     other = Preprocessing(image_size=(24, 24), channels=3, resize="stretch", scale=1 / 127.5, mean=(1.0, 1.0, 1.0))
     base.preprocessing = other

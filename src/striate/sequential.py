@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from striate.errors import ArgumentError, NotBuiltError, ShapeError
-from striate.graph import Graph, InputLayer, Layer, Shape, SymbolicTensor, chain, checked_shape
+from striate.graph import Graph, InputLayer, Layer, Network, Shape, SymbolicTensor, chain, checked_shape
 from striate.graph.layer import Open
 from striate.model import Model
 from striate.model.tracing import beginnings
@@ -50,7 +50,7 @@ class Sequential(Model):
 
     @property
     def layers(self) -> list[Layer]:
-        if self.knows_input:
+        if self.built:
             self.graph  # names the layers
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
@@ -114,14 +114,14 @@ class Sequential(Model):
         return layer
 
     def _meet(self, given: Any) -> None:
-        if self._stack and not self.knows_input:
+        if self._stack and not self.built:
             _, shapes = beginnings(self._title, given)
             self._declared = shapes[0]
             self._changed()
 
     def _changed(self) -> None:
         self._graph = None
-        self.built = None
+        self.torch_module = None
         self._plan = None
         self._trainer = None
 
@@ -133,7 +133,7 @@ class Sequential(Model):
         Raises ShapeError for what is no shape, or another one than its Input has.
         """
         shape = tuple(input_shape)
-        known = self.graph.input_shapes[0] if self._stack and self._declared is None and self.knows_input else None
+        known = self.graph.input_shapes[0] if self._stack and self._declared is None and self.built else None
         if known is not None:
             if not any(_fits(one, known) for one in (shape, shape[1:])):
                 raise ShapeError(f"{self._title} has its input already, {known}; {shape} was given to build.")
@@ -141,8 +141,8 @@ class Sequential(Model):
         self._declared = checked_shape(self._title, shape[1:] if shape and shape[0] is None else shape)
         self._changed()
 
-    @property
-    def knows_input(self) -> bool:
+    @Network.built.getter  # type: ignore[attr-defined, untyped-decorator]
+    def built(self) -> bool:
         """Whether the input's shape is known."""
         try:
             return self.graph is not None
@@ -150,7 +150,7 @@ class Sequential(Model):
             return False
 
     def shape(self, *inputs: Shape) -> Shape | list[Shape]:
-        if not self.knows_input:
+        if not self.built:
             self.build(inputs[0])
         return super().shape(*inputs)
 

@@ -192,7 +192,7 @@ def _rename(app: Application, model: Model) -> None:
     assert origin is not None
     left_out = frozenset(source.name(name) for name in origin.left_out)
     model.graph = whole.graph
-    model.built = None
+    model.torch_module = None
     model.origin = replace(origin, sources=(source,), others=(), left_out=left_out)
 
 

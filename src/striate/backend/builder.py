@@ -54,7 +54,7 @@ class Builder:
 
     def built(self, step: Step) -> nn.Module | None:
         """The submodule of a step, where the layer was built before."""
-        made = self.layer.built
+        made = self.layer.torch_module
         return made if made is None or not step.part else made._modules.get(step.part)
 
     def module(self, step: Step, make: Callable[[], nn.Module], x: fx.Node) -> fx.Node:
@@ -63,12 +63,12 @@ class Builder:
         if self.built(step) is None:
             made = _initialised(step, make)
             if not part:
-                layer.built = made
+                layer.torch_module = made
             else:
-                layer.built = nn.ModuleDict() if layer.built is None else layer.built
-                if hasattr(layer.built, part) or keyword.iskeyword(part):
+                layer.torch_module = nn.ModuleDict() if layer.torch_module is None else layer.torch_module
+                if hasattr(layer.torch_module, part) or keyword.iskeyword(part):
                     raise ArgumentError(f'{layer.kind} "{name}": no part can be named "{part}". Rename it.')
-                layer.built.add_module(part, made)
+                layer.torch_module.add_module(part, made)
         self.add(name, layer)
         said = f"{self.label}_{part}" if part else self.label
         self.named = True
@@ -78,10 +78,10 @@ class Builder:
         """A call of a module that somebody else made."""
         layer, name, part = self.layer, self.graph.name(self.layer), step.part
         if not part:
-            layer.built = module
+            layer.torch_module = module
         else:
-            layer.built = nn.ModuleDict() if layer.built is None else layer.built
-            layer.built[part] = module
+            layer.torch_module = nn.ModuleDict() if layer.torch_module is None else layer.torch_module
+            layer.torch_module[part] = module
         self.add(name, layer)
         self.named = True
         said = f"{self.label}_{part}" if part else self.label
@@ -94,7 +94,7 @@ class Builder:
                 raise ArgumentError(
                     f'{layer.kind} "{name}": no part of a torch module can be named "{name}". Rename it.'
                 )
-            self.root.add_module(name, layer.built)
+            self.root.add_module(name, layer.torch_module)
 
     def may_overwrite(self, step: Step) -> bool:
         """Whether a function may write over its input (``overwrites``), also where another layer made that."""
@@ -142,8 +142,8 @@ class Builder:
         layer = self._begin(node)
         if isinstance(layer, Network):
             name = self.graph.name(layer)
-            if layer.built is None:
-                layer.built = build(layer.graph)
+            if layer.torch_module is None:
+                layer.torch_module = build(layer.graph)
             self.add(name, layer)
             out = self.fx.create_node("call_module", name, tuple(xs), {}, self.label)
             self.named = True
@@ -222,8 +222,8 @@ def apply_trainable(graph: Graph) -> None:
     """Let gradients run to the parameters of the layers that learn, and to no others."""
     learning = {id(layer) for layer in learning_layers(graph)}
     for layer in every_layer(graph):
-        if layer.built is not None:
-            for parameter in layer.built.parameters():
+        if layer.torch_module is not None:
+            for parameter in layer.torch_module.parameters():
                 parameter.requires_grad_(id(layer) in learning)
 
 
@@ -243,8 +243,8 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
     if training:
         learning = {id(layer) for layer in learning_layers(graph)}
         for layer in every_layer(graph):
-            if id(layer) not in learning and layer.built is not None:
-                for part in layer.built.modules():
+            if id(layer) not in learning and layer.torch_module is not None:
+                for part in layer.torch_module.modules():
                     if isinstance(part, nn.modules.batchnorm._BatchNorm):
                         part.eval()
 

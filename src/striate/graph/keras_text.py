@@ -53,7 +53,7 @@ def to_keras(network: Network, name: str, seen: dict[int, dict[str, Any]] | None
 
 
 def _stack(network: Any, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    if not network.knows_input:
+    if not network.built:
         return {"layers": _in_a_row(network.layers, [one.name or snake_case(one.kind) for one in network.layers], seen)}
     graph = network.graph.check()
     layers = [node.layer for node in graph.nodes]
@@ -279,7 +279,7 @@ class _Reader:
         shape = config.get("build_input_shape") if isinstance(config, Mapping) else None
         for one in _layers(entry):
             made.add(self._layer(one, depth))
-        if not made.knows_input and isinstance(shape, list) and len(shape) > 1:
+        if not made.built and isinstance(shape, list) and len(shape) > 1:
             made.build(shape)
         return made
 
@@ -356,7 +356,7 @@ class _Reader:
         if number is not None:
             self.shared[number] = made
         begins = entry.get("build_config")
-        if isinstance(made, Network) and not getattr(made, "knows_input", True) and isinstance(begins, Mapping):
+        if isinstance(made, Network) and not made.built and isinstance(begins, Mapping):
             made.build(begins.get("input_shape"))
         return made
 

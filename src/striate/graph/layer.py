@@ -211,7 +211,7 @@ class Layer(Holding, NetworkPart):
     def __post_init__(self) -> None:
         self.auto_named = self.name is None
         self.node: Node | None = None  # its latest call
-        self.built: Any = None  # the torch module that holds its weights, once backend/ has made it
+        self.torch_module: Any = None  # the torch module that holds its weights, once backend/ has made it
         self.built_for: dict[str, Weight] | None = None  # weight shapes of the first call; later calls share them
         if self.activity_regularizer is not None:
             self.activity_regularizer = type(self)._regularizer(self.activity_regularizer)
@@ -253,6 +253,15 @@ class Layer(Holding, NetworkPart):
         if isinstance(result, list | tuple):
             return [type(self)._penalised(self.activity_regularizer, one) for one in result]
         return type(self)._penalised(self.activity_regularizer, result)
+
+    @property
+    def built(self) -> bool:
+        """Whether its weights have their shapes: after its first call, or ``build``."""
+        return self.built_for is not None or self.torch_module is not None or "_has_been_built" in self.__dict__
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Keras' layers say it at the end of ``build``; here it follows from what is known."""
 
     # -- as Keras has it: a class of a user's own --------------------------------------------------------------------
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -502,9 +511,7 @@ def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(build)
     def building(self: Layer, *args: Any, **kwargs: Any) -> None:
-        before = self.__dict__.get("built")
         build(self, *args, **kwargs)
-        self.built = None if isinstance(before, bool) else before  # Keras' layers say built = True here
         self.__dict__["_has_been_built"] = True
 
     return building

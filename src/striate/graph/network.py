@@ -34,6 +34,15 @@ class Network(Layer):
         return {}
 
     @property
+    def built(self) -> bool:
+        """Whether it knows its input, and so the shapes of its weights."""
+        return True
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        """Keras' models say it at the end of ``build``; here it follows from what is known."""
+
+    @property
     def arity(self) -> int:  # type: ignore[override]
         """The number of inputs."""
         return len(self.graph.inputs)
@@ -133,7 +142,7 @@ class Network(Layer):
     def _regraphed(self, graph: Graph) -> None:
         """Hold another graph of the same layers."""
         self.__dict__["_graph" if "_graph" in self.__dict__ else "graph"] = graph
-        self.built = None
+        self.torch_module = None
         for key in ("_predictor", "_engines", "_trainer"):
             if key in self.__dict__:
                 self.__dict__[key] = None

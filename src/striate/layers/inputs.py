@@ -112,7 +112,7 @@ class Normalization(Layer):
         if any(sizes[i + 1] is None for i in kept):
             raise ShapeError(f"Normalization: the size of axis {self.axis} is open in {sizes}; say how many it has.")
         self._built_for = sizes
-        self.built = importlib.import_module("torch").nn.Module()  # it holds no weights
+        self.torch_module = importlib.import_module("torch").nn.Module()  # it holds no weights
         if self.mean is not None:
             self.mean, self.variance = (self._shaped(one, sizes[1:]) for one in (self.mean, self.variance))
 

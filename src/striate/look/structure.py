@@ -89,7 +89,7 @@ def kernels(node: FlatNode) -> tuple[torch.Tensor, int]:
     step = convolution(node)
     assert step is not None
     conv: Any = step.primitive
-    built: Any = node.layer.built[step.part] if step.part else node.layer.built
+    built: Any = node.layer.torch_module[step.part] if step.part else node.layer.torch_module
     if isinstance(conv, p.PartialConv):
         weights = built.weight.new_zeros(step.shape[-1], step.input_shapes[0][-1], *conv.window.kernel)
         weights[built.outs, built.ins] = built.weight

@@ -37,7 +37,7 @@ def clone_model(
     if not isinstance(model, Model):
         raise ArgumentError(f"clone_model takes a model, not {model!r}.")
     made = _made_anew(model, input_tensors, clone_function, call_function, recursive)
-    if model.compiled and made.knows_input and (settings := model.get_compile_config()) is not None:
+    if model.compiled and made.built and (settings := model.get_compile_config()) is not None:
         made.compile_from_config(settings)
     return made
 
@@ -49,10 +49,10 @@ def _made_anew(model: Any, input_tensors: Any, clone_function: Any, call_functio
                 f"clone_model: {type(model).__name__} says in call what it does; only it alone is cloned."
             )
         made = type(model).from_config(model.get_config())
-        if model.knows_input:
+        if model.built:
             made.begin(model.own_class().get("begins"), model.graph.input_shapes)
         return made
-    if not model.knows_input and input_tensors is None:
+    if not model.built and input_tensors is None:
         made = type(model)(name=model.name)
         for layer in model.layers:
             made.add(_cloned(layer, clone_function, call_function, recursive))
@@ -99,5 +99,5 @@ def copied(layer: Layer) -> Layer:
     """
     made = copy.copy(layer)
     made.__dict__.pop("_lowerings", None)
-    made.node = made.built = made.built_for = None
+    made.node = made.torch_module = made.built_for = None
     return made

@@ -86,7 +86,7 @@ class Learning(Weighted):
         }
         self.run_eagerly = bool(run_eagerly)
         self._plan = self._trainer = None
-        if self.knows_input:
+        if self.built:
             self._compiled()
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate import configs
 from striate.errors import ArgumentError, NotBuiltError, StriateError
-from striate.graph import Graph, Layer, Shape
+from striate.graph import Graph, Layer, Network, Shape
 from striate.graph.layer import snake_case
 from striate.graph.nested import packed
 from striate.model.ends import template
@@ -86,8 +86,8 @@ class Own(Structure):
     def graph(self, graph: Graph) -> None:
         self._graph = graph
 
-    @property
-    def knows_input(self) -> bool:
+    @Network.built.getter  # type: ignore[attr-defined, untyped-decorator]
+    def built(self) -> bool:
         return self._graph is not None
 
     @property
@@ -283,7 +283,6 @@ def _whole(build: Callable[..., Any]) -> Callable[..., Any]:
             ) from error
         finally:
             self._building = None
-        self.built = None if isinstance(self.built, bool) else self.built  # Keras' models say built = True here
         self._trace(*begun)
 
     return wrapped

@@ -62,8 +62,8 @@ def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: boo
     from striate.weights.keras_model import write_keras_model
     from striate.weights.keras_says import check_for_keras
 
-    plan = model._compiled() if model._compile_args is not None and model.knows_input else None
-    if model.knows_input:
+    plan = model._compiled() if model._compile_args is not None and model.built else None
+    if model.built:
         check_for_keras(model.graph.check(), str(path))
     beside = {
         "preprocessing": None if model.preprocessing is None else model.preprocessing.to_dict(),
@@ -102,7 +102,7 @@ def load_keras(
         raise
     except StriateError as error:
         raise BundleError(f"{path}: its network cannot be built: {error}") from error.__cause__
-    if model.knows_input:
+    if model.built:
         graph = model.graph.check()
         wanted = any(node.layer.parameters(*node.input_shapes) for node in graph.flat().nodes)
         if wanted or saved.weights.layers:

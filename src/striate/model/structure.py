@@ -65,7 +65,7 @@ class Structure(Network):
     def labels(self, names: Sequence[str] | None) -> None:
         from striate.intake import checked_labels
 
-        self._labels = None if names is None else checked_labels(names, self.graph if self.knows_input else None)
+        self._labels = None if names is None else checked_labels(names, self.graph if self.built else None)
 
     @property
     def layers(self) -> list[Layer]:
@@ -129,11 +129,6 @@ class Structure(Network):
         if index is None or not -len(self.layers) <= index < len(self.layers):
             raise ArgumentError(f"get_layer needs a name, or an index below {len(self.layers)}; it got {index}.")
         return self.layers[index]
-
-    @property
-    def knows_input(self) -> bool:
-        """Whether the input's shape is known; a Sequential or a class of one's own may learn it from the first data."""
-        return True
 
     def tensor(self, name: str) -> SymbolicTensor:
         """The symbolic output of the layer `name`; ``st.Model(m.input, m.tensor("conv2d"))`` cuts a model there.
@@ -214,7 +209,7 @@ class Structure(Network):
         """
         from striate.size import summary
 
-        if not self.knows_input and self.layers:
+        if not self.built and self.layers:
             rows = [f"{layer.name or layer.kind} ({layer.kind})".ljust(45) + "?" for layer in self.layers]
             try:
                 self.graph
@@ -238,7 +233,7 @@ class Structure(Network):
         from striate.shown import preformatted
         from striate.size import summary
 
-        if not self.knows_input:
+        if not self.built:
             return preformatted(repr(self))
         drawing = self.draw() if len(self.graph.nodes) <= _DRAWN else ""
         return f"{drawing}{preformatted(summary(self.graph, self._title, sequential=self.kind == 'Sequential'))}"

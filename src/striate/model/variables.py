@@ -39,7 +39,7 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
         return _of_network(layer, path, learns)
     owner, parts = layer.__dict__.get("_inside", (None, ()))
     if (
-        owner is not None and layer.built is None and owner.node is not None
+        owner is not None and layer.torch_module is None and owner.node is not None
     ):  # its arrays are parts of the layer around it
         return [_renamed(one, layer, path) for one in _of(owner, "", learns) if one.slot.step.part in parts]
     if layer.node is None and layer.is_own:
@@ -47,7 +47,7 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
     shapes = () if layer.node is None else layer.node.input_shapes
     if layer.node is None or not layer.parameters(*shapes) | layer.buffers(*shapes):
         return []
-    if layer.built is None:
+    if layer.torch_module is None:
         from striate.backend import build_layer
 
         build_layer(layer)
@@ -60,7 +60,7 @@ def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
             slot.keras,
             f"{path}/{slot.keras}" if path else slot.keras,
             layer,
-            _tensor(layer.built, slot.name),
+            _tensor(layer.torch_module, slot.name),
             learns and slot.name in slot.step.weights,
             partial(to_keras, slot),
             partial(_back, from_keras, slot),
@@ -109,7 +109,7 @@ def _as_it_is(array: Any) -> Any:
 
 
 def _of_network(network: Any, path: str, learns: bool) -> list[Variable]:
-    if not getattr(network, "knows_input", True):
+    if not network.built:
         return []
 
     graph: Graph = network.graph.check()

@@ -25,12 +25,12 @@ class Weighted(Own):
         from striate.backend import build
         from striate.backend.builder import apply_trainable
 
-        if self.built is None:
-            self.built = build(self.graph)
-            self.built.eval()
+        if self.torch_module is None:
+            self.torch_module = build(self.graph)
+            self.torch_module.eval()
         else:
             apply_trainable(self.graph)
-        return self.built  # type: ignore[no-any-return]
+        return self.torch_module  # type: ignore[no-any-return]
 
     def zero_grad(self) -> None:
         """Forget the gradients of all weights, before the backward pass of a loop of one's own."""

@@ -102,14 +102,12 @@ def build_once(layer: Layer, shapes: tuple[Shape, ...]) -> None:
     if layer.__dict__.get("_has_been_built"):
         return
     with_batch = [(None, *shape) for shape in shapes]
-    before = layer.__dict__.get("built")
     try:
         layer.build(with_batch if len(with_batch) > 1 else with_batch[0])
     except StriateError:
         raise
     except Exception as error:
         raise ArgumentError(f"its build({with_batch[0]}) fails: {type(error).__name__}: {error}") from error
-    layer.built = None if isinstance(before, bool) else before  # Keras' layers say built = True here
     layer._has_been_built = True  # type: ignore[attr-defined]
 
 
@@ -189,7 +187,7 @@ def _put_down(layer: Layer, values: list[Value], part: str) -> Any:
     if isinstance(layer, Network):
         layer.shape(*(value.shape for value in values))
         return _network(layer, values, part)
-    if not layer.trainable or layer.built is not None:  # it has arrays of its own
+    if not layer.trainable or layer.torch_module is not None:  # it has arrays of its own
         raise NeedsTorch
     trace.within.append(layer)
     before, trace.prefix = trace.prefix, f"{trace.prefix}_{part}" if trace.prefix else part

@@ -72,7 +72,7 @@ class OwnModule(nn.Module):
         for key, value in layer.__dict__.items():
             if isinstance(value, nn.Parameter):
                 self.register_parameter(key, value)
-            elif isinstance(value, nn.Module) and key != "built":
+            elif isinstance(value, nn.Module) and key != "torch_module":
                 self.add_module(key, value)
 
     def _hold(self, layer: Layer, last: bool) -> None:

@@ -73,7 +73,7 @@ class Engines:
         if how == "torch":
             return None
         graph = model.graph.check()
-        module = model.module if model.built is None else model.built
+        module = model.module if model.torch_module is None else model.torch_module
         key = (None if pixels is None else pixels.arithmetic, *strip)
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
         if how == "int8":

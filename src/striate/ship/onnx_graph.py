@@ -117,7 +117,7 @@ def _build(graph: Graph) -> None:
     from striate.backend import build
     from striate.graph import every_layer
 
-    if any(layer.built is None and layer.built_for for layer in every_layer(graph)):
+    if any(layer.torch_module is None and layer.built_for for layer in every_layer(graph)):
         build(graph)
 
 

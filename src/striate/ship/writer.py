@@ -119,7 +119,7 @@ class Writer:
         assert layer is not None
         if id(layer) not in self._arrays:
             self._arrays[id(layer)] = {
-                key: attrgetter(key)(layer.built).detach().cpu().float().numpy() for key in layer.built_for or {}
+                key: attrgetter(key)(layer.torch_module).detach().cpu().float().numpy() for key in layer.built_for or {}
             }
         start = f"{step.part}." if step.part else ""
         return {

@@ -226,7 +226,7 @@ def build_for(model: Any, x: Any) -> None:
 
     x    arrays (N, ...), or a Dataset
     """
-    if model.has_own_call or not model.knows_input:
+    if model.has_own_call or not model.built:
         model._meet(x.x if isinstance(x, Dataset) else x)
     elif hasattr(x, "shape") and model.arity == 1:  # of sizes that are left open, those of the data
         model.resize((tuple(x.shape[1:]),))

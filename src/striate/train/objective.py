@@ -211,8 +211,8 @@ def _penalties(graph: Graph) -> list[Callable[[], torch.Tensor]]:
     penalties: list[Callable[[], torch.Tensor]] = []
     for layer in _layers(graph):
         for name, weight in (layer.built_for or {}).items():
-            if weight.regularizer is not None and layer.built is not None:
-                penalty, tensor = regularizers.get(weight.regularizer), layer.built.get_parameter(name)
+            if weight.regularizer is not None and layer.torch_module is not None:
+                penalty, tensor = regularizers.get(weight.regularizer), layer.torch_module.get_parameter(name)
                 if type(penalty) in (regularizers.L1, regularizers.L2, regularizers.L1L2):  # in any layout the same
                     penalties.append(partial(penalty, tensor))
                 else:
@@ -238,5 +238,5 @@ def _constrained(graph: Graph) -> list[Variable]:
 
 def _activities(graph: Graph) -> list[Any]:
     """The modules that add up a penalty on what passes through them."""
-    built = (layer.built for layer in every_layer(graph) if layer.built is not None)
+    built = (layer.torch_module for layer in every_layer(graph) if layer.torch_module is not None)
     return [part for module in built for part in module.modules() if hasattr(part, "taken")]

@@ -286,8 +286,8 @@ def _first(run: _Run, head: Any, classes: int, cache: Any) -> dict[str, int]:
     fitted = fit_head(np.stack(rows), labels, classes, seed=run.seed)
     run.net.module  # makes the head's weights
     with torch.no_grad():
-        head.built.weight.copy_(torch.from_numpy(fitted.weight))
-        head.built.bias.copy_(torch.from_numpy(fitted.bias))
+        head.torch_module.weight.copy_(torch.from_numpy(fitted.weight))
+        head.torch_module.bias.copy_(torch.from_numpy(fitted.bias))
     run.net.compile(_optimizer(1e-3), LOSS, metrics=["accuracy"])
     note = f"weight decay {fitted.decay:.2g}, {fitted.accuracy:.1%} in cross-validation"
     run.judge("features + head", begun, trainable(run.net), note=note)

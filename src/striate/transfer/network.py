@@ -97,7 +97,12 @@ def freeze(base: Model, unfreeze: int | str = 0) -> int:
         learning = {id(n.layer) for n in weighty if n.shape[:-1] in sizes[-unfreeze:]}
     for layer in inside:
         layer.trainable = id(layer) in learning and layer.kind != "BatchNormalization"
-    return sum(prod(t.shape) for layer in inside if layer.trainable and layer.built for t in layer.built.parameters())
+    return sum(
+        prod(t.shape)
+        for layer in inside
+        if layer.trainable and layer.torch_module
+        for t in layer.torch_module.parameters()
+    )
 
 
 def _opened(base: Model) -> list[Layer]:

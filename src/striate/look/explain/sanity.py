@@ -203,7 +203,7 @@ def weighted(model: Model) -> list[tuple[str, list[torch.nn.Parameter]]]:
     seen: set[int] = set()
     assert model.module is not None  # asking for it makes the weights
     for node in model.graph.flat().nodes:
-        built = node.layer.built
+        built = node.layer.torch_module
         own = [] if built is None else [p for p in built.parameters() if id(p) not in seen]
         seen |= {id(p) for p in own}
         if not own:
