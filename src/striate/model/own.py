@@ -61,7 +61,7 @@ class Own(Structure):
 
     def __getstate__(self) -> dict[str, Any]:
         """What ``copy.deepcopy`` and ``pickle`` take: all but what is made again from it, the network first."""
-        if self.knows_input and self.graph.fault is None:
+        if self.built and self.graph.fault is None:
             self.get_weights()  # the copy has the same ones, also where they were not drawn yet
         said = self.__dict__
         kept = {key: said[key] for key in ("_graph", *said) if key in said and key not in _MADE_AGAIN}
