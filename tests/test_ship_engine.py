@@ -218,7 +218,7 @@ def wide() -> st.Model:
 
 def edited(model: st.Model, place: int = 12_345) -> None:
     """One weight of many, in a way that torch does not count."""
-    model.get_layer("dense").built.weight.detach().numpy().reshape(-1)[place] += 10
+    model.get_layer("dense").torch_module.weight.detach().numpy().reshape(-1)[place] += 10
 
 
 @pytest.mark.parametrize("place", [1, 12_345, 80_000, 98_303])
