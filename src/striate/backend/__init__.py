@@ -6,11 +6,20 @@ Arrays inside are channels-first, (N, C, H, W), in torch's channels_last memory;
 """
 
 from striate.backend.allocator import keep_memory
-from striate.backend.builder import build, build_layer, logits_module, set_mode
+from striate.backend.builder import build, build_layer, logits_module, predicting, set_mode
 from striate.backend.keras_names import *  # noqa: F403
 from striate.backend.keras_names import __all__ as _named
 from striate.backend.rows import augmentation
 from striate.backend.source import to_source
 
-__all__ = ["augmentation", "build", "build_layer", "keep_memory", "logits_module", "set_mode", "to_source"]
+__all__ = [
+    "augmentation",
+    "build",
+    "build_layer",
+    "keep_memory",
+    "logits_module",
+    "predicting",
+    "set_mode",
+    "to_source",
+]
 __all__ += _named

@@ -6,7 +6,8 @@ import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -247,6 +248,21 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
                 for part in layer.torch_module.modules():
                     if isinstance(part, nn.modules.batchnorm._BatchNorm):
                         part.eval()
+
+
+@contextmanager
+def predicting(module: nn.Module) -> Iterator[None]:
+    """Prediction mode inside; after it every submodule is in the mode that it was in, also a frozen batch norm.
+
+    module   that is run
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 def logits_module(module: fx.GraphModule, functions: list[str | None]) -> tuple[fx.GraphModule, list[bool]]:

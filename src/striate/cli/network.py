@@ -9,7 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import Classes, Described, InputShape, Json, Variant, graph_of, say, variants_of
+from striate.cli.common import (
+    WEIGHTS,
+    Classes,
+    Described,
+    InputShape,
+    Json,
+    Variant,
+    graph_of,
+    model_of,
+    say,
+    variants_of,
+)
 from striate.errors import ArgumentError, unknown
 from striate.wording import plural
 
@@ -236,14 +247,39 @@ def explain(
     input_shape: InputShape = None,
     classes: Classes = None,
     variant: Variant = None,
+    picture: Annotated[
+        str | None, typer.Option(help="A picture file: the arithmetic of one number that the layer gives for it.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="With --picture, which number, from 0: row,column,map; without it the largest.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help=f"With --picture, of an architecture: {WEIGHTS}.")] = None,
     json: Json = False,
 ) -> None:
-    """The arithmetic of one layer with its numbers put in, step by step."""
+    """The arithmetic of one layer with its numbers put in, step by step; with a picture, of one output number."""
     from striate.size import explain as explained
 
+    if picture is not None:
+        if input_shape is not None:
+            raise ArgumentError(
+                "--picture takes a network with its weights, which has its input's size: no --input-shape."
+            )
+        said = model_of(model, weights, variant, classes).explain(layer, picture=picture, at=_place(at))
+        say({"layer": layer, "at": said.at, "value": said.value, "explanation": said}, json, said)
+        return
+    if at is not None or weights is not None:
+        raise ArgumentError("--at and --weights go with --picture FILE: they are about one number that it gives.")
     _, graph = graph_of(model, input_shape, classes, variant)
     text = explained(graph, layer)
     say({"layer": layer, "explanation": text}, json, text)
+
+
+def _place(text: str | None) -> tuple[int, ...] | None:
+    """``3,4,2`` as (3, 4, 2)."""
+    try:
+        return None if text is None else tuple(int(part) for part in text.strip("() ").split(","))
+    except ValueError:
+        raise ArgumentError(f'--at is whole numbers from 0, row,column,map such as 3,4,2, not "{text}".') from None
 
 
 def draw(

@@ -1,6 +1,8 @@
 """Answers: what a network says to arrays, pictures and data sets, and how good that is."""
 
 from striate.inference.evaluation import evaluate
+from striate.inference.neurons import Neuron, neuron
 from striate.inference.predict import answers
+from striate.inference.products import Products
 
-__all__ = ["answers", "evaluate"]
+__all__ = ["Neuron", "Products", "answers", "evaluate", "neuron"]

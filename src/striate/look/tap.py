@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import fx, nn
+from torch import fx
 
+from striate import backend
 from striate.backend import modules
 from striate.errors import ArgumentError, unknown
 
@@ -152,20 +153,8 @@ def tapped(model: Model, *, rule: Rule = "backprop", logits: bool = False) -> It
              (N, 2): the logit is the score of "yes", its negative that of "no"
     """
     tap = Tap(model, rule, logits)
-    with predicting(tap.module):
+    with backend.predicting(tap.module):
         yield tap
-
-
-@contextmanager
-def predicting(module: nn.Module) -> Iterator[None]:
-    """Prediction mode inside; after it every submodule is in the mode that it was in, also a frozen batch norm."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 # -- the rules ----------------------------------------------------------------------------------------------------------

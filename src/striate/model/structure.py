@@ -256,13 +256,24 @@ class Structure(Network):
             self.graph, batch_size=batch_size, optimizer=optimizer, dtype=dtype, strict=strict, name=self._title
         )
 
-    def explain(self, layer: str) -> str:
-        """The arithmetic of a layer with its numbers put in, step by step.
+    def explain(self, layer: str, picture: Any = None, at: Sequence[int] | None = None) -> str:
+        """The arithmetic of a layer with its numbers put in, step by step; with a picture that of one output number.
 
-        layer   its name
+        layer     its name
+        picture   a file, a PIL image or an array, or whatever else ``predict`` takes, one example of it.  The text is then
+                  of one number that the layer gives for it: what its window reads, products, sum, bias and activation,
+                  which are attributes too (``inference.Neuron``).  None: sizes, weights and multiplications
+        at        with a picture, the place in the layer's output from 0: (row, column, map), (step, map) or (unit,); None:
+                  its largest number
 
-        Raises ArgumentError for an unknown name, naming the nearest.
+        Raises ArgumentError for an unknown name, naming the nearest, a place that is not there, or one without a picture.
         """
+        if picture is not None:
+            from striate.inference import neuron
+
+            return neuron(self, picture, layer, at)  # type: ignore[arg-type]
+        if at is not None:
+            raise ArgumentError("explain: at is a place in the output for a picture; give picture= too.")
         from striate.size import explain
 
         return explain(self.graph, layer)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from striate.backend import predicting
 from striate.data import Dataset
 from striate.errors import ArgumentError
 from striate.look.arguments import Progress, drawn, part_of
 from striate.look.pictures import Space
 from striate.look.result import ROWS, Look
 from striate.look.structure import penultimate
-from striate.look.tap import predicting
 from striate.report.grid import Cell, Grid
 from striate.report.style import LIGHT, plain
 from striate.wording import plural
