@@ -379,3 +379,26 @@ def test_targets_of_every_kind_are_renumbered_as_the_model_numbers_them():
     one_hot = numbered_as(Dataset(x, np.eye(2, dtype=np.float32), classes=("dog", "bee")), labels)
     assert one_hot.labels.tolist() == [3, 1]
     assert numbered_as(Dataset(x, np.array([1, 0]), classes=("dog", "bee")), labels).y.tolist() == [1, 3]
+
+
+def test_it_says_which_stage_begins_and_how_long_that_may_take(base, photos, tmp_path, capsys):
+    fit(
+        photos,
+        base,
+        augment="flip,turn",
+        epochs=2,
+        patience=9,
+        folder=tmp_path / "run",
+        cache=False,
+        verbose=2,
+        report=False,
+    )
+    lines = capsys.readouterr().out.splitlines()
+    begun = [line.split(":")[0] for line in lines if line.startswith("stage ")]
+    assert begun == ["stage 1 of 3", "stage 2 of 3", "stage 2 of 3", "stage 3 of 3", "stage 3 of 3"]
+    assert "features of 24 pictures and their mirror images" in next(line for line in lines if "stage 1" in line)
+    assert all(line.endswith("more at most") for line in lines if " an epoch, so " in line)
+    assert any(line.startswith("48/48 ") for line in lines)  # both views went through the bar
+    assert "Augmentation" in [layer.kind for layer in load_model(tmp_path / "run").layers]
+    fit(photos, base, augment="none", stages=1, folder=tmp_path / "quiet", cache=False, report=False)
+    assert not capsys.readouterr().out

@@ -102,5 +102,5 @@ def unknown(what: str, name: str, known: Iterable[str]) -> ArgumentError:
     known   the names there are
     """
     options = sorted(set(known))
-    listed = f" Known: {', '.join(options)}." if len(options) <= 30 else ""
+    listed = f" Known: {', '.join(options)}." if 0 < len(options) <= 30 else "" if options else " There is none."
     return ArgumentError(f'unknown {what} "{name}".{nearest(name, options)}{listed}')

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from striate.errors import ArgumentError, unknown
-from striate.graph import Shape
+from striate.errors import unknown
+from striate.graph import Layer, Shape
 from striate.layers import RandomAffine
 from striate.model import Model
-from striate.sequential import Sequential
+from striate.model.preceded import preceded
 from striate.train import optimizers
 from striate.zoo import create
 
@@ -41,24 +41,17 @@ class Recipe:
     variant: dict[str, Any] = field(default_factory=dict)
     augment: RandomAffine | None = None
 
-    def model(self, classes: int, input_shape: Shape) -> Model:
+    def model(self, classes: int, input_shape: Shape, augment: Sequence[Layer] | None = None) -> Model:
         """A fresh network with the augmentation in front.
 
         classes         how many outputs it has
         input_shape     of one example, channels-last
-
-        Raises ArgumentError where augmentation is to go in front of a network that is no Sequential.
+        augment         layers in place of the recipe's own augmentation; None: that
         """
         model = create(self.network, classes=classes, input_shape=input_shape, **self.variant)
-        if self.augment is None:
-            return model
-        if not isinstance(model, Sequential):
-            raise ArgumentError(f"{self.network} is not a Sequential; put the augmentation into the network itself.")
-        start, *rest = model.graph.nodes
-        augment = RandomAffine(**{k: v for k, v in self.augment.config().items() if k != "name"})
-        stacked = Sequential([start.layer, augment, *(node.layer for node in rest)])
-        stacked.name = model.name
-        return stacked
+        if augment is None:
+            augment = [] if self.augment is None else [type(self.augment)(**self.augment.config() | {"name": None})]
+        return preceded(model, augment) if augment else model
 
 
 def _one_cycle(peak: float, decay: float = 0.01) -> Callable[[], Any]:

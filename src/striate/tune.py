@@ -14,12 +14,13 @@ import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load
+from striate.data.sets.catalog import placed
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.models import from_json
-from striate.runs.training import RECIPE, usual_network
+from striate.runs.networks import network_for, reading
+from striate.runs.training import RECIPE
 from striate.wording import plural
-from striate.zoo import create
 
 __all__ = ["Trial", "Tuned", "tune"]
 
@@ -102,6 +103,8 @@ def tune(
     seed: int = 0,
     say: Any = None,
     splits: Splits | None = None,
+    augment: Any = None,
+    download: bool = False,
     **options: Any,
 ) -> Tuned:
     """Try `trials` settings of learning rate, optimizer, batch size and, where the network has them, dropout and width.
@@ -122,6 +125,8 @@ def tune(
     seed        of the search, the folds and the weights
     say         called with a line about each trial
     splits      the data, read already
+    augment     random changes to the training pictures, as ``train_run`` takes them
+    download    fetch a named data set that is not on this machine
     options     for the reader of the data, such as image_size
 
     Raises ArgumentError when optuna is missing or `folder` holds another search, DataError for data without classes.
@@ -141,13 +146,17 @@ def tune(
         check_epochs(epochs)
     recipe = RECIPE.get(data) if recipe is None and model is None else recipe
     plan = recipes.get(recipe) if recipe else None
-    train, held, test = load(data, **options) if splits is None else splits
+    if splits is None:
+        data = data if download else placed(data)
+        options = reading(data, model if model is not None else plan.network if plan else None, options)
+        splits = load(data, download=download, **options)
+    train, held, test = splits
     if held is None and test is None and validation:
         train = train.split(validation, seed=seed).train
     if train.labels is None:
         raise DataError(f"{train.name} has no class labels; tuning compares accuracies.")
     epochs = epochs if epochs is not None else plan.epochs if plan else 5
-    network = _network(model, plan, data, train).description()
+    network = network_for(data, train, model, plan, augment)[0].description()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
@@ -250,15 +259,6 @@ def _widths(network: dict[str, Any]) -> list[dict[str, Any]]:
     if network.get("class") != "Sequential":
         return []
     return [layer for layer in network["layers"] if any(key in layer for key in _WEIGHTED)][:-1]
-
-
-def _network(model: Model | str | None, plan: recipes.Recipe | None, data: str, train: Dataset) -> Model:
-    if isinstance(model, Model):
-        return model
-    classes = len(train.classes or ()) or int(np.asarray(train.labels).max()) + 1
-    if model is None and plan is not None:
-        return plan.model(classes, train.shape)
-    return create(model or usual_network(data, train), classes=classes, input_shape=train.shape)
 
 
 def _digest(train: Dataset, network: dict[str, Any]) -> str:

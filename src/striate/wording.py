@@ -65,6 +65,17 @@ def memory(count: int) -> str:
     return f"{count:,} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
+def lasting(seconds: float) -> str:
+    """A time in the unit that people use for it: ``4 s``, ``3 min``, ``1 h 20 min``.
+
+    seconds   how long
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
     """Rows of cells as lines with columns two spaces apart; `right` says which columns end at their right edge."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -21,6 +21,13 @@ Variant = Annotated[
     list[str] | None, typer.Option("--variant", help="Of a named architecture, such as alpha=0.5; may be repeated.")
 ]
 
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        help="Random changes to the training pictures, with commas: flip, vertical, crop, turn, shift, zoom, colour, "
+        "grey, blur, erase; or none."
+    ),
+]
 With = Annotated[
     list[str] | None,
     typer.Option(

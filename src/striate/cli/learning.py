@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, With, left, model_of, say, shape_of
+from striate.cli.common import WEIGHTS, Augment, Json, Variant, With, left, model_of, say, shape_of
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
@@ -46,11 +46,17 @@ def train(
         float | None, typer.Option(help="A constant rate, in place of a recipe's schedule.")
     ] = None,
     validation: Annotated[float, typer.Option(help="Part of the training data held out for the curves.")] = 0.1,
-    image_size: Annotated[str | None, typer.Option(help="Size for a folder of photos, such as 64x64.")] = None,
+    image_size: Annotated[
+        str | None, typer.Option(help="Size for a folder of photos, such as 64x64 (the network's own; 150x150).")
+    ] = None,
+    augment: Augment = None,
     precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
     mix: Annotated[
         str | None, typer.Option(help="Mix the pictures of a batch with each other: mixup or cutmix.")
     ] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch a data set with a name that is not on this machine.")
+    ] = False,
     folder: RunFolder = None,
     seed: Seed = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
@@ -82,12 +88,10 @@ def train(
     if model is not None and model not in names():
         name, graph = graph_of(model)
         chosen = Model.from_graph(graph, name)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"augment": augment, "download": download}
     if image_size is not None:
         size = shape_of(image_size)
         options["image_size"] = size * 2 if size is not None and len(size) == 1 else size
-    elif Path(data).is_dir():
-        options["image_size"] = (150, 150)
     tuned = None
     if tune is not None:
         from striate.runs import free_folder

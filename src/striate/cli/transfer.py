@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, left, say
+from striate.cli.common import WEIGHTS, Augment, Json, Variant, left, say
 from striate.wording import plural
 
 
@@ -27,6 +27,7 @@ def transfer(
     epochs: Annotated[int, typer.Option(help="At most, of stages 2 and 3 each.")] = 15,
     batch_size: Annotated[int, typer.Option(help="Photos per step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Of stage 2; stage 3 has a tenth.")] = 3e-4,
+    augment: Augment = None,
     validation: Annotated[float, typer.Option(help="Part held out where the folder has no val.")] = 0.2,
     scratch: Annotated[bool, typer.Option("--scratch", help="Also train without the weights, for contrast.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep the features on disk.")] = True,
@@ -49,6 +50,7 @@ def transfer(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        augment=augment,
         validation=validation,
         scratch=scratch,
         cache=cache,

@@ -11,25 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from striate import recipes
-from striate.data import Dataset, Splits, load, names
+from striate.data import Splits, load, names
 from striate.data.checks.check import first_look
+from striate.data.sets.catalog import placed
 from striate.errors import ArgumentError, DataError
+from striate.messages import say
 from striate.model import Model
+from striate.runs.networks import network_for, reading
 from striate.weights import atomic_write
 from striate.wording import plural
-from striate.zoo import create
 
-# What suits a data set when nothing is asked for: a recipe where there is one, else a network.
+# What suits a data set when nothing is asked for: a recipe where there is one, else a network (``networks.USUAL``).
 RECIPE = {"digits": "digits", "mnist": "fast", "imdb": "imdb"}
-USUAL = {
-    "mnist": "fast_net",
-    "fashion_mnist": "fashion_net",
-    "cifar10": "cifar_net",
-    "cifar100": "cifar_net",
-    "imdb": "imdb_net",
-}
-
-
 RUN = "run.json"  # what the run was asked for
 
 
@@ -64,19 +57,6 @@ def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
     return folder
 
 
-def usual_network(data: str, train: Dataset) -> str:
-    """The name of a network that suits a data set when the user names none.
-
-    data    the data set's name or path
-    train   what is to be learnt from
-    """
-    if data in USUAL:
-        return USUAL[data]
-    if train.x.dtype == "int64":
-        return "imdb_net"
-    return "cifar_net_gmp" if min(train.shape[:2]) < 100 else "cats_dogs_net"
-
-
 def train_run(
     data: str,
     *,
@@ -90,6 +70,8 @@ def train_run(
     validation: float = 0.1,
     precision: str = "float32",
     mix: Any = None,
+    augment: Any = None,
+    download: bool = False,
     seed: int = 0,
     verbose: str | int = "auto",
     report: bool = True,
@@ -118,9 +100,12 @@ def train_run(
     callbacks   further ones, as for ``Model.fit``
     splits      the data, read already; `data` is then only their name
     mix         "mixup" or "cutmix": pictures of a batch mixed with each other, see ``Model.compile``
+    augment     random changes to the training pictures: words such as "flip,crop,colour" (flip, vertical, crop, turn, shift,
+                zoom, colour, grey, blur, erase; "none"), or augmentation layers; None: the recipe's
+    download    fetch a named data set that is not on this machine
     validation  part of the training data held out for the curves, when the data has no validation set
     resume      go on with the run in `folder` that was broken off, given the same arguments again
-    options     for the reader of the data, such as image_size
+    options     for the reader of the data, such as image_size; without it photos are read at the size that `model` takes
 
     The scores are those on the test set, or on the validation set when there is none.
     Raises DataError, ArgumentError, TrainingError, BundleError; nothing half-written is left.
@@ -134,6 +119,7 @@ def train_run(
 
     if epochs is not None:
         check_epochs(epochs)
+    data = data if download or splits is not None else placed(data)
     asked = {
         "data": data,
         "model": model,
@@ -145,6 +131,7 @@ def train_run(
         "validation": validation,
         "precision": precision,
         "mix": mix,
+        "augment": augment,
         "seed": seed,
         "report": report,
         "callbacks": callbacks,
@@ -154,9 +141,12 @@ def train_run(
     if recipe is None and model is None:
         recipe = RECIPE.get(data)
     plan = recipes.get(recipe) if recipe else None
+    if splits is None:
+        options = reading(data, model if model is not None else plan.network if plan else None, options)
+        asked["options"] = options
     pictures = splits is None and data not in names() and Path(data).exists()
     noticed = first_look(data, aloud=verbose != 0) if pictures else None
-    splits = load(data, **options) if splits is None else splits
+    splits = load(data, download=download, **options) if splits is None else splits
     train, held, test = splits
     if held is None and validation:
         train, held, _ = train.split(validation, seed=seed)
@@ -164,13 +154,9 @@ def train_run(
     if judge is None:
         raise DataError("no data is held out to judge the model on: give validation above 0.")
     set_seed(seed)
-    classes = len(train.classes or ()) or int(train.y.max()) + 1 if train.y is not None else 0
-    if isinstance(model, str):
-        model = create(model, classes=classes, input_shape=train.shape)
-    elif model is None and plan is not None:
-        model = plan.model(classes, train.shape)
-    elif model is None:
-        model = create(usual_network(data, train), classes=classes, input_shape=train.shape)
+    model, said = network_for(data, train, model, plan, augment)
+    if said and verbose:
+        say(said)
     # a learning rate of one's own replaces the recipe's schedule
     chosen: Any = optimizer or (plan.optimizer() if plan and learning_rate is None else "adam")
     chosen = optimizers.get(chosen)

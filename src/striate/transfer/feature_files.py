@@ -103,6 +103,7 @@ def features(
     mirrored: bool = False,
     engine: str = "auto",
     cache: bool | str | os.PathLike[str] = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Features:
     """The output of a frozen base for each picture, computed once and then read from disk.
 
@@ -113,6 +114,7 @@ def features(
     engine      "auto": in 32 bits; "int8": the base's 8-bit twin, which ``base.quantize(pictures)`` made: about twice
                 as fast, and a little off
     cache       True: in STRIATE_CACHE, else ~/.cache/striate, under features/; a folder; or False
+    progress    called as progress(pictures done, pictures in all)
 
     Each thread decodes a few pictures and takes them through the network, so no core waits for another.  The files may
     be deleted at any time.  Raises ArgumentError for a base that still has its classes, DataError where no picture can
@@ -160,6 +162,8 @@ def features(
                 fresh[key] = result
             rows.append(result)
             kept.append(i)
+        if progress is not None:
+            progress(numbers.stop, len(sources))
     if not rows:
         raise DataError(
             f"none of the {plural(len(sources), 'picture')} can be read. The first, {skipped[0].path}: {skipped[0].reason}"

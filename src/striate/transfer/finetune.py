@@ -12,17 +12,21 @@ from typing import Any
 
 import numpy as np
 
+from striate import messages
 from striate.data import Dataset, Preprocessing, Splits
+from striate.data.checks.check import first_look
 from striate.errors import ArgumentError
 from striate.graph import Layer
+from striate.layers.augment_words import by_words
 from striate.model import Model
 from striate.runs import free_folder
-from striate.train.callbacks import Callback
+from striate.runs.networks import levels
+from striate.train.callbacks import Callback, ProgressBar
 from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which
-from striate.wording import plural
+from striate.wording import lasting, plural
 
 LOSS = "sparse_categorical_crossentropy"
 
@@ -125,7 +129,7 @@ def fit(
     variant: dict[str, Any] | None = None,
     stages: int = 3,
     unfreeze: int | str = 1,
-    augment: Sequence[Layer] | None = None,
+    augment: str | Sequence[Layer] | None = None,
     dropout: float = 0.2,
     learning_rate: float = 3e-4,
     epochs: int = 15,
@@ -151,12 +155,13 @@ def fit(
     base        a model without a head, or an architecture's name with `weights` (as for ``zoo.create``) and `variant`
     stages      how many of the three
     unfreeze    stages (sizes of maps) of the base that stage 3 trains, from the end, or the first layer's name
-    augment     layers in front of the base; None: mirrored, turned, shifted and scaled a little
+    augment     words such as "flip,crop,colour", as ``train_run`` takes them, or layers in front of the base; None:
+                mirrored, turned, shifted and scaled a little
     dropout     in front of the head
     learning_rate   of stage 2; stage 3 has a tenth
     batch_size  pictures a step
     seed        of folds, shuffling, dropout and augmentation
-    verbose     as for ``Model.fit``
+    verbose     as for ``Model.fit``; above 0 also which stage begins, how long it may take, and what it reached
     report      whether report.html is written
     epochs      at most, of stages 2 and 3 each; they stop `patience` epochs after the validation pictures last came out
                 better, and go back to the best: most right answers, then the lowest loss
@@ -181,32 +186,43 @@ def fit(
     trunk = given if isinstance(base, str) else twin(given, weights=True)  # a user's model stays as it is
     trunk.preprocessing = given.preprocessing or Preprocessing.for_model(given.graph.input_shapes[0])
     freeze(trunk, unfreeze)  # so that a wrong name is an error now
+    if verbose and isinstance(data, str | os.PathLike) and Path(data).exists():
+        first_look(data)
     splits, name = read(data, trunk)
     train, held, test = parts(splits, trunk, validation, seed)
     classes = len(train.classes or ())
     trunk.preprocessing = train.preprocessing
     freeze(trunk)
-    net, head = assemble(trunk, classes, usual_augmentation() if augment is None else augment, dropout)
+    shape = trunk.graph.input_shapes[0]
+    changes = usual_augmentation() if augment is None else by_words(augment, shape, levels(trunk.preprocessing, shape))
+    net, head = assemble(trunk, classes, changes, dropout)
     target = Path(folder) if folder is not None else free_folder(f"{name}-{trunk.name or 'base'}")
     _free(target)
     run = _Run(net, trunk, train, held, batch_size, seed, verbose)
-    told = say or (lambda text: None)
+    told = say or (messages.say if verbose else lambda text: None)
+    going = messages.say if verbose else lambda text: None
+    going(
+        f"stage 1 of {stages}: features of {plural(len(train), 'picture')} and their mirror images, and a head on them"
+    )
     counts = _first(run, head, classes, cache)
     told(line(run.stages[-1]))
     if stages > 1:
         begun = time.perf_counter()
-        taken = run.learn(learning_rate, epochs, [_Best(patience)])
+        going(f"stage 2 of {stages}: the frozen base behind augmentation; at most {plural(epochs, 'epoch')}")
+        taken = run.learn(learning_rate, epochs, [_Best(patience), _Rest(f"stage 2 of {stages}", going)])
         told(line(run.judge("frozen base, augmented", begun, trainable(net), taken)))
     if stages > 2:
         begun = time.perf_counter()
         net.set_weights(run.best)
         freeze(trunk, unfreeze)
-        taken = run.learn(learning_rate / 10, epochs, [_Best(patience)])
+        going(f"stage 3 of 3: the {which(unfreeze)} of the base fine-tuned; at most {plural(epochs, 'epoch')}")
+        taken = run.learn(learning_rate / 10, epochs, [_Best(patience), _Rest("stage 3 of 3", going)])
         told(line(run.judge(f"fine-tuned {which(unfreeze)}", begun, trainable(net), taken)))
     spent = time.perf_counter() - started
     contrast = None
     if scratch:
-        contrast = _scratch(run, augment, dropout, learning_rate, spent)
+        going(f"for contrast: the same network from scratch, for as long ({lasting(spent)})")
+        contrast = _scratch(run, changes, dropout, learning_rate, spent)
         told(line(contrast))
     net.set_weights(run.best)
     net.labels, net.preprocessing = list(train.classes or ()) or None, train.preprocessing
@@ -270,6 +286,38 @@ class _Best(Callback):
             self.model.set_weights(self.weights)
 
 
+class _Rest(Callback):
+    """Says after the first epoch how long the stage may still take."""
+
+    def __init__(self, stage: str, say: Callable[[str], Any]) -> None:
+        self.stage, self.say = stage, say
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.begun = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        left = int(self.params["epochs"]) - 1
+        if epoch == 0 and left:
+            once = time.perf_counter() - self.begun
+            self.say(f"{self.stage}: {lasting(once)} an epoch, so {lasting(left * once)} more at most")
+
+
+def _bar(verbose: str | int, whole: int) -> Callable[[int, int], None] | None:
+    """A bar with the time that is left, for so many pictures."""
+    if not verbose:
+        return None
+    bar = ProgressBar(verbose)
+    bar.params = {"steps": whole}
+    bar.on_predict_begin()
+
+    def show(done: int, of: int) -> None:
+        bar.on_predict_batch_end(done - 1)
+        if done >= of:
+            bar.on_predict_end()
+
+    return show
+
+
 # -- stages -----------------------------------------------------------------------------------------------------------
 def _first(run: _Run, head: Any, classes: int, cache: Any) -> dict[str, int]:
     """Features and a head on them; how many pictures were computed."""
@@ -278,8 +326,13 @@ def _first(run: _Run, head: Any, classes: int, cache: Any) -> dict[str, int]:
     from striate.transfer.head import fit_head
 
     begun = time.perf_counter()
-    plain = features(run.base, run.train, cache=cache)
-    mirror = features(run.base, run.train, mirrored=True, cache=cache)
+    progress = _bar(run.verbose, 2 * len(run.train))
+
+    def told(before: int) -> Callable[[int, int], None] | None:
+        return None if progress is None else lambda done, of: progress(before + done, 2 * of)
+
+    plain = features(run.base, run.train, cache=cache, progress=told(0))
+    mirror = features(run.base, run.train, mirrored=True, cache=cache, progress=told(len(run.train)))
     rows = [_vectors(part.x) for part in (plain, mirror)]
     labels = run.train.labels
     assert labels is not None
@@ -313,14 +366,14 @@ class _Until(Callback):
             self.model.stop_training = True
 
 
-def _scratch(run: _Run, augment: Sequence[Layer] | None, dropout: float, rate: float, seconds: float) -> Stage:
+def _scratch(run: _Run, augment: Sequence[Layer], dropout: float, rate: float, seconds: float) -> Stage:
     """The same network with fresh weights, all of them learning, for so many seconds."""
     begun = time.perf_counter()
     fresh = twin(run.base)
     for node in fresh.graph.flat().nodes:
         node.layer.trainable = True
-    usual = usual_augmentation() if augment is None else [type(layer)(**layer.config()) for layer in augment]
-    net, _ = assemble(fresh, len(run.train.classes or ()), usual, dropout)
+    again = [type(layer)(**layer.config()) for layer in augment]
+    net, _ = assemble(fresh, len(run.train.classes or ()), again, dropout)
     other = _Run(net, fresh, run.train, run.held, run.batch_size, run.seed, run.verbose)
     taken = other.learn(rate, 10_000, [_Until(seconds)])
     return other.judge("from scratch, as long", begun, trainable(net), taken)

@@ -230,7 +230,8 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
     data.yaml or labels/, masks beside images; else by a folder for each class (``folder``).
 
     A named one is looked for in `path`, when given; else in the folder that the environment variable STRIATE_DATA
-    names, then in ~/.striate/data.  `download` fetches MNIST, Fashion-MNIST, CIFAR and IMDB when they are not there.
+    names, then in ~/.striate/data, then in the working folder, where photos in a folder of that name are read as such.
+    `download` fetches MNIST, Fashion-MNIST, CIFAR and IMDB when they are not there.
     Other options go to the reader: words and length for imdb, fine for cifar100, image_size, channels and resize, or
     preprocessing, for pictures.
     Raises DataError which says where it looked and how to get the data.
@@ -246,8 +247,23 @@ def load(name: str | Path, path: str | Path | None = None, *, download: bool = F
         return _read_scenes(**options)
     if name not in SOURCES:
         return _load_path(Path(name), options)
+    if path is None and not download and placed(str(name)) != str(name):
+        return _load_path(Path(name), options)
     _check_options(str(name), SOURCES[str(name)].read, options)
     return SOURCES[str(name)].read(find(str(name), path, download=download), **options)
+
+
+def placed(name: str) -> str:
+    """A data set's name or path as it is; ``./name`` where it is a folder of photos that is called like a data set.
+
+    name   as a user gives it
+
+    The data set itself comes first, wherever it lies.
+    """
+    if name not in SOURCES or not Path(name).is_dir():
+        return name
+    source = SOURCES[name]
+    return name if any(place.exists() and source.has(place) for place in _candidates(source, None)) else f"./{name}"
 
 
 def find(name: str, path: str | Path | None = None, *, download: bool = False) -> Path:
@@ -267,7 +283,8 @@ def find(name: str, path: str | Path | None = None, *, download: bool = False) -
     if download:
         return _download(name, source, path)
     listed = "".join(f"\n  {place}" for place in looked)
-    offer = f" download=True fetches it, or get {source.get}" if source.url else f" Get {source.get}"
+    fetched = f" download=True (striate train {name} --download) fetches it, or get {source.get}"
+    offer = fetched if source.url else f" Get {source.get}"
     raise DataError(
         f'"{name}" is not on this machine. Looked for it in{listed}\n{offer.strip()}, and give the folder as path= '
         "or put it in one of these places."
@@ -309,7 +326,7 @@ def _candidates(source: NamedSet, path: str | Path | None) -> list[Path]:
     if path is not None:
         return [Path(path), *(Path(path) / place for place in source.places)]
     roots = [Path(os.environ["STRIATE_DATA"])] if os.environ.get("STRIATE_DATA") else []
-    return [root / place for root in (*roots, _home()) for place in source.places]
+    return [root / place for root in (*roots, _home(), Path()) for place in source.places]
 
 
 def _home() -> Path:
