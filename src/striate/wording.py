@@ -66,12 +66,12 @@ def memory(count: int) -> str:
 
 
 def lasting(seconds: float) -> str:
-    """A time in the unit that people use for it: ``4 s``, ``3 min``, ``1 h 20 min``.
+    """A time in the unit that people use for it: ``0.4 s``, ``40 s``, ``3 min``, ``1 h 20 min``.
 
     seconds   how long
     """
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.{1 if seconds < 10 else 0}f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, model_of, say
+from striate.cli.common import WEIGHTS, Json, going, model_of, say
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +48,7 @@ def check(
     from striate.data.checks.check import check as look
 
     trained = model_of(model, weights) if model is not None else None
-    with _bar() as progress:
+    with going("looking at pictures") as progress:
         report = look(path, near=near, few=few, aspect=aspect, classes=classes, model=trained, progress=progress)
     if page is not None:
         from striate.report import write_data_report
@@ -59,16 +57,3 @@ def check(
     say(report.to_dict(), json, f"{report}\n\npage  {page}" if page is not None else str(report))
     if strict and report.serious:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("looking at pictures", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

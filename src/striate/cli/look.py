@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from striate.cli.common import WEIGHTS, Json, Variant, model_of, say
+from striate.cli.common import WEIGHTS, Json, Variant, going, model_of, say
 from striate.cli.look_options import TechniqueOption, parameter_of
 from striate.cli.signatures import signature
 from striate.errors import ArgumentError
@@ -175,16 +174,3 @@ def finish(
         written["page"] = str(write_page(given["page"], f"{result.title}: {given['model']}", [], [result.section()]))
     lines = [f"{what}  {where}" for what, where in written.items()]
     say({**result.facts(), **written}, given["json"], "\n".join([str(result), "", *lines]))
-
-
-@contextmanager
-def going(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, gone when it is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, whole: bar.update(task, completed=done, total=whole)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, With, model_of, say
+from striate.cli.common import WEIGHTS, Json, Variant, With, going, model_of, say
 from striate.errors import ArgumentError, DataError
+from striate.wording import lasting, plural
+
+if TYPE_CHECKING:
+    from striate.tasks import FileAnswer
 
 
 def register(app: typer.Typer) -> None:
@@ -16,36 +25,79 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     model: Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")],
-    pictures: Annotated[list[str] | None, typer.Argument(help="Picture files.")] = None,
+    pictures: Annotated[
+        list[str] | None, typer.Argument(help="Picture files, and folders of them, with all folders below.")
+    ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to classify, for a model trained on texts.")] = None,
     weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
     variant: Variant = None,
     others: With = None,
-    top: Annotated[int, typer.Option(help="How many classes to show.")] = 5,
+    top: Annotated[int | None, typer.Option(help="How many classes to show (5; 1 a line for a folder).")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
     json: Json = False,
 ) -> None:
     """The most probable classes of pictures, with their probabilities."""
-    from striate.tasks import Ensemble, classify
+    from striate.tasks import Ensemble, classify_files, write_answers
+    from striate.tasks.files import ENDINGS, facts, files_in
 
-    sources = [*(pictures or []), *(text or [])]
-    if not sources:
-        raise DataError("name at least one picture (or --text).")
+    if not pictures and not text:
+        raise DataError("name at least one picture or folder (or --text).")
+    if out is not None and out.suffix.lower() not in ENDINGS:  # said before a model is loaded
+        raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")
+    found = files_in(pictures or ())
     trained = model_of(model, weights, variant)
     if text and (trained.preprocessing is None or trained.preprocessing.vocabulary is None):
         raise ArgumentError(f"{model} was trained on pictures; --text is for models trained on texts.")
-    together = Ensemble([trained, *(model_of(other, None) for other in others)]) if others else None
-    results: list[dict[str, Any]] = []
-    lines, failed = [], 0
-    for source in sources:
-        try:
-            (guesses,) = classify(trained, [source], top) if together is None else together.classify([source], top)
-        except DataError as error:
-            failed += 1
-            results.append({"source": source, "error": str(error)})
-            lines.append(f"{source}\n  {error}")
-            continue
-        results.append({"source": source, "top": [guess._asdict() for guess in guesses]})
-        lines.append("\n".join([source, *(f"  {guess.probability:8.2%}  {guess.label}" for guess in guesses)]))
-    say(results, json, "\n".join(lines))
-    if failed:
+    net: Any = Ensemble([trained, *(model_of(other, None) for other in others)]) if others else trained
+    folders = any(Path(each).is_dir() for each in pictures or ())
+    count = top if top is not None else 1 if folders and out is None and not json else 5
+    started, tally = time.perf_counter(), {"read": 0, "broken": 0}
+    quiet = out is not None or json or not sys.stdout.isatty()  # a bar between printed lines would be in their way
+
+    def answers() -> Iterator[FileAnswer]:
+        yield from _of_texts(net, text, count)
+        if not found.files:
+            return
+        with going("pictures") if quiet else nullcontext() as progress:
+            for answer in classify_files(net, found.files, count, batch_size=batch_size, progress=progress):
+                tally["broken" if answer.error is not None else "read"] += 1
+                yield answer
+
+    if out is not None:
+        write_answers(out, answers(), count)
+    elif json:
+        say([facts(answer) for answer in answers()], True, "")
+    else:
+        for answer in answers():
+            print(_line(answer) if folders and count == 1 else _block(answer), flush=True)
+    if folders or out is not None:
+        broken = f"; {plural(tally['broken'], 'file')} could not be read" if tally["broken"] else ""
+        broken += f"; {plural(len(found.aside), 'other file')} left aside" if found.aside else ""
+        told = f"{plural(tally['read'], 'picture')} in {lasting(time.perf_counter() - started)}{broken}"
+        print(told + (f"; {out}" if out is not None else ""), file=sys.stderr)
+    if tally["broken"]:
         raise typer.Exit(2)
+
+
+def _of_texts(net: Any, texts: list[str] | None, top: int) -> Iterator[FileAnswer]:
+    from striate.tasks import Ensemble, FileAnswer, classify
+
+    for text in texts or ():
+        (guesses,) = net.classify([text], top) if isinstance(net, Ensemble) else classify(net, [text], top)
+        yield FileAnswer(text, guesses)
+
+
+def _line(answer: FileAnswer) -> str:
+    if answer.error is not None:
+        return f"   error  {answer.path}: {answer.error}"
+    return f"{answer.guesses[0].probability:8.2%}  {answer.guesses[0].label:24}  {answer.path}"
+
+
+def _block(answer: FileAnswer) -> str:
+    if answer.error is not None:
+        return f"{answer.path}\n  {answer.error}"
+    return "\n".join([answer.path, *(f"  {guess.probability:8.2%}  {guess.label}" for guess in answer.guesses)])

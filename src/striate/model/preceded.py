@@ -8,6 +8,7 @@ from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Shape, replay
 from striate.graph.node import call
 from striate.model.model import Model
+from striate.wording import plural
 
 
 def preceded(model: Model, layers: Sequence[Layer], shape: Shape | None = None) -> Model:
@@ -21,7 +22,9 @@ def preceded(model: Model, layers: Sequence[Layer], shape: Shape | None = None) 
     """
     graph = model.graph.check()
     if len(graph.inputs) != 1:
-        raise ArgumentError(f"{model.name or 'the network'} has {len(graph.inputs)} inputs; layers go in front of one.")
+        raise ArgumentError(
+            f"{model.name or 'the network'} has {plural(len(graph.inputs), 'input')}; layers go in front of one."
+        )
     (old,) = graph.inputs
     x = begin = call(InputLayer(old.sizes if shape is None else shape, dtype=old.dtype), ())
     for layer in layers:

@@ -2,5 +2,6 @@
 
 from striate.tasks.classification import Guess, classify
 from striate.tasks.ensemble import Ensemble
+from striate.tasks.files import FileAnswer, classify_files, write_answers
 
-__all__ = ["Ensemble", "Guess", "classify"]
+__all__ = ["Ensemble", "FileAnswer", "Guess", "classify", "classify_files", "write_answers"]
