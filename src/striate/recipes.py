@@ -47,6 +47,8 @@ class Recipe:
         classes         how many outputs it has
         input_shape     of one example, channels-last
         augment         layers in place of the recipe's own augmentation; None: that
+
+        Raises ArgumentError for augmentation in front of a network of several inputs.
         """
         model = create(self.network, classes=classes, input_shape=input_shape, **self.variant)
         if augment is None:
