@@ -13,7 +13,8 @@ import striate as st
 from striate import layers
 from striate.cli.main import app, main
 
-COMMANDS = ("data", "demo", "draw", "evaluate", "explain", "look", "models", "predict", "size", "train", "transfer")
+COMMANDS = ("data", "demo", "draw", "evaluate", "explain", "export", "look", "models", "predict", "quantize")
+COMMANDS += ("size", "train", "transfer")
 
 
 @pytest.fixture
@@ -417,3 +418,60 @@ def test_evaluate_with_a_weights_file_gives_the_published_networks_accuracy(run)
     scores = json.loads(text)
     assert scores["samples"] == 10_000
     assert scores["accuracy"] == pytest.approx(0.810, abs=0.002)
+
+
+# -- shipping --------------------------------------------------------------------------------------------------------
+def test_quantize_measures_on_held_out_pictures_and_keeps_the_twin(run, trained, tmp_path):
+    folder = tmp_path / "eight"
+    code, out, _ = run("quantize", trained, "-o", folder, "--samples", "30", "--json")
+    facts = json.loads(out)
+    assert code == 0
+    assert (facts["samples"], facts["checked"], facts["seen"]) == (30, 359, False)
+    test = st.data.load("digits").test
+    model = st.models.load_model(folder)
+    right = (model.predict(test, engine="int8").argmax(1) == test.y).mean()
+    assert facts["accuracy_int8"] == pytest.approx(right)
+    code, out, _ = run("export", folder, "-o", tmp_path / "eight.onnx", "--int8", "--pixels", "--json")
+    assert json.loads(out)["inputs"] == [{"name": model.graph.inputs[0].name, "dtype": "uint8", "shape": "Nx8x8x1"}]
+    code, out, _ = run("quantize", trained, "-o", tmp_path / "again.onnx", "--samples", "30", "--pixels")
+    assert f"wrote {tmp_path / 'again.onnx'}" in out
+
+
+@pytest.mark.parametrize("name", ["net.onnx", "net.keras", "net.h5", "net.safetensors", "net.weights.h5"])
+def test_export_writes_what_the_ending_says(run, trained, tmp_path, name):
+    code, out, _ = run("export", trained, "-o", tmp_path / name)
+    assert code == 0
+    assert f"wrote {tmp_path / name}" in out
+    model, x = st.models.load_model(trained), st.data.load("digits").test.take(5)
+    expected = model.predict(x)
+    if name == "net.onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(tmp_path / name)
+        floats = x.preprocessing.normalise(x.x)
+        answers = session.run(None, {session.get_inputs()[0].name: floats})[0]
+    elif name in ("net.keras", "net.h5"):
+        answers = st.models.load_model(tmp_path / name).predict(x)
+    else:
+        model.set_weights([w * 0 for w in model.get_weights()])
+        model.load_weights(tmp_path / name)
+        answers = model.predict(x)
+    np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_what_export_and_quantize_do_not_write_is_named(run, trained, tmp_path):
+    for words, said in [
+        (("export", trained, "-o", "net.pb"), "not net.pb"),
+        (("export", trained, "-o", "net.keras", "--pixels"), "are for .onnx"),
+        (("export", trained, "-o", tmp_path / "net.onnx", "--int8"), "call quantize"),
+        (("export", "mobilenet"), "add --weights"),
+        (("quantize", "mobilenet", "digits"), "say with -o"),
+        (("quantize", trained, "-o", "net.keras"), "ends in .onnx"),
+        (("quantize", trained, "--pixels"), "--pixels goes with"),
+        (("quantize", trained, "--method", "max", "-o", tmp_path / "net.onnx"), 'not "max"'),
+    ]:
+        code, _, err = run(*words)
+        assert code == 2
+        assert said in err
+        assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -148,6 +148,41 @@ def test_without_labels_the_report_tells_agreement(digits: Any) -> None:
         quantize(model, x, method="max")
 
 
+def test_a_dataset_to_check_on_brings_its_own_labels(trained: st.Model, digits: Any) -> None:
+    test = digits.take(60)
+    by_set = trained.quantize(digits, check=test)
+    whole = trained.predict(test.x, engine="int8")
+    assert by_set.checked == 60
+    assert not by_set.seen
+    assert by_set.accuracy_int8 == pytest.approx((whole.argmax(1) == test.y).mean())
+    assert by_set == trained.quantize(digits, check=(test.x, test.y))
+    assert trained.quantize(digits.x, samples=7).samples == 7
+    with pytest.raises(ArgumentError, match="samples is a whole number"):
+        trained.quantize(digits.x, samples=0)
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_the_twin_as_a_file_answers_as_the_twin_does(
+    trained: st.Model, digits: Any, tmp_path: Path, pixels: bool
+) -> None:
+    import onnxruntime
+
+    trained.quantize(digits)
+    trained.preprocessing, trained.labels = digits.preprocessing, list(digits.classes)
+    file = trained.export_onnx(tmp_path / "eight.onnx", pixels=pixels, int8=True)
+    session = onnxruntime.InferenceSession(file)
+    (entry,) = session.get_inputs()
+    given = digits.x[:20] if pixels else digits.preprocessing.normalise(digits.x[:20])
+    out = session.run(None, {entry.name: given})[0]
+    np.testing.assert_allclose(out, trained.predict(digits.x[:20], engine="int8"), atol=1e-5)
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in onnx.load(file).graph.node}
+    assert json.loads(session.get_modelmeta().custom_metadata_map["labels"]) == list(digits.classes)
+    trained.set_weights([w + 0.1 for w in trained.get_weights()])
+    with pytest.raises(ArgumentError, match="call quantize again"):
+        trained.export_onnx(file, int8=True)
+    trained.set_weights([w - 0.1 for w in trained.get_weights()])
+
+
 def test_nothing_of_the_quantizer_leaks(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

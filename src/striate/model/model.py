@@ -138,18 +138,23 @@ class Model(Learning):
         model.preprocessing = self.preprocessing
         return model.predict(x, batch_size, engine=engine)
 
-    def quantize(self, data: Any, labels: Any = None, *, check: Any = None) -> QuantizationReport:
+    def quantize(
+        self, data: Any, labels: Any = None, *, check: Any = None, samples: int = 128, method: str = "minmax"
+    ) -> QuantizationReport:
         """Make an 8-bit twin for ``predict(x, engine="int8")``; returns what it cost.  ``save`` keeps it.
 
-        data        pictures like those to come, whatever ``predict`` takes; 128 of them set the ranges of the activations
+        data        pictures like those to come, whatever ``predict`` takes
         labels      their classes, for the accuracy of both; of a Dataset its own
         check       (pictures, labels), or a Dataset, to take the accuracy on instead
+        samples     how many of `data`, evenly spread, set the ranges of the activations
+        method      how ranges come from what was seen: "minmax", "entropy" or "percentile"
 
-        Raises ArgumentError for a layer that ONNX cannot say, DataError for labels that do not fit the answers.
+        Raises ArgumentError for a layer that ONNX cannot say or an unknown method, DataError for labels that do not fit the
+        answers.
         """
         from striate.ship import quantize
 
-        return quantize(self.predictor, data, labels, check=check)
+        return quantize(self.predictor, data, labels, check=check, samples=samples, method=method)
 
     def reset_engines(self) -> None:
         """Say that weights were edited past torch (a NumPy view, ``.data``): all that predicts is made anew from them.
@@ -160,17 +165,19 @@ class Model(Learning):
         for model in (self.predictor, *(cut for _, cut in self._cuts.values())):
             model._engine.reset()
 
-    def export_onnx(self, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
+    def export_onnx(self, path: str | os.PathLike[str], *, pixels: bool = False, int8: bool = False) -> Path:
         """Write the network as ONNX, batch norms folded, channels-last, with labels and preprocessing as metadata.
 
         path        of the file
         pixels      the input is uint8 pictures, and scale, mean and deviation of the preprocessing are in the graph
+        int8        write the 8-bit twin that ``quantize`` made, with ONNX's quantized operations
 
-        Raises ArgumentError for a layer that ONNX cannot say, BundleError where the file cannot be written.
+        Raises ArgumentError for a layer that ONNX cannot say and a twin that is not there, BundleError where the file cannot
+        be written.
         """
         from striate.ship import export_onnx
 
-        return export_onnx(self.predictor, path, pixels=pixels)
+        return export_onnx(self.predictor, path, pixels=pixels, int8=int8)
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(

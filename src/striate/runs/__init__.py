@@ -1,7 +1,17 @@
 """Runs: train a network on a data set into a folder, go on with it, and measure what came of it."""
 
+from striate.runs.eight_bits import quantize_run
 from striate.runs.judging import judge_ensemble, judge_run
 from striate.runs.networks import usual_network
 from striate.runs.training import Run, free_folder, resume_run, train_run
 
-__all__ = ["Run", "free_folder", "judge_ensemble", "judge_run", "resume_run", "train_run", "usual_network"]
+__all__ = [
+    "Run",
+    "free_folder",
+    "judge_ensemble",
+    "judge_run",
+    "quantize_run",
+    "resume_run",
+    "train_run",
+    "usual_network",
+]

@@ -29,11 +29,13 @@ class Held(NamedTuple):
 
     drawn    whether it is the part that was held out of the training data
     notes    how the classes were matched, and whether the model learnt from these pictures
+    rest     the training part of the same data set; None where what is judged on is all there is
     """
 
     data: Dataset
     drawn: bool
     notes: tuple[str, ...]
+    rest: Dataset | None = None
 
 
 def judge_run(
@@ -119,11 +121,12 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
         options = (model.facts.get("options") or {}) | options
     options, notes = _as_the_model_reads(source, model, options)
     splits = load(source, **options)
-    judge, drawn = splits.test or splits.validation, False
+    judge, drawn, rest = splits.test or splits.validation, False, splits.train
     if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
-        judge, drawn = splits.train.split(model.facts["validation"], seed=model.facts["seed"]).validation, True
+        parts = splits.train.split(model.facts["validation"], seed=model.facts["seed"])
+        judge, drawn, rest = parts.validation, True, parts.train
     if judge is None:
-        judge = splits.train
+        judge, rest = splits.train, None
         if _same(source, model.facts.get("data")):
             notes.append("the model learnt from these pictures")
     if shift:
@@ -132,7 +135,7 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
-    return Held(judge, drawn, tuple(notes))
+    return Held(judge, drawn, tuple(notes), rest)
 
 
 def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -9,18 +9,19 @@ from typing import Any
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, SymbolicTensor
-from striate.ship.onnx_graph import save_onnx, to_onnx
+from striate.ship.onnx_graph import describe, save_onnx, to_onnx
 
 
-def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = False) -> Path:
+def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = False, int8: bool = False) -> Path:
     """Write a model as one ONNX file; its metadata hold name, labels and preprocessing as JSON.  Returns the path.
 
     model    with its weights as they are now
     path     of the file
     pixels   inputs are uint8 pictures (N, H, W, C) that the file itself brings into the network's range
+    int8     the twin that ``quantize`` made, with ONNX's QuantizeLinear and DequantizeLinear
 
-    Raises ArgumentError for `pixels` of a model without preprocessing or a layer that ONNX cannot say, BundleError where the
-    file cannot be written.
+    Raises ArgumentError for `pixels` of a model without preprocessing, a layer that ONNX cannot say and `int8` without a
+    twin of these weights, BundleError where the file cannot be written.
     """
     preprocessing = model.intake.preprocessing
     if pixels and preprocessing is None:
@@ -30,7 +31,12 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = Fals
         "labels": model.labels,
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
     }
-    proto = to_onnx(model.graph, preprocessing=preprocessing if pixels else None, metadata=said)
+    taken = preprocessing if pixels else None
+    if int8:
+        proto = model._engine.quantized(model.graph.check()).proto(taken)
+        describe(proto, said)
+    else:
+        proto = to_onnx(model.graph, preprocessing=taken, metadata=said)
     save_onnx(proto, path)
     return Path(path)
 

@@ -82,9 +82,21 @@ def to_onnx(
     for op in ops:
         node = helper.make_node(op.kind, store.names(op.inputs), op.outputs, op.output, **op.attributes)
         model.graph.node.append(node)
-    said = {key: value for key, value in {"ids": w.ids, **(metadata or {})}.items() if value}
-    helper.set_model_props(model, {key: v if isinstance(v, str) else json.dumps(v) for key, v in said.items()})
+    describe(model, {"ids": w.ids, **(metadata or {})})
     return model
+
+
+def describe(model: onnx.ModelProto, metadata: dict[str, Any]) -> None:
+    """Put metadata beside those that a model has: texts as they are, other values as JSON; what is empty is left out.
+
+    model      is changed
+    metadata   by name
+    """
+    from onnx import helper
+
+    there = {entry.key: entry.value for entry in model.metadata_props}
+    said = {key: v if isinstance(v, str) else json.dumps(v) for key, v in metadata.items() if v}
+    helper.set_model_props(model, there | said)
 
 
 def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:

@@ -22,7 +22,7 @@ from striate.data import Dataset, Preprocessing
 from striate.errors import ArgumentError, DataError
 from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import factors
-from striate.wording import plural
+from striate.wording import memory, plural
 
 if TYPE_CHECKING:
     import onnx
@@ -64,7 +64,7 @@ class QuantizationReport:
         return (
             f"int8, calibrated on {plural(self.samples, 'sample')}; on {self.checked}{seen}: {right}same answer "
             f"{self.agreement:.2%}, "
-            f"largest difference {self.difference:.3g}; {self.bytes / 1e6:.1f} MB -> {self.bytes_int8 / 1e6:.1f} MB"
+            f"largest difference {self.difference:.3g}; {memory(self.bytes)} -> {memory(self.bytes_int8)}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,17 +94,20 @@ class Quantized:
         """
         key = (threads, None if pixels is None else pixels.arithmetic, *strip)
         if key not in self._engines:
-            content = self.content
-            if pixels is not None or any(strip):
-                import onnx
-
-                model = onnx.load_model_from_string(content)
-                if pixels is not None:
-                    _take_pixels(model, pixels)
-                _strip(model, strip)
-                content = model.SerializeToString()
+            changed = pixels is not None or any(strip)
+            content = self.proto(pixels, strip).SerializeToString() if changed else self.content
             self._engines[key] = Engine(content, threads=threads)
         return self._engines[key]
+
+    def proto(self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> onnx.ModelProto:
+        """The ONNX model; arguments as for ``engine``."""
+        import onnx
+
+        model = onnx.load_model_from_string(self.content)
+        if pixels is not None:
+            _take_pixels(model, pixels)
+        _strip(model, strip)
+        return model
 
 
 def quantize(
@@ -123,6 +126,8 @@ def quantize(
     that sums of pairs cannot overflow on processors without VNNI.  Returns what it cost.  Raises ArgumentError for a layer
     ONNX cannot say or an unknown method, DataError for labels that do not fit the answers.
     """
+    if isinstance(samples, bool) or samples < 1:
+        raise ArgumentError(f"quantize: samples is a whole number of at least 1, not {samples}.")
     examples = model.intake.examples(data)
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
     arrays = [x[chosen] for x in examples.xs]

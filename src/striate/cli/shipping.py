@@ -1,0 +1,131 @@
+"""Commands that ship a trained model: quantize, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from striate.cli.common import WEIGHTS, Classes, Json, Variant, model_of, say
+from striate.errors import ArgumentError
+from striate.wording import memory
+
+What = Annotated[
+    str, typer.Argument(help="A saved model's or run's folder, a file of Keras, or an architecture's name.")
+]
+Weights = Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")]
+Pixels = Annotated[
+    bool, typer.Option("--pixels", help="The ONNX file takes uint8 pictures (N, H, W, C) and prepares them itself.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (quantize, export):
+        app.command()(command)
+
+
+def quantize(
+    model: What,
+    data: Annotated[
+        str | None, typer.Argument(help="Data set with pictures like those to come (what it was trained on).")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="An .onnx file, or a folder for the saved model with its twin (its own)."),
+    ] = None,
+    weights: Weights = None,
+    variant: Variant = None,
+    samples: Annotated[int, typer.Option(help="Pictures of the training part that set the ranges.")] = 128,
+    method: Annotated[str, typer.Option(help="How ranges are found: minmax, entropy or percentile.")] = "minmax",
+    label_column: Annotated[str | None, typer.Option(help="Of a CSV file: the column with the classes.")] = None,
+    shift: Annotated[int, typer.Option(help="Added to class numbers without names, as for evaluate.")] = 0,
+    pixels: Pixels = False,
+    json: Json = False,
+) -> None:
+    """Make the 8-bit twin of a trained model, and say what it costs on held-out pictures."""
+    from striate.runs import quantize_run
+
+    target = output or Path(model)
+    one_file = target.suffix == ".onnx"
+    if output is None and not target.is_dir():
+        raise ArgumentError(
+            f"say with -o where the 8-bit {model} is to be: a file such as {Path(model).stem}.onnx or a folder."
+        )
+    if not one_file and target.suffix:
+        raise ArgumentError(
+            f"-o takes a name that ends in .onnx, or a folder (a name without an ending), not {target}."
+        )
+    if pixels and not one_file:
+        raise ArgumentError("--pixels goes with -o FILE.onnx; a saved model prepares pictures anyway.")
+    trained = model_of(model, weights, variant)
+    options = {} if label_column is None else {"label_column": label_column}
+    report = quantize_run(trained, data, samples=samples, method=method, shift=shift, **options)
+    if one_file:
+        trained.export_onnx(target, pixels=pixels, int8=True)
+    else:
+        trained.save(target)
+    say(report.to_dict() | {"file": str(target)}, json, f"{report}\nwrote {target}")
+
+
+def export(
+    model: What,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file: .onnx, .keras, .h5, .safetensors or .weights.h5 (NAME.onnx)."),
+    ] = None,
+    weights: Weights = None,
+    variant: Variant = None,
+    classes: Classes = None,
+    pixels: Pixels = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="The ONNX file holds the 8-bit twin that quantize made.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Write a trained model for other programs: ONNX, a file of Keras, or the weights alone."""
+    target = output or Path(f"{Path(model).resolve().name if Path(model).exists() else model}.onnx")
+    kind = target.suffix
+    if kind != ".onnx" and (pixels or int8):
+        raise ArgumentError(f"--pixels and --int8 are for .onnx, not for {target.name}.")
+    if kind not in (".onnx", ".keras", ".h5", ".safetensors"):
+        raise ArgumentError(
+            f"export writes .onnx, .keras, .h5, .safetensors and .weights.h5, not {target.name}. "
+            "striate draw --source writes a network as a PyTorch file."
+        )
+    trained = model_of(model, weights, variant, classes)
+    if kind == ".onnx":
+        trained.export_onnx(target, pixels=pixels, int8=int8)
+    elif kind == ".safetensors" or target.name.endswith(".weights.h5"):
+        trained.save_weights(target)
+    else:
+        trained.save(target)
+    facts: dict[str, Any] = {"file": str(target), "bytes": target.stat().st_size}
+    lines = [f"wrote {target}  {memory(facts['bytes'])}"]
+    if kind == ".onnx":
+        facts |= _ends(target)
+        lines += [
+            f"{end[:-1]:7s} {one['name']}  {one['dtype']} {one['shape']}"
+            for end in ("inputs", "outputs")
+            for one in facts[end]
+        ]
+    say(facts, json, "\n".join(lines))
+
+
+def _ends(path: Path) -> dict[str, Any]:
+    """The inputs and outputs of an ONNX file: name, type and shape, "N" for any number of samples."""
+    import onnx
+    from onnx import helper
+
+    graph = onnx.load_model(str(path), load_external_data=False).graph
+    told = {}
+    for end, values in (("inputs", graph.input), ("outputs", graph.output)):
+        told[end] = [
+            {
+                "name": value.name,
+                "dtype": helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name,
+                "shape": "x".join(str(d.dim_value) if d.dim_value else "N" for d in value.type.tensor_type.shape.dim),
+            }
+            for value in values
+        ]
+    return told
