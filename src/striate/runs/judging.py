@@ -121,7 +121,8 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
         options = (model.facts.get("options") or {}) | options
     options, notes = _as_the_model_reads(source, model, options)
     splits = load(source, **options)
-    judge, drawn, rest = splits.test or splits.validation, False, splits.train
+    judge, drawn = splits.test or splits.validation, False
+    rest: Dataset | None = splits.train
     if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
         parts = splits.train.split(model.facts["validation"], seed=model.facts["seed"])
         judge, drawn, rest = parts.validation, True, parts.train

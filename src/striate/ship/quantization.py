@@ -100,7 +100,11 @@ class Quantized:
         return self._engines[key]
 
     def proto(self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> onnx.ModelProto:
-        """The ONNX model; arguments as for ``engine``."""
+        """The ONNX model, which is the caller's to change.
+
+        pixels    take uint8 pictures that go through this preprocessing; None: floats
+        strip     per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+        """
         import onnx
 
         model = onnx.load_model_from_string(self.content)
