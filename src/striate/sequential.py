@@ -68,7 +68,7 @@ class Sequential(Model):
                 if self._stack
                 else f"{self._title} has no layers yet: add some."
             )
-        return self._graph
+        return self._graph if self._edits == Layer.edits else self._current(self._graph)
 
     @graph.setter
     def graph(self, graph: Graph) -> None:

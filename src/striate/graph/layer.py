@@ -200,6 +200,7 @@ class Layer(Holding, NetworkPart):
     _penalised: ClassVar[Callable[..., Any]]  # these two are set by ``layers/regularizers.py``
     _regularizer: ClassVar[Callable[..., Any]]
     shares_lowering: ClassVar[bool] = True  # whether its fields say all that it does
+    edits: ClassVar[int] = 0  # how often a layer that was called already was given another hyper-parameter
     arity: ClassVar[int | None] = 1  # number of inputs; None: a list of two or more
     drawn_as: ClassVar[str | None] = None  # what a diagram takes it for; None: what its primitives are
 
@@ -253,6 +254,30 @@ class Layer(Holding, NetworkPart):
         if isinstance(result, list | tuple):
             return [type(self)._penalised(self.activity_regularizer, one) for one in result]
         return type(self)._penalised(self.activity_regularizer, result)
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        """Set an attribute; a hyper-parameter of a layer that was called already counts in its networks from then on.
+
+        Raises ArgumentError for a value that the layer cannot take, and where the shapes of its weights or outputs would
+        become others.
+        """
+        node = self.__dict__.get("node")
+        if node is None or key not in (names := _hyper_parameters(type(self))):  # type: ignore[arg-type]
+            object.__setattr__(self, key, value)
+            return
+        sizes = [tensor.sizes for tensor in node.inputs]
+        others = {name: getattr(self, name) for name in names}
+        like = type(self)(**{**others, key: value})
+        before, after = self.lowering(*sizes), like.lowering(*sizes)
+        same = before.output_shape == after.output_shape and _sizes(before) == _sizes(after)
+        if not same:
+            raise ArgumentError(
+                f'{self.kind} "{self.name}" is in a network already, whose shapes {key}={value!r} would change. Make the '
+                "network anew, or with models.clone_model(model, clone_function=...)."
+            )
+        Layer.edits += 1
+        self.__dict__.update({key: like.__dict__[key], "_edited": Layer.edits})
+        self.__dict__.pop("_alone_for", None)
 
     @property
     def built(self) -> bool:
@@ -522,6 +547,19 @@ def _fields(cls: type) -> Callable[[Layer], Any]:
     """What reads the hyper-parameters of a class at once."""
     names = [f.name for f in dataclasses.fields(cls) if f.name not in ("name", "trainable", "input_shape")]
     return operator.attrgetter(*names) if names else lambda layer: ()
+
+
+@functools.cache
+def _hyper_parameters(cls: type) -> frozenset[str]:
+    """The names of a class's hyper-parameters, where its constructor takes these and nothing else."""
+    if not getattr(cls.__init__, "of_fields", False):  # type: ignore[misc]
+        return frozenset()
+    return frozenset(f.name for f in dataclasses.fields(cls) if f.init) - {"name", "trainable", "input_shape"}
+
+
+def _sizes(lowering: Lowering) -> dict[str, Shape]:
+    """The shapes of all arrays."""
+    return {name: weight.shape for name, weight in (lowering.weights | lowering.buffers).items()}
 
 
 def _same(one: Any, other: Any) -> bool:

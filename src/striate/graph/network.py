@@ -23,6 +23,7 @@ class Network(Layer):
 
     abstract = True
     is_network = True
+    _edits = 0  # the latest change of a layer's hyper-parameters that it knows of
 
     def __init__(self, graph: Graph, name: str | None = None) -> None:
         self.graph = graph
@@ -138,6 +139,17 @@ class Network(Layer):
         features = self.__dict__.get("features")
         self.__dict__["features"] = features if features is None else now(features)
         self._regraphed(made)
+
+    def _current(self, graph: Graph) -> Graph:
+        """Its graph, or one like it where a layer in it was given another hyper-parameter: what was built counts no more."""
+        known, self._edits = self._edits, Layer.edits
+        if all(layer.__dict__.get("_edited", 0) <= known for layer in every_layer(graph)):
+            return graph
+        made = Graph(graph.inputs, graph.outputs, auxiliary=graph.auxiliary).like(graph)
+        self._regraphed(made)
+        if "_plan" in self.__dict__:
+            self.__dict__["_plan"] = None
+        return made
 
     def _regraphed(self, graph: Graph) -> None:
         """Hold another graph of the same layers."""

@@ -114,7 +114,8 @@ class Normalization(Layer):
         self._built_for = sizes
         self.torch_module = importlib.import_module("torch").nn.Module()  # it holds no weights
         if self.mean is not None:
-            self.mean, self.variance = (self._shaped(one, sizes[1:]) for one in (self.mean, self.variance))
+            shaped = {name: self._shaped(getattr(self, name), sizes[1:]) for name in ("mean", "variance")}
+            self.__dict__.update(shaped)  # the same numbers in another shape
 
     def _kept(self, x: tuple[int | None, ...]) -> tuple[int, ...]:
         """The axes, from 0 without the batch, that have numbers of their own."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LATE = ("_given", "_ours", "_lowerings", "_alone", "_alone_for", "_has_been_built", "_code", "_own_weights")
-_MADE_AGAIN = ("built", "_trainer", "_predictor", "_engines", "_cuts")
+_MADE_AGAIN = ("torch_module", "_trainer", "_predictor", "_engines", "_cuts")
 _STEPS = {
     "train_step": "a loop over batches with model(x, training=True), or a loss, metric or callback of your own",
     "test_step": "metrics of your own, or a loop over batches with model(x)",
@@ -65,7 +65,7 @@ class Own(Structure):
             self.get_weights()  # the copy has the same ones, also where they were not drawn yet
         said = self.__dict__
         kept = {key: said[key] for key in ("_graph", *said) if key in said and key not in _MADE_AGAIN}
-        return kept | {"built": None, "_trainer": None, "_predictor": None, "_engines": None, "_cuts": {}}
+        return kept | {"torch_module": None, "_trainer": None, "_predictor": None, "_engines": None, "_cuts": {}}
 
     def get_weights(self) -> list[np.ndarray]:
         self.graph  # or say what to do
@@ -80,7 +80,7 @@ class Own(Structure):
                 f"{self._title} has no weights and no shapes yet, since it does not know its input: call it on data, fit it "
                 "or call build((None, 32, 32, 3)) with the input's shape."
             )
-        return self._graph
+        return self._graph if self._edits == Layer.edits else self._current(self._graph)
 
     @graph.setter
     def graph(self, graph: Graph) -> None:

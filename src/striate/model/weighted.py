@@ -25,11 +25,12 @@ class Weighted(Own):
         from striate.backend import build
         from striate.backend.builder import apply_trainable
 
+        graph = self.graph  # which forgets the module of before, where a layer has changed
         if self.torch_module is None:
-            self.torch_module = build(self.graph)
+            self.torch_module = build(graph)
             self.torch_module.eval()
         else:
-            apply_trainable(self.graph)
+            apply_trainable(graph)
         return self.torch_module  # type: ignore[no-any-return]
 
     def zero_grad(self) -> None:

@@ -1,0 +1,60 @@
+"""A hyper-parameter that is set on a layer of a network: it counts from then on, or is refused."""
+
+import numpy as np
+import pytest
+
+import striate as st
+from striate import layers
+from striate.errors import ArgumentError
+
+X = np.random.default_rng(3).random((2, 8, 8, 3)).astype(np.float32)
+
+
+def net() -> st.Model:
+    x = st.Input((8, 8, 3))
+    inner = st.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(4, 3, activation="relu", name="conv")])
+    return st.Model(x, layers.Dense(3, activation="softmax", name="top")(layers.Flatten()(inner(x))))
+
+
+@pytest.mark.parametrize("engine", ["torch", "onnxruntime"])
+def test_an_activation_taken_away_is_gone_in_every_view(engine):
+    model = net()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    probabilities = model.predict(X, engine=engine)
+    model.get_layer("top").activation = None
+    logits = model.predict(X, engine=engine)
+    e = np.exp(logits - logits.max(1, keepdims=True))
+    np.testing.assert_allclose(e / e.sum(1, keepdims=True), probabilities, rtol=1e-5)
+    assert "softmax" not in model.to_json()
+    model.compile("sgd", st.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(X, np.array([0, 1]), verbose=0)
+
+
+def test_a_layer_of_a_nested_network_changes_what_the_outer_one_says():
+    model = net()
+    before = model.predict(X)
+    conv = model.layers[1].get_layer("conv")
+    conv.activation = "tanh"
+    after = model.predict(X)
+    assert not np.allclose(before, after)
+    conv.activation = "relu"
+    np.testing.assert_allclose(model.predict(X), before, rtol=1e-5)
+
+
+def test_what_would_change_shapes_is_refused_and_nothing_is_changed():
+    model = net()
+    before = model.predict(X)
+    top = model.get_layer("top")
+    with pytest.raises(ArgumentError, match='Dense "top" is in a network already'):
+        top.units = 5
+    with pytest.raises(ArgumentError, match="units"):
+        top.units = 0
+    assert top.units == 3
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_a_layer_alone_that_was_called_on_arrays_follows_too():
+    layer = layers.Dense(2, activation="relu")
+    layer(X[:, 0, 0])
+    layer.activation = None
+    assert (layer(-X[:, 0, 0]) == -layer(X[:, 0, 0])).all()
