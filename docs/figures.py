@@ -241,6 +241,18 @@ def augment() -> Any:
     return report.augmentations(rows, photos.square("pavilion", 180), boxes=[[2, 20, 116, 150]], columns=5)
 
 
+# -- windows ------------------------------------------------------------------------------------------------------------
+@figure("window_same.svg", "how a 3x3 window moves with stride 2 and padding")
+def window_same() -> Any:
+    conv = layers.Conv2D(4, 3, strides=2, padding="same")
+    return st.Sequential([layers.Input((7, 7, 3)), conv]).draw(layer="conv2d")
+
+
+@figure("window_misfit.svg", "a 5x5 window with stride 2 that does not fit")
+def window_misfit() -> Any:
+    return st.Sequential([layers.Input((12, 12, 1)), layers.Conv2D(4, 5, strides=2)]).draw(layer="conv2d")
+
+
 HALF = (657, 978)
 
 
@@ -272,6 +284,9 @@ def report_page() -> Any:
 # -- the command --------------------------------------------------------------------------------------------------------
 def save(found: Any, file: str, dpi: int = 100) -> None:
     """Write a drawing as its file's ending says; photos are smaller as JPEG, and the page loads sooner."""
+    if file.endswith(".svg"):
+        atomic_write(PICTURES / file, found)
+        return
     if isinstance(found, look.Look):
         with tempfile.TemporaryDirectory() as place:
             image = Image.open(io.BytesIO(found.save(Path(place) / "figure.png").read_bytes()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 from typing import Any
 
@@ -270,9 +271,23 @@ def test_every_remedy_for_a_window_that_does_not_fit_makes_it_fit(case: tuple[Wi
     for stride in strides:
         assert Window(window.kernel, (stride,) * len(sizes), window.padding, window.dilation).misfit(sizes) is None
     if "padding=" in remedies.replace("padding='same'", ""):
-        pad = int(remedies.partition("padding=")[2].partition(",")[0])
-        assert pad < min(window.span)
-        assert Window(window.kernel, window.strides, ((pad, pad),) * len(sizes), window.dilation).misfit(sizes) is None
+        said = ast.literal_eval(remedies.partition("padding=")[2].partition(", or padding='same'")[0])
+        pads = ((said, said),) * len(sizes) if isinstance(said, int) else said
+        assert all(side < span for pad, span in zip(pads, window.span, strict=True) for side in pad)
+        assert Window(window.kernel, window.strides, pads, window.dilation).misfit(sizes) is None
+    else:  # no padding below the window's size fits on every axis
+        every = zip(sizes, window.span, window.strides, strict=True)
+        totals = [[(n + total - w) % s == 0 for total in range(2 * w - 1) if n + total >= w] for n, w, s in every]
+        assert not all(map(any, totals))
+
+
+def test_where_no_even_padding_fits_the_uneven_one_is_named() -> None:
+    """28 - 5 is odd, so with stride 2 no padding that is the same on both sides fits."""
+    text = Window((5, 5), (2, 2)).misfit((28, 28))
+    assert text is not None
+    assert text.endswith("Use stride 1, or padding=((0, 1), (0, 1)), or padding='same'.")
+    assert Window((5, 5), (2, 2), ((0, 1), (0, 1))).slide((28, 28)) == (13, 13)
+    assert "padding=((0, 1),)" in str(Window((5,), (2,)).misfit((28,)))
 
 
 def test_the_misfit_of_the_textbook_example_is_spelled_out() -> None:

@@ -289,17 +289,27 @@ def draw(
     source: Annotated[bool, typer.Option("--source", help="Print the network as plain PyTorch instead.")] = False,
     expand: Annotated[bool, typer.Option("--expand", help="Open nested networks.")] = False,
     direction: Annotated[str, typer.Option(help="Where the drawing runs: down or right.")] = "down",
+    layer: Annotated[
+        str | None, typer.Option(help="Draw how the window of this layer moves instead: cells, padding, stride.")
+    ] = None,
     input_shape: InputShape = None,
     classes: Classes = None,
     variant: Variant = None,
     json: Json = False,
 ) -> None:
-    """Draw a network as an SVG diagram, compare two, or print one as plain PyTorch source."""
+    """Draw a network or the window of a layer as SVG, compare two networks, or print one as plain PyTorch source."""
     from striate.draw import diff as difference
-    from striate.draw import svg
+    from striate.draw import svg, window_svg
     from striate.weights import atomic_write
 
     name, graph = graph_of(model, input_shape, classes, variant)
+    if layer is not None:
+        if diff is not None or source or expand:
+            raise ArgumentError("--layer draws one window; it does not go with --diff, --source or --expand.")
+        target = output or Path(f"{Path(name).name}_{layer.replace('/', '_')}.svg")
+        atomic_write(target, window_svg(graph, layer))
+        say({"file": str(target), "layer": layer}, json, f"wrote {target}")
+        return
     if diff is not None:
         if output is not None:
             raise ArgumentError("--output goes with a diagram or --source; --diff prints its table.")

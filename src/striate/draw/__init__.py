@@ -4,6 +4,7 @@ from striate.draw.diagram import Diagram, EdgeLine, Frame, LayerBox
 from striate.draw.difference import Diff, LayerChange, diff
 from striate.draw.picture import svg
 from striate.draw.placing import layout
+from striate.draw.sliding import window_svg
 from striate.draw.volumes import feature_map_svg
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "feature_map_svg",
     "layout",
     "svg",
+    "window_svg",
 ]

@@ -177,20 +177,35 @@ class Window:
             if all((p - w) % s == 0 for p, w in zip(self.padded(sizes), self.span, strict=True))
             and s <= max(self.strides) + 1
         ]
-        paddings = []
-        if self.padding == "valid":
-            paddings = [
-                p
-                for p in range(1, min(self.span))  # more is no padding for a pooling
-                if all((n + 2 * p - w) % s == 0 for n, w, s in zip(sizes, self.span, self.strides, strict=True))
-            ][:1]
+        fitting = self.fitting(sizes)
         remedies = [f"stride {_or(strides)}"] if strides else []
-        remedies += [f"padding={paddings[0]}"] if paddings else []
+        remedies += [f"padding={fitting}"] if fitting is not None else []
         remedies += ["padding='same'"]
         return (
             f"a {_by(self.span)} window with stride {_by_stride(self.strides)} does not fit a {_by(sizes)} input: "
             f"{axes[axis]} {sums}, so {lost} would go unused. Use {', or '.join(remedies)}."
         )
+
+    def fitting(self, sizes: tuple[int, ...]) -> int | Pads | None:
+        """The padding with which the window fits: the least that is the same on every side, else the one nearest to its own.
+
+        sizes   of the input: (height, width) or (length,)
+
+        None where there is none smaller than the window, which a pooling needs.
+        """
+        every = list(zip(sizes, self.span, self.strides, strict=True))
+        for p in range(1, min(self.span)):
+            if all((n + 2 * p - w) % s == 0 for n, w, s in every):
+                return p
+        pads = []
+        for (size, span, stride), (before, after) in zip(every, self.pads(sizes), strict=True):
+            ways = [(a, b) for a in range(span) for b in range(span) if (size + a + b - span) % stride == 0]
+            ways = [(a, b) for a, b in ways if size + a + b >= span]
+            if not ways:
+                return None
+            # as little as possible is changed, sooner added than taken away, and at the end
+            pads.append(min(ways, key=lambda way: (abs(way[0] - before) + abs(way[1] - after), -sum(way), -way[1])))
+        return tuple(pads)
 
     def grow(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """Output sizes of the transposed window (Keras' rule): ``same`` W·s, ``valid`` W·s + max(span - s, 0).

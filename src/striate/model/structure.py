@@ -282,17 +282,22 @@ class Structure(Network):
         """Weights and buffers in all."""
         return self.size().total
 
-    def draw(self, path: str | os.PathLike[str] | None = None, **options: Any) -> str:
+    def draw(self, path: str | os.PathLike[str] | None = None, *, layer: str | None = None, **options: Any) -> str:
         """An SVG diagram as text.
 
         path     also written here; None: nowhere
+        layer    the name of a convolution or a pooling: how its window moves, with padding and stride, as
+                 ``striate.draw.window_svg`` draws it; None: the whole network
         options  as for ``striate.draw.svg``
 
-        Raises ArgumentError for an unknown option, BundleError where the file cannot be written.
+        Raises ArgumentError for an unknown option or layer, BundleError where the file cannot be written.
         """
-        from striate.draw import svg
+        from striate.draw import svg, window_svg
 
-        picture = svg(self.graph, title=options.pop("title", self._title), **options)
+        if layer is not None:
+            picture = window_svg(self.graph, layer, **options)
+        else:
+            picture = svg(self.graph, title=options.pop("title", self._title), **options)
         if path is not None:
             from striate.weights import atomic_write
 
