@@ -13,8 +13,8 @@ import striate as st
 from striate import layers
 from striate.cli.main import app, main
 
-COMMANDS = ("data", "demo", "draw", "evaluate", "explain", "export", "look", "models", "predict", "quantize")
-COMMANDS += ("size", "train", "transfer")
+COMMANDS = ("advise", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
+COMMANDS += ("predict", "quantize", "size", "train", "transfer")
 
 
 @pytest.fixture

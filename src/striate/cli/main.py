@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli import data, learning, look, network, shipping, transfer, using
+from striate.cli import choosing, data, learning, look, network, shipping, transfer, using
 from striate.errors import StriateError
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def _options(
         os.environ["STRIATE_DEBUG"] = "1"
 
 
-for group in (data, learning, look, network, shipping, transfer, using):
+for group in (choosing, data, learning, look, network, shipping, transfer, using):
     group.register(app)
 
 

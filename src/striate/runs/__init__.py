@@ -1,5 +1,6 @@
 """Runs: train a network on a data set into a folder, go on with it, and measure what came of it."""
 
+from striate.runs.comparing import compare_runs
 from striate.runs.eight_bits import quantize_run
 from striate.runs.judging import judge_ensemble, judge_run
 from striate.runs.networks import usual_network
@@ -7,6 +8,7 @@ from striate.runs.training import Run, free_folder, resume_run, train_run
 
 __all__ = [
     "Run",
+    "compare_runs",
     "free_folder",
     "judge_ensemble",
     "judge_run",

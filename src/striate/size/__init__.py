@@ -1,6 +1,7 @@
 """What a network costs and sees, from its description alone: no weight is ever allocated.  No torch."""
 
 from striate.size import compare
+from striate.size.beside import Beside, beside
 from striate.size.explanation import explain
 from striate.size.memory import Memory, kept_bytes
 from striate.size.receptive_field import Field, Receptive, receptive
@@ -11,6 +12,7 @@ from striate.size.table import Row, Size, measure
 
 __all__ = [
     "Advice",
+    "Beside",
     "Change",
     "Field",
     "Memory",
@@ -19,6 +21,7 @@ __all__ = [
     "Size",
     "MapStage",
     "advice",
+    "beside",
     "compare",
     "diagram",
     "explain",

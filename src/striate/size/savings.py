@@ -10,7 +10,11 @@ from striate.graph import FlatNode, Graph
 from striate.shown import Shown
 from striate.size.memory import OPTIMIZERS, Estimate, Memory, checked, slots
 from striate.size.opened import Opened
+from striate.size.smaller import smaller
 from striate.wording import memory, plural
+
+WORTH = 20  # less than a twentieth of the whole is not worth changing the network for
+DEVICES = 16  # more of them are not proposed
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class Advice(Shown):
         verdict = "fits into" if self.fits else "does not fit into"
         lines = [f"{job} needs {memory(self.needed)}: it {verdict} {memory(self.budget)}"]
         for change in self.changes:
-            lines.append(f"  {change.what}: {memory(change.bytes)}{'' if change.fits else ', still too much'}")
+            less = f"{memory(self.needed - change.bytes)} less{'' if change.fits else ', still too much'}"
+            lines.append(f"  {change.what}: {memory(change.bytes)}, {less}")
         return "\n".join(lines)
 
 
@@ -80,8 +85,9 @@ def advice(
     dtype          of the numbers: ``float32``, ``float16``, ``bfloat16`` or ``float64``
     training       False: prediction
 
-    Batch size, 16 bits, an optimizer with less state, all of them together, and the layer that takes the most.  Raises
-    the graph's fault, or ArgumentError for an unknown optimizer or dtype.
+    Batch size with gradients added up, 16 bits, an optimizer with less state, all of them together, more devices; then
+    what makes it another network: a stride of 2 in the first convolution, a layer less, smaller pictures, and half of the
+    layer that takes the most.  Raises the graph's fault, or ArgumentError for an unknown optimizer or dtype.
     """
     checked(batch_size, dtype)
     if isinstance(budget_bytes, bool) or not hasattr(budget_bytes, "__index__") or budget_bytes < 1:
@@ -97,7 +103,7 @@ def advice(
         count = needs(estimate, batch, chosen)
         return Change(what, count, count <= budget_bytes, batch)
 
-    def smaller(what: str, estimate: Estimate, chosen: str | None) -> list[Change]:
+    def sized(what: str, estimate: Estimate, chosen: str | None) -> list[Change]:
         """The change at the batch asked for; if that is too much, at the largest batch that fits."""
         first = change(what, estimate, batch_size, chosen)
         most = estimate.largest_batch(budget_bytes, chosen, training)
@@ -116,11 +122,19 @@ def advice(
             changes.append(change("batch 1", own, 1, optimizer))
         half = Estimate(opened, "bfloat16")
         if own.item > 2:
-            changes += smaller("16 bits (bfloat16)", half, optimizer)
+            changes += sized("16 bits (bfloat16)", half, optimizer)
         lean = "momentum" if slots(optimizer) > 1 else "sgd"
         if training and slots(optimizer) > slots(lean):
-            changes += smaller(f"{lean} instead of {optimizer} ({_state(lean)})", own, lean)
-            changes += smaller(f"16 bits and {lean}", half, lean) if own.item > 2 else []
+            changes += sized(f"{lean} instead of {optimizer} ({_state(lean)})", own, lean)
+            changes += sized(f"16 bits and {lean}", half, lean) if own.item > 2 else []
+        devices = -(-batch_size // most) if most else 0
+        if training and 1 < devices <= min(batch_size, DEVICES):
+            share = -(-batch_size // devices)
+            what = f"{devices:,} devices with {plural(share, 'sample')} each (torchrun --nproc-per-node {devices})"
+            changes.append(change(what, own, share, optimizer))
+        for what, other in smaller(graph, own.storages.kept_each()):
+            found = change(what, Estimate(Opened(other), dtype), batch_size, optimizer)
+            changes += [found] if (needed - found.bytes) * WORTH > needed else []
         changes += _largest(own, batch_size, optimizer, needed, budget_bytes, training)
     return Advice(needed, int(budget_bytes), training, tuple(changes))
 
@@ -147,7 +161,7 @@ def _largest(
         (f"half of the {plural(count, 'weight')} of {name}", count * own.per_weight(optimizer, training, trained))
     )
     for what, size in parts:
-        if size * 20 > needed:  # less than a twentieth of the whole is not worth changing
+        if size * WORTH > needed:
             left = needed - size // 2
             changes.append(Change(f"{what} ({memory(size)})", left, left <= budget, batch))
     return changes

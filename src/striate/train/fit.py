@@ -71,6 +71,7 @@ def fit(
         TensorBoard,
     )
     from striate.train.checkpoint import signature
+    from striate.train.out_of_memory import in_memory
     from striate.train.plan import check_epochs
 
     epochs = check_epochs(epochs, least=0)  # as in Keras none is an empty history
@@ -148,17 +149,18 @@ def fit(
     hooks = CallbackList(everyone, model, **told)
     logs: dict[str, float] = {}
     try:
-        logs = trainer.fit(
-            feed,
-            epochs=epochs,
-            initial_epoch=initial_epoch,
-            validation=validation,
-            validation_steps=validation_steps,
-            validate=_when(validation_freq),
-            callbacks=hooks,
-            stopped=lambda: model.stop_training,
-            checkpoint=checkpoint,
-        )
+        with in_memory(model.graph, trainer.plan, batch_size, trainer.device):
+            logs = trainer.fit(
+                feed,
+                epochs=epochs,
+                initial_epoch=initial_epoch,
+                validation=validation,
+                validation_steps=validation_steps,
+                validate=_when(validation_freq),
+                callbacks=hooks,
+                stopped=lambda: model.stop_training,
+                checkpoint=checkpoint,
+            )
         hooks.params["broken"] = False
     finally:
         hooks.on_train_end(logs)
@@ -179,12 +181,15 @@ def on_batch(
     model: Any, x: Any, y: Any, sample_weight: Any, class_weight: dict[int, float] | None, learn: bool
 ) -> dict[str, float]:
     """``Model.train_on_batch`` and ``test_on_batch``; see there."""
+    from striate.train.out_of_memory import in_memory
+
     build_for(model, x)
     trainer = trainer_of(model)
     if learn:
         endings(model.graph, trainer.plan.losses)
     batch = stream_batch(model, trainer.device, model.intake, class_weight, (x, y, sample_weight))
-    return trainer.on_batch(batch, learn)
+    with in_memory(model.graph, trainer.plan, batch.size, trainer.device):
+        return trainer.on_batch(batch, learn)
 
 
 def _when(frequency: Any) -> Callable[[int], bool]:
