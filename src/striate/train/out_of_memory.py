@@ -48,7 +48,7 @@ def _told(graph: Graph, plan: Plan, batch_size: int, device: torch.device) -> st
     there = _there(device)
     told = f"out of memory in training with {plural(batch_size, 'sample')} a step on {device} ({memory(there)})"
     kind = type(plan.optimizer).__name__.lower()
-    optimizer = "momentum" if kind == "sgd" and getattr(plan.optimizer, "momentum", 0) else kind
+    optimizer = "momentum" if kind == "sgd" and getattr(plan.optimizer, "momentum", False) else kind
     dtype = _NUMBERS[plan.precision]
     try:
         known = optimizer if optimizer in OPTIMIZERS else None
