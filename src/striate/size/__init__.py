@@ -1,11 +1,11 @@
 """What a network costs and sees, from its description alone: no weight is ever allocated.  No torch."""
 
 from striate.size import compare
-from striate.size.beside import Beside, beside
 from striate.size.explanation import explain
 from striate.size.memory import Memory, kept_bytes
 from striate.size.receptive_field import Field, Receptive, receptive
 from striate.size.savings import Advice, Change, advice
+from striate.size.side_by_side import Beside, beside
 from striate.size.stage_diagram import MapStage, diagram, stages
 from striate.size.summary_table import summary
 from striate.size.table import Row, Size, measure

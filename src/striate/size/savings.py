@@ -10,7 +10,7 @@ from striate.graph import FlatNode, Graph
 from striate.shown import Shown
 from striate.size.memory import OPTIMIZERS, Estimate, Memory, checked, slots
 from striate.size.opened import Opened
-from striate.size.smaller import smaller
+from striate.size.smaller_networks import smaller
 from striate.wording import memory, plural
 
 WORTH = 20  # less than a twentieth of the whole is not worth changing the network for
