@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 from soft_pictures import drawn, encoded
 
-import striate as st
 from striate import data
 from striate.cli.main import main
 from striate.data.checks.check import quick
@@ -239,47 +238,6 @@ def test_a_csv_names_missing_files_odd_labels_and_rows_that_repeat(tmp_path):
     assert data.check(tmp_path, few=3).layout == "csv"  # a flat folder with one list in it
     over = [Path(f.files[0]).stem for f in data.check(tmp_path, classes=1, few=0).of("label-range")]
     assert sorted(over) == ["1", "11", "3", "4", "5", "5", "7", "7", "9"]
-
-
-class Brightness:
-    """Stands for a model: its features are the mean colour of a picture."""
-
-    labels = None
-    preprocessing = data.Preprocessing.pictures((8, 8), 3)
-
-    def extract(self, x):
-        return x.mean(axis=(1, 2)) - 127.5
-
-
-def test_a_label_that_the_neighbours_contradict_is_a_suspect(tmp_path):
-    for i in range(40):
-        name = "dark" if i % 2 else "light"
-        colour = np.clip(drawn(i) * np.array(0.2) + (0 if i % 2 else 190), 0, 255).astype(np.uint8)
-        folder = tmp_path / ("dark" if i == 8 else name)
-        folder.mkdir(exist_ok=True)
-        Image.fromarray(colour).save(folder / f"{i}.png")
-    (finding,) = data.check(tmp_path, near=False, model=Brightness()).findings
-    assert finding.kind == "suspect-label"
-    assert finding.files == (str(tmp_path / "dark" / "8.png"),)
-    assert '"light"' in finding.detail
-
-
-def test_a_trained_model_says_which_labels_it_contradicts(tmp_path):
-    class Sure(Brightness):
-        labels = ["light", "dark"]
-
-        def predict(self, x):
-            light = x.mean(axis=(1, 2, 3)) > 127
-            return np.stack([light, ~light], axis=1) * 0.98 + 0.01
-
-    for name, levels in (("light", (200, 210, 220)), ("dark", (30, 40, 230))):
-        (tmp_path / name).mkdir()
-        for level in levels:
-            Image.fromarray(np.tile(np.uint8([[level, level - 20]]), (16, 8))).save(tmp_path / name / f"{level}.png")
-    (finding,) = data.check(tmp_path, near=False, few=0, model=Sure()).findings
-    assert finding.files == (str(tmp_path / "dark" / "230.png"),)
-    with pytest.raises(ArgumentError, match="preprocessing"):
-        data.check(tmp_path, model=st.zoo.create("cifar_net_gmp"))
 
 
 def test_the_page_shows_the_pictures_and_escapes_names(tmp_path):

@@ -1,15 +1,8 @@
-"""Features: the pictures once through the frozen base, and onto disk.
-
-A row on disk is found by what it was computed from and by nothing else: the file by the base's weights, its graph and the
-preprocessing, the row by a hash of the picture's bytes.  So no row can be stale: a photo that is written anew, other
-weights or another preprocessing ask for rows that are not there.
-"""
+"""Features: the pictures once through the frozen base, and onto disk (``data/feature_rows.py``)."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
 import threading
 import time
@@ -20,21 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.archives import NOT_WHOLE
 from striate.data import Dataset, Preprocessing, Skipped
-from striate.data.pictures.cache import cache_folder
+from striate.data.feature_rows import FeatureRows, identity
 from striate.data.pictures.decode import describe
 from striate.data.pictures.workers import in_order
-from striate.errors import ArgumentError, BundleError, DataError, unknown
+from striate.errors import ArgumentError, DataError, unknown
 from striate.intake.outputs import final_activation
 from striate.model import Model
-from striate.weights import atomic_write
 from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.ship import Engine, Quantized
 
-FORMAT = 1  # of the files; another number also when pictures are decoded or computed otherwise
 _CHUNK = 8  # pictures that a thread decodes and computes at a time: their largest map stays in its cache
 
 
@@ -136,8 +126,8 @@ def features(
         raise DataError("no pictures to compute features of.")
     preprocessing = intake.preprocessing or Preprocessing()
     int8 = model._engine.quantized(model.graph.check()) if engine == "int8" else None
-    told = _identity(model, preprocessing, None if int8 is None else int8.content)
-    store = _FeatureFolder(model.name or "base", told, cache)
+    told = identity(model, preprocessing, None if int8 is None else int8.content)
+    store = FeatureRows(model.name or "base", told, cache)
     net = _Frozen(model, preprocessing, told, int8)
     sources: Any = data.x if isinstance(data, Dataset) else data
     decode = None if isinstance(data, Dataset) else intake.one
@@ -179,7 +169,7 @@ def features(
 
 
 def _read(
-    source: Any, decode: Callable[[Any], np.ndarray] | None, mirrored: bool, store: _FeatureFolder
+    source: Any, decode: Callable[[Any], np.ndarray] | None, mirrored: bool, store: FeatureRows
 ) -> tuple[bytes, Any]:
     """(key, row) of a picture that is on disk; else (key, its pixels), or why there are none.
 
@@ -252,66 +242,3 @@ class _Frozen:
 # The latest engines, by what they compute: a base takes a tenth of a second to prepare.
 _engines: dict[str, Engine] = {}
 _making = threading.Lock()
-
-
-class _FeatureFolder:
-    """The rows of one base on disk."""
-
-    def __init__(self, name: str, told: str, cache: bool | str | os.PathLike[str]) -> None:
-        self.rows: dict[bytes, np.ndarray] = {}
-        self.file: Path | None = None
-        if cache is False:
-            return
-        folder = cache_folder("features") if cache is True else Path(cache)
-        self.file = folder / f"{name}-{told}.npz"
-        self.rows = _rows(self.file)
-
-    def add(self, fresh: dict[bytes, np.ndarray]) -> None:
-        """Write the file anew with these rows too.  A folder that cannot be written only makes the next run slower."""
-        if self.file is None or not fresh:
-            return
-        every = _rows(self.file) | self.rows | fresh  # another process may have written meanwhile
-        keys = np.frombuffer(b"".join(every), np.uint8).reshape(len(every), -1)
-        rows = np.stack(list(every.values()))
-
-        def write(path: str) -> None:
-            with open(path, "wb") as file:
-                np.savez(file, keys=keys, rows=rows)
-
-        with contextlib.suppress(BundleError):
-            atomic_write(self.file, write)
-
-
-def _rows(file: Path) -> dict[bytes, np.ndarray]:
-    """The rows in a file by their keys; none where it is not there or damaged."""
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
-            keys, rows = saved["keys"], saved["rows"]
-        return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
-    except (KeyError, *NOT_WHOLE):
-        return {}
-
-
-def _identity(model: Model, preprocessing: Preprocessing, int8: bytes | None) -> str:
-    """A hash of what all rows of a file depend on: graph, weights, preprocessing, and who decodes."""
-    import PIL
-
-    told = {
-        "format": FORMAT,
-        "graph": _untrained(model.description()),
-        "preprocessing": preprocessing.to_dict(),
-        "pillow": PIL.__version__,
-    }
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    digest.update(int8 or b"")
-    for name, tensor in model._state().items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _untrained(description: Any) -> Any:
-    """A description without what is frozen in it: that changes no answer."""
-    if isinstance(description, dict):
-        return {key: _untrained(value) for key, value in description.items() if key != "trainable"}
-    return [_untrained(value) for value in description] if isinstance(description, list) else description

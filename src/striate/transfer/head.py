@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from striate.data.splits import line_up
-
-DECAYS = tuple(float(d) for d in 10.0 ** np.arange(1, -4.1, -0.5))  # strongest first: each starts from the one before
+from striate.logistic import DECAYS, regressions
 
 
 @dataclass
@@ -56,12 +54,12 @@ def fit_head(
         for k in range(folds):
             held = fold == k
             truth = torch.from_numpy(y[held])
-            for i, (weight, bias) in enumerate(_path(views[:, ~held], y[~held], classes, DECAYS)):
+            for i, (weight, bias) in enumerate(regressions(views[:, ~held], y[~held], classes, DECAYS)):
                 logits = torch.from_numpy(views[0, held]) @ weight.T + bias
                 losses[i] += float(functional.cross_entropy(logits, truth, reduction="sum"))
                 right[i] += int((logits.argmax(1) == truth).sum())
     best = int(losses.argmin())
-    weight, bias = _path(views, y, classes, DECAYS[: best + 1])[-1]
+    *_, (weight, bias) = regressions(views, y, classes, DECAYS[: best + 1])
     asked = len(y) * repeats
     return Head(
         weight.numpy().astype(np.float32),
@@ -70,38 +68,3 @@ def fit_head(
         losses[best] / asked,
         right[best] / asked,
     )
-
-
-def _path(views: np.ndarray, y: np.ndarray, classes: int, decays: tuple[float, ...]) -> list[tuple[Tensor, Tensor]]:
-    """The regression of each decay, for features as they are."""
-    x = views.reshape(-1, views.shape[-1])
-    centre = x.mean(axis=0)
-    scale = float(np.sqrt(((x - centre) ** 2).mean())) or 1.0
-    scaled, turn = (x - centre) / scale, None
-    if (
-        len(x) < x.shape[1]
-    ):  # the optimum lies in the span of the examples: as many numbers as there are of these will do
-        basis, corner = np.linalg.qr(scaled.T)
-        scaled, turn = corner.T, torch.from_numpy(np.ascontiguousarray(basis.T))
-    inputs, targets = torch.from_numpy(np.ascontiguousarray(scaled)), torch.from_numpy(np.tile(y, len(views)))
-    weight = torch.zeros(classes, scaled.shape[1], dtype=torch.float64, requires_grad=True)
-    bias = torch.zeros(classes, dtype=torch.float64, requires_grad=True)
-    solutions = []
-    for decay in decays:
-        _descend(inputs, targets, weight, bias, decay)
-        slope = weight.detach() / scale
-        slope = slope if turn is None else slope @ turn
-        solutions.append((slope.clone(), bias.detach() - slope @ torch.from_numpy(centre)))
-    return solutions
-
-
-def _descend(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor, decay: float) -> None:
-    search = torch.optim.LBFGS([weight, bias], max_iter=200, tolerance_grad=1e-6, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        search.zero_grad()
-        value = functional.cross_entropy(x @ weight.T + bias, y) + decay / 2 * (weight**2).sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    search.step(loss)  # type: ignore[arg-type]

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from striate.errors import BundleError
-from striate.weights.files import atomic_write, load_state
+from striate.files import atomic_write
+from striate.weights.files import load_state
 from striate.wording import inner
 
 FORMAT, VERSION = "striate-bundle", 1

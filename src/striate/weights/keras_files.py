@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
+from striate.files import atomic_write
 from striate.weights.contents import FileLayer, WeightsFile
-from striate.weights.files import atomic_write
 from striate.weights.global_heap import heaps_are_whole
 from striate.wording import inner
 

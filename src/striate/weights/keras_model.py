@@ -18,9 +18,9 @@ from typing import Any
 
 from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
+from striate.files import atomic_write
 from striate.version import __version__
 from striate.weights.contents import WeightsFile
-from striate.weights.files import atomic_write
 from striate.weights.keras_files import read_attributes, read_h5, read_keras_zip, read_variables
 from striate.wording import inner
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import BundleError
+from striate.files import atomic_write
 from striate.weights.bundle import read_bundle
 from striate.weights.contents import WeightsFile
-from striate.weights.files import atomic_write, load_state, save_state
+from striate.weights.files import load_state, save_state
 
 if TYPE_CHECKING:
     import torch

@@ -44,7 +44,7 @@ def check(
     few       a class with fewer readable pictures to train on is reported
     aspect    a picture whose longer side is more than this many times its shorter one is odd
     classes   how many classes there are, for labels out of range in masks, YOLO and CSV files that do not say
-    model     a trained model with preprocessing: labels that it contradicts are reported as suspects
+    model     a trained model with preprocessing: labels that its features speak against are reported as suspects
     progress  called with (files looked at, files in all)
 
     Each file is read and decoded once, in threads.  What is found is never an error here; raises DataError when there
@@ -62,8 +62,8 @@ def check(
     with scan(Path(path), classes) as survey:
         seen = []
         for one in look_at_all(survey, near, suspects.prepare if suspects else None):
-            if suspects and one.prepared is not None:
-                suspects.add(one.item, one.prepared)
+            if suspects and one.size is not None:
+                suspects.add(one)
                 one.prepared = None
             seen.append(one)
             if progress is not None:

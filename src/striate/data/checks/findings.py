@@ -54,7 +54,7 @@ KINDS = {
         "warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"
     ),
     "suspect-label": FindingKind(
-        "warning", False, "a suspicion, not a fault: labels that the model contradicts. Look at them"
+        "warning", False, "a suspicion, not a fault: labels that the model's features speak against. Look at them"
     ),
     "wrong-extension": FindingKind(
         "note", True, "pictures of another format than their name says; they are read all the same"

@@ -34,7 +34,7 @@ class Seen:
     fingerprint   by which pictures that look the same are told
     mask          (values, whether they are blurred, whether they are two) of its mask
     fits          the annotation is for a picture of this size
-    prepared      the picture as a model wants it
+    prepared      the picture as a model wants it, where that is asked for
     """
 
     item: Item
@@ -56,7 +56,11 @@ class Seen:
             self.problems.append((kind, reason))
 
 
-def look_at_all(survey: Survey, near: bool, prepare: Callable[[Any], np.ndarray] | None) -> Iterator[Seen]:
+#: Makes of a file and its picture what a model wants, or None where that is not needed.
+Prepare = Callable[[Seen, Any], "np.ndarray | None"]
+
+
+def look_at_all(survey: Survey, near: bool, prepare: Prepare | None) -> Iterator[Seen]:
     """Look at every file, in threads; in the order of the items, with only a few waiting in memory."""
 
     def several(items: Sequence[Item]) -> list[Seen]:
@@ -74,7 +78,7 @@ def look_at_all(survey: Survey, near: bool, prepare: Callable[[Any], np.ndarray]
         pool.shutdown(cancel_futures=True)
 
 
-def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Callable[[Any], np.ndarray] | None) -> Seen:
+def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prepare | None) -> Seen:
     seen = Seen(item)
     if item.mask is not None:
         seen.look_at_mask()
@@ -112,7 +116,7 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Call
         seen.problems.append(("annotation", wrong))
         seen.fits = False
     if prepare is not None:
-        seen.prepared = prepare(image)
+        seen.prepared = prepare(seen, image)
     return seen
 
 

@@ -1,4 +1,4 @@
-"""Labels that a trained model contradicts: a suspicion to look at, not a fault."""
+"""Labels that speak against what a model sees: a suspicion to look at, not a fault."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from typing import Any
 
 import numpy as np
 
+from striate.data.checks.confident import likelier_classes
 from striate.data.checks.findings import Finding
+from striate.data.checks.look import Seen
+from striate.data.feature_rows import FeatureRows, identity
 from striate.data.readers.survey import Item
+from striate.data.splits import line_up
 from striate.errors import ArgumentError
 
-SURE = 0.9  # probability, or share of neighbours, that another class must have
-_OWN = 0.05  # and that the picture's own class may have at most
-_NEIGHBOURS = 10
+FOLDS = 5
 _BATCH = 64
+_KEPT = 4096  # new rows after which they go to disk
 
 
 class Suspects:
-    """Collects pictures while a data set is checked, asks the model in batches, and names the labels it contradicts.
+    """Collects pictures while a data set is checked, takes features of them in batches, and names the suspect labels.
 
-    A model whose labels are the data's classes is asked for its probabilities.  Any other gives features
-    (``Model.extract``), and each picture is compared with its ten nearest neighbours by cosine, itself left out
-    (Wilson's edited nearest neighbour rule, 1972).
+    model   with preprocessing; its own classes do not matter
+
+    On the features (``Model.extract``) a logistic regression is fitted, five times, each time without a fifth of the
+    pictures, which it then judges: no picture has a part in its own judgement.  What these probabilities say of the
+    labels is ``likelier_classes``.  Features are kept on disk (``data/feature_rows.py``).
     """
 
     def __init__(self, model: Any) -> None:
@@ -30,69 +35,66 @@ class Suspects:
                 "the model has no preprocessing for pictures; give one that was trained on or loaded with it."
             )
         self.model = model
-        self._items: list[Item] = []
-        self._waiting: list[np.ndarray] = []
-        self._answers: list[np.ndarray] = []
-        self._features: list[np.ndarray] = []
+        self._rows = FeatureRows(model.name or "model", identity(model, model.preprocessing, b"extract"), True)
+        self._fresh: dict[bytes, np.ndarray] = {}
+        self._waiting: dict[bytes, np.ndarray] = {}
+        self._items: list[tuple[Item, bytes]] = []
 
-    def prepare(self, image: Any) -> np.ndarray:
-        """A picture as the model's preprocessing stores it, uint8 (H, W, C)."""
+    def prepare(self, one: Seen, image: Any) -> np.ndarray | None:
+        """A picture as the model's preprocessing stores it, uint8 (H, W, C); None where its features are not needed, or
+        on disk."""
+        if one.item.label is None or one.file in self._rows.rows:
+            return None
         return np.asarray(self.model.preprocessing.pixels(image))
 
-    def add(self, item: Item, pixels: np.ndarray) -> None:
+    def add(self, one: Seen) -> None:
         """Take in a picture; those without a label have nothing to contradict."""
-        if item.label is None:
+        if one.item.label is None:
             return
-        self._items.append(item)
-        self._waiting.append(pixels)
+        self._items.append((one.item, one.file))
+        if one.prepared is not None and one.file not in self._rows.rows:
+            self._waiting[one.file] = one.prepared
         if len(self._waiting) >= _BATCH:
             self._ask()
 
     def _ask(self) -> None:
         if not self._waiting:
             return
-        x = np.stack(self._waiting)
+        features = np.asarray(self.model.extract(np.stack(list(self._waiting.values()))))
+        rows = features.mean(axis=(1, 2)) if features.ndim == 4 else features.reshape(len(features), -1)
+        fresh = dict(zip(self._waiting, rows, strict=True))
         self._waiting.clear()
-        if self.model.labels:
-            self._answers.append(np.asarray(self.model.predict(x)))
-        features = np.asarray(self.model.extract(x))
-        self._features.append(features.mean(axis=(1, 2)) if features.ndim == 4 else features.reshape(len(x), -1))
+        self._fresh |= fresh
+        self._rows.rows |= fresh
+        if len(self._fresh) >= _KEPT:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._rows.add(self._fresh)
+        self._fresh = {}
 
     def findings(self) -> list[Finding]:
-        """The suspects, each with what speaks against its label."""
+        """The suspects, each with what speaks against its label.  A class with one picture is not judged."""
+        from striate.logistic import held_out
+
         self._ask()
-        if len(self._items) < 2:
+        self._keep()
+        names, label = np.unique([str(item.label) for item, _ in self._items], return_inverse=True)
+        kept = np.flatnonzero(np.bincount(label)[label] > 1) if len(names) else np.arange(0)
+        names, y = np.unique(names[label[kept]], return_inverse=True) if len(kept) else (names[:0], label[kept])
+        if len(names) < 2:
             return []
-        classes = sorted({str(item.label) for item in self._items})
-        labels = list(self.model.labels or ())
-        if labels and set(classes) <= set(labels):
-            answers, classes, how = np.concatenate(self._answers), labels, "the model says"
-            if answers.ndim != 2 or answers.shape[1] != len(labels):
-                return []
-        else:
-            answers, how = self._neighbours(classes), f"of its {_NEIGHBOURS} nearest pictures"
-        own = np.array([classes.index(str(item.label)) for item in self._items])
-        rows = np.arange(len(own))
-        wrong = (answers.max(axis=1) >= SURE) & (answers[rows, own] <= _OWN)
+        fold = np.empty(len(y), np.int64)
+        fold[line_up(len(y), y, 0)] = np.arange(len(y)) % FOLDS
+        items = [self._items[i] for i in kept]
+        answers = held_out(np.stack([self._rows.rows[key] for _, key in items]), y, len(names), fold)
+        other = likelier_classes(answers, y)
         return [
             Finding(
                 "suspect-label",
-                (self._items[i].name,),
-                f'labelled "{classes[own[i]]}"; {how} {answers[i].max():.0%} "{classes[answers[i].argmax()]}"',
+                (items[i][0].name,),
+                f'labelled "{names[y[i]]}"; judged without it: {answers[i, other[i]]:.0%} "{names[other[i]]}", '
+                f"{answers[i, y[i]]:.0%} its own",
             )
-            for i in np.flatnonzero(wrong)
+            for i in np.flatnonzero(other >= 0)
         ]
-
-    def _neighbours(self, classes: list[str]) -> np.ndarray:
-        """The share of each class among the nearest neighbours of each picture: (N, classes)."""
-        features = np.concatenate(self._features).astype(np.float32)
-        features /= np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-        labels = np.array([classes.index(str(item.label)) for item in self._items])
-        count = min(_NEIGHBOURS, len(features) - 1)
-        shares = np.zeros((len(features), len(classes)))
-        for start in range(0, len(features), 1024):
-            near = features[start : start + 1024] @ features.T
-            near[np.arange(len(near)), start + np.arange(len(near))] = -np.inf
-            for i, nearest in enumerate(np.argpartition(-near, count - 1, axis=1)[:, :count]):
-                shares[start + i] = np.bincount(labels[nearest], minlength=len(classes)) / count
-        return shares
