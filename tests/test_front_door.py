@@ -22,7 +22,7 @@ BEHIND = {
     "seed",
     "version",
 }
-BEHIND |= {"wording"}
+BEHIND |= {"wording", "files", "logistic"}
 ROOMS = [name for name in ORDER if name not in BEHIND]
 
 
