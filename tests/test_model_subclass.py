@@ -223,8 +223,8 @@ class _Attribute(Net):
 
 
 class _Steps(Net):
-    def train_step(self, data: Any) -> Any:
-        return {}
+    def make_train_function(self) -> Any:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ class _Steps(Net):
         (lambda: _Differs().build((None, 8, 8, 1)), "something else in training than in prediction"),
         (lambda: _Nothing().build((None, 8, 8, 1)), "returned NoneType"),
         (lambda: _Attribute().build((None, 8, 8, 1)), "no attribute 'convolution'"),
-        (lambda: _Steps().compile("sgd", "mse"), r"train_step would not be called: write a loop"),
+        (lambda: _Steps().compile("sgd", "mse"), r"make_train_function would not be called: define train_step"),
         (lambda: st.Model(), r"call\(self, inputs\)"),
     ],
 )

@@ -36,6 +36,7 @@ class Batch:
     weights         for each output float32 (N,), or (N, …) for places of their own, or None; None: there are none
     size            N
     others, share   of mixed pictures: the targets that count less, and the part (N,) that `ys` have, 0.5 to 1
+    nested          how inputs, targets and weights were nested, for a step of a user's own; None: as the network says
     """
 
     xs: list[torch.Tensor]
@@ -44,6 +45,7 @@ class Batch:
     size: int
     others: list[torch.Tensor] | None = None
     share: torch.Tensor | None = None
+    nested: tuple[Any, Any, Any] | None = None
 
 
 @dataclass
@@ -54,12 +56,14 @@ class Examples:
     ys              targets (N, …); none where there is nothing to learn from
     preprocessing   how the first input becomes float32; None: it goes in as it is
     weights         what the examples count in the loss of each output, float32 (N,) or (N, …), or None; None: 1 in all
+    nested          as in ``Batch``
     """
 
     xs: Sequence[np.ndarray]
     ys: Sequence[np.ndarray] = ()
     preprocessing: Preprocessing | None = None
     weights: Sequence[np.ndarray | None] | None = field(default=None, kw_only=True)
+    nested: tuple[Any, Any, Any] | None = field(default=None, kw_only=True)
 
     @classmethod
     def of(cls, dataset: Dataset) -> Examples:
@@ -228,7 +232,8 @@ class Batches:
         ys = [self._pick(y, chosen) for y in self._ys]
         given = self._weights
         weights = None if given is None else [w if w is None else self._pick(w, chosen) for w in given]
-        return Batch(xs, ys, weights, chosen.stop - chosen.start if isinstance(chosen, slice) else len(chosen))
+        size = chosen.stop - chosen.start if isinstance(chosen, slice) else len(chosen)
+        return Batch(xs, ys, weights, size, nested=self.source.nested)
 
     def _inputs(self, chosen: slice | torch.Tensor) -> Iterator[torch.Tensor]:
         preprocessing = self.source.preprocessing

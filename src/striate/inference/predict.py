@@ -12,7 +12,7 @@ from striate.data import Batches, Examples, Preprocessing
 from striate.data.batches import channels_last
 from striate.errors import ArgumentError, DataError
 from striate.graph import Graph
-from striate.graph.nested import packed
+from striate.graph.nested import flat, numbered, packed
 from striate.train.doubts import ranges
 from striate.train.feed import Peeked, is_stream, unpacked
 
@@ -36,6 +36,8 @@ def answers(
     """
     if batch_size < 1:
         raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
+    if "predict_step" in getattr(model, "own_steps", ()):
+        return _by_steps(model, x, batch_size, steps, callbacks)
     given = _of_stream(model, x, choose) if is_stream(x) else _of_examples(model, x, batch_size, choose)
     given = islice(given, steps)
     model.stop_predicting = False
@@ -96,6 +98,35 @@ def _told(model: Any, parts: Iterator[list[np.ndarray]], hooks: Any) -> Iterator
             break
     told.close()
     hooks.on_end("predict")
+
+
+def _by_steps(model: Any, x: Any, batch_size: int, steps: int | None, callbacks: Any) -> Any:
+    """What the model's own ``predict_step`` answers, nested as it answers."""
+    import torch
+
+    from striate.train.steps import examples_of, given
+
+    shapes: list[Any] = []
+
+    def parts() -> Iterator[list[np.ndarray]]:
+        batched = not is_stream(x)
+        for element in [x] if batched else Peeked(x).elements():
+            examples = examples_of(element if batched else unpacked(element)[0], None, None, model.intake)
+            size = batch_size if batched else len(examples)
+            for batch in Batches(
+                examples, size, shuffle=False, device=next(model.module.parameters()).device
+            ).batches():
+                with torch.no_grad():
+                    answer = model.predict_step(given(batch))
+                shapes.append(numbered(answer))
+                yield [np.asarray(torch.as_tensor(one).detach().cpu()) for one in flat(answer)]
+
+    some = islice(parts(), steps)
+    model.stop_predicting = False
+    made = list(_told(model, some, hooks_of(model, callbacks)) if callbacks else some)
+    if not made:
+        raise DataError("predict: there is no batch to answer.")
+    return packed(shapes[0], [np.concatenate(column) for column in zip(*made, strict=True)])
 
 
 def _by_torch(module: Any, examples: Examples, batch_size: int) -> Iterator[list[np.ndarray]]:

@@ -7,6 +7,8 @@ INSTEAD = {
     "predict_classes": "model.predict(x).argmax(-1), or (model.predict(x) > 0.5).astype(int) for one yes/no output",
     "predict_proba": "model.predict(x)",
     "reset_states": "reset_metrics(); striate has no layers with states",
+    "compiled_loss": "compute_loss(y=y, y_pred=y_pred)",
+    "compiled_metrics": "for metric in self.metrics, each with update_state",
     "model": "the model itself: a Sequential is a model",
     "validation_data": "the data that was given to fit as validation_data",
 }

@@ -11,6 +11,7 @@ from striate.errors import ArgumentError
 from striate.graph import Operand
 from striate.graph.nested import flat, laid, nests, packed
 from striate.model.instead import INSTEAD
+from striate.model.steps import Steps
 from striate.model.weighted import Weighted
 from striate.ops.variable import RUNNING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from striate.train.plan import Plan
 
 
-class Learning(Weighted):
+class Learning(Steps, Weighted):
     """Compile, fit, evaluate, predict, and the same batch by batch.
 
     A callback ends what runs by setting ``stop_training``, ``stop_evaluating`` or ``stop_predicting`` to True.
@@ -67,7 +68,7 @@ class Learning(Weighted):
 
         Raises ArgumentError for an unknown name or argument, and for what does not go with the network's outputs.
         """
-        self._refuse_own_steps()
+        self._refuse_own_functions()
         if precision is None:
             from striate.mixed_precision import precision as policy
 
@@ -371,11 +372,6 @@ class Learning(Weighted):
         Raises DataError for what does not fit the network.
         """
         return self.predict(x, engine="torch")
-
-    def reset_metrics(self) -> None:
-        """Forget what the metrics have gathered; ``fit``, ``evaluate`` and the methods of one batch do so themselves."""
-        if self._trainer is not None:
-            self._trainer.objective.reset()
 
     @property
     def metrics_names(self) -> list[str]:

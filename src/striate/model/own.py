@@ -21,14 +21,6 @@ if TYPE_CHECKING:
 
 _LATE = ("_given", "_ours", "_lowerings", "_alone", "_alone_for", "_has_been_built", "_code", "_own_weights")
 _MADE_AGAIN = ("torch_module", "_trainer", "_predictor", "_engines", "_cuts")
-_STEPS = {
-    "train_step": "a loop over batches with model(x, training=True), or a loss, metric or callback of your own",
-    "test_step": "metrics of your own, or a loop over batches with model(x)",
-    "predict_step": "a loop over batches with model(x)",
-    "compute_loss": "a loss of your own in compile(loss=…)",
-    "compute_metrics": "metrics of your own in compile(metrics=[…])",
-    "make_train_function": "a loop over batches with model(x, training=True)",
-}
 
 
 class Own(Structure):
@@ -239,12 +231,6 @@ class Own(Structure):
         if given.get("trainable") is False:
             made.trainable = False
         return made
-
-    def _refuse_own_steps(self) -> None:
-        """Raise ArgumentError for a step of the training that its class has of its own."""
-        for name, instead in _STEPS.items():
-            if hasattr(type(self), name) and not getattr(type(self), name).__module__.startswith("striate."):
-                raise ArgumentError(f"{type(self).__name__}.{name} would not be called: write {instead}.")
 
 
 def _given(model: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from striate.errors import ArgumentError
 from striate.intake import Intake
 from striate.train.doubts import endings, ranges, reach
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
-from striate.train.targets import class_weights, labelled
+from striate.train.targets import class_weights, has_own_steps, labelled
 
 if TYPE_CHECKING:
     from striate.train.callbacks import History
@@ -22,16 +22,26 @@ if TYPE_CHECKING:
     from striate.train.loop import Trainer
 
 
+STEPS_SAVE = "save its weights with callbacks.ModelCheckpoint"
+
+
 def trainer_of(model: Any, device: str | None = None) -> Trainer:
     """The model's trainer, made anew after a compile or when what is trainable has changed."""
     from striate.train.loop import Trainer
 
+    own = has_own_steps(model)
     plan = model._compiled()
     module = model.module
     trainable = tuple(p.requires_grad for p in module.parameters())
     trainer = model._trainer
     if trainer is None or trainer.module is not module or trainer.trainable != trainable:
-        trainer = model._trainer = Trainer(model.graph, module, plan, trainable, device=device)
+        if own:
+            from striate.train.steps import StepTrainer
+
+            trainer = StepTrainer(model, model.graph, module, plan, trainable, device=device)
+        else:
+            trainer = Trainer(model.graph, module, plan, trainable, device=device)
+        model._trainer = trainer
     return trainer
 
 
@@ -100,7 +110,10 @@ def fit(
     examples, held = labelled(model, *given, intake=intake), None
     if validation_data is None and validation_split:
         examples, held = examples.split(validation_split)
-    endings(model.graph, trainer.plan.losses)
+    if not has_own_steps(model):
+        endings(model.graph, trainer.plan.losses)
+    elif resume is not None:
+        raise ArgumentError(f"fit: resume is not for {type(model).__name__}, which has steps of its own: {STEPS_SAVE}.")
     ranges(model, examples)
     validation: Any = None
     if held is not None:
@@ -185,7 +198,7 @@ def on_batch(
 
     build_for(model, x)
     trainer = trainer_of(model)
-    if learn:
+    if learn and not has_own_steps(model):
         endings(model.graph, trainer.plan.losses)
     batch = stream_batch(model, trainer.device, model.intake, class_weight, (x, y, sample_weight))
     with in_memory(model.graph, trainer.plan, batch.size, trainer.device):

@@ -10,7 +10,7 @@ import gc
 import math
 import weakref
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 
 import torch
@@ -91,6 +91,15 @@ class Trainer:
         self.good: Snapshot | None = None
         self.step_count = 0
         self.waiting = 0  # batches whose gradients have been gathered since the last update
+
+    @cached_property
+    def whole(self) -> Objective:
+        """The losses and metrics of outputs that lack nothing."""
+        return Objective(self.graph, self.plan, [False] * len(self.plan.losses))
+
+    def prepared(self, batch: Batch) -> Batch:
+        """A batch of the feed as a step takes it."""
+        return aligned(batch, self.objective.losses)
 
     # -- one step --------------------------------------------------------------------------------------------------
     def outputs(self, xs: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -223,7 +232,7 @@ class Trainer:
             i = done - 1
             told = callbacks.every(self.plan.together, "train", partial(self.objective.logs, totals))
             for i, batch in enumerate(feed.batches(epoch, done), start=done):
-                batch = aligned(batch, self.objective.losses)
+                batch = self.prepared(batch)
                 if self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 if self.plan.optimizer.schedule is not None:

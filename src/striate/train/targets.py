@@ -29,6 +29,10 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     if isinstance(x, Dataset):
         x = intake.dataset(x) if y is None else intake.prepared(x)
         y = x.y if y is None else y
+    if has_own_steps(model):
+        from striate.train.steps import examples_of
+
+        return examples_of(x, y, sample_weight, intake)
     examples = intake.examples(x)
     ys = spread(y, model, len(examples))
     for array in ys:
@@ -38,6 +42,11 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
             )
     weights = None if sample_weight is None else weighted(sample_weight, model, ys)
     return replace(examples, ys=ys, weights=weights)
+
+
+def has_own_steps(model: Any) -> bool:
+    """Whether the class of a model says anew what training or evaluation does with a batch."""
+    return bool(getattr(model, "own_steps", frozenset()) - {"predict_step"})
 
 
 def weighted(sample_weight: Any, model: Any, ys: list[np.ndarray]) -> list[np.ndarray | None]:
