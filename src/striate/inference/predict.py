@@ -104,7 +104,8 @@ def _by_steps(model: Any, x: Any, batch_size: int, steps: int | None, callbacks:
     """What the model's own ``predict_step`` answers, nested as it answers."""
     import torch
 
-    from striate.train.steps import examples_of, given
+    from striate.train.steps import given
+    from striate.train.targets import examples_of
 
     shapes: list[Any] = []
 

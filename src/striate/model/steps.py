@@ -71,9 +71,10 @@ class Steps:
 
         Raises ArgumentError before ``compile``, DataError for targets that do not go with the outputs.
         """
+        from striate.train.fit import trainer_of
         from striate.train.steps import loss_of
 
-        return loss_of(self, y, y_pred, sample_weight)
+        return loss_of(self, trainer_of(self).whole, y, y_pred, sample_weight)
 
     def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Take a batch into the metrics of ``compile``; all figures so far by name.
@@ -85,9 +86,10 @@ class Steps:
 
         Raises ArgumentError before ``compile``.
         """
+        from striate.train.fit import trainer_of
         from striate.train.steps import judge
 
-        judge(self, y, y_pred, sample_weight)
+        judge(self, trainer_of(self).whole, y, y_pred, sample_weight)
         return self.get_metrics_result()
 
     # -- metrics -------------------------------------------------------------------------------------------------------

@@ -10,46 +10,19 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 
 from striate import backend
-from striate.data import Batch, Batches, Examples
+from striate.data import Batch, Batches
 from striate.data.batches import channels_first, channels_last
 from striate.errors import ArgumentError, DataError
-from striate.graph.nested import flat, nests, numbered, packed
-from striate.intake import Intake, as_array
+from striate.graph.nested import flat, packed
 from striate.train.callbacks import CallbackList
 from striate.train.feed import unpacked
 from striate.train.loop import Feed, Trainer
 from striate.train.objective import Objective, Totals
 from striate.train.targets import aligned
 from striate.wording import plural
-
-
-# -- data -----------------------------------------------------------------------------------------------------------------
-def examples_of(x: Any, y: Any, sample_weight: Any, intake: Intake) -> Examples:
-    """Inputs as the network takes them, with targets as they are, in any lists and dicts.
-
-    intake   of the model
-
-    Raises DataError where they are not of one length.
-    """
-    made = intake.examples(x)
-    ys, weights = (
-        [as_array(one, "y") for one in flat(part)] if part is not None else [] for part in (y, sample_weight)
-    )
-    for array in (*ys, *weights):
-        if len(array) != len(made):
-            raise DataError(f"{plural(len(made), 'input')}, but {len(array)} targets or weights; give one for each.")
-    shape = numbered(x) if nests(x) and len(flat(x)) == len(made.xs) else None
-    return Examples(
-        made.xs,
-        ys,
-        made.preprocessing,
-        weights=[one.astype(np.float32) for one in weights] if weights else None,
-        nested=(shape, *(None if part is None else numbered(part) for part in (y, sample_weight))),  # type: ignore[arg-type]
-    )
 
 
 def given(batch: Batch) -> Any:
@@ -66,22 +39,22 @@ def given(batch: Batch) -> Any:
 
 
 # -- what a step does unless the class says it ------------------------------------------------------------------------------
-def loss_of(model: Any, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
-    """The loss that was compiled, with the penalties, of outputs that lack nothing; ``Model.compute_loss``."""
-    objective, batch = _batch(model, y, sample_weight)
+def loss_of(model: Any, objective: Objective, y: Any, y_pred: Any, sample_weight: Any) -> torch.Tensor:
+    """The loss that was compiled, with the penalties; ``Model.compute_loss``.
+
+    objective   of outputs that lack nothing
+    """
+    batch = _batch(model, objective, y, sample_weight)
     return objective.loss([channels_first(_tensor(one)) for one in flat(y_pred)], batch)[0]
 
 
-def judge(model: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
-    """Hand outputs to the metrics that were compiled."""
-    objective, batch = _batch(model, y, sample_weight)
+def judge(model: Any, objective: Objective, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    """Hand outputs to the metrics that were compiled; ``loss_of`` names the arguments."""
+    batch = _batch(model, objective, y, sample_weight)
     objective.update(batch, [channels_first(_tensor(one)) for one in flat(y_pred)])
 
 
-def _batch(model: Any, y: Any, sample_weight: Any) -> tuple[Objective, Batch]:
-    from striate.train.fit import trainer_of
-
-    objective = trainer_of(model).whole
+def _batch(model: Any, objective: Objective, y: Any, sample_weight: Any) -> Batch:
     names = objective.plan.outputs
     ys = [y.get(name) for name in names] if isinstance(y, Mapping) and set(names) & set(y) else flat(y)
     if len(ys) == 1 and ys[0] is None:
@@ -101,7 +74,7 @@ def _batch(model: Any, y: Any, sample_weight: Any) -> tuple[Objective, Batch]:
     if sample_weight is not None:
         each = flat(sample_weight)
         weights = [_tensor(one).float() for one in (each if len(each) == len(names) else each * len(names))]
-    return objective, aligned(Batch([], made, weights, len(made[0])), objective.losses)
+    return aligned(Batch([], made, weights, len(made[0])), objective.losses)
 
 
 def _tensor(value: Any) -> torch.Tensor:

@@ -13,6 +13,7 @@ from striate.data import Batch, Dataset, Examples
 from striate.data.batches import channels_first, over
 from striate.data.mixing import mix
 from striate.errors import ArgumentError, DataError
+from striate.graph.nested import flat, nests, numbered
 from striate.intake import Intake, as_array, check_finite
 from striate.layers import CutMix, MixUp
 from striate.train.losses import Loss
@@ -30,8 +31,6 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
         x = intake.dataset(x) if y is None else intake.prepared(x)
         y = x.y if y is None else y
     if has_own_steps(model):
-        from striate.train.steps import examples_of
-
         return examples_of(x, y, sample_weight, intake)
     examples = intake.examples(x)
     ys = spread(y, model, len(examples))
@@ -42,6 +41,30 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
             )
     weights = None if sample_weight is None else weighted(sample_weight, model, ys)
     return replace(examples, ys=ys, weights=weights)
+
+
+def examples_of(x: Any, y: Any, sample_weight: Any, intake: Intake) -> Examples:
+    """Inputs as the network takes them, with targets as they are, in any lists and dicts.
+
+    intake   of the model
+
+    Raises DataError where they are not of one length.
+    """
+    made = intake.examples(x)
+    ys, weights = (
+        [as_array(one, "y") for one in flat(part)] if part is not None else [] for part in (y, sample_weight)
+    )
+    for array in (*ys, *weights):
+        if len(array) != len(made):
+            raise DataError(f"{plural(len(made), 'input')}, but {len(array)} targets or weights; give one for each.")
+    shape = numbered(x) if nests(x) and len(flat(x)) == len(made.xs) else None
+    return Examples(
+        made.xs,
+        ys,
+        made.preprocessing,
+        weights=[one.astype(np.float32) for one in weights] if weights else None,
+        nested=(shape, *(None if part is None else numbered(part) for part in (y, sample_weight))),  # type: ignore[arg-type]
+    )
 
 
 def has_own_steps(model: Any) -> bool:
