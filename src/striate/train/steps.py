@@ -137,7 +137,7 @@ def told(what: str, logs: Any) -> dict[str, float]:
 
 
 # -- the loop -------------------------------------------------------------------------------------------------------------
-class Figures:
+class Latest:
     """What stands in the loop for the losses and metrics of a plan: the figures of the model's latest step.
 
     model   whose
@@ -197,7 +197,7 @@ class StepTrainer(Trainer):
         if self.accelerator.num_processes > 1:
             raise ArgumentError(f"{type(model).__name__} has steps of its own: it trains in one process.")
         self.model = model
-        self.objective = Figures(model, self.whole)
+        self.objective = Latest(model, self.whole)
 
     def prepared(self, batch: Batch) -> Batch:
         return batch
