@@ -9,13 +9,26 @@ from typing import Any
 
 import torch
 
+from striate import primitives as p
 from striate.backend.builder import build, set_mode
-from striate.errors import ArgumentError, ShapeError
+from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer
 from striate.ops.entries import tensor
 from striate.ops.torch_code import channels_first, channels_last
 from striate.ops.variable import RUNNING
 
+_MOVES = (
+    *p.IDLE,
+    p.Concatenate,
+    p.Crop,
+    p.Foreign,
+    p.Gather,
+    p.Pad,
+    p.Permute,
+    p.Reshape,
+    p.Resize,
+    p.Slice,
+)  # what leaves numbers as they are, and code of a user's own
 _WHOLE = {torch.uint8: "uint8", torch.int32: "int32", torch.int64: "int64"}
 
 
@@ -34,7 +47,10 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     several = isinstance(inputs, list | tuple) and (layer.arity != 1 or any(hasattr(one, "shape") for one in inputs))
     given = [tensor(one) for one in (inputs if several else [inputs])]
     whole = next((one.dtype for one in given if one.dtype in _WHOLE), None) if layer.keeps_whole else None
-    given = [one if one.dtype in _WHOLE and not layer.changes_pictures else one.float() for one in given]
+    as_they_are = _takes_whole(layer, given)
+    given = [one if one.dtype in _WHOLE and as_they_are else one.float() for one in given]
+    if hasattr(layer, "input_dtype"):  # which reads whole numbers
+        given = [_within(layer, one.long()) for one in given]
     single = layer.changes_pictures and len(given) == 1 and given[0].ndim == 3
     single = single or all(one.ndim == 0 for one in given)
     given = [one[None] for one in given] if single else given
@@ -57,6 +73,34 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         ends = torch.iinfo(whole)
         outs = [one.round().clamp(ends.min, ends.max).to(whole) for one in outs]
     return outs[0] if len(outs) == 1 else outs
+
+
+def _within(layer: Any, numbers: torch.Tensor) -> torch.Tensor:
+    """Whole numbers that a table has rows for.  Raises ArgumentError for others."""
+    rows = layer.input_dim
+    if numbers.numel() and not 0 <= int(numbers.min()) <= int(numbers.max()) < rows:
+        raise ArgumentError(
+            f"{layer.kind} takes whole numbers from 0 to {rows - 1}; it got {int(numbers.min())} to {int(numbers.max())}."
+        )
+    return numbers
+
+
+def _takes_whole(layer: Layer, given: list[torch.Tensor]) -> bool:
+    """Whether whole numbers reach a layer as they are: one that reads them, only moves them, or is a user's own code.
+
+    All others compute, in floats.
+    """
+    if layer.changes_pictures:
+        return False
+    if layer.is_own or layer.is_network or hasattr(layer, "input_dtype"):
+        return True
+    if all(one.dtype not in _WHOLE or one.ndim == 0 for one in given):
+        return False
+    try:
+        steps = layer.lowering(*(tuple(one.shape[1:]) for one in given)).steps
+    except StriateError:  # which the call itself says better
+        return True
+    return all(isinstance(step.primitive, _MOVES) for step in steps)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from striate.graph import Primitive, Shape, Value
 from striate.graph.lowering import Identity, put
 from striate.primitives.arguments import axis_of, number, shape_of
+from striate.primitives.base import split_shape
 from striate.primitives.shapes import Sides
 
 
@@ -85,6 +86,7 @@ class Augment(Primitive):
     always: bool = False
 
     def shape(self, *inputs: Shape) -> Shape:
+        split_shape(inputs[0], 2)
         size = tuple(b - a for a, b in self.region(inputs[0]))
         return (*size, inputs[0][-1])
 

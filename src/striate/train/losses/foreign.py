@@ -107,11 +107,12 @@ class TorchLoss(FunctionLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(module, name or snake_case(type(module).__name__), reduction, dtype)
-        kind = type(self.function).__name__
-        self.from_logits = kind in ("CrossEntropyLoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
-        self.activation = "softmax" if kind == "CrossEntropyLoss" else "sigmoid" if self.from_logits else None
-        self.separate = kind in ("BCELoss", "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
-        self._numbers = kind == "MultiLabelMarginLoss"  # class numbers, though as many as outputs
+        softmax = _made_of(self.function, "CrossEntropyLoss")
+        sigmoid = _made_of(self.function, "BCEWithLogitsLoss", "MultiLabelSoftMarginLoss")
+        self.from_logits = softmax or sigmoid
+        self.activation = "softmax" if softmax else "sigmoid" if sigmoid else None
+        self.separate = sigmoid or _made_of(self.function, "BCELoss")
+        self._numbers = _made_of(self.function, "MultiLabelMarginLoss")  # class numbers, though as many as outputs
         self._truth_first = _truth_first(self.function)
         self._each: Any = None
         if "reduction" in inspect.signature(type(self.function)).parameters and hasattr(self.function, "reduction"):
@@ -139,6 +140,14 @@ class TorchLoss(FunctionLoss):
             y_pred = y_pred.movedim(-1, 1)
         values = module(y_true, y_pred) if self._truth_first else module(y_pred, y_true)
         return tensor(f"what {self.name} returned", values)
+
+
+def _made_of(module: Any, *names: str) -> bool:
+    """Whether a module is, or derives from, or holds, one of torch's losses: it takes then what that one takes."""
+    import torch
+
+    kinds = tuple(getattr(torch.nn, name) for name in names)
+    return any(isinstance(part, kinds) for part in module.modules())
 
 
 def _truth_first(module: Any) -> bool:
