@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 import striate as st
+from striate.model.steps import STEPS
 from striate.train.feed import Peeked, is_stream, unpacked
 from striate.train.fit import stream_batch, trainer_of
 from striate.train.targets import aligned
@@ -17,7 +18,8 @@ def mapped(function: Any, value: Any) -> Any:
     if isinstance(value, dict):
         return {key: mapped(function, part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(mapped(function, part) for part in value)
+        parts = [mapped(function, part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return function(value)
 
 
@@ -66,10 +68,34 @@ class Trainer:
         if self._net is None:
             inputs = mapped(lambda one: st.Input(np.shape(one)[1:]), x)
             several = isinstance(x, (dict, list, tuple))  # a model's call takes these, a layer's one tensor
-            self.__dict__["_net"] = st.Model(inputs, self.call(inputs) if several else self(inputs))
+            self.__dict__["_net"] = self._kind()(inputs, self.call(inputs) if several else self(inputs))
             if self._given is not None:
                 self._net.compile(*self._given[0], **self._given[1])
         return self._net
+
+    def _kind(self) -> Any:
+        """The class of the model: its steps are those that the layer's class says anew."""
+
+        def asks(name: str) -> Any:
+            return lambda net, *args, **kwargs: getattr(self, name)(*args, **kwargs)
+
+        own = [name for name in STEPS if getattr(type(self), name) is not getattr(Trainer, name)]
+        return type("Stepped", (st.Model,), {name: asks(name) for name in own}) if own else st.Model
+
+    def train_step(self, data: Any) -> Any:
+        return st.Model.train_step(self._net, data)
+
+    def test_step(self, data: Any) -> Any:
+        return st.Model.test_step(self._net, data)
+
+    def predict_step(self, data: Any) -> Any:
+        return st.Model.predict_step(self._net, data)
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        return st.Model.compute_loss(self._net, *args, **kwargs)
+
+    def compute_metrics(self, *args: Any, **kwargs: Any) -> Any:
+        return st.Model.compute_metrics(self._net, *args, **kwargs)
 
     def _of_net(self, method: str, x: Any, y: Any, *args: Any, **kwargs: Any) -> Any:
         first = x

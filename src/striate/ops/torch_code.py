@@ -207,6 +207,7 @@ class LayerCode:
         made, training = self._made, self._made.training
         made.eval()
         counter = FlopCounterMode(display=False)
+        held = [(one, one.detach().clone()) for one in (*made.parameters(), *made.buffers())]
         try:
             with torch.no_grad(), counter, torch.random.fork_rng(devices=[]):
                 out = made(*self._examples(inputs, 2))
@@ -218,6 +219,9 @@ class LayerCode:
             raise ShapeError(f"{what} fails on {shapes}: {type(error).__name__}: {error}") from error
         finally:
             made.train(training)
+            with torch.no_grad():
+                for one, before in held:  # what a call assigns, it has not assigned yet
+                    one.copy_(before)
         if isinstance(made, OwnModule):
             made.take_layers()
         if not isinstance(out, torch.Tensor) or out.ndim < 2 or len(out) != 2:

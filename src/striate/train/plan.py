@@ -10,12 +10,14 @@ import numpy as np
 from striate.described import whole
 from striate.errors import ArgumentError, nearest, note, unknown
 from striate.graph import Graph
+from striate.graph.nested import flat, nests, parts
 from striate.intake.outputs import final_activation
 from striate.layers import CutMix, MixUp
 from striate.train import losses as losses_
 from striate.train import metrics as metrics_
 from striate.train import optimizers as optimizers_
 from striate.train.losses import Loss
+from striate.train.losses.either import crossentropy
 from striate.train.losses.nothing import NoLoss
 from striate.train.metrics import Metric
 from striate.train.optimizers import Optimizer
@@ -93,14 +95,21 @@ def make_plan(
     if accumulate < 1:
         raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
     names = graph.output_names
-    per_output = [NoLoss() if spec is None else losses_.get(spec) for spec in _spread(loss, names, "loss")]
+    shapes, structure = graph.output_shapes, graph.nested[1]
+    losses = _spread(laid_out(loss, structure, names), names, "loss")
+    per_output = [_loss(spec, shape) for spec, shape in zip(losses, shapes, strict=True)]
     if loss_weights is None and graph.auxiliary:
         loss_weights = [1.0, *graph.auxiliary]
-    weights = [1.0 if w is None else float(w) for w in _spread(loss_weights, names, "loss_weights", default=1.0)]
-    shapes = graph.output_shapes
+    loss_weights = (
+        loss_weights.tolist() if hasattr(loss_weights, "tolist") else laid_out(loss_weights, structure, names)
+    )
+    weights = [_weight(one) for one in _spread(loss_weights, names, "loss_weights", default=1.0)]
     resolved: list[list[list[Metric]]] = []
     for some in (metrics, weighted_metrics):
-        wanted = _metric_specs(some, names[: 1 if graph.auxiliary else None]) + [[] for _ in graph.auxiliary]
+        said = laid_out(some, structure, names)
+        if said is not some:
+            said = [[] if one is None else _listed(one) for one in said]
+        wanted = _metric_specs(said, names[: 1 if graph.auxiliary else None]) + [[] for _ in graph.auxiliary]
         resolved.append([])
         for spec, one_loss, shape, tensor in zip(wanted, per_output, shapes, graph.outputs, strict=True):
             final = final_activation(tensor)
@@ -153,6 +162,56 @@ def _mixing(mix: Any, graph: Graph) -> MixUp | CutMix | None:
             f"compile: mix is for networks with one input of pictures (h, w, c), not {graph.input_shapes}."
         )
     return mix
+
+
+def _weight(given: Any) -> float:
+    """The weight of an output's loss.  Raises ArgumentError for what is not one number."""
+    if given is None:
+        return 1.0
+    if np.size(given) != 1:
+        raise ArgumentError(
+            f"compile: loss_weights has one number for each output, not {np.size(given)}; samples have sample_weight in fit."
+        )
+    return float(np.reshape(given, ()))
+
+
+def _loss(spec: Any, shape: tuple[int, ...]) -> Loss:
+    """The loss of an output of this shape."""
+    if spec is None:
+        return NoLoss()
+    if isinstance(spec, str) and spec.lower() in ("crossentropy", "ce"):
+        return crossentropy(spec, shape[-1])
+    return losses_.get(spec)  # type: ignore[no-any-return]
+
+
+def laid_out(spec: Any, structure: Any, names: list[str]) -> Any:
+    """What is said of outputs in lists and dicts within each other: a value for each of them; anything else as it is.
+
+    spec        losses, metrics, weights or targets
+    structure   how the outputs are nested
+    names       of the outputs
+
+    Raises ArgumentError for what is nested otherwise.
+    """
+    deep = nests(structure) and any(nests(part) for _, part in parts(structure))
+    if not deep or not nests(spec) or (isinstance(spec, dict) and set(spec) <= set(names)):
+        return spec
+    return _by_place(spec, structure)
+
+
+def _by_place(spec: Any, structure: Any) -> list[Any]:
+    if not nests(structure):
+        return [spec]
+    if not nests(spec):
+        return [spec] * len(flat(structure))
+    within, keyed = parts(structure), isinstance(structure, dict)
+    if keyed != isinstance(spec, dict) or (not keyed and len(spec) != len(within)):
+        raise ArgumentError(f"compile: {spec!r} is not nested as the outputs are, {structure!r}.")
+    if keyed:
+        for key in spec:
+            if key not in structure:
+                raise unknown("output in compile", str(key), list(structure))
+    return [one for key, part in within for one in _by_place(spec.get(key) if keyed else spec[key], part)]
 
 
 def _spread(spec: Any, names: list[str], what: str, default: Any = None) -> list[Any]:

@@ -17,6 +17,7 @@ from striate.graph.nested import flat, nests, numbered
 from striate.intake import Intake, as_array, check_finite
 from striate.layers import CutMix, MixUp
 from striate.train.losses import Loss
+from striate.train.plan import laid_out
 from striate.wording import plural
 
 
@@ -56,7 +57,9 @@ def examples_of(x: Any, y: Any, sample_weight: Any, intake: Intake) -> Examples:
     )
     for array in (*ys, *weights):
         if len(array) != len(made):
-            raise DataError(f"{plural(len(made), 'input')}, but {len(array)} targets or weights; give one for each.")
+            raise DataError(
+                f"{plural(len(made), 'input')}, but an array of {len(array)} beside them; give one for each."
+            )
     shape = numbered(x) if nests(x) and len(flat(x)) == len(made.xs) else None
     return Examples(
         made.xs,
@@ -119,6 +122,7 @@ def spread(y: Any, model: Any, count: int) -> list[np.ndarray]:
     """
     plan = model._compiled()
     asked = [loss.targets != "none" for loss in plan.losses]
+    y = laid_out(y, model.graph.nested[1], plan.outputs)
     if y is None and any(asked):
         raise DataError("no targets: give y, or a Dataset with labels.")
     if y is None:
