@@ -177,6 +177,8 @@ def _weight(given: Any) -> float:
 
 def _loss(spec: Any, shape: tuple[int, ...]) -> Loss:
     """The loss of an output of this shape."""
+    if isinstance(spec, list | tuple) and len(spec) == 1:  # a list of one stands for it, as in Keras
+        spec = spec[0]
     if spec is None:
         return NoLoss()
     if isinstance(spec, str) and spec.lower() in ("crossentropy", "ce"):
