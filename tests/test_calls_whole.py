@@ -48,3 +48,8 @@ def test_an_embedding_reads_whole_numbers_of_any_type_and_refuses_those_that_it_
 def test_a_layer_of_pictures_says_what_it_takes():
     with pytest.raises(StriateError, match=r"takes \(height, width, channels\)"):
         layers.RandomColorJitter()(np.zeros((2, 6)))
+
+
+def test_a_weight_with_its_name_first_says_how_it_is_written():
+    with pytest.raises(StriateError, match="name is a keyword argument, add_weight"):
+        layers.Layer().add_weight("scale", shape=(3,))

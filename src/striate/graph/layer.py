@@ -160,6 +160,20 @@ class Constraint(NetworkPart):
         return w
 
 
+def _shape_first(add_weight: Callable[..., Any]) -> Callable[..., Any]:
+    """``add_weight`` that says so where it is given the name first, as it was in Keras 2."""
+
+    @functools.wraps(add_weight)
+    def adding(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        if args and isinstance(args[0], str):
+            raise ArgumentError(
+                f'add_weight: the name is a keyword argument, add_weight(shape, name="{args[0]}"); the shape comes first.'
+            )
+        return add_weight(self, *args, **kwargs)
+
+    return adding
+
+
 class Layer(Holding, NetworkPart):
     """A layer: its fields are its hyper-parameters, ``lower`` says what it does.  It never holds a tensor.
 
@@ -324,6 +338,7 @@ class Layer(Holding, NetworkPart):
         """
         return self(inputs)
 
+    @_shape_first
     def add_weight(
         self,
         shape: Any = None,
