@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "striate"
 # docs/design.md explains the order; data flows down.
 ORDER = [
     "errors",
+    "extras",
     "wording",
     "archives",
     "shown",

@@ -16,6 +16,7 @@ from striate import recipes
 from striate.data import Dataset, Splits, load
 from striate.data.sets.catalog import placed
 from striate.errors import ArgumentError, DataError
+from striate.extras import extra
 from striate.model import Model
 from striate.models import from_json
 from striate.runs.networks import network_for, reading
@@ -131,10 +132,7 @@ def tune(
 
     Raises ArgumentError when optuna is missing or `folder` holds another search, DataError for data without classes.
     """
-    try:
-        import optuna
-    except ImportError:
-        raise ArgumentError("tuning needs optuna: pip install 'striate[tune]'.") from None
+    optuna = extra("optuna", "tune", "tuning")
     from striate.seed import set_seed
     from striate.train import losses, metrics
     from striate.train.callbacks import LambdaCallback

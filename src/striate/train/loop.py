@@ -1,6 +1,6 @@
 """The training loop: one step, an epoch, a fit.
 
-One process or several (``torchrun``), one device or many, 32 or 16 bits: accelerate does the plumbing underneath.
+One process or several (``torchrun``), one device or many, 32 or 16 bits: ``processes.py`` says what does the plumbing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from striate.train.callbacks import CallbackList
 from striate.train.checkpoint import Checkpoint, Snapshot
 from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals
-from striate.train.plan import PRECISIONS, Plan
+from striate.train.plan import Plan
+from striate.train.processes import accelerator
 from striate.train.targets import aligned, mixed
 
 Feed = ArrayFeed | StreamFeed
@@ -65,19 +66,9 @@ class Trainer:
         *,
         device: str | None = None,
     ) -> None:
-        from accelerate import Accelerator
-        from accelerate.state import AcceleratorState
-
         backend.keep_memory()
         self.graph, self.module, self.plan, self.trainable = graph, module, plan, trainable
-        made = AcceleratorState._shared_state  # accelerate keeps one setting a process; another precision starts anew
-        if made and AcceleratorState().mixed_precision != PRECISIONS[plan.precision]:
-            AcceleratorState._reset_state()
-        self.accelerator = Accelerator(
-            cpu=device == "cpu",
-            mixed_precision=PRECISIONS[plan.precision],
-            gradient_accumulation_steps=plan.accumulate,
-        )
+        self.accelerator = accelerator(plan, device)
         self.device = self.accelerator.device
         if self.accelerator.num_processes > 1:
             _together.add(self)

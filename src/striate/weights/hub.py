@@ -9,6 +9,7 @@ from pathlib import Path
 
 from striate.data.pictures.cache import cache_folder
 from striate.errors import ArgumentError, DataError
+from striate.extras import extra
 from striate.version import __version__
 
 
@@ -25,8 +26,8 @@ def from_hub(repository: str, file: str = "model.safetensors") -> Path:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", repository) is None or ".." in repository:
         raise ArgumentError(f'{repository!r}: a model on the Hugging Face hub is "owner/name".')
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    import huggingface_hub as hub
-    from huggingface_hub import errors
+    what = f"{repository} on the Hugging Face hub"
+    hub, errors = extra("huggingface_hub", "hub", what), extra("huggingface_hub.errors", "hub", what)
 
     folder = cache_folder("hub")
     held = hub.try_to_load_from_cache(repository, file, cache_dir=folder)

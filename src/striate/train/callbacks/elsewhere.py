@@ -12,6 +12,7 @@ import numpy as np
 
 from striate.described import described, whole
 from striate.errors import ArgumentError, note, unknown
+from striate.extras import extra
 from striate.train.callbacks.base import Callback, Logs
 
 _ELSEWHERE = {
@@ -74,9 +75,8 @@ class TensorBoard(Callback):
 
     def _writer(self, run: str) -> Any:
         if run not in self._writers:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writers[run] = SummaryWriter(os.path.join(self.log_dir, run))
+            module = extra("torch.utils.tensorboard", "tensorboard", "TensorBoard")
+            self._writers[run] = module.SummaryWriter(os.path.join(self.log_dir, run))
         return self._writers[run]
 
     def _close(self) -> None:

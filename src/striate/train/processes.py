@@ -1,0 +1,62 @@
+"""Where a training runs: alone in this process, or with others, and in which numbers."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+
+from striate.extras import extra
+from striate.train.plan import PRECISIONS, Plan
+
+
+class Alone:
+    """One process on one device, in 32 bits or bfloat16: what such a training asks of accelerate's ``Accelerator``.
+
+    plan     says the numbers, and over how many batches gradients are gathered
+    device   "cpu", or None: an accelerator where there is one
+    """
+
+    num_processes, process_index, is_main_process, scaler = 1, 0, True, None
+
+    def __init__(self, plan: Plan, device: str | None) -> None:
+        self.accumulate = plan.accumulate
+        there = torch.accelerator.is_available() and device != "cpu"
+        self.device = torch.device("cpu")
+        if there:
+            kind = torch.accelerator.current_accelerator()
+            assert kind is not None
+            self.device = torch.device(kind.type, torch.accelerator.current_device_index())
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Products in bfloat16 while it lasts."""
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add to the gradients this batch's share of their mean."""
+        (loss / self.accumulate).backward()
+
+
+def accelerator(plan: Plan, device: str | None) -> Any:
+    """What a training runs with: ``Alone``, or accelerate's ``Accelerator`` under ``torchrun`` and in 16-bit floats.
+
+    plan     says the numbers, and over how many batches gradients are gathered
+    device   "cpu", or None: an accelerator where there is one
+
+    Raises ArgumentError where accelerate is needed and not installed.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 and plan.precision != "fp16":
+        return Alone(plan, device)
+    what = 'precision="fp16"' if plan.precision == "fp16" else "training in several processes"
+    accelerate = extra("accelerate", "distributed", what)
+    made = accelerate.state.AcceleratorState
+    # accelerate keeps one setting a process; another precision starts anew
+    if made._shared_state and made().mixed_precision != PRECISIONS[plan.precision]:
+        made._reset_state()
+    return accelerate.Accelerator(
+        cpu=device == "cpu",
+        mixed_precision=PRECISIONS[plan.precision],
+        gradient_accumulation_steps=plan.accumulate,
+    )
