@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from striate.data.pictures.formats import HEAD, foreign, format_of
 from striate.data.pictures.jpeg import plain_jpeg
+from striate.data.pictures.tiff import grey_of, unusual
 from striate.data.pictures.upright import turn_of, upright, without_warnings
-from striate.errors import DataError
+from striate.errors import ArgumentError, DataError
+from striate.extras import extra
 from striate.wording import inner
 
 if TYPE_CHECKING:
@@ -173,16 +176,25 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _open(file: Any, name: str) -> Image.Image:
+def _open(file: Any, name: str, otherwise: Callable[[bytes, str], Image.Image] | None = None) -> Image.Image:
+    """The opened picture; `otherwise` reads a TIFF that Pillow does not know."""
     from PIL import Image, UnidentifiedImageError
 
+    head = file.read(HEAD)
+    file.seek(0)
+    kind = format_of(head)
     try:
         with without_warnings():
-            image = Image.open(file, formats=_known_formats())
+            image = Image.open(file, formats=_heic(name) if kind == "HEIC" else _known_formats())
     except UnidentifiedImageError:
-        raise DataError(
-            f"{name}: not a picture, or one that is cut off at once. Known: {', '.join(FORMATS)}."
-        ) from None
+        if kind == "TIFF" and otherwise is not None:
+            file.seek(0)
+            return otherwise(file.read(), name)
+        if head[8:12] == b"mif1":  # a brand that AVIF and HEIC share
+            file.seek(0)
+            return Image.open(file, formats=_heic(name))
+        known = "not a picture, or one that is cut off at once. Known: " + ", ".join(FORMATS)
+        raise DataError(f"{name}: {foreign(head) or f'{known}.'}") from None
     except Image.DecompressionBombError:
         raise DataError(_too_large(name, "more than twice as many")) from None
     if image.width * image.height > MAX_PIXELS:
@@ -193,27 +205,13 @@ def _open(file: Any, name: str) -> Image.Image:
 def _read(
     file: Any, name: str, channels: int | None, scaled: Callable[[tuple[int, int]], tuple[int, int]] | None
 ) -> Decoded:
-    with _open(file, name) as image:
+    with _open(file, name, unusual) as image:
         if scaled is not None and image.format in ("JPEG", "MPO"):
             small = _reduced(image, name, channels, scaled)
             if small is not None:
                 return small
         image.load()
-        return _whole(_eight_bit(upright(_grey_of_tiff(image)), name, channels))
-
-
-def _grey_of_tiff(image: Any) -> Image.Image:
-    """A TIFF of 9 to 16 bits a grey value in 8 bits, by its BitsPerSample and by which end its photometric calls white.
-
-    Pillow gives 12 bits as they are, 0 to 4095, and inverts 8 bits only (TIFF 6.0, tags 258 and 262).
-    """
-    from PIL import Image
-
-    if image.format != "TIFF" or not image.mode.startswith("I;16"):
-        return image  # type: ignore[no-any-return]
-    most = (1 << int(image.tag_v2.get(258, (16,))[0])) - 1
-    grey = ((np.asarray(image).astype(np.uint32) * 255 + most // 2) // most).clip(0, 255).astype(np.uint8)
-    return Image.fromarray(255 - grey if image.tag_v2.get(262) == 0 else grey)
+        return _whole(_eight_bit(upright(grey_of(image, name)), name, channels))
 
 
 def _reduced(
@@ -251,6 +249,21 @@ def _known_formats() -> list[str]:
     return [kind for kind in FORMATS if kind in Image.OPEN]
 
 
+@lru_cache(maxsize=1)
+def _heic_opener() -> None:
+    extra("pillow_heif", "heic", "HEIC, the format of many phones,").register_heif_opener()
+
+
+def _heic(name: str) -> list[str]:
+    try:
+        _heic_opener()
+    except ArgumentError as error:
+        raise DataError(
+            f"{name}: {error} Or save it as JPEG (macOS: sips -s format jpeg FILE --out FILE.jpg; Linux: heif-convert)."
+        ) from None
+    return ["HEIF"]
+
+
 def _too_large(name: str, size: str) -> str:
     return f"{name}: {size} pixels, the limit is {MAX_PIXELS:,}. Scale it down with another program."
 
@@ -263,7 +276,10 @@ def _eight_bit(image: Image.Image, name: str, channels: int | None) -> Image.Ima
         raise DataError(f"{name}: {image.width} x {image.height} pixels. There is nothing to see.")
     grey = image.mode in _GREY
     if image.mode == "I" or image.mode.startswith("I;16"):
-        image = Image.fromarray(_from_16_bit(np.asarray(image), name))
+        values, clear = np.asarray(image), image.info.get("transparency")
+        eight = _from_16_bit(values, name)
+        # one value may be clear (PNG's tRNS), which its 8 bits would not tell from its neighbours
+        image = Image.fromarray(np.where(values == clear, 255, eight).astype(np.uint8) if clear is not None else eight)
     elif image.mode == "F":
         raise DataError(f"{name}: floats have no fixed white. Scale to 0..255 and save 8 bits per channel.")
     elif image.mode in ("La", "RGBa"):  # alpha multiplied in

@@ -16,11 +16,12 @@ EXTENSIONS = {
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
     "JPEG2000": (".jp2", ".j2k", ".jpc", ".jpf", ".jpx"),
     "AVIF": (".avif", ".avifs", ".heif"),
+    "HEIC": (".heic", ".heics", ".hif", ".heif"),
     "ICO": (".ico",),
     "PCX": (".pcx",),
 }
 #: Pictures that ``decode`` does not read, so that they are named as such instead of passed over.
-NOT_READ = (".heic", ".heics", ".hif", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
+NOT_READ = (".jxl", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 #: Every ending by which a file is taken for a picture, whoever looks for pictures.
 PICTURES = frozenset({".tga", *NOT_READ}.union(*EXTENSIONS.values()))
 HEAD = 16  # bytes that ``format_of`` looks at
@@ -38,6 +39,15 @@ _STARTS = (
     (b"\xff\x4f\xff\x51", "JPEG2000"),
     (b"\0\0\1\0", "ICO"),
 )
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")  # brands: ISO/IEC 23008-12
+_FOREIGN = (
+    (b"%PDF", "a PDF", "Save its pages as PNG (pdftoppm -png)."),
+    (b"8BPS", "a Photoshop file", "Save it as PNG."),
+    (b"\xff\x0a", "JPEG XL", "Save it as PNG (djxl)."),
+    (b"\0\0\0\x0cJXL ", "JPEG XL", "Save it as PNG (djxl)."),
+    (b"<svg", "a drawing (SVG)", "Draw it at the size you want and save it as PNG."),
+    (b"<?xml", "text (XML)", "A drawing (SVG) is saved as PNG at the size you want."),
+)
 # After the start of a JPEG scan: a marker that is no stuffed byte, no restart and no fill byte (ITU-T T.81, B.1.1.5).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
@@ -51,6 +61,8 @@ def format_of(head: bytes) -> str | None:
         return "WEBP"
     if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis", b"mif1"):
         return "AVIF"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+        return "HEIC"
     if re.match(rb"P[1-6fF][\s#]", head):
         return "PPM"
     if len(head) > 3 and head[0] == 10 and head[1] in (0, 2, 3, 4, 5) and head[2] == 1 and head[3] in (1, 2, 4, 8):
@@ -58,10 +70,18 @@ def format_of(head: bytes) -> str | None:
     return None
 
 
+def foreign(head: bytes) -> str:
+    """What a file is that no reader takes, and what to do, in two sentences; "" where its first bytes do not tell.
+
+    head   its first bytes
+    """
+    return next((f"{what} is not read. {remedy}" for start, what, remedy in _FOREIGN if head.startswith(start)), "")
+
+
 def blurs(data: bytes) -> bool:
-    """Whether the values of a picture file are only nearly those that were saved: JPEG, AVIF and the usual WebP."""
+    """Whether the values of a picture file are only nearly those that were saved: JPEG, AVIF, HEIC and the usual WebP."""
     kind = format_of(data[:HEAD])
-    return kind in ("JPEG", "AVIF") or (kind == "WEBP" and b"VP8L" not in data[:4096])
+    return kind in ("JPEG", "AVIF", "HEIC") or (kind == "WEBP" and b"VP8L" not in data[:4096])
 
 
 def whole(data: bytes) -> bool:

@@ -1,0 +1,112 @@
+"""What Pillow leaves open in TIFF files: how many bits a value has, which end is white, several pages.
+
+TIFF 6.0: tags 258 (BitsPerSample), 259 (Compression), 262 (PhotometricInterpretation), 339 (SampleFormat).  BigTIFF differs
+in the width of its numbers.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.errors import DataError, note
+from striate.wording import plural
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_WIDE = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types of numbers that the tags below have
+_REMEDY = "Save it with 8 or 16 bits a value as PNG."
+_KINDS = {2: "signed values", 3: "floats"}
+
+
+def grey_of(image: Any, name: str) -> Image.Image:
+    """An opened picture, where it is a TIFF of 9 to 16 bits a grey value in 8 bits, by its bits and its white end.
+
+    Pillow gives 12 bits as they are, 0 to 4095, and inverts 8 bits only.  Raises DataError for signed values.
+
+    image   as Pillow opened it
+    name    in messages
+    """
+    from PIL import Image
+
+    if image.format != "TIFF":
+        return image  # type: ignore[no-any-return]
+    if 2 in image.tag_v2.get(339, ()):
+        raise DataError(f"{name}: a TIFF of signed values has no fixed black. {_REMEDY}")
+    if getattr(image, "n_frames", 1) > 1:
+        note(
+            "TIFF files with several pages are among the pictures; of each the first page is read. "
+            "Save the pages as files of their own where they are pictures too."
+        )
+    if not image.mode.startswith("I;16"):
+        return image  # type: ignore[no-any-return]
+    values = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(_scaled(values, int(image.tag_v2.get(258, (16,))[0]), image.tag_v2.get(262) == 0))
+
+
+def unusual(data: bytes, name: str) -> Image.Image:
+    """A TIFF that Pillow does not know in 8 bits a value: uncompressed grey or RGB of 1 to 16 bits, either order of bytes.
+
+    data   the file
+    name   in messages
+
+    Raises DataError that says what else the file is.
+    """
+    from PIL import Image
+
+    try:
+        order, tags = _tags(data)
+    except (struct.error, KeyError, IndexError):
+        raise DataError(f"{name}: a broken TIFF, its tags cannot be read. Replace it or leave it out.") from None
+    bits, samples = tags.get(258, (1,)), tags.get(277, (1,))[0]
+    photometric, kind = tags.get(262, (1,))[0], tags.get(339, (1,))[0]
+    what = f"a TIFF of {plural(samples, 'value')} of {plural(bits[0], 'bit')} a pixel"
+    if kind != 1:
+        raise DataError(f"{name}: {what}, {_KINDS.get(kind, 'of another kind')}, has no fixed white. {_REMEDY}")
+    fits = (photometric in (0, 1) and samples == 1) or (photometric == 2 and samples == 3)
+    usual = tags.get(259, (1,))[0] == 1 and tags.get(284, (1,))[0] == 1 and 273 in tags and 279 in tags
+    if not (fits and usual and len(set(bits)) == 1 and 1 <= bits[0] <= 16):
+        raise DataError(f"{name}: {what}, compressed or arranged in a way that is not read. {_REMEDY}")
+    width, height = tags[256][0], tags[257][0]
+    strips = b"".join(data[at : at + n] for at, n in zip(tags[273], tags[279], strict=False))
+    line = -(-width * samples * bits[0] // 8)
+    if width < 1 or height < 1 or len(strips) < line * height:
+        raise DataError(f"{name}: {what}, cut off: {len(strips)} of {line * height} bytes. Replace it or leave it out.")
+    lines = np.frombuffer(strips, np.uint8, line * height).reshape(height, line)
+    if bits[0] == 16:
+        values = lines.reshape(-1).view(f"{order}u2").astype(np.uint32)
+    else:  # packed from the highest bit on, each line from a byte of its own
+        apart = np.unpackbits(lines, axis=1)[:, : width * samples * bits[0]].reshape(-1, bits[0])
+        values = apart @ (1 << np.arange(bits[0] - 1, -1, -1, dtype=np.uint32))
+    values = values.reshape((height, width) if samples == 1 else (height, width, samples))
+    return Image.fromarray(_scaled(values, bits[0], photometric == 0))
+
+
+def _scaled(values: np.ndarray, bits: int, white_is_0: bool) -> np.ndarray:
+    most = (1 << bits) - 1
+    grey = ((values * np.uint32(255) + most // 2) // most).clip(0, 255).astype(np.uint8)
+    return 255 - grey if white_is_0 else grey
+
+
+def _tags(data: bytes) -> tuple[str, dict[int, tuple[int, ...]]]:
+    """The order of bytes, and the numbers of the first page's tags."""
+    order = "<" if data[:2] == b"II" else ">"
+    big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
+    offset, count, size = ("Q", "Q", 20) if big else ("I", "H", 12)
+    (at,) = struct.unpack_from(order + offset, data, 8 if big else 4)
+    (many,) = struct.unpack_from(order + count, data, at)
+    at += struct.calcsize(order + count)
+    tags = {}
+    for entry in range(at, at + min(many, 4096) * size, size):
+        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
+        (length,) = struct.unpack_from(order + offset, data, entry + 4)
+        if kind not in _WIDE or length > len(data):
+            continue
+        said, place = f"{order}{length}{_WIDE[kind]}", entry + 4 + struct.calcsize(order + offset)
+        if struct.calcsize(said) > struct.calcsize(order + offset):
+            (place,) = struct.unpack_from(order + offset, data, place)
+        tags[tag] = struct.unpack_from(said, data, place)
+    return order, tags
