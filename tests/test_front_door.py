@@ -13,6 +13,7 @@ BEHIND = {
     "archives",
     "data_format",
     "described",
+    "extras",
     "model",
     "sequential",
     "train",
