@@ -146,6 +146,7 @@ class Builder:
             if layer.torch_module is None:
                 layer.torch_module = build(layer.graph)
             self.add(name, layer)
+            self._keep_mode(node)
             out = self.fx.create_node("call_module", name, tuple(xs), {}, self.label)
             self.named = True
             return [out] if len(node.outputs) == 1 else [self.call(_item, out, i) for i in range(len(node.outputs))]
@@ -154,7 +155,22 @@ class Builder:
         self.named = any(step.part for step in lowering.steps)  # of several parts none is called as the layer is
         for step in lowering.steps:
             values.append(ROWS.of(step.primitive)(self, step, [values[i] for i in step.inputs]))
+        self._keep_mode(node)
         return [values[i] for i in lowering.outputs]
+
+    def _keep_mode(self, node: Node) -> None:
+        """Mind the mode that a call says.  Raises ArgumentError where another call of the layer says another one."""
+        if not self.graph.modes:
+            return
+        layer = node.layer
+        others = {other.training for other in self.graph.nodes if other.layer is layer}
+        if len(others) > 1 and layer.torch_module is not None:
+            raise ArgumentError(
+                f'{layer.kind} "{self.graph.name(layer)}" is called with training={node.training} and otherwise too. '
+                "A layer has one mode in a network: use a second layer, or say the same in each call."
+            )
+        if node.training and layer.torch_module is not None:
+            _kept_in_training(layer.torch_module)
 
     def _begin(self, node: Node) -> Layer:
         self.node, self.label, self.named = node, _variable(self.graph.label(node)), False
@@ -237,10 +253,15 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
                nobody says
     """
     module.train(bool(training))
+    if training is not False:
+        for layer in _still(graph):
+            layer.torch_module.eval()
     if training is None:
         for part in module.modules():
             if isinstance(part, modules.Augmenting):
                 part.train()
+        for layer in _still(graph):
+            layer.torch_module.eval()
     if training:
         learning = {id(layer) for layer in learning_layers(graph)}
         for layer in every_layer(graph):
@@ -248,6 +269,25 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
                 for part in layer.torch_module.modules():
                     if isinstance(part, nn.modules.batchnorm._BatchNorm):
                         part.eval()
+
+
+def _still(graph: Graph) -> list[Any]:
+    """The layers and networks that are called with ``training=False``, at any depth."""
+    if False not in graph.modes:
+        return []
+    held: list[Any] = [
+        node.layer for node in graph.nodes if node.training is False and node.layer.torch_module is not None
+    ]
+    for layer in graph.layers:
+        if isinstance(layer, Network):
+            held += _still(layer.graph)
+    return held
+
+
+def _kept_in_training(module: nn.Module) -> None:
+    """Hold a module in the mode of training, whatever mode its network is put into."""
+    module.train()
+    module.__dict__["train"] = lambda mode=True: module
 
 
 @contextmanager

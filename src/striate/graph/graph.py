@@ -45,6 +45,7 @@ class Graph:
     layers      the distinct layers, in order of their first call
     fault       None, or the layer at which the description breaks off; then `outputs` is the last good tensor
     auxiliary   loss weights above 0 of the outputs after the first, when these only help training
+    modes       what calls say of their mode, at any depth: True, False, both or nothing
     trainable   False: none of its layers learns, whatever their own ``trainable`` says
     nested      how the inputs and how the outputs are nested in lists and dicts, the place of each where it stands; None: in
                 a list, or one alone
@@ -74,6 +75,8 @@ class Graph:
             raise ArgumentError(f"the weight of an auxiliary loss is above 0; {list(self.auxiliary)} were given.")
         self.nodes = self._between()
         self.layers = distinct([node.layer for node in self.nodes])
+        inside = [layer.graph.modes for layer in self.layers if layer.is_network]  # type: ignore[attr-defined]
+        self.modes = frozenset({node.training for node in self.nodes} - {None}).union(*inside)
         self._names = self._named()
         self._calls: dict[Node, tuple[int, int]] = {}
         counts: dict[int, int] = {}
@@ -234,6 +237,7 @@ class FlatNode:
     first                  whether it is its layer's first call
     path                   names of the networks it is nested in, outermost first
     trainable              whether the layer and all networks that it is nested in are
+    training               the mode that the call, or that of a network around it, says; None: that of the whole
     """
 
     name: str
@@ -245,6 +249,7 @@ class FlatNode:
     first: bool
     path: tuple[str, ...] = ()  # names of the networks it is nested in, outermost first
     trainable: bool = True
+    training: bool | None = None
 
     @cached_property
     def lowering(self) -> Lowering:
@@ -283,14 +288,16 @@ class FlatGraph:
         self.inputs: list[int] = []
         for tensor in graph.inputs:
             self.inputs.append(self._new(tensor))
-        self.outputs = self._open(graph, self.inputs, (), graph.trainable)
+        self.outputs = self._open(graph, self.inputs, (), graph.trainable, None)
 
     def _new(self, tensor: SymbolicTensor) -> int:
         self.shapes.append(tensor.sizes)
         self.dtypes.append(tensor.dtype)
         return len(self.shapes) - 1
 
-    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...], trainable: bool) -> list[int]:
+    def _open(
+        self, graph: Graph, inputs: list[int], path: tuple[str, ...], trainable: bool, training: bool | None
+    ) -> list[int]:
         number = {(t.node.serial, t.index): i for t, i in zip(graph.inputs, inputs, strict=True)}
         for node in graph.nodes:
             if isinstance(node.layer, InputLayer):
@@ -298,8 +305,9 @@ class FlatGraph:
             given = [number[t.node.serial, t.index] for t in node.inputs]
             name = graph.label(node)
             layer: Any = node.layer
+            mode = node.training if training is None else training
             if layer.is_network:
-                outs = self._open(layer.graph, given, (*path, name), trainable and layer.trainable)
+                outs = self._open(layer.graph, given, (*path, name), trainable and layer.trainable, mode)
             else:
                 outs = [self._new(tensor) for tensor in node.outputs]
                 first = id(node.layer) not in self._seen
@@ -315,6 +323,7 @@ class FlatGraph:
                         first,
                         path,
                         trainable and layer.trainable,
+                        mode,
                     )
                 )
             for tensor, i in zip(node.outputs, outs, strict=True):

@@ -90,6 +90,8 @@ def _calls(graph: Graph, seen: dict[int, dict[str, Any]]) -> dict[str, Any]:
                 tensors = [_padded(entries[-id(node.layer)], tensors[0], zeros[1])]
             args = tensors if _one_by_one(node.layer, len(tensors)) else [tensors]
             called = called_in_keras(node.layer, tensors) or {"args": args, "kwargs": {}}
+            if node.training is not None:
+                called = called | {"kwargs": {**called["kwargs"], "training": node.training}}
             entry["inbound_nodes"].append(called)
     said: dict[str, Any] = {"layers": list(entries.values())}
     ends = ("input_layers", graph.inputs), ("output_layers", graph.outputs)
@@ -307,8 +309,7 @@ class _Reader:
             for name, nodes in waiting:
                 while nodes and (places := _places(nodes[0], name)) is not None and _ready(places, made):
                     given = [made[where][number][output] for where, number, output in places]
-                    nodes.pop(0)
-                    result = self._called(layers[name], given)
+                    result = self._called(layers[name], given, _mode(nodes.pop(0)))
                     made[name].append(result if isinstance(result, list) else [result])
                     progress = True
             if not progress:
@@ -325,8 +326,8 @@ class _Reader:
         graph.nested = _template(config["input_layers"]), _template(config["output_layers"])
         return graph
 
-    def _called(self, layer: Layer, given: list[SymbolicTensor]) -> Any:
-        return layer(given if len(given) > 1 or layer.arity != 1 else given[0])
+    def _called(self, layer: Layer, given: list[SymbolicTensor], training: bool | None) -> Any:
+        return layer(given if len(given) > 1 or layer.arity != 1 else given[0], training=training)
 
     # -- a layer -----------------------------------------------------------------------------------------------------
     def _layer(self, entry: Mapping[str, Any], depth: int) -> Any:
@@ -496,6 +497,16 @@ def _flat_places(value: Any) -> list[Place]:
     if place is not None:
         return [place]
     return [place for _, part in parts(value) for place in _flat_places(part)]
+
+
+def _mode(node: Any) -> bool | None:
+    """The mode that a call keeps: Keras 3 has it among the call's arguments, Keras 2 beside the place of a tensor."""
+    if isinstance(node, Mapping):
+        said = node.get("kwargs")
+    else:
+        said = node[0][3] if node and isinstance(node[0], list) and len(node[0]) > 3 else None
+    mode = said.get("training") if isinstance(said, Mapping) else None
+    return mode if isinstance(mode, bool) else None
 
 
 def _places(node: Any, name: str) -> list[Place]:

@@ -482,7 +482,8 @@ class Layer(Holding, NetworkPart):
 
         inputs     a symbolic tensor, an array or a tensor, or a list of them
         more       further inputs, as one list
-        training   of arrays: whether as in training; a network knows it by itself
+        training   whether as in training.  Of symbolic tensors, True or False is kept: the layer is in this mode whatever
+                   the network does, such as the batch norms of a base; None: as the network
         mask       taken as Keras has it
         named      inputs by the names that a ``call`` of your own gives them
 

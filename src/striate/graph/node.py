@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import field
 from typing import Any
 
@@ -64,14 +67,18 @@ class Node:
     layer     what is called
     inputs    the tensors it was given
     shapes    of what it returns, a shape per output without the batch; `outputs` are these tensors
+    training  the mode that the call says, whatever its network does: True or False; None: the network's
     serial    grows with every call, so sorting by it gives an order in which every node follows its inputs: the order
               in which the network was written down
     """
 
-    __slots__ = ("batch", "inputs", "layer", "outputs", "serial")
+    __slots__ = ("batch", "inputs", "layer", "outputs", "serial", "training")
 
-    def __init__(self, layer: Layer, inputs: tuple[SymbolicTensor, ...], shapes: list[Shape]) -> None:
+    def __init__(
+        self, layer: Layer, inputs: tuple[SymbolicTensor, ...], shapes: list[Shape], training: bool | None = None
+    ) -> None:
         self.layer = layer
+        self.training = training
         self.inputs = inputs
         batches = {tensor.node.batch for tensor in inputs} - {None}
         self.batch: int | None = (
@@ -85,10 +92,10 @@ class Node:
         self.serial = next(_serial)
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.inputs, self.layer, self.outputs, self.batch
+        return self.inputs, self.layer, self.outputs, self.batch, self.training
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:  # a copy is a call of its own
-        self.inputs, self.layer, self.outputs, self.batch = state
+        self.inputs, self.layer, self.outputs, self.batch, self.training = state
         if not hasattr(self, "serial"):
             self.renew()
 
@@ -277,6 +284,19 @@ def Input(  # noqa: N802  Keras' name
     ).output
 
 
+_modeless: ContextVar[bool] = ContextVar("modeless", default=False)
+
+
+@contextmanager
+def modeless() -> Iterator[None]:
+    """Inside, calls on symbolic tensors do not keep the mode that they say: it is tried out, not meant."""
+    token = _modeless.set(True)
+    try:
+        yield
+    finally:
+        _modeless.reset(token)
+
+
 def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     """Make the node for one call of `layer`; returns its output tensor, or a list when the layer has several."""
     tensors = tuple(inputs) if isinstance(inputs, list | tuple) else (inputs,)
@@ -300,7 +320,8 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         raise type(error)(f'{layer.kind} "{name}": {error}') from None
     if layer.is_network:
         layer.resize(shapes)  # type: ignore[attr-defined]
-    node = layer.node = Node(layer, tensors, out if isinstance(out, list) else [out])
+    mode = bool(training) if isinstance(training, bool) and not _modeless.get() else None
+    node = layer.node = Node(layer, tensors, out if isinstance(out, list) else [out], mode)
     return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
 
 

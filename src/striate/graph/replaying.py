@@ -37,7 +37,7 @@ def rerooted(
         if node.inputs and known and (node.serial, 0) not in made:
             given = [made[t.node.serial, t.index] for t in node.inputs]
             before = node.layer.node
-            results = node.layer(given if len(given) > 1 else given[0])
+            results = node.layer(given if len(given) > 1 else given[0], training=node.training)
             node.layer.node = before
             for i, one in enumerate(results if isinstance(results, list) else [results]):
                 made.setdefault((node.serial, i), one)
@@ -72,7 +72,7 @@ def replay(
             layers[id(node.layer)] = layer_of(node.layer)
         given = [made[tensor.node.serial, tensor.index] for tensor in node.inputs]
         layer, x = layers[id(node.layer)], given if len(given) > 1 else given[0]
-        results = layer(x) if call is None else call(layer, x)
+        results = layer(x, training=node.training) if call is None else call(layer, x)
         listed = results if isinstance(results, list) else [results]
         made |= {(node.serial, i): tensor for i, tensor in enumerate(listed)}
     return lambda tensor: made[tensor.node.serial, tensor.index]

@@ -57,6 +57,8 @@ def to_json(graph: Graph, *, kind: str = "Functional", name: str | None = None) 
         chained = i > 0 and len(node.inputs) == 1 and node.inputs[0] is graph.nodes[i - 1].outputs[0]
         if inputs and not chained:
             entry["inputs"] = inputs
+        if node.training is not None:
+            entry["call_training"] = node.training
         entries.append(entry)
     description = {
         "class": kind,
@@ -147,6 +149,14 @@ def from_json(description: dict[str, Any] | str) -> Graph:
     if not description["layers"]:
         raise ArgumentError('the description has no layers; "layers" is an empty list.')
     return _GraphReader(description).graph()
+
+
+def _mode(entry: dict[str, Any]) -> bool | None:
+    """The mode that a call keeps."""
+    said = entry.get("call_training")
+    if said is not None and not isinstance(said, bool):
+        raise ArgumentError(f'"call_training" is true or false, not {said!r}.')
+    return said
 
 
 def _is_pair(value: Any) -> bool:
@@ -263,7 +273,7 @@ class _GraphReader:
             if name not in self.layers:
                 raise unknown("layer to call again", name, self.layers)
             layer = self.layers[name]
-            _only(entry, "call", "inputs")
+            _only(entry, "call", "inputs", "call_training")
             if isinstance(layer, InputLayer):
                 raise ArgumentError("an input cannot be called again.")
         else:
@@ -277,7 +287,7 @@ class _GraphReader:
             self.starts.append(result)
         else:
             inputs = self._inputs(layer, entry)
-            result = call(layer, inputs)
+            result = call(layer, inputs, _mode(entry))
             self.used |= {id(tensor) for tensor in inputs}
         self.layers[name] = layer
         self.counts[name] = self.counts.get(name, 0) + 1
@@ -314,7 +324,7 @@ class _GraphReader:
 
     @staticmethod
     def _nested(entry: dict[str, Any]) -> Graph:
-        _only(entry, "class", "name", "network", "inputs", "config", "registered", "begins")
+        _only(entry, "class", "name", "network", "inputs", "config", "registered", "begins", "call_training")
         network = entry.get("network")
         if not isinstance(network, dict):
             raise ArgumentError('a nested model has a "network": an object with a list "layers".')
@@ -336,7 +346,11 @@ class _GraphReader:
         elif kind in _NETWORKS or "network" in entry:
             layer = revived(entry, self._nested(entry), name)
         else:
-            fields = {key: _rich(value) for key, value in entry.items() if key not in ("class", "inputs", "name")}
+            fields = {
+                key: _rich(value)
+                for key, value in entry.items()
+                if key not in ("class", "inputs", "name", "call_training")
+            }
             layer = _remade(registered(kind), fields, name)
         if not isinstance(layer, Layer):
             raise ArgumentError(f'"{kind}" is not a layer.')

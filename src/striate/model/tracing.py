@@ -20,7 +20,7 @@ from typing import Any
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, Shape, SymbolicTensor, Value, checked_shape
 from striate.graph.nested import flat, names, nests, numbered, packed, parts
-from striate.graph.node import InputLayer, automatic_names, distinct
+from striate.graph.node import InputLayer, automatic_names, distinct, modeless
 from striate.model.ends import apart
 from striate.primitives import Augment, Dropout, Noise, Penalty
 from striate.primitives import Identity as Nothing
@@ -103,8 +103,9 @@ def traced(model: Any, structure: Any, shapes: list[Shape]) -> tuple[Graph, Any]
     try:
         result = _called(model, given, _Training() if wants else None)
     except _AsksTraining:
-        predicted = _called(model, given, False)
-        result = _called(model, given, True)
+        with modeless():
+            predicted = _called(model, given, False)
+            result = _called(model, given, True)
         if not _agree(flat(predicted), flat(result)):
             raise ArgumentError(
                 f"{type(model).__name__}.call does something else in training than in prediction, beyond layers such as "
@@ -179,6 +180,7 @@ def _agree(one: list[Any], other: list[Any]) -> bool:
             type(a.node.layer).__name__ == type(b.node.layer).__name__ == "OpsLayer"
             and a.node.layer.config() == b.node.layer.config()
         )
+        same = same and a.node.training is b.node.training
         if not same or a.index != b.index or len(a.node.inputs) != len(b.node.inputs):
             return False
         pairs += zip(a.node.inputs, b.node.inputs, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from striate.errors import ArgumentError
 from striate.model.own import Own
 
 if TYPE_CHECKING:
@@ -138,10 +139,15 @@ class Weighted(Own):
 
         path    also written here; None: nowhere
 
-        Raises BundleError where the file cannot be written.
+        Raises BundleError where the file cannot be written, ArgumentError for a network with calls of a mode of their own.
         """
         from striate.backend import to_source
 
+        if self.graph.modes:
+            raise ArgumentError(
+                f"{self._title} has layers that were called with training=True or False; plain PyTorch code has no such "
+                "calls. Call them without it to print the network."
+            )
         shapes = ", ".join(str((*shape[-1:], *shape[:-1])) for shape in self.graph.check().input_shapes)
         about = f"{self._title}: takes (batch, channels, height, width) tensors; one input: {shapes}."
         source = to_source(self.module, about=about)

@@ -73,6 +73,8 @@ class Engines:
         if how == "torch":
             return None
         graph = model.graph.check()
+        if how == "auto" and True in graph.modes:  # which only torch can do
+            return None
         module = model.module if model.torch_module is None else model.torch_module
         key = (None if pixels is None else pixels.arithmetic, *strip)
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.errors import ArgumentError
 from striate.graph import Graph, Shape
 from striate.ship import rows, windows  # noqa: F401  they fill the table
 from striate.ship.fold import fold, prune, readers
@@ -48,6 +49,12 @@ def to_onnx(
     from onnx import helper
 
     flat = graph.check().flat()
+    always = next((call.name for call in flat.nodes if call.training), None)
+    if always is not None:
+        raise ArgumentError(
+            f'"{always}" was called with training=True, so that it draws numbers in prediction too: torch answers, with '
+            'engine="torch". Call it without, to export the network.'
+        )
     _build(graph)
     w = Writer()
     values: dict[int, Tensor] = {}

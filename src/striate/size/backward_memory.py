@@ -49,6 +49,7 @@ def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]
     """Run a call on the storages; its outputs."""
     lowering, values = node.lowering, list(xs)
     storages.trainable = node.trainable
+    mode, storages.training = storages.training, storages.training if node.training is None else node.training
     for step in lowering.steps:
         learns = storages.gradients and node.trainable and bool(step.weights)
         over = type(step.primitive) is p.Pointwise and _overwrites(storages, node, step)
@@ -57,6 +58,7 @@ def record(storages: Storages, node: FlatNode, xs: list[Stored]) -> list[Stored]
         call.within = number >= lowering.count
         call.reads = lowering.readers[number] * (1 if call.within else storages.readers[node.inputs[number]])
         values.append(ROWS.of(step.primitive)(storages, call, [values[i] for i in step.inputs]))
+    storages.training = mode
     for number, tensor in zip(lowering.outputs, node.outputs, strict=True):
         storages.maker[tensor] = node, lowering.maker(number)
     return [values[number] for number in lowering.outputs]

@@ -12,8 +12,10 @@ class _Recording(FlatGraph):
         self.returned: dict[str, list[int]] = {}
         super().__init__(graph)
 
-    def _open(self, graph: Graph, inputs: list[int], path: tuple[str, ...], trainable: bool) -> list[int]:
-        outputs = super()._open(graph, inputs, path, trainable)
+    def _open(
+        self, graph: Graph, inputs: list[int], path: tuple[str, ...], trainable: bool, training: bool | None
+    ) -> list[int]:
+        outputs = super()._open(graph, inputs, path, trainable, training)
         if path:
             self.returned["/".join(path)] = outputs
         return outputs

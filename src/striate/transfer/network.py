@@ -61,7 +61,7 @@ def _again(base: Model, x: SymbolicTensor) -> SymbolicTensor:
         if isinstance(node.layer, InputLayer):
             continue
         given = [done[t.node.serial, t.index] for t in node.inputs]
-        result = node.layer(given if len(given) > 1 else given[0])
+        result = node.layer(given if len(given) > 1 else given[0], training=node.training)
         for tensor, out in zip(node.outputs, result if isinstance(result, list) else [result], strict=True):
             done[node.serial, tensor.index] = out
     end = base.outputs[0]
