@@ -44,6 +44,8 @@ def to_onnx(
     preprocessing   the first input is then uint8 pictures, and the graph itself does scale, mean and deviation
     strip           per output, "softmax" or "sigmoid" to leave that final activation out where it is there
     metadata        texts, or what JSON can hold, kept with the model
+
+    Raises ArgumentError for a layer that was called with ``training=True``: it draws numbers in prediction.
     """
     import onnx
     from onnx import helper
