@@ -40,6 +40,7 @@ bench: $(VENV)/.ready
 docs: $(VENV)/.ready
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/zoo_pages.py
+	$(BIN)/python docs/layer_pages.py
 	$(BIN)/python -m docs.credits
 
 # The docs' figures with pictures in them, drawn again; minutes.  What needs weights that STRIATE_DATA lacks is left as it is.

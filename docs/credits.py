@@ -69,9 +69,13 @@ def page() -> str:
         for file, one in FIGURES.items()
     }
     rows |= {file: [shows, OURS, drawn(command)] for file, (command, shows) in CHARTS.items()}
-    # tests/test_docs.py holds that folder against what docs/zoo_pages.py draws
+    # tests/test_docs.py holds these folders against what docs/zoo_pages.py and docs/layer_pages.py draw
     zoo = sorted((FOLDER.parent / "zoo" / "pictures").glob("*.svg"))
     rows |= {f"../zoo/pictures/{one.name}": [f"the activations of `{one.stem}`", OURS, "`make docs`"] for one in zoo}
+    drawings = sorted((FOLDER.parent / "every_layer" / "pictures").glob("*.svg"))
+    rows |= {
+        f"../every_layer/pictures/{one.name}": [f"the layer `{one.stem}`", OURS, "`make docs`"] for one in drawings
+    }
     lines += ["| " + " | ".join([f"`{file}`", *rows[file]]) + " |" for file in sorted(rows)]
     links = [f"[{name}]: {address}" for name, address in LICENCES.items()]
     return "\n".join([*lines, "", *links, ""])

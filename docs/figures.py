@@ -129,6 +129,36 @@ def maps() -> Any:
     return look.maps(mobilenet(), photos.path("cat"), ["conv1_relu", "conv_pw_3_relu", "conv_pw_6_relu"])
 
 
+@figure("look_templates.png", "the templates of a linear classifier of digits", "digits")
+def templates() -> Any:
+    splits = data.load("digits")
+    st.set_seed(0)
+    model = zoo.create("linear", input_shape=splits.train.shape, classes=10)
+    model.compile(st.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(splits.train, batch_size=32, epochs=40, seed=0, verbose=0)
+    return look.templates(model)
+
+
+def filtered(names: Sequence[str], *filters: str) -> Any:
+    """As a figure, dot for dot, and not enlarged as a Look is."""
+    return look.fixed_filters(photos.paths(*names), filter=filters or None).figure()
+
+
+@figure("fixed_filters_lines.jpg", "two photos under line filters", "pavilion", "flower")
+def line_filters() -> Any:
+    return filtered(["pavilion", "flower"], "line 90", "line 0")
+
+
+@figure("fixed_filters_ridges.jpg", "two photos under ridge filters", "pavilion", "flower")
+def ridge_filters() -> Any:
+    return filtered(["pavilion", "flower"], "ridge 0", "ridge 45", "ridge 90", "ridge 135")
+
+
+@figure("fixed_filters_edges.jpg", "edges, blur, sharpening and emboss on a photo", "pavilion")
+def edge_filters() -> Any:
+    return filtered(["pavilion"], "sobel x", "sobel y", "laplacian", "gaussian", "sharpen")
+
+
 @figure("look_neighbours.jpg", "nearest neighbours among crops of photos", *photos.PHOTOS, needs=[MOBILENET])
 def neighbours() -> Any:
     return look.neighbours(mobilenet(), crops(mobilenet(), 24), k=5)

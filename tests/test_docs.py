@@ -101,6 +101,22 @@ def test_the_pages_of_the_zoo_are_up_to_date():
         assert (pages.FOLDER / file).read_text() == text, f"{file}: run `make docs`"
 
 
+def test_the_page_of_layers_is_up_to_date_and_has_them_all():
+    from striate import layers
+
+    pages = script("layer_pages")
+    files = {file.relative_to(pages.FOLDER) for file in pages.FOLDER.rglob("*") if file.is_file()}
+    made = pages.everything()
+    assert files == {Path(file) for file in made}, "run `make docs`"
+    for file, text in made.items():
+        assert (pages.FOLDER / file).read_text() == text, f"{file}: run `make docs`"
+    known = {
+        kind.__name__ for kind in vars(layers).values() if isinstance(kind, type) and issubclass(kind, layers.Layer)
+    }
+    named = set(re.findall(r"^### (\w+)$|`(\w+)`", made["README.md"], flags=re.M))
+    assert known <= {name for pair in named for name in pair}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_to_files_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

@@ -50,6 +50,10 @@ def network() -> st.Model:
     return model
 
 
+LINEAR = st.Sequential([layers.Input((16, 16, 3)), layers.Flatten(), layers.Dense(3, "softmax")])
+LINEAR.set_weights([np.ones((768, 3), np.float32), np.zeros(3, np.float32)])
+
+
 def examples(count: int = 12) -> Dataset:
     rng = np.random.default_rng(1)
     return Dataset(
@@ -68,6 +72,7 @@ TECHNIQUES: dict[str, Callable[[Any, Dataset], Any]] = {
     "encode": lambda model, data: look.encode(model, data.x[0], "last"),
     "feature_map": lambda model, data: look.feature_map(model, data, method="pca"),
     "filters": lambda model, data: look.filters(model),
+    "fixed_filters": lambda model, data: look.fixed_filters(data.x[0], filter="sobel x"),
     "gradcam": lambda model, data: look.gradcam(model, data.x[:2], check=True),
     "integrated": lambda model, data: look.integrated(model, data.x[:2], steps=4, check=True),
     "invert": lambda model, data: look.invert(model, data.x[0], ["conv2d", "last"], steps=3),
@@ -86,13 +91,16 @@ TECHNIQUES: dict[str, Callable[[Any, Dataset], Any]] = {
         model, data.x[:1], maps={"saliency": look.saliency(model, data.x[:1])}, steps=4
     ),
     "surface": lambda model, data: look.surface(model, data, steps=3, count=8),
+    "templates": lambda model, data: look.templates(LINEAR),
 }
 WITHOUT_A_WALK = {
     "filters",
     "feature_map",
+    "fixed_filters",
     "line",
     "neighbours",
     "surface",
+    "templates",
 }  # these never run the model's own modules node by node
 
 

@@ -35,12 +35,15 @@ def place(tmp_path_factory):
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(train, epochs=1, seed=0, verbose=0)
     model.save(folder / "run")
+    st.Sequential([layers.Input((8, 8, 1)), layers.Flatten(), layers.Dense(2)]).save(folder / "linear")
     return folder
 
 
 PICTURE = "--picture photos/test/dark/0.png"
 COMMANDS = {
     "filters": "",
+    "templates": "--shared",
+    "fixed-filters": f"{PICTURE} --filter laplacian --filter blur --save maps",
     "maps": PICTURE,
     "dead": "--data photos",
     "neighbours": "--data photos --k 2",
@@ -98,7 +101,8 @@ def test_of_a_long_table_the_first_rows_are_printed_and_json_has_all(place, caps
 def test_every_technique_is_a_command_with_a_figure_and_json(command, place, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
     figure = tmp_path / "figure.png"
-    code, out, err = run(f"look {command} run {COMMANDS[command]} --out {figure} --json", capsys)
+    folder = {"templates": "linear", "fixed-filters": ""}.get(command, "run")
+    code, out, err = run(f"look {command} {folder} {COMMANDS[command]} --out {figure} --json", capsys)
     assert code == 0, err
     assert json.loads(out)["figure"] == str(figure)
     with Image.open(figure) as image:

@@ -32,6 +32,7 @@ class Technique:
     doing             what the progress bar says
     out               the usual name of the file that it writes
     also              {option: (help, function (result, path, pictures))} that writes something more
+    model             whether it looks into a network; without one it takes pictures as they are
     """
 
     module: str
@@ -39,6 +40,7 @@ class Technique:
     doing: str
     out: str
     also: Mapping[str, tuple[str, Callable[[Any, Path, Any], Any]]] = field(default_factory=dict)
+    model: bool = True
 
 
 def _save(result: Any, folder: Path, pictures: Any) -> Any:
@@ -49,6 +51,11 @@ def _save(result: Any, folder: Path, pictures: Any) -> Any:
 _LOOK = "striate.look."
 TECHNIQUES = {
     "filters": Technique(f"{_LOOK}features.filters", "filters", "filters", "filters.png"),
+    "templates": Technique(f"{_LOOK}features.templates", "templates", "templates", "templates.png"),
+    "fixed-filters": Technique(
+        f"{_LOOK}features.fixed_filters", "fixed_filters", "filtering", "fixed_filters.png",
+        {"save": ("A folder for the maps, each a PNG as large as its photo.", _save)}, model=False,
+    ),
     "maps": Technique(f"{_LOOK}features.maps", "maps", "maps", "maps.png"),
     "dead": Technique(f"{_LOOK}features.dead", "dead", "pictures", "dead.png"),
     "neighbours": Technique(f"{_LOOK}features.neighbours", "neighbours", "features and pixels", "neighbours.png"),
@@ -110,12 +117,13 @@ def made(name: str) -> Any:
     options = [TechniqueOption(argument) for argument in read.arguments if argument.name not in _GIVEN]
     options = [option for option in options if option.offered]
     whole = technique.out.endswith(".html")
-    parameters = [parameter_of("model", What)]
+    parameters = [parameter_of("model", What)] if technique.model else []
     parameters += [option.parameter() for option in options]
-    if any(option.takes_data for option in options):
+    if technique.model and any(option.takes_data for option in options):
         part = typer.Option(help="Of a data set: train, validation or test; without it the last of these there is.")
         parameters.append(parameter_of("part", Annotated[str | None, part], None))
-    parameters += [parameter_of("weights", Weights, None), parameter_of("variant", Variant, None)]
+    if technique.model:
+        parameters += [parameter_of("weights", Weights, None), parameter_of("variant", Variant, None)]
     for also, (help_, _) in technique.also.items():
         parameters.append(parameter_of(also, Annotated[Path | None, typer.Option(help=help_)], None))
     out = typer.Option("--out", help=f"The file to write; without it {technique.out}.")
@@ -128,14 +136,15 @@ def made(name: str) -> Any:
     def command(**given: Any) -> None:
         for option in options:
             option.check(given[option.name])
-        net = model_of(given["model"], given["weights"], given["variant"])
+        net = model_of(given["model"], given["weights"], given["variant"]) if technique.model else None
         values = {option.name: option.value(given[option.name], net, given.get("part")) for option in options}
         function = getattr(importlib.import_module(technique.module), technique.function)
         path = given["out"] or Path(technique.out)
         with going(technique.doing) as progress:
             if "progress" in inspect.signature(function).parameters:
                 values["progress"] = progress
-            result = function(path, net, **values) if whole else function(net, **values)
+            into = [path] if whole else []
+            result = function(*into, net, **values) if technique.model else function(**values)
         finish(name, technique, result, path, values, given)
 
     ordered = sorted(parameters, key=lambda p: p.default is not inspect.Parameter.empty)  # required ones first
@@ -171,6 +180,13 @@ def finish(
 
         if given["page"].suffix.lower() != ".html":
             raise ArgumentError(f"{given['page']}: a page is written as .html.")
-        written["page"] = str(write_page(given["page"], f"{result.title}: {given['model']}", [], [result.section()]))
+        written["page"] = str(
+            write_page(
+                given["page"],
+                ": ".join([result.title, *([given["model"]] if technique.model else [])]),
+                [],
+                [result.section()],
+            )
+        )
     lines = [f"{what}  {where}" for what, where in written.items()]
     say({**result.facts(), **written}, given["json"], "\n".join([str(result), "", *lines]))

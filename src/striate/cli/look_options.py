@@ -158,7 +158,9 @@ def is_data_set(given: str) -> bool:
 
 
 def dataset(model: Any, given: str, part: str | None) -> Any:
-    """A part of a data set, read as the model wants its pictures."""
+    """A part of a data set, read as the model wants its pictures.  Raises ArgumentError where there is no model."""
+    if model is None:
+        raise ArgumentError(f"{given}: this takes picture files, which keep their own size, and no data set.")
     from striate.data import load
     from striate.look.pictures import Space
 

@@ -116,7 +116,9 @@ def window_svg(graph: Graph, layer: str, *, title: str | None = None) -> SvgText
         drawing += _window(outer, (row, column), (1, 1), (1, 1), colour, left, y)
     tall = max(axes[0].extent, outer[0].extent) + y
     wide = left + max(outer[1].extent, 130.0)
-    drawing += _legend(axes, window, places, tall + 22, wide)
+    legend, across = _legend(axes, window, places, tall + 22)
+    drawing += legend
+    wide = max(wide, across)
     lines = [line for text in _words(window, call) for line in wrapped(text, SMALL, max(wide, 420.0))]
     tall += 40
     drawing += [label(0, tall + 16 * i + 12, line, colour=MUTED) for i, line in enumerate(lines)]
@@ -221,8 +223,9 @@ def _window(
 
 
 def _legend(
-    axes: Sequence[Axis], window: Window, places: Sequence[tuple[tuple[int, int], str, str]], y: float, room: float
-) -> list[str]:
+    axes: Sequence[Axis], window: Window, places: Sequence[tuple[tuple[int, int], str, str]], y: float
+) -> tuple[list[str], float]:
+    """What the colours mean, on one line, and how wide that is."""
     entries = [(colour, colour, words) for _, colour, words in reversed(places)]
     kinds = {rows for axis in axes for rows in map(axis.kind, axis.shown)}
     what = {"padding": "cut off" if window.transposed else "padding", "unused": "reached by no window"}
@@ -234,7 +237,7 @@ def _legend(
         )
         parts.append(label(x + 14, y, words, colour=INK))
         x += 30 + text_width(words, SMALL)
-    return parts
+    return parts, x - 16
 
 
 def _words(window: Window, call: FlatNode) -> list[str]:

@@ -13,9 +13,11 @@ from striate.look.features.activations import activations
 from striate.look.features.dead import dead
 from striate.look.features.feature_map import feature_map
 from striate.look.features.filters import filters
+from striate.look.features.fixed_filters import fixed_filters
 from striate.look.features.maps import maps
 from striate.look.features.neighbours import neighbours
 from striate.look.features.patches import patches
+from striate.look.features.templates import templates
 from striate.look.landscape.lesions import lesions
 from striate.look.landscape.line import line
 from striate.look.landscape.paths import paths
@@ -42,6 +44,7 @@ __all__ = [
     "encode",
     "feature_map",
     "filters",
+    "fixed_filters",
     "gradcam",
     "integrated",
     "invert",
@@ -59,4 +62,5 @@ __all__ = [
     "scores",
     "surface",
     "tapped",
+    "templates",
 ]

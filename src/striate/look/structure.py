@@ -18,7 +18,7 @@ from striate.primitives.functions import ARITHMETIC
 from striate.wording import listed, plural
 
 if TYPE_CHECKING:
-    from striate.graph import FlatNode, Node, Step
+    from striate.graph import FlatGraph, FlatNode, Node, Step
     from striate.model import Model
 
 
@@ -96,6 +96,35 @@ def kernels(node: FlatNode) -> tuple[torch.Tensor, int]:
         return weights, 1
     weights = built.weight.transpose(0, 1) if isinstance(conv, p.ConvTranspose) else built.weight
     return weights, 1 if isinstance(conv, p.DepthwiseConv) else conv.groups
+
+
+def linear_weights(node: FlatNode) -> tuple[np.ndarray, np.ndarray] | None:
+    """The weights (units, inputs) and biases (units,), 0 where there are none, of a dense layer; None for another."""
+    step = next((step for step in node.lowering.steps if isinstance(step.primitive, p.Linear)), None)
+    if step is None or len(node.lowering.of(p.Conv, p.Linear)) > 1:
+        return None
+    built: Any = node.layer.torch_module
+    if built is None:
+        return np.zeros((step.shape[-1], step.input_shapes[0][-1]), np.float32), np.zeros(step.shape[-1], np.float32)
+    built = built[step.part] if step.part else built
+    weights = built.weight.detach().float().cpu().numpy()
+    bias = getattr(built, "bias", None)
+    return weights, np.zeros(len(weights), np.float32) if bias is None else bias.detach().float().cpu().numpy()
+
+
+_PASSES = (p.Flatten, p.Reshape, p.Identity, p.Affine, *p.IDLE)
+
+
+def picture_read_by(flat: FlatGraph, node: FlatNode) -> tuple[int, ...] | None:
+    """The shape of the network's input where a layer reads just its numbers, in their order and at most rescaled."""
+    makers = {number: call for call in flat.nodes for number in call.outputs}
+    number, shape = node.inputs[0], node.input_shapes[0]
+    while number in makers:
+        before = makers[number]
+        if len(before.inputs) != 1 or not all(isinstance(step.primitive, _PASSES) for step in before.lowering.steps):
+            return None
+        number, shape = before.inputs[0], before.input_shapes[0]
+    return shape
 
 
 # -- layers by name -----------------------------------------------------------------------------------------------------

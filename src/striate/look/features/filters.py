@@ -12,7 +12,7 @@ import torch
 from striate.errors import ArgumentError, unknown
 from striate.look.pictures import Space
 from striate.look.result import Look
-from striate.look.structure import convolution, kernels, slides_over_sequences
+from striate.look.structure import convolution, kernels, linear_weights, slides_over_sequences
 from striate.report import tiles
 from striate.report.grid import Cell, Grid
 from striate.wording import plural
@@ -174,6 +174,7 @@ def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
         )
     raise ArgumentError(
         f'filters: {node.layer.kind} "{layer}" is no convolution.'
+        + (" look.templates shows the weights of a dense layer." if linear_weights(node) is not None else "")
         + (f' The first convolution is "{next(iter(convolutions))}".' if convolutions else "")
     )
 
