@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate import look
+from striate.data.learnt import LEARNT
 from striate.look.structure import convolution
 from striate.pages.sections import attempted
 from striate.report import figures, tiles
@@ -165,4 +166,4 @@ def _inside(model: Model, test: Dataset | None) -> list[Section]:
 
 
 def _plain(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(str(key), str(value)) for key, value in facts.items() if value not in (None, {}, [])]
+    return [(str(key), str(value)) for key, value in facts.items() if value not in (None, {}, []) and key != LEARNT]

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from striate.data import Dataset, load
+from striate.data.learnt import LEARNT, known_among
 from striate.data.readers.csv_table import columns
 from striate.data.sets.catalog import options_of
 from striate.errors import ArgumentError, DataError
@@ -19,7 +20,7 @@ from striate.intake.classes import distinct, names_of
 from striate.model import Model
 from striate.train import losses, metrics
 from striate.train.metrics import interval
-from striate.wording import plural
+from striate.wording import many, plural
 
 MANY = 10  # classes beyond which the five likeliest count too
 
@@ -126,17 +127,28 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
     if judge is None and data is None and model.facts.get("validation"):  # the same part that was held out in training
         parts = splits.train.split(model.facts["validation"], seed=model.facts["seed"])
         judge, drawn, rest = parts.validation, True, parts.train
+    named = judge is None and _same(source, model.facts.get("data"))
     if judge is None:
         judge, rest = splits.train, None
-        if _same(source, model.facts.get("data")):
-            notes.append("the model learnt from these pictures")
     if shift:
         judge = _shifted(judge, shift, model)
     judge = model.intake.dataset(judge)
     expected = model.graph.input_shapes[0]
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
-    return Held(judge, drawn, tuple(notes), rest)
+    return Held(judge, drawn, (*notes, *_trained_on(judge, model, named)), rest)
+
+
+def _trained_on(judge: Dataset, model: Model, named: bool) -> list[str]:
+    """What is to be said of examples that the model was trained on; `named` where the data's name says so."""
+    told = known_among(judge.x, model.facts.get(LEARNT))
+    if told is None:
+        return [f"the model was trained on these {many(judge.noun)}"] if named else []
+    count, exact = told
+    if not count:
+        return []
+    how = "all" if count == len(judge) else f"{count:,}" if exact else f"about {count:,}"
+    return [f"the model was trained on {how} of these {judge.counted}"]
 
 
 def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

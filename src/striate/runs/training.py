@@ -13,6 +13,7 @@ from typing import Any
 from striate import recipes
 from striate.data import Splits, load, names
 from striate.data.checks.check import first_look
+from striate.data.learnt import LEARNT, learnt_from
 from striate.data.sets.catalog import placed
 from striate.errors import ArgumentError, DataError
 from striate.messages import say
@@ -180,6 +181,7 @@ def train_run(
     model.labels, model.preprocessing = intake.labels, intake.preprocessing
     facts = {"recipe": recipe, "options": options, "data": data, "validation": validation, "seed": seed}
     facts |= {"data check": noticed} if noticed else {}
+    facts[LEARNT] = learnt_from(train.x)
     model.facts |= facts
     alone = os.environ.get("WORLD_SIZE", "1") == "1"  # under torchrun no state is kept
     started = time.perf_counter()

@@ -15,6 +15,7 @@ import numpy as np
 from striate import messages
 from striate.data import Dataset, Preprocessing, Splits
 from striate.data.checks.check import first_look
+from striate.data.learnt import LEARNT, learnt_from
 from striate.errors import ArgumentError
 from striate.graph import Layer
 from striate.layers.augment_words import by_words
@@ -248,6 +249,7 @@ def fit(
         "data": str(data) if isinstance(data, str | os.PathLike) else name,
         "validation": 0.0 if splits.validation is not None else validation,
         "stages": [vars(stage) for stage in every],
+        LEARNT: learnt_from(train.x),
     }
     net.save(target)
     page = None

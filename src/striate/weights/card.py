@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from striate.data.learnt import LEARNT
 from striate.weights.bundle import Bundle
 
 
@@ -29,6 +30,8 @@ def model_card(name: str, bundle: Bundle, table: str) -> str:
 def _rows(facts: dict[str, Any]) -> list[str]:
     rows = ["| | |", "| --- | --- |"]
     for key, value in facts.items():
+        if key == LEARNT:  # for programs
+            continue
         if isinstance(value, float):
             said = f"{value:.4g}"
         elif isinstance(value, str | int):
