@@ -1,5 +1,6 @@
 """The report: one self-contained page with the right numbers."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ from striate import layers
 from striate.data import Dataset, Preprocessing, Skipped
 from striate.look import activations
 from striate.pages import write_report
+from striate.report.figures import curves
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -111,11 +113,54 @@ def test_activations_are_the_layers_real_outputs_and_the_model_stays_as_it_was()
     np.testing.assert_allclose(found["dense"], model.predict(test), atol=1e-6)
 
 
-def test_mistakes_are_listed_worst_first(tmp_path):
-    model, test = net(), data(30)
+def test_mistakes_are_listed_worst_first_with_the_names_of_their_files(tmp_path):
+    model, test = net(), data(60)
+    test.paths = tuple(f"photos/here/picture <{i}>.png" for i in range(60))
+    text = write_report(tmp_path / "r.html", model, test, history=HISTORY).read_text()
+    p = model.predict(test)
+    wrong = np.flatnonzero(p.argmax(1) != test.y)
+    order = wrong[np.argsort(p[wrong, test.y[wrong]], kind="stable")]
+    assert len(wrong) > 24
+    assert f"24 of {len(wrong)} wrong answers, furthest off first." in text
+    cards = re.findall(r"<figcaption><strong>is (.*?)</strong><br>says (.*?), .*?<br>(.*?)</figcaption>", text)
+    assert [card[2] for card in cards] == [f"picture &lt;{i}&gt;.png" for i in order[:24]]
+    assert [html.unescape(card[0]) for card in cards] == [model.labels[test.y[i]] for i in order[:24]]
+
+
+def test_one_wrong_answer_is_one(tmp_path):
+    model, test = net(), data(40)
+    answers = model.predict(test).argmax(1)
+    test.y = answers.copy()
+    test.y[7] = (answers[7] + 1) % 3
     text = read(write_report(tmp_path / "r.html", model, test, history=HISTORY))
-    wrong = int((model.predict(test).argmax(1) != test.y).sum())
-    assert f"of {wrong} wrong answers" in text
+    assert "1 wrong answer." in text
+    assert "of 1 wrong" not in text
+
+
+@pytest.mark.parametrize(("right", "count", "said"), [(20, 20, "83.9 to 100.0 %"), (15, 20, "53.1 to 88.8 %")])
+def test_the_interval_stands_beside_the_share_that_is_right(tmp_path, right, count, said):
+    """Wilson's interval, as statsmodels.stats.proportion.proportion_confint(right, count, method="wilson") gives it."""
+    model, test = net(), data(count)
+    answers = model.predict(test).argmax(1)
+    test.y = np.where(np.arange(count) < right, answers, (answers + 1) % 3)
+    text = read(write_report(tmp_path / "r.html", model, test, history=HISTORY))
+    assert said in text
+    assert "F1: 2 · precision · recall / (precision + recall)" in text
+
+
+def test_curves_are_a_drawing_each_and_say_where_a_stage_ended(tmp_path):
+    history = {key: values * 3 for key, values in HISTORY.items()}
+    stages = [("features", 0), ("frozen", 2), ("fine-tuned", 4)]
+    page = write_report(tmp_path / "r.html", net(), None, history=history, stages=stages).read_text()
+    assert len(re.findall(r'alt="learning curve: (?:loss|accuracy)"', page)) == 4  # light and dark
+    assert "where one stage ends and the next begins" in page
+    (panel,) = (ax for ax in curves({"loss": history["loss"]}, stages=stages).axes)
+    (line,) = (line for line in panel.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata()) == 2)
+    assert line.get_xdata()[0] == 2.5  # between epoch 2 and 3
+    assert {"frozen", "fine-tuned"} <= {text.get_text() for text in panel.texts}
+    assert (
+        "stage" not in write_report(tmp_path / "s.html", net(), None, history=HISTORY).read_text().split("<section")[1]
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -105,10 +105,10 @@ def test_the_confusion_and_the_curves_of_the_report_are_those_of_the_figures(tmp
     matrix = np.zeros((10, 10), np.int64)
     np.add.at(matrix, (test.labels, answers), 1)
     names = list(test.classes or ())
-    drawings = {
-        "confusion matrix": [figures.confusion(matrix, names, dark=dark) for dark in (False, True)],
-        "learning curves": [figures.curves(HISTORY, dark=dark) for dark in (False, True)],
-    }
+    drawings = {"confusion matrix": [figures.confusion(matrix, names, dark=dark) for dark in (False, True)]}
+    for name in dict.fromkeys(key.removeprefix("val_") for key in HISTORY):
+        own = {key: values for key, values in HISTORY.items() if key in (name, f"val_{name}")}
+        drawings[f"learning curve: {name}"] = [figures.curves(own, dark=dark, width=3.3) for dark in (False, True)]
     for about, drawn in drawings.items():
         light, dark = (figures.to_svg(each) for each in drawn)
         assert both(light, dark, about) in page

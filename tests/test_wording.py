@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.wording import inner, many, plural
+from striate.wording import inner, many, plural, some
 
 SOURCE = Path(__file__).parent.parent / "src" / "striate"
 TREES = {str(file.relative_to(SOURCE)): ast.parse(file.read_text()) for file in SOURCE.rglob("*.py")}
@@ -53,6 +53,13 @@ def values_and_what_follows():
 )
 def test_a_noun_and_its_verb_go_with_their_count(count, noun, verb, text):
     assert plural(count, noun, verb) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"), [(1, 1, "1 answer"), (3, 3, "all 3 answers"), (24, 1030, "24 of 1,030 answers")]
+)
+def test_a_part_of_what_is_counted_is_named_with_the_whole(part, whole, text):
+    assert some(part, whole, "answer") == text
 
 
 def test_no_message_counts_without_asking_for_the_plural():

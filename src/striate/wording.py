@@ -32,6 +32,18 @@ def plural(count: int, what: str, does: str = "") -> str:
     return f"{count:,} {what if count == 1 else many(what)}{does and ' '}{verb(count, does)}"
 
 
+def some(part: int, whole: int, what: str) -> str:
+    """``1 row``, ``all 3 rows``, ``24 of 30 rows``: how many of them are meant.
+
+    part    how many
+    whole   how many there are
+    what    the noun in the singular, its adjectives before it
+    """
+    if part == whole:
+        return plural(whole, what) if whole == 1 else f"all {plural(whole, what)}"
+    return f"{part:,} of {plural(whole, what)}"
+
+
 def verb(count: int, does: str) -> str:
     """The verb `does`, as it goes with one, as it goes with `count`: is or are, fits or fit."""
     irregular = {"is": "are", "was": "were", "has": "have"}

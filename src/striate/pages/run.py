@@ -15,15 +15,24 @@ from striate.data.learnt import LEARNT
 from striate.look.structure import convolution
 from striate.pages.sections import attempted
 from striate.report import figures, tiles
-from striate.report.html import Section, both, image, table, write_page
-from striate.train.metrics import per_class_report
-from striate.wording import inner, plural
+from striate.report.html import Section, both, image, side_by_side, table, write_page
+from striate.train.metrics import interval, per_class_report
+from striate.wording import inner, plural, some
 
 if TYPE_CHECKING:
     from striate.data import Dataset
     from striate.model import Model
 
 MISTAKES = 24
+PANEL = 3.3  # inches of a curve: read on a telephone, and two in a row on a page
+SIDE = 300  # dots of a mistake's longer side, shown on half as many
+
+MEANINGS = (
+    "Precision: of the answers that name the class, how many are right. Recall: of the examples of the class, how many are "
+    "found. F1: 2 · precision · recall / (precision + recall), high only where both are. Support: examples of the class. "
+    "Means: macro counts each class alike, weighted each by its support, micro each answer alike; with one answer an "
+    "example, micro is the share of right ones."
+)
 
 
 def write_report(
@@ -36,6 +45,7 @@ def write_report(
     seconds: float | None = None,
     facts: Mapping[str, Any] | None = None,
     skipped: Sequence[Any] = (),
+    stages: Sequence[tuple[str, int]] = (),
 ) -> Path:
     """Write the page to `path` and return it.
 
@@ -43,12 +53,13 @@ def write_report(
     history  ``History.history``
     facts    what to list about the training
     skipped  files that could not be read, (path, reason), besides those of `test`
+    stages   parts of the training, (name, epochs) each, that the curves show apart
 
     Everything that depends on the answers is computed from one prediction over `test`.  The page loads nothing: it can be
     mailed, printed and read without a network.
     """
     name = title or model.name or "model"
-    sections = [_curves(history)]
+    sections = [_curves(history, stages)]
     headline: list[tuple[str, str]] = []
     if test is not None:
         test = model.intake.dataset(test)  # as the model sees it, its classes in the order of the outputs
@@ -74,15 +85,22 @@ def write_report(
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
-def _curves(history: Mapping[str, Sequence[float]]) -> Section:
+def _curves(history: Mapping[str, Sequence[float]], stages: Sequence[tuple[str, int]]) -> Section:
     section = Section("curves", "Learning curves")
-    if not figures.paired(history):
+    panels = figures.paired(history)
+    if not panels:
         section.note = "No epoch was trained, so there is nothing to draw."
         return section
     epochs = max(len(values) for values in history.values())
     section.note = f"{plural(epochs, 'epoch')}; blue is training, orange is held out."
-    light, dark = (figures.to_svg(figures.curves(history, dark=d)) for d in (False, True))
-    section.pictures = [("", both(light, dark, "learning curves"))]
+    if sum(1 for _, each in stages if each) > 1:
+        section.note += " A dashed line stands where one stage ends and the next begins."
+    drawn = []
+    for name in list(panels)[: figures.PANELS]:  # a drawing each, so that none is made smaller than it is read
+        own = {key: values for key, values in history.items() if key.removeprefix("val_") == name}
+        light, dark = (figures.to_svg(figures.curves(own, dark=d, stages=stages, width=PANEL)) for d in (False, True))
+        drawn.append(f"<figure>{both(light, dark, f'learning curve: {name}')}</figure>")
+    section.body = f'<div class="curves">{"".join(drawn)}</div>'
     return section
 
 
@@ -103,15 +121,17 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     right = answers == labels
     losses = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12))
     told = per_class_report(labels, answers, count, names)
+    low, high = interval(int(right.sum()), len(labels))
     headline = [
         ("right", f"{right.mean():.2%}"),
+        ("95 % interval", f"{100 * low:.1f} to {100 * high:.1f} %"),
         ("held-out " + test.kind, f"{len(labels):,}"),
         ("loss", f"{losses.mean():.4f}"),
         ("F1, macro", f"{told.macro[2]:.4f}"),
     ]
     light, dark = (figures.to_svg(figures.confusion(told.matrix, names, dark=d)) for d in (False, True))
     confusion = Section("confusion", "Confusion", "Rows are the true classes, columns the answers.")
-    confusion.pictures = [("", both(light, dark, "confusion matrix"))]
+    confusion.body = f'<div class="wide">{both(light, dark, "confusion matrix")}</div>'
     rows: list[tuple[str, ...]] = [
         (name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", f"{n:,}")
         for name, p, r, f, n in zip(told.names, told.precision, told.recall, told.f1, told.support, strict=True)
@@ -119,7 +139,9 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     total = f"{int(told.support.sum()):,}"
     for kind in ("macro", "micro", "weighted"):
         rows.append((f"{kind} mean", *(f"{v:.4f}" for v in getattr(told, kind)), total))
-    per_class = Section("classes", "Per class", body=table(["class", "precision", "recall", "F1", "support"], rows))
+    per_class = Section(
+        "classes", "Per class", MEANINGS, table(["class", "precision", "recall", "F1", "support"], rows)
+    )
     return headline, [confusion, per_class, _mistakes(test, names, labels, probabilities, losses, ~right)]
 
 
@@ -136,20 +158,24 @@ def _mistakes(
     if not worst:
         section.note = "There are none: every held-out answer is right."
         return section
-    section.note = (
-        f"The {len(worst)} of {plural(int(wrong.sum()), 'wrong answer')} that were furthest off, worst first."
-    )
+    told = some(len(worst), int(wrong.sum()), "wrong answer")
+    section.note = f"{told[0].upper()}{told[1:]}, furthest off first." if len(worst) > 1 else f"{told}."
     pictures = [tiles.as_picture(test.x[i]) for i in worst]
-    captions = [
-        f"is {names[labels[i]]}\nsays {names[probabilities[i].argmax()]}, {probabilities[i].max():.1%}" for i in worst
+    where = [str(test.paths[i]) if test.paths else f"example {i}" for i in range(len(labels))]
+    lines = [
+        (f"is {names[labels[i]]}", f"says {names[probabilities[i].argmax()]}, {probabilities[i].max():.1%}")
+        for i in worst
     ]
     if all(picture is not None for picture in pictures):
-        shown = figures.to_png(figures.pictures(pictures, captions, columns=8))
-        section.pictures = [("", image(shown, "image/png", "worst mistakes"))]
+        cards = []
+        for i, picture, said in zip(worst, pictures, lines, strict=True):
+            shown = image(*tiles.encoded(picture, SIDE), f"mistake: {where[i]}")
+            cards.append((shown, [*said, Path(where[i]).name]))
+        section.body = side_by_side(cards, "mistakes")
     else:
-        where = test.paths or tuple(f"example {i}" for i in range(len(labels)))
-        rows = [(str(where[i]), *caption.split("\n")) for i, caption in zip(worst, captions, strict=True)]
-        section.body = table(["example", "truth", "answer"], rows)
+        section.body = table(
+            ["example", "truth", "answer"], [(where[i], *s) for i, s in zip(worst, lines, strict=True)]
+        )
     return section
 
 

@@ -14,14 +14,27 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANELS = 12
+PANELS = 12
 
 
-def curves(history: Mapping[str, Sequence[float]], *, dark: bool = False) -> Figure:
+def curves(
+    history: Mapping[str, Sequence[float]],
+    *,
+    dark: bool = False,
+    stages: Sequence[tuple[str, int]] = (),
+    width: float | None = None,
+) -> Figure:
     """A panel for the loss and for each metric, training against validation, over the epochs.
 
     history: ``History.history``: {"loss": [...], "accuracy": [...], "val_loss": [...], ...}.  The last values stand at
-    the right; a circle marks the best epoch where the name tells which way is better.  At most 12 panels.
+    the right; a circle marks the best epoch where the name tells which way is better.  At most 12 panels.  `stages` are
+    the parts of a training, (name, epochs) each in their order: a line stands where one ends and the next begins.
+
+    history    figures by name, a number for each epoch
+    dark       on dark ground
+    stages     parts of the training
+    width      of a panel, in inches; None: by how many stand in a row
+
     Raises ArgumentError for a history without any numbers.
     """
     from matplotlib.lines import Line2D
@@ -30,28 +43,30 @@ def curves(history: Mapping[str, Sequence[float]], *, dark: bool = False) -> Fig
     if not panels:
         raise ArgumentError("the history holds no numbers to draw: train for at least one epoch.")
     style = DARK if dark else LIGHT
-    shown = list(panels.items())[:_PANELS]
+    shown = list(panels.items())[:PANELS]
     columns = min(3, len(shown))
     rows = -(-len(shown) // columns)
     wide, high = (5.4, 2.4) if columns == 1 else (4.3, 2.2) if columns == 2 else (3.3, 2.0)
+    wide = width or wide
     left, right, above, below = 0.6, 0.55, 0.42, 0.5
     with settings():
         fig = new_figure((left + wide + right) * columns, (above + high + below) * rows + 0.3, style["ground"])
-        width, height = fig.get_size_inches()
+        across, height = fig.get_size_inches()
         for i, (name, (train, validation)) in enumerate(shown):
             x = i % columns * (left + wide + right) + left
             y = height - 0.3 - (i // columns + 1) * (above + high + below) + below
-            ax = fig.add_axes((x / width, y / height, wide / width, high / height))
+            ax = fig.add_axes((x / across, y / height, wide / across, high / height))
             _panel(ax, name, train, validation, style, high)
+            _ends(ax, stages, style)
         kinds = [("training", "first"), ("validation", "second")]
         present = [any(pair[k] is not None for _, pair in shown) for k in (0, 1)]
         x = left
         for (word, colour), there in zip(kinds, present, strict=True):
             if there:
                 y = 1 - 0.17 / height
-                place = ([x / width, (x + 0.22) / width], [y, y])
+                place = ([x / across, (x + 0.22) / across], [y, y])
                 fig.add_artist(Line2D(*place, color=style[colour], linewidth=2, transform=fig.transFigure))
-                say(fig, (x + 0.3) / width, y, word, color=style["ink"], va="center")
+                say(fig, (x + 0.3) / across, y, word, color=style["ink"], va="center")
                 x += 0.3 + text_width(word) + 0.3
     return fig
 
@@ -115,6 +130,27 @@ def _panel(
     for (value, colour), place in zip(ends, places, strict=True):
         y = low + place * span
         say(ax, 1.015, y, short(value), transform=ax.get_yaxis_transform(), color=colour, va="center", size=8.5)
+
+
+def _ends(ax: Axes, stages: Sequence[tuple[str, int]], style: dict[str, str]) -> None:
+    """A line where a stage ends, and above it the name of what begins."""
+    done = 0
+    parts = [(name, epochs) for name, epochs in stages if epochs]
+    for i, (name, epochs) in enumerate(parts):
+        if i:
+            ax.axvline(done + 0.5, color=style["muted"], linewidth=0.9, linestyle=(0, (4, 3)), zorder=0.5)
+        if len(parts) > 1:
+            say(
+                ax,
+                done + 0.6,
+                0.99,
+                plain(name, 22),
+                transform=ax.get_xaxis_transform(),
+                color=style["muted"],
+                va="top",
+                size=7,
+            )
+        done += epochs
 
 
 def _limits(all_values: list[np.ndarray]) -> tuple[float, float]:

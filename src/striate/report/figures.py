@@ -4,7 +4,7 @@
 """
 
 from striate.report.confusion import confusion
-from striate.report.curves import best_epoch, curves, paired
+from striate.report.curves import PANELS, best_epoch, curves, paired
 from striate.report.grid import Cell, Grid, pictures
 from striate.report.style import DARK, LIGHT, new_figure, plain, png, say, settings, short, to_png, to_svg
 
@@ -13,6 +13,7 @@ __all__ = [
     "Cell",
     "Grid",
     "LIGHT",
+    "PANELS",
     "best_epoch",
     "confusion",
     "curves",

@@ -54,6 +54,19 @@ def both(light: bytes, dark: bytes, about: str) -> str:
     )
 
 
+def side_by_side(cards: Sequence[tuple[str, Sequence[str]]], kind: str) -> str:
+    """Pictures with lines below each, as many in a row as the window has room for.
+
+    cards   (HTML of the picture, its lines; the first stands out)
+    kind    what they are: the class of the whole
+    """
+    shown = []
+    for picture, (first, *lines) in cards:
+        said = "".join(f"<br>{html.escape(line)}" for line in lines)
+        shown.append(f"<figure>{picture}<figcaption><strong>{html.escape(first)}</strong>{said}</figcaption></figure>")
+    return f'<div class="{kind}">{"".join(shown)}</div>'
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     head = "".join(f"<th>{html.escape(text)}</th>" for text in heads)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,6 +75,16 @@ def resized(picture: np.ndarray, side: int = TILE) -> np.ndarray:
         return picture.repeat(factor, axis=0).repeat(factor, axis=1)
     size = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
+def encoded(picture: np.ndarray, side: int) -> tuple[bytes, str]:
+    """A picture (h, w, 1 or 3) uint8 with its longer side near `side`, as a file and its kind: PNG if small, else JPEG."""
+    from PIL import Image
+
+    small = max(picture.shape[:2]) <= TILE
+    file = io.BytesIO()
+    Image.fromarray(resized(squeezed(picture), side)).save(file, "PNG" if small else "JPEG", quality=85)
+    return file.getvalue(), "image/png" if small else "image/jpeg"
 
 
 def squeezed(picture: np.ndarray) -> np.ndarray:

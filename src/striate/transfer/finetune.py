@@ -258,7 +258,14 @@ def fit(
 
         shown = {key: value for key, value in net.facts.items() if key != "stages"}
         page = write_report(
-            target / "report.html", net, judged, history=run.history, seconds=spent, facts=shown, skipped=lost
+            target / "report.html",
+            net,
+            judged,
+            history=run.history,
+            seconds=spent,
+            facts=shown,
+            skipped=lost,
+            stages=[(stage.name, stage.epochs) for stage in run.stages],
         )
     return Transfer(target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page)
 
