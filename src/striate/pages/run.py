@@ -166,9 +166,9 @@ def _mistakes(
         (f"is {names[labels[i]]}", f"says {names[probabilities[i].argmax()]}, {probabilities[i].max():.1%}")
         for i in worst
     ]
-    if all(picture is not None for picture in pictures):
+    if found := [picture for picture in pictures if picture is not None]:
         cards = []
-        for i, picture, said in zip(worst, pictures, lines, strict=True):
+        for i, picture, said in zip(worst, found, lines, strict=True):
             shown = image(*tiles.encoded(picture, SIDE), f"mistake: {where[i]}")
             cards.append((shown, [*said, Path(where[i]).name]))
         section.body = side_by_side(cards, "mistakes")
