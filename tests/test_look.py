@@ -92,6 +92,7 @@ TECHNIQUES: dict[str, Callable[[Any, Dataset], Any]] = {
     ),
     "surface": lambda model, data: look.surface(model, data, steps=3, count=8),
     "templates": lambda model, data: look.templates(LINEAR),
+    "why": lambda model, data: look.why(model, data.x[0]),
 }
 WITHOUT_A_WALK = {
     "filters",

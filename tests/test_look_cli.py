@@ -41,6 +41,7 @@ def place(tmp_path_factory):
 
 PICTURE = "--picture photos/test/dark/0.png"
 COMMANDS = {
+    "why": "photos/test/dark/0.png",
     "filters": "",
     "templates": "--shared",
     "fixed-filters": f"{PICTURE} --filter laplacian --filter blur --save maps",
@@ -107,6 +108,20 @@ def test_every_technique_is_a_command_with_a_figure_and_json(command, place, cap
     assert json.loads(out)["figure"] == str(figure)
     with Image.open(figure) as image:
         assert min(image.size) > 10
+
+
+def test_photos_may_stand_without_an_option(place, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    tail = f"--out {tmp_path}/x.png --json"
+    one = run(f"look gradcam run photos/test/dark/0.png photos/test/dark/1.png {tail}", capsys)[1]
+    other = run(f"look gradcam run --picture photos/test/dark/0.png --picture photos/test/dark/1.png {tail}", capsys)[1]
+    assert json.loads(one) == json.loads(other)
+    code, _, error = run(f"look why run {tail}", capsys)
+    assert code == 2
+    assert "which pictures?" in error
+    code, _, error = run(f"look why run photos/test/dark/0.png photos/test/dark/1.png {tail}", capsys)
+    assert code == 2
+    assert "one picture, not at 2" in error
 
 
 def test_a_code_written_by_one_command_is_read_by_another(place, capsys, monkeypatch, tmp_path):

@@ -19,6 +19,7 @@ from striate.cli.signatures import signature
 from striate.errors import ArgumentError
 
 What = Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")]
+Photos = Annotated[list[str] | None, typer.Argument(help="Picture files, or a data set: the same as --pictures.")]
 Weights = Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")]
 # what every technique is given otherwise than by an option of its own
 _GIVEN = ("model", "path", "progress")
@@ -50,6 +51,7 @@ def _save(result: Any, folder: Path, pictures: Any) -> Any:
 
 _LOOK = "striate.look."
 TECHNIQUES = {
+    "why": Technique(f"{_LOOK}explain.why", "why", "explaining", "why.png"),
     "filters": Technique(f"{_LOOK}features.filters", "filters", "filters", "filters.png"),
     "templates": Technique(f"{_LOOK}features.templates", "templates", "templates", "templates.png"),
     "fixed-filters": Technique(
@@ -118,6 +120,8 @@ def made(name: str) -> Any:
     options = [option for option in options if option.offered]
     whole = technique.out.endswith(".html")
     parameters = [parameter_of("model", What)] if technique.model else []
+    if any(option.pictures for option in options):
+        parameters.append(parameter_of("photos", Photos, None))
     parameters += [option.parameter() for option in options]
     if technique.model and any(option.takes_data for option in options):
         part = typer.Option(help="Of a data set: train, validation or test; without it the last of these there is.")
@@ -134,6 +138,8 @@ def made(name: str) -> Any:
     parameters.append(parameter_of("json", Json, False))
 
     def command(**given: Any) -> None:
+        if photos := given.pop("photos", None):
+            given["pictures"] = [*photos, *(given["pictures"] or [])]
         for option in options:
             option.check(given[option.name])
         net = model_of(given["model"], given["weights"], given["variant"]) if technique.model else None

@@ -9,6 +9,7 @@ from striate.look.explain.occlusion import occlusion
 from striate.look.explain.saliency import saliency
 from striate.look.explain.sanity import sanity
 from striate.look.explain.scores import scores
+from striate.look.explain.why import why
 from striate.look.features.activations import activations
 from striate.look.features.dead import dead
 from striate.look.features.feature_map import feature_map
@@ -63,4 +64,5 @@ __all__ = [
     "surface",
     "tapped",
     "templates",
+    "why",
 ]

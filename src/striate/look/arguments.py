@@ -6,7 +6,9 @@ Every technique takes `model` first, then `pictures`, `target` and `layer` as fa
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,3 +76,9 @@ def part_of(progress: Progress | None, k: int, of: int) -> Progress | None:
     if progress is None:
         return None
     return lambda done, whole: progress(int(1000 * (k + done / max(1, whole)) / of), 1000)
+
+
+def telling(method: Callable[..., Any], progress: Progress | None) -> Callable[..., Any]:
+    """The method, telling how far it is, where it takes `progress`."""
+    takes = progress is not None and "progress" in inspect.signature(method).parameters
+    return partial(method, progress=progress) if takes else method

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from striate.errors import unknown
-from striate.look.arguments import Progress, Target, listed
+from striate.look.arguments import Progress, Target, listed, telling
 from striate.look.explain.explanation import Explanation, Question, over, sheet
 from striate.look.explain.gradcam import gradcam
 from striate.look.explain.integrated import QUICK as QUICK_STEPS
@@ -144,7 +144,8 @@ def attributions(
 
     explanations = {}
     for name, explain in chosen.items():
-        explanations[name] = explain(model, asked.pixels, asked.targets)
+        going = telling(explain, lambda a, b: tell(a, b, 10))
+        explanations[name] = going(model, asked.pixels, asked.targets)
         done += 10
         tell(0, 1, 0)
     scored = checked = None

@@ -211,12 +211,15 @@ def laid_over(values: np.ndarray, place: Geometry) -> np.ndarray:
     return large[0].movedim(0, -1).numpy()
 
 
-def over(picture: np.ndarray, importance: np.ndarray) -> np.ndarray:
-    """The map (H, W) in colour over the grey picture, uint8 (h, w, 3), small: dark blue little, yellow much."""
+def over(picture: np.ndarray, importance: np.ndarray, side: int = _SIDE) -> np.ndarray:
+    """The map (H, W) in colour over the grey picture, uint8 (h, w, 3): dark blue little, yellow much.
+
+    side   pixels of the longer side, at most
+    """
     from matplotlib import colormaps
 
-    grey = resized(picture.astype(np.float32).mean(-1), _SIDE)[..., None] / 255
-    heat = strength(resized(importance.astype(np.float32), _SIDE))[..., None]
+    grey = resized(picture.astype(np.float32).mean(-1), side)[..., None] / 255
+    heat = strength(resized(importance.astype(np.float32), side))[..., None]
     colour = colormaps["inferno"](heat[..., 0])[..., :3]
     mixed = (1 - 0.25 - 0.65 * heat) * grey * 0.75 + (0.25 + 0.65 * heat) * colour
     return np.rint(255 * mixed.clip(0, 1)).astype(np.uint8)

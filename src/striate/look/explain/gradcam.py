@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
-from striate.look.arguments import Progress, Target, parts
+from striate.look.arguments import Progress, Target, part_of, parts
 from striate.look.explain.explanation import Explanation, Question, classes
 from striate.look.explain.saliency import gradient
 from striate.look.explain.sanity import checked
@@ -75,6 +75,7 @@ def gradcam(
     without maps.
     """
     asked = Question.of(model, pictures, target, batch_size)
+    going = part_of(progress, 0, 2) if check else progress
     coarse, fine = [], []
     with tapped(model, logits=True) as tap:
         name = _last_maps(tap, asked.inputs[:1]) if layer is None else layer
@@ -92,13 +93,13 @@ def gradcam(
                 cam = F.relu((slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True))
                 coarse.append(array(cam)[..., 0])
                 fine.append(array(F.interpolate(cam, asked.space.shape[:2], mode="bilinear", align_corners=False)))
-            if progress is not None:
-                progress(part.stop, len(asked))
+            if going is not None:
+                going(part.stop, len(asked))
     values = np.concatenate(fine).astype(np.float32)
     small = np.concatenate(coarse).astype(np.float32)
     made = GradCAM(asked.pixels, values, asked.targets, asked.labels, asked.values, small, name)
     if check:
-        checked(model, made, partial(gradcam, layer=name), seed=seed, progress=progress)
+        checked(model, made, partial(gradcam, layer=name), seed=seed, progress=part_of(progress, 1, 2))
     return asked.on_photos(made)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.arguments import Progress, Target, parts
+from striate.look.arguments import Progress, Target, part_of, parts
 from striate.look.explain.explanation import Explanation, Question, background, classes
 from striate.look.explain.saliency import gradient, rgb
 from striate.look.explain.sanity import ENOUGH, checked
@@ -97,6 +97,7 @@ def integrated(
     if steps < 1:
         raise ArgumentError(f"integrated gradients take 1 step or more, not {steps}.")
     asked = Question.of(model, pictures, target, batch_size)
+    going = part_of(progress, 0, 2) if check else progress
     start = background(asked.space, baseline, asked.inputs)
     if len(start) not in (1, len(asked)):
         raise ArgumentError(
@@ -113,8 +114,8 @@ def integrated(
                 x = start[i : i + 1] + places[part].view(-1, 1, 1, 1) * way
                 x = x.contiguous(memory_format=torch.channels_last).requires_grad_(True)
                 total += gradient(classes(tap, x)[:, number].sum(), x).double().sum(0, keepdim=True)
-                if progress is not None:
-                    progress(i * steps + part.stop, len(asked) * steps)
+                if going is not None:
+                    going(i * steps + part.stop, len(asked) * steps)
             gains.append((total / steps * way.double()).detach())
             with torch.no_grad():
                 before.append(float(classes(tap, start[i : i + 1])[0, number]))
@@ -126,5 +127,5 @@ def integrated(
     if check:
         few = baseline if alone else asked.space.pixels(baseline)[:ENOUGH]
         again = partial(integrated, steps=min(steps, QUICK), baseline=few)
-        checked(model, made, again, seed=seed, progress=progress)
+        checked(model, made, again, seed=seed, progress=part_of(progress, 1, 2))
     return asked.on_photos(made)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.arguments import Progress, Target, parts
+from striate.look.arguments import Progress, Target, part_of, parts
 from striate.look.explain.explanation import Explanation, Question, background, classes
 from striate.look.explain.sanity import checked
 from striate.look.tap import tapped
@@ -79,6 +79,7 @@ def occlusion(
     stride that does not fit.
     """
     asked = Question.of(model, pictures, target, batch_size)
+    going = part_of(progress, 0, 2) if check else progress
     size = asked.space.shape[:2]
     tall, wide = _pair(window) if window is not None else (max(1, size[0] // 7), max(1, size[1] // 7))
     down, right = _pair(stride) if stride is not None else (max(1, tall // 2), max(1, wide // 2))
@@ -107,8 +108,8 @@ def occlusion(
                 out = classes(tap, x.contiguous(memory_format=torch.channels_last)).double()
                 falls.append(asked.values[i] - out[:, number].cpu().numpy())
                 likely.append(model.answers.of_logits(out)[:, number].cpu().numpy())
-                if progress is not None:
-                    progress(i * len(places) + part.stop, len(asked) * len(places))
+                if going is not None:
+                    going(i * len(places) + part.stop, len(asked) * len(places))
             drops.append(np.concatenate(falls).reshape(len(ys), len(xs)))
             chances.append(np.concatenate(likely).reshape(len(ys), len(xs)))
     values = np.stack([_spread(drop, ys, xs, (tall, wide), size) for drop in drops])[..., None].astype(np.float32)
@@ -125,7 +126,7 @@ def occlusion(
     )
     if check:
         again = partial(occlusion, window=(tall, wide), stride=(tall, wide), fill=fill)
-        checked(model, made, again, seed=seed, progress=progress)
+        checked(model, made, again, seed=seed, progress=part_of(progress, 1, 2))
     return asked.on_photos(made)
 
 

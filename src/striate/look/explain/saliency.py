@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.arguments import Progress, Target, parts
+from striate.look.arguments import Progress, Target, part_of, parts
 from striate.look.explain.explanation import Explanation, Question, classes, on_photos
 from striate.look.explain.sanity import checked
 from striate.look.features.activations import array
@@ -98,6 +98,7 @@ def saliency(
             )
         return _of_layer(model, pictures, target, rule, layer, batch_size, progress)
     asked = Question.of(model, pictures, target, batch_size)
+    going = part_of(progress, 0, 2) if check else progress
     slopes = []
     with tapped(model, rule=rule, logits=True) as tap:
         for part in parts(len(asked), batch_size):
@@ -105,12 +106,12 @@ def saliency(
             out = classes(tap, x)
             chosen = out.gather(1, asked.chosen(part, out)[:, None]).sum()
             slopes.append(gradient(chosen, x))
-            if progress is not None:
-                progress(part.stop, len(asked))
+            if going is not None:
+                going(part.stop, len(asked))
     values = rgb(asked.space, slopes)
     made = Saliency(asked.pixels, values, asked.targets, asked.labels, asked.values, rule)
     if check:
-        checked(model, made, partial(saliency, rule=rule), seed=seed, progress=progress)
+        checked(model, made, partial(saliency, rule=rule), seed=seed, progress=part_of(progress, 1, 2))
     return asked.on_photos(made)
 
 

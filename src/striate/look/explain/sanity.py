@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
-from striate.look.arguments import Progress, Target
+from striate.look.arguments import Progress, Target, part_of, telling
 from striate.look.explain.explanation import Explanation, Question, over, sheet
 from striate.look.model_copy import independent_copy
 from striate.look.result import Look
@@ -140,30 +140,34 @@ def sanity(
     if not stages or not method or not all(0 <= part <= 1 for part in stages):
         raise ArgumentError(f"a sanity check takes a method or more, and stages of 0 to 1, not {list(stages)}.")
     asked = Question.of(model, pictures, target)
-    first = {name: explain(model, asked.pixels, asked.targets) for name, explain in method.items()}
     copy = independent_copy(model)
     order = weighted(copy)
     if not order:
         raise ArgumentError("this network has no layer with weights, so there is nothing to randomise.")
     depths = sorted({max(1, round(part * len(order))) for part in stages})
+    whole, done = (1 + len(depths)) * len(method), 0
+    first = {}
+    for name, explain in method.items():
+        first[name] = telling(explain, part_of(progress, done, whole))(model, asked.pixels, asked.targets)
+        done += 1
     generator = torch.Generator().manual_seed(seed)
     rank: dict[str, list[np.ndarray]] = {name: [] for name in method}
     form: dict[str, list[np.ndarray]] = {name: [] for name in method}
     maps = {name: [one.map[0]] for name, one in first.items()}
-    random = done = 0
+    random = 0
     for depth in depths:
         for _, parameters in order[random:depth]:
             shuffle(parameters, generator)
         random = depth
         for name, explain in method.items():
-            now = explain(copy, asked.pixels, asked.targets).map
+            now = telling(explain, part_of(progress, done, whole))(copy, asked.pixels, asked.targets).map
             pairs = list(zip(first[name].map, now, strict=True))
             rank[name].append(np.array([spearman(a, b) for a, b in pairs]))
             form[name].append(np.array([ssim(a, b) for a, b in pairs]))
             maps[name].append(now[0])
             done += 1
             if progress is not None:
-                progress(done, len(depths) * len(method))
+                progress(1000 * done // whole, 1000)
     return Sanity(
         depths,
         len(order),
