@@ -117,6 +117,7 @@ class Field:
             for i in range(count):
                 (self.root / part / "wasp" / f"{i}.jpg").write_bytes(encoded(drawn(700 + i + 10 * (part == "val"))))
         self.sown("few", self.root / "train" / "wasp")
+        self.sown("uneven", self.root / "train" / "ant", self.root / "train" / "wasp")
         (self.root / "train" / "hornet").mkdir()
         self.sown("few", "hornet")
         for path in (self.root / "train" / "notes.txt", self.root / "readme.txt"):
@@ -125,7 +126,7 @@ class Field:
         self.spoil("wrong-extension", lambda p: encoded(Image.open(p), "PNG"), lost=False)
         self.spoil("wrong-extension", lambda p: p.read_bytes(), ".png", lost=False)
         self.spoil("plain", lambda p: encoded(Image.new("RGB", (width, height), (10, 200, 30))), lost=False)
-        assert sum(map(len, self.expected.values())) == 40
+        assert sum(map(len, self.expected.values())) == 41
 
     def judge(self, report):
         """Nothing missed of any kind; no false alarm of an exact kind."""
@@ -194,7 +195,7 @@ def test_the_cheap_part_finds_what_sizes_and_first_bytes_give_away(field):
     report = quick(field.root)
     for kind in ("empty-file", "not-a-picture", "stray", "few"):
         assert sorted(sorted(f.files) for f in report.of(kind)) == sorted(map(sorted, field.expected[kind])), kind
-    assert set(report.kinds) == {"empty-file", "not-a-picture", "stray", "few"}
+    assert set(report.kinds) == {"empty-file", "not-a-picture", "stray", "few", "uneven"}
 
 
 def test_a_clean_folder_has_no_findings(tmp_path):

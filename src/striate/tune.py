@@ -14,7 +14,8 @@ import numpy as np
 
 from striate import recipes
 from striate.data import Dataset, Splits, load
-from striate.data.sets.catalog import placed
+from striate.data.checks.check import first_look
+from striate.data.sets.catalog import names, placed
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.model import Model
@@ -146,6 +147,8 @@ def tune(
     plan = recipes.get(recipe) if recipe else None
     if splits is None:
         data = data if download else placed(data)
+        if say is not None and data not in names() and Path(data).exists():
+            first_look(data)
         options = reading(data, model if model is not None else plan.network if plan else None, options)
         splits = load(data, download=download, **options)
     train, held, test = splits

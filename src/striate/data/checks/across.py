@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +16,7 @@ from striate.data.readers.refusals import lacks_class
 from striate.data.readers.survey import Item, Survey
 from striate.wording import plural
 
+_UNEVEN = 5  # times as many pictures, from which on classes are uneven
 _TINY = 8  # pixels: a shorter side below this, or below an eighth of the usual one, is tiny
 
 
@@ -44,13 +45,53 @@ def few(survey: Survey, readable: Sequence[Item], few: int) -> None:
     where = " in train" if train else ""
     for name in sorted(filter(None, names)):
         count = sum(item.label == name and item.part == train for item in readable)
-        if count < few:
-            files = folders.get((train or "", name), name)
+        files = folders.get((train or "", name), name)
+        if count == 1 < few:
+            survey.add("single", files, f'"{name}": 1 readable picture{where}')
+        elif count < few:
             survey.add("few", files, f'"{name}": {plural(count, "readable picture")}{where}, fewer than {few}')
         for part in sorted(parts - {train, ""}):
             there = {item.label for item in readable if item.part == part}
             if count and name not in there:
                 survey.add("few", folders.get((part, name), name), f'"{name}": no readable picture in {part}')
+
+
+def uneven(survey: Survey, readable: Sequence[Item]) -> None:
+    """Classes of the training part of which one has many times as many pictures as another."""
+    if survey.kind not in ("classes", "csv") or not survey.items:
+        return
+    counts = Counter(item.label for item in readable if item.part == survey.parts[0] and item.label is not None)
+    if len(counts) < 2:
+        return
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    (most, many), (least, little) = ranked[0], ranked[-1]
+    if many < _UNEVEN * little:
+        return
+    share = many / sum(counts.values())
+    behind = sum(many >= _UNEVEN * count for count in counts.values())
+    told = f'"{most}" has {plural(many, "picture")}, "{least}" {little:,}: {many / little:.0f} to 1'
+    others = f", and {plural(behind - 1, 'class')} more far behind" if behind > 1 else ""
+    folders = {item.label: os.path.dirname(item.name) for item in readable if item.part == survey.parts[0]}
+    survey.add(
+        "uneven", (folders[least], folders[most]), f'{told}{others}; always to answer "{most}" is right for {share:.0%}'
+    )
+
+
+def nested(survey: Survey) -> None:
+    """Classes whose pictures lie in folders within the class's own."""
+    if survey.kind != "classes":
+        return
+    within: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for item in survey.items:
+        place = survey.places.get(item.part, survey.root)
+        top, *below = item.name.removeprefix(f"{place}/").split("/")
+        if len(below) > 1:
+            within[f"{place}/{top}", str(item.label)].add(below[0])
+    for (folder, label), names in sorted(within.items()):
+        shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+        survey.add(
+            "nested", folder, f'{plural(len(names), "folder")} in "{label}" ({shown}): all are read as "{label}"'
+        )
 
 
 def learned(survey: Survey, readable: Sequence[Item]) -> list[Item]:

@@ -72,6 +72,8 @@ def check(
     findings = [Finding(kind, (one.item.name,), detail) for one in seen for kind, detail in one.problems]
     across.shapes(survey, readable, aspect)
     across.few(survey, [one.item for one in readable], few)
+    across.uneven(survey, [one.item for one in readable])
+    across.nested(survey)
     kept = across.learned(survey, [one.item for one in readable])
     across.same(survey, readable, near)
     across.boxes(survey, readable)
@@ -85,7 +87,9 @@ def check(
 
 def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
     """The part of ``check`` that decodes nothing: files of zero bytes, files that are no picture by their first bytes,
-    classes with too few pictures.  Reads 16 bytes of each file (a zip's table of contents only); takes milliseconds.
+    classes with too few pictures or far fewer than others, folders within classes.
+
+    Reads 16 bytes of each file (a zip's table of contents only); takes milliseconds.
     """
     with scan(Path(path)) as survey:
         usable = []
@@ -96,6 +100,8 @@ def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
             else:
                 usable.append(item)
         across.few(survey, usable, few)
+        across.uneven(survey, usable)
+        across.nested(survey)
     return _report(path, survey, across.learned(survey, usable), [])
 
 
@@ -111,8 +117,8 @@ def first_look(path: str | os.PathLike[str], *, aloud: bool = True) -> str | Non
     if not report.serious:
         return None
     told = ", ".join(f"{kind} {n}" for kind, n in report.kinds.items() if KINDS[kind].severity != "note")
-    few = [finding.detail for finding in report.of("few")]
-    told += f" ({'; '.join(few[:3])}{'; …' if len(few) > 3 else ''})" if few else ""
+    details = [finding.detail for finding in report.of("single", "nested", "uneven", "few")]
+    told += f" ({'; '.join(details[:4])}{'; …' if len(details) > 4 else ''})" if details else ""
     if aloud:
         print(f"data check: {told}. `striate data check {path}` says more.", file=sys.stderr)
     return told

@@ -20,17 +20,9 @@ class FindingKind(NamedTuple):
     meaning: str
 
 
-#: Every kind that ``check`` can report, worst first.
+#: Every kind that ``check`` can report: errors, warnings, notes, in each first what costs most accuracy.
 KINDS = {
     "unusable": FindingKind("error", True, "what keeps the whole data set from being read; mend it first"),
-    "empty-file": FindingKind("error", True, "files of zero bytes; training leaves them out"),
-    "not-a-picture": FindingKind(
-        "error", True, "files that are no picture, whatever they are called; training leaves them out"
-    ),
-    "truncated": FindingKind("error", True, "files whose end is missing, as after a download that stopped"),
-    "broken": FindingKind("error", True, "pictures that cannot be decoded; training leaves them out"),
-    "too-large": FindingKind("error", True, "more pixels or bytes than will be decoded; training leaves them out"),
-    "unreadable": FindingKind("error", True, "files that are missing or cannot be opened"),
     "in-two-parts": FindingKind(
         "error", True, "the same picture in two parts of the data: the scores there are too good"
     ),
@@ -38,27 +30,39 @@ KINDS = {
     "unknown-class": FindingKind("error", True, "a class that the training part does not have"),
     "label-range": FindingKind("error", True, "labels that no class has"),
     "annotation": FindingKind("error", True, "annotations that are missing, or that cannot be read"),
+    "mask-size": FindingKind("error", True, "masks of another size than their picture"),
     "box-outside": FindingKind("error", True, "boxes that reach outside their picture"),
     "box-empty": FindingKind("error", True, "boxes without width or height"),
-    "mask-size": FindingKind("error", True, "masks of another size than their picture"),
+    "truncated": FindingKind("error", True, "files whose end is missing, as after a download that stopped"),
+    "broken": FindingKind("error", True, "pictures that cannot be decoded; training leaves them out"),
+    "empty-file": FindingKind("error", True, "files of zero bytes; training leaves them out"),
+    "not-a-picture": FindingKind(
+        "error", True, "files that are no picture, whatever they are called; training leaves them out"
+    ),
+    "too-large": FindingKind("error", True, "more pixels or bytes than will be decoded; training leaves them out"),
+    "unreadable": FindingKind("error", True, "files that are missing or cannot be opened"),
+    "suspect-label": FindingKind(
+        "warning", False, "a suspicion, not a fault: labels that the model's features speak against. Look at them"
+    ),
+    "near-in-two-parts": FindingKind("warning", False, "pictures that look the same, in two parts of the data"),
+    "nested": FindingKind(
+        "warning", True, "folders within the folder of a class: if they are classes, give the folder that holds them"
+    ),
+    "single": FindingKind(
+        "warning", True, "classes with one picture: none is left to judge by; `transfer` refuses them"
+    ),
+    "uneven": FindingKind("warning", True, "classes of very different sizes: a network learns to answer the largest"),
+    "few": FindingKind("warning", True, "classes with too few pictures to learn from"),
     "lossy-mask": FindingKind(
         "warning", True, "masks in a format that blurs their values, such as JPEG; PNG keeps them"
     ),
-    "few": FindingKind("warning", True, "classes with too few pictures to learn from"),
+    "near-duplicate": FindingKind(
+        "warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"
+    ),
     "duplicate": FindingKind("warning", True, "the same picture more than once"),
     "tiny": FindingKind("warning", True, "pictures far smaller than the others"),
     "odd-aspect": FindingKind("warning", True, "pictures far longer than high, or higher than long"),
     "plain": FindingKind("warning", True, "pictures of one colour"),
-    "near-in-two-parts": FindingKind("warning", False, "pictures that look the same, in two parts of the data"),
-    "near-duplicate": FindingKind(
-        "warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"
-    ),
-    "suspect-label": FindingKind(
-        "warning", False, "a suspicion, not a fault: labels that the model's features speak against. Look at them"
-    ),
-    "wrong-extension": FindingKind(
-        "note", True, "pictures of another format than their name says; they are read all the same"
-    ),
     "unannotated": FindingKind(
         "note",
         True,
@@ -66,6 +70,9 @@ KINDS = {
     ),
     "unlisted": FindingKind("note", True, "pictures that are in no part of those that the data set names"),
     "same-class": FindingKind("note", True, "folders whose names differ in blanks only; they are one class"),
+    "wrong-extension": FindingKind(
+        "note", True, "pictures of another format than their name says; they are read all the same"
+    ),
     "stray": FindingKind("note", True, "files and folders that belong to no class; training leaves them out"),
 }
 
