@@ -8,13 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import torch
 
 from striate.look.arguments import Progress, one_picture, part_of
-from striate.look.explain.explanation import Explanation, over, sheet
+from striate.look.explain.explanation import Explanation, classes, over, sheet
 from striate.look.explain.gradcam import GradCAM, gradcam
 from striate.look.explain.occlusion import occlusion
 from striate.look.pictures import Space, label_of
 from striate.look.result import Look
+from striate.look.tap import tapped
 from striate.report.style import plain
 from striate.tasks.classification import classes_of
 
@@ -168,7 +170,7 @@ def why(
     """
     space = Space.of(model)
     pixels = one_picture(space, pictures)
-    outputs = classes_of(model)
+    classes_of(model)  # an error now for a network that does not classify
     made: Explanation = gradcam(
         model, pictures, target, layer, check=check, seed=seed, progress=part_of(progress, 0, 2)
     )
@@ -178,7 +180,7 @@ def why(
         made = again(model, pictures, made.targets[0], progress=part_of(progress, 1, 2))
     at, values = (np.maximum(each[0].sum(-1), 0) for each in (made.at_input, made.values))
     strong = at >= _STRONG * at.max() if at.max() > 0 else np.zeros(at.shape, bool)
-    answers = outputs.by_class(model.predict(np.concatenate([pixels, *_covered(pixels, at, strong)])))
+    answers = _probabilities(model, space, np.concatenate([pixels, *_covered(pixels, at, strong)]))
     if progress is not None:
         progress(1000, 1000)
     number, first = made.targets[0], answers[0]
@@ -199,6 +201,14 @@ def why(
         seen=_share(space, made.pictures[0]),
         sanity=made.verdict,
     )
+
+
+def _probabilities(model: Model, space: Space, pixels: np.ndarray) -> np.ndarray:
+    """(N, classes) of pictures uint8 (N, H, W, C)."""
+    with tapped(model, logits=True) as tap, torch.no_grad():
+        inputs = space.inputs(pixels).to(tap.device, tap.dtype).contiguous(memory_format=torch.channels_last)
+        out = classes(tap, inputs).double()
+        return model.answers.of_logits(out).cpu().numpy()  # type: ignore[no-any-return]
 
 
 def _share(space: Space, picture: np.ndarray) -> float:
