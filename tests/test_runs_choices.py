@@ -188,3 +188,8 @@ def test_download_fetches_what_is_not_there_and_the_error_says_how(alone, monkey
         main(["train", "mnist", "--download", "--model", "linear", "--epochs", "1", "--no-report", "--folder", "r"])
     assert ended.value.code == 0
     assert (alone / "r" / "model.json").is_file()
+
+
+def test_a_word_that_is_none_is_an_error_before_data_are_read(tmp_path):
+    with pytest.raises(ArgumentError, match='Did you mean "flip"'):
+        train_run(str(tmp_path / "not there"), augment="flp", verbose=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from striate.errors import ArgumentError, unknown
 from striate.graph import Layer, Shape
@@ -44,6 +45,24 @@ WORDS: dict[str, tuple[str, Callable[[int, Range], list[Layer]]]] = {
 NONE = "none"
 
 
+def words_of(augment: Any) -> list[str]:
+    """The words in "flip,crop,colour"; none of what is no text.  Raises ArgumentError for another word.
+
+    augment   as ``by_words`` takes it
+    """
+    if not isinstance(augment, str):
+        return []
+    words = [word.strip().lower() for word in augment.replace("color", "colour").split(",") if word.strip()]
+    if not words:
+        raise ArgumentError(f"augment takes words such as flip,crop,colour; known: {', '.join(WORDS)}, {NONE}.")
+    for word in words:
+        if word not in WORDS and word != NONE:
+            raise unknown("augmentation", word, [*WORDS, NONE])
+    if NONE in words and len(words) > 1:
+        raise ArgumentError(f'augment="{augment}": none stands alone.')
+    return words
+
+
 def by_words(augment: str | Sequence[Layer], shape: Shape, levels: Range) -> list[Layer]:
     """The augmentation layers that words such as "flip,crop,colour" name; layers as they are.
 
@@ -55,16 +74,9 @@ def by_words(augment: str | Sequence[Layer], shape: Shape, levels: Range) -> lis
     """
     if not isinstance(augment, str):
         return list(augment)
-    words = [word.strip().lower() for word in augment.replace("color", "colour").split(",") if word.strip()]
-    if not words:
-        raise ArgumentError(f"augment takes words such as flip,crop,colour; known: {', '.join(WORDS)}, {NONE}.")
-    for word in words:
-        if word not in WORDS and word != NONE:
-            raise unknown("augmentation", word, [*WORDS, NONE])
+    words = words_of(augment)
     if words == [NONE]:
         return []
-    if NONE in words:
-        raise ArgumentError(f'augment="{augment}": none stands alone.')
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise ArgumentError(f"augment is for pictures (H, W, 1 or 3); the network takes {shape}.")
     layers = [layer for word in dict.fromkeys(words) for layer in WORDS[word][1](shape[2], levels)]

@@ -16,6 +16,7 @@ from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
 from striate.data.sets.catalog import placed
 from striate.errors import ArgumentError, DataError
+from striate.layers.augment_words import words_of
 from striate.messages import say
 from striate.model import Model
 from striate.runs.networks import network_for, reading
@@ -120,6 +121,7 @@ def train_run(
 
     if epochs is not None:
         check_epochs(epochs)
+    words_of(augment)  # an error now for a word that is none
     data = data if download or splits is not None else placed(data)
     asked = {
         "data": data,

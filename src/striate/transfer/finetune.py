@@ -18,7 +18,7 @@ from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
 from striate.errors import ArgumentError
 from striate.graph import Layer
-from striate.layers.augment_words import by_words
+from striate.layers.augment_words import by_words, words_of
 from striate.model import Model
 from striate.runs import free_folder
 from striate.runs.networks import levels
@@ -179,6 +179,7 @@ def fit(
     from striate.train.plan import check_epochs
 
     check_epochs(epochs)
+    words_of(augment)  # an error now for a word that is none
     if stages not in (1, 2, 3):
         raise ArgumentError(f"transfer: there are stages 1, 2 and 3, not {stages!r}.")
     started = time.perf_counter()
