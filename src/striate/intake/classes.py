@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from striate.data import Dataset, imagenet_labels, imagenet_synsets
+from striate.data.readers.names import class_name, whole_number
 from striate.errors import ArgumentError, DataError, nearest, unknown
 from striate.graph import Graph
 from striate.intake.outputs import Outputs
@@ -28,12 +29,13 @@ class Names:
     def __init__(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
         self.ids = _synsets_of(labels)
-        self._exact = _places((label, i) for i, label in enumerate(labels))
+        self._exact = _places((class_name(label), i) for i, label in enumerate(labels))
         self._plain = _places((_plain(label), i) for i, label in enumerate(labels))
         self._synonyms = _places((word, i) for i, label in enumerate(labels) for word in _synonyms(label))
 
     def candidates(self, name: str) -> list[int]:
         """Every class that a name may stand for; the one that it is the very label of alone, where there is such a one."""
+        name = class_name(name)
         if name in self.ids:
             return [self.ids[name]]
         for known, key in ((self._exact, name), (self._plain, _plain(name)), (self._synonyms, _plain(name))):
@@ -77,6 +79,7 @@ def numbered_as(data: Dataset, labels: Sequence[str] | None) -> Dataset:
         return data
     if not data.classes:
         _must_count_background(data, labels)
+        _must_not_be_names(data, labels)
         return data
     if list(data.classes) == list(labels) or data.classes == distinct(labels):
         return data
@@ -124,6 +127,18 @@ def _must_count_background(data: Dataset, labels: Sequence[str]) -> None:
         f'{data.name} has class numbers {y.min()} to {y.max()} without names, and the model\'s class 0 is "background": '
         "whether the numbers count it cannot be seen. Name the data's classes (a CSV file: label_column= of a column "
         "with names), or say how they count: `striate evaluate --shift 1`, evaluate(data, data.y + 1) where they do not."
+    )
+
+
+def _must_not_be_names(data: Dataset, labels: Sequence[str]) -> None:
+    """Raise DataError for numbers from files where the model's classes are named by numbers that are not their places."""
+    named = [whole_number(label) for label in labels]
+    if data.labels is None or data.paths is None or None in named or named == list(range(len(named))):
+        return
+    raise DataError(
+        f"{data.name} has class numbers without names, and the model's classes are named by numbers that are not their "
+        f"places ({', '.join(labels[:_SHOWN])}{', …' if len(labels) > _SHOWN else ''}): whether the data's 1 is a name or a "
+        "place cannot be seen. Read the data with classes=model.labels where they are names."
     )
 
 
@@ -208,7 +223,7 @@ def class_number(labels: Sequence[str] | None, target: int | str, count: int) ->
 # -- names --------------------------------------------------------------------------------------------------------------
 def _plain(name: str) -> str:
     """In lower case, with single blanks for hyphens and underscores too."""
-    return " ".join(re.split(r"[\s_-]+", name.strip().lower()))
+    return " ".join(re.split(r"[\s_-]+", class_name(name).lower()))
 
 
 def _synonyms(label: str) -> list[str]:

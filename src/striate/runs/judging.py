@@ -13,6 +13,7 @@ import numpy as np
 from striate.data import Dataset, load
 from striate.data.learnt import LEARNT, known_among
 from striate.data.readers.csv_table import columns
+from striate.data.readers.names import whole_number
 from striate.data.sets.catalog import options_of
 from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
@@ -166,6 +167,8 @@ def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> t
         column = _naming_column(source, model.labels)
         if column is not None:
             adapted["label_column"] = column
+            if all(whole_number(label) is not None for label in model.labels):  # names that would be taken for places
+                adapted.setdefault("classes", model.labels)
             notes.append(f'classes by the column "{column}"')
     return adapted, notes
 

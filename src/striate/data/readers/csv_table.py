@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import read_text
-from striate.data.readers.names import PARTS, are_numbers, class_name, part_of, whole_number
+from striate.data.readers.names import PARTS, are_numbers, class_name, part_of, spelled, whole_number
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError, nearest
 from striate.wording import plural
@@ -130,7 +130,7 @@ def _where(root: Path, cell: str) -> str:
     given = root / cell.strip()
     if "\\" in cell and not given.exists():
         given = root / cell.strip().replace("\\", "/")
-    return str(given)
+    return str(spelled(given))
 
 
 def columns(path: str | Path) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from striate.archives import NOT_WHOLE
 from striate.data.dataset import Skipped
 from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
-from striate.data.readers.names import part_of
+from striate.data.readers.names import part_of, spelled
 from striate.errors import DataError
 from striate.wording import inner
 
@@ -148,7 +148,7 @@ def below(root: Path, name: str) -> Path | None:
     """The file `name` in `root`; None for a name that leads out of it, which a foreign file may hold."""
     parts = Path(name.replace("\\", "/")).parts
     outside = not parts or Path(name).is_absolute() or ".." in parts or name[1:2] == ":" or "\0" in name
-    return None if outside else root.joinpath(*parts)
+    return None if outside else spelled(root.joinpath(*parts))
 
 
 def need_folder(path: str | Path) -> Path:

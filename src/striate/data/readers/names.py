@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 PARTS = ("train", "validation", "test")
 _WORDS = {
@@ -28,11 +29,20 @@ def part_of(name: str) -> str | None:
 
 
 def class_name(text: str) -> str:
-    """A class's name as it is compared: without blanks around it, its accents in one piece (Unicode's form C).
+    """A class's name as it is compared: without blanks around it, one plain blank between words, accents in one piece.
 
-    Folders that were made on a Mac have the accents apart, what is typed into a list has not.
+    Folders that were made on a Mac have the accents apart, what is typed into a list has not (Unicode's forms D and C); what
+    is copied from a page or a table may have blanks that do not break.
     """
-    return unicodedata.normalize("NFC", text.strip())
+    return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def spelled(path: Path) -> Path:
+    """The path as it is on disk, its accents in one piece or apart; as it is given where neither is there."""
+    if str(path).isascii() or path.exists():
+        return path
+    forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
+    return next((form for form in forms if form.exists()), path)
 
 
 def whole_number(text: str) -> int | None:
