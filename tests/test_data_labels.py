@@ -86,3 +86,27 @@ def test_numbers_that_may_be_names_or_places_are_refused_until_that_is_said(tmp_
         model.intake.dataset(st.data.load(table, image_size=(8, 8)).train)
     said = st.data.load(table, image_size=(8, 8), classes=model.labels).train
     assert model.intake.dataset(said).y.tolist() == [0, 2, 1, 0, 2, 1]
+
+
+def test_black_and_white_masks_mean_the_same_in_every_part_whatever_each_holds(tmp_path):
+    for part, values in (("train", [0, 255]), ("validation", [0, 0]), ("test", [255, 255])):
+        for i, value in enumerate(values):
+            drawn(tmp_path / part / "images" / f"{i}.png", i)
+            (tmp_path / part / "masks").mkdir(exist_ok=True)
+            Image.fromarray(np.full((8, 8), value, np.uint8)).save(tmp_path / part / "masks" / f"{i}.png")
+    parts = st.data.load(tmp_path, image_size=(8, 8))
+    assert [np.unique(part.y).tolist() for part in parts] == [[0, 1], [0], [1]]
+
+
+@pytest.mark.parametrize("ending", [".JFIF", ".jpe", ".MPO", ".JPG", ".TIF", ".Png", ".WEBP", ".dib"])
+def test_every_reader_takes_the_same_endings_in_capitals_or_not(ending, tmp_path):
+    kind = {".png": "PNG", ".tif": "TIFF", ".webp": "WEBP", ".dib": "BMP"}.get(ending.lower(), "JPEG")
+    for i in range(2):
+        path = tmp_path / "photos" / "ab"[i] / f"{i}{ending}"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(np.full((8, 8, 3), 90 * i, np.uint8)).save(path, format=kind)
+    (tmp_path / "list.csv").write_text(f"file,label\nphotos/a/0{ending},a\nphotos/b/1{ending},b\n")
+    by_folder, by_table = (st.data.load(tmp_path / what, image_size=(8, 8)).train for what in ("photos", "list.csv"))
+    assert by_folder.skipped == by_table.skipped == ()
+    np.testing.assert_array_equal(by_folder.x, by_table.x)
+    np.testing.assert_array_equal(by_folder.y, by_table.y)
