@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import shutil
 from pathlib import Path
@@ -16,8 +18,9 @@ from striate.data import Dataset, Preprocessing, Splits, folder
 from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
 from striate.models import load_model
+from striate.runs import resume_run
 from striate.tasks import classify
-from striate.transfer import features, fit
+from striate.transfer import features, fit, resume_transfer, watching
 from striate.transfer.head import fit_head
 from striate.transfer.network import assemble, freeze, trainable
 
@@ -269,7 +272,7 @@ def test_three_stages_end_in_a_bundle_that_takes_raw_photos_wherever_these_are(b
 
 def test_a_second_run_takes_features_from_disk_and_ends_at_the_same(base, photos, tmp_path):
     data = folder(photos, preprocessing=base.preprocessing)
-    options = {"stages": 1, "cache": tmp_path / "cache", "report": False}
+    options = {"stages": 2, "epochs": 1, "cache": tmp_path / "cache", "report": False}
     first = fit(data, base, folder=tmp_path / "a", **options)
     second = fit(data, base, folder=tmp_path / "b", **options)
     assert (first.features, second.features) == (
@@ -278,6 +281,63 @@ def test_a_second_run_takes_features_from_disk_and_ends_at_the_same(base, photos
     )
     for a, b in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def rows_of(run):
+    with open(run / "metrics.csv", newline="") as file:
+        return [(row["stage"], row["epoch"]) for row in csv.DictReader(file)]
+
+
+def test_the_folder_is_that_of_a_run(base, photos, tmp_path):
+    fit(photos, base, epochs=2, patience=9, batch_size=8, folder=tmp_path / "run", cache=tmp_path / "cache")
+    assert rows_of(tmp_path / "run") == [("2", "0"), ("2", "1"), ("3", "0"), ("3", "1")]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (record["command"], record["arguments"]["epochs"]) == ("transfer", 2)
+    names = {"metrics.csv", "model.json", "report.html", "run.json"}
+    assert names <= {entry.name for entry in (tmp_path / "run").iterdir()}
+    assert not list((tmp_path / "run").glob(".stage*"))
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "where one stage ends and the next begins" in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 2, 4, 5])
+def test_broken_off_it_goes_on_to_the_weights_of_an_unbroken_run(base, photos, tmp_path, monkeypatch, after):
+    from striate.train.checkpoint import Budget
+
+    monkeypatch.setattr(Budget, "allows", lambda self, every=0.0: True)
+    options = {"epochs": 3, "patience": 9, "batch_size": 8, "cache": tmp_path / "cache", "report": False}
+    whole = fit(photos, base, folder=tmp_path / "whole", **options)
+    ended = 0
+
+    def break_off(self, epoch, logs=None):
+        nonlocal ended
+        ended += 1
+        if ended > after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(watching.Rest, "on_epoch_end", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            fit(photos, base, folder=tmp_path / "run", **options)
+    again = fit(photos, base, folder=tmp_path / "run", resume=True, **options)
+    assert [(s.name, s.accuracy, s.loss, s.epochs) for s in again.stages] == [
+        (s.name, s.accuracy, s.loss, s.epochs) for s in whole.stages
+    ]
+    for mine, theirs in zip(again.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert again.history == whole.history
+    assert rows_of(tmp_path / "run") == rows_of(tmp_path / "whole")
+
+
+def test_what_cannot_be_gone_on_with_is_named(base, photos, tmp_path):
+    fit(photos, base, stages=1, folder=tmp_path / "run", cache=False, report=False)
+    with pytest.raises(ArgumentError, match="base of its own"):  # a model from Python stands in no file
+        resume_transfer(tmp_path / "run")
+    with pytest.raises(ArgumentError, match="striate transfer --resume"):
+        resume_run(tmp_path / "run")
+    with pytest.raises(ArgumentError, match="is no folder"):
+        resume_transfer(tmp_path / "none")
 
 
 def test_a_test_part_is_reported_and_chooses_nothing(base, photos, tmp_path):

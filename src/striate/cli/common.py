@@ -43,6 +43,16 @@ def say(value: Any, as_json: bool, text: str) -> None:
     print(json.dumps(value, indent=1) if as_json else text)
 
 
+def alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> None:
+    """Raise ArgumentError if the command line gives anything beside `option`, which takes everything from a run."""
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in except_for and source is not None and source.name == "COMMANDLINE":
+            raise ArgumentError(
+                f"{option} takes everything from the run's folder; leave out {name.replace('_', '-')}, or begin a new run."
+            )
+
+
 def left(result: Any) -> list[str]:
     """Where a run's model and report are, and how many files it had to leave out, for people."""
     lines = [f"model   {result.folder}"]

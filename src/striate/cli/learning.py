@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Augment, Json, Variant, With, left, model_of, say, shape_of
+from striate.cli.common import WEIGHTS, Augment, Json, Variant, With, alone, left, model_of, say, shape_of
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
@@ -73,7 +73,7 @@ def train(
     if resume is not None:
         from striate.runs import resume_run
 
-        _alone(context, "--resume", except_for=("resume", "json"))
+        alone(context, "--resume", except_for=("resume", "json"))
         result = resume_run(resume, verbose=0 if json else "auto")
         say(_facts(result), json, told(result))
         return
@@ -184,16 +184,6 @@ def judged(scores: dict[str, Any]) -> str:
             words.insert(at + 1, f"top-5 accuracy {scores['top5']:.4f}")
     lines = ["  ".join([*words, f"n {scores['samples']:,}", str(scores["data"])])]
     return "\n".join([*lines, *([scores["note"]] if "note" in scores else [])])
-
-
-def _alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> None:
-    """Raise ArgumentError if the command line gives anything beside `option`, which takes everything from a run."""
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in except_for and source is not None and source.name == "COMMANDLINE":
-            raise ArgumentError(
-                f"{option} takes everything from the run's folder; leave out {name.replace('_', '-')}, or begin a new run."
-            )
 
 
 def _silent(text: str) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Augment, Json, Variant, left, say
+from striate.cli.common import WEIGHTS, Augment, Json, Variant, alone, left, say
+from striate.errors import ArgumentError
 from striate.wording import plural
 
 
@@ -16,7 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def transfer(
-    data: Annotated[str, typer.Argument(help="A folder of photos: a folder per class, or train and val with these.")],
+    context: typer.Context,
+    data: Annotated[
+        str | None, typer.Argument(help="A folder of photos: a folder per class, or train and val with these.")
+    ] = None,
     base: Annotated[str, typer.Option(help="The architecture that learnt before.")] = "mobilenet",
     weights: Annotated[str | None, typer.Option(help=f"What it learnt: {WEIGHTS}.")] = None,
     variant: Variant = None,
@@ -34,12 +38,20 @@ def transfer(
     folder: Annotated[Path | None, typer.Option(help="The folder of the run (runs/DATA-BASE).")] = None,
     seed: Annotated[int, typer.Option(help="Of folds, shuffling, dropout and augmentation.")] = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    resume: Annotated[Path | None, typer.Option(help="Go on with a run that was broken off, in its folder.")] = None,
     json: Json = False,
 ) -> None:
     """Put what a network learnt to use on photos of your own: head on features, augmentation, fine-tuning."""
     from striate.cli.common import variants_of
-    from striate.transfer import fit
+    from striate.transfer import fit, resume_transfer
 
+    if resume is not None:
+        alone(context, "--resume", except_for=("resume", "json"))
+        result = resume_transfer(resume, verbose=0 if json else "auto")
+        say(_facts(result), json, _told(result))
+        return
+    if data is None:
+        raise ArgumentError("name a folder of photos, or --resume a run.")
     result = fit(
         data,
         base,

@@ -4,7 +4,7 @@ from striate.runs.comparing import compare_runs
 from striate.runs.eight_bits import quantize_run
 from striate.runs.judging import judge_ensemble, judge_run
 from striate.runs.networks import usual_network
-from striate.runs.training import Run, free_folder, resume_run, train_run
+from striate.runs.training import Run, free_folder, read_record, resume_run, train_run, write_record
 
 __all__ = [
     "Run",
@@ -13,7 +13,9 @@ __all__ = [
     "judge_ensemble",
     "judge_run",
     "quantize_run",
+    "read_record",
     "resume_run",
     "train_run",
     "usual_network",
+    "write_record",
 ]

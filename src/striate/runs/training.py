@@ -239,7 +239,7 @@ def _keeper(model: Model, folder: Path, asked: dict[str, Any]) -> Any:
     budget = Budget()
 
     def begin(_: Any) -> None:
-        atomic_write(folder / RUN, json.dumps(_recorded(asked), indent=1) + "\n")
+        write_record(folder, asked)
         if not (folder / "model.json").is_file():
             model.save(folder)
 
@@ -251,17 +251,23 @@ def _keeper(model: Model, folder: Path, asked: dict[str, Any]) -> Any:
     return LambdaCallback(on_train_begin=begin, on_epoch_end=save)
 
 
-def _recorded(asked: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a run as JSON; `objects` names those that only Python can give again."""
+def write_record(folder: Path, asked: dict[str, Any], command: str = "train") -> None:
+    """Write down the arguments of a run as JSON; `objects` names those that only Python can give again.
+
+    folder    of the run
+    asked     the arguments by name
+    command   what began it: ``train`` or ``transfer``
+    """
     record, objects = dict(asked), []
-    if isinstance(asked["model"], Model):
-        record["model"] = asked["model"].description()
-    if hasattr(asked["optimizer"], "to_dict"):
-        record["optimizer"] = asked["optimizer"].to_dict()
-    if asked["data"] not in names() and Path(asked["data"]).exists():
-        record["data"] = str(Path(asked["data"]).resolve())
     for name, value in asked.items():
-        if name in ("callbacks", "splits"):
+        if isinstance(value, Model):
+            record[name] = value.description()
+            objects += [name] if command != "train" else []  # its weights stand nowhere
+        elif hasattr(value, "to_dict") and name == "optimizer":
+            record[name] = value.to_dict()
+        elif name in ("data", "weights") and isinstance(value, str | os.PathLike):
+            record[name] = str(Path(value).resolve()) if value not in names() and Path(value).exists() else str(value)
+        elif name in ("callbacks", "splits"):
             record.pop(name)
             objects += [name] if value else []
             continue
@@ -270,7 +276,38 @@ def _recorded(asked: dict[str, Any]) -> dict[str, Any]:
         except TypeError:
             record[name] = None
             objects.append(name)
-    return {"format": "striate-run", "version": 1, "arguments": record, "objects": objects}
+    said = {"format": "striate-run", "version": 1, "command": command, "arguments": record, "objects": objects}
+    atomic_write(folder / RUN, json.dumps(said, indent=1) + "\n")
+
+
+def read_record(folder: str | os.PathLike[str], command: str = "train") -> dict[str, Any]:
+    """The arguments of the run in a folder.
+
+    folder    of the run
+    command   what must have begun it
+
+    Raises ArgumentError when there is no such run, it is damaged, was begun by another command, or from Python with
+    arguments that only Python can give.
+    """
+    file = Path(folder) / RUN
+    if not file.is_file():
+        what = "holds no run: it has no run.json" if Path(folder).is_dir() else "is no folder"
+        raise ArgumentError(f"{folder} {what}; name the folder of a run that `striate {command}` began.")
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+        arguments, objects = dict(description["arguments"]), list(description["objects"])
+        begun = description.get("command", "train")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ArgumentError(f"{file} is damaged ({error}); start the run anew in another folder.") from None
+    if begun != command:
+        raise ArgumentError(f"{folder} was begun by `striate {begun}`; go on with `striate {begun} --resume {folder}`.")
+    if objects:
+        function = {"train": "train_run", "transfer": "transfer.fit"}[command]
+        raise ArgumentError(
+            f"{folder} was begun from Python with {' and '.join(objects)} of its own; call "
+            f"{function}(..., resume=True) with the same arguments."
+        )
+    return arguments
 
 
 def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -> Run:
@@ -284,22 +321,14 @@ def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -
     """
     from striate.models import from_json
 
-    file = Path(folder) / RUN
-    if not file.is_file():
-        what = "holds no run: it has no run.json" if Path(folder).is_dir() else "is no folder"
-        raise ArgumentError(f"{folder} {what}; name the folder of a run that `striate train` began.")
+    arguments = read_record(folder)
     try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-        arguments, objects = dict(description["arguments"]), list(description["objects"])
-        options = arguments.pop("options")
-        size = options.get("image_size")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArgumentError(f"{file} is damaged ({error}); start the run anew in another folder.") from None
-    if objects:
+        options = dict(arguments.pop("options"))
+    except (KeyError, TypeError, ValueError) as error:
         raise ArgumentError(
-            f"{folder} was begun from Python with {' and '.join(objects)} of its own; call "
-            "train_run(..., resume=True) with the same arguments."
-        )
+            f"{Path(folder) / RUN} is damaged ({error}); start the run anew in another folder."
+        ) from None
+    size = options.get("image_size")
     if isinstance(arguments.get("model"), dict):
         arguments["model"] = from_json(arguments["model"])
     if isinstance(size, list):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,16 +20,19 @@ from striate.errors import ArgumentError
 from striate.graph import Layer
 from striate.layers.augment_words import by_words, words_of
 from striate.model import Model
-from striate.runs import free_folder
+from striate.runs import free_folder, read_record, write_record
 from striate.runs.networks import levels
+from striate.seed import set_seed
 from striate.train.callbacks import Callback, ProgressBar
 from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
 from striate.transfer.parts import parts, read
 from striate.transfer.stages import Stage, line, table, which
+from striate.transfer.watching import Best, Log, Rest, Until
 from striate.wording import lasting, plural
 
 LOSS = "sparse_categorical_crossentropy"
+STATE = ".stage-{}"  # folder of the state of a stage that is not over
 
 
 @dataclass
@@ -99,8 +102,19 @@ class _Run:
         self.stages.append(stage)
         return stage
 
-    def learn(self, rate: float, epochs: int, callbacks: Sequence[Callback]) -> int:
-        """Train what is not frozen; returns how many epochs it took."""
+    def learn(
+        self, rate: float, epochs: int, callbacks: Sequence[Callback], folder: Path | None = None, number: int = 0
+    ) -> int:
+        """Train what is not frozen; returns how many epochs it took.
+
+        folder   where the table of epochs is written, and the state is kept from which the stage can go on
+        number   of the stage
+        """
+        state = None if folder is None else folder / STATE.format(number)
+        if state is not None:
+            state.mkdir(parents=True, exist_ok=True)
+        log = [] if folder is None else [Log(folder / "metrics.csv", append=True, stage=number)]
+        set_seed(self.seed)  # the same whether features were computed or lay on disk
         self.net.compile(_optimizer(rate), LOSS, metrics=["accuracy"])
         history = self.net.fit(
             self.train,
@@ -109,7 +123,8 @@ class _Run:
             epochs=epochs,
             seed=self.seed,
             verbose=self.verbose,
-            callbacks=list(callbacks),
+            callbacks=[*callbacks, *log],
+            resume=state if os.environ.get("WORLD_SIZE", "1") == "1" else None,  # under torchrun no state is kept
         )
         for key, values in history.history.items():
             self.history.setdefault(key, []).extend(values)
@@ -144,6 +159,7 @@ def fit(
     verbose: str | int = 0,
     report: bool = True,
     say: Callable[[str], Any] | None = None,
+    resume: bool = False,
 ) -> Transfer:
     """Put what a base has learnt to use on photos of one's own, in up to three stages; the best on validation is saved.
 
@@ -171,15 +187,36 @@ def fit(
     folder      where the model and its report go (``runs/<data>-<base>``)
     cache       of the features, as for ``features``
     say         is given a line of text after each stage
+    resume      go on with the run in `folder` that was broken off, given the same arguments again
 
+    The folder is that of ``train_run``: model, report.html, metrics.csv (a row an epoch, with its stage), and run.json, from
+    which ``resume_transfer`` goes on.
     Raises ArgumentError for a base without weights or with its classes on, DataError for fewer than two classes or a
     class with fewer than two pictures.
     """
-    from striate.seed import set_seed
     from striate.train.plan import check_epochs
 
     check_epochs(epochs)
     words_of(augment)  # an error now for a word that is none
+    asked: dict[str, Any] = {
+        "data": data,
+        "base": base,
+        "weights": weights,
+        "variant": variant,
+        "stages": stages,
+        "unfreeze": unfreeze,
+        "augment": augment,
+        "dropout": dropout,
+        "learning_rate": learning_rate,
+        "epochs": epochs,
+        "patience": patience,
+        "batch_size": batch_size,
+        "validation": validation,
+        "scratch": scratch,
+        "cache": cache if isinstance(cache, bool) else str(cache),
+        "seed": seed,
+        "report": report,
+    }
     if stages not in (1, 2, 3):
         raise ArgumentError(f"transfer: there are stages 1, 2 and 3, not {stages!r}.")
     started = time.perf_counter()
@@ -200,6 +237,11 @@ def fit(
     net, head = assemble(trunk, classes, changes, dropout)
     target = Path(folder) if folder is not None else free_folder(f"{name}-{trunk.name or 'base'}")
     _free(target)
+    target.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        _cleared(target)
+    (target / STATE.format(2)).mkdir(exist_ok=True)  # until the run is over
+    write_record(target, asked, "transfer")
     run = _Run(net, trunk, train, held, batch_size, seed, verbose)
     told = say or (messages.say if verbose else lambda text: None)
     going = messages.say if verbose else lambda text: None
@@ -211,14 +253,14 @@ def fit(
     if stages > 1:
         begun = time.perf_counter()
         going(f"stage 2 of {stages}: the frozen base behind augmentation; at most {plural(epochs, 'epoch')}")
-        taken = run.learn(learning_rate, epochs, [_Best(patience), _Rest(f"stage 2 of {stages}", going)])
+        taken = run.learn(learning_rate, epochs, [Best(patience), Rest(f"stage 2 of {stages}", going)], target, 2)
         told(line(run.judge("frozen base, augmented", begun, trainable(net), taken)))
     if stages > 2:
         begun = time.perf_counter()
         net.set_weights(run.best)
         freeze(trunk, unfreeze)
         going(f"stage 3 of 3: the {which(unfreeze)} of the base fine-tuned; at most {plural(epochs, 'epoch')}")
-        taken = run.learn(learning_rate / 10, epochs, [_Best(patience), _Rest("stage 3 of 3", going)])
+        taken = run.learn(learning_rate / 10, epochs, [Best(patience), Rest("stage 3 of 3", going)], target, 3)
         told(line(run.judge(f"fine-tuned {which(unfreeze)}", begun, trainable(net), taken)))
     spent = time.perf_counter() - started
     contrast = None
@@ -253,6 +295,8 @@ def fit(
         LEARNT: learnt_from(train.x),
     }
     net.save(target)
+    for number in (2, 3):
+        shutil.rmtree(target / STATE.format(number), ignore_errors=True)
     page = None
     if report:
         from striate.pages import write_report
@@ -271,45 +315,31 @@ def fit(
     return Transfer(target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page)
 
 
-class _Best(Callback):
-    """Ends a stage at its best epoch, by the rank that stages have, `patience` epochs after loss or rank last improved."""
+def resume_transfer(folder: str | os.PathLike[str], *, verbose: str | int = 0) -> Transfer:
+    """Go on with a transfer that was broken off: stages that were over are not trained again.
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
+    folder     of the run
+    verbose    as for ``Model.fit``
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.rank, self.loss, self.wait = (-1.0, 0.0), math.inf, 0
-        self.weights: list[Any] | None = None
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        accuracy, loss = logs["val_accuracy"], logs["val_loss"]
-        better = (accuracy, -loss) > self.rank
-        self.wait = 0 if better or loss < self.loss else self.wait + 1
-        self.loss = min(self.loss, loss)
-        if better:
-            self.rank, self.weights = (accuracy, -loss), self.model.get_weights()
-        if self.wait >= self.patience:
-            self.model.stop_training = True
-
-    def on_train_end(self, logs: Any = None) -> None:
-        if self.weights is not None:
-            self.model.set_weights(self.weights)
+    The features are taken from disk where they were kept.  On the CPU it ends at the very weights of an unbroken run.
+    Raises ArgumentError when the folder holds no such run, it is over, or was begun with what only Python can give.
+    """
+    arguments = read_record(folder, "transfer")
+    if _over(Path(folder)):
+        raise ArgumentError(f"{folder}: this transfer is over; its model and report are there.")
+    return fit(**arguments, folder=folder, verbose=verbose, resume=True)
 
 
-class _Rest(Callback):
-    """Says after the first epoch how long the stage may still take."""
+def _over(target: Path) -> bool:
+    """Whether the run in a folder has come to its end: its model is there, and no state of a stage."""
+    return (target / "model.json").is_file() and not any((target / STATE.format(number)).exists() for number in (2, 3))
 
-    def __init__(self, stage: str, say: Callable[[str], Any]) -> None:
-        self.stage, self.say = stage, say
 
-    def on_train_begin(self, logs: Any = None) -> None:
-        self.begun = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        left = int(self.params["epochs"]) - 1
-        if epoch == 0 and left:
-            once = time.perf_counter() - self.begun
-            self.say(f"{self.stage}: {lasting(once)} an epoch, so {lasting(left * once)} more at most")
+def _cleared(target: Path) -> None:
+    """Take away what an earlier run in the folder left, but its model, which stays until another takes its place."""
+    (target / "metrics.csv").unlink(missing_ok=True)
+    for number in (2, 3):
+        shutil.rmtree(target / STATE.format(number), ignore_errors=True)
 
 
 def _bar(verbose: str | int, whole: int) -> Callable[[int, int], None] | None:
@@ -365,17 +395,6 @@ def _vectors(x: np.ndarray) -> np.ndarray:
     return x.mean(axis=(1, 2)) if x.ndim == 4 else x.reshape(len(x), -1)
 
 
-class _Until(Callback):
-    """Stops when the time is up."""
-
-    def __init__(self, seconds: float) -> None:
-        self.end = time.perf_counter() + seconds
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        if time.perf_counter() > self.end:
-            self.model.stop_training = True
-
-
 def _scratch(run: _Run, augment: Sequence[Layer], dropout: float, rate: float, seconds: float) -> Stage:
     """The same network with fresh weights, all of them learning, for so many seconds."""
     begun = time.perf_counter()
@@ -385,12 +404,16 @@ def _scratch(run: _Run, augment: Sequence[Layer], dropout: float, rate: float, s
     again = [type(layer)(**layer.config()) for layer in augment]
     net, _ = assemble(fresh, len(run.train.classes or ()), again, dropout)
     other = _Run(net, fresh, run.train, run.held, run.batch_size, run.seed, run.verbose)
-    taken = other.learn(rate, 10_000, [_Until(seconds)])
+    taken = other.learn(rate, 10_000, [Until(seconds)])
     return other.judge("from scratch, as long", begun, trainable(net), taken)
 
 
 def _free(target: Path) -> None:
     if target.is_file():
         raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
-    if target.is_dir() and any(target.iterdir()) and not (target / "model.json").is_file():
+    if (
+        target.is_dir()
+        and any(target.iterdir())
+        and not any((target / own).is_file() for own in ("model.json", "run.json"))
+    ):
         raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")
