@@ -257,6 +257,8 @@ def write_record(folder: Path, asked: dict[str, Any], command: str = "train") ->
     folder    of the run
     asked     the arguments by name
     command   what began it: ``train`` or ``transfer``
+
+    Raises BundleError when the file cannot be written.
     """
     record, objects = dict(asked), []
     for name, value in asked.items():
