@@ -362,3 +362,9 @@ def test_a_weight_is_added_where_keras_has_it_added() -> None:
 
     with pytest.raises(ArgumentError, match="weights are added in build or in the constructor, not in call"):
         Late()(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("shape", [None, 3, "abc"])
+def test_what_is_no_shape_is_named(shape):
+    with pytest.raises(ShapeError, match="a shape is a tuple"):
+        layers.Dense(2).compute_output_shape(shape)

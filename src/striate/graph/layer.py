@@ -388,8 +388,10 @@ class Layer(Holding, NetworkPart):
 
         input_shape   with the batch in front; a list of them for several inputs
 
-        Raises ShapeError where the input does not fit.
+        Raises ShapeError where the input does not fit, or is no shape.
         """
+        if not isinstance(input_shape, list | tuple):
+            raise ShapeError(f"{self.kind}: a shape is a tuple such as (None, 32, 32, 3), not {input_shape!r}.")
         several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
         given = [tuple(one) for one in (input_shape if several else [input_shape])]
         batches = {one[0] for one in given if one} - {None}
