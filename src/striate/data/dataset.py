@@ -343,9 +343,7 @@ class Splits(NamedTuple):
     test: Dataset | None = None
 
 
-if TYPE_CHECKING:  # what is never None in a data set that has test data
+class Tested(Splits):
+    """The parts of a data set that has test data, as type checkers know it: `test` is never None."""
 
-    class Tested(Splits):
-        """The parts of a data set that has test data."""
-
-        test: Dataset
+    test: Dataset
