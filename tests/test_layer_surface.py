@@ -351,7 +351,7 @@ def test_a_layer_within_shows_the_arrays_that_the_layer_around_computes_with() -
 
 def test_a_weight_is_added_where_keras_has_it_added() -> None:
     layer = Scaled()
-    with pytest.raises(ArgumentError, match='the name is a keyword argument'):
+    with pytest.raises(ArgumentError, match="the name is a keyword argument"):
         layer.add_weight("matrix")
     with pytest.raises(ArgumentError, match='dtype is one such as "float32" or "int32", not "text"'):
         layer.add_weight((2,), dtype="text")

@@ -86,4 +86,5 @@ def precision() -> str:
     return PRECISIONS[_policy.name]
 
 
-set_dtype_policy, dtype_policy = set_global_policy, global_policy
+set_dtype_policy = set_global_policy
+dtype_policy = global_policy
