@@ -110,3 +110,65 @@ def test_the_whole_loss_is_its_weighted_parts_and_penalties_where_they_count_dif
     for told in logs:
         assert told["loss"] == pytest.approx(2 * told["a_loss"] + 3 * told["b_loss"] + penalty, rel=1e-5)
         assert told == pytest.approx(logs[-1], rel=1e-5)
+
+
+# -- penalties on what passes -----------------------------------------------------------------------------------------
+class Adds(layers.Layer):
+    """A penalty of its own: a tenth of the sum of squares, the mean over the batch."""
+
+    def call(self, x):
+        self.add_loss(0.1 * x.square().sum() / len(x))
+        return x * 1
+
+
+class OwnSteps(st.Model):
+    """Steps of its own, which do what every model does."""
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+    def test_step(self, data):
+        return super().test_step(data)
+
+
+def tenth_of_squares(x):
+    return 0.1 * (x**2).sum()
+
+
+PENALISED = {
+    "layer": lambda x: layers.ActivityRegularization(l2=0.1)(x),
+    "argument": lambda x: layers.Activation("linear", activity_regularizer=layers.regularizers.L2(0.1))(x),
+    "function": lambda x: layers.Activation("linear", activity_regularizer=tenth_of_squares)(x),
+    "add_loss": lambda x: Adds()(x),
+}
+
+
+@pytest.mark.parametrize("kind", PENALISED)
+@pytest.mark.parametrize("of", [st.Model, OwnSteps], ids=["model", "own steps"])
+def test_every_loss_has_the_penalties_on_what_passes(kind, of):
+    """Each batch's loss is its mean square and its penalty per example, weighted by its size; then the weights' penalty."""
+    x, y = np.arange(60, dtype="float32").reshape(10, 6) / 10, np.zeros(10, "float32")
+
+    def loss(some):
+        return np.mean((0.1 * some.sum(1)) ** 2) + 0.1 * np.sum(some**2) / len(some)
+
+    weights = 0.5 * 6 * 0.1**2
+    batches = (7 * loss(x[:7]) + 3 * loss(x[7:])) / 10 + weights  # 11.2531, as Keras 3.15.1 gives for "layer"
+    entry = layers.Input((6,))
+    dense = layers.Dense(
+        1, kernel_initializer=st.initializers.Constant(0.1), kernel_regularizer=st.regularizers.L2(0.5)
+    )
+    model = of(entry, dense(PENALISED[kind](entry)))
+    model.compile(st.optimizers.SGD(0.0), "mse")
+    told = model.fit(x, y, batch_size=7, shuffle=False, validation_data=(x, y), verbose=0).history
+    model(x[:2])  # and predictions leave nothing behind
+    model.predict(x)
+    assert told["loss"] == told["val_loss"] == pytest.approx([batches], rel=1e-5)
+    assert model.evaluate(x, y, batch_size=7, verbose=0) == pytest.approx(batches, rel=1e-5)
+    assert model.evaluate([(x[:7], y[:7]), (x[7:], y[7:])], verbose=0) == pytest.approx(batches, rel=1e-5)
+    for on_batch in (model.test_on_batch, model.train_on_batch):
+        assert on_batch(x[7:], y[7:]) == pytest.approx(loss(x[7:]) + weights, rel=1e-5)
+    dense.trainable = False  # in Keras, too, nothing is asked of weights that stay
+    assert model.evaluate(x, y, batch_size=7, verbose=0) == pytest.approx(batches - weights, rel=1e-5)
+    model.predict(x)
+    assert all(getattr(part, "penalty", None) is None for part in model.module.modules())

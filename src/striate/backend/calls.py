@@ -114,14 +114,15 @@ def listening(layer: Layer, module: Any) -> Iterator[None]:
         yield
         return
     ears = [part for part in module.modules() if hasattr(part, "taken")]
+    before = [getattr(part, "listens", False) for part in ears]
     for part in ears:
         part.taken()
         part.listens = True
     try:
         yield
     finally:
-        for part in ears:
-            part.listens = False
+        for part, listened in zip(ears, before, strict=True):
+            part.listens = listened
         found = [part.taken_apart() if hasattr(part, "taken_apart") else [part.taken()] for part in ears]
         layer._activity = [one for some in found for one in some if one is not None]  # type: ignore[attr-defined]
 

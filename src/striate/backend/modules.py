@@ -151,9 +151,9 @@ class Noise(Drawing):
 
 
 class ActivityPenalty(nn.Module):
-    """Add up a penalty on what passes in training, the mean over the batch, until the loss asks for it."""
+    """Add up a penalty on what passes, the mean over the batch, until the loss asks for it; nothing in prediction."""
 
-    listens = False  # also outside of training
+    listens = False  # outside of training: an evaluation with a loss, a call whose losses may be asked for
 
     def __init__(self, l1: float, l2: float) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from striate.errors import ArgumentError
 
 
 class OtherPenalty(ActivityPenalty):
-    """Add up what a regularizer gives for what passes in training, channels-last, divided by the number of examples.
+    """Add up what a regularizer gives for what passes, channels-last, divided by the number of examples.
 
     regularizer   called with a tensor (N, …, C)
     """

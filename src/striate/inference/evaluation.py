@@ -16,7 +16,7 @@ from striate.inference.predict import Choose, hooks_of
 from striate.train.doubts import ranges
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
 from striate.train.fit import build_for, stream_batch, trainer_of
-from striate.train.targets import has_own_steps, labelled, target_batches
+from striate.train.targets import labelled, target_batches
 
 
 def evaluate(
@@ -57,9 +57,8 @@ def evaluate(
     trainer = trainer_of(model)
     examples = labelled(model, x, y, sample_weight)
     ranges(model, examples)
-    plain = trainer.device.type == "cpu" and trainer.plan.precision == "float32" and not has_own_steps(model)
     # the engine leaves off the same final activations as training does, so that losses see the same logits
-    engine = choose(len(examples), examples.pixels, trainer.objective.left_off) if plain else None
+    engine = choose(len(examples), examples.pixels, trainer.objective.left_off) if trainer.by_engine else None
     if engine is None:
         batches = Batches(examples, batch_size, shuffle=False, device=trainer.device)
         return trainer.evaluate(ArrayFeed(batches, len(batches)), steps=steps, callbacks=hooks, stopped=stopped)

@@ -88,6 +88,11 @@ class Trainer:
         """The losses and metrics of outputs that lack nothing."""
         return Objective(self.graph, self.plan, [False] * len(self.plan.losses))
 
+    @property
+    def by_engine(self) -> bool:
+        """Whether an engine's outputs suffice to evaluate: 32 bits, the processor, no penalty on what passes within."""
+        return self.device.type == "cpu" and self.plan.precision == "float32" and not self.whole.activities
+
     def prepared(self, batch: Batch) -> Batch:
         """A batch of the feed as a step takes it."""
         return aligned(batch, self.objective.losses)
@@ -299,7 +304,7 @@ class Trainer:
             self.objective.update(batch, outs)
         else:
             self.module.eval()
-            with torch.inference_mode():
+            with torch.inference_mode(), self.objective.listening():
                 outs = self.outputs(batch.xs)[: len(totals.weights)]
                 totals.add(*self.objective.loss(outs, batch), self.objective.counted(batch), batch.size)
                 self.objective.update(batch, outs)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -43,8 +44,24 @@ class Objective:
         """The activation that each output lacks, of the outputs that evaluation looks at."""
         return self.finals[: self.plan.judged]
 
-    def loss(self, outs: list[torch.Tensor], batch: Batch) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While it lasts, penalties on what passes count outside of training too; what passed before counts nowhere."""
+        for part in self.activities:
+            part.taken()
+            part.listens = True
+        try:
+            yield
+        finally:
+            for part in self.activities:
+                part.listens = False
+
+    def loss(
+        self, outs: list[torch.Tensor], batch: Batch, passed: Iterable[torch.Tensor] = ()
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """The weighted sum of the outputs' losses plus the penalties, and the losses one by one.
+
+        passed      penalties on what passed in a call of the model, which has gathered them already
 
         With fewer outputs than the network has, only the losses of these count.
         """
@@ -70,6 +87,8 @@ class Objective:
         for layer in self.activities:
             if (penalty := layer.taken()) is not None:
                 total = total + penalty
+        for one in passed:
+            total = total + one.sum()
         return total, parts
 
     def reset(self) -> None:
@@ -120,6 +139,7 @@ class Objective:
     ) -> dict[str, float]:
         """Loss and metrics over batches and the outputs (channels first) that a network or an engine gave for them.
 
+        pairs       made as they are asked for, so that penalties on what passes are those of their batch
         callbacks   told of the evaluation and of each batch
         stopped     whether to look at no further one
 
@@ -130,7 +150,7 @@ class Objective:
         hooks = callbacks or CallbackList()
         hooks.on_begin("test")
         told = hooks.every(self.plan.together, "test", partial(self.logs, totals))
-        with torch.inference_mode():
+        with torch.inference_mode(), self.listening():
             for step, (batch, outs) in enumerate(pairs):
                 told.begin(step)
                 batch = aligned(batch, self.losses)
@@ -151,7 +171,7 @@ class Totals:
     """Running sums of the losses over what they count, kept on the device: a mean over batches is that over all data.
 
     weights     of each output's loss in the whole
-    penalised   whether the whole is more than the sum of its parts, by penalties on the weights
+    penalised   whether the whole is more than the sum of its parts, by penalties
     """
 
     def __init__(self, weights: Sequence[float], penalised: bool = False) -> None:
@@ -207,12 +227,14 @@ def _layers(graph: Graph) -> list[Layer]:
 
 
 def _penalties(graph: Graph) -> list[Callable[[], torch.Tensor]]:
-    """What gives the penalty of each regularized weight."""
+    """What gives the penalty of each regularized weight that is trained."""
     penalties: list[Callable[[], torch.Tensor]] = []
     for layer in _layers(graph):
         for name, weight in (layer.built_for or {}).items():
             if weight.regularizer is not None and layer.torch_module is not None:
                 penalty, tensor = regularizers.get(weight.regularizer), layer.torch_module.get_parameter(name)
+                if not tensor.requires_grad:
+                    continue
                 if type(penalty) in (regularizers.L1, regularizers.L2, regularizers.L1L2):  # in any layout the same
                     penalties.append(partial(penalty, tensor))
                 else:

@@ -45,7 +45,8 @@ def loss_of(model: Any, objective: Objective, y: Any, y_pred: Any, sample_weight
     objective   of outputs that lack nothing
     """
     batch = _batch(model, objective, y, sample_weight)
-    return objective.loss([channels_first(_tensor(one)) for one in flat(y_pred)], batch)[0]
+    passed = model.__dict__.get("_activity", ())  # in the latest call
+    return objective.loss([channels_first(_tensor(one)) for one in flat(y_pred)], batch, passed)[0]
 
 
 def judge(model: Any, objective: Objective, y: Any, y_pred: Any, sample_weight: Any) -> None:
@@ -180,6 +181,7 @@ class StepTrainer(Trainer):
     """
 
     objective: Any
+    by_engine = False
 
     def __init__(self, model: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

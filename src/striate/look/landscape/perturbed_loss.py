@@ -141,7 +141,7 @@ class Twin:
         parameters = dict(self.trainer.module.named_parameters())
         self.parameters = {name: p.detach() for name, p in parameters.items()}
         self.centre = {name: p.clone() for name, p in self.parameters.items()}
-        usable = self.trainer.device.type == "cpu" and self.trainer.plan.precision == "float32"
+        usable = self.trainer.by_engine
         if engine == "onnxruntime" and not usable:
             raise ArgumentError('ONNX Runtime cannot take this network as it is; use engine="torch".')
         self.engine = "onnxruntime" if usable and engine != "torch" else "torch"
