@@ -172,3 +172,13 @@ def test_every_loss_has_the_penalties_on_what_passes(kind, of):
     assert model.evaluate(x, y, batch_size=7, verbose=0) == pytest.approx(batches - weights, rel=1e-5)
     model.predict(x)
     assert all(getattr(part, "penalty", None) is None for part in model.module.modules())
+
+
+def test_a_metric_that_is_named_is_told_under_that_name():
+    """The names are those that Keras 3.15.1 logs; ``get`` names as the class does."""
+    model = st.Sequential([layers.Input((2,)), layers.Dense(1, activation="sigmoid")])
+    named = ["AUC", "MeanAbsoluteError", "mae", "auc", "Precision", "acc"]
+    model.compile("sgd", "binary_crossentropy", metrics=named)
+    told = model.evaluate(np.eye(2, dtype="float32"), np.array([0, 1]), verbose=0, return_dict=True)
+    assert list(told) == ["loss", *named]
+    assert st.metrics.get("AUC").name == "auc"

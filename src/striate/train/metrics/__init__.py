@@ -345,7 +345,7 @@ def resolve(spec: Any, loss: losses.Loss, output_shape: tuple[int, ...], activat
     activation      the function that the network ends in, such as "sigmoid"; None where it is not known
 
     The name "accuracy" is BinaryAccuracy for one output and CategoricalAccuracy for several, whatever the loss is, as in
-    Keras: outputs are compared as they are.
+    Keras: outputs are compared as they are.  A metric that is named is told under that name, "AUC" as "AUC".
 
     Raises ArgumentError for an unknown metric, or one that does not go with the shape.
     """
@@ -356,6 +356,8 @@ def resolve(spec: Any, loss: losses.Loss, output_shape: tuple[int, ...], activat
         metric = F1Score(**options, threshold=0.5, name=spec, from_logits=loss.from_logits and activation is None)
     else:
         metric = get(spec)
+        if isinstance(spec, str):
+            metric.name = spec
     metric.bind(loss, tuple(output_shape), activation)
     return metric
 
