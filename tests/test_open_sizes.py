@@ -7,7 +7,7 @@ import pytest
 
 import striate as st
 from striate import layers
-from striate.errors import ShapeError
+from striate.errors import DataError, ShapeError
 
 
 def windows() -> st.Model:
@@ -55,3 +55,36 @@ def test_weights_that_would_depend_on_an_open_size_are_refused() -> None:
 def test_a_description_keeps_open_sizes_open() -> None:
     again = st.models.from_json(windows().description())
     assert again.input_shape == (None, None, None, 3)
+
+
+def texts_and_numbers() -> st.Model:
+    title, number = st.Input((None, 3), name="title"), st.Input((3,), name="number")
+    pooled = layers.GlobalAveragePooling1D()(title)
+    return st.Model([title, number], layers.Dense(1)(layers.Concatenate()([pooled, number])))
+
+
+@pytest.mark.parametrize("length", [12, 5])
+def test_open_sizes_among_several_inputs_are_those_of_the_data(length: int) -> None:
+    model = texts_and_numbers()
+    draw = np.random.default_rng(0)
+    x = [draw.normal(size=(6, length, 3)).astype(np.float32), draw.normal(size=(6, 3)).astype(np.float32)]
+    kernel, bias = model.layers[-1].get_weights()
+    expected = np.concatenate([x[0].mean(1), x[1]], axis=1) @ kernel + bias
+    named = dict(zip(("title", "number"), x, strict=True))
+    for given in (x, named):
+        np.testing.assert_allclose(model.predict(given), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(model(given).numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert model.input_shape == [(None, None, 3), (None, 3)]
+    model.compile("sgd", "mse")
+    losses = model.fit(named, np.ones((6, 1), np.float32), epochs=2, verbose=0).history["loss"]
+    assert losses[1] < losses[0]
+
+
+def test_two_open_pictures_may_differ_in_size() -> None:
+    pictures = [st.Input((None, None, 3)), st.Input((None, None, 3))]
+    model = st.Model(pictures, layers.Add()([layers.GlobalMaxPooling2D()(one) for one in pictures]))
+    draw = np.random.default_rng(0)
+    x = [draw.normal(size=size).astype(np.float32) for size in ((2, 9, 7, 3), (2, 4, 12, 3))]
+    np.testing.assert_allclose(model.predict(x), sum(one.max((1, 2)) for one in x), rtol=1e-6)
+    with pytest.raises(DataError, match=r"takes arrays of shape \(N, None, None, 3\), it got \(2, 4, 12, 1\)"):
+        model.predict([x[0], x[1][..., :1]])

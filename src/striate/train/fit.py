@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from striate.data import Batch, Batches, Dataset, Examples
 from striate.described import whole
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, DataError
+from striate.graph.layer import Open
+from striate.graph.nested import laid
 from striate.intake import Intake
 from striate.train.doubts import endings, ranges, reach
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
@@ -242,12 +244,20 @@ def _checkpoint(trainer: Trainer, folder: str | os.PathLike[str]) -> Checkpoint:
 def build_for(model: Any, x: Any) -> None:
     """Tell a Sequential, or a model of a user's own, without an input shape what its input is: the data's.
 
-    x    arrays (N, ...), or a Dataset
+    Sizes that a model's inputs leave open are those of the data from now on.
+
+    x    arrays (N, ...), a list or dict of them for several inputs, or a Dataset
     """
+    x = x.x if isinstance(x, Dataset) else x
     if model.has_own_call or not model.built:
-        model._meet(x.x if isinstance(x, Dataset) else x)
-    elif hasattr(x, "shape") and model.arity == 1:  # of sizes that are left open, those of the data
-        model.resize((tuple(x.shape[1:]),))
+        model._meet(x)
+    elif any(isinstance(size, Open) for shape in model.graph.input_shapes for size in shape):
+        try:
+            given = laid(x, model.graph.nested[0], model.graph.input_names)
+        except DataError:  # said where the arrays are checked
+            return
+        if all(hasattr(one, "shape") for one in given):
+            model.resize(tuple(tuple(one.shape[1:]) for one in given))
 
 
 def _validation(model: Any, trainer: Trainer, data: Any, intake: Intake, batch_size: int) -> Any:
