@@ -294,9 +294,14 @@ def test_a_loop_of_ones_own_is_what_fit_does():
 
 @pytest.mark.parametrize(
     ("name", "instead"),
-    [("fit_generator", r"fit\(generator"), ("predict_classes", "argmax"), ("predict_proba", "predict")],
+    [
+        ("export", r"export_onnx\(path"),
+        ("fit_generator", r"fit\(generator"),
+        ("predict_classes", "argmax"),
+        ("predict_proba", "predict"),
+    ],
 )
-def test_methods_of_keras_2_name_what_replaces_them(name, instead):
+def test_methods_of_keras_that_are_not_here_name_what_replaces_them(name, instead):
     with pytest.raises(AttributeError, match=instead):
         getattr(line(), name)
     assert not hasattr(line(), "no_such_thing")

@@ -21,6 +21,7 @@ from striate.graph.layer import Layer, registered, snake_case
 from striate.graph.nested import numbered, packed, parts
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.graph.remade import takes
 from striate.graph.window import Pads
 from striate.wording import plural
 
@@ -169,6 +170,10 @@ def _entry(layer: Layer, name: str, seen: dict[int, dict[str, Any]], before: Lay
             entry = configs.described(layer, layer_config(layer, name))
         except StriateError as error:
             raise type(error)(f'{layer.kind} "{name}": {error}') from None
+        if "name" not in entry["config"]:
+            entry["name"] = name
+        if not layer.trainable and not takes(type(layer), "trainable"):
+            entry["trainable"] = False
         said = padding_for_keras(layer, before)
         if isinstance(said, tuple):
             kept = {key: value for key, value in entry["config"].items() if key != "count_include_pad"}
@@ -191,11 +196,15 @@ def layer_config(layer: Layer, name: str) -> dict[str, Any]:
         config = configs.serialize(said, compact=True)
     else:
         config = configs.serialize(layer.get_config(), compact=True)
+    every = {"name": name} | ({} if layer.trainable else {"trainable": False})  # not every class of Keras takes this
+    own = {key for key in every if not takes(type(layer), key)}  # it stands beside the arguments
+    if own and type(layer).from_config.__func__ is not Layer.from_config.__func__:  # type: ignore[attr-defined]
+        own -= config.keys()
     config = {key: value for key, value in config.items() if key not in ("name", "trainable")}
     if (where := getattr(layer, "data_format", None)) is not None and owner.__module__.startswith("striate."):
         config["data_format"] = where  # a setting of Keras says what it means to leave it out
-    frozen = {} if layer.trainable else {"trainable": False}  # not every class of Keras takes it
-    return {"name": name} | frozen | _for_keras(type(layer).__name__, config)
+    every = {key: value for key, value in every.items() if key not in own}
+    return every | _for_keras(type(layer).__name__, config)
 
 
 def _for_keras(kind: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -354,6 +363,8 @@ class _Reader:
                 raise ArgumentError(f'{kind} "{name}" cannot be made of its configuration: {error}') from None
             if not isinstance(made, Layer):
                 raise ArgumentError(f"{kind} is no layer.")
+            if entry.get("trainable") is False:
+                made.trainable = False
         if number is not None:
             self.shared[number] = made
         begins = entry.get("build_config")

@@ -17,6 +17,7 @@ from striate.described import Described
 from striate.errors import ArgumentError, ShapeError, undefined, unknown
 from striate.graph.holding import Holding
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
+from striate.graph.remade import completed, parted
 
 if TYPE_CHECKING:
     from striate.graph.node import Node
@@ -230,12 +231,15 @@ class Layer(Holding, NetworkPart):
         self.built_for: dict[str, Weight] | None = None  # weight shapes of the first call; later calls share them
         if self.activity_regularizer is not None:
             self.activity_regularizer = type(self)._regularizer(self.activity_regularizer)
+        self._check_name()
+        if not self.is_network and self.input_shape is not None:
+            self.input_shape = checked_shape(self.kind, self.input_shape, empty=self.arity == 0)
+
+    def _check_name(self) -> None:
         if self.name is not None and (not self.name or not re.fullmatch(r"[A-Za-z0-9_\-]+", self.name)):
             raise ArgumentError(
                 f'{self.kind}: "{self.name}" cannot be a layer\'s name; use letters, digits, "_" and "-".'
             )
-        if not self.is_network and self.input_shape is not None:
-            self.input_shape = checked_shape(self.kind, self.input_shape, empty=self.arity == 0)
 
     # -- what it does ----------------------------------------------------------------------------------------------
     def lower(self, *inputs: Any, **none: Any) -> Value | list[Value]:
@@ -415,6 +419,17 @@ class Layer(Holding, NetworkPart):
     def get_config(self) -> dict[str, Any]:
         """As ``Described`` says, with tuples such as a kernel's size as they are; JSON makes lists of them."""
         return {name: _pairs(getattr(self, name, None), said) for name, said in super().get_config().items()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """As ``Described`` says; a name that a constructor of a user's own does not take is set afterwards.
+
+        config   arguments by name, as ``get_config`` gives them
+
+        Raises ArgumentError for arguments that the class does not take.
+        """
+        given, beside = parted(cls, config)
+        return completed(super().from_config(given), beside)  # type: ignore[no-any-return]
 
     # -- answers, from input shapes alone --------------------------------------------------------------------------
     def lowering(self, *inputs: Shape) -> Lowering:

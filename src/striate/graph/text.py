@@ -29,6 +29,7 @@ from striate.graph.layer import Layer, Open, registered, snake_case
 from striate.graph.nested import flat
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.graph.remade import completed, parted
 from striate.wording import inner
 
 _NETWORKS = ("Functional", "Sequential", "Model")
@@ -175,10 +176,8 @@ def _remade(kind: Any, fields: dict[str, Any], name: str) -> Any:
         with fixed():  # a description leaves out what is usual, whatever the setting is now
             return kind(**fields, name=name)
     try:
-        if not kind.__module__.startswith("striate.") and "from_config" in {
-            n for c in kind.__mro__[:-1] for n in vars(c)
-        }:
-            return kind.from_config({**fields, "name": name})
+        if not kind.__module__.startswith("striate."):
+            return _by_its_class(kind, {**fields, "name": name})
         try:
             return kind(**fields, name=name)
         except TypeError:
@@ -189,6 +188,18 @@ def _remade(kind: Any, fields: dict[str, Any], name: str) -> Any:
         raise
     except Exception as error:
         raise ArgumentError(f"{kind.__name__} cannot be made from {fields}: {type(error).__name__}: {error}") from error
+
+
+def _by_its_class(kind: Any, config: dict[str, Any]) -> Any:
+    """What ``from_config`` of a user's own class makes; it may hand all on to a constructor that takes no name."""
+    given, _ = parted(kind, config)
+    try:
+        made = kind.from_config(config)
+    except TypeError:
+        if given == config:
+            raise
+        made = kind.from_config(given)
+    return made if made.name is not None else completed(made, config)
 
 
 def revived(entry: dict[str, Any], graph: Graph, name: str | None) -> Any:

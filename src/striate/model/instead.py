@@ -1,6 +1,7 @@
-"""Methods that models had in Keras 2, each with the line that replaces it."""
+"""Methods of Keras, most of them of Keras 2, that models do not have, each with the line that replaces it."""
 
 INSTEAD = {
+    "export": "export_onnx(path), which saves the network for other programs",
     "fit_generator": "fit(generator, steps_per_epoch=..., epochs=...)",
     "evaluate_generator": "evaluate(generator, steps=...)",
     "predict_generator": "predict(generator, steps=...)",

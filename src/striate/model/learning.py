@@ -383,9 +383,9 @@ class Learning(Steps, Weighted):
         return list(objective.logs(objective.totals(objective.plan.judged)))
 
     def __getattr__(self, name: str) -> Any:
-        """Methods of Keras 2: an error that names the line that replaces them."""
+        """Methods of Keras that are not here: an error that names the line that replaces them."""
         if name in INSTEAD:
-            raise AttributeError(f"{name} is of Keras 2; write {INSTEAD[name]}.")
+            raise AttributeError(f"striate has no {name} (Keras has): write {INSTEAD[name]}.")
         if isinstance(getattr(type(self), name, None), property):  # it asked for the graph, which is not there yet
             type(self).graph.fget(self)  # type: ignore[attr-defined]
         parent = getattr(super(), "__getattr__", None)

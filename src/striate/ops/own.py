@@ -238,9 +238,8 @@ def own_config(layer: Layer) -> dict[str, Any]:
         for key, value in list(bound.arguments.items())[1:]:
             rest = parameters[key].kind is inspect.Parameter.VAR_KEYWORD
             from_class |= value if rest else {key: value}
-    usual = {"name": None, "trainable": True, "dtype": None, "input_shape": None}
-    said = {key: value for key, value in from_class.items() if key not in ("name", "dtype", "input_shape")}
-    return {key: value for key, value in said.items() if key != "trainable" or value != usual["trainable"]}
+    said = {key: value for key, value in from_class.items() if key not in ("name", "trainable", "dtype", "input_shape")}
+    return said | ({} if layer.trainable else {"trainable": False})
 
 
 def add_loss(layer: Layer, loss: Any) -> None:
