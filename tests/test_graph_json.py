@@ -157,7 +157,7 @@ def test_what_is_no_description_says_so(description: Any, message: str) -> None:
         ({"call": "god"}, "god", 'unknown layer to call again "god". Did you mean "good"?'),
         ({"call": "x"}, "x", "an input cannot be called again."),
         ({"call": "good"}, "good", "a 3x3 window is larger than its 2x2 input."),
-        ({"call": "good", "inputs": ["x"], "filters": 3}, "good", 'its entry has no "filters". It takes call, inputs.'),
+        ({"call": "good", "inputs": ["x"], "filters": 3}, "good", 'no "filters". It takes call, inputs, call_training.'),
         ({"call": 3}, "3", 'an entry is an object with a "class" (or a "call" of a layer above).'),
         ({"class": "Functional", "name": "inner"}, "inner", 'a nested model has a "network": an object with a list'),
         ({"class": "Functional", "name": "inner", "network": {"layers": []}}, "inner", "the description has no layers"),
