@@ -175,3 +175,36 @@ def test_a_constructor_of_ones_own_is_inherited():
 
     assert Further(3).twice() == 12
     assert not Further(3).use_bias
+
+
+class _ThreeWithin(layers.Layer):
+    """Three layers with arrays of the same names, a batch norm between them."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.norm = layers.Conv2D(3, 3, padding="same"), layers.BatchNormalization()
+        self.second, self.third = layers.Conv2D(3, 1), layers.Conv2D(3, 1)
+
+    def call(self, x):
+        return self.third(self.second(self.norm(self.first(x))))
+
+
+@pytest.mark.parametrize("way", ["m.keras", "m.h5", "m.weights.h5", "folder"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_every_array_of_layers_within_a_layer_goes_through_every_file(way, frozen, tmp_path):
+    def made():
+        return st.Sequential([layers.Input((4, 4, 3)), _ThreeWithin(name="block")])
+
+    model = made()
+    model.set_weights([np.full(w.shape, i + 1.0, np.float32) for i, w in enumerate(model.get_weights())])
+    model.layers[0].trainable = not frozen
+    again, path = made(), tmp_path / way
+    if way == "m.weights.h5":
+        model.save_weights(path)
+        again.load_weights(path)
+    else:
+        model.save(path)
+        again = st.models.load_model(path, custom_objects={"_ThreeWithin": _ThreeWithin})
+    found = [float(w.ravel()[0]) for w in again.get_weights()]
+    assert found == [float(w.ravel()[0]) for w in model.get_weights()]
+    assert len(set(found)) == 10

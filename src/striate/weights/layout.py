@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ class Slot:
     step        the primitive in it that has the array
     shape       in the network's layout
     flattened   the map (H, W, C) that was flattened into the axis this array runs over, if that has more than one pixel
+    several     whether another array of the layer has the same name in Keras, as in a layer of a user's own
     """
 
     key: str
@@ -34,6 +36,7 @@ class Slot:
     step: Step
     shape: Shape
     flattened: Shape | None
+    several: bool = False
 
     @property
     def primitive(self) -> Primitive:
@@ -48,7 +51,8 @@ class Slot:
     @property
     def keras(self) -> str:
         """Keras' name for it within its layer, such as "kernel"."""
-        return next((theirs for theirs, ours in self.step.keras_names() if ours == self.name), self.name)
+        name = next((theirs for theirs, ours in self.step.keras_names() if ours == self.name), self.name)
+        return f"{self.step.part}_{name}" if self.several else name
 
 
 def slots_of(graph: Graph) -> list[Slot]:
@@ -79,6 +83,9 @@ def _slots(layer: Layer, lowering: Lowering, path: str, flattened: Shape | None)
             for name, weight in getattr(step, what).items():
                 mine = None if isinstance(step.primitive, p.Linear) and name.endswith("bias") else over
                 slots.append(Slot(f"{start}{name}", path, name, layer, step, weight.shape, mine))
+    if layer.is_own:
+        counts = Counter(slot.keras for slot in slots)
+        slots = [replace(slot, several=counts[slot.keras] > 1) for slot in slots]
     return slots
 
 

@@ -215,6 +215,8 @@ def _match_layer(plan: Matching, ours: list[Slot], layer: FileLayer) -> None:
     """The arrays of one layer: by their names where the file has Keras' names, by their order otherwise."""
     steps = {id(slot.step): slot.step for slot in ours}.values()
     order = [pair for step in steps for pair in step.keras_names()]
+    if ours[0].layer.is_own:  # its parts lie in the order of its weights, what learns first
+        order = [(slot.keras, slot.name) for slot in ours]
     here = {slot.keras: slot for slot in ours}
     arrays = {_SYNONYMS.get(name, name): array for name, array in layer.arrays.items()}
     if "depthwise_kernel" in here and "pointwise_kernel" not in here and "kernel" in arrays:
