@@ -114,3 +114,17 @@ def test_a_models_class_that_passes_its_training_on_keeps_no_mode():
     ones = np.ones((50, 6), np.float32)
     assert (model.predict(ones) != 0).all()
     assert model.graph.modes == frozenset()
+
+
+def test_what_is_always_in_training_is_nowhere_else():
+    """Its mode is the layer's own, so that no other network that shares it draws numbers without a word."""
+    x, inner, drop = st.Input((6,)), base(), layers.Dropout(0.5)
+    with pytest.raises(ArgumentError, match="Say it of the layers inside"):
+        inner(x, training=True)
+    drop(x)
+    with pytest.raises(ArgumentError, match="Use a second layer"):
+        drop(x, training=True)
+    always = layers.Dropout(0.5)
+    always(x, training=True)
+    with pytest.raises(ArgumentError, match="Use a second layer"):
+        always(x)

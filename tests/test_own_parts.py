@@ -177,7 +177,7 @@ def test_a_constructor_of_ones_own_is_inherited():
     assert not Further(3).use_bias
 
 
-class _ThreeWithin(layers.Layer):
+class ThreeWithin(layers.Layer):
     """Three layers with arrays of the same names, a batch norm between them."""
 
     def __init__(self, **kwargs):
@@ -193,7 +193,7 @@ class _ThreeWithin(layers.Layer):
 @pytest.mark.parametrize("frozen", [False, True])
 def test_every_array_of_layers_within_a_layer_goes_through_every_file(way, frozen, tmp_path):
     def made():
-        return st.Sequential([layers.Input((4, 4, 3)), _ThreeWithin(name="block")])
+        return st.Sequential([layers.Input((4, 4, 3)), ThreeWithin(name="block")])
 
     model = made()
     model.set_weights([np.full(w.shape, i + 1.0, np.float32) for i, w in enumerate(model.get_weights())])
@@ -204,7 +204,7 @@ def test_every_array_of_layers_within_a_layer_goes_through_every_file(way, froze
         again.load_weights(path)
     else:
         model.save(path)
-        again = st.models.load_model(path, custom_objects={"_ThreeWithin": _ThreeWithin})
+        again = st.models.load_model(path, custom_objects={"ThreeWithin": ThreeWithin})
     found = [float(w.ravel()[0]) for w in again.get_weights()]
     assert found == [float(w.ravel()[0]) for w in model.get_weights()]
     assert len(set(found)) == 10

@@ -321,6 +321,7 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     if layer.is_network:
         layer.resize(shapes)  # type: ignore[attr-defined]
     mode = bool(training) if isinstance(training, bool) and not _modeless.get() else None
+    _check_mode(layer, mode)
     node = layer.node = Node(layer, tensors, out if isinstance(out, list) else [out], mode)
     return node.outputs[0] if len(node.outputs) == 1 else list(node.outputs)
 
@@ -405,6 +406,24 @@ def _check_shared(layer: Layer, shapes: tuple[Shape, ...]) -> None:
         raise ShapeError(
             f"is shared, but this call needs weights {name} {weight.shape} where its first call made "
             f"{first}. Use a second layer, or inputs with the same number of channels."
+        )
+
+
+def _check_mode(layer: Layer, mode: bool | None) -> None:
+    """A layer that is always in training is so wherever it is called, so it is called in no other way.
+
+    Raises ArgumentError where it would be.
+    """
+    named = f'{layer.kind} "{layer.name or snake_case(layer.kind)}"'
+    if mode and layer.is_network:
+        raise ArgumentError(
+            f"{named} is a network, which training=True would hold in training wherever else it is used. Say it of the "
+            "layers inside, such as Dropout(0.5)(x, training=True)."
+        )
+    if layer.node is not None and not layer.is_network and bool(mode) is not bool(layer.node.training):
+        raise ArgumentError(
+            f"{named} is called with training={mode} and was called with training={layer.node.training}: a layer that is "
+            "always in training has that one mode. Use a second layer."
         )
 
 
