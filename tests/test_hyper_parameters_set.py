@@ -58,3 +58,43 @@ def test_a_layer_alone_that_was_called_on_arrays_follows_too():
     layer(X[:, 0, 0])
     layer.activation = None
     assert (layer(-X[:, 0, 0]) == -layer(X[:, 0, 0])).all()
+
+
+SETTINGS = [
+    (lambda: layers.BatchNormalization(), "epsilon", 0.5),
+    (lambda: layers.BatchNormalization(), "momentum", 0.1),
+    (lambda: layers.LayerNormalization(), "epsilon", 0.5),
+    (lambda: layers.GroupNormalization(1), "epsilon", 0.5),
+    (lambda: layers.Conv2D(3, 3, padding="same"), "dilation_rate", 2),
+    (lambda: layers.Conv2D(3, 3, padding="same"), "activation", "relu"),
+    (lambda: layers.SeparableConv2D(3, 3, padding="same"), "dilation_rate", 2),
+    (lambda: layers.GaussianNoise(0.1), "stddev", 9.0),
+    (lambda: layers.Dropout(0.1), "rate", 0.9),
+    (lambda: layers.LeakyReLU(0.1), "negative_slope", 0.5),
+    (lambda: layers.MaxPooling2D(2), "padding", "same"),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "value"), SETTINGS, ids=lambda v: v if isinstance(v, str) else "")
+def test_a_hyper_parameter_set_after_the_first_run_is_what_a_new_layer_with_the_same_arrays_has(make, name, value):
+    """In prediction, in training, and in what training leaves behind."""
+
+    def model(layer):
+        return st.Sequential([layers.Input((8, 8, 3)), layer])
+
+    set_later, made_so = model(make()), model(make())
+    set_later.predict(X, verbose=0)
+    weights = [w + 0.25 for w in set_later.get_weights()]
+    set_later.set_weights(weights)
+    setattr(set_later.layers[0], name, value)
+    fields = made_so.layers[0].get_config() | {name: value}
+    made_so = model(type(made_so.layers[0]).from_config(fields))
+    made_so.set_weights(weights)
+    for answer in (lambda m: m.predict(X, engine="torch"), lambda m: m(X, training=True).detach().numpy()):
+        results = []
+        for one in (set_later, made_so):
+            st.set_seed(3)
+            results.append(answer(one))
+        np.testing.assert_allclose(*results, rtol=1e-5, atol=1e-6)
+    for one, other in zip(set_later.get_weights(), made_so.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)

@@ -235,6 +235,24 @@ def build_layer(layer: Layer) -> None:
     layer.name = name  # its first model names it
 
 
+def remake(layer: Layer) -> None:
+    """Make the torch module of a layer anew, by its hyper-parameters as they are now, around the arrays that it has.
+
+    layer   that was built before
+    """
+    assert layer.node is not None
+    before, layer.torch_module = layer.torch_module, None
+    with torch.random.fork_rng(devices=[]):  # the arrays drawn here are not used
+        build_layer(layer)
+    lowering = layer.lowering(*layer.node.input_shapes)
+    for name in lowering.weights | lowering.buffers:
+        part, _, own = name.rpartition(".")
+        made, was = layer.torch_module.get_submodule(part), before.get_submodule(part)
+        for place in ("_parameters", "_buffers"):
+            if own in getattr(was, place):
+                getattr(made, place)[own] = getattr(was, place)[own]
+
+
 def apply_trainable(graph: Graph) -> None:
     """Let gradients run to the parameters of the layers that learn, and to no others."""
     learning = {id(layer) for layer in learning_layers(graph)}

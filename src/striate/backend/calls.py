@@ -148,7 +148,9 @@ def alone(layer: Layer, given: list[torch.Tensor]) -> tuple[Any, Graph]:
     if layer.__dict__.get("_alone_for") != key:
         node = layer.node
         tensors = [Input(shape, dtype=_WHOLE.get(dtype, "float32")) for shape, dtype in key]
-        result = layer(tensors if len(tensors) > 1 else tensors[0], training=(node is not None and node.training) or None)
+        result = layer(
+            tensors if len(tensors) > 1 else tensors[0], training=(node is not None and node.training) or None
+        )
         graph = Graph(tensors, result if isinstance(result, list) else [result])
         layer._alone, layer._alone_for = build(graph).eval(), key  # type: ignore[attr-defined]
         layer._alone_graph = graph  # type: ignore[attr-defined]

@@ -296,6 +296,8 @@ class Layer(Holding, NetworkPart):
         Layer.edits += 1
         self.__dict__.update({key: like.__dict__[key], "_edited": Layer.edits})
         self.__dict__.pop("_alone_for", None)
+        if self.torch_module is not None:
+            importlib.import_module("striate.backend.builder").remake(self)
 
     @property
     def built(self) -> bool:
