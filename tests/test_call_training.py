@@ -128,3 +128,20 @@ def test_what_is_always_in_training_is_nowhere_else():
     always(x, training=True)
     with pytest.raises(ArgumentError, match="Use a second layer"):
         always(x)
+
+
+def test_a_layer_set_free_within_a_frozen_base_learns_and_frozen_weights_cost_nothing():
+    """As in Keras: what a network says of ``trainable`` is set on its layers, and the last word counts."""
+    inner = st.Sequential([layers.Input((6,)), layers.Dense(3, kernel_regularizer="l2"), layers.Dense(3)], name="base")
+    model = over(inner)
+    inner.trainable = False
+    inner.layers[-1].trainable = True
+    assert (len(model.trainable_weights), len(inner.trainable_weights)) == (4, 0)
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.fit(X, X[:, :1], verbose=0)
+    changed = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+    assert sum(changed) >= 3
+    assert not any(np.any(a != b) for a, b in zip(before[:2], inner.layers[0].get_weights(), strict=True))
+    error = float(np.mean((model.predict(X) - X[:, :1]) ** 2))
+    assert model.evaluate(X, X[:, :1], verbose=0) == pytest.approx(error, rel=1e-4)

@@ -46,7 +46,7 @@ class Graph:
     fault       None, or the layer at which the description breaks off; then `outputs` is the last good tensor
     auxiliary   loss weights above 0 of the outputs after the first, when these only help training
     modes       what calls say of their mode, at any depth: True, False, both or nothing
-    trainable   False: none of its layers learns, whatever their own ``trainable`` says
+    trainable   False: as a whole, none of its layers learns, whatever their own ``trainable`` says
     nested      how the inputs and how the outputs are nested in lists and dicts, the place of each where it stands; None: in
                 a list, or one alone
     tracked     the layers as a class of a user's own holds them, whose order is Keras' then; None: it has none
@@ -236,7 +236,7 @@ class FlatNode:
     input_shapes, shape    shapes that go in, and the shape that comes out
     first                  whether it is its layer's first call
     path                   names of the networks it is nested in, outermost first
-    trainable              whether the layer and all networks that it is nested in are
+    trainable              whether the layer and the whole graph are
     training               the mode that the call, or that of a network around it, says; None: that of the whole
     """
 
@@ -307,7 +307,7 @@ class FlatGraph:
             layer: Any = node.layer
             mode = node.training if training is None else training
             if layer.is_network:
-                outs = self._open(layer.graph, given, (*path, name), trainable and layer.trainable, mode)
+                outs = self._open(layer.graph, given, (*path, name), trainable, mode)
             else:
                 outs = [self._new(tensor) for tensor in node.outputs]
                 first = id(node.layer) not in self._seen

@@ -63,7 +63,7 @@ class Network(Layer):
 
     @property  # type: ignore[misc]
     def trainable(self) -> bool:  # type: ignore[override]
-        """Whether it may learn; False: no layer inside does, whatever it says.  Setting it sets every layer inside."""
+        """Whether it may learn; False: as a whole it does not.  Setting it sets every layer inside."""
         return self.graph.trainable
 
     @trainable.setter
@@ -189,15 +189,14 @@ def every_layer(graph: Graph) -> list[Layer]:
 
 
 def learning_layers(graph: Graph) -> list[Layer]:
-    """Those of ``every_layer`` that training changes: trainable themselves, and so is every network that they are in.
+    """Those of ``every_layer`` that training changes: trainable themselves, in a graph that is.
+
+    What a network within says counts when it is set, for all layers in it: one that is set free after that learns, as in
+    Keras.
 
     graph    where to look
     """
-    chosen: list[Layer] = []
-    for layer in graph.layers if graph.trainable else ():
-        if layer.trainable:
-            chosen += learning_layers(layer.graph) if isinstance(layer, Network) else [layer]
-    return distinct(chosen)
+    return [layer for layer in every_layer(graph) if layer.trainable] if graph.trainable else []
 
 
 def _and(shapes: list[Shape]) -> str:

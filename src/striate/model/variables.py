@@ -34,7 +34,7 @@ Layer._arrays, Layer._penalties = staticmethod(variables), staticmethod(penaltie
 
 
 def _of(layer: Layer, path: str, learns: bool) -> list[Variable]:
-    """The arrays of a layer; `learns`: whether every network that it is in does."""
+    """The arrays of a layer; `learns`: whether the whole that is asked does."""
     if isinstance(layer, Network):
         return _of_network(layer, path, learns)
     owner, parts = layer.__dict__.get("_inside", (None, ()))
@@ -114,7 +114,7 @@ def _of_network(network: Any, path: str, learns: bool) -> list[Variable]:
 
     graph: Graph = network.graph.check()
     network.module  # builds what is not built yet
-    start, learns = f"{path}/" if path else "", learns and graph.trainable
+    start, learns = f"{path}/" if path else "", learns and (bool(path) or graph.trainable)
     return [one for layer in keras_layers(graph) for one in _of(layer, start + graph.name(layer), learns)]
 
 
