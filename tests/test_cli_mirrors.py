@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from striate import data, draw, runs, size, tasks, transfer, zoo
+from striate import Model, data, draw, runs, size, tasks, transfer, zoo
 from striate.cli.main import app
 from striate.demo import demo
 
@@ -17,17 +17,25 @@ SHOWN = {"json", "help"}
 CREATED = {"input_shape", "classes", "variant"}  # of the network, for zoo.create; tested below
 MIRRORS = {
     "size": ([size.measure], {"model", "classic", *CREATED}, {"graph", "name"}),
-    "explain": ([size.explain], {"model", *CREATED}, {"graph"}),
-    "draw": ([draw.svg], {"model", "output", "diff", "source", *CREATED}, {"graph", "title"}),
+    "explain": ([size.explain, Model.explain], {"model", "weights", *CREATED}, {"graph", "self"}),
+    "draw": ([draw.svg, draw.window_svg], {"model", "output", "diff", "source", *CREATED}, {"graph", "title"}),
     "demo": ([demo], set(), {"say"}),
     "train": (
         [runs.train_run],
         {"image_size", "tune", "resume"},  # --resume is runs.resume_run
         {"verbose", "callbacks", "splits", "resume", "options"},  # options: of data.folder, such as image_size
     ),
-    "transfer": ([transfer.fit], set(), {"augment", "dropout", "patience", "verbose", "say"}),
+    "transfer": (
+        [transfer.fit],
+        {"resume"},  # transfer.resume_transfer
+        {"dropout", "patience", "verbose", "say", "resume"},
+    ),
     "data check": ([data.check], {"weights", "page", "strict"}, {"progress"}),
-    "predict": ([tasks.classify], {"text", "weights", "variant", "others"}, set()),
+    "predict": (
+        [tasks.classify, tasks.classify_files],
+        {"text", "weights", "variant", "others", "out", "top"},  # top: 1 a line for a folder
+        {"progress", "top"},
+    ),
 }
 
 
