@@ -35,6 +35,7 @@ def main(what: str, folder: str, library: str) -> int:
             model.save(place / f"{name}.h5")
             model.save_weights(place / f"{name}.weights.h5")
             continue
+        make(k)  # so that classes of its own are registered
         held = np.load(place / f"{name}.npz")
         arrays = [held[f"arr_{i}"] for i in range(len(held.files) - 1)]
         xs, ys = arrays[: int(held["count"])], arrays[int(held["count"]) :]

@@ -148,6 +148,32 @@ def frozen(k: Any) -> Made:
     return k.Model(a, k.layers.Dense(2, activation="softmax", name="new")(base(a)), name="frozen")
 
 
+def own(k: Any) -> Made:
+    """A layer of a user's own with weights of every kind that it adds itself, called once alone and once in a block."""
+    layers = k.layers
+
+    @k.saving.register_keras_serializable("own")
+    class Scaled(layers.Layer):
+        def __init__(self, units: int = 4, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.units = units
+
+        def build(self, input_shape: Any) -> None:
+            self.matrix = self.add_weight(shape=(input_shape[-1], self.units), name="matrix")
+            self.shift = self.add_weight(shape=(self.units,), initializer="zeros", name="shift")
+            self.fixed = self.add_weight(shape=(self.units,), initializer="ones", trainable=False, name="fixed")
+
+        def call(self, x: Any) -> Any:
+            return k.ops.matmul(x, self.matrix) * self.fixed + self.shift
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "units": self.units}
+
+    return k.Sequential(
+        [layers.Input((6,)), Scaled(5), layers.Dense(4, activation="relu"), Scaled(3, name="last")], name="own"
+    )
+
+
 NETWORKS: dict[str, Callable[[Any], Made]] = {
     made.__name__: made
     for made in (
@@ -163,6 +189,7 @@ NETWORKS: dict[str, Callable[[Any], Made]] = {
         normalised,
         words,
         frozen,
+        own,
     )
 }
 
