@@ -60,7 +60,7 @@ save = torch.save
 torch.save = lambda content, file: save(content, Torn(file))
 around(os, "fsync", "flushing")
 around(os, "replace", "renaming", after=True)
-around(CallbackList, "on_train_batch_end", "batch")
+around(CallbackList, "on_batch", "batch")
 around(Trainer, "outputs", lambda self, *_: "training" if self.module.training else "validation")
 if os.path.exists(os.path.join(folder, "run.json")):
     run = resume_run(folder, verbose=0)
