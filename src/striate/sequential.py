@@ -7,7 +7,7 @@ from typing import Any
 
 from striate.errors import ArgumentError, NotBuiltError, ShapeError
 from striate.graph import Graph, InputLayer, Layer, Network, Shape, SymbolicTensor, chain, checked_shape
-from striate.graph.layer import Open
+from striate.graph.sizes import Open
 from striate.model import Model
 from striate.model.tracing import beginnings
 

@@ -5,13 +5,15 @@ from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
 from striate.graph.keras_padding import padding_for_keras
 from striate.graph.keras_text import from_keras, to_keras
-from striate.graph.layer import Constraint, Initializer, Layer, Regularizer, checked_shape, register, registered
+from striate.graph.layer import Layer
 from striate.graph.lowering import Identity, Lowering, Operand, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer, learning_layers
 from striate.graph.node import Input, InputLayer, Node, SymbolicTensor, source_inputs
 from striate.graph.order import keras_layers
+from striate.graph.part import Constraint, Initializer, Regularizer, register, registered
 from striate.graph.replaying import replay
 from striate.graph.rows import Rows
+from striate.graph.sizes import checked_shape
 from striate.graph.text import from_json, to_json
 from striate.graph.variable import Variable
 from striate.graph.window import Padding, Window

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from striate.errors import ArgumentError
-from striate.graph.layer import Layer, registered
+from striate.graph.layer import Layer
+from striate.graph.part import registered
 
 # Where Keras keeps its classes; all others are in ``keras.src.ops.numpy``.
 _ROOMS = {

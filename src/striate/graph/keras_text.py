@@ -17,10 +17,11 @@ from striate.errors import ArgumentError, StriateError
 from striate.graph.graph import Graph
 from striate.graph.keras_operations import called_in_keras, operation_in_keras, operation_of
 from striate.graph.keras_padding import padding_for_keras
-from striate.graph.layer import Layer, registered, snake_case
+from striate.graph.layer import Layer, snake_case
 from striate.graph.nested import numbered, packed, parts
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.graph.part import registered
 from striate.graph.remade import takes
 from striate.graph.window import Pads
 from striate.wording import plural

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 from striate.errors import ArgumentError, ShapeError, StriateError
 
 if TYPE_CHECKING:
-    from striate.graph.layer import Constraint, Initializer, Regularizer
+    from striate.graph.part import Constraint, Initializer, Regularizer
     from striate.graph.window import Window
 
 Shape = tuple[int, ...]

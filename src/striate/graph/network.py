@@ -6,10 +6,11 @@ from typing import Any
 
 from striate.errors import ShapeError
 from striate.graph.graph import Graph
-from striate.graph.layer import Layer, Open, shapes_of
+from striate.graph.layer import Layer, shapes_of
 from striate.graph.lowering import Shape, Weight
 from striate.graph.node import InputLayer, call, distinct
 from striate.graph.replaying import replay
+from striate.graph.sizes import Open
 
 
 class Network(Layer):

@@ -11,8 +11,9 @@ from typing import Any
 
 from striate.described import whole
 from striate.errors import ArgumentError, ShapeError, StriateError
-from striate.graph.layer import Layer, Open, checked_shape, snake_case
+from striate.graph.layer import Layer, snake_case
 from striate.graph.lowering import Operand, Shape, Weight
+from striate.graph.sizes import Open, checked_shape
 from striate.wording import plural
 
 _serial = itertools.count()

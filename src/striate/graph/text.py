@@ -25,11 +25,13 @@ from striate.data_format import fixed
 from striate.described import plain
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
-from striate.graph.layer import Layer, Open, registered, snake_case
+from striate.graph.layer import Layer, snake_case
 from striate.graph.nested import flat
 from striate.graph.network import Network
 from striate.graph.node import InputLayer, SymbolicTensor, call
+from striate.graph.part import registered
 from striate.graph.remade import completed, parted
+from striate.graph.sizes import Open
 from striate.wording import inner
 
 _NETWORKS = ("Functional", "Sequential", "Model")

@@ -8,8 +8,8 @@ from typing import Any
 
 from striate.data_format import checked
 from striate.errors import ArgumentError
-from striate.graph.layer import NetworkPart
 from striate.graph.lowering import Operand
+from striate.graph.part import NetworkPart
 from striate.layers.pictures import checked_box_format
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Primitive, Shape, Value
-from striate.graph.layer import Open
 from striate.graph.lowering import put
+from striate.graph.sizes import Open
 from striate.primitives.arguments import axis_of, choice, shape_of, whole, wholes
 from striate.primitives.arguments import sides as checked_sides
 from striate.primitives.base import split_shape

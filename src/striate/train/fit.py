@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from striate.data import Batch, Batches, Dataset, Examples
 from striate.described import whole
 from striate.errors import ArgumentError, DataError
-from striate.graph.layer import Open
 from striate.graph.nested import laid
+from striate.graph.sizes import Open
 from striate.intake import Intake
 from striate.train.doubts import endings, ranges, reach
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked

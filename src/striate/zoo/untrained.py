@@ -8,7 +8,7 @@ from typing import Any
 from striate import layers
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Graph, Shape
-from striate.graph.layer import Open
+from striate.graph.sizes import Open
 from striate.model import Model
 from striate.weights.source import Origin, Source
 from striate.zoo.registry import Card
