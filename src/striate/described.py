@@ -381,6 +381,47 @@ def from_name(spec: Any, base: type[Made], names: Mapping[str, type[Made]], exam
     return _of_class(names[spec])  # type: ignore[arg-type]
 
 
+def from_spec(
+    spec: Any,
+    base: type[Made],
+    names: Mapping[str, type[Made]],
+    example: str,
+    deserialize: Callable[[Any], Any],
+    also: Mapping[str, str] = {},
+) -> Any:
+    """What stands for an object of a family: its name, class or description, the object itself, or a function.  None stays.
+
+    spec          what was given
+    base          the family
+    names         its classes by their names
+    example       one of the names, for the error
+    deserialize   reads Keras' configurations
+    also          further spellings of names
+
+    Raises ArgumentError, naming the nearest.
+    """
+    if spec is None:
+        return None
+    if isinstance(spec, type) and issubclass(spec, base):
+        return spec()
+    if isinstance(spec, Mapping):
+        return base.from_dict(spec) if "class" in spec else deserialize(spec)  # type: ignore[attr-defined]
+    if callable(spec) and not isinstance(spec, base | type):
+        return spec
+    return from_name(also.get(spec, spec) if isinstance(spec, str) else spec, base, names, example)
+
+
+def to_keras_config(made: Any, base: type[Described]) -> dict[str, Any]:
+    """Keras' configuration of an object.  Raises ArgumentError for a function, whose code no description holds.
+
+    made   of the family, or a function in its place
+    base   the family
+    """
+    if not isinstance(made, base):
+        raise ArgumentError(f"{_a(base.__name__.lower())} that is a function has no description: {made!r}.")
+    return configs.serialize(made)  # type: ignore[no-any-return]
+
+
 def from_keras_config(
     base: type[Described], get: Callable[[Any], Any], config: Any, custom_objects: Mapping[str, Any] | None = None
 ) -> Any:

@@ -271,13 +271,11 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
                nobody says
     """
     module.train(bool(training))
-    if training is not False:
-        for layer in _still(graph):
-            layer.torch_module.eval()
     if training is None:
         for part in module.modules():
             if isinstance(part, modules.Augmenting):
                 part.train()
+    if training is not False:
         for layer in _still(graph):
             layer.torch_module.eval()
     if training:

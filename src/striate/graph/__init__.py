@@ -4,7 +4,8 @@ from striate.graph.channels import channel_axes, channels_last
 from striate.graph.families import FAMILIES, QUIET, family
 from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
 from striate.graph.keras_padding import padding_for_keras
-from striate.graph.keras_text import from_keras, to_keras
+from striate.graph.keras_reading import from_keras
+from striate.graph.keras_text import to_keras
 from striate.graph.layer import Layer
 from striate.graph.lowering import Identity, Lowering, Operand, Primitive, Shape, Step, Value, Weight
 from striate.graph.network import Network, every_layer, learning_layers

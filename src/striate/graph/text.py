@@ -144,7 +144,7 @@ def from_json(description: dict[str, Any] | str) -> Graph:
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
             raise ArgumentError(f"not a network description: {inner(error)}.") from None
     if isinstance(description, dict) and "class_name" in description:
-        from striate.graph.keras_text import from_keras
+        from striate.graph.keras_reading import from_keras
 
         return from_keras(description).graph  # type: ignore[no-any-return]
     if not isinstance(description, dict) or not isinstance(description.get("layers"), list):

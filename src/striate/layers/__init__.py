@@ -7,6 +7,7 @@ from striate.graph import Input, InputLayer, Layer
 from striate.layers import (
     activation,
     augment,
+    augment_several,
     colours,
     configured,
     constraints,
@@ -29,6 +30,7 @@ from striate.layers import (
 )
 from striate.layers.activation import *
 from striate.layers.augment import *
+from striate.layers.augment_several import *
 from striate.layers.colours import *
 from striate.layers.configured import *
 from striate.layers.conv import *
@@ -50,6 +52,7 @@ from striate.ops.own import lower_own as _own  # noqa: F401  symbolic tensors ta
 __all__ = ["Input", "InputLayer", "Layer", "constraints", "initializers", "regularizers"]
 __all__ += activation.__all__
 __all__ += augment.__all__
+__all__ += augment_several.__all__
 __all__ += colours.__all__
 __all__ += configured.__all__
 __all__ += conv.__all__
@@ -63,7 +66,6 @@ __all__ += norm.__all__
 __all__ += own.__all__
 __all__ += pictures.__all__
 __all__ += pool.__all__
-__all__ += colours.__all__
 __all__ += regularize.__all__
 __all__ += reshape.__all__
 __all__ += residual.__all__

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from striate import configs
-from striate.described import from_keras_config, from_name, number
+from striate.described import from_keras_config, from_spec, number, to_keras_config
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Constraint
 from striate.layers.regularizers import as_tensor
@@ -132,15 +131,7 @@ def get(spec: Any) -> Any:
 
     Raises ArgumentError, naming the nearest.
     """
-    if spec is None:
-        return None
-    if isinstance(spec, type) and issubclass(spec, Constraint):
-        return spec()
-    if isinstance(spec, Mapping):
-        return Constraint.from_dict(spec) if "class" in spec else deserialize(spec)
-    if callable(spec) and not isinstance(spec, Constraint | type):
-        return spec
-    return from_name(_ALSO.get(spec, spec) if isinstance(spec, str) else spec, Constraint, NAMES, "max_norm")
+    return from_spec(spec, Constraint, NAMES, "max_norm", deserialize, _ALSO)
 
 
 def serialize(constraint: Any) -> dict[str, Any]:
@@ -150,10 +141,7 @@ def serialize(constraint: Any) -> dict[str, Any]:
 
     Raises ArgumentError for a function, whose code no description holds.
     """
-    made = get(constraint)
-    if not isinstance(made, Constraint):
-        raise ArgumentError(f"a constraint that is a function has no description: {made!r}.")
-    return configs.serialize(made)  # type: ignore[no-any-return]
+    return to_keras_config(get(constraint), Constraint)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

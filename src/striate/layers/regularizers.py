@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from striate import configs
 from striate import primitives as p
-from striate.described import from_keras_config, from_name, number
+from striate.described import from_keras_config, from_spec, number, to_keras_config
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Regularizer, Value
 
@@ -164,15 +163,7 @@ def get(spec: Any) -> Any:
 
     Raises ArgumentError, naming the nearest.
     """
-    if spec is None:
-        return None
-    if isinstance(spec, type) and issubclass(spec, Regularizer):
-        return spec()
-    if isinstance(spec, Mapping):
-        return Regularizer.from_dict(spec) if "class" in spec else deserialize(spec)
-    if callable(spec) and not isinstance(spec, Regularizer | type):
-        return spec
-    return from_name(_ALSO.get(spec, spec) if isinstance(spec, str) else spec, Regularizer, NAMES, "l2")
+    return from_spec(spec, Regularizer, NAMES, "l2", deserialize, _ALSO)
 
 
 Layer._penalised, Layer._regularizer = staticmethod(penalised), staticmethod(get)
@@ -185,10 +176,7 @@ def serialize(regularizer: Any) -> dict[str, Any]:
 
     Raises ArgumentError for a function, whose code no description holds.
     """
-    made = get(regularizer)
-    if not isinstance(made, Regularizer):
-        raise ArgumentError(f"a regularizer that is a function has no description: {made!r}.")
-    return configs.serialize(made)  # type: ignore[no-any-return]
+    return to_keras_config(get(regularizer), Regularizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
