@@ -107,13 +107,13 @@ def crops(model: st.Model, each: int, **settings: Any) -> Dataset:
 
 
 @functools.cache
-def digit_net() -> tuple[st.Model, Dataset]:
-    """The recipe ``digits``, trained, and the test digits."""
-    splits, recipe = data.load("digits"), recipes.get("digits")
+def by_recipe(data_set: str, recipe: str) -> tuple[st.Model, Dataset]:
+    """A network that a recipe has trained from seed 0, and the test data of the data set."""
+    splits, how = data.load(data_set), recipes.get(recipe)  # type: ignore[call-overload]
     st.set_seed(0)
-    model = recipe.model(10, splits.train.shape)
-    model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
-    model.fit(splits.train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=0, verbose=0)
+    model = how.model(10, splits.train.shape)
+    model.compile(how.optimizer(), how.loss, metrics=["accuracy"])
+    model.fit(splits.train, batch_size=how.batch_size, epochs=how.epochs, seed=0, verbose=0)
     assert splits.test is not None
     return model, splits.test
 
@@ -239,7 +239,7 @@ def adversarial() -> Any:
 
 @figure("look_robustness.png", "accuracy by the size of a change, with examples", "digits")
 def robustness() -> Any:
-    model, test = digit_net()
+    model, test = by_recipe("digits", "digits")
     return look.robustness(model, test, count=None, epsilon=[8, 16, 32, 48, 64], steps=40)
 
 

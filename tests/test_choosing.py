@@ -7,7 +7,6 @@ import pytest
 
 import striate as st
 from striate import layers, zoo
-from striate.cli.main import main
 from striate.errors import ArgumentError, TrainingError
 from striate.runs import compare_runs, train_run
 from striate.size import advice, beside, measure
@@ -15,17 +14,6 @@ from striate.size import advice, beside, measure
 
 def chain(parts, shape):
     return st.models.Sequential([layers.Input(shape), *parts]).graph
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        out = capsys.readouterr()
-        return ended.value.code, out.out, out.err
-
-    return call
 
 
 def small(height=32):

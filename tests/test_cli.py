@@ -11,23 +11,10 @@ from PIL import Image
 
 import striate as st
 from striate import layers
-from striate.cli.main import app, main
+from striate.cli.main import app
 
 COMMANDS = ("advise", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
 COMMANDS += ("predict", "quantize", "size", "train", "transfer")
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command line in this process; returns (exit code, stdout, stderr)."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            main([str(a) for a in arguments])
-        out = capsys.readouterr()
-        return ended.value.code, out.out, out.err
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -6,16 +6,7 @@ import pytest
 
 import striate as st
 from striate import zoo
-from striate.cli.main import main
 from striate.layers import Add, Conv2D, Dense, Flatten, Input
-
-
-def run(capsys, *words):
-    with pytest.raises(SystemExit) as ended:
-        main([*words])
-    out = capsys.readouterr()
-    return ended.value.code or 0, out.out, out.err
-
 
 # What the papers' own names and abstracts say.
 DEPTHS = {
@@ -79,8 +70,8 @@ def test_numbers_that_texts_print_are_told_apart():
         assert all(number in said[who] for number in numbers), who
 
 
-def test_the_command_prints_the_history(capsys):
-    code, text, _ = run(capsys, "models", "--history")
+def test_the_command_prints_the_history(run):
+    code, text, _ = run("models", "--history")
     assert code == 0
     line = next(line for line in text.splitlines() if line.startswith("2015"))
     assert line.split() == [
@@ -97,15 +88,15 @@ def test_the_command_prints_the_history(capsys):
         "networks",
     ]
     assert "2012 ISI: Krizhevsky et al. 2012, table 2." in text
-    _, text, _ = run(capsys, "models", "--history", "--json")
+    _, text, _ = run("models", "--history", "--json")
     assert [row["error"] for row in json.loads(text) if row["place"] == 1] == list(WINNERS.values())
-    code, _, error = run(capsys, "models", "resnet50", "--history")
+    code, _, error = run("models", "resnet50", "--history")
     assert code == 2
     assert "striate models resnet50" in error
 
 
-def test_the_list_has_depth_megabytes_and_top5(capsys):
-    _, text, _ = run(capsys, "models", "--find", "vgg16")
+def test_the_list_has_depth_megabytes_and_top5(run):
+    _, text, _ = run("models", "--find", "vgg16")
     heads, row = (line.split() for line in text.splitlines()[:2])
     assert heads == ["name", "year", "input", "depth", "weights", "MB", "mults", "top-1", "top-5", "published", "about"]
     assert row[:10] == [
@@ -114,9 +105,9 @@ def test_the_list_has_depth_megabytes_and_top5(capsys):
     ]
 
 
-def test_accuracy_of_a_variant_is_its_own_or_none(capsys):
+def test_accuracy_of_a_variant_is_its_own_or_none(run):
     def accuracy(*variant):
-        lines = run(capsys, "models", *variant)[1].splitlines()
+        lines = run("models", *variant)[1].splitlines()
         return next(line.removeprefix("accuracy").strip() for line in lines if line.startswith("accuracy"))
 
     assert accuracy("mobilenet") == "top-1 70.6 %"
@@ -127,5 +118,5 @@ def test_accuracy_of_a_variant_is_its_own_or_none(capsys):
     assert accuracy("resnet50", "--variant", "variant=keras") == (
         f"top-1 {keras.top1} %, top-5 {keras.top5} %" if keras.top1 else "not stated for this variant"
     )
-    facts = json.loads(run(capsys, "models", "mobilenet", "--variant", "alpha=0.5", "--json")[1])
+    facts = json.loads(run("models", "mobilenet", "--variant", "alpha=0.5", "--json")[1])
     assert facts["top1"] is None

@@ -9,7 +9,8 @@ import atexit
 import gc
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import islice
 
@@ -172,11 +173,16 @@ class Trainer:
         stopped: Callable[[], bool] = lambda: False,
     ) -> dict[str, float]:
         """Loss and metrics over all batches, or the first `steps`, in prediction mode."""
+        with self.judging(feed, steps) as batches:
+            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches), prefix, callbacks, stopped)
+
+    @contextmanager
+    def judging(self, feed: Feed | Batches, steps: int | None) -> Iterator[Iterable[Batch]]:
+        """The batches of an evaluation, all or the first `steps`; the network is in prediction mode inside."""
         training = self.module.training
         self.module.eval()
-        batches = feed.batches(0) if steps is None else islice(feed.batches(0), steps)
         try:
-            return self.objective.measured(((b, self.outputs(b.xs)) for b in batches), prefix, callbacks, stopped)
+            yield feed.batches(0) if steps is None else islice(feed.batches(0), steps)
         finally:
             if training:
                 backend.set_mode(self.module, self.graph, True)

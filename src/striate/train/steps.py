@@ -6,8 +6,7 @@ The loop, its callbacks and its batches are those of every model; what happens w
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -221,13 +220,10 @@ class StepTrainer(Trainer):
     ) -> dict[str, float]:
         """The figures of the model's ``test_step`` over all batches, or the first `steps`."""
         self.objective.reset()
-        training = self.module.training
-        self.module.eval()
-        batches: Iterable[Batch] = feed.batches(0) if steps is None else islice(feed.batches(0), steps)
         hooks, seen = callbacks or CallbackList(), 0
         hooks.on_begin("test")
         hears = hooks.every(self.plan.together, "test", lambda: self.objective.logs(Totals([])))
-        try:
+        with self.judging(feed, steps) as batches:
             for seen, batch in enumerate(batches, start=1):
                 hears.begin(seen - 1)
                 with torch.no_grad():
@@ -235,17 +231,11 @@ class StepTrainer(Trainer):
                 hears.end(seen - 1)
                 if stopped():
                     break
-        finally:
-            if training:
-                self._in_training()
         hears.close()
         if not seen:
             raise DataError("there is no batch to evaluate: the data are empty, or a generator has ended.")
         hooks.on_end("test", self.objective.logs(Totals([])))
         return self.objective.logs(Totals([]), prefix)  # type: ignore[no-any-return]
-
-    def _in_training(self) -> None:
-        backend.set_mode(self.module, self.graph, True)
 
     def on_batch(self, batch: Batch, learn: bool) -> dict[str, float]:
         """The model's ``train_step`` or ``test_step`` on one batch."""
@@ -257,7 +247,7 @@ class StepTrainer(Trainer):
         if self.optimizer is None:
             self.start()
             self.plan.optimizer.bind(1)
-        self._in_training()
+        backend.set_mode(self.module, self.graph, True)
         try:
             self.train_step(batch)
         finally:
