@@ -6,7 +6,7 @@ import pytest
 
 import striate as st
 from striate import layers
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, Note
 from striate.graph import Graph
 from striate.size import kept_bytes
 
@@ -145,3 +145,17 @@ def test_a_layer_set_free_within_a_frozen_base_learns_and_frozen_weights_cost_no
     assert not any(np.any(a != b) for a, b in zip(before[:2], inner.layers[0].get_weights(), strict=True))
     error = float(np.mean((model.predict(X) - X[:, :1]) ** 2))
     assert model.evaluate(X, X[:, :1], verbose=0) == pytest.approx(error, rel=1e-4)
+
+
+def test_a_layer_set_free_in_a_whole_that_is_frozen_does_not_learn():
+    model = over(base())
+    model.trainable = False
+    model.get_layer("top").trainable = True
+    assert model.trainable_weights == []
+    assert model.size().trainable == 0
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    with pytest.warns(Note, match="nothing to train"):
+        model.fit(X, X[:, :1], verbose=0)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
