@@ -10,6 +10,7 @@ import striate as st
 from striate import data, layers, look
 from striate.errors import ArgumentError
 from striate.look.landscape.perturbed_loss import random_direction
+from striate.look.landscape.ruggedness import bent_down, minima
 
 
 def small(seed: int = 0) -> st.Model:
@@ -106,6 +107,42 @@ def test_a_trajectory_can_be_kept_in_files(tmp_path):
     assert again.epochs == [0, 1, 2]
     for key, value in again[2].items():
         assert torch.equal(value, model.module.state_dict()[key])
+
+
+X, Y = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 9))
+
+
+def rugged(loss: np.ndarray) -> tuple[float | None, int]:
+    return bent_down(loss), minima(loss)
+
+
+def test_a_bowl_bends_down_nowhere_and_a_saddle_everywhere():
+    assert rugged(3 * X**2 + 3 * X * Y + Y**2 + 5) == (0.0, 1)
+    assert rugged(np.hypot(X - 0.1, 7 * Y + X)) == (0.0, 1)  # no parabola, but convex
+    assert rugged(4 * X**2 + 0.3 * Y) == (0.0, 0)  # straight along y
+    assert rugged(np.full((9, 9), 1 / 3)) == (0.0, 0)
+    for turn in (0, 0.4, np.pi / 4, 1.1):
+        u, v = np.cos(turn) * X - np.sin(turn) * Y, np.sin(turn) * X + np.cos(turn) * Y
+        assert rugged(u**2 - v**2) == (1.0, 0)
+
+
+def test_waves_bend_down_on_their_ridges():
+    """Of the 7 x 7 points within, on the column and the row through the middle, where a cosine is 1."""
+    assert rugged(np.cos(2 * np.pi * X) + np.cos(2 * np.pi * Y)) == (pytest.approx(13 / 49), 4)
+
+
+def test_infinite_losses_are_left_out():
+    loss = X**2 + Y**2
+    loss[0] = np.inf
+    assert rugged(loss) == (0.0, 1)
+    assert rugged(np.full((9, 9), np.inf)) == (None, 0)
+
+
+def test_the_note_and_the_figures_for_programs_say_how_rugged_a_surface_is(trained):
+    model, test, _ = trained
+    found = look.surface(model, test, steps=5)
+    assert found.facts()["bent_down"] == bent_down(found.loss)
+    assert f"At {bent_down(found.loss):.1%} of the points within" in found.note()
 
 
 def test_no_number_of_a_contour_is_cut_by_the_frame(trained):

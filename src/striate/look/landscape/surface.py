@@ -15,6 +15,7 @@ from striate.look.arguments import Progress
 from striate.look.landscape import surface_figure
 from striate.look.landscape.perturbed_loss import Twin, random_direction
 from striate.look.landscape.points import check_direction, evaluated, multiples_of, plain, short
+from striate.look.landscape.ruggedness import bent_down, minima
 from striate.look.landscape.trajectory import Path, Trajectory, principal
 from striate.look.result import Look
 from striate.wording import plural
@@ -68,6 +69,9 @@ class Surface(Look):
             f"{short(at_edge.min())} to {short(at_edge.max())}; "
             f"{plural(dips, 'point')} within the grid lower than all eight around."
         )
+        bent = bent_down(self.loss)
+        if bent is not None:
+            said += f" At {bent:.1%} of the points within, it bends downwards in some direction: at none in a bowl."
         if self.path is not None:
             said += (
                 f" The plane holds {self.path.share.sum():.1%} of the variance of the training's path "
@@ -104,6 +108,7 @@ class Surface(Look):
             "loss": [plain(row) for row in self.loss],
             **({} if self.accuracy is None else {"accuracy": self.accuracy.tolist()}),
             "minima": minima(self.loss),
+            "bent_down": bent_down(self.loss),
             "cosine": self.cosine,
             **({} if self.path is None else self.path.facts()),
         }
@@ -212,13 +217,3 @@ def _cosine(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> flo
     dot = sum(float((a[name].double() * b[name].double()).sum()) for name in a if name in b)
     norms = [math.sqrt(sum(float(v.double().square().sum()) for v in d.values())) for d in (a, b)]
     return dot / (norms[0] * norms[1]) if all(norms) else 0.0
-
-
-def minima(loss: np.ndarray) -> int:
-    """Points within the grid whose loss is below that of all eight around them."""
-    inner = loss[1:-1, 1:-1]
-    rows, columns = loss.shape
-    around = [
-        loss[1 + i : rows - 1 + i, 1 + j : columns - 1 + j] for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)
-    ]
-    return int(np.logical_and.reduce([inner < other for other in around]).sum()) if inner.size else 0
