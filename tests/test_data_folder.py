@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data import Dataset, Preprocessing, Splits, folder, read_csv, read_zip
+from striate.data import Dataset, Preprocessing, Splits, check, folder, read_csv, read_zip
 from striate.errors import DataError
 
 COLOURS = {"ant": (10, 20, 30), "bee": (200, 100, 0), "cat": (0, 255, 0)}
@@ -100,6 +100,36 @@ def test_a_class_without_a_readable_picture_is_left_out_and_listed(pets):
 def test_pictures_in_folders_below_belong_to_the_class_above(pets):
     paint(pets / "ant" / "outdoors" / "far" / "x.png", COLOURS["ant"])
     assert folder(pets).class_counts()["ant"] == 2
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_folder_around_all_is_looked_through_on_disk_as_in_a_zip(packed, pets, tmp_path):
+    (tmp_path / "set").mkdir()
+    pets.rename(tmp_path / "set" / "photos")
+    (tmp_path / "set" / "read me.txt").write_text("about")
+    (tmp_path / "set" / "photos" / "licence.txt").write_text("free")
+    read = folder
+    place = tmp_path / "set"
+    if packed:
+        read, place = read_zip, zipped(place, tmp_path / "set.zip")
+    found = read(place)
+    assert found.class_counts() == {"ant": 1, "bee": 2, "cat": 3}
+    assert {os.path.basename(path) for path, _ in found.skipped} == {"read me.txt", "licence.txt"}
+    assert {finding.kind for finding in check(place).findings} <= {
+        "stray",
+        "few",
+        "duplicate",
+        "plain",
+        "tiny",
+        "single",
+    }
+
+
+def test_a_class_with_folders_in_it_beside_an_empty_class_is_not_looked_through(tmp_path):
+    for year in ("2021", "2022"):
+        paint(tmp_path / "ant" / year / "0.png", COLOURS["ant"])
+    (tmp_path / "bee").mkdir()
+    fails(lambda: folder(tmp_path), 'one class only, "ant"')
 
 
 def test_a_link_round_in_a_circle_is_not_followed(pets):

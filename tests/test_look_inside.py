@@ -159,6 +159,25 @@ def test_filters_of_a_network_that_takes_blue_first_are_shown_red_first():
     np.testing.assert_array_equal(found.weights, weight.transpose(0, 2, 3, 1)[..., ::-1])
 
 
+@pytest.mark.parametrize("layer", ["plain", "grouped", "depthwise", "separable", "transposed"])
+def test_filters_of_any_convolution_are_shown_by_its_name(layer):
+    inputs = st.Input((12, 12, 3))
+    x = layers.Conv2D(4, 3, name="plain")(inputs)
+    x = layers.Conv2D(4, 3, groups=2, name="grouped")(x)
+    x = layers.DepthwiseConv2D(2, name="depthwise")(x)
+    x = layers.SeparableConv2D(5, 3, name="separable")(x)
+    model = st.Model(inputs, layers.Conv2DTranspose(2, 3, name="transposed")(x))
+    kernel = np.asarray(model.get_layer(layer).get_weights()[0])  # (height, width, in, out), as Keras has it
+    expected = {
+        "depthwise": kernel.transpose(2, 0, 1, 3),
+        "separable": kernel.transpose(2, 0, 1, 3),
+        "transposed": kernel.transpose(2, 0, 1, 3),
+    }.get(layer, kernel.transpose(3, 0, 1, 2))
+    found = look.filters(model, layer)
+    assert found.layer == layer
+    np.testing.assert_array_equal(found.weights, expected)
+
+
 def test_a_filter_that_is_nothing_but_noise_is_said_and_shown_as_nothing():
     """Two filters, one ten thousand times weaker: grey as if it were zero; with 2 % of the strength it has its colours."""
     model = st.Sequential([layers.Conv2D(2, 3, use_bias=False, input_shape=(8, 8, 1)), layers.Flatten()])
@@ -170,7 +189,7 @@ def test_a_filter_that_is_nothing_but_noise_is_said_and_shown_as_nothing():
         return np.asarray(found.figure().axes[0].images[0].get_array())[..., :3], found.note()
 
     (weak, said), (none, _), (some, unsaid) = shown(1e-4), shown(0), shown(0.02)
-    assert "1 are weaker than 1% of the strongest" in said
+    assert "1 is weaker than 1% of the strongest" in said
     assert "weaker than" not in unsaid
     assert np.abs(weak.astype(int) - none.astype(int)).max() <= 2
     assert np.abs(some.astype(int) - none.astype(int)).max() > 100

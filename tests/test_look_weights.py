@@ -66,8 +66,9 @@ def test_weights_that_are_no_picture_are_refused(model, layer, words):
 
 
 def test_filters_of_a_dense_layer_say_where_its_weights_are_shown():
-    with pytest.raises(ArgumentError, match=r"look\.templates shows the weights of a dense layer"):
-        look.filters(linear(), "dense")
+    for layer in ("dense", None):
+        with pytest.raises(ArgumentError, match=r"`striate look templates`\) shows the weights of a dense layer"):
+            look.filters(linear(), layer)
 
 
 # -- fixed filters ----------------------------------------------------------------------------------------------------

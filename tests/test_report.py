@@ -13,7 +13,7 @@ from striate import layers
 from striate.data import Dataset, Preprocessing, Skipped
 from striate.look import activations
 from striate.pages import write_report
-from striate.report.figures import curves
+from striate.report.figures import confusion, curves
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -161,6 +161,19 @@ def test_curves_are_a_drawing_each_and_say_where_a_stage_ended(tmp_path):
     assert (
         "stage" not in write_report(tmp_path / "s.html", net(), None, history=HISTORY).read_text().split("<section")[1]
     )
+
+
+def test_the_letters_of_the_confusion_are_never_shrunk_below_what_is_read(tmp_path):
+    """A font of 9 points is 12 dots high; on 372 dots of a telephone a wide drawing scrolls, and is not made smaller."""
+    names = tuple(f"a class with a name of many words {i}" for i in range(10))
+    model = st.Sequential([layers.Flatten(input_shape=(8, 8, 1)), layers.Dense(10, "softmax")])
+    model.labels = list(names)
+    page = write_report(tmp_path / "r.html", model, data(classes=names), history={}).read_text()
+    least = int(re.search(r'class="wide"><div style="min-width: (\d+)px"><img', page)[1])
+    drawn = confusion(np.zeros((10, 10)), names)
+    assert least == pytest.approx(0.75 * 96 * drawn.get_figwidth(), abs=1)
+    assert least > 372
+    assert "max-width" not in page.split(".wide img")[1].split("}")[0]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

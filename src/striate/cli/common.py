@@ -23,6 +23,10 @@ Variant = Annotated[
     list[str] | None, typer.Option("--variant", help="Of a named architecture, such as alpha=0.5; may be repeated.")
 ]
 
+Engine = Annotated[
+    str,
+    typer.Option(help="What computes: torch, onnxruntime, int8 (what `striate quantize` made) or auto, the faster."),
+]
 Augment = Annotated[
     str | None,
     typer.Option(

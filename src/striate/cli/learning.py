@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Augment, Json, Variant, With, alone, left, model_of, say, shape_of
+from striate.cli.common import WEIGHTS, Augment, Engine, Json, Variant, With, alone, left, model_of, say, shape_of
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
@@ -152,6 +152,7 @@ def evaluate(
         int,
         typer.Option(help="Added to class numbers without names: 1 for a network that counts a background class 0."),
     ] = 0,
+    engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """Measure a trained model on held-out data: accuracy with its 95 % interval, top-5 too for many classes."""
@@ -159,7 +160,7 @@ def evaluate(
 
     first = model_of(model, weights, variant)
     if others:
-        scores = judge_ensemble([first, *(model_of(other, None) for other in others)], data)
+        scores = judge_ensemble([first, *(model_of(other, None) for other in others)], data, engine=engine)
         each = scores["accuracy of each"]
         scores["accuracy of each"] = dict(zip([model, *others], each.values(), strict=False))
         lines = [f"{value:8.4f}  {name}" for name, value in scores["accuracy of each"].items()]
@@ -167,7 +168,7 @@ def evaluate(
         say(scores, json, "\n".join(["accuracy", *lines]))
         return
     options = {} if label_column is None else {"label_column": label_column}
-    _, scores = judge_run(first, data, shift=shift, **options)
+    _, scores = judge_run(first, data, shift=shift, engine=engine, **options)
     say(scores, json, judged(scores))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, Variant, With, going, model_of, say
+from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, going, model_of, say
 from striate.errors import ArgumentError, DataError
 from striate.wording import lasting, plural
 
@@ -38,6 +38,7 @@ def predict(
         typer.Option("-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+    engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """The most probable classes of pictures, with their probabilities."""
@@ -59,11 +60,13 @@ def predict(
     quiet = out is not None or json or not sys.stdout.isatty()  # a bar between printed lines would be in their way
 
     def answers() -> Iterator[FileAnswer]:
-        yield from _of_texts(net, text, count)
+        yield from _of_texts(net, text, count, engine)
         if not found.files:
             return
         with going("pictures") if quiet else nullcontext() as progress:
-            for answer in classify_files(net, found.files, count, batch_size=batch_size, progress=progress):
+            for answer in classify_files(
+                net, found.files, count, batch_size=batch_size, engine=engine, progress=progress
+            ):
                 tally["broken" if answer.error is not None else "read"] += 1
                 yield answer
 
@@ -83,11 +86,12 @@ def predict(
         raise typer.Exit(2)
 
 
-def _of_texts(net: Any, texts: list[str] | None, top: int) -> Iterator[FileAnswer]:
-    from striate.tasks import Ensemble, FileAnswer, classify
+def _of_texts(net: Any, texts: list[str] | None, top: int, engine: str) -> Iterator[FileAnswer]:
+    from striate.tasks import Ensemble, FileAnswer
 
     for text in texts or ():
-        (guesses,) = net.classify([text], top) if isinstance(net, Ensemble) else classify(net, [text], top)
+        asked = net if isinstance(net, Ensemble) else Ensemble([net])
+        (guesses,) = asked.classify([text], top, engine=engine)
         yield FileAnswer(text, guesses)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 LEARNT = "learnt from"  # its key among a model's facts
-LEARNT = "learnt from"  # its key among a model's facts
 KEPT = 1024  # hashes; of no more different examples than these the record is whole
 
 

@@ -20,6 +20,7 @@ from striate.intake.outputs import Outputs
 from striate.wording import plural
 
 _SYNSET = re.compile(r"n\d{8}(?!\d)")
+_COUNTED = re.compile(r"(?:\d+\s*[._-]+\s*|\d{3,}\s+)(?=[^\W\d_])")  # as in 001.Black_footed_Albatross
 _SHOWN = 5
 
 
@@ -30,28 +31,37 @@ class Names:
         self.labels = labels
         self.ids = _synsets_of(labels)
         self._exact = _places((class_name(label), i) for i, label in enumerate(labels))
-        self._plain = _places((_plain(label), i) for i, label in enumerate(labels))
-        self._synonyms = _places((word, i) for i, label in enumerate(labels) for word in _synonyms(label))
+        self._words = _places((word, i) for i, label in enumerate(labels) for word in _synonyms(label))
+        plain = ((_plain(word), i) for i, label in enumerate(labels) for word in _synonyms(label))
+        self._synonyms = _places(dict.fromkeys(plain))
 
     def candidates(self, name: str) -> list[int]:
-        """Every class that a name may stand for; the one that it is the very label of alone, where there is such a one."""
+        """Every class that a name may stand for; that alone of which it is the very label, or the very synonym.
+
+        Cardigan is a dog and cardigan a jacket; CARDIGAN may be either.
+        """
         name = class_name(name)
-        if name in self.ids:
-            return [self.ids[name]]
-        for known, key in ((self._exact, name), (self._plain, _plain(name)), (self._synonyms, _plain(name))):
-            if len(known.get(key, ())) == 1:
-                return known[key]
-        return self._synonyms.get(_plain(name), [])
+        said = _SYNSET.match(name)  # alone, or as in n02085620-Chihuahua
+        if said is not None and said[0] in self.ids:
+            return [self.ids[said[0]]]
+        very = (known[name] for known in (self._exact, self._words) if len(known.get(name, ())) == 1)
+        return next(very, None) or self._alike(name)
 
     def place(self, name: str, hint: int | None = None) -> int | None:
         """The class of a name; None where no class, or more than one, has it.
 
         hint    a class that the pictures' own file names speak for; it counts where it has the name too
         """
-        if hint is not None and hint in self._synonyms.get(_plain(name), ()):
+        if hint is not None and hint in self._alike(name):
             return hint
         candidates = self.candidates(name)
         return candidates[0] if len(candidates) == 1 else None
+
+    def _alike(self, name: str) -> list[int]:
+        """Every class that has a synonym of this name, or where none has of what follows a number in front of it."""
+        counted = _COUNTED.match(class_name(name))
+        forms = (name, class_name(name)[counted.end() :]) if counted else (name,)
+        return next((self._synonyms[key] for key in map(_plain, forms) if key in self._synonyms), [])
 
     def everything(self) -> list[str]:
         """All that may be written for a class."""
@@ -71,7 +81,8 @@ def numbered_as(data: Dataset, labels: Sequence[str] | None) -> Dataset:
     labels    the names of the model's classes, in the order of its outputs; None: numbers are taken as they are
 
     A class is found by its label, by one of the synonyms in it ("tench, Tinca tinca"), whatever their case, with blanks,
-    hyphens or underscores, and for ImageNet's classes by its WordNet id.  The data may lack some of the model's classes.
+    hyphens or underscores, behind a number ("001.Ant"), and for ImageNet's classes by its WordNet id.  The data
+    may lack some of the model's classes.
     Raises DataError for a class that the model does not know, for a name that two of its classes have, and for
     nameless numbers where the model's class 0 is "background": whether they count it, only their owner knows.
     """
@@ -106,9 +117,10 @@ def _refusal(data: Dataset, foreign: list[str], names: Names) -> str:
     if len(several) > 1:
         ids = {place: synset for synset, place in names.ids.items()}
         said = " and ".join(f"{i} ({ids[i]})" if i in ids else str(i) for i in several)
+        ways = ["its whole label"] if len({names.labels[i] for i in several}) == len(several) else []
+        ways += ["its WordNet id"] if ids else []
         return (
-            f'{data.name}: "{first}" is the name of the model\'s classes {said}. Name the class by its whole label'
-            f"{' or its WordNet id' if ids else ''}."
+            f'{data.name}: "{first}" is the name of the model\'s classes {said}. Name the class by {" or ".join(ways)}.'
         )
     shown = "; ".join(names.labels[:_SHOWN]) + ("; …" if len(names.labels) > _SHOWN else "")
     theirs = "; ".join((data.classes or ())[:_SHOWN]) + ("; …" if len(data.classes or ()) > _SHOWN else "")
@@ -227,7 +239,10 @@ def _plain(name: str) -> str:
 
 
 def _synonyms(label: str) -> list[str]:
-    return list(dict.fromkeys(_plain(word) for word in (label, *label.split(","))))
+    """The names in a label: the whole, what stands between its commas, and what follows a number in front of it."""
+    counted = _COUNTED.match(label)
+    words = (label, *label.split(","), *([label[counted.end() :]] if counted else []))
+    return list(dict.fromkeys(map(class_name, words)))
 
 
 def _places(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:

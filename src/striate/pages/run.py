@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MISTAKES = 24
 PANEL = 3.3  # inches of a curve: read on a telephone, and two in a row on a page
+DOTS, READ = 96, 0.75  # a browser's dots an inch; how far a drawing may shrink until its letters are too small to read
 SIDE = 300  # dots of a mistake's longer side, shown on half as many
 
 MEANINGS = (
@@ -129,9 +130,12 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
         ("loss", f"{losses.mean():.4f}"),
         ("F1, macro", f"{told.macro[2]:.4f}"),
     ]
-    light, dark = (figures.to_svg(figures.confusion(told.matrix, names, dark=d)) for d in (False, True))
+    drawn = [figures.confusion(told.matrix, names, dark=d) for d in (False, True)]
+    light, dark = map(figures.to_svg, drawn)
+    least = round(READ * DOTS * drawn[0].get_size_inches()[0])
     confusion = Section("confusion", "Confusion", "Rows are the true classes, columns the answers.")
-    confusion.body = f'<div class="wide">{both(light, dark, "confusion matrix")}</div>'
+    picture = both(light, dark, "confusion matrix")
+    confusion.body = f'<div class="wide"><div style="min-width: {least}px">{picture}</div></div>'
     rows: list[tuple[str, ...]] = [
         (name, f"{p:.4f}", f"{r:.4f}", f"{f:.4f}", f"{n:,}")
         for name, p, r, f, n in zip(told.names, told.precision, told.recall, told.f1, told.support, strict=True)

@@ -14,6 +14,7 @@ from striate.data import Dataset, load
 from striate.data.learnt import LEARNT, known_among
 from striate.data.readers.csv_table import columns
 from striate.data.readers.names import whole_number
+from striate.data.readers.scan import table_in
 from striate.data.sets.catalog import options_of
 from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
@@ -41,7 +42,12 @@ class Held(NamedTuple):
 
 
 def judge_run(
-    run: Model | str | os.PathLike[str], data: str | None = None, *, shift: int = 0, **options: Any
+    run: Model | str | os.PathLike[str],
+    data: str | None = None,
+    *,
+    shift: int = 0,
+    engine: str = "auto",
+    **options: Any,
 ) -> tuple[Model, dict[str, Any]]:
     """Measure a model on the held-out part of a data set: (the model, its figures by name).
 
@@ -49,6 +55,7 @@ def judge_run(
     data       a data set's name, a folder or a file; None: what the model was trained on
     shift      what is added to class numbers that have no names, where the model counts its classes otherwise: 1 for a
                network with a background class 0 and numbers that do not count it
+    engine     as for ``Model.predict``
     options    of the reader, such as label_column
 
     Pictures are prepared as the model's preprocessing says, and classes found by their names.  With more than 10 classes
@@ -64,18 +71,21 @@ def judge_run(
     loss = losses.fitting(outputs, judge.y)
     wanted = [metrics.fitting(outputs, loss), *(["top5"] if outputs.count > MANY and judge.labels is not None else [])]
     model.compile("adam", loss, metrics=wanted)
-    scores = model.evaluate(judge, return_dict=True, verbose=0)
+    scores = model.evaluate(judge, return_dict=True, verbose=0, engine=engine)
     figures: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
     if judge.labels is not None:
         figures["interval"] = interval(round(scores["accuracy"] * len(judge)), len(judge))
     return model, figures | ({"note": "; ".join(held.notes)} if held.notes else {})
 
 
-def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None) -> dict[str, Any]:
+def judge_ensemble(
+    runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None, *, engine: str = "auto"
+) -> dict[str, Any]:
     """Measure models and the mean of their probabilities on the held-out part of a data set.
 
     runs    models, or folders of saved ones
     data    a data set's name, a folder or a file; None: what the first was trained on
+    engine  as for ``Model.predict``
 
     Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
     out the same part of their training data.  Returns the figures by name.  Raises ArgumentError, DataError.
@@ -109,8 +119,8 @@ def judge_ensemble(runs: Sequence[Model | str | os.PathLike[str]], data: str | N
     each = {}
     for i, (run, model, part) in enumerate(zip(runs, models, parts, strict=True), start=1):
         name = f"{i}: {run.name if isinstance(run, Model) else run}"
-        each[name] = Ensemble([model]).judge([part], np.asarray(part.y))["accuracy"]
-    scores = together.judge(parts, first.y)
+        each[name] = Ensemble([model]).judge([part], np.asarray(part.y), engine=engine)["accuracy"]
+    scores = together.judge(parts, first.y, engine=engine)
     return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each}
 
 
@@ -176,7 +186,8 @@ def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> t
 def _naming_column(path: str, labels: Sequence[str]) -> str | None:
     """The first column of a CSV file in which every cell is the name of one of the classes."""
     names = names_of(tuple(labels))
-    for column, cells in columns(path).items():
+    table = table_in(Path(path)) if Path(path).is_dir() else path  # beside its pictures
+    for column, cells in columns(table).items() if table is not None else ():
         if all(names.candidates(cell) for cell in set(cells)):
             return column
     return None

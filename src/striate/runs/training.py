@@ -14,7 +14,7 @@ from striate import recipes
 from striate.data import Splits, load, names
 from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
-from striate.data.sets.catalog import placed
+from striate.data.sets.catalog import from_anywhere, placed
 from striate.errors import ArgumentError, DataError
 from striate.layers.augment_words import words_of
 from striate.messages import say
@@ -181,7 +181,8 @@ def train_run(
     intake = model.intake.learning_from(train)
     train, judge = intake.dataset(train), intake.dataset(judge)
     model.labels, model.preprocessing = intake.labels, intake.preprocessing
-    facts = {"recipe": recipe, "options": options, "data": data, "validation": validation, "seed": seed}
+    facts = {"recipe": recipe, "options": options, "validation": validation, "seed": seed}
+    facts["data"] = data if asked["splits"] is not None else from_anywhere(data)
     facts |= {"data check": noticed} if noticed else {}
     facts[LEARNT] = learnt_from(train.x)
     model.facts |= facts
@@ -268,7 +269,7 @@ def write_record(folder: Path, asked: dict[str, Any], command: str = "train") ->
         elif hasattr(value, "to_dict") and name == "optimizer":
             record[name] = value.to_dict()
         elif name in ("data", "weights") and isinstance(value, str | os.PathLike):
-            record[name] = str(Path(value).resolve()) if value not in names() and Path(value).exists() else str(value)
+            record[name] = from_anywhere(value)
         elif name in ("callbacks", "splits"):
             record.pop(name)
             objects += [name] if value else []

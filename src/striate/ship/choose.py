@@ -38,6 +38,15 @@ _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
 _PER_COMPARED, _COMPARED = 500, 65_536
 
 
+def check_engine(how: str) -> None:
+    """Raise ArgumentError for what is no name of an engine.
+
+    how   a name
+    """
+    if how not in ENGINES:
+        raise unknown("engine", how, ENGINES)
+
+
 class Engines:
     """The engines of one model.  They are kept for as long as its weights and its graph stay what they were."""
 
@@ -68,8 +77,7 @@ class Engines:
 
         Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there.
         """
-        if how not in ENGINES:
-            raise unknown("engine", how, ENGINES)
+        check_engine(how)
         if how == "torch":
             return None
         graph = model.graph.check()

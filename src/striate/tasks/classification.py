@@ -19,7 +19,7 @@ class Guess(NamedTuple):
     probability: float
 
 
-def classify(model: Model, sources: Any, top: int = 5) -> list[list[Guess]]:
+def classify(model: Model, sources: Any, top: int = 5, *, engine: str = "auto") -> list[list[Guess]]:
     """The `top` classes of each picture or text, most probable first, with the probability of each.
 
     model      a network with one output of classes; the last activation says what its numbers are: of a softmax, or of
@@ -28,12 +28,13 @@ def classify(model: Model, sources: Any, top: int = 5) -> list[list[Guess]]:
     sources    whatever ``Model.predict`` takes: paths, bytes, PIL images, uint8 arrays (h, w, C), a Dataset, or texts for
                a network that reads them; they go through the model's own preprocessing, floats go in as they are
     top        how many classes of each
+    engine     as for ``Model.predict``
 
     Raises DataError for a source that cannot be read, ArgumentError for a network that does not classify.
     """
     check(sources, top)
     outputs = classes_of(model)
-    probabilities = outputs.by_class(model.predict(sources))
+    probabilities = outputs.by_class(model.predict(sources, engine=engine))
     return ranked(probabilities, model.intake.class_names(outputs.classes), top)
 
 

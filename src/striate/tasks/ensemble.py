@@ -44,10 +44,11 @@ class Ensemble:
                 )
         self._order = [[theirs.index(label) for label in names[0]] for theirs in names]
 
-    def probabilities(self, inputs: Sequence[Any]) -> np.ndarray:
+    def probabilities(self, inputs: Sequence[Any], *, engine: str = "auto") -> np.ndarray:
         """(N, classes) in the order of `labels`.
 
         inputs    for each model what its ``predict`` takes: an array, files or a Dataset, of the same N examples
+        engine    as for ``Model.predict``
 
         Raises ArgumentError for another number of inputs than models, DataError for different numbers of examples.
         """
@@ -56,33 +57,35 @@ class Ensemble:
                 f"an ensemble of {plural(len(self.models), 'model')} takes as many inputs, not {len(inputs)}."
             )
         each = [
-            classes_of(model).by_class(model.predict(x))[:, order]
+            classes_of(model).by_class(model.predict(x, engine=engine))[:, order]
             for model, x, order in zip(self.models, inputs, self._order, strict=True)
         ]
         if len({len(part) for part in each}) > 1:
             raise DataError(f"the models got different numbers of examples: {[len(part) for part in each]}.")
         return np.mean(each, axis=0)  # type: ignore[no-any-return]
 
-    def classify(self, sources: Any, top: int = 5) -> list[list[Guess]]:
+    def classify(self, sources: Any, top: int = 5, *, engine: str = "auto") -> list[list[Guess]]:
         """The `top` classes of each picture or text, most probable first, by the mean of the models' probabilities.
 
         sources    paths, bytes, PIL images, arrays or texts; each model reads them with its own preprocessing
         top        how many classes of each
+        engine     as for ``Model.predict``
 
         Raises DataError for a source that cannot be read, ArgumentError for a `top` below 1.
         """
         check(sources, top)
-        return ranked(self.probabilities([sources] * len(self.models)), self.labels, top)
+        return ranked(self.probabilities([sources] * len(self.models), engine=engine), self.labels, top)
 
-    def judge(self, inputs: Sequence[Any], y: np.ndarray) -> dict[str, float]:
+    def judge(self, inputs: Sequence[Any], y: np.ndarray, *, engine: str = "auto") -> dict[str, float]:
         """Cross-entropy (nats) and accuracy.
 
         inputs    for each model what its ``predict`` takes, of the same N examples
         y         int64 (N,): their classes, which count along `labels`
+        engine    as for ``Model.predict``
 
         Raises ArgumentError and DataError as ``probabilities`` does.
         """
-        probabilities = self.probabilities(inputs)
+        probabilities = self.probabilities(inputs, engine=engine)
         right = probabilities[np.arange(len(y)), y]
         return {
             "loss": float(-np.log(np.maximum(right, 1e-7)).mean()),

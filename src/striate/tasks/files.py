@@ -17,6 +17,7 @@ from striate.data.pictures.workers import cores, in_order
 from striate.data.readers.files import is_picture, tree_of_folder, without_name
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
+from striate.ship.choose import check_engine
 from striate.tasks.classification import Guess, check, ranked
 from striate.tasks.ensemble import Ensemble
 from striate.wording import inner, plural
@@ -74,6 +75,7 @@ def classify_files(
     top: int = 5,
     *,
     batch_size: int = 32,
+    engine: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[FileAnswer]:
     """The `top` classes of each picture file, as they come, in order; any number of files in little memory.
@@ -82,23 +84,30 @@ def classify_files(
     sources      picture files and folders, which are walked, or one of these
     top          how many classes of each
     batch_size   pictures at a time
+    engine       as for ``Model.predict``
     progress     called as progress(files done, files in all)
 
     Pictures are decoded ahead in threads.  A file that cannot be read is answered with the reason.  Raises ArgumentError
-    for a network that does not classify, DataError for no file or a folder without pictures.
+    for a network that does not classify and an unknown engine, DataError for no file or a folder without pictures.
     """
     if batch_size < 1:
         raise ArgumentError(f"batch_size is at least 1, not {batch_size}.")
+    check_engine(engine)
     files = files_in(sources).files
     check(files, top)
     together = model if isinstance(model, Ensemble) else Ensemble([model])
     for each in together.models:
         each.intake.recipe  # an error now for what takes no pictures
-    return _answers(together, files, top, batch_size, progress)
+    return _answers(together, files, top, batch_size, engine, progress)
 
 
 def _answers(
-    model: Ensemble, files: Sequence[str], top: int, batch_size: int, progress: Callable[[int, int], None] | None
+    model: Ensemble,
+    files: Sequence[str],
+    top: int,
+    batch_size: int,
+    engine: str,
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[FileAnswer]:
     def read(file: str) -> list[np.ndarray] | str:
         try:
@@ -114,7 +123,7 @@ def _answers(
             rows: Iterator[list[Guess]] = iter(())
             if whole:
                 inputs = [np.stack(pictures) for pictures in zip(*whole, strict=True)]
-                rows = iter(ranked(model.probabilities(inputs), model.labels, top))
+                rows = iter(ranked(model.probabilities(inputs, engine=engine), model.labels, top))
             for name, one in zip(names, read_ones, strict=True):
                 yield FileAnswer(name, [], one) if isinstance(one, str) else FileAnswer(name, next(rows))
             if progress is not None:

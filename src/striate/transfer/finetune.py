@@ -16,6 +16,7 @@ from striate import messages
 from striate.data import Dataset, Preprocessing, Splits
 from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
+from striate.data.sets.catalog import from_anywhere
 from striate.errors import ArgumentError
 from striate.graph import Layer
 from striate.layers.augment_words import by_words, words_of
@@ -289,7 +290,7 @@ def fit(
         "batch_size": batch_size,
         "seed": seed,
         "seconds": round(spent, 1),
-        "data": str(data) if isinstance(data, str | os.PathLike) else name,
+        "data": from_anywhere(data) if isinstance(data, str | os.PathLike) else name,
         "validation": 0.0 if splits.validation is not None else validation,
         "stages": [vars(stage) for stage in every],
         LEARNT: learnt_from(train.x),

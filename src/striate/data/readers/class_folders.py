@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from striate.archives import NOT_WHOLE
-from striate.data.dataset import Dataset, Splits
+from striate.data.dataset import Dataset, Skipped, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import Tree, is_picture, need_folder, tree_of_folder, tree_of_zip
 from striate.data.readers.names import PARTS, class_name, part_of
@@ -26,8 +27,8 @@ def folder(
 
     Every picture becomes uint8 (H, W, C) of `image_size` and `channels`.  Classes are numbered in the order of their
     sorted names; or in that of `classes`, some of which may have no folder then.  Blanks around a folder's name do not
-    count.  Validation and test are matched to train by the classes' names.  Hidden files are ignored; a file that is no
-    readable picture is left out, as is a class without any.
+    count.  Validation and test are matched to train by the classes' names.  One folder around all is looked through.  Hidden
+    files are ignored; a file that is no readable picture is left out, as is a class without any.
 
     path           of the folder
     """
@@ -39,7 +40,7 @@ def folder(
 def read_zip(
     path: str | Path, image_size: Any = None, channels: int | None = 3, **options: Unpack[Options]
 ) -> Dataset | Splits:
-    """As ``folder``, straight from a zip file: nothing is unpacked to disk, one folder around all is looked through.
+    """As ``folder``, straight from a zip file: nothing is unpacked to disk.
 
     path           of the zip
     """
@@ -66,7 +67,8 @@ def scan_zip(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
     return survey
 
 
-def _scan(tree: Tree, classes: Sequence[str] | None) -> Survey:
+def _scan(whole: Tree, classes: Sequence[str] | None) -> Survey:
+    tree = _looked_through(whole)
     survey = Survey(tree.root, "classes" if tree.folders else "pictures", fetch=tree.fetch, stamp=tree.stamp)
     for path, reason in tree.skipped:
         survey.add("stray", path, reason, "skip")
@@ -94,6 +96,18 @@ def _scan(tree: Tree, classes: Sequence[str] | None) -> Survey:
     if not survey.lacking:
         _strange(survey, first, given=classes is not None)
     return survey
+
+
+def _looked_through(tree: Tree) -> Tree:
+    """What is in the one folder around all, unless it is a part's or holds pictures itself; files beside it are left out."""
+    while len(tree.folders) == 1 and not part_of(tree.folders[0]) and not _empty_folders(tree, ""):
+        below = tree.below(tree.folders[0])
+        beside = [each for each in tree.files if len(each) == 1]
+        if any(is_picture(each[0]) for each in (*beside, *below.files) if len(each) == 1) or not below.folders:
+            break
+        aside = [Skipped(tree.name(each), "not in a class's folder") for each in beside]
+        tree = replace(below, skipped=(*tree.skipped, *aside))
+    return tree
 
 
 def _strange(survey: Survey, first: str, given: bool) -> None:

@@ -14,7 +14,7 @@ from striate.archives import NOT_WHOLE
 from striate.data.dataset import Skipped
 from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
-from striate.data.readers.names import part_of, spelled
+from striate.data.readers.names import spelled
 from striate.errors import DataError
 from striate.wording import inner
 
@@ -93,18 +93,13 @@ def tree_of_folder(root: Path) -> Tree:
 
 
 def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
-    """The files of a zip; one folder around all is looked through, unless it is the folder of a part."""
+    """Every file of a zip that is not hidden, sorted."""
     entries = {}
     for info in archive.infolist():
         parts = tuple(part for part in info.filename.split("/") if part)
         if parts and not info.is_dir() and not any(map(hidden, parts)):
             entries[parts] = info
-    files = sorted(entries)
-    prefix: tuple[str, ...] = ()
-    while files and len({f[0] for f in files}) == 1 and not part_of(files[0][0]) and min(map(len, files)) > 2:
-        prefix, files = (*prefix, files[0][0]), [f[1:] for f in files]
-    root = "/".join((str(path), *prefix))
-    where = {f"{root}/{'/'.join(f)}": entries[prefix + f] for f in files}
+    where = {"/".join((str(path), *parts)): info for parts, info in entries.items()}
 
     def fetch(name: str) -> bytes:
         info = where[name]
@@ -118,7 +113,7 @@ def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
     def stamp(name: str) -> str:
         return f"{where[name].file_size}:{where[name].CRC:08x}"
 
-    return Tree(root, files, fetch, stamp=stamp)
+    return Tree(str(path), sorted(entries), fetch, stamp=stamp)
 
 
 def listing(folder: Path) -> list[Path]:

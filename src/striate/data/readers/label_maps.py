@@ -127,7 +127,7 @@ class MaskRule:
         said = []
         if blurred and self.two_tone:
             said.append(
-                f"{where}: {blurred} masks are in a format that blurs (JPEG) and were read as black and white. "
+                f"{where}: {plural(blurred, 'mask', 'is')} in a format that blurs (JPEG), read as black and white. "
                 "PNG keeps the exact values"
             )
         if self.void:

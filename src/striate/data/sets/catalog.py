@@ -266,6 +266,14 @@ def placed(name: str) -> str:
     return name if any(place.exists() and source.has(place) for place in _candidates(source, None)) else f"./{name}"
 
 
+def from_anywhere(source: str | os.PathLike[str]) -> str:
+    """A data set's name as it is; the path of what is there as it is called from every folder.
+
+    source   a data set's name, or a path
+    """
+    return str(Path(source).resolve()) if source not in names() and Path(source).exists() else str(source)
+
+
 def find(name: str, path: str | Path | None = None, *, download: bool = False) -> Path:
     """Where a named data set lies on this machine, as ``load`` looks for it.
 

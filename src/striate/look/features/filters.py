@@ -15,7 +15,7 @@ from striate.look.result import Look
 from striate.look.structure import convolution, kernels, linear_weights, slides_over_sequences
 from striate.report import tiles
 from striate.report.grid import Cell, Grid
-from striate.wording import plural
+from striate.wording import plural, verb
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _ROWS, _COLUMNS = 16, 16
 _WEAK = 0.01
+_TEMPLATES = " look.templates (`striate look templates`) shows the weights of a dense layer."
 
 
 @dataclass
@@ -69,8 +70,8 @@ class Filters(Look):
         seen += (
             f"{strength.max() / np.median(strength):.1f} times the median" if np.median(strength) else "all there is"
         )
-        seen += f", {none} are zero everywhere" if none else ", none is zero everywhere"
-        seen += f", {weak} are weaker than {_WEAK:.0%} of the strongest." if weak > none else "."
+        seen += f", {none} {verb(none, 'is')} zero everywhere" if none else ", none is zero everywhere"
+        seen += f", {weak} {verb(weak, 'is')} weaker than {_WEAK:.0%} of the strongest." if weak > none else "."
         seen += (
             " One range of colours for all of them."
             if self.shared
@@ -162,11 +163,16 @@ def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
     convolutions = [name for name, node in nodes.items() if convolution(node) is not None]
     if layer is None:
         if not convolutions:
-            raise ArgumentError("filters: the network has no convolution over pictures.")
+            dense = any(linear_weights(node) is not None for node in nodes.values())
+            raise ArgumentError(
+                "filters: the network has no convolution over pictures." + (_TEMPLATES if dense else "")
+            )
         return nodes[convolutions[0]]
     if layer not in nodes:
         raise unknown("layer name", layer, nodes)
     node = nodes[layer]
+    if layer in convolutions:
+        return node
     if slides_over_sequences(node):
         raise ArgumentError(
             f'filters: {node.layer.kind} "{layer}" slides over sequences; its filters are no pictures. '
@@ -174,7 +180,7 @@ def _chosen(flat: FlatGraph, layer: str | None) -> FlatNode:
         )
     raise ArgumentError(
         f'filters: {node.layer.kind} "{layer}" is no convolution.'
-        + (" look.templates shows the weights of a dense layer." if linear_weights(node) is not None else "")
+        + (_TEMPLATES if linear_weights(node) is not None else "")
         + (f' The first convolution is "{next(iter(convolutions))}".' if convolutions else "")
     )
 
