@@ -23,7 +23,7 @@ BEHIND = {
     "seed",
     "version",
 }
-BEHIND |= {"wording", "files", "logistic"}
+BEHIND |= {"annotations", "files", "guard", "logistic", "wording"}
 ROOMS = [name for name in ORDER if name not in BEHIND]
 
 

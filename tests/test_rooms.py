@@ -18,6 +18,8 @@ ORDER = [
     "errors",
     "extras",
     "wording",
+    "annotations",
+    "guard",
     "archives",
     "shown",
     "messages",

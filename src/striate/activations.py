@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from striate.errors import unknown
+from striate.guard import guard
 from striate.ops import operation
 
 __all__ = ["NAMES", "deserialize", "gelu", "get", "linear", "relu", "serialize", "softmax"]
@@ -129,3 +130,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *NAMES})
+
+
+guard(__name__)

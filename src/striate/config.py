@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.data_format import image_data_format, set_image_data_format
 from striate.errors import ArgumentError
+from striate.guard import guard
 from striate.messages import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -69,3 +70,6 @@ def __getattr__(name: str) -> Any:
 
     hint = "" if name.startswith("_") else nearest(name, __all__)
     raise AttributeError(f"module 'striate.config' has no attribute {name!r}.{hint}")
+
+
+guard(__name__)

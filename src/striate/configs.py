@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from striate.errors import ArgumentError, unknown
+from striate.guard import guard
 from striate.wording import inner as inner_words
 
 T = TypeVar("T")
@@ -313,3 +314,6 @@ def _function(name: Any, config: Mapping[str, Any], custom_objects: Mapping[str,
         raise ArgumentError(f"a function goes by its name, not by {type(name).__name__}.")
     own = find(name, config.get("registered_name"), custom_objects, "")
     return name if own is None else own
+
+
+guard(__name__)

@@ -14,7 +14,8 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from striate import configs
-from striate.errors import ArgumentError, nearest, note, unknown
+from striate.errors import ArgumentError, StriateError, nearest, note, unknown
+from striate.guard import because, is_ours, shown
 from striate.wording import inner
 
 Made = TypeVar("Made")
@@ -208,7 +209,7 @@ def number(where: str, name: str, value: Any, low: float = -math.inf, high: floa
 
     where, name   the class and the argument, for the message
     """
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+    if isinstance(value, bool | str) or not hasattr(value, "__float__") or getattr(value, "shape", ()) != ():
         raise ArgumentError(f"{where}: {name} is a number, not {value!r}.")
     value = float(value)
     if not low <= value <= high or math.isinf(value):  # also for nan, which is in no range
@@ -302,8 +303,17 @@ def _constructor(cls: type) -> Callable[..., None]:
         for name, make in factories.items():
             if name not in given:
                 self.__dict__[name] = make()
-        if after:
+        if not after:
+            return
+        try:
             self.__post_init__()
+        except StriateError:
+            raise
+        except Exception as error:
+            if not is_ours(error):
+                raise
+            told = ", ".join(f"{key}={shown(value)}" for key, value in given.items())
+            raise ArgumentError(f"{kind} cannot take {told}: {because(error)}.") from error
 
     demanded = frozenset(required)
 

@@ -6,6 +6,7 @@ import logging
 import sys
 
 from striate.errors import unknown
+from striate.guard import guard
 
 _LEVELS = ("FATAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _LOG = logging.getLogger("striate")
@@ -57,3 +58,6 @@ def say(message: str) -> None:
         return
     clear = "\r\x1b[K" if sys.stdout.isatty() else ""
     print(f"{clear}{message}", flush=True)
+
+
+guard(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from striate.errors import ArgumentError, unknown
+from striate.guard import guard
 
 PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bf16", "mixed_float16": "fp16"}
 _INSTEAD = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16", "float64": "float32"}
@@ -88,3 +89,5 @@ def precision() -> str:
 
 set_dtype_policy = set_global_policy
 dtype_policy = global_policy
+
+guard(__name__)

@@ -11,6 +11,7 @@ from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
 from striate.graph.text import revived
+from striate.guard import guard
 from striate.model import Functional, Model, clone_model
 from striate.sequential import Sequential
 
@@ -114,3 +115,6 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     except (ValueError, TypeError, RecursionError) as error:
         raise ArgumentError(f"not JSON: {str(error)[:100]}.") from None
     return from_keras(config, custom_objects)  # type: ignore[no-any-return]
+
+
+guard(__name__)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.errors import ArgumentError
 from striate.graph.lowering import Operand
+from striate.guard import guard
 
 if TYPE_CHECKING:
     import torch
@@ -299,3 +300,6 @@ def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None)
     generator = SeedGenerator(None if seed is None else seed.next() if isinstance(seed, SeedGenerator) else seed)
     one, other = (gamma(shape, a, dtype, None if seed is None else generator) for a in (alpha, beta))
     return one / (one + other)
+
+
+guard(__name__)

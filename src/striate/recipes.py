@@ -8,6 +8,7 @@ from typing import Any
 
 from striate.errors import unknown
 from striate.graph import Layer, Shape
+from striate.guard import guard
 from striate.layers import RandomAffine
 from striate.model import Model
 from striate.model.preceded import preceded
@@ -130,3 +131,6 @@ def get(name: str) -> Recipe:
     if name not in RECIPES:
         raise unknown("recipe", name, RECIPES)
     return RECIPES[name]
+
+
+guard(__name__)

@@ -17,6 +17,7 @@ from striate.configs import (
     register_keras_serializable,
     serialize,
 )
+from striate.guard import guard
 from striate.models import load_model, save_model
 
 __all__ = [
@@ -93,3 +94,6 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name
     Raises BundleError where ``model.load_weights`` does.
     """
     model.load_weights(filepath, skip_mismatch=skip_mismatch, by_name=by_name)
+
+
+guard(__name__)

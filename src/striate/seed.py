@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from striate.guard import guard
+
 
 def set_seed(seed: int) -> None:
     """Make what is drawn from now on repeat: first weights, shuffling, dropout, augmentation.
@@ -16,3 +18,6 @@ def set_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+guard(__name__)

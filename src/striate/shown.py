@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 
+from striate.guard import guard
+
 
 class Shown:
     """Base of what prints as a table or a few lines: a notebook shows the same text in a fixed-width font."""
@@ -39,3 +41,6 @@ def preformatted(text: str) -> str:
     text   of any number of lines
     """
     return f'<pre style="line-height: 1.2">{html.escape(text)}</pre>'
+
+
+guard(__name__)

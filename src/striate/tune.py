@@ -18,6 +18,7 @@ from striate.data.checks.check import first_look
 from striate.data.sets.catalog import names, placed
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
+from striate.guard import guard
 from striate.model import Model
 from striate.models import from_json
 from striate.runs.networks import network_for, reading
@@ -282,3 +283,6 @@ def _same_search(study: Any, asked: dict[str, Any], folder: Any) -> None:
 
 def _said(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+guard(__name__)

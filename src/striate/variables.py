@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from striate.errors import ArgumentError
+from striate.guard import guard, guarded
 from striate.ops.entries import dtype_of, tensor
 
 __all__ = ["Variable"]
@@ -29,6 +30,7 @@ class FreeVariable(torch.nn.Parameter):
     trainable: bool
     path: str
 
+    @guarded
     def __new__(
         cls,
         initializer: Any,
@@ -108,3 +110,5 @@ class FreeVariable(torch.nn.Parameter):
 
 
 Variable = FreeVariable  # Keras' name; ``graph`` has that of a layer's array
+
+guard(__name__)

@@ -14,6 +14,7 @@ from striate import layers
 from striate.described import bound
 from striate.errors import ArgumentError, DataError, unknown
 from striate.graph import Shape, SymbolicTensor, replay, source_inputs
+from striate.guard import guard, guarded
 from striate.layers.activation import as_activation
 from striate.model import Model
 from striate.weights.pixels import arithmetic_of, preprocessing_of
@@ -104,7 +105,7 @@ def application(**about: Any) -> Callable[..., Model]:
     build.__name__ = build.__qualname__ = app.kind
     build.__doc__ = _DESCRIBED.format(what=f"{app.kind} ({card(app.architecture).paper})", own=own)
     build.__signature__ = signature  # type: ignore[attr-defined]
-    return build
+    return guarded(build)
 
 
 def _made(
@@ -284,7 +285,7 @@ x             an array or tensor (N, height, width, 3) or (height, width, 3), of
 data_format   None or "channels_last"; "channels_first" for arrays (N, 3, height, width)
 
 Raises DataError for what is no RGB picture, ArgumentError for an unknown data_format."""
-    return preprocess_input
+    return guarded(preprocess_input)
 
 
 def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe") -> Any:
@@ -319,3 +320,6 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, An
         ids, names = ["background", *ids], ["background", *names]
     best = np.argsort(scores, axis=1)[:, ::-1][:, : max(top, 0)]
     return [[(ids[i], names[i], row[i]) for i in chosen] for row, chosen in zip(scores, best, strict=True)]
+
+
+guard(__name__)

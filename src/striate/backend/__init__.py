@@ -11,6 +11,7 @@ from striate.backend.keras_names import *  # noqa: F403
 from striate.backend.keras_names import __all__ as _named
 from striate.backend.rows import augmentation
 from striate.backend.source import to_source
+from striate.guard import guard
 
 __all__ = [
     "augmentation",
@@ -23,3 +24,5 @@ __all__ = [
     "to_source",
 ]
 __all__ += _named
+
+guard(__name__)

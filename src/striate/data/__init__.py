@@ -24,6 +24,7 @@ from striate.data.sets.fetch import fetch
 from striate.data.sets.labels import class_labels, imagenet_labels, imagenet_synsets
 from striate.data.sets.scenes import scenes
 from striate.data.vocabulary import Vocabulary
+from striate.guard import guard
 
 __all__ = [
     "Augmented",
@@ -69,3 +70,5 @@ __all__ = [
     "read_zip",
     "scenes",
 ]
+
+guard(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from striate.datasets.arrays import Pair, pictures
 from striate.errors import unknown
+from striate.guard import guard
 
 __all__ = ["load_data"]
 
@@ -18,3 +19,6 @@ def load_data(label_mode: str = "fine") -> tuple[Pair, Pair]:
     if label_mode not in ("fine", "coarse"):
         raise unknown("label_mode", str(label_mode), ("fine", "coarse"))
     return pictures("cifar100", column=True, fine=label_mode == "fine")
+
+
+guard(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from striate.datasets.arrays import Pair, pictures
+from striate.guard import guard
 
 __all__ = ["load_data"]
 
@@ -13,3 +14,6 @@ def load_data() -> tuple[Pair, Pair]:
     Raises DataError where it cannot be had.
     """
     return pictures("fashion_mnist")
+
+
+guard(__name__)

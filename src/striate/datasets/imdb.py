@@ -14,6 +14,7 @@ from striate.data.sets.catalog import find
 from striate.data.vocabulary import words_of
 from striate.datasets.arrays import Pair
 from striate.errors import ArgumentError, DataError
+from striate.guard import guard
 
 __all__ = ["get_word_index", "load_data"]
 
@@ -98,3 +99,6 @@ def _ranks(texts: Iterable[list[str]]) -> dict[str, int]:
         counts.update(words)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return {word: rank for rank, (word, _) in enumerate(ranked, 1)}
+
+
+guard(__name__)

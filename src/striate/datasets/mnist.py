@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from striate.datasets.arrays import Pair, pictures
+from striate.guard import guard
 
 __all__ = ["load_data"]
 
@@ -15,3 +16,6 @@ def load_data(path: str = "mnist.npz") -> tuple[Pair, Pair]:
     Raises DataError where it cannot be had.
     """
     return pictures("mnist", path)
+
+
+guard(__name__)

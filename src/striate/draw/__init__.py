@@ -6,6 +6,7 @@ from striate.draw.picture import svg
 from striate.draw.placing import layout
 from striate.draw.sliding import window_svg
 from striate.draw.volumes import feature_map_svg
+from striate.guard import guard
 
 __all__ = [
     "LayerBox",
@@ -20,3 +21,5 @@ __all__ = [
     "svg",
     "window_svg",
 ]
+
+guard(__name__)

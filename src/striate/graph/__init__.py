@@ -18,6 +18,7 @@ from striate.graph.sizes import checked_shape
 from striate.graph.text import from_json, to_json
 from striate.graph.variable import Variable
 from striate.graph.window import Padding, Window
+from striate.guard import guard, guard_class
 
 __all__ = [
     "FAMILIES",
@@ -67,3 +68,6 @@ __all__ = [
     "to_json",
     "to_keras",
 ]
+
+guard(__name__, classes=False)
+guard_class(Layer)

@@ -5,9 +5,12 @@ predict, evaluate, fit, features, look, classify, quantize and the reports ask w
 ``Outputs`` is where they ask what the last layer's numbers are.
 """
 
+from striate.guard import guard
 from striate.intake.arrays import as_array, check_finite, stacked
 from striate.intake.classes import checked_labels, numbered_as
 from striate.intake.intake import Intake
 from striate.intake.outputs import Outputs
 
 __all__ = ["Intake", "Outputs", "as_array", "check_finite", "checked_labels", "numbered_as", "stacked"]
+
+guard(__name__)

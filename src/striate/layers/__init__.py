@@ -4,6 +4,7 @@ A family of layers is a file; what its ``__all__`` names is a name here.
 """
 
 from striate.graph import Input, InputLayer, Layer
+from striate.guard import guard
 from striate.layers import (
     activation,
     augment,
@@ -80,3 +81,6 @@ def __getattr__(name: str) -> object:
         raise ArgumentError(f"striate has no layer {name} (Keras has): {ELSEWHERE[name]}.")
     hint = "" if name.startswith("_") else nearest(name, __all__)
     raise AttributeError(f"module 'striate.layers' has no attribute {name!r}.{hint}")
+
+
+guard(__name__)

@@ -8,6 +8,7 @@ from typing import Any
 from striate.described import from_keras_config, from_spec, number, to_keras_config
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Constraint
+from striate.guard import guard
 from striate.layers.regularizers import as_tensor
 
 _EPSILON = 1e-7  # keeps lengths off 0, as Keras has it
@@ -153,3 +154,6 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises ArgumentError for one that is not known.
     """
     return from_keras_config(Constraint, get, config, custom_objects)
+
+
+guard(__name__)

@@ -11,6 +11,7 @@ from striate import configs
 from striate.described import from_keras_config, from_name
 from striate.errors import ArgumentError, ShapeError, unknown
 from striate.graph import Initializer
+from striate.guard import guard
 
 
 class Zeros(Initializer):
@@ -336,3 +337,6 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises ArgumentError for one that is not known.
     """
     return from_keras_config(Initializer, get, config, custom_objects)  # type: ignore[no-any-return]
+
+
+guard(__name__)

@@ -9,6 +9,7 @@ from striate import primitives as p
 from striate.described import from_keras_config, from_spec, number, to_keras_config
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Regularizer, Value
+from striate.guard import guard
 
 
 def as_tensor(x: Any, who: str = "a regularizer") -> Any:
@@ -188,3 +189,6 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
     Raises ArgumentError for one that is not known.
     """
     return from_keras_config(Regularizer, get, config, custom_objects)
+
+
+guard(__name__)

@@ -1,5 +1,6 @@
 """Looking inside a network: what its layers answer to, and what its answers come from."""
 
+from striate.guard import guard
 from striate.look.attacks.adversarial import adversarial
 from striate.look.attacks.robustness import robustness
 from striate.look.explain.attributions import attributions
@@ -66,3 +67,5 @@ __all__ = [
     "templates",
     "why",
 ]
+
+guard(__name__)

@@ -1,5 +1,6 @@
 """Runs: train a network on a data set into a folder, go on with it, and measure what came of it."""
 
+from striate.guard import guard
 from striate.runs.comparing import compare_runs
 from striate.runs.eight_bits import quantize_run
 from striate.runs.judging import judge_ensemble, judge_run
@@ -19,3 +20,5 @@ __all__ = [
     "usual_network",
     "write_record",
 ]
+
+guard(__name__)

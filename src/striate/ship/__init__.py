@@ -1,5 +1,6 @@
 """Prediction away from training: networks as ONNX, the engine that runs them, 8-bit weights."""
 
+from striate.guard import guard
 from striate.ship.choose import ENGINES, Engines
 from striate.ship.engine import Engine
 from striate.ship.export import cut, export_onnx
@@ -18,3 +19,5 @@ __all__ = [
     "save_onnx",
     "to_onnx",
 ]
+
+guard(__name__)

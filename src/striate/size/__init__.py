@@ -1,5 +1,6 @@
 """What a network costs and sees, from its description alone: no weight is ever allocated.  No torch."""
 
+from striate.guard import guard
 from striate.size import compare
 from striate.size.explanation import explain
 from striate.size.memory import Memory, kept_bytes
@@ -31,3 +32,5 @@ __all__ = [
     "stages",
     "summary",
 ]
+
+guard(__name__, classes=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from striate.graph import source_inputs as get_source_inputs
+from striate.guard import guard
 from striate.messages import (
     disable_interactive_logging,
     enable_interactive_logging,
@@ -113,3 +114,6 @@ def __getattr__(name: str) -> Any:
 
     hint = "" if name.startswith("_") else nearest(name, [*__all__, "Progbar"])
     raise AttributeError(f"module 'striate.utils' has no attribute {name!r}.{hint}")
+
+
+guard(__name__)

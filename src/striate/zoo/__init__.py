@@ -1,5 +1,6 @@
 """Architectures by name."""
 
+from striate.guard import guard
 from striate.weights.pixels import preprocessing_of
 from striate.zoo import (
     alexnet,
@@ -58,3 +59,5 @@ __all__ = [
     "vgg",
     "xception",
 ]
+
+guard(__name__)

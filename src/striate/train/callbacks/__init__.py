@@ -5,6 +5,7 @@ A callback of your own derives from Callback and defines the hooks it needs.  It
 """
 
 from striate.errors import absent
+from striate.guard import guard
 from striate.train.callbacks.base import Callback, LambdaCallback
 from striate.train.callbacks.calling import CallbackList, LazyLogs
 from striate.train.callbacks.checkpoints import ModelCheckpoint
@@ -37,3 +38,5 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+guard(__name__)

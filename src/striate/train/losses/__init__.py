@@ -19,6 +19,7 @@ from typing import Any
 from striate import configs
 from striate.described import from_keras_config
 from striate.errors import ArgumentError, unknown
+from striate.guard import guard
 from striate.intake.outputs import Outputs
 from striate.train.losses.base import Loss
 from striate.train.losses.cross_entropy import (
@@ -233,3 +234,6 @@ def fitting(outputs: Outputs, y: Any = None) -> Loss:
     if several:
         return CategoricalCrossentropy(from_logits=logits)
     return SparseCategoricalCrossentropy(from_logits=logits)
+
+
+guard(__name__)

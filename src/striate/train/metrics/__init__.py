@@ -22,6 +22,7 @@ from typing import Any
 from striate import configs
 from striate.described import from_keras_config
 from striate.errors import ArgumentError, unknown
+from striate.guard import guard
 from striate.intake.outputs import Outputs
 from striate.train import losses
 from striate.train.losses.functional import (
@@ -399,3 +400,6 @@ def direction(name: str) -> str | None:
         except ArgumentError:
             continue
     return None
+
+
+guard(__name__)

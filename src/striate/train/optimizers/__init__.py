@@ -28,6 +28,7 @@ from typing import Any
 
 from striate import configs
 from striate.errors import ArgumentError, absent, unknown
+from striate.guard import guard
 from striate.train import schedules
 from striate.train.optimizers.base import Optimizer
 from striate.train.optimizers.more import Adafactor, Ftrl, Lamb, Lion, Muon, ScheduleFreeAdamW
@@ -134,3 +135,6 @@ def deserialize(config: Mapping[str, Any], custom_objects: Mapping[str, type[Opt
     kind = NAMES.get(str(config.get("class_name")))
     named = config if kind is None else {**config, "class_name": kind.__name__}
     return configs.deserialize(named, custom_objects, "optimizers")  # type: ignore[no-any-return]
+
+
+guard(__name__)

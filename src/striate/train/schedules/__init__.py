@@ -4,6 +4,7 @@ A schedule may leave its length open (``decay_steps=None``, ``total_steps=None``
 steps that the whole training takes, through ``for_steps``.
 """
 
+from striate.guard import guard
 from striate.train.schedules.base import Schedule, deserialize, serialize
 from striate.train.schedules.cycles import CosineDecay, CosineDecayRestarts, OneCycle, Warmup
 from striate.train.schedules.decays import (
@@ -31,3 +32,5 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+guard(__name__)
