@@ -70,7 +70,7 @@ class Objective:
         parts = []
         for i, (loss, y, out) in enumerate(zip(self.losses, batch.ys, outs, strict=False)):
             weights = None if batch.weights is None else batch.weights[i]
-            if batch.share is None and (weights is None or weights.ndim > 1):
+            if batch.share is None and (weights is None or weights.ndim > 1 or loss.by_weight):
                 parts.append(loss.of_batch(y, out, weights))
                 continue
             each = loss.per_sample(y, out)
@@ -110,7 +110,8 @@ class Objective:
 
     def counted(self, batch: Batch) -> list[int | torch.Tensor]:
         """How much the batch counts in the mean of each loss."""
-        return [loss.weight(y) for loss, y in zip(self.losses, batch.ys, strict=False)]
+        weights = batch.weights or [None] * len(batch.ys)
+        return [loss.weight(y, w) for loss, y, w in zip(self.losses, batch.ys, weights, strict=False)]
 
     def logs(self, totals: Totals, prefix: str = "") -> dict[str, float]:
         """Figures so far under Keras' names: loss, per-output losses where there are several, metrics."""
@@ -195,7 +196,7 @@ class Totals:
 
     def mean(self, i: int) -> float:
         """The mean of one output's loss."""
-        return float(self.sums[i]) / max(float(self.counts[i]), 1)
+        return float(self.sums[i]) / (float(self.counts[i]) or 1.0)
 
     def whole(self) -> float:
         """The mean of the whole loss."""

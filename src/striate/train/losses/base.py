@@ -209,12 +209,18 @@ class Loss(Described, family="loss"):
                 'leave reduction out, or use "sum".'
             )
 
-    def weight(self, y_true: Tensor) -> int | Tensor:
+    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
         """How much a batch with targets `y_true` counts in a mean over batches: its samples, or the labels that count.
 
-        y_true    (N, …)
+        y_true     (N, …)
+        weights    of its samples, (N,) or (N, …): their sum counts where the reduction divides by it
         """
-        return len(y_true)
+        return len(y_true) if weights is None or not self.by_weight else weights.sum()
+
+    @property
+    def by_weight(self) -> bool:
+        """Whether the mean is over the weights of the samples, and not over the samples."""
+        return self.reduction == "mean_with_sample_weight"
 
     def with_logits(self) -> Self:
         """This loss for a network whose final `activation` was left off: the same function, safer numbers.

@@ -9,6 +9,7 @@ from striate.described import described, number, whole
 from striate.errors import ArgumentError, TrainingError, note
 from striate.ops.probabilities import EPSILON, clipped
 from striate.train.losses.base import Loss
+from striate.train.tensors import weights_for
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -160,8 +161,13 @@ class SparseCategoricalCrossentropy(_Classes):
     def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
         return None if self.ignore_class is None else y_true != self.ignore_class
 
-    def weight(self, y_true: Tensor) -> int | Tensor:
-        return len(y_true) if self.ignore_class is None else (y_true != self.ignore_class).sum()
+    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
+        if self.ignore_class is None:
+            return super().weight(y_true, weights)
+        counts = y_true != self.ignore_class
+        if weights is None or not self.by_weight:
+            return counts.sum()
+        return (counts * weights_for(self.name, weights, counts.float())).sum()
 
 
 @described

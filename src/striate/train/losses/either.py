@@ -58,8 +58,8 @@ class _OfTargets(Loss):
     def mask(self, y_true: Any, values: Any) -> Any:
         return self._now.mask(y_true, values)
 
-    def weight(self, y_true: Any) -> Any:
-        return self._now.weight(y_true)
+    def weight(self, y_true: Any, weights: Any = None) -> Any:
+        return self._now.weight(y_true, weights)
 
 
 def crossentropy(name: str, classes: int) -> Loss:
