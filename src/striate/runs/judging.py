@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,12 +71,23 @@ def judge_run(
     outputs = model.answers
     loss = losses.fitting(outputs, judge.y)
     wanted = [metrics.fitting(outputs, loss), *(["top5"] if outputs.count > MANY and judge.labels is not None else [])]
-    model.compile("adam", loss, metrics=wanted)
-    scores = model.evaluate(judge, return_dict=True, verbose=0, engine=engine)
+    with _compiled_with(model, loss, wanted):
+        scores = model.evaluate(judge, return_dict=True, verbose=0, engine=engine)
     figures: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
     if judge.labels is not None:
         figures["interval"] = interval(round(scores["accuracy"] * len(judge)), len(judge))
     return model, figures | ({"note": "; ".join(held.notes)} if held.notes else {})
+
+
+@contextmanager
+def _compiled_with(model: Model, loss: Any, wanted: list[Any]) -> Iterator[None]:
+    """The model compiled with a loss and metrics to judge it; then as it was, with its own loss, optimizer and meaning."""
+    kept = model._compile_args, model._plan, model._trainer
+    model.compile("adam", loss, metrics=wanted)
+    try:
+        yield
+    finally:
+        model._compile_args, model._plan, model._trainer = kept
 
 
 def judge_ensemble(
