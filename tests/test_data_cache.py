@@ -1,5 +1,6 @@
 """Decoded pictures on disk: taken from there when nothing changed, made anew when and where something did."""
 
+import io
 import json
 import os
 import subprocess
@@ -382,3 +383,26 @@ def test_pictures_come_in_order_and_not_far_ahead() -> None:
     assert [next(results) for _ in range(10)] == [i * i for i in range(10)]
     assert max(begun) <= 10 + 2 * 2
     assert list(results) == [i * i for i in range(10, 100)]
+
+
+def test_what_was_no_picture_is_tried_again_once_another_decoder_is_there(monkeypatch):
+    good = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(good, "PNG")
+    files, asked = {"a": good.getvalue(), "b": b"no picture"}, []
+
+    def fetch(name: str) -> bytes:
+        asked.append(name)
+        return files[name]
+
+    def found() -> list[int]:
+        asked.clear()
+        prepared = Preprocessing(image_size=(8, 8), channels=3)
+        return decode_all(["a", "b"], fetch, prepared, "w", cache=True, stamp=lambda _: "9:same", workers=0)[1]
+
+    monkeypatch.setattr(cache, "decoders", list)
+    assert (found(), sorted(asked)) == ([0], ["a", "b"])
+    assert (found(), asked) == ([0], [])
+    files["b"] = files["a"]  # what it is to a decoder that knows it
+    monkeypatch.setattr(cache, "decoders", lambda: ["pillow_heif"])
+    assert (found(), asked) == ([0, 1], ["b"])
+    assert (found(), asked) == ([0, 1], [])

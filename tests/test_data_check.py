@@ -187,7 +187,7 @@ def test_training_over_the_faults_finishes_and_the_report_names_every_file_it_le
     for path in field.unreadable:
         assert path in page
     assert run.skipped == len(field.unreadable) + 2  # and the notes that lie in train and beside it
-    assert "empty-file 3" in page
+    assert "3 empty-file" in page
     assert "wasp" in page
 
 

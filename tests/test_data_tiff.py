@@ -7,10 +7,15 @@ import sys
 import warnings
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from striate import errors
+from striate.cli import main as main_module
+from striate.data import check
 from striate.data.pictures import decode
 from striate.data.pictures.decode import labels_of_pixels, picture
 from striate.errors import DataError, Note
@@ -177,8 +182,6 @@ def test_heic_without_its_package_says_how_to_read_it(head, tmp_path, monkeypatc
 
 def test_heic_with_its_package_is_read_in_its_colours(tmp_path):
     pillow_heif = pytest.importorskip("pillow_heif")
-    from PIL import Image
-
     decode._heic_opener.cache_clear()
     colours = np.zeros((40, 60, 3), np.uint8)
     colours[:, :30], colours[:, 30:] = (200, 30, 30), (20, 20, 220)
@@ -186,3 +189,38 @@ def test_heic_with_its_package_is_read_in_its_colours(tmp_path):
     found = np.asarray(picture(tmp_path / "photo.heic")).astype(int)
     assert found.shape == (40, 60, 3)
     assert np.abs(found[:, [5, 50]] - colours[:, [5, 50]]).max() < 12
+
+
+def test_12_bits_in_a_file_of_16_are_read_as_they_say_and_named(tmp_path, monkeypatch):
+    """A camera's 0..4095 in 16 bits is nearly black; nothing is guessed from values, and nothing is kept quiet."""
+    monkeypatch.setattr(errors, "_SAID", set())
+    root = tmp_path / "p"
+    values = (GREY * 4095).round()
+    for kind in ("a", "b"):
+        (root / kind).mkdir(parents=True)
+        Image.fromarray(np.full((9, 9, 3), 200, np.uint8)).save(root / kind / "fine.png")
+    (root / "a" / "camera.tif").write_bytes(tiff(values, 16))
+    (root / "a" / "twelve.tif").write_bytes(tiff(values, 12))
+    Image.fromarray(values.astype(np.uint16)).save(root / "b" / "camera.png")
+    (root / "b" / "stack.tif").write_bytes(tiff(np.full((4, 4), 99), 8, pages=3))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = check(root)
+        assert said == []  # its findings say it
+    assert [Path(each.files[0]).name for each in found.of("dark")] == ["camera.tif", "camera.png"]
+    assert found.of("dark")[0].detail == "16 bits a value, the largest is 6.3% of white"
+    assert [(Path(each.files[0]).name, each.detail) for each in found.of("pages")] == [
+        ("stack.tif", "3 pages or frames, the first is read")
+    ]
+    assert found.of("broken", "truncated") == []
+    monkeypatch.setattr(errors, "_SAID", set())
+    with pytest.warns(Note, match="nearly black"):
+        assert np.asarray(picture(root / "b" / "camera.png", None)).max() == 16
+
+
+def test_a_note_at_a_command_is_a_line_without_a_place_in_code(monkeypatch, capsys):
+    monkeypatch.setattr(errors, "_SAID", set())
+    with main_module._plain_notes():
+        warnings.simplefilter("always")
+        errors.note("one thing")
+    assert capsys.readouterr().err == "note: one thing\n"

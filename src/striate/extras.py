@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from striate.errors import ArgumentError
@@ -22,3 +23,11 @@ def extra(module: str, name: str, what: str) -> Any:
     except ImportError as error:
         package = (error.name or module).partition(".")[0]
         raise ArgumentError(f"{what} needs {package}: pip install 'striate[{name}]'.") from error
+
+
+def installed(module: str) -> bool:
+    """Whether a package is there, without importing it.
+
+    module   as it is imported
+    """
+    return find_spec(module) is not None

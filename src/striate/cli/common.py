@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from striate.errors import ArgumentError, nearest
 from striate.graph import Graph, from_json
@@ -40,6 +41,17 @@ With = Annotated[
         "--with", help="A further model of the same classes, whose probabilities are averaged in; repeatable."
     ),
 ]
+
+
+class Commands(TyperGroup):
+    """A group whose list of commands has the first sentence of each in full."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list, over several lines where a sentence is long."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, each.get_short_help_str(1000)) for name, each in commands if each is not None]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def say(value: Any, as_json: bool, text: str) -> None:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from striate.cli.common import WEIGHTS, Json, going, model_of, say
+from striate.cli.common import WEIGHTS, Commands, Json, going, model_of, say
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="Look at data sets before they are trained on.", rich_markup_mode=None)
+    group = typer.Typer(
+        cls=Commands, help="Look at data sets before they are trained on.", no_args_is_help=True, rich_markup_mode=None
+    )
     group.callback()(_data)
     group.command()(check)
     app.add_typer(group, name="data")

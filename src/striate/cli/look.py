@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from striate.cli.common import WEIGHTS, Json, Variant, going, model_of, say
+from striate.cli.common import WEIGHTS, Commands, Json, Variant, going, model_of, say
 from striate.cli.look_options import TechniqueOption, parameter_of
 from striate.cli.signatures import signature
 from striate.errors import ArgumentError
@@ -87,7 +86,7 @@ TECHNIQUES = {
 }  # fmt: skip
 
 
-class Group(TyperGroup):
+class Group(Commands):
     """Makes a command when it is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:

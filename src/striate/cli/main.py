@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from striate.cli import choosing, data, learning, look, network, shipping, transfer, using
-from striate.errors import StriateError
+from striate.cli.common import Commands
+from striate.errors import Note, StriateError
 
 app = typer.Typer(
-    help="A workbench for convolutional networks: size them, train them, look inside, use them, ship them.",
+    cls=Commands,
     no_args_is_help=True,
+    help="A workbench for convolutional networks: size them, train them, look inside, use them, ship them.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -41,10 +46,39 @@ for group in (choosing, data, learning, look, network, shipping, transfer, using
     group.register(app)
 
 
+@contextmanager
+def _plain_notes() -> Iterator[None]:
+    """Notes as a line each: at a command there is no line of code that they are about."""
+    others = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, Note):
+            print(f"note: {message}", file=sys.stderr)
+        else:
+            others(message, category, *where, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = others
+
+
+def _run(arguments: list[str] | None) -> Any:
+    try:
+        return app(arguments, standalone_mode=False)
+    except Exception as error:
+        if type(error).__name__ != "NoArgsIsHelpError":  # what click raises for a group without a command
+            raise
+        print(getattr(error, "ctx").get_help())  # noqa: B009 (its class is not public)
+        return 0
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits with 0, 1 (interrupted) or 2 (a user's mistake)."""
     try:
-        code = app(arguments, standalone_mode=False)
+        with _plain_notes():
+            code = _run(arguments)
     except typer.Exit as ended:
         code = ended.exit_code
     except typer.Abort:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,10 +22,12 @@ from striate.data.readers.names import PARTS
 from striate.data.readers.refusals import refusals
 from striate.data.readers.scan import format_at, scan
 from striate.data.readers.survey import Item, Survey
-from striate.errors import ArgumentError, DataError, StriateError
+from striate.errors import ArgumentError, DataError, Note, StriateError
+from striate.wording import plural
 
 FEW = 10
 ASPECT = 4.0
+_TOLD, _MOST_TOLD = ("single", "nested", "uneven", "few"), 4  # the kinds whose details a first look tells
 
 
 def check(
@@ -59,8 +63,9 @@ def check(
         from striate.data.checks.suspects import Suspects
 
         suspects = Suspects(model)
-    with scan(Path(path), classes) as survey:
+    with warnings.catch_warnings(), scan(Path(path), classes) as survey:
         seen = []
+        warnings.simplefilter("ignore", Note)  # what is noted elsewhere is a finding here
         for one in look_at_all(survey, near, suspects.prepare if suspects else None):
             if suspects and one.size is not None:
                 suspects.add(one)
@@ -116,12 +121,15 @@ def first_look(path: str | os.PathLike[str], *, aloud: bool = True) -> str | Non
         return None
     if not report.serious:
         return None
-    told = ", ".join(f"{kind} {n}" for kind, n in report.kinds.items() if KINDS[kind].severity != "note")
-    details = [finding.detail for finding in report.of("single", "nested", "uneven", "few")]
-    told += f" ({'; '.join(details[:4])}{'; …' if len(details) > 4 else ''})" if details else ""
+    if report.of("unusable"):
+        return None  # the reader says the same at once
+    told = [finding.detail for finding in report.of(*_TOLD)]
+    rest = [f"{n:,} {kind}" for kind, n in report.kinds.items() if kind not in _TOLD and KINDS[kind].severity != "note"]
+    told = told[:_MOST_TOLD] + ([f"{plural(len(told) - _MOST_TOLD, 'more remark')}"] if len(told) > _MOST_TOLD else [])
+    line = "; ".join([*told, *([", ".join(rest)] if rest else [])])
     if aloud:
-        print(f"data check: {told}. `striate data check {path}` says more.", file=sys.stderr)
-    return told
+        print(f"data check: {line}. More: striate data check {shlex.quote(os.fspath(path))}", file=sys.stderr)
+    return line
 
 
 def _report(

@@ -10,6 +10,7 @@ from striate.shown import Shown
 from striate.wording import plural
 
 SEVERITIES = ("error", "warning", "note")
+_COPIES = ("in-two-parts", "in-two-classes", "near-in-two-parts", "near-duplicate", "duplicate")
 
 
 class FindingKind(NamedTuple):
@@ -63,6 +64,12 @@ KINDS = {
     "tiny": FindingKind("warning", True, "pictures far smaller than the others"),
     "odd-aspect": FindingKind("warning", True, "pictures far longer than high, or higher than long"),
     "plain": FindingKind("warning", True, "pictures of one colour"),
+    "dark": FindingKind(
+        "warning",
+        True,
+        "16-bit pictures without a value in the upper three quarters: 12 bits of a camera in a file of 16 look black. "
+        "Multiply their values, for 12 bits by 16",
+    ),
     "unannotated": FindingKind(
         "note",
         True,
@@ -70,6 +77,7 @@ KINDS = {
     ),
     "unlisted": FindingKind("note", True, "pictures that are in no part of those that the data set names"),
     "same-class": FindingKind("note", True, "folders whose names differ in blanks only; they are one class"),
+    "pages": FindingKind("note", True, "files of several pages or frames, of which the first is read"),
     "wrong-extension": FindingKind(
         "note", True, "pictures of another format than their name says; they are read all the same"
     ),
@@ -84,11 +92,13 @@ class Finding:
     kind     one of ``KINDS``
     files    what it is about
     detail   what is wrong, in numbers
+    rank     where the finding stands among those of its kind, the smallest first
     """
 
     kind: str
     files: tuple[str, ...]
     detail: str = ""
+    rank: float = 0.0
 
     @property
     def severity(self) -> str:
@@ -122,7 +132,7 @@ class CheckReport(Shown):
 
     def __post_init__(self) -> None:
         order = {kind: i for i, kind in enumerate(KINDS)}
-        self.findings.sort(key=lambda finding: (order[finding.kind], finding.files, finding.detail))
+        self.findings.sort(key=lambda finding: (order[finding.kind], finding.rank, finding.files, finding.detail))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
@@ -177,10 +187,11 @@ class CheckReport(Shown):
         ]
         for kind, n in self.kinds.items():
             lines += ["", kind]
+            between = " = " if kind in _COPIES else ", "
             for finding in self.of(kind)[:shown]:
                 files = [file.removeprefix(f"{self.path}/") for file in finding.files]
                 more = f" and {len(files) - 4} more" if len(files) > 4 else ""
-                lines.append("  " + "  ".join(filter(None, (" = ".join(files[:4]) + more, finding.detail))))
+                lines.append("  " + "  ".join(filter(None, (between.join(files[:4]) + more, finding.detail))))
             if n > shown:
                 lines.append(f"  … and {n - shown:,} more (--json and --html name all)")
         return "\n".join(lines)

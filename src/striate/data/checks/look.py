@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from striate.data.checks.duplicates import Fingerprint, fingerprint
-from striate.data.pictures.decode import picture
+from striate.data.pictures.decode import depth_and_pages, picture
 from striate.data.pictures.formats import EXTENSIONS, HEAD, format_of, whole
+from striate.data.pictures.tiff import DARK
 from striate.data.readers.boxes import other_size
 from striate.data.readers.files import without_name
 from striate.data.readers.label_maps import mask_of
@@ -104,6 +105,11 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prep
     seen.pixels = hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()
     if not whole(data):
         seen.problems.append(("truncated", "the end is missing, though it can be decoded"))
+    bits, pages = depth_and_pages(data)
+    if pages > 1:
+        seen.problems.append(("pages", f"{pages:,} pages or frames, the first is read"))
+    if bits == 16 and 0 < pixels.max() <= DARK:
+        seen.problems.append(("dark", f"16 bits a value, the largest is {pixels.max() / 255:.1%} of white"))
     suffix = os.path.splitext(item.name)[1].lower()
     if kind is not None and suffix not in EXTENSIONS[kind]:
         seen.problems.append(("wrong-extension", f"is {kind}, the name says {suffix or 'nothing'}"))

@@ -95,6 +95,7 @@ class Suspects:
                 (items[i][0].name,),
                 f'labelled "{names[y[i]]}"; judged without it: {answers[i, other[i]]:.0%} "{names[other[i]]}", '
                 f"{answers[i, y[i]]:.0%} its own",
+                float(answers[i, y[i]] - answers[i, other[i]]),
             )
             for i in np.flatnonzero(other >= 0)
         ]

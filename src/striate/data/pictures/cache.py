@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.pictures.preprocess import Preprocessing
+from striate.extras import installed
 
 LIMIT = 20 << 30  # bytes of all decoded pictures together; a tenth of the disk where that is less
 ABSENT = "-"  # the stamp of a file that is not there
@@ -77,6 +78,11 @@ def _disk() -> Any:
     return shutil.disk_usage(next(folder for folder in (place, *place.absolute().parents) if folder.is_dir()))
 
 
+def decoders() -> list[str]:
+    """The packages there are that read more formats: with another one a file that was none may be a picture."""
+    return [name for name in ("pillow_heif",) if installed(name)]
+
+
 def place_of(preprocessing: Preprocessing, where: str) -> Path:
     """The file for the pictures of the folder, zip or list `where`, decoded as `preprocessing` does it.
 
@@ -94,27 +100,33 @@ def place_of(preprocessing: Preprocessing, where: str) -> Path:
 @dataclass
 class Kept:
     """What a file holds: `pixels` uint8 (N, H, W, C), mapped, read-only; of each name its stamp; and, by the number of
-    the name, why it is no picture and has no row.
+    the name, why it is no picture and has no row.  `decoders` are those that were there.
     """
 
     pixels: np.ndarray
     names: list[str]
     stamps: list[str]
     broken: dict[int, str]
+    decoders: list[str]
 
     def holds(self, names: Sequence[str], stamps: Sequence[str]) -> bool:
         """Whether these are just the files that were decoded, unchanged and in this order."""
-        return self.names == names and self.stamps == stamps
+        return self.names == names and self.stamps == stamps and not self._doubted()
+
+    def _doubted(self) -> bool:
+        """Whether what was no picture may be one by now, since other packages read pictures."""
+        return bool(self.broken) and self.decoders != decoders()
 
     def known(self, names: Sequence[str], stamps: Sequence[str]) -> list[np.ndarray | str | None]:
         """Of each file its pixels, or why there are none, or None where this was not decoded."""
         at = {name: i for i, name in enumerate(self.names)}
+        doubted = self.broken if self._doubted() else {}
         rows = np.cumsum([i not in self.broken for i in range(len(self.names))]) - 1
         pixels = np.asarray(self.pixels)
         results: list[np.ndarray | str | None] = []
         for name, stamp in zip(names, stamps, strict=True):
             i = at.get(name)
-            if i is None or self.stamps[i] != stamp:
+            if i is None or self.stamps[i] != stamp or i in doubted:
                 results.append(None)
             else:
                 results.append(self.broken[i] if i in self.broken else pixels[rows[i]])
@@ -180,7 +192,8 @@ def read(path: Path) -> Kept | None:
         return None
     with suppress(OSError):
         os.utime(path)  # the time of its last use, by which the least recently used goes first
-    return Kept(pixels, record["names"], record["stamps"], {int(i): reason for i, reason in record["broken"].items()})
+    broken = {int(i): reason for i, reason in record["broken"].items()}
+    return Kept(pixels, record["names"], record["stamps"], broken, record.get("decoders", []))
 
 
 def write(path: Path, pictures: Iterable[np.ndarray], index: Callable[[], dict[str, Any]]) -> None:

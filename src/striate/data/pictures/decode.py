@@ -14,7 +14,7 @@ import numpy as np
 
 from striate.data.pictures.formats import HEAD, foreign, format_of
 from striate.data.pictures.jpeg import plain_jpeg
-from striate.data.pictures.tiff import grey_of, unusual
+from striate.data.pictures.tiff import grey_of, note_dark, unusual
 from striate.data.pictures.upright import turn_of, upright, without_warnings
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
@@ -150,6 +150,24 @@ def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     return decode(path).size
 
 
+def depth_and_pages(data: bytes) -> tuple[int, int]:
+    """Bits of a value, 16 or 8, and how many pages or frames a file has; (8, 1) where Pillow cannot tell.
+
+    data   the file
+    """
+    from PIL import Image
+
+    kind = format_of(data[:HEAD])
+    if kind not in ("TIFF", "PNG", "GIF", "WEBP"):
+        return 8, 1
+    try:
+        with without_warnings(), Image.open(io.BytesIO(data), formats=[kind]) as image:
+            pages = 1 if kind == "PNG" else int(getattr(image, "n_frames", 1))
+            return 16 if image.mode == "I" or image.mode.startswith("I;16") else 8, pages
+    except Exception:  # decoders raise a dozen types; what the file is has been said already
+        return 8, 1
+
+
 def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     """A picture of class numbers as int64 (H, W): its grey values or palette indices as they are, no colours.
 
@@ -182,6 +200,8 @@ def _open(file: Any, name: str, otherwise: Callable[[bytes, str], Image.Image] |
 
     head = file.read(HEAD)
     file.seek(0)
+    if not head:
+        raise DataError(f"{name}: an empty file, 0 bytes. Replace it or leave it out.")
     kind = format_of(head)
     try:
         with without_warnings():
@@ -298,7 +318,9 @@ def _from_16_bit(values: np.ndarray, name: str) -> np.ndarray:
         raise DataError(
             f"{name}: 32-bit values {values.min()} to {values.max()}; only 0 to 65535 (16 bits) are understood."
         )
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    note_dark(eight)
+    return eight
 
 
 def _from_array(source: Any, name: str) -> Image.Image:

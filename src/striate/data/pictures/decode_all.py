@@ -63,7 +63,7 @@ def decode_all(
         outcome = _Outcome()
 
         def index() -> dict[str, Any]:
-            return {"names": short, "stamps": stamps, "broken": outcome.broken}
+            return {"names": short, "stamps": stamps, "broken": outcome.broken, "decoders": kept.decoders()}
 
         with closing(_results(names, fetch, preprocessing, stamps, known, workers)) as results:
             pictures = _alike(results, names, where, outcome)

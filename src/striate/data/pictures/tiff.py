@@ -17,6 +17,7 @@ from striate.wording import plural
 if TYPE_CHECKING:
     from PIL import Image
 
+DARK = 64  # of 255: 16-bit pictures without a lighter pixel are likely of 10, 12 or 14 bits
 _WIDE = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types of numbers that the tags below have
 _REMEDY = "Save it with 8 or 16 bits a value as PNG."
 _KINDS = {2: "signed values", 3: "floats"}
@@ -39,12 +40,28 @@ def grey_of(image: Any, name: str) -> Image.Image:
     if getattr(image, "n_frames", 1) > 1:
         note(
             "TIFF files with several pages are among the pictures; of each the first page is read. "
-            "Save the pages as files of their own where they are pictures too."
+            "Save the pages as files of their own where they are pictures too; `striate data check` names the files."
         )
     if not image.mode.startswith("I;16"):
         return image  # type: ignore[no-any-return]
-    values = np.asarray(image).astype(np.uint32)
-    return Image.fromarray(_scaled(values, int(image.tag_v2.get(258, (16,))[0]), image.tag_v2.get(262) == 0))
+    bits, white_is_0 = int(image.tag_v2.get(258, (16,))[0]), image.tag_v2.get(262) == 0
+    grey = _scaled(np.asarray(image).astype(np.uint32), bits, white_is_0)
+    if bits == 16 and not white_is_0:
+        note_dark(grey)
+    return Image.fromarray(grey)
+
+
+def note_dark(grey: np.ndarray) -> None:
+    """Say once that 16-bit pictures seem to hold fewer bits: what a file says of its bits counts, nothing is guessed.
+
+    grey   its values in 8 bits
+    """
+    if grey.size and 0 < grey.max() <= DARK:
+        note(
+            "16-bit pictures are among the pictures whose values leave the upper three quarters unused, as 12 bits of a "
+            "camera in a file of 16 do. They are read as they say, nearly black: multiply their values, for 12 bits by 16; "
+            "`striate data check` names the files."
+        )
 
 
 def unusual(data: bytes, name: str) -> Image.Image:
