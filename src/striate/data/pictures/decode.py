@@ -142,7 +142,7 @@ def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(H, W) that ``picture`` gives, from the file's header where that is enough.  Raises DataError like it."""
     name = describe(path)
     try:
-        with _file(path).open("rb") as file, _open(file, name) as image:
+        with _file(path).open("rb") as file, _open(file, name, unusual) as image:
             if image.format in _HEADER:
                 return (image.width, image.height) if turn_of(image).swapped else (image.height, image.width)
     except OSError as error:
@@ -192,6 +192,12 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
             f"{name}: has colours, not class numbers. A mask is a grey or palette picture whose values are the classes."
         )
     return values.astype(np.int64)
+
+
+def has_one_bit(path: str | os.PathLike[str]) -> bool:
+    """Whether a picture is of 1 bit a pixel, by its header.  Raises DataError for what is no picture."""
+    with _file(path).open("rb") as file, _open(file, describe(path)) as image:
+        return bool(image.mode == "1")
 
 
 def _open(file: Any, name: str, otherwise: Callable[[bytes, str], Image.Image] | None = None) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from striate.data.pictures.decode import labels_of_pixels, upright_size
+from striate.data.pictures.decode import has_one_bit, labels_of_pixels, upright_size
 from striate.data.pictures.formats import blurs
 from striate.data.readers.files import read_bytes, without_name
 from striate.data.readers.survey import Item
@@ -28,7 +28,7 @@ class MaskValues(NamedTuple):
     labels: np.ndarray  # int64 (H, W)
     values: np.ndarray  # int64 (n,), the different ones, sorted
     blurred: bool
-    two_tone: bool  # nothing but about 0 and about 255
+    two_tone: bool  # nothing but about 0 and about 255, or of 1 bit a pixel
 
 
 def read_mask(path: str | Path) -> MaskValues:
@@ -41,6 +41,7 @@ def read_mask(path: str | Path) -> MaskValues:
     if blurred and two_tone:
         labels = np.where(labels > _WHITE // 2, _WHITE, 0)
         values = np.flatnonzero(np.bincount(labels.ravel()))
+    two_tone = two_tone or (values[-1] == 1 and has_one_bit(path))
     return MaskValues(labels, values, blurred, bool(two_tone))
 
 
@@ -71,7 +72,7 @@ def other_shape(mask: tuple[int, ...], picture: tuple[int, int]) -> str | None:
 class MaskRule:
     """How the values of all masks of a data set are read.
 
-    two_tone  0 and 255 are the classes 0 and 1
+    two_tone  0 and 255 are the classes 0 and 1, as 0 and 1 are in masks of 1 bit a pixel
     classes   how many classes there are, or None where nobody says
     ignored   the value that counts for nothing, or None
     void      `ignored` was not given: 255 is, as in Pascal VOC, because it stands apart from the classes
@@ -90,7 +91,13 @@ class MaskRule:
     ) -> MaskRule:
         """From the (values, blurred, two_tone) of the masks of all parts, in any order."""
         masks = list(masks)
-        counts = Counter(int(v) for values, blurred, two in masks if two or not blurred for v in values)
+        shown = [
+            (_WHITE if two and v == 1 else int(v))
+            for values, blurred, two in masks
+            if two or not blurred
+            for v in values
+        ]
+        counts = Counter(shown)
         two_tone = ignored is None and classes in (None, 2) and _WHITE in counts and set(counts) <= {0, _WHITE}
         if two_tone:
             return cls(True, classes, None, False, {})
@@ -119,7 +126,7 @@ class MaskRule:
     def numbers(self, labels: np.ndarray, outside: int = -1) -> np.ndarray:
         """Class numbers of the shape of `labels`; where that is `outside`, which is no value, the ignored one or 0."""
         if self.two_tone:
-            return np.asarray(labels == _WHITE)
+            return np.asarray((labels > 0) & (labels != outside))
         return np.where(labels == outside, self.ignored or 0, labels) if outside < 0 else labels
 
     def notes(self, where: str, blurred: int) -> list[str]:
