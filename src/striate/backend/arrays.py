@@ -12,7 +12,7 @@ from striate import primitives as p
 from striate.backend import modules
 from striate.backend.axes import channels_first, channels_last
 from striate.backend.table import ROWS
-from striate.graph import Step
+from striate.graph import InputLayer, Step
 
 if TYPE_CHECKING:
     from striate.backend.builder import Builder
@@ -30,7 +30,10 @@ def _linear(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
 @ROWS.row(p.Lookup)
 def _lookup(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     lookup: Any = step.primitive
-    return channels_first(b, b.module(step, lambda: nn.Embedding(lookup.rows, lookup.width), xs[0]), len(step.shape))
+    (x,), given = xs, b.node.inputs[0]
+    if step.inputs != (0,) or not (isinstance(given.node.layer, InputLayer) and "int" in given.dtype):
+        x = b.fx.create_node("call_method", "long", (x,), {})  # ids that come as floats, as Keras takes them
+    return channels_first(b, b.module(step, lambda: nn.Embedding(lookup.rows, lookup.width), x), len(step.shape))
 
 
 @ROWS.row(p.Distance)

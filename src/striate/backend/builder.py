@@ -83,6 +83,8 @@ class Builder:
         else:
             layer.torch_module = nn.ModuleDict() if layer.torch_module is None else layer.torch_module
             layer.torch_module[part] = module
+        if keyword.iskeyword(name) and not layer.torch_module.state_dict():  # a Lambda without a name of its own
+            name = f"{name}_"
         self.add(name, layer)
         self.named = True
         said = f"{self.label}_{part}" if part else self.label

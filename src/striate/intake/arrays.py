@@ -83,6 +83,37 @@ def ranked(array: Any, shape: tuple[int, ...]) -> Any:
     return array
 
 
+def check_ids(array: np.ndarray, rows: int, name: str) -> None:
+    """Raise DataError unless all numbers are those of rows, from 0.
+
+    array   (N, …)
+    rows    how many there are
+    name    of the input
+    """
+    low, high = array.min(), array.max()
+    if low < 0 or high >= rows:
+        raise DataError(
+            f'the input "{name}" takes ids from 0 to {rows - 1}, which an Embedding looks up; it got {low:g} to {high:g}.'
+        )
+
+
+def as_whole(array: np.ndarray, name: str) -> np.ndarray:
+    """An array as int64, for an input of whole numbers; int64 and int32 stay as they are.
+
+    array   (N, …)
+    name    of the input
+
+    Raises DataError where one is not whole.
+    """
+    if array.dtype in (np.int64, np.int32):
+        return array
+    made = array.astype(np.int64)
+    if (made != array).any():
+        at = tuple(int(i) for i in np.argwhere(made != array)[0])
+        raise DataError(f'the input "{name}" takes whole numbers, and {array[at]:g} at {list(at)} is none. Round them.')
+    return made
+
+
 def check_all(arrays: list[np.ndarray], names: list[str], shapes: list[tuple[int, ...]]) -> None:
     """Raise DataError unless the arrays have the inputs' shapes, one length, and nothing that is not finite."""
     for array, name, shape in zip(arrays, names, shapes, strict=True):

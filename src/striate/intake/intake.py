@@ -158,6 +158,10 @@ class Intake:
         arrays.check_all(xs, names, shapes)
         if any(x.ndim <= 2 and x.dtype.kind in "iu" for x in xs) and not _reads_ids(graph):
             xs = [x.astype(np.float32) if x.ndim <= 2 and x.dtype.kind in "iu" else x for x in xs]
+        for at, rows in _rows_read(graph).items() if any(x.ndim <= 2 for x in xs) else ():
+            arrays.check_ids(xs[at], rows, names[at])
+        types = [tensor.dtype for tensor in graph.inputs]
+        xs = [arrays.as_whole(x, name) if "int" in kind else x for x, name, kind in zip(xs, names, types, strict=True)]
         return Examples(xs, [], preprocessing)
 
     def _read(self, sources: Any) -> np.ndarray:
@@ -260,6 +264,25 @@ def _reads_ids(graph: Graph) -> bool:
         ):
             return True
     return False
+
+
+def _rows_read(graph: Graph) -> dict[int, int]:
+    """How many rows there are to be looked up by the numbers of an input, by the place of the input; the fewest."""
+    found: dict[int, int] = {}
+    for node in graph.nodes:
+        if isinstance(node.layer, InputLayer):
+            continue
+        if isinstance(node.layer, Network):
+            reads = list(_rows_read(node.layer.graph).items())
+        else:
+            steps = node.layer.lowering(*node.input_shapes).steps
+            reads = [(s.inputs[0], s.primitive.rows) for s in steps if isinstance(s.primitive, Lookup)]
+        for number, rows in reads:
+            given = node.inputs[number] if number < len(node.inputs) else None
+            if given in graph.inputs:
+                at = graph.inputs.index(given)
+                found[at] = min(rows, found.get(at, rows))
+    return found
 
 
 def _with(data: Dataset, x: np.ndarray, preprocessing: Preprocessing) -> Dataset:

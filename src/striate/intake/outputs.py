@@ -36,7 +36,8 @@ class Outputs:
         tensor = graph.outputs[number]
         activation = final_activation(tensor)
         own = activation in ("sigmoid", "hard_sigmoid") or (activation is None and separate)
-        return cls(activation, tensor.sizes[-1], own or (activation is None and tensor.sizes[-1] == 1))
+        count = (1, *tensor.sizes)[-1]  # one number for each sample is a column of them
+        return cls(activation, count, own or (activation is None and count == 1))
 
     def probabilities(self, out: Any) -> Any:
         """Probabilities of `out`, what the network gave, NumPy (N, …, C) or torch (N, C, …): each row for itself.
@@ -55,7 +56,8 @@ class Outputs:
 
     def by_class(self, out: Any) -> np.ndarray:
         """float64 (N, classes) of `out`, what the network gave, NumPy (N, C): one yes/no output stands for two classes."""
-        probabilities = np.asarray(self.probabilities(np.asarray(out, np.float64)))
+        out = np.asarray(out, np.float64)
+        probabilities = np.asarray(self.probabilities(out[:, None] if out.ndim == 1 else out))
         return np.concatenate([1 - probabilities, probabilities], axis=1) if self.count == 1 else probabilities
 
     def scores(self, out: Any, logits: bool) -> Any:
@@ -126,7 +128,7 @@ def _made(node: Node, number: int) -> str | None:
         kept = ("average", "maximum", "minimum")
         return function if not isinstance(made, p.Combine) or made.how in kept else None
     if isinstance(made, p.Reshape):  # also Flatten: the channels must stay together
-        return function if step.input_shapes[0][-1] == step.shape[-1] else None
+        return function if step.input_shapes[0][-1:] == step.shape[-1:] else None
     if made == p.Combine("average"):  # of several networks' probabilities
         return function if function == "softmax" else None
     return None

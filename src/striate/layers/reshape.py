@@ -43,7 +43,7 @@ class Flatten(FormattedLayer):
 class Reshape(Layer):
     """The same numbers, channels last, in another shape.  No weights.
 
-    target_shape   without the batch; one size may be -1: what is left
+    target_shape   without the batch; one size may be -1: what is left; () for one number
     """
 
     target_shape: Any
@@ -53,7 +53,7 @@ class Reshape(Layer):
         given = self.target_shape
         shape = tuple(given) if isinstance(given, list | tuple) else (given,)
         whole = all(isinstance(s, Integral) and not isinstance(s, bool) and (int(s) >= 1 or s == -1) for s in shape)
-        if not shape or not whole or shape.count(-1) > 1:
+        if not whole or shape.count(-1) > 1:
             raise ArgumentError(f"Reshape: target_shape is whole numbers, at most one of them -1, not {given!r}.")
         self.target_shape = tuple(int(s) for s in shape)
 

@@ -41,7 +41,7 @@ class FunctionModule(nn.Module):
         result = eager.run(self.op, *first, *args, **given)
         result = result if self.output is None else result[self.output]
         result = result if result.is_floating_point() else result.float()
-        return channels_first(result if result.ndim > 1 else result[:, None])  # a number for each sample
+        return channels_first(result)
 
 
 def _numbers(value: Any) -> bool:

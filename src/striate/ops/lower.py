@@ -310,7 +310,7 @@ def squeeze(x: Value, axis: Any = None) -> Value:
     gone = axes_of(x, axis, "squeeze") if axis is not None else [i for i, n in enumerate(x.shape) if n == 1]
     if any(x.shape[i] != 1 for i in gone):
         raise ShapeError(f"squeeze: axis {axis} of {(None, *x.shape)} is not of size 1.")
-    return p.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone) or (1,))
+    return p.reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
 @lowers
@@ -391,7 +391,7 @@ def get_item(x: Value, key: Any) -> Value:
     x = x if all(part == (0, n, 1) for n, part in zip(x.shape, parts, strict=True)) else p.cut(x, parts)
     for at, (places, part) in enumerate(zip(picked, evenly, strict=True)):
         x = p.gather(x, at, tuple(places)) if part is None else x
-    wanted = tuple(target) or (1,)
+    wanted = tuple(target)
     return x if x.shape == wanted else p.reshape(x, wanted)
 
 
@@ -401,7 +401,7 @@ def take(x: Value, indices: Any, axis: int | None = None) -> Value:
         raise NotLowered
     at = axis_of(x, axis, "take")
     y = _picked(x, at, [i % x.shape[at] for i in (indices if isinstance(indices, list | tuple) else [indices])])
-    return y if isinstance(indices, list | tuple) else p.reshape(y, (*x.shape[:at], *x.shape[at + 1 :]) or (1,))
+    return y if isinstance(indices, list | tuple) else p.reshape(y, (*x.shape[:at], *x.shape[at + 1 :]))
 
 
 @lowers

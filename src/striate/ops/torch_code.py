@@ -214,7 +214,7 @@ class LayerCode:
         except StriateError:
             raise
         except Exception as error:
-            shapes = " and ".join(str((2, *(shape if self.last else (shape[-1], *shape[:-1])))) for shape in inputs)
+            shapes = " and ".join(str((2, *(shape if self.last else (*shape[-1:], *shape[:-1])))) for shape in inputs)
             what = self._said()
             raise ShapeError(f"{what} fails on {shapes}: {type(error).__name__}: {error}") from error
         finally:
@@ -224,7 +224,7 @@ class LayerCode:
                     one.copy_(before)
         if isinstance(made, OwnModule):
             made.take_layers()
-        if not isinstance(out, torch.Tensor) or out.ndim < 2 or len(out) != 2:
+        if not isinstance(out, torch.Tensor) or not out.ndim or len(out) != 2:
             said = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
             raise ShapeError(f"gave {said} for a batch of 2; it gives one tensor whose first axis is the batch.")
         self._runs[inputs] = tuple(channels_last(out).shape[1:]), counter.get_total_flops() // 4

@@ -82,6 +82,11 @@ class Softmax(Primitive):
 
     log: bool = False
 
+    def shape(self, *inputs: Shape) -> Shape:
+        if not inputs[0]:
+            raise ShapeError("softmax is over channels, (…, C); it got one number for each example, ().")
+        return inputs[0]
+
 
 class Combine(Primitive):
     """Inputs joined number by number.  Axes of size 1, and axes missing at the front, are repeated (NumPy's rule).

@@ -202,12 +202,12 @@ def reshape(x: Value, target: Shape) -> Value:
     """The same numbers, channels last, in another shape.
 
     x        of any shape
-    target   the new shape; one size may be -1
+    target   the new shape; one size may be -1; () for one number
 
     Raises ShapeError where the numbers are not as many, and ArgumentError for other values.
     """
     shape_of(x, "reshape")
-    if not isinstance(target, list | tuple) or not target or [*target].count(-1) > 1:
+    if not isinstance(target, list | tuple) or [*target].count(-1) > 1:
         raise ArgumentError(f"reshape: target is a tuple of whole numbers, at most one of them -1, not {target!r}.")
     return put(Reshape(tuple(-1 if size == -1 else whole(size, "reshape: each size") for size in target)), x)
 

@@ -59,7 +59,7 @@ def _written(module: Any, step: Step) -> Any:
     import torch
 
     twin = copy.deepcopy(module).cpu().eval()
-    xs = tuple(torch.zeros(2, shape[-1], *shape[:-1]) for shape in step.input_shapes)
+    xs = tuple(torch.zeros(2, *shape[-1:], *shape[:-1]) for shape in step.input_shapes)
     names = [f"x{i}" for i in range(len(xs))]
     file = io.BytesIO()
     try:

@@ -136,7 +136,7 @@ def _augment(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
 @ROWS.row(p.Flatten)
 def _flatten_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     (x,) = xs
-    return Tensor(w.op("Flatten", w.last(x), axis=1) if len(x.shape) > 1 else w.same(x), step.shape, "first")
+    return Tensor(w.op("Flatten", w.last(x), axis=1) if len(x.shape) != 1 else w.same(x), step.shape, "first")
 
 
 @ROWS.row(p.Reshape)
@@ -235,7 +235,7 @@ def _foreign(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
 # -- normalization ---------------------------------------------------------------------------------------------------
 def _per_channel(w: Writer, x: Tensor, scale: Any, shift: Any) -> Tensor:
     """x · scale + shift per channel, in the layout in which it lies."""
-    depth = x.shape[-1]
+    depth = x.shape[-1:] or (1,)
     scale, shift = (np.broadcast_to(np.asarray(v, float), depth) for v in (scale, shift))
     return Tensor(w.op("Affine", w.same(x), scale, shift, axis=x.axis, axes=len(x.shape)), x.shape, x.layout)
 

@@ -342,7 +342,7 @@ def _reshape(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     before: Shape = call.x
     if len(before) == 1 and len(call.out) == 1:
         return xs[0]
-    single = before[-1] == 1 or prod(before[:-1]) == 1
+    single = before[-1:] in ((), (1,)) or prod(before[:-1]) == 1
     whole = xs[0].dense or (len(before) == 2 and xs[0].rows)  # steps left of a cropped sequence stand in a row
     return s.view(replace(xs[0], last=xs[0].last or single, dense=whole), call.out)
 

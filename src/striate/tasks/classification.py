@@ -55,7 +55,7 @@ def ranked(probabilities: np.ndarray, names: Sequence[str], top: int) -> list[li
 def classes_of(model: Model) -> Outputs:
     """What the one output of a network that classifies is.  Raises ArgumentError for a network that does not."""
     shapes = model.predictor.graph.check().output_shapes
-    if len(shapes) != 1 or len(shapes[0]) != 1:
+    if len(shapes) != 1 or len(shapes[0]) > 1:
         raise ArgumentError(f"this network's output {shapes} is not one number per class.")
     last = model.predictor.graph.outputs[0].node.layer.kind
     if last.startswith("Global") or (model.origin is not None and model.features is not None and last == "Flatten"):

@@ -68,7 +68,7 @@ class Objective:
         if not (self.penalties or self.activities or any(loss.targets != "none" for loss in self.losses)):
             raise ArgumentError("there is no loss: give compile one, such as loss='sparse_categorical_crossentropy'.")
         parts = []
-        for i, (loss, y, out) in enumerate(zip(self.losses, batch.ys, outs, strict=False)):
+        for i, (loss, y, out) in enumerate(zip(self.losses, batch.ys, columns(outs), strict=False)):
             weights = None if batch.weights is None else batch.weights[i]
             if batch.share is None and (weights is None or weights.ndim > 1 or loss.by_weight):
                 parts.append(loss.of_batch(y, out, weights))
@@ -98,7 +98,7 @@ class Objective:
 
     def update(self, batch: Batch, outs: list[torch.Tensor]) -> None:
         """Hand outputs to the metrics."""
-        for i, (lacking, y, out) in enumerate(zip(self.finals, batch.ys, outs, strict=False)):
+        for i, (lacking, y, out) in enumerate(zip(self.finals, batch.ys, columns(outs), strict=False)):
             for metric in self.plan.metrics[i]:
                 metric.update(y, out.detach(), lacking)
             for metric in self.plan.weighted[i]:
@@ -166,6 +166,11 @@ class Objective:
             raise DataError("there is no batch to evaluate: the data are empty, or a generator has ended.")
         hooks.on_end("test", self.logs(totals))
         return self.logs(totals, prefix)
+
+
+def columns(outs: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Outputs as losses and metrics see them: one number for each sample, (N,), is a column of them, (N, 1)."""
+    return [out[:, None] if out.ndim == 1 else out for out in outs]
 
 
 class Totals:

@@ -9,7 +9,7 @@ import numpy as np
 
 from striate.described import whole
 from striate.errors import ArgumentError, nearest, note, unknown
-from striate.graph import Graph
+from striate.graph import Graph, Shape
 from striate.graph.nested import flat, nests, parts
 from striate.intake.outputs import final_activation
 from striate.layers import CutMix, MixUp
@@ -95,7 +95,7 @@ def make_plan(
     if accumulate < 1:
         raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
     names = graph.output_names
-    shapes, structure = graph.output_shapes, graph.nested[1]
+    shapes, structure = judged_shapes(graph), graph.nested[1]
     losses = _spread(laid_out(loss, structure, names), names, "loss")
     per_output = [_loss(spec, shape) for spec, shape in zip(losses, shapes, strict=True)]
     if loss_weights is None and graph.auxiliary:
@@ -140,6 +140,11 @@ def make_plan(
             **({} if mix is None else {"mix": _name(mix)}),
         },
     )
+
+
+def judged_shapes(graph: Graph) -> list[Shape]:
+    """The shapes of the outputs as losses and metrics see them: one number for each sample is a column of them."""
+    return [shape or (1,) for shape in graph.output_shapes]
 
 
 MIXES = {"mixup": MixUp, "cutmix": CutMix}

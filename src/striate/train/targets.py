@@ -17,7 +17,7 @@ from striate.graph.nested import flat, nests, numbered
 from striate.intake import Intake, as_array, check_finite
 from striate.layers import CutMix, MixUp
 from striate.train.losses import Loss
-from striate.train.plan import laid_out
+from striate.train.plan import judged_shapes, laid_out
 from striate.wording import plural
 
 
@@ -96,7 +96,7 @@ def weighted(sample_weight: Any, model: Any, ys: list[np.ndarray]) -> list[np.nd
     else:
         each = [sample_weight] * len(names)
     made: list[np.ndarray | None] = []
-    for given, y, shape in zip(each, ys, model.graph.output_shapes, strict=True):
+    for given, y, shape in zip(each, ys, judged_shapes(model.graph), strict=True):
         if given is None:
             made.append(None)
             continue
@@ -146,7 +146,7 @@ def spread(y: Any, model: Any, count: int) -> list[np.ndarray]:
     else:
         values = [y]
     arrays: list[Any] = []
-    for value, name, loss, shape in zip(values, plan.outputs, plan.losses, model.graph.output_shapes, strict=True):
+    for value, name, loss, shape in zip(values, plan.outputs, plan.losses, judged_shapes(model.graph), strict=True):
         if value is None and loss.targets == "none":
             arrays.append(None)
             continue
