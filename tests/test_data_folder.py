@@ -321,8 +321,40 @@ def test_a_faulty_csv_is_explained(pets, text, options, fragment):
 
 
 def test_a_csv_that_is_no_text_is_refused(pets):
-    (pets / "x.csv").write_bytes(b"file,label\n\xff\xfe\n")
+    (pets / "x.csv").write_bytes(b"file,label\n\xff\xfe\0\n")
     fails(lambda: read_csv(pets / "x.csv"), "UTF-8")
+
+
+GERMAN = [("Datei", "Art", "Länge_mm"), ("cat\\ä.png", "Käfer groß", "3,25"), ("cat\\1.png", "Ameise", "1,5")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_that_german_excel_wrote_is_read(pets, encoding, mark):
+    """Its columns have no usual names: one alone is called like pictures, one alone has words that come again."""
+    (pets / "cat" / "0.png").rename(pets / "cat" / "ä.png")
+    rows = [GERMAN[0], *GERMAN[1:], *GERMAN[1:]]
+    path = pets / "Tabelle.csv"
+    path.write_bytes("".join(mark.join(row) + "\r\n" for row in rows).encode(encoding))
+    data = read_csv(path)
+    assert data.classes == ("Ameise", "Käfer groß")
+    assert data.y.tolist() == [1, 0, 1, 0]
+    assert [os.path.basename(each) for each in data.paths[:2]] == ["ä.png", "1.png"]
+
+
+def test_which_of_two_likely_columns_has_the_classes_is_asked(pets):
+    text = "Datei;Art;Ort\n" + "cat/0.png;a;x\ncat/1.png;b;y\n" * 2
+    fails(
+        lambda: read_csv(table(pets, text)), "which column has the classes? It has Datei, Art, Ort.", 'Call it "label"'
+    )
+    fails(
+        lambda: read_csv(table(pets, "a;b;c\n1;2;3\n")), 'which column has the pictures? It has a, b, c. Call it "file"'
+    )
+
+
+def test_a_workbook_called_csv_is_named(pets):
+    (pets / "x.csv").write_bytes(b"PK\3\4" + b"\0" * 50)
+    fails(lambda: read_csv(pets / "x.csv"), "Excel workbook")
 
 
 def test_pictures_of_a_zip_are_never_written_to_disk(pets, tmp_path, monkeypatch):

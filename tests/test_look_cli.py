@@ -172,3 +172,25 @@ def test_a_mistake_is_one_line_and_exit_code_2(arguments, says, place, capsys, m
     assert code == 2
     assert says in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_folder_of_loose_photos_is_taken_as_its_photos(place, tmp_path, monkeypatch, capsys):
+    """One with pictures in it, and not in folders of classes alone, is no data set: `why` of one photo answers for it."""
+    monkeypatch.chdir(tmp_path)
+    loose = tmp_path / "Neu"
+    (loose / "Kamera 2").mkdir(parents=True)
+    one = (place / "photos" / "test" / "dark" / "0.png").read_bytes()
+    (loose / "a.png").write_bytes(one)
+    main_ok(["look", "why", str(place / "run"), str(loose)])
+    assert "figure  why.png" in capsys.readouterr().out
+    (loose / "Kamera 2" / "b.png").write_bytes(one)
+    with pytest.raises(SystemExit):
+        main(["look", "why", str(place / "run"), str(loose)])
+    assert "one picture, not at 2" in capsys.readouterr().err
+    main_ok(["look", "gradcam", str(place / "run"), str(loose)])
+
+
+def main_ok(arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0

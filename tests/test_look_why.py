@@ -115,8 +115,11 @@ def test_places_in_words(rows, columns, words):
     [
         (0.1, 0.9, "the answer comes from there"),
         (0.5, 0.7, "there in part"),
-        (0.85, 0.85, "no more than on others"),
-        (0.95, 0.9, "no more than on others"),
+        (0.75, 0.75, "no more than on others"),
+        (0.85, 0.85, "neither changes much"),
+        (0.95, 0.9, "neither changes much"),
+        (0.897, 0.904, "neither changes much"),
+        (0.062, 0.075, "no more than on others"),
     ],
 )
 def test_the_verdict_follows_from_the_numbers(covered, elsewhere, words):

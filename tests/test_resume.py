@@ -252,3 +252,22 @@ def test_arrays_in_callbacks_memory_come_back_as_they_were():
     np.testing.assert_array_equal(back["a"], given["a"])
     assert back["b"] == [2.0, ("x", None)]
     assert back["c"].shape == ()
+
+
+@pytest.mark.parametrize("name", ["again", "again.keras"])
+def test_a_model_that_is_only_read_and_written_keeps_its_optimizer(tmp_path, name):
+    """`striate quantize RUN` does: training that went on from there had lost its moments without a word."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((16, 4), dtype=np.float32), rng.integers(0, 3, 16)
+    model = st.Sequential([L.Input((4,)), L.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    first, second = tmp_path / name.replace("again", "first"), tmp_path / name
+    model.save(first)
+    st.models.load_model(first).save(second)
+    st.models.load_model(second).save(second)
+    again = st.models.load_model(second)
+    for each in (model, again):
+        each.fit(x, y, batch_size=4, epochs=1, shuffle=False, verbose=0)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -100,6 +100,8 @@ class TechniqueOption:
         """What the function is called with."""
         if self.pictures or self.kind.dataset:
             several = given if isinstance(given, list) else [given]
+            if self.pictures and all(isinstance(each, str) for each in several):
+                several = [file for each in several for file in loose_pictures(each) or [each]]
             if len(several) == 1 and isinstance(several[0], str) and is_data_set(several[0]):
                 return dataset(model, several[0], part)
             if self.pictures:
@@ -155,6 +157,18 @@ def is_data_set(given: str) -> bool:
         or (path.is_file() and path.suffix.lower() not in SUFFIXES)
         or (not path.exists() and given in _sets())
     )
+
+
+def loose_pictures(given: str) -> list[str]:
+    """The pictures in and below a folder that is no data set, since pictures lie in it and not in folders of classes."""
+    from striate.data.readers.files import is_picture
+    from striate.data.readers.scan import format_at
+    from striate.tasks.files import files_in
+
+    path = Path(given)
+    if not path.is_dir() or format_at(path) != "classes" or not any(map(is_picture, path.iterdir())):
+        return []
+    return files_in(path).files
 
 
 def dataset(model: Any, given: str, part: str | None) -> Any:

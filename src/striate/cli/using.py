@@ -56,10 +56,11 @@ def predict(
     net: Any = Ensemble([trained, *(model_of(other, None) for other in others)]) if others else trained
     folders = any(Path(each).is_dir() for each in pictures or ())
     count = top if top is not None else 1 if folders and out is None and not json else 5
-    started, tally = time.perf_counter(), {"read": 0, "broken": 0}
+    started, read, failed = time.perf_counter(), 0, list[str]()
     quiet = out is not None or json or not sys.stdout.isatty()  # a bar between printed lines would be in their way
 
     def answers() -> Iterator[FileAnswer]:
+        nonlocal read
         yield from _of_texts(net, text, count, engine)
         if not found.files:
             return
@@ -67,23 +68,31 @@ def predict(
             for answer in classify_files(
                 net, found.files, count, batch_size=batch_size, engine=engine, progress=progress
             ):
-                tally["broken" if answer.error is not None else "read"] += 1
+                if answer.error is None:
+                    read += 1
+                else:
+                    failed.append(answer.path)
                 yield answer
 
     if out is not None:
-        write_answers(out, answers(), count)
+        write_answers(out, answers(), min(count, len(trained.labels or range(count))))
     elif json:
         say([facts(answer) for answer in answers()], True, "")
     else:
         for answer in answers():
             print(_line(answer) if folders and count == 1 else _block(answer), flush=True)
     if folders or out is not None:
-        broken = f"; {plural(tally['broken'], 'file')} could not be read" if tally["broken"] else ""
-        broken += f"; {plural(len(found.aside), 'other file')} left aside" if found.aside else ""
-        told = f"{plural(tally['read'], 'picture')} in {lasting(time.perf_counter() - started)}{broken}"
+        broken = f"; {plural(len(failed), 'file')} could not be read{_names(failed)}" if failed else ""
+        broken += f"; {plural(len(found.aside), 'other file')} left aside{_names(found.aside)}" if found.aside else ""
+        told = f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}"
         print(told + (f"; {out}" if out is not None else ""), file=sys.stderr)
-    if tally["broken"]:
+    if failed:
         raise typer.Exit(2)
+
+
+def _names(files: list[str]) -> str:
+    """The first few of them, in brackets."""
+    return f" ({', '.join(Path(file).name for file in files[:3])}{', …' if len(files) > 3 else ''})"
 
 
 def _of_texts(net: Any, texts: list[str] | None, top: int, engine: str) -> Iterator[FileAnswer]:

@@ -112,6 +112,9 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
     import numpy as np
 
     running, rounds = getattr(optimizer, "_running", None), _rounds(optimizer)
+    waiting = getattr(optimizer, "saved_state", None)
+    if running is None and isinstance(waiting, OfKeras):
+        return list(waiting.arrays)  # of the file that it came from, not yet taken up
     if running is None or rounds is None or not optimizer.iterations:
         return []
     arrays: list[Any] = [np.int32(optimizer.iterations)]
@@ -196,6 +199,8 @@ def _rounds(optimizer: Any) -> list[list[_Slot]] | None:
 def optimizer_state(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """What further training needs of an optimizer: (numbers and texts, tensors by name); None before its first update."""
     running = getattr(optimizer, "_running", None)
+    if running is None and isinstance(getattr(optimizer, "saved_state", None), tuple):
+        return optimizer.saved_state  # type: ignore[no-any-return]  # of the file that it came from, not yet taken up
     if running is None or not optimizer.iterations:
         return None
     state, tensors, plain = running.state_dict(), {}, {}

@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import read_text
+from striate.data.readers.files import is_picture, read_text
 from striate.data.readers.names import PARTS, are_numbers, class_name, part_of, spelled, whole_number
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError, nearest
@@ -39,9 +39,12 @@ def read_csv(
     are whole numbers and `classes` does not have them as names.  1_1 and 007 are names, 3.0 is the number 3.  Where most
     are numbers, a row with another label is left out.  Blanks around a label do not count.
 
-    path           of the CSV file, in UTF-8; cells are parted by commas, semicolons or tabs
-    file_column    which column names the pictures; None: the one with a usual name, such as file or path
-    label_column   which column has the labels; None: the one with a usual name, such as label or class
+    path           of the CSV file, in UTF-8, or as Excel writes it: in Windows-1252 or UTF-16; cells are parted by commas,
+                   semicolons or tabs
+    file_column    which column names the pictures; None: the one with a usual name, such as file or path, else the only
+                   one whose cells are all called like pictures
+    label_column   which column has the labels; None: the one with a usual name, such as label or class, else the only one
+                   whose words stand there twice and more on average
     split_column   which column says in which part a picture is: train, validation or test, also train2017, val and so on.
                    None: the one named split, subset or partition.  Rows with another word there are left out, with a
                    note; where no row has a part's name, the column does not count, which a note says
@@ -62,14 +65,15 @@ def scan_csv(
     """The survey of a CSV file, an item a row.  Raises DataError for what is no table of files and labels."""
     path = Path(path)
     header, rows = _rows(path)
-    files = _column(path, header, file_column, _PATHS, "file_column")
-    texts = _column(path, header, label_column, _LABELS, "label_column")
+    cells = [row for _, row in rows]
+    files = _column(path, header, file_column, _PATHS, "file_column", _of_pictures(cells))
+    texts = _column(path, header, label_column, _LABELS, "label_column", _repeating(cells, files))
     labels = [class_name(row[texts]) for _, row in rows]
     given = None if classes is None else tuple(class_name(str(name)) for name in classes)
     survey = Survey(str(path), "csv", numbered=are_numbers(labels, given), classes=given)
     known = set(given or labels)
     survey.classes = given if given or survey.numbered else tuple(sorted(known - {""}))
-    parts = _parts(survey, path, header, [row for _, row in rows], split_column)
+    parts = _parts(survey, path, header, cells, split_column)
     unlisted: dict[str, list[str]] = {}
     left_out = []
     for (line, row), label, (word, part) in zip(rows, labels, parts, strict=True):
@@ -115,6 +119,27 @@ def _some(words: Sequence[str]) -> str:
     return ", ".join(different[:5]) + (", …" if len(different) > 5 else "")
 
 
+def _of_pictures(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The columns in which every cell is called like a picture."""
+    return [i for i in range(len(rows[0])) if all(is_picture(row[i].strip()) for row in rows)]
+
+
+def _repeating(rows: Sequence[Sequence[str]], files: int) -> list[int]:
+    """The columns, beside that of the files, whose cells are words at least two to a class on average."""
+    others = [i for i in range(len(rows[0])) if i != files]
+    cells = {i: [row[i].strip() for row in rows] for i in others}
+    return [i for i in others if 2 <= len(set(cells[i])) <= len(rows) / 2 and not all(map(_number, cells[i]))]
+
+
+def _number(cell: str) -> bool:
+    """Whether a cell is a number, with a point or a comma."""
+    try:
+        float(cell.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
 def _wrong(label: str, numbered: bool) -> str:
     """Why a label is none."""
     if not label:
@@ -146,7 +171,7 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and each row with the number of its line."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
-    text = read_text(path)
+    text = read_text(path, tables=True)
     first = text.partition("\n")[0]
     # What Excel calls comma-separated is parted by semicolons in half of Europe.
     parted = next((mark for mark in ",;\t" if mark in first), ",")
@@ -168,7 +193,10 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, rows
 
 
-def _column(path: Path, header: list[str], wanted: str | None, usual: Sequence[str], argument: str) -> int:
+def _column(
+    path: Path, header: list[str], wanted: str | None, usual: Sequence[str], argument: str, likely: Sequence[int] = ()
+) -> int:
+    """The column that is wanted, else the one with a usual name, else the only likely one."""
     if wanted is not None:
         if wanted not in header:
             raise DataError(f'{path}: no column "{wanted}".{nearest(wanted, header)} It has {", ".join(header)}.')
@@ -177,4 +205,9 @@ def _column(path: Path, header: list[str], wanted: str | None, usual: Sequence[s
     for name in usual:
         if name in lower:
             return lower.index(name)
-    raise DataError(f"{path}: which column to read? It has {', '.join(header)}. Say with {argument}=.")
+    if len(likely) == 1:
+        return likely[0]
+    raise DataError(
+        f"{path}: which column has the {'pictures' if usual is _PATHS else 'classes'}? It has {', '.join(header)}. "
+        f'Call it "{usual[0]}", or say with {argument}=.'
+    )

@@ -167,15 +167,28 @@ def read_bytes(name: str | Path, most: int = _MOST) -> bytes:
         raise DataError(f"{name}: cannot be opened: {inner(getattr(error, 'strerror', None) or error)}.") from None
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, *, tables: bool = False) -> str:
     """A text in UTF-8, with or without the mark at its start that Windows writes, its lines ended in whatever way.
+
+    tables   Excel's are read too: its Unicode text (UTF-16 with its mark), and what it calls CSV in western Europe
+             (Windows-1252), where the bytes are not UTF-8
 
     Raises DataError for what is no such text.
     """
-    try:
-        return read_bytes(file, _MOST_TEXT).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{file}: is not text in UTF-8 ({error.reason} at byte {error.start}).") from None
+    data = read_bytes(file, _MOST_TEXT)
+    if tables and data[:4] == b"PK\3\4":
+        raise DataError(f"{file}: is an Excel workbook, whatever it is called. Save it from Excel as CSV UTF-8.")
+    kinds = ("utf-16", "utf-8-sig") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
+    wrong = ""
+    for kind in kinds if tables else ("utf-8-sig",):
+        try:
+            text = data.decode(kind)
+        except UnicodeDecodeError as error:
+            wrong = wrong or f"{error.reason} at byte {error.start}"
+            continue
+        if kind == "utf-8-sig" or "\0" not in text:
+            return text
+    raise DataError(f"{file}: is not text in UTF-8 ({wrong}). Save it as UTF-8; Excel calls that CSV UTF-8.")
 
 
 def read_lines(file: Path) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 _STRONG = 0.5  # of the map's peak, from which on a place counts as looked at
+_LITTLE = 0.1  # of the probability: what covering must take for a place to count
 _SMALL = 224  # pixels of the longer side below which the picture is enlarged by a whole number
 _SHOWN = 5  # classes in the table
 
@@ -69,14 +70,12 @@ class Why(Look):
 
     def note(self) -> str:
         best, sure = self.ranking[0]
-        name = plain(self.label, 40)
+        name = _called(self.label)
         if best == self.label:
-            second = (
-                f"; next {plain(self.ranking[1][0], 40)}, {self.ranking[1][1]:.1%}" if len(self.ranking) > 1 else ""
-            )
+            second = f"; next {_called(self.ranking[1][0])}, {self.ranking[1][1]:.1%}" if len(self.ranking) > 1 else ""
             said = f"{name}, {self.probability:.1%}{second}."
         else:
-            said = f"The answer is {plain(best, 40)}, {sure:.1%}; asked about is {name}, {self.probability:.1%}."
+            said = f"The answer is {_called(best)}, {sure:.1%}; asked about is {name}, {self.probability:.1%}."
         cut = f"The network sees {self.seen:.0%} of the photo: its preprocessing cuts off the rest."
         how = "Grad-CAM is 0 everywhere here, so the map is of occlusion." if self.method == "occlusion" else ""
         return " ".join(filter(None, (said, self.place(), how, cut if self.seen < 0.99 else "", self.sanity)))
@@ -108,9 +107,11 @@ class Why(Look):
     def judgement(self) -> str:
         """Whether covering what the map marks takes more from the class than covering as much elsewhere."""
         lost, other = self.probability - self.covered, self.probability - self.elsewhere
-        if lost > max(2 * other, 0.1 * self.probability):
+        if max(lost, other) <= _LITTLE * self.probability:
+            return "neither changes much, so the answer does not hang on this spot alone: do not make much of it."
+        if lost > max(2 * other, _LITTLE * self.probability):
             return "the answer comes from there."
-        if lost > max(other, 0.0):
+        if lost > max(1.25 * other, _LITTLE * self.probability):
             return "it comes from there in part."
         return "it hangs on that part no more than on others, so do not make much of the spot."
 
@@ -201,6 +202,11 @@ def why(
         seen=_share(space, made.pictures[0]),
         sanity=made.verdict,
     )
+
+
+def _called(label: str) -> str:
+    """A class in a sentence: of several synonyms that are long together the first."""
+    return plain(label if len(label) <= 40 else label.partition(",")[0], 40)
 
 
 def _probabilities(model: Model, space: Space, pixels: np.ndarray) -> np.ndarray:
