@@ -208,7 +208,7 @@ def test_cifar_densenet_grows_by_its_rate():
     ("name", "variant", "message"),
     [
         ("alexnet", {"groups": 3}, "groups is 1 .* or 2"),
-        ("resnet50", {"variant": "v3"}, 'unknown variant of resnet50 "v3".*keras, v1, v1.5, v2'),
+        ("resnet50", {"variant": "v3"}, 'unknown variant of resnet50 "v3".*keras, slim, slim_v2, v1, v1.5, v2'),
         ("resnet18", {"variant": "keras"}, "Known: v1, v1.5, v2"),
         ("resnet50", {"shortcut": "D"}, 'unknown shortcut "D".*Known: A, B, C'),
         ("resnet18", {"shortcut": "b", "variant": "v2"}, 'Did you mean "B"'),

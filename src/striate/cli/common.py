@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text."
 Described = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
 InputShape = Annotated[str | None, typer.Option(help="Input of a named architecture, such as 224x224x3.")]
 Classes = Annotated[int | None, typer.Option(help="Classes of a named architecture.")]
-WEIGHTS = "a file, keras, torchvision, timm (downloaded once), or hf:owner/name"
+WEIGHTS = "a file (also TensorFlow's .ckpt), keras, torchvision, timm (downloaded once), or hf:owner/name"
 Variant = Annotated[
     list[str] | None, typer.Option("--variant", help="Of a named architecture, such as alpha=0.5; may be repeated.")
 ]

@@ -69,13 +69,13 @@ class Weighted(Own):
         skip_mismatch: bool = False,
         by_name: bool = False,
     ) -> MatchReport:
-        """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th) or safetensors, or from a saved
-        model's folder; returns what matched, and how.
+        """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th), safetensors or TensorFlow
+        (.ckpt), or from a saved model's folder; returns what matched, and how.
 
-        path            the file or folder
-        source          whose names the file has: "keras", "torchvision" or "timm" for a network of ``zoo`` that has names
-                        there, "striate" or "torch" for the network's own, with flattened maps in the order of either;
-                        "auto" takes the one by which most fits
+        path            the file or folder; of a checkpoint NAME.index with NAME.data-…, NAME
+        source          whose names the file has: "keras", "torchvision", "timm" or "slim" for a network of ``zoo`` that
+                        has names there, "striate" or "torch" for the network's own, with flattened maps in the order of
+                        either; "auto" takes the one by which most fits
         skip_mismatch   leave layers as they are whose arrays are missing or have another shape
         by_name         take only what has the name of a layer here, and leave all others as they are
 

@@ -1,4 +1,4 @@
-"""What a file of weights holds: names and arrays, in the layout of Keras or of torch."""
+"""What a file of weights holds: names and arrays, in the layout of Keras, of slim or of torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from striate.weights.source import Source
 if TYPE_CHECKING:
     import torch
 
-Kind = Literal["keras", "torch"]
+Kind = Literal["keras", "slim", "torch"]
 
 
 @dataclass
@@ -45,9 +45,10 @@ class WeightsFile:
 
     path        the file
     format      in words: "Keras .weights.h5", "torch pickle", "safetensors" …
-    kind        whose layout the arrays have: "keras" (kernels (kh, kw, in, out), by layer) or "torch" (by key)
+    kind        whose layout the arrays have: "keras" (kernels (kh, kw, in, out), by layer), "slim" (the same,
+                by TensorFlow's scopes) or "torch" (by key)
     tensors     of a torch layout, by key, wrappers and common prefixes taken off
-    layers      of a Keras layout, those that have arrays
+    layers      of a layout of Keras or slim, those that have arrays
     skipped     names of what is no weight: counters, optimizer state
     notes       what was done on reading
     own         the file says that striate wrote it
@@ -64,7 +65,7 @@ class WeightsFile:
 
     def suits(self, source: Source) -> bool:
         """Whether files of that library are laid out like this one."""
-        return (source.library == "keras") == (self.kind == "keras")
+        return source.layout == self.kind
 
     def arrays(self) -> Iterator[tuple[str, torch.Tensor]]:
         """Every array with its name in the file."""

@@ -61,7 +61,7 @@ def apply(
     if (report.mismatched and not skip_mismatch) or (missing and not (skip_mismatch or by_name)):
         raise BundleError(refusal(plan, graph, origin, checkpoint))
     if plan.other is not None and origin is not None:
-        own = "keras" if plan.other.library == "keras" else "torch"
+        own = "torch" if plan.other.layout == "torch" else "keras"
         raise BundleError(
             f"the weights in {checkpoint.path} have the names of {plan.other.library}'s {plan.other.model}, which is "
             f"{origin.architecture} with {_differing(plan.other, origin)}; this one computes something else with the same "
@@ -152,7 +152,7 @@ def outputs_in(plan: Matching, graph: Graph) -> int | None:
             return math.prod(pair.shape_there)
     for pair in [*plan.report.mismatched, *plan.report.matched]:
         if pair.here in (f"{path}.weight", f"{path}.pointwise.weight"):
-            return pair.shape_there[-1 if plan.source is not None and plan.source.library == "keras" else 0]
+            return pair.shape_there[0 if plan.source is None or plan.source.layout == "torch" else -1]
     return None
 
 
@@ -164,10 +164,12 @@ def export(
 
     Raises ArgumentError when the network has no names in that library, BundleError when it cannot be written.
     """
+    if library == "slim":
+        raise ArgumentError("TensorFlow's checkpoints are read and not written; write for keras.")
     sources = origin.sources if origin else ()
     source = next((s for s in sources if s.library == library), None)
     if source is None and library != "keras":
-        known = sorted({"keras", *(s.library for s in sources)})
+        known = sorted({"keras", *(s.library for s in sources)} - {"slim"})
         other = next((s for s in (origin.others if origin else ()) if s.library == library), None)
         hint = f" {library} has {title} with {_differing(other, origin)}." if other is not None and origin else ""
         raise ArgumentError(

@@ -15,13 +15,15 @@ from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.layout import Slot, fitted_to, from_keras, from_torch, slots_of
 from striate.weights.report import Match, MatchReport, Unused
 from striate.weights.source import Origin, Source
+from striate.wording import plural
 
 if TYPE_CHECKING:
     import torch
 
 _OWN = "the network's own names"
-# Auxiliary classifiers of GoogLeNet and Inception-v3 in torchvision and timm.
+# Auxiliary classifiers of GoogLeNet and Inception-v3 in torchvision and timm, and those in slim.
 _AUXILIARY = re.compile(r"(aux\d*|AuxLogits|aux_logits|aux_classifier)\.")
+_SLIM_AUXILIARY = re.compile(r"(^|/)(AuxLogits|aux_\d+)/")
 _SLOT_NAMES = (
     "weight",
     "bias",
@@ -51,7 +53,7 @@ def match(graph: Graph, origin: Origin | None, checkpoint: WeightsFile, source: 
     """Match a file against a network; of several sources of names, the one by which most fits.
 
     source      "auto"; "striate" (the network's own names, arrays as striate keeps them); "torch" (the network's own
-                names, arrays as torch keeps them); "keras", "torchvision" or "timm"
+                names, arrays as torch keeps them); "keras", "torchvision", "timm" or "slim"
 
     Nothing is changed, and a file that does not fit is no error: ``plan.report`` tells.  Raises ArgumentError for a
     source that is unknown or that the network has no names of.
@@ -102,7 +104,7 @@ def _match(
     said = f"{source.library}'s names of {source.model}" if source else _OWN
     plan = Matching(MatchReport(checkpoint.path, checkpoint.format, said, notes=list(checkpoint.notes)), source)
     left_out = origin.left_out if origin else frozenset()
-    if checkpoint.kind == "keras":
+    if checkpoint.kind != "torch":
         _match_keras(plan, graph, slots, left_out, checkpoint, ordered)
     else:
         own = source is None and asked != "torch" and (asked == "striate" or _is_own(slots, checkpoint))
@@ -188,31 +190,41 @@ def _match_keras(
     for layer in checkpoint.layers:  # what Keras nests in a block may stand here by itself
         named.setdefault((layer.path or "").rpartition("/")[2], layer)
     if any(layer.path for layer in checkpoint.layers) and not ordered:
-        shifted = _shifts(list((wanted | cut).values()), list(named))
+        shifted = {} if checkpoint.kind == "slim" else _shifts(list((wanted | cut).values()), list(named))
         partners = {path: named.get(_shift(name, shifted)) for path, name in wanted.items()}
         harmless = {_shift(name, shifted) for name in cut.values()}
     else:
         partners, harmless = _by_class(graph, groups, checkpoint.layers), set()
         why = "has other names of layers" if ordered else "has no names of layers"
         plan.report.notes.append(f"the file {why}; matched by class and order, as Keras does")
+    set_to_1: list[tuple[str, str]] = []
     for path, ours in groups.items():
         theirs = partners.get(path)
         if theirs is None:
             plan.report.missing += [(slot.key, f"{wanted[path]}/{slot.keras}") for slot in ours]
         else:
-            _match_layer(plan, ours, theirs)
+            _match_layer(plan, ours, theirs, set_to_1)
+    if set_to_1:
+        key, label = set_to_1[0]
+        more = f" and {plural(len(set_to_1) - 1, 'other')}" if len(set_to_1) > 1 else ""
+        plan.report.notes.append(f"{key}{more} set to 1: the file's {label} is a batch norm without scale")
     used = {id(given) for given in partners.values() if given is not None}
     for layer in checkpoint.layers:
         if id(layer) not in used:
             out = layer.path in harmless or (layer.path or "").rpartition("/")[2] in harmless
             reason = "of a layer that this model was made without" if out else "the network has no layer of that name"
+            if not out and not graph.auxiliary and _SLIM_AUXILIARY.search(f"{layer.path}/"):
+                out, reason = True, "of an auxiliary classifier that this model was made without"
             if not out and layer.normalises_pixels:
                 out, reason = True, "normalizes pixels, which preprocessing does"
             plan.report.unused += [Unused(f"{layer.label}/{name}", reason, out) for name in layer.arrays]
 
 
-def _match_layer(plan: Matching, ours: list[Slot], layer: FileLayer) -> None:
-    """The arrays of one layer: by their names where the file has Keras' names, by their order otherwise."""
+def _match_layer(plan: Matching, ours: list[Slot], layer: FileLayer, set_to_1: list[tuple[str, str]]) -> None:
+    """The arrays of one layer: by their names where the file has Keras' names, by their order otherwise.
+
+    set_to_1   gets the key and the file's name of a scale that the file is without
+    """
     steps = {id(slot.step): slot.step for slot in ours}.values()
     order = [pair for step in steps for pair in step.keras_names()]
     if ours[0].layer.is_own:  # its parts lie in the order of its weights, what learns first
@@ -237,7 +249,7 @@ def _match_layer(plan: Matching, ours: list[Slot], layer: FileLayer) -> None:
             import torch
 
             plan.arrays[slot.key] = torch.ones(slot.shape)
-            plan.report.notes.append(f"{slot.key} set to 1: the file's {layer.label} is a batch norm without scale")
+            set_to_1.append((slot.key, layer.label))
         else:
             plan.report.missing.append((slot.key, there))
     for name, array in arrays.items():

@@ -12,6 +12,7 @@ from striate.weights.source import Source
 _PIXELS: dict[str, dict[str, Any]] = {
     "torch": {"scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
     "caffe": {"mean": (103.939, 116.779, 123.68), "order": "bgr"},
+    "mean": {"mean": (123.68, 116.779, 103.939)},
     "tf": {"scale": 1 / 127.5, "mean": (1.0, 1.0, 1.0)},
     "unit": {"scale": 1 / 255},
     "raw": {},
@@ -21,7 +22,7 @@ _PIXELS: dict[str, dict[str, Any]] = {
 def arithmetic_of(pixels: str) -> Preprocessing:
     """What is done to the numbers of RGB pictures, 0 to 255, and to nothing else.
 
-    pixels   "torch", "caffe", "tf", "unit" or "raw", as ``Source`` has it
+    pixels   "torch", "caffe", "mean", "tf", "unit" or "raw", as ``Source`` has it
     """
     return Preprocessing(channels=3, **_PIXELS[pixels])
 

@@ -10,17 +10,30 @@ from striate.archives import NOT_WHOLE
 from striate.errors import BundleError
 from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_h5, read_keras_zip
+from striate.weights.tensorflow_files import checkpoint_of, is_table, read_checkpoint
 from striate.weights.torch_files import read_pickle, read_safetensors, read_saved_model
 from striate.wording import inner
 
 
+def are_there(path: str | os.PathLike[str]) -> bool:
+    """Whether there is something at a path that weights may be read from; a checkpoint of TensorFlow is several files.
+
+    path    a file, a folder, or what the names of a checkpoint's files have in common
+    """
+    return Path(path).exists() or checkpoint_of(Path(path)) is not None
+
+
 def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
-    """Read a file of weights: Keras' .h5, .weights.h5 and .keras, torch's .pth and .th, safetensors; a saved model too.
+    """Read a file of weights: Keras' .h5, .weights.h5 and .keras, torch's .pth and .th, safetensors, TensorFlow's .ckpt; a
+    saved model too.
 
     The kind is told by the content, not by the name.  Nothing in the file is executed.  Raises BundleError for a file
     that is missing, truncated, of another kind, or holds more than arrays.
     """
     file = Path(path)
+    index = checkpoint_of(file)
+    if index is not None:
+        return read_checkpoint(index)
     if file.is_dir():
         return read_saved_model(file)
     if not file.is_file():
@@ -39,12 +52,17 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         if any(name.endswith("data.pkl") for name in names):
             return read_pickle(file)
         raise BundleError(f"{path} is a zip file, but of neither Keras nor torch: it holds {', '.join(names[:3])} …")
+    if is_table(file):
+        return read_checkpoint(file)
+    if start.startswith(b"\x1f\x8b"):
+        raise BundleError(f"{path} is a packed archive; unpack it (tar xf {file.name}) and give the file in it.")
     if len(start) > 8 and start[8:9] == b"{":
         return read_safetensors(file)
     if start[:1] == b"\x80":
         return read_pickle(file)
     raise BundleError(
-        f"{path} is no file of weights: it is neither HDF5 (Keras), nor a torch pickle, nor safetensors "
+        f"{path} is no file of weights: it is neither HDF5 (Keras), nor a torch pickle, nor safetensors, "
+        "nor a checkpoint of TensorFlow "
         f"({file.stat().st_size} bytes, starting with {start[:8]!r})."
     )
 

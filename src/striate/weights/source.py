@@ -7,21 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Library = Literal["keras", "torchvision", "timm", "github"]
+Library = Literal["keras", "torchvision", "timm", "slim", "github"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """One library's published weights of an architecture, and how its names map to ours.
 
-    library         "keras", "torchvision" or "timm"; "github": a torch checkpoint in somebody's repository
+    library         "keras", "torchvision" or "timm"; "slim": TensorFlow's models/research/slim; "github": a torch
+                    checkpoint in somebody's repository
     model           the network's name there, such as "ResNet50" or "resnet50"
-    rename          (pattern, replacement) pairs, applied in order with ``re.sub``.  For Keras to a layer's name here,
-                    giving the layer's name there; for torchvision and timm to the key ``layer.slot`` here (slot: weight,
-                    bias, running_mean …), giving the key of the state_dict there
+    rename          (pattern, replacement) pairs, applied in order with ``re.sub``.  For Keras and slim to a layer's name
+                    here, giving the layer's name there, slim's a scope; for torchvision and timm to the key ``layer.slot``
+                    here (slot: weight, bias, running_mean …), giving the key of the state_dict there
+    names           names here and there of what no pattern covers; these are asked first
     variant         arguments of ``zoo.create`` that build the very network of that library
     pixels          what the weights want of a picture: "torch" (0..1, mean and deviation), "caffe" (BGR, mean taken off),
-                    "tf" (-1..1), "unit" (0..1) or "raw" (0..255)
+                    "mean" (RGB, mean taken off), "tf" (-1..1), "unit" (0..1) or "raw" (0..255)
     shorter_side    pixels of a picture's shorter side before the middle is cut out; None: the usual 8/7 of the input
     interpolation   "bilinear" or "bicubic"
     url, checksum   of the file; the checksum is ``sha256:`` or ``md5:`` and (the first part of) the hexadecimal digits
@@ -32,8 +34,9 @@ class Source:
     library: Library
     model: str
     rename: tuple[tuple[str, str], ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     variant: Mapping[str, Any] = field(default_factory=dict)
-    pixels: Literal["torch", "caffe", "tf", "unit", "raw"] = "torch"
+    pixels: Literal["torch", "caffe", "mean", "tf", "unit", "raw"] = "torch"
     shorter_side: int | None = None
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     url: str | None = None
@@ -42,8 +45,15 @@ class Source:
     top1: float | None = None
     top5: float | None = None
 
+    @property
+    def layout(self) -> Literal["keras", "slim", "torch"]:
+        """Whose layout the arrays have there."""
+        return self.library if self.library in ("keras", "slim") else "torch"  # type: ignore[return-value]
+
     def name(self, here: str) -> str:
-        """The name there of a layer (Keras) or of a key (torchvision, timm) here."""
+        """The name there of a layer (Keras, slim) or of a key (torchvision, timm) here."""
+        if here in self.names:
+            return self.names[here]
         for pattern, replacement in self.rename:
             here = re.sub(pattern, replacement, here)
         return here
@@ -82,6 +92,15 @@ def of_keras(model: str, file: str, **about: Any) -> Source:
     """
     url = f"https://storage.googleapis.com/tensorflow/keras-applications/{file}.h5"
     return Source(library="keras", model=model, url=url, **about)
+
+
+def of_slim(model: str, **about: Any) -> Source:
+    """Weights that TensorFlow's models/research/slim publishes, as checkpoints in packed archives.
+
+    model    the network's name there
+    about    Source's other arguments
+    """
+    return Source(library="slim", model=model, **about)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def create(
     include_top     False: without the head, ending in the last activation map
     pooling         without the head: "avg" or "max" makes one vector of the map, None leaves it
     weights         None: fresh; "keras", "torchvision", "timm" or "github": what is published there, downloaded once;
-                    "hf:owner/name": a model on the Hugging Face hub; or a path
+                    "hf:owner/name": a model on the Hugging Face hub; or a path, of TensorFlow's checkpoints too
     variant         the architecture's own arguments (``card(name).variants``)
 
     Raises ArgumentError for an unknown name or variant, ShapeError when the input is too small for the network,

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_torchvision
+from striate.weights.source import of_slim, of_torchvision
 from striate.zoo.inception import Convolution, Table, conv_norm, module
 from striate.zoo.parts import ceil_pool
 from striate.zoo.registry import Paper, architecture, network
@@ -56,6 +56,34 @@ _TORCHVISION = of_torchvision(
 )
 
 
+# slim: pads as TensorFlow does, and its batch norms do not scale; one scope of 5a is misnamed there.
+_SLIM = of_slim(
+    "inception_v1",
+    rename=(
+        (r"_(conv|bn)$", r"|\1"),
+        (r"^conv1\|", "Conv2d_1a_7x7|"),
+        (r"^conv2\|", "Conv2d_2b_1x1|"),
+        (r"^conv3\|", "Conv2d_2c_3x3|"),
+        *((rf"^inception(\d){a}_", rf"Mixed_\1{b}/") for a, b in reversed([*zip("abcde", "bcdef", strict=True)])),
+        (r"/branch1\|", "/Branch_0/Conv2d_0a_1x1|"),
+        (r"/branch2_0\|", "/Branch_1/Conv2d_0a_1x1|"),
+        (r"/branch2_1\|", "/Branch_1/Conv2d_0b_3x3|"),
+        (r"/branch3_0\|", "/Branch_2/Conv2d_0a_1x1|"),
+        (r"^Mixed_5b/branch3_1\|", "Mixed_5b/Branch_2/Conv2d_0a_3x3|"),
+        (r"/branch3_1\|", "/Branch_2/Conv2d_0b_3x3|"),
+        (r"/branch4_1\|", "/Branch_3/Conv2d_0b_1x1|"),
+        (r"^fc$", "Logits/Conv2d_0c_1x1"),
+        (r"\|conv$", ""),
+        (r"\|bn$", "/BatchNorm"),
+        (r"^", "InceptionV1/"),
+    ),
+    variant={"norm": "slim"},
+    pixels="tf",
+    top1=69.8,
+    top5=89.6,
+)
+
+
 def _table(row: tuple[int, ...], large: int) -> Table:
     one, three_reduce, three, five_reduce, five, pool = row
     return {
@@ -86,12 +114,13 @@ def _auxiliary(x: Any, name: str, conv: Convolution, norm: str, classes: int) ->
 
 # Top-5: table 3, one model, one crop.
 @architecture("googlenet", "GoogLeNet (Inception v1), 22 layers", _PAPER, (224, 224, 3), 1000, top5=89.93,
-              before="alexnet", sources=[_TORCHVISION])  # fmt: skip
+              before="alexnet", sources=[_TORCHVISION, _SLIM])  # fmt: skip
 def googlenet(classes: int, input_shape: Shape, norm: str = "lrn", aux: bool = False) -> Model:
     """Table 1.
 
     norm    "lrn": as published, with local response normalization, biases and 5x5 filters (Caffe's reference);
-            "batch": torchvision's, with batch norm, and 3x3 filters in place of 5x5
+            "batch": torchvision's, with batch norm, and 3x3 filters in place of 5x5; "slim": the same with
+            TensorFlow's padding and batch norms without scale
     aux     with the two auxiliary classifiers
 
     classes        number of outputs
@@ -99,19 +128,23 @@ def googlenet(classes: int, input_shape: Shape, norm: str = "lrn", aux: bool = F
 
     Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
-    if norm not in ("lrn", "batch"):
-        raise unknown("norm", str(norm), ("lrn", "batch"))
-    conv = _biased if norm == "lrn" else conv_norm()
+    if norm not in ("lrn", "batch", "slim"):
+        raise unknown("norm", str(norm), ("lrn", "batch", "slim"))
+
+    def pool(x: Any, size: int) -> Any:
+        return layers.MaxPooling2D(size, 2, "same")(x) if norm == "slim" else ceil_pool(x, size, 2)
+
+    conv = _biased if norm == "lrn" else conv_norm(scale=norm == "batch")
     inputs = layers.Input(input_shape)
-    x = ceil_pool(conv(inputs, "conv1", 64, 7, 2, 3), 3, 2)
+    x = pool(conv(inputs, "conv1", 64, 7, 2, "same" if norm == "slim" else 3), 3)
     x = _lrn(x) if norm == "lrn" else x
     x = conv(conv(x, "conv2", 64, 1), "conv3", 192, 3)
-    x = ceil_pool(_lrn(x) if norm == "lrn" else x, 3, 2)
+    x = pool(_lrn(x) if norm == "lrn" else x, 3)
     auxiliary = []
     for name, row in MODULES.items():
         if name in ("4a", "5a"):
-            # torchvision's last pooling is 2x2
-            x = ceil_pool(x, 2 if name == "5a" and norm == "batch" else 3, 2)
+            # the last pooling of torchvision and slim is 2x2
+            x = pool(x, 2 if name == "5a" and norm != "lrn" else 3)
         x = module(x, f"inception{name}", _table(row, 5 if norm == "lrn" else 3), conv)
         if aux and name in AUXILIARY:
             auxiliary.append((_auxiliary(x, AUXILIARY[name], conv, norm, classes), AUXILIARY_WEIGHT))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from striate import layers
@@ -33,6 +33,56 @@ def conv_norm(*, momentum: float = 0.9, epsilon: float = 1e-3, scale: bool = Tru
 def numbered(branch: str, step: int, steps: int) -> str:
     """The name of a step as torch numbers the parts of a Sequential: branch1_0, branch1_1 …; branch0 for a single one."""
     return branch if steps == 1 else f"{branch}_{step}"
+
+
+# -- names in TensorFlow's models/research/slim ----------------------------------------------------------------------
+def slim_scopes(scope: str, table: Table) -> Iterator[str]:
+    """The scopes of a module's convolutions in slim, in the order of the table: Branch_1/Conv2d_0b_3x3 ….
+
+    scope   of the module
+    table   its branches
+
+    Letters count the steps of a branch, poolings too; what has a stride or padding of its own is a 1a.
+    """
+    for branch, steps in enumerate(table.values()):
+        parts = [part for step in steps for part in (step if isinstance(step, list) else [step])]
+        for letter, (kind, kernel, *more) in zip("abcdefg", parts, strict=False):
+            if not isinstance(kind, str):
+                height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+                yield f"{scope}/Branch_{branch}/Conv2d_{'1a' if more else f'0{letter}'}_{height}x{width}"
+
+
+def places(name: str, table: Table) -> Iterator[str]:
+    """What ``module`` calls the convolutions of a table with names as torch numbers them, in the same order.
+
+    name    of the module
+    table   its branches
+    """
+    for branch, steps in table.items():
+        for number, step in enumerate(steps):
+            place = f"{name}_{numbered(branch, number, len(steps))}"
+            if isinstance(step, list):
+                yield from (f"{place}{letter}" for letter in "ab")
+            elif not isinstance(step[0], str):
+                yield place
+
+
+def slim_names(scopes: Iterable[str], places: Iterable[str] | None = None) -> dict[str, str]:
+    """``Source.names`` of convolutions with batch norms after them, in slim.
+
+    scopes   there, in order
+    places   here, of names ``…_conv`` and ``…_bn``; None: those of Keras, which counts layers without a name
+    """
+    scopes = list(scopes)
+    if places is None:
+        counted = [f"_{number}" if number else "" for number in range(len(scopes))]
+        pairs = [(f"conv2d{end}", f"batch_normalization{end}") for end in counted]
+    else:
+        pairs = [(f"{place}_conv", f"{place}_bn") for place in places]
+    named: dict[str, str] = {}
+    for (conv, norm), scope in zip(pairs, scopes, strict=True):
+        named |= {conv: scope, norm: f"{scope}/BatchNorm"}
+    return named
 
 
 def module(

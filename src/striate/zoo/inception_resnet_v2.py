@@ -13,8 +13,8 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_keras, of_timm
-from striate.zoo.inception import Convolution, Table, conv_norm, module
+from striate.weights.source import of_keras, of_slim, of_timm
+from striate.zoo.inception import Convolution, Table, conv_norm, module, slim_names, slim_scopes
 from striate.zoo.inception_v4 import PAPER, V
 from striate.zoo.registry import architecture, network
 
@@ -63,6 +63,27 @@ STAGES = [
     ("mixed_7a", MIXED_7A, "block8", BLOCK8, 9, 0.2),
 ]
 
+
+def _slim() -> dict[str, str]:
+    root = "InceptionResnetV2"
+    scopes = ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3"]
+    ups = {"block8_10_conv": "Block8/Conv2d_1x1"}
+    for stage, (name, table, kind, block, count, _) in enumerate(STAGES):
+        # a branch of one convolution has no letter, which slim's other networks give it
+        scopes += (one if name == "mixed_7a" else _lone(one) for one in slim_scopes(name.capitalize(), table))
+        for number in range(1, count + 1):
+            here = f"{f'Repeat_{stage}' if stage else 'Repeat'}/{kind}_{number}"
+            scopes += map(_lone, slim_scopes(here, block))
+            ups[f"{kind}_{number}_conv"] = f"{here}/Conv2d_1x1"
+    scopes += map(_lone, slim_scopes("Block8", BLOCK8))
+    ups |= {"conv_7b": "Conv2d_7b_1x1", "conv_7b_bn": "Conv2d_7b_1x1/BatchNorm", "predictions": "Logits/Logits"}
+    return slim_names(f"{root}/{scope}" for scope in scopes) | {here: f"{root}/{one}" for here, one in ups.items()}
+
+
+def _lone(scope: str) -> str:
+    return scope.replace("Branch_0/Conv2d_0a_1x1", "Branch_0/Conv2d_1x1")
+
+
 _SOURCES = [
     of_timm(
         "inception_resnet_v2.tf_in1k",
@@ -87,6 +108,7 @@ _SOURCES = [
         top1=80.3,
         top5=95.3,
     ),
+    of_slim("inception_resnet_v2", names=_slim(), variant={"variant": "keras"}, pixels="tf", top1=80.4, top5=95.3),
 ]
 
 

@@ -11,8 +11,8 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_keras, of_timm, of_torchvision
-from striate.zoo.inception import Table, conv_norm, module
+from striate.weights.source import of_keras, of_slim, of_timm, of_torchvision
+from striate.zoo.inception import Table, conv_norm, module, slim_names, slim_scopes
 from striate.zoo.registry import Paper, architecture, network
 
 _PAPER = Paper("Szegedy et al.", 2015, "Rethinking the Inception architecture for computer vision", "arXiv:1512.00567")
@@ -74,6 +74,23 @@ _TORCH_NAMES = (
     (r"^AuxLogits_", "AuxLogits."),
     (r"_(conv|bn)\.", r".\1."),
 )
+# where slim's scopes do not follow its own rule
+_SLIM_ODD = {
+    "Mixed_5c/Branch_1/Conv2d_0a_1x1": "Mixed_5c/Branch_1/Conv2d_0b_1x1",
+    "Mixed_5c/Branch_1/Conv2d_0b_5x5": "Mixed_5c/Branch_1/Conv_1_0c_5x5",
+    "Mixed_6a/Branch_0/Conv2d_1a_3x3": "Mixed_6a/Branch_0/Conv2d_1a_1x1",
+    "Mixed_6a/Branch_1/Conv2d_1a_3x3": "Mixed_6a/Branch_1/Conv2d_1a_1x1",
+    "Mixed_7b/Branch_1/Conv2d_0c_3x1": "Mixed_7b/Branch_1/Conv2d_0b_3x1",
+}
+
+
+def _slim() -> dict[str, str]:
+    stem = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
+    scopes = [*stem, *(scope for name, table in MODULES.items() for scope in slim_scopes(name, table))]
+    named = slim_names(f"InceptionV3/{_SLIM_ODD.get(scope, scope)}" for scope in scopes)
+    return named | {"predictions": "InceptionV3/Logits/Conv2d_1c_1x1"}
+
+
 _SOURCES = [
     of_torchvision(
         "inception_v3",
@@ -102,6 +119,9 @@ _SOURCES = [
         checksum="md5:9a0d58056eeedaa3f26cb7ebd46da564",
         top1=77.9,
         top5=93.7,
+    ),
+    of_slim(
+        "inception_v3", names=_slim(), variant={"variant": "keras", "aux": False}, pixels="tf", top1=78.0, top5=93.9
     ),
 ]
 

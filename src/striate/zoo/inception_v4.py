@@ -9,8 +9,8 @@ from __future__ import annotations
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_timm
-from striate.zoo.inception import Table, conv_norm, module
+from striate.weights.source import of_slim, of_timm
+from striate.zoo.inception import Table, conv_norm, module, places, slim_names, slim_scopes
 from striate.zoo.registry import Paper, architecture, network
 
 PAPER = Paper(
@@ -67,6 +67,40 @@ INCEPTION_C: Table = {
 # Figure 9
 MODULES = [*STEM, *[INCEPTION_A] * 4, REDUCTION_A, *[INCEPTION_B] * 7, REDUCTION_B, *[INCEPTION_C] * 3]
 
+_SLIM = (
+    "3a",
+    "4a",
+    "5a",
+    "5b",
+    "5c",
+    "5d",
+    "5e",
+    "6a",
+    "6b",
+    "6c",
+    "6d",
+    "6e",
+    "6f",
+    "6g",
+    "6h",
+    "7a",
+    "7b",
+    "7c",
+    "7d",
+)
+
+
+def _slim() -> dict[str, str]:
+    here, there = [f"features_{number}" for number in range(3)], ["Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3"]
+    for number, (end, table) in enumerate(zip(_SLIM, MODULES, strict=True), start=3):
+        here += places(f"features_{number}", table)
+        there += slim_scopes(f"Mixed_{end}", table)
+    there[3] = "Mixed_3a/Branch_1/Conv2d_0a_3x3"  # against slim's own rule
+    named = slim_names((f"InceptionV4/{scope}" for scope in there), here)
+    return named | {"last_linear": "InceptionV4/Logits/Logits"}
+
+
+_SLIM_SOURCE = of_slim("inception_v4", names=_slim(), pixels="tf", top1=80.2, top5=95.2)
 _SOURCE = of_timm(
     "inception_v4.tf_in1k",
     rename=(
@@ -84,7 +118,7 @@ _SOURCE = of_timm(
 
 # Accuracy: table 2, single crop.
 @architecture("inception_v4", "Inception v4: uniform modules", PAPER, (299, 299, 3), 1000, top1=80.0, top5=95.0,
-              before="inception_v3", sources=[_SOURCE])  # fmt: skip
+              before="inception_v3", sources=[_SOURCE, _SLIM_SOURCE])  # fmt: skip
 def inception_v4(classes: int, input_shape: Shape) -> Model:
     """Figure 9: stem, 4 Inception-A, reduction, 7 Inception-B, reduction, 3 Inception-C, mean, dropout, softmax.
 

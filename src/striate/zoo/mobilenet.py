@@ -11,7 +11,7 @@ from typing import Any
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_keras
+from striate.weights.source import of_keras, of_slim
 from striate.zoo.parts import multiplier
 from striate.zoo.registry import Paper, architecture, network
 
@@ -32,6 +32,13 @@ BLOCKS = (
     *((1024, 2), (1024, 1)),
 )
 
+_SLIM = (
+    (r"^(conv\w*?)_bn$", r"\1/BatchNorm"),
+    (r"^conv1(?=/|$)", "MobilenetV1/Conv2d_0"),
+    (r"^conv_dw_(\d+)", r"MobilenetV1/Conv2d_\1_depthwise"),
+    (r"^conv_pw_(\d+)", r"MobilenetV1/Conv2d_\1_pointwise"),
+    (r"^conv_preds$", "MobilenetV1/Logits/Conv2d_1c_1x1"),
+)
 _FILES = "mobilenet/mobilenet"
 
 
@@ -53,6 +60,13 @@ def _norm_relu(x: Any, name: str) -> Any:
             top1=70.4 if alpha == 1 else None, top5=89.5 if alpha == 1 else None,
         )
         for alpha, said in ((1.0, "1_0"), (0.75, "7_5"), (0.5, "5_0"), (0.25, "2_5"))
+    ]
+    + [
+        of_slim(
+            "mobilenet_v1", rename=_SLIM, variant={"alpha": alpha}, pixels="tf",
+            top1=70.9 if alpha == 1 else None, top5=89.9 if alpha == 1 else None,
+        )
+        for alpha in (1.0, 0.75, 0.5, 0.25)
     ],
 )  # fmt: skip
 def mobilenet(

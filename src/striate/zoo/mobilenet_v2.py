@@ -12,7 +12,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_keras, of_timm, of_torchvision
+from striate.weights.source import of_keras, of_slim, of_timm, of_torchvision
 from striate.zoo.parts import divisible, multiplier
 from striate.zoo.registry import Paper, architecture, network
 
@@ -64,6 +64,16 @@ _TIMM = (
     *_parts(("conv_dw", "bn1", "conv_pw", "bn2"), ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")),
     (r"^predictions\.", "classifier."),
 )
+_SLIM = (
+    (r"^predictions$", "MobilenetV2/Logits/Conv2d_1c_1x1"),
+    (r"^bn_Conv1$", "MobilenetV2/Conv/BatchNorm"),
+    (r"^Conv1$", "MobilenetV2/Conv"),
+    (r"^Conv_1_bn$", "MobilenetV2/Conv_1/BatchNorm"),
+    (r"^Conv_1$", "MobilenetV2/Conv_1"),
+    (r"^block_(\d+)_", r"expanded_conv_\1_"),
+    (r"^(expanded_conv(?:_\d+)?)_(expand|depthwise|project)(?=_|$)", r"MobilenetV2/\1/\2"),
+    (r"_BN$", "/BatchNorm"),
+)
 _KERAS = "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels"
 
 
@@ -80,6 +90,13 @@ _KERAS = "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels"
             of_keras(
                 "MobileNetV2", f"{_KERAS}_{alpha}_224", variant={"alpha": alpha, "variant": "keras"}, pixels="tf",
                 top1=71.3 if alpha == 1 else None, top5=90.1 if alpha == 1 else None,
+            )
+            for alpha in (1.0, 1.4, 1.3, 0.75, 0.5, 0.35)
+        ),
+        *(
+            of_slim(
+                "mobilenet_v2", rename=_SLIM, variant={"alpha": alpha, "variant": "keras"}, pixels="tf",
+                top1={1.0: 71.9, 1.4: 74.9}.get(alpha), top5={1.0: 91.0, 1.4: 92.5}.get(alpha),
             )
             for alpha in (1.0, 1.4, 1.3, 0.75, 0.5, 0.35)
         ),

@@ -13,7 +13,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import of_keras, of_timm
+from striate.weights.source import of_keras, of_slim, of_timm
 from striate.zoo.parts import probability
 from striate.zoo.registry import Paper, architecture, network
 
@@ -46,7 +46,7 @@ ENDS: dict[str, tuple[str | int, ...]] = {"normal": ("p", 1, 2, 3, 4, 5), "reduc
 # Keras' names of the reduction cell's sums; it leaves the fourth unnamed
 ADDED = ("add_1", "add_2", "add3", "add_x4", "add4")
 
-VARIANTS = ("keras", "timm")
+VARIANTS = ("keras", "timm", "slim")
 
 
 @dataclass
@@ -117,11 +117,13 @@ class _Cell:
     def pooled(
         self, inputs: dict[str | int, Any], source: str | int, what: str, size: int, stride: int, name: str
     ) -> Any:
-        """A pooling as the libraries have it: where it has a stride, their means count the padding as zeros."""
+        """A pooling as the libraries have it: with a stride, the means of Keras and timm count the padding as zeros."""
         x = inputs[source]
         if what == "avg":
-            return layers.AveragePooling2D(size, stride, "same", count_include_pad=stride > 1, name=name)(x)
-        if self.variant == "timm":
+            return layers.AveragePooling2D(
+                size, stride, "same", count_include_pad=stride > 1 and self.variant != "slim", name=name
+            )(x)
+        if self.variant != "keras":
             return layers.MaxPooling2D(size, stride, "same", name=name)(x)
         if "padded" not in inputs:
             sides = layers.MaxPooling2D(size, stride, "same").window().pads(x.sizes[:-1])
@@ -142,13 +144,45 @@ class _Cell:
         return layers.Concatenate(name=f"{self.kind}_concat_{self.name}")(ends)
 
 
-def _timm(cells: int) -> tuple[tuple[str, str], ...]:
-    """Renamings to timm's keys for a network of three times `cells` normal cells."""
-    halving = ("stem_2", "0", str(cells + 1), str(2 * cells + 1))  # the cells whose p is larger than their h
+def _cells(cells: int) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The authors' names of the cells, by ours, and the cells whose p is larger than their h."""
     places = {"stem_1": "cell_stem_0", "stem_2": "cell_stem_1"}
     places |= {f"reduce_{cells}": "reduction_cell_0", f"reduce_{2 * cells}": "reduction_cell_1"}
     places |= {str(n + (n >= cells)): f"cell_{n}" for n in range(2 * cells)}
     places |= {str(n + 1): f"cell_{n}" for n in range(2 * cells, 3 * cells)}
+    return places, ("stem_2", "0", str(cells + 1), str(2 * cells + 1))
+
+
+def _slim(cells: int) -> tuple[tuple[str, str], ...]:
+    """Renamings to slim's scopes for a network of three times `cells` normal cells."""
+    places, halving = _cells(cells)
+    operations = []
+    for kind, table in (("normal", NORMAL), ("reduction", REDUCTION)):
+        for number, pair in enumerate(table):
+            for side, (_, operation, label) in zip(("left", "right"), pair, strict=True):
+                what, _, size = operation.partition(" ")
+                if what == "sep":
+                    here, there = rf":separable_conv_(\d){{}}_{kind}_{label}$", rf"/comb_iter_{number}/{side}/"
+                    operations.append((here.format("_bn"), rf"{there}bn_sep_{size}x{size}_\1"))
+                    operations.append((here.format(""), rf"{there}separable_{size}x{size}_\1"))
+    return (
+        (r"^stem_conv1$", "conv0"),
+        (r"^stem_bn1$", "conv0_bn"),
+        (r"^predictions$", "final_layer/FC"),
+        *((rf"^(\w+)_{name}$", rf"{place}:\1") for name, place in places.items()),
+        *((rf"^{places[name]}:adjust_bn$", f"{places[name]}/final_path_bn") for name in halving),
+        (r":adjust_bn$", "/prev_bn"),
+        (r":adjust_conv_projection$", "/prev_1x1"),
+        (r":adjust_conv_(\d)$", r"/path\1_conv"),
+        (r":(normal|reduction)_conv_1$", "/1x1"),
+        (r":(normal|reduction)_bn_1$", "/beginning_bn"),
+        *operations,
+    )
+
+
+def _timm(cells: int) -> tuple[tuple[str, str], ...]:
+    """Renamings to timm's keys for a network of three times `cells` normal cells."""
+    places, halving = _cells(cells)
     operations = {"left1": "0_left", "right1": "0_right", "left2": "1_left", "right2": "1_right"}
     operations |= {"right3": "2_right", "left4": "4_left", "left5": "4_left"}
     return (
@@ -186,6 +220,9 @@ def _timm(cells: int) -> tuple[tuple[str, str], ...]:
             "NASNetMobile", "nasnet/NASNet-mobile", variant={"variant": "keras"}, pixels="tf",
             checksum="md5:020fb642bf7360b370c678b08e0adf61", top1=74.4, top5=91.9,
         ),
+        of_slim(
+            "nasnet_mobile", rename=_slim(4), variant={"variant": "slim"}, pixels="tf", top1=74.0, top5=91.6
+        ),
     ],
     cells=4,
     maps=1056,
@@ -210,6 +247,7 @@ def _timm(cells: int) -> tuple[tuple[str, str], ...]:
             "nasnetalarge", "tf_in1k", variant={"variant": "timm"}, rename=_timm(6), pixels="tf", shorter_side=363,
             interpolation="bicubic",
         ),
+        of_slim("nasnet_large", rename=_slim(6), variant={"variant": "slim"}, pixels="tf", top1=82.7, top5=96.2),
     ],
     cells=6,
     maps=4032,
@@ -228,7 +266,8 @@ def nasnet(
 ) -> Model:
     """conv 3x3 stride 2, two reduction cells, three stacks of normal cells with a reduction cell between, mean, dense.
 
-    variant     of the max poolings: "keras" takes the padding for zeros, which may win; in "timm" padding never wins
+    variant     of the poolings: "keras" takes the padding for zeros, which may be the largest; in "timm" they never are; in
+                "slim" they do not count in means either
     drop_path   probability that an operation's result is dropped in the last cell, falling linearly to the first.  The
                 paper's ScheduledDropPath also raises it from 0 in the course of training; 0.3 in the authors' code
                 for the large network

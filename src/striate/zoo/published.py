@@ -16,7 +16,7 @@ from striate.weights.contents import WeightsFile
 from striate.weights.hub import from_hub
 from striate.weights.load import apply, outputs_in, refusal
 from striate.weights.match import Matching, match
-from striate.weights.read import read_weights
+from striate.weights.read import are_there, read_weights
 from striate.weights.source import Library, Source
 from striate.wording import plural
 from striate.zoo.registry import Card
@@ -143,6 +143,11 @@ def _published(card: Card, library: str, given: Mapping[str, Any]) -> Source:
         )
     with_url = [source for source in free if source.url]
     if not with_url:
+        if library == "slim":
+            raise ArgumentError(
+                f"{card.name}: slim's weights are packed archives, listed at github.com/tensorflow/models, research/slim; "
+                "unpack one and give the path to the .ckpt in it."
+            )
         raise ArgumentError(f"{card.name}: where {library} keeps these weights is not known; give a path to the file.")
     defaults = card.variants
     special = {key for key, value in given.items() if value != defaults[key]}
@@ -162,7 +167,7 @@ def _file(card: Card, weights: Any) -> Path:
             f"{card.name}: weights is one of {', '.join(_LIBRARIES)}, hf:owner/name or a path, not {weights!r}."
         )
     path = Path(weights).expanduser()
-    if not path.exists():
+    if not are_there(path):
         raise BundleError(
             f"{card.name}: weights={str(weights)!r} is neither a file here nor one of {', '.join(_LIBRARIES)} or "
             f"hf:owner/name.{nearest(str(weights), _LIBRARIES)}"

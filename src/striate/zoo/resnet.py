@@ -16,7 +16,7 @@ from striate import layers
 from striate.errors import unknown
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source, of_keras, of_timm, of_torchvision
+from striate.weights.source import Source, of_keras, of_slim, of_timm, of_torchvision
 from striate.wording import plural
 from striate.zoo import resnet_v2
 from striate.zoo.parts import option_of
@@ -50,6 +50,8 @@ class Style:
               sum, the last ReLU
     head      names of the average and of the dense layer
 
+    pool      padding of the pooling
+
     epsilon, momentum    of the batch norms
     """
 
@@ -61,6 +63,7 @@ class Style:
     block: Callable[[int, int], str]
     parts: tuple[str, str, str, str, str, str, str]
     head: tuple[str, str]
+    pool: int | str = 1
 
     def conv(self, x: Any, maps: int, kernel: int, stride: int, groups: int, conv: str, norm: str) -> Any:
         """Convolution and batch normalization, of these names.
@@ -83,7 +86,7 @@ class Style:
         return layers.BatchNormalization(momentum=self.momentum, epsilon=self.epsilon, name=norm)(x)
 
 
-def _torch(late: bool) -> Style:
+def _torch(late: bool, pool: int | str = 1) -> Style:
     return Style(
         late,
         bias=False,
@@ -93,12 +96,14 @@ def _torch(late: bool) -> Style:
         block=lambda stage, place: f"layer{stage}_{place - 1}",
         parts=("conv{}", "bn{}", "relu{}", "downsample_0", "downsample_1", "add", "relu"),
         head=("avgpool", "fc"),
+        pool=pool,
     )
 
 
 STYLES = {
     "v1": _torch(late=False),
     "v1.5": _torch(late=True),
+    "slim": _torch(late=False, pool="same"),
     "keras": Style(
         late=False,
         bias=True,
@@ -184,11 +189,49 @@ def _keras(model: str, variant: str) -> Source:
     )
 
 
+# depth: top-1, top-5 of its ResNet and of its ResNet v2, the latter at 299 pixels
+_SLIM = {
+    50: (75.2, 92.2, 75.6, 92.8),
+    101: (76.4, 92.9, 77.0, 93.7),
+    152: (76.8, 93.2, 77.8, 94.1),
+}
+
+
+def _slim(depth: int, second: bool) -> Source:
+    version = 2 if second else 1
+    model = f"resnet_v{version}_{depth}"
+    unit = rf"{model}/block\1/unit_\2/bottleneck_v{version}/"
+    return of_slim(
+        model,
+        rename=resnet_v2.slim(model, unit) if second else _slim_v1(model, unit),
+        variant={"variant": "slim_v2" if second else "slim", **_PLAIN},
+        pixels="tf" if second else "mean",
+        shorter_side=None if second else 256,
+        top1=_SLIM[depth][2 if second else 0],
+        top5=_SLIM[depth][3 if second else 1],
+    )
+
+
+def _slim_v1(model: str, unit: str) -> tuple[tuple[str, str], ...]:
+    # the stride is in the last unit of a block there, which computes the same: 1x1 windows between it and the next stride
+    counted = tuple((rf"^layer(\d)_{place}_", rf"layer\1_:{place + 1}_") for place in range(max(BLOCKS[152])))
+    return (
+        *counted,
+        (r"^layer(\d)_:(\d+)_", unit),
+        (r"/downsample_0$", "/shortcut"),
+        (r"/downsample_1$", "/shortcut/BatchNorm"),
+        (r"^(.*)bn(\d)$", r"\1conv\2/BatchNorm"),
+        (r"^conv1", f"{model}/conv1"),
+        (r"^fc$", f"{model}/logits"),
+    )
+
+
 def _resnet(depth: int, before: str) -> Callable[[Build], Build]:
     name, here = f"resnet{depth}", {"variant": "v1.5", **_PLAIN}
     published = [_torchvision(name, here), _timm(name, here)]
     if depth in BOTTLENECK:
         published += [_keras(f"ResNet{depth}", "keras"), _keras(f"ResNet{depth}V2", "v2")]
+        published += [_slim(depth, False), _slim(depth, True)]
     else:
         published.append(_timm(f"resnetv2_{depth}", {"variant": "v2", **_PLAIN}))
     about = f"{plural(depth, 'layer')} with a shortcut around every {'three' if depth in BOTTLENECK else 'two'}"
@@ -255,7 +298,8 @@ def resnet(
     """7x7 convolution, pooling, four stages of residual blocks, global average, dense (He et al. 2015, table 1).
 
     variant     "v1.5": a bottleneck's stride in its 3x3 convolution (torchvision); "v1": in its first 1x1 (the paper);
-                "keras": v1 with biased convolutions under Keras' names; "v2": norm and ReLU before each convolution
+                "keras": v1 with biased convolutions under Keras' names; "v2": norm and ReLU before each convolution;
+                "slim", "slim_v2": v1 and v2 with the pooling of TensorFlow's slim, which pads below and to the right
     shortcuts   False: the plain network of the same layers
     shortcut    where maps change, "A": zeros, "B": a 1x1 convolution; "C": a 1x1 convolution around every block
     groups      of the 3x3 convolutions, and `width`: maps of each in the first stage (Xie et al. 2016, table 1)
@@ -267,17 +311,17 @@ def resnet(
     Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     bottleneck = depth in BOTTLENECK
-    known = [*STYLES, "v2"] if bottleneck else ["v1", "v1.5", "v2"]  # Keras has none without bottlenecks
+    known = [*STYLES, "v2", "slim_v2"] if bottleneck else ["v1", "v1.5", "v2"]  # Keras has none without bottlenecks
     if variant not in known:
         raise unknown(f"variant of resnet{depth}", str(variant), known)
     option = option_of(shortcuts, shortcut)
-    if variant == "v2":
-        return resnet_v2.build(classes, input_shape, BLOCKS[depth], bottleneck, option)
+    if variant in ("v2", "slim_v2"):
+        return resnet_v2.build(classes, input_shape, BLOCKS[depth], bottleneck, option, variant == "slim_v2")
     style = STYLES[variant]
     inputs = layers.Input(input_shape)
     conv, norm, relu, pool = style.stem
     x = layers.ReLU(name=relu)(style.conv(inputs, 64, 7, 2, 1, conv, norm))
-    x = layers.MaxPooling2D(3, 2, padding=1, name=pool)(x)
+    x = layers.MaxPooling2D(3, 2, padding=style.pool, name=pool)(x)
     for stage, blocks in enumerate(BLOCKS[depth], 1):
         maps = 32 * 2**stage
         for place in range(1, blocks + 1):

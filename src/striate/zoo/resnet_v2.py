@@ -49,17 +49,48 @@ class _Style:
 
 
 _KERAS = _Style(bias=True, epsilon=1.001e-5, momentum=0.99)
+_SLIM = _Style(bias=True, epsilon=1e-5, momentum=0.99)
 _TIMM = _Style(bias=False, epsilon=1e-5, momentum=0.9)
 
 
-def build(classes: int, input_shape: Shape, blocks: tuple[int, ...], bottleneck: bool, shortcut: str | None) -> Model:
-    """The network of `blocks` a stage; `shortcut` is "A", "B", "C", or None for the plain network."""
+def slim(model: str, unit: str) -> tuple[tuple[str, str], ...]:
+    """Renamings of a network of bottlenecks to slim's scopes.
+
+    model   its name there
+    unit    what a block becomes, with the stage as group 1 and its place as group 2
+    """
+    return (
+        *((rf"^conv{stage + 1}_block(\d+)_", rf"conv:{stage}_block\1_") for stage in (1, 2, 3, 4)),
+        (r"^conv:(\d)_block(\d+)_", unit),
+        (r"/preact_bn$", "/preact"),
+        (r"/0_conv$", "/shortcut"),
+        (r"/(\d)_conv$", r"/conv\1"),
+        (r"/(\d)_bn$", r"/conv\1/BatchNorm"),
+        (r"^conv1_conv$", f"{model}/conv1"),
+        (r"^post_bn$", f"{model}/postnorm"),
+        (r"^predictions$", f"{model}/logits"),
+    )
+
+
+def build(
+    classes: int,
+    input_shape: Shape,
+    blocks: tuple[int, ...],
+    bottleneck: bool,
+    shortcut: str | None,
+    slim: bool = False,
+) -> Model:
+    """The network of `blocks` a stage; `shortcut` is "A", "B", "C", or None for the plain network.
+
+    slim    with the pooling and the epsilon of TensorFlow's slim, not Keras'
+    """
+    keras = _SLIM if slim else _KERAS
     inputs = layers.Input(input_shape)
     if bottleneck:
-        x = _KERAS.conv(inputs, 64, 7, 2, "conv1_conv", bias=True)
+        x = keras.conv(inputs, 64, 7, 2, "conv1_conv", bias=True)
         # Keras pads with zeros, which win over negative numbers here
-        x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
-        x = layers.MaxPooling2D(3, 2, name="pool1_pool")(x)
+        x = x if slim else layers.ZeroPadding2D(1, name="pool1_pad")(x)
+        x = layers.MaxPooling2D(3, 2, "same" if slim else "valid", name="pool1_pool")(x)
     else:
         x = _TIMM.conv(inputs, 64, 7, 2, "stem_conv")
         x = layers.MaxPooling2D(3, 2, padding=1, name="stem_pool")(x)
@@ -68,12 +99,12 @@ def build(classes: int, input_shape: Shape, blocks: tuple[int, ...], bottleneck:
         for place in range(1, count + 1):
             if bottleneck:
                 stride = 2 if place == count and stage < len(blocks) else 1
-                x = _bottleneck(x, maps, stride, f"conv{stage + 1}_block{place}", shortcut)
+                x = _bottleneck(keras, x, maps, stride, f"conv{stage + 1}_block{place}", shortcut)
             else:
                 stride = 2 if place == 1 and stage > 1 else 1
                 x = _basic(x, maps, stride, f"stages_{stage - 1}_blocks_{place - 1}", shortcut)
     if bottleneck:
-        x = _KERAS.active(x, "post_bn", "post_relu")
+        x = keras.active(x, "post_bn", "post_relu")
     else:
         x = _TIMM.active(x, "norm", "norm_act")
     y = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -81,18 +112,18 @@ def build(classes: int, input_shape: Shape, blocks: tuple[int, ...], bottleneck:
     return network(inputs, x, answer(y))
 
 
-def _bottleneck(x: Any, maps: int, stride: int, name: str, shortcut: str | None) -> Any:
-    active = _KERAS.active(x, f"{name}_preact_bn", f"{name}_preact_relu")
-    y = _KERAS.conv(active, maps, 1, 1, f"{name}_1_conv")
-    y = _KERAS.active(y, f"{name}_1_bn", f"{name}_1_relu")
-    y = _KERAS.conv(y, maps, 3, stride, f"{name}_2_conv")
-    y = _KERAS.active(y, f"{name}_2_bn", f"{name}_2_relu")
-    y = _KERAS.conv(y, 4 * maps, 1, 1, f"{name}_3_conv", bias=True)
+def _bottleneck(keras: _Style, x: Any, maps: int, stride: int, name: str, shortcut: str | None) -> Any:
+    active = keras.active(x, f"{name}_preact_bn", f"{name}_preact_relu")
+    y = keras.conv(active, maps, 1, 1, f"{name}_1_conv")
+    y = keras.active(y, f"{name}_1_bn", f"{name}_1_relu")
+    y = keras.conv(y, maps, 3, stride, f"{name}_2_conv")
+    y = keras.active(y, f"{name}_2_bn", f"{name}_2_relu")
+    y = keras.conv(y, 4 * maps, 1, 1, f"{name}_3_conv", bias=True)
     if shortcut is None:
         return y
 
     def project() -> Any:
-        return _KERAS.conv(active, 4 * maps, 1, stride, f"{name}_0_conv", bias=True)
+        return keras.conv(active, 4 * maps, 1, stride, f"{name}_0_conv", bias=True)
 
     return layers.Add(name=f"{name}_out")([shortcut_of(shortcut, x, 4 * maps, stride, project), y])
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from striate import layers
 from striate.graph import Shape
 from striate.model import Model
-from striate.weights.source import Source, of_keras, of_torchvision
+from striate.weights.source import Source, of_keras, of_slim, of_torchvision
 from striate.zoo.registry import Build, Paper, architecture, network
 
 _PAPER = Paper(
@@ -69,6 +69,24 @@ def _keras(column: str, checksum: str, top1: float, top5: float) -> Source:
     )
 
 
+def _slim(column: str, top1: float, top5: float) -> Source:
+    model = f"vgg_{column[3:]}"
+    return of_slim(
+        model,
+        rename=(
+            (r"^block(\d)_conv(\d)$", rf"{model}/conv\1/conv\1_\2"),
+            (r"^fc1$", f"{model}/fc6"),
+            (r"^fc2$", f"{model}/fc7"),
+            (r"^predictions$", f"{model}/fc8"),
+        ),
+        variant={"bn": False},
+        pixels="mean",
+        shorter_side=256,
+        top1=top1,
+        top5=top5,
+    )
+
+
 _SOURCES = {
     "vgg11": [
         _torchvision("vgg11", False, "8a719046", 69.02, 88.628),
@@ -82,11 +100,13 @@ _SOURCES = {
         _torchvision("vgg16", False, "397923af", 71.592, 90.382),
         _torchvision("vgg16", True, "6c64b313", 73.36, 91.516),
         _keras("vgg16", "64373286793e3c8b2b4e3219cbf3544b", 71.3, 90.1),
+        _slim("vgg16", 71.5, 89.8),
     ],
     "vgg19": [
         _torchvision("vgg19", False, "dcbb9e9d", 72.376, 90.876),
         _torchvision("vgg19", True, "c79401a0", 74.218, 91.842),
         _keras("vgg19", "cbe5617147190e668d6c5d5026f83318", 71.3, 90.0),
+        _slim("vgg19", 71.1, 89.8),
     ],
 }
 
