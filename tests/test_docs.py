@@ -117,6 +117,19 @@ def test_the_page_of_layers_is_up_to_date_and_has_them_all():
     assert known <= {name for pair in named for name in pair}
 
 
+def test_every_test_and_room_that_the_page_of_right_answers_names_is_there():
+    text = (ROOT / "docs" / "right_answers.md").read_text()
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", text)
+    assert len(named) > 25
+    for file, function in named:
+        content = (ROOT / "tests" / file).read_text()
+        assert f"def {function}(" in content if function else content, f"{file}::{function}"
+    places = re.findall(r"`([a-z_]+(?:/[a-z_]+)*/?(?:[a-z_]+\.py)?)`", text)
+    for place in places:
+        if "/" in place and place != "src/striate/":
+            assert (ROOT / "src" / "striate" / place).exists(), place
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_to_files_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
