@@ -155,6 +155,9 @@ def test_the_figures_are_those_by_hand_for_every_engine_batch_size_and_way_in(ou
     place = folders(tmp_path, [names[i].split(",")[0] for i in y])
     told = judge_run(model, place, engine=engine)[1]
     assert {key: told[key] for key in wanted} == pytest.approx(wanted, rel=1e-3)
+    top5 = ["top5"] if outputs > 10 else []
+    loss = st.losses.get("binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy")
+    model.compile("sgd", loss, metrics=["accuracy", *top5])
     read = data.load(place, image_size=(SIDE, SIDE)).train  # prepared otherwise than the model wants
     for size in (1, 5, 32):
         for given in ((read,), (X, y), (model.preprocessing.normalise(X), y)):
@@ -288,6 +291,18 @@ def test_a_name_that_matches_nothing_is_refused_with_the_nearest_one(layout, tmp
     names = [LABELS[10][number] for number in truth(10)]
     with pytest.raises(DataError, match=r'has a class "iibis" that the model does not know\. Did you mean "ibis"\?'):
         judge_run(network(10), LAYOUTS[layout](tmp_path, ["iibis" if name == names[0] else name for name in names]))
+
+
+def test_a_column_of_files_that_are_called_after_classes_is_no_column_of_classes(tmp_path):
+    y, synsets = truth(1001), data.imagenet_synsets()
+    files = [
+        put(tmp_path / f"{i}" / f"{synsets[n - 1]}-{LABELS[1001][n].split(',')[0]}.png", i) for i, n in enumerate(y)
+    ]
+    rows = [["file", "class_index", "name"]]
+    rows += [[file, 7, LABELS[1001][number]] for file, number in zip(files, y, strict=True)]
+    found = judge_run(network(1001), table(tmp_path / "list.csv", rows))[1]
+    assert found["note"] == 'classes by the column "name"'
+    assert found["accuracy"] == pytest.approx(by_hand(1001)["accuracy"])
 
 
 # -- how classes are counted --------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from striate.intake.outputs import Outputs
 from striate.wording import plural
 
 _SYNSET = re.compile(r"n\d{8}(?!\d)")
+_NAMED_SYNSET = re.compile(r"(n\d{8})(?:[\s_-]+[^\W\d].*)?")  # alone, or as in n02085620-Chihuahua
 _COUNTED = re.compile(r"(?:\d+\s*[._-]+\s*|\d{3,}\s+)(?=[^\W\d_])")  # as in 001.Black_footed_Albatross
 _SHOWN = 5
 
@@ -41,9 +42,9 @@ class Names:
         Cardigan is a dog and cardigan a jacket; CARDIGAN may be either.
         """
         name = class_name(name)
-        said = _SYNSET.match(name)  # alone, or as in n02085620-Chihuahua
-        if said is not None and said[0] in self.ids:
-            return [self.ids[said[0]]]
+        said = _NAMED_SYNSET.fullmatch(name)
+        if said is not None and said[1] in self.ids:
+            return [self.ids[said[1]]]
         very = (known[name] for known in (self._exact, self._words) if len(known.get(name, ())) == 1)
         return next(very, None) or self._alike(name)
 

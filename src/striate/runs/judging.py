@@ -14,6 +14,7 @@ import numpy as np
 from striate.data import Dataset, load
 from striate.data.learnt import LEARNT, known_among
 from striate.data.readers.csv_table import columns
+from striate.data.readers.files import is_picture
 from striate.data.readers.names import whole_number
 from striate.data.readers.scan import table_in
 from striate.data.sets.catalog import options_of
@@ -200,7 +201,7 @@ def _naming_column(path: str, labels: Sequence[str]) -> str | None:
     names = names_of(tuple(labels))
     table = table_in(Path(path)) if Path(path).is_dir() else path  # beside its pictures
     for column, cells in columns(table).items() if table is not None else ():
-        if all(names.candidates(cell) for cell in set(cells)):
+        if all(names.candidates(cell) and not is_picture(cell) for cell in set(cells)):
             return column
     return None
 
