@@ -171,6 +171,33 @@ def test_counts_are_binomial_and_a_drawn_norm_is_that_of_the_route():
     assert "(from 1 path drawn of each length that has more" in found.note()
 
 
+def multiplied(count: int, factor: float) -> st.Model:
+    """Blocks x + factor * x, one number in and through."""
+    x = inputs = layers.Input((1, 1, 1))
+    for i in range(count):
+        x = layers.Add()([x, layers.Conv2D(1, 1, use_bias=False, name=f"branch{i}")(x)])
+    model = st.Model(inputs, layers.Dense(2, use_bias=False)(layers.Flatten()(x)))
+    for layer in model.layers:
+        if layer.name.startswith("branch"):
+            layer.set_weights([np.full((1, 1, 1, 1), factor, np.float32)])
+    return model
+
+
+def test_in_a_linear_network_of_54_blocks_the_gradient_shares_are_binomial_too():
+    """Each branch times 1/4: a path of k branches carries (1/4)^k, so the shares are those of 54 throws at 1 in 5."""
+    found = look.paths(multiplied(54, 0.25), np.full((1, 1, 1, 1), 9, np.uint8), target=0, samples=1)
+    assert found.counts == [math.comb(54, k) for k in range(55)]
+    expected = [math.comb(54, k) * 0.2**k * 0.8 ** (54 - k) for k in range(55)]
+    np.testing.assert_allclose(found.shares, expected, rtol=1e-3)
+    assert "54 blocks make 2^54 = 18,014,398,509,481,984 paths" in found.note()
+    assert "paths of 5 to 17 branches, 10.8 on average" in found.note()
+
+
+def test_a_gradient_whose_square_float32_cannot_hold_is_not_0():
+    short, long = look.paths(multiplied(1, 1e-25), np.full((1, 1, 1, 1), 9, np.uint8), target=0).gradients
+    assert long / short == pytest.approx(1e-25, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [("cifar_resnet20", 9), ("resnet18", 8), ("resnet50", 16), ("mobilenet_v2", 10), ("cifar_resnet56", 27)],

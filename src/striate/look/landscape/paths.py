@@ -194,7 +194,9 @@ class Paths(Look):
                 ax = fig.add_axes((0.06 + i * 0.325, 0.2, 0.25, 0.62))
                 clean(ax, LIGHT)
                 if log:
-                    ax.semilogy(lengths, np.maximum(values, 1e-300), color=LIGHT["first"], marker="o", markersize=3)
+                    ax.semilogy(
+                        lengths, np.where(values > 0, values, np.nan), color=LIGHT["first"], marker="o", markersize=3
+                    )
                     ax.yaxis.set_minor_formatter(NullFormatter())
                     ax.tick_params(which="minor", length=0)
                 elif i == 1:
@@ -248,7 +250,9 @@ def paths(
             for through in ways:
                 output = routed(tap, through_which, through, x)
                 (slope,) = torch.autograd.grad(output.gather(1, wanted[:, None]).sum(), x)
-                norms[k] += float(slope.flatten(1).norm(dim=1).double().mean()) / len(ways)
+                norms[k] += float(slope.double().flatten(1).norm(dim=1).mean()) / len(
+                    ways
+                )  # squares of 1e-23 are 0 in float32
             if progress is not None:
                 progress(k + 1, n + 1)
     return Paths(through_which, counts, norms, drawn, additions_within(model))
