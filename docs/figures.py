@@ -82,6 +82,10 @@ CHARTS = {
     "look_paths_56.png": ("bench.look_inside paths", "the gradient along the paths of ResNet-56"),
     "look_surface.png": ("bench.look_surface time", "the loss around ResNet-20"),
     "look_surface_56.jpg": ("bench.look_surface compare", "the loss around a plain and a residual network"),
+    "residual_depth.png": ("bench.residual depth", "training loss, accuracy and gradients over depth"),
+    "residual_paths_start.png": ("bench.residual paths", "the gradient along paths of 54 blocks before training"),
+    "residual_paths_trained.png": ("bench.residual paths", "the gradient along paths of 54 blocks after training"),
+    "residual_surface.png": ("bench.residual surface", "the loss around plain and residual networks of digits"),
 }
 
 
