@@ -59,6 +59,10 @@ class NotBuiltError(ArgumentError, AttributeError):
     """Something is asked of a model that it does not know yet; for ``hasattr`` it is not there."""
 
 
+class NoNumbersError(ArgumentError, TypeError):
+    """A symbolic tensor is asked for numbers; to Python, NumPy and torch a type that they cannot use."""
+
+
 def absent(name: str, instead: str) -> Any:
     """What stands for a class that Keras has and striate has not: calling it raises ArgumentError, which says what to write.
 

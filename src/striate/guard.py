@@ -97,12 +97,16 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise ArgumentError(f"{_where(function, args)}: {name} is {takes.words}, not {shown(value)}.")
         try:
             return function(*args, **kwargs)
-        except StriateError:
-            raise
+        except StriateError as error:
+            if "unsaid" not in error.__dict__:
+                raise
+            raise _refusal(
+                function, args, kwargs, error.__cause__
+            ) from error.__cause__  # a user knows the outer function
         except Exception as error:
             if not is_ours(error):
                 raise
-            raise ArgumentError(_said(function, args, kwargs, error)) from error
+            raise _refusal(function, args, kwargs, error) from error
 
     through._behind = function  # type: ignore[attr-defined]
     return through
@@ -151,25 +155,32 @@ def _where(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
     return kind.__name__ if name in ("__init__", "__call__") else f"{kind.__name__}.{name}"
 
 
-def _said(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> str:
-    """What to say of an error within a function: the argument that is not what is taken, or where it stopped."""
+def _refusal(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Any) -> ArgumentError:
+    """What to say of an error within a function: the argument that is not what is taken, or all of them and the error."""
     where = _where(function, args)
     try:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
     except TypeError as unlike:
         known = ", ".join(p.name for p in _parameters(function) if p.name not in ("self", "cls")) or "nothing"
-        return f"{where}: {inner(unlike)}. It takes: {known}."
+        return ArgumentError(f"{where}: {inner(unlike)}. It takes: {known}.")
     for parameter in _parameters(function):
         takes = wanted(str(parameter.annotation))
         if takes is None or parameter.name not in given:
             continue
         many = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
         if not many and not takes.fits(given[parameter.name]):
-            return f"{where}: {parameter.name} is {takes.words}, not {shown(given[parameter.name])}."
+            return ArgumentError(f"{where}: {parameter.name} is {takes.words}, not {shown(given[parameter.name])}.")
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{where}: {error.filename}: {inner(error.strerror)}."
-    told = ", ".join(f"{name}={shown(value)}" for name, value in given.items() if name not in ("self", "cls"))
-    return f"{where} cannot take {told}: {because(error)}." if told else f"{where}: {because(error)}."
+        return ArgumentError(f"{where}: {error.filename}: {inner(error.strerror)}.")
+    defaults = {p.name: p.default for p in _parameters(function)}
+    told = ", ".join(
+        f"{name}={shown(value)}"
+        for name, value in given.items()
+        if name not in ("self", "cls") and value is not defaults[name]
+    )
+    said = ArgumentError(f"{where} cannot take {told}: {because(error)}." if told else f"{where}: {because(error)}.")
+    said.unsaid = True  # type: ignore[attr-defined]
+    return said
 
 
 def because(error: Exception) -> str:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from striate.annotations import is_yes_or_no
 from striate.errors import ArgumentError, ShapeError
 from striate.graph.holding import Holding
 from striate.graph.lowering import Lowering, Shape, Value, Weight, lowered
@@ -141,6 +142,10 @@ class Layer(Holding, NetworkPart):
         Raises ArgumentError for a value that the layer cannot take, and where the shapes of its weights or outputs would
         become others.
         """
+        if key == "trainable" and not is_yes_or_no(value):
+            raise ArgumentError(f"{self.kind}: trainable is True or False, not {value!r}.")
+        if key == "name" and value is not None and not isinstance(value, str):
+            raise ArgumentError(f"{self.kind}: a name is a text, not {value!r}.")
         node = self.__dict__.get("node")
         if node is None or key not in (names := _hyper_parameters(type(self))):  # type: ignore[arg-type]
             object.__setattr__(self, key, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from striate.errors import ShapeError
+from striate.errors import ArgumentError, ShapeError
 from striate.graph.graph import Graph
 from striate.graph.layer import Layer, shapes_of
 from striate.graph.lowering import Shape, Weight
@@ -161,6 +161,11 @@ class Network(Layer):
                 self.__dict__[key] = None
 
     def parameters(self, *inputs: Shape) -> dict[str, Weight]:
+        if not inputs:  # as torch's modules are asked for tensors
+            raise ArgumentError(
+                "parameters(shape) says what arrays there are for an input of a shape. The tensors are in "
+                "model.module.parameters(): torch.optim.SGD(model.module.parameters(), lr=0.01)."
+            )
         return self._gather("parameters")
 
     def buffers(self, *inputs: Shape) -> dict[str, Weight]:

@@ -14,23 +14,30 @@ from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph.layer import Layer, snake_case
 from striate.graph.lowering import Operand, Shape, Weight
 from striate.graph.sizes import Open, checked_shape
+from striate.graph.symbolic import Symbolic
 from striate.wording import plural
 
 _serial = itertools.count()
 
 
-class SymbolicTensor(Operand):
+class SymbolicTensor(Symbolic, Operand):  # type: ignore[misc]
     """The output of a call: a shape, and the node it came from.
 
     sizes   channels-last, without the batch; all that is computed about a network is computed from them
     node    the call
     index   which of its outputs, from 0
+
+    Raises ArgumentError where it comes from no call.
     """
 
     __slots__ = ("index", "node", "sizes")
     sparse = ragged = False
 
-    def __init__(self, sizes: Shape, node: Node, index: int = 0) -> None:
+    def __init__(self, sizes: Shape, node: Node | None = None, index: int = 0) -> None:
+        if not isinstance(node, Node):
+            raise ArgumentError(
+                f"a symbolic tensor is what Input and layers give: write Input(batch_shape={sizes!r}), the batch in front."
+            )
         self.sizes = sizes
         self.node = node
         self.index = index
@@ -57,9 +64,6 @@ class SymbolicTensor(Operand):
 
     def __repr__(self) -> str:
         return f"<tensor {self.shape} of {self.node.layer.kind}>"
-
-    def __iter__(self) -> Any:
-        raise ArgumentError(f"{self!r} is symbolic: it has a shape but no numbers to go through.")
 
 
 class Node:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from striate.errors import DataError
+from striate.errors import DataError, StriateError
 from striate.graph.nested import laid
 from striate.wording import plural
 
@@ -23,6 +23,8 @@ def as_array(value: Any, what: str) -> np.ndarray:
         value = value.detach().cpu().numpy()
     try:
         array = np.asarray(value)
+    except StriateError:  # a symbolic tensor
+        raise
     except ValueError:
         raise DataError(f"{what} is no array: its rows have different lengths.") from None
     if array.dtype.kind not in "biuf":

@@ -1,4 +1,4 @@
-"""Methods of Keras, most of them of Keras 2, that models do not have, each with the line that replaces it."""
+"""Methods of Keras, most of them of Keras 2, and of torch that models do not have, each with the line that replaces it."""
 
 INSTEAD = {
     "export": "export_onnx(path), which saves the network for other programs",
@@ -12,4 +12,14 @@ INSTEAD = {
     "compiled_metrics": "for metric in self.metrics, each with update_state",
     "model": "the model itself: a Sequential is a model",
     "validation_data": "the data that was given to fit as validation_data",
+}
+
+# Methods of torch's modules.
+TORCH = {
+    "eval": "predict(x), which never drops out or learns; model.module.eval() for the torch module",
+    "train": "fit(x, y); model.module.train() for the torch module",
+    **{
+        name: f"model.module.{name}(…), of the network as a torch module"
+        for name in ("cpu", "cuda", "half", "load_state_dict", "modules", "named_parameters", "state_dict", "to")
+    },
 }

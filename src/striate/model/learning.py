@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from striate.described import whole
 from striate.errors import ArgumentError
 from striate.graph import Operand
 from striate.graph.nested import flat, laid, nests, packed
-from striate.model.instead import INSTEAD
+from striate.model.instead import INSTEAD, TORCH
 from striate.model.steps import Steps
 from striate.model.weighted import Weighted
 from striate.ops.variable import RUNNING
@@ -245,7 +246,7 @@ class Learning(Steps, Weighted):
             self,
             x,
             y,
-            batch_size=_size(batch_size, steps, callbacks),
+            batch_size=_size("evaluate", batch_size, steps, callbacks),
             sample_weight=sample_weight,
             choose=lambda *wanted: self._choose(engine)(*wanted),
             steps=steps,
@@ -286,7 +287,7 @@ class Learning(Steps, Weighted):
         from striate.inference import answers
 
         self._built_for(x)
-        size = _size(batch_size, steps, callbacks)
+        size = _size("predict", batch_size, steps, callbacks)
         return answers(self.predictor, x, size, self._choose(engine), steps, callbacks)
 
     def _built_for(self, x: Any) -> None:
@@ -386,6 +387,8 @@ class Learning(Steps, Weighted):
         """Methods of Keras that are not here: an error that names the line that replaces them."""
         if name in INSTEAD:
             raise AttributeError(f"striate has no {name} (Keras has): write {INSTEAD[name]}.")
+        if name in TORCH:
+            raise AttributeError(f"a model is no torch module and has no {name}: write {TORCH[name]}.")
         if isinstance(getattr(type(self), name, None), property):  # it asked for the graph, which is not there yet
             type(self).graph.fget(self)  # type: ignore[attr-defined]
         parent = getattr(super(), "__getattr__", None)
@@ -407,8 +410,10 @@ class Learning(Steps, Weighted):
         return partial(model._engine.pick, model, engine)
 
 
-def _size(batch_size: int | None, steps: int | None, callbacks: Any) -> int:
-    """How many samples at a time; where it is counted in batches, Keras' number."""
+def _size(where: str, batch_size: int | None, steps: int | None, callbacks: Any) -> int:
+    """How many samples at a time; where it is counted in batches, Keras' number.  Raises ArgumentError for no steps."""
+    if steps is not None:
+        whole(where, "steps", steps)
     if batch_size is not None:
         return batch_size
     return 256 if steps is None and not callbacks else 32

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from numbers import Integral
 from typing import Any
 
-from striate.errors import ArgumentError, ShapeError, StriateError
+from striate.errors import ArgumentError, NoNumbersError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, Shape, SymbolicTensor, Value, checked_shape
 from striate.graph.nested import flat, names, nests, numbered, packed, parts
 from striate.graph.node import InputLayer, automatic_names, distinct, modeless
@@ -139,9 +139,9 @@ def _called(model: Any, given: Any, training: Any) -> Any:
     more = {} if training is None else {"training": training}
     try:
         return model.call(*given, **more) if several else model.call(given, **more)
-    except (StriateError, _AsksTraining):
-        raise
     except Exception as error:
+        if isinstance(error, StriateError | _AsksTraining) and not isinstance(error, NoNumbersError):
+            raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         own = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if f.name == "call"), last)
         raise ArgumentError(

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.described import whole
 from striate.errors import BundleError, DataError
 from striate.graph import Graph
 from striate.ship.onnx_graph import to_onnx
+from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
@@ -42,7 +44,7 @@ class Engine:
             self.session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own classes share no base but this
             reason = str(error).split("\n")[0]
-            raise BundleError(f"ONNX Runtime cannot use this model: {reason}") from None
+            raise BundleError(f"ONNX Runtime cannot use this model: {reason}") from error
         self.inputs = [(i.name, _NUMPY[i.type], tuple(i.shape[1:])) for i in self.session.get_inputs()]
         self.outputs = [output.name for output in self.session.get_outputs()]
         said = self.session.get_modelmeta().custom_metadata_map
@@ -77,7 +79,11 @@ class Engine:
 
         Raises DataError for arrays of another shape, or token ids that the network has no vector for.
         """
-        xs = [self._checked(x, *about) for x, about in zip(arrays, self.inputs, strict=True)]
+        if len(arrays) != len(self.inputs):
+            raise DataError(f"the network has {plural(len(self.inputs), 'input')}; {len(arrays)} were given.")
+        if batch_size is not None:
+            whole("predict", "batch_size", batch_size)
+        xs = [self._checked(np.asarray(x), *about) for x, about in zip(arrays, self.inputs, strict=True)]
         count = len(xs[0])
         size = min(batch_size or count, self.batch)
         parts = [self._run([x[start : start + size] for x in xs]) for start in range(0, count, size)]

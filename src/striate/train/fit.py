@@ -74,7 +74,6 @@ def fit(
     import torch
 
     from striate.train.callbacks import (
-        Callback,
         CallbackList,
         CSVLogger,
         History,
@@ -82,6 +81,7 @@ def fit(
         ProgressBar,
         TensorBoard,
     )
+    from striate.train.callbacks.calling import each_of
     from striate.train.checkpoint import signature
     from striate.train.out_of_memory import in_memory
     from striate.train.plan import check_epochs
@@ -91,9 +91,14 @@ def fit(
         raise ArgumentError(f"fit: batch_size is at least 1, not {batch_size}.")
     if not 0 <= validation_split < 1:
         raise ArgumentError(f"fit: validation_split is from 0 up to (not including) 1, not {validation_split}.")
-    for name, value in (("steps_per_epoch", steps_per_epoch), ("validation_steps", validation_steps)):
+    for name, value in (
+        ("steps_per_epoch", steps_per_epoch),
+        ("validation_steps", validation_steps),
+        ("validation_batch_size", validation_batch_size),
+    ):
         if value is not None:
             whole("fit", name, value)
+    whole("fit", "initial_epoch", initial_epoch, 0)
     stream = Peeked(x) if is_stream(x, y) else None
     if stream is not None and (validation_split or sample_weight is not None or resume is not None):
         raise ArgumentError(
@@ -123,7 +128,7 @@ def fit(
     elif validation_data is not None:
         validation = _validation(model, trainer, validation_data, intake, validation_batch_size or batch_size)
     if class_weight is not None:  # of what is trained on: figures on held-out samples count each of them once
-        examples = _weighted(examples, class_weight)
+        examples = _weighted(examples, class_weight, model)
     model.preprocessing, model.labels = intake.preprocessing, intake.labels
     checkpoint = None if resume is None else _checkpoint(trainer, resume)
     if seed is None and checkpoint is not None and checkpoint.place is not None:
@@ -146,8 +151,7 @@ def fit(
         batches = Batches(examples, batch_size, shuffle, seed, rank, world, device=trainer.device)
         feed = ArrayFeed(batches, -(-mine // batch_size), steps_per_epoch, initial_epoch)
     history = History()
-    several = callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks
-    everyone = [*([several] if isinstance(several, Callback) else several), history]
+    everyone = [*each_of(callbacks.callbacks if isinstance(callbacks, CallbackList) else callbacks), history]
     if not trainer.accelerator.is_main_process:  # one process writes files; all of them decide when to stop
         everyone = [c for c in everyone if not isinstance(c, CSVLogger | TensorBoard | ModelCheckpoint)]
     if verbose != 0 and trainer.accelerator.is_main_process:
@@ -213,6 +217,8 @@ def _when(frequency: Any) -> Callable[[int], bool]:
     Raises ArgumentError for anything else.
     """
     if isinstance(frequency, list | tuple | set):
+        for epoch in frequency:
+            whole("fit", "an epoch of validation_freq", epoch)
         return lambda epoch: epoch + 1 in frequency
     every = whole("fit", "validation_freq", frequency)
     return lambda epoch: (epoch + 1) % every == 0
@@ -223,7 +229,7 @@ def stream_batch(model: Any, device: Any, intake: Intake, class_weight: dict[int
     x, y, weights = unpacked(element)
     examples = labelled(model, x, y, weights, intake)
     if class_weight is not None:
-        examples = _weighted(examples, class_weight)
+        examples = _weighted(examples, class_weight, model)
     return next(Batches(examples, len(examples), shuffle=False, device=device).batches())
 
 
@@ -270,11 +276,12 @@ def _validation(model: Any, trainer: Trainer, data: Any, intake: Intake, batch_s
     return _fed(trainer, labelled(model, x, y, weights, intake), batch_size)
 
 
-def _weighted(examples: Examples, class_weight: dict[int, float]) -> Examples:
+def _weighted(examples: Examples, class_weight: dict[int, float], model: Any) -> Examples:
+    outputs = (1, *model.graph.output_shapes[0])[-1]
     if len(examples.ys) > 1:
         raise ArgumentError(
             "class_weight is for networks with one output; give sample_weight, a list or dict of weights for each output."
         )
-    each = class_weights(class_weight, examples.ys[0])
+    each = class_weights(class_weight, examples.ys[0], outputs)
     own = None if examples.weights is None else examples.weights[0]
     return replace(examples, weights=[each if own is None else own * each.reshape(-1, *[1] * (own.ndim - 1))])

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 
+from striate.errors import ArgumentError
 from striate.extras import extra
 from striate.train.plan import PRECISIONS, Plan
+from striate.wording import listed
 
 
 class Alone:
@@ -45,8 +47,14 @@ def accelerator(plan: Plan, device: str | None) -> Any:
     plan     says the numbers, and over how many batches gradients are gathered
     device   "cpu", or None: an accelerator where there is one
 
-    Raises ArgumentError where accelerate is needed and not installed.
+    Raises ArgumentError where accelerate is needed and not installed, and for a device that is not there.
     """
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    there = ["cpu"] if kind is None else ["cpu", kind.type]
+    if device is not None and device not in there:
+        raise ArgumentError(
+            f'device="{device}" is not here; give {listed([repr(one) for one in there], "or")}, or None.'
+        )
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 and plan.precision != "fp16":
         return Alone(plan, device)
     what = 'precision="fp16"' if plan.precision == "fp16" else "training in several processes"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from striate.annotations import is_number
 from striate.data import Batch, Dataset, Examples
 from striate.data.batches import channels_first, over
 from striate.data.mixing import mix
@@ -101,6 +102,7 @@ def weighted(sample_weight: Any, model: Any, ys: list[np.ndarray]) -> list[np.nd
             made.append(None)
             continue
         array = as_array(given, "sample_weight").astype(np.float32)
+        check_finite(array, "sample_weight")
         if array.ndim == 2 and array.shape[1] == 1 and len(shape) == 1:
             array = array[:, 0]
         if not array.ndim or array.shape != (len(y), *shape[: array.ndim - 1]):
@@ -165,16 +167,31 @@ def spread(y: Any, model: Any, count: int) -> list[np.ndarray]:
     return [np.zeros(count, np.int64) if array is None else array for array in arrays]
 
 
-def class_weights(class_weight: dict[int, float], y: np.ndarray) -> np.ndarray:
-    """A weight per sample from a weight per class.  Raises ArgumentError for a class that is not there."""
+def class_weights(class_weight: dict[int, float], y: np.ndarray, outputs: int = 1) -> np.ndarray:
+    """A weight per sample from a weight per class.
+
+    class_weight   the weight of each class that does not weigh 1
+    y              targets (N, …), one label for each
+    outputs        of the network: more than one is one for each class
+
+    Raises ArgumentError for a class that is not there, or a weight that is no number.
+    """
+    if not isinstance(class_weight, Mapping):
+        raise ArgumentError(f"class_weight is a dict, {{class: weight}}, not {class_weight!r}.")
     labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(np.int64)
     if len(labels) != len(y):
         raise ArgumentError("class_weight needs one label per sample.")
     absent = [k for k in class_weight if not isinstance(k, int | np.integer) or k < 0]
     if absent:
         raise ArgumentError(f"class_weight: {absent[0]!r} is not a class; use whole numbers from 0.")
+    if outputs > 1 and max(class_weight, default=0) >= outputs:
+        raise ArgumentError(
+            f"class_weight: there is no class {max(class_weight)}; the network has {outputs}, 0 to {outputs - 1}."
+        )
     table = np.ones(max(int(labels.max()), max(class_weight, default=0)) + 1, dtype=np.float32)
     for label, weight in class_weight.items():
+        if not is_number(weight) or not np.isfinite(float(weight)):
+            raise ArgumentError(f"class_weight: the weight of class {label} is a number, not {weight!r}.")
         table[label] = weight
     return table[labels]
 

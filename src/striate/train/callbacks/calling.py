@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 from striate.errors import ArgumentError
@@ -47,6 +47,18 @@ class LazyLogs(MutableMapping[str, float]):
         return dict(self._read())
 
 
+def each_of(callbacks: Any) -> list[Any]:
+    """What was given as callbacks, as a list.  Raises ArgumentError for what is neither a callback nor several.
+
+    callbacks   one, several, or None
+    """
+    if callbacks is None or isinstance(callbacks, Callback):
+        return [] if callbacks is None else [callbacks]
+    if not isinstance(callbacks, Iterable) or isinstance(callbacks, str):
+        raise ArgumentError(f"callbacks is a callback or a list of them, not {callbacks!r}.")
+    return list(callbacks)
+
+
 class CallbackList:
     """Calls each hook of several callbacks, one callback after the other.
 
@@ -62,7 +74,7 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Iterable[Callback] | Callback | None = (), model: Any = None, **params: Any) -> None:
-        given: Sequence[Any] = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        given = each_of(callbacks)
         for callback in given:
             if not isinstance(callback, Callback):
                 advice = "an object, Name(...), not the class" if isinstance(callback, type) else "LambdaCallback(...)"
