@@ -8,6 +8,7 @@ from PIL import Image
 
 import striate as st
 from striate import data, layers
+from striate.cli.common import by_class
 from striate.cli.main import main
 from striate.data import Preprocessing
 from striate.data.checks.check import first_look, quick
@@ -102,3 +103,28 @@ def test_train_and_transfer_say_it_before_they_begin(tmp_path, capsys, monkeypat
         main(["data", "check", str(root), "--strict", "--json"])
     assert ended.value.code == 1
     assert [each["kind"] for each in json.loads(capsys.readouterr().out)["findings"]] == ["single", "uneven"]
+
+
+def test_a_small_class_that_is_never_found_is_said(tmp_path, capsys):
+    """Of uneven classes the accuracy alone looks well where the small one is never answered."""
+    root = photos(tmp_path / "p", moss=8, fern=2)
+    model = st.Sequential([layers.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2, "softmax", name="out")])
+    model.get_layer("out").set_weights([np.zeros((192, 2), "float32"), np.array([0, 9], "float32")])
+    model.labels, model.preprocessing = ["fern", "moss"], Preprocessing(image_size=(8, 8), channels=3)
+    model.save(tmp_path / "run")
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(tmp_path / "run"), str(root)])
+    said = capsys.readouterr().out
+    assert "accuracy 0.8000" in said
+    assert "right of each class: fern 0 of 2; moss 8 of 8" in said
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(tmp_path / "run"), str(root), "--json"])
+    assert json.loads(capsys.readouterr().out)["classes"] == {"fern": [0, 2], "moss": [8, 8]}
+    names = {f"c{i:02}": [i, 20] for i in range(15)}
+    assert by_class(names) == ["least right: c00 0 of 20; c01 1 of 20; c02 2 of 20; c03 3 of 20; c04 4 of 20"]
+    base = st.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
+    base.preprocessing = Preprocessing(image_size=(8, 8), channels=3)
+    result = fit(photos(tmp_path / "q", moss=20, fern=5), base, folder=tmp_path / "t", stages=1, report=False)
+    assert {name: of for name, (_, of) in result.classes.items()} == {"fern": 1, "moss": 4}
+    right = sum(each for each, _ in result.classes.values())
+    assert right / 5 == pytest.approx(result.kept.accuracy)

@@ -77,6 +77,16 @@ def left(result: Any) -> list[str]:
     return [*lines, f"report  {result.report}"] if result.report else lines
 
 
+def by_class(classes: dict[str, list[int]]) -> list[str]:
+    """How many are right of each class, of many classes of the worst five; nothing for one class."""
+    if len(classes) < 2:
+        return []
+    few = len(classes) <= 12
+    order = list(classes) if few else sorted(classes, key=lambda name: classes[name][0] / classes[name][1])[:5]
+    told = "; ".join(f"{name.partition(',')[0]} {classes[name][0]:,} of {classes[name][1]:,}" for name in order)
+    return [f"{'right of each class' if few else 'least right'}: {told}"]
+
+
 def shape_of(text: str | None) -> tuple[int, ...] | None:
     """``32x32x3`` as (32, 32, 3)."""
     if text is None:

@@ -7,7 +7,20 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Augment, Engine, Json, Variant, With, alone, left, model_of, say, shape_of
+from striate.cli.common import (
+    WEIGHTS,
+    Augment,
+    Engine,
+    Json,
+    Variant,
+    With,
+    alone,
+    by_class,
+    left,
+    model_of,
+    say,
+    shape_of,
+)
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
@@ -174,7 +187,11 @@ def evaluate(
 
 def judged(scores: dict[str, Any]) -> str:
     """A model's figures for people: what share is right, of how many, and how sure that is."""
-    told = {key: value for key, value in scores.items() if key not in ("data", "samples", "interval", "top5", "note")}
+    told = {
+        key: value
+        for key, value in scores.items()
+        if key not in ("data", "samples", "interval", "top5", "classes", "note")
+    }
     words = [f"{key} {value:.4f}" for key, value in told.items()]
     if "interval" in scores:
         low, high = scores["interval"]
@@ -184,7 +201,7 @@ def judged(scores: dict[str, Any]) -> str:
             words[at] = words[at].replace("accuracy", "top-1 accuracy")
             words.insert(at + 1, f"top-5 accuracy {scores['top5']:.4f}")
     lines = ["  ".join([*words, f"n {scores['samples']:,}", str(scores["data"])])]
-    return "\n".join([*lines, *([scores["note"]] if "note" in scores else [])])
+    return "\n".join([*lines, *by_class(scores.get("classes", {})), *([scores["note"]] if "note" in scores else [])])
 
 
 def _silent(text: str) -> None:

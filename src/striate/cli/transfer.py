@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Augment, Json, Variant, alone, left, say
+from striate.cli.common import WEIGHTS, Augment, Json, Variant, alone, by_class, left, say
 from striate.errors import ArgumentError
 from striate.wording import plural
 
@@ -81,6 +81,7 @@ def _told(result: Any) -> str:
     lines.append(f"accuracy {result.kept.accuracy:.2%} {chosen}")
     if result.test is not None:
         lines.append(f"accuracy {result.test['accuracy']:.2%} on the test pictures, which chose nothing")
+    lines += by_class(result.classes)
     lines.append(
         f"features of {plural(result.features['computed'], 'picture')} computed, of {result.features['from disk']} from disk"
     )
@@ -98,6 +99,7 @@ def _facts(result: Any) -> dict[str, Any]:
         "scratch": vars(result.scratch) if result.scratch else None,
         "validation": result.validation,
         "test": result.test,
+        "classes": result.classes,
         "features": result.features,
         "skipped": result.skipped,
     }

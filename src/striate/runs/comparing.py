@@ -52,7 +52,9 @@ def compare_runs(
             raise ArgumentError(
                 f"{data} is not the same examples for every network: {listed(sorted(map(str, counts)))}."
             )
-        shown = [key for key in next(iter(judged.values())) if key not in ("data", "samples", "interval", "note")]
+        shown = [
+            key for key in next(iter(judged.values())) if key not in ("data", "samples", "interval", "classes", "note")
+        ]
         for key in shown:
             measured[key] = [number(round(figures[key], 4)) if key in figures else "" for figures in judged.values()]
         spans = [figures["interval"] for figures in judged.values() if "interval" in figures]

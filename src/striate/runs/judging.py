@@ -61,7 +61,8 @@ def judge_run(
     options    of the reader, such as label_column
 
     Pictures are prepared as the model's preprocessing says, and classes found by their names.  With more than 10 classes
-    the figures have the top-5 accuracy too, and always "interval", the 95 % interval of the accuracy.
+    the figures have the top-5 accuracy too, and always "interval", the 95 % interval of the accuracy, and "classes", of
+    each class that is there how many are right, of how many.
     Raises ArgumentError, DataError for data that cannot be brought into line with the model.
     """
     from striate.models import load_model
@@ -72,12 +73,23 @@ def judge_run(
     outputs = model.answers
     loss = losses.fitting(outputs, judge.y)
     wanted = [metrics.fitting(outputs, loss), *(["top5"] if outputs.count > MANY and judge.labels is not None else [])]
-    with _compiled_with(model, loss, wanted):
+    found = metrics.F1Score(average=None, name="each") if outputs.count > 1 and judge.labels is not None else None
+    with _compiled_with(model, loss, [*wanted, *([found] if found is not None else [])]):
         scores = model.evaluate(judge, return_dict=True, verbose=0, engine=engine)
+    scores = {name: value for name, value in scores.items() if not name.startswith("each_")}
     figures: dict[str, Any] = {"data": judge.name, "samples": len(judge), **scores}
+    if found is not None:
+        figures["classes"] = _of_each(found, model)
     if judge.labels is not None:
         figures["interval"] = interval(round(scores["accuracy"] * len(judge)), len(judge))
     return model, figures | ({"note": "; ".join(held.notes)} if held.notes else {})
+
+
+def _of_each(found: Any, model: Model) -> dict[str, list[int]]:
+    """Of each class that is there how many were found, and how many there are."""
+    right, _, there = found.state_dict()["counts"].round().long().tolist()
+    names = model.labels or [str(i) for i in range(len(there))]
+    return {str(name): [r, n] for name, r, n in zip(names, right, there, strict=True) if n}
 
 
 @contextmanager

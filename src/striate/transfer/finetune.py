@@ -27,7 +27,7 @@ from striate.seed import set_seed
 from striate.train.callbacks import Callback, ProgressBar
 from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
-from striate.transfer.parts import parts, read
+from striate.transfer.parts import parts, read, right_of_each
 from striate.transfer.stages import Stage, line, table, which
 from striate.transfer.watching import Best, Log, Rest, Until
 from striate.wording import lasting, plural
@@ -52,6 +52,8 @@ class Transfer:
     seconds     in all
     skipped     how many files could not be read
     report      the page, or None
+    classes     of each class how many of the pictures that were judged on last (test, else validation) are right, and how
+                many there are
     """
 
     folder: Path
@@ -65,6 +67,7 @@ class Transfer:
     seconds: float
     skipped: int = 0
     report: Path | None = None
+    classes: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def kept(self) -> Stage:
@@ -313,7 +316,10 @@ def fit(
             skipped=lost,
             stages=[(stage.name, stage.epochs) for stage in run.stages],
         )
-    return Transfer(target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page)
+    each = right_of_each(net, judged)
+    return Transfer(
+        target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page, each
+    )
 
 
 def resume_transfer(folder: str | os.PathLike[str], *, verbose: str | int = 0) -> Transfer:

@@ -71,3 +71,11 @@ def _labelled(part: Dataset, intake: Intake) -> Dataset:
         raise DataError(f"{part.name}: has {part.kind} of shape {part.shape}; a base takes uint8 pictures (H, W, C).")
     data = intake.dataset(part)
     return replace(data, y=data.labels, classes=tuple(intake.labels or ()))
+
+
+def right_of_each(net: Model, judged: Dataset) -> dict[str, list[int]]:
+    """Of each class how many of the pictures judged on are right, and how many there are."""
+    said, truth = net.predict(judged, verbose=0).argmax(-1), np.asarray(judged.labels)
+    names = net.labels or [str(i) for i in range(int(truth.max()) + 1)]
+    counts = {str(name): [int((said[truth == i] == i).sum()), int((truth == i).sum())] for i, name in enumerate(names)}
+    return {name: each for name, each in counts.items() if each[1]}
