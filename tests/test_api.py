@@ -123,7 +123,7 @@ def of_module(room: str, module: types.ModuleType, path: str) -> Iterator[Entry]
 
 def everything() -> list[Entry]:
     """Every export once, where it is met first: a method that many classes inherit is one thing to document."""
-    entries = [Entry("st.set_seed", "models", st.set_seed, inspect.getdoc(st.set_seed) or "")]
+    entries = [Entry("st.set_seed", "models", inspect.unwrap(st.set_seed), inspect.getdoc(st.set_seed) or "")]
     for room in ROOMS:
         entries += of_module(room, getattr(st, room), f"st.{room}")
     once: dict[Any, Entry] = {}
