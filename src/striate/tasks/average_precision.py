@@ -1,0 +1,295 @@
+"""How good detections are: average precision over recall, as COCO counts it, and the confidence to cut at.
+
+Lin et al., "Microsoft COCO" (2014), and the evaluation code that goes with it; faster-coco-eval does the counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from striate.errors import DataError
+from striate.extras import extra
+from striate.tasks.boxes import area, iou_matrix
+from striate.wording import plural
+
+__all__ = ["AveragePrecision", "Curve", "Found", "Truth", "average_precision", "matched"]
+
+THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))  # COCO's ten overlaps
+RECALLS = np.linspace(0, 1, 101)
+_HUGE = 1e10
+SIZES = {"all": (0.0, _HUGE), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, _HUGE)}
+
+
+class Truth(NamedTuple):
+    """What is in a picture.
+
+    boxes     (n, 4), corners in pixels
+    classes   int (n,)
+    ignored   bool (n,): boxes that count neither as found nor as missed; None: all count
+    """
+
+    boxes: np.ndarray
+    classes: np.ndarray
+    ignored: np.ndarray | None = None
+
+
+class Found(NamedTuple):
+    """What was found in a picture.
+
+    boxes     (n, 4), corners in pixels
+    scores    (n,), the higher the surer
+    classes   int (n,)
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray
+
+
+class Curve(NamedTuple):
+    """Precision and recall of a class at overlap 0.5, one point for each detection, the surest first.
+
+    scores      (n,) of the detections
+    precision   (n,) right ones among those down to this score
+    recall      (n,) found ones among all there are
+    """
+
+    scores: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+@dataclass(frozen=True)
+class AveragePrecision:
+    """Figures of detections over pictures; a class without a box that counts is None and counts for nothing.
+
+    at50        mean over the classes of the average precision at overlap 0.5: mAP@.5
+    mean        the same over the overlaps 0.5, 0.55 … 0.95: mAP@[.5:.95], COCO's figure
+    classes     of each class by name its average precision at 0.5, or None
+    classes_mean   of each class over the ten overlaps, or None
+    sizes       mean over classes and overlaps of boxes below 32 x 32 pixels, up to 96 x 96, and larger; None where there
+                are none
+    counts      how many boxes each class has that count
+    curves      of each class with boxes
+    confidence  the score at which the mean over the classes of F1 is highest
+    f1          that mean
+    precision, recall   the means over the classes at that score
+    """
+
+    at50: float | None
+    mean: float | None
+    classes: dict[str, float | None]
+    classes_mean: dict[str, float | None]
+    sizes: dict[str, float | None]
+    counts: dict[str, int]
+    curves: dict[str, Curve]
+    confidence: float
+    f1: float
+    precision: float
+    recall: float
+
+    def __str__(self) -> str:
+        width = max([5, *map(len, self.classes)])
+        lines = [f"{'class':{width}}  boxes  AP@.5  AP@[.5:.95]"]
+        for name, value in self.classes.items():
+            both = (value, self.classes_mean[name])
+            lines.append(f"{name:{width}}  {self.counts[name]:5}  {_shown(both[0]):>5}  {_shown(both[1]):>11}")
+        total = sum(self.counts.values())
+        lines.append(f"{'mean':{width}}  {total:5}  {_shown(self.at50):>5}  {_shown(self.mean):>11}")
+        return "\n".join(lines)
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def average_precision(
+    truth: Sequence[Truth], found: Sequence[Found], names: Sequence[str], *, most: int = 100
+) -> AveragePrecision:
+    """Average precision of what was found in pictures.
+
+    truth   of each picture
+    found   in each picture, in the same order
+    names   of the classes
+    most    how many detections of a picture and class count, the surest first; COCO's 100
+
+    Overlaps do not change when a picture is stretched, so boxes may be in pixels of the photo or of what the network sees;
+    "sizes" go by the pixels that are given.  A detection that lies by half in a box that is ignored counts for nothing.
+    Raises DataError where the two do not go together, or a class number has no name.
+    """
+    checked = [_checked(i, *pair, len(names)) for i, pair in enumerate(_pairs(truth, found))]
+    precision = _coco(checked, len(names), most)
+    counts = np.zeros(len(names), int)
+    for there, _ in checked:
+        counts += np.bincount(there.classes[~_flags(there)], minlength=len(names))
+    curves = {names[k]: _curve(checked, k, int(counts[k]), most) for k in range(len(names)) if counts[k]}
+    at50 = [_mean(precision[0, :, k, 0]) for k in range(len(names))]
+    whole = [_mean(precision[:, :, k, 0]) for k in range(len(names))]
+    confidence, figures = _best(list(curves.values()))
+    return AveragePrecision(
+        at50=_mean(precision[0, :, :, 0]),
+        mean=_mean(precision[:, :, :, 0]),
+        classes=dict(zip(names, at50, strict=True)),
+        classes_mean=dict(zip(names, whole, strict=True)),
+        sizes={name: _mean(precision[:, :, :, i]) for i, name in enumerate(SIZES) if i},
+        counts=dict(zip(names, counts.tolist(), strict=True)),
+        curves=curves,
+        confidence=confidence,
+        f1=figures[0],
+        precision=figures[1],
+        recall=figures[2],
+    )
+
+
+def matched(truth: Truth, found: Found, overlap: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Which box each detection of one picture has found, as COCO decides it.
+
+    truth     of the picture
+    found     in the picture
+    overlap   from which on a box is found
+
+    Returns for each detection int64 (n,) the number of its box, -1 where it found none (a false alarm), -2 where it lies
+    in a box that is ignored; and bool (m,), which boxes were found.  The surest detection chooses first, the box that it
+    overlaps most among those of its class that are left.
+    """
+    there, seen = _checked(0, truth, found, None)
+    which = np.full(len(seen.scores), -1, np.int64)
+    taken, flags = np.zeros(len(there.classes), bool), _flags(there)
+    shared = iou_matrix(seen.boxes, there.boxes)
+    covered = _part_in(seen.boxes, there.boxes)
+    for i in np.argsort(-seen.scores, kind="stable"):
+        same = there.classes == seen.classes[i]
+        best = np.where(same & ~flags & ~taken & (shared[i] >= overlap), shared[i], -1.0)
+        if len(best) and best.max() >= 0:
+            which[i] = len(best) - 1 - best[::-1].argmax()  # the last of equals, as in COCO's code
+            taken[which[i]] = True
+        elif (same & flags & (covered[i] >= overlap)).any():
+            which[i] = -2
+    return which, taken
+
+
+def _pairs(truth: Sequence[Truth], found: Sequence[Found]) -> list[tuple[Truth, Found]]:
+    if len(truth) != len(found) or not len(truth):
+        raise DataError(
+            f"average_precision: {plural(len(truth), 'picture')} of truth and {len(found)} of detections; give both for each."
+        )
+    return list(zip(truth, found, strict=True))
+
+
+def _checked(number: int, truth: Truth, found: Found, classes: int | None) -> tuple[Truth, Found]:
+    """Both as float64 and int64 arrays.  Raises DataError."""
+    there = Truth(
+        np.asarray(truth.boxes, np.float64).reshape(-1, 4),
+        np.asarray(truth.classes, np.int64).reshape(-1),
+        None if truth.ignored is None else np.asarray(truth.ignored, bool).reshape(-1),
+    )
+    seen = Found(
+        np.asarray(found.boxes, np.float64).reshape(-1, 4),
+        np.asarray(found.scores, np.float64).reshape(-1),
+        np.asarray(found.classes, np.int64).reshape(-1),
+    )
+    fits = len(there.boxes) == len(there.classes) == len(_flags(there)) and len({*map(len, seen)}) == 1
+    if not fits:
+        raise DataError(f"picture {number}: boxes, classes and scores must be as many as each other.")
+    if not (np.isfinite(there.boxes).all() and np.isfinite(seen.boxes).all() and np.isfinite(seen.scores).all()):
+        raise DataError(f"picture {number}: boxes and scores must be finite numbers; some are NaN or infinite.")
+    for one in (there.classes, seen.classes):
+        if classes is not None and len(one) and not 0 <= one.min() <= one.max() < classes:
+            raise DataError(f"picture {number}: classes are 0 to {classes - 1}; it has {one.min()} to {one.max()}.")
+    return there, seen
+
+
+def _flags(truth: Truth) -> np.ndarray:
+    return np.zeros(len(truth.classes), bool) if truth.ignored is None else truth.ignored
+
+
+def _part_in(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """How much of each box lies in each region, (n, m)."""
+    low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
+    both = (np.minimum(boxes[:, None, 2:], regions[None, :, 2:]) - low).clip(0).prod(-1)
+    whole = area(boxes)[:, None]
+    return np.where(whole > 0, both, 0) / np.where(whole > 0, whole, 1)  # type: ignore[no-any-return]
+
+
+def _coco(pairs: Sequence[tuple[Truth, Found]], classes: int, most: int) -> np.ndarray:
+    """Precision (overlaps, 101 recalls, classes, sizes), -1 where a class has no box that counts.
+
+    Numbers of boxes begin at 1, since the code takes 0 for "found nothing"; each says whether it is a crowd.
+    """
+    library = extra("faster_coco_eval", "detect", "average precision")
+    there: list[dict[str, Any]] = []
+    seen: list[dict[str, Any]] = []
+    for picture, (truth, found) in enumerate(pairs, start=1):
+        rows = zip(truth.boxes, truth.classes, _flags(truth), area(truth.boxes), strict=True)
+        for box, label, crowd, size in rows:
+            there.append(_entry(len(there) + 1, picture, box, label, size) | {"iscrowd": int(crowd)})
+        for box, score, label, size in zip(*found, area(found.boxes), strict=True):
+            seen.append(_entry(len(seen) + 1, picture, box, label, size) | {"score": float(score)})
+    pictures = [{"id": i} for i in range(1, len(pairs) + 1)]
+    categories = [{"id": k, "name": str(k)} for k in range(1, classes + 1)]
+    if not there or not seen:
+        have = np.full(classes, -1.0)
+        for entry in there:
+            have[entry["category_id"] - 1] = max(have[entry["category_id"] - 1], -entry["iscrowd"])
+        return np.broadcast_to(have[None, None, :, None], (len(THRESHOLDS), len(RECALLS), classes, len(SIZES)))
+    truth_set = library.COCO({"images": pictures, "categories": categories, "annotations": there})
+    found_set = truth_set.loadRes(seen)
+    judge = library.COCOeval_faster(truth_set, found_set, iouType="bbox", print_function=lambda *_: None)
+    judge.params.maxDets, judge.params.iouThrs = [most], np.array(THRESHOLDS)
+    judge.params.areaRng, judge.params.areaRngLbl = [list(span) for span in SIZES.values()], list(SIZES)
+    judge.evaluate()
+    judge.accumulate()
+    return np.asarray(judge.eval["precision"])[..., 0]
+
+
+def _entry(number: int, picture: int, box: np.ndarray, label: Any, size: Any) -> dict[str, Any]:
+    left, top, right, bottom = box.tolist()
+    where = [left, top, right - left, bottom - top]
+    return {"id": number, "image_id": picture, "category_id": int(label) + 1, "bbox": where, "area": float(size)}
+
+
+def _mean(values: np.ndarray) -> float | None:
+    counted = values[values > -1]
+    return float(counted.mean()) if counted.size else None
+
+
+def _curve(pairs: Sequence[tuple[Truth, Found]], label: int, count: int, most: int) -> Curve:
+    """The points of a class over all pictures."""
+    scores, right = [np.zeros(0)], [np.zeros(0, bool)]
+    for truth, found in pairs:
+        own = np.flatnonzero(found.classes == label)
+        own = own[np.argsort(-found.scores[own], kind="stable")][:most]
+        there = truth.classes == label
+        flags = None if truth.ignored is None else truth.ignored[there]
+        which, _ = matched(
+            Truth(truth.boxes[there], truth.classes[there], flags),
+            Found(found.boxes[own], found.scores[own], found.classes[own]),
+        )
+        scores.append(found.scores[own][which != -2])
+        right.append(which[which != -2] >= 0)
+    every, hits = np.concatenate(scores), np.concatenate(right)
+    order = np.argsort(-every, kind="stable")
+    every, hits = every[order], hits[order]
+    found_so_far = np.cumsum(hits)
+    return Curve(every, found_so_far / np.arange(1, len(hits) + 1), found_so_far / count)
+
+
+def _best(curves: Sequence[Curve]) -> tuple[float, tuple[float, float, float]]:
+    """The score with the highest mean F1 over the classes, the lowest of equals; and that F1, precision and recall."""
+    scores = np.unique(np.concatenate([np.zeros(0), *(curve.scores for curve in curves)]))
+    if not len(scores):
+        return 0.0, (0.0, 0.0, 0.0)
+    precision, recall = np.zeros((2, len(curves), len(scores)))
+    for k, curve in enumerate(curves):
+        down_to = np.searchsorted(-curve.scores, -scores, side="right")  # how many detections are at least so sure
+        some = down_to > 0
+        precision[k, some] = curve.precision[down_to[some] - 1]
+        recall[k, some] = curve.recall[down_to[some] - 1]
+    together = precision + recall
+    f1 = np.where(together > 0, 2 * precision * recall / np.where(together > 0, together, 1), 0).mean(0)
+    best = int(f1.argmax())
+    return float(scores[best]), (float(f1[best]), float(precision[:, best].mean()), float(recall[:, best].mean()))
