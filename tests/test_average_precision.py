@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from striate.errors import StriateError
-from striate.tasks.average_precision import RECALLS, THRESHOLDS, Found, Truth, average_precision, matched
+from striate.tasks.average_precision import RECALLS, THRESHOLDS, Detections, Truth, average_precision, matched
 
 
 def truth(*rows):
@@ -15,7 +15,7 @@ def truth(*rows):
 
 def found(*rows):
     boxes = np.array([r[:4] for r in rows], float).reshape(-1, 4)
-    return Found(boxes, np.array([r[5] for r in rows], float), np.array([r[4] for r in rows], int))
+    return Detections(boxes, np.array([r[5] for r in rows], float), np.array([r[4] for r in rows], int))
 
 
 def test_a_worked_example():
@@ -184,7 +184,7 @@ def test_what_does_not_go_together_is_refused():
         ([], []),
         ([one], [found((0, 0, 4, 4, 3, 0.5))]),
         ([one], [found((0, 0, np.nan, 4, 0, 0.5))]),
-        ([one], [Found(np.zeros((2, 4)), np.zeros(1), np.zeros(2, int))]),
+        ([one], [Detections(np.zeros((2, 4)), np.zeros(1), np.zeros(2, int))]),
     ):
         with pytest.raises(StriateError):
             average_precision(there, seen, ["cell"])

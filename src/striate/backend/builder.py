@@ -323,11 +323,18 @@ def predicting(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
+def _before_layer(graph: fx.Graph, result: fx.Node) -> fx.Node | None:
+    """What goes into the layer that made `result`; None where that is not one value, as of a nested model."""
+    own = [node for node in graph.nodes if node.meta.get("layer") == result.meta.get("layer")]
+    given = {node for each in own for node in each.all_input_nodes if node not in own}
+    return given.pop() if len(given) == 1 and all(node.op == "call_function" for node in own) else None
+
+
 def logits_module(module: fx.GraphModule, functions: list[str | None]) -> tuple[fx.GraphModule, list[bool]]:
-    """The module without the softmax or sigmoid at its outputs, sharing its submodules.
+    """The module without the softmax or sigmoid at its outputs, or the layer that makes boxes, sharing its submodules.
 
     module      what ``build`` makes
-    functions   per output, the activation that its loss can take over ("softmax", "sigmoid"), or None to keep it
+    functions   per output, what its loss can take over ("softmax", "sigmoid", "boxes"), or None to keep it
 
     Returns the module and, per output, whether something was removed.
     """
@@ -339,10 +346,14 @@ def logits_module(module: fx.GraphModule, functions: list[str | None]) -> tuple[
     listed = list(results) if isinstance(results, list | tuple) else [results]
     removed = []
     for i, (result, function) in enumerate(zip(listed, functions, strict=True)):
-        match = function is not None and isinstance(result, fx.Node) and result.target is known[function]
-        removed.append(match)
-        if match and isinstance(result, fx.Node):
-            listed[i] = result.args[0]
+        before: Any = None
+        if function == "boxes" and isinstance(result, fx.Node):
+            before = _before_layer(graph, result)
+        elif function is not None and isinstance(result, fx.Node) and result.target is known[function]:
+            before = result.args[0]
+        removed.append(before is not None)
+        if before is not None:
+            listed[i] = before
     if not any(removed):
         return module, removed
     output.args = (tuple(listed) if isinstance(results, list | tuple) else listed[0],)

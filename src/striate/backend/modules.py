@@ -315,6 +315,20 @@ def per_channel(x: torch.Tensor, scale: list[float], offset: list[float]) -> tor
     return x * x.new_tensor(scale).view(shape) + x.new_tensor(offset).view(shape)
 
 
+def located(
+    x: torch.Tensor, grids: list[tuple[int, int, float, float]], factors: list[float], anchor: float, each: int
+) -> torch.Tensor:
+    """`x` (N, K, P) scaled by the sides of each row's cell and counted from the cell; grids: rows, columns, down, across."""
+    places, sides = [], []
+    for rows, columns, down, across in grids:
+        row, column = torch.arange(rows).repeat_interleave(columns), torch.arange(columns).repeat(rows)
+        places.append(torch.stack([(column + anchor) * across, (row + anchor) * down]))
+        sides.append(torch.tensor([[across], [down]]).expand(2, rows * columns))
+    place, side = (torch.cat(parts, 1).repeat_interleave(each, 1).to(x) for parts in (places, sides))
+    times = len(factors) // 2
+    return x * (x.new_tensor(factors)[:, None] * side.repeat(times, 1)) + place.repeat(times, 1)
+
+
 def parametric_relu(x: torch.Tensor, max_value: float | None, slope: float, threshold: float) -> torch.Tensor:
     """Keras' ReLU with all its arguments: at the threshold it is 0."""
     y = torch.where(x > threshold, x, slope * (x - threshold))

@@ -247,3 +247,10 @@ def _augment(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
     change: Any = step.primitive
     x = b.prepare(torch.Tensor.float, xs[0]) if xs[0] in b.whole else xs[0]
     return b.module(step, lambda: augmentation(change), x)
+
+
+@ROWS.row(p.Locate)
+def _locate(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
+    made: Any = step.primitive
+    grids = [(g.rows, g.columns, float(g.down), float(g.across)) for g in made.grids]
+    return b.call(modules.located, xs[0], grids, [*made.factors], made.anchor, made.each)

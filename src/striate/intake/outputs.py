@@ -9,6 +9,7 @@ import numpy as np
 
 from striate import primitives as p
 from striate.graph import Graph, InputLayer, Network, Node, SymbolicTensor
+from striate.layers.boxes import BoxLayer
 
 T = TypeVar("T")
 
@@ -18,7 +19,8 @@ class Outputs:
     """What one output of a network is.
 
     activation    the function that the network ends in: "softmax", "log_softmax", "sigmoid", "hard_sigmoid",
-                  "distance" (the smallest is the answer), or None: plain numbers, logits
+                  "distance" (the smallest is the answer), "boxes" (rows of four corners and a score of each class), or
+                  None: plain numbers, logits
     count         how many numbers it has, the last of its shape
     separate      whether each number is a yes or no of its own, and not one of several classes
     """
@@ -78,6 +80,8 @@ class Outputs:
     @property
     def classes(self) -> int:
         """How many classes there are; one yes/no output stands for two."""
+        if self.activation == "boxes":
+            return self.count - 4
         return 2 if self.count == 1 else self.count
 
 
@@ -102,6 +106,8 @@ def final_activation(tensor: SymbolicTensor) -> str | None:
         return final_activation(layer.graph.outputs[tensor.index])
     if isinstance(layer, InputLayer):
         return None
+    if isinstance(layer, BoxLayer):
+        return "boxes"
     return _made(tensor.node, layer.lowering(*tensor.node.input_shapes).outputs[tensor.index])
 
 

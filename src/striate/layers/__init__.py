@@ -9,6 +9,7 @@ from striate.layers import (
     activation,
     augment,
     augment_several,
+    boxes,
     colours,
     configured,
     constraints,
@@ -32,6 +33,7 @@ from striate.layers import (
 from striate.layers.activation import *
 from striate.layers.augment import *
 from striate.layers.augment_several import *
+from striate.layers.boxes import *
 from striate.layers.colours import *
 from striate.layers.configured import *
 from striate.layers.conv import *

@@ -48,6 +48,7 @@ class Learning(Steps, Weighted):
         precision: str | None = None,
         accumulate: int = 1,
         mix: Any = None,
+        augment: Any = None,
         **others: Any,
     ) -> None:
         """Choose how to train.
@@ -65,6 +66,8 @@ class Learning(Steps, Weighted):
         mix             "mixup", "cutmix", layers.MixUp or layers.CutMix: pictures of a training batch are mixed with each
                         other, and the loss is that of both targets by their parts; figures while training are for the
                         target that counts more
+        augment         augmentation layers, one or several: the pictures of a training batch are changed, and boxes and
+                        label maps with them
         others          arguments of Keras that striate has not: taken where they change nothing, else refused in words
 
         Raises ArgumentError for an unknown name or argument, and for what does not go with the network's outputs.
@@ -82,6 +85,7 @@ class Learning(Steps, Weighted):
             "precision": precision,
             "accumulate": accumulate,
             "mix": mix,
+            "augment": augment,
             "weighted_metrics": weighted_metrics,
             "steps_per_execution": None if steps_per_execution == 1 else steps_per_execution,
             "others": others,

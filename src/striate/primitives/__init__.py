@@ -56,6 +56,7 @@ from striate.primitives.functions import (
     softmax,
 )
 from striate.primitives.own import Foreign, foreign
+from striate.primitives.places import Grid, Locate, locate
 from striate.primitives.pooling import (
     AdaptivePool,
     DepthPool,
@@ -110,11 +111,13 @@ __all__ = [
     "Flatten",
     "Foreign",
     "Gather",
+    "Grid",
     "IDLE",
     "Identity",
     "Interpolate",
     "LayerNorm",
     "Linear",
+    "Locate",
     "Lookup",
     "Noise",
     "Pad",
@@ -156,6 +159,7 @@ __all__ = [
     "interpolate",
     "layer_norm",
     "linear",
+    "locate",
     "lookup",
     "noise",
     "pad",

@@ -280,6 +280,21 @@ def _affine(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     return _per_channel(w, xs[0], np.array(made.factor), np.array(made.addend))
 
 
+@ROWS.row(p.Locate)
+def _locate(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
+    made: Any = step.primitive
+    cells = [(g, row, column) for g in made.grids for row in range(g.rows) for column in range(g.columns)]
+    sides = np.array([(g.across, g.down) for g, _, _ in cells], float)
+    places = np.array([((c + made.anchor) * g.across, (r + made.anchor) * g.down) for g, r, c in cells], float)
+    times = len(made.factors) // 2
+    scale, shift = (np.tile(np.repeat(array, made.each, axis=0), (1, times)) for array in (sides, places))
+    scale = scale * np.array(made.factors)
+    if xs[0].layout != "last":
+        scale, shift = scale.T, shift.T
+    scaled = w.op("Mul", w.same(xs[0]), scale.astype(np.float32))
+    return Tensor(w.op("Add", scaled, shift.astype(np.float32)), step.shape, xs[0].layout)
+
+
 # -- merging ---------------------------------------------------------------------------------------------------------
 _COMBINE = {
     "add": "Add",

@@ -308,6 +308,13 @@ def _affine(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     return s.like(xs[0])
 
 
+@ROWS.row(p.Locate)
+def _locate(s: Storages, call: Call, xs: list[Stored]) -> Stored:
+    if xs[0].grad:  # the factors
+        s.keep_fixed(s.item * call.primitive.rows * len(call.primitive.factors))
+    return s.like(xs[0])
+
+
 @ROWS.row(p.BatchNorm)
 def _batch_norm(s: Storages, call: Call, xs: list[Stored]) -> Stored:
     grad = xs[0].grad or call.learns

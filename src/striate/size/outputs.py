@@ -162,6 +162,11 @@ def _becomes(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
     return [f"{dot(xs[0])} becomes {dot(out)}"]
 
 
+def _located(made: Any, xs: Sequence[Shape], out: Shape) -> list[str]:
+    sides = ", ".join(f"{grid.rows} x {grid.columns} of {grid.down:g} x {grid.across:g} pixels" for grid in made.grids)
+    return [f"place = (number · factor + {made.anchor:g} + cell) · side of the cell; cells: {sides}"]
+
+
 _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]]] = {
     p.Flatten: _flat,
     p.Reshape: _reshaped,
@@ -180,4 +185,5 @@ _OUTPUT: dict[type[Primitive], Callable[[Any, Sequence[Shape], Shape], list[str]
     p.Combine: _merged,
     p.Slice: _becomes,
     p.Gather: _becomes,
+    p.Locate: _located,
 }

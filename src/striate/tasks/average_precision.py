@@ -16,7 +16,7 @@ from striate.extras import extra
 from striate.tasks.boxes import area, iou_matrix
 from striate.wording import plural
 
-__all__ = ["AveragePrecision", "Curve", "Found", "Truth", "average_precision", "matched"]
+__all__ = ["AveragePrecision", "PrecisionRecall", "Detections", "Truth", "average_precision", "matched"]
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))  # COCO's ten overlaps
 RECALLS = np.linspace(0, 1, 101)
@@ -37,7 +37,7 @@ class Truth(NamedTuple):
     ignored: np.ndarray | None = None
 
 
-class Found(NamedTuple):
+class Detections(NamedTuple):
     """What was found in a picture.
 
     boxes     (n, 4), corners in pixels
@@ -50,7 +50,7 @@ class Found(NamedTuple):
     classes: np.ndarray
 
 
-class Curve(NamedTuple):
+class PrecisionRecall(NamedTuple):
     """Precision and recall of a class at overlap 0.5, one point for each detection, the surest first.
 
     scores      (n,) of the detections
@@ -86,7 +86,7 @@ class AveragePrecision:
     classes_mean: dict[str, float | None]
     sizes: dict[str, float | None]
     counts: dict[str, int]
-    curves: dict[str, Curve]
+    curves: dict[str, PrecisionRecall]
     confidence: float
     f1: float
     precision: float
@@ -108,7 +108,7 @@ def _shown(value: float | None) -> str:
 
 
 def average_precision(
-    truth: Sequence[Truth], found: Sequence[Found], names: Sequence[str], *, most: int = 100
+    truth: Sequence[Truth], found: Sequence[Detections], names: Sequence[str], *, most: int = 100
 ) -> AveragePrecision:
     """Average precision of what was found in pictures.
 
@@ -145,7 +145,7 @@ def average_precision(
     )
 
 
-def matched(truth: Truth, found: Found, overlap: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def matched(truth: Truth, found: Detections, overlap: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
     """Which box each detection of one picture has found, as COCO decides it.
 
     truth     of the picture
@@ -172,7 +172,7 @@ def matched(truth: Truth, found: Found, overlap: float = 0.5) -> tuple[np.ndarra
     return which, taken
 
 
-def _pairs(truth: Sequence[Truth], found: Sequence[Found]) -> list[tuple[Truth, Found]]:
+def _pairs(truth: Sequence[Truth], found: Sequence[Detections]) -> list[tuple[Truth, Detections]]:
     if len(truth) != len(found) or not len(truth):
         raise DataError(
             f"average_precision: {plural(len(truth), 'picture')} of truth and {len(found)} of detections; give both for each."
@@ -180,14 +180,14 @@ def _pairs(truth: Sequence[Truth], found: Sequence[Found]) -> list[tuple[Truth, 
     return list(zip(truth, found, strict=True))
 
 
-def _checked(number: int, truth: Truth, found: Found, classes: int | None) -> tuple[Truth, Found]:
+def _checked(number: int, truth: Truth, found: Detections, classes: int | None) -> tuple[Truth, Detections]:
     """Both as float64 and int64 arrays.  Raises DataError."""
     there = Truth(
         np.asarray(truth.boxes, np.float64).reshape(-1, 4),
         np.asarray(truth.classes, np.int64).reshape(-1),
         None if truth.ignored is None else np.asarray(truth.ignored, bool).reshape(-1),
     )
-    seen = Found(
+    seen = Detections(
         np.asarray(found.boxes, np.float64).reshape(-1, 4),
         np.asarray(found.scores, np.float64).reshape(-1),
         np.asarray(found.classes, np.int64).reshape(-1),
@@ -215,7 +215,7 @@ def _part_in(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, both, 0) / np.where(whole > 0, whole, 1)  # type: ignore[no-any-return]
 
 
-def _coco(pairs: Sequence[tuple[Truth, Found]], classes: int, most: int) -> np.ndarray:
+def _coco(pairs: Sequence[tuple[Truth, Detections]], classes: int, most: int) -> np.ndarray:
     """Precision (overlaps, 101 recalls, classes, sizes), -1 where a class has no box that counts.
 
     Numbers of boxes begin at 1, since the code takes 0 for "found nothing"; each says whether it is a crowd.
@@ -257,7 +257,7 @@ def _mean(values: np.ndarray) -> float | None:
     return float(counted.mean()) if counted.size else None
 
 
-def _curve(pairs: Sequence[tuple[Truth, Found]], label: int, count: int, most: int) -> Curve:
+def _curve(pairs: Sequence[tuple[Truth, Detections]], label: int, count: int, most: int) -> PrecisionRecall:
     """The points of a class over all pictures."""
     scores, right = [np.zeros(0)], [np.zeros(0, bool)]
     for truth, found in pairs:
@@ -267,7 +267,7 @@ def _curve(pairs: Sequence[tuple[Truth, Found]], label: int, count: int, most: i
         flags = None if truth.ignored is None else truth.ignored[there]
         which, _ = matched(
             Truth(truth.boxes[there], truth.classes[there], flags),
-            Found(found.boxes[own], found.scores[own], found.classes[own]),
+            Detections(found.boxes[own], found.scores[own], found.classes[own]),
         )
         scores.append(found.scores[own][which != -2])
         right.append(which[which != -2] >= 0)
@@ -275,10 +275,10 @@ def _curve(pairs: Sequence[tuple[Truth, Found]], label: int, count: int, most: i
     order = np.argsort(-every, kind="stable")
     every, hits = every[order], hits[order]
     found_so_far = np.cumsum(hits)
-    return Curve(every, found_so_far / np.arange(1, len(hits) + 1), found_so_far / count)
+    return PrecisionRecall(every, found_so_far / np.arange(1, len(hits) + 1), found_so_far / count)
 
 
-def _best(curves: Sequence[Curve]) -> tuple[float, tuple[float, float, float]]:
+def _best(curves: Sequence[PrecisionRecall]) -> tuple[float, tuple[float, float, float]]:
     """The score with the highest mean F1 over the classes, the lowest of equals; and that F1, precision and recall."""
     scores = np.unique(np.concatenate([np.zeros(0), *(curve.scores for curve in curves)]))
     if not len(scores):

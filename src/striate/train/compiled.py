@@ -20,6 +20,7 @@ _ROOM = {
     "metrics": "metrics",
     "weighted_metrics": "metrics",
     "mix": "layers",
+    "augment": "layers",
 }
 
 

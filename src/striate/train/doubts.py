@@ -33,12 +33,18 @@ def endings(graph: Graph, losses: Sequence[Loss]) -> None:
     Raises TrainingError for a network that would be trained backwards, or can only ever give one answer.
     """
     for tensor, loss in zip(graph.outputs, losses, strict=True):
-        if loss.activation is not None:
+        if loss.activation is not None or final_activation(tensor) == "boxes":
             _ending(tensor, loss, graph.label(tensor.node))
 
 
 def _ending(tensor: SymbolicTensor, loss: Loss, name: str) -> None:
     final, logits = final_activation(tensor), loss.from_logits
+    if loss.boxes != (final == "boxes"):
+        what = "boxes" if final == "boxes" else "no boxes"
+        raise TrainingError(
+            f'"{name}" gives {what}, and {loss.name} {"learns from them" if loss.boxes else "does not"}: '
+            "compile with the loss that tasks.detector chose, or end the network in another layer."
+        )
     if final == "distance":
         raise TrainingError(
             f'"{name}" gives distances, of which the smallest is the answer, and {loss.name} makes that of the right class '

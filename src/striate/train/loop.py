@@ -28,7 +28,7 @@ from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals
 from striate.train.plan import Plan
 from striate.train.processes import accelerator
-from striate.train.targets import aligned, mixed
+from striate.train.targets import aligned, mixed, moved
 
 Feed = ArrayFeed | StreamFeed
 
@@ -77,6 +77,12 @@ class Trainer:
         # the softmax or sigmoid that a loss can take over is not run in training: same function, safer numbers
         wanted = [None if loss.from_logits else loss.activation for loss in plan.losses]
         stripped, removed = backend.logits_module(module, wanted)
+        for loss, gone in zip(plan.losses, removed, strict=True):
+            if loss.boxes and not gone:
+                raise TrainingError(
+                    f"{loss.name} learns the numbers before a layer that makes boxes, and the network does not end in one "
+                    "(in a nested model it cannot be seen)."
+                )
         self.net: nn.Module = stripped
         self.objective = Objective(graph, plan, removed)
         self.optimizer: torch.optim.Optimizer | None = None
@@ -92,7 +98,8 @@ class Trainer:
     @property
     def by_engine(self) -> bool:
         """Whether an engine's outputs suffice to evaluate: 32 bits, the processor, no penalty on what passes within."""
-        return self.device.type == "cpu" and self.plan.precision == "float32" and not self.whole.activities
+        plain = not self.whole.activities and not any(loss.boxes for loss in self.plan.losses)
+        return self.device.type == "cpu" and self.plan.precision == "float32" and plain
 
     def prepared(self, batch: Batch) -> Batch:
         """A batch of the feed as a step takes it."""
@@ -235,6 +242,8 @@ class Trainer:
             told = callbacks.every(self.plan.together, "train", partial(self.objective.logs, totals))
             for i, batch in enumerate(feed.batches(epoch, done), start=done):
                 batch = self.prepared(batch)
+                if self.plan.augment is not None:
+                    batch = moved(batch, self.plan.augment, self.objective.losses)
                 if self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 if self.plan.optimizer.schedule is not None:

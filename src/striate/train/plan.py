@@ -9,10 +9,10 @@ import numpy as np
 
 from striate.described import whole
 from striate.errors import ArgumentError, nearest, note, unknown
-from striate.graph import Graph, Shape
+from striate.graph import Graph, Layer, Shape
 from striate.graph.nested import flat, nests, parts
 from striate.intake.outputs import final_activation
-from striate.layers import CutMix, MixUp
+from striate.layers import Augmentation, CutMix, MixUp
 from striate.train import losses as losses_
 from striate.train import metrics as metrics_
 from striate.train import optimizers as optimizers_
@@ -34,6 +34,7 @@ class Plan:
     together    how many batches are one step to callbacks
     auxiliary   how many of the last outputs only help training; evaluation leaves them out
     mix         how the pictures of a training batch are mixed with each other, or None
+    augment     how its pictures are changed, and boxes and label maps with them, or None
     """
 
     optimizer: Optimizer
@@ -47,6 +48,7 @@ class Plan:
     precision: str = "float32"
     accumulate: int = 1
     mix: MixUp | CutMix | None = None
+    augment: Augmentation | None = None
     described: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -76,6 +78,7 @@ def make_plan(
     precision: str,
     accumulate: int,
     mix: Any,
+    augment: Any = None,
     weighted_metrics: Any = None,
     steps_per_execution: int | None = None,
     others: dict[str, Any],
@@ -89,7 +92,7 @@ def make_plan(
             if value in nothing:
                 continue
             raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {hint}.')
-        taken = "optimizer loss loss_weights metrics weighted_metrics steps_per_execution precision accumulate mix"
+        taken = "optimizer loss loss_weights metrics weighted_metrics steps_per_execution precision accumulate mix augment"
         known = taken.split()
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:
@@ -132,12 +135,14 @@ def make_plan(
         precision=check_precision(precision),
         accumulate=accumulate,
         mix=_mixing(mix, graph),
+        augment=_augmenting(augment, graph, per_output),
         described={
             "optimizer": _name(optimizer),
             "loss": _plain(loss),
             "precision": precision,
             "accumulate": accumulate,
             **({} if mix is None else {"mix": _name(mix)}),
+            **({} if augment is None else {"augment": _name(augment)}),
         },
     )
 
@@ -167,6 +172,24 @@ def _mixing(mix: Any, graph: Graph) -> MixUp | CutMix | None:
             f"compile: mix is for networks with one input of pictures (h, w, c), not {graph.input_shapes}."
         )
     return mix
+
+
+def _augmenting(augment: Any, graph: Graph, losses: list[Loss]) -> Augmentation | None:
+    """Layers as one layer.  Raises ArgumentError for what boxes and label maps cannot follow."""
+    layers = [augment] if isinstance(augment, Layer) else list(augment or ())
+    if not layers:
+        return None
+    if len(graph.inputs) != 1 or len(graph.input_shapes[0]) != 3:
+        raise ArgumentError(
+            f"compile: augment is for networks with one input of pictures (h, w, c), not {graph.input_shapes}."
+        )
+    made, shape = Augmentation(layers), graph.input_shapes[0]
+    if made.shape(shape) != shape:
+        raise ArgumentError(f"compile: augment makes pictures {made.shape(shape)}, the network takes {shape}.")
+    bent = next((layer.kind for layer in made.steps() if layer.bends), None)
+    if bent is not None and any(loss.boxes or loss.sparse for loss in losses):
+        raise ArgumentError(f"compile: boxes and label maps cannot follow {bent}. Leave it out of augment.")
+    return made
 
 
 def _weight(given: Any) -> float:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from striate import backend
 from striate.annotations import is_number
 from striate.data import Batch, Dataset, Examples
-from striate.data.batches import channels_first, over
+from striate.data.batches import channels_first, channels_last, over
+from striate.data.box_targets import moved_targets, of_dataset
 from striate.data.mixing import mix
 from striate.errors import ArgumentError, DataError
 from striate.graph.nested import flat, nests, numbered
 from striate.intake import Intake, as_array, check_finite
-from striate.layers import CutMix, MixUp
+from striate.layers import Augmentation, CutMix, MixUp
 from striate.train.losses import Loss
 from striate.train.plan import judged_shapes, laid_out
 from striate.wording import plural
@@ -31,7 +33,7 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     intake = model.intake if intake is None else intake
     if isinstance(x, Dataset):
         x = intake.dataset(x) if y is None else intake.prepared(x)
-        y = x.y if y is None else y
+        y = _targets_of(x, model) if y is None else y
     if has_own_steps(model):
         return examples_of(x, y, sample_weight, intake)
     examples = intake.examples(x)
@@ -43,6 +45,22 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
             )
     weights = None if sample_weight is None else weighted(sample_weight, model, ys)
     return replace(examples, ys=ys, weights=weights)
+
+
+def _targets_of(data: Dataset, model: Any) -> Any:
+    """What a data set has for each output: its boxes where the loss learns those, else `y`.
+
+    Raises DataError where there are no boxes.
+    """
+    if has_own_steps(model):
+        return data.y
+    plan = model._compiled()
+    if not any(loss.boxes for loss in plan.losses):
+        return data.y
+    boxes = of_dataset(data)
+    if boxes is None:
+        raise DataError(f"{data.name}: has no boxes, and the network learns to find some.")
+    return [boxes if loss.boxes else data.y for loss in plan.losses] if len(plan.losses) > 1 else boxes
 
 
 def examples_of(x: Any, y: Any, sample_weight: Any, intake: Intake) -> Examples:
@@ -216,6 +234,28 @@ def mixed(batch: Batch, how: MixUp | CutMix) -> Batch:
         others=[y[second] for y in batch.ys],
         share=torch.maximum(pictures.weight, 1 - pictures.weight),
     )
+
+
+def moved(batch: Batch, augment: Augmentation, losses: Sequence[Loss]) -> Batch:
+    """The batch with its pictures changed, and with them boxes and label maps; other targets stay.
+
+    augment   what changes them
+    losses    of the outputs: which targets are boxes, and which label of a map counts for nothing (else 0 comes in)
+    """
+    module = backend.augmentation(augment.change()).train()
+    maps = [i for i, (y, loss) in enumerate(zip(batch.ys, losses, strict=True)) if loss.sparse and y.ndim == 3]
+    mask = batch.ys[maps[0]][:, None].double() if maps else None
+    outside = getattr(losses[maps[0]], "ignore_class", None) if maps else None
+    x, back, mask = module.moved(batch.xs[0], mask, float(outside or 0))
+    ys = list(batch.ys)
+    if mask is not None:
+        ys[maps[0]] = mask[:, 0].round().to(batch.ys[maps[0]].dtype)
+    for i, loss in enumerate(losses):
+        if loss.boxes:
+            size = (x.shape[2], x.shape[3])
+            rows = moved_targets(channels_last(ys[i]).cpu().numpy(), np.linalg.inv(back.double().numpy()), size)
+            ys[i] = channels_first(torch.from_numpy(rows).to(ys[i].device))
+    return replace(batch, xs=[x, *batch.xs[1:]], ys=ys)
 
 
 def target_batches(examples: Examples, batch_size: int) -> Iterator[tuple[slice, Batch]]:
