@@ -591,6 +591,23 @@ case(layers.RandomCrop, lambda w, x: x, (4, 3, 2), height=4, width=3)
 three_changes = (layers.RandomFlip("horizontal"), layers.RandomCrop(3, 2), layers.RandomBrightness(0.1))
 case(layers.Augmentation, lambda w, x: ref.cropping(x, ((0, 1), (0, 1))), (4, 3, 2), layers=three_changes)
 
+case(
+    layers.DistanceBoxes,
+    lambda w, x: ref.distance_boxes(x, ((2, 3, 8), (1, 2, 16)), 3),
+    (8, 14),
+    levels=((2, 3, 8), (1, 2, 16)),
+    bins=3,
+)
+for yolo_shape in ((2, 3, 12), (72,)):
+    case(
+        layers.YoloBoxes,
+        lambda w, x: ref.yolo_boxes(x.reshape(2, 3, 12), 2, (20, 36)),
+        yolo_shape,
+        grid=(2, 3),
+        boxes=2,
+        size=(20, 36),
+    )
+
 
 # -- channels first: the same numbers turned round ---------------------------------------------------------------------
 def first(x: np.ndarray) -> np.ndarray:

@@ -410,3 +410,38 @@ def contrast_limited(x: np.ndarray, limit: float, tiles: tuple[int, int]) -> np.
                         place = min(max(row, 0), tiles[0] - 1), min(max(column, 0), tiles[1] - 1)
                         y[i, j, channel] += part * share * tables[place][int(x[i, j, channel])]
     return y
+
+
+# -- boxes -------------------------------------------------------------------------------------------------------------
+def distance_boxes(x: np.ndarray, levels: Sequence[tuple[int, int, int]], bins: int) -> np.ndarray:
+    """Row after row: the mean distance to each side, in strides from the middle of the cell, and the sigmoid of each class."""
+    made, place = [], 0
+    for rows, columns, stride in levels:
+        for row in range(rows):
+            for column in range(columns):
+                numbers = x[place]
+                scores, sides = numbers[: -4 * bins], numbers[-4 * bins :].reshape(4, bins)
+                shares = np.exp(sides) / np.exp(sides).sum(1, keepdims=True)
+                left, top, right, bottom = (shares @ np.arange(bins)) * stride
+                across, down = (column + 0.5) * stride, (row + 0.5) * stride
+                corners = [across - left, down - top, across + right, down + bottom]
+                made.append([*corners, *(1 / (1 + np.exp(-scores)))])
+                place += 1
+    return np.array(made)
+
+
+def yolo_boxes(x: np.ndarray, boxes: int, size: tuple[int, int]) -> np.ndarray:
+    """Cell after cell of (rows, columns, 5 B + C): each box's corners, and its confidence times the cell's classes."""
+    rows, columns = x.shape[:2]
+    height, width = size
+    made = []
+    for row in range(rows):
+        for column in range(columns):
+            classes = x[row, column, 5 * boxes :]
+            for one in range(boxes):
+                across, down, wide, high, sure = x[row, column, 5 * one : 5 * one + 5]
+                middle = (column + across) / columns * width, (row + down) / rows * height
+                half = wide**2 * width / 2, high**2 * height / 2
+                corners = [middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]]
+                made.append([*corners, *(sure * classes)])
+    return np.array(made)

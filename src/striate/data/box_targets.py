@@ -26,7 +26,7 @@ def box_targets(
     most = max([1, *map(len, boxes)])
     made = np.zeros((len(boxes), most, COLUMNS), np.float32)
     made[:, :, CLASS] = NONE
-    for row, some, names, flags in zip(made, boxes, labels, ignored or [()] * len(boxes), strict=True):
+    for row, some, names, flags in zip(made, boxes, labels, ignored or [np.zeros(0, bool)] * len(boxes), strict=True):
         row[: len(some), :4], row[: len(some), CLASS] = some, names
         row[: len(flags), IGNORED] = flags
     return made

@@ -56,6 +56,7 @@ __all__ = ["Input", "InputLayer", "Layer", "constraints", "initializers", "regul
 __all__ += activation.__all__
 __all__ += augment.__all__
 __all__ += augment_several.__all__
+__all__ += boxes.__all__
 __all__ += colours.__all__
 __all__ += configured.__all__
 __all__ += conv.__all__

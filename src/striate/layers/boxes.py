@@ -120,9 +120,7 @@ class YoloBoxes(BoxLayer):
         classes = p.cut(flat, ((0, cells, 1), (own, width, 1)))
         each = p.gather(classes, 0, tuple(i for i in range(cells) for _ in range(self.boxes)))
         scores = p.combine("multiply", each, sure)
-        return p.concatenate(
-            1, p.combine("subtract", middles, halves), p.combine("add", middles, halves), scores
-        )
+        return p.concatenate(1, p.combine("subtract", middles, halves), p.combine("add", middles, halves), scores)
 
     def _width(self, shape: Shape) -> int:
         """Numbers of a cell."""

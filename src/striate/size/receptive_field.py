@@ -78,7 +78,9 @@ def _window(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight
     return (*(Along(axis, reach) for axis, reach in enumerate(reaches)), Along(len(sizes)) if own else None)
 
 
-@RULES.row(p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Slope, p.Dropout, p.Noise, p.Penalty, p.Combine, p.Locate)
+@RULES.row(
+    p.Identity, p.Pointwise, p.Scale, p.Affine, p.BatchNorm, p.Slope, p.Dropout, p.Noise, p.Penalty, p.Combine, p.Locate
+)
 def _same(made: Any, shapes: Sequence[Shape], out: Shape, which: int) -> Sight:
     more = len(out) - len(shapes[which])
     sizes = enumerate(shapes[which])

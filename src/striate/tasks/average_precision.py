@@ -175,7 +175,7 @@ def matched(truth: Truth, found: Detections, overlap: float = 0.5) -> tuple[np.n
 def _pairs(truth: Sequence[Truth], found: Sequence[Detections]) -> list[tuple[Truth, Detections]]:
     if len(truth) != len(found) or not len(truth):
         raise DataError(
-            f"average_precision: {plural(len(truth), 'picture')} of truth and {len(found)} of detections; give both for each."
+            f"average_precision: {plural(len(truth), 'picture')} of truth and {len(found)} of detections; both are wanted."
         )
     return list(zip(truth, found, strict=True))
 

@@ -99,7 +99,9 @@ def iou(a: T, b: T, kind: Overlap = "iou") -> T:
     value = shared - _ratio(xp, apart, (around**2).sum(-1))
     if kind == "diou":
         return value  # type: ignore[no-any-return]
-    angles = [xp.arctan2((box[..., 2] - box[..., 0]).clip(1e-7), (box[..., 3] - box[..., 1]).clip(1e-7)) for box in (one, two)]
+    angles = [
+        xp.arctan2((box[..., 2] - box[..., 0]).clip(1e-7), (box[..., 3] - box[..., 1]).clip(1e-7)) for box in (one, two)
+    ]
     differing = (angles[0] - angles[1]) ** 2 * (4 / math.pi**2)
     share = _ratio(xp, differing, 1 - shared + differing)  # grows with the overlap; no gradient goes through it
     return value - (share.detach() if hasattr(share, "detach") else share) * differing  # type: ignore[no-any-return]
@@ -130,7 +132,13 @@ class Suppressed(NamedTuple):
 
 
 def suppress(
-    boxes: Any, scores: Any, classes: Any = None, *, overlap: float = 0.5, most: int | None = None, kind: Overlap = "iou"
+    boxes: Any,
+    scores: Any,
+    classes: Any = None,
+    *,
+    overlap: float = 0.5,
+    most: int | None = None,
+    kind: Overlap = "iou",
 ) -> Suppressed:
     """Non-maximum suppression: of boxes that overlap by more than a threshold only the one with the highest score stays.
 

@@ -92,7 +92,9 @@ def make_plan(
             if value in nothing:
                 continue
             raise ArgumentError(f'compile: striate has no argument "{key}" (Keras has): {hint}.')
-        taken = "optimizer loss loss_weights metrics weighted_metrics steps_per_execution precision accumulate mix augment"
+        taken = (
+            "optimizer loss loss_weights metrics weighted_metrics steps_per_execution precision accumulate mix augment"
+        )
         known = taken.split()
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:
