@@ -414,7 +414,7 @@ def contrast_limited(x: np.ndarray, limit: float, tiles: tuple[int, int]) -> np.
 
 # -- boxes -------------------------------------------------------------------------------------------------------------
 def distance_boxes(x: np.ndarray, levels: Sequence[tuple[int, int, int]], bins: int) -> np.ndarray:
-    """Row after row: the mean distance to each side, in strides from the middle of the cell, and the sigmoid of each class."""
+    """Row after row: mean distances to the sides, in strides from the middle of the cell, and sigmoids of the classes."""
     made, place = [], 0
     for rows, columns, stride in levels:
         for row in range(rows):

@@ -133,7 +133,7 @@ for axis in (0, 1, 2):
     case(p.Gather, lambda x, i=axis: p.gather(x, i, (3, 0, 0, 2)), PICTURE)
 case(p.Gather, lambda x: p.linear(p.gather(x, -1, (3, 2, 1, 0)), 2), SEQUENCE)
 case(p.Gather, lambda x: p.gather(x, 0, (5, 5, 1)), VECTOR)
-GRIDS = (p.Grid(2, 3, 4.0, 5.0), p.Grid(1, 2, 8.0, 7.0))
+GRIDS = (p.Cells(2, 3, 4.0, 5.0), p.Cells(1, 2, 8.0, 7.0))
 case(p.Locate, lambda x: p.locate(x, GRIDS, (-1.0, -1.0, 1.0, 1.0)), (8, 4))
 case(p.Locate, lambda x: p.locate(p.pointwise(x, "tanh"), GRIDS, (1.0, 2.0), 0, 2), (16, 2))
 for order in ((1, 0, 2), (2, 0, 1), (0, 2, 1)):

@@ -68,7 +68,7 @@ class DistanceBoxes(BoxLayer):
         steps = p.cut(x, ((0, rows, 1), (classes, width, 1)))
         shares = p.softmax(p.reshape(steps, (rows, 4, self.bins)))
         distances = p.reduce(p.affine(shares, tuple(map(float, range(self.bins)))), "sum", (2,))
-        grids = tuple(p.Grid(down, across, stride, stride) for down, across, stride in self.levels)
+        grids = tuple(p.Cells(down, across, stride, stride) for down, across, stride in self.levels)
         return p.concatenate(1, p.locate(distances, grids, (-1.0, -1.0, 1.0, 1.0)), scores)
 
     def _classes(self, shape: Shape) -> int:
@@ -114,7 +114,7 @@ class YoloBoxes(BoxLayer):
         flat = p.reshape(x, (cells, width))
         several = p.reshape(p.cut(flat, ((0, cells, 1), (0, own, 1))), (count, 5))
         middle, root, sure = (p.cut(several, ((0, count, 1), part)) for part in ((0, 2, 1), (2, 4, 1), (4, 5, 1)))
-        grid = p.Grid(rows, columns, height_of / rows, width_of / columns)
+        grid = p.Cells(rows, columns, height_of / rows, width_of / columns)
         middles = p.locate(middle, (grid,), (1.0, 1.0), 0, self.boxes)
         halves = p.affine(p.pointwise(root, "square"), (width_of / 2, height_of / 2))
         classes = p.cut(flat, ((0, cells, 1), (own, width, 1)))

@@ -56,7 +56,7 @@ from striate.primitives.functions import (
     softmax,
 )
 from striate.primitives.own import Foreign, foreign
-from striate.primitives.places import Grid, Locate, locate
+from striate.primitives.places import Cells, Locate, locate
 from striate.primitives.pooling import (
     AdaptivePool,
     DepthPool,
@@ -111,7 +111,7 @@ __all__ = [
     "Flatten",
     "Foreign",
     "Gather",
-    "Grid",
+    "Cells",
     "IDLE",
     "Identity",
     "Interpolate",

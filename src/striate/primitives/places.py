@@ -12,7 +12,7 @@ from striate.primitives.arguments import number, whole
 
 
 @dataclass(frozen=True)
-class Grid:
+class Cells:
     """Cells that cover a picture, row after row.
 
     rows, columns   how many
@@ -36,7 +36,7 @@ class Locate(Primitive):
 
     family = "reshape"
 
-    grids: tuple[Grid, ...]
+    grids: tuple[Cells, ...]
     factors: tuple[float, ...]
     anchor: float = 0.5
     each: int = 1
@@ -52,7 +52,7 @@ class Locate(Primitive):
         return inputs[0]
 
 
-def locate(x: Value, grids: tuple[Grid, ...], factors: tuple[float, ...], anchor: float = 0.5, each: int = 1) -> Value:
+def locate(x: Value, grids: tuple[Cells, ...], factors: tuple[float, ...], anchor: float = 0.5, each: int = 1) -> Value:
     """Rows of numbers, each scaled by its cell's sides and counted from its cell.  Shape unchanged.
 
     x         (P, K)
@@ -63,8 +63,8 @@ def locate(x: Value, grids: tuple[Grid, ...], factors: tuple[float, ...], anchor
 
     Raises ShapeError for another number of rows or columns, ArgumentError for values out of range.
     """
-    if not grids or not all(isinstance(grid, Grid) for grid in grids):
-        raise ArgumentError(f"locate: grids are Grid objects, one or more, not {grids!r}.")
+    if not grids or not all(isinstance(grid, Cells) for grid in grids):
+        raise ArgumentError(f"locate: grids are Cells objects, one or more, not {grids!r}.")
     listed: list[Any] = [number(factor, "locate: a factor", -float("inf")) for factor in factors]
     return put(
         Locate(tuple(grids), tuple(listed), number(anchor, "locate: anchor", 0, 1), whole(each, "locate: each")), x

@@ -79,10 +79,11 @@ class DetectionLoss(Loss):
         if self.most < 1 or min(self.alpha, self.beta, self.gamma, self.box, self.distribution) < 0:
             raise ArgumentError("DetectionLoss: most is at least 1, the other numbers are not negative.")
 
-    def weight(self, y_true: Tensor) -> Tensor:
+    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
         """How much a batch counts: its boxes and its pictures.
 
         y_true    (N, 6, M), channels first
+        weights   of the pictures; they change nothing here
         """
         return _counted(y_true.movedim(1, -1)).sum() + len(y_true)
 
