@@ -9,7 +9,7 @@ from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Shape, Value
 from striate.graph.window import as_tuple
 
-__all__ = ["BoxLayer", "DistanceBoxes", "YoloBoxes"]
+__all__ = ["DistanceBoxes", "YoloBoxes"]
 
 
 class BoxLayer(Layer):
