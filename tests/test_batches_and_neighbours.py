@@ -4,9 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 import striate as st
 from striate import layers
+from striate.errors import StriateError
 from striate.train import losses, metrics
 
 N, CLASSES = 13, 6
@@ -75,3 +77,22 @@ def test_a_last_batch_of_one_trains_past_batch_norm(size, flat):
     history = model.fit(RNG.normal(size=(N, 2, 2, 1)), Y, size, 2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
     assert all(np.isfinite(array).all() for array in model.get_weights())
+
+
+class _Forward(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = torch.nn.BatchNorm1d(2)
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+@pytest.mark.parametrize("make", [_Forward, lambda: layers.TorchModuleWrapper(torch.nn.BatchNorm1d(2))])
+def test_a_batch_norm_of_torchs_own_says_what_a_last_batch_of_one_is(make):
+    model = st.Sequential([layers.Input((2,)), make(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones(4), batch_size=2, verbose=0)
+    with pytest.raises(StriateError, match=r"one value per channel.*layers\.BatchNormalization") as caught:
+        model.fit(np.ones((5, 2)), np.ones(5), batch_size=2, verbose=0)
+    assert isinstance(caught.value.__cause__, ValueError)

@@ -179,3 +179,21 @@ def test_memory_is_that_of_torch_where_turns_are_left_out() -> None:
     graph = Graph([inputs], [layers.Dense(2)(layers.Flatten()(x))])
     for training in (True, False):
         assert kept_bytes(graph, 3, training=training) == really_kept(graph, 3, training)
+
+
+@pytest.mark.parametrize("function", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("kind", [layers.Conv2D, layers.SeparableConv2D, layers.Conv2DTranspose])
+def test_a_softmax_within_a_layer_runs_over_the_last_axis_whatever_stands_there(function, kind):
+    """As in Keras: with the channels first that is the width."""
+    inputs = st.Input((2, 5, 6))
+    plain = kind(3, 2, data_format="channels_first")
+    layer = kind(3, 2, data_format="channels_first", activation=function)
+    answered, model = st.Model(inputs, plain(inputs)), st.Model(inputs, layer(inputs))
+    layer.set_weights(plain.get_weights())
+    x = np.random.default_rng(0).normal(size=(3, 2, 5, 6)).astype(np.float32)
+    y = np.exp(answered.predict(x))
+    truth = y / y.sum(-1, keepdims=True)
+    for engine in ("torch", "onnxruntime"):
+        got = model.predict(x, engine=engine)
+        np.testing.assert_allclose(np.exp(got) if function == "log_softmax" else got, truth, rtol=1e-4, atol=1e-6)
+    assert layer.get_config()["activation"] == function

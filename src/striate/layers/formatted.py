@@ -33,11 +33,21 @@ class FormattedLayer(Layer):
         """``lower``, with the channels turned to the end before it and back after it where they come first.
 
         inputs   one symbolic value for each input of the call
+
+        Raises ArgumentError or ShapeError where ``lower`` does.
         """
         if self.data_format != "channels_first":
             return self.lower(*inputs)
-        result = self.lower(*map(_last, inputs))
-        return [*map(_first, result)] if isinstance(result, list | tuple) else _first(result)
+        activation = self.__dict__.get("activation")
+        if activation not in ("softmax", "log_softmax"):
+            result = self.lower(*map(_last, inputs))
+            return [*map(_first, result)] if isinstance(result, list | tuple) else _first(result)
+        self.__dict__["activation"] = None  # it runs over the last axis, as in Keras, which is not that of the channels
+        try:
+            made: Any = self.lower(*map(_last, inputs))
+            return primitives.activation(_first(made), activation)
+        finally:
+            self.__dict__["activation"] = activation
 
 
 def _last(x: Value) -> Value:

@@ -140,13 +140,28 @@ class OwnModule(nn.Module):
         layer, last = self.__dict__["layer"], self.__dict__["last"]
         if not self.training:
             layer.__dict__.pop("_added", None)
-        with self.bound():
+        with self.bound(), _variances(layer):
             if not last:
                 return layer.forward(*xs)  # type: ignore[no-any-return]
             result = called(layer, [channels_last(x) for x in xs], self.training)
         if not isinstance(result, torch.Tensor):
             raise ArgumentError(f"{type(layer).__name__}.call gave {type(result).__name__}; it gives one tensor.")
         return channels_first(result)
+
+
+@contextlib.contextmanager
+def _variances(layer: Layer) -> Iterator[None]:
+    """Say what torch's own batch norms mean where a batch has one value per channel.  Raises ShapeError."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ShapeError(
+            f"{type(layer).__name__}: a batch norm of torch got one value per channel, which has no variance: a batch of 1, "
+            "such as the last one of an epoch. Use layers.BatchNormalization, which takes it, or a batch_size that leaves "
+            "no single sample."
+        ) from (error.__cause__ or error)
 
 
 def started(one: Any) -> torch.Tensor:
