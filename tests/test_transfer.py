@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import striate as st
-from striate import layers, zoo
+from striate import layers, logistic, zoo
 from striate.data import Dataset, Preprocessing, Splits, folder
 from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
@@ -188,6 +189,23 @@ def test_the_head_is_the_logistic_regression_that_scikit_learn_finds(width):
     mine = np.exp(logits - logits.max(1, keepdims=True))
     mine /= mine.sum(1, keepdims=True)
     np.testing.assert_allclose(mine, theirs.predict_proba((x64 - x64.mean(0)) / scale), atol=1e-4)
+
+
+def test_a_small_head_takes_one_thread_and_leaves_the_number_as_it_was(monkeypatch):
+    """Threads that wait for each other on a busy machine made the head slower than the features."""
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(logistic, "_descend", lambda *_: seen.append(torch.get_num_threads()))
+    torch.set_num_threads(2)
+    try:
+        fit_head(np.eye(8, 3), np.arange(8) % 2, 2)
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+        monkeypatch.setattr(logistic, "_SMALL", 3)
+        seen.clear()
+        fit_head(np.eye(8, 3), np.arange(8) % 2, 2)
+        assert set(seen) == {2}
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_noise_gets_the_strongest_decay_and_a_clear_case_a_weak_one():
