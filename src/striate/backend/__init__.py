@@ -11,9 +11,11 @@ from striate.backend.keras_names import *  # noqa: F403
 from striate.backend.keras_names import __all__ as _named
 from striate.backend.rows import augmentation
 from striate.backend.source import to_source
+from striate.backend.split import Split
 from striate.guard import guard
 
 __all__ = [
+    "Split",
     "augmentation",
     "build",
     "build_layer",

@@ -159,7 +159,7 @@ class Learning(Steps, Weighted):
         validation_freq: int | Sequence[int] = 1,
         *,
         seed: int | None = None,
-        device: str | None = None,
+        device: str | Sequence[str] | None = None,
         resume: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train on arrays, a Dataset or batches; returns the history (``history.history["loss"]`` …).
@@ -183,7 +183,9 @@ class Learning(Steps, Weighted):
         validation_batch_size   samples at a time of the held-out part (batch_size)
         validation_freq     look at it after every so many epochs, or after those of a list, counted from 1
         seed                of the shuffling; drawn from torch's generator when None, so st.set_seed makes runs repeat
-        device              "cpu", or None: an accelerator where there is one
+        device              "cpu"; None: an accelerator where there is one; or several, ["cuda:0", "cuda:1"], for a network
+                            too large for one: its layers are dealt to them in their order, by the memory they need.
+                            They take turns, so it is no faster; between calls the weights are on the processor
         resume              a folder that keeps the state of the training: after a crash or a kill the same call goes on from
                             there and ends, on the CPU, at the very weights of an unbroken run
 

@@ -11,6 +11,7 @@ from striate.shown import Shown
 from striate.size.memory import OPTIMIZERS, Estimate, Memory, checked, slots
 from striate.size.opened import Opened
 from striate.size.smaller_networks import smaller
+from striate.size.splitting import fullest, loads_of
 from striate.wording import memory, plural
 
 WORTH = 20  # less than a twentieth of the whole is not worth changing the network for
@@ -85,9 +86,10 @@ def advice(
     dtype          of the numbers: ``float32``, ``float16``, ``bfloat16`` or ``float64``
     training       False: prediction
 
-    Batch size with gradients added up, 16 bits, an optimizer with less state, all of them together, more devices; then
-    what makes it another network: a stride of 2 in the first convolution, a layer less, smaller pictures, and half of the
-    layer that takes the most.  Raises the graph's fault, or ArgumentError for an unknown optimizer or dtype.
+    Batch size with gradients added up, 16 bits, an optimizer with less state, all of them together, more devices, layers
+    split over devices; then what makes it another network: a stride of 2 in the first convolution, a layer less, smaller
+    pictures, and half of the layer that takes the most.  Raises the graph's fault, or ArgumentError for an unknown
+    optimizer or dtype.
     """
     checked(batch_size, dtype)
     if isinstance(budget_bytes, bool) or not hasattr(budget_bytes, "__index__") or budget_bytes < 1:
@@ -132,11 +134,23 @@ def advice(
             share = -(-batch_size // devices)
             what = f"{devices:,} devices with {plural(share, 'sample')} each (torchrun --nproc-per-node {devices})"
             changes.append(change(what, own, share, optimizer))
+        changes += _split(own, batch_size, optimizer, budget_bytes) if training else []
         for what, other in smaller(graph, own.storages.kept_each()):
             found = change(what, Estimate(Opened(other), dtype), batch_size, optimizer)
             changes += [found] if (needed - found.bytes) * WORTH > needed else []
         changes += _largest(own, batch_size, optimizer, needed, budget_bytes, training)
     return Advice(needed, int(budget_bytes), training, tuple(changes))
+
+
+def _split(own: Estimate, batch: int, optimizer: str | None, budget: int) -> list[Change]:
+    """The layers dealt to devices that take turns: the fewest on which the fullest has room."""
+    costs = [*loads_of(own, batch, optimizer).values()]
+    for count in range(2, DEVICES + 1):
+        held = fullest(costs, count)
+        if held <= budget:
+            what = f"layers split over {count} devices that take turns (fit(device=[…])), the fullest"
+            return [Change(what, held, True, batch)]
+    return []
 
 
 def _state(optimizer: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 STEPS_SAVE = "save its weights with callbacks.ModelCheckpoint"
 
 
-def trainer_of(model: Any, device: str | None = None) -> Trainer:
-    """The model's trainer, made anew after a compile or when what is trainable has changed."""
+def trainer_of(model: Any, device: str | Sequence[str] | None = None) -> Trainer:
+    """The model's trainer, made anew after a compile, when what is trainable has changed, or for other devices."""
     from striate.train.loop import Trainer
 
     own = has_own_steps(model)
@@ -36,7 +36,8 @@ def trainer_of(model: Any, device: str | None = None) -> Trainer:
     module = model.module
     trainable = tuple(p.requires_grad for p in module.parameters())
     trainer = model._trainer
-    if trainer is None or trainer.module is not module or trainer.trainable != trainable:
+    elsewhere = trainer is not None and not isinstance(device, str | None) and trainer.asked != device
+    if trainer is None or trainer.module is not module or trainer.trainable != trainable or elsewhere:
         if own:
             from striate.train.steps import StepTrainer
 
@@ -67,7 +68,7 @@ def fit(
     validation_batch_size: int | None,
     validation_freq: Any,
     seed: int | None,
-    device: str | None,
+    device: str | Sequence[str] | None,
     resume: str | os.PathLike[str] | None = None,
 ) -> History:
     """``Model.fit``; see there."""
@@ -168,7 +169,7 @@ def fit(
     hooks = CallbackList(everyone, model, **told)
     logs: dict[str, float] = {}
     try:
-        with in_memory(model.graph, trainer.plan, batch_size, trainer.device):
+        with in_memory(model.graph, trainer.plan, batch_size, trainer.device), trainer.placed():
             logs = trainer.fit(
                 feed,
                 epochs=epochs,

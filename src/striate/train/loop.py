@@ -9,7 +9,7 @@ import atexit
 import gc
 import math
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from itertools import islice
@@ -22,15 +22,18 @@ from striate.data import Batch, Batches
 from striate.errors import ArgumentError, TrainingError, note
 from striate.graph import Graph
 from striate.messages import say
+from striate.size.memory import OPTIMIZERS
+from striate.size.splitting import loads
 from striate.train.callbacks import CallbackList
 from striate.train.checkpoint import Checkpoint, Snapshot
 from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals
 from striate.train.plan import Plan
-from striate.train.processes import accelerator
+from striate.train.processes import accelerator, devices
 from striate.train.targets import aligned, mixed, moved
 
 Feed = ArrayFeed | StreamFeed
+_USUAL_BATCH = 32  # by which weights and what is kept are set against each other where layers are split over devices
 
 _together: weakref.WeakSet[Trainer] = weakref.WeakSet()
 
@@ -56,6 +59,7 @@ class Trainer:
     graph, module   the network and its torch module; the module's parameters are trained in place
     plan            optimizer, losses, metrics
     trainable       which parameters are trained; with another choice a new trainer is made
+    device          "cpu", None: an accelerator where there is one; or several devices, over which the layers are split
     """
 
     def __init__(
@@ -65,15 +69,18 @@ class Trainer:
         plan: Plan,
         trainable: tuple[bool, ...],
         *,
-        device: str | None = None,
+        device: str | Sequence[str] | None = None,
     ) -> None:
         backend.keep_memory()
         self.graph, self.module, self.plan, self.trainable = graph, module, plan, trainable
-        self.accelerator = accelerator(plan, device)
-        self.device = self.accelerator.device
+        self.asked = device
+        several = None if device is None or isinstance(device, str) else devices(device)
+        self.accelerator = accelerator(plan, device if isinstance(device, str) else "cpu" if several else None)
+        self.device = several[0] if several else self.accelerator.device
         if self.accelerator.num_processes > 1:
             _together.add(self)
-        module.to(self.device)
+        if several is None:
+            module.to(self.device)
         # the softmax or sigmoid that a loss can take over is not run in training: same function, safer numbers
         wanted = [None if loss.from_logits else loss.activation for loss in plan.losses]
         stripped, removed = backend.logits_module(module, wanted)
@@ -84,11 +91,31 @@ class Trainer:
                     "(in a nested model it cannot be seen)."
                 )
         self.net: nn.Module = stripped
+        self.split = None
+        if several is not None:
+            if self.accelerator.num_processes > 1 or plan.precision == "fp16":
+                raise ArgumentError("device: layers are split over devices in one process, in 32 bits or bfloat16.")
+            kind = type(plan.optimizer).__name__.lower()
+            held = loads(graph, _USUAL_BATCH, kind if kind in OPTIMIZERS else "momentum")
+            self.split = backend.Split(stripped, several, held)
+            self.net = self.split.net
         self.objective = Objective(graph, plan, removed)
         self.optimizer: torch.optim.Optimizer | None = None
         self.good: Snapshot | None = None
         self.step_count = 0
         self.waiting = 0  # batches whose gradients have been gathered since the last update
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """While it lasts, the arrays of a network that is split lie on its devices; afterwards on the processor again."""
+        if self.split is None or self.split.placed:
+            yield
+            return
+        self.split.place()
+        try:
+            yield
+        finally:
+            self.split.bring_back()
 
     @cached_property
     def whole(self) -> Objective:
@@ -189,7 +216,8 @@ class Trainer:
         training = self.module.training
         self.module.eval()
         try:
-            yield feed.batches(0) if steps is None else islice(feed.batches(0), steps)
+            with self.placed():
+                yield feed.batches(0) if steps is None else islice(feed.batches(0), steps)
         finally:
             if training:
                 backend.set_mode(self.module, self.graph, True)
@@ -299,6 +327,10 @@ class Trainer:
     # -- one batch ----------------------------------------------------------------------------------------------------
     def on_batch(self, batch: Batch, learn: bool) -> dict[str, float]:
         """Train on a batch, or only look at it; its figures."""
+        with self.placed():
+            return self._on_batch(batch, learn)
+
+    def _on_batch(self, batch: Batch, learn: bool) -> dict[str, float]:
         self.objective.reset()
         totals = self.objective.totals(len(self.plan.losses) if learn else self.plan.judged)
         batch = aligned(batch, self.objective.losses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,6 +13,25 @@ from striate.errors import ArgumentError
 from striate.extras import extra
 from striate.train.plan import PRECISIONS, Plan
 from striate.wording import listed
+
+
+def devices(given: Sequence[str]) -> list[torch.device]:
+    """The devices that a network is split over.  Raises ArgumentError for fewer than two, and for one that is not here.
+
+    given   their names
+    """
+    names = [*given]
+    if len(names) < 2:
+        raise ArgumentError(f"device: a network is split over two devices or more, not {names!r}.")
+    count = torch.accelerator.device_count() if torch.accelerator.is_available() else 0
+    kind = torch.accelerator.current_accelerator() if count else None
+    here = ["cpu", *(f"{kind}:{number}" for number in range(count))]
+    for name in names:
+        if name not in here:
+            raise ArgumentError(
+                f"device: there is no {name!r} here. There {'are' if count else 'is'}: {', '.join(here)}."
+            )
+    return [torch.device(name) for name in names]
 
 
 class Alone:
