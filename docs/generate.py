@@ -25,7 +25,8 @@ def reference() -> str:
     """The command line reference as Markdown."""
     group = typer.main.get_command(app)
     lines = ["# Command line", "", "Made by `make docs` from the commands themselves.", ""]
-    codes = "Exit codes: 0 done, 2 a mistake in what was asked (one line says which), 1 stopped."
+    codes = "Exit codes: 0 done, 1 stopped, 2 a mistake in what was asked (one line says which), or a file\n"
+    codes += "among many that could not be read (each is named)."
     lines += [f"Every command takes `--json`. {codes}", ""]
     for name, command in sorted(commands(group).items()):
         lines += [f"## striate {name}", "", inspect.cleandoc(command.help or ""), ""]

@@ -150,6 +150,8 @@ class Many(Plain):
         (Written, {"mix": "mixup"}, {}, r"has steps of its own \(train_step\): compile\(mix=\)"),
         (Written, {"accumulate": 2}, {}, r"compile\(accumulate=\) is not for it"),
         (Written, {"precision": "bf16"}, {}, r"compile\(precision=\) is not for it"),
+        (Written, {"augment": layers.RandomFlip()}, {}, r"compile\(augment=\) is not for it"),
+        (Written, {}, {"device": ["cpu", "cpu"]}, "in one process, on one device"),
         (Written, {}, {"resume": "there"}, "resume is not for Written.*ModelCheckpoint"),
         (Wrong, {}, {}, "train_step returns a dict of figures by name, not int"),
         (Many, {}, {}, r"compute_loss gives one number, a torch scalar, not Answer\(20, 3\)"),

@@ -129,7 +129,7 @@ def made(name: str) -> Any:
         parameters += [parameter_of("weights", Weights, None), parameter_of("variant", Variant, None)]
     for also, (help_, _) in technique.also.items():
         parameters.append(parameter_of(also, Annotated[Path | None, typer.Option(help=help_)], None))
-    out = typer.Option("--out", help=f"The file to write; without it {technique.out}.")
+    out = typer.Option("--output", "-o", "--out", help=f"The file to write; without it {technique.out}.")
     parameters.append(parameter_of("out", Annotated[Path | None, out], None))
     if technique.out.endswith(".png"):
         page = typer.Option("--page", help="Also write a page with the figure and the table, .html.")

@@ -35,7 +35,9 @@ def predict(
     top: Annotated[int | None, typer.Option(help="How many classes to show (5; 1 a line for a folder).")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."),
+        typer.Option(
+            "--output", "-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."
+        ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
     engine: Engine = "auto",

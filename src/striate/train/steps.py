@@ -176,7 +176,8 @@ class Latest:
 class StepTrainer(Trainer):
     """Runs a model's own steps in the loop of every training.  ``Trainer`` names the arguments.
 
-    Raises ArgumentError for what only the loop's own step does: 16 bits, accumulated gradients, mixed pictures, processes.
+    Raises ArgumentError for what only the loop's own step does: 16 bits, accumulated gradients, pictures that are changed
+    or mixed, several processes or devices.
     """
 
     objective: Any
@@ -189,14 +190,17 @@ class StepTrainer(Trainer):
             ("precision", plan.precision != "float32"),
             ("accumulate", plan.accumulate > 1 and not plan.optimizer.gradient_accumulation_steps),
             ("mix", plan.mix is not None),
+            ("augment", plan.augment is not None),
         ):
             if asked:
                 raise ArgumentError(
                     f"{type(model).__name__} has steps of its own ({', '.join(sorted(model.own_steps))}): compile({name}=) "
                     "is not for it; write that in the step."
                 )
-        if self.accelerator.num_processes > 1:
-            raise ArgumentError(f"{type(model).__name__} has steps of its own: it trains in one process.")
+        if self.accelerator.num_processes > 1 or self.split is not None:
+            raise ArgumentError(
+                f"{type(model).__name__} has steps of its own: it trains in one process, on one device."
+            )
         self.model = model
         self.objective = Latest(model, self.whole)
 

@@ -120,7 +120,8 @@ def _alike(results: Iterator[Pixels], names: Sequence[str], where: str, outcome:
         if pixels.shape != shape:
             raise DataError(
                 f"{where}: {names[outcome.rows[0]]} is {_size(shape)}, {names[i]} is {_size(pixels.shape)}, and all must "
-                "be alike. Give the size for all, image_size=(224, 224), and channels=3 (or 1 for grey)."
+                "be alike. Give the size for all, image_size=(224, 224), and channels=3 (or 1 for grey), or "
+                "what a model wants, preprocessing=model.preprocessing."
             )
         outcome.rows.append(i)
         yield pixels
