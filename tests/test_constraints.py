@@ -166,7 +166,7 @@ def test_one_of_ones_own_a_function_and_files(tmp_path: Path) -> None:
     assert not halved.get_weights()[0].any()
 
 
-class Mix(layers.Layer):
+class Mixed(layers.Layer):
     """Uses a weight by ops, or asks for numbers, so that it runs in torch."""
 
     def __init__(self, torch_code: bool = False, **kwargs: Any) -> None:
@@ -185,7 +185,7 @@ class Mix(layers.Layer):
 
 @pytest.mark.parametrize("torch_code", [False, True])
 def test_a_weight_that_a_layer_adds_is_kept_to_its_constraint(torch_code: bool) -> None:
-    w, s = trained(Mix(torch_code), (3,)).get_weights()[:2]
+    w, s = trained(Mixed(torch_code), (3,)).get_weights()[:2]
     assert length(w, 0) == pytest.approx(np.ones((1, 4)), abs=1e-4)
     assert length(s, 1) == pytest.approx(np.ones((1, 1)), abs=1e-4)
 
@@ -212,7 +212,7 @@ def test_scale_and_shift_of_a_normalization_may_be_penalised(kind: Any) -> None:
         (lambda: constraints.UnitNorm(axis=3)(X), r"axis 3 is none of a weight of shape \(2, 3, 4\)"),
         (lambda: constraints.NonNeg()("text"), "a constraint is called on an array of numbers"),
         (lambda: trained(layers.Dense(2, kernel_constraint=lambda w: w[0]), (3,)), "gave"),
-        (lambda: Mix().add_weight((2,), constraint="typo"), "unknown constraint"),
+        (lambda: Mixed().add_weight((2,), constraint="typo"), "unknown constraint"),
     ],
 )
 def test_what_no_constraint_is_is_one_clear_line(say: Any, message: str) -> None:

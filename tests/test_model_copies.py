@@ -24,7 +24,7 @@ class Net(st.Model):
         return self.out(self.flat(x))
 
 
-class Wave(layers.Layer):
+class Waves(layers.Layer):
     def build(self, input_shape):
         self.w = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="w")
 
@@ -49,7 +49,9 @@ MODELS = {
         [layers.Input((6, 6, 1)), st.Sequential([layers.Conv2D(2, 3)]), layers.Flatten(), layers.Dense(3, "softmax")]
     ),
     "own call": Net,
-    "own layer": lambda: st.Sequential([layers.Input((6, 6, 1)), Wave(), layers.Flatten(), layers.Dense(3, "softmax")]),
+    "own layer": lambda: st.Sequential(
+        [layers.Input((6, 6, 1)), Waves(), layers.Flatten(), layers.Dense(3, "softmax")]
+    ),
 }
 COPIES = {"deepcopy": copy.deepcopy, "pickle": lambda model: pickle.loads(pickle.dumps(model))}
 

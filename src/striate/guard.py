@@ -27,6 +27,8 @@ _LIBRARIES = sys.stdlib_module_names | {
 }
 #: What is not about arguments.
 _PASSING = (Warning, MemoryError, BrokenPipeError)
+#: Whose exceptions are signs to whoever catches them: from one room to another, or that a trial ends here.
+_SIGNS = ("striate", "optuna")
 _NAMES = (
     "__module__",
     "__name__",
@@ -71,20 +73,23 @@ def guard_class(kind: type) -> None:
                 continue
             if getattr(value, "of_fields", False):  # it says itself what is wrong
                 continue
-            if isinstance(value, types.FunctionType):
-                setattr(base, name, guarded(value))
+            if isinstance(value, types.FunctionType):  # a dataclass looks at its fields itself, after it is made
+                setattr(base, name, guarded(value, before=name != "__init__" or not hasattr(base, "__post_init__")))
             elif isinstance(value, classmethod | staticmethod) and isinstance(value.__func__, types.FunctionType):
                 setattr(base, name, type(value)(guarded(value.__func__)))
 
 
-def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function behind the guard.
+def guarded(function: Callable[..., Any], before: bool = True) -> Callable[..., Any]:
+    """A function behind the guard: always the same object for one function, in whatever rooms it stands.
 
     function   whose annotations say what it takes
+    before     whether its arguments are looked at before it begins
     """
     if "_behind" in function.__dict__:
         return function
-    checks: list[tuple[int, str, Wanted]] | None = None
+    if "_guarded" in function.__dict__:
+        return function.__dict__["_guarded"]  # type: ignore[no-any-return]
+    checks: list[tuple[int, str, Wanted]] | None = None if before else []
 
     @functools.wraps(function, assigned=_NAMES)
     def through(*args: Any, **kwargs: Any) -> Any:
@@ -109,6 +114,7 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             raise _refusal(function, args, kwargs, error) from error
 
     through._behind = function  # type: ignore[attr-defined]
+    function._guarded = through  # type: ignore[attr-defined]
     return through
 
 
@@ -134,7 +140,7 @@ def is_ours(error: Exception) -> bool:
 
     error   as it was caught
     """
-    if isinstance(error, _PASSING) or type(error).__module__.startswith("striate."):  # a sign from one room to another
+    if isinstance(error, _PASSING) or type(error).__module__.partition(".")[0] in _SIGNS:
         return False
     if "out of memory" in str(error) or "not enough memory" in str(error):
         return False
