@@ -43,15 +43,19 @@ def tiff(
     compression: int = 1,
     pages: int = 1,
     more: Sequence[tuple[int, int, list[int]]] = (),
+    planes: bool = False,
 ) -> bytes:
-    """A TIFF file of one strip, written by hand (TIFF 6.0, section 2; BigTIFF with 8-byte offsets)."""
+    """A TIFF file by hand, a strip or one for each of its `planes` (TIFF 6.0, section 2; BigTIFF with 8-byte offsets)."""
     height, width = values.shape[:2]
     samples = values[0, 0].size
+    strips = samples if planes else 1
+    if planes:
+        values, more = np.moveaxis(values, -1, 0).reshape(-1, width), [*more, (284, 3, [2])]
     if bits in (8, 16, 32, 64):
         data = values.astype(order + TYPES[bits, kind]).tobytes()
     else:
         data = b""
-        for line in values.reshape(height, -1):
+        for line in values.reshape(height * strips, -1):
             text = "".join(format(int(v), f"0{bits}b") for v in line)
             text += "0" * (-len(text) % 8)
             data += bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8))
@@ -60,14 +64,17 @@ def tiff(
     out += struct.pack(f"{order}HHQ", 8, 0, 16) if big else struct.pack(f"{order}I", 8)
     for page in range(pages):
         tags = [(256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * samples), (259, 3, [compression])]
-        tags += [(262, 3, [photometric]), (273, 4, [0]), (277, 3, [samples]), (278, 4, [height]), (279, 4, [len(data)])]
+        tags += [(262, 3, [photometric]), (273, 4, [0] * strips), (277, 3, [samples]), (278, 4, [height])]
+        tags += [(279, 4, [len(data) // strips] * strips)]
         tags = sorted([*tags, (339, 3, [kind] * samples), *more])
         raw = [struct.pack(f"{order}{len(v)}{'H' if t == 3 else 'I'}", *v) for _, t, v in tags]
         beside = len(out) + (16 if big else 6) + entry * len(tags)
         strip = beside + sum(len(r) for r in raw if len(r) > room)
         listed, blobs = b"", b""
         for (tag, t, v), r in zip(tags, raw, strict=True):
-            field = struct.pack(f"{order}I", strip) if tag == 273 else r
+            if tag == 273:
+                r = struct.pack(f"{order}{strips}I", *(strip + i * len(data) // strips for i in range(strips)))
+            field = r
             if len(r) > room:
                 field, blobs = struct.pack(order + offset, beside + len(blobs)), blobs + r
             listed += struct.pack(f"{order}HH{offset}", tag, t, len(v)) + field.ljust(room, b"\0")
@@ -99,6 +106,18 @@ def test_colours_of_any_depth(bits, order):
     values = np.rint(np.stack([GREY, 1 - GREY, GREY * 0], -1) * most)
     found = shown(tiff(values, bits, 2, order)).astype(float)
     assert np.abs(found - values * 255 / most).max() <= 1  # Pillow cuts 16 bits off where it reads them
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+@pytest.mark.parametrize("planes", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_colours_in_planes_of_their_own_and_turned(bits, order, planes, turned):
+    most = (1 << bits) - 1
+    values = np.rint(np.stack([GREY, 1 - GREY, GREY * 0.5], -1) * most)
+    found = shown(tiff(values, bits, 2, order, more=[(274, 3, [turned])], planes=planes)).astype(float)
+    wanted = values * 255 / most
+    assert np.abs(found - (np.rot90(wanted, -1) if turned == 6 else wanted)).max() <= 1
 
 
 def test_a_palette_and_inks_are_read_as_colours():
@@ -153,18 +172,34 @@ def test_several_pages_are_said_and_the_first_is_read():
     assert all("the first page is read" in str(w.message) for w in told)
 
 
-@pytest.mark.parametrize("clear", [0, 1000, 65535])
-def test_the_clear_grey_of_a_16_bit_png_shows_white_and_its_neighbour_does_not(clear):
-    values = np.array([[0, 1000, 1001], [30000, 65534, 65535]])
-    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+def png(bits: int, clear: int, width: int, lines: bytes) -> bytes:
+    """A grey PNG of two lines of which one value is clear."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 2, 16, 0, 0, 0, 0)) + chunk(b"tRNS", struct.pack(">H", clear))
-    file = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, 2, bits, 0, 0, 0, 0)) + chunk(
+        b"tRNS", struct.pack(">H", clear)
+    )
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_clear_grey_of_a_png_shows_white_at_any_depth(bits):
+    per_line = 8 // bits
+    values = np.array([range(per_line), range(per_line, 2 * per_line)]) % (1 << bits)
+    lines = b"".join(b"\0" + bytes([int("".join(format(int(v), f"0{bits}b") for v in line), 2)]) for line in values)
+    for clear in range(min(4, 1 << bits)):
+        expected = np.where(values == clear, 255, values * 255 // ((1 << bits) - 1))
+        np.testing.assert_array_equal(shown(png(bits, clear, per_line, lines)), expected)
+
+
+@pytest.mark.parametrize("clear", [0, 1000, 65535])
+def test_the_clear_grey_of_a_16_bit_png_shows_white_and_its_neighbour_does_not(clear):
+    values = np.array([[0, 1000, 1001], [30000, 65534, 65535]])
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
     expected = np.where(values == clear, 255, (values + 128) // 257)
-    np.testing.assert_array_equal(shown(file), expected)
+    np.testing.assert_array_equal(shown(png(16, clear, 3, lines)), expected)
 
 
 # -- phones ------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import striate as st
@@ -59,11 +60,25 @@ ENDINGS = {
     "logits that a yes/no loss learnt": (dense(3), 3, "each"),
     "two of a softmax": (dense(2, "softmax"), 2, "one"),
 }
+# torch code of a user's own, which runs in Python only
+OWN = {
+    "one sigmoid of torch": (then(1, layers.Lambda(torch.sigmoid)), 1, "yes"),
+    "sigmoids of torch": (then(3, layers.Lambda(torch.sigmoid)), 3, "each"),
+    "softmax of torch": (then(3, layers.Lambda(lambda x: torch.softmax(x, -1))), 3, "one"),
+    "softmax, a torch module": (then(3, layers.TorchModuleWrapper(torch.nn.Softmax(1))), 3, "one"),
+    "log softmax of torch": (then(3, layers.Lambda(lambda x: torch.log_softmax(x, 1))), 3, "one"),
+    "logits of torch": (then(3, layers.Lambda(lambda x: x.abs() * x.sign())), 3, "one"),
+    "sigmoids, then torch that leaves them": (
+        then(3, lambda x: layers.Lambda(lambda y: y.clone())(layers.Activation("sigmoid")(x))),
+        3,
+        "each",
+    ),
+}
 LABELS = {1: ["no", "yes"], 2: ["no", "yes"], 3: ["ant", "bee", "cat"]}
 
 
 def network(ending: str) -> st.Model:
-    build, units, _ = ENDINGS[ending]
+    build, units, _ = (ENDINGS | OWN)[ending]
     st.set_seed(1)
     inputs = layers.Input((SIDE, SIDE, 1))
     model = st.Model(inputs, build(layers.Flatten()(inputs)))
@@ -78,7 +93,7 @@ def by_hand(model: st.Model, ending: str) -> np.ndarray:
     """(N, classes): the probabilities, from the arrays of the last dense layer."""
     weights, bias = (array.astype(np.float64) for array in model.get_weights())
     z = X.reshape(N, -1) / 255 @ weights + bias
-    if ENDINGS[ending][2] == "one":
+    if (ENDINGS | OWN)[ending][2] == "one":
         raised = np.exp(z - z.max(1, keepdims=True))
         return raised / raised.sum(1, keepdims=True)
     p = 1 / (1 + np.exp(-z))
@@ -133,6 +148,39 @@ def test_every_way_of_asking_gives_the_probabilities_by_hand(ending, engine, fil
     same([[(row[f"class{end}"], float(row[f"probability{end}"])) for end in ends] for row in rows])
     shown = re.findall(r"^ +([\d.]+)%  (\S+)$", run(), re.M)
     assert [float(p) for p, _ in shown] == pytest.approx(100 * np.sort(wanted, 1)[:, ::-1].ravel(), abs=0.006)
+
+
+@pytest.mark.parametrize("ending", OWN)
+def test_what_torch_code_of_ones_own_ends_in_is_seen(ending):
+    model = network(ending)
+    labels, wanted = model.labels, by_hand(model, ending)
+    for model_or_nested in (model, st.Model(model.inputs, model(model.inputs))):
+        model_or_nested.labels, model_or_nested.preprocessing = labels, READ
+        answers = classify(model_or_nested, list(X), top=len(labels))
+        np.testing.assert_allclose(table_of(answers, labels), wanted, atol=1e-5)
+
+
+def test_a_softmax_of_torch_code_over_another_axis_makes_no_probabilities():
+    class Last(layers.Layer):
+        def call(self, x):
+            return torch.softmax(x, self.axis)
+
+    class First(layers.Layer):
+        def forward(self, x):
+            return torch.softmax(x, self.axis)
+
+    inputs = layers.Input((4, 4, 3))
+    for kind, axis, seen in (
+        (Last, -1, "softmax"),
+        (Last, 3, "softmax"),
+        (Last, 1, None),
+        (First, 1, "softmax"),
+        (First, -3, "softmax"),
+        (First, -1, None),
+    ):
+        layer = kind()
+        layer.axis = axis
+        assert st.Model(inputs, layer(inputs)).answers.activation == seen
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

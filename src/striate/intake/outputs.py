@@ -124,6 +124,9 @@ def _made(node: Node, number: int) -> str | None:
         return made.function if made.function in ("sigmoid", "hard_sigmoid") else None
     if isinstance(made, p.Distance):
         return "distance"
+    if isinstance(made, p.Foreign):  # torch code of a user's own
+        ending = made.code.ending(*step.input_shapes)
+        return _made(node, step.inputs[ending]) if isinstance(ending, int) else ending
     given = {_made(node, one) for one in step.inputs} if isinstance(made, _LEAVE) else {None}
     function = given.pop() if len(given) == 1 else None
     if isinstance(made, p.IDLE) or made == p.Affine(1.0, 0.0):

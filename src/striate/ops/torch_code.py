@@ -16,6 +16,10 @@ from striate.ops.kept import kept
 from striate.ops.own import _own_weights, called
 from striate.ops.variable import RUNNING
 
+# As torch calls them in what it records for the backward pass.
+_SOFTMAX = {"Softmax": "softmax", "LogSoftmax": "log_softmax"}
+_SIGMOID = {"Sigmoid": "sigmoid", "Hardsigmoid": "hard_sigmoid"}
+
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:
     """(N, C, …) as (N, …, C)."""
@@ -268,6 +272,54 @@ class LayerCode:
             for name, tensor in tensors
             if trainable or tensor.is_floating_point()
         }
+
+    def ending(self, *inputs: Shape) -> str | int | None:
+        """The function that it ends in, for `inputs` of these shapes, as torch records it for the backward pass.
+
+        inputs   their shapes
+
+        Returns "softmax", "log_softmax", "sigmoid" or "hard_sigmoid"; the number of the input that it gives as it is; None
+        for something else, a softmax over another axis than the channels too.
+        """
+        key = "ending", inputs
+        if key not in self._runs:
+            self._runs[key] = self._ending(inputs)
+        return self._runs[key]  # type: ignore[no-any-return]
+
+    def _ending(self, inputs: tuple[Shape, ...]) -> str | int | None:
+        self._run(inputs)
+        made, training = self._made, self._made.training
+        xs = [x.requires_grad_() for x in self._examples(inputs, 2)]
+        held = [(one, one.detach().clone()) for one in (*made.parameters(), *made.buffers())]
+        made.eval()
+        try:
+            with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+                out = made(*xs)
+        except Exception:  # what cannot be recorded, an operation in place
+            return None
+        finally:
+            made.train(training)
+            with torch.no_grad():
+                for one, before in held:
+                    one.copy_(before)
+        axis, step = 1, out.grad_fn  # the axis of the classes, followed backwards
+        for place, x in enumerate(xs):
+            if out is x:
+                return place
+        while step is not None:
+            name = type(step).__name__.removesuffix("Backward0")
+            if name == "Permute":
+                axis = step._saved_dims[axis] % out.ndim
+            elif name == "AccumulateGrad":
+                return next((place for place, x in enumerate(xs) if step.variable is x and axis == 1), None)
+            elif name not in ("Alias", "Clone", "ToCopy"):
+                break
+            step = step.next_functions[0][0]
+        else:
+            return None
+        if name in _SOFTMAX:
+            return _SOFTMAX[name] if step._saved_dim % 2**64 in (axis, (axis - out.ndim) % 2**64) else None
+        return _SIGMOID.get(name)
 
     def kept(self, training: bool, grads: tuple[bool, ...], *inputs: Shape) -> Any:
         """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Saved``."""

@@ -27,6 +27,13 @@ class Code(Protocol):
         """What its backward pass needs in `training`, `grads` saying which `inputs` need one: ``ops.kept.Saved``."""
         ...
 
+    def ending(self, *inputs: Shape) -> str | int | None:
+        """The function that it ends in, for `inputs` of these shapes: "softmax", "log_softmax", "sigmoid", "hard_sigmoid".
+
+        A number: it gives this input as it is; None: something else.
+        """
+        ...
+
     def module(self, *inputs: Shape) -> Any:
         """The torch module, (N, C, …) in and out, for `inputs` of these shapes."""
         ...

@@ -14,7 +14,7 @@ import numpy as np
 
 from striate.data.pictures.formats import HEAD, foreign, format_of
 from striate.data.pictures.jpeg import plain_jpeg
-from striate.data.pictures.tiff import grey_of, note_dark, unusual
+from striate.data.pictures.tiff import apart, grey_of, note_dark, unusual
 from striate.data.pictures.upright import turn_of, upright, without_warnings
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
@@ -236,8 +236,20 @@ def _read(
             small = _reduced(image, name, channels, scaled)
             if small is not None:
                 return small
+        if apart(image):
+            file.seek(0)
+            return _whole(_eight_bit(upright(unusual(file.read(), name)), name, channels))
+        _clear_value(image)
         image.load()
         return _whole(_eight_bit(upright(grey_of(image, name)), name, channels))
+
+
+def _clear_value(image: Any) -> None:
+    """Scale the clear value of a PNG of 1, 2 or 4 bits a grey value as Pillow scales the others (PNG, 11.3.2.1)."""
+    clear = image.info.get("transparency")
+    if image.format == "PNG" and image.mode in ("1", "L") and isinstance(clear, int) and image.tile:
+        bits = {"1": 1, "L;2": 2, "L;4": 4}.get(image.tile[0][3], 8)
+        image.info["transparency"] = clear * 255 // ((1 << bits) - 1)
 
 
 def _reduced(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.data.pictures.upright import ORIENTATION
 from striate.errors import DataError, note
 from striate.wording import plural
 
@@ -51,6 +52,17 @@ def grey_of(image: Any, name: str) -> Image.Image:
     return Image.fromarray(grey)
 
 
+def apart(image: Any) -> bool:
+    """Whether a TIFF has colours of 9 to 16 bits, each in a plane of its own: Pillow takes the halves of them for values.
+
+    image   as Pillow opened it
+    """
+    if image.format != "TIFF":
+        return False
+    tags = image.tag_v2
+    return bool(tags.get(284, 1) == 2 and tags.get(277, 1) > 1 and max(tags.get(258, (1,))) > 8)
+
+
 def note_dark(grey: np.ndarray) -> None:
     """Say once that 16-bit pictures seem to hold fewer bits: what a file says of its bits counts, nothing is guessed.
 
@@ -84,22 +96,27 @@ def unusual(data: bytes, name: str) -> Image.Image:
     if kind != 1:
         raise DataError(f"{name}: {what}, {_KINDS.get(kind, 'of another kind')}, has no fixed white. {_REMEDY}")
     fits = (photometric in (0, 1) and samples == 1) or (photometric == 2 and samples == 3)
-    usual = tags.get(259, (1,))[0] == 1 and tags.get(284, (1,))[0] == 1 and 273 in tags and 279 in tags
+    planes = samples if tags.get(284, (1,))[0] == 2 else 1
+    usual = tags.get(259, (1,))[0] == 1 and 273 in tags and 279 in tags
     if not (fits and usual and len(set(bits)) == 1 and 1 <= bits[0] <= 16):
         raise DataError(f"{name}: {what}, compressed or arranged in a way that is not read. {_REMEDY}")
     width, height = tags[256][0], tags[257][0]
     strips = b"".join(data[at : at + n] for at, n in zip(tags[273], tags[279], strict=False))
-    line = -(-width * samples * bits[0] // 8)
-    if width < 1 or height < 1 or len(strips) < line * height:
-        raise DataError(f"{name}: {what}, cut off: {len(strips)} of {line * height} bytes. Replace it or leave it out.")
-    lines = np.frombuffer(strips, np.uint8, line * height).reshape(height, line)
+    together = samples // planes  # values that lie side by side
+    line, count = -(-width * together * bits[0] // 8), height * planes
+    if width < 1 or height < 1 or len(strips) < line * count:
+        raise DataError(f"{name}: {what}, cut off: {len(strips)} of {line * count} bytes. Replace it or leave it out.")
+    lines = np.frombuffer(strips, np.uint8, line * count).reshape(count, line)
     if bits[0] == 16:
         values = lines.reshape(-1).view(f"{order}u2").astype(np.uint32)
     else:  # packed from the highest bit on, each line from a byte of its own
-        apart = np.unpackbits(lines, axis=1)[:, : width * samples * bits[0]].reshape(-1, bits[0])
+        apart = np.unpackbits(lines, axis=1)[:, : width * together * bits[0]].reshape(-1, bits[0])
         values = apart @ (1 << np.arange(bits[0] - 1, -1, -1, dtype=np.uint32))
-    values = values.reshape((height, width) if samples == 1 else (height, width, samples))
-    return Image.fromarray(_scaled(values, bits[0], photometric == 0))
+    values = values.reshape(planes, height, width, together).transpose(1, 2, 0, 3).reshape(height, width, samples)
+    values = values[..., 0] if samples == 1 else values
+    made = Image.fromarray(_scaled(values, bits[0], photometric == 0))
+    made.getexif()[ORIENTATION] = tags.get(ORIENTATION, (1,))[0]
+    return made
 
 
 def _scaled(values: np.ndarray, bits: int, white_is_0: bool) -> np.ndarray:

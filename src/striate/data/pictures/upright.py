@@ -22,7 +22,7 @@ class Turn(NamedTuple):
     top_bottom: bool = False
 
 
-_ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
+ORIENTATION = 0x0112  # EXIF 2.32, 4.6.4
 _TURNS = {
     2: Turn(False, True, False),
     3: Turn(False, True, True),
@@ -46,7 +46,7 @@ def turn_of(image: Image.Image) -> Turn:
     """The turn that an opened picture still needs, from its EXIF data; none where they are missing or broken."""
     try:
         with without_warnings():
-            return _TURNS.get(int(image.getexif().get(_ORIENTATION, 1)), Turn())
+            return _TURNS.get(int(image.getexif().get(ORIENTATION, 1)), Turn())
     except Exception:  # a broken EXIF block is no reason to refuse the picture
         return Turn()
 
