@@ -15,7 +15,7 @@ from striate import data, layers, models
 from striate.cli.main import main
 from striate.data import Preprocessing
 from striate.errors import ArgumentError, DataError
-from striate.runs import judge_run, train_run
+from striate.runs import judge_ensemble, judge_run, train_run
 
 SIDE, N = 6, 12
 RNG = np.random.default_rng(0)
@@ -334,6 +334,21 @@ def test_numbers_that_may_or_may_not_count_the_background_are_refused_until_that
     assert again["accuracy"] == pytest.approx(wanted["accuracy"])
     with pytest.raises(ArgumentError, match="shift is for class numbers without names"):
         judge_run(model, folders(tmp_path, [LABELS[1001][i] for i in truth(1001)]), shift=1)
+
+
+@pytest.mark.parametrize("layout", ["table", "folders", "padded folders"])
+@pytest.mark.parametrize(("outputs", "shift"), [(10, 0), (10, -1), (1000, 0), (1001, 0), (1001, 1)])
+def test_a_stated_count_holds_for_tables_folders_and_ensembles(layout, outputs, shift, tmp_path):
+    model, wanted = network(outputs), by_hand(outputs)
+    numbers = truth(outputs) - shift
+    if layout == "table":
+        where = counted(tmp_path, numbers)
+    else:
+        where = folders(tmp_path, [f"{n:04}" if layout.startswith("padded") else str(n) for n in numbers])
+    found = judge_run(model, where, shift=shift)[1]
+    assert {key: found[key] for key in wanted} == pytest.approx(wanted, rel=1e-4)
+    together = judge_ensemble([model, network(outputs)], where, shift=shift)
+    assert together["accuracy"] == pytest.approx(wanted["accuracy"])
 
 
 # -- what it learnt from ------------------------------------------------------------------------------------------------

@@ -162,9 +162,12 @@ def evaluate(
         str | None, typer.Option(help="Of a CSV file: the column with the classes (the first that names the model's).")
     ] = None,
     shift: Annotated[
-        int,
-        typer.Option(help="Added to class numbers without names: 1 for a network that counts a background class 0."),
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Added to class numbers without names, or folders named by numbers: 1 where the network counts a "
+            "background class 0 and they do not, 0 where they count along its outputs."
+        ),
+    ] = None,
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
@@ -172,15 +175,16 @@ def evaluate(
     from striate.runs import judge_ensemble, judge_run
 
     first = model_of(model, weights, variant)
+    options = {} if label_column is None else {"label_column": label_column}
     if others:
-        scores = judge_ensemble([first, *(model_of(other, None) for other in others)], data, engine=engine)
+        runs = [first, *(model_of(other, None) for other in others)]
+        scores = judge_ensemble(runs, data, shift=shift, engine=engine, **options)
         each = scores["accuracy of each"]
         scores["accuracy of each"] = dict(zip([model, *others], each.values(), strict=False))
         lines = [f"{value:8.4f}  {name}" for name, value in scores["accuracy of each"].items()]
         lines.append(f"{scores['accuracy']:8.4f}  together, on {scores['samples']} of {scores['data']}")
         say(scores, json, "\n".join(["accuracy", *lines]))
         return
-    options = {} if label_column is None else {"label_column": label_column}
     _, scores = judge_run(first, data, shift=shift, engine=engine, **options)
     say(scores, json, judged(scores))
 

@@ -39,7 +39,9 @@ def quantize(
     samples: Annotated[int, typer.Option(help="Pictures of the training part that set the ranges.")] = 128,
     method: Annotated[str, typer.Option(help="How ranges are found: minmax, entropy or percentile.")] = "minmax",
     label_column: Annotated[str | None, typer.Option(help="Of a CSV file: the column with the classes.")] = None,
-    shift: Annotated[int, typer.Option(help="Added to class numbers without names, as for evaluate.")] = 0,
+    shift: Annotated[
+        int | None, typer.Option(help="Added to class numbers without names or folders of numbers, as for evaluate.")
+    ] = None,
     pixels: Pixels = False,
     json: Json = False,
 ) -> None:

@@ -123,11 +123,15 @@ def _refusal(data: Dataset, foreign: list[str], names: Names) -> str:
         return (
             f'{data.name}: "{first}" is the name of the model\'s classes {said}. Name the class by {" or ".join(ways)}.'
         )
+    counted = all(whole_number(name) is not None for name in data.classes or ())
+    how = (
+        " Where they are numbers of its outputs: `striate evaluate --shift 0`, or by how much more." if counted else ""
+    )
     shown = "; ".join(names.labels[:_SHOWN]) + ("; …" if len(names.labels) > _SHOWN else "")
     theirs = "; ".join((data.classes or ())[:_SHOWN]) + ("; …" if len(data.classes or ()) > _SHOWN else "")
     return (
         f'{data.name} has a class "{first}" that the model does not know.{nearest(first, names.everything())} '
-        f"Its classes: {shown}. Those of the data: {theirs}. To train it on other classes, give it a new head or set "
+        f"Its classes: {shown}. Those of the data: {theirs}.{how} To train it on other classes, give it a new head or set "
         "model.labels = None."
     )
 
@@ -139,7 +143,8 @@ def _must_count_background(data: Dataset, labels: Sequence[str]) -> None:
     raise DataError(
         f'{data.name} has class numbers {y.min()} to {y.max()} without names, and the model\'s class 0 is "background": '
         "whether the numbers count it cannot be seen. Name the data's classes (a CSV file: label_column= of a column "
-        "with names), or say how they count: `striate evaluate --shift 1`, evaluate(data, data.y + 1) where they do not."
+        "with names), or say how they count: `striate evaluate --shift 1`, evaluate(data, data.y + 1) where they do not, "
+        "`--shift 0` where they do."
     )
 
 

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def quantize_run(
-    model: Model, data: str | None = None, *, samples: int = 128, method: str = "minmax", shift: int = 0, **options: Any
+    model: Model,
+    data: str | None = None,
+    *,
+    samples: int = 128,
+    method: str = "minmax",
+    shift: int | None = None,
+    **options: Any,
 ) -> QuantizationReport:
     """``Model.quantize`` on the training part of a data set, with what it cost on the held-out part.
 

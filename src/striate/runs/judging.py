@@ -47,7 +47,7 @@ def judge_run(
     run: Model | str | os.PathLike[str],
     data: str | None = None,
     *,
-    shift: int = 0,
+    shift: int | None = None,
     engine: str = "auto",
     **options: Any,
 ) -> tuple[Model, dict[str, Any]]:
@@ -55,8 +55,9 @@ def judge_run(
 
     run        a model, or the folder of a saved one
     data       a data set's name, a folder or a file; None: what the model was trained on
-    shift      what is added to class numbers that have no names, where the model counts its classes otherwise: 1 for a
-               network with a background class 0 and numbers that do not count it
+    shift      what is added to class numbers that have no names, or are the names of folders, where they count otherwise
+               than the outputs: 1 for a network with a background class 0 and numbers that do not count it, 0 where they
+               do; None: numbers count along the outputs, names are names
     engine     as for ``Model.predict``
     options    of the reader, such as label_column
 
@@ -104,13 +105,20 @@ def _compiled_with(model: Model, loss: Any, wanted: list[Any]) -> Iterator[None]
 
 
 def judge_ensemble(
-    runs: Sequence[Model | str | os.PathLike[str]], data: str | None = None, *, engine: str = "auto"
+    runs: Sequence[Model | str | os.PathLike[str]],
+    data: str | None = None,
+    *,
+    shift: int | None = None,
+    engine: str = "auto",
+    **options: Any,
 ) -> dict[str, Any]:
     """Measure models and the mean of their probabilities on the held-out part of a data set.
 
     runs    models, or folders of saved ones
     data    a data set's name, a folder or a file; None: what the first was trained on
+    shift   as for ``judge_run``
     engine  as for ``Model.predict``
+    options of the reader, such as label_column
 
     Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
     out the same part of their training data.  Returns the figures by name.  Raises ArgumentError, DataError.
@@ -127,7 +135,7 @@ def judge_ensemble(
             raise ArgumentError(
                 f"{run} was trained on {model.facts.get('data')}, the first on {source}; name the data to judge on."
             )
-        held = held_out(model, data, str(run))
+        held = held_out(model, data, str(run), shift=shift, **options)
         parts.append(held.data)
         draws.add((model.facts["validation"], model.facts["seed"]) if held.drawn else None)
     if len(draws) > 1:
@@ -149,7 +157,7 @@ def judge_ensemble(
     return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each}
 
 
-def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **options: Any) -> Held:
+def held_out(model: Model, data: str | None, told: str, *, shift: int | None = None, **options: Any) -> Held:
     """What a model is judged on; arguments as for ``judge_run``, and what to call the model."""
     source = data or model.facts.get("data")
     if not source:
@@ -166,7 +174,7 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int = 0, **opt
     named = judge is None and _same(source, model.facts.get("data"))
     if judge is None:
         judge, rest = splits.train, None
-    if shift:
+    if shift is not None:
         judge = _shifted(judge, shift, model)
     judge = model.intake.dataset(judge)
     expected = model.graph.input_shapes[0]
@@ -219,10 +227,15 @@ def _naming_column(path: str, labels: Sequence[str]) -> str | None:
 
 
 def _shifted(data: Dataset, shift: int, model: Model) -> Dataset:
-    """The data with this added to their class numbers.  Raises ArgumentError where they have names, or leave the outputs."""
+    """The data with this added to their class numbers, which may be the names of folders.
+
+    Raises ArgumentError where they have other names, or leave the outputs.
+    """
     y, count = data.labels, model.answers.classes
-    if y is None or data.classes is not None:
+    numbers = [whole_number(name) for name in data.classes or ()]
+    if y is None or None in numbers:
         raise ArgumentError(f"{data.name}: shift is for class numbers without names; these have names, or are none.")
+    y = np.array(numbers, np.int64)[y] if numbers else y
     if y.min() + shift < 0 or y.max() + shift >= count:
         raise ArgumentError(
             f"{data.name}: {y.min()} to {y.max()} shifted by {shift} leave the {plural(count, 'class')}."

@@ -110,11 +110,10 @@ def unusual(data: bytes, name: str) -> Image.Image:
     if bits[0] == 16:
         values = lines.reshape(-1).view(f"{order}u2").astype(np.uint32)
     else:  # packed from the highest bit on, each line from a byte of its own
-        apart = np.unpackbits(lines, axis=1)[:, : width * together * bits[0]].reshape(-1, bits[0])
-        values = apart @ (1 << np.arange(bits[0] - 1, -1, -1, dtype=np.uint32))
-    values = values.reshape(planes, height, width, together).transpose(1, 2, 0, 3).reshape(height, width, samples)
-    values = values[..., 0] if samples == 1 else values
-    made = Image.fromarray(_scaled(values, bits[0], photometric == 0))
+        single = np.unpackbits(lines, axis=1)[:, : width * together * bits[0]].reshape(-1, bits[0])
+        values = single @ (1 << np.arange(bits[0] - 1, -1, -1, dtype=np.uint32))
+    found = values.reshape(planes, height, width, together).transpose(1, 2, 0, 3).reshape(height, width, samples)
+    made = Image.fromarray(_scaled(found[..., 0] if samples == 1 else found, bits[0], photometric == 0))
     made.getexif()[ORIENTATION] = tags.get(ORIENTATION, (1,))[0]
     return made
 
