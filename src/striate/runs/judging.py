@@ -114,11 +114,11 @@ def judge_ensemble(
 ) -> dict[str, Any]:
     """Measure models and the mean of their probabilities on the held-out part of a data set.
 
-    runs    models, or folders of saved ones
-    data    a data set's name, a folder or a file; None: what the first was trained on
-    shift   as for ``judge_run``
-    engine  as for ``Model.predict``
-    options of the reader, such as label_column
+    runs      models, or folders of saved ones
+    data      a data set's name, a folder or a file; None: what the first was trained on
+    shift     as for ``judge_run``
+    engine    as for ``Model.predict``
+    options   of the reader, such as label_column
 
     Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
     out the same part of their training data.  Returns the figures by name.  Raises ArgumentError, DataError.
