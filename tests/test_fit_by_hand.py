@@ -168,6 +168,36 @@ def test_figures_of_maps_leave_void_labels_out_whatever_the_batches(draw, weighi
         assert [values[0] for values in history.values()] == pytest.approx(wanted, rel=1e-4), size
 
 
+@pytest.mark.parametrize("weighing", ["none", "samples", "places"])
+@pytest.mark.parametrize("ignored", [None, 255, -1, -100, "columns"])
+@pytest.mark.parametrize("places", [(), (5,), (3, 4)])
+def test_weights_of_classes_count_for_each_label_of_a_map_or_sequence(places, ignored, weighing):
+    rng = np.random.default_rng(len(places))
+    n, columns = 6, ignored == "columns"
+    x, y = rng.normal(size=(n, *places, FEATURES)).astype(np.float32), rng.integers(0, CLASSES, (n, *places))
+    if isinstance(ignored, int):
+        y[rng.random(y.shape) < 0.3] = ignored
+        y[0] = ignored
+    counts = y != ignored
+    labels = np.where(counts, y, 0)
+    loss = "categorical_crossentropy" if columns else losses.SparseCategoricalCrossentropy(ignore_class=ignored)
+    model = st.Sequential([layers.Input((*places, FEATURES)), layers.Dense(CLASSES, "softmax")])
+    model.compile(st.optimizers.SGD(0.0), loss)
+    each = -np.log(np.take_along_axis(model.predict(x), labels[..., None], -1)[..., 0])
+    weights = np.array([2.0, 1.0, 0.25])[labels]
+    told = None
+    if weighing != "none":
+        told = rng.uniform(0.1, 3, n if weighing == "samples" else y.shape)
+        weights = weights * told.reshape(*told.shape, *[1] * (y.ndim - told.ndim))
+    wanted = (each * weights)[counts].sum() / counts.sum()
+    targets = np.eye(CLASSES, dtype=np.float32)[y] if columns else y
+    for size in (1, 4, n):
+        history = model.fit(
+            x, targets, size, verbose=0, shuffle=False, class_weight={0: 2.0, 2: 0.25}, sample_weight=told
+        ).history
+        assert history["loss"] == pytest.approx([wanted], rel=1e-4), size
+
+
 # -- thresholds -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("kind", ["Precision", "Recall"])
 @pytest.mark.parametrize("thresholds", [0.0, 0.25, 1.0, [0.0, 0.5], [0.1, 0.6, 1.0], None])

@@ -7,9 +7,12 @@ value, each argument in turn.  The quick part gives each argument one wrong valu
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import io
+import pickle
 import socket
+import types
 import warnings
 from typing import Any
 
@@ -262,3 +265,32 @@ def test_an_error_of_a_users_own_code_passes_as_it_is():
     with pytest.raises(ValueError, match="broadcast") as caught:
         small().fit(np.ones((2, 8, 8, 1)), np.zeros(2, int), verbose=0, callbacks=[Mine()])
     assert not isinstance(caught.value, StriateError)
+
+
+def test_an_error_of_text_that_exec_runs_is_a_users_own():
+    room = {}
+    exec("def end(epoch, logs):\n    {}['mine']", room)
+    with pytest.raises(KeyError, match="mine"):
+        small().fit(
+            np.ones((2, 8, 8, 1)),
+            np.zeros(2, int),
+            verbose=0,
+            callbacks=[st.callbacks.LambdaCallback(on_epoch_end=room["end"])],
+        )
+
+
+@pytest.mark.parametrize(
+    "room", ["losses", "metrics", "layers", "ops", "data", "tasks", "look", "models", "random", "ship"]
+)
+def test_what_is_behind_the_guard_can_be_pickled_as_functions_and_classes_are(room):
+    module = importlib.import_module(f"striate.{room}")
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if isinstance(thing, type | types.FunctionType) and thing.__module__.startswith("striate"):
+            assert pickle.loads(pickle.dumps(thing)) is thing, name
+
+
+def test_a_warning_stands_at_the_users_own_line(tmp_path):
+    with pytest.warns(UserWarning, match="no transparency") as caught:
+        st.utils.save_img(tmp_path / "a.jpg", np.zeros((4, 4, 4)))
+    assert caught[0].filename == __file__

@@ -49,6 +49,15 @@ def note(text: str, kind: type[Warning] = Note) -> None:
     if text in _SAID:
         return
     _SAID.add(text)
+    warn(text, kind)
+
+
+def warn(text: str, kind: type[Warning] = UserWarning) -> None:
+    """Say something each time, as a warning at the user's own line.
+
+    text    one or two sentences
+    kind    the class of the warning
+    """
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "striate":
         level, frame = level + 1, frame.f_back

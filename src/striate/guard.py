@@ -57,7 +57,9 @@ def guard(room: str, classes: bool = True) -> None:
             "striate" if exported is not None else room
         ):
             if isinstance(value, types.FunctionType):
-                names[name] = guarded(value)
+                names[name] = made = guarded(value)
+                if made is not value and name == value.__qualname__:  # pickles name a function by where it is found
+                    made.__module__ = room
             elif classes and isinstance(value, type):
                 guard_class(value)
 
@@ -149,7 +151,9 @@ def is_ours(error: Exception) -> bool:
     while at is not None:
         names.append(at.tb_frame.f_globals.get("__name__", "").partition(".")[0])
         at = at.tb_next
-    return next((name for name in reversed(names) if name and name not in _LIBRARIES), "") == "striate"
+    return (
+        next((name for name in reversed(names) if name not in _LIBRARIES), "") == "striate"
+    )  # "": text that exec runs
 
 
 def _where(function: Callable[..., Any], args: tuple[Any, ...]) -> str:

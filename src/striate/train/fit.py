@@ -283,6 +283,14 @@ def _weighted(examples: Examples, class_weight: dict[int, float], model: Any) ->
         raise ArgumentError(
             "class_weight is for networks with one output; give sample_weight, a list or dict of weights for each output."
         )
-    each = class_weights(class_weight, examples.ys[0], outputs)
+    loss = None if model._plan is None else model._plan.losses[0]
+    sparse = loss is not None and loss.sparse
+    if examples.ys[0].ndim > 2 and not sparse and (loss is None or loss.activation is None):
+        raise ArgumentError("class_weight is for labels; these targets are arrays that are no classes.")
+    each = class_weights(class_weight, examples.ys[0], outputs, sparse)
     own = None if examples.weights is None else examples.weights[0]
-    return replace(examples, weights=[each if own is None else own * each.reshape(-1, *[1] * (own.ndim - 1))])
+    if own is not None:  # of samples or of places, as these
+        most = max(own.ndim, each.ndim)
+        own, each = (array.reshape(*array.shape, *[1] * (most - array.ndim)) for array in (own, each))
+        each = own * each
+    return replace(examples, weights=[each])

@@ -185,20 +185,21 @@ def spread(y: Any, model: Any, count: int) -> list[np.ndarray]:
     return [np.zeros(count, np.int64) if array is None else array for array in arrays]
 
 
-def class_weights(class_weight: dict[int, float], y: np.ndarray, outputs: int = 1) -> np.ndarray:
-    """A weight per sample from a weight per class.
+def class_weights(class_weight: dict[int, float], y: np.ndarray, outputs: int = 1, sparse: bool = False) -> np.ndarray:
+    """A weight per label, (N,) or (N, places), from a weight per class.
 
     class_weight   the weight of each class that does not weigh 1
-    y              targets (N, …), one label for each
+    y              targets: labels, or a column for each class along the last axis
     outputs        of the network: more than one is one for each class
+    sparse         whether they are labels, as the loss takes them; else a last axis of more than one is that of classes
 
     Raises ArgumentError for a class that is not there, or a weight that is no number.
     """
     if not isinstance(class_weight, Mapping):
         raise ArgumentError(f"class_weight is a dict, {{class: weight}}, not {class_weight!r}.")
-    labels = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1).astype(np.int64)
-    if len(labels) != len(y):
-        raise ArgumentError("class_weight needs one label per sample.")
+    if not sparse and y.ndim > 1:
+        y = y.argmax(axis=-1) if y.shape[-1] > 1 else y[..., 0]
+    labels = y.astype(np.int64)
     absent = [k for k in class_weight if not isinstance(k, int | np.integer) or k < 0]
     if absent:
         raise ArgumentError(f"class_weight: {absent[0]!r} is not a class; use whole numbers from 0.")
@@ -211,7 +212,7 @@ def class_weights(class_weight: dict[int, float], y: np.ndarray, outputs: int = 
         if not is_number(weight) or not np.isfinite(float(weight)):
             raise ArgumentError(f"class_weight: the weight of class {label} is a number, not {weight!r}.")
         table[label] = weight
-    return table[labels]
+    return np.where(labels < 0, np.float32(1), table[np.maximum(labels, 0)])  # below 0: what a loss leaves out
 
 
 def aligned(batch: Batch, losses: list[Loss]) -> Batch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from striate.data.pictures.decode import picture
 from striate.data.pictures.resample import covering
-from striate.errors import ArgumentError, DataError, unknown
+from striate.errors import ArgumentError, DataError, unknown, warn
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -157,7 +156,7 @@ def save_img(
     kind = {"jpg": "jpeg"}.get((file_format or named).lower(), file_format or named) or None
     image = array_to_img(x, data_format, scale)
     if image.mode == "RGBA" and str(kind).lower() == "jpeg":
-        warnings.warn("JPEG has no transparency: the picture is written as RGB.", stacklevel=2)
+        warn("JPEG has no transparency: the picture is written as RGB.")
         image = image.convert("RGB")
     try:
         image.save(path, format=kind, **options)
