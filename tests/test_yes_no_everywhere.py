@@ -160,6 +160,48 @@ def test_what_torch_code_of_ones_own_ends_in_is_seen(ending):
         np.testing.assert_allclose(table_of(answers, labels), wanted, atol=1e-5)
 
 
+def odds(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def shares(z):
+    return np.exp(z) / np.exp(z).sum(-1, keepdims=True)
+
+
+sigmoid, softmax = layers.Activation("sigmoid"), layers.Softmax()
+# what may follow a sigmoid or softmax: (what is put on the last dense layer, the probabilities of its numbers (N, 3))
+AFTER = {
+    "clipped sigmoids": (lambda x: ops.clip(sigmoid(x), 1e-7, 1 - 1e-7), odds),
+    "clipped softmax": (lambda x: ops.clip(softmax(x), 1e-7, 1 - 1e-7), shares),
+    "softmax clipped by torch": (lambda x: layers.Lambda(lambda y: y.softmax(-1).clamp(1e-7, 1))(x), shares),
+    "the other answer": (lambda x: 1 - sigmoid(x), lambda z: 1 - odds(z)),
+    "the other answer, a layer": (lambda x: layers.Rescaling(-1.0, 1.0)(sigmoid(x)), lambda z: 1 - odds(z)),
+    "a product": (lambda x: sigmoid(x) * sigmoid(x), lambda z: odds(z) ** 2),
+    "the largest of all places": (lambda x: layers.GlobalMaxPooling2D()(sigmoid(layers.Reshape((1, 1, 3))(x))), odds),
+    "the mean of all places": (
+        lambda x: layers.GlobalAveragePooling2D()(softmax(layers.Reshape((1, 1, 3))(x))),
+        shares,
+    ),
+    "two of three": (lambda x: sigmoid(x)[:, :2], lambda z: odds(z)[:, :2]),
+    "one of three": (lambda x: softmax(x)[:, 1:2], lambda z: np.stack([1 - shares(z)[:, 1], shares(z)[:, 1]], 1)),
+}
+
+
+@pytest.mark.parametrize("after", AFTER)
+def test_what_follows_a_sigmoid_or_softmax_and_leaves_probabilities_is_seen(after):
+    build, probabilities = AFTER[after]
+    inputs = layers.Input((SIDE, SIDE, 1))
+    z = layers.Dense(3)(layers.Flatten()(inputs))
+    model = st.Model(inputs, build(z))
+    model.preprocessing = READ
+    wanted = probabilities(st.Model(inputs, z).predict(X / np.float32(255)).astype(np.float64))
+    for one in (model, st.Model(inputs, model(inputs))):
+        one.preprocessing = READ
+        one.labels = [str(i) for i in range(wanted.shape[1])]
+        answers = classify(one, list(X), top=len(one.labels))
+        np.testing.assert_allclose(table_of(answers, one.labels), wanted, atol=1e-5)
+
+
 def test_a_softmax_of_torch_code_over_another_axis_makes_no_probabilities():
     class Last(layers.Layer):
         def call(self, x):

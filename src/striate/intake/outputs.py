@@ -120,6 +120,10 @@ def _made(node: Node, number: int) -> str | None:
     made = step.primitive
     if isinstance(made, p.Softmax):
         return "log_softmax" if made.log else "softmax"
+    if isinstance(made, p.Pointwise) and made.function == "clip":  # of probabilities, against a logarithm of 0
+        low, high = made.parameters
+        within = (low is None or low >= 0) and (high is None or high <= 1)
+        return _probabilities(_made(node, step.inputs[0])) if within else None
     if isinstance(made, p.Pointwise):
         return made.function if made.function in ("sigmoid", "hard_sigmoid") else None
     if isinstance(made, p.Distance):
@@ -131,10 +135,16 @@ def _made(node: Node, number: int) -> str | None:
     function = given.pop() if len(given) == 1 else None
     if isinstance(made, p.IDLE) or made == p.Affine(1.0, 0.0):
         return function
-    if isinstance(made, p.Affine):
-        return None
-    if function in ("sigmoid", "hard_sigmoid"):  # each number stays an answer of its own
-        kept = ("average", "maximum", "minimum")
+    if isinstance(made, p.Affine):  # of a yes that of a no
+        return function if function in _YES and made == p.Affine(-1.0, 1.0) else None
+    if isinstance(made, p.Reduce):  # over the places, not over the classes
+        apart = len(step.input_shapes[0]) - 1 not in made.axes
+        ways = ("mean", "max", "min") if function in _YES else ("mean",)
+        return _probabilities(function) if apart and made.how in ways else None
+    if isinstance(made, p.Slice) and function == "softmax":  # of two classes one: a yes or no
+        return "sigmoid" if step.shape[-1:] == (1,) and len(step.shape) == 1 else None
+    if function in _YES:  # each number stays an answer of its own
+        kept = ("average", "maximum", "minimum", "multiply")
         return function if not isinstance(made, p.Combine) or made.how in kept else None
     if isinstance(made, p.Reshape):  # also Flatten: the channels must stay together
         return function if step.input_shapes[0][-1:] == step.shape[-1:] else None
@@ -143,5 +153,10 @@ def _made(node: Node, number: int) -> str | None:
     return None
 
 
+def _probabilities(function: str | None) -> str | None:
+    return function if function in ("softmax", *_YES) else None
+
+
+_YES = ("sigmoid", "hard_sigmoid")
 # What may leave answers the answers that they are.
-_LEAVE = (*p.IDLE, p.Affine, p.Reshape, p.Combine, p.Concatenate)
+_LEAVE = (*p.IDLE, p.Affine, p.Reshape, p.Reduce, p.Slice, p.Combine, p.Concatenate)

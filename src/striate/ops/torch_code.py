@@ -21,6 +21,12 @@ _SOFTMAX = {"Softmax": "softmax", "LogSoftmax": "log_softmax"}
 _SIGMOID = {"Sigmoid": "sigmoid", "Hardsigmoid": "hard_sigmoid"}
 
 
+def _within(step: Any) -> bool:
+    """Whether a clamp that torch recorded leaves probabilities what they are."""
+    low, high = step._saved_min, step._saved_max
+    return (low is None or low >= 0) and (high is None or high <= 1)
+
+
 def channels_last(x: torch.Tensor) -> torch.Tensor:
     """(N, C, …) as (N, …, C)."""
     return x.permute(0, *range(2, x.ndim), 1) if x.ndim > 2 else x
@@ -307,12 +313,12 @@ class LayerCode:
             if out is x:
                 return place
         while step is not None:
-            name = type(step).__name__.removesuffix("Backward0")
+            name = type(step).__name__.partition("Backward")[0]
             if name == "Permute":
                 axis = step._saved_dims[axis] % out.ndim
             elif name == "AccumulateGrad":
                 return next((place for place, x in enumerate(xs) if step.variable is x and axis == 1), None)
-            elif name not in ("Alias", "Clone", "ToCopy"):
+            elif name not in ("Alias", "Clone", "ToCopy") and not (name == "Clamp" and _within(step)):
                 break
             step = step.next_functions[0][0]
         else:

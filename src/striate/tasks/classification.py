@@ -58,7 +58,8 @@ def classes_of(model: Model) -> Outputs:
     if len(shapes) != 1 or len(shapes[0]) > 1:
         raise ArgumentError(f"this network's output {shapes} is not one number per class.")
     last = model.predictor.graph.outputs[0].node.layer.kind
-    if last.startswith("Global") or (model.origin is not None and model.features is not None and last == "Flatten"):
+    pooled = last.startswith("Global") and model.predictor.answers.activation is None
+    if pooled or (model.origin is not None and model.features is not None and last == "Flatten"):
         raise ArgumentError(
             "this network ends in features and not in classes (include_top=False): use predict for the features, or put a "
             "head on it and train it."
