@@ -96,7 +96,12 @@ def test_an_ensemble_is_judged_on_what_none_was_trained_on(runs, folder, capsys)
     assert len(scores["accuracy of each"]) == 2
     with pytest.raises(ArgumentError, match="held out different pictures"):
         judge_ensemble([runs[0], runs[2]])
-    assert judge_ensemble([runs[0], runs[2]], str(folder))["samples"] == 40
+    assert "note" not in scores
+    everything = judge_ensemble([runs[0], runs[2]], str(folder))
+    assert everything["samples"] == 40
+    assert "the model was trained on 30 of these 40 pictures" in everything["note"]
+    low, high = everything["interval"]
+    assert low < everything["accuracy"] <= high
 
 
 def test_predict_and_evaluate_take_further_models(runs, folder, tmp_path, capsys):

@@ -182,7 +182,9 @@ def evaluate(
         each = scores["accuracy of each"]
         scores["accuracy of each"] = dict(zip([model, *others], each.values(), strict=False))
         lines = [f"{value:8.4f}  {name}" for name, value in scores["accuracy of each"].items()]
-        lines.append(f"{scores['accuracy']:8.4f}  together, on {scores['samples']} of {scores['data']}")
+        low, high = scores["interval"]
+        together = f"together, on {scores['samples']} of {scores['data']} (95 %: {low:.4f} to {high:.4f})"
+        lines += [f"{scores['accuracy']:8.4f}  {together}", *([scores["note"]] if "note" in scores else [])]
         say(scores, json, "\n".join(["accuracy", *lines]))
         return
     _, scores = judge_run(first, data, shift=shift, engine=engine, **options)

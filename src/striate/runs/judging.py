@@ -120,7 +120,8 @@ def judge_ensemble(
     engine    as for ``Model.predict``
     options   of the reader, such as label_column
 
-    Each reads the data with its own preprocessing.  Without data that none was trained on (a test set), all must have held
+    Each reads the data with its own preprocessing; "interval" is the 95 % interval of the accuracy, and "note" says what a
+    model was trained on.  Without data that none was trained on (a test set), all must have held
     out the same part of their training data.  Returns the figures by name.  Raises ArgumentError, DataError.
     """
     from striate.models import load_model
@@ -130,6 +131,7 @@ def judge_ensemble(
     together = Ensemble(models)
     source = data or models[0].facts.get("data")
     parts, draws = [], set()
+    notes: list[str] = []
     for model, run in zip(models, runs, strict=True):
         if data is None and model.facts.get("data") != source:
             raise ArgumentError(
@@ -137,6 +139,7 @@ def judge_ensemble(
             )
         held = held_out(model, data, str(run), shift=shift, **options)
         parts.append(held.data)
+        notes += held.notes
         draws.add((model.facts["validation"], model.facts["seed"]) if held.drawn else None)
     if len(draws) > 1:
         raise ArgumentError(
@@ -154,7 +157,9 @@ def judge_ensemble(
         name = f"{i}: {run.name if isinstance(run, Model) else run}"
         each[name] = Ensemble([model]).judge([part], np.asarray(part.y), engine=engine)["accuracy"]
     scores = together.judge(parts, first.y, engine=engine)
-    return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each}
+    scores["interval"] = interval(round(scores["accuracy"] * len(first)), len(first))  # type: ignore[assignment]
+    told = {"note": "; ".join(dict.fromkeys(notes))} if notes else {}
+    return {"data": first.name, "samples": len(first), **scores, "accuracy of each": each, **told}
 
 
 def held_out(model: Model, data: str | None, told: str, *, shift: int | None = None, **options: Any) -> Held:
