@@ -92,6 +92,7 @@ def test_train_and_transfer_say_it_before_they_begin(tmp_path, capsys, monkeypat
     out = capsys.readouterr()
     assert '"fern": 1 readable picture' in out.err
     assert "24 to 1" in st.models.load_model(tmp_path / "r").facts["data check"]
+    assert by_class({f"c{i:02}": [i % 2, 1] for i in range(500)}) == []
     base = st.Sequential([layers.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
     base.preprocessing = Preprocessing(image_size=(8, 8), channels=3)
     with pytest.raises(DataError, match='"fern" has'):

@@ -77,12 +77,19 @@ def left(result: Any) -> list[str]:
     return [*lines, f"report  {result.report}"] if result.report else lines
 
 
+_SOME = 5  # examples from which on one of many classes is worth a word
+
+
 def by_class(classes: dict[str, list[int]]) -> list[str]:
-    """How many are right of each class, of many classes of the worst five; nothing for one class."""
-    if len(classes) < 2:
-        return []
+    """How many are right of each class; of many classes of the worst five among those that have some examples.
+
+    Nothing for one class, and where each of many has hardly any: then the worst are those that had bad luck.
+    """
     few = len(classes) <= 12
-    order = list(classes) if few else sorted(classes, key=lambda name: classes[name][0] / classes[name][1])[:5]
+    told_of = [name for name, (_, of) in classes.items() if few or of >= _SOME]
+    if len(classes) < 2 or not told_of:
+        return []
+    order = told_of if few else sorted(told_of, key=lambda name: classes[name][0] / classes[name][1])[:5]
     told = "; ".join(f"{name.partition(',')[0]} {classes[name][0]:,} of {classes[name][1]:,}" for name in order)
     return [f"{'right of each class' if few else 'least right'}: {told}"]
 
