@@ -15,7 +15,7 @@ from striate import layers, ops
 from striate.errors import StriateError
 
 
-class Mix(layers.Layer):
+class Mingle(layers.Layer):
     def __init__(self, units: int = 8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
@@ -43,7 +43,7 @@ class Block(layers.Layer):
         return x + self.rest(self.norm(self.conv(x), training=training))
 
 
-class Wave(layers.Layer):
+class Ripple(layers.Layer):
     def __init__(self, filters: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conv = torch.nn.Conv2d(4, filters, 3)
@@ -75,9 +75,9 @@ def network(own: layers.Layer) -> st.Model:
 
 
 PARTS = {
-    "build and call": (lambda: Mix(6), "mix", 4 * 6 + 6, (6, 6, 6), (3, 3)),
+    "build and call": (lambda: Mingle(6), "mingle", 4 * 6 + 6, (6, 6, 6), (3, 3)),
     "layers inside": (lambda: Block(4), "block", 148 + 8 + 20, (6, 6, 4), (5, 5)),
-    "forward": (lambda: Wave(5), "wave", 185, (4, 4, 5), (8, 8)),
+    "forward": (lambda: Ripple(5), "ripple", 185, (4, 4, 5), (8, 8)),
     "torch in call": (lambda: Noisy(5), "noisy", 4 + 25, (6, 6, 5), (8, 8)),
 }
 
@@ -99,12 +99,12 @@ def test_a_layer_of_ones_own_is_sized_trained_saved_and_exported(part: str, tmp_
     answers = model.predict(x[:5], engine="torch")
     np.testing.assert_allclose(model.predict(x[:5], engine="onnxruntime"), answers, atol=1e-5)
     model.save(tmp_path / "kept")
-    again = st.models.load_model(tmp_path / "kept", custom_objects={"Mix": Mix}, compile=False)
+    again = st.models.load_model(tmp_path / "kept", custom_objects={"Mingle": Mingle}, compile=False)
     np.testing.assert_array_equal(again.predict(x[:5], engine="torch"), answers)
 
 
 def test_a_layer_computes_what_its_call_says() -> None:
-    mix = Mix(3)
+    mix = Mingle(3)
     x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
     given = mix(x).detach().numpy()
     kernel, bias = (w.reshape(-1, 3) for w in mix.get_weights())
@@ -154,7 +154,7 @@ def test_a_torch_module_and_any_function_as_activation() -> None:
         (lambda: layers.TorchModuleWrapper(torch.nn.Linear), "takes a torch module"),
         (lambda: layers.Lambda(lambda t: torch.conv2d(t, t))(st.Input((3,))), "fails on"),
         (lambda: layers.Lambda(lambda t: t.sum())(st.Input((3,))), "batch"),
-        (lambda: Mix("x")(st.Input((3,))), "whole numbers"),
+        (lambda: Mingle("x")(st.Input((3,))), "whole numbers"),
     ],
 )
 def test_what_is_wrong_with_it_is_one_line(wrong: Any, said: str) -> None:
