@@ -230,6 +230,7 @@ def test_a_detector_learns_to_find_and_answers_alike_everywhere(tmp_path):
     model.save(tmp_path / "run")
     other = st.models.load_model(tmp_path / "run")
     np.testing.assert_allclose(other.predict(parts), rows, atol=1e-3)
+    assert other.evaluate(parts, return_dict=True, verbose=0) == pytest.approx(figures, abs=1e-3)
     with torch.inference_mode():
         module = model.module(torch.tensor(parts.x / 255.0).float().movedim(-1, 1)).movedim(1, -1)
     np.testing.assert_allclose(module.numpy(), rows, atol=1e-2)

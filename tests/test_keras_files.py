@@ -148,7 +148,7 @@ def test_a_loss_of_ones_own_is_named_and_given_again(tmp_path, ending) -> None:
 
 # -- a user's own -------------------------------------------------------------------------------------------------------
 @st.saving.register_keras_serializable("mine")
-class Doubled(layers.Layer):
+class Doubling(layers.Layer):
     """Twice the input, plus."""
 
     plus: float = 0.0
@@ -158,11 +158,11 @@ class Doubled(layers.Layer):
 
 
 def test_a_layer_of_ones_own_goes_by_its_registered_name(tmp_path) -> None:
-    model = st.Sequential([layers.Input((4,)), Doubled(1.0), layers.Dense(2)])
+    model = st.Sequential([layers.Input((4,)), Doubling(1.0), layers.Dense(2)])
     model.save(tmp_path / "m.keras")
     with zipfile.ZipFile(tmp_path / "m.keras") as archive:
         entry = json.loads(archive.read("config.json"))["config"]["layers"][1]
-    assert (entry["class_name"], entry["registered_name"]) == ("Doubled", "mine>Doubled")
+    assert (entry["class_name"], entry["registered_name"]) == ("Doubling", "mine>Doubling")
     answers_alike(model, st.models.load_model(tmp_path / "m.keras"))
 
 
@@ -494,11 +494,11 @@ def test_a_file_of_keras_2_comes_with_network_weights_and_compile_state(tmp_path
 
 def test_custom_objects_last_as_long_as_their_scope() -> None:
     assert "Thing" not in st.saving.get_custom_objects()
-    with st.saving.custom_object_scope({"Thing": Doubled}):
-        assert st.saving.get_registered_object("Thing") is Doubled
+    with st.saving.custom_object_scope({"Thing": Doubling}):
+        assert st.saving.get_registered_object("Thing") is Doubling
         made = st.saving.deserialize_keras_object({"class_name": "Thing", "config": {"plus": 2.0}})
     assert made.plus == 2.0
     assert "Thing" not in st.saving.get_custom_objects()
-    assert st.saving.get_registered_name(Doubled) == "mine>Doubled"
+    assert st.saving.get_registered_name(Doubling) == "mine>Doubling"
     with pytest.raises(ArgumentError, match='unknown layer "Thing"'):
         st.saving.deserialize_keras_object({"class_name": "Thing", "config": {}})

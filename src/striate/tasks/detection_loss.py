@@ -12,8 +12,8 @@ from striate.data.box_targets import CLASS, IGNORED
 from striate.described import described
 from striate.errors import ArgumentError
 from striate.layers.boxes import DistanceBoxes
+from striate.tasks.box_losses import LossOfBoxes, counted
 from striate.tasks.boxes import iou, iou_matrix
-from striate.train.losses import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ class Assigned(NamedTuple):
 
 
 @described
-class DetectionLoss(Loss):
+class DetectionLoss(LossOfBoxes):
     """Quality focal loss of the scores, GIoU and distribution focal loss of the boxes.
 
     A box is answered for by the places within it whose score and overlap together are highest (s^alpha · u^beta), at most
@@ -55,9 +55,7 @@ class DetectionLoss(Loss):
     Targets are boxes as ``data.box_targets`` has them, (N, M, 6).  Raises ArgumentError for values out of range.
     """
 
-    boxes = True
-    targets = "any"
-    activation = "boxes"
+    ends_in = DistanceBoxes
 
     layer: Any = None
     most: int = 10
@@ -72,10 +70,6 @@ class DetectionLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.layer, DistanceBoxes):
-            raise ArgumentError(
-                f"DetectionLoss: layer is the DistanceBoxes that the network ends in, not {self.layer!r}."
-            )
         if self.most < 1 or min(self.alpha, self.beta, self.gamma, self.box, self.distribution) < 0:
             raise ArgumentError("DetectionLoss: most is at least 1, the other numbers are not negative.")
 
@@ -85,14 +79,7 @@ class DetectionLoss(Loss):
         y_true    (N, 6, M), channels first
         weights   of the pictures; they change nothing here
         """
-        return _counted(y_true.movedim(1, -1)).sum() + len(y_true)
-
-    def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        """Both as they are, in 32 bits.
-
-        y_true, y_pred    (N, M, 6) and (N, P, K + 4 bins)
-        """
-        return y_true.float(), y_pred.float()
+        return counted(y_true.movedim(1, -1)).sum() + len(y_true)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The losses of the pictures, (N,), such that their mean is the loss of the batch.
@@ -116,7 +103,7 @@ class DetectionLoss(Loss):
         distances = (own[..., :4] - centres.repeat(1, 2)) / strides * y_pred.new_tensor([-1.0, -1.0, 1.0, 1.0])
         shares = self._distribution(steps, distances) * given.share
         whole = scores + self.box * apart.sum(1) + self.distribution * shares.sum(1)
-        return whole * (len(y_true) / (_counted(y_true).sum() + len(y_true)))
+        return whole * (len(y_true) / (counted(y_true).sum() + len(y_true)))
 
     def assign(self, y_true: Tensor, scores: Tensor, boxes: Tensor) -> Assigned:
         """Which places answer for which box.
@@ -128,7 +115,7 @@ class DetectionLoss(Loss):
         import torch
 
         there = y_true[..., :4]
-        counts = _counted(y_true)  # (N, M)
+        counts = counted(y_true)  # (N, M)
         labels = y_true[..., CLASS].long().clamp(min=0)
         within = self._within(there, boxes) & counts[..., None]
         overlap = iou_matrix(there, boxes) * within
@@ -185,8 +172,3 @@ class DetectionLoss(Loss):
         near = logs.gather(-1, below.long()[..., None])[..., 0]
         next_ = logs.gather(-1, below.long()[..., None] + 1)[..., 0]
         return -((1 - above) * near + above * next_).mean(-1)
-
-
-def _counted(y_true: Tensor) -> Tensor:
-    """Which rows are boxes that count, bool (N, M)."""
-    return (y_true[..., CLASS] >= 0) & (y_true[..., IGNORED] == 0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from striate.data.box_targets import CLASS, IGNORED
+from striate.data.box_targets import CLASS
 from striate.described import described
 from striate.errors import ArgumentError
 from striate.layers.boxes import YoloBoxes
+from striate.tasks.box_losses import LossOfBoxes, counted
 from striate.tasks.boxes import iou
-from striate.train.losses import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,7 +18,7 @@ __all__ = ["YoloLoss"]
 
 
 @described
-class YoloLoss(Loss):
+class YoloLoss(LossOfBoxes):
     """Sum of squares over the grid; a box is learnt by the cell that its middle is in, and there by the box nearest to it.
 
     The five terms, in the paper's order: where the middle is in its cell, and the square roots of width and height as
@@ -35,9 +35,7 @@ class YoloLoss(Loss):
     them, (N, M, 6).  Raises ArgumentError for another layer and for negative factors.
     """
 
-    boxes = True
-    targets = "any"
-    activation = "boxes"
+    ends_in = YoloBoxes
 
     layer: Any = None
     coord: float = 5.0
@@ -49,17 +47,8 @@ class YoloLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.layer, YoloBoxes):
-            raise ArgumentError(f"YoloLoss: layer is the YoloBoxes that the network ends in, not {self.layer!r}.")
         if self.coord < 0 or self.noobj < 0:
             raise ArgumentError("YoloLoss: coord and noobj are not negative.")
-
-    def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-        """Both as they are, in 32 bits.
-
-        y_true, y_pred    (N, M, 6), and (N, rows, columns, 5 B + C) or as one vector
-        """
-        return y_true.float(), y_pred.float()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each picture, (N,).
@@ -100,7 +89,6 @@ class YoloLoss(Loss):
         middle = (y_true[..., :2] + y_true[..., 2:4]) / 2
         column = (middle[..., 0] / width * columns).long().clamp(0, columns - 1)
         row = (middle[..., 1] / height * rows).long().clamp(0, rows - 1)
-        counts = (y_true[..., CLASS] >= 0) & (y_true[..., IGNORED] == 0)
-        number = torch.where(counts, row * columns + column, -1)
+        number = torch.where(counted(y_true), row * columns + column, -1)
         own = number[:, None, :] == torch.arange(rows * columns, device=number.device)[:, None]  # (N, cells, M)
         return torch.where(own.any(-1), own.long().argmax(-1), -1)
