@@ -118,13 +118,6 @@ def test_the_listing_of_features_made_once_runs(tmp_path):
     assert float(said.split()[-1]) > 0.6
 
 
-def takes_any_size() -> bool:
-    try:
-        return st.Input((None, None, 3)).shape is not None
-    except st.StriateError:
-        return False
-
-
 @pytest.mark.slow
 @there("first_steps.py")
 def test_the_listing_of_first_steps_runs(tmp_path):
@@ -135,7 +128,6 @@ def test_the_listing_of_first_steps_runs(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not takes_any_size(), reason="networks for pictures of any size are not here yet")
 @there("frozen_base.py")
 def test_the_listing_of_a_frozen_base_runs(tmp_path):
     assert "Trainable params" in run(LECTURES / "frozen_base.py", folder=tmp_path)
