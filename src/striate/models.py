@@ -48,6 +48,7 @@ def load_model(
         return load_keras(path, custom_objects, compile)  # type: ignore[no-any-return]
     from striate.configs import CustomObjectScope
     from striate.data import Preprocessing
+    from striate.intake import Decoding
     from striate.weights import read_bundle
 
     bundle = read_bundle(path)
@@ -56,6 +57,8 @@ def load_model(
             model = from_json(bundle.network)
         if bundle.preprocessing is not None:
             model.preprocessing = Preprocessing.from_dict(bundle.preprocessing)
+        if bundle.decoding is not None:
+            model.decoding = Decoding.from_dict(bundle.decoding)
         model.labels = bundle.labels
     except BundleError:
         raise

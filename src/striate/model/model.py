@@ -110,7 +110,7 @@ class Model(Learning):
             self._predictor = graph, Model.from_graph(graph.without_auxiliary(), self.name)
         model = self._predictor[1]
         model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
-        model.facts = self.facts
+        model.facts, model._decoding = self.facts, self._decoding
         return model
 
     def extract(

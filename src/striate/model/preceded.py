@@ -32,6 +32,6 @@ def preceded(model: Model, layers: Sequence[Layer], shape: Shape | None = None) 
     now = replay(graph, [x])
     fresh = Graph([begin], [now(tensor) for tensor in graph.outputs], auxiliary=graph.auxiliary).like(graph)
     made = (Model if model.has_own_call else type(model)).from_graph(fresh, model.name)
-    made.labels, made.preprocessing = model.labels, model.preprocessing
+    made.labels, made.preprocessing, made._decoding = model.labels, model.preprocessing, model._decoding
     made.features = None if model.features is None else now(model.features)
     return made

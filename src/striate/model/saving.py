@@ -42,6 +42,7 @@ def save(
         state=model._state(),
         preprocessing=None if model.preprocessing is None else model.preprocessing.to_dict(),
         labels=model.labels,
+        decoding=_decoding(model),
         training=model.facts,
         metrics=model.scores,
         int8=model.predictor._engine.saved_int8(model.predictor.graph),
@@ -58,6 +59,12 @@ def _described(model: Any) -> dict[str, Any] | None:
     return model._not_compiled[0] if model._not_compiled is not None else None
 
 
+def _decoding(model: Any) -> dict[str, Any] | None:
+    """How a network that ends in boxes decodes them, defaults too; of others what they were told."""
+    boxes = model.built and model.answers.activation == "boxes"
+    return model.decoding.to_dict() if boxes or model._decoding is not None else None
+
+
 def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: bool, hdf5: bool) -> None:
     from striate.weights.keras_model import write_keras_model
     from striate.weights.keras_says import check_for_keras
@@ -68,6 +75,7 @@ def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: boo
     beside = {
         "preprocessing": None if model.preprocessing is None else model.preprocessing.to_dict(),
         "labels": model.labels,
+        "decoding": _decoding(model),
         "training": model.facts,
         "metrics": model.scores,
         "compiled": _described(model),
@@ -89,6 +97,7 @@ def load_keras(
     kind             the class of a model of calls; None: Model
     """
     from striate.data import Preprocessing
+    from striate.intake import Decoding
     from striate.weights.keras_model import read_keras_model
     from striate.weights.load import apply
     from striate.weights.match import match
@@ -98,6 +107,8 @@ def load_keras(
         model = from_keras(_adapted(saved.network, saved.weights), custom_objects, kind)
         if saved.beside.get("preprocessing"):
             model.preprocessing = Preprocessing.from_dict(saved.beside["preprocessing"])
+        if saved.beside.get("decoding"):
+            model.decoding = Decoding.from_dict(saved.beside["decoding"])
     except BundleError:
         raise
     except StriateError as error:

@@ -14,6 +14,7 @@ from striate.graph.nested import packed
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
+    from striate.intake import Decoding
     from striate.ship import Engines
     from striate.size import Size
     from striate.train.callbacks import History
@@ -43,6 +44,7 @@ class Structure(Network):
         self.stop_training = False
         self.preprocessing: Preprocessing | None = None
         self._labels: list[str] | None = None
+        self._decoding: Decoding | None = None
         self.facts: dict[str, Any] = {}
         self.scores: dict[str, Any] = {}
         self.features: SymbolicTensor | None = None
@@ -66,6 +68,24 @@ class Structure(Network):
         from striate.intake import checked_labels
 
         self._labels = None if names is None else checked_labels(names, self.graph if self.built else None)
+
+    @property
+    def decoding(self) -> Decoding:
+        """How rows of boxes become detections; saved with the model, which every task and export asks.
+
+        Setting it raises ArgumentError for what is no Decoding.
+        """
+        from striate.intake import Decoding
+
+        return Decoding() if self._decoding is None else self._decoding
+
+    @decoding.setter
+    def decoding(self, settings: Decoding) -> None:
+        from striate.intake import Decoding
+
+        if not isinstance(settings, Decoding):
+            raise ArgumentError(f"model.decoding is a tasks.Decoding, such as Decoding(least=0.3), not {settings!r}.")
+        self._decoding = settings
 
     @property
     def layers(self) -> list[Layer]:

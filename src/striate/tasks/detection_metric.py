@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.data.box_targets import CLASS, IGNORED
 from striate.described import described
+from striate.intake import Decoding
 from striate.tasks.average_precision import Detections, Truth, average_precision
 from striate.tasks.found import detections
 from striate.train.metrics import Metric
@@ -30,8 +31,8 @@ class MeanAveragePrecision(Metric):
     """
 
     layer: Any = None
-    least: float = 0.05
-    overlap: float = 0.6
+    least: float = Decoding.least
+    overlap: float = Decoding.overlap
     name: str | None = "map"
     dtype: Any = None
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from striate.intake import Decoding
 from striate.tasks.average_precision import Detections
 from striate.tasks.boxes import suppress
 
-__all__ = ["detections"]
+__all__ = ["Decoding", "detections"]
 
 
 def detections(
-    rows: np.ndarray, *, least: float = 0.05, overlap: float = 0.6, most: int = 300, considered: int = 1000
+    rows: np.ndarray,
+    *,
+    least: float = Decoding.least,
+    overlap: float = Decoding.overlap,
+    most: int = Decoding.most,
+    considered: int = Decoding.considered,
 ) -> Detections:
     """What one picture's rows (P, 4 + K) say: boxes, scores and classes, the surest first.
 
@@ -20,6 +26,8 @@ def detections(
     overlap     above which of two boxes of a class only the surer stays
     most        how many stay
     considered  how many of the surest are looked at
+
+    A model's own settings are ``detections(row, **model.decoding.to_dict())``.
     """
     place, label = np.nonzero(rows[:, 4:] >= least)
     scores = rows[place, 4 + label]

@@ -37,6 +37,7 @@ class Bundle:
     state           weights by name, in the module's layout
     preprocessing   ``Preprocessing.to_dict()``
     labels          class names in the order of the outputs, or None
+    decoding        ``Decoding.to_dict()`` of a network that answers with boxes, or None
     training        how it was trained: compile arguments, epochs, data
     metrics         figures measured after training
     compiled        what ``compile`` was given, or None
@@ -49,6 +50,7 @@ class Bundle:
     state: dict[str, Any]
     preprocessing: dict[str, Any] | None = None
     labels: list[str] | None = None
+    decoding: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     int8: tuple[bytes, dict[str, Any]] | None = None
@@ -90,6 +92,8 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         "network": bundle.network,
     }
     kept = {weights}
+    if bundle.decoding is not None:
+        description["decoding"] = bundle.decoding
     if bundle.compiled is not None:
         description["compiled"] = bundle.compiled
     if bundle.optimizer is not None:
@@ -160,6 +164,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         state=load_state(folder / name),
         preprocessing=description.get("preprocessing"),
         labels=description.get("labels"),
+        decoding=description.get("decoding"),
         training=description.get("training") or {},
         metrics=description.get("metrics") or {},
         int8=int8,

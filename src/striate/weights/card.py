@@ -21,6 +21,8 @@ def model_card(name: str, bundle: Bundle, table: str) -> str:
         lines += ["## Training", "", *_rows(bundle.training), ""]
     if bundle.preprocessing:
         lines += ["## Preprocessing", "", *_rows(bundle.preprocessing), ""]
+    if bundle.decoding:
+        lines += ["## Decoding", "", *_rows(bundle.decoding), ""]
     lines += ["## Size", "", "```", table.rstrip(), "```", ""]
     lines += ["## Use", "", "```python", "import striate as st", "", 'model = st.models.load_model("this folder")']
     lines += ["probabilities = model.predict(pictures)", "```", ""]

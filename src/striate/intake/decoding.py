@@ -1,0 +1,63 @@
+"""How a network's rows of boxes become detections: the settings, which belong to the model as its preprocessing does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
+from typing import Any
+
+from striate.errors import DataError, nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """What is done to rows of boxes and scores before anyone sees them.  The model and every file of it hold this object.
+
+    least       scores below it say nothing, 0 to 1
+    overlap     of two boxes of a class that overlap by more than this (IoU) only the surer stays, 0 to 1
+    most        how many stay in a picture, at least 1
+    considered  how many of the surest of a picture are looked at, at least 1
+
+    Raises DataError for values out of range.
+    """
+
+    least: float = 0.05
+    overlap: float = 0.6
+    most: int = 300
+    considered: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("least", "overlap"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+                raise DataError(f"decoding: {name} is a number from 0 to 1, not {value!r}.")
+            object.__setattr__(self, name, float(value))
+        for name in ("most", "considered"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                raise DataError(f"decoding: {name} is a whole number of at least 1, not {value!r}.")
+            object.__setattr__(self, name, int(value))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``from_dict`` gives an equal object back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, description: Mapping[str, Any]) -> Decoding:
+        """The object that ``to_dict`` described; a missing key has its default.
+
+        description   the dictionary
+
+        Raises DataError for an unknown key or a value out of range.
+        """
+        if not isinstance(description, Mapping):
+            raise DataError(f"decoding: a description is a dictionary, not a {type(description).__name__}.")
+        known = [field.name for field in fields(cls)]
+        for key in description:
+            if key not in known:
+                raise DataError(
+                    f'decoding: unknown key "{key}".{nearest(str(key), known)} Known: {", ".join(known)}. '
+                    "A newer striate may have written it."
+                )
+        return cls(**description)
