@@ -9,11 +9,15 @@ from PIL import Image
 
 import striate as st
 from striate import Input, Model, layers
-from striate.data import Dataset
+from striate.data import Batch, Dataset
+from striate.data.box_targets import largest_boxes
 from striate.data.sets.scenes import scenes
 from striate.errors import StriateError
+from striate.layers import Augmentation
 from striate.tasks.boxes import iou
-from striate.tasks.localizer import BoxIoU, BoxLoss, localization_data, localize, localizer
+from striate.tasks.localizer import BoxIoU, BoxLoss, localize, localizer
+from striate.train.losses import SparseCategoricalCrossentropy
+from striate.train.targets import moved
 
 
 def base(shape=(32, 32, 3)):
@@ -51,14 +55,29 @@ def test_the_largest_box_that_counts_is_the_one_of_its_picture():
     boxes = (*boxes, np.array([[5, 5, 15, 10]], np.float32))
     labels = (np.array([0, 1, 0]), np.zeros(0, np.int64), np.array([0]))
     ignored = (np.array([False, False, True]), np.zeros(0, bool), np.array([False]))
-    some, targets = localization_data(Dataset(x, None, ("a", "b"), boxes=boxes, box_labels=labels, box_ignored=ignored))
+    data = Dataset(x, None, ("a", "b"), boxes=boxes, box_labels=labels, box_ignored=ignored)
+    some, classes, corners = largest_boxes(data)
     assert len(some) == 2
-    assert targets["label"].tolist() == [1, 0]
-    np.testing.assert_allclose(targets["box"], [[0, 0, 0.5, 0.5], [0.25, 0.5, 0.75, 1]])
+    assert classes.tolist() == [1, 0]
+    np.testing.assert_allclose(corners, [[0, 0, 0.5, 0.5], [0.25, 0.5, 0.75, 1]])
     with pytest.raises(StriateError, match="no boxes"):
-        localization_data(Dataset(x, np.zeros(3, np.int64)))
+        largest_boxes(Dataset(x, np.zeros(3, np.int64)))
     with pytest.raises(StriateError, match="none of its 3 pictures"):
-        localization_data(Dataset(x, None, ("a",), boxes=(boxes[1],) * 3, box_labels=(labels[1],) * 3))
+        largest_boxes(Dataset(x, None, ("a",), boxes=(boxes[1],) * 3, box_labels=(labels[1],) * 3))
+
+
+def test_boxes_of_a_localizer_move_with_their_pictures_and_what_has_left_weighs_nothing():
+    corners = torch.tensor([[0.0, 0.0, 0.25, 0.5], [0.5, 0.5, 1.0, 1.0]])
+    batch = Batch([torch.rand(2, 3, 8, 16)], [torch.tensor([0, 1]), corners], None, 2)
+    losses = [SparseCategoricalCrossentropy(), BoxLoss()]
+    right = moved(batch, Augmentation([layers.RandomFlip("horizontal", seed=1)]), losses)
+    for i in range(2):
+        turned = [1 - corners[i][2], corners[i][1], 1 - corners[i][0], corners[i][3]]
+        flipped = bool((right.xs[0][i] == batch.xs[0][i].flip(-1)).all())
+        np.testing.assert_allclose(right.ys[1][i], turned if flipped else corners[i], atol=1e-6)
+    assert right.weights is None
+    gone = moved(batch, Augmentation([layers.RandomTranslation((0.6, 0.6), 0.0)]), losses)  # the second leaves below
+    assert [w.tolist() for w in gone.weights] == [[1.0, 0.0]] * 2
 
 
 def test_what_is_no_localizer_is_refused():
@@ -82,10 +101,9 @@ def test_a_localizer_finds_drawn_shapes_and_says_where_in_the_photos_own_pixels(
         loss_weights={"label": 0.5, "box": 1.0},
         metrics={"label": "accuracy", "box": BoxIoU()},
     )
-    some, targets = localization_data(train)
-    model.fit(some, targets, epochs=20, batch_size=32, verbose=0)
-    held, wanted = localization_data(test)
-    figures = model.evaluate(held, wanted, return_dict=True, verbose=0)
+    model.fit(train, epochs=20, batch_size=32, verbose=0)
+    held = test
+    figures = model.evaluate(held, return_dict=True, verbose=0)
     assert figures["box_iou"] > 0.6
     photo = np.repeat(np.repeat(held.x[0], 3, 0), 2, 1)  # 96 x 64
     path = tmp_path / "photo.png"

@@ -8,6 +8,8 @@ import numpy as np
 
 from striate.data.augmentation import move_boxes
 from striate.data.dataset import Dataset
+from striate.errors import DataError
+from striate.wording import plural
 
 COLUMNS = 6  # left, top, right, bottom, the class, 1 where the box counts for nothing
 CLASS, IGNORED = 4, 5
@@ -58,3 +60,45 @@ def moved_targets(rows: np.ndarray, matrices: np.ndarray, size: tuple[int, int],
         new[: len(kept)] = some[kept]
         new[: len(kept), :4] = boxes
     return made
+
+
+def largest_boxes(data: Dataset) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """For networks that find one thing: the pictures with a box, the class of the largest, (n,), and its corners, (n, 4).
+
+    data   pictures with boxes; those without any, and boxes that count for nothing, are left out
+
+    Corners are left, top, right and bottom as parts of the picture's sides.  Raises DataError where no picture has a box.
+    """
+    if data.boxes is None or data.box_labels is None:
+        raise DataError(f"{data.name}: has no boxes, and the network learns where things are.")
+    flags = data.box_ignored or [np.zeros(len(each), bool) for each in data.boxes]
+    counted = [np.flatnonzero(~each) for each in flags]
+    some = [i for i, which in enumerate(counted) if len(which)]
+    if not some:
+        raise DataError(f"{data.name}: none of its {plural(len(data), 'picture')} has a box.")
+    areas = [np.prod(data.boxes[i][counted[i], 2:] - data.boxes[i][counted[i], :2], axis=1) for i in some]
+    largest = [counted[i][int(each.argmax())] for i, each in zip(some, areas, strict=True)]
+    height, width = data.shape[:2]
+    corners = np.stack([data.boxes[i][k] for i, k in zip(some, largest, strict=True)])
+    labels = np.array([data.box_labels[i][k] for i, k in zip(some, largest, strict=True)], np.int64)
+    sides = np.array([width, height, width, height], np.float32)
+    return data.subset(some), labels, (corners / sides).astype(np.float32)
+
+
+def moved_shares(
+    corners: np.ndarray, matrices: np.ndarray, size: tuple[int, int], least: float = 0.25
+) -> tuple[np.ndarray, np.ndarray]:
+    """One box a picture, as parts of its sides, after the pictures have moved: (N, 4), and of which enough is left, (N,).
+
+    corners    (N, 4)
+    matrices   (N, 3, 3), from the old places in pixels to the new ones
+    size       (height, width) of the pictures
+    least      the share of a box that must be left
+    """
+    sides = np.array([size[1], size[0], size[1], size[0]], np.float64)
+    made, left = corners.copy(), np.zeros(len(corners), bool)
+    for i, (box, matrix) in enumerate(zip(corners * sides, matrices, strict=True)):
+        moved, kept = move_boxes(box[None], matrix, size, least)
+        if len(kept):
+            made[i], left[i] = moved[0] / sides, True
+    return made, left

@@ -7,7 +7,7 @@ corners, on the features of one base.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -15,17 +15,16 @@ from striate import layers
 from striate.data import Dataset
 from striate.data.pictures.decode import decode, upright_size
 from striate.described import described
-from striate.errors import ArgumentError, DataError, unknown
+from striate.errors import ArgumentError, unknown
 from striate.model import Model
-from striate.tasks.boxes import area, iou
+from striate.tasks.boxes import iou
 from striate.train.losses import Loss
 from striate.train.metrics import Metric
-from striate.wording import plural
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["BoxIoU", "BoxLoss", "Localized", "localization_data", "localize", "localizer"]
+__all__ = ["BoxIoU", "BoxLoss", "Localized", "localize", "localizer"]
 
 KINDS = ("l2", "smooth_l1", "iou", "giou", "diou", "ciou")
 
@@ -71,32 +70,11 @@ def localizer(base: Model, classes: int, *, maps: int = 128, units: int = 256) -
     return model
 
 
-def localization_data(data: Dataset) -> tuple[Dataset, dict[str, np.ndarray]]:
-    """Pictures with one box each, and what a localizer learns from them: "label" (N,) and "box" (N, 4).
-
-    data    pictures with boxes; of several in a picture the largest counts, and pictures without any are left out
-
-    Boxes are left, top, right and bottom as parts of the picture's sides.  Raises DataError where no picture has a box.
-    """
-    if data.boxes is None or data.box_labels is None:
-        raise DataError(f"{data.name}: has no boxes, and localisation learns where things are.")
-    counted = [
-        np.flatnonzero(~flags) for flags in data.box_ignored or [np.zeros(len(each), bool) for each in data.boxes]
-    ]
-    some = [i for i, which in enumerate(counted) if len(which)]
-    if not some:
-        raise DataError(f"{data.name}: none of its {plural(len(data), 'picture')} has a box.")
-    largest = [counted[i][int(area(data.boxes[i][counted[i]]).argmax())] for i in some]
-    height, width = data.shape[:2]
-    sides = np.array([width, height, width, height], np.float32)
-    boxes = np.stack([data.boxes[i][k] for i, k in zip(some, largest, strict=True)]) / sides
-    labels = np.array([data.box_labels[i][k] for i, k in zip(some, largest, strict=True)], np.int64)
-    return data.subset(some), {"label": labels, "box": boxes.astype(np.float32)}
-
-
 @described
 class BoxLoss(Loss):
-    """How far boxes are off, one number a picture; a box is left, top, right and bottom, (4,).
+    """How far boxes are off, one number a picture; a box is left, top, right and bottom, (4,), as parts of its sides.
+
+    Of a data set with boxes it learns the largest of each picture, and what stands beside it learns the class of that box.
 
     kind        "l2"         the sum of the squared differences of the corners, as courses teach it
                 "smooth_l1"  squares near 0, absolute differences beyond `beta`, summed (Girshick 2015, "Fast R-CNN")
@@ -107,6 +85,7 @@ class BoxLoss(Loss):
     Raises ArgumentError for another kind.
     """
 
+    largest: ClassVar[bool] = True
     kind: str = "l2"
     beta: float = 0.1
     reduction: str | None = "sum_over_batch_size"

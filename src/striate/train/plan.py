@@ -189,7 +189,7 @@ def _augmenting(augment: Any, graph: Graph, losses: list[Loss]) -> Augmentation 
     if made.shape(shape) != shape:
         raise ArgumentError(f"compile: augment makes pictures {made.shape(shape)}, the network takes {shape}.")
     bent = next((layer.kind for layer in made.steps() if layer.bends), None)
-    if bent is not None and any(loss.boxes or loss.sparse for loss in losses):
+    if bent is not None and any(loss.boxes or loss.largest or loss.sparse for loss in losses):
         raise ArgumentError(f"compile: boxes and label maps cannot follow {bent}. Leave it out of augment.")
     return made
 

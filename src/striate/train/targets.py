@@ -13,7 +13,7 @@ from striate import backend
 from striate.annotations import is_number
 from striate.data import Batch, Dataset, Examples
 from striate.data.batches import channels_first, channels_last, over
-from striate.data.box_targets import moved_targets, of_dataset
+from striate.data.box_targets import largest_boxes, moved_shares, moved_targets, of_dataset
 from striate.data.mixing import mix
 from striate.errors import ArgumentError, DataError
 from striate.graph.nested import flat, nests, numbered
@@ -32,8 +32,10 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     """
     intake = model.intake if intake is None else intake
     if isinstance(x, Dataset):
-        x = intake.dataset(x) if y is None else intake.prepared(x)
-        y = _targets_of(x, model) if y is None else y
+        if y is None:
+            x, y = _targets_of(intake.dataset(x), model)
+        else:
+            x = intake.prepared(x)
     if has_own_steps(model):
         return examples_of(x, y, sample_weight, intake)
     examples = intake.examples(x)
@@ -47,20 +49,24 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     return replace(examples, ys=ys, weights=weights)
 
 
-def _targets_of(data: Dataset, model: Any) -> Any:
-    """What a data set has for each output: its boxes where the loss learns those, else `y`.
+def _targets_of(data: Dataset, model: Any) -> tuple[Dataset, Any]:
+    """What of a data set is learnt, and what it has for each output: its boxes where the loss learns those, else `y`.
 
-    Raises DataError where there are no boxes.
+    Beside an output that learns the largest box of a picture the others learn its class.  Raises DataError where there
+    are no boxes.
     """
     if has_own_steps(model):
-        return data.y
+        return data, data.y
     plan = model._compiled()
+    if any(loss.largest for loss in plan.losses):
+        some, labels, corners = largest_boxes(data)
+        return some, [corners if loss.largest else labels for loss in plan.losses]
     if not any(loss.boxes for loss in plan.losses):
-        return data.y
+        return data, data.y
     boxes = of_dataset(data)
     if boxes is None:
         raise DataError(f"{data.name}: has no boxes, and the network learns to find some.")
-    return [boxes if loss.boxes else data.y for loss in plan.losses] if len(plan.losses) > 1 else boxes
+    return data, [boxes if loss.boxes else data.y for loss in plan.losses] if len(plan.losses) > 1 else boxes
 
 
 def examples_of(x: Any, y: Any, sample_weight: Any, intake: Intake) -> Examples:
@@ -251,12 +257,25 @@ def moved(batch: Batch, augment: Augmentation, losses: Sequence[Loss]) -> Batch:
     ys = list(batch.ys)
     if mask is not None:
         ys[maps[0]] = mask[:, 0].round().to(batch.ys[maps[0]].dtype)
+    size, weights = (x.shape[2], x.shape[3]), batch.weights
     for i, loss in enumerate(losses):
         if loss.boxes:
-            size = (x.shape[2], x.shape[3])
             rows = moved_targets(channels_last(ys[i]).cpu().numpy(), np.linalg.inv(back.double().numpy()), size)
             ys[i] = channels_first(torch.from_numpy(rows).to(ys[i].device))
-    return replace(batch, xs=[x, *batch.xs[1:]], ys=ys)
+        if loss.largest:
+            corners, left = moved_shares(ys[i].cpu().numpy(), np.linalg.inv(back.double().numpy()), size)
+            ys[i] = torch.from_numpy(corners).to(ys[i].device)
+            if not left.all():  # what was to be found has left the picture: nothing is learnt of it
+                weights = _weighed(weights, torch.from_numpy(left).to(ys[i]), len(losses))
+    return replace(batch, xs=[x, *batch.xs[1:]], ys=ys, weights=weights)
+
+
+def _weighed(weights: Any, share: torch.Tensor, outputs: int) -> list[torch.Tensor]:
+    """The samples' weights in the loss of each output, (N, …), times `share` (N,)."""
+    return [
+        share if given is None else given * share.reshape(-1, *[1] * (given.ndim - 1))
+        for given in (weights or [None] * outputs)
+    ]
 
 
 def target_batches(examples: Examples, batch_size: int) -> Iterator[tuple[slice, Batch]]:

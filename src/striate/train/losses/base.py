@@ -37,6 +37,7 @@ class Loss(Described, family="loss"):
     keras_room = "losses"
     activation: str | None = None  # the final activation that with_logits() takes over
     boxes: ClassVar[bool] = False  # whether targets are boxes, (N, M, 6), as ``data.box_targets`` has them
+    largest: ClassVar[bool] = False  # whether they are the largest box of each picture, (N, 4), parts of its sides
     separate: bool = False  # whether every output is a yes or no of its own, not one of several classes
     targets: ClassVar[Literal["ids", "one_hot", "binary", "values", "any", "none"]] = "values"
     name: Any = "loss"
