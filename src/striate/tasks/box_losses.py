@@ -34,12 +34,27 @@ class LossOfBoxes(Loss):
                 f"{type(self).__name__}: layer is the {self.ends_in.__name__} that the network ends in, not {self.layer!r}."
             )
 
+    def aligned(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """A batch as ``call`` wants it; boxes have three axes however many the numbers have that are learnt.
+
+        y_true, y_pred    boxes (N, 6, M), and the numbers before the layer of boxes, (N, C, …)
+        """
+        return self.fitted(*rows_last(y_true, y_pred))
+
     def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """Both as they are, in 32 bits.
 
         y_true, y_pred    (N, M, 6), and the numbers before the layer of boxes, (N, …)
         """
         return y_true.float(), y_pred.float()
+
+
+def rows_last(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+    """Both channels-last: boxes have three axes, however many the numbers have that go with them.
+
+    y_true, y_pred    of the training loop, channels first: boxes (N, 6, M), and (N, C, …)
+    """
+    return y_true.movedim(1, -1), y_pred.movedim(1, -1) if y_pred.ndim > 2 else y_pred
 
 
 def counted(y_true: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from striate.data.box_targets import CLASS, IGNORED
 from striate.described import described
 from striate.intake import Decoding
 from striate.tasks.average_precision import Detections, Truth, average_precision
+from striate.tasks.box_losses import rows_last
 from striate.tasks.found import detections
 from striate.train.metrics import Metric
 
@@ -44,6 +45,19 @@ class MeanAveragePrecision(Metric):
         """Forget all pictures."""
         self._truth: list[Truth] = []
         self._found: list[Detections] = []
+
+    def update(self, y_true: Tensor, y_pred: Tensor, lacking: str | None = None, weights: Tensor | None = None) -> None:
+        """Take in one batch of the training loop.
+
+        y_true, y_pred    boxes (N, 6, M), and outputs, channels first
+        lacking           "boxes" where the outputs are the numbers before the layer of boxes
+        weights           not used
+        """
+        y_true, y_pred = rows_last(y_true, y_pred)
+        if lacking is None:
+            self.update_state(y_true, y_pred)
+        else:
+            self.update_logits(y_true, y_pred, lacking)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in the pictures of a batch.
