@@ -71,7 +71,17 @@ def hooks_of(model: Any, callbacks: Any) -> Any:
 def _of_examples(model: Any, x: Any, batch_size: int, choose: Choose) -> Iterator[list[np.ndarray]]:
     examples = model.intake.examples(x)
     ranges(model, examples)
-    engine = choose(len(examples), examples.pixels, ())
+    yield from outputs_of(model, examples, batch_size, choose(len(examples), examples.pixels, ()))
+
+
+def outputs_of(model: Any, examples: Examples, batch_size: int, engine: Any) -> Iterator[list[np.ndarray]]:
+    """The outputs for a batch after the other, an array each.
+
+    model       that answers
+    examples    its inputs
+    batch_size  samples at a time
+    engine      that answers for it; None: torch does
+    """
     if engine is None:
         yield from _by_torch(model.module, examples, batch_size)
         return

@@ -10,8 +10,18 @@ from striate.intake.arrays import as_array, check_finite, stacked
 from striate.intake.classes import checked_labels, numbered_as
 from striate.intake.decoding import Decoding
 from striate.intake.intake import Intake
-from striate.intake.outputs import Outputs
+from striate.intake.outputs import Outputs, outputs_with_boxes
 
-__all__ = ["Decoding", "Intake", "Outputs", "as_array", "check_finite", "checked_labels", "numbered_as", "stacked"]
+__all__ = [
+    "Decoding",
+    "Intake",
+    "Outputs",
+    "as_array",
+    "check_finite",
+    "checked_labels",
+    "numbered_as",
+    "outputs_with_boxes",
+    "stacked",
+]
 
 guard(__name__)

@@ -85,6 +85,11 @@ class Outputs:
         return 2 if self.count == 1 else self.count
 
 
+def outputs_with_boxes(graph: Graph) -> list[int]:
+    """The numbers of the outputs of `graph` that are rows of boxes."""
+    return [i for i, tensor in enumerate(graph.outputs) if final_activation(tensor) == "boxes"]
+
+
 def activate(logits: T, function: str | None) -> T:
     """softmax over the classes or sigmoid of each number, of NumPy (N, …, C) or torch (N, C, …); None: as it is."""
     if function is None:

@@ -165,19 +165,28 @@ class Model(Learning):
         for model in (self.predictor, *(cut for _, cut in self._cuts.values())):
             model._engine.reset()
 
-    def export_onnx(self, path: str | os.PathLike[str], *, pixels: bool = False, int8: bool = False) -> Path:
+    def export_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        pixels: bool = False,
+        int8: bool = False,
+        suppression: bool | None = None,
+    ) -> Path:
         """Write the network as ONNX, batch norms folded, channels-last, with labels and preprocessing as metadata.
 
         path        of the file
         pixels      the input is uint8 pictures, and scale, mean and deviation of the preprocessing are in the graph
         int8        write the 8-bit twin that ``quantize`` made, with ONNX's quantized operations
+        suppression  of a network that answers with boxes: whether the file gives detections, thinned out as ``decoding``
+                    says, and not the rows of ``predict``; None: yes
 
-        Raises ArgumentError for a layer that ONNX cannot say and a twin that is not there, BundleError where the file cannot
-        be written.
+        Raises ArgumentError for a layer that ONNX cannot say, a twin that is not there and `suppression` without boxes,
+        BundleError where the file cannot be written.
         """
         from striate.ship import export_onnx
 
-        return export_onnx(self.predictor, path, pixels=pixels, int8=int8)
+        return export_onnx(self.predictor, path, pixels=pixels, int8=int8, suppression=suppression)
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(

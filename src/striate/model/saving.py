@@ -61,7 +61,9 @@ def _described(model: Any) -> dict[str, Any] | None:
 
 def _decoding(model: Any) -> dict[str, Any] | None:
     """How a network that ends in boxes decodes them, defaults too; of others what they were told."""
-    boxes = model.built and model.answers.activation == "boxes"
+    from striate.intake import outputs_with_boxes
+
+    boxes = model.built and outputs_with_boxes(model.graph)
     return model.decoding.to_dict() if boxes or model._decoding is not None else None
 
 

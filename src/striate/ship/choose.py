@@ -24,6 +24,7 @@ from striate.weights import atomic_write
 if TYPE_CHECKING:
     from striate.data import Preprocessing
     from striate.graph import Graph
+    from striate.intake import Decoding
 
 ENGINES = ("auto", "onnxruntime", "torch", "int8")
 FORMAT = 1  # of what is kept in a saved model's folder; another number when the exported graph becomes another
@@ -64,7 +65,13 @@ class Engines:
         return Engines, ()  # sessions cannot be copied; a copy of the model makes its own
 
     def pick(
-        self, model: Any, how: str, samples: int, pixels: Preprocessing | None, strip: Sequence[str | None] = ()
+        self,
+        model: Any,
+        how: str,
+        samples: int,
+        pixels: Preprocessing | None,
+        strip: Sequence[str | None] = (),
+        decoding: Decoding | None = None,
     ) -> Engine | None:
         """The engine for so many samples, or None: torch is to answer.
 
@@ -74,6 +81,7 @@ class Engines:
         samples   how many are to be predicted
         pixels    inputs are uint8 pictures that go through this preprocessing
         strip     as for ``to_onnx``
+        decoding  rows of boxes become detections so, within the engine; None: they stay rows
 
         Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there.
         """
@@ -84,10 +92,10 @@ class Engines:
         if how == "auto" and True in graph.modes:  # which only torch can do
             return None
         module = model.module if model.torch_module is None else model.torch_module
-        key = (None if pixels is None else pixels.arithmetic, *strip)
+        key = (None if pixels is None else pixels.arithmetic, decoding, *strip)
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
         if how == "int8":
-            return self.quantized(graph, read).engine(pixels, strip)
+            return self.quantized(graph, read).engine(pixels, strip, decoding)
         if key not in self._made:  # what is to be made takes much longer, and may be in the saved model's folder
             read = inf
         if self._watch is None or graph is not self._graph or self._watch.changed(read):
@@ -97,7 +105,7 @@ class Engines:
         if self._watch is None:
             self._watch, self._graph = Watch(module), graph
         if key not in self._made:
-            self._made[key] = self._make(graph, pixels, strip)
+            self._made[key] = self._make(graph, pixels, strip, decoding)
             self._work = 0.0
         self._made.move_to_end(key)
         while len(self._made) > _KEPT:
@@ -157,10 +165,12 @@ class Engines:
             content, report = int8
             self._int8 = Quantized(content, QuantizationReport(**report)), self._watch, self._graph
 
-    def _make(self, graph: Graph, pixels: Preprocessing | None, strip: Sequence[str | None]) -> Engine:
+    def _make(
+        self, graph: Graph, pixels: Preprocessing | None, strip: Sequence[str | None], decoding: Decoding | None
+    ) -> Engine:
         if self._folder is None or any(strip):
-            return Engine.of(graph, pixels, strip=strip)
-        said = f"{FORMAT} {self._saved_as} {pixels and pixels.arithmetic}"
+            return Engine.of(graph, pixels, strip=strip, decoding=decoding)
+        said = f"{FORMAT} {self._saved_as} {pixels and pixels.arithmetic}" + (f" {decoding}" if decoding else "")
         stem = f"engine-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
         for file in self._folder.glob(f"{stem}-*.onnx"):
             with contextlib.suppress(OSError, BundleError):  # a damaged one is made anew
@@ -168,7 +178,7 @@ class Engines:
                     return Engine(file)
             with contextlib.suppress(OSError):
                 file.unlink()
-        content = serialized(graph, pixels)
+        content = serialized(graph, pixels, decoding=decoding)
         engine = Engine(content)
         with contextlib.suppress(BundleError):  # a folder that cannot be written only makes the next start slower
             atomic_write(self._folder / f"{stem}-{_digest(content)}.onnx", content)

@@ -14,10 +14,12 @@ from striate.described import whole
 from striate.errors import BundleError, DataError
 from striate.graph import Graph
 from striate.ship.onnx_graph import to_onnx
+from striate.ship.suppression import PICTURES, suppress_boxes
 from striate.wording import plural
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
+    from striate.intake import Decoding
 
 _NUMPY = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _CACHED = 1 << 26  # bytes of the largest activation of a batch: more pictures at once only leave the caches
@@ -50,6 +52,7 @@ class Engine:
         said = self.session.get_modelmeta().custom_metadata_map
         self.ids: dict[str, int] = json.loads(said.get("ids", "{}"))
         self.batch = int(said.get("batch", "0")) or 1 << 30
+        self._counted = [i for i, name in enumerate(self.outputs) if name.startswith(PICTURES) and "decoding" in said]
 
     @classmethod
     def of(
@@ -58,6 +61,7 @@ class Engine:
         preprocessing: Preprocessing | None = None,
         *,
         strip: Sequence[str | None] = (),
+        decoding: Decoding | None = None,
         threads: int | None = None,
     ) -> Engine:
         """The engine of a network with its weights as they are now.
@@ -65,11 +69,12 @@ class Engine:
         graph           the network
         preprocessing   for uint8 pictures as input; None: floats
         strip           per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+        decoding        rows of boxes become detections so, within the engine; None: they stay rows
         threads         per operation; None: as many as torch uses
 
         Raises ArgumentError for a layer that ONNX cannot say.
         """
-        return cls(serialized(graph, preprocessing, strip), threads=threads)
+        return cls(serialized(graph, preprocessing, strip, decoding), threads=threads)
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
         """One array per output, channels-last.
@@ -89,6 +94,9 @@ class Engine:
         parts = [self._run([x[start : start + size] for x in xs]) for start in range(0, count, size)]
         if len(parts) == 1:
             return parts[0]
+        for part, start in zip(parts, range(0, count, size), strict=True):
+            for i in self._counted:  # numbers of pictures within the part
+                part[i] = part[i] + start
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
     def _run(self, xs: list[np.ndarray]) -> list[np.ndarray]:
@@ -108,10 +116,16 @@ class Engine:
         return x
 
 
-def serialized(graph: Graph, preprocessing: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> bytes:
+def serialized(
+    graph: Graph,
+    preprocessing: Preprocessing | None = None,
+    strip: Sequence[str | None] = (),
+    decoding: Decoding | None = None,
+) -> bytes:
     """The network as the bytes of an ONNX model, with what an engine wants to know of it."""
     largest = max(prod(shape) for shape in graph.flat().shapes)
     batch = max(1, _CACHED // (4 * largest))
-    return to_onnx(  # type: ignore[no-any-return]
-        graph, preprocessing=preprocessing, strip=strip, metadata={"batch": str(batch)}
-    ).SerializeToString()
+    model = to_onnx(graph, preprocessing=preprocessing, strip=strip, metadata={"batch": str(batch)})
+    if decoding is not None:
+        suppress_boxes(model, decoding)
+    return model.SerializeToString()  # type: ignore[no-any-return]

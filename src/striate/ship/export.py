@@ -9,27 +9,47 @@ from typing import Any
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, SymbolicTensor
+from striate.intake import outputs_with_boxes
 from striate.ship.onnx_graph import describe, save_onnx, to_onnx
+from striate.ship.suppression import suppress_boxes
 
 
-def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = False, int8: bool = False) -> Path:
-    """Write a model as one ONNX file; its metadata hold name, labels and preprocessing as JSON.  Returns the path.
+def export_onnx(
+    model: Any,
+    path: str | os.PathLike[str],
+    *,
+    pixels: bool = False,
+    int8: bool = False,
+    suppression: bool | None = None,
+) -> Path:
+    """Write a model as one ONNX file; its metadata hold what a program without striate wants to know, as JSON.
 
-    model    with its weights as they are now
-    path     of the file
-    pixels   inputs are uint8 pictures (N, H, W, C) that the file itself brings into the network's range
-    int8     the twin that ``quantize`` made, with ONNX's QuantizeLinear and DequantizeLinear
+    model        with its weights as they are now
+    path         of the file
+    pixels       inputs are uint8 pictures (N, H, W, C) that the file itself brings into the network's range
+    int8         the twin that ``quantize`` made, with ONNX's QuantizeLinear and DequantizeLinear
+    suppression  of a network that answers with boxes: whether its rows are thinned out to detections within the file, as
+                 ``model.decoding`` says; None: yes
 
-    Raises ArgumentError for `pixels` of a model without preprocessing, a layer that ONNX cannot say and `int8` without a
-    twin of these weights, BundleError where the file cannot be written.
+    Metadata: name, labels, preprocessing (with the size of the network's pictures) and, of a network that answers with
+    boxes, task and decoding.  Raises ArgumentError for `pixels` of a model without preprocessing, `suppression` of one
+    without boxes, a layer that ONNX cannot say and `int8` without a twin of these weights, BundleError where the file
+    cannot be written.
     """
     preprocessing = model.intake.preprocessing
     if pixels and preprocessing is None:
         raise ArgumentError("export_onnx: this model has no preprocessing, so it cannot take pixels. Use pixels=False.")
+    boxes = bool(outputs_with_boxes(model.graph.check()))
+    if suppression and not boxes:
+        raise ArgumentError("export_onnx: suppression is for networks that answer with boxes; this one does not.")
+    if preprocessing is not None and model.intake.takes_pictures:
+        preprocessing = model.intake.recipe
     said = {
         "name": model.name or "",
         "labels": model.labels,
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
+        "task": "detect" if boxes else None,
+        "decoding": model.decoding.to_dict() if boxes else None,
     }
     taken = preprocessing if pixels else None
     if int8:
@@ -37,6 +57,8 @@ def export_onnx(model: Any, path: str | os.PathLike[str], *, pixels: bool = Fals
         describe(proto, said)
     else:
         proto = to_onnx(model.graph, preprocessing=taken, metadata=said)
+    if boxes and suppression is not False:
+        suppress_boxes(proto, model.decoding)
     save_onnx(proto, path)
     return Path(path)
 

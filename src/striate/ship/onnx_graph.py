@@ -13,6 +13,7 @@ import numpy as np
 
 from striate.errors import ArgumentError
 from striate.graph import Graph, Shape
+from striate.intake import outputs_with_boxes
 from striate.ship import rows, windows  # noqa: F401  they fill the table
 from striate.ship.fold import fold, prune, readers
 from striate.ship.writer import Op, Tensor, Writer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 OPSET, IR_VERSION = 20, 9  # the first with Gelu; onnxruntime 1.17 and later read it
 LARGEST = 1_500_000_000  # bytes of weights in one file; protobuf ends at 2 GiB
 _FLOAT, _UINT8, _INT32, _INT64 = 1, 2, 6, 7  # TensorProto's numbers
+ROWS = "rows_of_boxes"  # in the metadata: the numbers of the outputs that are such
 _WHOLE = {"int64": _INT64, "int32": _INT32}
 
 
@@ -91,7 +93,7 @@ def to_onnx(
     for op in ops:
         node = helper.make_node(op.kind, store.names(op.inputs), op.outputs, op.output, **op.attributes)
         model.graph.node.append(node)
-    describe(model, {"ids": w.ids, **(metadata or {})})
+    describe(model, {"ids": w.ids, ROWS: outputs_with_boxes(graph), **(metadata or {})})
     return model
 
 

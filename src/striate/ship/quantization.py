@@ -22,10 +22,13 @@ from striate.data import Dataset, Preprocessing
 from striate.errors import ArgumentError, DataError
 from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import factors
+from striate.ship.suppression import suppress_boxes
 from striate.wording import memory, plural
 
 if TYPE_CHECKING:
     import onnx
+
+    from striate.intake import Decoding
 
 _BATCH = 8
 _PREDICTED = 64  # pictures at a time, where both are compared
@@ -84,26 +87,37 @@ class Quantized:
         self._engines: dict[Any, Engine] = {}
 
     def engine(
-        self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = (), threads: int | None = None
+        self,
+        pixels: Preprocessing | None = None,
+        strip: Sequence[str | None] = (),
+        decoding: Decoding | None = None,
+        threads: int | None = None,
     ) -> Engine:
         """An engine of it.
 
         pixels    take uint8 pictures that go through this preprocessing; None: floats
         strip     per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+        decoding  rows of boxes become detections so; None: they stay rows
         threads   per operation; None: as many as torch uses
         """
-        key = (threads, None if pixels is None else pixels.arithmetic, *strip)
+        key = (threads, None if pixels is None else pixels.arithmetic, decoding, *strip)
         if key not in self._engines:
-            changed = pixels is not None or any(strip)
-            content = self.proto(pixels, strip).SerializeToString() if changed else self.content
+            changed = pixels is not None or any(strip) or decoding is not None
+            content = self.proto(pixels, strip, decoding).SerializeToString() if changed else self.content
             self._engines[key] = Engine(content, threads=threads)
         return self._engines[key]
 
-    def proto(self, pixels: Preprocessing | None = None, strip: Sequence[str | None] = ()) -> onnx.ModelProto:
+    def proto(
+        self,
+        pixels: Preprocessing | None = None,
+        strip: Sequence[str | None] = (),
+        decoding: Decoding | None = None,
+    ) -> onnx.ModelProto:
         """The ONNX model, which is the caller's to change.
 
         pixels    take uint8 pictures that go through this preprocessing; None: floats
         strip     per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+        decoding  rows of boxes become detections so; None: they stay rows
         """
         import onnx
 
@@ -111,6 +125,8 @@ class Quantized:
         if pixels is not None:
             _take_pixels(model, pixels)
         _strip(model, strip)
+        if decoding is not None:
+            suppress_boxes(model, decoding)
         return model
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from striate.errors import ArgumentError
+from striate.inference.predict import outputs_of, parts_of
 from striate.intake import Decoding
+from striate.model import Model
 from striate.tasks.average_precision import Detections
 from striate.tasks.boxes import suppress
 
-__all__ = ["Decoding", "detections"]
+__all__ = ["Decoding", "detections", "find"]
 
 
 def detections(
@@ -32,8 +37,42 @@ def detections(
     place, label = np.nonzero(rows[:, 4:] >= least)
     scores = rows[place, 4 + label]
     if len(scores) > considered:
-        best = np.sort(np.argpartition(-scores, considered)[:considered])
+        last = np.partition(scores, -considered)[-considered]
+        equal = np.flatnonzero(scores == last)[: considered - int((scores > last).sum())]  # the first of equals
+        best = np.sort(np.concatenate([np.flatnonzero(scores > last), equal]))
         place, label, scores = place[best], label[best], scores[best]
     boxes = rows[place, :4]
     kept, sure = suppress(boxes, scores, label, overlap=overlap, most=most)
     return Detections(boxes[kept], sure, label[kept])
+
+
+def find(
+    model: Model, pictures: Any, decoding: Decoding | None = None, *, batch_size: int = 32, engine: str = "auto"
+) -> list[Detections]:
+    """What a network finds in each picture, in pixels of the picture that the network sees.
+
+    model       that answers with boxes
+    pictures    whatever ``Model.predict`` takes
+    decoding    what counts as found; None: ``model.decoding``
+    batch_size  pictures at a time; it makes no difference to the answers
+    engine      as for ``Model.predict``; ONNX Runtime thins the boxes out itself
+
+    Raises ArgumentError for a network that does not answer with one output of boxes, DataError for pictures that cannot be
+    read.
+    """
+    network, settings = model.predictor, model.decoding if decoding is None else decoding
+    if network.answers.activation != "boxes" or len(network.graph.outputs) != 1:
+        raise ArgumentError("find takes a network that answers with boxes; tasks.detector makes one.")
+    examples = network.intake.examples(pictures)
+    chosen = network._engine.pick(network, engine, len(examples), examples.pixels, decoding=settings)
+    found: list[Detections] = []
+    parts = parts_of(len(examples), batch_size)
+    for part, given in zip(parts, outputs_of(network, examples, batch_size, chosen), strict=True):
+        if chosen is None:
+            found += [detections(rows, **settings.to_dict()) for rows in given[0]]
+            continue
+        boxes, scores, classes, numbers = given
+        ends = np.searchsorted(numbers, np.arange(1, part.stop - part.start))
+        each = (np.split(one, ends) for one in (boxes, scores, classes))
+        found += [Detections(*one) for one in zip(*each, strict=True)]
+    return found
