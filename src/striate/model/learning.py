@@ -49,6 +49,7 @@ class Learning(Steps, Weighted):
         accumulate: int = 1,
         mix: Any = None,
         augment: Any = None,
+        rates: Any = None,
         **others: Any,
     ) -> None:
         """Choose how to train.
@@ -68,6 +69,8 @@ class Learning(Steps, Weighted):
                         target that counts more
         augment         augmentation layers, one or several: the pictures of a training batch are changed, and boxes and
                         label maps with them
+        rates           layers that learn at a part of the optimizer's rate: {base: 0.1}, with a layer, a network or the
+                        name of a layer as key (Howard & Ruder 2018, "Universal language model fine-tuning")
         others          arguments of Keras that striate has not: taken where they change nothing, else refused in words
 
         Raises ArgumentError for an unknown name or argument, and for what does not go with the network's outputs.
@@ -86,6 +89,7 @@ class Learning(Steps, Weighted):
             "accumulate": accumulate,
             "mix": mix,
             "augment": augment,
+            "rates": rates,
             "weighted_metrics": weighted_metrics,
             "steps_per_execution": None if steps_per_execution == 1 else steps_per_execution,
             "others": others,
@@ -137,6 +141,7 @@ class Learning(Steps, Weighted):
             raise ArgumentError(f"{self._title} {what} yet: call compile(optimizer, loss) first.")
         if self._plan is None:
             self._plan = make_plan(self.graph.check(), **self._compile_args)
+            self._compile_args["rates"] = self._plan.rates or None  # by name, as a file holds them
         return self._plan
 
     def fit(

@@ -30,6 +30,7 @@ from striate.train.feed import ArrayFeed, StreamFeed
 from striate.train.objective import Objective, Totals
 from striate.train.plan import Plan
 from striate.train.processes import accelerator, devices
+from striate.train.rates import weight_rates
 from striate.train.targets import aligned, mixed, moved
 
 Feed = ArrayFeed | StreamFeed
@@ -151,7 +152,8 @@ class Trainer:
         if not named:
             note("There is nothing to train: every layer is frozen (trainable = False), or has no weights.")
             named = [("nothing", nn.Parameter(torch.zeros(1, device=self.device)))]  # that no loss reaches
-        optimizer = self.plan.optimizer.build(named, self.objective.constrained)
+        parts = weight_rates(self.plan.rates, self.graph)
+        optimizer = self.plan.optimizer.build(named, self.objective.constrained, parts)
         if self.accelerator.num_processes > 1 or self.plan.precision == "fp16":
             self.net, optimizer = self.accelerator.prepare(self.net, optimizer)
         self.optimizer = optimizer

@@ -75,15 +75,16 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
 
     from striate.train.optimizers.kernels import Update
 
-    steps, group = int(float(arrays[0])), running.param_groups[0]
+    steps = int(float(arrays[0]))
     rate = None if optimizer.schedule is not None else float(arrays[1])
     if rate is not None:
-        group["lr"] = rate
-    settings = {**group, "epsilon": getattr(optimizer, "epsilon", 0.0)}
+        optimizer._apply_rate(rate)
+    own = {id(p): group for group in running.param_groups for p in group["params"]}
     entries: dict[int, dict[str, Any]] = {id(one.value): {} for one in variables}
     rest = iter(arrays[start:])
     for slots in rounds:
         for one in variables:
+            settings = {**own[id(one.value)], "epsilon": getattr(optimizer, "epsilon", 0.0)}
             for slot in slots:
                 array = torch.as_tensor(next(rest))
                 if tuple(array.shape) != one.shape:
@@ -121,12 +122,13 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
     if optimizer.schedule is None:
         arrays.append(np.float32(optimizer.learning_rate))
     variables = model.trainable_weights
-    settings = {**running.param_groups[0], "epsilon": getattr(optimizer, "epsilon", 0.0)}
+    own = {id(p): group for group in running.param_groups for p in group["params"]}
     for slots in rounds:
         for one in variables:
             held = running.state.get(one.value)
             if not held or any(slot.name not in held or math.prod(held[slot.name].shape) != one.size for slot in slots):
                 return []
+            settings = {**own[id(one.value)], "epsilon": getattr(optimizer, "epsilon", 0.0)}
             for slot in slots:
                 arrays.append(one.in_keras(slot.to(held[slot.name], settings)).cpu().contiguous().numpy())
     if type(optimizer).__name__ == "Nadam":
@@ -211,9 +213,14 @@ def optimizer_state(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
             else:
                 plain[f"{number}.{key}"] = value
     groups = [{key: value for key, value in group.items() if _is_plain(value)} for group in state["param_groups"]]
-    shapes = [list(p.shape) for p in optimizer._params]
+    shapes = [list(p.shape) for p in _in_order(running)]
     settings = {key: value for key, value in optimizer.state_dict().items() if key != "averages"}
     return {"settings": settings, "groups": groups, "plain": plain, "shapes": shapes}, tensors
+
+
+def _in_order(running: Any) -> list[Any]:
+    """The weights in the order in which torch numbers their states: group by group."""
+    return [p for group in running.param_groups for p in group["params"]]
 
 
 def _is_plain(value: Any) -> bool:
@@ -231,18 +238,21 @@ def restore(optimizer: Any, running: Any, state: Mapping[str, Any], tensors: Map
     Raises ArgumentError for a state that is none.
     """
     try:
-        if [list(p.shape) for p in optimizer._params] != state["shapes"]:
+        params = _in_order(running)
+        if [list(p.shape) for p in params] != state["shapes"]:
             return False
         fresh = running.state_dict()
+        if len(fresh["param_groups"]) != len(state["groups"]):
+            return False
         entries: dict[int, dict[str, Any]] = {}
         for name, value in {**state["plain"], **tensors}.items():
             number, _, key = name.partition(".")
             entries.setdefault(int(number), {})[key] = value
         for number, entry in entries.items():
-            shape = optimizer._params[number].shape
+            shape = params[number].shape
             if any(hasattr(v, "shape") and v.ndim and v.shape != shape for v in entry.values()):
                 return False
-            like = optimizer._params[number].detach()  # in memory too: fused kernels count on that
+            like = params[number].detach()  # in memory too: fused kernels count on that
             entry.update({k: like.clone().copy_(v) for k, v in entry.items() if hasattr(v, "shape") and v.ndim})
         groups = [{**group, **saved} for group, saved in zip(fresh["param_groups"], state["groups"], strict=True)]
         for group in groups:

@@ -21,6 +21,7 @@ from striate.train.losses.either import crossentropy
 from striate.train.losses.nothing import NoLoss
 from striate.train.metrics import Metric
 from striate.train.optimizers import Optimizer
+from striate.train.rates import layer_rates
 from striate.wording import plural
 
 PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -35,6 +36,7 @@ class Plan:
     auxiliary   how many of the last outputs only help training; evaluation leaves them out
     mix         how the pictures of a training batch are mixed with each other, or None
     augment     how its pictures are changed, and boxes and label maps with them, or None
+    rates       the part of the learning rate of each layer, by name, that does not learn at the whole of it
     """
 
     optimizer: Optimizer
@@ -49,6 +51,7 @@ class Plan:
     accumulate: int = 1
     mix: MixUp | CutMix | None = None
     augment: Augmentation | None = None
+    rates: dict[str, float] = field(default_factory=dict)
     described: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -79,6 +82,7 @@ def make_plan(
     accumulate: int,
     mix: Any,
     augment: Any = None,
+    rates: Any = None,
     weighted_metrics: Any = None,
     steps_per_execution: int | None = None,
     others: dict[str, Any],
@@ -95,7 +99,7 @@ def make_plan(
         taken = (
             "optimizer loss loss_weights metrics weighted_metrics steps_per_execution precision accumulate mix augment"
         )
-        known = taken.split()
+        known = [*taken.split(), "rates"]
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
     if accumulate < 1:
         raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
@@ -125,6 +129,7 @@ def make_plan(
     chosen = optimizers_.get(optimizer)
     if chosen.gradient_accumulation_steps:
         accumulate *= chosen.gradient_accumulation_steps
+    slower = layer_rates(rates, graph)
     return Plan(
         optimizer=chosen,
         losses=per_output,
@@ -138,6 +143,7 @@ def make_plan(
         accumulate=accumulate,
         mix=_mixing(mix, graph),
         augment=_augmenting(augment, graph, per_output),
+        rates=slower,
         described={
             "optimizer": _name(optimizer),
             "loss": _plain(loss),
@@ -145,6 +151,7 @@ def make_plan(
             "accumulate": accumulate,
             **({} if mix is None else {"mix": _name(mix)}),
             **({} if augment is None else {"augment": _name(augment)}),
+            **({"rates": slower} if slower else {}),
         },
     )
 

@@ -90,6 +90,7 @@ class Optimizer(Described, family="optimizer"):
         self._waiting = 0
         self._named: list[tuple[str, torch.nn.Parameter]] = []
         self._never: set[int] = set()
+        self._parts: list[float] = []  # of the rate, for each group of the running optimizer
         self._constrained: list[Any] = []
         clips = {name: getattr(self, name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
         given = [name for name, value in clips.items() if value is not None]
@@ -134,7 +135,7 @@ class Optimizer(Described, family="optimizer"):
     def _current_rate(self) -> float:
         if self._running is None:
             return self.rate(self.iterations - self._begun)
-        return float(self._running.param_groups[0]["lr"])
+        return float(self._running.param_groups[0]["lr"]) / self._parts[0]
 
     def _set_rate(self, value: Any) -> None:
         if not isinstance(value, Schedule | Mapping) and isinstance(self.__dict__.get("_rate"), Schedule):
@@ -150,8 +151,8 @@ class Optimizer(Described, family="optimizer"):
 
     def _apply_rate(self, rate: float) -> None:
         if self._running is not None:
-            for group in self._running.param_groups:
-                group["lr"] = rate
+            for group, part in zip(self._running.param_groups, self._parts, strict=True):
+                group["lr"] = rate * part
 
     @property
     def schedule(self) -> Schedule | None:
@@ -188,8 +189,12 @@ class Optimizer(Described, family="optimizer"):
         self._set_rate(value)
 
     # -- running ---------------------------------------------------------------------------------------------------
-    def build(self, params: Iterable[Any], constrained: Iterable[Any] = ()) -> torch.optim.Optimizer:
+    def build(
+        self, params: Iterable[Any], constrained: Iterable[Any] = (), parts: Mapping[int, float] | None = None
+    ) -> torch.optim.Optimizer:
         """A fresh ``torch.optim`` optimizer over `params`: parameters, variables of layers, or (name, parameter) pairs.
+
+        parts    by the ``id`` of a parameter the part of the learning rate at which it learns; None: all at the whole
 
         Frozen parameters are left out.  Those with a `constraint`, and the `constrained` variables, are kept to it.  Raises
         TrainingError when nothing is left.
@@ -203,6 +208,7 @@ class Optimizer(Described, family="optimizer"):
         self._named, self._params = named, [p for _, p in named]
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
+        self._parts = parted(self._running, parts or {})
         built = {id(p) for p in self._params}
         kept = (one for one in (*params, *constrained) if getattr(one, "constraint", None) is not None)
         self._constrained = [one for one in kept if id(_tensor(one)) in built]
@@ -304,7 +310,9 @@ class Optimizer(Described, family="optimizer"):
             return
         if running is None:
             running = self._running
-        self._shrink([p for p in self._decaying if p.grad is not None], running.param_groups[0]["lr"])
+        due = {id(p) for p in self._decaying if p.grad is not None}
+        for group in running.param_groups:
+            self._shrink([p for p in group["params"] if id(p) in due], group["lr"])
 
     def _apply_weight_decay(self, variables: Iterable[Any]) -> None:
         """Shrink weights as an update does; Keras' name."""
@@ -568,6 +576,27 @@ class Optimizer(Described, family="optimizer"):
 def _tensor(weight: Any) -> Any:
     """The tensor of a weight: itself, or what a layer's variable holds."""
     return weight if hasattr(weight, "requires_grad") else getattr(weight, "value", weight)
+
+
+def parted(running: torch.optim.Optimizer, parts: Mapping[int, float]) -> list[float]:
+    """Cut the groups of a new torch optimizer, so that each learns at one part of the rate; the parts, group by group.
+
+    running   torch's
+    parts     by the ``id`` of a parameter; those that are not there learn at the whole rate
+    """
+    groups: list[Any] = []
+    found: list[float] = []
+    for group in running.param_groups:
+        for part in dict.fromkeys(parts.get(id(p), 1.0) for p in group["params"]):
+            params = [p for p in group["params"] if parts.get(id(p), 1.0) == part]
+            groups.append({**group, "params": params, "lr": group["lr"] * part})
+            found.append(part)
+    if len(groups) != len(running.param_groups):  # else an optimizer of a user's own keeps the groups that it has
+        running.param_groups[:] = groups
+    elif set(found) != {1.0}:
+        for group, made in zip(running.param_groups, groups, strict=True):
+            group["lr"] = made["lr"]
+    return found
 
 
 def named_parameters(params: Iterable[Any]) -> list[tuple[str, torch.nn.Parameter]]:

@@ -105,8 +105,11 @@ class TorchOptimizer(Optimizer):
         if self._running is not None:
             groups = self._running.param_groups
             if self._ratios is None:
-                first = float(groups[0]["lr"])
-                self._ratios = [float(group["lr"]) / first if first else 1.0 for group in groups]
+                first = float(groups[0]["lr"]) / self._parts[0]
+                self._ratios = [
+                    float(group["lr"]) / first if first else part
+                    for group, part in zip(groups, self._parts, strict=True)
+                ]
             for group, ratio in zip(groups, self._ratios, strict=True):
                 group["lr"] = rate * ratio
 
