@@ -105,6 +105,46 @@ def test_the_average_stands_in_the_model_at_the_end_of_an_epoch(tmp_path):
         line().evaluate(X, Y, callbacks=[callbacks.SwapEMAWeights()])
 
 
+def test_the_averages_of_a_batch_norm_are_averaged_as_the_weights_are_but_for_frozen_ones(tmp_path):
+    """Weights stand still at a rate of 0, so that only the averages of the batch norm move: its mean by a tenth of the
+    way to each batch's, and the average of those by half."""
+    x = np.random.default_rng(0).normal(3, 1, (12, 2)).astype("float32")
+
+    def network(momentum: float | None, frozen: bool = False):
+        norm = st.layers.BatchNormalization(momentum=0.9, input_shape=(2,), name="norm", trainable=not frozen)
+        model = st.Sequential([norm, st.layers.Dense(1)])
+        ema = {} if momentum is None else {"use_ema": True, "ema_momentum": momentum}
+        model.compile(st.optimizers.SGD(0.0, **ema), "mse")
+        return model
+
+    def mean_of(model):
+        return np.array(model.get_layer("norm").get_weights()[2])
+
+    def fitted(model, epochs, **others):
+        model.fit(x, x[:, :1], epochs=epochs, batch_size=3, shuffle=False, verbose=0, **others)
+        return mean_of(model)
+
+    moves, mean = [], np.zeros(2)
+    for start in range(0, 12, 3):
+        mean = 0.9 * mean + 0.1 * x[start : start + 3].mean(0)
+        moves.append(mean)
+    average = moves[0]
+    for each in moves[1:]:
+        average = 0.5 * average + 0.5 * each
+    np.testing.assert_allclose(fitted(network(None), 1), moves[-1], rtol=1e-5)
+    np.testing.assert_allclose(fitted(network(0.5), 1), average, rtol=1e-5)
+    np.testing.assert_array_equal(fitted(network(0.5, frozen=True), 1), np.zeros(2))
+    swapped, seen = network(0.5), []
+    watch = callbacks.LambdaCallback(on_test_begin=lambda logs: seen.append(mean_of(swapped)))
+    swap = callbacks.SwapEMAWeights()
+    fitted(swapped, 1, validation_data=(x, x[:, :1]), callbacks=[swap, watch])
+    np.testing.assert_allclose(seen[0], average, rtol=1e-5)
+    whole = fitted(network(0.5), 2)
+    for epochs in (1, 2):
+        again = fitted(network(0.5), epochs, resume=tmp_path)
+    np.testing.assert_array_equal(again, whole)
+
+
 def test_a_checkpoint_after_batches_names_them(tmp_path):
     trained(2, [callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_freq=3)])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1-3", "2-2"]

@@ -6,7 +6,7 @@ Arrays inside are channels-first, (N, C, H, W), in torch's channels_last memory;
 """
 
 from striate.backend.allocator import keep_memory
-from striate.backend.builder import build, build_layer, logits_module, predicting, set_mode
+from striate.backend.builder import build, build_layer, logits_module, moving, predicting, set_mode
 from striate.backend.keras_names import *  # noqa: F403
 from striate.backend.keras_names import __all__ as _named
 from striate.backend.rows import augmentation
@@ -22,6 +22,7 @@ __all__ = [
     "keep_memory",
     "logits_module",
     "predicting",
+    "moving",
     "set_mode",
     "to_source",
 ]

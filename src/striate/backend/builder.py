@@ -289,6 +289,16 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
                         part.eval()
 
 
+def moving(module: nn.Module) -> list[torch.Tensor]:
+    """The averages that batch norms move in training: those of frozen ones stand still.
+
+    module    in the mode of training
+    """
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
+    held = [each for norm in norms for each in (norm.running_mean, norm.running_var)]
+    return [each for each in held if each is not None]
+
+
 def _still(graph: Graph) -> list[Any]:
     """The layers and networks that are called with ``training=False``, at any depth."""
     if False not in graph.modes:

@@ -154,6 +154,7 @@ class Trainer:
             named = [("nothing", nn.Parameter(torch.zeros(1, device=self.device)))]  # that no loss reaches
         parts = weight_rates(self.plan.rates, self.graph)
         optimizer = self.plan.optimizer.build(named, self.objective.constrained, parts)
+        self.plan.optimizer.follow(backend.moving(self.module))
         if self.accelerator.num_processes > 1 or self.plan.precision == "fp16":
             self.net, optimizer = self.accelerator.prepare(self.net, optimizer)
         self.optimizer = optimizer

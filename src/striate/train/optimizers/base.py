@@ -41,7 +41,9 @@ class Optimizer(Described, family="optimizer"):
     clipnorm                        the most that the norm of each gradient may be
     clipvalue                       the most that each number of a gradient may be
     global_clipnorm                 the most that the norm of all gradients together may be; at most one of the three
-    use_ema                         keep a moving average of the weights (Polyak & Juditsky 1992); training ends with it
+    use_ema                         keep a moving average of the weights (Polyak & Juditsky 1992); training ends with it.
+                                    What batch norms gather is averaged alike, as it goes with the weights; Keras leaves
+                                    that of the last batches
     ema_momentum                    0 to 1, of that average
     ema_overwrite_frequency         updates after which the weights become their average; None: only at the end
     loss_scale_factor               what ``scale_loss`` multiplies by and ``apply`` divides gradients by; None: 1
@@ -86,6 +88,7 @@ class Optimizer(Described, family="optimizer"):
         self._params: list[torch.nn.Parameter] = []
         self._decaying: list[torch.nn.Parameter] = []
         self._model_variables_moving_average: list[torch.Tensor] = []
+        self._followed: list[torch.Tensor] = []  # that are averaged as the weights are
         self._accumulated_gradients: list[torch.Tensor] | None = None  # gradients that ``apply`` adds up
         self._waiting = 0
         self._named: list[tuple[str, torch.nn.Parameter]] = []
@@ -213,6 +216,7 @@ class Optimizer(Described, family="optimizer"):
         kept = (one for one in (*params, *constrained) if getattr(one, "constraint", None) is not None)
         self._constrained = [one for one in kept if id(_tensor(one)) in built]
         self._model_variables_moving_average, self._accumulated_gradients, self._waiting = [], None, 0
+        self._followed = []
         self.iterations = self._begun = 0
         if self.schedule is None or self._bound or not self.schedule.is_open:
             self._apply_rate(self.rate(0))
@@ -327,6 +331,17 @@ class Optimizer(Described, family="optimizer"):
                 torch._foreach_mul_(weights, 1 - rate * self.weight_decay)
 
     # -- a moving average of the weights ---------------------------------------------------------------------------
+    def follow(self, buffers: Iterable[torch.Tensor]) -> None:
+        """Average these as the weights are, where `use_ema` says so; after ``build``.
+
+        buffers    what goes with the weights, such as the averages of batch norms
+        """
+        self._followed = list(buffers) if self.use_ema else []
+
+    @property
+    def _averaged(self) -> list[torch.Tensor]:
+        return [*(p.detach() for p in self._params), *self._followed]
+
     def average(self) -> None:
         """Take the weights into their moving average, after an update, where `use_ema` says so."""
         if not self.use_ema:
@@ -335,10 +350,9 @@ class Optimizer(Described, family="optimizer"):
 
         with torch.no_grad():
             if not self._model_variables_moving_average:
-                self._model_variables_moving_average = [p.detach().clone() for p in self._params]
+                self._model_variables_moving_average = [held.clone() for held in self._averaged]
             else:
-                weights: list[torch.Tensor] = [p.detach() for p in self._params]
-                torch._foreach_lerp_(self._model_variables_moving_average, weights, 1 - self.ema_momentum)
+                torch._foreach_lerp_(self._model_variables_moving_average, self._averaged, 1 - self.ema_momentum)
         if self.ema_overwrite_frequency and self.iterations % self.ema_overwrite_frequency == 0:
             self.finalize_variable_values()
 
@@ -351,8 +365,8 @@ class Optimizer(Described, family="optimizer"):
 
         if self._model_variables_moving_average:
             with torch.no_grad():
-                for weight, average in zip(self._params, self._model_variables_moving_average, strict=True):
-                    weight.copy_(average)
+                for held, average in zip(self._averaged, self._model_variables_moving_average, strict=True):
+                    held.copy_(average)
 
     def swap_averages(self) -> None:
         """Exchange the weights and their moving average; a second call puts both back."""
@@ -360,15 +374,15 @@ class Optimizer(Described, family="optimizer"):
 
         if self._model_variables_moving_average:
             with torch.no_grad():
-                for weight, average in zip(self._params, self._model_variables_moving_average, strict=True):
-                    held = weight.detach().clone()
-                    weight.copy_(average)
-                    average.copy_(held)
+                for held, average in zip(self._averaged, self._model_variables_moving_average, strict=True):
+                    before = held.clone()
+                    held.copy_(average)
+                    average.copy_(before)
 
     def keep_weights_as_averages(self) -> None:
         """Let the average be the weights as they are now, as when the average stands there already."""
-        for weight, average in zip(self._params, self._model_variables_moving_average, strict=False):
-            average.copy_(weight.detach())
+        for held, average in zip(self._averaged, self._model_variables_moving_average, strict=False):
+            average.copy_(held)
 
     # -- constraints -----------------------------------------------------------------------------------------------
     def constrain(self) -> None:
@@ -539,6 +553,7 @@ class Optimizer(Described, family="optimizer"):
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         twin._running, twin._bound, twin._params, twin._decaying, twin._named = None, None, [], [], []
+        twin._followed = []
         twin._model_variables_moving_average, twin._accumulated_gradients, twin._waiting, twin._constrained = (
             [],
             None,
