@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from striate.errors import StriateError
 from striate.tasks.average_precision import RECALLS, THRESHOLDS, Detections, Truth, average_precision, matched
+from striate.tasks.bootstrap import bootstrap
 
 
 def truth(*rows):
@@ -188,3 +189,47 @@ def test_what_does_not_go_together_is_refused():
     ):
         with pytest.raises(StriateError):
             average_precision(there, seen, ["cell"])
+
+
+@given(pictures, st.integers(0, 5))
+@settings(max_examples=15, deadline=None)
+def test_an_interval_holds_the_figures_of_the_pictures_that_were_drawn(listed, seed):
+    """The middle of all draws, one by one judged by the other program on the pictures as they were drawn."""
+    there, seen = as_arrays(listed, seed)
+    drawn = np.random.default_rng(seed).multinomial(len(there), np.full(len(there), 1 / len(there)), size=3)
+    made = bootstrap(there, seen, list("abc"), draws=3, level=0, seed=seed)  # level 0: the interval is the median
+    judged = []
+    for times in drawn:
+        which = np.repeat(np.arange(len(there)), times)
+        judged.append(average_precision([there[i] for i in which], [seen[i] for i in which], list("abc")))
+    for one, wanted in (
+        (made.at50, [j.at50 for j in judged]),
+        (made.mean, [j.mean for j in judged]),
+        *((made.classes[name], [j.classes[name] for j in judged]) for name in list("abc")),
+    ):
+        wanted = [each for each in wanted if each is not None]
+        assert (one is None) == (not wanted)
+        if one is not None:
+            assert one == pytest.approx((np.median(wanted),) * 2, abs=1e-9)
+
+
+def test_an_interval_narrows_with_more_pictures_and_is_none_without_boxes():
+    rng = np.random.default_rng(0)
+    widths = []
+    for count in (10, 160):
+        there = [truth((0, 0, 10, 10, 0)) for _ in range(count)]
+        seen = [
+            found((0, 0, 10, 10, 0, 0.5 + rng.random() / 2)) if rng.random() < 0.7 else found() for _ in range(count)
+        ]
+        made = bootstrap(there, seen, ["cell", "nothing"], draws=200)
+        low, high = made.at50
+        assert low < average_precision(there, seen, ["cell", "nothing"]).at50 < high
+        assert made.classes == {"cell": made.at50, "nothing": None}
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+    assert bootstrap([truth()], [found()], ["cell"], draws=2).at50 is None
+    assert "95% of 200 draws" in str(made)
+    with pytest.raises(StriateError, match="draws"):
+        bootstrap([truth()], [found()], ["cell"], draws=0)
+    with pytest.raises(StriateError, match="level"):
+        bootstrap([truth()], [found()], ["cell"], level=95)

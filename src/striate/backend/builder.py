@@ -290,7 +290,7 @@ def set_mode(module: nn.Module, graph: Graph, training: bool | None) -> None:
 
 
 def moving(module: nn.Module) -> list[torch.Tensor]:
-    """The averages that batch norms move in training: those of frozen ones stand still.
+    """The averages that batch norms move in training, of shape (C,): those of frozen ones stand still.
 
     module    in the mode of training
     """

@@ -121,7 +121,7 @@ def average_precision(
     "sizes" go by the pixels that are given.  A detection that lies by half in a box that is ignored counts for nothing.
     Raises DataError where the two do not go together, or a class number has no name.
     """
-    checked = [_checked(i, *pair, len(names)) for i, pair in enumerate(_pairs(truth, found))]
+    checked = checked_pairs(truth, found, len(names))
     precision = _coco(checked, len(names), most)
     counts = np.zeros(len(names), int)
     for there, _ in checked:
@@ -172,12 +172,20 @@ def matched(truth: Truth, found: Detections, overlap: float = 0.5) -> tuple[np.n
     return which, taken
 
 
-def _pairs(truth: Sequence[Truth], found: Sequence[Detections]) -> list[tuple[Truth, Detections]]:
+def checked_pairs(truth: Sequence[Truth], found: Sequence[Detections], classes: int) -> list[tuple[Truth, Detections]]:
+    """Truth and detections of each picture, as arrays that go together.
+
+    truth     of each picture
+    found     in each picture
+    classes   how many there are
+
+    Raises DataError where they do not go together.
+    """
     if len(truth) != len(found) or not len(truth):
         raise DataError(
             f"average_precision: {plural(len(truth), 'picture')} of truth and {len(found)} of detections; both are wanted."
         )
-    return list(zip(truth, found, strict=True))
+    return [_checked(i, *pair, classes) for i, pair in enumerate(zip(truth, found, strict=True))]
 
 
 def _checked(number: int, truth: Truth, found: Detections, classes: int | None) -> tuple[Truth, Detections]:
@@ -257,10 +265,18 @@ def _mean(values: np.ndarray) -> float | None:
     return float(counted.mean()) if counted.size else None
 
 
-def _curve(pairs: Sequence[tuple[Truth, Detections]], label: int, count: int, most: int) -> PrecisionRecall:
-    """The points of a class over all pictures."""
-    scores, right = [np.zeros(0)], [np.zeros(0, bool)]
-    for truth, found in pairs:
+def class_matches(
+    pairs: Sequence[tuple[Truth, Detections]], label: int, most: int, overlap: float = 0.5
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The detections of a class that count, over all pictures: scores, whether they are right, and of which picture.
+
+    pairs     truth and detections of each picture
+    label     the class
+    most      detections of a picture that count, the surest first
+    overlap   from which on a box is found
+    """
+    scores, right, picture = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, int)]
+    for number, (truth, found) in enumerate(pairs):
         own = np.flatnonzero(found.classes == label)
         own = own[np.argsort(-found.scores[own], kind="stable")][:most]
         there = truth.classes == label
@@ -268,10 +284,18 @@ def _curve(pairs: Sequence[tuple[Truth, Detections]], label: int, count: int, mo
         which, _ = matched(
             Truth(truth.boxes[there], truth.classes[there], flags),
             Detections(found.boxes[own], found.scores[own], found.classes[own]),
+            overlap,
         )
-        scores.append(found.scores[own][which != -2])
-        right.append(which[which != -2] >= 0)
-    every, hits = np.concatenate(scores), np.concatenate(right)
+        counted = which != -2
+        scores.append(found.scores[own][counted])
+        right.append(which[counted] >= 0)
+        picture.append(np.full(counted.sum(), number))
+    return np.concatenate(scores), np.concatenate(right), np.concatenate(picture)
+
+
+def _curve(pairs: Sequence[tuple[Truth, Detections]], label: int, count: int, most: int) -> PrecisionRecall:
+    """The points of a class over all pictures."""
+    every, hits, _ = class_matches(pairs, label, most)
     order = np.argsort(-every, kind="stable")
     every, hits = every[order], hits[order]
     found_so_far = np.cumsum(hits)

@@ -25,7 +25,7 @@ def layer_rates(given: Any, graph: Graph) -> dict[str, float]:
         raise ArgumentError(
             f"compile: rates is a dict, {{layer or network: part of the learning rate}}, not {given!r}."
         )
-    own = {layer.name: layer for layer in graph.layers}
+    own = {str(layer.name): layer for layer in graph.layers}
     held = {node.layer.name for node in graph.nodes if node.layer.parameters(*node.input_shapes)}
     found: dict[str, float] = {}
     for key, value in given.items():
@@ -60,7 +60,8 @@ def weight_rates(rates: Mapping[str, float], graph: Graph) -> dict[int, float]:
     """
     parts: dict[int, float] = {}
     for layer in graph.layers:
-        if layer.name in rates and layer.torch_module is not None:
+        part = rates.get(str(layer.name))
+        if part is not None and layer.torch_module is not None:
             for weight in layer.torch_module.parameters():
-                parts[id(weight)] = min(rates[layer.name], parts.get(id(weight), 1e9))
+                parts[id(weight)] = min(part, parts.get(id(weight), part))
     return parts
