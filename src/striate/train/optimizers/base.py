@@ -334,7 +334,7 @@ class Optimizer(Described, family="optimizer"):
     def follow(self, buffers: Iterable[torch.Tensor]) -> None:
         """Average these as the weights are, where `use_ema` says so; after ``build``.
 
-        buffers    what goes with the weights, such as the averages of batch norms
+        buffers    tensors that go with the weights, of any shape, such as the averages (C,) of batch norms
         """
         self._followed = list(buffers) if self.use_ema else []
 
