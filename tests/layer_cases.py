@@ -550,6 +550,7 @@ for shape in ((4, 3, 3), (1, 1, 3)):
     case(layers.RandomAffine, lambda w, x: x, shape, rotation=30, translation=0.2, zoom=0.1, shear=5)
     case(layers.RandomFlip, lambda w, x: x, shape, mode="vertical")
     case(layers.RandomRotation, lambda w, x: x, shape, factor=(-0.1, 0.3), fill_mode="wrap", interpolation="nearest")
+    case(layers.RandomQuarterTurn, lambda w, x: x, shape, fill_value=0.5)
     case(layers.RandomZoom, lambda w, x: x, shape, height_factor=0.2, width_factor=(0.1, 0.2))
     case(layers.RandomTranslation, lambda w, x: x, shape, height_factor=0.2, width_factor=0.1)
     case(layers.RandomBrightness, lambda w, x: x, shape, factor=0.2, value_range=(-1, 1))

@@ -125,6 +125,23 @@ class RandomRotation2d(Moving):
         return about((width / 2, height / 2), cos, -sin, sin, cos)
 
 
+class RandomQuarterTurn2d(Moving):
+    """Each picture turned by a multiple of 90 degrees, and made smaller where it would not fit on its side."""
+
+    def __init__(self, fill: tuple[str, float], mode: str) -> None:
+        super().__init__()
+        self.fill, self.mode = fill, mode
+
+    def extra_repr(self) -> str:
+        return f"{self.fill}, {self.mode!r}"
+
+    def back(self, count: int, height: int, width: int) -> torch.Tensor:
+        turns = torch.randint(4, (count,))
+        cos, sin = torch.tensor([1.0, 0.0, -1.0, 0.0])[turns], torch.tensor([0.0, 1.0, 0.0, -1.0])[turns]
+        larger = torch.where(turns % 2 == 1, max(height / width, width / height), 1.0)
+        return about((width / 2, height / 2), cos * larger, -sin * larger, sin * larger, cos * larger)
+
+
 class RandomZoom2d(Moving):
     """Each picture made smaller or larger; `across` None: by as much as `down`."""
 

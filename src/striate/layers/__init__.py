@@ -21,6 +21,7 @@ from striate.layers import (
     lenet,
     merge,
     mix,
+    mosaic,
     norm,
     own,
     pictures,
@@ -43,6 +44,7 @@ from striate.layers.inputs import *
 from striate.layers.lenet import *
 from striate.layers.merge import *
 from striate.layers.mix import *
+from striate.layers.mosaic import *
 from striate.layers.norm import *
 from striate.layers.own import *
 from striate.layers.pictures import *
@@ -66,6 +68,7 @@ __all__ += inputs.__all__
 __all__ += lenet.__all__
 __all__ += merge.__all__
 __all__ += mix.__all__
+__all__ += mosaic.__all__
 __all__ += norm.__all__
 __all__ += own.__all__
 __all__ += pictures.__all__

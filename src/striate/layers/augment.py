@@ -30,6 +30,7 @@ __all__ = [
     "RandomElasticTransform",
     "RandomFlip",
     "RandomPerspective",
+    "RandomQuarterTurn",
     "RandomRotation",
     "RandomShear",
     "RandomTranslation",
@@ -202,6 +203,19 @@ class RandomRotation(_Resampling):
 
     def change(self) -> p.Augment:
         return self._resampled("RandomRotation2d", *between(self.factor))
+
+
+class RandomQuarterTurn(_Resampling):
+    """Each picture turned by 0, 90, 180 or 270 degrees, one as likely as another.  (H, W, C) -> (H, W, C); no weights.
+
+    For pictures that have no up and down, such as those of a microscope.  In a frame that is not square a picture on its
+    side is made smaller until it fits, and stands between bars of `fill_value`.
+    """
+
+    fill_mode: str = field(default="constant", kw_only=True)
+
+    def change(self) -> p.Augment:
+        return self._resampled("RandomQuarterTurn2d")
 
 
 class RandomZoom(_Resampling):

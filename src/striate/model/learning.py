@@ -66,7 +66,7 @@ class Learning(Steps, Weighted):
         accumulate      batches whose gradients are added up before an update
         mix             "mixup", "cutmix", layers.MixUp or layers.CutMix: pictures of a training batch are mixed with each
                         other, and the loss is that of both targets by their parts; figures while training are for the
-                        target that counts more
+                        target that counts more.  "mosaic" or layers.Mosaic: four pictures in one, with boxes and label maps
         augment         augmentation layers, one or several: the pictures of a training batch are changed, and boxes and
                         label maps with them
         rates           layers that learn at a part of the optimizer's rate: {base: 0.1}, with a layer, a network or the

@@ -21,12 +21,14 @@ from striate import backend
 from striate.data import Batch, Batches
 from striate.errors import ArgumentError, TrainingError, note
 from striate.graph import Graph
+from striate.layers import Mosaic
 from striate.messages import say
 from striate.size.memory import OPTIMIZERS
 from striate.size.splitting import loads
 from striate.train.callbacks import CallbackList
 from striate.train.checkpoint import Checkpoint, Snapshot
 from striate.train.feed import ArrayFeed, StreamFeed
+from striate.train.mosaic import mosaic
 from striate.train.objective import Objective, Totals
 from striate.train.plan import Plan
 from striate.train.processes import accelerator, devices
@@ -275,7 +277,10 @@ class Trainer:
                 batch = self.prepared(batch)
                 if self.plan.augment is not None:
                     batch = moved(batch, self.plan.augment, self.objective.losses)
-                if self.plan.mix is not None:
+                if isinstance(self.plan.mix, Mosaic):
+                    if epoch < self.plan.mix.until * epochs:
+                        batch = mosaic(batch, self.plan.mix, self.objective.losses)
+                elif self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 if self.plan.optimizer.schedule is not None:
                     self.plan.optimizer.set_rate()  # so that callbacks see the rate of the update that is to come

@@ -12,7 +12,7 @@ from striate.errors import ArgumentError, nearest, note, unknown
 from striate.graph import Graph, Layer, Shape
 from striate.graph.nested import flat, nests, parts
 from striate.intake.outputs import final_activation
-from striate.layers import Augmentation, CutMix, MixUp
+from striate.layers import Augmentation, CutMix, MixUp, Mosaic
 from striate.train import losses as losses_
 from striate.train import metrics as metrics_
 from striate.train import optimizers as optimizers_
@@ -49,7 +49,7 @@ class Plan:
     auxiliary: int = 0
     precision: str = "float32"
     accumulate: int = 1
-    mix: MixUp | CutMix | None = None
+    mix: MixUp | CutMix | Mosaic | None = None
     augment: Augmentation | None = None
     rates: dict[str, float] = field(default_factory=dict)
     described: dict[str, Any] = field(default_factory=dict)
@@ -141,7 +141,7 @@ def make_plan(
         auxiliary=len(graph.auxiliary),
         precision=check_precision(precision),
         accumulate=accumulate,
-        mix=_mixing(mix, graph),
+        mix=_mixing(mix, graph, per_output),
         augment=_augmenting(augment, graph, per_output),
         rates=slower,
         described={
@@ -161,10 +161,10 @@ def judged_shapes(graph: Graph) -> list[Shape]:
     return [shape or (1,) for shape in graph.output_shapes]
 
 
-MIXES = {"mixup": MixUp, "cutmix": CutMix}
+MIXES = {"mixup": MixUp, "cutmix": CutMix, "mosaic": Mosaic}
 
 
-def _mixing(mix: Any, graph: Graph) -> MixUp | CutMix | None:
+def _mixing(mix: Any, graph: Graph, losses: list[Loss]) -> MixUp | CutMix | Mosaic | None:
     """A name or a description as a description.  Raises ArgumentError, also when there are no pictures to mix."""
     if mix is None:
         return None
@@ -172,9 +172,17 @@ def _mixing(mix: Any, graph: Graph) -> MixUp | CutMix | None:
         if mix not in MIXES:
             raise unknown("mix", mix, MIXES)
         mix = MIXES[mix]()
-    if not isinstance(mix, MixUp | CutMix):
-        raise ArgumentError(f'compile: mix is "mixup", "cutmix", layers.MixUp or layers.CutMix, not {mix!r}.')
-    if any(len(shape) != 1 for shape in graph.output_shapes):
+    if not isinstance(mix, MixUp | CutMix | Mosaic):
+        raise ArgumentError(
+            f'compile: mix is "mixup", "cutmix", "mosaic", layers.MixUp, layers.CutMix or layers.Mosaic, not {mix!r}.'
+        )
+    if isinstance(mix, Mosaic):
+        follow = [
+            loss.boxes or (loss.sparse and len(s) == 3) for loss, s in zip(losses, graph.output_shapes, strict=True)
+        ]
+        if not all(follow):
+            raise ArgumentError("compile: a Mosaic is for boxes and label maps; MixUp and CutMix are for classes.")
+    elif any(len(shape) != 1 for shape in graph.output_shapes):
         raise ArgumentError(f"compile: mix is for outputs that are vectors, not {graph.output_shapes}.")
     if len(graph.inputs) != 1 or len(graph.input_shapes[0]) != 3:
         raise ArgumentError(
@@ -198,6 +206,12 @@ def _augmenting(augment: Any, graph: Graph, losses: list[Loss]) -> Augmentation 
     bent = next((layer.kind for layer in made.steps() if layer.bends), None)
     if bent is not None and any(loss.boxes or loss.largest or loss.sparse for loss in losses):
         raise ArgumentError(f"compile: boxes and label maps cannot follow {bent}. Leave it out of augment.")
+    mirrored = next((one for one in made.steps() if getattr(one, "fill_mode", "") in ("reflect", "wrap")), None)
+    if mirrored is not None and any(loss.boxes for loss in losses):
+        note(
+            f"compile: {mirrored.kind} shows things at the edge a second time (fill_mode={mirrored.fill_mode!r}), and the "  # type: ignore[attr-defined]
+            "second has no box. Give fill_mode='constant'."
+        )
     return made
 
 
