@@ -9,11 +9,12 @@ from hypothesis import strategies as some
 import striate as st
 from striate import Input, Model, data, layers
 from striate.data import Batch
-from striate.data.box_targets import CLASS, box_targets
+from striate.data.box_targets import CLASS, box_targets, mirror_images
 from striate.errors import ArgumentError
 from striate.tasks.detection_loss import DetectionLoss
 from striate.train.losses import SparseCategoricalCrossentropy
 from striate.train.mosaic import mosaic
+from striate.train.targets import moved
 
 LEVELS = ((5, 7, 8),)
 HEIGHT, WIDTH = 40, 56
@@ -126,6 +127,47 @@ def test_things_that_are_mirrored_in_have_no_box_and_that_is_said():
     x = layers.Reshape((64, 3 + 32))(layers.Conv2D(35, 8, 8)(x))
     model = Model(start, layers.DistanceBoxes(((8, 8, 8),))(x))
     loss = DetectionLoss(model.layers[-1])
-    with pytest.warns(match="second has no box"):
-        model.compile("sgd", loss, augment=layers.RandomTranslation(0.1, 0.1))
-    model.compile("sgd", loss, augment=layers.RandomTranslation(0.1, 0.1, fill_mode="constant"))
+    said, shift = "second has no box", layers.RandomTranslation
+    with pytest.warns(match=said):
+        model.compile("sgd", loss, augment=shift(0.1, 0.1, fill_mode="wrap"))
+    with pytest.warns(match=said):
+        model.compile("sgd", loss, augment=[shift(0.1, 0.1), layers.RandomBrightness(0.1), shift(0.1, 0.1)])
+    model.compile("sgd", loss, augment=shift(0.1, 0.1, fill_mode="constant"))
+    model.compile("sgd", loss, augment=[layers.RandomFlip(), shift(0.1, 0.1), layers.RandomZoom(0.1)])
+
+
+@given(some.integers(0, 200))
+@settings(max_examples=25, deadline=None)
+def test_what_is_mirrored_in_has_boxes_too(seed):
+    """Every thing that a moved picture shows lies in a box of its class, and every box shows its thing."""
+    x, rows = painted(seed)
+    torch.manual_seed(seed)
+    chain = [
+        layers.RandomFlip(),
+        layers.RandomZoom((0.2, 0.6), fill_mode="reflect", interpolation="nearest"),
+        layers.RandomTranslation(0.4, 0.4, fill_mode="reflect", interpolation="nearest"),
+    ]
+    losses = [DetectionLoss(layers.DistanceBoxes(LEVELS))]
+    batch = Batch([x], [torch.tensor(rows).movedim(-1, 1)], None, len(x))
+    made = moved(batch, layers.Augmentation(chain), losses)
+    twice = 0
+    for picture, boxes in zip(made.xs[0][:, 0], made.ys[0].movedim(1, -1), strict=True):
+        rest = picture.clone()
+        boxes = boxes[boxes[:, CLASS] >= 0].tolist()
+        twice += len(boxes) > 1
+        for left, top, right, bottom, label, _ in boxes:
+            inner = picture[
+                int(np.ceil(top)) + 1 : max(0, int(bottom) - 1), int(np.ceil(left)) + 1 : max(0, int(right) - 1)
+            ]
+            assert inner.numel() == 0 or (inner == label + 1).float().mean() > 0.8  # a pixel may lie before the edge
+            rest[max(0, int(top) - 1) : int(bottom) + 2, max(0, int(left) - 1) : int(right) + 2] = 0
+        strips = rest[1:-1, 1:-1]  # of what is shown by less than a quarter nothing is left to learn
+        assert (strips > 0).sum() <= 0.25 * 2 * 32 * 32
+    assert twice
+
+
+def test_a_thing_that_the_edge_cuts_is_one_with_its_mirror_image():
+    row = np.array([[0, 10, 6, 20, 1, 0]], np.float32)
+    images = {tuple(each[:4].tolist()) for each in mirror_images(row, (30, 40))}
+    assert images >= {(-6, 10, 6, 20), (-6, -20, 6, -10), (-6, 40, 6, 50), (74, 10, 86, 20)}
+    assert len(images) == 6

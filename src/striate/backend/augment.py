@@ -367,6 +367,26 @@ class Augmentation2d(Augmenting):
                 x = step.own(step.drawn, x)
         return x, total, mask
 
+    @property
+    def mirrors(self) -> bool | None:
+        """Whether the mirror images of the pictures come in from outside; None: those of pictures that moved before."""
+        fills: set[tuple[Any, str]] = set()
+        groups, moving = 0, False
+        for step in self.steps:
+            moves = isinstance(step, Moving)
+            kind = (step.fill, step.mode) if moves and step.fill is not None else None
+            if moves and (not moving or len(fills | ({kind} if kind else set())) > 1):
+                fills, groups = set(), groups + 1
+            fills |= {kind} if kind else set()
+            moving = moves
+        return self._reflects and (True if groups == 1 else None)
+
+    @property
+    def _reflects(self) -> bool:
+        return any(
+            isinstance(step, Moving) and step.fill is not None and step.fill[0] == "reflect" for step in self.steps
+        )
+
     def together(
         self, steps: list[Moving], x: torch.Tensor, mask: torch.Tensor | None, outside: float
     ) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:

@@ -44,22 +44,60 @@ def of_dataset(data: Dataset) -> np.ndarray | None:
     return box_targets(data.boxes, data.box_labels, data.box_ignored)
 
 
-def moved_targets(rows: np.ndarray, matrices: np.ndarray, size: tuple[int, int], least: float = 0.25) -> np.ndarray:
+def moved_targets(
+    rows: np.ndarray,
+    matrices: np.ndarray,
+    size: tuple[int, int],
+    least: float = 0.25,
+    mirrored: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Targets whose boxes have moved with their pictures; those of which too little is left are none.
 
     rows       (N, M, 6)
     matrices   (N, 3, 3), from the old places in pixels to the new ones
     size       (height, width) of the new pictures
     least      the share of a box that must be left
+    mirrored   (height, width) of the old pictures where what comes in from outside is their mirror image, whose boxes
+               come in as well, so that there may be more of them; None: nothing with boxes comes in
     """
-    made = np.zeros_like(rows)
-    made[:, :, CLASS] = NONE
-    for new, old, matrix in zip(made, rows, matrices, strict=True):
+    found = []
+    for old, matrix in zip(rows, matrices, strict=True):
         some = old[old[:, CLASS] >= 0]
+        if mirrored is not None:
+            some = mirror_images(some, mirrored)
         boxes, kept = move_boxes(some[:, :4], matrix, size, least)
-        new[: len(kept)] = some[kept]
-        new[: len(kept), :4] = boxes
+        found.append(some[kept])
+        found[-1][:, :4] = boxes
+    made = np.zeros((len(rows), max([rows.shape[1], *map(len, found)]), COLUMNS), np.float32)
+    made[:, :, CLASS] = NONE
+    for new, some in zip(made, found, strict=True):
+        new[: len(some)] = some
     return made
+
+
+def mirror_images(rows: np.ndarray, size: tuple[int, int], touching: float = 1.0) -> np.ndarray:
+    """Boxes of one picture, and those of its mirror images on the eight sides and corners around it.
+
+    rows       (n, 6)
+    size       (height, width) of the picture
+    touching   pixels: a box that is so near to an edge is that of a thing that the edge cuts, which with its mirror image
+               is one thing to see, and has one box
+
+    The boxes have the shape (m, 6), m at least n.
+    """
+    for low, length in ((0, size[1]), (1, size[0])):
+        high, every = low + 2, []
+        first, last = rows[:, low] <= touching, rows[:, high] >= length - touching
+        own = rows.copy()
+        own[first, low] = -rows[first, high]
+        own[last, high] = 2 * length - rows[last, low]
+        every.append(own)
+        for there, edge in ((~first, 0), (~last, 2 * length)):
+            image = own[there].copy()
+            image[:, low], image[:, high] = edge - own[there, high], edge - own[there, low]
+            every.append(image)
+        rows = np.concatenate(every)
+    return rows
 
 
 def largest_boxes(data: Dataset) -> tuple[Dataset, np.ndarray, np.ndarray]:

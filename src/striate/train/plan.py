@@ -206,13 +206,22 @@ def _augmenting(augment: Any, graph: Graph, losses: list[Loss]) -> Augmentation 
     bent = next((layer.kind for layer in made.steps() if layer.bends), None)
     if bent is not None and any(loss.boxes or loss.largest or loss.sparse for loss in losses):
         raise ArgumentError(f"compile: boxes and label maps cannot follow {bent}. Leave it out of augment.")
-    mirrored = next((one for one in made.steps() if getattr(one, "fill_mode", "") in ("reflect", "wrap")), None)
-    if mirrored is not None and any(loss.boxes for loss in losses):
-        note(
-            f"compile: {mirrored.kind} shows things at the edge a second time (fill_mode={mirrored.fill_mode!r}), and the "  # type: ignore[attr-defined]
-            "second has no box. Give fill_mode='constant'."
-        )
+    if any(loss.boxes for loss in losses):
+        _boxes_follow(made)
     return made
+
+
+def _boxes_follow(augment: Augmentation) -> None:
+    """Say it where a picture comes to show things a second time that have no box there."""
+    from striate import backend
+
+    fills = {getattr(step, "fill_mode", None): step.kind for step in augment.steps()}
+    twice = "wrap" if "wrap" in fills else "reflect" if backend.augmentation(augment.change()).mirrors is None else None
+    if twice is not None:
+        note(
+            f'compile: {fills[twice]} shows things at the edge a second time (fill_mode="{twice}"), and the second has no '
+            'box. Give fill_mode="constant", or put all layers that move pixels beside each other, with "reflect".'
+        )
 
 
 def _weight(given: Any) -> float:

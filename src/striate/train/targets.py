@@ -260,7 +260,9 @@ def moved(batch: Batch, augment: Augmentation, losses: Sequence[Loss]) -> Batch:
     size, weights = (x.shape[2], x.shape[3]), batch.weights
     for i, loss in enumerate(losses):
         if loss.boxes:
-            rows = moved_targets(channels_last(ys[i]).cpu().numpy(), np.linalg.inv(back.double().numpy()), size)
+            old = (batch.xs[0].shape[2], batch.xs[0].shape[3]) if module.mirrors else None
+            rows = channels_last(ys[i]).cpu().numpy()
+            rows = moved_targets(rows, np.linalg.inv(back.double().numpy()), size, mirrored=old)
             ys[i] = channels_first(torch.from_numpy(rows).to(ys[i].device))
         if loss.largest:
             corners, left = moved_shares(ys[i].cpu().numpy(), np.linalg.inv(back.double().numpy()), size)
