@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from striate import data
+from striate.data.readers.boxes import FAULTS
 from striate.data.readers.names import part_of, whole_number
+from striate.data.readers.survey import BOXED
 from striate.errors import DataError
 
 FEWER = settings(max_examples=4, deadline=None, phases=(Phase.explicit, Phase.generate))
@@ -72,9 +74,10 @@ def agree(path, **options):
         elif each.labels is not None:
             names = each.classes or [str(i) for i in range(100)]
             assert counts == {str(names[i]): n for i, n in enumerate(np.bincount(each.y)) if n}
-    faulty = len(report.of("box-empty", "box-outside"))
+    kept = {path for each in parts.values() for path in map(str, each.paths)}
+    faulty = sum(finding.files[0] in kept for finding in report.of(*FAULTS)) if report.layout in BOXED else 0
     said = "\n".join(note for each in parts.values() for note in each.notes)
-    assert faulty == sum(map(int, re.findall(r"(\d+) box(?:es)? (?:left out, empty|reached out)", said)))
+    assert faulty == sum(map(int, re.findall(r"(\d+) box(?:es)? (?:left out \(|clipped to)", said)))
     return parts, report
 
 

@@ -28,7 +28,7 @@ def test_boxes_of_voc_that_leave_the_picture_or_are_empty(tmp_path):
     for i in range(4):
         voc(tmp_path, i, [("cat", 1, 1, 96, 80), ("dog", 10, 10, 30, 30)])
     voc(tmp_path, 4, [("cat", 10, 10, 120, 40)])
-    voc(tmp_path, 5, [("cat", 10, 10, 9, 40), ("Cat", 1, 1, 5, 5)])
+    voc(tmp_path, 5, [("cat", 10, 10, 9, 40), ("Cat", 1, 1, 5, 5), ("cat", 30, 10, 20, 40)])
     voc(tmp_path, 6, [("cat", 1, 1, 5, 5)], size=(80, 96))
     (tmp_path / "Annotations" / "gone.xml").write_text("<annotation></annotation>")
     (tmp_path / "Annotations" / "7.xml").write_text("<annotation>")
@@ -41,9 +41,12 @@ def test_boxes_of_voc_that_leave_the_picture_or_are_empty(tmp_path):
         "unreadable": ["gone"],
         "in-two-parts": ["2"],
         "label-range": ["5"],
-        "annotation": ["6", "7"],
+        "annotation": ["7"],
+        "annotation-size": ["6"],
         "box-outside": ["4"],
+        "box-swapped": ["5"],
         "box-empty": ["5"],
+        "no-example": [tmp_path.stem],
         "unlisted": ["7"],
     }
     (unlisted,) = report.of("unlisted")
@@ -74,7 +77,7 @@ def test_boxes_of_coco(tmp_path):
     assert stems == {
         "unreadable": ["4"],
         "label-range": ["3"],
-        "annotation": ["instances_train"],
+        "annotation": ["instances_train", "2", "3"],
         "box-outside": ["1"],
         "box-empty": ["2"],
     }
@@ -94,7 +97,8 @@ def test_boxes_of_yolo(tmp_path):
     assert report.layout == "yolo"
     assert stems == {
         "label-range": ["3"],
-        "annotation": ["4"],
+        "annotation": ["2", "3", "4"],
+        "box-broken": ["4"],
         "box-outside": ["1"],
         "box-empty": ["2"],
         "unannotated": ["5"],

@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,27 +123,30 @@ def test_difficult_boxes_are_flagged_and_classes_can_be_chosen(voc):
 def test_faults_of_voc_files_are_named_and_the_rest_is_read(voc):
     notes = voc / "Annotations"
     (notes / "cell_00.xml").write_text("<annotation><object>")
-    (notes / "cell_01.xml").write_text(voc_xml(objects(1), size=(48, 64)))
+    (notes / "cell_01.xml").write_text(voc_xml(objects(1), size=(40, 64)))
     (notes / "cell_02.xml").unlink()
     (voc / "JPEGImages" / "cell_03.png").unlink()
     (voc / "JPEGImages" / "cell_04.png").write_bytes(b"no picture")
     bad = [("circle", (5, 5, 4, 9), 0), ("circle", (50, 5, 60, 9), 0), ("circle", ("x", 5, 6, 9), 0)]
     (notes / "cell_05.xml").write_text(voc_xml([*bad, ("square", (40, 40, 70, 48), 0)], size=(0, 0)))
     train = read_voc(voc).train
-    assert len(train) == 1
-    assert train.boxes[0].tolist() == [[39, 39, 48, 48]]
+    assert len(train) == 2
+    assert np.array_equal(train.boxes[0], SCENES.boxes[1])
+    assert train.boxes[1].tolist() == [[39, 39, 48, 48]]
     reasons = {s.path.rsplit("/", 1)[1]: s.reason for s in train.skipped}
     assert "broken XML" in reasons["cell_00.xml"]
-    assert "48 x 48" in reasons["cell_01.png"]
-    assert "48 x 64" in reasons["cell_01.png"]
     assert "no such annotation" in reasons["cell_02.xml"]
     assert "no picture" in reasons["cell_03.xml"]
     assert "not a picture" in reasons["cell_04.png"]
-    assert len(reasons) == 5
-    [left_out, clipped] = train.notes
-    assert "3 boxes left out" in left_out
-    assert "1, 2, 3" in left_out
-    assert "1 box reached out" in clipped
+    assert len(reasons) == 4
+    total, bare, other_size, left_out, clipped = train.notes
+    assert bare.endswith(': 1 class has no box: "circle"')
+    assert "3 boxes left out (1 not of numbers, 1 empty, 1 outside), 1 box clipped" in total
+    assert "says 64 x 40, the picture is 48 x 48" in other_size
+    assert "3 boxes left out: object 1, 0 wide" in left_out
+    assert "object 2, 49 4 60 9 is outside; the picture is 48 x 48" in left_out
+    assert "object 3, xmin is 'x', no number" in left_out
+    assert "1 box clipped: object 4" in clipped
 
 
 @pytest.mark.parametrize(
@@ -164,19 +168,24 @@ def test_entities_are_refused_and_never_resolved(voc, head, encoding):
     assert not any("root" in name for name in train.classes)
 
 
-def test_exif_turns_the_picture_and_the_annotation_must_be_of_the_upright_one(tmp_path):
+def test_exif_turns_the_picture_and_boxes_that_were_drawn_on_the_stored_one_with_it(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    for name, size in (("upright", (30, 20)), ("stored", (20, 30))):
+    boxes = {"upright": (1, 1, 20, 30), "stored": (1, 1, 30, 5), "other": (1, 1, 20, 30)}
+    for name, size in (("upright", (30, 20)), ("stored", (20, 30)), ("other", (20, 30))):
         place = tmp_path / "JPEGImages" / f"{name}.jpg"
         place.parent.mkdir(exist_ok=True)
         Image.new("RGB", (30, 20), "red").save(place, exif=exif)  # 20 x 30 as stored, 30 x 20 upright
         (tmp_path / "Annotations").mkdir(exist_ok=True)
-        (tmp_path / "Annotations" / f"{name}.xml").write_text(voc_xml([("a", (1, 1, 20, 30), 0)], size))
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(voc_xml([("a", boxes[name], 0)], size))
     data = read_voc(tmp_path)
     assert data.shape == (30, 20, 3)
-    assert data.boxes[0].tolist() == [[0, 0, 20, 30]]
-    assert "when upright" in data.skipped[0].reason
+    found = {Path(path).stem: boxes.tolist() for path, boxes in zip(data.paths, data.boxes, strict=True)}
+    # orientation 6 turns clockwise: the five upper rows of what is stored are the right columns
+    assert found == {"upright": [[0, 0, 20, 30]], "stored": [[15, 0, 20, 30]], "other": [[0, 0, 20, 30]]}
+    other, stored = data.notes
+    assert "stored.jpg: the annotation says 30 x 20, the picture is 20 x 30; its boxes were turned" in stored
+    assert "only fit the upright one" in other
 
 
 def test_no_annotations_or_no_boxes_is_said(tmp_path):
@@ -280,13 +289,15 @@ def test_crowds_are_flagged_and_faults_are_named(tmp_path):
     assert "image 5 lacks" in reasons["boxes.json"]
     said = "\n".join(data.notes)
     for fragment in (
-        "1 box with a category",
-        "1 box of pictures that are not listed",
-        "2 boxes without four",
-        "1 annotation without a box",
+        "annotation 4, category_id 9 is not listed",
+        "1 box of pictures that are not listed (image_id 5)",
+        "1 annotation that is no object of JSON",
+        "5 boxes left out (3 not of numbers, 1 of no known class, 1 empty)",
+        "annotation 2, 0 wide and 20 high",
+        "annotation 6, its bbox is [1, 2, 5]; x, y, width and height were expected",
+        "annotation 7, it has no bbox",
     ):
         assert fragment in said
-    assert "2 boxes left out, empty or outside" in said
 
 
 @pytest.mark.parametrize(
@@ -395,10 +406,9 @@ def test_faulty_lines_are_left_out_and_pictures_without_a_file_have_no_boxes(tmp
     assert data.boxes[3].tolist() == [[0, 0, 48, 48]]
     said = "\n".join(data.notes)
     for number in (2, 3, 4, 5):
-        assert f"s_00.txt, line {number} left out" in said
-    assert "class 7 is beyond the 3 classes" in said
-    assert "2 boxes left out, empty or outside" in said
-    assert "1 box reached out" in said
+        assert f"line {number}, " in said
+    assert "line 6, class 7 is beyond the 3 classes" in said
+    assert "7 boxes left out (5 not of numbers, 1 of no known class, 1 empty), 1 box clipped" in said
     unnamed = read_yolo(tmp_path)
     assert unnamed.classes == tuple("01234567")
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from striate.data.checks.duplicates import near_groups
 from striate.data.checks.look import Seen
-from striate.data.readers.boxes import place_boxes
+from striate.data.readers.boxes import MANY, place_boxes, without_example
 from striate.data.readers.label_maps import MaskRule
 from striate.data.readers.refusals import lacks_class
-from striate.data.readers.survey import Item, Survey
+from striate.data.readers.survey import BOXED, Item, Mark, Survey
 from striate.wording import plural
 
 _UNEVEN = 5  # times as many pictures, from which on classes are uneven
@@ -156,17 +156,42 @@ def boxes(survey: Survey, readable: Sequence[Seen]) -> None:
     """Boxes that a reader leaves out or clips; what it keeps is left in the items."""
     for one in readable:
         assert one.size is not None
-        if not one.item.marks or not one.fits:
+        if not one.item.marks:
             continue
         width, height = one.size
-        placed = place_boxes(one.item, (height, width))
-        for i, (mark, corners) in enumerate(zip(one.item.marks, placed.given.tolist(), strict=True)):
-            what = f'box {i + 1} "{mark.label}", {" ".join(f"{v:.0f}" for v in corners)}'
-            if placed.empty[i]:
-                survey.add("box-empty", one.item.name, what)
-            elif placed.outside[i] or placed.reaching[i]:
-                survey.add("box-outside", one.item.name, f"{what}; the picture is {width} x {height}")
+        placed = place_boxes(one.item, (height, width), one.turn)
+        for mark, name, fault in zip(one.item.marks, placed.names, placed.faults, strict=True):
+            if fault is not None:
+                survey.add(fault.kind, one.item.files, " ".join(filter(None, (name, _quoted(mark), fault.detail))))
+        if placed.odd:
+            survey.add("annotation-size", one.item.files, placed.odd)
+        elif one.turn.swapped and one.item.size is None:
+            survey.add("turned", one.item.files, f"{by(one.size)} when upright")
+        if placed.lost:
+            survey.add("annotation", one.item.files, placed.lost)
+            one.fits = False
         one.item.marks = [mark for mark, sound in zip(one.item.marks, placed.sound, strict=True) if sound]
+        for label, count in Counter(mark.label for mark in one.item.marks).items():
+            if count > MANY:
+                survey.add("crowded", one.item.name, f'{count:,} boxes of "{label}"')
+    if survey.kind in BOXED and survey.classes and readable:
+        first = survey.parts[0]
+        there = {mark.label for one in readable if one.fits and one.item.part == first for mark in one.item.marks}
+        bare = [name for name in survey.classes if name not in there]
+        if bare:
+            survey.add("no-example", survey.places.get(first, survey.root), without_example(bare))
+
+
+def marks(survey: Survey) -> None:
+    """Boxes that are none by what is written in their annotation, found without a look at their pictures."""
+    for item in survey.items:
+        for mark in item.marks:
+            if mark.fault is not None:
+                survey.add(mark.fault.kind, item.files, f"{mark.where} {mark.fault.detail}")
+
+
+def _quoted(mark: Mark) -> str:
+    return f'"{mark.label}"' if mark.label else ""
 
 
 def labels(survey: Survey, readable: Sequence[Seen], classes: int | None) -> None:

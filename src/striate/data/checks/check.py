@@ -107,6 +107,7 @@ def quick(path: str | os.PathLike[str], *, few: int = FEW) -> CheckReport:
         across.few(survey, usable, few)
         across.uneven(survey, usable)
         across.nested(survey)
+        across.marks(survey)
     return _report(path, survey, across.learned(survey, usable), [])
 
 

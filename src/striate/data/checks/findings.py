@@ -32,8 +32,23 @@ KINDS = {
     "label-range": FindingKind("error", True, "labels that no class has"),
     "annotation": FindingKind("error", True, "annotations that are missing, or that cannot be read"),
     "mask-size": FindingKind("error", True, "masks of another size than their picture"),
-    "box-outside": FindingKind("error", True, "boxes that reach outside their picture"),
-    "box-empty": FindingKind("error", True, "boxes without width or height"),
+    "box-broken": FindingKind(
+        "error", True, "boxes whose numbers are missing, are none, or are NaN or infinite; left out"
+    ),
+    "box-outside": FindingKind(
+        "error", True, "boxes that reach out of their picture, which are clipped, or lie outside, which are left out"
+    ),
+    "box-swapped": FindingKind(
+        "error", True, "boxes whose right edge is left of the left one, or the lower above the upper; left out"
+    ),
+    "box-empty": FindingKind("error", True, "boxes without width or height; left out"),
+    "box-tiny": FindingKind("error", True, "boxes of a single pixel, clicks rather than things; left out"),
+    "annotation-size": FindingKind(
+        "warning", True, "annotations that state another size than their picture has; look whether the boxes fit"
+    ),
+    "box-repeated": FindingKind(
+        "warning", True, "boxes that stand twice for one thing; the second is left out, or it would count as missed"
+    ),
     "truncated": FindingKind("error", True, "files whose end is missing, as after a download that stopped"),
     "broken": FindingKind("error", True, "pictures that cannot be decoded; training leaves them out"),
     "empty-file": FindingKind("error", True, "files of zero bytes; training leaves them out"),
@@ -54,6 +69,7 @@ KINDS = {
     ),
     "uneven": FindingKind("warning", True, "classes of very different sizes: a network learns to answer the largest"),
     "few": FindingKind("warning", True, "classes with too few pictures to learn from"),
+    "no-example": FindingKind("warning", True, "classes that are named and of which the training part shows none"),
     "lossy-mask": FindingKind(
         "warning", True, "masks in a format that blurs their values, such as JPEG; PNG keeps them"
     ),
@@ -74,6 +90,14 @@ KINDS = {
         "note",
         True,
         "pictures without annotation; in YOLO they count as pictures without a box, else they are left out",
+    ),
+    "turned": FindingKind(
+        "note",
+        True,
+        "pictures that EXIF turns: their boxes are taken for the upright picture, which is what tools show",
+    ),
+    "crowded": FindingKind(
+        "note", True, "pictures with more boxes of a class than COCO's measure looks at, the 100 surest answers"
     ),
     "unlisted": FindingKind("note", True, "pictures that are in no part of those that the data set names"),
     "same-class": FindingKind("note", True, "folders whose names differ in blanks only; they are one class"),

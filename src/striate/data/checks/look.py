@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from striate.data.checks.duplicates import Fingerprint, fingerprint
-from striate.data.pictures.decode import depth_and_pages, picture
+from striate.data.pictures.decode import depth_and_pages, header, picture
 from striate.data.pictures.formats import EXTENSIONS, HEAD, format_of, whole
 from striate.data.pictures.tiff import DARK
-from striate.data.readers.boxes import other_size
+from striate.data.pictures.upright import Turn
 from striate.data.readers.files import without_name
 from striate.data.readers.label_maps import mask_of
 from striate.data.readers.survey import Item, Survey
@@ -34,7 +34,8 @@ class Seen:
     file, pixels  fingerprints of the bytes and of the picture
     fingerprint   by which pictures that look the same are told
     mask          (values, whether they are blurred, whether they are two) of its mask
-    fits          the annotation is for a picture of this size
+    turn          by which the picture comes upright, where it has boxes
+    fits          a reader keeps the picture
     prepared      the picture as a model wants it, where that is asked for
     """
 
@@ -45,6 +46,7 @@ class Seen:
     pixels: bytes = b""
     fingerprint: Fingerprint | None = None
     mask: tuple[list[int], bool, bool] | None = None
+    turn: Turn = field(default_factory=Turn)
     fits: bool = True
     prepared: np.ndarray | None = None
 
@@ -117,10 +119,8 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prep
         seen.problems.append(("plain", f"every pixel is {', '.join(map(str, pixels[0, 0]))}"))
     elif near:
         seen.fingerprint = fingerprint(image)
-    wrong = other_size(item, (image.height, image.width))
-    if wrong:
-        seen.problems.append(("annotation", wrong))
-        seen.fits = False
+    if item.marks:
+        seen.turn = header(item.name)[1]
     if prepare is not None:
         seen.prepared = prepare(seen, image)
     return seen

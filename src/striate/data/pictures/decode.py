@@ -15,7 +15,7 @@ import numpy as np
 from striate.data.pictures.formats import HEAD, foreign, format_of
 from striate.data.pictures.jpeg import plain_jpeg
 from striate.data.pictures.tiff import apart, grey_of, note_dark, unusual
-from striate.data.pictures.upright import turn_of, upright, without_warnings
+from striate.data.pictures.upright import Turn, turn_of, upright, without_warnings
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.wording import inner
@@ -140,14 +140,20 @@ def _reason(error: Exception) -> str:
 
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(H, W) that ``picture`` gives, from the file's header where that is enough.  Raises DataError like it."""
+    return header(path)[0]
+
+
+def header(path: str | os.PathLike[str]) -> tuple[tuple[int, int], Turn]:
+    """``upright_size`` of a file, and the turn by which it comes from what is stored.  Raises DataError like ``picture``."""
     name = describe(path)
     try:
         with _file(path).open("rb") as file, _open(file, name, unusual) as image:
+            turn = turn_of(image)
             if image.format in _HEADER:
-                return (image.width, image.height) if turn_of(image).swapped else (image.height, image.width)
+                return ((image.width, image.height) if turn.swapped else (image.height, image.width)), turn
     except OSError as error:
         raise DataError(f"{name}: cannot be read, {_reason(error)}.") from None
-    return decode(path).size
+    return decode(path).size, turn
 
 
 def depth_and_pages(data: bytes) -> tuple[int, int]:

@@ -12,12 +12,10 @@ from striate.data.pictures.decode_all import decode_all
 from striate.data.pictures.preprocess import Preprocessing, Resize
 from striate.data.readers.names import class_name
 from striate.data.readers.refusals import refusal_of_part, refusals_unopened
-from striate.data.readers.survey import Remark, Survey
+from striate.data.readers.survey import BOXED, Remark, Survey
 from striate.data.readers.targets import Boxes, ClassNumbers, LabelMaps, PartOfSurvey, Targets
 from striate.errors import DataError, unknown
 from striate.wording import plural
-
-BOXED = ("voc", "coco", "yolo")  # kinds of survey whose items have boxes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -99,7 +97,7 @@ def assemble(
     names = survey.classes if classes is None else tuple(class_name(str(name)) for name in classes)
     targets: Targets
     if survey.kind in BOXED:
-        targets = Boxes(names or ())
+        targets = Boxes(names or (), parts[0])
     elif survey.kind == "masks":
         targets = LabelMaps(survey, preprocessing, names, ignored)
     else:

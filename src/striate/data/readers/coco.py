@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import below, read_bytes
-from striate.data.readers.names import PARTS, class_name, part_of
-from striate.data.readers.survey import Item, Mark, Survey
+from striate.data.readers.names import PARTS, class_name, part_of, real_number
+from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -34,7 +33,8 @@ def read_coco(
     A file gives a Dataset, a folder Splits where it has several parts.  Categories, whatever their ids, are numbered
     from 0 in the order of the ids, or in that of `classes`; those of validation and test are matched to train's by name.
     Annotations of other categories and those without a box are left out, with a note that counts them.  Crowds (iscrowd
-    1) are flagged in ``box_ignored``.  An annotation without a box that has polygons gets the box around them.
+    1) and what has ``"ignore": 1`` are flagged in ``box_ignored``.  An annotation without a box that has polygons gets
+    the box around them.  A faulty box is left out with a note, and not its picture.
 
     path           of the JSON file, or of the folder
     pictures       the folder of the pictures of one JSON file; None: beside it, in images/, or in a folder named as the
@@ -107,28 +107,32 @@ def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
         survey.classes = tuple(categories.values())
     items = _images(survey, content["images"], file, roots, part)
     left_out: Counter[tuple[str, str, str, str]] = Counter()
-    for each in content["annotations"]:
-        box = _box(each) if isinstance(each, dict) else _NO_BOX
-        item = items.get(_key(each.get("image_id"))) if isinstance(each, dict) else None
-        category = _key(each.get("category_id")) if isinstance(each, dict) else None
-        if box is None:
+    lost = {_key(each.get("id")) for each in content["images"] if isinstance(each, dict)} - items.keys() - {None}
+    strange: dict[Any, int] = {}
+    for i, each in enumerate(content["annotations"]):
+        if not isinstance(each, dict):
+            left_out["annotation", str(file), "annotation", "that is no object of JSON"] += 1
+            continue
+        item = items.get(_key(each.get("image_id")))
+        if item is not None and ("category_id" in each or "bbox" in each):
+            mark = _mark(each, i, categories)
+            if mark.fault is None and mark.label not in survey.classes:
+                left_out["label-range", str(file), "box", f'of "{mark.label}", which is not in classes,'] += 1
+            else:
+                item.marks.append(mark)
+        elif item is not None:
             left_out["annotation", str(file), "annotation", "without a box"] += 1
-        elif box is _NO_BOX:
-            left_out["annotation", str(file), "box", "without four numbers"] += 1
-        elif item is None:
-            left_out["annotation", str(file), "box", "of pictures that are not listed"] += 1
-        elif categories.get(category) not in survey.classes:
-            left_out["label-range", item.name, "box", "with a category that is not in classes"] += 1
-        else:
-            x, y, width, height = box
-            crowd = bool(each.get("iscrowd", 0))
-            item.marks.append(Mark((x, y, x + width, y + height), categories[category], crowd))
+        elif _key(each.get("image_id")) not in lost:  # of the others it was told why they are left out
+            key = _key(each.get("image_id"))
+            strange[key] = strange.get(key, 0) + 1
+    if strange:
+        some = f"{', '.join(map(str, list(strange)[:5]))}{', …' if len(strange) > 5 else ''}"
+        left_out["annotation", str(file), "box", f"of pictures that are not listed (image_id {some})"] = sum(
+            strange.values()
+        )
     survey.items += items.values()
     for (kind, about, what, fault), count in left_out.items():
         survey.add(kind, about, f"{plural(count, what)} {fault} left out", "note", part)
-
-
-_NO_BOX = (math.nan,) * 4
 
 
 def _key(value: Any) -> Any:
@@ -136,22 +140,49 @@ def _key(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else None
 
 
-def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
-    """x, y, width, height; None where an annotation has no box and no polygon, `_NO_BOX` where that is none."""
+def _number(value: Any) -> float | None:
+    """A number of JSON; a text is none, whatever it says."""
+    return None if isinstance(value, str) else real_number(value)
+
+
+def _mark(annotation: Mapping[str, Any], i: int, categories: Mapping[Any, str]) -> Mark:
+    """The box of the annotation that is the `i`-th of its file, from 0."""
+    number = _key(annotation.get("id"))
+    where = f"annotation {i}" if number is None else f"annotation with id {number}"
+    box = _box(annotation)
+    if isinstance(box, str):
+        return Mark.broken(where, "box-broken", box)
+    category = _key(annotation.get("category_id"))
+    if category not in categories:
+        told = "it has no category_id" if category is None else f"category_id {category} is not listed"
+        return Mark.broken(where, "label-range", told)
+    x, y, width, height = box
+    fault = None
+    if width < 0 or height < 0:
+        fault = BoxFault("box-swapped", f"its width is {width:.6g} and its height {height:.6g}")
+    ignored = any(real_number(annotation.get(key)) == 1 or annotation.get(key) is True for key in ("iscrowd", "ignore"))
+    return Mark((x, y, x + width, y + height), categories[category], ignored, where, fault)
+
+
+def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | str:
+    """x, y, width, height, from the polygons where there is no box; or why there is none."""
     box = annotation.get("bbox")
     polygons = annotation.get("segmentation")
-    if box is None and isinstance(polygons, list) and polygons:
-        points = [v for each in polygons if isinstance(each, list) for v in each]
-        if len(points) < 6 or not all(isinstance(v, int | float) for v in points):
-            return _NO_BOX
-        across, down = points[0::2], points[1::2]
+    if box in (None, []) and isinstance(polygons, list) and polygons:
+        points = [_number(value) for each in polygons if isinstance(each, list) for value in each]
+        numbers = [value for value in points if value is not None]
+        if len(numbers) < 6 or len(numbers) < len(points):
+            return "it has no bbox, and its polygons are no lists of three points or more"
+        across, down = numbers[0::2], numbers[1::2]
         return min(across), min(down), max(across) - min(across), max(down) - min(down)
-    if box is None or box == []:
-        return None
-    if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
-        return _NO_BOX
-    x, y, width, height = map(float, box)
-    return x, y, width, height
+    if box in (None, []):
+        others = [key for key in ("segmentation", "keypoints") if annotation.get(key)]
+        return f"it has no bbox{', only ' + ' and '.join(others) if others else ''}"
+    found = [_number(value) for value in box] if isinstance(box, list) else []
+    sides = [value for value in found if value is not None]
+    if len(found) != 4 or len(sides) != 4:
+        return f"its bbox is {json.dumps(box)[:60]}; x, y, width and height were expected"
+    return sides[0], sides[1], sides[2], sides[3]
 
 
 def _load(file: Path) -> Mapping[str, Any]:
@@ -197,9 +228,9 @@ def _images(survey: Survey, images: Sequence[Any], file: Path, roots: Sequence[P
         elif key in items:
             survey.add("annotation", str(path), f"has the id {key}, as {items[key].name} has", "skip", part)
         else:
-            sides = [each.get(side) for side in ("height", "width")]
-            known = all(isinstance(v, int | float) and math.isfinite(v) and v >= 1 and v == int(v) for v in sides)
-            items[key] = Item(str(path), part, size=(int(sides[0]), int(sides[1])) if known else None)
+            sides = [_number(each.get(side)) for side in ("height", "width")]
+            whole = [int(side) for side in sides if side is not None and 1 <= side < 1 << 31]
+            items[key] = Item(str(path), part, size=(whole[0], whole[1]) if len(whole) == 2 else None)
     return items
 
 

@@ -170,8 +170,9 @@ def read_bytes(name: str | Path, most: int = _MOST) -> bytes:
 def read_text(file: Path, *, tables: bool = False) -> str:
     """A text in UTF-8, with or without the mark at its start that Windows writes, its lines ended in whatever way.
 
-    tables   Excel's are read too: its Unicode text (UTF-16 with its mark), and what it calls CSV in western Europe
-             (Windows-1252), where the bytes are not UTF-8
+    tables   what Excel calls CSV in western Europe is read too (Windows-1252), where the bytes are not UTF-8
+
+    UTF-16 with its mark at the start, as Excel and PowerShell write it, is read as well.
 
     Raises DataError for what is no such text.
     """
@@ -180,7 +181,7 @@ def read_text(file: Path, *, tables: bool = False) -> str:
         raise DataError(f"{file}: is an Excel workbook, whatever it is called. Save it from Excel as CSV UTF-8.")
     kinds = ("utf-16", "utf-8-sig") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
     wrong = ""
-    for kind in kinds if tables else ("utf-8-sig",):
+    for kind in kinds if tables else kinds[:1]:
         try:
             text = data.decode(kind)
         except UnicodeDecodeError as error:

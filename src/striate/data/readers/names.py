@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 PARTS = ("train", "validation", "test")
 _WORDS = {
@@ -49,6 +50,21 @@ def whole_number(text: str) -> int | None:
     """The whole number that a text is, also 3.0 as tables write it; None for everything else, 1_1 and 1e3 too."""
     text = text.strip()
     return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) and len(text) < 20 else None
+
+
+def real_number(value: Any) -> float | None:
+    """The number that a value of an annotation is, a text or what JSON has; None where it is none.
+
+    NaN and infinity are what they are; what is beyond all floats is infinite; true and 1_1 are none.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and "_" in value):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+    except OverflowError:  # a whole number of JSON with some hundred digits
+        return float("inf") if value > 0 else float("-inf")  # type: ignore[operator]
 
 
 def are_numbers(labels: Sequence[str], classes: Sequence[str] | None) -> bool:

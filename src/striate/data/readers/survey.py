@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +12,44 @@ from striate.data.pictures.cache import file_stamp
 from striate.data.readers.files import read_bytes
 from striate.data.readers.names import PARTS
 
+BOXED = ("voc", "coco", "yolo")  # kinds of survey whose items have boxes
+
 Effect = Literal["", "note", "skip", "stop"]
 
 
+class BoxFault(NamedTuple):
+    """What is wrong with a box.
+
+    kind     one of ``checks.findings.KINDS``
+    detail   in numbers
+    kept     a reader keeps the box all the same
+    """
+
+    kind: str
+    detail: str
+    kept: bool = False
+
+
 class Mark(NamedTuple):
-    """A box: x1, y1, x2, y2 from 0, y down, ends beyond it; the class it is a box of; whether it counts for nothing."""
+    """A box of a picture, as its annotation has it.
+
+    corners   x1, y1, x2, y2 from 0, y down, ends beyond it
+    label     the class that it is a box of
+    ignored   it counts for nothing
+    where     what it is called in the annotation: "object 3", "line 7"
+    fault     why what is written there is no box, or of no class; None where it is one
+    """
 
     corners: tuple[float, float, float, float]
     label: str
     ignored: bool = False
+    where: str = ""
+    fault: BoxFault | None = None
+
+    @classmethod
+    def broken(cls, where: str, kind: str, detail: str) -> Mark:
+        """One that is left out for what is written there, such as "xmin is no number"."""
+        return cls((math.nan,) * 4, "", where=where, fault=BoxFault(kind, detail))
 
 
 @dataclass(slots=True)
@@ -32,6 +62,7 @@ class Item:
     marks     the boxes, in pixels of the upright picture; in shares of its width and height with `relative`
     mask      the file with the label of each pixel, or None
     size      (H, W) that the annotation says the picture has, or None
+    source    the file of its own that its annotation is in, or None
     """
 
     name: str
@@ -41,6 +72,12 @@ class Item:
     relative: bool = False
     mask: str | None = None
     size: tuple[int, int] | None = None
+    source: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The picture, and the file of its annotation where it has one of its own."""
+        return (self.name,) if self.source is None else (self.name, self.source)
 
 
 class Remark(NamedTuple):

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from striate.data.dataset import Skipped
-from striate.data.pictures.decode import upright_size
+from striate.data.pictures.decode import header
 from striate.data.pictures.geometry import visible
 from striate.data.pictures.preprocess import Preprocessing
-from striate.data.readers.boxes import other_size, place_boxes
+from striate.data.readers.boxes import PlacedBoxes, place_boxes, total, without_example
 from striate.data.readers.files import without_name
 from striate.data.readers.label_maps import MaskRule, MaskValues, mask_of
 from striate.data.readers.refusals import bare_folders, lacks_class
@@ -90,40 +90,53 @@ class Boxes:
     """Boxes in each picture, moved along with it."""
 
     classes: tuple[str, ...]
-    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    first: str
+    placed: dict[int, tuple[tuple[int, int], PlacedBoxes]] = field(default_factory=dict)
 
     def usable(self, part: PartOfSurvey) -> None:
-        """Pictures whose header can be read and that have the size of their annotation."""
+        """Pictures whose header can be read, and of whose boxes one is sound, where they have any."""
         items, part.items = part.items, []
         for item in items:
             try:
-                self.sizes[item.name] = size = upright_size(item.name)
+                size, turn = header(item.name)
             except DataError as error:
                 part.skipped.append(Skipped(item.name, without_name(error, item.name)))
                 continue
-            wrong = other_size(item, size)
-            if wrong is None:
-                part.items.append(item)
+            placed = place_boxes(item, size, turn)
+            self.placed[id(item)] = size, placed
+            if placed.lost:
+                part.skipped.append(Skipped(item.name, placed.lost))
             else:
-                part.skipped.append(Skipped(item.name, wrong))
+                part.items.append(item)
 
     def fields(self, part: PartOfSurvey, made: Preprocessing) -> dict[str, Any]:
         """`boxes`, `box_labels`, `box_ignored`, `classes`; notes say which boxes were left out or clipped."""
         number = {name: i for i, name in enumerate(self.classes)}
-        boxes, labels, ignored, cut = [], [], [], 0
+        boxes, labels, ignored, cut, thin = [], [], [], 0, 0
+        notes: list[str] = []
         for item in part.items:
-            size = self.sizes[item.name]
-            placed = place_boxes(item, size)
+            size, placed = self.placed[id(item)]
             moved = made.geometry(size).boxes(placed.inside)
             seen = visible(moved)
             chosen = np.flatnonzero(placed.sound & seen)
             cut += int((placed.sound & ~seen).sum())
+            thin += int(((moved[chosen, 2:] - moved[chosen, :2]).min(axis=1) < 1).sum())
             boxes.append(moved[chosen])
             labels.append(np.array([number[item.marks[i].label] for i in chosen], np.int64))
             ignored.append(np.array([item.marks[i].ignored for i in chosen], bool))
-            part.notes += [f"{item.name}: {text}" for text in placed.notes(size)]
+            notes += [f"{item.name}: {text}" for text in placed.notes()]
+        counted = total(self.placed[id(item)][1] for item in part.items)
+        part.notes += [f"{part.where}: {counted}"] if counted else []
         if cut:
             part.notes.append(f"{part.where}: {plural(cut, 'box', 'lies')} in margins that are cut away")
+        if thin:
+            told = f"{plural(thin, 'box', 'is')} narrower than a pixel at this size, too small to be learnt"
+            part.notes.append(f"{part.where}: {told}. A larger image_size shows more of them")
+        there = {int(each) for some in labels for each in some.tolist()}
+        bare = [name for i, name in enumerate(self.classes) if i not in there]
+        if bare and part.part == self.first:
+            part.notes.append(f"{part.where}: {without_example(bare)}")
+        part.notes += notes
         flags = tuple(ignored) if any(each.any() for each in ignored) else None
         return {"boxes": tuple(boxes), "box_labels": tuple(labels), "box_ignored": flags, "classes": self.classes}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any, NamedTuple, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import listing, need_folder, read_lines, subfolder
-from striate.data.readers.names import PARTS, class_name
+from striate.data.readers.names import PARTS, class_name, real_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.data.readers.xml import parse_xml
 from striate.errors import DataError
 from striate.wording import plural
 
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
 _LISTS = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 
 
@@ -34,7 +36,9 @@ def read_voc(
     x1 = 0, x2 = W.  Boxes marked as difficult are flagged in ``box_ignored``.  Classes are numbered in the order of
     their sorted names, the same in every part, or in that of `classes`, and boxes of other classes are left out, with a
     note.  An annotation without its picture, a picture without annotation, and an annotation that cannot be read are
-    left out.  Entities and document types in the XML are refused, never resolved.
+    left out; of a faulty box only the box is, with a note.  Boxes of an annotation that states another size than the
+    picture's are turned and scaled with it where that explains the size.  Entities and document types in the XML are
+    refused, never resolved.
 
     path           of the folder
     """
@@ -57,7 +61,7 @@ def scan_voc(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
         if first is not file:
             survey.add("unannotated", str(file), f"the annotation is that of {first.name}", "skip")
     read = _read(survey, files, pictures)
-    found_names = {mark.label for each in read.values() for mark in each.marks}
+    found_names = {mark.label for each in read.values() for mark in each.marks if mark.label}
     names = tuple(sorted(found_names) if classes is None else (class_name(str(name)) for name in classes))
     survey.classes = names
     if not names:
@@ -113,9 +117,10 @@ def _items(
                 continue
             name = str(pictures[stem])
             marks = read[stem].marks
-            left_out.update((part, mark.label) for mark in marks if mark.label not in known)
-            marks = [mark for mark in marks if mark.label in known]
-            survey.items.append(Item(name, part, marks=marks, size=read[stem].size))
+            foreign = {mark.label for mark in marks if mark.fault is None} - known
+            left_out.update((part, mark.label) for mark in marks if mark.label in foreign)
+            marks = [mark for mark in marks if mark.label not in foreign]
+            survey.items.append(Item(name, part, marks=marks, size=read[stem].size, source=str(files[stem])))
     for (part, label), count in left_out.items():
         what = f'{plural(count, "box")} of "{label}" left out, which is not in classes'
         survey.add("label-range", survey.root, what, "note", part)
@@ -140,30 +145,33 @@ def _lists(root: Path) -> dict[str, list[str]]:
 
 def _annotation(file: Path) -> _Annotation:
     tree = parse_xml(file)
-    width, height = (_number(tree.findtext(f"size/{side}")) for side in ("width", "height"))
-    size = (int(height), int(width)) if width and height else None  # some tools leave 0
-    marks = []
-    for i, each in enumerate(tree.iter("object"), start=1):
-        label = class_name(each.findtext("name") or "")
-        edges = [_number(each.findtext(f"bndbox/{edge}")) for edge in ("xmin", "ymin", "xmax", "ymax")]
-        x1, y1, x2, y2 = (float("nan") if edge is None else edge for edge in edges)
-        if not label:
-            raise DataError(f"object {i} has no name")
-        ignored = (each.findtext("difficult") or "0").strip() == "1"
-        marks.append(Mark((x1 - 1, y1 - 1, x2, y2), label, ignored))
-    return _Annotation(size, marks)
+    width, height = (real_number(tree.findtext(f"size/{side}")) for side in ("width", "height"))
+    sides = [int(side) for side in (height, width) if side is not None and 1 <= side < 1 << 31]  # some tools leave 0
+    size = (sides[0], sides[1]) if len(sides) == 2 else None
+    return _Annotation(size, [_mark(each, i) for i, each in enumerate(tree.iter("object"), start=1)])
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text is not None and "_" not in text else None
-    except ValueError:
-        return None
+def _mark(thing: ET.Element, number: int) -> Mark:
+    """The box of an <object>, the `number`-th of its file."""
+    label, where = class_name(thing.findtext("name") or ""), f"object {number}"
+    if thing.find("bndbox") is None:
+        return Mark.broken(where, "box-broken", "it has no bndbox")
+    texts = [thing.findtext(f"bndbox/{edge}") for edge in _EDGES]
+    edges = [real_number(text) for text in texts]
+    for edge, text, value in zip(_EDGES, texts, edges, strict=True):
+        if value is None:
+            told = f"it has no {edge}" if text is None else f"{edge} is {text.strip()[:40]!r}, no number"
+            return Mark.broken(where, "box-broken", told)
+    if not label:
+        return Mark.broken(where, "label-range", "it has no name, so no class")
+    x1, y1, x2, y2 = (edge or 0.0 for edge in edges)
+    ignored = (thing.findtext("difficult") or "0").strip() == "1"
+    return Mark((x1 - 1, y1 - 1, x2, y2), label, ignored, where)
 
 
 def _odd_names(survey: Survey, read: Mapping[str, _Annotation], pictures: Mapping[str, Path]) -> None:
     """Names of boxes that differ from a much more frequent one in capitals only."""
-    counts = Counter(mark.label for each in read.values() for mark in each.marks)
+    counts = Counter(mark.label for each in read.values() for mark in each.marks if mark.fault is None)
     first: dict[str, str] = {}
     for label, _ in counts.most_common():
         usual = first.setdefault(label.lower(), label)

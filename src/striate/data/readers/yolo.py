@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import folders_in, listing, need_folder, read_lines, subfolder, without_name
-from striate.data.readers.names import PARTS, class_name, part_of, whole_number
-from striate.data.readers.survey import Item, Mark, Survey
+from striate.data.readers.names import PARTS, class_name, part_of, real_number, whole_number
+from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.data.readers.yolo_config import Config, read_config
 from striate.errors import DataError
 from striate.wording import plural
 
 _NAMES = ("classes.txt", "obj.names", "names.txt", "labels/classes.txt", "labels.txt")
+_FAR = 8.0  # shares: what lies so many pictures away was meant in pixels
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
@@ -28,18 +29,14 @@ def read_yolo(
     The class names are those of the data.yaml or of classes.txt, else `classes`, else the numbers.  Pictures are where
     the data.yaml says, else in images/, in images/train, images/val … or in train/images, ….  The text file of
     images/a.jpg is labels/a.txt, else a.txt beside it.  A line with more numbers is a polygon, of which the box is
-    taken, or has key points, which are left aside where the data.yaml tells their kpt_shape.  A picture without a text
-    file or with an empty one has no boxes.  A faulty line is left out, with a note.
+    taken, or has key points, which are left aside where the data.yaml tells their kpt_shape; a sixth number is how sure a
+    network was, and is left aside too.  A picture without a text file or with an empty one has no boxes; one whose text
+    file cannot be read is left out.  A faulty line is left out, with a note.
 
     path           of the data.yaml, or of a folder
     """
     survey = scan_yolo(path, options.get("classes"))
     return assemble(survey, image_size, channels, Path(path).resolve().stem, options)
-
-
-class _Line(NamedTuple):
-    number: int
-    corners: tuple[float, float, float, float]
 
 
 def scan_yolo(path: str | Path, classes: Sequence[str] | int | None = None) -> Survey:
@@ -61,33 +58,27 @@ def scan_yolo(path: str | Path, classes: Sequence[str] | int | None = None) -> S
         raise DataError(
             f"{place}: none of its pictures has a text file with boxes; the one of images/a.jpg is labels/a.txt."
         )
-    lines = {
-        picture: _read(survey, picture, file, part, config.keypoints if config else 0)
-        for part, pictures in parts.items()
-        for picture, file in ((picture, files[picture]) for picture in pictures)
-    }
-    if names is None:
-        count = (
-            classes
-            if isinstance(classes, int)
-            else max((line.number for each in lines.values() for line in each), default=0) + 1
-        )
-        names = tuple(map(str, range(count)))
-    survey.classes = names
+    keypoints = config.keypoints if config else 0
     for part, pictures in parts.items():
         for picture in pictures:
-            known = [line for line in lines[picture] if line.number < len(names)]
-            strange = [line.number for line in lines[picture] if line.number >= len(names)]
-            if strange:
-                told = (
-                    f"{plural(len(strange), 'box')} left out, class {strange[0]} is beyond the "
-                    f"{plural(len(names), 'class')}"
-                )
-                survey.add("label-range", (str(picture), str(files[picture])), told, "note", part)
-            marks = [Mark(line.corners, names[line.number]) for line in known]
-            survey.items.append(Item(str(picture), part, marks=marks, relative=True))
-            if not files[picture].is_file():
-                survey.add("unannotated", str(picture), f"has no {files[picture].name}, so it has no boxes", "", part)
+            file = files[picture]
+            try:
+                marks = _read(file, keypoints) if file.is_file() else []
+            except DataError as error:
+                survey.add("annotation", (str(picture), str(file)), f"its {_said(error, file)}", "skip", part)
+                continue
+            source = str(file) if file.is_file() else None
+            survey.items.append(Item(str(picture), part, marks=marks, relative=True, source=source))
+            if source is None:
+                survey.add("unannotated", str(picture), f"has no {file.name}, so it has no boxes", "", part)
+    if names is None:
+        highest = max(
+            (int(mark.label) for item in survey.items for mark in item.marks if mark.fault is None), default=0
+        )
+        names = tuple(map(str, range(classes if isinstance(classes, int) else highest + 1)))
+    survey.classes = names
+    for item in survey.items:
+        item.marks = [_named(mark, names) for mark in item.marks]
     survey.note_repeats()
     _lonely(survey, set(files.values()))
     return survey
@@ -103,42 +94,49 @@ def _lonely(survey: Survey, used: set[Path]) -> None:
                 survey.add("annotation", str(file), "there is no picture that it belongs to", "skip")
 
 
-def _read(survey: Survey, picture: Path, file: Path, part: str, keypoints: int) -> list[_Line]:
-    """The lines of a text file that are boxes; remarks about the others."""
-    about = (str(file), str(picture))
-    try:
-        lines = read_lines(file) if file.is_file() else []
-    except DataError as error:
-        survey.add("annotation", about, f"{without_name(error, file)} Its picture has no boxes", "note", part)
-        return []
-    read = []
-    for i, line in enumerate(lines, start=1):
-        parsed = _line(line, keypoints) if line else None
-        if parsed is not None:
-            read.append(parsed)
-        elif line:
-            told = f"line {i} left out: expected a class number and four shares, got {line[:60]!r}"
-            survey.add("annotation", about, told, "note", part)
-    return read
+def _said(error: DataError, file: Path) -> str:
+    return f"{file.name} {without_name(error, file)}"
 
 
-def _line(line: str, keypoints: int) -> _Line | None:
-    """A line as a box in shares; None where it is none."""
-    cells = line.split()
-    number = whole_number(cells[0])
-    try:
-        numbers = [float(cell) for cell in cells[1:]] if "_" not in line else []
-    except ValueError:
-        return None
-    if number is None or not 0 <= number < 1 << 31:
-        return None
-    if len(numbers) == 4 or (keypoints and len(numbers) == 4 + keypoints):
+def _read(file: Path, keypoints: int) -> list[Mark]:
+    """The lines of a text file, each a box whose class is still a number.  Raises DataError for what is no text."""
+    return [_line(line, i, keypoints) for i, line in enumerate(read_lines(file), start=1) if line]
+
+
+def _line(line: str, i: int, keypoints: int) -> Mark:
+    """A line as a box in shares."""
+    where, cells = f"line {i}", line.split()
+    number, found = whole_number(cells[0]), [real_number(cell) for cell in cells[1:]]
+    numbers = [value for value in found if value is not None]
+    if len(numbers) < len(found) or number is None or not 0 <= number < 1 << 31:
+        return Mark.broken(where, "box-broken", f"a class number and four shares were expected, not {line[:60]!r}")
+    label = str(number)
+    if len(numbers) in (4, 5) or (keypoints and len(numbers) == 4 + keypoints):
         cx, cy, width, height = numbers[:4]
-        return _Line(number, (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
+        corners = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
+        if max(abs(value) for value in corners) > _FAR:
+            told = (
+                f"its numbers are {' '.join(cells[1:5])}; shares of the picture go from 0 to 1, these look like pixels"
+            )
+            return Mark.broken(where, "box-outside", told)
+        return Mark(corners, label, where=where)
     if len(numbers) >= 6 and len(numbers) % 2 == 0:
         across, down = numbers[0::2], numbers[1::2]
-        return _Line(number, (min(across), min(down), max(across), max(down)))
-    return None
+        return Mark((min(across), min(down), max(across), max(down)), label, where=where)
+    return Mark.broken(
+        where, "box-broken", f"{plural(len(numbers), 'number')} after the class; a box has 4: {line[:60]!r}"
+    )
+
+
+def _named(mark: Mark, names: Sequence[str]) -> Mark:
+    """A box with the name of its class in place of the number."""
+    if mark.fault is not None:
+        return mark
+    number = int(mark.label)
+    if number < len(names):
+        return mark._replace(label=names[number])
+    told = f"class {number} is beyond the {plural(len(names), 'class')}, which are numbered from 0"
+    return mark._replace(label="", fault=BoxFault("label-range", told))
 
 
 def label_file(picture: Path) -> Path:
