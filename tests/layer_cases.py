@@ -455,6 +455,8 @@ for shape in ((3, 2, 2), (3, 2), (2,)):
 case(layers.Cropping2D, lambda w, x: x, (4, 3, 2))
 case(layers.Cropping2D, lambda w, x: ref.cropping(x, ((1, 1), (1, 1))), (4, 3, 2), cropping=1)
 case(layers.Cropping2D, lambda w, x: ref.cropping(x, ((0, 2), (1, 0))), (4, 3, 2), cropping=((0, 2), (1, 0)))
+case(layers.CropLike, lambda w, x, other: ref.cropping(x, ((0, 2), (0, 1))), (5, 4, 2), (3, 3, 5))
+case(layers.CropLike, lambda w, x, other: x, (3, 2, 2), (3, 2, 1))
 case(layers.Cropping1D, lambda w, x: ref.cropping(x, ((1, 1),)), (5, 2))
 case(layers.Cropping1D, lambda w, x: ref.cropping(x, ((0, 2),)), (5, 2), cropping=(0, 2))
 case(layers.UpSampling2D, lambda w, x: ref.nearest(x, 2), (3, 2, 2))

@@ -36,6 +36,13 @@ def test_any_size_gives_what_the_same_network_of_that_size_gives() -> None:
         assert model.output_shape == (None, None, None, 4)
 
 
+def test_a_call_on_whole_sizes_leaves_none_open_whatever_size_the_layer_met_open() -> None:
+    layer = layers.Conv2D(4, 3, padding="same")
+    model = st.Model(inputs := st.Input((None, None, 3)), layer(inputs))
+    model.resize(((12, 12, 3),))
+    assert layer(st.Input((12, 12, 3))).shape == (None, 12, 12, 4)
+
+
 def test_it_trains_on_any_size_and_nests_in_a_network_of_one() -> None:
     base = windows()
     inputs = st.Input((20, 28, 3))

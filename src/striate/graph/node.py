@@ -320,6 +320,8 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
         _check_shared(layer, shapes)
         if any(isinstance(size, Open) for shape in shapes for size in shape):
             out = _left_open(layer, shapes, out)
+        elif shapes:  # a lowering is kept by sizes, and an open size equals a whole one
+            out = [_closed(one) for one in out] if isinstance(out, list) else _closed(out)
     except StriateError as error:
         name = layer.name or _provisional_name(layer, tensors)
         raise type(error)(f'{layer.kind} "{name}": {error}') from None
@@ -387,6 +389,11 @@ def _left_open(layer: Layer, shapes: tuple[Shape, ...], out: Any) -> Any:
 
 
 Layer._opener = staticmethod(_left_open)
+
+
+def _closed(shape: Shape) -> Shape:
+    """A shape without open sizes."""
+    return tuple(int(size) for size in shape) if any(isinstance(size, Open) for size in shape) else shape
 
 
 def _check_arity(layer: Layer, given: int) -> None:

@@ -17,6 +17,7 @@ from striate.primitives.shapes import Sides
 __all__ = [
     "CenterCrop",
     "ChannelPadding",
+    "CropLike",
     "Cropping1D",
     "Cropping2D",
     "Flatten",
@@ -306,6 +307,25 @@ class Cropping1D(_Cropping):
     def __post_init__(self) -> None:
         self.cropping = _both_ends(self.cropping, f"{self.kind}: cropping")
         super().__post_init__()
+
+
+class CropLike(Layer):
+    """Rows and columns cut off at the end, down to the size of other maps.  (H, W, C), (h, w, D) -> (h, w, C); no weights.
+
+    What a decoder of any picture size needs: maps enlarged by 2 reach a step too far where the picture's side was odd.
+    Called on ``[maps, other]``; of the other only the size is read.  Raises ShapeError where the maps are the smaller ones.
+    """
+
+    arity = 2
+    drawn_as: ClassVar[str | None] = "reshape"
+
+    def lower(self, x: Value, other: Value) -> Value:
+        mine, theirs = x.shape, other.shape
+        if len(mine) != 3 or len(theirs) != 3 or mine[0] < theirs[0] or mine[1] < theirs[1]:
+            raise ShapeError(
+                f"cuts maps (H, W, C) to the size of others that are no larger; it got {mine} and {theirs}."
+            )
+        return p.crop(x, ((0, mine[0] - theirs[0]), (0, mine[1] - theirs[1])))
 
 
 class UpSampling2D(FormattedLayer):

@@ -4,7 +4,7 @@ from striate.guard import guard
 from striate.size import compare
 from striate.size.explanation import explain
 from striate.size.memory import Memory, kept_bytes
-from striate.size.receptive_field import Field, Receptive, receptive
+from striate.size.receptive_field import Field, Receptive, Surroundings, receptive
 from striate.size.savings import Advice, Change, advice
 from striate.size.side_by_side import Beside, beside
 from striate.size.stage_diagram import MapStage, diagram, stages
@@ -21,6 +21,7 @@ __all__ = [
     "Row",
     "Size",
     "MapStage",
+    "Surroundings",
     "advice",
     "beside",
     "compare",

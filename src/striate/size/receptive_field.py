@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import prod
+from math import lcm, prod
 from typing import Any
 
 from striate import primitives as p
@@ -54,6 +54,19 @@ class Field:
     jump: tuple[Fraction, ...]
     centre: tuple[float, ...]
     whole: bool
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What positions of an output depend on beyond their own place in an input of its size, per axis: (height, width).
+
+    step            moving the input by so many cells moves the output by as many and changes nothing else
+    before, after   cells above or left of a position that it sees at most, and below or right of it
+    """
+
+    step: tuple[int, ...]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
 
 
 # -- one rule per primitive -------------------------------------------------------------------------------------------
@@ -283,6 +296,48 @@ class Receptive(Shown):
             centre.append(reach.centre)
             moving = moving or along is not None
         return Field(tuple(size), tuple(jump), tuple(centre), not moving)
+
+    def steps(self, name: str, input: str | None = None) -> tuple[int, ...]:
+        """Input cells, per positional axis, after which everything that a call depends on repeats: the network's stride.
+
+        name    a layer, a later call of a shared one (``conv2d#2``), or one in a nested network (``base/conv2d``)
+        input   name of the input; None: the first that it sees
+
+        Raises ArgumentError for an unknown name, or an input that the call does not depend on.
+        """
+        tensor = self._tensor(name)
+        i = self._input(name, input)
+        found: list[set[int]] = [set() for _ in self._axes[i]]
+        needed = {tensor}
+        for operation in reversed(self._operations):
+            if operation.output in needed:
+                needed.update(operation.inputs)
+                for axis, jumps in zip(self._axes[i], found, strict=True):
+                    view = self._views[operation.output].get((i, axis))
+                    if view is not None and view[1].shift:
+                        jumps.add(view[1].jump.numerator)
+        return tuple(lcm(*jumps) for jumps in found)
+
+    def surroundings(self, name: str, input: str | None = None) -> Surroundings | None:
+        """How far positions of a call's output look beyond their own place in an input of the same size.
+
+        name    a layer, a later call of a shared one (``conv2d#2``), or one in a nested network (``base/conv2d``)
+        input   name of the input; None: the first that it sees
+
+        None where positions do not walk along the input step by step, as after a global pooling or at another size.  Raises
+        ArgumentError for an unknown name, or an input that the call does not depend on.
+        """
+        tensor = self._tensor(name)
+        i = self._input(name, input)
+        steps, before, after = self.steps(name, input), [], []
+        for axis in self._axes[i]:
+            along, reach = self._views[tensor][i, axis]
+            if along is None or reach.shift != reach.period:
+                return None
+            cells = range(reach.period)
+            before.append(max(max(u - reach.low[u] for u in cells), 0))
+            after.append(max(max(reach.high[u] - u for u in cells), 0))
+        return Surroundings(steps, tuple(before), tuple(after))
 
     def crop(
         self, name: str, position: int | Sequence[int] = (), input: str | None = None

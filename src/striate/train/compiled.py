@@ -101,6 +101,10 @@ _NOT_KERAS = frozenset(  # names of losses and metrics that Keras has not
         "confusion_matrix",
         "ConfusionMatrix",
         "rmse",
+        "segmentation_loss",
+        "SegmentationLoss",
+        "sparse_dice",
+        "SparseDice",
     ]
 )
 _OURS_ALONE = ("decay_exclude", "rule", "ignore_class_axis")

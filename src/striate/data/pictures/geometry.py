@@ -68,6 +68,41 @@ class Geometry:
         result[np.ix_(down, right)] = labels[np.ix_(rows, columns)]
         return result
 
+    def labels_back(self, scores: np.ndarray) -> np.ndarray:
+        """The class of every pixel of the source, int64 (H, W), from scores of the result's; -1 where it was cut off.
+
+        scores   (h, w, K) of the result; read bilinearly between its pixels, and never in its padding
+
+        The class with the highest score counts; of equal ones the first.
+        """
+        (rows, below, down), (columns, beside, across) = self._between(0), self._between(1)
+        best = np.full(self.source, -np.inf, np.float32)
+        labels = np.full(self.source, -1, np.int64)
+        for k in range(scores.shape[2]):  # class by class: a large photo's scores of all classes would be much memory
+            plane = scores[..., k].astype(np.float32)
+            plane = plane[:, columns] * (1 - across) + plane[:, beside] * across
+            plane = plane[rows] * (1 - down[:, None]) + plane[below] * down[:, None]
+            higher = plane > best
+            best[higher], labels[higher] = plane[higher], k
+        for axis, weights in enumerate((down, across)):
+            labels[(slice(None),) * axis + (np.isnan(weights),)] = -1
+        return labels
+
+    def _between(self, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each pixel of the source along an axis the two of the result that it lies between, and its part of the second.
+
+        The part is nan where the pixel was cut off.
+        """
+        offset = self.offset[axis]
+        place = (np.arange(self.source[axis]) + 0.5) * self.scale[axis] + offset - 0.5
+        low, high = max(offset, 0), min(offset + self.scaled[axis], self.target[axis]) - 1
+        outside = (place < low - 0.5) | (place > high + 0.5)
+        place = place.clip(low, high)
+        first = np.floor(place).astype(np.int64)
+        part = (place - first).astype(np.float32)
+        part[outside] = np.nan
+        return first, np.minimum(first + 1, high), part
+
     def _nearest(self, axis: int) -> tuple[np.ndarray, np.ndarray]:
         """(source pixel, result pixel) pairs along an axis.  Whole numbers throughout, so no rounding decides."""
         source, scaled, offset = self.source[axis], self.scaled[axis], self.offset[axis]

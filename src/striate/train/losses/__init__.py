@@ -57,6 +57,7 @@ from striate.train.losses.functional import (
     tversky,
 )
 from striate.train.losses.hinges import CategoricalHinge, Hinge, SquaredHinge
+from striate.train.losses.label_maps import SegmentationLoss, SparseDice
 from striate.train.losses.overlap import Dice, Tversky
 from striate.train.losses.pairs import Circle, circle
 from striate.train.losses.sequences import CTC
@@ -96,7 +97,9 @@ __all__ = [
     "MeanSquaredLogarithmicError",
     "NAMES",
     "Poisson",
+    "SegmentationLoss",
     "SparseCategoricalCrossentropy",
+    "SparseDice",
     "SquaredHinge",
     "TorchLoss",
     "Tversky",
@@ -150,7 +153,9 @@ NAMES: dict[str, type[Loss]] = {
     "mean_squared_error": MeanSquaredError,
     "mean_squared_logarithmic_error": MeanSquaredLogarithmicError,
     "poisson": Poisson,
+    "segmentation_loss": SegmentationLoss,
     "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+    "sparse_dice": SparseDice,
     "squared_hinge": SquaredHinge,
     "tversky": Tversky,
 }
