@@ -89,14 +89,24 @@ def test_faults_are_named_and_the_rest_is_read(street):
     (street / "masks" / "s3.png").write_bytes((street / "masks" / "s3.png").read_bytes()[:60])
     put(Image.fromarray(LABELS[4] + 1), street / "masks" / "s4.png")
     data = read_masks(street, classes=("road", "car", "sky"))
-    assert np.array_equal(data.y, LABELS[5:])
+    assert np.array_equal(
+        data.y[0], np.where(LABELS[4] == 2, 255, LABELS[4] + 1)
+    )  # of an unknown label only its pixels
+    assert np.array_equal(data.y[1], LABELS[5])
+    assert data.ignored == 255
+    [told] = [note for note in data.notes if "s4.png" in note]
+    assert (
+        f"the label 3 on {(LABELS[4] == 2).sum()} pixels, beyond the 3 classes; these pixels count for nothing" in told
+    )
     reasons = {"/".join(s.path.split("/")[-2:]): s.reason for s in data.skipped}
     assert "no mask" in reasons["images/s0.png"]
     assert "20 x 20, its picture 20 x 30" in reasons["masks/s1.png"]
     assert "colours" in reasons["masks/s2.png"]
     assert "masks/s3.png" in reasons
-    assert "label 3, beyond the 3 classes" in reasons["images/s4.png"]
-    assert len(reasons) == 5
+    assert len(reasons) == 4
+    put(Image.fromarray(LABELS[4] + 9), street / "masks" / "s4.png")
+    [most] = [s.reason for s in read_masks(street, classes=("road", "car", "sky")).skipped if "s4.png" in s.path]
+    assert "most of its mask is of no class" in most
     (street / "images" / "s5.png").write_bytes(b"")
     fails(lambda: read_masks(street, classes=("road", "car", "sky")), "no picture with a mask")
 

@@ -9,6 +9,7 @@ from striate.data.dataset import Dataset, Skipped, Splits
 from striate.data.mixing import Mixed, mix
 from striate.data.pictures.geometry import Geometry
 from striate.data.pictures.preprocess import Preprocessing
+from striate.data.readers.box_table import read_box_table
 from striate.data.readers.cifar import read_cifar, read_cifar_binary, read_cifar_pickle
 from striate.data.readers.class_folders import folder, read_zip
 from striate.data.readers.coco import read_coco
@@ -24,6 +25,7 @@ from striate.data.sets.fetch import fetch
 from striate.data.sets.labels import class_labels, imagenet_labels, imagenet_synsets
 from striate.data.sets.scenes import scenes
 from striate.data.vocabulary import Vocabulary
+from striate.data.writers.datasets import write
 from striate.guard import guard
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "load",
     "mix",
     "names",
+    "read_box_table",
     "read_cifar",
     "read_cifar_binary",
     "read_cifar_pickle",
@@ -69,6 +72,7 @@ __all__ = [
     "read_yolo",
     "read_zip",
     "scenes",
+    "write",
 ]
 
 guard(__name__)

@@ -206,20 +206,30 @@ def labels(survey: Survey, readable: Sequence[Seen], classes: int | None) -> Non
 def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
     """Masks that a reader leaves out for their values, and values that are probably no classes."""
     with_mask = [one for one in seen if one.mask is not None]
-    rule = MaskRule.of((one.mask for one in with_mask if one.mask and one.fits), classes, None)
+    count = classes if classes is not None else len(survey.classes) if survey.classes else None
+    rule = MaskRule.of((one.mask for one in with_mask if one.mask and one.fits), count, None)
     for one in with_mask:
         assert one.mask is not None
         assert one.item.mask is not None
-        values, blurred, _ = one.mask
-        kind, reason = rule.against(values, blurred)
+        pixels, blurred, _ = one.mask
+        kind, reason = rule.against(pixels, blurred)
         one.fits = one.fits and not reason
-        odd = [value for value in values if value in rule.odd]
+        odd = [value for value in pixels if value in rule.odd]
+        unknown = rule.unknown(pixels)
         if blurred and rule.two_tone:
             kind, reason = "lossy-mask", "is in a format that blurs; it is read as black and white"
+        elif unknown and not kind:
+            kind, reason = "label-range", f"{unknown}; these pixels count for nothing"
         elif odd and not kind:
             kind, reason = "label-range", f"its mask has the label {', '.join(map(str, odd[:5]))}, after a gap"
         if kind:
             survey.add(kind, (one.item.name, one.item.mask), reason)
+    first = next(iter(survey.parts), "")
+    read = [one.mask[0] for one in with_mask if one.mask and one.fits and one.item.part == first]
+    there = {int(value > 0) if rule.two_tone else value for pixels in read for value in pixels}
+    bare = [name for i, name in enumerate(survey.classes or ()) if i not in there]
+    if bare and read:
+        survey.add("no-example", survey.places.get(first, survey.root), without_example(bare, "pixel"))
 
 
 def by(size: Sequence[int] | None) -> str:

@@ -138,7 +138,7 @@ class Finding:
 class CheckReport(Shown):
     """What ``check`` found at a path.
 
-    layout     how the pictures are arranged: classes, csv, voc, coco, yolo, masks or pictures
+    layout     how the pictures are arranged: classes, csv, voc, coco, yolo, boxes, masks or pictures
     counts     {part: {class: readable pictures}}; the part is "" where the data has none
     files      how many picture files were looked at
     findings   in the order of ``KINDS``

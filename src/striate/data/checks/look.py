@@ -33,7 +33,7 @@ class Seen:
     size          (W, H) of the upright picture, where it could be read
     file, pixels  fingerprints of the bytes and of the picture
     fingerprint   by which pictures that look the same are told
-    mask          (values, whether they are blurred, whether they are two) of its mask
+    mask          (how many pixels of each value, whether they are blurred, whether they are two) of its mask
     turn          by which the picture comes upright, where it has boxes
     fits          a reader keeps the picture
     prepared      the picture as a model wants it, where that is asked for
@@ -45,7 +45,7 @@ class Seen:
     file: bytes = b""
     pixels: bytes = b""
     fingerprint: Fingerprint | None = None
-    mask: tuple[list[int], bool, bool] | None = None
+    mask: tuple[dict[int, int], bool, bool] | None = None
     turn: Turn = field(default_factory=Turn)
     fits: bool = True
     prepared: np.ndarray | None = None
@@ -53,7 +53,7 @@ class Seen:
     def look_at_mask(self) -> None:
         """Take in the values of the mask, and what is wrong with it."""
         mask, _, kind, reason = mask_of(self.item)
-        self.mask = None if mask is None else (mask.values.tolist(), mask.blurred, mask.two_tone)
+        self.mask = None if mask is None else (mask.pixels, mask.blurred, mask.two_tone)
         self.fits = not reason
         if kind:
             self.problems.append((kind, reason))

@@ -131,10 +131,10 @@ def _at(box: np.ndarray) -> str:
     return " ".join(f"{value:.6g}" for value in box.tolist())
 
 
-def without_example(classes: Sequence[str]) -> str:
-    """What is said of classes of which the training part has no box."""
+def without_example(classes: Sequence[str], what: str = "box") -> str:
+    """What is said of classes of which the training part has no box, or no pixel."""
     named = ", ".join(f'"{name}"' for name in classes[:5]) + (", …" if len(classes) > 5 else "")
-    return f"{plural(len(classes), 'class', 'has')} no box: {named}"
+    return f"{plural(len(classes), 'class', 'has')} no {what}: {named}"
 
 
 def total(every: Iterable[PlacedBoxes]) -> str:

@@ -60,6 +60,7 @@ def scan_coco(path: str | Path, classes: Sequence[str] | None = None, pictures: 
     for part in [part for part in (*PARTS, "") if part in files]:
         survey.places[part] = str(files[part])
         _scan(survey, part, files[part], _roots(files[part]) if pictures is None else [Path(pictures)])
+    survey.leave_out_others()
     survey.note_repeats()
     return survey
 
@@ -101,7 +102,7 @@ def is_instances(file: Path) -> bool:
 
 def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
     """The items of one file."""
-    content = _load(file)
+    content = load_instances(file)
     categories = _categories(survey, content, file, part)
     if survey.classes is None:
         survey.classes = tuple(categories.values())
@@ -115,11 +116,7 @@ def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
             continue
         item = items.get(_key(each.get("image_id")))
         if item is not None and ("category_id" in each or "bbox" in each):
-            mark = _mark(each, i, categories)
-            if mark.fault is None and mark.label not in survey.classes:
-                left_out["label-range", str(file), "box", f'of "{mark.label}", which is not in classes,'] += 1
-            else:
-                item.marks.append(mark)
+            item.marks.append(_mark(each, i, categories))
         elif item is not None:
             left_out["annotation", str(file), "annotation", "without a box"] += 1
         elif _key(each.get("image_id")) not in lost:  # of the others it was told why they are left out
@@ -185,7 +182,8 @@ def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | s
     return sides[0], sides[1], sides[2], sides[3]
 
 
-def _load(file: Path) -> Mapping[str, Any]:
+def load_instances(file: Path) -> Mapping[str, Any]:
+    """What an instances file holds.  Raises DataError for what is none."""
     try:
         content = json.loads(read_bytes(file).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

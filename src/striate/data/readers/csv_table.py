@@ -16,9 +16,9 @@ from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError, nearest
 from striate.wording import plural
 
-_PATHS = ("file", "path", "filename", "image", "image_path", "filepath")
+FILES = ("file", "path", "filename", "image", "image_path", "filepath")
 _PARTS = ("split", "subset", "partition")
-_LABELS = ("label", "class", "class_index", "class_name", "target", "y")
+LABELS = ("label", "class", "class_index", "class_name", "target", "y")
 
 
 @reader
@@ -64,22 +64,19 @@ def scan_csv(
 ) -> Survey:
     """The survey of a CSV file, an item a row.  Raises DataError for what is no table of files and labels."""
     path = Path(path)
-    header, rows = _rows(path)
+    header, rows = rows_of(path)
     cells = [row for _, row in rows]
-    files = _column(path, header, file_column, _PATHS, "file_column", _of_pictures(cells))
-    texts = _column(path, header, label_column, _LABELS, "label_column", _repeating(cells, files))
+    files = column(path, header, file_column, FILES, "file_column", _of_pictures(cells))
+    texts = column(path, header, label_column, LABELS, "label_column", _repeating(cells, files))
     labels = [class_name(row[texts]) for _, row in rows]
     given = None if classes is None else tuple(class_name(str(name)) for name in classes)
     survey = Survey(str(path), "csv", numbered=are_numbers(labels, given), classes=given)
     known = set(given or labels)
     survey.classes = given if given or survey.numbered else tuple(sorted(known - {""}))
-    parts = _parts(survey, path, header, cells, split_column)
-    unlisted: dict[str, list[str]] = {}
+    names = [where(path.parent if root is None else Path(root), row[files]) for row in cells]
+    parts = parts_of_rows(survey, path, header, cells, split_column, names)
     left_out = []
-    for (line, row), label, (word, part) in zip(rows, labels, parts, strict=True):
-        name = _where(path.parent if root is None else Path(root), row[files])
-        if part is None:
-            unlisted.setdefault(word, []).append(name)
+    for (line, _), name, label, part in zip(rows, names, labels, parts, strict=True):
         wrong = _wrong(label, survey.numbered)
         if wrong:
             survey.add("label-range", name, f'row {line}: label "{label}" {wrong}', "skip", part or "")
@@ -89,28 +86,40 @@ def scan_csv(
             told = f'row {line}: class "{label}" is not in classes.{nearest(label, known)}'
             survey.add("label-range", (str(path), name), told, "stop", part or "")
         survey.items.append(Item(name, part or "", str(whole_number(label)) if survey.numbered else label))
-    for word, names in unlisted.items():
-        told = f'{plural(len(names), "row")} left out: "{word}" is no part; parts are {", ".join(PARTS)}'
-        survey.add("unlisted", names, told, "note")
     survey.note_repeats(left_out)
     return survey
 
 
-def _parts(
-    survey: Survey, path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], wanted: str | None
-) -> list[tuple[str, str | None]]:
-    """Of each row the word that says its part, and the part: "" where the table has none, None where it is no part."""
+def parts_of_rows(
+    survey: Survey,
+    path: Path,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    wanted: str | None,
+    names: Sequence[str],
+) -> list[str | None]:
+    """Of each row the part: "" where the table has none, None where its word is no part's, which the survey is told.
+
+    names   of the pictures of the rows
+    """
     usual = [name for name in header if name.lower() in _PARTS]
     if wanted is None and not usual:
-        return [("", "")] * len(rows)
-    at = _column(path, list(header), wanted or usual[0], _PARTS, "split_column")
+        return [""] * len(rows)
+    at = column(path, list(header), wanted or usual[0], _PARTS, "split_column")
     words = [row[at].strip() for row in rows]
-    found = [(word, part_of(word)) for word in words]
-    if any(part for _, part in found):
-        return found
-    told = f'the column "{header[at]}" names no part ({", ".join(PARTS)}) but {_some(words)}; all rows are one set'
-    survey.add("unlisted", str(path), told, "note")
-    return [(word, "") for word in words]
+    found = [part_of(word) for word in words]
+    if not any(found):
+        told = f'the column "{header[at]}" names no part ({", ".join(PARTS)}) but {_some(words)}; all rows are one set'
+        survey.add("unlisted", str(path), told, "note")
+        return [""] * len(rows)
+    unlisted: dict[str, list[str]] = {}
+    for word, part, name in zip(words, found, names, strict=True):
+        if part is None:
+            unlisted.setdefault(word, []).append(name)
+    for word, listed in unlisted.items():
+        told = f'{plural(len(listed), "row")} left out: "{word}" is no part; parts are {", ".join(PARTS)}'
+        survey.add("unlisted", listed, told, "note")
+    return list(found)
 
 
 def _some(words: Sequence[str]) -> str:
@@ -150,7 +159,7 @@ def _wrong(label: str, numbered: bool) -> str:
     return "is below 0" if numbered and number is not None and number < 0 else ""
 
 
-def _where(root: Path, cell: str) -> str:
+def where(root: Path, cell: str) -> str:
     """The path of the picture that a cell names; one from Windows may part folders by backslashes."""
     given = root / cell.strip()
     if "\\" in cell and not given.exists():
@@ -163,11 +172,11 @@ def columns(path: str | Path) -> dict[str, list[str]]:
     path = Path(path)
     if path.suffix.lower() != ".csv" or not path.is_file():
         return {}
-    header, rows = _rows(path)
+    header, rows = rows_of(path)
     return {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def rows_of(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and each row with the number of its line."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
@@ -193,7 +202,7 @@ def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     return header, rows
 
 
-def _column(
+def column(
     path: Path, header: list[str], wanted: str | None, usual: Sequence[str], argument: str, likely: Sequence[int] = ()
 ) -> int:
     """The column that is wanted, else the one with a usual name, else the only likely one."""
@@ -208,6 +217,6 @@ def _column(
     if len(likely) == 1:
         return likely[0]
     raise DataError(
-        f"{path}: which column has the {'pictures' if usual is _PATHS else 'classes'}? It has {', '.join(header)}. "
+        f"{path}: which column has the {'pictures' if usual is FILES else 'classes'}? It has {', '.join(header)}. "
         f'Call it "{usual[0]}", or say with {argument}=.'
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from striate.data.pictures.decode import has_one_bit, labels_of_pixels, upright_size
+from striate.data.pictures.decode import has_one_bit, header, labels_of_pixels
 from striate.data.pictures.formats import blurs
 from striate.data.readers.files import read_bytes, without_name
+from striate.data.readers.frames import turned_map
 from striate.data.readers.survey import Item
 from striate.errors import DataError
 from striate.wording import plural
@@ -20,13 +21,14 @@ from striate.wording import plural
 # In a black and white mask that was saved as JPEG, values near edges are up to some 60 off, and few are further.
 _NEAR, _FEW = 64, 0.05
 _WHITE = 255
+_LARGEST = 65535
 
 
 class MaskValues(NamedTuple):
     """The values of a mask, and whether its format blurs them."""
 
     labels: np.ndarray  # int64 (H, W)
-    values: np.ndarray  # int64 (n,), the different ones, sorted
+    pixels: dict[int, int]  # how many of each value, the lowest first
     blurred: bool
     two_tone: bool  # nothing but about 0 and about 255, or of 1 bit a pixel
 
@@ -34,15 +36,22 @@ class MaskValues(NamedTuple):
 def read_mask(path: str | Path) -> MaskValues:
     """The values of a mask file.  Raises DataError for what is no picture of numbers."""
     labels = labels_of_pixels(path)
-    values = np.flatnonzero(np.bincount(labels.ravel()))
+    if labels.min() < 0 or labels.max() > _LARGEST:
+        raise DataError(f"{path}: has values {labels.min()} to {labels.max()}; class numbers are 0 to {_LARGEST}.")
+    pixels = _counted(labels)
     blurred = blurs(read_bytes(path))
     middling = ((labels > _NEAR) & (labels < _WHITE - _NEAR)).mean() if blurred else 1.0
-    two_tone = set(values.tolist()) <= {0, _WHITE} or (values[-1] > _WHITE - _NEAR and middling < _FEW)
+    two_tone = set(pixels) <= {0, _WHITE} or (max(pixels) > _WHITE - _NEAR and middling < _FEW)
     if blurred and two_tone:
         labels = np.where(labels > _WHITE // 2, _WHITE, 0)
-        values = np.flatnonzero(np.bincount(labels.ravel()))
-    two_tone = two_tone or (values[-1] == 1 and has_one_bit(path))
-    return MaskValues(labels, values, blurred, bool(two_tone))
+        pixels = _counted(labels)
+    two_tone = two_tone or (max(pixels) == 1 and has_one_bit(path))
+    return MaskValues(labels, pixels, blurred, bool(two_tone))
+
+
+def _counted(labels: np.ndarray) -> dict[int, int]:
+    counts = np.bincount(labels.ravel())
+    return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
 def mask_of(item: Item) -> tuple[MaskValues | None, tuple[int, int] | None, str, str]:
@@ -52,13 +61,15 @@ def mask_of(item: Item) -> tuple[MaskValues | None, tuple[int, int] | None, str,
     """
     assert item.mask is not None
     try:
-        size = upright_size(item.name)
+        size, turn = header(item.name)
     except DataError as error:
         return None, None, "", f"its picture cannot be read: {without_name(error, item.name)}"
     try:
         mask = read_mask(item.mask)
     except DataError as error:
         return None, size, "annotation", without_name(error, item.mask)
+    if mask.labels.shape != size and turn.swapped and mask.labels.shape == size[::-1]:
+        mask = mask._replace(labels=turned_map(mask.labels, turn))
     wrong = other_shape(mask.labels.shape, size)
     return mask, size, "mask-size" if wrong else "", wrong or ""
 
@@ -77,6 +88,7 @@ class MaskRule:
     ignored   the value that counts for nothing, or None
     void      `ignored` was not given: 255 is, as in Pascal VOC, because it stands apart from the classes
     odd       {value: in how many masks}, of those that are probably no class: after the first gap, where nobody says
+    beyond    {value: in how many masks}, of those that are no class of `classes`; their pixels count for nothing
     """
 
     two_tone: bool
@@ -84,10 +96,11 @@ class MaskRule:
     ignored: int | None
     void: bool
     odd: dict[int, int]
+    beyond: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, masks: Iterable[tuple[Sequence[int], bool, bool]], classes: int | None, ignored: int | None
+        cls, masks: Iterable[tuple[Iterable[int], bool, bool]], classes: int | None, ignored: int | None
     ) -> MaskRule:
         """From the (values, blurred, two_tone) of the masks of all parts, in any order."""
         masks = list(masks)
@@ -110,23 +123,41 @@ class MaskRule:
             counted = set(counts) - {ignored}
             first = next(v for v in range(len(counted) + 1) if v not in counted)
             odd = {v: counts[v] for v in sorted(counted) if v > first} if first else {}
-        return cls(False, classes, ignored, void, odd)
+        beyond = {v: counts[v] for v in sorted(counts) if classes is not None and v >= classes and v != ignored}
+        if beyond and ignored is None:
+            ignored = max(_WHITE, classes or 0)
+        return cls(False, classes, ignored, void, odd, beyond)
 
-    def against(self, values: Sequence[int], blurred: bool) -> tuple[str, str]:
-        """(kind of finding, why a mask with these values is left out), or two empty texts where it is read."""
+    def against(self, pixels: Mapping[int, int], blurred: bool) -> tuple[str, str]:
+        """(kind of finding, why a mask is left out), or two empty texts where it is read.
+
+        pixels    {value: how many there are}
+        """
         if self.two_tone:
             return "", ""
         if blurred:
             return "lossy-mask", "is in a format that blurs, so its values are no class numbers. Save masks as PNG"
-        beyond = [int(v) for v in values if self.classes is not None and v >= self.classes and v != self.ignored]
-        if beyond:
-            return "label-range", f"its mask has the label {beyond[0]}, beyond the {plural(self.classes or 0, 'class')}"
+        if 2 * sum(pixels[value] for value in self._unknown(pixels)) > sum(pixels.values()):
+            return "label-range", f"most of its mask is of no class: {self.unknown(pixels)}"
         return "", ""
+
+    def unknown(self, pixels: Mapping[int, int]) -> str:
+        """What is said of labels of a mask that no class has, whose pixels count for nothing; "" where there are none."""
+        unknown = self._unknown(pixels)
+        if not unknown:
+            return ""
+        told = ", ".join(f"{value} on {plural(pixels[value], 'pixel')}" for value in unknown[:5])
+        return f"its mask has the label {told}, beyond the {plural(self.classes or 0, 'class')}"
+
+    def _unknown(self, pixels: Mapping[int, int]) -> list[int]:
+        return [value for value in pixels if value in self.beyond]
 
     def numbers(self, labels: np.ndarray, outside: int = -1) -> np.ndarray:
         """Class numbers of the shape of `labels`; where that is `outside`, which is no value, the ignored one or 0."""
         if self.two_tone:
             return np.asarray((labels > 0) & (labels != outside))
+        if self.beyond:
+            labels = np.where(np.isin(labels, list(self.beyond)), self.ignored or 0, labels.astype(np.int64))
         return np.where(labels == outside, self.ignored or 0, labels) if outside < 0 else labels
 
     def notes(self, where: str, blurred: int) -> list[str]:

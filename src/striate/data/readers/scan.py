@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.dataset import Dataset, Splits
+from striate.data.readers.box_table import has_edges, read_box_table, scan_box_table
 from striate.data.readers.cifar import has_cifar, read_cifar
 from striate.data.readers.class_folders import folder, read_zip, scan_folder, scan_zip
 from striate.data.readers.coco import is_instances, read_coco, scan_coco
@@ -28,6 +29,7 @@ READERS: dict[str, Callable[..., Dataset | Splits]] = {
     "classes": folder,
     "zip": read_zip,
     "csv": read_csv,
+    "boxes": read_box_table,
     "voc": read_voc,
     "coco": read_coco,
     "yolo": read_yolo,
@@ -52,11 +54,12 @@ def format_at(path: str | Path) -> str | None:
 
     A folder is VOC with Annotations/*.xml, COCO with instances files, YOLO with a data.yaml or text files for its
     pictures, masks with folders of images and masks; CSV where one table lies among its pictures; idx, CIFAR or IMDB by
-    the names of their files; else it has a folder for each class.
+    the names of their files; else it has a folder for each class.  A table with the edges of boxes is one of boxes.
     """
     path = Path(path)
     if path.is_file():
-        return _ENDINGS.get(path.suffix.lower())
+        kind = _ENDINGS.get(path.suffix.lower())
+        return "boxes" if kind == "csv" and has_edges(path) else kind
     if not path.is_dir():
         return None
     tests: dict[str, Callable[[Path], bool]] = {
@@ -70,7 +73,9 @@ def format_at(path: str | Path) -> str | None:
         "imdb": _is_imdb,
         "csv": lambda path: table_in(path) is not None,
     }
-    return next((kind for kind, test in tests.items() if test(path)), "classes")
+    kind = next((kind for kind, test in tests.items() if test(path)), "classes")
+    table = table_in(path) if kind == "csv" else None
+    return "boxes" if table is not None and has_edges(table) else kind
 
 
 def scan(path: str | Path, classes: Sequence[str] | int | None = None) -> Survey:
@@ -91,10 +96,11 @@ def scan(path: str | Path, classes: Sequence[str] | int | None = None) -> Survey
     if kind in ("classes", "zip"):
         survey = (scan_folder if kind == "classes" else scan_zip)(path, names)
     else:
-        table = table_in(path) if kind == "csv" and path.is_dir() else None
+        table = table_in(path) if kind in ("csv", "boxes") and path.is_dir() else None
         try:
             survey = {
                 "csv": lambda: scan_csv(table or path, names),
+                "boxes": lambda: scan_box_table(table or path, names),
                 "voc": lambda: scan_voc(path, names),
                 "coco": lambda: scan_coco(path, names),
                 "yolo": lambda: scan_yolo(path, classes),
@@ -116,7 +122,7 @@ def read(path: str | Path, **options: Any) -> Dataset | Splits:
     kind = format_at(path)
     if kind is None:
         raise DataError(f"{path}: is no folder, and no .zip, .csv, .json or .yaml file.")
-    table = table_in(Path(path)) if kind == "csv" and Path(path).is_dir() else None
+    table = table_in(Path(path)) if kind in ("csv", "boxes") and Path(path).is_dir() else None
     return READERS[kind](table or path, **options)
 
 

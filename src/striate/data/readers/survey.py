@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 from striate.data.pictures.cache import file_stamp
 from striate.data.readers.files import read_bytes
 from striate.data.readers.names import PARTS
+from striate.wording import plural
 
-BOXED = ("voc", "coco", "yolo")  # kinds of survey whose items have boxes
+BOXED = ("voc", "coco", "yolo", "boxes")  # kinds of survey whose items have boxes
 
 Effect = Literal["", "note", "skip", "stop"]
 
@@ -103,7 +105,7 @@ class Survey:
     """The pictures of a path and how they are arranged.
 
     root      the path, or the folder in a zip
-    kind      classes, csv, voc, coco, yolo, masks or pictures
+    kind      classes, csv, voc, coco, yolo, boxes, masks or pictures
     items     the pictures that a reader would open
     fetch     name -> what ``decode`` takes: a path, or bytes
     stamp     name -> what changes when the file does
@@ -160,6 +162,18 @@ class Survey:
                 self.add("in-two-classes", name, f"{times}, with the classes {told}", "note", part)
             if len(within) == 1 and len(labels) < 2:
                 self.add("duplicate", name, times, "note", part)
+
+    def leave_out_others(self) -> None:
+        """Take boxes out whose class is not in `classes`, which was chosen, and note how many of each part and class."""
+        known, left_out = set(self.classes or ()), Counter[tuple[str, str]]()
+        for item in self.items:
+            left_out.update(
+                (item.part, mark.label) for mark in item.marks if mark.fault is None and mark.label not in known
+            )
+            item.marks = [mark for mark in item.marks if mark.fault is not None or mark.label in known]
+        for (part, label), count in left_out.items():
+            told = f'{plural(count, "box")} of "{label}" left out, which is not in classes'
+            self.add("label-range", self.places.get(part, self.root), told, "note", part)
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.  Raises DataError for what is missing, is no file, or is too large."""

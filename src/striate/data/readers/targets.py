@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -147,7 +146,7 @@ class LabelMaps:
     def __init__(
         self, survey: Survey, preprocessing: Preprocessing, classes: tuple[str, ...] | None, ignored: int | None
     ) -> None:
-        self.preprocessing, self.classes = preprocessing, classes
+        self.preprocessing, self.classes, self.first = preprocessing, classes, next(iter(survey.parts), "")
         self._outside = -1 if preprocessing.resize == "pad" else 0  # where a padded picture has no label
         self.masks: dict[str, MaskValues] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
@@ -158,9 +157,7 @@ class LabelMaps:
                     self.broken[item.name] = result
                 else:
                     self.masks[item.name], self.sizes[item.name] = result
-        kinds: Sequence[tuple[Sequence[int], bool, bool]] = [
-            (mask.values.tolist(), mask.blurred, mask.two_tone) for mask in self.masks.values()
-        ]
+        kinds = [(mask.pixels, mask.blurred, mask.two_tone) for mask in self.masks.values()]
         self.rule = MaskRule.of(kinds, None if classes is None else len(classes), ignored)
 
     def _read(self, item: Item) -> tuple[MaskValues, tuple[int, int]] | str:
@@ -168,7 +165,7 @@ class LabelMaps:
         mask, size, _, wrong = mask_of(item)
         if mask is None or size is None or wrong:
             return wrong
-        labels = mask.labels.astype(np.uint8 if mask.values[-1] < 256 and not self._outside else np.int32)
+        labels = mask.labels.astype(np.uint8 if max(mask.pixels) < 256 and not self._outside else np.int32)
         return mask._replace(labels=self.preprocessing.geometry(size).label_map(labels, self._outside)), size
 
     def usable(self, part: PartOfSurvey) -> None:
@@ -176,7 +173,7 @@ class LabelMaps:
         items, part.items = part.items, []
         for item in items:
             mask = self.masks.get(item.name)
-            _, reason = self.rule.against(mask.values.tolist(), mask.blurred) if mask else ("", self.broken[item.name])
+            _, reason = self.rule.against(mask.pixels, mask.blurred) if mask else ("", self.broken[item.name])
             if reason:
                 part.skipped.append(
                     Skipped(item.name if mask or reason.startswith("its picture") else str(item.mask), reason)
@@ -195,4 +192,11 @@ class LabelMaps:
             row[...] = self.rule.numbers(labels, self._outside)
         blurred = sum(self.masks[item.name].blurred for item in part.items)
         part.notes += self.rule.notes(part.where, blurred)
+        strange = [
+            (item.name, told) for item in part.items if (told := self.rule.unknown(self.masks[item.name].pixels))
+        ]
+        part.notes += [f"{name}: {told}; these pixels count for nothing" for name, told in strange]
+        bare = [name for i, name in enumerate(self.classes or ()) if not (y == i).any()]
+        if bare and part.part == self.first:
+            part.notes.append(f"{part.where}: {without_example(bare, 'pixel')}")
         return {"y": y, "ignored": self.rule.ignored, "classes": self.classes}

@@ -70,7 +70,7 @@ def scan_voc(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
     _odd_names(survey, read, pictures)
     listed = {stem for stems in lists.values() for stem in stems} if lists else set(files)
     unlisted = [stem for stem in files if stem not in listed]
-    _items(survey, read, files, pictures, {**lists, "": unlisted} if lists else {"": list(files)}, names)
+    _items(survey, read, files, pictures, {**lists, "": unlisted} if lists else {"": list(files)})
     alone = [str(pictures[stem]) for stem in unlisted if stem in pictures]
     if alone:
         survey.add(
@@ -103,11 +103,8 @@ def _items(
     files: Mapping[str, Path],
     pictures: Mapping[str, Path],
     lists: Mapping[str, Sequence[str]],
-    classes: Sequence[str],
 ) -> None:
     """An item for each picture of each part, with the boxes of known classes."""
-    left_out: Counter[tuple[str, str]] = Counter()
-    known = set(classes)
     for part, stems in lists.items():
         for stem in stems:
             if stem not in read:
@@ -116,14 +113,9 @@ def _items(
                 survey.add("unreadable", str(files[stem]), "there is no picture of this name", "skip", part)
                 continue
             name = str(pictures[stem])
-            marks = read[stem].marks
-            foreign = {mark.label for mark in marks if mark.fault is None} - known
-            left_out.update((part, mark.label) for mark in marks if mark.label in foreign)
-            marks = [mark for mark in marks if mark.label not in foreign]
+            marks = list(read[stem].marks)
             survey.items.append(Item(name, part, marks=marks, size=read[stem].size, source=str(files[stem])))
-    for (part, label), count in left_out.items():
-        what = f'{plural(count, "box")} of "{label}" left out, which is not in classes'
-        survey.add("label-range", survey.root, what, "note", part)
+    survey.leave_out_others()
     survey.note_repeats()
 
 
