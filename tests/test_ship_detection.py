@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from onnx import helper
+from PIL import Image
 
 import striate as st
 from striate import Input, Model, layers
 from striate.data import Preprocessing
+from striate.data.pictures.decode import upright_size
 from striate.errors import ArgumentError
 from striate.ship.onnx_graph import ROWS, describe
 from striate.ship.suppression import suppress_boxes
@@ -154,3 +159,101 @@ def test_a_saved_detector_keeps_its_engine_for_each_decoding(model, pictures, tm
             again.predict(pictures, engine="onnxruntime"), model.predict(pictures, engine="torch"), rtol=1e-4, atol=1e-3
         )
         assert len(list((tmp_path / "m").glob("engine-*.onnx"))) == 2
+
+
+# -- photos ------------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def others() -> dict[str, Any]:
+    """The program of docs/shipping.md, which knows nothing of striate: ``found(session, file)``."""
+    page = (Path(__file__).parent.parent / "docs" / "shipping.md").read_text()
+    (program,) = (b for b in re.findall(r"^```python\n(.*?)^```", page, flags=re.M | re.S) if "def fitted" in b)
+    space: dict[str, Any] = {}
+    exec(program.partition("session = ")[0], space)
+    assert not any(name.startswith("striate") for name in (getattr(v, "__module__", "") or "" for v in space.values()))
+    return space
+
+
+def photo(size: tuple[int, int], seed: int = 1) -> Image.Image:
+    """Soft colours, (height, width), so that scaling it is no matter of single pixels."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (7, 9, 3), np.uint8))
+    return small.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+
+
+PHOTOS = {
+    "landscape.png": (130, 211),
+    "portrait.png": (301, 90),
+    "turned.jpg": (120, 187),  # as the camera lay; EXIF says that it is to be turned
+    "line.png": (1, 60),
+    "column.png": (77, 1),
+    "whole.png": (64, 96),
+}
+RECIPES = {
+    "stretch": Preprocessing.pictures((64, 96), 3),
+    "crop": Preprocessing.pictures((64, 96), 3, resize="crop"),
+    "pad": Preprocessing.pictures((64, 96), 3, resize="pad", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25)),
+    "margin": Preprocessing.pictures((64, 96), 3, resize="crop", shorter_side=110, interpolation="bicubic"),
+}
+
+
+def in_photos(model: Model, files: list[Path], engine: str) -> list[tuple[np.ndarray, np.ndarray, list[str]]]:
+    """Boxes in pixels of each photo, scores and names."""
+    recipe, names = model.intake.recipe, model.intake.class_names(3)
+    places = [recipe.geometry(upright_size(file)) for file in files]
+    every = find(model, files, engine=engine)
+    return [
+        (p.boxes_back(o.boxes), o.scores, [names[k] for k in o.classes]) for p, o in zip(places, every, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("how", RECIPES)
+def test_the_same_boxes_of_a_photo_come_from_everywhere(model, others, how, tmp_path):
+    """Torch, the engine, the exported file in a program without striate, and the model read again, folder and .keras."""
+    model.preprocessing, before = RECIPES[how], model.preprocessing
+    try:
+        files = []
+        for name, size in PHOTOS.items():
+            exif = Image.Exif()
+            exif[0x0112] = 6 if name == "turned.jpg" else 1
+            photo(size).save(tmp_path / name, exif=exif, **({"quality": 95} if name.endswith("jpg") else {}))
+            files.append(tmp_path / name)
+        expected = in_photos(model, files, "torch")
+        model.save(tmp_path / "m")
+        model.save(tmp_path / "m.keras")
+        session = session_of(model.export_onnx(tmp_path / "m.onnx", pixels=True))
+        ways = [in_photos(model, files, "onnxruntime"), [others["found"](session, file) for file in files]]
+        for name in ("m", "m.keras"):
+            again = st.models.load_model(tmp_path / name)
+            ways += [in_photos(again, files, engine) for engine in ("torch", "onnxruntime")]
+        for i, file in enumerate(files):
+            boxes, scores, names = expected[i]
+            assert len(boxes)
+            height, width = upright_size(file)
+            assert (boxes >= 0).all()
+            assert (boxes <= [width, height, width, height]).all()
+            for there, sure, labels in (way[i] for way in ways):
+                assert labels == names
+                np.testing.assert_allclose(there, boxes, atol=0.5)
+                np.testing.assert_allclose(sure, scores, atol=1e-3)
+    finally:
+        model.preprocessing = before
+
+
+@given(
+    some.sampled_from(list(RECIPES)),
+    some.tuples(some.integers(1, 400), some.integers(1, 400)),
+    some.lists(some.tuples(*[some.floats(0, 1)] * 4), min_size=1, max_size=5),
+)
+def test_boxes_come_back_as_what_was_to_be_seen_of_them(how, size, shares):
+    """There and back a box is what lies of it in the part of the photo that the network saw, whatever the recipe."""
+    place = replace(RECIPES[how], image_size=(64, 96)).geometry(size)
+    height, width = size
+    corners = np.array(shares) * [width, height, width, height]
+    boxes = np.concatenate([np.minimum(corners[:, :2], corners[:, 2:]), np.maximum(corners[:, :2], corners[:, 2:])], 1)
+    seen = place.boxes_back(np.array([[0, 0, 96, 64]]))[0]  # the network's whole picture
+    low, high = np.tile(seen[:2], 2), np.tile(seen[2:], 2)
+    np.testing.assert_allclose(
+        place.boxes_back(place.boxes(boxes)),
+        np.clip(boxes, low, high),
+        atol=1e-4 * max(1, *size) / min(1, *place.scale),
+    )
