@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.data import Dataset, Preprocessing
-from striate.errors import ArgumentError, DataError
+from striate.data import Preprocessing
+from striate.errors import ArgumentError
 from striate.ship.engine import Engine, serialized
-from striate.ship.onnx_graph import factors
+from striate.ship.onnx_graph import ROWS, factors
+from striate.ship.quantization_report import QuantizationReport, compared
 from striate.ship.suppression import suppress_boxes
-from striate.wording import memory, plural
 
 if TYPE_CHECKING:
     import onnx
@@ -31,48 +31,6 @@ if TYPE_CHECKING:
     from striate.intake import Decoding
 
 _BATCH = 8
-_PREDICTED = 64  # pictures at a time, where both are compared
-
-
-@dataclass(frozen=True)
-class QuantizationReport:
-    """What 8 bits cost.
-
-    samples         pictures that the ranges come from
-    checked         pictures that the rest was measured on
-    accuracy        part of right answers in 32 bits, or None without labels
-    accuracy_int8   the same in 8 bits
-    agreement       part of pictures with the same answer from both
-    difference      the largest difference of any output
-    seen            whether the pictures it was measured on include those that the ranges come from
-    bytes           of the ONNX model in 32 bits
-    bytes_int8      the same in 8 bits
-    """
-
-    samples: int
-    checked: int
-    accuracy: float | None
-    accuracy_int8: float | None
-    agreement: float
-    difference: float
-    seen: bool
-    bytes: int
-    bytes_int8: int
-
-    def __str__(self) -> str:
-        right = ""
-        if self.accuracy is not None and self.accuracy_int8 is not None:
-            right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
-        seen = " (those samples among them)" if self.seen else ""
-        return (
-            f"int8, calibrated on {plural(self.samples, 'sample')}; on {self.checked}{seen}: {right}same answer "
-            f"{self.agreement:.2%}, "
-            f"largest difference {self.difference:.3g}; {memory(self.bytes)} -> {memory(self.bytes_int8)}"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready; ``QuantizationReport(**d)`` gives it back."""
-        return asdict(self)
 
 
 class Quantized:
@@ -157,41 +115,9 @@ def quantize(
     made = _static(content, arrays, method)
     twin = Quantized(made, None)  # type: ignore[arg-type]
     inputs, truth = (data, labels) if check is None else check if isinstance(check, tuple | list) else (check, None)
-    twin.report = _compared(model, twin, inputs, truth, len(chosen), len(content), seen=check is None)
+    twin.report = compared(model, twin, inputs, truth, len(chosen), len(content), seen=check is None)
     model._engine.keep(model, twin)
     return twin.report
-
-
-def _compared(
-    model: Any, twin: Quantized, data: Any, labels: Any, samples: int, size: int, seen: bool
-) -> QuantizationReport:
-    examples = model.intake.examples(data)
-    if labels is None and isinstance(data, Dataset):
-        labels = model.intake.dataset(data).y
-    pixels = examples.pixels
-    engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
-    floats, whole = (engine.predict(examples.arrays(), _PREDICTED)[0] for engine in engines)
-    outputs = model.answers
-    likely = (outputs.probabilities(out) for out in (floats, whole))
-    answers = [p.argmax(-1) if p.shape[-1] > 1 else p[..., 0] > 0.5 for p in likely]
-    right: list[float | None] = [None, None]
-    if labels is not None:
-        truth = np.asarray(labels)
-        truth = truth.argmax(-1) if truth.ndim == answers[0].ndim + 1 and truth.shape[-1] > 1 else truth
-        if truth.reshape(-1).shape != answers[0].reshape(-1).shape:
-            raise DataError(f"quantize: labels of shape {truth.shape} for answers of shape {answers[0].shape}.")
-        right = [float((a.reshape(-1) == truth.reshape(-1)).mean()) for a in answers]
-    return QuantizationReport(
-        samples=samples,
-        checked=len(floats),
-        accuracy=right[0],
-        accuracy_int8=right[1],
-        agreement=float((answers[0] == answers[1]).mean()),
-        difference=float(np.abs(floats - whole).max()),
-        seen=seen,
-        bytes=size,
-        bytes_int8=len(twin.content),
-    )
 
 
 # -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------
@@ -233,6 +159,7 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=_KINDS,
+            nodes_to_exclude=_last(proto),
             calibrate_method=methods[method],
         )
         made = onnx.load_model(str(target))
@@ -243,6 +170,24 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
 # Softmax and other functions stay in floats: 8 bits are too coarse for what they return, and they take no time.
 _KINDS = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat"]
 _KINDS += ["Flatten", "Reshape", "Transpose", "Resize", "Pad", "Mul"]
+
+
+def _last(proto: onnx.ModelProto) -> list[str]:
+    """The names of the operations that stay in floats: for boxes those from the last weights on.
+
+    Pixels and scores stand in the same rows there, and 8 bits for both would leave the scores nothing.
+    """
+    rows = json.loads(next((entry.value for entry in proto.metadata_props if entry.key == ROWS), "[]"))
+    made = {name: node for node in proto.graph.node for name in node.output}
+    left, kept = [proto.graph.output[i].name for i in rows], []
+    while left:
+        node = made.pop(left.pop(), None)
+        if node is None:
+            continue
+        kept.append(node.name)
+        if node.op_type not in ("Conv", "Gemm", "MatMul", "ConvTranspose"):
+            left += node.input
+    return kept
 
 
 def _correct_biases(made: onnx.ModelProto, proto: onnx.ModelProto, arrays: list[np.ndarray]) -> None:

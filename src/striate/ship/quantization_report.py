@@ -1,0 +1,140 @@
+"""What 8 bits cost: answers in 32 and in 8 bits beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.data import Dataset
+from striate.errors import DataError
+from striate.intake import Outputs, outputs_with_boxes
+from striate.wording import memory, plural
+
+if TYPE_CHECKING:
+    from striate.ship.quantization import Quantized
+
+_PREDICTED = 64  # pictures at a time, where both are compared
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What 8 bits cost.
+
+    samples         pictures that the ranges come from
+    checked         pictures that the rest was measured on
+    accuracy        part of right answers in 32 bits, or None without labels
+    accuracy_int8   the same in 8 bits
+    agreement       part of pictures (of label maps: of pixels; of boxes: of places where either finds something) with the
+                    same answer from both
+    difference      the largest difference of any output; of boxes in pixels
+    seen            whether the pictures it was measured on include those that the ranges come from
+    bytes           of the ONNX model in 32 bits
+    bytes_int8      the same in 8 bits
+    """
+
+    samples: int
+    checked: int
+    accuracy: float | None
+    accuracy_int8: float | None
+    agreement: float
+    difference: float
+    seen: bool
+    bytes: int
+    bytes_int8: int
+
+    def __str__(self) -> str:
+        right = ""
+        if self.accuracy is not None and self.accuracy_int8 is not None:
+            right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
+        seen = " (those samples among them)" if self.seen else ""
+        return (
+            f"int8, calibrated on {plural(self.samples, 'sample')}; on {self.checked}{seen}: {right}same answer "
+            f"{self.agreement:.2%}, "
+            f"largest difference {self.difference:.3g}; {memory(self.bytes)} -> {memory(self.bytes_int8)}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready; ``QuantizationReport(**d)`` gives it back."""
+        return asdict(self)
+
+
+def compared(
+    model: Any, twin: Quantized, data: Any, labels: Any, samples: int, size: int, seen: bool
+) -> QuantizationReport:
+    """What the twin costs.
+
+    model     in 32 bits
+    twin      in 8 bits
+    data      inputs that both answer; labels: their classes, or None: a Dataset's own
+    samples   how many set the ranges
+    size      of the ONNX model in 32 bits, in bytes
+    seen      whether those samples are among `data`
+
+    Raises DataError for labels that do not fit the answers.
+    """
+    examples = model.intake.examples(data)
+    boxes, ignored = outputs_with_boxes(model.graph), None
+    if labels is None and isinstance(data, Dataset) and not boxes:
+        prepared = model.intake.dataset(data)
+        labels, ignored = prepared.y, prepared.ignored
+    pixels = examples.pixels
+    engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
+    answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+    difference, count = 0.0, min(_PREDICTED, engines[0].batch)
+    for start in range(0, len(examples), count):
+        given = [engine.predict(examples.arrays(slice(start, start + count)), count) for engine in engines]
+        for each, outs in zip(answered, given, strict=True):
+            each.append(_answers(model, outs))
+        difference = max(difference, _off(model, *given))
+    floats, whole = (np.concatenate(each) for each in answered)
+    same = floats == whole
+    if boxes:  # places where neither finds anything would agree in any case
+        same = same[(floats > 0) | (whole > 0)]
+    right: list[float | None] = [None, None]
+    if labels is not None:
+        truth = np.asarray(labels)
+        truth = truth.argmax(-1) if truth.ndim == floats.ndim + 1 and truth.shape[-1] > 1 else truth
+        if truth.size != floats.size:
+            raise DataError(f"quantize: labels of shape {truth.shape} for answers of shape {floats.shape}.")
+        truth = truth.reshape(floats.shape)
+        counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
+        right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
+    return QuantizationReport(
+        samples=samples,
+        checked=len(floats),
+        accuracy=right[0],
+        accuracy_int8=right[1],
+        agreement=float(same.mean()) if same.size else 1.0,
+        difference=difference,
+        seen=seen,
+        bytes=size,
+        bytes_int8=len(twin.content),
+    )
+
+
+def _answers(model: Any, outs: list[np.ndarray]) -> np.ndarray:
+    """What outputs say: the likeliest class (N, …); of boxes its number + 1, or 0 where a place says nothing, (N, P)."""
+    boxes = outputs_with_boxes(model.graph)
+    if boxes:
+        scores = outs[boxes[0]][..., 4:]
+        return np.where(scores.max(-1) >= model.decoding.least, scores.argmax(-1) + 1, 0)  # type: ignore[no-any-return]
+    ends = [Outputs.of(model.graph, i).activation for i in range(len(outs))]
+    number = ends.index("softmax") if "softmax" in ends else 0
+    what = model.answers if number == 0 else Outputs.of(model.graph, number)
+    likely = what.probabilities(outs[number])
+    return likely.argmax(-1) if likely.shape[-1] > 1 else likely[..., 0] > 0.5  # type: ignore[no-any-return]
+
+
+def _off(model: Any, floats: list[np.ndarray], whole: list[np.ndarray]) -> float:
+    """The largest difference of any output; of boxes in pixels, where both find something."""
+    boxes = outputs_with_boxes(model.graph)
+    most = 0.0
+    for i, (one, other) in enumerate(zip(floats, whole, strict=True)):
+        off = np.abs(one - other)
+        if i in boxes:
+            least = model.decoding.least
+            off = off[(one[..., 4:].max(-1) >= least) & (other[..., 4:].max(-1) >= least)]
+        most = max(most, float(off.max(initial=0)))
+    return most
