@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from PIL import Image
@@ -191,9 +192,9 @@ def test_several_photos_and_data_sets_are_answered_in_their_order():
     pictures = [photo(20, 30), photo(12, 9, 1)]
     found = segment(model, pictures)
     assert [each.labels.shape for each in found] == [(20, 30), (12, 9)]
-    scenes = data.load("scenes").train.subset(range(2))
-    alone = [segment(model, one)[0].labels for one in scenes.x]
-    assert all((a.labels == b).all() for a, b in zip(segment(model, scenes), alone, strict=True))
+    held = data.Dataset(np.stack([photo(16, 20, 2), photo(16, 20, 3)]))
+    alone = [segment(model, one)[0].labels for one in held.x]
+    assert all((a.labels == b).all() for a, b in zip(segment(model, held), alone, strict=True))
 
 
 def test_overlay_and_legend_show_the_classes_that_occur():
@@ -225,7 +226,7 @@ def test_rare_classes_weigh_what_the_median_says():
     with pytest.raises(ArgumentError, match="at least 1"):
         median_frequency_weights(marked, most=0.5)
     with pytest.raises(DataError, match="no label maps"):
-        median_frequency_weights(data.load("scenes").train)
+        median_frequency_weights(data.Dataset(marked.x))
 
 
 def test_what_gives_no_answer_for_every_pixel_is_refused():
@@ -240,3 +241,61 @@ def test_what_gives_no_answer_for_every_pixel_is_refused():
         segment(NETWORKS["fcn"](), np.zeros((4, 4, 3), np.float32))
     with pytest.raises(DataError, match="no picture"):
         segment(NETWORKS["fcn"](), [])
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        layers.RandomFlip(),
+        layers.RandomCrop(12, 16),
+        layers.RandomZoom((-0.5, 0.5), fill_mode="constant", interpolation="nearest"),
+        layers.RandomTranslation(0.4, 0.4, fill_mode="constant", interpolation="nearest"),
+        layers.RandomZoom(0.4, interpolation="nearest"),  # what comes in is mirrored, the labels with it
+    ],
+    ids=lambda move: f"{move.kind} {getattr(move, 'fill_mode', '')}",
+)
+def test_label_maps_move_with_their_pictures_and_the_ignored_label_comes_in(move):
+    """Each class has a colour of its own, so a moved picture says which label each of its pixels is to have."""
+    from striate.data import Batch
+    from striate.layers import Augmentation
+    from striate.train.targets import moved
+
+    rng = np.random.default_rng(0)
+    y = np.kron(rng.integers(1, 5, (6, 4, 4)), np.ones((4, 5), int))  # (6, 16, 20): blocks of the classes 1 to 4
+    x = np.repeat(y[:, None], 3, 1).astype(np.float32)
+    loss = st.losses.SegmentationLoss(ignore_class=9)
+    st.set_seed(0)
+    after = moved(Batch([torch.from_numpy(x)], [torch.from_numpy(y)], None, 6), Augmentation([move]), [loss])
+    colours, labels = after.xs[0][:, 0].numpy(), after.ys[0].numpy()
+    assert labels.dtype == np.int64
+    assert colours.shape == labels.shape
+    np.testing.assert_array_equal(np.where(colours == 0, 9, colours), labels)
+    assert (labels == 9).any() == (getattr(move, "fill_mode", "") == "constant")
+
+
+def test_one_number_for_the_overlap_wherever_it_is_counted():
+    """Validation while training, evaluation and a count by hand agree: over all pictures, without the ignored label, and
+    without the class that occurs nowhere."""
+    st.set_seed(0)
+    model = plain_unet((12, 12, 3), 5, filters=2, depth=1)
+    scores = model.layers[-2]
+    scores.set_weights([scores.get_weights()[0], np.array([0.0, 0, 0, -99, -99])])
+    rng = np.random.default_rng(0)
+    x = rng.random((7, 12, 12, 3)).astype(np.float32)
+    y = rng.integers(0, 3, (7, 12, 12))
+    y[rng.random(y.shape) < 0.2] = 11
+    model.compile("adam", st.losses.SegmentationLoss(ignore_class=11), metrics=["mean_iou", "accuracy"])
+    last = model.fit(x, y, validation_data=(x, y), batch_size=3, epochs=1, verbose=0).history
+    judged = model.evaluate(x, y, batch_size=2, return_dict=True, verbose=0)
+    said = model.predict(x).argmax(-1)
+    counts = y != 11
+    each = []
+    for k in range(5):
+        true, named = (y == k) & counts, (said == k) & counts
+        if (true | named).any():
+            each.append((true & named).sum() / (true | named).sum())
+    assert len(each) == 3
+    assert judged["mean_iou"] == pytest.approx(np.mean(each), abs=1e-6)
+    assert last["val_mean_iou"][0] == pytest.approx(np.mean(each), abs=1e-6)
+    assert judged["accuracy"] == pytest.approx((said == y)[counts].mean(), abs=1e-6)
+    assert last["val_accuracy"][0] == pytest.approx(judged["accuracy"], abs=1e-6)
