@@ -160,7 +160,8 @@ def batches(train: Dataset, front: Model, recipe: Recipe) -> Iterator[tuple[Any,
 def judged(model: Model, part: Dataset) -> dict[str, Any]:
     """Mean IoU, that of each class, and the share of pixels that are right, counted over all pictures together."""
     loss = losses.SparseCategoricalCrossentropy(ignore_class=VOID)
-    model.compile("sgd", loss, metrics=[st.metrics.MeanIoU(average=None), "accuracy"])
+    right = st.metrics.CategoricalAccuracy(name="accuracy", ignore_class=VOID)
+    model.compile("sgd", loss, metrics=[st.metrics.MeanIoU(average=None), right])
     found = model.evaluate(part, batch_size=4, return_dict=True, verbose=0)
     each = {name: float(found[f"mean_iou_{k}"]) for k, name in enumerate(NAMES)}
     return {"mean_iou": float(np.mean(list(each.values()))), "accuracy": found["accuracy"], "classes": each}
