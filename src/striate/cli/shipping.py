@@ -83,13 +83,20 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="The ONNX file holds the 8-bit twin that quantize made.")
     ] = False,
+    suppression: Annotated[
+        bool | None,
+        typer.Option(
+            "--suppression/--no-suppression",
+            help="Of a network that answers with boxes: the ONNX file gives detections (so by default), or all rows.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write a trained model for other programs: ONNX, a file of Keras, or the weights alone."""
     target = output or Path(f"{Path(model).resolve().name if Path(model).exists() else model}.onnx")
     kind = target.suffix
-    if kind != ".onnx" and (pixels or int8):
-        raise ArgumentError(f"--pixels and --int8 are for .onnx, not for {target.name}.")
+    if kind != ".onnx" and (pixels or int8 or suppression is not None):
+        raise ArgumentError(f"--pixels, --int8 and --suppression are for .onnx, not for {target.name}.")
     if kind not in (".onnx", ".keras", ".h5", ".safetensors"):
         raise ArgumentError(
             f"export writes .onnx, .keras, .h5, .safetensors and .weights.h5, not {target.name}. "
@@ -97,7 +104,7 @@ def export(
         )
     trained = model_of(model, weights, variant, classes)
     if kind == ".onnx":
-        trained.export_onnx(target, pixels=pixels, int8=int8)
+        trained.export_onnx(target, pixels=pixels, int8=int8, suppression=suppression)
     elif kind == ".safetensors" or target.name.endswith(".weights.h5"):
         trained.save_weights(target)
     else:
