@@ -40,7 +40,7 @@ GRID = 2  # the loss is counted at every second row and column, another choice f
 
 @dataclass
 class Recipe:
-    """How the network is trained; the defaults are what the held-out fifth chose.
+    """How the network is trained.
 
     width      maps of the decoder
     frozen     the maps up to this stride are the ImageNet network's, and are computed by ONNX Runtime
