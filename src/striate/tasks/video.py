@@ -1,0 +1,192 @@
+"""Films with what a network finds drawn into every frame, and how many frames a second that goes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from striate.errors import ArgumentError, DataError
+from striate.files import atomic_write
+from striate.model import Model
+from striate.report.marks import boxes_on, text_on
+from striate.ship.choose import check_engine
+from striate.tasks.film import VIDEOS, Film, FrameSink, film, frame_folder, is_video, video_file
+from striate.tasks.found import detections
+from striate.wording import plural
+
+__all__ = ["AnnotatedVideo", "annotate_video"]
+
+_SOON = 30  # frames, over which the rate that is shown is measured
+
+Draw = Callable[[np.ndarray], Any]
+
+
+@dataclass(frozen=True)
+class AnnotatedVideo:
+    """What came of a film.
+
+    path      of the annotated film: a file, or a folder of frames
+    frames    how many it has
+    seconds   how long it lasts, from its first frame to its last
+    rate      frames a second that were read, answered, drawn and written, on average
+    found     of each frame its number `frame`, its time `seconds`, and `found`, what was found in it
+    notes     what was left out, such as the sound
+    """
+
+    path: Path
+    frames: int
+    seconds: float
+    rate: float
+    found: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        said = f"{self.path}: {plural(self.frames, 'frame')}, {self.seconds:.1f} s, at {self.rate:.1f} frames a second"
+        return "\n".join([said, *self.notes])
+
+
+def annotate_video(
+    model: Model | None,
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    draw: Draw | None = None,
+    engine: str = "auto",
+    every: int = 1,
+    rate: float | None = None,
+    lines: str | os.PathLike[str] | None = None,
+    show_rate: bool = True,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> AnnotatedVideo:
+    """A film with what a network finds drawn into its frames.
+
+    model      that finds boxes; None where `draw` asks another
+    source     a video file, or a folder of pictures, whose names give their order
+    out        a file that ends in .mp4, .m4v, .mov, .mkv or .webm; anything else is a folder, which gets the frames as
+               JPEG files
+    draw       called with each frame, uint8 (H, W, 3); gives the frame that is written, or that and what was found, as
+               values for JSON.  None: the boxes that `model` finds
+    engine     as for ``Model.predict``
+    every      2 takes every second frame, 3 every third …; the others are left out, and the film lasts as long
+    rate       frames per second of a folder; None: 25
+    lines      a file for what was found: JSON, a line for each frame
+    show_rate  write the frames per second into the corner of each frame
+    progress   called as progress(frames done, frames in all or None) after each frame
+
+    Every frame keeps its time, also where a camera took them unevenly.  Sound is left out, and `notes` says so.  What is
+    written is whole or not there.  Reading and writing video files takes PyAV: ``pip install 'striate[video]'``.
+
+    Raises DataError for a film that cannot be read or breaks off with a fault, BundleError where nothing can be written,
+    ArgumentError for a network without boxes where there is no `draw`, and where PyAV is missing.
+    """
+    if every < 1:
+        raise ArgumentError(f"annotate_video: every is at least 1, not {every}.")
+    check_engine(engine)
+    asked = draw or _boxes_drawn(model, engine)
+    taken, target = film(source, rate), Path(out)
+    if target.suffix and not is_video(target):
+        raise ArgumentError(f"{target.name}: a video's name ends in {', '.join(VIDEOS)}; a folder's has no ending.")
+    if target.exists() and target.resolve() == taken.path.resolve():
+        raise ArgumentError(f"{target}: is the film itself. Give the annotated one another name.")
+    found: list[dict[str, Any]] = []
+    times: list[float] = []
+    started = time.perf_counter()
+
+    def fill(sink: FrameSink) -> None:
+        ends: deque[float] = deque([started], _SOON + 1)
+        for number, seconds, pixels in taken.frames():
+            if number % every == 0:
+                shown, said = _asked(asked, pixels)
+                if said is not None:
+                    found.append({"frame": number, "seconds": round(seconds, 6), "found": said})
+                if show_rate and len(ends) > 1:
+                    shown = text_on(shown, f"{(len(ends) - 1) / max(ends[-1] - ends[0], 1e-9):.1f} frames/s")
+                sink.write(shown, seconds)
+                ends.append(time.perf_counter())
+                times.append(seconds)
+            if progress is not None:
+                progress(number + 1, taken.count)
+
+    _written(target, taken, every, fill)
+    if lines is not None:
+        atomic_write(lines, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
+    speed = len(times) / max(time.perf_counter() - started, 1e-9)
+    notes = (*taken.notes, *_cut_short(taken, times[-1]))
+    return AnnotatedVideo(target, len(times), times[-1] - times[0], speed, tuple(found), notes)
+
+
+def _cut_short(taken: Film, last: float) -> tuple[str, ...]:
+    """A word where a film ends long before its file says, as one does that was copied in part."""
+    if taken.seconds is None or last > 0.9 * taken.seconds - 1:
+        return ()
+    return (f"{taken.path.name}: ends after {last:.1f} s, its file says {taken.seconds:.1f} s; it may be cut off.",)
+
+
+def _written(target: Path, taken: Film, every: int, fill: Callable[[FrameSink], None]) -> None:
+    """A file or a folder of frames, whole or not there."""
+    if not is_video(target):
+        stems = tuple(file.stem for file in taken.files[::every])
+        with frame_folder(target, stems if len(set(stems)) == len(stems) else ()) as sink:
+            fill(sink)
+        return
+
+    rate = None if taken.rate is None else taken.rate / every
+
+    def write(part: str) -> None:
+        try:
+            with video_file(part, target.suffix.lower(), rate, taken.shape) as sink:
+                fill(sink)
+        except BaseException:  # also when a user ends a long film by a key
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
+
+    atomic_write(target, write)
+
+
+def _asked(asked: Draw, pixels: np.ndarray) -> tuple[np.ndarray, Any]:
+    """The frame as it is written, and what was found in it, or None."""
+    given = asked(pixels)
+    picture, said = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.shape != pixels.shape:
+        raise DataError(
+            f"draw gives a frame uint8 {pixels.shape} back, or that and what was found; it gave {picture.dtype} "
+            f"{picture.shape}."
+        )
+    return picture, said
+
+
+def _boxes_drawn(model: Model | None, engine: str) -> Draw:
+    """What draws the boxes that a network finds, and says them."""
+    if model is None:
+        raise ArgumentError(
+            "annotate_video: give a model, or `draw`, a function that takes a frame and gives it drawn."
+        )
+    if model.answers.activation != "boxes":
+        raise ArgumentError(
+            f"{model.name} finds no boxes. Give `draw`, a function that takes a frame uint8 (H, W, 3) and gives it drawn."
+        )
+    names = model.intake.class_names(model.answers.classes)
+
+    def drawn(pixels: np.ndarray) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        rows = model.predict([pixels], engine=engine)[0]
+        boxes, scores, labels = detections(rows, **model.decoding.to_dict())
+        boxes = model.intake.recipe.geometry(pixels.shape[:2]).boxes_back(boxes)
+        said = [
+            {"label": names[k], "score": round(float(score), 4), "box": [round(float(v), 2) for v in box]}
+            for box, score, k in zip(boxes, scores, labels, strict=True)
+        ]
+        words = [f"{one['label']} {one['score']:.2f}" for one in said]
+        return boxes_on(pixels, boxes, words, labels.tolist()), said
+
+    return drawn
