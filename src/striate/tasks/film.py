@@ -264,9 +264,9 @@ def _reading(path: Path, done: Any) -> Iterator[None]:
         yield
     except av.error.FFmpegError as error:
         count = done()
-        reason = inner(getattr(error, "strerror", None) or str(error)).rstrip(".")
+        reason = getattr(error, "strerror", None) or str(error)
         where = f"is broken after {plural(count, 'frame')}" if count else "cannot be read as a video"
-        raise DataError(f"{path}: {where}, {reason}. Replace it, or mend it with another program.") from None
+        raise DataError(f"{path}: {where}, {inner(reason)}. Replace it, or mend it with another program.") from None
 
 
 def _pictures_of(container: Any, path: Path) -> Any:
