@@ -1,6 +1,6 @@
 """Three ways of finding things, from scratch on the same drawn scenes: R-CNN, YOLO's first version, a good detector.
 
-    python -m bench.detectors                     everything, a few minutes of one core
+    python -m bench.detectors                     everything, some ten minutes of one core
     python -m bench.detectors yolo detector       only these; the others' figures stay as they are in the results
     python -m bench.detectors rcnn --seed 1
 
@@ -28,15 +28,16 @@ from striate.data.sets.scenes import scenes
 from striate.tasks.average_precision import Detections, Truth, average_precision
 from striate.tasks.detection_loss import DetectionLoss
 from striate.tasks.detector import detector
-from striate.tasks.found import detections
+from striate.tasks.found import Decoding, detections
 from striate.tasks.proposals import proposed, selective_search
 from striate.tasks.rcnn import RCNN
 from striate.tasks.yolo import yolo
 from striate.tasks.yolo_loss import YoloLoss
 
-TRAIN, TEST = scenes(1000, seed=1), scenes(100, seed=2)
+TRAIN, TEST = (scenes(count, seed=seed, shapes=(1, 2), noise=8) for count, seed in ((1000, 1), (100, 2)))
 WIDTH = 128  # at which regions are searched: at 64 pixels the search finds a fourth as many
-EPOCHS = 14
+EPOCHS = 30
+LEAST = 0.002  # scores from which on boxes count: a curve of precision over recall begins there, as COCO's does
 Find = Callable[[np.ndarray], Detections]
 
 
@@ -59,7 +60,7 @@ def trained(model: Model, loss: Any, seed: int) -> Find:
         augment=layers.RandomFlip("horizontal"),
     )
     model.fit(TRAIN, epochs=EPOCHS, batch_size=16, verbose=0, seed=seed)
-    return lambda picture: detections(model.predict(picture[None], engine="onnxruntime")[0], overlap=0.5)
+    return lambda picture: detections(model.predict(picture[None], engine="onnxruntime")[0], least=LEAST, overlap=0.5)
 
 
 def of_detector(seed: int) -> Find:
@@ -68,13 +69,14 @@ def of_detector(seed: int) -> Find:
 
 
 def of_yolo(seed: int) -> Find:
-    model = yolo(base(64, (16, 24, 32)), 3, maps=48, units=256)
+    model = yolo(base(64, (16, 24, 32, 64)), 3, maps=64, units=256, dropout=0.0)
     return trained(model, YoloLoss(model.layers[-1]), seed)
 
 
 def of_rcnn(seed: int) -> Find:
     assert TRAIN.classes is not None
-    model = RCNN(base(32, (16, 24, 32)), TRAIN.classes, proposals=partial(selective_search, width=WIDTH))
+    search = partial(selective_search, width=WIDTH)
+    model = RCNN(base(32, (16, 24, 32)), TRAIN.classes, proposals=search, decoding=Decoding(least=LEAST, overlap=0.3))
     model.fit(TRAIN, regions=16, epochs=6, rate=0.05, seed=seed)
     return lambda picture: model.find(picture, engine="onnxruntime")
 

@@ -129,16 +129,16 @@ def test_it_learns_to_find_squares_and_is_the_same_once_loaded(classifier, tmp_p
     figures = model.judge(test)
     assert figures.at50 > 0.8
     found = model.detect(test.x, least=0.5)
-    assert [len(one) > 0 for one in found] == [len(boxes) > 0 for boxes in test.boxes]
-    best = found[1][0]
-    assert best.label == test.classes[int(test.box_labels[1][iou_matrix(test.boxes[1], np.array([best.box])).argmax()])]
+    assert [len(one.boxes) > 0 for one in found] == [len(boxes) > 0 for boxes in test.boxes]
+    best = iou_matrix(test.boxes[1].astype(float), found[1].boxes[:1]).argmax()
+    assert found[1].classes[0] == test.box_labels[1][best]
     model.save(tmp_path / "rcnn")
     with pytest.raises(StriateError, match="a function of your own"):
         RCNN.load(tmp_path / "rcnn")
     again = RCNN.load(tmp_path / "rcnn", proposals=windows)
     for one, other in zip(found, again.detect(test.x, least=0.5), strict=True):
-        assert [each.label for each in one] == [each.label for each in other]
-        np.testing.assert_allclose([e.box for e in one], [e.box for e in other], atol=1e-3)
+        np.testing.assert_array_equal(one.classes, other.classes)
+        np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-3)
 
 
 def test_the_regression_brings_boxes_nearer():
@@ -152,9 +152,9 @@ def test_the_regression_brings_boxes_nearer():
     def overlap(model):
         found = model.detect(data, least=0.5)
         pairs = [
-            iou_matrix(np.array([e.box for e in one]), boxes.astype(float)).max(0)
+            iou_matrix(one.boxes, boxes.astype(float)).max(0)
             for one, boxes in zip(found, data.boxes, strict=True)
-            if one and len(boxes)
+            if len(one.boxes) and len(boxes)
         ]
         return float(np.concatenate(pairs).mean())
 
@@ -169,9 +169,9 @@ def test_the_base_can_be_tuned_and_pictures_of_any_size_are_looked_at(tmp_path):
     model = RCNN(before, ("red", "blue"), proposals=windows).fit(data, regions=16, epochs=1, rate=0.01)
     assert any((a != b).any() for a, b in zip(old, before.get_weights(), strict=True))
     large = np.kron(data.x[1], np.ones((3, 2, 1), np.uint8))  # 96 x 64
-    for one in model.detect([large], least=0.0, most=5)[0]:
-        assert 0 <= one.box[0] < one.box[2] <= 64
-        assert 0 <= one.box[1] < one.box[3] <= 96
+    for left, top, right, bottom in model.detect([large], least=0.0, most=5)[0].boxes:
+        assert 0 <= left < right <= 64
+        assert 0 <= top < bottom <= 96
     grey = RCNN(base(12, 1), ("red",), proposals="sliding_windows", most=50)
     assert grey.network.intake.shape == (12, 12, 1)
     assert grey.context == round(16 * 12 / 227)

@@ -22,11 +22,9 @@ from striate.model import Model
 from striate.models import load_model
 from striate.tasks.average_precision import AveragePrecision, Detections, Truth, average_precision
 from striate.tasks.boxes import suppress
-from striate.tasks.detection import Detection
 from striate.tasks.proposals import NAMED, Proposals, proposed, proposer
 from striate.tasks.region_learning import Samples, ridge, scorers
 from striate.tasks.regions import crops, shifted
-from striate.tasks.sources import listed
 from striate.wording import plural
 
 __all__ = ["RCNN"]
@@ -200,8 +198,8 @@ class RCNN:
     # -- finding --------------------------------------------------------------------------------------------------------
     def detect(
         self, pictures: Any, *, engine: str = "auto", progress: Progress | None = None, **settings: Any
-    ) -> list[list[Detection]]:
-        """The things in each picture, the surest first, in pixels of the photo itself.
+    ) -> list[Detections]:
+        """The things in each picture, the surest first, in pixels of the photo itself; `classes` number `self.classes`.
 
         pictures   files, bytes, PIL images, uint8 arrays or a Dataset
         engine     as for ``Model.predict``
@@ -210,14 +208,16 @@ class RCNN:
 
         Raises ArgumentError before ``fit``, DataError for a picture that cannot be read.
         """
-        found = self._found(pictures, engine, progress, settings)
-        return [
-            [
-                Detection(self.classes[int(k)], float(score), tuple(map(float, box)))  # type: ignore[arg-type]
-                for box, score, k in zip(*one, strict=True)
-            ]
-            for one in found
-        ]
+        decoding = Decoding.from_dict(self.decoding.to_dict() | settings)
+        reading = Preprocessing(channels=self.network.intake.shape[2])
+        sources: Any = pictures.x if isinstance(pictures, Dataset) else pictures
+        several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
+        listed = list(sources) if several else [sources]
+        found = []
+        for i, source in enumerate(listed):
+            found.append(self.find(reading.pixels(source), engine=engine, decoding=decoding))
+            _say(progress, "pictures", i + 1, len(listed))
+        return found
 
     def judge(self, data: Dataset, *, engine: str = "auto", progress: Progress | None = None) -> AveragePrecision:
         """How good the boxes are that it finds, as ``tasks.average_precision`` counts it.
@@ -231,20 +231,10 @@ class RCNN:
         if data.boxes is None or data.box_labels is None:
             raise DataError(f"{data.name}: has no boxes to judge by.")
         return average_precision(
-            [_truth(data, i) for i in range(len(data))], self._found(data, engine, progress, {}), self.classes
+            [_truth(data, i) for i in range(len(data))],
+            self.detect(data, engine=engine, progress=progress),
+            self.classes,
         )
-
-    def _found(
-        self, pictures: Any, engine: str, progress: Progress | None, settings: dict[str, Any]
-    ) -> list[Detections]:
-        decoding = Decoding.from_dict(self.decoding.to_dict() | settings)
-        reading = Preprocessing(channels=self.network.intake.shape[2])
-        sources = list(listed(pictures))
-        found = []
-        for i, source in enumerate(sources):
-            found.append(self.find(reading.pixels(source), engine=engine, decoding=decoding))
-            _say(progress, "pictures", i + 1, len(sources))
-        return found
 
     def find(self, pixels: np.ndarray, *, engine: str = "auto", decoding: Decoding | None = None) -> Detections:
         """What is in one picture, as arrays in its pixels.
