@@ -46,7 +46,20 @@ def train(
     data: Annotated[
         str | None, typer.Argument(help="digits, mnist, fashion_mnist, cifar10, imdb, or a folder of pictures.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="An architecture's name or a JSON description.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            help="classify, localize (one thing and where), segment (which pixels) or detect (which things and where); "
+            "what the data have: boxes, label maps or classes."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="An architecture's name or a JSON description; of other tasks than classify the base's name."
+        ),
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help=f"What that base has learnt: {WEIGHTS}.")] = None,
     recipe: Annotated[
         str | None, typer.Option(help="digits, fast, best, imdb or imdb_published (digits, mnist, imdb have theirs).")
     ] = None,
@@ -60,7 +73,8 @@ def train(
     ] = None,
     validation: Annotated[float, typer.Option(help="Part of the training data held out for the curves.")] = 0.1,
     image_size: Annotated[
-        str | None, typer.Option(help="Size for a folder of photos, such as 64x64 (the network's own; 150x150).")
+        str | None,
+        typer.Option(help="Height x width for a folder of photos, such as 64x64 (the network's own; 150x150)."),
     ] = None,
     augment: Augment = None,
     precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
@@ -98,10 +112,10 @@ def train(
     from striate.zoo import names
 
     chosen: Any = model
-    if model is not None and model not in names():
+    if model is not None and model not in names() and (task or "classify") == "classify":
         name, graph = graph_of(model)
         chosen = Model.from_graph(graph, name)
-    options: dict[str, Any] = {"augment": augment, "download": download}
+    options: dict[str, Any] = {"augment": augment, "download": download, "task": task, "weights": weights}
     if image_size is not None:
         size = shape_of(image_size)
         options["image_size"] = size * 2 if size is not None and len(size) == 1 else size
@@ -193,6 +207,8 @@ def evaluate(
 
 def judged(scores: dict[str, Any]) -> str:
     """A model's figures for people: what share is right, of how many, and how sure that is."""
+    if "task" in scores:
+        return _judged_task(scores)
     told = {
         key: value
         for key, value in scores.items()
@@ -210,13 +226,30 @@ def judged(scores: dict[str, Any]) -> str:
     return "\n".join([*lines, *by_class(scores.get("classes", {})), *([scores["note"]] if "note" in scores else [])])
 
 
+def _judged_task(scores: dict[str, Any]) -> str:
+    """The same of tasks that find things or their pixels: the figures, then a line for each class."""
+    figures = "  ".join(f"{key} {value:.4f}" for key, value in scores.items() if isinstance(value, float))
+    lines = [f"{figures}  n {scores['samples']:,}  {scores['data']}"]
+    classes: dict[str, dict[str, Any]] = scores.get("classes", {})
+    if classes:
+        heads = list(dict.fromkeys(key for each in classes.values() for key in each))
+        rows = [["", *heads], *([name, *(_cell(each.get(key)) for key in heads)] for name, each in classes.items())]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(heads) + 1)]
+        lines += ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return "\n".join([*lines, *([scores["note"]] if "note" in scores else [])])
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+
+
 def _silent(text: str) -> None:
     """Say nothing."""
 
 
 def told(result: Any) -> str:
     """A run's outcome for people."""
-    scores = "  ".join(f"{key} {value:.4f}" for key, value in result.scores.items())
+    scores = "  ".join(f"{key} {value:.4f}" for key, value in result.scores.items() if isinstance(value, float))
     first = f"{scores}  ({result.model.scores['judged on']}; trained in {result.seconds:.1f} s)"
     return "\n".join([first, *left(result)])
 

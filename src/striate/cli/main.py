@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli import choosing, data, learning, look, network, shipping, transfer, using
+from striate.cli import choosing, data, finding, learning, look, network, shipping, transfer, using
 from striate.cli.common import Commands
 from striate.errors import Note, StriateError
 
@@ -42,7 +42,7 @@ def _options(
         os.environ["STRIATE_DEBUG"] = "1"
 
 
-for group in (choosing, data, learning, look, network, shipping, transfer, using):
+for group in (choosing, data, learning, look, network, shipping, transfer, using, finding):
     group.register(app)
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from striate.cli import finding
 from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, going, model_of, say
+from striate.cli.finding import Draw, Least
 from striate.errors import ArgumentError, DataError
 from striate.wording import lasting, plural
 
@@ -39,13 +41,16 @@ def predict(
             "--output", "-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."
         ),
     ] = None,
+    draw: Draw = None,
+    least: Least = None,
     batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
-    """The most probable classes of pictures, with their probabilities."""
+    """What a model says of pictures: the most probable classes, or where things are, as it was trained to."""
     from striate.tasks import Ensemble, classify_files, write_answers
     from striate.tasks.files import ENDINGS, facts, files_in
+    from striate.tasks.kinds import task_of
 
     if not pictures and not text:
         raise DataError("name at least one picture or folder (or --text).")
@@ -53,6 +58,27 @@ def predict(
         raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")
     found = files_in(pictures or ())
     trained = model_of(model, weights, variant)
+    if task_of(trained).name != "classify":
+        for option, given in {"--text": text, "--with": others, "--top": top}.items():
+            if given:
+                raise ArgumentError(
+                    f"{option} is for models that classify; {model} was trained to {task_of(trained).name}."
+                )
+        finding.answer(
+            trained,
+            pictures or [],
+            told=model,
+            draw=draw,
+            least=least,
+            out=out,
+            batch_size=batch_size,
+            engine=engine,
+            json=json,
+        )
+        return
+    for option, value in {"--draw": draw, "--least": least}.items():
+        if value is not None:
+            raise ArgumentError(f"{option} is for models that find things; {model} was trained to classify.")
     if text and (trained.preprocessing is None or trained.preprocessing.vocabulary is None):
         raise ArgumentError(f"{model} was trained on pictures; --text is for models trained on texts.")
     net: Any = Ensemble([trained, *(model_of(other, None) for other in others)]) if others else trained

@@ -53,7 +53,9 @@ def compare_runs(
                 f"{data} is not the same examples for every network: {listed(sorted(map(str, counts)))}."
             )
         shown = [
-            key for key in next(iter(judged.values())) if key not in ("data", "samples", "interval", "classes", "note")
+            key
+            for key, value in next(iter(judged.values())).items()
+            if isinstance(value, float) and key not in ("samples", "confidence")
         ]
         for key in shown:
             measured[key] = [number(round(figures[key], 4)) if key in figures else "" for figures in judged.values()]

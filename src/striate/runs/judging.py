@@ -22,6 +22,7 @@ from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
 from striate.intake.classes import distinct, names_of
 from striate.model import Model
+from striate.tasks.kinds import Classify, task_of
 from striate.train import losses, metrics
 from striate.train.metrics import interval
 from striate.wording import many, plural
@@ -61,6 +62,8 @@ def judge_run(
     engine     as for ``Model.predict``
     options    of the reader, such as label_column
 
+    A model of another task is judged as that task judges: "task" names it, and "classes" has its figures of each class.
+
     Pictures are prepared as the model's preprocessing says, and classes found by their names.  With more than 10 classes
     the figures have the top-5 accuracy too, and always "interval", the 95 % interval of the accuracy, and "classes", of
     each class that is there how many are right, of how many.
@@ -71,6 +74,11 @@ def judge_run(
     model = run if isinstance(run, Model) else load_model(run)
     held = held_out(model, data, str(model.name if isinstance(run, Model) else run), shift=shift, **options)
     judge = held.data
+    task = task_of(model)
+    if not isinstance(task, Classify):
+        made = task.judge(model, judge, engine=engine)
+        known: dict[str, Any] = {"data": judge.name, "samples": len(made.answers), "task": task.name, **made.figures}
+        return model, known | ({"note": "; ".join(held.notes)} if held.notes else {})
     outputs = model.answers
     loss = losses.fitting(outputs, judge.y)
     wanted = [metrics.fitting(outputs, loss), *(["top5"] if outputs.count > MANY and judge.labels is not None else [])]

@@ -16,10 +16,13 @@ from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
 from striate.data.sets.catalog import from_anywhere, placed
 from striate.errors import ArgumentError, DataError
-from striate.layers.augment_words import words_of
+from striate.layers.augment_words import by_words, words_of
 from striate.messages import say
 from striate.model import Model
-from striate.runs.networks import network_for, reading
+from striate.runs.heads import prepared, task_at
+from striate.runs.networks import levels, network_for, reading
+from striate.tasks.kinds import Classify, task_for, task_named
+from striate.tasks.task import Task
 from striate.weights import atomic_write
 from striate.wording import plural
 
@@ -62,7 +65,9 @@ def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
 def train_run(
     data: str,
     *,
+    task: str | None = None,
     model: Model | str | None = None,
+    weights: Any = None,
     recipe: str | None = None,
     folder: str | os.PathLike[str] | None = None,
     epochs: int | None = None,
@@ -87,7 +92,11 @@ def train_run(
     The folder is kept so that at every moment it holds a whole model, and all that ``resume_run`` needs to go on.
 
     data        a data set's name, or the path of a folder or file, as ``data.load`` takes them
-    model       a model, a zoo name, or None: the recipe's, or the usual one for the data
+    task        "classify", "localize", "segment" or "detect"; None: what the data have: detect with boxes, segment with
+                label maps, else classify
+    model       a model, a zoo name, or None: the recipe's, or the usual one for the data.  Of a task other than classify the
+                name is that of the base that the task's head stands on
+    weights     what that base has learnt, as ``zoo.create`` takes it: "keras", "torchvision", a file …; None: nothing
     recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it.  With neither model nor
                 recipe, digits and mnist have theirs (``RECIPE``)
     folder      where the run goes (``runs/<data>-<network>``)
@@ -115,7 +124,7 @@ def train_run(
     from striate.pages import write_report
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
-    from striate.train import losses, metrics, optimizers
+    from striate.train import optimizers
     from striate.train.checkpoint import FILE
     from striate.train.plan import check_epochs
 
@@ -125,7 +134,9 @@ def train_run(
     data = data if download or splits is not None else placed(data)
     asked = {
         "data": data,
+        "task": task,
         "model": model,
+        "weights": weights,
         "recipe": recipe,
         "epochs": epochs,
         "batch_size": batch_size,
@@ -141,15 +152,28 @@ def train_run(
         "splits": splits,
         "options": options,
     }
-    if recipe is None and model is None:
+    chosen_task = task_named(task_at(data, task)) if splits is None else task_for(splits.train, task)
+    dense = not isinstance(chosen_task, Classify)
+    if dense:
+        _only_for_classes(chosen_task, recipe=recipe, mix=mix)
+    elif weights is not None:
+        raise ArgumentError("weights go with the base of another task; `striate transfer` trains a classifier on one.")
+    if recipe is None and model is None and not dense:
         recipe = RECIPE.get(data)
     plan = recipes.get(recipe) if recipe else None
-    if splits is None:
-        options = reading(data, model if model is not None else plan.network if plan else None, options)
-        asked["options"] = options
     pictures = splits is None and data not in names() and Path(data).exists()
     noticed = first_look(data, aloud=verbose != 0) if pictures else None
-    splits = load(data, download=download, **options) if splits is None else splits
+    base, said = None, ""
+    if dense and not isinstance(model, Model):
+        size = None if splits is None else splits.train.shape
+        base, options, how, said = prepared(chosen_task.name, data, model, weights, options, size)
+        asked["options"] = options
+        splits = load(data, download=download, **how) if splits is None else splits
+    elif splits is None:
+        options = reading(data, model if model is not None else plan.network if plan else None, options)
+        asked["options"] = options
+        splits = load(data, download=download, **options)
+    chosen_task.check(splits.train)
     train, held, test = splits
     if held is None and validation:
         train, held, _ = train.split(validation, seed=seed)
@@ -157,17 +181,28 @@ def train_run(
     if judge is None:
         raise DataError("no data is held out to judge the model on: give validation above 0.")
     set_seed(seed)
-    model, said = network_for(data, train, model, plan, augment)
+    if base is not None:
+        model = chosen_task.network(base, train)
+    elif not isinstance(model, Model) or not dense:
+        model, said = network_for(data, train, model, plan, augment)
+    if task is None and dense and verbose:
+        say(f"the task is to {chosen_task.name}: {chosen_task.line}; --task asks for another.")
     if said and verbose:
         say(said)
+    passes = epochs if epochs is not None else plan.epochs if plan else chosen_task.epochs
+    if batch_size is None:
+        batch_size = plan.batch_size if plan else chosen_task.batch if dense or len(train) < 5000 else 128
+    steps = passes * -(-len(train) // batch_size)
+    how_to = chosen_task.recipe(model, train, steps) if dense else {}
+    if augment is not None and dense:
+        how_to["augment"] = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
     # a learning rate of one's own replaces the recipe's schedule
-    chosen: Any = optimizer or (plan.optimizer() if plan and learning_rate is None else "adam")
-    chosen = optimizers.get(chosen)
+    chosen: Any = optimizer or (plan.optimizer() if plan and learning_rate is None else None)
+    chosen = optimizers.get(chosen or how_to.pop("optimizer", "adam"))
+    how_to.pop("optimizer", None)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
-    loss = losses.fitting(model.answers, train.y)
-    accuracy = metrics.fitting(model.answers, loss)
-    model.compile(chosen, loss, metrics=[accuracy], precision=precision, mix=mix)
+    model.compile(chosen, **chosen_task.learning(model, train), **how_to, precision=precision, mix=mix)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if _foreign(target):
@@ -182,6 +217,7 @@ def train_run(
     train, judge = intake.dataset(train), intake.dataset(judge)
     model.labels, model.preprocessing = intake.labels, intake.preprocessing
     facts = {"recipe": recipe, "options": options, "validation": validation, "seed": seed}
+    facts |= {"task": chosen_task.name, "weights": str(weights) if weights is not None else None} if dense else {}
     facts["data"] = data if asked["splits"] is not None else from_anywhere(data)
     facts |= {"data check": noticed} if noticed else {}
     facts[LEARNT] = learnt_from(train.x)
@@ -191,20 +227,15 @@ def train_run(
     history = model.fit(
         train,
         validation_data=held,
-        batch_size=batch_size
-        if batch_size is not None
-        else plan.batch_size
-        if plan
-        else 32
-        if len(train) < 5000
-        else 128,
-        epochs=epochs if epochs is not None else plan.epochs if plan else 5,
+        batch_size=batch_size,
+        epochs=passes,
         seed=seed,
         verbose=verbose,
         callbacks=[_keeper(model, target, asked), callbacks_.CSVLogger(log), *callbacks],
         resume=target if alone or resume else None,
     )
     seconds = model.facts.setdefault("seconds", round(time.perf_counter() - started, 1))
+    chosen_task.settle(model, held if held is not None else judge)
     scores = model.evaluate(judge, return_dict=True, verbose=0)
     model.scores = {"judged on": f"{judge.name}: {plural(len(judge), f'held-out {judge.noun}')}", **scores}
     model.facts |= facts
@@ -223,6 +254,13 @@ def train_run(
             skipped=lost,
         )
     return Run(target, model, scores, history.history, seconds, page, len(lost))
+
+
+def _only_for_classes(task: Task, **given: Any) -> None:
+    """Raise ArgumentError for what only classification takes."""
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(f"{name} is for classification; to {task.name} takes none. Leave it out.")
 
 
 def _foreign(folder: Path) -> bool:

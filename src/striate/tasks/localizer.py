@@ -6,18 +6,16 @@ corners, on the features of one base.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from striate import layers
-from striate.data import Dataset
-from striate.data.pictures.decode import decode, upright_size
 from striate.described import described
 from striate.errors import ArgumentError, unknown
 from striate.model import Model
 from striate.tasks.boxes import iou
+from striate.tasks.sources import listed, size_of
 from striate.train.losses import Loss
 from striate.train.metrics import Metric
 
@@ -146,20 +144,19 @@ class BoxIoU(Metric):
         return self._sum / max(self._count, 1)
 
 
-def localize(model: Model, pictures: Any) -> list[Localized]:
+def localize(model: Model, pictures: Any, *, engine: str = "auto") -> list[Localized]:
     """What is in each picture, and where, in pixels of the photo itself.
 
     model      that ``localizer`` made
     pictures   files, bytes, PIL images, uint8 arrays or a Dataset, as ``Model.predict`` takes them
+    engine     as for ``Model.predict``
 
     Raises ArgumentError for a network without these two outputs, DataError for a picture that cannot be read.
     """
     if sorted(model.graph.check().output_names) != ["box", "label"]:
         raise ArgumentError('localize takes a network with the outputs "label" and "box"; tasks.localizer makes one.')
-    sources: Any = pictures.x if isinstance(pictures, Dataset) else pictures
-    several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
-    sizes = [_size(one) for one in (sources if several else [sources])]
-    found = model.predict(pictures)
+    sizes = [size_of(one) for one in listed(pictures)]
+    found = model.predict(pictures, engine=engine)
     height, width = model.intake.shape[:2]
     names = model.intake.class_names(found["label"].shape[1])
     answers = []
@@ -169,10 +166,3 @@ def localize(model: Model, pictures: Any) -> list[Localized]:
         best = int(shares.argmax())
         answers.append(Localized(names[best], float(shares[best]), tuple(map(float, box))))  # type: ignore[arg-type]
     return answers
-
-
-def _size(picture: Any) -> tuple[int, int]:
-    """(height, width) of a picture, upright."""
-    if isinstance(picture, np.ndarray):
-        return picture.shape[0], picture.shape[1]
-    return upright_size(picture) if isinstance(picture, str | os.PathLike) else decode(picture).size

@@ -1,0 +1,180 @@
+"""Commands that say where things are in pictures: localize, segment, detect; and ``predict`` for models of these tasks."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from striate.cli.common import Engine, Json, going, model_of, say
+from striate.errors import ArgumentError, DataError
+from striate.wording import lasting, plural
+
+if TYPE_CHECKING:
+    from striate.model import Model
+    from striate.tasks.answering import PictureAnswer
+    from striate.tasks.task import Task
+
+Saved = Annotated[str, typer.Argument(help="The folder of a run or a saved model.")]
+Pictures = Annotated[
+    list[str] | None, typer.Argument(help="Picture files, and folders of them, with all folders below.")
+]
+Draw = Annotated[Path | None, typer.Option(help="A folder for copies of the pictures with the answers drawn on them.")]
+Least = Annotated[
+    float | None, typer.Option(help="The score, 0 to 1, below which nothing counts as found (the model's).")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."),
+]
+Batch = Annotated[int, typer.Option(help="Pictures at a time.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (localize, segment, detect):
+        app.command()(command)
+
+
+def localize(
+    model: Saved,
+    pictures: Pictures = None,
+    draw: Draw = None,
+    out: Out = None,
+    batch_size: Batch = 8,
+    engine: Engine = "auto",
+    json: Json = False,
+) -> None:
+    """What one thing in each picture is, and where, by a model that was trained for it."""
+    _run("localize", model, pictures, draw=draw, out=out, batch_size=batch_size, engine=engine, json=json)
+
+
+def segment(
+    model: Saved,
+    pictures: Pictures = None,
+    draw: Draw = None,
+    out: Out = None,
+    batch_size: Batch = 8,
+    engine: Engine = "auto",
+    json: Json = False,
+) -> None:
+    """Which class each pixel of pictures is, by a model that was trained for it."""
+    _run("segment", model, pictures, draw=draw, out=out, batch_size=batch_size, engine=engine, json=json)
+
+
+def detect(
+    model: Saved,
+    pictures: Pictures = None,
+    draw: Draw = None,
+    least: Least = None,
+    out: Out = None,
+    batch_size: Batch = 8,
+    engine: Engine = "auto",
+    json: Json = False,
+) -> None:
+    """Which things are in pictures, and where, by a model that was trained for it."""
+    _run("detect", model, pictures, draw=draw, least=least, out=out, batch_size=batch_size, engine=engine, json=json)
+
+
+def _run(name: str, folder: str, pictures: list[str] | None, **options: Any) -> None:
+    """Answer with a model of just this task."""
+    if not pictures:
+        raise DataError("name at least one picture or folder.")
+    model = model_of(folder, None)
+    answer(model, pictures, wanted=name, told=folder, **options)
+
+
+def answer(
+    model: Model,
+    pictures: list[str],
+    *,
+    told: str,
+    wanted: str | None = None,
+    draw: Path | None = None,
+    least: float | None = None,
+    out: Path | None = None,
+    batch_size: int = 8,
+    engine: str = "auto",
+    json: bool = False,
+) -> None:
+    """Answer picture files with a model of a task other than classification: printed, written, drawn."""
+    from striate.tasks.answering import answer_files
+    from striate.tasks.files import files_in
+    from striate.tasks.kinds import task_of
+
+    task = task_of(model)
+    if wanted not in (None, task.name):
+        raise ArgumentError(f"{told} was trained to {task.name}, not to {wanted}; striate {task.name} asks it.")
+    if least is not None:
+        from dataclasses import replace
+
+        model.decoding = replace(model.decoding, least=least)
+    found = files_in(pictures)
+    names = model.intake.class_names(model.answers.classes)
+    started, read, failed = time.perf_counter(), 0, list[str]()
+    quiet = out is not None or json or not sys.stdout.isatty()
+
+    def answers() -> Iterator[PictureAnswer]:
+        nonlocal read
+        with going("pictures") if quiet else nullcontext() as progress:
+            for one in answer_files(model, found.files, batch_size=batch_size, engine=engine, progress=progress):
+                if one.error is not None:
+                    failed.append(one.path)
+                else:
+                    read += 1
+                    if draw is not None:
+                        _draw(task, one, names, draw, found.files)
+                yield one
+
+    if out is not None:
+        _write(out, task, answers())
+    elif json:
+        say([_facts(task, one) for one in answers()], True, "")
+    else:
+        for one in answers():
+            print(f"{one.path}: {task.told(one.answer) if one.error is None else one.error}", flush=True)
+    broken = f"; {plural(len(failed), 'file')} could not be read ({', '.join(failed[:3])})" if failed else ""
+    places = "".join(f"; {place}" for place in (out, draw) if place is not None)
+    print(f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}{places}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(2)
+
+
+def _facts(task: Task, one: PictureAnswer) -> dict[str, Any]:
+    """An answer as plain values."""
+    if one.error is not None or one.size is None:
+        return {"source": one.path, "error": one.error}
+    return {"source": one.path, "height": one.size[0], "width": one.size[1], **task.facts(one.answer)}
+
+
+def _write(out: Path, task: Task, answers: Iterator[PictureAnswer]) -> None:
+    """Answers as they come, a JSON object a line."""
+    from striate.files import atomic_write
+
+    def lines(place: str) -> None:
+        with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+            for one in answers:
+                file.write(json_.dumps(_facts(task, one), ensure_ascii=False) + "\n")
+
+    atomic_write(out, lines)
+
+
+def _draw(task: Task, one: PictureAnswer, names: list[str], folder: Path, files: list[str]) -> None:
+    """A copy of a picture with its answer on it, under the picture's name in `folder`, as PNG."""
+    import os
+
+    import numpy as np
+    from PIL import Image
+
+    from striate.data.pictures.decode import decode
+
+    above = os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in files])
+    place = folder / Path(os.path.relpath(os.path.abspath(one.path), above)).with_suffix(".png")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.asarray(decode(one.path, 3).image)
+    Image.fromarray(task.drawn(pixels, one.answer, names)).save(place)

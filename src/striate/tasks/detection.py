@@ -1,0 +1,54 @@
+"""Detection: what things are in a picture, and where."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from striate.errors import ArgumentError
+from striate.model import Model
+from striate.tasks.found import detections
+from striate.tasks.sources import listed, size_of
+
+__all__ = ["Detection", "detect"]
+
+
+class Detection(NamedTuple):
+    """A thing that was found.
+
+    label   of its class
+    score   how sure the network is, 0 to 1
+    box     left, top, right and bottom in pixels of the photo
+    """
+
+    label: str
+    score: float
+    box: tuple[float, float, float, float]
+
+
+def detect(model: Model, pictures: Any, *, engine: str = "auto", **settings: Any) -> list[list[Detection]]:
+    """The things in each picture, the surest first, in pixels of the photo itself.
+
+    model      a network that ends in boxes, such as ``tasks.detector`` makes
+    pictures   files, bytes, PIL images, uint8 arrays or a Dataset, as ``Model.predict`` takes them
+    engine     as for ``Model.predict``
+    settings   of the choice, in place of the model's own: `least`, the score below which nothing is said; `overlap`, above
+               which of two boxes of a class only the surer stays; `most`, how many stay
+
+    Raises ArgumentError for a network without boxes, DataError for a picture that cannot be read.
+    """
+    if model.answers.activation != "boxes":
+        raise ArgumentError("detect takes a network that ends in boxes; tasks.detector makes one.")
+    sizes = [size_of(one) for one in listed(pictures)]
+    rows = model.predict(pictures, engine=engine)
+    names = model.intake.class_names(model.answers.classes)
+    recipe, found = model.intake.recipe, []
+    for size, each in zip(sizes, rows, strict=True):
+        one = detections(each, **(model.decoding.to_dict() | settings))
+        boxes = recipe.geometry(size).boxes_back(one.boxes)
+        found.append(
+            [
+                Detection(names[int(k)], float(score), tuple(map(float, box)))  # type: ignore[arg-type]
+                for box, score, k in zip(boxes, one.scores, one.classes, strict=True)
+            ]
+        )
+    return found

@@ -1,0 +1,293 @@
+"""The four tasks, and which of them a network or a data set is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from striate.data import Dataset
+from striate.data.box_targets import largest_boxes
+from striate.errors import ArgumentError, DataError
+from striate.graph import Graph
+from striate.layers.boxes import DistanceBoxes, YoloBoxes
+from striate.model import Model
+from striate.report.marks import boxes_on, text_on
+from striate.tasks.average_precision import Truth, average_precision, matched
+from striate.tasks.boxes import iou
+from striate.tasks.classification import Guess, classify
+from striate.tasks.detection import Detection, detect
+from striate.tasks.detection_loss import DetectionLoss
+from striate.tasks.detection_metric import MeanAveragePrecision
+from striate.tasks.detector import detector
+from striate.tasks.found import Decoding, detections
+from striate.tasks.localizer import BoxIoU, BoxLoss, Localized, localize, localizer
+from striate.tasks.task import Judged, Task, check_task, plain
+from striate.tasks.yolo_loss import YoloLoss
+from striate.train import losses, metrics
+
+__all__ = ["Classify", "Detect", "Localize", "task_for", "task_named", "task_of"]
+
+
+class Classify(Task):
+    """One class for each picture or text."""
+
+    name, line, figure = "classify", "what a picture shows", "accuracy"
+    epochs, batch = 5, 32
+
+    def check(self, data: Dataset) -> None:
+        if data.y is None:
+            raise DataError(f"{data.name}: has no class for each {data.noun}, so there is nothing to classify by.")
+
+    def network(self, base: Model, data: Dataset) -> Model:
+        raise ArgumentError("a classifier is a whole network; give its name as model.")
+
+    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+        loss = losses.fitting(model.answers, data.y)
+        return {"loss": loss, "metrics": [metrics.fitting(model.answers, loss)]}
+
+    def answers(self, model: Model, pictures: Any, *, engine: str = "auto") -> list[list[Guess]]:
+        return classify(model, pictures, engine=engine)
+
+    def judge(self, model: Model, data: Dataset, *, engine: str = "auto") -> Judged:
+        raise ArgumentError("classifiers are judged by runs.judge_run.")
+
+    def truth(self, data: Dataset, number: int, names: Sequence[str]) -> list[Guess]:
+        labels = data.labels
+        return [] if labels is None else [Guess(names[labels[number]], 1.0)]
+
+    def drawn(
+        self, picture: np.ndarray, answer: list[Guess], names: Sequence[str], *, truth: bool = False
+    ) -> np.ndarray:
+        return text_on(picture, self.told(answer[:1]))
+
+    def facts(self, answer: list[Guess]) -> dict[str, Any]:
+        return {"top": [guess._asdict() for guess in answer]}
+
+    def told(self, answer: list[Guess]) -> str:
+        return ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in answer)
+
+
+class Localize(Task):
+    """One thing in each picture: its class and its box."""
+
+    name, line, figure = "localize", "what one thing is, and where", "box_iou"
+    batch = 16
+
+    def check(self, data: Dataset) -> None:
+        largest_boxes(data)
+
+    def network(self, base: Model, data: Dataset) -> Model:
+        return localizer(base, len(data.classes or ()) or 1)
+
+    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+        return {
+            "loss": {"label": "sparse_categorical_crossentropy", "box": BoxLoss("giou")},
+            "loss_weights": {"label": 0.5, "box": 1.0},
+            "metrics": {"label": "accuracy", "box": BoxIoU()},
+        }
+
+    def answers(self, model: Model, pictures: Any, *, engine: str = "auto") -> list[Localized]:
+        return localize(model, pictures, engine=engine)
+
+    def judge(self, model: Model, data: Dataset, *, engine: str = "auto") -> Judged:
+        some, labels, corners = largest_boxes(model.intake.dataset(data))
+        said = localize(model, some, engine=engine)
+        height, width = some.shape[:2]
+        boxes = np.array([one.box for one in said], np.float64) / [width, height, width, height]
+        shared = np.asarray(iou(boxes, corners.astype(np.float64)))
+        names = model.intake.class_names(len(some.classes or ()) or int(labels.max()) + 1)
+        right = np.array([one.label == names[k] for one, k in zip(said, labels, strict=True)])
+        figures = {
+            "box_iou": float(shared.mean()),
+            "label_accuracy": float(right.mean()),
+            "found": float((right & (shared >= 0.5)).mean()),
+        }
+        rows, classes = [], {}
+        for k, name in enumerate(names):
+            of = labels == k
+            if of.any():
+                classes[name] = {
+                    "pictures": int(of.sum()),
+                    "box_iou": float(shared[of].mean()),
+                    "right": int(right[of].sum()),
+                }
+                rows.append((name, f"{of.sum():,}", f"{shared[of].mean():.4f}", f"{right[of].mean():.4f}"))
+        heads = ("class", "pictures", "mean IoU", "class right")
+        return Judged(plain({**figures, "classes": classes}), said, 1 - shared + ~right, heads, rows)
+
+    def truth(self, data: Dataset, number: int, names: Sequence[str]) -> Localized:
+        one, labels, corners = largest_boxes(data.subset([number]))
+        height, width = one.shape[:2]
+        box = corners[0] * [width, height, width, height]
+        return Localized(names[labels[0]], 1.0, tuple(map(float, box)))  # type: ignore[arg-type]
+
+    def drawn(self, picture: np.ndarray, answer: Localized, names: Sequence[str], *, truth: bool = False) -> np.ndarray:
+        word = answer.label if truth else f"{answer.label} {answer.probability:.0%}"
+        return boxes_on(picture, np.array([answer.box]), [word], [_number(names, answer.label)])
+
+    def facts(self, answer: Localized) -> dict[str, Any]:
+        return plain(answer._asdict())
+
+    def told(self, answer: Localized) -> str:
+        return f"{answer.label} {answer.probability:.1%} at {_corners(answer.box)}"
+
+
+class Detect(Task):
+    """Any number of things in each picture: the class and the box of each."""
+
+    name, line, figure = "detect", "which things are there, and where", "map50"
+    epochs = 60
+
+    def check(self, data: Dataset) -> None:
+        if data.boxes is None or not sum(map(len, data.boxes)):
+            raise DataError(f"{data.name}: has no boxes, and detection learns where things are.")
+
+    def network(self, base: Model, data: Dataset) -> Model:
+        return detector(base, len(data.classes or ()) or 1)
+
+    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+        layer = _boxes_layer(model)
+        loss = YoloLoss(layer) if isinstance(layer, YoloBoxes) else DetectionLoss(layer)
+        return {"loss": loss, "metrics": [MeanAveragePrecision(layer)]}
+
+    def settle(self, model: Model, data: Dataset) -> None:
+        confidence = self.judge(model, data).figures["confidence"]
+        model.decoding = replace(model.decoding, least=min(max(float(confidence), Decoding.least), 1.0))
+
+    def answers(self, model: Model, pictures: Any, *, engine: str = "auto") -> list[list[Detection]]:
+        return detect(model, pictures, engine=engine)
+
+    def judge(self, model: Model, data: Dataset, *, engine: str = "auto") -> Judged:
+        self.check(data)
+        data = model.intake.dataset(data)
+        names = model.intake.class_names(model.answers.classes)
+        flags = data.box_ignored or [None] * len(data)
+        there = [Truth(*each) for each in zip(data.boxes or (), data.box_labels or (), flags, strict=True)]
+        settings = model.decoding.to_dict() | {"least": Decoding.least}
+        found = [detections(row, **settings) for row in model.predict(data, engine=engine)]
+        made = average_precision(there, found, names)
+        least = made.confidence
+        off = []
+        for truth, all_found in zip(there, found, strict=True):
+            sure = type(all_found)(*(part[all_found.scores >= least] for part in all_found))
+            which, seen = matched(truth, sure)
+            missed = int((~seen & (np.ones(len(seen), bool) if truth.ignored is None else ~truth.ignored)).sum())
+            off.append(missed + int((which == -1).sum()))
+        classes = {
+            name: {"boxes": made.counts[name], "ap50": made.classes[name], "ap": made.classes_mean[name]}
+            for name in names
+        }
+        figures = {
+            "map50": made.at50,
+            "map": made.mean,
+            "confidence": made.confidence,
+            "precision": made.precision,
+            "recall": made.recall,
+            "f1": made.f1,
+            "sizes": made.sizes,
+            "classes": classes,
+        }
+        rows = [
+            (name, f"{each['boxes']:,}", *(("-" if v is None else f"{v:.4f}") for v in (each["ap50"], each["ap"])))
+            for name, each in classes.items()
+        ]
+        shown = [
+            [
+                Detection(names[int(k)], float(s), tuple(map(float, box)))  # type: ignore[arg-type]
+                for box, s, k in zip(*each, strict=True)
+                if s >= least
+            ]
+            for each in found
+        ]
+        heads = ("class", "boxes", "AP at 0.5", "AP over 0.5 to 0.95")
+        return Judged(plain(figures), shown, np.array(off, np.float64), heads, rows)
+
+    def truth(self, data: Dataset, number: int, names: Sequence[str]) -> list[Detection]:
+        assert data.boxes is not None
+        assert data.box_labels is not None
+        return [
+            Detection(names[int(k)], 1.0, tuple(map(float, box)))  # type: ignore[arg-type]
+            for box, k in zip(data.boxes[number], data.box_labels[number], strict=True)
+        ]
+
+    def drawn(
+        self, picture: np.ndarray, answer: list[Detection], names: Sequence[str], *, truth: bool = False
+    ) -> np.ndarray:
+        boxes = np.array([one.box for one in answer]).reshape(-1, 4)
+        words = [one.label if truth else f"{one.label} {one.score:.0%}" for one in answer]
+        return boxes_on(picture, boxes, words, [_number(names, one.label) for one in answer])
+
+    def facts(self, answer: list[Detection]) -> dict[str, Any]:
+        return {"found": [plain(one._asdict()) for one in answer]}
+
+    def told(self, answer: list[Detection]) -> str:
+        kinds: dict[str, int] = {}
+        for one in answer:
+            kinds[one.label] = kinds.get(one.label, 0) + 1
+        return ", ".join(f"{count:,} {label}" for label, count in kinds.items()) or "nothing found"
+
+
+TASKS: dict[str, Task] = {task.name: task for task in (Classify(), Localize(), Detect())}
+
+
+def task_named(name: str) -> Task:
+    """The task of this name.  Raises ArgumentError for none.
+
+    name   classify, localize, segment or detect
+    """
+    check_task(name)
+    return TASKS[name]
+
+
+def task_of(model: Model) -> Task:
+    """What a network is for, read from its graph.
+
+    model   any network
+    """
+    graph = model.graph.check()
+    if sorted(graph.output_names) == ["box", "label"]:
+        return TASKS["localize"]
+    if model.answers.activation == "boxes":
+        return TASKS["detect"]
+    if len(graph.outputs) == 1 and len(graph.output_shapes[0]) == 3 and len(graph.input_shapes[0]) == 3:
+        return TASKS["segment"]
+    return TASKS["classify"]
+
+
+def task_for(data: Dataset, asked: str | None = None) -> Task:
+    """The task that a data set is for: what was asked for, else detection with boxes, segmentation with label maps.
+
+    data    what is to be learnt from
+    asked   a task's name, or None: guessed
+
+    Raises DataError where the data have nothing for the task that was asked for, ArgumentError for a task that is none.
+    """
+    if asked is not None:
+        task = task_named(asked)
+        task.check(data)
+        return task
+    if data.y is not None and data.y.dtype == np.int64 and data.y.ndim == 3:
+        return TASKS["segment"]
+    if data.boxes is not None and data.y is None:
+        return TASKS["detect"]
+    return TASKS["classify"]
+
+
+def _boxes_layer(model: Model) -> Any:
+    """The layer of boxes that a network ends in; nested networks are looked into."""
+    graph: Graph = model.graph.check()
+    for node in reversed(graph.flat().nodes):
+        if isinstance(node.layer, DistanceBoxes | YoloBoxes):
+            return node.layer
+    raise ArgumentError("detection needs a network that ends in layers.DistanceBoxes or layers.YoloBoxes.")
+
+
+def _number(names: Sequence[str], label: str) -> int:
+    return list(names).index(label) if label in names else len(names)
+
+
+def _corners(box: Sequence[float]) -> str:
+    return ", ".join(f"{value:.0f}" for value in box)

@@ -1,0 +1,35 @@
+"""Pictures in whatever form they come: how many, and of which size each is when it stands upright."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from striate.data import Dataset
+from striate.data.pictures.decode import decode, upright_size
+
+__all__ = ["listed", "size_of"]
+
+
+def listed(pictures: Any) -> list[Any]:
+    """One by one what ``Model.predict`` takes at once.
+
+    pictures   files, bytes, PIL images, uint8 arrays, a list of these, or one of them alone; or a Dataset
+    """
+    sources: Any = pictures.x if isinstance(pictures, Dataset) else pictures
+    several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
+    return list(sources) if several else [sources]
+
+
+def size_of(picture: Any) -> tuple[int, int]:
+    """(height, width) of a picture, upright.
+
+    picture   a file, bytes, a PIL image or a uint8 array
+
+    Raises DataError for what is no picture.
+    """
+    if isinstance(picture, np.ndarray):
+        return picture.shape[0], picture.shape[1]
+    return upright_size(picture) if isinstance(picture, str | os.PathLike) else decode(picture).size
