@@ -181,7 +181,7 @@ def checked_labels(labels: Any, graph: Graph | None) -> list[str]:
     """The names of a model's classes as a list: the one rule for every way in which they are set.
 
     labels   texts, each of them once
-    graph    whose first output they are of; None: it is not known yet
+    graph    whose classes they are; None: it is not known yet
 
     Raises ArgumentError for what are no texts, for a name that is there twice (but for ImageNet's own, see `distinct`),
     and for another number of names than the output has classes.

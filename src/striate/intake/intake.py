@@ -247,8 +247,7 @@ class Intake:
     def learning_from(self, data: Dataset) -> Intake:
         """The intake of the model once it has learnt from `data`: what it has no word on is as the data say."""
         classes = list(data.classes) if data.classes else None
-        graph = self.graph.check()
-        if classes is not None and all(Outputs.of(graph, i).classes != len(classes) for i in range(len(graph.outputs))):
+        if classes is not None and Outputs.of(self.graph.check()).classes != len(classes):
             classes = None  # outputs that are no classes, or more of them than the data have
         own = data.preprocessing if self.preprocessing is None else self.preprocessing
         return Intake(self.graph, own, self.labels or classes)

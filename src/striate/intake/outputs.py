@@ -30,11 +30,16 @@ class Outputs:
     separate: bool = False
 
     @classmethod
-    def of(cls, graph: Graph, number: int = 0, separate: bool = False) -> Outputs:
+    def of(cls, graph: Graph, number: int | None = None, separate: bool = False) -> Outputs:
         """Those of output `number` of `graph`; nested models are looked into.
 
+        number      None: the one that gives the classes: of several outputs the first softmax, else the first
         separate    whether logits of several outputs answer yes or no each, as the loss they were trained with says
         """
+        if number is None:
+            number = 0
+            if len(graph.outputs) > 1:
+                number = next((i for i, each in enumerate(graph.outputs) if final_activation(each) == "softmax"), 0)
         tensor = graph.outputs[number]
         activation = final_activation(tensor)
         own = activation in ("sigmoid", "hard_sigmoid") or (activation is None and separate)

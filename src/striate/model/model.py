@@ -93,7 +93,7 @@ class Model(Learning):
 
     @property
     def answers(self) -> Outputs:
-        """What the numbers of its first output are: probabilities, yes/no answers or logits, read from the graph."""
+        """What the output that gives the classes says: probabilities, yes/no answers or logits, read from the graph."""
         from striate.intake import Outputs
 
         loss: Any = self._plan.losses[0] if self._plan is not None else self.facts.get("loss")

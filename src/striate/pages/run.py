@@ -14,8 +14,10 @@ from striate import look
 from striate.data.learnt import LEARNT
 from striate.look.structure import convolution
 from striate.pages.sections import attempted
+from striate.pages.tasks import judged_task
 from striate.report import figures, tiles
 from striate.report.html import Section, both, image, side_by_side, table, write_page
+from striate.tasks.kinds import task_of
 from striate.train.metrics import interval, per_class_report
 from striate.wording import inner, plural, some
 
@@ -107,6 +109,8 @@ def _curves(history: Mapping[str, Sequence[float]], stages: Sequence[tuple[str, 
 
 def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Section]]:
     """Headline figures and sections that come from the answers on `test`."""
+    if task_of(model).name != "classify":
+        return judged_task(model, test)
     shapes = model.graph.output_shapes
     labels = test.labels
     if labels is None or len(shapes) != 1 or len(shapes[0]) != 1 or (shapes[0] == (1,) and test.y is None):

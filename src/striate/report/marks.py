@@ -113,6 +113,15 @@ def text_on(picture: np.ndarray, text: str) -> np.ndarray:
     return np.asarray(image)
 
 
+def enlarged(picture: np.ndarray, times: int) -> np.ndarray:
+    """Each pixel `times` by `times` large.
+
+    picture   (H, W) or (H, W, C)
+    times     a whole number of at least 1
+    """
+    return picture if times == 1 else np.repeat(np.repeat(picture, times, axis=0), times, axis=1)
+
+
 def _colours(picture: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) in memory of its own.  Raises DataError for what is no picture."""
     pixels = np.asarray(picture)

@@ -1,10 +1,36 @@
-"""Tasks that users bring: what is in this picture?"""
+"""Tasks that users bring: what is in this picture, where is it, which pixels are it, how many are there?"""
 
 from striate.guard import guard
+from striate.tasks.answering import PictureAnswer, answer_files
 from striate.tasks.classification import Guess, classify
+from striate.tasks.detection import Detection, detect
+from striate.tasks.detector import detector
 from striate.tasks.ensemble import Ensemble
 from striate.tasks.files import FileAnswer, classify_files, write_answers
+from striate.tasks.kinds import task_for, task_named, task_of
+from striate.tasks.localizer import Localized, localize, localizer
+from striate.tasks.task import Judged, Task
 
-__all__ = ["Ensemble", "FileAnswer", "Guess", "classify", "classify_files", "write_answers"]
+__all__ = [
+    "Detection",
+    "Ensemble",
+    "FileAnswer",
+    "Guess",
+    "Judged",
+    "Localized",
+    "PictureAnswer",
+    "Task",
+    "answer_files",
+    "classify",
+    "classify_files",
+    "detect",
+    "detector",
+    "localize",
+    "localizer",
+    "task_for",
+    "task_named",
+    "task_of",
+    "write_answers",
+]
 
 guard(__name__)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from striate.errors import ArgumentError
 from striate.model import Model
-from striate.tasks.found import detections
+from striate.tasks.found import find
 from striate.tasks.sources import listed, size_of
 
 __all__ = ["Detection", "detect"]
@@ -39,11 +40,10 @@ def detect(model: Model, pictures: Any, *, engine: str = "auto", **settings: Any
     if model.answers.activation != "boxes":
         raise ArgumentError("detect takes a network that ends in boxes; tasks.detector makes one.")
     sizes = [size_of(one) for one in listed(pictures)]
-    rows = model.predict(pictures, engine=engine)
+    rows = find(model, pictures, replace(model.decoding, **settings), engine=engine)
     names = model.intake.class_names(model.answers.classes)
     recipe, found = model.intake.recipe, []
-    for size, each in zip(sizes, rows, strict=True):
-        one = detections(each, **(model.decoding.to_dict() | settings))
+    for size, one in zip(sizes, rows, strict=True):
         boxes = recipe.geometry(size).boxes_back(one.boxes)
         found.append(
             [

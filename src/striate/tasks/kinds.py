@@ -14,7 +14,7 @@ from striate.errors import ArgumentError, DataError
 from striate.graph import Graph
 from striate.layers.boxes import DistanceBoxes, YoloBoxes
 from striate.model import Model
-from striate.report.marks import boxes_on, text_on
+from striate.report.marks import boxes_on, enlarged, text_on
 from striate.tasks.average_precision import Truth, average_precision, matched
 from striate.tasks.boxes import iou
 from striate.tasks.classification import Guess, classify
@@ -22,11 +22,13 @@ from striate.tasks.detection import Detection, detect
 from striate.tasks.detection_loss import DetectionLoss
 from striate.tasks.detection_metric import MeanAveragePrecision
 from striate.tasks.detector import detector
-from striate.tasks.found import Decoding, detections
+from striate.tasks.found import Decoding, find
 from striate.tasks.localizer import BoxIoU, BoxLoss, Localized, localize, localizer
 from striate.tasks.task import Judged, Task, check_task, plain
 from striate.tasks.yolo_loss import YoloLoss
 from striate.train import losses, metrics
+
+MANY = 12  # boxes of a picture beyond which they have no names
 
 __all__ = ["Classify", "Detect", "Localize", "task_for", "task_named", "task_of"]
 
@@ -59,9 +61,9 @@ class Classify(Task):
         return [] if labels is None else [Guess(names[labels[number]], 1.0)]
 
     def drawn(
-        self, picture: np.ndarray, answer: list[Guess], names: Sequence[str], *, truth: bool = False
+        self, picture: np.ndarray, answer: list[Guess], names: Sequence[str], *, truth: bool = False, times: int = 1
     ) -> np.ndarray:
-        return text_on(picture, self.told(answer[:1]))
+        return text_on(enlarged(picture, times), self.told(answer[:1]))
 
     def facts(self, answer: list[Guess]) -> dict[str, Any]:
         return {"top": [guess._asdict() for guess in answer]}
@@ -116,7 +118,7 @@ class Localize(Task):
                 }
                 rows.append((name, f"{of.sum():,}", f"{shared[of].mean():.4f}", f"{right[of].mean():.4f}"))
         heads = ("class", "pictures", "mean IoU", "class right")
-        return Judged(plain({**figures, "classes": classes}), said, 1 - shared + ~right, heads, rows)
+        return Judged(plain({**figures, "classes": classes}), said, 1 - shared + ~right, heads, rows, some)
 
     def truth(self, data: Dataset, number: int, names: Sequence[str]) -> Localized:
         one, labels, corners = largest_boxes(data.subset([number]))
@@ -124,9 +126,13 @@ class Localize(Task):
         box = corners[0] * [width, height, width, height]
         return Localized(names[labels[0]], 1.0, tuple(map(float, box)))  # type: ignore[arg-type]
 
-    def drawn(self, picture: np.ndarray, answer: Localized, names: Sequence[str], *, truth: bool = False) -> np.ndarray:
+    def drawn(
+        self, picture: np.ndarray, answer: Localized, names: Sequence[str], *, truth: bool = False, times: int = 1
+    ) -> np.ndarray:
         word = answer.label if truth else f"{answer.label} {answer.probability:.0%}"
-        return boxes_on(picture, np.array([answer.box]), [word], [_number(names, answer.label)])
+        return boxes_on(
+            enlarged(picture, times), np.array([answer.box]) * times, [word], [_number(names, answer.label)]
+        )
 
     def facts(self, answer: Localized) -> dict[str, Any]:
         return plain(answer._asdict())
@@ -166,8 +172,7 @@ class Detect(Task):
         names = model.intake.class_names(model.answers.classes)
         flags = data.box_ignored or [None] * len(data)
         there = [Truth(*each) for each in zip(data.boxes or (), data.box_labels or (), flags, strict=True)]
-        settings = model.decoding.to_dict() | {"least": Decoding.least}
-        found = [detections(row, **settings) for row in model.predict(data, engine=engine)]
+        found = find(model, data, replace(model.decoding, least=Decoding.least), engine=engine)
         made = average_precision(there, found, names)
         least = made.confidence
         off = []
@@ -203,7 +208,8 @@ class Detect(Task):
             for each in found
         ]
         heads = ("class", "boxes", "AP at 0.5", "AP over 0.5 to 0.95")
-        return Judged(plain(figures), shown, np.array(off, np.float64), heads, rows)
+        curves = {name: (each.recall, each.precision) for name, each in made.curves.items()}
+        return Judged(plain(figures), shown, np.array(off, np.float64), heads, rows, data, curves)
 
     def truth(self, data: Dataset, number: int, names: Sequence[str]) -> list[Detection]:
         assert data.boxes is not None
@@ -214,11 +220,12 @@ class Detect(Task):
         ]
 
     def drawn(
-        self, picture: np.ndarray, answer: list[Detection], names: Sequence[str], *, truth: bool = False
+        self, picture: np.ndarray, answer: list[Detection], names: Sequence[str], *, truth: bool = False, times: int = 1
     ) -> np.ndarray:
-        boxes = np.array([one.box for one in answer]).reshape(-1, 4)
-        words = [one.label if truth else f"{one.label} {one.score:.0%}" for one in answer]
-        return boxes_on(picture, boxes, words, [_number(names, one.label) for one in answer])
+        boxes = np.array([one.box for one in answer]).reshape(-1, 4) * times
+        many = len(answer) > MANY  # then the colour says the class
+        words = [("" if many else one.label) + ("" if truth else f" {one.score:.0%}") for one in answer]
+        return boxes_on(enlarged(picture, times), boxes, words, [_number(names, one.label) for one in answer])
 
     def facts(self, answer: list[Detection]) -> dict[str, Any]:
         return {"found": [plain(one._asdict()) for one in answer]}

@@ -25,6 +25,8 @@ class Judged(NamedTuple):
     off       (N,) how far off each is, the higher the worse; 0 where all is right
     heads     of the table of classes
     rows      of that table: a class, then figures as text
+    judged    the pictures that were judged, where those are not all; None: all
+    curves    of each class (recall, precision), for tasks that have them
     """
 
     figures: dict[str, Any]
@@ -32,6 +34,8 @@ class Judged(NamedTuple):
     off: np.ndarray
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
+    judged: Dataset | None = None
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None
 
 
 class Task(ABC):
@@ -125,13 +129,16 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def drawn(self, picture: np.ndarray, answer: Any, names: Sequence[str], *, truth: bool = False) -> np.ndarray:
-        """An answer on its picture, uint8 (H, W, 3).
+    def drawn(
+        self, picture: np.ndarray, answer: Any, names: Sequence[str], *, truth: bool = False, times: int = 1
+    ) -> np.ndarray:
+        """An answer on its picture, uint8 (H · times, W · times, 3).
 
         picture   uint8 (H, W, 1 or 3), of the size that the answer speaks of
         answer    as ``answers`` gives it
         names     of the classes
         truth     whether it is what should have been answered
+        times     a whole factor by which small pictures are enlarged first, so that words can be read
         """
 
     @abstractmethod

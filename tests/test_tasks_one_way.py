@@ -1,0 +1,189 @@
+"""One way for all tasks: train, evaluate, predict, resume and report ask the task, whichever it is."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import striate as st
+from striate import Input, Model, layers, runs
+from striate.cli.main import main
+from striate.data import Dataset, Splits
+from striate.data.sets.scenes import scenes
+from striate.errors import StriateError
+from striate.models import load_model
+from striate.pages import write_report
+from striate.runs.heads import task_at
+from striate.tasks.answering import answer_files
+from striate.tasks.detection import detect
+from striate.tasks.kinds import task_for, task_named, task_of
+
+pytest.importorskip("faster_coco_eval")
+DENSE = ("localize", "detect")
+
+
+def splits(target="class"):
+    made = [scenes(count, size=32, seed=seed, target=target) for seed, count in enumerate((12, 8, 6))]
+    return Splits(*made)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of each task, one pass over a few drawn scenes."""
+    folder = tmp_path_factory.mktemp("runs")
+    return {
+        task: runs.train_run("scenes", task=task, count=12, size=32, epochs=1, folder=folder / task, verbose=0)
+        for task in DENSE
+    }
+
+
+@pytest.mark.parametrize("task", DENSE)
+def test_a_run_keeps_what_its_task_needs(trained, task):
+    run = trained[task]
+    assert task_of(run.model).name == task
+    again = load_model(run.folder)
+    assert task_of(again).name == task
+    assert again.labels == ["circle", "square", "triangle"]
+    assert again.facts["task"] == task
+    assert again.decoding == run.model.decoding
+    page = run.report.read_text()
+    assert "Per class" in page
+    assert "Worst pictures" in page
+    assert any(name in page for name in again.labels)
+
+
+@pytest.mark.parametrize("task", DENSE)
+def test_the_figure_is_one_number_in_fit_evaluate_and_the_judgement(trained, task):
+    run, figure = trained[task], task_named(task).figure
+    _, judged = runs.judge_run(run.model)
+    assert judged["task"] == task
+    assert judged["samples"] == 3
+    assert judged[figure] == pytest.approx(run.scores[figure], abs=1e-6)
+    assert f"val_{figure}" in run.history
+    json.dumps(judged)
+
+
+@pytest.mark.parametrize("task", DENSE)
+def test_commands_answer_draw_and_write(trained, task, tmp_path, capsys):
+    photos = tmp_path / "photos" / "deep"
+    photos.mkdir(parents=True)
+    picture = scenes(1, size=48, seed=9).x[0]
+    Image.fromarray(np.repeat(picture, 2, axis=1)).save(photos / "a.png")
+    (photos / "bad.jpg").write_bytes(b"no picture")
+    folder = str(trained[task].folder)
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", folder, str(tmp_path / "photos"), "--json", "--draw", str(tmp_path / "drawn")])
+    assert ended.value.code == 2  # one file could not be read
+    said = json.loads(capsys.readouterr().out)
+    assert [("error" in each, each.get("width")) for each in said] == [(False, 96), (True, None)]
+    with Image.open(tmp_path / "drawn" / "a.png") as drawn:
+        assert drawn.size == (96, 48)
+    out = tmp_path / "answers.jsonl"
+    with pytest.raises(SystemExit):
+        main([task, folder, str(photos), "--out", str(out)])
+    assert [json.loads(line)["source"] for line in out.read_text().splitlines()] == [each["source"] for each in said]
+    with pytest.raises(SystemExit):
+        main(["evaluate", folder])
+    assert task_named(task).figure in capsys.readouterr().out
+    other = next(name for name in DENSE if name != task)
+    with pytest.raises(SystemExit):
+        main([other, folder, str(photos)])
+    assert f"was trained to {task}, not to {other}" in capsys.readouterr().err
+
+
+def test_boxes_are_in_pixels_of_the_photo_whatever_its_size(trained, tmp_path):
+    model = load_model(trained["detect"].folder)
+    model.decoding = replace(model.decoding, least=0.0)
+    picture = scenes(1, size=32, seed=5).x[0]
+    large = np.repeat(np.repeat(picture, 5, axis=0), 3, axis=1)
+    Image.fromarray(large).save(tmp_path / "large.png")
+    small, found = detect(model, [picture])[0], detect(model, tmp_path / "large.png")[0]
+    assert len(small) == len(found)
+    for one, other in zip(small, found, strict=True):
+        np.testing.assert_allclose(np.array(one.box) * [3, 5, 3, 5], other.box, atol=0.01)
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+    assert detect(model, [picture], least=1.0) == [[]]
+
+
+@pytest.mark.parametrize("task", DENSE)
+def test_a_run_that_was_broken_off_ends_at_the_same_weights(task, tmp_path):
+    how = {"task": task, "count": 8, "size": 32, "verbose": 0, "report": False}
+    whole = runs.train_run("scenes", epochs=2, folder=tmp_path / "whole", **how)
+
+    class Break(st.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.train_run("scenes", epochs=2, folder=tmp_path / "broken", callbacks=[Break()], **how)
+    rest = runs.train_run("scenes", epochs=2, folder=tmp_path / "broken", resume=True, **how)
+    for a, b in zip(whole.model.get_weights(), rest.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_task_is_what_the_data_have():
+    pictures = scenes(4, size=32)
+    assert task_for(pictures).name == "classify"
+    assert task_for(replace(pictures, y=None)).name == "detect"
+    assert task_for(pictures, "localize").name == "localize"
+    assert task_at("bccd", None) == "detect"
+    assert task_at("digits", None) == "classify"
+    with pytest.raises(StriateError, match="has no boxes"):
+        task_for(Dataset(pictures.x, pictures.y, pictures.classes), "detect")
+    with pytest.raises(StriateError, match='no task "find"'):
+        task_at("digits", "find")
+
+
+def test_a_folder_of_photos_with_boxes_is_trained_on_at_its_own_shape(tmp_path):
+    for folder in ("Annotations", "JPEGImages"):
+        (tmp_path / folder).mkdir()
+    made = scenes(10, size=64, seed=3)
+    for i, (x, boxes, kinds) in enumerate(zip(made.x, made.boxes, made.box_labels, strict=True)):
+        Image.fromarray(np.repeat(x, 2, axis=1)).save(tmp_path / "JPEGImages" / f"{i}.jpg")
+        things = "".join(
+            f"<object><name>{made.classes[k]}</name><bndbox><xmin>{2 * a + 1}</xmin><ymin>{b + 1}</ymin>"
+            f"<xmax>{2 * c}</xmax><ymax>{d}</ymax></bndbox></object>"
+            for (a, b, c, d), k in zip(boxes, kinds, strict=True)
+        )
+        (tmp_path / "Annotations" / f"{i}.xml").write_text(f"<annotation>{things}</annotation>")
+    run = runs.train_run(str(tmp_path), epochs=1, folder=tmp_path / "run", validation=0.3, verbose=0, report=False)
+    assert task_of(run.model).name == "detect"
+    assert run.model.graph.input_shapes == [(64, 128, 3)]
+    assert run.model.preprocessing.resize == "stretch"
+    _, judged = runs.judge_run(run.folder)
+    assert judged["map50"] == pytest.approx(run.scores["map50"], abs=1e-6)
+    rest = runs.resume_run(run.folder, verbose=0)
+    np.testing.assert_array_equal(rest.model.get_weights()[0], run.model.get_weights()[0])
+
+
+def test_what_a_task_does_not_take_is_said(tmp_path):
+    start = Input((32, 32, 3))
+    flat = Model(start, layers.Dense(3)(layers.Flatten()(start)))
+    for wrong, words in (
+        ({"task": "detect", "recipe": "digits"}, "recipe is for classification"),
+        ({"task": "detect", "mix": "mixup"}, "mix is for classification"),
+        ({"task": "detect", "model": flat}, "ends in"),
+        ({"task": "detect", "model": "no_such_net"}, "is no architecture"),
+        ({"task": "detect", "size": 50}, "multiples of 32"),
+        ({"weights": "keras"}, "weights go with the base"),
+        ({"task": "segments"}, "no task"),
+    ):
+        with pytest.raises(StriateError, match=words):
+            runs.train_run("scenes", folder=tmp_path / "run", epochs=1, verbose=0, **({"count": 8, "size": 32} | wrong))
+    with pytest.raises(StriateError, match="no pictures were named"):
+        answer_files(flat, [])
+
+
+def test_a_report_can_be_written_of_pictures_without_anything_to_find(trained, tmp_path):
+    model = trained["detect"].model
+    empty = scenes(3, size=32)
+    none = tuple(np.zeros((0, 4), np.float32) for _ in range(2))
+    some = replace(
+        empty,
+        boxes=(empty.boxes[0], *none),
+        box_labels=(empty.box_labels[0], *(np.zeros(0, np.int64) for _ in range(2))),
+    )
+    page = write_report(tmp_path / "page.html", model, some, history={"loss": [1.0]})
+    assert "Per class" in page.read_text()
