@@ -4,11 +4,10 @@ from striate.guard import guard
 from striate.tasks.answering import PictureAnswer, answer_files
 from striate.tasks.classification import Guess, classify
 from striate.tasks.detection import Detection, detect
-from striate.tasks.detector import detector
 from striate.tasks.ensemble import Ensemble
 from striate.tasks.files import FileAnswer, classify_files, write_answers
 from striate.tasks.kinds import task_for, task_named, task_of
-from striate.tasks.localizer import Localized, localize, localizer
+from striate.tasks.localizer import Localized, localize
 from striate.tasks.task import Judged, Task
 
 __all__ = [
@@ -24,9 +23,7 @@ __all__ = [
     "classify",
     "classify_files",
     "detect",
-    "detector",
     "localize",
-    "localizer",
     "task_for",
     "task_named",
     "task_of",
