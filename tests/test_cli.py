@@ -14,7 +14,7 @@ from striate import layers
 from striate.cli.main import app
 
 COMMANDS = ("advise", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
-COMMANDS += ("predict", "quantize", "size", "train", "transfer")
+COMMANDS += ("predict", "quantize", "size", "train", "transfer", "localize", "segment", "detect")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from PIL import Image
 import striate as st
 from striate import Input, Model, layers, runs
 from striate.cli.main import main
-from striate.data import Dataset, Splits
+from striate.data import Dataset
 from striate.data.sets.scenes import scenes
 from striate.errors import StriateError
 from striate.models import load_model
@@ -21,12 +21,7 @@ from striate.tasks.detection import detect
 from striate.tasks.kinds import task_for, task_named, task_of
 
 pytest.importorskip("faster_coco_eval")
-DENSE = ("localize", "detect")
-
-
-def splits(target="class"):
-    made = [scenes(count, size=32, seed=seed, target=target) for seed, count in enumerate((12, 8, 6))]
-    return Splits(*made)
+DENSE = ("localize", "segment", "detect")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +40,7 @@ def test_a_run_keeps_what_its_task_needs(trained, task):
     assert task_of(run.model).name == task
     again = load_model(run.folder)
     assert task_of(again).name == task
-    assert again.labels == ["circle", "square", "triangle"]
+    assert again.labels == ["background"] * (task == "segment") + ["circle", "square", "triangle"]
     assert again.facts["task"] == task
     assert again.decoding == run.model.decoding
     page = run.report.read_text()
@@ -87,7 +82,7 @@ def test_commands_answer_draw_and_write(trained, task, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["evaluate", folder])
     assert task_named(task).figure in capsys.readouterr().out
-    other = next(name for name in DENSE if name != task)
+    other = DENSE[DENSE.index(task) - 1]
     with pytest.raises(SystemExit):
         main([other, folder, str(photos)])
     assert f"was trained to {task}, not to {other}" in capsys.readouterr().err
@@ -128,10 +123,13 @@ def test_the_task_is_what_the_data_have():
     assert task_for(pictures).name == "classify"
     assert task_for(replace(pictures, y=None)).name == "detect"
     assert task_for(pictures, "localize").name == "localize"
+    assert task_for(scenes(4, size=32, target="masks")).name == "segment"
     assert task_at("bccd", None) == "detect"
     assert task_at("digits", None) == "classify"
     with pytest.raises(StriateError, match="has no boxes"):
         task_for(Dataset(pictures.x, pictures.y, pictures.classes), "detect")
+    with pytest.raises(StriateError, match="has no label maps"):
+        task_for(pictures, "segment")
     with pytest.raises(StriateError, match='no task "find"'):
         task_at("digits", "find")
 

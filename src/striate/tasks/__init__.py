@@ -7,7 +7,9 @@ from striate.tasks.detection import Detection, detect
 from striate.tasks.ensemble import Ensemble
 from striate.tasks.files import FileAnswer, classify_files, write_answers
 from striate.tasks.kinds import task_for, task_named, task_of
+from striate.tasks.label_map import LabelMap
 from striate.tasks.localizer import Localized, localize
+from striate.tasks.segmentation import segment
 from striate.tasks.task import Judged, Task
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "FileAnswer",
     "Guess",
     "Judged",
+    "LabelMap",
     "Localized",
     "PictureAnswer",
     "Task",
@@ -24,6 +27,7 @@ __all__ = [
     "classify_files",
     "detect",
     "localize",
+    "segment",
     "task_for",
     "task_named",
     "task_of",

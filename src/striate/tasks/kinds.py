@@ -14,7 +14,7 @@ from striate.errors import ArgumentError, DataError
 from striate.graph import Graph
 from striate.layers.boxes import DistanceBoxes, YoloBoxes
 from striate.model import Model
-from striate.report.marks import boxes_on, enlarged, text_on
+from striate.report.marks import boxes_on, enlarged, labels_on, text_on
 from striate.tasks.average_precision import Truth, average_precision, matched
 from striate.tasks.boxes import iou
 from striate.tasks.classification import Guess, classify
@@ -23,14 +23,19 @@ from striate.tasks.detection_loss import DetectionLoss
 from striate.tasks.detection_metric import MeanAveragePrecision
 from striate.tasks.detector import detector
 from striate.tasks.found import Decoding, find
+from striate.tasks.label_map import LabelMap
 from striate.tasks.localizer import BoxIoU, BoxLoss, Localized, localize, localizer
+from striate.tasks.segmentation import segment
+from striate.tasks.segmenter import uafm
 from striate.tasks.task import Judged, Task, check_task, plain
 from striate.tasks.yolo_loss import YoloLoss
 from striate.train import losses, metrics
+from striate.train.losses import SegmentationLoss
 
+TOGETHER = 8  # pictures whose scores are in memory at once
 MANY = 12  # boxes of a picture beyond which they have no names
 
-__all__ = ["Classify", "Detect", "Localize", "task_for", "task_named", "task_of"]
+__all__ = ["Classify", "Detect", "Localize", "Segment", "task_for", "task_named", "task_of"]
 
 
 class Classify(Task):
@@ -141,6 +146,79 @@ class Localize(Task):
         return f"{answer.label} {answer.probability:.1%} at {_corners(answer.box)}"
 
 
+class Segment(Task):
+    """The class of every pixel."""
+
+    name, line, figure = "segment", "which class each pixel is", "mean_iou"
+    epochs = 40
+
+    def check(self, data: Dataset) -> None:
+        if not _label_maps(data):
+            raise DataError(f"{data.name}: has no label maps, and segmentation learns the class of every pixel.")
+
+    def network(self, base: Model, data: Dataset) -> Model:
+        return uafm(base, len(data.classes or ()) or int(np.asarray(data.y).max()) + 1)
+
+    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+        logits = model.answers.activation is None
+        loss = SegmentationLoss(data.ignored, from_logits=logits)
+        return {
+            "loss": loss,
+            "metrics": [metrics.MeanIoU(ignore_class=data.ignored), metrics.fitting(model.answers, loss)],
+        }
+
+    def answers(self, model: Model, pictures: Any, *, engine: str = "auto") -> list[LabelMap]:
+        return segment(model, pictures, engine=engine)
+
+    def judge(self, model: Model, data: Dataset, *, engine: str = "auto") -> Judged:
+        self.check(data)
+        data = model.intake.dataset(data)
+        truth = np.asarray(data.y)
+        count = model.answers.count
+        names = model.intake.class_names(count)
+        table, said, off = np.zeros((count, count), np.int64), [], []
+        for start in range(0, len(data), TOGETHER):
+            scores = model.predict(data.x[start : start + TOGETHER], engine=engine)
+            for labels, true in zip(scores.argmax(-1), truth[start : start + TOGETHER], strict=True):
+                counted = np.ones(true.shape, bool) if data.ignored is None else true != data.ignored
+                pairs = true[counted] * count + labels[counted]
+                table += np.bincount(pairs, minlength=count * count).reshape(count, count)
+                off.append(float((labels[counted] != true[counted]).mean()) if counted.any() else 0.0)
+                said.append(LabelMap(labels.astype(np.uint8 if count <= 256 else np.int64), tuple(names)))
+        right, either = np.diag(table), table.sum(0) + table.sum(1) - np.diag(table)
+        there = either > 0
+        each = right[there] / either[there]
+        classes = {
+            name: {"pixels": int(pixels), "iou": float(hit / area) if area else None}
+            for name, pixels, hit, area in zip(names, table.sum(1), right, either, strict=True)
+        }
+        figures = {
+            "mean_iou": float(each.mean()) if len(each) else 0.0,
+            "pixel_accuracy": float(right.sum() / max(table.sum(), 1)),
+            "classes": classes,
+        }
+        rows = [
+            (name, f"{one['pixels']:,}", "-" if one["iou"] is None else f"{one['iou']:.4f}")
+            for name, one in classes.items()
+        ]
+        return Judged(plain(figures), said, np.array(off), ("class", "pixels", "IoU"), rows, data)
+
+    def truth(self, data: Dataset, number: int, names: Sequence[str]) -> LabelMap:
+        labels = np.asarray(data.y)[number]
+        return LabelMap(labels if data.ignored is None else np.where(labels == data.ignored, -1, labels), tuple(names))
+
+    def drawn(
+        self, picture: np.ndarray, answer: LabelMap, names: Sequence[str], *, truth: bool = False, times: int = 1
+    ) -> np.ndarray:
+        return labels_on(enlarged(picture, times), enlarged(answer.labels, times))
+
+    def facts(self, answer: LabelMap) -> dict[str, Any]:
+        return plain({"shares": answer.shares})
+
+    def told(self, answer: LabelMap) -> str:
+        return ", ".join(f"{name} {share:.1%}" for name, share in answer.shares.items()) or "nothing"
+
+
 class Detect(Task):
     """Any number of things in each picture: the class and the box of each."""
 
@@ -237,7 +315,7 @@ class Detect(Task):
         return ", ".join(f"{count:,} {label}" for label, count in kinds.items()) or "nothing found"
 
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classify(), Localize(), Detect())}
+TASKS: dict[str, Task] = {task.name: task for task in (Classify(), Localize(), Segment(), Detect())}
 
 
 def task_named(name: str) -> Task:
@@ -276,11 +354,15 @@ def task_for(data: Dataset, asked: str | None = None) -> Task:
         task = task_named(asked)
         task.check(data)
         return task
-    if data.y is not None and data.y.dtype == np.int64 and data.y.ndim == 3:
+    if _label_maps(data):
         return TASKS["segment"]
     if data.boxes is not None and data.y is None:
         return TASKS["detect"]
     return TASKS["classify"]
+
+
+def _label_maps(data: Dataset) -> bool:
+    return data.y is not None and data.y.dtype == np.int64 and data.y.ndim == 3
 
 
 def _boxes_layer(model: Model) -> Any:
