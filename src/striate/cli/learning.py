@@ -32,11 +32,19 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def demo(folder: RunFolder = None, seed: Seed = 0, json: Json = False) -> None:
+def demo(
+    task: Annotated[
+        str | None,
+        typer.Option(help="localize, segment or detect: the same on drawn scenes, in minutes; classify: the digits."),
+    ] = None,
+    folder: RunFolder = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
     """Train a small ConvNet on real handwritten digits, test it on digits it never saw, and open it up in a report."""
     from striate.demo import demo as show
 
-    result = show(folder, seed=seed, say=_silent if json else print)
+    result = show(folder, task=task, seed=seed, say=_silent if json else print)
     if json:
         say(_facts(result), True, "")
 

@@ -24,6 +24,8 @@ BASE = "mobilenet_v2"  # where photos are learnt from and no base is named
 STRIDE = 32  # of the coarsest map of a base: sides are multiples of it
 LONGER = 320  # pixels of the longer side, where none are asked for
 _SMALL = 128  # pixels up to which a base of few layers is enough, when it starts from nothing
+FILTERS = (16, 32, 48, 64, 96)  # of that one's stages
+_STAGES = {"localize": 3}  # where one thing is, is read from maps that are not too coarse
 _LOOKED_AT = 50  # photos, for the size that suits them
 
 
@@ -81,19 +83,19 @@ def prepared(
     if data == "scenes" and task == "segment":
         options["target"] = "masks"
     if shape is not None:
-        base, said = _base(model, shape, weights)
+        base, said = _base(model, shape, weights, task)
         return Prepared(base, options, options, said)
     named = data in names() or not Path(data).exists()
     if named and "image_size" not in options_of(data):  # drawn or of one size
         size = (int(options.get("size", 64)),) * 2
-        base, said = _base(model, (*size, int(options.get("channels", 3))), weights)
+        base, said = _base(model, (*size, int(options.get("channels", 3))), weights, task)
         return Prepared(base, options, options, said)
     if "preprocessing" in options:
         raise ArgumentError("the preprocessing is the base's; give image_size, and resize for how photos get to it.")
     size, alike = _size(data, options.pop("image_size", None))
     resize = options.pop("resize", "stretch" if alike else "pad")
     options |= {"image_size": size, "resize": resize}
-    base, said = _base(model, (*size, int(options.pop("channels", None) or 3)), weights)
+    base, said = _base(model, (*size, int(options.pop("channels", None) or 3)), weights, task)
     own = base.preprocessing or Preprocessing.pictures(size, base.graph.input_shapes[0][2])
     how = replace(own, image_size=size, resize=resize, shorter_side=None, channels=base.graph.input_shapes[0][2])
     base.preprocessing = how
@@ -101,7 +103,7 @@ def prepared(
     return Prepared(base, options, rest | {"preprocessing": how}, said)
 
 
-def _base(name: str | None, shape: Shape, weights: Any) -> tuple[Model, str]:
+def _base(name: str | None, shape: Shape, weights: Any, task: str) -> tuple[Model, str]:
     """A network without its head, and what is to be said of it."""
     if any(side % STRIDE for side in shape[:2]):
         near = " x ".join(str(max(1, round(side / STRIDE)) * STRIDE) for side in shape[:2])
@@ -109,7 +111,7 @@ def _base(name: str | None, shape: Shape, weights: Any) -> tuple[Model, str]:
             f"the sides of the network's pictures are multiples of {STRIDE}, not {shape[0]} x {shape[1]}; {near} is near."
         )
     if name is None and weights is None and max(shape[:2]) <= _SMALL:
-        return small_base(shape), ""
+        return small_base(shape, FILTERS[: _STAGES.get(task)]), ""
     if name is not None and name not in networks():
         raise ArgumentError(f'"{name}" is no architecture; a base is one by name. striate models lists them.')
     said = (
@@ -120,8 +122,8 @@ def _base(name: str | None, shape: Shape, weights: Any) -> tuple[Model, str]:
     return create(name or BASE, include_top=False, input_shape=shape, weights=weights), said
 
 
-def small_base(shape: Shape, filters: tuple[int, ...] = (16, 32, 48, 64, 96)) -> Model:
-    """A small network for small pictures: five times two convolutions, the second of each with stride 2.
+def small_base(shape: Shape, filters: tuple[int, ...] = FILTERS) -> Model:
+    """A small network for small pictures: a few stages of two convolutions, the second of each with stride 2.
 
     shape     of the pictures, (H, W, C)
     filters   of each stage
