@@ -22,7 +22,7 @@ from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
 from striate.intake.classes import distinct, names_of
 from striate.model import Model
-from striate.tasks.kinds import Classify, task_of
+from striate.tasks.kinds import ClassifyTask, task_of
 from striate.train import losses, metrics
 from striate.train.metrics import interval
 from striate.wording import many, plural
@@ -75,7 +75,7 @@ def judge_run(
     held = held_out(model, data, str(model.name if isinstance(run, Model) else run), shift=shift, **options)
     judge = held.data
     task = task_of(model)
-    if not isinstance(task, Classify):
+    if not isinstance(task, ClassifyTask):
         made = task.judge(model, judge, engine=engine)
         known: dict[str, Any] = {"data": judge.name, "samples": len(made.answers), "task": task.name, **made.figures}
         return model, known | ({"note": "; ".join(held.notes)} if held.notes else {})

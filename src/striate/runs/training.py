@@ -21,7 +21,7 @@ from striate.messages import say
 from striate.model import Model
 from striate.runs.heads import prepared, task_at
 from striate.runs.networks import levels, network_for, reading
-from striate.tasks.kinds import Classify, task_for, task_named
+from striate.tasks.kinds import ClassifyTask, task_for, task_named
 from striate.tasks.task import Task
 from striate.weights import atomic_write
 from striate.wording import plural
@@ -153,7 +153,7 @@ def train_run(
         "options": options,
     }
     chosen_task = task_named(task_at(data, task)) if splits is None else task_for(splits.train, task)
-    dense = not isinstance(chosen_task, Classify)
+    dense = not isinstance(chosen_task, ClassifyTask)
     if dense:
         _only_for_classes(chosen_task, recipe=recipe, mix=mix)
     elif weights is not None:

@@ -35,10 +35,10 @@ from striate.train.losses import SegmentationLoss
 TOGETHER = 8  # pictures whose scores are in memory at once
 MANY = 12  # boxes of a picture beyond which they have no names
 
-__all__ = ["Classify", "Detect", "Localize", "Segment", "task_for", "task_named", "task_of"]
+__all__ = ["ClassifyTask", "DetectTask", "LocalizeTask", "SegmentTask", "task_for", "task_named", "task_of"]
 
 
-class Classify(Task):
+class ClassifyTask(Task):
     """One class for each picture or text."""
 
     name, line, figure = "classify", "what a picture shows", "accuracy"
@@ -77,7 +77,7 @@ class Classify(Task):
         return ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in answer)
 
 
-class Localize(Task):
+class LocalizeTask(Task):
     """One thing in each picture: its class and its box."""
 
     name, line, figure = "localize", "what one thing is, and where", "box_iou"
@@ -146,7 +146,7 @@ class Localize(Task):
         return f"{answer.label} {answer.probability:.1%} at {_corners(answer.box)}"
 
 
-class Segment(Task):
+class SegmentTask(Task):
     """The class of every pixel."""
 
     name, line, figure = "segment", "which class each pixel is", "mean_iou"
@@ -219,7 +219,7 @@ class Segment(Task):
         return ", ".join(f"{name} {share:.1%}" for name, share in answer.shares.items()) or "nothing"
 
 
-class Detect(Task):
+class DetectTask(Task):
     """Any number of things in each picture: the class and the box of each."""
 
     name, line, figure = "detect", "which things are there, and where", "map50"
@@ -315,7 +315,7 @@ class Detect(Task):
         return ", ".join(f"{count:,} {label}" for label, count in kinds.items()) or "nothing found"
 
 
-TASKS: dict[str, Task] = {task.name: task for task in (Classify(), Localize(), Segment(), Detect())}
+TASKS: dict[str, Task] = {task.name: task for task in (ClassifyTask(), LocalizeTask(), SegmentTask(), DetectTask())}
 
 
 def task_named(name: str) -> Task:
