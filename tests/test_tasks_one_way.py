@@ -11,6 +11,7 @@ import striate as st
 from striate import Input, Model, layers, runs
 from striate.cli.main import main
 from striate.data import Dataset
+from striate.data import load as read
 from striate.data.sets.scenes import scenes
 from striate.errors import StriateError
 from striate.models import load_model
@@ -185,3 +186,41 @@ def test_a_report_can_be_written_of_pictures_without_anything_to_find(trained, t
     )
     page = write_report(tmp_path / "page.html", model, some, history={"loss": [1.0]})
     assert "Per class" in page.read_text()
+
+
+@pytest.mark.parametrize("task", DENSE)
+def test_what_is_written_for_other_tools_is_read_back(trained, task, tmp_path):
+    for i, picture in enumerate(scenes(3, size=32, seed=4).x):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "photos" / f"{i}.png")
+    folder, photos = str(trained[task].folder), str(tmp_path / "photos")
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", folder, photos, "--out", str(tmp_path / "answers")])  # VOC, or masks
+    assert ended.value.code in (0, None)
+    with pytest.raises(SystemExit) as ended:
+        main([task, folder, photos, "--out", str(tmp_path / "table.csv")])
+    assert ended.value.code in (0, None)
+    rows = (tmp_path / "table.csv").read_text().splitlines()
+    assert len(rows) >= 4
+    model = load_model(folder)
+    if task == "segment":
+        again = read(tmp_path / "answers").train
+        said = task_of(model).answers(model, [str(path) for path in again.paths])
+        np.testing.assert_array_equal(again.y, np.stack([one.labels for one in said]))
+    if task == "localize":
+        again = read(tmp_path / "answers").train
+        assert [len(boxes) for boxes in again.boxes] == [1, 1, 1]
+
+
+def test_places_and_formats_that_are_none_are_refused_before_anything_is_written(trained, tmp_path, capsys):
+    Image.fromarray(scenes(1, size=32).x[0]).save(tmp_path / "a.png")
+    for task, options, words in (
+        ("segment", ["--out", "a.json"], "are written as masks, csv, jsonl"),
+        ("detect", ["--out", "a.txt"], "are written as voc, yolo, coco"),
+        ("detect", ["--format", "voc"], "--format goes with --out"),
+        ("detect", ["--top", "3"], "--top is for models that classify"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["predict", str(trained[task].folder), str(tmp_path / "a.png"), *options])
+        assert words in capsys.readouterr().err
+    assert not list(tmp_path.glob("a.[jt]*"))

@@ -39,14 +39,14 @@ def test_settings_are_tried_ranked_and_told(tmp_path):
     told = []
     tuned = search(tmp_path, say=told.append)
     assert len(told) == len(tuned.trials) == 6
-    ended = [trial.accuracy for trial in tuned.trials if trial.accuracy is not None]
+    ended = [trial.score for trial in tuned.trials if trial.score is not None]
     assert ended == sorted(ended, reverse=True)
-    assert tuned.best.accuracy == ended[0] > 0.5
+    assert tuned.best.score == ended[0] > 0.5
     assert set(tuned.best.settings) == {"learning_rate", "optimizer", "batch_size", "dropout", "width"}
     assert tuned.best.settings["batch_size"] <= 16
     text = str(tuned)
     assert "mean over 2 folds, 2 epochs each" in text
-    assert f"{tuned.best.accuracy:.4f}" in text.splitlines()[1]
+    assert f"{tuned.best.score:.4f}" in text.splitlines()[1]
     optimizer = st.optimizers.get(tuned.optimizer())
     assert optimizer.learning_rate == tuned.best.settings["learning_rate"]
     assert tuned.model().graph.output_shapes == [(2,)]
@@ -79,7 +79,7 @@ def test_a_trial_whose_process_was_killed_is_tried_again(tmp_path):
     lost.suggest_float("learning_rate", 1e-4, 1e-1, log=True)
     rate = lost.params["learning_rate"]
     tuned = search(tmp_path, 2)
-    assert sum(trial.settings["learning_rate"] == rate for trial in tuned.trials if trial.accuracy is not None) == 1
+    assert sum(trial.settings["learning_rate"] == rate for trial in tuned.trials if trial.score is not None) == 1
 
 
 def test_another_search_in_the_same_folder_and_wrong_numbers_are_refused(tmp_path):
@@ -139,3 +139,14 @@ def test_a_table_of_one_trial():
 
     text = str(Tuned([Trial(0, 0.5, {"learning_rate": 0.001})], {}, 2, 1))
     assert text.splitlines()[1].split() == ["1", "0.5000", "0.001"]
+
+
+@pytest.mark.parametrize(("task", "figure"), [("localize", "box_iou"), ("segment", "mean_iou")])
+def test_other_tasks_are_tuned_by_their_own_figure(tmp_path, task, figure):
+    tuned = tune("scenes", 1, folder=tmp_path, task=task, folds=2, epochs=1, count=8, size=32)
+    assert tuned.figure == figure
+    assert set(tuned.best.settings) == {"learning_rate", "optimizer", "batch_size"}
+    assert 0 <= tuned.best.score <= 1
+    assert figure in str(tuned).splitlines()[0]
+    with pytest.raises(ArgumentError, match="takes a base by name"):
+        tune("scenes", 1, folder=tmp_path, task=task, recipe="digits", count=8, size=32)

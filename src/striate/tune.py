@@ -19,10 +19,13 @@ from striate.data.sets.catalog import names, placed
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.guard import guard
+from striate.layers.augment_words import by_words
 from striate.model import Model
 from striate.models import from_json
-from striate.runs.networks import network_for, reading
+from striate.runs.heads import prepared, task_at
+from striate.runs.networks import levels, network_for, reading
 from striate.runs.training import RECIPE
+from striate.tasks.kinds import task_for, task_named
 from striate.wording import plural
 
 __all__ = ["Trial", "Tuned", "tune"]
@@ -43,12 +46,13 @@ class Trial:
     """One setting that was tried.
 
     number      counted from 0, in the order in which they were tried
-    accuracy    the mean over the folds, or None where it was given up early
+    score       the mean over the folds of the figure that says how good a model is (``Tuned.figure``), or None where the
+                trial was given up early
     settings    what was chosen, by name
     """
 
     number: int
-    accuracy: float | None
+    score: float | None
     settings: dict[str, Any]
 
 
@@ -56,20 +60,22 @@ class Trial:
 class Tuned:
     """What a search came to.
 
-    trials      in order of accuracy, those given up early at the end
+    trials      in order of their scores, those given up early at the end
     network     the description that was varied
     folds       parts that each was held out of once
     epochs      passes over the training data of each fold
+    figure      what was compared: "accuracy", or of another task its figure, such as "map50"
     """
 
     trials: list[Trial]
     network: dict[str, Any]  # the description that was varied
     folds: int
     epochs: int
+    figure: str = "accuracy"
 
     @property
     def best(self) -> Trial:
-        """The trial with the highest accuracy."""
+        """The trial with the highest score."""
         return self.trials[0]
 
     def model(self) -> Model:
@@ -82,14 +88,14 @@ class Tuned:
 
     def __str__(self) -> str:
         names = list(self.best.settings)
-        rows = [["trial", "accuracy", *(name.replace("_", " ") for name in names)]]
+        rows = [["trial", self.figure, *(name.replace("_", " ") for name in names)]]
         for trial in self.trials:
-            figure = "given up" if trial.accuracy is None else f"{trial.accuracy:.4f}"
+            figure = "given up" if trial.score is None else f"{trial.score:.4f}"
             rows.append([str(trial.number + 1), figure, *(_said(trial.settings.get(name)) for name in names)])
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
         return "\n".join(
-            [*lines, f"accuracy: mean over {plural(self.folds, 'fold')}, {plural(self.epochs, 'epoch')} each"]
+            [*lines, f"{self.figure}: mean over {plural(self.folds, 'fold')}, {plural(self.epochs, 'epoch')} each"]
         )
 
 
@@ -98,7 +104,9 @@ def tune(
     trials: int,
     *,
     folder: str | os.PathLike[str],
+    task: str | None = None,
     model: Model | str | None = None,
+    weights: Any = None,
     recipe: str | None = None,
     folds: int = 3,
     epochs: int | None = None,
@@ -112,15 +120,18 @@ def tune(
 ) -> Tuned:
     """Try `trials` settings of learning rate, optimizer, batch size and, where the network has them, dropout and width.
 
-    Each is the mean validation accuracy over `folds` folds of the training data; a setting below the median of the others
-    at the same point is given up.  Without a test or validation set, the part that ``train_run`` judges on (`validation`,
-    `seed`) is left out.  `folder` keeps the trials in tune.db: the same call goes on where an earlier one was broken off.
-    The choice is optuna's TPE.  Bergstra et al. 2011, "Algorithms for hyper-parameter optimization".
+    Each is the mean over `folds` folds of the training data of the validation accuracy, or of another task's figure; a
+    setting below the median of the others at the same point is given up.  Without a test or validation set, the part that
+    ``train_run`` judges on (`validation`, `seed`) is left out.  `folder` keeps the trials in tune.db: the same call goes on
+    where an earlier one was broken off.  The choice is optuna's TPE.  Bergstra et al. 2011, "Algorithms for hyper-parameter
+    optimization".
 
     data        a data set's name or path, as ``data.load`` takes them
     trials      how many settings
     folder      where the trials are kept
-    model       a model, a zoo name, or None: the recipe's, or the usual one for the data
+    task        as for ``train_run``; the width and dropout of networks of other tasks than classify stay as they are
+    model       a model, a zoo name, or None: the recipe's, or the usual one for the data; of other tasks the base's name
+    weights     what that base has learnt, as for ``train_run``
     recipe      a name from ``recipes.RECIPES``, or None
     folds       of the cross-validation, at least 2
     epochs      of each fold (the recipe's, or 5)
@@ -132,11 +143,11 @@ def tune(
     download    fetch a named data set that is not on this machine
     options     for the reader of the data, such as image_size
 
-    Raises ArgumentError when optuna is missing or `folder` holds another search, DataError for data without classes.
+    Raises ArgumentError when optuna is missing or `folder` holds another search, DataError for data without what the task
+    learns.
     """
     optuna = extra("optuna", "tune", "tuning")
     from striate.seed import set_seed
-    from striate.train import losses, metrics
     from striate.train.callbacks import LambdaCallback
     from striate.train.plan import check_epochs
 
@@ -144,21 +155,35 @@ def tune(
         raise ArgumentError(f"tune: at least 1 trial and 2 folds, not {trials} and {folds}.")
     if epochs is not None:
         check_epochs(epochs)
-    recipe = RECIPE.get(data) if recipe is None and model is None else recipe
+    kind = task_named(task_at(data, task)) if splits is None else task_for(splits.train, task)
+    dense = kind.name != "classify"
+    if dense and (recipe is not None or isinstance(model, Model)):
+        raise ArgumentError(f"tune: to {kind.name} it takes a base by name, and no recipe.")
+    recipe = RECIPE.get(data) if recipe is None and model is None and not dense else recipe
     plan = recipes.get(recipe) if recipe else None
     if splits is None:
         data = data if download else placed(data)
         if say is not None and data not in names() and Path(data).exists():
             first_look(data)
-        options = reading(data, model if model is not None else plan.network if plan else None, options)
-        splits = load(data, download=download, **options)
+        if not dense:
+            options = reading(data, model if model is not None else plan.network if plan else None, options)
+    base = None
+    if dense:
+        shape = None if splits is None else splits.train.shape
+        base, _, options, _ = prepared(kind.name, data, str(model) if model else None, weights, options, shape)
+    splits = load(data, download=download, **options) if splits is None else splits
     train, held, test = splits
     if held is None and test is None and validation:
         train = train.split(validation, seed=seed).train
-    if train.labels is None:
+    if not dense and train.labels is None:
         raise DataError(f"{train.name} has no class labels; tuning compares accuracies.")
+    kind.check(train)
     epochs = epochs if epochs is not None else plan.epochs if plan else 5
-    network = network_for(data, train, model, plan, augment)[0].description()
+    first = kind.network(base, train) if base is not None else network_for(data, train, model, plan, augment)[0]
+    network, learnt = first.description(), first.get_weights() if base is not None else None
+    changes = None
+    if dense and augment is not None:
+        changes = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     Path(folder).mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
@@ -179,16 +204,21 @@ def tune(
     parts = list(train.folds(folds, seed=seed))
 
     def objective(trial: Any) -> float:
-        settings = _suggested(trial, network, len(parts[0][0]))
+        settings = _suggested(trial, network, len(parts[0][0]), dense)
         accuracies: list[float] = []
         for fold, (learn, judge) in enumerate(parts):
             set_seed(seed + fold)
             net = from_json(varied(network, settings))
-            loss = losses.fitting(net.answers, learn.y)
-            net.compile(described(settings), loss, metrics=[metrics.fitting(net.answers, loss)])
+            how: dict[str, Any] = {}
+            if learnt is not None:
+                net.set_weights(learnt)
+                net.preprocessing = first.preprocessing
+                how = kind.recipe(net, learn, epochs * -(-len(learn) // settings["batch_size"]))
+                how |= {"optimizer": described(settings)} | ({} if changes is None else {"augment": changes})
+            net.compile(**({"optimizer": described(settings)} | how), **kind.learning(net, learn))
 
             def report(epoch: int, logs: Any, fold: int = fold) -> None:
-                trial.report(float(np.mean([*accuracies, logs["val_accuracy"]])), fold * epochs + epoch)
+                trial.report(float(np.mean([*accuracies, logs[f"val_{kind.figure}"]])), fold * epochs + epoch)
                 if trial.should_prune():
                     raise optuna.TrialPruned
 
@@ -201,7 +231,7 @@ def tune(
                 verbose=0,
                 callbacks=[LambdaCallback(on_epoch_end=report)],
             )
-            accuracies.append(history.history["val_accuracy"][-1])
+            accuracies.append(history.history[f"val_{kind.figure}"][-1])
         return float(np.mean(accuracies))
 
     def tell(_: Any, trial: Any) -> None:
@@ -218,7 +248,7 @@ def tune(
     if not ranked or ranked[0].state.name != "COMPLETE":
         raise ArgumentError(f"none of {trials} settings could be trained to the end; look at the data and the network.")
     outcome = [Trial(t.number, t.value if t.state.name == "COMPLETE" else None, dict(t.params)) for t in ranked]
-    return Tuned(outcome, network, folds, epochs)
+    return Tuned(outcome, network, folds, epochs, kind.figure)
 
 
 def varied(network: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -239,12 +269,16 @@ def described(settings: dict[str, Any]) -> dict[str, Any]:
     return {**OPTIMIZERS[settings["optimizer"]], "learning_rate": settings["learning_rate"]}
 
 
-def _suggested(trial: Any, network: dict[str, Any], samples: int) -> dict[str, Any]:
+def _suggested(trial: Any, network: dict[str, Any], samples: int, dense: bool) -> dict[str, Any]:
     settings = {
         "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
         "optimizer": trial.suggest_categorical("optimizer", list(OPTIMIZERS)),
-        "batch_size": trial.suggest_categorical("batch_size", [b for b in BATCHES if b <= max(16, samples // 8)]),
+        "batch_size": trial.suggest_categorical(
+            "batch_size", [b for b in ((4, 8, 16, 32) if dense else BATCHES) if b <= max(16, samples // 8)]
+        ),
     }
+    if dense:
+        return settings
     if _dropouts(network):
         settings["dropout"] = trial.suggest_float("dropout", 0.0, 0.6, step=0.1)
     if _widths(network):
@@ -268,6 +302,8 @@ def _digest(train: Dataset, network: dict[str, Any]) -> str:
     digest.update(repr((train.x.shape, train.preprocessing)).encode())
     digest.update(np.ascontiguousarray(train.x[:: max(1, len(train) // 5000)]).data)
     digest.update(np.asarray(train.y).tobytes())
+    for boxes, labels in zip(train.boxes or (), train.box_labels or (), strict=True):
+        digest.update(boxes.tobytes() + labels.tobytes())
     return digest.hexdigest()
 
 

@@ -173,7 +173,7 @@ def model_of(what: str, weights: str | None, variant: list[str] | None = None, c
 
 
 @contextmanager
-def going(what: str) -> Iterator[Callable[[int, int], None]]:
+def going(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar on stderr where that is a terminal: what is done, of how much, and the time left; then it is gone."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

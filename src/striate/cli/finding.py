@@ -31,7 +31,18 @@ Least = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--output", "-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."),
+    typer.Option(
+        "--output",
+        "-o",
+        "--out",
+        help="Write the answers: .csv, .jsonl, .json (COCO), a folder (VOC; of label maps: masks), or of a film a film.",
+    ),
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Of what is written: voc, yolo, coco, csv, jsonl, for labelling tools.")
+]
+Beside = Annotated[
+    str, typer.Option("--pictures", help="Into a folder that is written: link, copy or none of the pictures.")
 ]
 Batch = Annotated[int, typer.Option(help="Pictures at a time.")]
 
@@ -46,12 +57,15 @@ def localize(
     pictures: Pictures = None,
     draw: Draw = None,
     out: Out = None,
+    format: Format = None,
+    beside: Beside = "link",
     batch_size: Batch = 8,
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """What one thing in each picture is, and where, by a model that was trained for it."""
-    _run("localize", model, pictures, draw=draw, out=out, batch_size=batch_size, engine=engine, json=json)
+    how = {"format": format, "beside": beside, "batch_size": batch_size, "engine": engine, "json": json}
+    _run("localize", model, pictures, draw=draw, out=out, **how)
 
 
 def segment(
@@ -59,12 +73,15 @@ def segment(
     pictures: Pictures = None,
     draw: Draw = None,
     out: Out = None,
+    format: Format = None,
+    beside: Beside = "link",
     batch_size: Batch = 8,
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """Which class each pixel of pictures is, by a model that was trained for it."""
-    _run("segment", model, pictures, draw=draw, out=out, batch_size=batch_size, engine=engine, json=json)
+    how = {"format": format, "beside": beside, "batch_size": batch_size, "engine": engine, "json": json}
+    _run("segment", model, pictures, draw=draw, out=out, **how)
 
 
 def detect(
@@ -73,12 +90,15 @@ def detect(
     draw: Draw = None,
     least: Least = None,
     out: Out = None,
+    format: Format = None,
+    beside: Beside = "link",
     batch_size: Batch = 8,
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
     """Which things are in pictures, and where, by a model that was trained for it."""
-    _run("detect", model, pictures, draw=draw, least=least, out=out, batch_size=batch_size, engine=engine, json=json)
+    how = {"format": format, "beside": beside, "batch_size": batch_size, "engine": engine, "json": json}
+    _run("detect", model, pictures, draw=draw, least=least, out=out, **how)
 
 
 def _run(name: str, folder: str, pictures: list[str] | None, **options: Any) -> None:
@@ -98,6 +118,8 @@ def answer(
     draw: Path | None = None,
     least: float | None = None,
     out: Path | None = None,
+    format: str | None = None,
+    beside: str = "link",
     batch_size: int = 8,
     engine: str = "auto",
     json: bool = False,
@@ -105,6 +127,7 @@ def answer(
     """Answer picture files with a model of a task other than classification: printed, written, drawn."""
     from striate.tasks.answering import answer_files
     from striate.tasks.files import files_in
+    from striate.tasks.film import is_video
     from striate.tasks.kinds import task_of
 
     task = task_of(model)
@@ -114,6 +137,13 @@ def answer(
         from dataclasses import replace
 
         model.decoding = replace(model.decoding, least=least)
+    if any(map(is_video, pictures)):
+        _film(model, pictures, out, draw, engine, json)
+        return
+    if format is not None and out is None:
+        raise ArgumentError("--format goes with --out, the place to write to.")
+    if out is not None:
+        format = _format(task, out, format)
     found = files_in(pictures)
     names = model.intake.class_names(model.answers.classes)
     started, read, failed = time.perf_counter(), 0, list[str]()
@@ -132,7 +162,7 @@ def answer(
                 yield one
 
     if out is not None:
-        _write(out, task, answers())
+        _write(out, task, answers(), str(format), names, beside)
     elif json:
         say([_facts(task, one) for one in answers()], True, "")
     else:
@@ -152,16 +182,52 @@ def _facts(task: Task, one: PictureAnswer) -> dict[str, Any]:
     return {"source": one.path, "height": one.size[0], "width": one.size[1], **task.facts(one.answer)}
 
 
-def _write(out: Path, task: Task, answers: Iterator[PictureAnswer]) -> None:
-    """Answers as they come, a JSON object a line."""
+def _format(task: Task, out: Path, asked: str | None) -> str:
+    """What is written, by its name or the ending of the place.  Raises ArgumentError for what there is not."""
+    known = ("masks", "csv", "jsonl") if task.name == "segment" else ("voc", "yolo", "coco", "csv", "jsonl")
+    endings = {".csv": "csv", ".jsonl": "jsonl"} | ({} if task.name == "segment" else {".json": "coco"})
+    chosen = asked or (endings.get(out.suffix.lower()) if out.suffix else known[0])
+    if chosen not in known:
+        raise ArgumentError(
+            f"{asked or out}: answers of this task are written as {', '.join(known)}; endings that say so are "
+            f"{', '.join(endings)}, and a folder is {known[0]}."
+        )
+    return chosen
+
+
+def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, names: list[str], beside: str) -> None:
+    """Answers as files of other tools; those that could not be read have no part in them."""
     from striate.files import atomic_write
+    from striate.tasks.writing import write_boxes, write_label_maps
 
-    def lines(place: str) -> None:
-        with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
-            for one in answers:
-                file.write(json_.dumps(_facts(task, one), ensure_ascii=False) + "\n")
+    if task.name == "segment" and kind == "jsonl":
 
-    atomic_write(out, lines)
+        def lines(place: str) -> None:
+            with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+                for one in answers:
+                    file.write(json_.dumps(_facts(task, one), ensure_ascii=False) + "\n")
+
+        atomic_write(out, lines)
+        return
+    read = (one for one in answers if one.error is None)
+    if task.name == "segment":
+        write_label_maps(out, ((one.path, one.answer.labels) for one in read), names, pictures=beside)  # type: ignore[arg-type]
+        return
+    boxes = ((one.path, one.size, one.answer if task.name == "detect" else [one.answer]) for one in read)
+    write_boxes(out, boxes, names, format=kind, pictures=beside)  # type: ignore[arg-type]
+
+
+def _film(model: Model, films: list[str], out: Path | None, draw: Path | None, engine: str, json: bool) -> None:
+    """A film with the answers drawn into its frames."""
+    from striate.tasks.video import annotate_video
+
+    if len(films) > 1 or draw is not None:
+        raise ArgumentError("films are answered one by one, and --out names the film with the answers drawn in it.")
+    place = out or Path(films[0]).with_name(f"{Path(films[0]).stem}-annotated.mp4")
+    with going("frames") as progress:
+        made = annotate_video(model, films[0], place, engine=engine, progress=progress)
+    facts = {"film": str(made.path), "frames": made.frames, "seconds": made.seconds, "rate": made.rate}
+    say(facts | {"found": list(made.found), "notes": list(made.notes)}, json, str(made))
 
 
 def _draw(task: Task, one: PictureAnswer, names: list[str], folder: Path, files: list[str]) -> None:

@@ -149,7 +149,9 @@ def train(
         )
         if not json:
             print(tuned)
-        chosen, recipe, epochs = tuned.model(), None, tuned.epochs
+        if tuned.figure == "accuracy":
+            chosen = tuned.model()
+        recipe, epochs = None, tuned.epochs
         batch_size = tuned.best.settings["batch_size"]
     result = train_run(
         data,
@@ -170,7 +172,7 @@ def train(
     )
     facts = _facts(result)
     if tuned is not None:
-        facts["tuned"] = [{"accuracy": trial.accuracy, **trial.settings} for trial in tuned.trials]
+        facts["tuned"] = [{tuned.figure: trial.score, **trial.settings} for trial in tuned.trials]
     say(facts, json, told(result))
 
 

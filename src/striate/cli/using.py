@@ -13,7 +13,7 @@ import typer
 
 from striate.cli import finding
 from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, going, model_of, say
-from striate.cli.finding import Draw, Least
+from striate.cli.finding import Beside, Draw, Format, Least
 from striate.errors import ArgumentError, DataError
 from striate.wording import lasting, plural
 
@@ -38,11 +38,16 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", "--out", help="Write a table (.csv), or a JSON object a line (.jsonl), instead."
+            "--output",
+            "-o",
+            "--out",
+            help="Write a table (.csv), or a JSON object a line (.jsonl), instead; what is found also as --format says.",
         ),
     ] = None,
     draw: Draw = None,
     least: Least = None,
+    format: Format = None,
+    beside: Beside = "link",
     batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
     engine: Engine = "auto",
     json: Json = False,
@@ -54,9 +59,6 @@ def predict(
 
     if not pictures and not text:
         raise DataError("name at least one picture or folder (or --text).")
-    if out is not None and out.suffix.lower() not in ENDINGS:  # said before a model is loaded
-        raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")
-    found = files_in(pictures or ())
     trained = model_of(model, weights, variant)
     if task_of(trained).name != "classify":
         for option, given in {"--text": text, "--with": others, "--top": top}.items():
@@ -71,12 +73,17 @@ def predict(
             draw=draw,
             least=least,
             out=out,
+            format=format,
+            beside=beside,
             batch_size=batch_size,
             engine=engine,
             json=json,
         )
         return
-    for option, value in {"--draw": draw, "--least": least}.items():
+    if out is not None and out.suffix.lower() not in ENDINGS:
+        raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")
+    found = files_in(pictures or ())
+    for option, value in {"--draw": draw, "--least": least, "--format": format}.items():
         if value is not None:
             raise ArgumentError(f"{option} is for models that find things; {model} was trained to classify.")
     if text and (trained.preprocessing is None or trained.preprocessing.vocabulary is None):

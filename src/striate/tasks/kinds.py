@@ -306,7 +306,7 @@ class DetectTask(Task):
         return boxes_on(enlarged(picture, times), boxes, words, [_number(names, one.label) for one in answer])
 
     def facts(self, answer: list[Detection]) -> dict[str, Any]:
-        return {"found": [plain(one._asdict()) for one in answer]}
+        return {"boxes": [plain(one._asdict()) for one in answer]}
 
     def told(self, answer: list[Detection]) -> str:
         kinds: dict[str, int] = {}
