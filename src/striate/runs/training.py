@@ -192,7 +192,7 @@ def train_run(
     passes = epochs if epochs is not None else plan.epochs if plan else chosen_task.epochs
     if batch_size is None:
         batch_size = plan.batch_size if plan else chosen_task.batch if dense or len(train) < 5000 else 128
-    steps = passes * -(-len(train) // batch_size)
+    steps = passes * -(-len(train) // max(batch_size, 1))
     how_to = chosen_task.recipe(model, train, steps) if dense else {}
     if augment is not None and dense:
         how_to["augment"] = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
