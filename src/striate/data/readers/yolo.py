@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -114,7 +115,7 @@ def _line(line: str, i: int, keypoints: int) -> Mark:
     if len(numbers) in (4, 5) or (keypoints and len(numbers) == 4 + keypoints):
         cx, cy, width, height = numbers[:4]
         corners = (cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2)
-        if max(abs(value) for value in corners) > _FAR:
+        if all(map(math.isfinite, corners)) and max(map(abs, corners)) > _FAR:
             told = (
                 f"its numbers are {' '.join(cells[1:5])}; shares of the picture go from 0 to 1, these look like pixels"
             )
