@@ -88,15 +88,17 @@ def place_boxes(item: Item, size: tuple[int, int], turn: Turn) -> PlacedBoxes:
         with np.errstate(over="ignore", invalid="ignore"):
             given = given * [width, height, width, height]
     boxes, odd = for_upright(given, None if item.relative else item.size, size, turn)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         inside = np.clip(boxes, 0, [width, height, width, height])
+        plain = visible(boxes) & visible(inside) & ~reaches(boxes, size) & ~_tiny(inside)
     faults: list[BoxFault | None] = []
     seen: dict[tuple[object, ...], str] = {}
     names = [mark.where or f"box {i + 1}" for i, mark in enumerate(item.marks)]
-    for mark, name, box, within in zip(item.marks, names, boxes, inside, strict=True):
-        fault = mark.fault or _fault(box, within, size)
+    rounded = np.round(boxes, 3).tolist()
+    for i, (mark, name, box) in enumerate(zip(item.marks, names, boxes, strict=True)):
+        fault = mark.fault or (None if plain[i] else _fault(box, inside[i], size))
         if fault is None or fault.kept:
-            same = seen.setdefault((mark.label, mark.ignored, *np.round(box, 3)), name)
+            same = seen.setdefault((mark.label, mark.ignored, *rounded[i]), name)
             if same is not name:
                 fault = BoxFault("box-repeated", f'is {same} again, a "{mark.label}" at {_at(box)}')
         faults.append(fault)
@@ -119,12 +121,16 @@ def _fault(box: np.ndarray, inside: np.ndarray, size: tuple[int, int]) -> BoxFau
     picture = f"the picture is {by(size)}"
     if not visible(inside[None])[0]:
         return BoxFault("box-outside", f"{_at(box)} is outside; {picture}")
-    if (inside[2:] - inside[:2] < TINY).all():
+    if _tiny(inside[None])[0]:
         across, down = inside[2:] - inside[:2]
         return BoxFault("box-tiny", f"{across:.3g} x {down:.3g} pixels at {_at(inside)}")
     if reaches(box[None], size)[0]:
         return BoxFault("box-outside", f"{_at(box)} reaches out; {picture}", kept=True)
     return None
+
+
+def _tiny(boxes: np.ndarray) -> np.ndarray:
+    return np.asarray((boxes[:, 2:] - boxes[:, :2] < TINY).all(axis=1))
 
 
 def _at(box: np.ndarray) -> str:
