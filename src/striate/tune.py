@@ -25,6 +25,7 @@ from striate.models import from_json
 from striate.runs.heads import prepared, task_at
 from striate.runs.networks import levels, network_for, reading
 from striate.runs.training import RECIPE
+from striate.tasks.detection_recipe import freeze_below
 from striate.tasks.kinds import task_for, task_named
 from striate.wording import plural
 
@@ -180,6 +181,8 @@ def tune(
     kind.check(train)
     epochs = epochs if epochs is not None else plan.epochs if plan else 5
     first = kind.network(base, train) if base is not None else network_for(data, train, model, plan, augment)[0]
+    if base is not None and weights is not None:
+        freeze_below(base)
     network, learnt = first.description(), first.get_weights() if base is not None else None
     changes = None
     if dense and augment is not None:
@@ -213,7 +216,7 @@ def tune(
             if learnt is not None:
                 net.set_weights(learnt)
                 net.preprocessing = first.preprocessing
-                how = kind.recipe(net, learn, epochs * -(-len(learn) // settings["batch_size"]))
+                how = kind.recipe(net, None, epochs * -(-len(learn) // settings["batch_size"]))
                 how |= {"optimizer": described(settings)} | ({} if changes is None else {"augment": changes})
             net.compile(**({"optimizer": described(settings)} | how), **kind.learning(net, learn))
 

@@ -186,7 +186,7 @@ def _format(task: Task, out: Path, asked: str | None) -> str:
     """What is written, by its name or the ending of the place.  Raises ArgumentError for what there is not."""
     known = ("masks", "csv", "jsonl") if task.name == "segment" else ("voc", "yolo", "coco", "csv", "jsonl")
     endings = {".csv": "csv", ".jsonl": "jsonl"} | ({} if task.name == "segment" else {".json": "coco"})
-    chosen = asked or (endings.get(out.suffix.lower()) if out.suffix else known[0])
+    chosen = asked or (endings.get(out.suffix.lower(), "") if out.suffix else known[0])
     if chosen not in known:
         raise ArgumentError(
             f"{asked or out}: answers of this task are written as {', '.join(known)}; endings that say so are "

@@ -193,7 +193,7 @@ def train_run(
     if batch_size is None:
         batch_size = plan.batch_size if plan else chosen_task.batch if dense or len(train) < 5000 else 128
     steps = passes * -(-len(train) // max(batch_size, 1))
-    how_to = chosen_task.recipe(model, train, steps) if dense else {}
+    how_to = chosen_task.recipe(model, base if weights is not None else None, steps) if dense else {}
     if augment is not None and dense:
         how_to["augment"] = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
     # a learning rate of one's own replaces the recipe's schedule
@@ -202,7 +202,7 @@ def train_run(
     how_to.pop("optimizer", None)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
-    model.compile(chosen, **chosen_task.learning(model, train), **how_to, precision=precision, mix=mix)
+    model.compile(chosen, **({"mix": mix} | how_to), **chosen_task.learning(model, train), precision=precision)
     name = Path(data).name
     target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
     if _foreign(target):

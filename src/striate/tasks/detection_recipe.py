@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from striate import layers
 from striate.described import number, whole
@@ -14,6 +15,8 @@ from striate.train import optimizers
 from striate.train.schedules import CosineDecay
 
 __all__ = ["DetectionRecipe", "freeze_below"]
+
+_AVERAGED = 4  # times that a moving average must have forgotten the first weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +67,35 @@ class DetectionRecipe:
         base      the network with weights that it stands on; None: all of it learns from nothing
         updates   batches of all passes together
         """
+        box = model.layers[-1]
+        how = self.arguments(model, base, updates)
+        model.compile(loss=DetectionLoss(box), metrics=[MeanAveragePrecision(box)], **how)
+
+    def arguments(self, model: Model, base: Model | None, updates: int) -> dict[str, Any]:
+        """The same without the loss and the metrics, as ``Model.compile`` takes it; for networks of other tasks too.
+
+        model     to be trained
+        base      the network with weights that it stands on; None: all of it learns from nothing
+        updates   batches of all passes together; below some hundreds no average of the weights is kept
+        """
         warm = min(50, whole("DetectionRecipe", "updates", updates) // 10)
         rate = CosineDecay(
             self.rate / 20, max(1, updates - warm), alpha=0.02, warmup_target=self.rate, warmup_steps=warm
         )
-        box = model.layers[-1]
-        model.compile(
-            optimizers.AdamW(
-                rate, weight_decay=self.decay, global_clipnorm=self.clip, use_ema=True, ema_momentum=self.average
-            ),
-            DetectionLoss(box),
-            metrics=[MeanAveragePrecision(box)],
-            rates=None if base is None else {base: self.base_rate},
-            augment=self.changes(model),
-            mix=layers.Mosaic() if self.mosaic else None,
+        average = self.average > 0 and updates * (1 - self.average) > _AVERAGED
+        optimizer = optimizers.AdamW(
+            rate,
+            weight_decay=self.decay,
+            global_clipnorm=self.clip,
+            use_ema=average,
+            ema_momentum=self.average if average else 0.99,
         )
+        return {
+            "optimizer": optimizer,
+            "rates": None if base is None else {base: self.base_rate},
+            "augment": self.changes(model) or None,
+            "mix": layers.Mosaic() if self.mosaic else None,
+        }
 
     def changes(self, model: Model) -> list[layers.Layer]:
         """The layers that change the pictures of a training.

@@ -79,20 +79,18 @@ class Task(ABC):
         data    with the targets
         """
 
-    def recipe(self, model: Model, data: Dataset, steps: int) -> dict[str, Any]:
-        """The rest of what ``Model.compile`` takes where a user asks for nothing else: optimizer and augmentation.
+    def recipe(self, model: Model, base: Model | None, steps: int) -> dict[str, Any]:
+        """The rest of what ``Model.compile`` takes where a user asks for nothing else: optimizer, rates, augmentation.
 
         model   to be trained
-        data    what it learns from
+        base    the network with weights that it stands on, whose lowest layers are frozen; None: all learns from nothing
         steps   of the whole training
         """
-        from striate.layers import RandomFlip
-        from striate.train.optimizers import AdamW
-        from striate.train.schedules import CosineDecay
+        from striate.tasks.detection_recipe import DetectionRecipe, freeze_below
 
-        warm = min(100, max(1, steps // 10))
-        rate = CosineDecay(1e-4, max(1, steps - warm), alpha=0.01, warmup_target=2e-3, warmup_steps=warm)
-        return {"optimizer": AdamW(rate, weight_decay=0.01, clipnorm=10.0), "augment": [RandomFlip("horizontal")]}
+        if base is not None:
+            freeze_below(base)
+        return DetectionRecipe().arguments(model, base, steps)
 
     def settle(self, model: Model, data: Dataset) -> None:  # noqa: B027 (most have nothing to choose)
         """Choose what is left to be chosen once a model is trained, on pictures that it did not learn from.
