@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from striate.data import Dataset, Examples, Preprocessing
+from striate.data.pictures.geometry import Geometry
 from striate.errors import ArgumentError, DataError
 from striate.graph import Graph, InputLayer, Network, Shape
 from striate.intake import arrays
@@ -134,6 +135,21 @@ class Intake:
             if whole.shape == self.shape:
                 return whole
         return self.recipe.pixels(picture)
+
+    def geometry(self, picture: Any, size: tuple[int, int]) -> Geometry:
+        """Where the pixels of a picture go in what the network sees, and so where boxes lie in the picture.
+
+        picture   as it is handed to the model; a uint8 array of just the network's size stays as it is
+        size      (H, W) of it when upright
+
+        Raises ArgumentError for a network that takes no pictures.
+        """
+        if (
+            isinstance(picture, np.ndarray)
+            and (picture if picture.ndim == 3 else picture[..., None]).shape == self.shape
+        ):
+            return Geometry(size, size, (0, 0), size)
+        return self.recipe.geometry(size)
 
     # -- whatever there is ----------------------------------------------------------------------------------------------
     def examples(self, x: Any) -> Examples:

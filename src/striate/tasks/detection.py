@@ -39,12 +39,12 @@ def detect(model: Model, pictures: Any, *, engine: str = "auto", **settings: Any
     """
     if model.answers.activation != "boxes":
         raise ArgumentError("detect takes a network that ends in boxes; tasks.detector makes one.")
-    sizes = [size_of(one) for one in listed(pictures)]
+    sources = listed(model, pictures)
     rows = find(model, pictures, replace(model.decoding, **settings), engine=engine)
     names = model.intake.class_names(model.answers.classes)
-    recipe, found = model.intake.recipe, []
-    for size, one in zip(sizes, rows, strict=True):
-        boxes = recipe.geometry(size).boxes_back(one.boxes)
+    found = []
+    for source, one in zip(sources, rows, strict=True):
+        boxes = model.intake.geometry(source, size_of(source)).boxes_back(one.boxes)
         found.append(
             [
                 Detection(names[int(k)], float(score), tuple(map(float, box)))  # type: ignore[arg-type]

@@ -155,14 +155,14 @@ def localize(model: Model, pictures: Any, *, engine: str = "auto") -> list[Local
     """
     if sorted(model.graph.check().output_names) != ["box", "label"]:
         raise ArgumentError('localize takes a network with the outputs "label" and "box"; tasks.localizer makes one.')
-    sizes = [size_of(one) for one in listed(pictures)]
+    sources = listed(model, pictures)
     found = model.predict(pictures, engine=engine)
     height, width = model.intake.shape[:2]
     names = model.intake.class_names(found["label"].shape[1])
     answers = []
-    for size, shares, corners in zip(sizes, found["label"], found["box"], strict=True):
+    for source, shares, corners in zip(sources, found["label"], found["box"], strict=True):
         pixels = corners * np.array([width, height, width, height])
-        box = model.intake.recipe.geometry(size).boxes_back(pixels[None])[0]
+        box = model.intake.geometry(source, size_of(source)).boxes_back(pixels[None])[0]
         best = int(shares.argmax())
         answers.append(Localized(names[best], float(shares[best]), tuple(map(float, box))))  # type: ignore[arg-type]
     return answers

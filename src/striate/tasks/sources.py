@@ -9,16 +9,18 @@ import numpy as np
 
 from striate.data import Dataset
 from striate.data.pictures.decode import decode, upright_size
+from striate.model import Model
 
 __all__ = ["listed", "size_of"]
 
 
-def listed(pictures: Any) -> list[Any]:
-    """One by one what ``Model.predict`` takes at once.
+def listed(model: Model, pictures: Any) -> list[Any]:
+    """One by one what ``Model.predict`` takes at once; of a data set the pictures that the network sees.
 
+    model      that is asked
     pictures   files, bytes, PIL images, uint8 arrays, a list of these, or one of them alone; or a Dataset
     """
-    sources: Any = pictures.x if isinstance(pictures, Dataset) else pictures
+    sources: Any = model.intake.prepared(pictures).x if isinstance(pictures, Dataset) else pictures
     several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
     return list(sources) if several else [sources]
 
