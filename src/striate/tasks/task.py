@@ -85,12 +85,15 @@ class Task(ABC):
         model   to be trained
         base    the network with weights that it stands on, whose lowest layers are frozen; None: all learns from nothing
         steps   of the whole training
+
+        Raises ArgumentError for a base that takes no picture.
         """
         from striate.tasks.detection_recipe import DetectionRecipe, freeze_below
 
         if base is not None:
             freeze_below(base)
-        return DetectionRecipe().arguments(model, base, steps)
+        # an average of weights that all learn from nothing does not go with what their batch norms have gathered
+        return DetectionRecipe(average=0.99 if base is not None else 0.0).arguments(model, base, steps)
 
     def settle(self, model: Model, data: Dataset) -> None:  # noqa: B027 (most have nothing to choose)
         """Choose what is left to be chosen once a model is trained, on pictures that it did not learn from.
