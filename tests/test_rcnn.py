@@ -1,6 +1,7 @@
 """R-CNN: regions warped as the paper says, its regression turned round, a network that finds, files that hold it."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -88,6 +89,11 @@ def test_shifting_by_offsets_gives_the_box(region, box):
 
 
 # -- a network --------------------------------------------------------------------------------------------------------
+def arrays(model, pictures):
+    """What a model finds in each picture with a score of at least 0.5, as arrays."""
+    return [model.find(one, decoding=replace(model.decoding, least=0.5)) for one in pictures]
+
+
 def squares(count, seed=0):
     """Red and blue squares on grey, up to two in a picture; the first picture has none."""
     rng = np.random.default_rng(seed)
@@ -128,7 +134,7 @@ def test_it_learns_to_find_squares_and_is_the_same_once_loaded(classifier, tmp_p
     test = squares(8, seed=1)
     figures = model.judge(test)
     assert figures.at50 > 0.8
-    found = model.detect(test.x, least=0.5)
+    found = arrays(model, test.x)
     assert [len(one.boxes) > 0 for one in found] == [len(boxes) > 0 for boxes in test.boxes]
     best = iou_matrix(test.boxes[1].astype(float), found[1].boxes[:1]).argmax()
     assert found[1].classes[0] == test.box_labels[1][best]
@@ -136,7 +142,7 @@ def test_it_learns_to_find_squares_and_is_the_same_once_loaded(classifier, tmp_p
     with pytest.raises(StriateError, match="a function of your own"):
         RCNN.load(tmp_path / "rcnn")
     again = RCNN.load(tmp_path / "rcnn", proposals=windows)
-    for one, other in zip(found, again.detect(test.x, least=0.5), strict=True):
+    for one, other in zip(found, arrays(again, test.x), strict=True):
         np.testing.assert_array_equal(one.classes, other.classes)
         np.testing.assert_allclose(one.boxes, other.boxes, atol=1e-3)
 
@@ -150,7 +156,7 @@ def test_the_regression_brings_boxes_nearer():
     fine.fit(data, regions=32, decay=1.0, near=0.5)
 
     def overlap(model):
-        found = model.detect(data, least=0.5)
+        found = arrays(model, data.x)
         pairs = [
             iou_matrix(one.boxes, boxes.astype(float)).max(0)
             for one, boxes in zip(found, data.boxes, strict=True)
@@ -169,7 +175,7 @@ def test_the_base_can_be_tuned_and_pictures_of_any_size_are_looked_at(tmp_path):
     model = RCNN(before, ("red", "blue"), proposals=windows).fit(data, regions=16, epochs=1, rate=0.01)
     assert any((a != b).any() for a, b in zip(old, before.get_weights(), strict=True))
     large = np.kron(data.x[1], np.ones((3, 2, 1), np.uint8))  # 96 x 64
-    for left, top, right, bottom in model.detect([large], least=0.0, most=5)[0].boxes:
+    for _, _, (left, top, right, bottom) in model.detect([large], least=0.0, most=5)[0]:
         assert 0 <= left < right <= 64
         assert 0 <= top < bottom <= 96
     grey = RCNN(base(12, 1), ("red",), proposals="sliding_windows", most=50)

@@ -74,7 +74,7 @@ def test_a_folder_of_frames_comes_in_the_order_of_its_numbers_and_goes_into_a_fo
     assert rows == list(done.found)
     assert [row["frame"] for row in rows] == list(range(11))
     assert [row["seconds"] for row in rows] == pytest.approx([i / 10 for i in range(11)])
-    assert [row["found"]["mean"] for row in rows] == [int(frame.mean()) for frame in frames]
+    assert [row["mean"] for row in rows] == [int(frame.mean()) for frame in frames]
     for i, frame in enumerate(frames):
         shown = np.asarray(Image.open(tmp_path / "out" / f"frame{i + 1}.jpg")).astype(int)
         assert np.abs(shown - (255 - frame.astype(int))).mean() < NEAR
@@ -96,8 +96,8 @@ def test_the_frame_rate_is_written_into_the_corner(tmp_path):
     for place, shown in (("with", True), ("without", False)):
         annotate_video(None, source, tmp_path / place, draw=lambda x: x, show_rate=shown)
         last = np.asarray(Image.open(tmp_path / place / "frame3.jpg")).astype(int)
-        assert (np.abs(last[:20, :60] - 128).max() > 60) == shown
-        assert np.abs(last[40:] - 128).max() < 10
+        assert (np.abs(last[76:, :60] - 128).max() > 60) == shown
+        assert np.abs(last[:60] - 128).max() < 10
 
 
 def test_faults_of_folders_and_arguments_are_said_and_nothing_is_left(tmp_path):
@@ -122,7 +122,8 @@ def test_faults_of_folders_and_arguments_are_said_and_nothing_is_left(tmp_path):
         ((None, good, tmp_path / "out"), same | {"engine": "abacus"}, "engine"),
         ((None, good, tmp_path / "out"), {"draw": lambda x: x[:4]}, "gives a frame uint8"),
         ((None, good, tmp_path / "out"), {}, "give a model"),
-        ((other, good, tmp_path / "out"), {}, "finds no boxes"),
+        ((None, good, tmp_path / "out"), {"draw": lambda x: (x, 3)}, "and a int"),
+        ((other, good, tmp_path / "out"), {}, "not pictures"),
     ):
         with pytest.raises(StriateError, match=said):
             annotate_video(*arguments, **options)
@@ -155,9 +156,9 @@ def test_boxes_are_in_pixels_of_the_frame(tmp_path):
     rows = model.predict(frames)
     for row, said in zip(rows, done.found, strict=True):
         found = detections(row, least=0.0, most=5)
-        assert [one["label"] for one in said["found"]] == [str(k) for k in found.classes]
+        assert [one["label"] for one in said["boxes"]] == [str(k) for k in found.classes]
         wanted = np.clip(found.boxes * [4, 3, 4, 3], 0, [128, 96, 128, 96])
-        np.testing.assert_allclose([one["box"] for one in said["found"]], wanted, atol=0.6)
+        np.testing.assert_allclose([one["box"] for one in said["boxes"]], wanted, atol=0.6)
 
 
 # -- video files ------------------------------------------------------------------------------------------------------

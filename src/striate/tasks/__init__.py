@@ -9,10 +9,13 @@ from striate.tasks.files import FileAnswer, classify_files, write_answers
 from striate.tasks.kinds import task_for, task_named, task_of
 from striate.tasks.label_map import LabelMap
 from striate.tasks.localizer import Localized, localize
+from striate.tasks.rcnn import RCNN
 from striate.tasks.segmentation import segment
 from striate.tasks.task import Judged, Task
+from striate.tasks.video import AnnotatedVideo, annotate_video
 
 __all__ = [
+    "AnnotatedVideo",
     "Detection",
     "Ensemble",
     "FileAnswer",
@@ -21,7 +24,9 @@ __all__ = [
     "LabelMap",
     "Localized",
     "PictureAnswer",
+    "RCNN",
     "Task",
+    "annotate_video",
     "answer_files",
     "classify",
     "classify_files",

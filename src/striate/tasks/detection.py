@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from striate.errors import ArgumentError
 from striate.model import Model
+from striate.tasks.average_precision import Detections
 from striate.tasks.found import find
 from striate.tasks.sources import listed, size_of
 
@@ -45,10 +47,17 @@ def detect(model: Model, pictures: Any, *, engine: str = "auto", **settings: Any
     found = []
     for source, one in zip(sources, rows, strict=True):
         boxes = model.intake.geometry(source, size_of(source)).boxes_back(one.boxes)
-        found.append(
-            [
-                Detection(names[int(k)], float(score), tuple(map(float, box)))  # type: ignore[arg-type]
-                for box, score, k in zip(boxes, one.scores, one.classes, strict=True)
-            ]
-        )
+        found.append(named(one._replace(boxes=boxes), names))
     return found
+
+
+def named(found: Detections, names: Sequence[str]) -> list[Detection]:
+    """What was found in a picture, one by one.
+
+    found   as arrays
+    names   of the classes
+    """
+    return [
+        Detection(names[int(k)], float(score), tuple(map(float, box)))  # type: ignore[arg-type]
+        for box, score, k in zip(found.boxes, found.scores, found.classes, strict=True)
+    ]

@@ -15,10 +15,10 @@ from striate.graph import Graph
 from striate.layers.boxes import DistanceBoxes, YoloBoxes
 from striate.model import Model
 from striate.report.marks import boxes_on, enlarged, labels_on, text_on
-from striate.tasks.average_precision import Truth, average_precision, matched
+from striate.tasks.average_precision import Detections, Truth, average_precision, matched
 from striate.tasks.boxes import iou
 from striate.tasks.classification import Guess, classify
-from striate.tasks.detection import Detection, detect
+from striate.tasks.detection import Detection, detect, named
 from striate.tasks.detection_loss import DetectionLoss
 from striate.tasks.detection_metric import MeanAveragePrecision
 from striate.tasks.detector import detector
@@ -277,14 +277,7 @@ class DetectTask(Task):
             (name, f"{each['boxes']:,}", *(("-" if v is None else f"{v:.4f}") for v in (each["ap50"], each["ap"])))
             for name, each in classes.items()
         ]
-        shown = [
-            [
-                Detection(names[int(k)], float(s), tuple(map(float, box)))  # type: ignore[arg-type]
-                for box, s, k in zip(*each, strict=True)
-                if s >= least
-            ]
-            for each in found
-        ]
+        shown = [named(type(each)(*(part[each.scores >= least] for part in each)), names) for each in found]
         heads = ("class", "boxes", "AP at 0.5", "AP over 0.5 to 0.95")
         curves = {name: (each.recall, each.precision) for name, each in made.curves.items()}
         return Judged(plain(figures), shown, np.array(off, np.float64), heads, rows, data, curves)
@@ -292,10 +285,8 @@ class DetectTask(Task):
     def truth(self, data: Dataset, number: int, names: Sequence[str]) -> list[Detection]:
         assert data.boxes is not None
         assert data.box_labels is not None
-        return [
-            Detection(names[int(k)], 1.0, tuple(map(float, box)))  # type: ignore[arg-type]
-            for box, k in zip(data.boxes[number], data.box_labels[number], strict=True)
-        ]
+        boxes, labels = data.boxes[number], data.box_labels[number]
+        return named(Detections(boxes, np.ones(len(boxes)), labels), names)
 
     def drawn(
         self, picture: np.ndarray, answer: list[Detection], names: Sequence[str], *, truth: bool = False, times: int = 1

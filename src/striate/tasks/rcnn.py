@@ -22,6 +22,7 @@ from striate.model import Model
 from striate.models import load_model
 from striate.tasks.average_precision import AveragePrecision, Detections, Truth, average_precision
 from striate.tasks.boxes import suppress
+from striate.tasks.detection import Detection, named
 from striate.tasks.proposals import NAMED, Proposals, proposed, proposer
 from striate.tasks.region_learning import Samples, ridge, scorers
 from striate.tasks.regions import crops, shifted
@@ -198,8 +199,8 @@ class RCNN:
     # -- finding --------------------------------------------------------------------------------------------------------
     def detect(
         self, pictures: Any, *, engine: str = "auto", progress: Progress | None = None, **settings: Any
-    ) -> list[Detections]:
-        """The things in each picture, the surest first, in pixels of the photo itself; `classes` number `self.classes`.
+    ) -> list[list[Detection]]:
+        """The things in each picture, the surest first, in pixels of the photo itself.
 
         pictures   files, bytes, PIL images, uint8 arrays or a Dataset
         engine     as for ``Model.predict``
@@ -209,6 +210,11 @@ class RCNN:
         Raises ArgumentError before ``fit``, DataError for a picture that cannot be read.
         """
         decoding = Decoding.from_dict(self.decoding.to_dict() | settings)
+        found = self._each(pictures, engine, progress, decoding)
+        return [named(one, self.classes) for one in found]
+
+    def _each(self, pictures: Any, engine: str, progress: Progress | None, decoding: Decoding) -> list[Detections]:
+        """What is in each picture, as arrays."""
         reading = Preprocessing(channels=self.network.intake.shape[2])
         sources: Any = pictures.x if isinstance(pictures, Dataset) else pictures
         several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
@@ -232,7 +238,7 @@ class RCNN:
             raise DataError(f"{data.name}: has no boxes to judge by.")
         return average_precision(
             [_truth(data, i) for i in range(len(data))],
-            self.detect(data, engine=engine, progress=progress),
+            self._each(data, engine, progress, self.decoding),
             self.classes,
         )
 
@@ -242,6 +248,8 @@ class RCNN:
         pixels     uint8 (H, W, C)
         engine     as for ``Model.predict``
         decoding   in place of the model's own
+
+        Raises ArgumentError before ``fit``.
         """
         if not self.fitted:
             raise ArgumentError("this R-CNN has not learnt yet: call fit with pictures that have boxes.")

@@ -17,10 +17,10 @@ import numpy as np
 from striate.errors import ArgumentError, DataError
 from striate.files import atomic_write
 from striate.model import Model
-from striate.report.marks import boxes_on, text_on
+from striate.report.marks import text_on
 from striate.ship.choose import check_engine
 from striate.tasks.film import VIDEOS, Film, FrameSink, film, frame_folder, is_video, video_file
-from striate.tasks.found import detections
+from striate.tasks.kinds import task_of
 from striate.wording import plural
 
 __all__ = ["AnnotatedVideo", "annotate_video"]
@@ -38,7 +38,7 @@ class AnnotatedVideo:
     frames    how many it has
     seconds   how long it lasts, from its first frame to its last
     rate      frames a second that were read, answered, drawn and written, on average
-    found     of each frame its number `frame`, its time `seconds`, and `found`, what was found in it
+    found     of each frame its number `frame`, its time `seconds`, and what was found in it
     notes     what was left out, such as the sound
     """
 
@@ -67,18 +67,18 @@ def annotate_video(
     show_rate: bool = True,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> AnnotatedVideo:
-    """A film with what a network finds drawn into its frames.
+    """A film with what a network says drawn into its frames, whatever its task is.
 
-    model      that finds boxes; None where `draw` asks another
+    model      of pictures; None where `draw` asks another
     source     a video file, or a folder of pictures, whose names give their order
     out        a file that ends in .mp4, .m4v, .mov, .mkv or .webm; anything else is a folder, which gets the frames as
                JPEG files
-    draw       called with each frame, uint8 (H, W, 3); gives the frame that is written, or that and what was found, as
-               values for JSON.  None: the boxes that `model` finds
+    draw       called with each frame, uint8 (H, W, 3); gives the frame that is written, or that and what was found, a
+               dict of values for JSON.  None: what `model` answers is drawn as everywhere
     engine     as for ``Model.predict``
     every      2 takes every second frame, 3 every third …; the others are left out, and the film lasts as long
     rate       frames per second of a folder; None: 25
-    lines      a file for what was found: JSON, a line for each frame
+    lines      a file for what was found: JSON, a line for each frame, with its number and its time
     show_rate  write the frames per second into the corner of each frame
     progress   called as progress(frames done, frames in all or None) after each frame
 
@@ -86,12 +86,12 @@ def annotate_video(
     written is whole or not there.  Reading and writing video files takes PyAV: ``pip install 'striate[video]'``.
 
     Raises DataError for a film that cannot be read or breaks off with a fault, BundleError where nothing can be written,
-    ArgumentError for a network without boxes where there is no `draw`, and where PyAV is missing.
+    ArgumentError for a network that takes no pictures, and where PyAV is missing.
     """
     if every < 1:
         raise ArgumentError(f"annotate_video: every is at least 1, not {every}.")
     check_engine(engine)
-    asked = draw or _boxes_drawn(model, engine)
+    asked = draw or _drawn_by(model, engine)
     taken, target = film(source, rate), Path(out)
     if target.suffix and not is_video(target):
         raise ArgumentError(f"{target.name}: a video's name ends in {', '.join(VIDEOS)}; a folder's has no ending.")
@@ -107,9 +107,9 @@ def annotate_video(
             if number % every == 0:
                 shown, said = _asked(asked, pixels)
                 if said is not None:
-                    found.append({"frame": number, "seconds": round(seconds, 6), "found": said})
+                    found.append({"frame": number, "seconds": round(seconds, 6), **said})
                 if show_rate and len(ends) > 1:
-                    shown = text_on(shown, f"{(len(ends) - 1) / max(ends[-1] - ends[0], 1e-9):.1f} frames/s")
+                    shown = _signed(shown, f"{(len(ends) - 1) / max(ends[-1] - ends[0], 1e-9):.1f} frames/s")
                 sink.write(shown, seconds)
                 ends.append(time.perf_counter())
                 times.append(seconds)
@@ -153,40 +153,36 @@ def _written(target: Path, taken: Film, every: int, fill: Callable[[FrameSink], 
     atomic_write(target, write)
 
 
-def _asked(asked: Draw, pixels: np.ndarray) -> tuple[np.ndarray, Any]:
+def _asked(asked: Draw, pixels: np.ndarray) -> tuple[np.ndarray, dict[str, Any] | None]:
     """The frame as it is written, and what was found in it, or None."""
     given = asked(pixels)
     picture, said = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
     picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.shape != pixels.shape:
+    if picture.dtype != np.uint8 or picture.shape != pixels.shape or not isinstance(said, dict | None):
         raise DataError(
-            f"draw gives a frame uint8 {pixels.shape} back, or that and what was found; it gave {picture.dtype} "
-            f"{picture.shape}."
+            f"draw gives a frame uint8 {pixels.shape} back, or that and a dict of what was found; it gave {picture.dtype} "
+            f"{picture.shape}" + ("." if said is None else f" and a {type(said).__name__}.")
         )
     return picture, said
 
 
-def _boxes_drawn(model: Model | None, engine: str) -> Draw:
-    """What draws the boxes that a network finds, and says them."""
+def _drawn_by(model: Model | None, engine: str) -> Draw:
+    """What asks a network of any task, and draws and says what it answers."""
     if model is None:
         raise ArgumentError(
             "annotate_video: give a model, or `draw`, a function that takes a frame and gives it drawn."
         )
-    if model.answers.activation != "boxes":
-        raise ArgumentError(
-            f"{model.name} finds no boxes. Give `draw`, a function that takes a frame uint8 (H, W, 3) and gives it drawn."
-        )
-    names = model.intake.class_names(model.answers.classes)
+    task, names = task_of(model), model.intake.class_names(model.answers.classes)
+    model.intake.recipe  # an error now for what takes no pictures
 
-    def drawn(pixels: np.ndarray) -> tuple[np.ndarray, list[dict[str, Any]]]:
-        rows = model.predict([pixels], engine=engine)[0]
-        boxes, scores, labels = detections(rows, **model.decoding.to_dict())
-        boxes = model.intake.recipe.geometry(pixels.shape[:2]).boxes_back(boxes)
-        said = [
-            {"label": names[k], "score": round(float(score), 4), "box": [round(float(v), 2) for v in box]}
-            for box, score, k in zip(boxes, scores, labels, strict=True)
-        ]
-        words = [f"{one['label']} {one['score']:.2f}" for one in said]
-        return boxes_on(pixels, boxes, words, labels.tolist()), said
+    def drawn(pixels: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+        answer = task.answers(model, [pixels], engine=engine)[0]
+        return task.drawn(pixels, answer, names), task.facts(answer)
 
     return drawn
+
+
+def _signed(picture: np.ndarray, words: str) -> np.ndarray:
+    """The picture with words in its lower left corner."""
+    high = min(len(picture), max(10, round(picture.shape[1] / 36)) + 8)
+    return np.concatenate([picture[:-high], text_on(picture[-high:], words)])
