@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 MISTAKES = 24
+NOTES = 40  # lines about the data
 PANEL = 3.3  # inches of a curve: read on a telephone, and two in a row on a page
 DOTS, READ = 96, 0.75  # a browser's dots an inch; how far a drawing may shrink until its letters are too small to read
 SIDE = 300  # dots of a mistake's longer side, shown on half as many
@@ -48,6 +49,7 @@ def write_report(
     seconds: float | None = None,
     facts: Mapping[str, Any] | None = None,
     skipped: Sequence[Any] = (),
+    notes: Sequence[str] = (),
     stages: Sequence[tuple[str, int]] = (),
 ) -> Path:
     """Write the page to `path` and return it.
@@ -56,6 +58,7 @@ def write_report(
     history  ``History.history``
     facts    what to list about the training
     skipped  files that could not be read, (path, reason), besides those of `test`
+    notes    what was mended or left out when the data were read, besides those of `test`
     stages   parts of the training, (name, epochs) each, that the curves show apart
 
     Everything that depends on the answers is computed from one prediction over `test`.  The page loads nothing: it can be
@@ -84,6 +87,13 @@ def write_report(
         note = f"{plural(len(lost), 'file')} could not be read and had no part in the run."
         rows = [(str(file), str(reason)) for file, reason in lost]
         sections.append(Section("skipped", "Skipped files", note, table(["file", "why"], rows)))
+    said = list(dict.fromkeys((*notes, *(test.notes if test is not None else ()))))
+    if said:
+        lines = [(line,) for line in said[:NOTES]] + (
+            [(f"… and {len(said) - NOTES} more",)] if len(said) > NOTES else []
+        )
+        body = table(["what was mended or left out"], lines)
+        sections.append(Section("notes", "Notes on the data", "`striate data check` lists all of it.", body))
     return write_page(path, name, headline, sections)
 
 

@@ -14,8 +14,8 @@ from striate.wording import plural
 
 # Told apart on photos by most colour-blind people too: Okabe & Ito 2008 (all but black), then five of Paul Tol's.
 _FIRST = (
-    *("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"),
-    *("#aa3377", "#bbcc33", "#44bb99", "#882255", "#ee8866"),
+    *("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#d55e00", "#f0e442"),
+    *("#aa3377", "#44bb99", "#882255", "#bbcc33", "#ee8866"),
 )
 _GOLDEN = 0.6180339887  # of the circle of hues: the next colour is as far as can be from all before
 _LONGEST = 28  # letters at a box

@@ -252,6 +252,7 @@ def train_run(
             seconds=seconds,
             facts=model.facts,
             skipped=lost,
+            notes=[line for part in parts for line in part.notes],
         )
     return Run(target, model, scores, history.history, seconds, page, len(lost))
 
