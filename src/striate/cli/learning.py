@@ -24,7 +24,7 @@ from striate.cli.common import (
 from striate.errors import ArgumentError
 
 Seed = Annotated[int, typer.Option(help="Of weights, shuffling and dropout; the same seed gives the same run.")]
-RunFolder = Annotated[Path | None, typer.Option(help="The folder of the run (runs/DATA-NETWORK).")]
+RunFolder = Annotated[Path | None, typer.Option(help="The folder of the run (runs/DATA-NETWORK, or runs/DATA-TASK).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -71,9 +71,12 @@ def train(
     recipe: Annotated[
         str | None, typer.Option(help="digits, fast, best, imdb or imdb_published (digits, mnist, imdb have theirs).")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data (the recipe's, or 5).")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the data (the recipe's, or 5; of other tasks 30 to 60).")
+    ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Samples per step (the recipe's, or 32; 128 for 5,000 and more).")
+        int | None,
+        typer.Option(help="Samples per step (the recipe's, or 32; 128 for 5,000 and more; of other tasks 8 or 16)."),
     ] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam, sgd, adamw, … (the recipe's, or adam).")] = None,
     learning_rate: Annotated[

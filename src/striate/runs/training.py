@@ -99,10 +99,10 @@ def train_run(
     weights     what that base has learnt, as ``zoo.create`` takes it: "keras", "torchvision", a file …; None: nothing
     recipe      a name from ``recipes.RECIPES``; other arguments change single settings of it.  With neither model nor
                 recipe, digits and mnist have theirs (``RECIPE``)
-    folder      where the run goes (``runs/<data>-<network>``)
-    epochs      passes over the training data (the recipe's, or 5)
-    batch_size  examples a step (the recipe's, or 32; 128 for 5,000 examples and more)
-    optimizer   as ``Model.compile`` takes it (the recipe's, or adam)
+    folder      where the run goes (``runs/<data>-<network>``, of another task than classify ``runs/<data>-<task>``)
+    epochs      passes over the training data (the recipe's, or 5; to localize and segment 30 and 40, to detect 60)
+    batch_size  examples a step (the recipe's, or 32; 128 for 5,000 examples and more; of other tasks 8 or 16)
+    optimizer   as ``Model.compile`` takes it (the recipe's, or adam; of other tasks ``tasks.detection_recipe``)
     learning_rate   a constant rate, in place of a recipe's schedule
     precision   "float32", "bf16" or "fp16"
     seed        of weights, shuffling, dropout and what is held out
@@ -204,7 +204,11 @@ def train_run(
         chosen.learning_rate = learning_rate
     model.compile(chosen, **({"mix": mix} | how_to), **chosen_task.learning(model, train), precision=precision)
     name = Path(data).name
-    target = Path(folder) if folder is not None else free_folder(f"{name}-{model.name or 'model'}")
+    target = (
+        Path(folder)
+        if folder is not None
+        else free_folder(f"{name}-{chosen_task.name if dense else model.name or 'model'}")
+    )
     if _foreign(target):
         raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")
     if target.is_file():
