@@ -19,7 +19,7 @@ ONE_HOT = np.eye(CLASSES, dtype=np.float32)[Y]
 WEIGHTS = np.array([0.0, 0, 1, 2, 0.5] * 3)[:N]
 
 # ctc is of sequences; the others compare, or sum over, the examples of a batch.
-OF_BATCHES = {"ctc", "circle", "dice", "tversky"}
+OF_BATCHES = {"ctc", "circle", "dice", "tversky", "sparse_dice", "segmentation_loss"}
 OF_NUMBERS = {"categorical_generalized_cross_entropy", "mean_iou"}  # and all called sparse_…: targets are class numbers
 
 

@@ -33,7 +33,8 @@ MIRRORS = {
     "data check": ([data.check], {"weights", "page", "strict"}, {"progress"}),
     "predict": (
         [tasks.classify, tasks.classify_files],
-        {"text", "weights", "variant", "others", "out", "top"},  # top: 1 a line for a folder
+        # top: 1 a line for a folder; the last four are of models that find things
+        {"text", "weights", "variant", "others", "out", "top", "draw", "least", "format", "beside"},
         {"progress", "top"},
     ),
 }
@@ -88,7 +89,7 @@ def test_a_named_network_is_made_as_zoo_create_makes_it(command):
 
 def test_options_are_spelt_as_the_arguments_are():
     """``--batch-size`` is batch_size; what is spelt otherwise is listed here."""
-    otherwise = {"page": "--html", "others": "--with"}
+    otherwise = {"page": "--html", "others": "--with", "beside": "--pictures"}
     for name, command in COMMANDS.items():
         if name.startswith("look "):
             continue  # tests/test_look_signatures.py

@@ -66,6 +66,12 @@ def own(y_true: Any, y_pred: Any) -> Any:
     return torch.zeros(6)
 
 
+def maps() -> st.Model:
+    """A network that ends in maps."""
+    start = st.Input((16, 16, 3))
+    return st.Model(start, layers.Conv2D(2, 3)(start))
+
+
 # Objects of classes whose constructors want more than a value of the right kind.
 MADE = {
     "Augmentation": lambda: layers.Augmentation([layers.RandomFlip()]),
@@ -77,6 +83,7 @@ MADE = {
     "LearningRateScheduler": lambda: st.callbacks.LearningRateScheduler(float),
     "MeanMetricWrapper": lambda: st.metrics.MeanMetricWrapper(own),
     "PartialConv2D": lambda: layers.PartialConv2D([[0]], 1),
+    "RCNN": lambda: st.tasks.RCNN(maps(), ("a", "b"), proposals="sliding_windows"),
     "Recipe": lambda: st.recipes.get("digits"),
     "Split": lambda: st.backend.Split(small().module, [torch.device("cpu")] * 2, {}),
     "TorchLoss": lambda: st.losses.get(torch.nn.MSELoss()),

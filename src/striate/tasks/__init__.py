@@ -11,7 +11,7 @@ from striate.tasks.label_map import LabelMap
 from striate.tasks.localizer import Localized, localize
 from striate.tasks.rcnn import RCNN
 from striate.tasks.segmentation import segment
-from striate.tasks.task import Judged, Task
+from striate.tasks.task import Judged
 from striate.tasks.video import AnnotatedVideo, annotate_video
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Localized",
     "PictureAnswer",
     "RCNN",
-    "Task",
     "annotate_video",
     "answer_files",
     "classify",

@@ -43,12 +43,6 @@ KINDS = {
     ),
     "box-empty": FindingKind("error", True, "boxes without width or height; left out"),
     "box-tiny": FindingKind("error", True, "boxes of a single pixel, clicks rather than things; left out"),
-    "annotation-size": FindingKind(
-        "warning", True, "annotations that state another size than their picture has; look whether the boxes fit"
-    ),
-    "box-repeated": FindingKind(
-        "warning", True, "boxes that stand twice for one thing; the second is left out, or it would count as missed"
-    ),
     "truncated": FindingKind("error", True, "files whose end is missing, as after a download that stopped"),
     "broken": FindingKind("error", True, "pictures that cannot be decoded; training leaves them out"),
     "empty-file": FindingKind("error", True, "files of zero bytes; training leaves them out"),
@@ -59,6 +53,12 @@ KINDS = {
     "unreadable": FindingKind("error", True, "files that are missing or cannot be opened"),
     "suspect-label": FindingKind(
         "warning", False, "a suspicion, not a fault: labels that the model's features speak against. Look at them"
+    ),
+    "annotation-size": FindingKind(
+        "warning", True, "annotations that state another size than their picture has; look whether the boxes fit"
+    ),
+    "box-repeated": FindingKind(
+        "warning", True, "boxes that stand twice for one thing; the second is left out, or it would count as missed"
     ),
     "near-in-two-parts": FindingKind("warning", False, "pictures that look the same, in two parts of the data"),
     "nested": FindingKind(
