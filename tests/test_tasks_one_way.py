@@ -10,7 +10,7 @@ from PIL import Image
 import striate as st
 from striate import Input, Model, layers, runs
 from striate.cli.main import main
-from striate.data import Dataset
+from striate.data import Dataset, Splits
 from striate.data import load as read
 from striate.data.sets.scenes import scenes
 from striate.errors import StriateError
@@ -226,3 +226,14 @@ def test_places_and_formats_that_are_none_are_refused_before_anything_is_written
             main(["predict", str(trained[task].folder), str(tmp_path / "a.png"), *options])
         assert words in capsys.readouterr().err
     assert not list(tmp_path.glob("a.[jt]*"))
+
+
+def test_one_class_is_localized_by_its_box_alone(tmp_path):
+    one = replace(scenes(12, size=32, kinds=("circle",)), y=None)
+    held = replace(scenes(4, size=32, seed=3, kinds=("circle",)), y=None)
+    how = {"task": "localize", "epochs": 1, "verbose": 0, "report": False}
+    run = runs.train_run("circles", splits=Splits(one, None, held), folder=tmp_path / "run", **how)
+    assert load_model(run.folder).labels == ["circle"]
+    made = task_of(run.model).judge(run.model, held)
+    assert made.figures["label_accuracy"] == 1.0
+    assert made.figures["box_iou"] == pytest.approx(run.scores["box_iou"], abs=1e-6)

@@ -87,7 +87,7 @@ class Outputs:
         """How many classes there are; one yes/no output stands for two."""
         if self.activation == "boxes":
             return self.count - 4
-        return 2 if self.count == 1 else self.count
+        return 2 if self.count == 1 and self.activation != "softmax" else self.count
 
 
 def outputs_with_boxes(graph: Graph) -> list[int]:

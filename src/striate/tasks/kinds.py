@@ -90,6 +90,8 @@ class LocalizeTask(Task):
         return localizer(base, len(data.classes or ()) or 1)
 
     def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+        if model.answers.classes == 1:  # of one class there is nothing to tell apart
+            return {"loss": {"box": BoxLoss("giou")}, "metrics": {"box": BoxIoU()}}
         return {
             "loss": {"label": "sparse_categorical_crossentropy", "box": BoxLoss("giou")},
             "loss_weights": {"label": 0.5, "box": 1.0},
