@@ -13,6 +13,7 @@ import numpy as np
 from striate import layers
 from striate.described import described
 from striate.errors import ArgumentError, unknown
+from striate.layers import initializers
 from striate.model import Model
 from striate.tasks.boxes import iou
 from striate.tasks.sources import listed, size_of
@@ -57,10 +58,13 @@ def localizer(base: Model, classes: int, *, maps: int = 128, units: int = 256) -
             f"a localizer stands on maps (h, w, C); the base gives {graph.output_shapes}. Give include_top=False, "
             "without pooling."
         )
-    x = layers.Conv2D(maps, 1, activation="relu")(graph.outputs[0])
+    x = layers.BatchNormalization(momentum=0.9)(layers.Conv2D(maps, 1, use_bias=False)(graph.outputs[0]))
+    x = layers.Activation("relu")(x)
     x = layers.Dense(units, activation="relu")(layers.Flatten()(x))
     label = layers.Dense(classes, activation="softmax", name="label")(x)
-    corners = layers.Dense(4, activation="sigmoid")(x)
+    # small weights: a sigmoid that begins at its ends, at the whole picture, hardly learns
+    small, start = initializers.RandomNormal(stddev=0.01), initializers.Constant([-1.1, -1.1, 1.1, 1.1])
+    corners = layers.Dense(4, activation="sigmoid", kernel_initializer=small, bias_initializer=start)(x)
     one, other = corners[:, :2], corners[:, 2:]  # whichever is left or above the other is the first corner
     box = layers.Concatenate(name="box")([layers.Minimum()([one, other]), layers.Maximum()([one, other])])
     model = Model(base.inputs, {"label": label, "box": box})
