@@ -92,7 +92,7 @@ def _scenes(task: str, folder: str | os.PathLike[str] | None, seed: int, say: Ca
     assert splits.test is not None
     figures = "  ".join(f"{name} {value:.3f}" for name, value in run.scores.items() if isinstance(value, float))
     say(f"\n3. On {plural(len(splits.test), 'scene')} it never saw: {figures}\n")
-    kind, names = task_of(run.model), run.model.intake.class_names(len(run.model.labels or ()))
+    kind, names = task_of(run.model), run.model.intake.class_names(run.model.answers.classes)
     for i, answer in enumerate(kind.answers(run.model, list(splits.test.x[:3]))):
         there = kind.told(kind.truth(splits.test, i, names))
         say(f"  there is: {there}\n  the network says: {kind.told(answer)}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -146,6 +147,7 @@ def answer(
         format = _format(task, out, format)
     found = files_in(pictures)
     names = model.intake.class_names(model.answers.classes)
+    above = os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in found.files])
     started, read, failed = time.perf_counter(), 0, list[str]()
     quiet = out is not None or json or not sys.stdout.isatty()
 
@@ -158,7 +160,7 @@ def answer(
                 else:
                     read += 1
                     if draw is not None:
-                        _draw(task, one, names, draw, found.files)
+                        _draw(task, one, names, draw, above)
                 yield one
 
     if out is not None:
@@ -230,16 +232,13 @@ def _film(model: Model, films: list[str], out: Path | None, draw: Path | None, e
     say(facts | {"found": list(made.found), "notes": list(made.notes)}, json, str(made))
 
 
-def _draw(task: Task, one: PictureAnswer, names: list[str], folder: Path, files: list[str]) -> None:
+def _draw(task: Task, one: PictureAnswer, names: list[str], folder: Path, above: str) -> None:
     """A copy of a picture with its answer on it, under the picture's name in `folder`, as PNG."""
-    import os
-
     import numpy as np
     from PIL import Image
 
     from striate.data.pictures.decode import decode
 
-    above = os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in files])
     place = folder / Path(os.path.relpath(os.path.abspath(one.path), above)).with_suffix(".png")
     place.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.asarray(decode(one.path, 3).image)

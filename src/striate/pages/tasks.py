@@ -80,7 +80,7 @@ def _worst(task: Task, made: Judged, model: Model, test: Dataset) -> Section:
         section.note = "There are none: every held-out answer is right."
         return section
     section.note = f"{plural(len(order), 'picture')}, the worst first: left what is there, right what the network says."
-    names, cards = model.intake.class_names(len(model.labels or ()) or model.answers.classes), []
+    names, cards = model.intake.class_names(model.answers.classes), []
     for i in order:
         pixels = tiles.as_picture(some.x[i])
         if pixels is None:

@@ -198,8 +198,8 @@ def train_run(
         how_to["augment"] = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
     # a learning rate of one's own replaces the recipe's schedule
     chosen: Any = optimizer or (plan.optimizer() if plan and learning_rate is None else None)
-    chosen = optimizers.get(chosen or how_to.pop("optimizer", "adam"))
-    how_to.pop("optimizer", None)
+    suggested = how_to.pop("optimizer", "adam")
+    chosen = optimizers.get(chosen or suggested)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
     model.compile(chosen, **({"mix": mix} | how_to), **chosen_task.learning(model, train), precision=precision)

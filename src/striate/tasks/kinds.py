@@ -31,6 +31,7 @@ from striate.tasks.task import Judged, Task, check_task, plain
 from striate.tasks.yolo_loss import YoloLoss
 from striate.train import losses, metrics
 from striate.train.losses import SegmentationLoss
+from striate.train.metrics import shares
 
 TOGETHER = 8  # pictures whose scores are in memory at once
 MANY = 12  # boxes of a picture beyond which they have no names
@@ -187,16 +188,15 @@ class SegmentTask(Task):
                 table += np.bincount(pairs, minlength=count * count).reshape(count, count)
                 off.append(float((labels[counted] != true[counted]).mean()) if counted.any() else 0.0)
                 said.append(LabelMap(labels.astype(np.uint8 if count <= 256 else np.int64), tuple(names)))
-        right, either = np.diag(table), table.sum(0) + table.sum(1) - np.diag(table)
-        there = either > 0
-        each = right[there] / either[there]
+        counts = shares.ClassCounts.of_matrix(table)
+        each, there = shares.iou(counts), counts.occurs
         classes = {
-            name: {"pixels": int(pixels), "iou": float(hit / area) if area else None}
-            for name, pixels, hit, area in zip(names, table.sum(1), right, either, strict=True)
+            name: {"pixels": int(pixels), "iou": float(value) if occurs else None}
+            for name, pixels, value, occurs in zip(names, counts.true, each, there, strict=True)
         }
         figures = {
-            "mean_iou": float(each.mean()) if len(each) else 0.0,
-            "pixel_accuracy": float(right.sum() / max(table.sum(), 1)),
+            "mean_iou": float(each[there].mean()) if there.any() else 0.0,
+            "pixel_accuracy": float(counts.right.sum() / max(table.sum(), 1)),
             "classes": classes,
         }
         rows = [

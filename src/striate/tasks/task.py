@@ -11,6 +11,7 @@ import numpy as np
 from striate.data import Dataset
 from striate.errors import ArgumentError
 from striate.model import Model
+from striate.tasks.detection_recipe import DetectionRecipe, freeze_below
 
 __all__ = ["Judged", "Task", "check_task"]
 
@@ -88,8 +89,6 @@ class Task(ABC):
 
         Raises ArgumentError for a base that takes no picture.
         """
-        from striate.tasks.detection_recipe import DetectionRecipe, freeze_below
-
         if base is not None:
             freeze_below(base)
         # an average of weights that all learn from nothing does not go with what their batch norms have gathered
