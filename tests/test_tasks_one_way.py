@@ -91,6 +91,32 @@ def test_commands_answer_draw_and_write(trained, task, tmp_path, capsys):
     assert f"was trained to {task}, not to {other}" in capsys.readouterr().err
 
 
+def test_drawn_copies_have_a_name_each_and_never_lie_on_pictures(trained, tmp_path, capsys):
+    photos = tmp_path / "photos"
+    (photos / "deep").mkdir(parents=True)
+    for i, name in enumerate(("a.png", "a.jpg", "deep/a.PNG", "deep/b.bmp")):
+        Image.fromarray(scenes(1, size=32, seed=i).x[0]).save(photos / name)
+    before = {path: path.read_bytes() for path in sorted(photos.rglob("*.*"))}
+    command = ["detect", str(trained["detect"].folder), str(photos)]
+    for _ in range(2):  # what the first run drew below the pictures is no picture to the second
+        with pytest.raises(SystemExit) as ended:
+            main([*command, "--draw", str(photos / "drawn")])
+        assert ended.value.code == 0
+        assert "4 pictures" in capsys.readouterr().err
+        made = sorted(str(path.relative_to(photos / "drawn")) for path in (photos / "drawn").rglob("*.*"))
+        assert made == ["a.jpg.png", "a.png", "deep/a.PNG", "deep/b.bmp.png"]
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--draw", str(photos)])
+    assert ended.value.code == 2
+    assert "would lie on" in capsys.readouterr().err
+    (photos / "a.jpg.png").write_bytes(before[photos / "a.png"])
+    with pytest.raises(SystemExit):
+        main([*command, "--draw", str(tmp_path / "other")])
+    assert "have one name" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_boxes_are_in_pixels_of_the_photo_whatever_its_size(trained, tmp_path):
     model = load_model(trained["detect"].folder)
     model.decoding = replace(model.decoding, least=0.0)

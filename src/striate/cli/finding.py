@@ -6,7 +6,7 @@ import json as json_
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -145,22 +145,24 @@ def answer(
         raise ArgumentError("--format goes with --out, the place to write to.")
     if out is not None:
         format = _format(task, out, format)
-    found = files_in(pictures)
+    files = files_in(pictures).files
+    if draw is not None:
+        files = _without_copies(files, pictures, draw)
     names = model.intake.class_names(model.answers.classes)
-    above = os.path.commonpath([os.path.dirname(os.path.abspath(file)) for file in found.files])
+    places = {} if draw is None else _places(files, draw)
     started, read, failed = time.perf_counter(), 0, list[str]()
     quiet = out is not None or json or not sys.stdout.isatty()
 
     def answers() -> Iterator[PictureAnswer]:
         nonlocal read
         with going("pictures") if quiet else nullcontext() as progress:
-            for one in answer_files(model, found.files, batch_size=batch_size, engine=engine, progress=progress):
+            for one in answer_files(model, files, batch_size=batch_size, engine=engine, progress=progress):
                 if one.error is not None:
                     failed.append(one.path)
                 else:
                     read += 1
                     if draw is not None:
-                        _draw(task, one, names, draw, above)
+                        _draw(task, one, names, places[one.path])
                 yield one
 
     if out is not None:
@@ -232,14 +234,42 @@ def _film(model: Model, films: list[str], out: Path | None, draw: Path | None, e
     say(facts | {"found": list(made.found), "notes": list(made.notes)}, json, str(made))
 
 
-def _draw(task: Task, one: PictureAnswer, names: list[str], folder: Path, above: str) -> None:
-    """A copy of a picture with its answer on it, under the picture's name in `folder`, as PNG."""
+def _without_copies(files: list[str], named: Sequence[str], folder: Path) -> list[str]:
+    """Without what an earlier run drew into a folder below those with the pictures."""
+    drawn = os.path.realpath(folder)
+    below = any(drawn.startswith(os.path.realpath(each) + os.sep) for each in named)
+    return [file for file in files if file in named or not (below and os.path.realpath(file).startswith(drawn + os.sep))]
+
+
+def _places(files: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Where the drawn copy of each picture goes: folders below `folder` as the pictures have them, ``a.jpg`` as ``a.jpg.png``.
+
+    Raises ArgumentError where a copy would lie on a picture or on another copy; nothing is written then.
+    """
+    whole = {file: Path(os.path.abspath(file)) for file in files}
+    above = os.path.commonpath([path.parent for path in whole.values()]) if whole else ""
+    there = {os.path.realpath(path): file for file, path in whole.items()}
+    made: dict[str, Path] = {}
+    taken: dict[str, str] = {}
+    for file, path in whole.items():
+        name = path.name if path.suffix.lower() == ".png" else path.name + ".png"
+        made[file] = folder / path.parent.relative_to(above) / name
+        real = os.path.realpath(made[file])
+        if real in there:
+            raise ArgumentError(f"--draw {folder}: the copy of {file} would lie on {there[real]}; name another folder.")
+        if real in taken and not os.path.samefile(taken[real], file):
+            raise ArgumentError(f"--draw {folder}: the copies of {taken[real]} and {file} have one name; rename one.")
+        taken[real] = file
+    return made
+
+
+def _draw(task: Task, one: PictureAnswer, names: list[str], place: Path) -> None:
+    """A copy of a picture with its answer on it, as PNG."""
     import numpy as np
     from PIL import Image
 
     from striate.data.pictures.decode import decode
 
-    place = folder / Path(os.path.relpath(os.path.abspath(one.path), above)).with_suffix(".png")
     place.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.asarray(decode(one.path, 3).image)
     Image.fromarray(task.drawn(pixels, one.answer, names)).save(place)
