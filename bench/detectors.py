@@ -26,7 +26,7 @@ from bench.harness import RESULTS, machine
 from striate import Input, Model, layers
 from striate.data.sets.scenes import scenes
 from striate.tasks.average_precision import Detections, Truth, average_precision
-from striate.tasks.detection_loss import DetectionLoss
+from striate.tasks.detection_recipe import loss_for
 from striate.tasks.detector import detector
 from striate.tasks.found import Decoding, detections
 from striate.tasks.proposals import proposed, selective_search
@@ -65,7 +65,7 @@ def trained(model: Model, loss: Any, seed: int) -> Find:
 
 def of_detector(seed: int) -> Find:
     model = detector(base(64, (16, 24, 32, 48, 64)), 3, width=48)
-    return trained(model, DetectionLoss(model.layers[-1]), seed)
+    return trained(model, loss_for(model.layers[-1], learnt=False), seed)
 
 
 def of_yolo(seed: int) -> Find:

@@ -12,8 +12,10 @@ from striate.tasks.average_precision import Truth, average_precision
 from striate.tasks.boxes import iou
 from striate.tasks.detection_loss import DetectionLoss
 from striate.tasks.detection_metric import MeanAveragePrecision
+from striate.tasks.detection_recipe import DetectionRecipe
 from striate.tasks.detector import detector
 from striate.tasks.found import detections
+from striate.tasks.kinds import DetectTask
 from striate.tasks.pyramid import pyramid
 from striate.tasks.yolo_loss import YoloLoss
 
@@ -234,3 +236,19 @@ def test_a_detector_learns_to_find_and_answers_alike_everywhere(tmp_path):
     with torch.inference_mode():
         module = model.module(torch.tensor(parts.x / 255.0).float().movedim(-1, 1)).movedim(1, -1)
     np.testing.assert_allclose(module.numpy(), rows, atol=1e-2)
+
+
+def test_a_base_with_weights_and_one_from_nothing_learn_by_different_numbers():
+    """From nothing more places share each box and all scores count; what was learnt is averaged only with weights."""
+    start = x = Input((32, 32, 3))
+    for maps in (4, 4, 4, 4, 4):
+        x = layers.Conv2D(maps, 3, strides=2, padding="same")(x)
+    base = Model(start, x)
+    for learnt in (True, False):
+        model = detector(base, 2, width=4)
+        DetectionRecipe().compile(model, base if learnt else None, updates=1000)
+        plan = model._compiled()
+        given = DetectTask().learning(model, None, learnt=learnt)["loss"]
+        assert (given.alpha, given.beta, given.gamma) == ((1.0, 6.0, 2.0) if learnt else (0.5, 2.0, 0.0))
+        assert (plan.losses[0].alpha, plan.losses[0].gamma) == (given.alpha, given.gamma)
+        assert plan.optimizer.use_ema is learnt

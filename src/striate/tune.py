@@ -218,7 +218,8 @@ def tune(
                 net.preprocessing = first.preprocessing
                 how = kind.recipe(net, None, epochs * -(-len(learn) // settings["batch_size"]))
                 how |= {"optimizer": described(settings)} | ({} if changes is None else {"augment": changes})
-            net.compile(**({"optimizer": described(settings)} | how), **kind.learning(net, learn))
+            what = kind.learning(net, learn, learnt=weights is not None)
+            net.compile(**({"optimizer": described(settings)} | how), **what)
 
             def report(epoch: int, logs: Any, fold: int = fold) -> None:
                 trial.report(float(np.mean([*accuracies, logs[f"val_{kind.figure}"]])), fold * epochs + epoch)

@@ -149,7 +149,7 @@ def answer(
     if draw is not None:
         files = _without_copies(files, pictures, draw)
     names = model.intake.class_names(model.answers.classes)
-    places = {} if draw is None else _places(files, draw)
+    copies = {} if draw is None else _places(files, draw)
     started, read, failed = time.perf_counter(), 0, list[str]()
     quiet = out is not None or json or not sys.stdout.isatty()
 
@@ -162,7 +162,7 @@ def answer(
                 else:
                     read += 1
                     if draw is not None:
-                        _draw(task, one, names, places[one.path])
+                        _draw(task, one, names, copies[one.path])
                 yield one
 
     if out is not None:
@@ -238,11 +238,13 @@ def _without_copies(files: list[str], named: Sequence[str], folder: Path) -> lis
     """Without what an earlier run drew into a folder below those with the pictures."""
     drawn = os.path.realpath(folder)
     below = any(drawn.startswith(os.path.realpath(each) + os.sep) for each in named)
-    return [file for file in files if file in named or not (below and os.path.realpath(file).startswith(drawn + os.sep))]
+    return [
+        file for file in files if file in named or not (below and os.path.realpath(file).startswith(drawn + os.sep))
+    ]
 
 
 def _places(files: Sequence[str], folder: Path) -> dict[str, Path]:
-    """Where the drawn copy of each picture goes: folders below `folder` as the pictures have them, ``a.jpg`` as ``a.jpg.png``.
+    """Where the drawn copy of each picture goes: below `folder` as the pictures lie, ``a.jpg`` as ``a.jpg.png``.
 
     Raises ArgumentError where a copy would lie on a picture or on another copy; nothing is written then.
     """

@@ -202,7 +202,8 @@ def train_run(
     chosen = optimizers.get(chosen or suggested)
     if learning_rate is not None:
         chosen.learning_rate = learning_rate
-    model.compile(chosen, **({"mix": mix} | how_to), **chosen_task.learning(model, train), precision=precision)
+    what = chosen_task.learning(model, train, learnt=base is not None and weights is not None)
+    model.compile(chosen, **({"mix": mix} | how_to), **what, precision=precision)
     name = Path(data).name
     target = (
         Path(folder)

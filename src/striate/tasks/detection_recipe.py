@@ -14,7 +14,7 @@ from striate.tasks.detection_metric import MeanAveragePrecision
 from striate.train import optimizers
 from striate.train.schedules import CosineDecay
 
-__all__ = ["DetectionRecipe", "freeze_below"]
+__all__ = ["DetectionRecipe", "freeze_below", "loss_for"]
 
 _AVERAGED = 4  # times that a moving average must have forgotten the first weights
 
@@ -27,7 +27,8 @@ class DetectionRecipe:
     base_rate   the part of it at which the base learns, above 0 and at most 1
     decay       weight decay
     clip        the most that the norm of all gradients together may be
-    average     momentum of the moving average of the weights, with which the training ends
+    average     momentum of the moving average of the weights, with which the training ends; a network that begins with
+                nothing has none
     flips       "horizontal", "vertical", "horizontal_and_vertical" or None: pictures that may be mirrored
     turns       whether pictures may be turned by quarters
     zoom        (lowest, highest) factor of ``layers.RandomZoom``, below 0 larger, above 0 smaller; None: as it is
@@ -69,7 +70,7 @@ class DetectionRecipe:
         """
         box = model.layers[-1]
         how = self.arguments(model, base, updates)
-        model.compile(loss=DetectionLoss(box), metrics=[MeanAveragePrecision(box)], **how)
+        model.compile(loss=loss_for(box, base is not None), metrics=[MeanAveragePrecision(box)], **how)
 
     def arguments(self, model: Model, base: Model | None, updates: int) -> dict[str, Any]:
         """The same without the loss and the metrics, as ``Model.compile`` takes it; for networks of other tasks too.
@@ -82,7 +83,8 @@ class DetectionRecipe:
         rate = CosineDecay(
             self.rate / 20, max(1, updates - warm), alpha=0.02, warmup_target=self.rate, warmup_steps=warm
         )
-        average = self.average > 0 and updates * (1 - self.average) > _AVERAGED
+        # an average of weights that all learn from nothing does not go with what their batch norms have gathered
+        average = base is not None and self.average > 0 and updates * (1 - self.average) > _AVERAGED
         optimizer = optimizers.AdamW(
             rate,
             weight_decay=self.decay,
@@ -117,6 +119,19 @@ class DetectionRecipe:
                 layers.RandomSaturation((0.5 - most / 2, 0.5 + most / 2), value_range=black_white),
             ]
         return made
+
+
+def loss_for(layer: layers.Layer, learnt: bool) -> DetectionLoss:
+    """The loss that suits what a detector begins with; both are measured in docs/detection.md.
+
+    layer    the layer of boxes that it ends in
+    learnt   whether its base has weights.  Then overlap decides which places answer for a box (beta = 6), and what is sure
+             already counts little (gamma = 2).  A network that begins with nothing has no good boxes yet: more places
+             share each box (alpha = 0.5, beta = 2), and all scores count (gamma = 0)
+
+    Raises ArgumentError for another layer than ``layers.DistanceBoxes``.
+    """
+    return DetectionLoss(layer) if learnt else DetectionLoss(layer, alpha=0.5, beta=2.0, gamma=0.0)
 
 
 def levels(model: Model) -> tuple[float, float]:

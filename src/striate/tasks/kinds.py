@@ -19,8 +19,8 @@ from striate.tasks.average_precision import Detections, Truth, average_precision
 from striate.tasks.boxes import iou
 from striate.tasks.classification import Guess, classify
 from striate.tasks.detection import Detection, detect, named
-from striate.tasks.detection_loss import DetectionLoss
 from striate.tasks.detection_metric import MeanAveragePrecision
+from striate.tasks.detection_recipe import loss_for
 from striate.tasks.detector import detector
 from striate.tasks.found import Decoding, find
 from striate.tasks.label_map import LabelMap
@@ -52,7 +52,7 @@ class ClassifyTask(Task):
     def network(self, base: Model, data: Dataset) -> Model:
         raise ArgumentError("a classifier is a whole network; give its name as model.")
 
-    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+    def learning(self, model: Model, data: Dataset, *, learnt: bool = False) -> dict[str, Any]:
         loss = losses.fitting(model.answers, data.y)
         return {"loss": loss, "metrics": [metrics.fitting(model.answers, loss)]}
 
@@ -90,7 +90,7 @@ class LocalizeTask(Task):
     def network(self, base: Model, data: Dataset) -> Model:
         return localizer(base, len(data.classes or ()) or 1)
 
-    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+    def learning(self, model: Model, data: Dataset, *, learnt: bool = False) -> dict[str, Any]:
         if model.answers.classes == 1:  # of one class there is nothing to tell apart
             return {"loss": {"box": BoxLoss("giou")}, "metrics": {"box": BoxIoU()}}
         return {
@@ -162,7 +162,7 @@ class SegmentTask(Task):
     def network(self, base: Model, data: Dataset) -> Model:
         return uafm(base, len(data.classes or ()) or int(np.asarray(data.y).max()) + 1)
 
-    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+    def learning(self, model: Model, data: Dataset, *, learnt: bool = False) -> dict[str, Any]:
         logits = model.answers.activation is None
         loss = SegmentationLoss(data.ignored, from_logits=logits)
         return {
@@ -234,9 +234,9 @@ class DetectTask(Task):
     def network(self, base: Model, data: Dataset) -> Model:
         return detector(base, len(data.classes or ()) or 1)
 
-    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+    def learning(self, model: Model, data: Dataset, *, learnt: bool = False) -> dict[str, Any]:
         layer = _boxes_layer(model)
-        loss = YoloLoss(layer) if isinstance(layer, YoloBoxes) else DetectionLoss(layer)
+        loss = YoloLoss(layer) if isinstance(layer, YoloBoxes) else loss_for(layer, learnt)
         return {"loss": loss, "metrics": [MeanAveragePrecision(layer)]}
 
     def settle(self, model: Model, data: Dataset) -> None:

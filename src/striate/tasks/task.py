@@ -73,11 +73,12 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def learning(self, model: Model, data: Dataset) -> dict[str, Any]:
+    def learning(self, model: Model, data: Dataset, *, learnt: bool = False) -> dict[str, Any]:
         """The losses and metrics, as ``Model.compile`` takes them.
 
-        model   what is trained or judged
-        data    with the targets
+        model    what is trained or judged
+        data     with the targets
+        learnt   whether its base has weights already
         """
 
     def recipe(self, model: Model, base: Model | None, steps: int) -> dict[str, Any]:
@@ -91,8 +92,7 @@ class Task(ABC):
         """
         if base is not None:
             freeze_below(base)
-        # an average of weights that all learn from nothing does not go with what their batch norms have gathered
-        return DetectionRecipe(average=0.99 if base is not None else 0.0).arguments(model, base, steps)
+        return DetectionRecipe().arguments(model, base, steps)
 
     def settle(self, model: Model, data: Dataset) -> None:  # noqa: B027 (most have nothing to choose)
         """Choose what is left to be chosen once a model is trained, on pictures that it did not learn from.
