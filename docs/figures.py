@@ -32,6 +32,7 @@ from striate.data import Dataset
 from striate.look.explain.attributions import QUICK
 from striate.look.pictures import Space
 from striate.report.figures import to_png
+from striate.tasks import task_of
 from striate.weights import atomic_write
 
 ROOT = Path(__file__).parent.parent
@@ -313,6 +314,50 @@ def report_page() -> Any:
     for i, half in enumerate(halves):
         both.paste(half, (HALF[0] * i, 0))
     return both
+
+
+@figure(
+    "tasks.png",
+    "drawn scenes that the networks of ``striate demo --task`` never saw: what is there, and what they say",
+    "scenes",
+)
+def tasks() -> Any:
+    """A row for each task: three scenes of the test part, each with its truth on the left and the answer on the right."""
+    from striate.demo import SCENES, demo
+
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        for name in SCENES:
+            run = demo(Path(place) / name, task=name, say=lambda line: None)
+            test = data.load("scenes", **SCENES[name][1]).test
+            assert test is not None
+            rows.append(answered(run.model, test.subset(range(3))))
+    width = max(row.width for row in rows)
+    whole = Image.new("RGB", (width, sum(row.height for row in rows) + 12 * (len(rows) - 1)), "white")
+    top = 0
+    for row in rows:
+        whole.paste(row, (0, top))
+        top += row.height + 12
+    return whole
+
+
+def answered(model: st.Model, pictures: Dataset, times: int = 3) -> Image.Image:
+    """Pictures in a row, each twice: with what is there, and with what the network says."""
+    task, names = task_of(model), model.intake.class_names(model.answers.classes)
+    drawn = []
+    for i, answer in enumerate(task.answers(model, list(pictures.x))):
+        truth = task.truth(pictures, i, names)
+        drawn += [
+            task.drawn(pictures.x[i], truth, names, truth=True, times=times),
+            task.drawn(pictures.x[i], answer, names, times=times),
+        ]
+    high, wide = drawn[0].shape[:2]
+    row = Image.new("RGB", (wide * len(drawn) + 4 * len(drawn) // 2 + 12 * (len(drawn) // 2 - 1) - 4, high), "white")
+    left = 0
+    for i, one in enumerate(drawn):
+        row.paste(Image.fromarray(one), (left, 0))
+        left += wide + (12 if i % 2 else 4)
+    return row
 
 
 # -- the command --------------------------------------------------------------------------------------------------------

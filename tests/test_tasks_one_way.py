@@ -45,6 +45,7 @@ def test_a_run_keeps_what_its_task_needs(trained, task):
     assert again.facts["task"] == task
     assert again.decoding == run.model.decoding
     page = run.report.read_text()
+    assert f"<h1>scenes: {task_named(task).line}</h1>" in page
     assert "Per class" in page
     assert "Worst pictures" in page
     assert any(name in page for name in again.labels)

@@ -254,6 +254,7 @@ def train_run(
             model,
             judge,
             history=history.history,
+            title=f"{name}: {chosen_task.line}" if dense else None,
             seconds=seconds,
             facts=model.facts,
             skipped=lost,
