@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from striate.errors import StriateError
-from striate.report.marks import boxes_on, class_colours, labels_on, text_on
+from striate.report.marks import boxes_on, class_colours, label_map_on, labels_on, text_on
 
 
 def test_a_class_keeps_its_colour_and_no_two_of_many_share_one():
@@ -53,3 +53,25 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(StriateError, match="2 boxes to draw"):
         boxes_on(np.zeros((9, 9, 3), np.uint8), np.zeros((2, 4)), ["one"])
     assert text_on(np.zeros((30, 90, 1), np.uint8), "24.0 pictures a second").any()
+
+
+def test_a_label_map_has_borders_and_names_and_leaves_the_background():
+    picture = np.full((120, 160, 3), 128, np.uint8)
+    labels = np.zeros((120, 160), np.uint8)
+    labels[30:90, 40:120] = 1
+    labels[2:5, 2:5] = 2  # too few pixels for a word
+    labels = np.where(np.arange(160) < 155, labels.astype(np.int64), -1)
+    drawn = label_map_on(picture, labels, ("background", "cell", "speck"))
+    colours = class_colours(3)
+    np.testing.assert_array_equal(drawn[:28, 10:150], picture[:28, 10:150])
+    np.testing.assert_array_equal(drawn[30, 40:120], np.broadcast_to(colours[1], (80, 3)))  # the border
+    inside = np.rint(128 * 0.55 + 0.45 * colours[1].astype(float))
+    np.testing.assert_array_equal(drawn[33, 50], inside)
+    word = (drawn[40:80, 60:100] == colours[1]).all(-1)
+    assert word.any()  # the ground of the word, in the midst
+    assert (drawn[2:5, 2:5] == colours[2]).all(-1).any()
+    np.testing.assert_array_equal(drawn[:, 156:], picture[:, 156:])
+    for size in ((1, 1), (1, 7), (3, 2)):
+        assert label_map_on(picture[: size[0], : size[1]], np.zeros(size, int), ("tree",)).shape == (*size, 3)
+    with pytest.raises(StriateError):
+        label_map_on(picture, labels[1:], ("background", "cell"))

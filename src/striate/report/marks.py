@@ -19,6 +19,7 @@ _FIRST = (
 )
 _GOLDEN = 0.6180339887  # of the circle of hues: the next colour is as far as can be from all before
 _LONGEST = 28  # letters at a box
+_WORTH_A_WORD = 0.01  # of a picture's pixels, for a class to be named on it
 
 
 def class_colours(count: int) -> np.ndarray:
@@ -97,6 +98,65 @@ def labels_on(picture: np.ndarray, labels: np.ndarray, *, share: float = 0.5, ig
     over = table[np.maximum(labels, 0)]
     mixed = np.rint(pixels * (1 - share) + over * share).astype(np.uint8)
     return np.where(coloured[..., None], mixed, pixels)
+
+
+def label_map_on(picture: np.ndarray, labels: np.ndarray, names: Sequence[str], *, share: float = 0.45) -> np.ndarray:
+    """uint8 (H, W, 3): a copy of the picture with its classes in colours, their borders, and the name of each in its midst.
+
+    picture   uint8 (H, W), (H, W, 1) or (H, W, 3)
+    labels    class numbers (H, W); below 0 there is no class
+    names     of the classes; "background" stays as it is, and classes with few pixels have no word
+    share     of the colour within borders, 0 to 1
+
+    Raises DataError for labels of another size.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    labels = np.asarray(labels)
+    ground = next((k for k, name in enumerate(names) if name.lower() == "background"), None)
+    drawn = labels_on(picture, labels, share=share, ignored=ground)
+    drawn = np.where(_borders(labels)[..., None], labels_on(picture, labels, share=1.0, ignored=ground), drawn)
+    image, colours = Image.fromarray(drawn), class_colours(len(names))
+    longer = max(image.size)
+    font, pen = ImageFont.load_default(size=max(9, round(longer / 45))), ImageDraw.Draw(image)
+    counts = np.bincount(labels[labels >= 0], minlength=len(names))
+    for k in np.argsort(counts, kind="stable"):  # the largest last, on top
+        if k == ground or k >= len(names) or counts[k] < _WORTH_A_WORD * labels.size:
+            continue
+        y, x = _midst(labels == k, max(1, longer // 16))
+        word = plain(names[k], _LONGEST)
+        left, top, right, bottom = pen.textbbox((0, 0), word, font=font)
+        _word(pen, font, image.size, (x - (right - left) / 2, y + (bottom - top) / 2), word, colours[k])
+    return np.asarray(image)
+
+
+def _borders(labels: np.ndarray) -> np.ndarray:
+    """bool (H, W): pixels whose neighbour to the right or below has another label, and these neighbours."""
+    found = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        apart = np.diff(labels, axis=axis) != 0
+        first, second = [slice(None)] * 2, [slice(None)] * 2
+        first[axis], second[axis] = slice(0, -1), slice(1, None)
+        found[tuple(first)] |= apart
+        found[tuple(second)] |= apart
+    return found
+
+
+def _midst(inside: np.ndarray, reach: int) -> tuple[int, int]:
+    """The row and column of a pixel that has most pixels of its kind within so many pixels of it."""
+    height, width = inside.shape
+    sums = np.zeros((height + 1, width + 1), np.int64)
+    sums[1:, 1:] = inside.cumsum(0).cumsum(1)
+    rows, columns = np.arange(height), np.arange(width)
+    top, bottom = np.maximum(rows - reach, 0), np.minimum(rows + reach + 1, height)
+    left, right = np.maximum(columns - reach, 0), np.minimum(columns + reach + 1, width)
+    around = sums[bottom][:, right] - sums[top][:, right] - sums[bottom][:, left] + sums[top][:, left]
+    best = np.argwhere(inside & (around == around[inside].max()))
+    best = best[
+        abs(best - best[0]).max(1) <= 2 * reach
+    ]  # of one thing, and of a large one many: the nearest to their mean
+    row, column = best[((best - best.mean(0)) ** 2).sum(1).argmin()]
+    return int(row), int(column)
 
 
 def text_on(picture: np.ndarray, text: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from striate.errors import ArgumentError, DataError
 from striate.graph import Graph
 from striate.layers.boxes import DistanceBoxes, YoloBoxes
 from striate.model import Model
-from striate.report.marks import boxes_on, enlarged, labels_on, text_on
+from striate.report.marks import boxes_on, enlarged, label_map_on, text_on
 from striate.tasks.average_precision import Detections, Truth, average_precision, matched
 from striate.tasks.boxes import iou
 from striate.tasks.classification import Guess, classify
@@ -212,7 +212,7 @@ class SegmentTask(Task):
     def drawn(
         self, picture: np.ndarray, answer: LabelMap, names: Sequence[str], *, truth: bool = False, times: int = 1
     ) -> np.ndarray:
-        return labels_on(enlarged(picture, times), enlarged(answer.labels, times))
+        return label_map_on(enlarged(picture, times), enlarged(answer.labels, times), names)
 
     def facts(self, answer: LabelMap) -> dict[str, Any]:
         return plain({"shares": answer.shares})
