@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from striate.errors import StriateError
 from striate.tasks.average_precision import RECALLS, THRESHOLDS, Detections, Truth, average_precision, matched
 from striate.tasks.bootstrap import bootstrap
+from striate.tasks.found import detections as detections_in
 
 
 def truth(*rows):
@@ -233,3 +234,46 @@ def test_an_interval_narrows_with_more_pictures_and_is_none_without_boxes():
         bootstrap([truth()], [found()], ["cell"], draws=0)
     with pytest.raises(StriateError, match="level"):
         bootstrap([truth()], [found()], ["cell"], level=95)
+
+
+BOX = [[0, 0, 10, 10]]
+
+
+@pytest.mark.parametrize(
+    ("there", "seen", "settings"),
+    [
+        (Truth(BOX, [0.7]), Detections(BOX, [0.9], [0]), {}),  # a class that would be cut to 0
+        (Truth(BOX, [np.nan]), Detections(BOX, [0.9], [0]), {}),
+        (Truth(BOX, ["a"]), Detections(BOX, [0.9], [0]), {}),
+        (Truth(np.zeros((4, 3)), [0, 0, 0]), Detections(BOX, [0.9], [0]), {}),  # 12 numbers are not three boxes
+        (Truth(BOX, [0]), Detections([[0, 0, 10]], [0.9], [0]), {}),
+        (Truth(BOX, [0]), Detections(BOX, [None], [0]), {}),
+        (Truth(BOX, [0]), Detections(BOX, [0.9], [0]), {"most": 0}),
+        (Truth(BOX, [0]), Detections(BOX, [0.9], [0]), {"most": 1.5}),
+        (Truth(BOX, [0]), Detections(BOX, [0.9], [0]), {"names": ["a", "a"]}),
+        ((BOX, [0]), Detections(BOX, [0.9], [0]), {}),
+    ],
+)
+def test_what_would_be_counted_wrongly_is_refused(there, seen, settings):
+    with pytest.raises(StriateError):
+        average_precision([there], [seen], **{"names": ["a", "b"], **settings})
+
+
+def test_tensors_with_gradients_and_lists_are_counted_as_arrays_are():
+    torch = pytest.importorskip("torch")
+    seen = Detections(torch.tensor(BOX) * 1.0, torch.tensor([0.9], requires_grad=True), torch.tensor([0]))
+    made = average_precision([Truth(BOX, [0])], [seen], ["a"])
+    assert made.at50 == 1.0
+    assert made.confidence == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("wrong", [{"least": float("nan")}, {"most": -3}, {"considered": 0}, {"overlap": 2}], ids=str)
+def test_rows_are_cut_by_settings_that_a_model_could_have(wrong):
+    with pytest.raises(StriateError, match=next(iter(wrong))):
+        detections_in(np.random.default_rng(0).random((9, 6)), **wrong)
+
+
+@pytest.mark.parametrize("rows", [np.zeros((3, 4)), np.zeros((1, 3, 6)), [1, 2]], ids=str)
+def test_rows_of_another_shape_are_refused(rows):
+    with pytest.raises(StriateError, match="rows"):
+        detections_in(rows)

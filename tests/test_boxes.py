@@ -152,3 +152,53 @@ def test_what_cannot_be_is_refused_in_words():
         with pytest.raises(StriateError):
             call()
     assert b.suppress([], []).kept.tolist() == []
+
+
+@pytest.mark.parametrize("kind", ["iou", "giou", "diou", "ciou"])
+@pytest.mark.parametrize(("times", "small"), [(10, "uint8"), (40_000, "int32"), (256, "float16")])
+def test_overlaps_of_small_types_are_those_of_large_ones(kind, times, small):
+    corners = np.array([[0, 0, 10, 10], [10, 0, 20, 10], [2, 2, 8, 8], [5, 5, 5, 5]]) * times
+    wanted = b.iou_matrix(corners.astype(np.float64), corners.astype(np.float64), kind)
+    given = corners.astype(small)
+    np.testing.assert_allclose(b.iou_matrix(given, given, kind), wanted, atol=2e-6)
+    np.testing.assert_allclose(b.iou_matrix(torch.tensor(given), torch.tensor(given), kind), wanted, atol=2e-6)
+    np.testing.assert_allclose(b.iou_matrix(given.tolist(), torch.tensor(given), kind), wanted, atol=2e-6)
+    np.testing.assert_allclose(b.area(given), b.area(corners), rtol=1e-6)
+
+
+NONE = [None, "ab", [["1", "2", "3", "4"]], [[1, 2, 3, 4], [1, 2]], np.zeros((2, 3)), [[None] * 4]]
+
+
+@pytest.mark.parametrize("given", NONE, ids=str)
+@pytest.mark.parametrize(
+    "call",
+    [
+        b.area,
+        lambda given: b.clip(given, (5, 5)),
+        lambda given: b.iou(given, given),
+        lambda given: b.iou_matrix([[0, 0, 1, 1]], given),
+        lambda given: b.convert(given, "xyxy", "xywh"),
+        lambda given: b.suppress(given, [1.0, 0.5]),
+        lambda given: b.soft_suppress(given, [1.0, 0.5]),
+    ],
+)
+def test_what_is_no_boxes_is_said_in_words(given, call):
+    with pytest.raises(StriateError):
+        call(given)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"overlap": None}, {"overlap": "a"}, {"most": -1}, {"most": 1.5}, {"classes": [0]}, {"kind": "x"}],
+    ids=str,
+)
+def test_settings_that_are_none_are_said_in_words(wrong):
+    with pytest.raises(StriateError):
+        b.suppress([[0, 0, 1, 1], [0, 0, 1, 1]], [1.0, 0.5], **wrong)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-1, 5), (float("nan"), 5), 5, "ab"], ids=str)
+def test_a_size_that_is_none_is_refused(size):
+    for call in (lambda: b.clip([[0, 0, 1, 1]], size), lambda: b.convert([[0, 0, 1, 1]], "xyxy", "rel_xyxy", size)):
+        with pytest.raises(StriateError, match="size is"):
+            call()

@@ -1,6 +1,21 @@
 """Tasks that users bring: what is in this picture, where is it, which pixels are it, how many are there?"""
 
 from striate.guard import guard
+from striate.tasks import (
+    average_precision,
+    boxes,
+    detection_loss,
+    detection_metric,
+    detection_recipe,
+    detector,
+    found,
+    label_map,
+    localizer,
+    segmenter,
+    writing,
+    yolo,
+    yolo_loss,
+)
 from striate.tasks.answering import PictureAnswer, answer_files
 from striate.tasks.classification import Guess, classify
 from striate.tasks.detection import Detection, detect
@@ -39,3 +54,7 @@ __all__ = [
 ]
 
 guard(__name__)
+for _room in (average_precision, boxes, detection_loss, detection_metric, detection_recipe, detector, found, label_map):
+    guard(_room.__name__)
+for _room in (localizer, segmenter, writing, yolo, yolo_loss):
+    guard(_room.__name__)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from striate.errors import DataError
+from striate.errors import ArgumentError, DataError
 from striate.extras import extra
-from striate.tasks.boxes import area, iou_matrix
+from striate.tasks.boxes import area, as_numpy, iou_matrix
 from striate.wording import plural
 
 __all__ = ["AveragePrecision", "PrecisionRecall", "Detections", "Truth", "average_precision", "matched"]
@@ -119,8 +119,14 @@ def average_precision(
 
     Overlaps do not change when a picture is stretched, so boxes may be in pixels of the photo or of what the network sees;
     "sizes" go by the pixels that are given.  A detection that lies by half in a box that is ignored counts for nothing.
-    Raises DataError where the two do not go together, or a class number has no name.
+    Raises DataError where the two do not go together, a class number has no name, or two classes have one; ArgumentError
+    for `most` below 1.
     """
+    names = [str(name) for name in names]
+    if len(set(names)) < len(names):
+        raise DataError(f"average_precision: classes have a name each; two of {', '.join(names)} are the same.")
+    if most < 1:
+        raise ArgumentError(f"average_precision: most is at least 1, not {most}.")
     checked = checked_pairs(truth, found, len(names))
     precision = _coco(checked, len(names), most)
     counts = np.zeros(len(names), int)
@@ -191,14 +197,14 @@ def checked_pairs(truth: Sequence[Truth], found: Sequence[Detections], classes: 
 def _checked(number: int, truth: Truth, found: Detections, classes: int | None) -> tuple[Truth, Detections]:
     """Both as float64 and int64 arrays.  Raises DataError."""
     there = Truth(
-        np.asarray(truth.boxes, np.float64).reshape(-1, 4),
-        np.asarray(truth.classes, np.int64).reshape(-1),
-        None if truth.ignored is None else np.asarray(truth.ignored, bool).reshape(-1),
+        _boxes(number, truth.boxes),
+        _numbers(number, truth.classes, "classes"),
+        None if truth.ignored is None else as_numpy(truth.ignored).astype(bool).reshape(-1),
     )
     seen = Detections(
-        np.asarray(found.boxes, np.float64).reshape(-1, 4),
-        np.asarray(found.scores, np.float64).reshape(-1),
-        np.asarray(found.classes, np.int64).reshape(-1),
+        _boxes(number, found.boxes),
+        _numbers(number, found.scores, "scores", np.float64),
+        _numbers(number, found.classes, "classes"),
     )
     fits = len(there.boxes) == len(there.classes) == len(_flags(there)) and len({*map(len, seen)}) == 1
     if not fits:
@@ -209,6 +215,28 @@ def _checked(number: int, truth: Truth, found: Detections, classes: int | None) 
         if classes is not None and len(one) and not 0 <= one.min() <= one.max() < classes:
             raise DataError(f"picture {number}: classes are 0 to {classes - 1}; it has {one.min()} to {one.max()}.")
     return there, seen
+
+
+def _boxes(number: int, boxes: Any) -> np.ndarray:
+    """Boxes float64 (n, 4).  Raises DataError for another shape: 12 numbers are not three boxes, whatever they are."""
+    rows = _numbers(number, boxes, "boxes", np.float64, flat=False)
+    if rows.size == 0:
+        return rows.reshape(0, 4)
+    if rows.ndim != 2 or rows.shape[1] != 4:
+        raise DataError(f"picture {number}: boxes are (n, 4), four numbers each; it has {rows.shape}.")
+    return rows
+
+
+def _numbers(number: int, given: Any, what: str, kind: Any = np.int64, flat: bool = True) -> np.ndarray:
+    """An array of numbers of this kind, none of which is changed by it.  Raises DataError."""
+    try:
+        values = as_numpy(given).astype(np.float64)
+        whole = values.astype(kind) if kind is np.float64 or np.isfinite(values).all() else None
+    except (TypeError, ValueError):
+        whole = None
+    if whole is None or (kind is np.int64 and (whole != values).any()):
+        raise DataError(f"picture {number}: {what} are {'numbers' if kind is np.float64 else 'whole numbers, from 0'}.")
+    return whole.reshape(-1) if flat else whole
 
 
 def _flags(truth: Truth) -> np.ndarray:

@@ -1,7 +1,9 @@
 """Boxes: their formats, how far two overlap, which of many stand for the same thing.
 
 A box is left, top, right and bottom in pixels, its ends just beyond it: (0, 0, 1, 1) is the first pixel.  Everything here
-takes NumPy arrays or torch tensors and gives back what it got; sides that are swapped count as a box without area.
+takes NumPy arrays, lists or torch tensors and gives back what it got; sides that are swapped count as a box without
+area.  Overlaps and areas of whole numbers are reckoned in float64, those of half precision in float32: small types would
+wrap round, or overflow at boxes of 256 pixels a side.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import numpy as np
 
 from striate.data.box_formats import from_corners, to_corners
 from striate.errors import ArgumentError, DataError, unknown
-from striate.layers.pictures import BOX_FORMATS, checked_box_format
+from striate.layers.pictures import BOX_FORMATS
+from striate.wording import inner
 
 __all__ = ["Suppressed", "area", "clip", "convert", "iou", "iou_matrix", "soft_suppress", "suppress"]
 
@@ -31,17 +34,17 @@ def convert(boxes: T, source: str, target: str, size: tuple[int, int] | None = N
     target    the format that is wanted
     size      (height, width) of the picture; only from or to a "rel_…" format
 
-    Raises ArgumentError for a format that is not known, and where a size is needed.
+    Raises ArgumentError for a format that is not known, and where a size is needed; DataError for what is no boxes.
     """
     for name in (source, target):
         if name not in BOX_FORMATS:
-            checked_box_format(name, "convert")
+            raise unknown("format of boxes", str(name), BOX_FORMATS)
     relative = [name.startswith("rel_") for name in (source, target)]
     if any(relative) and size is None:
         raise ArgumentError(f'convert: from "{source}" to "{target}" needs the size (height, width) of the picture.')
     if source == target:
         return boxes
-    sides = size or (1, 1)
+    sides = (1, 1) if size is None else _sides(size, "convert")
     return from_corners(to_corners(_checked(boxes, "convert"), source, sides), target, sides)  # type: ignore[no-any-return]
 
 
@@ -49,8 +52,10 @@ def area(boxes: T) -> T:
     """The areas (…) of boxes (…, 4) in square pixels; 0 where a side is not positive.
 
     boxes   corners in pixels
+
+    Raises DataError for what is no boxes.
     """
-    given: Any = boxes
+    given = _roomy(boxes, "area")
     width, height = given[..., 2] - given[..., 0], given[..., 3] - given[..., 1]
     return width.clip(0, None) * height.clip(0, None)  # type: ignore[no-any-return]
 
@@ -60,9 +65,11 @@ def clip(boxes: T, size: tuple[int, int]) -> T:
 
     boxes   corners in pixels
     size    (height, width) of the picture
+
+    Raises DataError for what is no boxes, ArgumentError for a size that is none.
     """
-    given: Any = boxes
-    height, width = size
+    given = _checked(boxes, "clip")
+    height, width = _sides(size, "clip")
     xp = _room(given)
     sides = (given[..., 0].clip(0, width), given[..., 1].clip(0, height))
     return xp.stack((*sides, given[..., 2].clip(0, width), given[..., 3].clip(0, height)), -1)  # type: ignore[no-any-return]
@@ -78,12 +85,11 @@ def iou(a: T, b: T, kind: Overlap = "iou") -> T:
             "ciou"  "diou" less how much the ratios of the sides differ (the same paper)
 
     All but "iou" tell boxes apart that do not touch, so that a loss 1 - x has a gradient there; gradients are finite.
-    Raises ArgumentError for another kind.
+    Raises ArgumentError for another kind, DataError for what is no boxes.
     """
     if kind not in _OVERLAPS:
         raise unknown("overlap", str(kind), _OVERLAPS)
-    one: Any = a
-    two: Any = b
+    one, two = _both(a, b, "iou")
     xp = _room(one)
     low = xp.maximum(one[..., :2], two[..., :2])
     high = xp.minimum(one[..., 2:], two[..., 2:])
@@ -114,10 +120,9 @@ def iou_matrix(a: T, b: T, kind: Overlap = "iou") -> T:
     a, b    corners in pixels
     kind    as for ``iou``
 
-    Raises ArgumentError for another kind.
+    Raises ArgumentError for another kind, DataError for what is no boxes.
     """
-    one: Any = a
-    two: Any = b
+    one, two = _both(a, b, "iou_matrix")
     return iou(one[..., :, None, :], two[..., None, :, :], kind)  # type: ignore[no-any-return]
 
 
@@ -153,9 +158,9 @@ def suppress(
     Boxes are taken in the order of their scores, and those of equal score in the order in which they stand; each class
     is looked at on its own, whatever the size of the numbers, and nothing is cut off by time.
     Raises DataError for shapes that do not go together and for scores that are not finite, ArgumentError for a threshold
-    outside 0 to 1.
+    outside 0 to 1 and for `most` below 0.
     """
-    corners, values, groups = _candidates(boxes, scores, classes, overlap, "suppress")
+    corners, values, groups = _candidates(boxes, scores, classes, overlap, most, "suppress")
     left = np.argsort(-values, kind="stable")
     kept: list[int] = []
     while len(left) and (most is None or len(kept) < most):
@@ -195,7 +200,7 @@ def soft_suppress(
 
     Raises DataError and ArgumentError as ``suppress`` does, and for a sigma that is not positive.
     """
-    corners, values, groups = _candidates(boxes, scores, classes, overlap, "soft_suppress")
+    corners, values, groups = _candidates(boxes, scores, classes, overlap, most, "soft_suppress")
     if sigma is not None and not sigma > 0:
         raise ArgumentError(f"soft_suppress: sigma is above 0, not {sigma}; None lowers scores by 1 - iou.")
     values = values.copy()
@@ -214,11 +219,11 @@ def soft_suppress(
 
 
 def _candidates(
-    boxes: Any, scores: Any, classes: Any, overlap: float, where: str
+    boxes: Any, scores: Any, classes: Any, overlap: float, most: int | None, where: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Boxes (n, 4), scores (n,) and classes (n,) as NumPy has them, checked."""
-    corners, values = _checked(_numpy(boxes), where).astype(np.float64), _numpy(scores).astype(np.float64)
-    groups = np.zeros(len(corners), np.int64) if classes is None else _numpy(classes)
+    corners, values = as_numpy(_checked(boxes, where)).astype(np.float64), as_numpy(scores).astype(np.float64)
+    groups = np.zeros(len(corners), np.int64) if classes is None else as_numpy(classes)
     if corners.ndim != 2 or values.shape != (len(corners),) or groups.shape != (len(corners),):
         said = f"{corners.shape}, {values.shape}" + ("" if classes is None else f", {groups.shape}")
         raise DataError(f"{where}: boxes (n, 4) want a score (n,), and a class (n,) or none, for each; it got {said}.")
@@ -226,13 +231,19 @@ def _candidates(
         raise DataError(f"{where}: boxes and scores must be finite numbers; some are NaN or infinite.")
     if not 0 <= overlap <= 1:
         raise ArgumentError(f"{where}: overlap is from 0 to 1, not {overlap}.")
+    if most is not None and most < 0:
+        raise ArgumentError(f"{where}: most is at least 0, not {most}.")
     return corners, values, groups
 
 
 def _checked(boxes: Any, where: str) -> Any:
     """Boxes whose last axis has four numbers.  Raises DataError."""
     if not hasattr(boxes, "shape"):
-        boxes = np.asarray(boxes, np.float32)
+        try:
+            boxes = np.asarray(boxes)
+            boxes = boxes if boxes.dtype.kind in "fiu" else boxes.astype(np.float64, casting="same_kind")
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{where}: boxes have four numbers each; these are none: {inner(error)}.") from None
     if tuple(boxes.shape) == (0,):  # an empty list is no boxes
         boxes = boxes.reshape(0, 4)
     if not boxes.ndim or boxes.shape[-1] != 4:
@@ -240,7 +251,46 @@ def _checked(boxes: Any, where: str) -> Any:
     return boxes
 
 
-def _numpy(values: Any) -> np.ndarray:
+def _roomy(boxes: Any, where: str) -> Any:
+    """Checked boxes in numbers that a product of two sides fits into.  Raises DataError."""
+    boxes = _checked(boxes, where)
+    if hasattr(boxes, "is_floating_point"):
+        if not boxes.is_floating_point():
+            return boxes.double()
+        return boxes.float() if boxes.element_size() < 4 else boxes
+    if boxes.dtype.kind == "f":
+        return boxes.astype(np.float32) if boxes.itemsize < 4 else boxes
+    if boxes.dtype.kind not in "iu":
+        raise DataError(f"{where}: boxes are numbers, not {boxes.dtype}.")
+    return boxes.astype(np.float64)
+
+
+def _both(a: Any, b: Any, where: str) -> tuple[Any, Any]:
+    """Two sets of boxes in one library's numbers, torch's where one of them is."""
+    one, two = _roomy(a, where), _roomy(b, where)
+    if isinstance(one, np.ndarray) is isinstance(two, np.ndarray):
+        return one, two
+    import torch
+
+    return torch.as_tensor(one), torch.as_tensor(two)
+
+
+def _sides(size: Any, where: str) -> tuple[int, int]:
+    """A picture's height and width.  Raises ArgumentError for what is none."""
+    try:
+        height, width = size
+        if 0 < height < math.inf and 0 < width < math.inf:
+            return height, width
+    except (TypeError, ValueError):
+        pass
+    raise ArgumentError(f"{where}: size is (height, width) of the picture in pixels, not {size!r}.")
+
+
+def as_numpy(values: Any) -> np.ndarray:
+    """An array of NumPy of what is one, a list or a tensor, with a gradient or without.
+
+    values   any of these
+    """
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 

@@ -50,12 +50,14 @@ def files_in(sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]])
 
     sources   a file or a folder, or several
 
-    Raises DataError for a folder without pictures.
+    Raises DataError for a folder without pictures, and for an empty name, which would be the folder where one stands.
     """
     given = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     files: list[str] = []
     aside: list[str] = []
     for each in given:
+        if not os.fspath(each):
+            raise DataError("a picture or folder has an empty name; . is the folder where you are.")
         if not Path(each).is_dir():
             files.append(str(each))
             continue

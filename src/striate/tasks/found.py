@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, DataError
 from striate.inference.predict import outputs_of, parts_of
 from striate.intake import Decoding
 from striate.model import Model
 from striate.tasks.average_precision import Detections
-from striate.tasks.boxes import suppress
+from striate.tasks.boxes import as_numpy, suppress
 
 __all__ = ["Decoding", "detections", "find"]
 
@@ -32,8 +32,13 @@ def detections(
     most        how many stay
     considered  how many of the surest are looked at
 
-    A model's own settings are ``detections(row, **model.decoding.to_dict())``.
+    A model's own settings are ``detections(row, **model.decoding.to_dict())``.  Raises DataError for rows of another shape
+    and for settings that ``Decoding`` does not take.
     """
+    Decoding(least=least, overlap=overlap, most=most, considered=considered)
+    rows = as_numpy(rows)
+    if rows.ndim != 2 or rows.shape[1] < 5:
+        raise DataError(f"detections: one picture's rows are (places, 4 + classes); it got {rows.shape}.")
     place, label = np.nonzero(rows[:, 4:] >= least)
     scores = rows[place, 4 + label]
     if len(scores) > considered:
