@@ -248,11 +248,31 @@ def test_places_and_formats_that_are_none_are_refused_before_anything_is_written
         ("detect", ["--out", "a.txt"], "are written as voc, yolo, coco"),
         ("detect", ["--format", "voc"], "--format goes with --out"),
         ("detect", ["--top", "3"], "--top is for models that classify"),
+        ("segment", ["--least", "0.5"], "--least is for models that detect"),
+        ("localize", ["--least", "0.5"], "--least is for models that detect"),
+        ("detect", ["--out", "a.csv", "--format", "voc"], "says csv, and --format says voc"),
+        ("detect", ["--out", str(tmp_path / "there"), "--format", "csv"], "it is a folder"),
+        ("detect", ["--draw", str(tmp_path / "a.png")], "could not write"),
+        ("detect", [""], "empty name"),
     ):
+        (tmp_path / "there").mkdir(exist_ok=True)
         with pytest.raises(SystemExit):
             main(["predict", str(trained[task].folder), str(tmp_path / "a.png"), *options])
         assert words in capsys.readouterr().err
-    assert not list(tmp_path.glob("a.[jt]*"))
+    assert not list(tmp_path.glob("a.[cjt]*"))
+    with pytest.raises(SystemExit):
+        main(["predict", str(trained["detect"].folder), str(tmp_path / "film.mp4"), "--format", "voc"])
+    assert "of a film a film is written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["voc", "yolo", "coco", "csv", "jsonl"])
+def test_of_files_that_are_all_broken_a_set_without_pictures_is_written(trained, kind, tmp_path, capsys):
+    (tmp_path / "a.png").write_bytes(b"broken")
+    with pytest.raises(SystemExit):
+        main(["detect", str(trained["detect"].folder), str(tmp_path), "--out", str(tmp_path / "out"), "--format", kind])
+    said = capsys.readouterr().err
+    assert "1 file could not be read" in said
+    assert (tmp_path / "out").exists()
 
 
 def test_one_class_is_localized_by_its_box_alone(tmp_path):

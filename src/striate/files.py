@@ -22,6 +22,8 @@ def atomic_write(path: str | os.PathLike[str], content: bytes | str | Callable[[
     Raises BundleError when it cannot be written.
     """
     target = Path(path)
+    if target.is_dir():  # before `content` begins, which may take hours
+        raise BundleError(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
     temporary = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

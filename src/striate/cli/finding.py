@@ -135,10 +135,14 @@ def answer(
     if wanted not in (None, task.name):
         raise ArgumentError(f"{told} was trained to {task.name}, not to {wanted}; striate {task.name} asks it.")
     if least is not None:
+        if task.name != "detect":
+            raise ArgumentError(f"--least is for models that detect; {told} was trained to {task.name}.")
         from dataclasses import replace
 
         model.decoding = replace(model.decoding, least=least)
     if any(map(is_video, pictures)):
+        if format is not None:
+            raise ArgumentError(f"--format {format}: of a film a film is written; --json prints what was found in it.")
         _film(model, pictures, out, draw, engine, json)
         return
     if format is not None and out is None:
@@ -190,7 +194,10 @@ def _format(task: Task, out: Path, asked: str | None) -> str:
     """What is written, by its name or the ending of the place.  Raises ArgumentError for what there is not."""
     known = ("masks", "csv", "jsonl") if task.name == "segment" else ("voc", "yolo", "coco", "csv", "jsonl")
     endings = {".csv": "csv", ".jsonl": "jsonl"} | ({} if task.name == "segment" else {".json": "coco"})
-    chosen = asked or (endings.get(out.suffix.lower(), "") if out.suffix else known[0])
+    said = endings.get(out.suffix.lower(), "")
+    chosen = asked or (said if out.suffix else known[0])
+    if said and chosen in known and chosen != said:
+        raise ArgumentError(f"--out {out} says {said}, and --format says {chosen}. Leave one out or give another name.")
     if chosen not in known:
         raise ArgumentError(
             f"{asked or out}: answers of this task are written as {', '.join(known)}; endings that say so are "
@@ -271,7 +278,7 @@ def _draw(task: Task, one: PictureAnswer, names: list[str], place: Path) -> None
     from PIL import Image
 
     from striate.data.pictures.decode import decode
+    from striate.files import atomic_write
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.asarray(decode(one.path, 3).image)
-    Image.fromarray(task.drawn(pixels, one.answer, names)).save(place)
+    drawn = Image.fromarray(task.drawn(np.asarray(decode(one.path, 3).image), one.answer, names))
+    atomic_write(place, lambda part: drawn.save(part, format="PNG"))

@@ -134,10 +134,10 @@ def _jsonl(file: Any, every: Iterable[BoxedPicture], home: Path) -> None:
 
 
 def _instances(
-    every: Sequence[BoxedPicture], names: Sequence[str], place: Path, files: Sequence[str] = ()
+    every: Sequence[BoxedPicture], names: Sequence[str], place: Path, files: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """An instances file at `place`; `files` are the names of the pictures, else they are relative to what holds them all."""
-    if not files:
+    if files is None:
         whole = [as_seen_from(place.parent, each.picture) for each in every]
         outside = any(os.path.isabs(name) for name in whole)
         if outside:
@@ -202,7 +202,7 @@ def _coco_folder(folder: Path, every: Iterable[BoxedPicture], names: Sequence[st
         bring(each.picture, folder / "images" / files[-1], how)
         pictures.append(each)
     (folder / "annotations").mkdir()
-    told = _instances(pictures, names, folder, files or [""])
+    told = _instances(pictures, names, folder, files)
     text = json.dumps(told, ensure_ascii=False)
     (folder / "annotations" / "instances.json").write_text(text, encoding="utf-8", errors="surrogateescape")
     return len(pictures)
