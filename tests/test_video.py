@@ -332,3 +332,48 @@ def test_names_of_videos_are_known_by_their_endings():
     assert is_video("a/B.MP4")
     assert not is_video("a/frames")
     assert not is_video("a.gif")
+
+
+@pytest.mark.parametrize("where", ["film.mp4", "seen.mp4", "folder", "frames/0.png", "seen/found.jsonl"])
+def test_lines_never_lie_on_a_film_and_nothing_is_read_before_that_is_known(tmp_path, where):
+    write(tmp_path / "film.mp4", pictures(3))
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "folder").mkdir()
+    Image.fromarray(pictures(1)[0]).save(tmp_path / "frames" / "0.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    source = "frames" if "/" in where else "film.mp4"
+    out = tmp_path / ("seen" if "/" in where else "seen.mp4")
+
+    def never(frame):
+        raise AssertionError("a frame was asked for")
+
+    with pytest.raises(StriateError, match=r"lines names a file|another name"):
+        annotate_video(None, tmp_path / source, out, draw=never, lines=tmp_path / where)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_film_of_which_few_frames_are_taken_is_not_said_to_be_cut_off(tmp_path):
+    write(tmp_path / "film.mp4", pictures(40), rate=10.0)
+    done = annotate_video(None, tmp_path / "film.mp4", tmp_path / "few", draw=lambda frame: frame, every=100)
+    assert (done.frames, done.notes) == (1, ())
+
+
+@pytest.mark.parametrize("wrong", [{"rate": 1e-9}, {"rate": "a"}, {"every": 1.5}, {"draw": 5}], ids=str)
+def test_settings_of_films_that_are_none_are_said_in_words(tmp_path, wrong):
+    (tmp_path / "frames").mkdir()
+    for i, frame in enumerate(pictures(3)):
+        Image.fromarray(frame).save(tmp_path / "frames" / f"{i}.png")
+    with pytest.raises(StriateError):
+        annotate_video(None, tmp_path / "frames", tmp_path / "seen.mp4", **{"draw": lambda frame: frame, **wrong})
+    assert not (tmp_path / "seen.mp4").exists()
+
+
+@pytest.mark.parametrize("said", [{"a": {1, 2}}, {"a": float("nan")}, {"a": np.float32(1)}], ids=str)
+def test_what_is_no_json_ends_a_film_at_once(tmp_path, said):
+    write(tmp_path / "film.mp4", pictures(3))
+    asked = []
+    how = {"draw": lambda frame: asked.append(1) or (frame, said), "lines": tmp_path / "found.jsonl"}
+    with pytest.raises(StriateError, match="frame 0"):
+        annotate_video(None, tmp_path / "film.mp4", tmp_path / "seen.mp4", **how)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+    assert len(asked) == 1

@@ -11,7 +11,10 @@ from striate.tasks import (
     found,
     label_map,
     localizer,
+    rcnn,
+    segmentation,
     segmenter,
+    video,
     writing,
     yolo,
     yolo_loss,
@@ -56,5 +59,5 @@ __all__ = [
 guard(__name__)
 for _room in (average_precision, boxes, detection_loss, detection_metric, detection_recipe, detector, found, label_map):
     guard(_room.__name__)
-for _room in (localizer, segmenter, writing, yolo, yolo_loss):
+for _room in (localizer, rcnn, segmentation, segmenter, video, writing, yolo, yolo_loss):
     guard(_room.__name__)

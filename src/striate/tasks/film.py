@@ -30,6 +30,7 @@ VIDEOS = {
     ".webm": ("webm", ("libvpx-vp9", "libvpx")),
 }
 _CLOCK = 90_000  # ticks of a second in what is written, as in broadcasting: every usual frame rate falls on whole ticks
+_LONGEST = 3600  # seconds from a frame to the next: encoders count the ticks in 32 bits
 _QUALITY = {"libx264": {"crf": "20", "preset": "veryfast"}, "libvpx-vp9": {"crf": "32", "b": "0", "cpu-used": "6"}}
 
 
@@ -168,7 +169,8 @@ def video_file(path: str, ending: str, rate: float | None, shape: Fraction = Fra
     rate     frames per second on average, as the file says it
     shape    of a pixel, its width by its height
 
-    Raises ArgumentError for another ending, and where PyAV is missing or has no encoder for it.
+    Raises ArgumentError for another ending, and where PyAV is missing or has no encoder for it; its sink raises
+    DataError for a frame an hour after the one before.
     """
     av = _av()
     kind, encoders = VIDEOS[ending]
@@ -193,13 +195,18 @@ class _VideoSink:
     def write(self, pixels: np.ndarray, seconds: float) -> None:
         height, width = pixels.shape[:2]
         even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        if self.last < 0:
+        before = self.last
+        if before < 0:
             self.stream.height, self.stream.width = even.shape[:2]
             self.stream.pix_fmt = "yuv420p"
             self.stream.time_base = self.stream.codec_context.time_base = Fraction(1, _CLOCK)
             self.stream.codec_context.sample_aspect_ratio = self.shape
         frame = self.av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
         self.last = max(round(seconds * _CLOCK), self.last + 1)
+        if self.last - max(before, 0) > _LONGEST * _CLOCK:
+            raise DataError(
+                f"a frame at {seconds:.6g} s is more than an hour after the one before; no film is so slow."
+            )
         frame.pts, frame.time_base = self.last, Fraction(1, _CLOCK)
         self.container.mux(self.stream.encode(frame))
 

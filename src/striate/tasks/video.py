@@ -21,7 +21,7 @@ from striate.report.marks import text_on
 from striate.ship.choose import check_engine
 from striate.tasks.film import VIDEOS, Film, FrameSink, film, frame_folder, is_video, video_file
 from striate.tasks.kinds import task_of
-from striate.wording import plural
+from striate.wording import inner, plural
 
 __all__ = ["AnnotatedVideo", "annotate_video"]
 
@@ -97,17 +97,25 @@ def annotate_video(
         raise ArgumentError(f"{target.name}: a video's name ends in {', '.join(VIDEOS)}; a folder's has no ending.")
     if target.exists() and target.resolve() == taken.path.resolve():
         raise ArgumentError(f"{target}: is the film itself. Give the annotated one another name.")
+    if lines is not None:
+        _check_lines(Path(lines), taken, target)
     found: list[dict[str, Any]] = []
     times: list[float] = []
+    rows: list[str] = []
+    last = 0.0
     started = time.perf_counter()
 
     def fill(sink: FrameSink) -> None:
+        nonlocal last
         ends: deque[float] = deque([started], _SOON + 1)
         for number, seconds, pixels in taken.frames():
+            last = seconds
             if number % every == 0:
                 shown, said = _asked(asked, pixels)
                 if said is not None:
                     found.append({"frame": number, "seconds": round(seconds, 6), **said})
+                    if lines is not None:
+                        rows.append(_row(found[-1]))
                 if show_rate and len(ends) > 1:
                     shown = _signed(shown, f"{(len(ends) - 1) / max(ends[-1] - ends[0], 1e-9):.1f} frames/s")
                 sink.write(shown, seconds)
@@ -118,10 +126,29 @@ def annotate_video(
 
     _written(target, taken, every, fill)
     if lines is not None:
-        atomic_write(lines, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in found))
+        atomic_write(lines, "".join(rows))
     speed = len(times) / max(time.perf_counter() - started, 1e-9)
-    notes = (*taken.notes, *_cut_short(taken, times[-1]))
+    notes = (*taken.notes, *_cut_short(taken, last))
     return AnnotatedVideo(target, len(times), times[-1] - times[0], speed, tuple(found), notes)
+
+
+def _row(said: dict[str, Any]) -> str:
+    """What was found in a frame as a line of JSON, at once: a fault is told before the rest of the film is drawn."""
+    try:
+        return json.dumps(said, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise DataError(f"frame {said['frame']}: what draw says of it is no JSON: {inner(error)}.") from None
+
+
+def _check_lines(lines: Path, taken: Film, target: Path) -> None:
+    """Raise ArgumentError where the file for what was found would lie on the film, a frame of it, or what is written."""
+    place = lines.resolve()
+    if place.is_dir():
+        raise ArgumentError(f"{lines}: is a folder; lines names a file.")
+    if place in {taken.path.resolve(), *(file.resolve() for file in taken.files)}:
+        raise ArgumentError(f"{lines}: is of the film itself. Give what is found another name.")
+    if place == target.resolve() or target.resolve() in place.parents:
+        raise ArgumentError(f"{lines}: is where the annotated film goes. Give what is found another name.")
 
 
 def _cut_short(taken: Film, last: float) -> tuple[str, ...]:
