@@ -529,3 +529,24 @@ def test_numbers_are_those_that_files_mean():
         None
     ] * 5
     assert [real_number(value) for value in (10**400, -(10**400), "1e999")] == [np.inf, -np.inf, np.inf]
+
+
+@pytest.mark.parametrize("form", ["coco", "csv", "labels"])
+@pytest.mark.parametrize("name", ["x" * 3000, "é" * 200, "a/" * 3000, "0.png/x", "."], ids=lambda name: name[:8])
+def test_a_name_that_can_be_no_files_costs_its_own_picture_and_no_other(tmp_path, form, name):
+    for i in range(3):
+        Image.new("RGB", (WIDTH, HEIGHT), (80 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    names = ["0.png", name, "1.png", "2.png"]
+    table = {"csv": "file,label,left,top,right,bottom\n", "labels": "file,label\n"}.get(form, "")
+    if form == "coco":
+        things = [{"id": i, "image_id": i, **coco(10, 10, 20, 20)} for i in range(4)]
+        images = [{"id": i, "file_name": each} for i, each in enumerate(names)]
+        told = {"images": images, "annotations": things, "categories": [{"id": 0, "name": "cat"}]}
+        (tmp_path / "told.json").write_text(json.dumps(told))
+    else:
+        rest = ",10,10,30,30" if form == "csv" else ""
+        rows = [f"{each},{'cat' if i % 2 else 'dog'}{rest}\n" for i, each in enumerate(names)]
+        (tmp_path / "told.csv").write_text(table + "".join(rows))
+    place = tmp_path / ("told.json" if form == "coco" else "told.csv")
+    assert len(data.load(place, image_size=16).train) == 3
+    assert any(each.kind == "unreadable" for each in data.check(place).findings)

@@ -114,10 +114,9 @@ def _from_bytes(content: bytes, name: str, channels: int | None, scaled: Scaled 
 
 def _file(path: str | os.PathLike[str]) -> Path:
     """The path of a file; others are refused, also pipes and devices, which could block for ever."""
-    file = Path(path)
-    if not file.is_file():
-        raise DataError(f"{describe(path)}: {'is not a file' if file.exists() else 'there is no such file'}.")
-    return file
+    if not os.path.isfile(path):  # unlike Path's, it takes a name that is too long for a file as one that is not there
+        raise DataError(f"{describe(path)}: {'is not a file' if os.path.exists(path) else 'there is no such file'}.")
+    return Path(path)
 
 
 def describe(source: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -219,7 +220,7 @@ def _images(survey: Survey, images: Sequence[Any], file: Path, roots: Sequence[P
             survey.add("annotation", str(file), f"image {i} lacks its id or file_name", "skip", part)
             continue
         places = [below(root, each["file_name"]) for root in roots]
-        path = next((p for p in places if p is not None and p.is_file()), places[0])
+        path = next((p for p in places if p is not None and os.path.isfile(p)), places[0])
         if path is None:
             told = "leads out of the folder of the pictures"
             survey.add("unreadable", each["file_name"], told, "skip", part)

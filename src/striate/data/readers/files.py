@@ -158,8 +158,8 @@ def read_bytes(name: str | Path, most: int = _MOST) -> bytes:
     """The bytes of a file.  Raises DataError for what is missing, no file, or above `most` bytes."""
     path = Path(name)
     try:
-        if not path.is_file():  # also keeps away from pipes and devices, which could block for ever
-            raise DataError(f"{name}: {'is not a file' if path.exists() else 'there is no such file'}.")
+        if not os.path.isfile(path):  # also keeps away from pipes and devices, which could block for ever
+            raise DataError(f"{name}: {'is not a file' if os.path.exists(path) else 'there is no such file'}.")
         if path.stat().st_size > most:
             raise DataError(f"{name}: {path.stat().st_size:,} bytes, the limit is {most:,}.")
         return path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -40,10 +41,10 @@ def class_name(text: str) -> str:
 
 def spelled(path: Path) -> Path:
     """The path as it is on disk, its accents in one piece or apart; as it is given where neither is there."""
-    if str(path).isascii() or path.exists():
+    if str(path).isascii() or os.path.exists(path):
         return path
     forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
-    return next((form for form in forms if form.exists()), path)
+    return next((form for form in forms if os.path.exists(form)), path)
 
 
 def whole_number(text: str) -> int | None:
