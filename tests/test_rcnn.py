@@ -1,5 +1,6 @@
 """R-CNN: regions warped as the paper says, its regression turned round, a network that finds, files that hold it."""
 
+import json
 import sys
 from dataclasses import replace
 
@@ -212,3 +213,25 @@ def test_mistakes_are_said(tmp_path):
     (tmp_path / "x" / "rcnn.json").write_text("{")
     with pytest.raises(StriateError, match="holds no R-CNN"):
         RCNN.load(tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["classes", "classifier", "context", "most", "decoding", "fill", "fitted"])
+def test_a_folder_that_was_changed_is_refused_when_it_is_loaded(name, tmp_path):
+    RCNN(base(), ("red", "blue"), proposals="sliding_windows").save(tmp_path)
+    file = tmp_path / "rcnn.json"
+    facts = json.loads(file.read_text())
+    good = facts.pop(name)
+    file.write_text(json.dumps({**facts, name: good}))
+    assert RCNN.load(tmp_path).classes == ("red", "blue")
+    wrong = [None, -1, 1e308, 0.5, "a", [], ["a", "a"], [1, 2], ["red"], {"least": 2}]
+    for value in wrong:
+        file.write_text(json.dumps({**facts, name: value}))
+        with pytest.raises(StriateError, match="holds no R-CNN that can be read"):
+            RCNN.load(tmp_path)
+    file.write_text(json.dumps(facts))
+    with pytest.raises(StriateError, match="holds no R-CNN that can be read"):
+        RCNN.load(tmp_path)
+    if name == "classifier":  # another number of scores
+        file.write_text(json.dumps({**facts, name: "softmax"}))
+        with pytest.raises(StriateError, match="the network has"):
+            RCNN.load(tmp_path)

@@ -15,7 +15,7 @@ import numpy as np
 
 from striate import layers
 from striate.data import Dataset, Preprocessing
-from striate.errors import ArgumentError, BundleError, DataError
+from striate.errors import ArgumentError, BundleError, DataError, StriateError
 from striate.files import atomic_write
 from striate.intake import Decoding
 from striate.model import Model
@@ -26,7 +26,7 @@ from striate.tasks.detection import Detection, named
 from striate.tasks.proposals import NAMED, Proposals, proposed, proposer
 from striate.tasks.region_learning import Samples, ridge, scorers
 from striate.tasks.regions import crops, shifted
-from striate.wording import plural
+from striate.wording import inner, plural
 
 __all__ = ["RCNN"]
 
@@ -67,24 +67,31 @@ class RCNN:
     ) -> None:
         self._propose = proposer(proposals)
         self.proposals = proposals if isinstance(proposals, str) else None
-        self.classes = tuple(map(str, classes))
-        if not self.classes or len(set(self.classes)) != len(self.classes) or isinstance(classes, str):
+        self._name(classes, classifier)
+        self.network = _region_network(base, len(self.classes), classifier)
+        side = min(self.network.intake.shape[:2])
+        self._look(round(16 * side / 227) if context is None else context, most)
+        self.decoding = decoding or Decoding(overlap=0.3)
+        self.fill: tuple[int, ...] = (127,) * self.network.intake.shape[2]
+        self.fitted = False
+
+    def _name(self, classes: Any, classifier: Any) -> None:
+        """Take the classes and the way they are told apart.  Raises ArgumentError for what is none."""
+        self.classes = () if isinstance(classes, str) else tuple(map(str, classes))
+        if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ArgumentError(f"RCNN: classes are different names, at least one, not {classes!r}.")
         if classifier not in ("svm", "softmax"):
             raise ArgumentError(f'RCNN: classifier is "svm" or "softmax", not {classifier!r}.')
         self.classifier = classifier
-        self.network = _region_network(base, len(self.classes), classifier)
+
+    def _look(self, context: int, most: int) -> None:
+        """Take what is seen around a region and how many are looked at.  Raises ArgumentError for what is out of range."""
         side = min(self.network.intake.shape[:2])
-        self.context = round(16 * side / 227) if context is None else context
-        if not 0 <= self.context < side / 2 or most < 1:
+        if not 0 <= context < side / 2 or most < 1:
             raise ArgumentError(
-                f"RCNN: context is from 0 to less than half of {side} pixels, and most at least 1, not {self.context} and "
-                f"{most}."
+                f"RCNN: context is from 0 to less than half of {side} pixels, and most at least 1, not {context} and {most}."
             )
-        self.most = most
-        self.decoding = decoding or Decoding(overlap=0.3)
-        self.fill: tuple[int, ...] = (127,) * self.network.intake.shape[2]
-        self.fitted = False
+        self.context, self.most = context, most
 
     # -- learning -------------------------------------------------------------------------------------------------------
     def fit(
@@ -312,18 +319,41 @@ class RCNN:
                 )
             made = cls.__new__(cls)
             made._propose, made.proposals = proposer(chosen), chosen if isinstance(chosen, str) else None
-            made.classes, made.classifier = tuple(map(str, facts["classes"])), str(facts["classifier"])
-            made.context, made.most, made.fitted = int(facts["context"]), int(facts["most"]), bool(facts["fitted"])
-            made.fill = tuple(int(value) for value in facts["fill"])
-            made.decoding = Decoding.from_dict(facts["decoding"])
+            for name, kind in (("classes", list), ("context", int), ("most", int), ("fill", list), ("fitted", bool)):
+                if type(facts[name]) is not kind:
+                    raise DataError(f"{name} is a {kind.__name__}, not {facts[name]!r}")
         except ArgumentError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{path}: holds no R-CNN that can be read ({_FILE}: {error}).") from None
         made.network = load_model(path)
-        if sorted(made.network.graph.check().output_names) != ["offsets", "scores"]:
+        graph = made.network.graph.check()
+        if sorted(graph.output_names) != ["offsets", "scores"]:
             raise BundleError(f"{path}: its network is not one of R-CNN's, with the outputs scores and offsets.")
+        try:
+            if not all(type(name) is str for name in facts["classes"]):
+                raise DataError(f"classes are names, not {facts['classes']!r}")
+            made._name(facts["classes"], facts["classifier"])
+            made._look(facts["context"], facts["most"])
+            made.decoding, made.fitted = Decoding.from_dict(facts["decoding"]), facts["fitted"]
+            made.fill = _colour(facts["fill"], made.network.intake.shape[2])
+            count = len(made.classes)
+            wanted = {"scores": count + (made.classifier == "softmax"), "offsets": 4 * count}
+            have = dict(zip(graph.output_names, (shape[-1] for shape in graph.output_shapes), strict=True))
+            if have != wanted:
+                raise DataError(
+                    f"its {plural(count, 'class')} by {made.classifier} want {wanted}; the network has {have}"
+                )
+        except (StriateError, KeyError) as error:
+            raise BundleError(f"{path}: holds no R-CNN that can be read ({_FILE}: {inner(error)}).") from None
         return made
+
+
+def _colour(values: Sequence[Any], channels: int) -> tuple[int, ...]:
+    """A colour of whole numbers, one a channel.  Raises DataError for what is none."""
+    if len(values) != channels or not all(type(value) is int and 0 <= value <= 255 for value in values):
+        raise DataError(f"fill is a number from 0 to 255 for each of {plural(channels, 'channel')}, not {values!r}")
+    return tuple(values)
 
 
 def _region_network(base: Model, classes: int, classifier: str) -> Model:
