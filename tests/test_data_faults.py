@@ -550,3 +550,26 @@ def test_a_name_that_can_be_no_files_costs_its_own_picture_and_no_other(tmp_path
     place = tmp_path / ("told.json" if form == "coco" else "told.csv")
     assert len(data.load(place, image_size=16).train) == 3
     assert any(each.kind == "unreadable" for each in data.check(place).findings)
+
+
+@pytest.mark.parametrize("form", ["yolo", "masks", "coco"])
+def test_what_a_reader_refuses_for_its_classes_names_the_check_says_too(tmp_path, form):
+    for folder in ("images", "masks", "labels"):
+        if folder == "images" or (folder == "masks") is (form == "masks"):
+            (tmp_path / folder).mkdir()
+    picture = Image.new("RGB", (WIDTH, HEIGHT))
+    picture.save(tmp_path / "images" / "0.png")
+    if form == "masks":
+        picture.convert("L").save(tmp_path / "masks" / "0.png")
+        (tmp_path / "classes.txt").write_text("cat\ncat\n")
+    elif form == "yolo":
+        (tmp_path / "labels" / "0.txt").write_text(SOUND_ONE["yolo"])
+        (tmp_path / "data.yaml").write_text("train: images\nnames: [cat, cat]\n")
+    else:
+        told = {"images": [{"id": 0, "file_name": "0.png"}], "annotations": [{"image_id": 0, **SOUND_ONE["coco"]}]}
+        categories = [{"id": 0, "name": "cat"}, {"id": 1, "name": "cat"}]
+        (tmp_path / "told.json").write_text(json.dumps(told | {"categories": categories}))
+    with pytest.raises(DataError, match="named"):
+        data.load(tmp_path, image_size=16)
+    (said,) = [each for each in data.check(tmp_path).findings if each.kind == "unusable"]
+    assert "named" in said.detail
