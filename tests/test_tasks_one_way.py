@@ -63,6 +63,13 @@ def test_the_figure_is_one_number_in_fit_evaluate_and_the_judgement(trained, tas
 
 
 @pytest.mark.parametrize("task", DENSE)
+def test_data_that_are_named_are_read_as_those_of_the_training_were(trained, task):
+    run = trained[task]
+    own = runs.judge_run(run.folder)[1]
+    assert runs.judge_run(run.folder, "scenes", count=12, size=32)[1] == own
+
+
+@pytest.mark.parametrize("task", DENSE)
 def test_commands_answer_draw_and_write(trained, task, tmp_path, capsys):
     photos = tmp_path / "photos" / "deep"
     photos.mkdir(parents=True)

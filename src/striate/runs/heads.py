@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -65,6 +66,16 @@ def task_at(data: str, asked: str | None) -> str:
     return _FORMATS.get(str(format_at(data)), "classify")
 
 
+def as_the_task_reads(data: Any, task: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options for the reader, with the targets that a task learns where the data can have several.
+
+    data      a data set's name or path
+    task      its name
+    options   as they are asked for; they count first
+    """
+    return ({"target": "masks"} if data == "scenes" and task == "segment" else {}) | dict(options)
+
+
 def prepared(
     task: str, data: str, model: str | None, weights: Any, options: dict[str, Any], shape: Shape | None = None
 ) -> Prepared:
@@ -79,9 +90,7 @@ def prepared(
 
     Raises ArgumentError for an architecture that is none, and sides that are no multiples of 32.
     """
-    options = dict(options)
-    if data == "scenes" and task == "segment":
-        options["target"] = "masks"
+    options = as_the_task_reads(data, task, options)
     if shape is not None:
         base, said = _base(model, shape, weights, task)
         return Prepared(base, options, options, said)

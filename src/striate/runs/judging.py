@@ -22,6 +22,7 @@ from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
 from striate.intake.classes import distinct, names_of
 from striate.model import Model
+from striate.runs.heads import as_the_task_reads
 from striate.tasks.kinds import ClassifyTask, task_of
 from striate.train import losses, metrics
 from striate.train.metrics import interval
@@ -177,7 +178,7 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int | None = N
         raise ArgumentError(f"{told} does not say what it was trained on; name the data.")
     if data is None:
         options = (model.facts.get("options") or {}) | options
-    options, notes = _as_the_model_reads(source, model, options)
+    options, notes = _as_the_model_reads(source, model, as_the_task_reads(source, task_of(model).name, options))
     splits = load(source, **options)
     judge, drawn = splits.test or splits.validation, False
     rest: Dataset | None = splits.train
