@@ -116,7 +116,7 @@ def test_drawn_copies_have_a_name_each_and_never_lie_on_pictures(trained, tmp_pa
     with pytest.raises(SystemExit) as ended:
         main([*command, "--draw", str(photos)])
     assert ended.value.code == 2
-    assert "would lie on" in capsys.readouterr().err
+    assert "would lie among the pictures" in capsys.readouterr().err
     (photos / "a.jpg.png").write_bytes(before[photos / "a.png"])
     with pytest.raises(SystemExit):
         main([*command, "--draw", str(tmp_path / "other")])

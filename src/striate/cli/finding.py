@@ -253,19 +253,23 @@ def _without_copies(files: list[str], named: Sequence[str], folder: Path) -> lis
 def _places(files: Sequence[str], folder: Path) -> dict[str, Path]:
     """Where the drawn copy of each picture goes: below `folder` as the pictures lie, ``a.jpg`` as ``a.jpg.png``.
 
-    Raises ArgumentError where a copy would lie on a picture or on another copy; nothing is written then.
+    Raises ArgumentError where a copy would lie beside the pictures, and be taken for one, or on another copy; nothing is
+    written then.
     """
     whole = {file: Path(os.path.abspath(file)) for file in files}
     above = os.path.commonpath([path.parent for path in whole.values()]) if whole else ""
-    there = {os.path.realpath(path): file for file, path in whole.items()}
+    there = {os.path.realpath(path.parent) for path in whole.values()}
     made: dict[str, Path] = {}
     taken: dict[str, str] = {}
     for file, path in whole.items():
         name = path.name if path.suffix.lower() == ".png" else path.name + ".png"
         made[file] = folder / path.parent.relative_to(above) / name
         real = os.path.realpath(made[file])
-        if real in there:
-            raise ArgumentError(f"--draw {folder}: the copy of {file} would lie on {there[real]}; name another folder.")
+        if os.path.dirname(real) in there:
+            raise ArgumentError(
+                f"--draw {folder}: the copy of {file} would lie among the pictures; name another folder, such as "
+                f"{folder / 'drawn'}."
+            )
         if real in taken and not os.path.samefile(taken[real], file):
             raise ArgumentError(f"--draw {folder}: the copies of {taken[real]} and {file} have one name; rename one.")
         taken[real] = file

@@ -28,7 +28,7 @@ WORDS = {
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
-    "confidence": "best confidence",
+    "confidence": "score that counts as found",
     "box_iou": "mean IoU of boxes",
     "label_accuracy": "class right",
     "found": "class right, IoU 0.5",
@@ -63,8 +63,9 @@ def judged_task(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], lis
     if made.curves:
         drawn = [figures.to_svg(precision_recall(made.curves, dark=dark)) for dark in (False, True)]
         note = (
-            f"A point for each detection, the surest at the left. F1 is highest at a score of "
-            f"{made.figures['confidence']:.2f}; the answers below count from there on."
+            f"A point for each detection, the surest at the left. What counts as found has a score of at least "
+            f"{made.figures['confidence']:.2f}: precision, recall and F1 are means over the classes from "
+            "there on, and so are the answers below drawn."
         )
         picture = both(drawn[0], drawn[1], "precision and recall")
         sections.append(Section("recall", "Precision and recall", note, f"<figure>{picture}</figure>"))

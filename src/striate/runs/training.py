@@ -156,7 +156,7 @@ def train_run(
     dense = not isinstance(chosen_task, ClassifyTask)
     if dense:
         _only_for_classes(chosen_task, recipe=recipe, mix=mix)
-    elif weights is not None:
+    elif weights is not None and (splits is not None or data in names() or Path(data).exists()):
         raise ArgumentError("weights go with the base of another task; `striate transfer` trains a classifier on one.")
     if recipe is None and model is None and not dense:
         recipe = RECIPE.get(data)

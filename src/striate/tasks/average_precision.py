@@ -75,8 +75,8 @@ class AveragePrecision:
                 are none
     counts      how many boxes each class has that count
     curves      of each class with boxes
-    confidence  the score at which the mean over the classes of F1 is highest
-    f1          that mean
+    confidence  the score from which f1, precision and recall count: the one that was asked for, else where f1 is highest
+    f1          the mean over the classes of each one's F1 at that score
     precision, recall   the means over the classes at that score
     """
 
@@ -108,7 +108,12 @@ def _shown(value: float | None) -> str:
 
 
 def average_precision(
-    truth: Sequence[Truth], found: Sequence[Detections], names: Sequence[str], *, most: int = 100
+    truth: Sequence[Truth],
+    found: Sequence[Detections],
+    names: Sequence[str],
+    *,
+    most: int = 100,
+    confidence: float | None = None,
 ) -> AveragePrecision:
     """Average precision of what was found in pictures.
 
@@ -116,6 +121,7 @@ def average_precision(
     found   in each picture, in the same order
     names   of the classes
     most    how many detections of a picture and class count, the surest first; COCO's 100
+    confidence   the score from which detections count for f1, precision and recall; None: where f1 is highest
 
     Overlaps do not change when a picture is stretched, so boxes may be in pixels of the photo or of what the network sees;
     "sizes" go by the pixels that are given.  A detection that lies by half in a box that is ignored counts for nothing.
@@ -135,7 +141,7 @@ def average_precision(
     curves = {names[k]: _curve(checked, k, int(counts[k]), most) for k in range(len(names)) if counts[k]}
     at50 = [_mean(precision[0, :, k, 0]) for k in range(len(names))]
     whole = [_mean(precision[:, :, k, 0]) for k in range(len(names))]
-    confidence, figures = _best(list(curves.values()))
+    confidence, figures = _best(list(curves.values()), confidence)
     return AveragePrecision(
         at50=_mean(precision[0, :, :, 0]),
         mean=_mean(precision[:, :, :, 0]),
@@ -330,9 +336,12 @@ def _curve(pairs: Sequence[tuple[Truth, Detections]], label: int, count: int, mo
     return PrecisionRecall(every, found_so_far / np.arange(1, len(hits) + 1), found_so_far / count)
 
 
-def _best(curves: Sequence[PrecisionRecall]) -> tuple[float, tuple[float, float, float]]:
-    """The score with the highest mean F1 over the classes, the lowest of equals; and that F1, precision and recall."""
-    scores = np.unique(np.concatenate([np.zeros(0), *(curve.scores for curve in curves)]))
+def _best(
+    curves: Sequence[PrecisionRecall], confidence: float | None = None
+) -> tuple[float, tuple[float, float, float]]:
+    """The score with the highest mean F1, the lowest of equals, or the one asked for; that F1, precision and recall."""
+    asked = [] if confidence is None else [confidence]
+    scores = np.unique(np.concatenate([np.zeros(0), *(curve.scores for curve in curves if not asked), np.array(asked)]))
     if not len(scores):
         return 0.0, (0.0, 0.0, 0.0)
     precision, recall = np.zeros((2, len(curves), len(scores)))

@@ -34,7 +34,7 @@ from striate.train.losses import SegmentationLoss
 from striate.train.metrics import shares
 
 TOGETHER = 8  # pictures whose scores are in memory at once
-MANY = 12  # boxes of a picture beyond which they have no names
+MANY = 12  # boxes of a picture beyond which not each has its name
 
 __all__ = ["ClassifyTask", "DetectTask", "LocalizeTask", "SegmentTask", "task_for", "task_named", "task_of"]
 
@@ -157,7 +157,8 @@ class SegmentTask(Task):
 
     def check(self, data: Dataset) -> None:
         if not _label_maps(data):
-            raise DataError(f"{data.name}: has no label maps, and segmentation learns the class of every pixel.")
+            other = "" if data.boxes is None else " It has boxes, for detection."
+            raise DataError(f"{data.name}: has no label maps, and segmentation learns the class of every pixel.{other}")
 
     def network(self, base: Model, data: Dataset) -> Model:
         return uafm(base, len(data.classes or ()) or int(np.asarray(data.y).max()) + 1)
@@ -229,7 +230,8 @@ class DetectTask(Task):
 
     def check(self, data: Dataset) -> None:
         if data.boxes is None or not sum(map(len, data.boxes)):
-            raise DataError(f"{data.name}: has no boxes, and detection learns where things are.")
+            other = " It has label maps, for segmentation." if _label_maps(data) else ""
+            raise DataError(f"{data.name}: has no boxes, and detection learns where things are.{other}")
 
     def network(self, base: Model, data: Dataset) -> Model:
         return detector(base, len(data.classes or ()) or 1)
@@ -240,6 +242,7 @@ class DetectTask(Task):
         return {"loss": loss, "metrics": [MeanAveragePrecision(layer)]}
 
     def settle(self, model: Model, data: Dataset) -> None:
+        model.decoding = replace(model.decoding, least=Decoding.least)
         confidence = self.judge(model, data).figures["confidence"]
         model.decoding = replace(model.decoding, least=min(max(float(confidence), Decoding.least), 1.0))
 
@@ -253,7 +256,8 @@ class DetectTask(Task):
         flags = data.box_ignored or [None] * len(data)
         there = [Truth(*each) for each in zip(data.boxes or (), data.box_labels or (), flags, strict=True)]
         found = find(model, data, replace(model.decoding, least=Decoding.least), engine=engine)
-        made = average_precision(there, found, names)
+        settled = model.decoding.least != Decoding.least  # what counts as found is chosen, on other pictures than these
+        made = average_precision(there, found, names, confidence=model.decoding.least if settled else None)
         least = made.confidence
         off = []
         for truth, all_found in zip(there, found, strict=True):
@@ -294,8 +298,13 @@ class DetectTask(Task):
         self, picture: np.ndarray, answer: list[Detection], names: Sequence[str], *, truth: bool = False, times: int = 1
     ) -> np.ndarray:
         boxes = np.array([one.box for one in answer]).reshape(-1, 4) * times
-        many = len(answer) > MANY  # then the colour says the class
-        words = [("" if many else one.label) + ("" if truth else f" {one.score:.0%}") for one in answer]
+        # of many the first of each class has its name, and the colour says it of the others
+        first = {one.label: i for i, one in reversed(list(enumerate(answer)))}
+        named_too = [len(answer) <= MANY or first[one.label] == i for i, one in enumerate(answer)]
+        words = [
+            " ".join([one.label] * said + ([] if truth else [f"{one.score:.0%}"]))
+            for one, said in zip(answer, named_too, strict=True)
+        ]
         return boxes_on(enlarged(picture, times), boxes, words, [_number(names, one.label) for one in answer])
 
     def facts(self, answer: list[Detection]) -> dict[str, Any]:

@@ -58,10 +58,11 @@ def localizer(base: Model, classes: int, *, maps: int = 128, units: int = 256) -
             f"a localizer stands on maps (h, w, C); the base gives {graph.output_shapes}. Give include_top=False, "
             "without pooling."
         )
-    x = layers.BatchNormalization(momentum=0.9)(layers.Conv2D(maps, 1, use_bias=False)(graph.outputs[0]))
-    x = layers.Activation("relu")(x)
-    x = layers.Dense(units, activation="relu")(layers.Flatten()(x))
-    label = layers.Dense(classes, activation="softmax", name="label")(x)
+    seen = layers.Conv2D(maps, 1, activation="relu")(graph.outputs[0])
+    x = layers.Dense(units, activation="relu")(layers.Flatten()(seen))
+    # what a thing is does not depend on where it is: the highest response anywhere says it too
+    label = layers.Concatenate()([layers.GlobalMaxPooling2D()(seen), x])
+    label = layers.Dense(classes, activation="softmax", name="label")(label)
     # small weights: a sigmoid that begins at its ends, at the whole picture, hardly learns
     small, start = initializers.RandomNormal(stddev=0.01), initializers.Constant([-1.1, -1.1, 1.1, 1.1])
     corners = layers.Dense(4, activation="sigmoid", kernel_initializer=small, bias_initializer=start)(x)

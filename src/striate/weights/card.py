@@ -25,7 +25,11 @@ def model_card(name: str, bundle: Bundle, table: str) -> str:
         lines += ["## Decoding", "", *_rows(bundle.decoding), ""]
     lines += ["## Size", "", "```", table.rstrip(), "```", ""]
     lines += ["## Use", "", "```python", "import striate as st", "", 'model = st.models.load_model("this folder")']
-    lines += ["probabilities = model.predict(pictures)", "```", ""]
+    task = bundle.training.get("task")
+    if task in ("localize", "segment", "detect"):
+        lines += [f'answers = st.tasks.{task}(model, ["photo.jpg"])  # in the photo\'s own pixels', "```", ""]
+    else:
+        lines += ["probabilities = model.predict(pictures)", "```", ""]
     return "\n".join(lines)
 
 
