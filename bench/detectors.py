@@ -1,6 +1,6 @@
 """Three ways of finding things, from scratch on the same drawn scenes: R-CNN, YOLO's first version, a good detector.
 
-    python -m bench.detectors                     everything, some ten minutes of one core
+    python -m bench.detectors                     everything, a quarter of an hour of one core
     python -m bench.detectors yolo detector       only these; the others' figures stay as they are in the results
     python -m bench.detectors rcnn --seed 1
 
