@@ -87,6 +87,8 @@ def main() -> None:
     steps = -(-len(parts.train) // BATCH)
     others = [one.partition("=") for one in given.others.split(",") if one]
     recipe = replace(RECIPE, **{key: json.loads(value) for key, _, value in others})
+    if given.scratch:
+        recipe = replace(recipe, average=0.0)  # as the recipe does where there are no weights: the results say so
     passes, slower = given.passes, None if given.scratch else base
     if given.minutes:
         some = parts.train.subset(range(3 * BATCH))

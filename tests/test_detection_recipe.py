@@ -5,7 +5,7 @@ import pytest
 
 from striate import Input, Model, data, layers, zoo
 from striate.errors import StriateError
-from striate.tasks.detection_recipe import DetectionRecipe, freeze_below, levels
+from striate.tasks.detection_recipe import DetectionRecipe, freeze_below, levels, quicken_norms
 from striate.tasks.detector import detector
 
 
@@ -80,3 +80,19 @@ def test_what_a_recipe_changes():
     for wrong in ({"base_rate": 0}, {"base_rate": 2}, {"shift": -1}, {"rate": -1}, {"average": 2}):
         with pytest.raises(StriateError, match=next(iter(wrong))):
             DetectionRecipe(**wrong)
+
+
+def test_norms_that_learn_from_nothing_forget_their_first_values_and_others_stay():
+    start = x = Input((32, 32, 3))
+    for momentum in (0.999, 0.5, 0.999):
+        x = layers.BatchNormalization(momentum=momentum)(layers.Conv2D(4, 3, padding="same")(x))
+    model = Model(start, x)
+    norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
+    norms[2].trainable = False
+    quicken_norms(model, 1000)
+    assert [norm.momentum for norm in norms] == [pytest.approx(0.98), 0.5, 0.999]
+    quicken_norms(model, 10)  # a short training: a tenth of each batch, as the heads have it
+    assert norms[0].momentum == pytest.approx(0.9)
+    base = norms[1].momentum
+    DetectionRecipe().arguments(model, model, 1000)  # with weights nothing changes
+    assert norms[1].momentum == base

@@ -291,3 +291,15 @@ def test_one_class_is_localized_by_its_box_alone(tmp_path):
     made = task_of(run.model).judge(run.model, held)
     assert made.figures["label_accuracy"] == 1.0
     assert made.figures["box_iou"] == pytest.approx(run.scores["box_iou"], abs=1e-6)
+
+
+def test_a_detector_is_judged_from_the_score_that_counts_as_found(trained):
+    """Precision, recall and F1 are at the model's own score, which its answers begin at; settling chooses it anew."""
+    model = load_model(trained["detect"].folder)
+    held = scenes(3, size=32, seed=4)
+    model.decoding = replace(model.decoding, least=0.9999)
+    figures = task_named("detect").judge(model, held).figures
+    assert figures["confidence"] == 0.9999
+    assert (figures["precision"], figures["recall"], figures["f1"]) == (0, 0, 0)
+    task_named("detect").settle(model, held)
+    assert model.decoding.least < 0.9999

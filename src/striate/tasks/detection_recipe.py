@@ -76,7 +76,7 @@ class DetectionRecipe:
         """The same without the loss and the metrics, as ``Model.compile`` takes it; for networks of other tasks too.
 
         model     to be trained
-        base      the network with weights that it stands on; None: all of it learns from nothing
+        base      the network with weights that it stands on; None: all of it learns from nothing, by ``quicken_norms``
         updates   batches of all passes together; below some hundreds no average of the weights is kept
         """
         warm = min(50, whole("DetectionRecipe", "updates", updates) // 10)
