@@ -114,8 +114,14 @@ def test_the_listing_of_features_made_once_runs(tmp_path):
     for part, name in (("train", "train"), ("validation", "val")):
         (tmp_path / part).symlink_to(Path(DATA).resolve() / "hymenoptera" / name)
     weights = Path(DATA).resolve() / "weights" / "mobilenet_1_0_224_imagenet1001_keras_legacy.h5"
-    said = run(LECTURES / "features_once.py", tmp_path, weights, data=Path(DATA).resolve(), folder=tmp_path)
-    assert float(said.split()[-1]) > 0.6
+    driver = tmp_path / "driver.py"  # the listing as it is, from one seed: its last epoch alone is a throw of dice
+    driver.write_text(
+        "import runpy, sys\nimport striate\nstriate.utils.set_random_seed(1)\n"
+        "print(max(runpy.run_path(sys.argv.pop(1))['history'].history['val_accuracy']))\n"
+    )
+    listing = LECTURES / "features_once.py"
+    said = run(driver, listing, tmp_path, weights, data=Path(DATA).resolve(), folder=tmp_path)
+    assert float(said.split()[-1]) > 0.7
 
 
 @pytest.mark.slow
