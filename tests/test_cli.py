@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 import striate as st
 from striate import layers
+from striate.cli.common import SETS
 from striate.cli.main import app
 
 COMMANDS = ("advise", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
@@ -39,6 +41,17 @@ def test_every_command_has_help_and_every_option_says_what_it_does():
             for parameter in within.params:
                 assert getattr(parameter, "help", None), f"{name} {within.name} {parameter.name}"
             assert any(p.name == "json" for p in within.params), f"{name} {within.name}"
+
+
+def test_the_help_of_what_takes_data_lists_every_data_set_that_has_a_name():
+    listed = [each.strip() for each in SETS.replace(" or ", ",").split(",")]
+    assert sorted(listed) == sorted(st.data.names())
+    for name in ("train", "evaluate", "data check"):
+        command = typer.main.get_command(app)
+        for word in name.split():
+            command = command.commands[word]
+        (data,) = (each for each in command.params if each.name in ("data", "path"))
+        assert SETS in data.help, name
 
 
 def test_size_prints_the_table_and_the_same_as_json(run):
@@ -254,6 +267,9 @@ def test_train_on_a_folder_of_pictures(run, tmp_path):
         (["models", "lenet"], 'Did you mean "lenet5"'),
         (["explain", "lenet5", "conv"], 'Did you mean "conv2d"'),
         (["train", "mnst"], 'Did you mean "mnist"'),
+        (["data", "check", "mnst"], 'Did you mean "mnist"'),
+        (["data", "check", "scenes"], "no picture files"),
+        (["data", "check", ".", "--classes", "nowhere.txt"], "no such file"),
         (["train", "digits", "--recipe", "fst"], 'Did you mean "fast"'),
         (["train", "digits", "--optimizer", "adm"], 'Did you mean "adam"'),
         (["train", "digits", "--model", "lenet5_1998"], "larger than its"),

@@ -22,7 +22,7 @@ MIRRORS = {
     "demo": ([demo], set(), {"say"}),
     "train": (
         [runs.train_run],
-        {"image_size", "tune", "resume"},  # --resume is runs.resume_run
+        {"image_size", "classes", "ignored", "tune", "resume"},  # --resume is runs.resume_run
         {"verbose", "callbacks", "splits", "resume", "options"},  # options: of data.folder, such as image_size
     ),
     "transfer": (

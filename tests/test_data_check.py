@@ -332,3 +332,17 @@ def test_forty_faults_among_two_thousand_photos(tmp_path):
 @pytest.mark.parametrize("name", ["hymenoptera", "imagenet-samples"])
 def test_real_photos_give_no_false_alarm(name):
     assert set(data.check(DATA / name, few=0).kinds) == set()
+
+
+def test_a_data_set_is_checked_by_its_name_with_the_labels_that_only_the_name_says(tmp_path, monkeypatch):
+    labels = np.arange(12, dtype=np.uint8).repeat(100).reshape(30, 40)
+    for i, part in enumerate(("train", "val")):
+        for kind, values in (("images", np.random.RandomState(i).randint(0, 256, (30, 40, 3))), ("masks", labels)):
+            (tmp_path / "camvid" / part / kind).mkdir(parents=True)
+            Image.fromarray(values.astype(np.uint8)).save(tmp_path / "camvid" / part / kind / "a.png")
+    monkeypatch.setenv("STRIATE_DATA", str(tmp_path))
+    report = data.check("camvid")
+    assert report.path == str(tmp_path / "camvid")
+    assert (report.files, report.of("label-range")) == (2, [])
+    assert data.check(tmp_path / "camvid", classes=11).of("label-range")
+    assert not data.check(tmp_path / "camvid", classes=11, ignored=11).of("label-range")

@@ -1,11 +1,14 @@
 """Pictures with masks: class numbers in pictures of the same name."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data import Dataset, Splits, load, read_masks
-from striate.errors import DataError
+from striate.data import Dataset, Splits, check, load, read_masks
+from striate.data.readers.name_lists import names_asked
+from striate.errors import ArgumentError, DataError
 
 RNG = np.random.RandomState(0)
 LABELS = RNG.randint(0, 3, (6, 20, 30)).astype(np.uint8)
@@ -139,3 +142,65 @@ def test_folders_that_hold_no_masks_are_refused(tmp_path):
     for part in ("val", "test"):
         scene(tmp_path / "parts", 0, pictures=f"{part}/images", masks=f"{part}/masks")
     fails(lambda: read_masks(tmp_path / "parts"), "no train")
+
+
+LISTED = {
+    "classes.txt": "road\ncar\nVoid\n",
+    "train/names.txt": "road\n\ncar\nunlabelled\n",
+    "train/masks/label_colors.txt": "128 64 128\troad\n64 0 128\tcar\n0 0 0\tVoid\n",
+}
+
+
+@pytest.mark.parametrize("file", LISTED)
+def test_names_beside_the_masks_are_read_and_a_label_called_void_counts_for_nothing(tmp_path, file):
+    for i, part in enumerate(("train", "train", "val")):
+        scene(tmp_path / part, i)
+    (tmp_path / file).write_text(LISTED[file])
+    parts = load(tmp_path)
+    assert parts.train.classes == parts.validation.classes == ("road", "car")
+    assert parts.train.ignored == 2
+    assert np.array_equal(parts.train.y, LABELS[:2])
+    assert not check(tmp_path, few=0, near=False).of("label-range", "no-example")
+
+
+def test_a_void_label_among_the_others_leaves_their_numbers_as_they_are(street):
+    (street / "classes.txt").write_text("void\nroad\ncar\n")
+    data = read_masks(street)
+    assert (data.classes, data.ignored) == (("void", "road", "car"), 0)
+    assert np.array_equal(data.y, LABELS)
+    assert not [note for note in data.notes if "void" in note]
+    assert read_masks(street, ignored=2).classes == ("void", "road")
+
+
+def test_names_that_are_given_count_before_those_beside_the_masks(street):
+    (street / "classes.txt").write_text("a\nb\nc\n")
+    assert read_masks(street, classes=("road", "car", "sky")).classes == ("road", "car", "sky")
+    assert read_masks(street, classes=("road", "car"), ignored=2).ignored == 2
+    assert not check(street, classes=("road", "car"), ignored=2, near=False).of("label-range")
+    assert check(street, classes=("road", "car"), near=False).of("label-range")
+    with pytest.raises(ArgumentError, match="0 to 65,535"):
+        read_masks(street, ignored=-1)
+
+
+def test_names_are_asked_for_with_commas_or_by_a_file(tmp_path):
+    (tmp_path / "mine.txt").write_text("night sky\nroad\n")
+    assert names_asked(str(tmp_path / "mine.txt")) == ["night sky", "road"]
+    assert names_asked("night sky, road") == ["night sky", "road"]
+    for wrong, says in (("a,,b", "empty name"), (str(tmp_path / "none.txt"), "no such file")):
+        with pytest.raises(ArgumentError, match=says):
+            names_asked(wrong)
+
+
+def test_names_and_the_void_label_of_the_command_line_stay_with_the_model(street, run):
+    how = ["--classes", "road,car", "--ignored", "2", "--epochs", "1", "--no-report", "--folder", street / "run"]
+    assert run("train", street, *how, "--json")[0] == 0
+    facts = json.loads((street / "run" / "model.json").read_text())
+    assert facts["labels"] == ["road", "car"]
+    assert facts["training"]["ignored"] == 2
+    other = street / "other"
+    scene(other, 0)
+    for told in (["evaluate", street / "run", other], ["evaluate", street / "run", other, "--ignored", "2"]):
+        assert list(json.loads(run(*told, "--json")[1])["classes"]) == ["road", "car"]
+    code, _, error = run("evaluate", street / "run", other, "--ignored", "7")
+    assert code == 2
+    assert "have the label 2 on" in error

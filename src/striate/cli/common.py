@@ -20,6 +20,24 @@ Described = Annotated[str, typer.Argument(help="An architecture's name, a JSON d
 InputShape = Annotated[str | None, typer.Option(help="Input of a named architecture, such as 224x224x3.")]
 Classes = Annotated[int | None, typer.Option(help="Classes of a named architecture.")]
 WEIGHTS = "a file (also TensorFlow's .ckpt), keras, torchvision, timm (downloaded once), or hf:owner/name"
+SETS = "digits, scenes, mnist, fashion_mnist, cifar10, cifar100, imdb, bccd or camvid"  # those that data.load knows
+DATA = f"{SETS}; or a folder (of classes, VOC, COCO, YOLO, images with masks), a zip, a CSV or COCO file"
+ClassNames = Annotated[
+    str | None,
+    typer.Option(
+        "--classes",
+        help="The classes' names in the order of their numbers, where the data do not say: with commas between, or a "
+        "file with one a line.",
+    ),
+]
+Ignored = Annotated[
+    int | None,
+    typer.Option(
+        "--ignored",
+        "--ignore",
+        help="The label of masks that counts for nothing, such as 11 (one named void; 255 where it stands apart).",
+    ),
+]
 Variant = Annotated[
     list[str] | None, typer.Option("--variant", help="Of a named architecture, such as alpha=0.5; may be repeated.")
 ]
@@ -92,6 +110,14 @@ def by_class(classes: dict[str, list[int]]) -> list[str]:
     order = told_of if few else sorted(told_of, key=lambda name: classes[name][0] / classes[name][1])[:5]
     told = "; ".join(f"{name.partition(',')[0]} {classes[name][0]:,} of {classes[name][1]:,}" for name in order)
     return [f"{'right of each class' if few else 'least right'}: {told}"]
+
+
+def labels_of(classes: str | None, ignored: int | None) -> dict[str, Any]:
+    """What --classes and --ignored say to the reader of the data; nothing for what is not given."""
+    from striate.data.readers.name_lists import names_asked
+
+    named = {} if classes is None else {"classes": names_asked(classes)}
+    return named if ignored is None else named | {"ignored": ignored}
 
 
 def shape_of(text: str | None) -> tuple[int, ...] | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Commands, Json, going, model_of, say
+from striate.cli.common import DATA, WEIGHTS, Commands, Ignored, Json, going, labels_of, model_of, say
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +24,7 @@ def _data() -> None:
 
 
 def check(
-    path: Annotated[
-        Path, typer.Argument(help="A folder (classes, VOC, COCO, YOLO, images with masks), a zip, CSV or COCO file.")
-    ],
+    path: Annotated[str, typer.Argument(help=f"{DATA}.")],
     near: Annotated[
         bool, typer.Option("--near/--no-near", help="Look for pictures that only look the same, too.")
     ] = True,
@@ -35,8 +33,13 @@ def check(
     ] = 4.0,
     few: Annotated[int, typer.Option(help="Classes with fewer readable pictures to train on are named.")] = 10,
     classes: Annotated[
-        int | None, typer.Option(help="How many classes there are, where masks, YOLO or CSV files do not say.")
+        str | None,
+        typer.Option(
+            help="The classes' names with commas between, a file with one a line, or how many there are, where masks, YOLO "
+            "or CSV files do not say."
+        ),
     ] = None,
+    ignored: Ignored = None,
     model: Annotated[
         str | None,
         typer.Option(help="A saved model (or an architecture with --weights) that says which labels look wrong."),
@@ -49,9 +52,13 @@ def check(
     """Find broken, duplicate, tiny, odd and wrongly annotated pictures, and the same picture in two parts."""
     from striate.data.checks.check import check as look
 
+    named: Any = int(classes) if classes is not None and classes.isdecimal() else classes
+    if isinstance(named, str):
+        named = labels_of(named, None)["classes"]
     trained = model_of(model, weights) if model is not None else None
     with going("looking at pictures") as progress:
-        report = look(path, near=near, few=few, aspect=aspect, classes=classes, model=trained, progress=progress)
+        how: dict[str, Any] = {"near": near, "few": few, "aspect": aspect, "classes": named, "ignored": ignored}
+        report = look(path, **how, model=trained, progress=progress)
     if page is not None:
         from striate.report import write_data_report
 

@@ -220,6 +220,9 @@ def _as_the_model_reads(source: str, model: Model, options: dict[str, Any]) -> t
         adapted = {key: value for key, value in adapted.items() if key not in made} | {
             "preprocessing": model.intake.recipe
         }
+    learnt = model.facts.get("ignored")
+    if "ignored" in known and learnt is not None:  # masks of the same tool have the same label for nothing
+        adapted.setdefault("ignored", learnt)
     if "label_column" in known and "label_column" not in adapted and model.labels:
         column = _naming_column(source, model.labels)
         if column is not None:

@@ -223,6 +223,7 @@ def train_run(
     model.labels, model.preprocessing = intake.labels, intake.preprocessing
     facts = {"recipe": recipe, "options": options, "validation": validation, "seed": seed}
     facts |= {"task": chosen_task.name, "weights": str(weights) if weights is not None else None} if dense else {}
+    facts |= {"ignored": train.ignored} if train.ignored is not None else {}
     facts["data"] = data if asked["splits"] is not None else from_anywhere(data)
     facts |= {"data check": noticed} if noticed else {}
     facts[LEARNT] = learnt_from(train.x)

@@ -32,6 +32,7 @@ from striate.tasks.yolo_loss import YoloLoss
 from striate.train import losses, metrics
 from striate.train.losses import SegmentationLoss
 from striate.train.metrics import shares
+from striate.wording import plural
 
 TOGETHER = 8  # pictures whose scores are in memory at once
 MANY = 12  # boxes of a picture beyond which not each has its name
@@ -180,6 +181,16 @@ class SegmentTask(Task):
         truth = np.asarray(data.y)
         count = model.answers.count
         names = model.intake.class_names(count)
+        beyond = (truth < 0) | (truth >= count)
+        if data.ignored is not None:
+            beyond &= truth != data.ignored
+        if beyond.any():
+            first = int(truth[beyond][0])
+            raise DataError(
+                f"{data.name}: its masks have the label {first} on {plural(int((truth == first).sum()), 'pixel')}, and the "
+                f"model knows {plural(count, 'class')}, numbered from 0. If that label counts for nothing, say so: "
+                f"ignored={first}, --ignored {first}."
+            )
         table, said, off = np.zeros((count, count), np.int64), [], []
         for start in range(0, len(data), TOGETHER):
             scores = model.predict(data.x[start : start + TOGETHER], engine=engine)

@@ -18,10 +18,12 @@ from striate.data.checks.look import at_a_glance, look_at_all
 from striate.data.pictures.decode import picture
 from striate.data.readers.class_folders import scan_zip
 from striate.data.readers.files import is_picture
+from striate.data.readers.name_lists import check_ignored
 from striate.data.readers.names import PARTS
 from striate.data.readers.refusals import refusals
 from striate.data.readers.scan import format_at, scan
 from striate.data.readers.survey import Item, Survey
+from striate.data.sets.catalog import files_of
 from striate.errors import ArgumentError, DataError, Note, StriateError
 from striate.wording import plural
 
@@ -36,34 +38,42 @@ def check(
     near: bool = True,
     few: int = FEW,
     aspect: float = ASPECT,
-    classes: int | None = None,
+    classes: int | Sequence[str] | None = None,
+    ignored: int | None = None,
     model: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
     """Everything that is wrong, or odd, with a folder, zip, CSV or COCO file of pictures: a `CheckReport` of findings.
 
     path      a folder for each class (or for each part, and in it for each class), Pascal VOC, YOLO, ``images`` with
-              ``masks``, COCO, a CSV of files and labels, a zip of class folders, or a folder of pictures
+              ``masks``, COCO, a CSV of files and labels, a zip of class folders, or a folder of pictures; or the name of a
+              data set, as ``load`` takes it
     near      look for pictures that only look the same, too: see ``duplicates.near_groups``
     few       a class with fewer readable pictures to train on is reported
     aspect    a picture whose longer side is more than this many times its shorter one is odd
-    classes   how many classes there are, for labels out of range in masks, YOLO and CSV files that do not say
+    classes   the classes' names, or how many there are, for masks, YOLO and CSV files that do not say
+    ignored   the label of masks that counts for nothing, as for ``read_masks``
     model     a trained model with preprocessing: labels that its features speak against are reported as suspects
     progress  called with (files looked at, files in all)
 
     Each file is read and decoded once, in threads.  What is found is never an error here; raises DataError when there
     is no such path or nothing in it, ArgumentError for arguments out of range.
     """
-    if few < 0 or aspect <= 1 or (classes is not None and classes < 1):
+    if few < 0 or aspect <= 1 or (isinstance(classes, int) and classes < 1):
         raise ArgumentError(
             f"few={few}, aspect={aspect}, classes={classes}: few is 0 or more, aspect above 1, classes above 0."
         )
+    check_ignored(ignored)
     suspects = None
     if model is not None:
         from striate.data.checks.suspects import Suspects
 
         suspects = Suspects(model)
-    with warnings.catch_warnings(), scan(Path(path), classes) as survey:
+    path, known = files_of(path)
+    classes = known.get("classes") if classes is None else classes
+    ignored = known.get("ignored") if ignored is None else ignored
+    count = len(classes) if classes is not None and not isinstance(classes, int) else classes
+    with warnings.catch_warnings(), scan(path, classes, ignored) as survey:
         seen = []
         warnings.simplefilter("ignore", Note)  # what is noted elsewhere is a finding here
         for one in look_at_all(survey, near, suspects.prepare if suspects else None):
@@ -82,8 +92,8 @@ def check(
     kept = across.learned(survey, [one.item for one in readable])
     across.same(survey, readable, near)
     across.boxes(survey, readable)
-    across.labels(survey, readable, classes)
-    across.masks(survey, seen, classes)
+    across.labels(survey, readable, count)
+    across.masks(survey, seen, count if isinstance(classes, int) else None)
     if suspects:
         findings += suspects.findings()
     fit = {id(one.item) for one in readable if one.fits}

@@ -75,14 +75,12 @@ def assemble(
     channels: int | None,
     title: str,
     options: Options,
-    ignored: int | None = None,
 ) -> Dataset | Splits:
     """Open the pictures of a survey and put them with their labels, boxes and masks into a `Dataset`, or `Splits`.
 
     survey, image_size, channels   see ``reader``
     title     the data set's name where `options` has none
     options   those of the reader
-    ignored   the label of masks that counts for nothing
 
     Raises DataError for what ``refusals`` says, and when pictures of different sizes are to keep theirs.
     """
@@ -99,7 +97,7 @@ def assemble(
     if survey.kind in BOXED:
         targets = Boxes(names or (), parts[0])
     elif survey.kind == "masks":
-        targets = LabelMaps(survey, preprocessing, names, ignored)
+        targets = LabelMaps(survey, preprocessing)
     else:
         targets = ClassNumbers(survey, names, classes is not None)
     title, splits = options.get("name") or title, len(parts) > 1 or (survey.kind == "classes" and parts == ["train"])

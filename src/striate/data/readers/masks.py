@@ -8,7 +8,8 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import folders_in, listing, need_folder, read_lines, subfolder
+from striate.data.readers.files import folders_in, listing, need_folder, subfolder
+from striate.data.readers.name_lists import check_ignored, names_beside, void_among
 from striate.data.readers.names import PARTS, class_name, part_of
 from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError
@@ -34,25 +35,33 @@ def read_masks(
     What the values mean is decided once, over the masks of all parts.  Where there are only 0 and 255, these are the
     classes 0 and 1, also in masks that were saved as JPEG, whose values are only nearly so; other JPEG masks are left
     out.  255 beside other labels counts for nothing, as in Pascal VOC.  Pixels with a label beyond the classes count for
-    nothing, too, with a note; a mask most of which is such is left out.  The classes' names may stand in classes.txt, one
-    a line.  A mask drawn on a photo as it is stored is turned with it where EXIF turns the photo.
+    nothing, too, with a note; a mask most of which is such is left out.  The classes' names are `classes`, or stand in
+    classes.txt, names.txt, labels.txt, codes.txt or CamVid's label_colors.txt in the folder or beside the masks, one a line.
+    A mask drawn on a photo as it is stored is turned with it where EXIF turns the photo.
 
     path           of the folder
-    ignored        the label of pixels that count for nothing, such as 11 in CamVid; None: 255 where it stands apart from
-                   the classes.  With resize="pad" it is also that of the padding, which is 0 without it
+    ignored        the label of pixels that count for nothing, such as 11 in CamVid; None: the one that is named void or
+                   unlabelled, else 255 where it stands apart from the classes.  With resize="pad" it is also that of the
+                   padding, which is 0 without it
     """
-    survey = scan_masks(path, options.get("classes"))
-    return assemble(survey, image_size, channels, Path(path).resolve().name, options, ignored)
+    survey = scan_masks(path, options.get("classes"), ignored)
+    return assemble(survey, image_size, channels, Path(path).resolve().name, options)
 
 
-def scan_masks(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
-    """The survey of a folder of pictures and masks.  Raises DataError where there are no such folders."""
+def scan_masks(path: str | Path, classes: Sequence[str] | None = None, ignored: int | None = None) -> Survey:
+    """The survey of a folder of pictures and masks.
+
+    Raises DataError where there are no such folders, ArgumentError for an `ignored` that no mask can have.
+    """
+    check_ignored(ignored)
     root = need_folder(path)
     parts = mask_folders(root)
     if not parts:
         raise DataError(f"{root}: expected the folders images and masks in it, or in train, val and test in it.")
     survey = Survey(str(root), "masks")
-    survey.classes = _listed(root) if classes is None else tuple(class_name(str(name)) for name in classes)
+    beside = dict.fromkeys(folder for _, masks in parts.values() for folder in (masks.parent, masks))
+    listed = names_beside(root, *beside) if classes is None else tuple(class_name(str(name)) for name in classes)
+    survey.classes, survey.ignored = void_among(listed, ignored)
     for part, (pictures, masks) in parts.items():
         survey.places[part] = str(pictures)
         where = {str(file.relative_to(masks).with_suffix("")): file for file in reversed(listing(masks))}
@@ -69,12 +78,6 @@ def scan_masks(path: str | Path, classes: Sequence[str] | None = None) -> Survey
             if mask not in used:
                 survey.add("annotation", str(mask), "there is no picture that it belongs to", "skip", part)
     return survey
-
-
-def _listed(root: Path) -> tuple[str, ...] | None:
-    """The names in classes.txt, one a line in the order of their numbers; None where there is no such file."""
-    file = root / "classes.txt"
-    return tuple(class_name(line) for line in read_lines(file) if line) or None if file.is_file() else None
 
 
 def mask_folders(root: Path) -> dict[str, tuple[Path, Path]]:

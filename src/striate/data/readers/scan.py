@@ -79,10 +79,11 @@ def format_at(path: str | Path) -> str | None:
     return "boxes" if table is not None and has_edges(table) else kind
 
 
-def scan(path: str | Path, classes: Sequence[str] | int | None = None) -> Survey:
+def scan(path: str | Path, classes: Sequence[str] | int | None = None, ignored: int | None = None) -> Survey:
     """The survey of whatever format is at a path; to be closed.
 
     classes   the classes' names, or how many there are, for formats that do not say
+    ignored   the label of masks that counts for nothing, or None where nobody says
 
     What keeps a reader from reading it is a remark that says stop.  Raises DataError when there is no such path, when
     nothing there could be pictures, and for formats that hold no picture files.
@@ -105,7 +106,7 @@ def scan(path: str | Path, classes: Sequence[str] | int | None = None) -> Survey
                 "voc": lambda: scan_voc(path, names),
                 "coco": lambda: scan_coco(path, names),
                 "yolo": lambda: scan_yolo(path, classes),
-                "masks": lambda: scan_masks(path, names),
+                "masks": lambda: scan_masks(path, names, ignored),
             }[kind]()
         except DataError as error:
             survey = Survey(str(path), kind)

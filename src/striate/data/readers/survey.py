@@ -114,6 +114,7 @@ class Survey:
     remarks   what is wrong or odd
     empty     (part, class) whose folders hold no file
     places    {part: its folder}, where a part has one of its own
+    ignored   the label of masks that counts for nothing, or None where nobody says
     close     to be called when nothing is read any more
     """
 
@@ -127,6 +128,7 @@ class Survey:
     remarks: list[Remark] = field(default_factory=list)
     empty: list[tuple[str, str]] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
+    ignored: int | None = None
     close: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Survey:

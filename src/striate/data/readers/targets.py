@@ -143,10 +143,8 @@ class Boxes:
 class LabelMaps:
     """The label of each pixel.  All masks are read before the first part is made, since one rule holds for all of them."""
 
-    def __init__(
-        self, survey: Survey, preprocessing: Preprocessing, classes: tuple[str, ...] | None, ignored: int | None
-    ) -> None:
-        self.preprocessing, self.classes, self.first = preprocessing, classes, next(iter(survey.parts), "")
+    def __init__(self, survey: Survey, preprocessing: Preprocessing) -> None:
+        self.preprocessing, self.classes, self.first = preprocessing, survey.classes, next(iter(survey.parts), "")
         self._outside = -1 if preprocessing.resize == "pad" else 0  # where a padded picture has no label
         self.masks: dict[str, MaskValues] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
@@ -158,7 +156,7 @@ class LabelMaps:
                 else:
                     self.masks[item.name], self.sizes[item.name] = result
         kinds = [(mask.pixels, mask.blurred, mask.two_tone) for mask in self.masks.values()]
-        self.rule = MaskRule.of(kinds, None if classes is None else len(classes), ignored)
+        self.rule = MaskRule.of(kinds, None if self.classes is None else len(self.classes), survey.ignored)
 
     def _read(self, item: Item) -> tuple[MaskValues, tuple[int, int]] | str:
         """A mask, as small as it can be kept, and the picture's size; or why there is none."""
@@ -196,7 +194,7 @@ class LabelMaps:
             (item.name, told) for item in part.items if (told := self.rule.unknown(self.masks[item.name].pixels))
         ]
         part.notes += [f"{name}: {told}; these pixels count for nothing" for name, told in strange]
-        bare = [name for i, name in enumerate(self.classes or ()) if not (y == i).any()]
+        bare = [name for i, name in enumerate(self.classes or ()) if i != self.rule.ignored and not (y == i).any()]
         if bare and part.part == self.first:
             part.notes.append(f"{part.where}: {without_example(bare, 'pixel')}")
         return {"y": y, "ignored": self.rule.ignored, "classes": self.classes}

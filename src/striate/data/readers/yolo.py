@@ -10,13 +10,13 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import folders_in, listing, need_folder, read_lines, subfolder, without_name
+from striate.data.readers.name_lists import LISTS, names_beside
 from striate.data.readers.names import PARTS, class_name, part_of, real_number, whole_number
 from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.data.readers.yolo_config import Config, read_config
 from striate.errors import DataError
 from striate.wording import plural
 
-_NAMES = ("classes.txt", "obj.names", "names.txt", "labels/classes.txt", "labels.txt")
 _FAR = 8.0  # shares: what lies so many pictures away was meant in pixels
 _CONFIGS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
@@ -49,7 +49,7 @@ def scan_yolo(path: str | Path, classes: Sequence[str] | int | None = None) -> S
     config = _config(place)
     parts = _laid_out(need_folder(place)) if config is None else config.pictures
     survey = Survey(str(place if config is None else config.folder), "yolo")
-    names = _names(place) if config is None else config.names
+    names = names_beside(place, place / "labels") if config is None else config.names
     if config is not None and config.remark:
         survey.add("annotation", str(config.file), config.remark, "note")
     if classes is not None and not isinstance(classes, int):
@@ -91,7 +91,7 @@ def _lonely(survey: Survey, used: set[Path]) -> None:
         {file.parent for file in used if file.parent.name.lower() == "labels" or "labels" in file.parts}
     ):
         for file in sorted(folder.glob("*.txt")) if folder.is_dir() else ():
-            if file not in used and file.name not in ("classes.txt", "labels.txt"):
+            if file not in used and file.name not in LISTS:
                 survey.add("annotation", str(file), "there is no picture that it belongs to", "skip")
 
 
@@ -154,11 +154,6 @@ def label_file(picture: Path) -> Path:
 def _config(place: Path) -> Config | None:
     file = place if place.is_file() else next((place / c for c in _CONFIGS if (place / c).is_file()), None)
     return None if file is None else read_config(file)
-
-
-def _names(root: Path) -> tuple[str, ...] | None:
-    file = next((root / each for each in _NAMES if (root / each).is_file()), None)
-    return tuple(class_name(line) for line in read_lines(file) if line) if file else None
 
 
 def _laid_out(root: Path) -> dict[str, list[Path]]:

@@ -48,6 +48,7 @@ class NamedSet:
     get: str
     url: str = ""
     sums: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, Any] = field(default_factory=dict)  # classes and ignored, where its files do not say them
 
     @property
     def archive(self) -> str | None:
@@ -79,7 +80,22 @@ def _has_cifar10(path: Path) -> bool:
 
 
 # The order of CamVid's labels in the widely used set of 11 classes at 480 x 360 (SegNet); 11 is void.
-_CAMVID = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
+_CAMVID: dict[str, Any] = {
+    "classes": (
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+    ),
+    "ignored": 11,
+}
 
 
 def _read_camvid(
@@ -89,8 +105,7 @@ def _read_camvid(
         read_masks(
             path,
             image_size,
-            classes=_CAMVID,
-            ignored=11,
+            **_CAMVID,
             resize=resize,
             preprocessing=preprocessing,
             name="camvid",
@@ -204,6 +219,7 @@ SOURCES = {
         lambda path: (path / "train" / "images").is_dir(),
         _read_camvid,
         "the pictures as train|val/images and the labels 0 to 11 as train|val/masks",
+        labels=_CAMVID,
     ),
 }
 _DIGITS_LINE = "handwritten digits: 1,438 and 359 grey pictures 8 x 8, 10 classes; always there, with scikit-learn"
@@ -297,6 +313,25 @@ def find(name: str, path: str | Path | None = None, *, download: bool = False) -
         f'"{name}" is not on this machine. Looked for it in{listed}\n{offer.strip()}, and give the folder as path= '
         "or put it in one of these places."
     )
+
+
+def files_of(source: str | os.PathLike[str]) -> tuple[Path, dict[str, Any]]:
+    """Where the files of a data set are, by its name or path, as ``load`` finds them; and what they do not say themselves.
+
+    source   a data set's name, or a path
+
+    The second is {"classes": names, "ignored": label}, as far as it is known.  Raises DataError for what is no data set, for
+    one that is not on this machine, and for one without files.
+    """
+    name = str(source)
+    if name in names() and name not in SOURCES:
+        made = "is drawn when it is asked for" if name == "scenes" else "comes with scikit-learn"
+        raise DataError(f'"{name}" {made}, and has no picture files to look at.')
+    if name in SOURCES and placed(name) == name:
+        return find(name), dict(SOURCES[name].labels)
+    if not Path(source).exists():
+        _format_of(Path(source))
+    return Path(source), {}
 
 
 def options_of(source: str | Path) -> list[str]:
