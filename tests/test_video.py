@@ -15,7 +15,7 @@ from PIL import Image
 from striate import Input, Model, data, layers
 from striate.data.sets.scenes import scenes
 from striate.errors import StriateError
-from striate.tasks.film import film, is_video, video_file
+from striate.tasks.film import VIDEOS, film, is_video, video_file
 from striate.tasks.found import Decoding, detections
 from striate.tasks.video import annotate_video
 
@@ -36,6 +36,19 @@ def write(path, frames, times=None, rate=25.0, kind=None):
     with video_file(str(path), kind or path.suffix, rate) as sink:
         for i, frame in enumerate(frames):
             sink.write(frame, i / rate if times is None else times[i])
+    return path
+
+
+def at_the_front(path, frames):
+    """A film whose index stands before its frames, as those have that begin to play while they load."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream(next(n for n in VIDEOS[".mp4"][1] if n in av.codecs_available), rate=10)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
     return path
 
 
@@ -91,6 +104,43 @@ def test_only_every_third_frame_is_taken_where_so_asked(tmp_path):
     assert sorted(os.listdir(tmp_path / "out")) == ["frame1.jpg", "frame4.jpg", "frame7.jpg"]
 
 
+def test_frames_are_answered_together_and_the_answers_do_not_depend_on_how_many(tmp_path, monkeypatch):
+    """batch_size frames go through the network at a time, whichever are taken; draw gets its frames one by one."""
+    source = folder(tmp_path / "in", pictures(11))
+    start = Input((32, 32, 3))
+    model = Model(start, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling2D()(start)))
+    sizes = []
+    whole = type(model).predict
+
+    def predict(self, x, *args, **kwargs):
+        sizes.append(len(x))
+        return whole(self, x, *args, **kwargs)
+
+    monkeypatch.setattr(type(model), "predict", predict)
+    found = {}
+    for batch in (1, 4, 100):
+        sizes.clear()
+        seen = []
+        done = annotate_video(
+            model,
+            source,
+            tmp_path / f"out{batch}",
+            every=2,
+            batch_size=batch,
+            progress=lambda n, of, seen=seen: seen.append(n),
+        )
+        found[batch] = done.found
+        assert sizes == {1: [1] * 6, 4: [4, 2], 100: [6]}[batch]
+        assert seen == list(range(1, 12))
+    assert [one["frame"] for one in found[1]] == [0, 2, 4, 6, 8, 10]
+    for batch in (4, 100):
+        for one, other in zip(found[1], found[batch], strict=True):
+            assert one["top"][0]["probability"] == pytest.approx(other["top"][0]["probability"], abs=1e-5)
+    for wrong in (0, -1, 2.5, True):
+        with pytest.raises(StriateError, match="batch_size"):
+            annotate_video(model, source, tmp_path / "none", batch_size=wrong)
+
+
 def test_the_frame_rate_is_written_into_the_corner(tmp_path):
     source = folder(tmp_path / "in", [np.full((96, 128, 3), 128, np.uint8)] * 3)
     for place, shown in (("with", True), ("without", False)):
@@ -117,7 +167,7 @@ def test_faults_of_folders_and_arguments_are_said_and_nothing_is_left(tmp_path):
         ((None, tmp_path / "absent", tmp_path / "out"), same, "no such file or folder"),
         ((None, good, tmp_path / "mixed"), same, "already and not an empty folder"),
         ((None, good, tmp_path / "out.gif"), same, "ends in .mp4"),
-        ((None, good, tmp_path / "out"), same | {"every": 0}, "every is at least 1"),
+        ((None, good, tmp_path / "out"), same | {"every": 0}, "every=0 must be a whole number of at least 1"),
         ((None, good, tmp_path / "out"), same | {"rate": 0.0}, "above 0"),
         ((None, good, tmp_path / "out"), same | {"engine": "abacus"}, "engine"),
         ((None, good, tmp_path / "out"), {"draw": lambda x: x[:4]}, "gives a frame uint8"),
@@ -261,9 +311,14 @@ def test_broken_films_are_one_error_in_words_and_leave_nothing(tmp_path, av):
         "text.mp4": b"no film at all " * 100,
         "random.mkv": np.random.default_rng(0).bytes(5000),
     }
+    front = at_the_front(tmp_path / "front.mp4", pictures(20)).read_bytes()
+    broken |= {"index.mp4": front[:300], "first.mp4": front[: front.index(b"mdat") + 40]}
+    damaged = "is cut off or damaged"
+    said = dict.fromkeys(["half.mp4", "index.mp4", "first.mp4"], damaged) | {"empty.mp4": r"is empty \(0 bytes\)"}
+    said |= dict.fromkeys(["text.mp4", "random.mkv"], "cannot be read as a video: .* no film")
     for name, content in broken.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(StriateError, match=f"{name}: (cannot be read as a video|is broken|holds no|has no)"):
+        with pytest.raises(StriateError, match=f"{name}: {said[name]}"):
             annotate_video(None, tmp_path / name, tmp_path / "out.mp4", draw=lambda x: x)
         assert not (tmp_path / "out.mp4").exists()
         assert leftovers(tmp_path) == []
@@ -274,14 +329,22 @@ def test_broken_films_are_one_error_in_words_and_leave_nothing(tmp_path, av):
     assert (tmp_path / "whole.mp4").read_bytes() == whole
 
 
-def test_a_film_that_breaks_off_says_after_how_many_frames_or_that_it_is_short(tmp_path, av):
+def test_of_a_damaged_film_every_frame_that_can_be_read_is_annotated_and_the_lost_are_counted(tmp_path, av):
     noise = np.random.default_rng(0).integers(0, 255, (100, 6, 8, 3)).astype(np.uint8).repeat(8, 1).repeat(8, 2)
     content = bytearray(write(tmp_path / "in.mp4", noise, rate=10.0).read_bytes())
     content[len(content) // 2 : len(content) // 2 + 2000] = bytes(2000)
     (tmp_path / "in.mp4").write_bytes(bytes(content))
     with pytest.raises(StriateError, match=r"is broken after \d+ frames"):
-        annotate_video(None, tmp_path / "in.mp4", tmp_path / "out.mp4", draw=lambda x: x)
-    assert not (tmp_path / "out.mp4").exists()
+        list(film(tmp_path / "in.mp4").frames())
+    done = annotate_video(None, tmp_path / "in.mp4", tmp_path / "out.mp4", draw=lambda x: x)
+    assert (done.frames + done.lost, done.seconds) == (100, pytest.approx(9.9))  # the end is there, past the damage
+    assert 0 < done.lost < 50
+    assert f"{done.lost} of 100 frames could not be read; it is cut off or damaged" in str(done)
+    whole = at_the_front(tmp_path / "front.mp4", noise).read_bytes()
+    (tmp_path / "front.mp4").write_bytes(whole[: len(whole) // 2])
+    done = annotate_video(None, tmp_path / "front.mp4", tmp_path / "out.mp4", draw=lambda x: x)
+    assert (done.frames + done.lost, done.frames) == (100, pytest.approx(done.seconds * 10 + 1))
+    assert f"{done.lost} of 100 frames could not be read" in str(done)
     content = write(tmp_path / "in.mkv", noise, rate=10.0).read_bytes()
     (tmp_path / "in.mkv").write_bytes(content[: len(content) // 2])
     done = annotate_video(None, tmp_path / "in.mkv", tmp_path / "out.mkv", draw=lambda x: x)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -30,6 +30,8 @@ VIDEOS = {
     ".webm": ("webm", ("libvpx-vp9", "libvpx")),
 }
 _CLOCK = 90_000  # ticks of a second in what is written, as in broadcasting: every usual frame rate falls on whole ticks
+_DAMAGED = "is cut off or damaged"
+_REMEDY = "Copy it anew, or mend it with another program."
 _LONGEST = 3600  # seconds from a frame to the next: encoders count the ticks in 32 bits
 _QUALITY = {"libx264": {"crf": "20", "preset": "veryfast"}, "libvpx-vp9": {"crf": "32", "b": "0", "cpu-used": "6"}}
 
@@ -79,13 +81,17 @@ class Film:
     seconds: float | None = None
     notes: tuple[str, ...] = ()
 
-    def frames(self) -> Iterator[FilmFrame]:
+    def frames(self, broken: Callable[[str], Any] | None = None) -> Iterator[FilmFrame]:
         """The frames, one after the other; upright, whatever way the camera was held.
 
-        Raises DataError where the film is broken, and where a frame has another size than the ones before.
+        broken   called with the reason for each part of a video file that cannot be read, and the rest is read; None: the
+                 first such part is an error
+
+        Raises DataError where the film is broken, where none of it can be read, and where a frame has another size than
+        the ones before.
         """
         size: tuple[int, ...] | None = None
-        made = self._of_folder() if self.files else self._of_file()
+        made = self._of_folder() if self.files else self._of_file(broken)
         for frame in made:
             if size is not None and frame.pixels.shape != size:
                 raise DataError(
@@ -95,20 +101,20 @@ class Film:
             size = frame.pixels.shape
             yield frame
         if size is None:
-            raise DataError(f"{self.path}: has no frames.")
+            raise DataError(f"{self.path}: {_DAMAGED}: no frame of it can be read. {_REMEDY}")
 
     def _of_folder(self) -> Iterator[FilmFrame]:
         assert self.rate is not None
         for number, file in enumerate(self.files):
             yield FilmFrame(number, number / self.rate, np.asarray(picture(file)))
 
-    def _of_file(self) -> Iterator[FilmFrame]:
+    def _of_file(self, broken: Callable[[str], Any] | None) -> Iterator[FilmFrame]:
         seconds, step = -1.0, 1 / (self.rate or 25.0)
         number = 0
         with _reading(self.path, lambda: number), _opened(self.path) as container:
             stream = _pictures_of(container, self.path)
             stream.thread_type = "AUTO"
-            for frame in container.decode(stream):
+            for frame in _decoded(container, stream, broken):
                 if frame.width * frame.height > MAX_PIXELS:
                     raise DataError(f"{self.path}: frames of {frame.width} x {frame.height} pixels are too large.")
                 shown = seconds + step if frame.time is None or frame.time <= seconds else float(frame.time)
@@ -138,6 +144,8 @@ def film(source: str | os.PathLike[str], rate: float | None = None) -> Film:
         return Film(path, float(rate or 25.0), len(ordered), ordered)
     if not path.is_file():  # keeps away from pipes, devices and addresses in the net
         raise DataError(f"{path}: {'is not a file' if path.exists() else 'there is no such file or folder'}.")
+    if not path.stat().st_size:
+        raise DataError(f"{path}: is empty (0 bytes). {_REMEDY}")
     with _reading(path, lambda: 0), _opened(path) as container:
         stream = _pictures_of(container, path)
         sound = len(container.streams.audio)
@@ -270,10 +278,44 @@ def _reading(path: Path, done: Any) -> Iterator[None]:
     try:
         yield
     except av.error.FFmpegError as error:
-        count = done()
-        reason = getattr(error, "strerror", None) or str(error)
-        where = f"is broken after {plural(count, 'frame')}" if count else "cannot be read as a video"
-        raise DataError(f"{path}: {where}, {inner(reason)}. Replace it, or mend it with another program.") from None
+        count, said = done(), inner(_reason(error))
+        if count:
+            raise DataError(f"{path}: is broken after {plural(count, 'frame')}, {said}. {_REMEDY}") from None
+        if _begins_as_film(path):
+            raise DataError(
+                f"{path}: {_DAMAGED}: it begins as a film, and no index of one follows. {_REMEDY}"
+            ) from None
+        raise DataError(f"{path}: cannot be read as a video: {said}. It is no film, or of an unknown kind.") from None
+
+
+def _reason(error: Any) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _begins_as_film(path: Path) -> bool:
+    """Whether the first bytes are those of MP4 and QuickTime, Matroska and WebM, or AVI."""
+    with open(path, "rb") as file:
+        start = file.read(12)
+    return start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or start[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF")
+
+
+def _decoded(container: Any, stream: Any, broken: Callable[[str], Any] | None) -> Iterator[Any]:
+    """The frames of a stream; what cannot be read is told to `broken`, if there is one, and left out."""
+    if broken is None:
+        yield from container.decode(stream)
+        return
+    av, packets, ended = _av(), container.demux(stream), False
+    while not ended:
+        try:
+            packet = next(packets, None)
+            frames = stream.decode(packet)  # of None: those that the decoder still holds
+            ended = packet is None or (packet.dts is None and not packet.size)
+        except av.error.EOFError:
+            return
+        except av.error.FFmpegError as error:
+            broken(_reason(error))
+            continue
+        yield from frames
 
 
 def _pictures_of(container: Any, path: Path) -> Any:
@@ -282,8 +324,10 @@ def _pictures_of(container: Any, path: Path) -> Any:
 
     moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
     if not moving:
-        others = ", ".join(sorted({each.type for each in container.streams})) or "nothing"
-        raise DataError(f"{path}: holds no moving pictures, but {others}.")
+        others = {each.type for each in container.streams} - {"data", "attachment"}
+        if not others:  # its list of tracks is not there
+            raise DataError(f"{path}: {_DAMAGED}: no track of pictures can be found in it. {_REMEDY}")
+        raise DataError(f"{path}: holds no moving pictures, but {', '.join(sorted(others))}.")
     return moving[0]
 
 

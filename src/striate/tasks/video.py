@@ -7,27 +7,30 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from striate.described import whole
 from striate.errors import ArgumentError, DataError
 from striate.files import atomic_write
 from striate.model import Model
 from striate.report.marks import text_on
 from striate.ship.choose import check_engine
-from striate.tasks.film import VIDEOS, Film, FrameSink, film, frame_folder, is_video, video_file
+from striate.tasks.film import VIDEOS, Film, FilmFrame, FrameSink, film, frame_folder, is_video, video_file
 from striate.tasks.kinds import task_of
 from striate.wording import inner, plural
 
 __all__ = ["AnnotatedVideo", "annotate_video"]
 
+_NONE = np.zeros((0, 0, 3), np.uint8)  # of frames that are passed by no pixels are kept
 _SOON = 30  # frames, over which the rate that is shown is measured
 
 Draw = Callable[[np.ndarray], Any]
+Answered = Callable[[Sequence[np.ndarray]], Iterable[tuple[np.ndarray, dict[str, Any] | None]]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class AnnotatedVideo:
     rate      frames a second that were read, answered, drawn and written, on average
     found     of each frame its number `frame`, its time `seconds`, and what was found in it
     notes     what was left out, such as the sound
+    lost      frames that the film should have and that could not be read: it is cut off or damaged
     """
 
     path: Path
@@ -48,6 +52,7 @@ class AnnotatedVideo:
     rate: float
     found: tuple[dict[str, Any], ...]
     notes: tuple[str, ...] = ()
+    lost: int = 0
 
     def __str__(self) -> str:
         said = f"{self.path}: {plural(self.frames, 'frame')}, {self.seconds:.1f} s, at {self.rate:.1f} frames a second"
@@ -60,6 +65,7 @@ def annotate_video(
     out: str | os.PathLike[str],
     *,
     draw: Draw | None = None,
+    batch_size: int = 8,
     engine: str = "auto",
     every: int = 1,
     rate: float | None = None,
@@ -75,6 +81,7 @@ def annotate_video(
                JPEG files
     draw       called with each frame, uint8 (H, W, 3); gives the frame that is written, or that and what was found, a
                dict of values for JSON.  None: what `model` answers is drawn as everywhere
+    batch_size frames that the network answers at a time; `draw` gets them one by one
     engine     as for ``Model.predict``
     every      2 takes every second frame, 3 every third …; the others are left out, and the film lasts as long
     rate       frames per second of a folder; None: 25
@@ -83,15 +90,16 @@ def annotate_video(
     progress   called as progress(frames done, frames in all or None) after each frame
 
     Every frame keeps its time, also where a camera took them unevenly.  Sound is left out, and `notes` says so.  What is
-    written is whole or not there.  Reading and writing video files takes PyAV: ``pip install 'striate[video]'``.
+    written is whole or not there.  Of a video file that is cut off or damaged all frames that can be read are annotated;
+    `lost` and `notes` say how many cannot.  Reading and writing video files takes PyAV: ``pip install 'striate[video]'``.
 
-    Raises DataError for a film that cannot be read or breaks off with a fault, BundleError where nothing can be written,
-    ArgumentError for a network that takes no pictures, and where PyAV is missing.
+    Raises DataError for a film of which nothing can be read, BundleError where nothing can be written, ArgumentError for
+    a network that takes no pictures, counts below 1, and where PyAV is missing.
     """
-    if every < 1:
-        raise ArgumentError(f"annotate_video: every is at least 1, not {every}.")
+    every = whole("annotate_video", "every", every)
+    together = whole("annotate_video", "batch_size", batch_size) if draw is None else 1
     check_engine(engine)
-    asked = draw or _drawn_by(model, engine)
+    asked = _drawn_by(model, engine) if draw is None else _one_by_one(draw)
     taken, target = film(source, rate), Path(out)
     if target.suffix and not is_video(target):
         raise ArgumentError(f"{target.name}: a video's name ends in {', '.join(VIDEOS)}; a folder's has no ending.")
@@ -102,34 +110,54 @@ def annotate_video(
     found: list[dict[str, Any]] = []
     times: list[float] = []
     rows: list[str] = []
-    last = 0.0
+    faults: list[str] = []
+    read, last = 0, 0.0
     started = time.perf_counter()
 
     def fill(sink: FrameSink) -> None:
-        nonlocal last
-        ends: deque[float] = deque([started], _SOON + 1)
-        for number, seconds, pixels in taken.frames():
-            last = seconds
-            if number % every == 0:
-                shown, said = _asked(asked, pixels)
+        nonlocal read, last
+        ends = deque([(started, 0)], -(-_SOON // together) + 1)  # when so many frames were done
+        for batch in _batches(taken.frames(faults.append), every, together):
+            read, last = batch[-1].number + 1, batch[-1].seconds
+            chosen = [frame for frame in batch if frame.number % every == 0]
+            for (number, seconds, _), (shown, said) in zip(chosen, asked([f.pixels for f in chosen]), strict=True):
                 if said is not None:
                     found.append({"frame": number, "seconds": round(seconds, 6), **said})
                     if lines is not None:
                         rows.append(_row(found[-1]))
                 if show_rate and len(ends) > 1:
-                    shown = _signed(shown, f"{(len(ends) - 1) / max(ends[-1] - ends[0], 1e-9):.1f} frames/s")
+                    rate_now = (ends[-1][1] - ends[0][1]) / max(ends[-1][0] - ends[0][0], 1e-9)
+                    shown = _signed(shown, f"{rate_now:.1f} frames/s")
                 sink.write(shown, seconds)
-                ends.append(time.perf_counter())
                 times.append(seconds)
+            if chosen:
+                ends.append((time.perf_counter(), len(times)))
             if progress is not None:
-                progress(number + 1, taken.count)
+                for frame in batch:
+                    progress(frame.number + 1, taken.count)
 
     _written(target, taken, every, fill)
     if lines is not None:
         atomic_write(lines, "".join(rows))
     speed = len(times) / max(time.perf_counter() - started, 1e-9)
-    notes = (*taken.notes, *_cut_short(taken, last))
-    return AnnotatedVideo(target, len(times), times[-1] - times[0], speed, tuple(found), notes)
+    lost = _lost(taken, read, last, len(faults))
+    notes = (*taken.notes, *_cut_short(taken, last, lost))
+    return AnnotatedVideo(target, len(times), times[-1] - times[0], speed, tuple(found), notes, lost)
+
+
+def _batches(frames: Iterator[FilmFrame], every: int, together: int) -> Iterator[list[FilmFrame]]:
+    """Frames, so many of every `every`-th and those between at a time."""
+    batch: list[FilmFrame] = []
+    chosen = 0
+    for frame in frames:
+        taken = frame.number % every == 0
+        batch.append(frame if taken else frame._replace(pixels=_NONE))
+        chosen += taken
+        if chosen == together:
+            yield batch
+            batch, chosen = [], 0
+    if batch:
+        yield batch
 
 
 def _row(said: dict[str, Any]) -> str:
@@ -151,8 +179,23 @@ def _check_lines(lines: Path, taken: Film, target: Path) -> None:
         raise ArgumentError(f"{lines}: is where the annotated film goes. Give what is found another name.")
 
 
-def _cut_short(taken: Film, last: float) -> tuple[str, ...]:
-    """A word where a film ends long before its file says, as one does that was copied in part."""
+def _lost(taken: Film, read: int, last: float, faults: int) -> int:
+    """How many frames could not be read: those that the file lists and that are not there, else the parts with a fault.
+
+    A film that was trimmed lists frames that are not shown; it ends when its file says.
+    """
+    ended = taken.seconds is None or last + 1.5 / (taken.rate or 25.0) >= taken.seconds
+    if taken.count is None or (ended and not faults):
+        return faults
+    return max(taken.count - read, faults)
+
+
+def _cut_short(taken: Film, last: float, lost: int) -> tuple[str, ...]:
+    """A word where frames were lost, or a film ends long before its file says, as one does that was copied in part."""
+    if lost:
+        of = f" of {taken.count:,}" if taken.count is not None else ""
+        said = f"{lost:,}{of} frames" if of or lost > 1 else "1 frame"
+        return (f"{taken.path.name}: {said} could not be read; it is cut off or damaged.",)
     if taken.seconds is None or last > 0.9 * taken.seconds - 1:
         return ()
     return (f"{taken.path.name}: ends after {last:.1f} s, its file says {taken.seconds:.1f} s; it may be cut off.",)
@@ -180,6 +223,11 @@ def _written(target: Path, taken: Film, every: int, fill: Callable[[FrameSink], 
     atomic_write(target, write)
 
 
+def _one_by_one(draw: Draw) -> Answered:
+    """A function of a user's own, asked of one frame after the other."""
+    return lambda frames: (_asked(draw, pixels) for pixels in frames)
+
+
 def _asked(asked: Draw, pixels: np.ndarray) -> tuple[np.ndarray, dict[str, Any] | None]:
     """The frame as it is written, and what was found in it, or None."""
     given = asked(pixels)
@@ -193,7 +241,7 @@ def _asked(asked: Draw, pixels: np.ndarray) -> tuple[np.ndarray, dict[str, Any] 
     return picture, said
 
 
-def _drawn_by(model: Model | None, engine: str) -> Draw:
+def _drawn_by(model: Model | None, engine: str) -> Answered:
     """What asks a network of any task, and draws and says what it answers."""
     if model is None:
         raise ArgumentError(
@@ -202,9 +250,10 @@ def _drawn_by(model: Model | None, engine: str) -> Draw:
     task, names = task_of(model), model.intake.class_names(model.answers.classes)
     model.intake.recipe  # an error now for what takes no pictures
 
-    def drawn(pixels: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-        answer = task.answers(model, [pixels], engine=engine)[0]
-        return task.drawn(pixels, answer, names), task.facts(answer)
+    def drawn(frames: Sequence[np.ndarray]) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+        if frames:
+            for pixels, answer in zip(frames, task.answers(model, list(frames), engine=engine), strict=True):
+                yield task.drawn(pixels, answer, names), task.facts(answer)
 
     return drawn
 
