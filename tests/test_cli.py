@@ -276,7 +276,7 @@ def test_train_on_a_folder_of_pictures(run, tmp_path):
         (["predict", "nowhere", "x.png"], "does not exist"),
         (["predict", "."], "at least one picture"),
         (["evaluate", "nowhere"], "does not exist"),
-        (["train", "digits", "--batch-size", "0"], "batch_size is at least 1"),
+        (["train", "digits", "--batch-size", "0"], "batch_size=0 must be a whole number of at least 1"),
         (["predict", "lenet5", "x.png"], "add --weights"),
         (["predict", "lenet5", "x.png", "--weights", "nowhere.h5"], "nowhere.h5"),
         (["predict", "lenet5", "x.png", "--weights", "keras"], "keras"),

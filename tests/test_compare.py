@@ -86,7 +86,7 @@ def test_comparisons_print_and_are_json_ready():
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: compare.stacked(0), "channels is a whole number of at least 1, not 0"),
+        (lambda: compare.stacked(0), "channels=0 must be a whole number of at least 1"),
         (lambda: compare.bottleneck(5), "5 channels cannot be split into 2"),
         (lambda: compare.grouped(10, 3), "10 filters cannot be split into 3 groups"),
         (lambda: compare.inception()["none"], 'no option "none"'),

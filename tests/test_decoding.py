@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 import striate as st
@@ -25,12 +26,26 @@ def test_every_file_of_a_model_holds_its_decoding(tmp_path, name):
     assert st.models.load_model(tmp_path / name).decoding == Decoding(least=0.25, overlap=0.5, most=7, considered=40)
 
 
-def test_a_file_says_the_defaults_of_its_time_and_networks_without_boxes_say_nothing(tmp_path):
+def test_a_file_says_the_settings_and_networks_without_boxes_say_nothing(tmp_path):
     rows_to_boxes().save(tmp_path / "boxes")
     said = json.loads((tmp_path / "boxes" / "model.json").read_text())["decoding"]
-    assert said == Decoding().to_dict() == {"least": 0.05, "overlap": 0.6, "most": 300, "considered": 1000}
+    assert said == Decoding().to_dict() == {"least": None, "overlap": 0.6, "most": 300, "considered": 1000}
     st.Sequential([layers.Dense(2, input_shape=(3,))]).save(tmp_path / "plain")
     assert "decoding" not in json.loads((tmp_path / "plain" / "model.json").read_text())
+
+
+@pytest.mark.parametrize("least", [None, 0.05, 0.3])
+def test_whether_a_score_was_chosen_is_kept_in_every_file(tmp_path, least):
+    """0.05, the usual score, can be chosen too: then it is not taken for one that nobody chose."""
+    model = rows_to_boxes()
+    model.decoding = Decoding(least=least)
+    assert model.decoding.threshold == (0.05 if least is None else least)
+    model.save(tmp_path / "model")
+    assert st.models.load_model(tmp_path / "model").decoding.least == least
+    model.export_onnx(tmp_path / "model.onnx")
+    said = {each.key: each.value for each in onnx.load(tmp_path / "model.onnx").metadata_props}
+    told = json.loads(said["decoding"])
+    assert (told["least"], told["chosen"]) == (model.decoding.threshold, least is not None)
 
 
 def test_a_decoding_in_a_file_is_checked(tmp_path):

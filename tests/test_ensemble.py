@@ -54,7 +54,7 @@ def test_models_of_other_classes_and_wrong_inputs_are_refused():
         twins.probabilities([pictures])
     with pytest.raises(DataError, match="different numbers of examples"):
         twins.probabilities([pictures, pictures[:2]])
-    with pytest.raises(ArgumentError, match="top is at least 1"):
+    with pytest.raises(ArgumentError, match="top=0 must be a whole number of at least 1"):
         twins.classify(["x.png"], 0)
     with pytest.raises(DataError, match="no pictures"):
         twins.classify([])

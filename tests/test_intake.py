@@ -237,3 +237,55 @@ def test_class_weights_have_no_part_in_figures_on_held_out_data(held, batch_size
     history = model.fit(*fed, class_weight={0: 1.0, 1: 10.0}, verbose=0, batch_size=batch_size, **given).history
     assert history["val_loss"][0] == pytest.approx(model.evaluate(x[80:], y[80:]), rel=1e-6)
     assert history["loss"][0] > 2 * history["val_loss"][0]
+
+
+def asked_of_every_task():
+    """{task: what answers pictures with a network of it}, none of them trained."""
+    from striate import tasks
+    from striate.tasks.detector import detector
+    from striate.tasks.localizer import localizer
+    from striate.tasks.segmenter import uafm
+
+    start = x = layers.Input((32, 32, 3))
+    for filters in (4, 8, 8, 8, 8):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
+    base = models.Model(start, x)
+    found, one, maps = detector(base, 2, width=4), localizer(base, 2, maps=4, units=4), uafm(base, 2, width=4)
+    return {
+        "detect": lambda pictures: tasks.detect(found, pictures),
+        "localize": lambda pictures: tasks.localize(one, pictures),
+        "segment": lambda pictures: tasks.segment(maps, pictures),
+        "predict": found.predict,
+    }
+
+
+def test_of_no_pictures_every_task_says_that_there_are_none():
+    for ask in asked_of_every_task().values():
+        for nothing in ([], (), np.zeros((0, 32, 32, 3), np.uint8), np.array([], object)):
+            with pytest.raises(DataError, match="no pictures were given"):
+                ask(nothing)
+    plain = models.Sequential([layers.Dense(2, input_shape=(3,))])
+    with pytest.raises(DataError, match="is empty: no samples"):
+        plain.predict([])
+
+
+def test_of_several_pictures_the_one_that_is_none_is_named_with_what_it_is():
+    good = np.zeros((32, 32, 3), np.uint8)
+    small = np.zeros((9, 7, 3), np.uint8)
+    for ask in asked_of_every_task().values():
+        for wrong, said in (
+            (None, "NoneType"),
+            (3, "int"),
+            ([[1, 2], [3]], "list"),
+            (np.zeros((2, 8, 8, 3), np.uint8), r"shape \(2, 8, 8, 3\)"),
+            (np.zeros((0, 8, 3), np.uint8), r"shape \(0, 8, 3\)"),
+        ):
+            several = np.empty(3, object)
+            for i, each in enumerate((good, small, wrong)):
+                several[i] = each
+            for pictures in ([good, small, wrong], several):
+                with pytest.raises(DataError, match=f"picture 2 of 3, counted from 0: .*{said}"):
+                    ask(pictures)
+        assert len(ask([good, small])) == len(ask(several[:2])) == 2
+    with pytest.raises(DataError, match=r"row 1, counted from 0, has the shape \(16, 32, 3\), row 0 \(32, 32, 3\)"):
+        ask([np.zeros((32, 32, 3)), np.zeros((16, 32, 3))])

@@ -105,11 +105,11 @@ def test_the_picture_is_shown_whole_whatever_the_base_cut_off():
 
 def test_what_is_no_head_is_refused_in_words():
     for call, words in (
-        (lambda: fcn(base(), 0), "at least 1 class"),
+        (lambda: fcn(base(), 0), "classes=0 must be a whole number of at least 1"),
         (lambda: fcn(base(), 2, strides=(16, 8)), "powers of 2, rising"),
         (lambda: fcn(base(), 2, strides=(3,)), "powers of 2, rising"),
         (lambda: unet(base(), 2, widths=(8,)), "give 4"),
-        (lambda: lraspp(base(), 2, width=0), "width of at least 1"),
+        (lambda: lraspp(base(), 2, width=0), "width=0 must be a whole number of at least 1"),
         (lambda: uafm(base(), 2, strides=(64,)), "no map has stride 64"),
         (lambda: plain_unet((8, 8, 1), 2, depth=0), "at least 1"),
     ):

@@ -128,7 +128,7 @@ def test_an_exported_file_gives_detections_and_says_how(model, pictures, tmp_pat
     said = session.get_modelmeta().custom_metadata_map
     assert said["task"] == "detect"
     assert json.loads(said["labels"]) == ["a", "b", "c"]
-    assert json.loads(said["decoding"]) == model.decoding.to_dict()
+    assert json.loads(said["decoding"]) == model.decoding.told()
     assert json.loads(said["preprocessing"])["image_size"] == [64, 96]
     boxes, scores, classes, numbers = session.run(None, {session.get_inputs()[0].name: pictures})
     expected = find(model, pictures, engine="torch")

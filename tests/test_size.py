@@ -346,7 +346,7 @@ def test_a_size_is_json_ready():
     [
         ({"optimizer": "adamm"}, 'unknown optimizer "adamm". Did you mean "adam"'),
         ({"dtype": "float8"}, 'unknown dtype "float8"'),
-        ({"batch_size": 0}, "batch_size is a whole number of at least 1, not 0"),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1"),
         ({"batch_size": True}, "batch_size"),
     ],
 )

@@ -1,6 +1,7 @@
 """One way for all tasks: train, evaluate, predict, resume and report ask the task, whichever it is."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from striate.pages import write_report
 from striate.runs.heads import task_at
 from striate.tasks.answering import answer_files
 from striate.tasks.detection import detect
+from striate.tasks.film import video_file
 from striate.tasks.kinds import task_for, task_named, task_of
 
 pytest.importorskip("faster_coco_eval")
@@ -272,6 +274,46 @@ def test_places_and_formats_that_are_none_are_refused_before_anything_is_written
     assert "of a film a film is written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("task", DENSE)
+def test_json_says_what_was_written_where_the_answers_go_into_a_file(trained, task, tmp_path, capsys):
+    (tmp_path / "photos").mkdir()
+    for i, picture in enumerate(scenes(3, size=32, seed=4).x):
+        Image.fromarray(picture).save(tmp_path / "photos" / f"{i}.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"broken")
+    folder, photos = str(trained[task].folder), str(tmp_path / "photos")
+    answers = [one.answer for one in answer_files(load_model(folder), photos) if one.error is None]
+    counts = Counter(label for one in answers for label in task_named(task).labels(one))
+    for command, place, kind in (
+        (task, "x.csv", "csv"),
+        ("predict", "x.jsonl", "jsonl"),
+        (task, "x", "masks" if task == "segment" else "voc"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([command, folder, photos, "--out", str(tmp_path / place), "--json"])
+        assert ended.value.code == 2  # one file is broken
+        said = json.loads(capsys.readouterr().out)
+        assert said.pop("failed") == [str(tmp_path / "photos" / "broken.png")]
+        assert said == {"written": str(tmp_path / place), "format": kind, "pictures": 3, "counts": dict(counts)}
+    assert task != "localize" or sum(counts.values()) == 3
+
+
+def test_json_of_a_film_says_what_was_written_and_batches_are_those_asked_for(trained, tmp_path, capsys):
+    pytest.importorskip("av")
+    with video_file(str(tmp_path / "film.mp4"), ".mp4", 10.0) as sink:
+        for i, picture in enumerate(scenes(5, size=32, seed=4).x):
+            sink.write(picture, i / 10)
+    asked = ["predict", str(trained["localize"].folder), str(tmp_path / "film.mp4"), "--out", str(tmp_path / "a.mp4")]
+    with pytest.raises(SystemExit) as ended:
+        main([*asked, "--json", "--batch-size", "2"])
+    assert ended.value.code in (0, None)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["written"], said["format"], said["frames"], said["lost"]) == (str(tmp_path / "a.mp4"), "mp4", 5, 0)
+    assert len(said["found"]) == 5
+    with pytest.raises(SystemExit):
+        main([*asked, "--batch-size", "0"])
+    assert "batch_size=0 must be a whole number" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["voc", "yolo", "coco", "csv", "jsonl"])
 def test_of_files_that_are_all_broken_a_set_without_pictures_is_written(trained, kind, tmp_path, capsys):
     (tmp_path / "a.png").write_bytes(b"broken")
@@ -303,3 +345,8 @@ def test_a_detector_is_judged_from_the_score_that_counts_as_found(trained):
     assert (figures["precision"], figures["recall"], figures["f1"]) == (0, 0, 0)
     task_named("detect").settle(model, held)
     assert model.decoding.least < 0.9999
+    usual = 0.05  # nobody's choice where none was made, and a choice like any other where it was
+    model.decoding = replace(model.decoding, least=usual)
+    assert task_named("detect").judge(model, held).figures["confidence"] == usual
+    model.decoding = replace(model.decoding, least=None)
+    assert task_named("detect").judge(model, held).figures["confidence"] != usual

@@ -83,6 +83,23 @@ def test_no_steps_are_said(steps):
             call()
 
 
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, 2.0, True, False, "3", float("nan"), np.float32(2)], ids=repr)
+def test_a_batch_is_a_whole_number_of_at_least_one_sample_everywhere(wrong):
+    model = small()
+    for call in (
+        lambda: model.fit(X, Y, batch_size=wrong, verbose=0),
+        lambda: model.fit(X, Y, epochs=0, batch_size=wrong, verbose=0),
+        lambda: model.evaluate(X, Y, batch_size=wrong),
+        lambda: model.predict(X, batch_size=wrong),
+        lambda: list(st.tasks.answer_files(model, ["a.png"], batch_size=wrong)),
+        lambda: list(st.tasks.classify_files(model, ["a.png"], batch_size=wrong)),
+        lambda: st.utils.image_dataset_from_directory(".", batch_size=wrong),
+    ):
+        with pytest.raises(ArgumentError, match=r"batch_size.* (must be|is) a whole number"):
+            call()
+    assert len(model.predict(X, batch_size=np.int64(5))) == len(X)
+
+
 @pytest.mark.parametrize("set_on", ["model", "layer"])
 def test_trainable_is_true_or_false(set_on):
     model = small()

@@ -80,8 +80,8 @@ def test_what_is_no_base_or_no_size_is_refused():
     flat = Input((4,))
     for wrong, said in (
         (lambda: yolo(Model(flat, layers.Dense(2)(flat)), 2), "include_top=False"),
-        (lambda: yolo(small(), 0), "at least 1 class"),
-        (lambda: yolo(small(), 2, boxes=0), "1 box"),
+        (lambda: yolo(small(), 0), "classes=0 must be a whole number of at least 1"),
+        (lambda: yolo(small(), 2, boxes=0), "boxes=0 must be"),
         (lambda: yolo(small(), 2, grid=0), "grid"),
         (lambda: yolo(small(), 2, units=0), "units"),
         (lambda: yolo(small(), 2, dropout=1.0), "dropout"),

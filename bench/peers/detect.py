@@ -34,7 +34,7 @@ def made(classes, size):
     scores = model.predict(pictures(size)[:1], engine="torch")[0, :, 4:]
     wanted = np.sort(scores.ravel())[-CANDIDATES]
     arrays = model.get_weights()
-    low, high = (np.log(p / (1 - p)) for p in (wanted, model.decoding.least))
+    low, high = (np.log(p / (1 - p)) for p in (wanted, model.decoding.threshold))
     first = [a for a in arrays if a.shape == (classes,) and (a == a[0]).all() and a[0] < -4]  # the biases of the scores
     for array in first:
         array += high - low

@@ -219,13 +219,27 @@ def number(where: str, name: str, value: Any, low: float = -math.inf, high: floa
 
 
 def whole(where: str, name: str, value: Any, low: int = 1) -> int:
-    """`value` as an int of at least `low`.  Raises ArgumentError.
+    """`value` as an int of at least `low`: the rule for all that is counted.  True and 2.0 count nothing.
 
-    where, name   the class and the argument, for the message
+    where, name   the class or function, "" for none, and the argument, for the message
+    value         as it was given
+    low           the lowest that is taken
+
+    Raises ArgumentError for anything else.
     """
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < low:
-        raise ArgumentError(f"{where}: {name}={value!r} must be a whole number of at least {low}.")
+        raise ArgumentError(f"{where}{': ' if where else ''}{name}={value!r} must be a whole number of at least {low}.")
     return int(value)
+
+
+def counts(where: str, **values: Any) -> None:
+    """Raise ArgumentError for the first of these that is no whole number of at least 1.
+
+    where    the class or function, for the message
+    values   by their names
+    """
+    for name, value in values.items():
+        whole(where, name, value)
 
 
 def bound(

@@ -6,7 +6,8 @@ import json as json_
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +46,7 @@ Format = Annotated[
 Beside = Annotated[
     str, typer.Option("--pictures", help="Into a folder that is written: link, copy or none of the pictures.")
 ]
-Batch = Annotated[int, typer.Option(help="Pictures at a time.")]
+Batch = Annotated[int, typer.Option(help="Pictures, or frames of a film, at a time.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -143,7 +144,7 @@ def answer(
     if any(map(is_video, pictures)):
         if format is not None:
             raise ArgumentError(f"--format {format}: of a film a film is written; --json prints what was found in it.")
-        _film(model, pictures, out, draw, engine, json)
+        _film(model, pictures, out, draw, batch_size, engine, json)
         return
     if format is not None and out is None:
         raise ArgumentError("--format goes with --out, the place to write to.")
@@ -154,7 +155,7 @@ def answer(
         files = _without_copies(files, pictures, draw)
     names = model.intake.class_names(model.answers.classes)
     copies = {} if draw is None else _places(files, draw)
-    started, read, failed = time.perf_counter(), 0, list[str]()
+    started, read, failed, counts = time.perf_counter(), 0, list[str](), Counter[str]()
     quiet = out is not None or json or not sys.stdout.isatty()
 
     def answers() -> Iterator[PictureAnswer]:
@@ -165,12 +166,19 @@ def answer(
                     failed.append(one.path)
                 else:
                     read += 1
+                    counts.update(task.labels(one.answer))
                     if draw is not None:
                         _draw(task, one, names, copies[one.path])
                 yield one
 
     if out is not None:
         _write(out, task, answers(), str(format), names, beside)
+        if json:
+            say(
+                written(out, str(format), read, counts, failed) | ({} if draw is None else {"drawn": str(draw)}),
+                True,
+                "",
+            )
     elif json:
         say([_facts(task, one) for one in answers()], True, "")
     else:
@@ -181,6 +189,25 @@ def answer(
     print(f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}{places}", file=sys.stderr)
     if failed:
         raise typer.Exit(2)
+
+
+def written(out: Path, format: str, pictures: int, counts: Mapping[str, int], failed: Sequence[str]) -> dict[str, Any]:
+    """What --json prints where the answers themselves went into files.
+
+    out        the file or folder
+    format     of it
+    pictures   that were answered
+    counts     {class: how many were found}, of label maps and of classifiers in how many pictures it is
+    failed     files that could not be read
+    """
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return {
+        "written": str(out),
+        "format": format,
+        "pictures": pictures,
+        "counts": dict(ordered),
+        "failed": list(failed),
+    }
 
 
 def _facts(task: Task, one: PictureAnswer) -> dict[str, Any]:
@@ -228,7 +255,9 @@ def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, n
     write_boxes(out, boxes, names, format=kind, pictures=beside)  # type: ignore[arg-type]
 
 
-def _film(model: Model, films: list[str], out: Path | None, draw: Path | None, engine: str, json: bool) -> None:
+def _film(
+    model: Model, films: list[str], out: Path | None, draw: Path | None, batch_size: int, engine: str, json: bool
+) -> None:
     """A film with the answers drawn into its frames."""
     from striate.tasks.video import annotate_video
 
@@ -236,8 +265,10 @@ def _film(model: Model, films: list[str], out: Path | None, draw: Path | None, e
         raise ArgumentError("films are answered one by one, and --out names the film with the answers drawn in it.")
     place = out or Path(films[0]).with_name(f"{Path(films[0]).stem}-annotated.mp4")
     with going("frames") as progress:
-        made = annotate_video(model, films[0], place, engine=engine, progress=progress)
-    facts = {"film": str(made.path), "frames": made.frames, "seconds": made.seconds, "rate": made.rate}
+        made = annotate_video(model, films[0], place, batch_size=batch_size, engine=engine, progress=progress)
+    kind = made.path.suffix.removeprefix(".").lower() or "frames"
+    facts = {"written": str(made.path), "format": kind, "frames": made.frames, "lost": made.lost}
+    facts |= {"seconds": made.seconds, "rate": made.rate}
     say(facts | {"found": list(made.found), "notes": list(made.notes)}, json, str(made))
 
 

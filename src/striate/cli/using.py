@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -48,7 +49,7 @@ def predict(
     least: Least = None,
     format: Format = None,
     beside: Beside = "link",
-    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Pictures, or frames of a film, at a time.")] = 32,
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
@@ -91,7 +92,7 @@ def predict(
     net: Any = Ensemble([trained, *(model_of(other, None) for other in others)]) if others else trained
     folders = any(Path(each).is_dir() for each in pictures or ())
     count = top if top is not None else 1 if folders and out is None and not json else 5
-    started, read, failed = time.perf_counter(), 0, list[str]()
+    started, read, failed, counts = time.perf_counter(), 0, list[str](), Counter[str]()
     quiet = out is not None or json or not sys.stdout.isatty()  # a bar between printed lines would be in their way
 
     def answers() -> Iterator[FileAnswer]:
@@ -105,12 +106,15 @@ def predict(
             ):
                 if answer.error is None:
                     read += 1
+                    counts.update(guess.label for guess in answer.guesses[:1])
                 else:
                     failed.append(answer.path)
                 yield answer
 
     if out is not None:
         write_answers(out, answers(), min(count, len(trained.labels or range(count))))
+        if json:
+            say(finding.written(out, out.suffix.lower().removeprefix("."), read, counts, failed), True, "")
     elif json:
         say([facts(answer) for answer in answers()], True, "")
     else:

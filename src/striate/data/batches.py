@@ -17,6 +17,7 @@ import numpy as np
 from striate.data.dataset import Dataset
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.pictures.workers import in_order
+from striate.described import whole
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -152,8 +153,7 @@ class Batches:
 
         name = dataset.name if isinstance(dataset, Dataset) else "data"
         self.source = Examples.of(dataset) if isinstance(dataset, Dataset) else dataset
-        if batch_size < 1:
-            raise DataError(f"{name}: a batch of {plural(batch_size, 'example')}. Give at least 1.")
+        batch_size = whole(name, "batch_size", batch_size)
         if not 0 <= rank < world:
             raise DataError(f"{name}: process {rank} of {world}. Processes are numbered 0 to {world - 1}.")
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed

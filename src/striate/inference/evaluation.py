@@ -11,7 +11,7 @@ import torch
 
 from striate.data import Batch, Batches, Examples
 from striate.data.batches import channels_first
-from striate.errors import ArgumentError
+from striate.described import whole
 from striate.inference.predict import Choose, hooks_of
 from striate.train.doubts import ranges
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
@@ -42,8 +42,7 @@ def evaluate(
 
     Raises ArgumentError for a batch_size below 1, DataError for what does not fit the network or its losses.
     """
-    if batch_size < 1:
-        raise ArgumentError(f"evaluate: batch_size is at least 1, not {batch_size}.")
+    batch_size = whole("evaluate", "batch_size", batch_size)
     hooks = hooks_of(model, callbacks)
     model.stop_evaluating = False
     stopped = partial(getattr, model, "stop_evaluating")

@@ -10,7 +10,8 @@ import numpy as np
 
 from striate.data import Batches, Examples, Preprocessing
 from striate.data.batches import channels_last
-from striate.errors import ArgumentError, DataError
+from striate.described import whole
+from striate.errors import DataError
 from striate.graph import Graph
 from striate.graph.nested import flat, numbered, packed
 from striate.train.doubts import ranges
@@ -34,8 +35,7 @@ def answers(
 
     Raises ArgumentError for a batch_size below 1, DataError for what does not fit the network.
     """
-    if batch_size < 1:
-        raise ArgumentError(f"predict: batch_size is at least 1, not {batch_size}.")
+    batch_size = whole("predict", "batch_size", batch_size)
     if "predict_step" in getattr(model, "own_steps", ()):
         return _by_steps(model, x, batch_size, steps, callbacks)
     given = _of_stream(model, x, choose) if is_stream(x) else _of_examples(model, x, batch_size, choose)

@@ -10,6 +10,9 @@ from striate.errors import DataError, StriateError
 from striate.graph.nested import laid
 from striate.wording import plural
 
+#: What is said where there is nothing to look at.
+NOTHING = "no pictures were given."
+
 
 def as_array(value: Any, what: str) -> np.ndarray:
     """A NumPy array of numbers, of the shape that it has.
@@ -26,10 +29,24 @@ def as_array(value: Any, what: str) -> np.ndarray:
     except StriateError:  # a symbolic tensor
         raise
     except ValueError:
-        raise DataError(f"{what} is no array: its rows have different lengths.") from None
+        raise DataError(f"{what} is no array: its rows have different lengths{_uneven(value)}.") from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{what} is not an array of numbers (its dtype is {array.dtype}); convert it first.")
     return array.astype(np.int64) if array.dtype.kind in "b" else array
+
+
+def _uneven(rows: Any) -> str:
+    """Which row differs from the first, as a message goes on; "" where none does, or nobody can say."""
+    first: tuple[int, ...] | None = None
+    for number, row in enumerate(rows):
+        try:
+            shape = np.shape(row)
+        except ValueError:
+            return f"; so has row {number}, counted from 0"
+        if first is not None and shape != first:
+            return f"; row {number}, counted from 0, has the shape {shape}, row 0 {first}"
+        first = shape
+    return ""
 
 
 def stacked(x: Any) -> Any:

@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any
 
-from striate.errors import DataError, nearest
+from striate.errors import ArgumentError, DataError, nearest
+
+#: The score below which nothing is said where none was chosen; COCO's figures want it as low.
+USUAL_LEAST = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
     """What is done to rows of boxes and scores before anyone sees them.  The model and every file of it hold this object.
 
-    least       scores below it say nothing, 0 to 1
+    least       scores below it say nothing, 0 to 1; None: none was chosen, and 0.05 serves (`threshold`)
     overlap     of two boxes of a class that overlap by more than this (IoU) only the surer stays, 0 to 1
     most        how many stay in a picture, at least 1
     considered  how many of the surest of a picture are looked at, at least 1
@@ -22,7 +25,7 @@ class Decoding:
     Raises DataError for values out of range.
     """
 
-    least: float = 0.05
+    least: float | None = None
     overlap: float = 0.6
     most: int = 300
     considered: int = 1000
@@ -30,6 +33,8 @@ class Decoding:
     def __post_init__(self) -> None:
         for name in ("least", "overlap"):
             value = getattr(self, name)
+            if name == "least" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
                 raise DataError(f"decoding: {name} is a number from 0 to 1, not {value!r}.")
             object.__setattr__(self, name, float(value))
@@ -39,9 +44,18 @@ class Decoding:
                 raise DataError(f"decoding: {name} is a whole number of at least 1, not {value!r}.")
             object.__setattr__(self, name, int(value))
 
+    @property
+    def threshold(self) -> float:
+        """The score below which nothing is said: `least`, or 0.05 where none was chosen."""
+        return USUAL_LEAST if self.least is None else self.least
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; ``from_dict`` gives an equal object back."""
         return asdict(self)
+
+    def told(self) -> dict[str, Any]:
+        """The same with the score that holds in `least`, and whether it was `chosen`: for files that others read."""
+        return self.to_dict() | {"least": self.threshold, "chosen": self.least is not None}
 
     @classmethod
     def from_dict(cls, description: Mapping[str, Any]) -> Decoding:
@@ -61,3 +75,14 @@ class Decoding:
                     "A newer striate may have written it."
                 )
         return cls(**description)
+
+
+def as_decoding(settings: Any, what: str) -> Decoding:
+    """`settings`, which are a Decoding.  Raises ArgumentError where they are not.
+
+    settings   as they were given
+    what       they are, for the message
+    """
+    if not isinstance(settings, Decoding):
+        raise ArgumentError(f"{what} is a tasks.Decoding, such as Decoding(least=0.3), not {settings!r}.")
+    return settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,8 +102,17 @@ class Intake:
             return pictures  # type: ignore[no-any-return]
         listed = [pictures] if _is_source(pictures) or (array and pictures.ndim < 4) else list(pictures)
         if not listed:
-            raise DataError("no picture was given.")
-        return np.stack([self.one(each) for each in listed])
+            raise DataError(arrays.NOTHING)
+        return np.stack([self._numbered(i, each, len(listed)) for i, each in enumerate(listed)])
+
+    def _numbered(self, number: int, picture: Any, count: int) -> np.ndarray:
+        """The pixels of one of `count` pictures; an error says which it is, where it has no name of its own."""
+        try:
+            return self.one(picture)
+        except DataError as error:
+            if count == 1 or isinstance(picture, str | os.PathLike):
+                raise
+            raise DataError(f"picture {number} of {count:,}, counted from 0: {error}") from None
 
     def _pixels_of(self, x: np.ndarray) -> np.ndarray:
         """The pixels, uint8 (N, H, W, C), of which the preprocessing makes these inputs.
@@ -161,6 +171,9 @@ class Intake:
         """
         graph = self.graph.check()
         names, shapes = graph.input_names, graph.input_shapes
+        if len(names) == 1 and hasattr(x, "__len__") and not isinstance(x, str | bytes | Mapping) and not len(x):
+            nothing = arrays.NOTHING if self.takes_pictures else "no samples."
+            raise DataError(f'the input "{names[0]}" is empty: {nothing}')
         if isinstance(x, Dataset):
             x = self.prepared(x)
             xs, preprocessing = arrays.spread(x.x, names, shapes, graph.nested[0]), x.preprocessing
@@ -313,13 +326,17 @@ def _is_source(value: Any) -> bool:
 
 
 def _are_sources(x: Any, pictures: bool) -> bool:
-    """One of these, or a list of them or, for a network of pictures, of single ones as uint8 arrays, or one of those."""
+    """One of these, or a list of them or, for a network of pictures, with single ones as uint8 arrays, or one of those."""
     if isinstance(x, np.ndarray):
         alone = pictures and _is_picture(x) and (x.ndim == 2 or x.shape[-1] <= 4)
         return alone or (x.dtype.kind in "UO" and x.ndim <= 1)
     if _is_source(x):
         return True
-    return isinstance(x, list | tuple) and len(x) > 0 and all(_is_source(e) or (pictures and _is_picture(e)) for e in x)
+    if not isinstance(x, list | tuple) or not len(x):
+        return False
+    if pictures:  # one is enough: whatever stands beside it is a picture, or said to be none
+        return any(_is_source(each) or _is_picture(each) for each in x)
+    return all(map(_is_source, x))
 
 
 def _is_picture(value: Any) -> bool:

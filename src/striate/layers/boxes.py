@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from striate import primitives as p
+from striate.described import whole
 from striate.errors import ArgumentError, ShapeError
 from striate.graph import Layer, Shape, Value
 from striate.graph.window import as_tuple
@@ -103,8 +104,7 @@ class YoloBoxes(BoxLayer):
         super().__post_init__()
         self.grid = as_tuple(self.grid, 2, f"{self.kind}: grid")
         self.size = as_tuple(self.size, 2, f"{self.kind}: size")
-        if self.boxes < 1:
-            raise ArgumentError(f"{self.kind}: boxes is at least 1, not {self.boxes}.")
+        self.boxes = whole(self.kind, "boxes", self.boxes)
 
     def lower(self, x: Value) -> Value:
         rows, columns = self.grid

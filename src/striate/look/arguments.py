@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data import Dataset
-from striate.errors import ArgumentError, DataError
+from striate.described import whole
+from striate.errors import DataError
 
 if TYPE_CHECKING:
     from striate.look.pictures import Space
@@ -53,8 +54,7 @@ def drawn(pictures: Any, labels: Any, count: int | None, seed: int) -> tuple[Any
     """
     if count is None:
         return pictures, labels
-    if count < 1:
-        raise ArgumentError(f"count is the number of pictures to take, at least 1, not {count}.")
+    count = whole("", "count", count)
     if not isinstance(pictures, Dataset | np.ndarray) or count >= len(pictures):
         return pictures, labels
     if isinstance(pictures, Dataset) and labels is None:
@@ -66,8 +66,7 @@ def drawn(pictures: Any, labels: Any, count: int | None, seed: int) -> tuple[Any
 
 def parts(count: int, size: int) -> Iterator[slice]:
     """Slices that cut `count` things into batches.  Raises ArgumentError for a size below 1."""
-    if size < 1:
-        raise ArgumentError(f"batch_size is at least 1, not {size}.")
+    size = whole("", "batch_size", size)
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 

@@ -81,11 +81,9 @@ class Structure(Network):
 
     @decoding.setter
     def decoding(self, settings: Decoding) -> None:
-        from striate.intake import Decoding
+        from striate.intake.decoding import as_decoding
 
-        if not isinstance(settings, Decoding):
-            raise ArgumentError(f"model.decoding is a tasks.Decoding, such as Decoding(least=0.3), not {settings!r}.")
-        self._decoding = settings
+        self._decoding = as_decoding(settings, "model.decoding")
 
     @property
     def layers(self) -> list[Layer]:

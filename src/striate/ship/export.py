@@ -49,7 +49,7 @@ def export_onnx(
         "labels": model.labels,
         "preprocessing": None if preprocessing is None else preprocessing.to_dict(),
         "task": "detect" if boxes else None,
-        "decoding": model.decoding.to_dict() if boxes else None,
+        "decoding": model.decoding.told() if boxes else None,
     }
     taken = preprocessing if pixels else None
     if int8:

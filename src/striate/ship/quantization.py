@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data import Preprocessing
+from striate.described import whole
 from striate.errors import ArgumentError
 from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import ROWS, factors
@@ -104,8 +105,7 @@ def quantize(
     that sums of pairs cannot overflow on processors without VNNI.  Returns what it cost.  Raises ArgumentError for a layer
     ONNX cannot say or an unknown method, DataError for labels that do not fit the answers.
     """
-    if isinstance(samples, bool) or samples < 1:
-        raise ArgumentError(f"quantize: samples is a whole number of at least 1, not {samples}.")
+    samples = whole("quantize", "samples", samples)
     examples = model.intake.examples(data)
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
     arrays = [x[chosen] for x in examples.xs]

@@ -119,7 +119,7 @@ def _answers(model: Any, outs: list[np.ndarray]) -> np.ndarray:
     boxes = outputs_with_boxes(model.graph)
     if boxes:
         scores = outs[boxes[0]][..., 4:]
-        return np.where(scores.max(-1) >= model.decoding.least, scores.argmax(-1) + 1, 0)  # type: ignore[no-any-return]
+        return np.where(scores.max(-1) >= model.decoding.threshold, scores.argmax(-1) + 1, 0)  # type: ignore[no-any-return]
     ends = [Outputs.of(model.graph, i).activation for i in range(len(outs))]
     number = ends.index("softmax") if "softmax" in ends else 0
     what = model.answers if number == 0 else Outputs.of(model.graph, number)
@@ -134,7 +134,7 @@ def _off(model: Any, floats: list[np.ndarray], whole: list[np.ndarray]) -> float
     for i, (one, other) in enumerate(zip(floats, whole, strict=True)):
         off = np.abs(one - other)
         if i in boxes:
-            least = model.decoding.least
+            least = model.decoding.threshold
             off = off[(one[..., 4:].max(-1) >= least) & (other[..., 4:].max(-1) >= least)]
         most = max(most, float(off.max(initial=0)))
     return most

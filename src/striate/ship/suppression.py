@@ -32,7 +32,7 @@ def suppress_boxes(model: onnx.ModelProto, decoding: Decoding) -> None:
         _suppress(model, number, decoding)
     rest = {entry.key: entry.value for entry in model.metadata_props if entry.key != ROWS}
     del model.metadata_props[:]
-    describe(model, rest | ({"decoding": decoding.to_dict()} if numbers else {}))
+    describe(model, rest | ({"decoding": decoding.told()} if numbers else {}))
 
 
 def _suppress(model: onnx.ModelProto, number: int, decoding: Decoding) -> None:
@@ -50,7 +50,7 @@ def _suppress(model: onnx.ModelProto, number: int, decoding: Decoding) -> None:
     corners = made("GatherND", boxes, made("Unsqueeze", place, made.whole([2])), batch_dims=1)
     own = made("Equal", made("Unsqueeze", label, made.whole([1])), made.whole(np.arange(classes)[:, None]))
     by_class = made("Where", own, made("Unsqueeze", sure, made.whole([1])), made.real(-1))  # (N, K, considered)
-    least = np.nextafter(np.float32(decoding.least), np.float32(-1))  # ONNX wants scores above it
+    least = np.nextafter(np.float32(decoding.threshold), np.float32(-1))  # ONNX wants scores above it
     chosen = made(
         "NonMaxSuppression", corners, by_class, made.whole(considered), made.real(decoding.overlap), made.real(least)
     )  # (D, 3): picture, class, candidate

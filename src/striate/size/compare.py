@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 from striate import layers
+from striate.described import counts
 from striate.errors import ArgumentError
 from striate.graph import Graph, Input, Shape, SymbolicTensor
 from striate.shown import Shown
@@ -186,12 +187,6 @@ def _in_c(square: float, linear: int, use_bias: bool) -> str:
     return " + ".join(terms)
 
 
-def _checked(**values: int) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"{name} is a whole number of at least 1, not {value!r}.")
-
-
 def stacked(
     channels: int = 64, count: int = 3, kernel: int = 3, *, size: int = 56, use_bias: bool = True
 ) -> Comparison:
@@ -206,7 +201,7 @@ def stacked(
     27C² + 3C weights against 49C² + C for three 3x3.  Simonyan & Zisserman 2014, section 2.3.  Raises ArgumentError for a
     number below 1.
     """
-    _checked(channels=channels, count=count, kernel=kernel, size=size)
+    counts("", channels=channels, count=count, kernel=kernel, size=size)
     shape, wide = (size, size, channels), count * (kernel - 1) + 1
     options = [
         _option(
@@ -242,7 +237,7 @@ def bottleneck(
     3.25C² against 9C² for reduction 2, biases left out.  He et al. 2015, figure 5; Szegedy et al. 2014, section 5.  Raises
     ArgumentError for a number below 1, or channels that `reduction` does not divide.
     """
-    _checked(channels=channels, reduction=reduction, kernel=kernel, size=size)
+    counts("", channels=channels, reduction=reduction, kernel=kernel, size=size)
     if channels % reduction:
         raise ArgumentError(
             f"{plural(channels, 'channel')} cannot be split into {reduction}. Use a multiple of {reduction}."
@@ -271,7 +266,7 @@ def factorised(channels: int = 192, kernel: int = 7, *, size: int = 17, use_bias
 
     Szegedy et al. 2015, section 3.2.  Raises ArgumentError for a number below 1.
     """
-    _checked(channels=channels, kernel=kernel, size=size)
+    counts("", channels=channels, kernel=kernel, size=size)
     shape = (size, size, channels)
     pair = _chain(_same(channels, (1, kernel), use_bias), _same(channels, (kernel, 1), use_bias))
     return Comparison(
@@ -298,7 +293,7 @@ def grouped(
     Krizhevsky et al. 2012, section 3.2; Xie et al. 2016.  Raises ArgumentError for a number below 1, or channels that the
     groups do not divide.
     """
-    _checked(channels=channels, groups=groups, kernel=kernel, size=size)
+    counts("", channels=channels, groups=groups, kernel=kernel, size=size)
     shape = (size, size, channels)
     split = _same(channels, kernel, use_bias, groups)
     return Comparison(
@@ -326,7 +321,7 @@ def depthwise_separable(
 
     Howard et al. 2017, section 3.1; Chollet 2016.  Raises ArgumentError for a number below 1.
     """
-    _checked(channels=channels, filters=filters, kernel=kernel, size=size)
+    counts("", channels=channels, filters=filters, kernel=kernel, size=size)
     shape = (size, size, channels)
     separable = layers.SeparableConv2D(filters, kernel, padding="same", use_bias=use_bias)
     ratio = 1 / filters + 1 / kernel**2
@@ -361,8 +356,8 @@ def inception(
 
     Szegedy et al. 2014, figure 2 (a) and (b).  Raises ArgumentError for a number below 1.
     """
-    _checked(depth=depth, bottleneck=bottleneck, projection=projection, size=size)
-    _checked(**{f"widths[{i}]": width for i, width in enumerate(widths)})
+    counts("", depth=depth, bottleneck=bottleneck, projection=projection, size=size)
+    counts("", **{f"widths[{i}]": width for i, width in enumerate(widths)})
     shape = (size, size, depth)
 
     def cell(thin: bool) -> Block:

@@ -14,7 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from striate.errors import ArgumentError, unknown
+from striate.described import whole
+from striate.errors import unknown
 from striate.graph import Graph
 from striate.size.backward_memory import record
 from striate.size.opened import Opened
@@ -94,8 +95,7 @@ def slots(optimizer: str | None) -> int:
 
 def checked(batch_size: int, dtype: str) -> None:
     """Raises ArgumentError for a batch size or a type that cannot be."""
-    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__") or batch_size < 1:
-        raise ArgumentError(f"batch_size is a whole number of at least 1, not {batch_size!r}.")
+    whole("", "batch_size", batch_size)
     if dtype not in DTYPES:
         raise unknown("dtype", str(dtype), DTYPES)
 

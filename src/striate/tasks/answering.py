@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from striate.data.readers.files import without_name
-from striate.errors import ArgumentError, DataError
+from striate.described import whole
+from striate.errors import DataError
 from striate.model import Model
 from striate.ship.choose import check_engine
 from striate.tasks.files import files_in
@@ -51,8 +52,7 @@ def answer_files(
     A file that cannot be read is answered with the reason.  Raises ArgumentError for a batch_size below 1 and an unknown
     engine, DataError for no file or a folder without pictures.
     """
-    if batch_size < 1:
-        raise ArgumentError(f"batch_size is at least 1, not {batch_size}.")
+    batch_size = whole("", "batch_size", batch_size)
     check_engine(engine)
     files = files_in(sources).files
     if not files:

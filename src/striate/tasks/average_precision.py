@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from striate.errors import ArgumentError, DataError
+from striate.described import whole
+from striate.errors import DataError
 from striate.extras import extra
 from striate.tasks.boxes import area, as_numpy, iou_matrix
 from striate.wording import plural
@@ -131,8 +132,7 @@ def average_precision(
     names = [str(name) for name in names]
     if len(set(names)) < len(names):
         raise DataError(f"average_precision: classes have a name each; two of {', '.join(names)} are the same.")
-    if most < 1:
-        raise ArgumentError(f"average_precision: most is at least 1, not {most}.")
+    most = whole("average_precision", "most", most)
     checked = checked_pairs(truth, found, len(names))
     precision = _coco(checked, len(names), most)
     counts = np.zeros(len(names), int)
@@ -140,13 +140,13 @@ def average_precision(
         counts += np.bincount(there.classes[~_flags(there)], minlength=len(names))
     curves = {names[k]: _curve(checked, k, int(counts[k]), most) for k in range(len(names)) if counts[k]}
     at50 = [_mean(precision[0, :, k, 0]) for k in range(len(names))]
-    whole = [_mean(precision[:, :, k, 0]) for k in range(len(names))]
+    spread = [_mean(precision[:, :, k, 0]) for k in range(len(names))]
     confidence, figures = _best(list(curves.values()), confidence)
     return AveragePrecision(
         at50=_mean(precision[0, :, :, 0]),
         mean=_mean(precision[:, :, :, 0]),
         classes=dict(zip(names, at50, strict=True)),
-        classes_mean=dict(zip(names, whole, strict=True)),
+        classes_mean=dict(zip(names, spread, strict=True)),
         sizes={name: _mean(precision[:, :, :, i]) for i, name in enumerate(SIZES) if i},
         counts=dict(zip(names, counts.tolist(), strict=True)),
         curves=curves,

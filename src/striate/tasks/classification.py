@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from striate.described import whole
 from striate.errors import ArgumentError, DataError
 from striate.intake import Outputs
 from striate.model import Model
@@ -40,8 +41,7 @@ def classify(model: Model, sources: Any, top: int = 5, *, engine: str = "auto") 
 
 def check(sources: Any, top: int) -> None:
     """Raise ArgumentError for a `top` below 1, DataError where there is nothing to classify."""
-    if top < 1:
-        raise ArgumentError(f"top is at least 1, not {top}.")
+    whole("", "top", top)
     if hasattr(sources, "__len__") and not len(sources):
         raise DataError("no pictures to classify.")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from striate.data.box_targets import CLASS, IGNORED
-from striate.described import described
+from striate.described import described, whole
 from striate.errors import ArgumentError
 from striate.layers.boxes import DistanceBoxes
 from striate.tasks.box_losses import LossOfBoxes, counted
@@ -70,8 +70,9 @@ class DetectionLoss(LossOfBoxes):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.most < 1 or min(self.alpha, self.beta, self.gamma, self.box, self.distribution) < 0:
-            raise ArgumentError("DetectionLoss: most is at least 1, the other numbers are not negative.")
+        self.most = whole("DetectionLoss", "most", self.most)
+        if min(self.alpha, self.beta, self.gamma, self.box, self.distribution) < 0:
+            raise ArgumentError("DetectionLoss: its shares are not negative.")
 
     def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
         """How much a batch counts: its boxes and its pictures.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from striate.data.box_targets import CLASS, IGNORED
 from striate.described import described
 from striate.intake import Decoding
+from striate.intake.decoding import USUAL_LEAST
 from striate.tasks.average_precision import Detections, Truth, average_precision
 from striate.tasks.box_losses import rows_last
 from striate.tasks.found import detections
@@ -32,7 +33,7 @@ class MeanAveragePrecision(Metric):
     """
 
     layer: Any = None
-    least: float = Decoding.least
+    least: float = USUAL_LEAST
     overlap: float = Decoding.overlap
     name: str | None = "map"
     dtype: Any = None

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 
 from striate import layers
+from striate.described import counts, whole
 from striate.errors import ArgumentError
 from striate.graph import SymbolicTensor
 from striate.layers import initializers
 from striate.model import Model
 from striate.tasks.pyramid import pyramid
-from striate.wording import plural
 
 __all__ = ["detector"]
 
@@ -42,8 +42,8 @@ def detector(base: Model, classes: int, *, width: int = 96, bins: int = 8, activ
             f"a detector's pictures have sides that are multiples of {STRIDES[-1]}, not {height} x {wide}; "
             f"{sides[0]} x {sides[1]} is near."
         )
-    if classes < 1 or width < 1:
-        raise ArgumentError(f"a detector has at least 1 class and 1 map, not {plural(classes, 'class')} and {width}.")
+    counts("detector", classes=classes, width=width)
+    whole("detector", "bins", bins, 2)
 
     def norm(x: SymbolicTensor) -> SymbolicTensor:
         return layers.Activation(activation)(layers.BatchNormalization(momentum=0.9)(x))

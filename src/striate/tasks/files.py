@@ -15,6 +15,7 @@ import numpy as np
 
 from striate.data.pictures.workers import cores, in_order
 from striate.data.readers.files import is_picture, tree_of_folder, without_name
+from striate.described import whole
 from striate.errors import ArgumentError, DataError
 from striate.model import Model
 from striate.ship.choose import check_engine
@@ -92,8 +93,7 @@ def classify_files(
     Pictures are decoded ahead in threads.  A file that cannot be read is answered with the reason.  Raises ArgumentError
     for a network that does not classify and an unknown engine, DataError for no file or a folder without pictures.
     """
-    if batch_size < 1:
-        raise ArgumentError(f"batch_size is at least 1, not {batch_size}.")
+    batch_size = whole("", "batch_size", batch_size)
     check_engine(engine)
     files = files_in(sources).files
     check(files, top)

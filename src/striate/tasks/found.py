@@ -9,6 +9,7 @@ import numpy as np
 from striate.errors import ArgumentError, DataError
 from striate.inference.predict import outputs_of, parts_of
 from striate.intake import Decoding
+from striate.intake.decoding import as_decoding
 from striate.model import Model
 from striate.tasks.average_precision import Detections
 from striate.tasks.boxes import as_numpy, suppress
@@ -19,7 +20,7 @@ __all__ = ["Decoding", "detections", "find"]
 def detections(
     rows: np.ndarray,
     *,
-    least: float = Decoding.least,
+    least: float | None = None,
     overlap: float = Decoding.overlap,
     most: int = Decoding.most,
     considered: int = Decoding.considered,
@@ -27,7 +28,7 @@ def detections(
     """What one picture's rows (P, 4 + K) say: boxes, scores and classes, the surest first.
 
     rows        as the network gives them: four corners in pixels and a score for each class
-    least       scores below it say nothing
+    least       scores below it say nothing; None: 0.05
     overlap     above which of two boxes of a class only the surer stays
     most        how many stay
     considered  how many of the surest are looked at
@@ -35,11 +36,11 @@ def detections(
     A model's own settings are ``detections(row, **model.decoding.to_dict())``.  Raises DataError for rows of another shape
     and for settings that ``Decoding`` does not take.
     """
-    Decoding(least=least, overlap=overlap, most=most, considered=considered)
+    settings = Decoding(least=least, overlap=overlap, most=most, considered=considered)
     rows = as_numpy(rows)
     if rows.ndim != 2 or rows.shape[1] < 5:
         raise DataError(f"detections: one picture's rows are (places, 4 + classes); it got {rows.shape}.")
-    place, label = np.nonzero(rows[:, 4:] >= least)
+    place, label = np.nonzero(rows[:, 4:] >= settings.threshold)
     scores = rows[place, 4 + label]
     if len(scores) > considered:
         last = np.partition(scores, -considered)[-considered]
@@ -65,7 +66,7 @@ def find(
     Raises ArgumentError for a network that does not answer with one output of boxes, DataError for pictures that cannot be
     read.
     """
-    network, settings = model.predictor, model.decoding if decoding is None else decoding
+    network, settings = model.predictor, model.decoding if decoding is None else as_decoding(decoding, "find: decoding")
     if network.answers.activation != "boxes" or len(network.graph.outputs) != 1:
         raise ArgumentError("find takes a network that answers with boxes; tasks.detector makes one.")
     examples = network.intake.examples(pictures)

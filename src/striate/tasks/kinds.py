@@ -12,6 +12,7 @@ from striate.data import Dataset
 from striate.data.box_targets import largest_boxes
 from striate.errors import ArgumentError, DataError
 from striate.graph import Graph
+from striate.intake.decoding import USUAL_LEAST
 from striate.layers.boxes import DistanceBoxes, YoloBoxes
 from striate.model import Model
 from striate.report.marks import boxes_on, enlarged, label_map_on, text_on
@@ -22,7 +23,7 @@ from striate.tasks.detection import Detection, detect, named
 from striate.tasks.detection_metric import MeanAveragePrecision
 from striate.tasks.detection_recipe import loss_for
 from striate.tasks.detector import detector
-from striate.tasks.found import Decoding, find
+from striate.tasks.found import find
 from striate.tasks.label_map import LabelMap
 from striate.tasks.localizer import BoxIoU, BoxLoss, Localized, localize, localizer
 from striate.tasks.segmentation import segment
@@ -74,6 +75,9 @@ class ClassifyTask(Task):
 
     def facts(self, answer: list[Guess]) -> dict[str, Any]:
         return {"top": [guess._asdict() for guess in answer]}
+
+    def labels(self, answer: list[Guess]) -> list[str]:
+        return [guess.label for guess in answer[:1]]
 
     def told(self, answer: list[Guess]) -> str:
         return ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in answer)
@@ -145,6 +149,9 @@ class LocalizeTask(Task):
 
     def facts(self, answer: Localized) -> dict[str, Any]:
         return plain(answer._asdict())
+
+    def labels(self, answer: Localized) -> list[str]:
+        return [answer.label]
 
     def told(self, answer: Localized) -> str:
         return f"{answer.label} {answer.probability:.1%} at {_corners(answer.box)}"
@@ -229,6 +236,9 @@ class SegmentTask(Task):
     def facts(self, answer: LabelMap) -> dict[str, Any]:
         return plain({"shares": answer.shares})
 
+    def labels(self, answer: LabelMap) -> list[str]:
+        return list(answer.shares)
+
     def told(self, answer: LabelMap) -> str:
         return ", ".join(f"{name} {share:.1%}" for name, share in answer.shares.items()) or "nothing"
 
@@ -253,9 +263,9 @@ class DetectTask(Task):
         return {"loss": loss, "metrics": [MeanAveragePrecision(layer)]}
 
     def settle(self, model: Model, data: Dataset) -> None:
-        model.decoding = replace(model.decoding, least=Decoding.least)
+        model.decoding = replace(model.decoding, least=None)
         confidence = self.judge(model, data).figures["confidence"]
-        model.decoding = replace(model.decoding, least=min(max(float(confidence), Decoding.least), 1.0))
+        model.decoding = replace(model.decoding, least=min(max(float(confidence), USUAL_LEAST), 1.0))
 
     def answers(self, model: Model, pictures: Any, *, engine: str = "auto") -> list[list[Detection]]:
         return detect(model, pictures, engine=engine)
@@ -266,9 +276,9 @@ class DetectTask(Task):
         names = model.intake.class_names(model.answers.classes)
         flags = data.box_ignored or [None] * len(data)
         there = [Truth(*each) for each in zip(data.boxes or (), data.box_labels or (), flags, strict=True)]
-        found = find(model, data, replace(model.decoding, least=Decoding.least), engine=engine)
-        settled = model.decoding.least != Decoding.least  # what counts as found is chosen, on other pictures than these
-        made = average_precision(there, found, names, confidence=model.decoding.least if settled else None)
+        found = find(model, data, replace(model.decoding, least=None), engine=engine)
+        # a score that was chosen was chosen on other pictures than these
+        made = average_precision(there, found, names, confidence=model.decoding.least)
         least = made.confidence
         off = []
         for truth, all_found in zip(there, found, strict=True):
@@ -320,6 +330,9 @@ class DetectTask(Task):
 
     def facts(self, answer: list[Detection]) -> dict[str, Any]:
         return {"boxes": [plain(one._asdict()) for one in answer]}
+
+    def labels(self, answer: list[Detection]) -> list[str]:
+        return [one.label for one in answer]
 
     def told(self, answer: list[Detection]) -> str:
         kinds: dict[str, int] = {}

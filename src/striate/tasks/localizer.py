@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from striate import layers
-from striate.described import described
+from striate.described import counts, described
 from striate.errors import ArgumentError, unknown
 from striate.layers import initializers
 from striate.model import Model
@@ -52,6 +52,7 @@ def localizer(base: Model, classes: int, *, maps: int = 128, units: int = 256) -
     Outputs: "label", softmax (classes,), and "box", (4,): left, top, right and bottom as parts of the picture's sides.
     Raises ArgumentError for a base whose output is not maps.
     """
+    counts("localizer", classes=classes, maps=maps, units=units)
     graph = base.graph.check()
     if len(graph.outputs) != 1 or len(graph.output_shapes[0]) != 3:
         raise ArgumentError(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from striate.described import whole
 from striate.errors import ArgumentError, DataError, unknown
 from striate.extras import extra
 
@@ -32,8 +33,8 @@ def selective_search(picture: np.ndarray, *, most: int = 2000, width: int = 500,
     if not hasattr(cv2, "ximgproc"):
         raise ArgumentError("selective search needs OpenCV's contributed parts: pip install 'striate[rcnn]'.")
     pixels = _colours(picture)
-    if most < 1 or width < 16:
-        raise ArgumentError(f"selective_search: most is at least 1 and width at least 16, not {most} and {width}.")
+    whole("selective_search", "most", most)
+    whole("selective_search", "width", width, 16)
     height, wide = pixels.shape[:2]
     if min(height, wide) < 2:
         return np.array([[0, 0, wide, height]], np.float32)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import numpy as np
 
 from striate import layers
 from striate.data import Dataset, Preprocessing
+from striate.described import whole
 from striate.errors import ArgumentError, BundleError, DataError, StriateError
 from striate.files import atomic_write
 from striate.intake import Decoding
+from striate.intake.decoding import as_decoding
 from striate.model import Model
 from striate.models import load_model
 from striate.tasks.average_precision import AveragePrecision, Detections, Truth, average_precision
@@ -26,6 +28,7 @@ from striate.tasks.detection import Detection, named
 from striate.tasks.proposals import NAMED, Proposals, proposed, proposer
 from striate.tasks.region_learning import Samples, ridge, scorers
 from striate.tasks.regions import crops, shifted
+from striate.tasks.sources import each_of
 from striate.wording import inner, plural
 
 __all__ = ["RCNN"]
@@ -71,13 +74,13 @@ class RCNN:
         self.network = _region_network(base, len(self.classes), classifier)
         side = min(self.network.intake.shape[:2])
         self._look(round(16 * side / 227) if context is None else context, most)
-        self.decoding = decoding or Decoding(overlap=0.3)
+        self.decoding = Decoding(overlap=0.3) if decoding is None else decoding
         self.fill: tuple[int, ...] = (127,) * self.network.intake.shape[2]
         self.fitted = False
 
     def _name(self, classes: Any, classifier: Any) -> None:
         """Take the classes and the way they are told apart.  Raises ArgumentError for what is none."""
-        self.classes = () if isinstance(classes, str) else tuple(map(str, classes))
+        self.classes = () if isinstance(classes, str | Mapping) else tuple(map(str, classes))
         if not self.classes or len(set(self.classes)) != len(self.classes):
             raise ArgumentError(f"RCNN: classes are different names, at least one, not {classes!r}.")
         if classifier not in ("svm", "softmax"):
@@ -87,11 +90,21 @@ class RCNN:
     def _look(self, context: int, most: int) -> None:
         """Take what is seen around a region and how many are looked at.  Raises ArgumentError for what is out of range."""
         side = min(self.network.intake.shape[:2])
-        if not 0 <= context < side / 2 or most < 1:
-            raise ArgumentError(
-                f"RCNN: context is from 0 to less than half of {side} pixels, and most at least 1, not {context} and {most}."
-            )
-        self.context, self.most = context, most
+        self.context, self.most = whole("RCNN", "context", context, 0), whole("RCNN", "most", most)
+        if context >= side / 2:
+            raise ArgumentError(f"RCNN: context is less than half of the network's {side} pixels, not {context}.")
+
+    @property
+    def decoding(self) -> Decoding:
+        """Which boxes are said.
+
+        Setting it raises ArgumentError for what is no Decoding.
+        """
+        return self._decoding
+
+    @decoding.setter
+    def decoding(self, settings: Decoding) -> None:
+        self._decoding = as_decoding(settings, "RCNN: decoding")
 
     # -- learning -------------------------------------------------------------------------------------------------------
     def fit(
@@ -127,7 +140,7 @@ class RCNN:
         The paper mines hard negatives since its regions do not fit into memory; here all that are drawn are learnt from.
         Raises DataError for data without boxes or with other classes, ArgumentError for values out of range.
         """
-        self._check(data, positive, negative, near, decay, regions, epochs)
+        self._check(data, positive, negative, near, decay, regions, epochs, batch_size)
         rng = np.random.default_rng(seed)
         colours = [np.asarray(data.x[i]).reshape(-1, data.shape[2]).mean(0) for i in range(len(data))]
         self.fill = tuple(round(float(value)) for value in np.mean(colours, 0))
@@ -153,7 +166,15 @@ class RCNN:
         return self
 
     def _check(
-        self, data: Dataset, positive: float, negative: float, near: float, decay: float, regions: int, epochs: int
+        self,
+        data: Dataset,
+        positive: float,
+        negative: float,
+        near: float,
+        decay: float,
+        regions: int,
+        epochs: int,
+        batch_size: int,
     ) -> None:
         if data.boxes is None or data.box_labels is None:
             raise DataError(f"{data.name}: has no boxes, and R-CNN learns where things are.")
@@ -170,8 +191,11 @@ class RCNN:
             )
         if not (0 <= negative <= 1 and 0 < positive <= 1 and 0 < near <= 1):
             raise ArgumentError("RCNN.fit: positive, negative and near are overlaps, from 0 to 1.")
-        if decay <= 0 or regions < 4 or epochs < 0:
-            raise ArgumentError("RCNN.fit: decay is above 0, regions at least 4, epochs not negative.")
+        whole("RCNN.fit", "regions", regions, 4)
+        whole("RCNN.fit", "epochs", epochs, 0)
+        whole("RCNN.fit", "batch_size", batch_size)
+        if decay <= 0:
+            raise ArgumentError(f"RCNN.fit: decay is above 0, not {decay}.")
 
     def _tune(self, samples: Samples, epochs: int, rate: float, batch_size: int, seed: int) -> None:
         """Train the base to tell the regions apart, the ground as one more class: section 2.3 of the paper."""
@@ -224,8 +248,7 @@ class RCNN:
         """What is in each picture, as arrays."""
         reading = Preprocessing(channels=self.network.intake.shape[2])
         sources: Any = pictures.x if isinstance(pictures, Dataset) else pictures
-        several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
-        listed = list(sources) if several else [sources]
+        listed = each_of(sources)
         found = []
         for i, source in enumerate(listed):
             found.append(self.find(reading.pixels(source), engine=engine, decoding=decoding))
@@ -260,13 +283,13 @@ class RCNN:
         """
         if not self.fitted:
             raise ArgumentError("this R-CNN has not learnt yet: call fit with pictures that have boxes.")
-        decoding = decoding or self.decoding
+        decoding = self.decoding if decoding is None else as_decoding(decoding, "find: decoding")
         regions = proposed(self._propose, pixels)[: self.most]
         if not len(regions):
             return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
         said = self.network.predict(self._crops(pixels, regions), engine=engine)
         scores = said["scores"][:, : len(self.classes)]
-        place, label = np.nonzero(scores >= decoding.least)
+        place, label = np.nonzero(scores >= decoding.threshold)
         sure = scores[place, label]
         if len(sure) > decoding.considered:
             best = np.sort(np.argpartition(-sure, decoding.considered)[: decoding.considered])

@@ -18,6 +18,7 @@ from striate.graph.window import as_tuple
 from striate.model import Model
 from striate.size import Receptive, Surroundings
 from striate.tasks.label_map import LabelMap
+from striate.tasks.sources import each_of
 from striate.wording import plural
 
 __all__ = ["median_frequency_weights", "segment"]
@@ -121,13 +122,9 @@ def _listed(pictures: Any) -> list[Any]:
         if pictures.x.dtype != np.uint8:
             raise DataError(f"{pictures.name}: segment takes pictures, uint8, not {pictures.x.dtype}.")
         pictures = pictures.x
-    if isinstance(pictures, np.ndarray) and pictures.dtype != np.uint8:
+    if isinstance(pictures, np.ndarray) and pictures.dtype != np.uint8 and pictures.dtype.kind not in "UO":
         raise DataError(f"segment takes pictures as uint8 arrays, 0 to 255, not {pictures.dtype}.")
-    several = isinstance(pictures, list | tuple) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
-    listed = list(pictures) if several else [pictures]
-    if not listed:
-        raise DataError("segment: no picture was given.")
-    return listed
+    return each_of(pictures)
 
 
 def _resized(model: Model, sources: list[Any], engine: str) -> Iterator[np.ndarray]:

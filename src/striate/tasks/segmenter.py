@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from striate import layers
+from striate.described import counts, whole
 from striate.errors import ArgumentError
 from striate.graph import SymbolicTensor
 from striate.model import Model
@@ -55,10 +56,10 @@ def unet(
     batch norms.
     """
     _check(base, classes, strides)
-    if len(widths) != len(strides) - 1 or min(widths, default=0) < 1:
-        raise ArgumentError(
-            f"unet: widths={tuple(widths)} for strides={tuple(strides)}; give {len(strides) - 1}, each at least 1."
-        )
+    if len(widths) != len(strides) - 1:
+        raise ArgumentError(f"unet: widths={tuple(widths)} for strides={tuple(strides)}; give {len(strides) - 1}.")
+    for each in widths:
+        whole("unet", "each of widths", each)
     *finer, x = pyramid(base, strides)
     for width, skip, stride, below in zip(
         widths, reversed(finer), reversed(strides[:-1]), reversed(strides[1:]), strict=True
@@ -80,10 +81,7 @@ def plain_unet(input_shape: Sequence[int | None], classes: int, *, filters: int 
 
     Source: Ronneberger, Fischer & Brox 2015, "U-Net", figure 1, with padding, so that sizes stay, and batch norms.
     """
-    if min(classes, filters, depth) < 1:
-        raise ArgumentError(
-            f"plain_unet: classes, filters and depth are at least 1, not {classes}, {filters} and {depth}."
-        )
+    counts("plain_unet", classes=classes, filters=filters, depth=depth)
     start = x = layers.Input(tuple(input_shape))
     skips = []
     for step in range(depth):
@@ -113,8 +111,9 @@ def lraspp(base: Model, classes: int, *, width: int = 128, strides: tuple[int, i
     place of its 49 x 49 windows, as torchvision has it.
     """
     _check(base, classes, strides)
-    if len(strides) != 2 or width < 1:
-        raise ArgumentError(f"lraspp: two strides and a width of at least 1, not {tuple(strides)} and {width}.")
+    counts("lraspp", width=width)
+    if len(strides) != 2:
+        raise ArgumentError(f"lraspp: strides are two, not {tuple(strides)}.")
     fine, coarse = pyramid(base, strides)
     seen = layers.GlobalAveragePooling2D(keepdims=True)(coarse)
     weights = layers.Conv2D(width, 1, use_bias=False, activation="sigmoid")(seen)
@@ -137,8 +136,7 @@ def uafm(base: Model, classes: int, *, width: int = 64, strides: Sequence[int] =
     Source: Peng et al. 2022, "PP-LiteSeg", section 3.2: unified attention fusion with spatial attention.
     """
     _check(base, classes, strides)
-    if width < 1:
-        raise ArgumentError(f"uafm: width is at least 1, not {width}.")
+    counts("uafm", width=width)
     *finer, coarsest = pyramid(base, strides)
     x = _light(_conv(coarsest, width, 1), width)
     for skip, stride, below in zip(reversed(finer), reversed(strides[:-1]), reversed(strides[1:]), strict=True):
@@ -149,8 +147,7 @@ def uafm(base: Model, classes: int, *, width: int = 64, strides: Sequence[int] =
 
 # -- what they share ----------------------------------------------------------------------------------------------------
 def _check(base: Model, classes: int, strides: Sequence[int]) -> None:
-    if classes < 1:
-        raise ArgumentError(f"a segmenter has at least 1 class, not {classes}.")
+    counts("a segmenter", classes=classes)
     powers = all(isinstance(s, int) and s > 0 and s & (s - 1) == 0 for s in strides)
     if not strides or not powers or list(strides) != sorted(set(strides)):
         raise ArgumentError(f"strides are powers of 2, rising, such as (8, 16, 32), not {tuple(strides)}.")

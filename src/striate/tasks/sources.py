@@ -9,9 +9,11 @@ import numpy as np
 
 from striate.data import Dataset
 from striate.data.pictures.decode import decode, upright_size
+from striate.errors import DataError
+from striate.intake.arrays import NOTHING
 from striate.model import Model
 
-__all__ = ["listed", "size_of"]
+__all__ = ["each_of", "listed", "size_of"]
 
 
 def listed(model: Model, pictures: Any) -> list[Any]:
@@ -20,9 +22,23 @@ def listed(model: Model, pictures: Any) -> list[Any]:
     model      that is asked
     pictures   files, bytes, PIL images, uint8 arrays, a list of these, or one of them alone; or a Dataset
     """
-    sources: Any = model.intake.prepared(pictures).x if isinstance(pictures, Dataset) else pictures
-    several = isinstance(sources, list | tuple) or (isinstance(sources, np.ndarray) and sources.ndim == 4)
-    return list(sources) if several else [sources]
+    return each_of(model.intake.prepared(pictures).x if isinstance(pictures, Dataset) else pictures)
+
+
+def each_of(pictures: Any) -> list[Any]:
+    """Pictures one by one.
+
+    pictures   files, bytes, PIL images, uint8 arrays, a list of these, also as an array of objects, or one of them alone
+
+    Raises DataError where there is none.
+    """
+    if isinstance(pictures, np.ndarray) and pictures.dtype.kind in "UO":
+        pictures = pictures.tolist()
+    several = isinstance(pictures, list | tuple) or (isinstance(pictures, np.ndarray) and pictures.ndim == 4)
+    found = list(pictures) if several else [pictures]
+    if not found:
+        raise DataError(NOTHING)
+    return found
 
 
 def size_of(picture: Any) -> tuple[int, int]:

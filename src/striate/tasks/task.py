@@ -149,6 +149,13 @@ class Task(ABC):
         """
 
     @abstractmethod
+    def labels(self, answer: Any) -> list[str]:
+        """The classes that an answer names, one for each thing in it; of label maps and of guesses each class once.
+
+        answer    as ``answers`` gives it
+        """
+
+    @abstractmethod
     def told(self, answer: Any) -> str:
         """An answer in a line of words.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from striate import layers
+from striate.described import counts
 from striate.errors import ArgumentError
 from striate.graph import SymbolicTensor, checked_shape
 from striate.model import Model
-from striate.wording import plural
 
 __all__ = ["yolo", "yolo_v1", "yolo_v1_fast"]
 
@@ -92,8 +92,7 @@ def yolo(
             f"yolo stands on maps (h, w, C) of one picture; the base gives {graph.output_shapes}. Give include_top=False, "
             "without pooling."
         )
-    if maps < 1 or units < 1:
-        raise ArgumentError(f"yolo: maps and units are at least 1, not {maps} and {units}.")
+    counts("yolo", maps=maps, units=units)
     x = graph.outputs[0]
     for _ in range(2):
         x = layers.Conv2D(maps, 3, padding="same", use_bias=False)(x)
@@ -130,8 +129,7 @@ def _convolutions(
 
 def _network(inputs: Any, x: SymbolicTensor, classes: int, boxes: int, units: tuple[int, ...], dropout: float) -> Model:
     """Dense layers on a map, the last of which says the numbers of every cell of it."""
-    if classes < 1 or boxes < 1:
-        raise ArgumentError(f"yolo finds at least 1 class with 1 box, not {plural(classes, 'class')} and {boxes}.")
+    counts("yolo", classes=classes, boxes=boxes)
     if not 0 <= dropout < 1:
         raise ArgumentError(f"yolo: dropout is from 0 up to (not including) 1, not {dropout}.")
     made = Model(inputs, x)

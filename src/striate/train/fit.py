@@ -88,8 +88,7 @@ def fit(
     from striate.train.plan import check_epochs
 
     epochs = check_epochs(epochs, least=0)  # as in Keras none is an empty history
-    if batch_size < 1:
-        raise ArgumentError(f"fit: batch_size is at least 1, not {batch_size}.")
+    batch_size = whole("fit", "batch_size", batch_size)
     if not 0 <= validation_split < 1:
         raise ArgumentError(f"fit: validation_split is from 0 up to (not including) 1, not {validation_split}.")
     for name, value in (

@@ -101,8 +101,7 @@ def make_plan(
         )
         known = [*taken.split(), "rates"]
         raise ArgumentError(f'compile has no argument "{key}".{nearest(key, known)} It takes: {", ".join(known)}.')
-    if accumulate < 1:
-        raise ArgumentError(f"compile: accumulate is at least 1, not {accumulate}.")
+    accumulate = whole("compile", "accumulate", accumulate)
     names = graph.output_names
     shapes, structure = judged_shapes(graph), graph.nested[1]
     losses = _spread(laid_out(loss, structure, names), names, "loss")

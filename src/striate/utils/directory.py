@@ -11,6 +11,7 @@ import numpy as np
 
 from striate.data.pictures.resample import INTERPOLATIONS, resample
 from striate.data.pictures.workers import cores, in_order
+from striate.described import whole
 from striate.errors import ArgumentError, DataError, unknown
 from striate.utils.pictures import channels_of, coloured, first_channels
 from striate.utils.stream import Stream, as_array
@@ -79,8 +80,7 @@ def image_dataset_from_directory(
         raise unknown("interpolation", str(interpolation), INTERPOLATIONS)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ArgumentError("crop_to_aspect_ratio and pad_to_aspect_ratio do not go together: choose one.")
-    if batch_size is not None and batch_size < 1:
-        raise ArgumentError(f"batch_size is at least 1, or None, not {batch_size}.")
+    batch_size = None if batch_size is None else whole("", "batch_size", batch_size)
     _check_split(validation_split, subset, shuffle, seed)
     if labels is None or label_mode is None:
         labels = label_mode = None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.pictures.workers import in_order
+from striate.described import counts
 from striate.errors import ArgumentError, DataError
 from striate.wording import plural
 
@@ -146,8 +147,7 @@ class Stream:
 
         Raises ArgumentError for a size below 1.
         """
-        if batch_size < 1:
-            raise ArgumentError(f"batch: batch_size is at least 1, not {batch_size}.")
+        counts("batch", batch_size=batch_size)
 
         def batches() -> Iterator[Any]:
             elements = iter(self)

@@ -16,6 +16,7 @@ from torch import nn
 
 from striate.data import Batches
 from striate.data.batches import channels_first
+from striate.described import whole
 from striate.errors import ArgumentError, unknown
 from striate.look.arguments import drawn, parts
 from striate.look.model_copy import independent_copy
@@ -121,9 +122,7 @@ class Twin:
     ) -> None:
         if engine not in ENGINES:
             raise unknown("engine", engine, ENGINES)
-        if batch_size < 1:
-            raise ArgumentError(f"batch_size is at least 1, not {batch_size}.")
-        self.batch_size = batch_size
+        self.batch_size = whole("", "batch_size", batch_size)
         pictures, labels = drawn(pictures, labels, count, seed)
         self.twin = independent_copy(model)
         settings = model._compile_args or {}
