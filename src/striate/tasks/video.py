@@ -81,7 +81,7 @@ def annotate_video(
                JPEG files
     draw       called with each frame, uint8 (H, W, 3); gives the frame that is written, or that and what was found, a
                dict of values for JSON.  None: what `model` answers is drawn as everywhere
-    batch_size frames that the network answers at a time; `draw` gets them one by one
+    batch_size  frames that the network answers at a time; `draw` gets them one by one
     engine     as for ``Model.predict``
     every      2 takes every second frame, 3 every third …; the others are left out, and the film lasts as long
     rate       frames per second of a folder; None: 25
