@@ -19,7 +19,7 @@ from striate.models import load_model
 from striate.pages import write_report
 from striate.runs.heads import task_at
 from striate.tasks.answering import answer_files
-from striate.tasks.detection import detect
+from striate.tasks.detection import Detection, detect
 from striate.tasks.film import video_file
 from striate.tasks.kinds import task_for, task_named, task_of
 
@@ -262,9 +262,12 @@ def test_places_and_formats_that_are_none_are_refused_before_anything_is_written
         ("detect", ["--out", "a.csv", "--format", "voc"], "says csv, and --format says voc"),
         ("detect", ["--out", str(tmp_path / "there"), "--format", "csv"], "it is a folder"),
         ("detect", ["--draw", str(tmp_path / "a.png")], "could not write"),
+        ("detect", ["--out", str(tmp_path / "full"), "--format", "yolo"], "is there already"),
+        ("detect", ["--out", "a.csv", "--pictures", "all"], "pictures of what is written"),
         ("detect", [""], "empty name"),
     ):
         (tmp_path / "there").mkdir(exist_ok=True)
+        (tmp_path / "full" / "corrected").mkdir(parents=True, exist_ok=True)
         with pytest.raises(SystemExit):
             main(["predict", str(trained[task].folder), str(tmp_path / "a.png"), *options])
         assert words in capsys.readouterr().err
@@ -312,6 +315,69 @@ def test_json_of_a_film_says_what_was_written_and_batches_are_those_asked_for(tr
     with pytest.raises(SystemExit):
         main([*asked, "--batch-size", "0"])
     assert "batch_size=0 must be a whole number" in capsys.readouterr().err
+
+
+def test_a_wrong_place_or_format_is_said_before_a_model_is_loaded(trained, tmp_path, capsys):
+    Image.fromarray(scenes(1, size=32).x[0]).save(tmp_path / "a.png")
+    for task in DENSE:  # only what says of which task it is
+        (tmp_path / task).mkdir()
+        facts = {"training": {"task": task}}
+        (tmp_path / task / "model.json").write_text(json.dumps(facts))
+    (tmp_path / "full" / "corrected").mkdir(parents=True)
+    photo, there = str(tmp_path / "a.png"), str(tmp_path / "full")
+    for command, task, options, words in (
+        ("predict", "segment", ["--out", "a.json"], "are written as masks, csv, jsonl"),
+        ("predict", "detect", ["--out", "a.csv", "--format", "vco"], "vco: answers of this task are written as voc"),
+        ("predict", "nowhere", ["--out", "a.csv", "--format", "vco"], "vco: answers are written as masks, voc"),
+        ("localize", "nowhere", ["--out", "a.csv", "--format", "masks"], "written as voc"),
+        ("detect", "detect", ["--out", there], "is there already"),
+        ("detect", "detect", ["--draw", str(tmp_path)], "would lie among the pictures"),
+        ("detect", "detect", ["--format", "voc"], "--format goes with --out"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([command, str(tmp_path / task), photo, *options])
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err
+
+
+def test_a_line_of_words_has_the_surest_boxes_of_a_picture(trained, tmp_path, capsys):
+    task = task_named("detect")
+    found = [Detection("cat", score, (1.0, 2.0, 30.4, 40.0)) for score in (0.5, 0.9, 0.25, 0.3, 0.2)]
+    assert task.told(found[:1]) == "1 cat: cat 50% at 1, 2, 30, 40"
+    first = "5 cat: cat 90% at 1, 2, 30, 40; cat 50% at 1, 2, 30, 40; cat 30% at 1, 2, 30, 40; 2 more"
+    assert task.told(found) == first
+    assert task.told([]) == "nothing found"
+    Image.fromarray(scenes(1, size=32).x[0]).save(tmp_path / "a.png")
+    with pytest.raises(SystemExit):
+        main(["detect", str(trained["detect"].folder), str(tmp_path / "a.png"), "--least", "0"])
+    said = capsys.readouterr()
+    assert said.out.strip().endswith(" more")
+    assert "--draw FOLDER" in said.err
+
+
+def test_a_film_is_drawn_into_a_folder_too(trained, tmp_path, capsys):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 32
+        for picture in scenes(3, size=32).x:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        container.mux(stream.encode())
+    film, folder = str(tmp_path / "film.mp4"), str(trained["detect"].folder)
+    for command in ("predict", "detect"):
+        with pytest.raises(SystemExit) as ended:
+            main([command, folder, film, "--draw", str(tmp_path / command)])
+        assert ended.value.code in (0, None)
+        assert (tmp_path / command / "film.mp4").is_file()
+    capsys.readouterr()
+    for options, words in (
+        (["--draw", str(tmp_path)], "is the film itself"),
+        (["--draw", str(tmp_path / "d"), "--out", "a.mp4"], "leave one out"),
+        ([str(tmp_path / "other.mp4")], "one by one"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["predict", folder, film, *options])
+        assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["voc", "yolo", "coco", "csv", "jsonl"])

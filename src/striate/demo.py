@@ -94,7 +94,7 @@ def _scenes(task: str, folder: str | os.PathLike[str] | None, seed: int, say: Ca
     say(f"\n3. On {plural(len(splits.test), 'scene')} it never saw: {figures}\n")
     kind, names = task_of(run.model), run.model.intake.class_names(run.model.answers.classes)
     for i, answer in enumerate(kind.answers(run.model, list(splits.test.x[:3]))):
-        there = kind.told(kind.truth(splits.test, i, names))
+        there = kind.told(kind.truth(splits.test, i, names), truth=True)
         say(f"  there is: {there}\n  the network says: {kind.told(answer)}\n")
     say(f"4. Open it up: {run.report}")
     say("   the curves, the figures of each class, the worst scenes with what is there and what was said")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 
 Saved = Annotated[str, typer.Argument(help="The folder of a run or a saved model.")]
 Pictures = Annotated[
-    list[str] | None, typer.Argument(help="Picture files, and folders of them, with all folders below.")
+    list[str] | None, typer.Argument(help="Picture files, and folders of them, with all folders below; or one film.")
 ]
-Draw = Annotated[Path | None, typer.Option(help="A folder for copies of the pictures with the answers drawn on them.")]
+Draw = Annotated[
+    Path | None,
+    typer.Option(help="A folder for copies of the pictures, or of the film, with the answers drawn on them."),
+]
 Least = Annotated[
     float | None, typer.Option(help="The score, 0 to 1, below which nothing counts as found (the model's).")
 ]
@@ -107,30 +110,76 @@ def _run(name: str, folder: str, pictures: list[str] | None, **options: Any) -> 
     """Answer with a model of just this task."""
     if not pictures:
         raise DataError("name at least one picture or folder.")
-    model = model_of(folder, None)
-    answer(model, pictures, wanted=name, told=folder, **options)
+    places = {each: options.pop(each) for each in ("draw", "out", "format", "beside")}
+    asked = planned(name, pictures, **places)
+    answer(model_of(folder, None), asked, wanted=name, told=folder, **options)
+
+
+class Plan(NamedTuple):
+    """What is answered and where the answers go, judged before a model is loaded.
+
+    files    pictures
+    copies   where the drawn copy of each goes; none where nothing is drawn
+    film     the one film, in place of pictures, or None
+    draw     the folder of the drawn copies, or None
+    out      the place that is written, or None
+    format   as it was asked for, or None
+    beside   what becomes of the pictures in a folder that is written
+    """
+
+    files: list[str]
+    copies: dict[str, Path]
+    film: str | None
+    draw: Path | None
+    out: Path | None
+    format: str | None
+    beside: str
+
+
+def planned(
+    task: str | None, pictures: Sequence[str], *, draw: Path | None, out: Path | None, format: str | None, beside: str
+) -> Plan:
+    """Which files are answered and where the answers go, for a task by its name, or for any (None).
+
+    Raises ArgumentError and DataError for what cannot be read, drawn or written.
+    """
+    from striate.data.writers.records import check_pictures
+    from striate.tasks.files import files_in
+    from striate.tasks.film import is_video
+
+    if any(map(is_video, pictures)):
+        if format is not None:
+            raise ArgumentError(f"--format {format}: of a film a film is written; --json prints what was found in it.")
+        if len(pictures) > 1:
+            raise ArgumentError("films are answered one by one; name one film, or pictures without films.")
+        place = _film_place(Path(pictures[0]), out, draw)
+        return Plan([], {}, pictures[0], None, place, None, beside)
+    if format is not None and out is None:
+        raise ArgumentError("--format goes with --out, the place to write to.")
+    check_pictures(beside)
+    if out is not None:
+        _check_place(out, _format(task, out, format))
+    files = files_in(pictures).files
+    if draw is not None:
+        files = _without_copies(files, pictures, draw)
+    copies = {} if draw is None else _places(files, draw)
+    return Plan(files, copies, None, draw, out, format, beside)
 
 
 def answer(
     model: Model,
-    pictures: list[str],
+    asked: Plan,
     *,
     told: str,
     wanted: str | None = None,
-    draw: Path | None = None,
     least: float | None = None,
-    out: Path | None = None,
-    format: str | None = None,
-    beside: str = "link",
     batch_size: int = 8,
     engine: str = "auto",
     json: bool = False,
 ) -> None:
     """Answer picture files with a model of a task other than classification: printed, written, drawn."""
     from striate.tasks.answering import answer_files
-    from striate.tasks.files import files_in
-    from striate.tasks.film import is_video
-    from striate.tasks.kinds import task_of
+    from striate.tasks.kinds import TOLD, task_of
 
     task = task_of(model)
     if wanted not in (None, task.name):
@@ -141,41 +190,37 @@ def answer(
         from dataclasses import replace
 
         model.decoding = replace(model.decoding, least=least)
-    if any(map(is_video, pictures)):
-        if format is not None:
-            raise ArgumentError(f"--format {format}: of a film a film is written; --json prints what was found in it.")
-        _film(model, pictures, out, draw, batch_size, engine, json)
+    out, draw = asked.out, asked.draw
+    if asked.film is not None:
+        assert out is not None
+        _film(model, asked.film, out, batch_size, engine, json)
         return
-    if format is not None and out is None:
-        raise ArgumentError("--format goes with --out, the place to write to.")
+    format = "" if out is None else _format(task.name, out, asked.format)
     if out is not None:
-        format = _format(task, out, format)
-    files = files_in(pictures).files
-    if draw is not None:
-        files = _without_copies(files, pictures, draw)
+        _check_place(out, format)
     names = model.intake.class_names(model.answers.classes)
-    copies = {} if draw is None else _places(files, draw)
-    started, read, failed, counts = time.perf_counter(), 0, list[str](), Counter[str]()
+    started, read, failed, short = time.perf_counter(), 0, list[str](), False
+    counts = Counter[str]()
     quiet = out is not None or json or not sys.stdout.isatty()
 
     def answers() -> Iterator[PictureAnswer]:
         nonlocal read
         with going("pictures") if quiet else nullcontext() as progress:
-            for one in answer_files(model, files, batch_size=batch_size, engine=engine, progress=progress):
+            for one in answer_files(model, asked.files, batch_size=batch_size, engine=engine, progress=progress):
                 if one.error is not None:
                     failed.append(one.path)
                 else:
                     read += 1
                     counts.update(task.labels(one.answer))
                     if draw is not None:
-                        _draw(task, one, names, copies[one.path])
+                        _draw(task, one, names, asked.copies[one.path])
                 yield one
 
     if out is not None:
-        _write(out, task, answers(), str(format), names, beside)
+        _write(out, task, answers(), format, names, asked.beside)
         if json:
             say(
-                written(out, str(format), read, counts, failed) | ({} if draw is None else {"drawn": str(draw)}),
+                written(out, format, read, counts, failed) | ({} if draw is None else {"drawn": str(draw)}),
                 True,
                 "",
             )
@@ -183,10 +228,14 @@ def answer(
         say([_facts(task, one) for one in answers()], True, "")
     else:
         for one in answers():
-            print(f"{one.path}: {task.told(one.answer) if one.error is None else one.error}", flush=True)
+            said = task.told(one.answer) if one.error is None else str(one.error)
+            short = short or (task.name == "detect" and one.error is None and len(one.answer) > TOLD)
+            print(f"{one.path}: {said}", flush=True)
     broken = f"; {plural(len(failed), 'file')} could not be read ({', '.join(failed[:3])})" if failed else ""
     places = "".join(f"; {place}" for place in (out, draw) if place is not None)
     print(f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}{places}", file=sys.stderr)
+    if short:
+        print("--out boxes.csv or --json gives every box, --draw FOLDER draws them", file=sys.stderr)
     if failed:
         raise typer.Exit(2)
 
@@ -217,20 +266,37 @@ def _facts(task: Task, one: PictureAnswer) -> dict[str, Any]:
     return {"source": one.path, "height": one.size[0], "width": one.size[1], **task.facts(one.answer)}
 
 
-def _format(task: Task, out: Path, asked: str | None) -> str:
-    """What is written, by its name or the ending of the place.  Raises ArgumentError for what there is not."""
-    known = ("masks", "csv", "jsonl") if task.name == "segment" else ("voc", "yolo", "coco", "csv", "jsonl")
-    endings = {".csv": "csv", ".jsonl": "jsonl"} | ({} if task.name == "segment" else {".json": "coco"})
+def _format(task: str | None, out: Path, asked: str | None) -> str:
+    """What is written, by its name or the ending of the place; of any task for None.
+
+    Raises ArgumentError for what there is not.
+    """
+    maps, boxed = ("masks", "csv", "jsonl"), ("voc", "yolo", "coco", "csv", "jsonl")
+    known: tuple[str, ...] = maps if task == "segment" else boxed
+    if task is None:
+        known = ("masks", *boxed)
+    endings = {".csv": "csv", ".jsonl": "jsonl"} | ({".json": "coco"} if "coco" in known else {})
     said = endings.get(out.suffix.lower(), "")
     chosen = asked or (said if out.suffix else known[0])
     if said and chosen in known and chosen != said:
         raise ArgumentError(f"--out {out} says {said}, and --format says {chosen}. Leave one out or give another name.")
     if chosen not in known:
+        folder = "voc, or masks" if task is None else known[0]
         raise ArgumentError(
-            f"{asked or out}: answers of this task are written as {', '.join(known)}; endings that say so are "
-            f"{', '.join(endings)}, and a folder is {known[0]}."
+            f"{asked or out}: answers {'' if task is None else 'of this task '}are written as {', '.join(known)}; endings "
+            f"that say so are {', '.join(endings)}, and a folder is {folder}."
         )
     return chosen
+
+
+def _check_place(out: Path, kind: str) -> None:
+    """Raise DataError for a folder that is there already, ArgumentError for one where a file is to be."""
+    from striate.data.writers.places import check_new_folder
+
+    if kind in ("voc", "yolo", "masks") or (kind == "coco" and out.suffix.lower() != ".json"):
+        check_new_folder(out)
+    elif out.is_dir():
+        raise ArgumentError(f"--out {out}: {kind} is one file, and there it is a folder. Name a file.")
 
 
 def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, names: list[str], beside: str) -> None:
@@ -255,17 +321,24 @@ def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, n
     write_boxes(out, boxes, names, format=kind, pictures=beside)  # type: ignore[arg-type]
 
 
-def _film(
-    model: Model, films: list[str], out: Path | None, draw: Path | None, batch_size: int, engine: str, json: bool
-) -> None:
+def _film_place(film: Path, out: Path | None, draw: Path | None) -> Path:
+    """Where a film with the answers drawn into it goes: --out, or into the folder --draw, or beside it with -annotated."""
+    from striate.tasks.film import film as opened
+    from striate.tasks.video import check_target
+
+    if out is not None and draw is not None:
+        raise ArgumentError("--out and --draw both say where the film with the answers goes; leave one out.")
+    place = out or (film.with_name(f"{film.stem}-annotated.mp4") if draw is None else draw / f"{film.stem}.mp4")
+    check_target(place, opened(film).path)
+    return place
+
+
+def _film(model: Model, film: str, place: Path, batch_size: int, engine: str, json: bool) -> None:
     """A film with the answers drawn into its frames."""
     from striate.tasks.video import annotate_video
 
-    if len(films) > 1 or draw is not None:
-        raise ArgumentError("films are answered one by one, and --out names the film with the answers drawn in it.")
-    place = out or Path(films[0]).with_name(f"{Path(films[0]).stem}-annotated.mp4")
     with going("frames") as progress:
-        made = annotate_video(model, films[0], place, batch_size=batch_size, engine=engine, progress=progress)
+        made = annotate_video(model, film, place, batch_size=batch_size, engine=engine, progress=progress)
     kind = made.path.suffix.removeprefix(".").lower() or "frames"
     facts = {"written": str(made.path), "format": kind, "frames": made.frames, "lost": made.lost}
     facts |= {"seconds": made.seconds, "rate": made.rate}

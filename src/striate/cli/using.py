@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 def predict(
     model: Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")],
     pictures: Annotated[
-        list[str] | None, typer.Argument(help="Picture files, and folders of them, with all folders below.")
+        list[str] | None,
+        typer.Argument(
+            help="Picture files, and folders of them, with all folders below; of models that find, or one film."
+        ),
     ] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text to classify, for a model trained on texts.")] = None,
     weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
@@ -42,7 +45,8 @@ def predict(
             "--output",
             "-o",
             "--out",
-            help="Write a table (.csv), or a JSON object a line (.jsonl), instead; what is found also as --format says.",
+            help="Write a table (.csv), or a JSON object a line (.jsonl), instead; what is found also as COCO (.json), a "
+            "folder (VOC; of label maps: masks), or of a film a film.",
         ),
     ] = None,
     draw: Draw = None,
@@ -53,13 +57,21 @@ def predict(
     engine: Engine = "auto",
     json: Json = False,
 ) -> None:
-    """What a model says of pictures: the most probable classes, or where things are, as it was trained to."""
+    """What a model says of pictures: the most probable classes, or where things are, as it was trained to.
+
+    A model that was trained to localize, segment or detect answers as the command of that name does, films included.
+    """
     from striate.tasks import Ensemble, classify_files, write_answers
     from striate.tasks.files import ENDINGS, facts, files_in
     from striate.tasks.kinds import task_of
+    from striate.tasks.task import NAMES
+    from striate.weights.bundle import recorded
 
     if not pictures and not text:
         raise DataError("name at least one picture or folder (or --text).")
+    written = {"draw": draw, "out": out, "format": format, "beside": beside}
+    task = recorded(model).get("task")
+    asked = None if text else finding.planned(task if task in NAMES[1:] else None, pictures or [], **written)  # type: ignore[arg-type]
     trained = model_of(model, weights, variant)
     if task_of(trained).name != "classify":
         for option, given in {"--text": text, "--with": others, "--top": top}.items():
@@ -67,19 +79,8 @@ def predict(
                 raise ArgumentError(
                     f"{option} is for models that classify; {model} was trained to {task_of(trained).name}."
                 )
-        finding.answer(
-            trained,
-            pictures or [],
-            told=model,
-            draw=draw,
-            least=least,
-            out=out,
-            format=format,
-            beside=beside,
-            batch_size=batch_size,
-            engine=engine,
-            json=json,
-        )
+        assert asked is not None
+        finding.answer(trained, asked, told=model, least=least, batch_size=batch_size, engine=engine, json=json)
         return
     if out is not None and out.suffix.lower() not in ENDINGS:
         raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")

@@ -36,6 +36,7 @@ from striate.train.metrics import shares
 from striate.wording import plural
 
 TOGETHER = 8  # pictures whose scores are in memory at once
+TOLD = 3  # boxes of a picture that a line of words has, the surest
 MANY = 12  # boxes of a picture beyond which not each has its name
 
 __all__ = ["ClassifyTask", "DetectTask", "LocalizeTask", "SegmentTask", "task_for", "task_named", "task_of"]
@@ -79,8 +80,8 @@ class ClassifyTask(Task):
     def labels(self, answer: list[Guess]) -> list[str]:
         return [guess.label for guess in answer[:1]]
 
-    def told(self, answer: list[Guess]) -> str:
-        return ", ".join(f"{guess.label} {guess.probability:.1%}" for guess in answer)
+    def told(self, answer: list[Guess], *, truth: bool = False) -> str:
+        return ", ".join(guess.label if truth else f"{guess.label} {guess.probability:.1%}" for guess in answer)
 
 
 class LocalizeTask(Task):
@@ -153,8 +154,8 @@ class LocalizeTask(Task):
     def labels(self, answer: Localized) -> list[str]:
         return [answer.label]
 
-    def told(self, answer: Localized) -> str:
-        return f"{answer.label} {answer.probability:.1%} at {_corners(answer.box)}"
+    def told(self, answer: Localized, *, truth: bool = False) -> str:
+        return f"{answer.label}{'' if truth else f' {answer.probability:.1%}'} at {_corners(answer.box)}"
 
 
 class SegmentTask(Task):
@@ -239,7 +240,7 @@ class SegmentTask(Task):
     def labels(self, answer: LabelMap) -> list[str]:
         return list(answer.shares)
 
-    def told(self, answer: LabelMap) -> str:
+    def told(self, answer: LabelMap, *, truth: bool = False) -> str:
         return ", ".join(f"{name} {share:.1%}" for name, share in answer.shares.items()) or "nothing"
 
 
@@ -334,11 +335,16 @@ class DetectTask(Task):
     def labels(self, answer: list[Detection]) -> list[str]:
         return [one.label for one in answer]
 
-    def told(self, answer: list[Detection]) -> str:
+    def told(self, answer: list[Detection], *, truth: bool = False) -> str:
         kinds: dict[str, int] = {}
         for one in answer:
             kinds[one.label] = kinds.get(one.label, 0) + 1
-        return ", ".join(f"{count:,} {label}" for label, count in kinds.items()) or "nothing found"
+        if not answer:
+            return "nothing found"
+        surest = sorted(answer, key=lambda one: -one.score)
+        each = [f"{one.label}{'' if truth else f' {one.score:.0%}'} at {_corners(one.box)}" for one in surest[:TOLD]]
+        each += [f"{len(answer) - TOLD:,} more"] if len(answer) > TOLD else []
+        return f"{', '.join(f'{count:,} {label}' for label, count in kinds.items())}: {'; '.join(each)}"
 
 
 TASKS: dict[str, Task] = {task.name: task for task in (ClassifyTask(), LocalizeTask(), SegmentTask(), DetectTask())}

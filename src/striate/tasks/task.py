@@ -156,10 +156,11 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def told(self, answer: Any) -> str:
+    def told(self, answer: Any, *, truth: bool = False) -> str:
         """An answer in a line of words.
 
         answer    as ``answers`` gives it
+        truth     whether it is what should have been answered
         """
 
 

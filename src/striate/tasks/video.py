@@ -101,10 +101,7 @@ def annotate_video(
     check_engine(engine)
     asked = _drawn_by(model, engine) if draw is None else _one_by_one(draw)
     taken, target = film(source, rate), Path(out)
-    if target.suffix and not is_video(target):
-        raise ArgumentError(f"{target.name}: a video's name ends in {', '.join(VIDEOS)}; a folder's has no ending.")
-    if target.exists() and target.resolve() == taken.path.resolve():
-        raise ArgumentError(f"{target}: is the film itself. Give the annotated one another name.")
+    check_target(target, taken.path)
     if lines is not None:
         _check_lines(Path(lines), taken, target)
     found: list[dict[str, Any]] = []
@@ -158,6 +155,18 @@ def _batches(frames: Iterator[FilmFrame], every: int, together: int) -> Iterator
             batch, chosen = [], 0
     if batch:
         yield batch
+
+
+def check_target(target: Path, source: Path) -> None:
+    """Raise ArgumentError where no annotated film can go.
+
+    target   the file or folder
+    source   the film that is read
+    """
+    if target.suffix and not is_video(target):
+        raise ArgumentError(f"{target.name}: a video's name ends in {', '.join(VIDEOS)}; a folder's has no ending.")
+    if target.exists() and target.resolve() == source.resolve():
+        raise ArgumentError(f"{target}: is the film itself. Give the annotated one another name.")
 
 
 def _row(said: dict[str, Any]) -> str:

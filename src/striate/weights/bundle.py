@@ -174,6 +174,18 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     )
 
 
+def recorded(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """How a saved model was trained, without a look at its weights; {} where nothing can be read.
+
+    path    the folder
+    """
+    try:
+        facts = json.loads((Path(path) / "model.json").read_text(encoding="utf-8"))["training"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # whoever reads the whole of it says what is wrong
+    return facts if isinstance(facts, dict) else {}
+
+
 def _whole(folder: Path, name: str, checksum: str) -> bytes:
     """The content of a file of the model.  Raises BundleError where it is missing or another one."""
     source = folder / Path(name).name

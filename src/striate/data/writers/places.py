@@ -13,6 +13,14 @@ from striate.errors import BundleError, DataError
 from striate.wording import inner
 
 
+def check_new_folder(path: Path) -> None:
+    """Raise DataError where something is there already, which may be somebody's corrections."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise DataError(
+            f"{path}: is there already, and may hold what you corrected. Give a folder that is not there yet."
+        )
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder to write into, which is called `path` once all is in it, and is gone on any error.
@@ -20,10 +28,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises DataError where something is there already, which may be somebody's corrections; BundleError where it cannot be
     written.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise DataError(
-            f"{path}: is there already, and may hold what you corrected. Give a folder that is not there yet."
-        )
+    check_new_folder(path)
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
