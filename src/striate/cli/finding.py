@@ -115,7 +115,7 @@ def _run(name: str, folder: str, pictures: list[str] | None, **options: Any) -> 
     answer(model_of(folder, None), asked, wanted=name, told=folder, **options)
 
 
-class Plan(NamedTuple):
+class AnswerPlan(NamedTuple):
     """What is answered and where the answers go, judged before a model is loaded.
 
     files    pictures
@@ -138,7 +138,7 @@ class Plan(NamedTuple):
 
 def planned(
     task: str | None, pictures: Sequence[str], *, draw: Path | None, out: Path | None, format: str | None, beside: str
-) -> Plan:
+) -> AnswerPlan:
     """Which files are answered and where the answers go, for a task by its name, or for any (None).
 
     Raises ArgumentError and DataError for what cannot be read, drawn or written.
@@ -153,7 +153,7 @@ def planned(
         if len(pictures) > 1:
             raise ArgumentError("films are answered one by one; name one film, or pictures without films.")
         place = _film_place(Path(pictures[0]), out, draw)
-        return Plan([], {}, pictures[0], None, place, None, beside)
+        return AnswerPlan([], {}, pictures[0], None, place, None, beside)
     if format is not None and out is None:
         raise ArgumentError("--format goes with --out, the place to write to.")
     check_pictures(beside)
@@ -163,12 +163,12 @@ def planned(
     if draw is not None:
         files = _without_copies(files, pictures, draw)
     copies = {} if draw is None else _places(files, draw)
-    return Plan(files, copies, None, draw, out, format, beside)
+    return AnswerPlan(files, copies, None, draw, out, format, beside)
 
 
 def answer(
     model: Model,
-    asked: Plan,
+    asked: AnswerPlan,
     *,
     told: str,
     wanted: str | None = None,
