@@ -377,6 +377,22 @@ def test_coco(place, pictures, notes):
     assert len(report.of("unreadable")) >= 1
 
 
+# -- lines --------------------------------------------------------------------------------------------------------------
+@FEWER
+@given(st.lists(st.tuples(st.sampled_from(SUFFIXES), st.sampled_from(KINDS_OF_FILE), st.lists(coco_boxes)), max_size=5))
+def test_box_lines(place, entries):
+    root = place()
+    lines = []
+    for i, (suffix, kind, boxes) in enumerate([("png", "sound", [[1, 1, 9, 9]]), *entries]):
+        paint(root / f"{i}.{suffix}", i, kind=kind)
+        told = [{"label": "ab"[n % 2], "box": box, "ignored": n == 2} for n, box in enumerate(boxes)]
+        lines.append(json.dumps({"source": f"{i}.{suffix}", "width": 20, "height": 10, "boxes": told}))
+    (root / "boxes.jsonl").write_text("\n".join([*lines, "{", "[]"]))
+    parts, report = agree(root / "boxes.jsonl")
+    assert parts is None or "a" in parts[""].classes
+    assert sum(each.files == (str(root / "boxes.jsonl"),) for each in report.of("annotation")) == 2
+
+
 # -- YOLO ---------------------------------------------------------------------------------------------------------------
 LINES = {  # a line, and the box of it in a picture of 20 x 10, or None where it is left out
     "0 .5 .5 .5 .4": (5, 3, 15, 7),

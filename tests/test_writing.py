@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from striate.tasks.writing import write_boxes, write_label_maps
 
 WIDTH, HEIGHT = 61, 47  # primes, so that no share is a round number
 CLASSES = ("Käfer", 'a "b" & <c>', "no", "1: x, y")
-FOLDERS, FILES = ("voc", "yolo", "coco"), ("answers.csv", "answers.json")
+FOLDERS, FILES = ("voc", "yolo", "coco"), ("answers.csv", "answers.json", "answers.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,54 @@ def test_scores_stay_where_the_format_has_room(tmp_path, photos):
     assert "<confidence>0.876543</confidence>" in (tmp_path / "voc/Annotations/one.xml").read_text(encoding="utf-8")
     assert [len(line.split()) for line in (tmp_path / "yolo/labels/one.txt").read_text().splitlines()] == [5, 5]
     assert [len(line.split()) for line in (tmp_path / "sure/labels/one.txt").read_text().splitlines()] == [6, 5]
+
+
+@pytest.mark.parametrize(
+    "name", [" ends .png", "a\u2028b.png", "back\\slash.png", b"\xff\xfe.png", "Käfer/ü.png", 'a,"b.png']
+)
+def test_pictures_of_any_name_come_back_from_lines(tmp_path, name):
+    place = Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), os.fsencode(name))))
+    place.parent.mkdir(exist_ok=True)
+    Image.new("RGB", (WIDTH, HEIGHT), (9, 90, 10)).save(place)
+    write_boxes(tmp_path / "a.jsonl", [(str(place), (HEIGHT, WIDTH), [("no", 0.5, (1, 2, 30, 40))])], CLASSES)
+    read = data.load(tmp_path / "a.jsonl", cache=False).train
+    assert read.paths == (str(place),)
+    np.testing.assert_allclose(read.boxes[0], [[1, 2, 30, 40]])
+
+
+def test_a_faulty_line_is_named_and_only_it_is_left_out(tmp_path, photos):
+    """Lines that are no pictures with boxes, as the table of a segmenter or a classifier has them; boxes that are none."""
+    shutil.copy(photos[0], tmp_path / "a.png")
+    shutil.copy(photos[1], tmp_path / "b.png")
+    lines = [
+        '{"source": "a.png", "boxes": [{"label": "x", "box": [1, 2, 30, 40]}, {"label": "x", "box": [1, 2, 30]}, 7]}',
+        '{"source": "b.png", "boxes": [], "width": "wide"}',
+        '{"source": "a.png", "boxes": [{"label": "", "box": [1, 2, 9, 9]}, {"label": "x", "box": [1, "a", 9, 9]}]}',
+        '{"source": "a.png", "boxes": [{"label": "x", "box": [5, 5, NaN, 9]}]}',
+        "no JSON",
+        "[" * 100_000,
+        "[1]",
+        '{"boxes": []}',
+        '{"source": "c.png", "error": "is broken"}',
+        '{"source": "b.png", "top": [{"label": "x", "probability": 0.5}]}',
+        "",
+    ]
+    (tmp_path / "found.jsonl").write_bytes("\r\n".join(lines).encode("utf-8-sig"))
+    read = data.load(tmp_path / "found.jsonl", image_size=(HEIGHT, WIDTH), cache=False).train
+    assert [Path(path).name for path in read.paths] == ["a.png", "b.png"]
+    assert [len(each) for each in read.boxes] == [1, 0]
+    said = "\n".join(f"{each.path}: {each.reason}" for each in read.skipped)
+    faults = ["is no object"] * 3 + ['names no picture as "source"', "could not be read", "has no list"]
+    for number, words in enumerate(faults, start=5):
+        assert re.search(rf"line {number}: .*{words}", said), said
+    noted = "\n".join(read.notes)
+    for words in ("line 1, box 2", "line 1, box 3", "line 3, box 1", "line 3, box 2", "line 4, box 1"):
+        assert words in noted
+    report = data.check(tmp_path / "found.jsonl", near=False, few=0)
+    assert len(report.of("annotation")) == 6
+    (tmp_path / "none.jsonl").write_text("\n".join(lines[4:]))
+    with pytest.raises(DataError, match=r"no box in 6 lines. A line is such as"):
+        data.load(tmp_path / "none.jsonl")
 
 
 def test_cocos_results_have_the_ids_of_the_truth(tmp_path, photos):

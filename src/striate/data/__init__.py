@@ -9,6 +9,7 @@ from striate.data.dataset import Dataset, Skipped, Splits
 from striate.data.mixing import Mixed, mix
 from striate.data.pictures.geometry import Geometry
 from striate.data.pictures.preprocess import Preprocessing
+from striate.data.readers.box_lines import read_box_lines
 from striate.data.readers.box_table import read_box_table
 from striate.data.readers.cifar import read_cifar, read_cifar_binary, read_cifar_pickle
 from striate.data.readers.class_folders import folder, read_zip
@@ -55,6 +56,7 @@ __all__ = [
     "load",
     "mix",
     "names",
+    "read_box_lines",
     "read_box_table",
     "read_cifar",
     "read_cifar_binary",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.dataset import Dataset, Splits
+from striate.data.readers.box_lines import read_box_lines, scan_box_lines
 from striate.data.readers.box_table import has_edges, read_box_table, scan_box_table
 from striate.data.readers.cifar import has_cifar, read_cifar
 from striate.data.readers.class_folders import folder, read_zip, scan_folder, scan_zip
@@ -31,6 +32,7 @@ READERS: dict[str, Callable[..., Dataset | Splits]] = {
     "zip": read_zip,
     "csv": read_csv,
     "boxes": read_box_table,
+    "lines": read_box_lines,
     "voc": read_voc,
     "coco": read_coco,
     "yolo": read_yolo,
@@ -40,7 +42,7 @@ READERS: dict[str, Callable[..., Dataset | Splits]] = {
     "cifar100": partial(read_cifar, classes=100),
     "imdb": read_imdb,
 }
-_ENDINGS = {".zip": "zip", ".csv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo"}
+_ENDINGS = {".zip": "zip", ".csv": "csv", ".json": "coco", ".jsonl": "lines", ".yaml": "yolo", ".yml": "yolo"}
 _ARRAYS = {
     "idx": "idx files, as MNIST has",
     "cifar10": "CIFAR batches",
@@ -90,7 +92,7 @@ def scan(path: str | Path, classes: Sequence[str] | int | None = None, ignored: 
     """
     path, kind = Path(path), format_at(path)
     if kind is None:
-        what = "is no folder, and no .zip, .csv, .json or .yaml file. Give the folder that holds the pictures"
+        what = "is no folder, and no .zip, .csv, .json, .jsonl or .yaml file. Give the folder that holds the pictures"
         raise DataError(f"{path}: {what if path.exists() else 'there is no such file or folder'}.")
     if kind in _ARRAYS:
         raise DataError(f"{path}: holds {_ARRAYS[kind]}, and no picture files to look at. data.load reads them.")
@@ -103,6 +105,7 @@ def scan(path: str | Path, classes: Sequence[str] | int | None = None, ignored: 
             survey = {
                 "csv": lambda: scan_csv(table or path, names),
                 "boxes": lambda: scan_box_table(table or path, names),
+                "lines": lambda: scan_box_lines(path, names),
                 "voc": lambda: scan_voc(path, names),
                 "coco": lambda: scan_coco(path, names),
                 "yolo": lambda: scan_yolo(path, classes),
@@ -128,7 +131,7 @@ def read(path: str | Path, **options: Any) -> Dataset | Splits:
     """
     kind = format_at(path)
     if kind is None:
-        raise DataError(f"{path}: is no folder, and no .zip, .csv, .json or .yaml file.")
+        raise DataError(f"{path}: is no folder, and no .zip, .csv, .json, .jsonl or .yaml file.")
     table = table_in(Path(path)) if kind in ("csv", "boxes") and Path(path).is_dir() else None
     return READERS[kind](table or path, **options)
 

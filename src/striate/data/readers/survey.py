@@ -14,7 +14,7 @@ from striate.data.readers.files import read_bytes
 from striate.data.readers.names import PARTS
 from striate.wording import plural
 
-BOXED = ("voc", "coco", "yolo", "boxes")  # kinds of survey whose items have boxes
+BOXED = ("voc", "coco", "yolo", "boxes", "lines")  # kinds of survey whose items have boxes
 
 Effect = Literal["", "note", "skip", "stop"]
 
@@ -105,7 +105,7 @@ class Survey:
     """The pictures of a path and how they are arranged.
 
     root      the path, or the folder in a zip
-    kind      classes, csv, voc, coco, yolo, boxes, masks or pictures
+    kind      classes, csv, voc, coco, yolo, boxes, lines, masks or pictures
     items     the pictures that a reader would open
     fetch     name -> what ``decode`` takes: a path, or bytes
     stamp     name -> what changes when the file does

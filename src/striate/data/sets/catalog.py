@@ -356,7 +356,9 @@ def _format_of(path: Path) -> str:
     if kind is not None:
         return kind
     what = (
-        "is a file, but no .zip, .csv, .json or .yaml" if path.exists() else "is neither a known data set nor a folder"
+        "is a file, but no .zip, .csv, .json, .jsonl or .yaml"
+        if path.exists()
+        else "is neither a known data set nor a folder"
     )
     raise DataError(f'"{path}" {what}.{nearest(str(path), names())} Known: {", ".join(names())}.')
 

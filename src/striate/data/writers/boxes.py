@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from striate.data.readers.box_lines import line_of
 from striate.data.writers.places import new_folder
 from striate.data.writers.records import (
     BoxedPicture,
@@ -124,13 +125,12 @@ def _csv(file: Any, every: Iterable[BoxedPicture], home: Path) -> None:
 
 def _jsonl(file: Any, every: Iterable[BoxedPicture], home: Path) -> None:
     for picture, (height, width), boxes in every:
-        told = {"source": as_seen_from(home, picture), "width": width, "height": height}
         rows = [
             {"label": one.label, "score": one.score, "box": [_short(value) for value in one.box]}
             | ({"ignored": True} if one.ignored else {})
             for one in boxes
         ]
-        file.write(json.dumps({**told, "boxes": rows}, ensure_ascii=False) + "\n")
+        file.write(line_of(as_seen_from(home, picture), (height, width), rows))
 
 
 def _instances(
