@@ -346,3 +346,54 @@ def test_a_data_set_is_checked_by_its_name_with_the_labels_that_only_the_name_sa
     assert (report.files, report.of("label-range")) == (2, [])
     assert data.check(tmp_path / "camvid", classes=11).of("label-range")
     assert not data.check(tmp_path / "camvid", classes=11, ignored=11).of("label-range")
+
+
+def _film(folder, name, count, rng, step=1):
+    """Frames (60 x 80) of a camera that moves over a soft picture, `step` pixels in each."""
+    wide = Image.fromarray(rng.randint(0, 256, (6, 8 + count, 3)).astype(np.uint8)).resize((80 + step * count, 60), 2)
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        wide.crop((i * step, 0, i * step + 80, 60)).save(folder / f"{name}_{30 * i + 6690:05}.png")
+
+
+def test_frames_of_a_film_are_told_in_one_note_and_copies_all_the_same(tmp_path):
+    rng = np.random.RandomState(0)
+    _film(tmp_path / "street", "drive", 12, rng)
+    for i in range(12):  # other pictures, numbered as well, with a copy of one far from it
+        noise = Image.fromarray(rng.randint(0, 256, (6, 8, 3)).astype(np.uint8)).resize((80, 60), 2)
+        noise.save(tmp_path / "street" / f"photo{i}.png")
+    with Image.open(tmp_path / "street" / "photo2.png") as one:
+        one.resize((160, 120)).save(tmp_path / "street" / "photo11.png")
+    report = data.check(tmp_path)
+    (film,) = report.of("frames")
+    assert film.severity == "note"
+    assert {Path(file).stem.partition("_")[0] for file in film.files} == {"drive"}
+    assert len(film.files) >= 8
+    assert "run" in film.detail
+    (copy,) = report.of("near-duplicate")
+    assert sorted(Path(file).name for file in copy.files) == ["photo11.png", "photo2.png"]
+
+
+def test_frames_of_one_film_in_two_parts_stay_a_warning(tmp_path):
+    _film(tmp_path / "train" / "street", "drive", 12, np.random.RandomState(0))
+    there = sorted((tmp_path / "train" / "street").iterdir())
+    (tmp_path / "val" / "street").mkdir(parents=True)
+    for file in there[1::2]:
+        file.rename(tmp_path / "val" / "street" / file.name)
+    report = data.check(tmp_path)
+    assert report.of("near-in-two-parts")
+    assert not report.of("frames")
+
+
+def test_a_pair_of_copies_with_neighbouring_numbers_is_no_film(tmp_path):
+    rng = np.random.RandomState(0)
+    (tmp_path / "street").mkdir()
+    for i in range(8):
+        Image.fromarray(rng.randint(0, 256, (6, 8, 3)).astype(np.uint8)).resize((80, 60), 2).save(
+            tmp_path / "street" / f"{i}.png"
+        )
+    with Image.open(tmp_path / "street" / "3.png") as one:
+        one.resize((160, 120)).save(tmp_path / "street" / "4.png")
+    report = data.check(tmp_path)
+    assert len(report.of("near-duplicate")) == 1
+    assert not report.of("frames")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +19,11 @@ from striate.data.readers.survey import BOXED, Item, Mark, Survey
 from striate.wording import plural
 
 _UNEVEN = 5  # times as many pictures, from which on classes are uneven
+_NUMBERED = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)  # a name with a number at its end
+_CLOSE, _LINKS = (
+    3,
+    3,
+)  # how far apart alike frames of a film are at most, by their order; how many such steps make a film
 _TINY = 8  # pixels: a shorter side below this, or below an eighth of the usual one, is tiny
 
 
@@ -123,12 +130,66 @@ def same(survey: Survey, readable: Sequence[Seen], near: bool) -> None:
     if not near:
         return
     ones = [several[0] for several in exact.values() if several[0].fingerprint is not None]
-    for group in near_groups([one.fingerprint for one in ones if one.fingerprint is not None]):
+    groups = near_groups([one.fingerprint for one in ones if one.fingerprint is not None])
+    taken = films([one.item for one in ones], groups)
+    _report_films(survey, [one.item for one in ones], taken)
+    following = {id(run) for runs in taken.values() for run in runs}
+    for group in groups:
+        if id(group) in following:
+            continue
         items = [ones[i].item for i in group]
         parts, labels = _parts_and_labels(items)
         detail = ", ".join(f"{by(ones[i].size)}" for i in group[:4]) + (f"; parts {parts}" if parts else "")
         kind = "near-in-two-parts" if parts else "near-duplicate"
         survey.add(kind, [item.name for item in items], detail + (f"; classes {labels}" if labels else ""))
+
+
+def films(items: Sequence[Item], groups: Sequence[list[int]]) -> dict[tuple[str, str], list[list[int]]]:
+    """Of each film, (part, folder and name up to the number), the `groups` of alike pictures that follow each other.
+
+    items    pictures
+    groups   of them, by their numbers, as ``near_groups`` gives them
+
+    A film is what has one name up to a number, and where most of what looks alike stands close together by that number.
+    Copies that were put among other pictures do not.
+    """
+    series: defaultdict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    of: dict[int, tuple[str, str]] = {}
+    for i, item in enumerate(items):
+        numbered = _NUMBERED.fullmatch(os.path.splitext(item.name)[0])
+        if numbered:
+            of[i] = (item.part, numbered[1])
+            series[of[i]].append((int(numbered[2]), i))
+    place = {i: at for each in series.values() for at, (_, i) in enumerate(sorted(each))}
+    runs: defaultdict[tuple[str, str], list[list[int]]] = defaultdict(list)
+    apart: Counter[tuple[str, str]] = Counter()
+    for group in groups:
+        names = {of.get(i) for i in group}
+        name = next(iter(names))
+        if len(names) > 1 or name is None or len({items[i].label for i in group}) > 1:
+            apart.update(of[i] for i in group if i in of)
+            continue
+        places = sorted(place[i] for i in group)
+        if all(b - a <= _CLOSE for a, b in pairwise(places)):
+            group.sort(key=place.__getitem__)
+            runs[name].append(group)
+        elif {items[i].part for i in group} == {name[0]}:
+            apart[name] += len(group)
+    return {
+        name: some
+        for name, some in runs.items()
+        if sum(len(run) - 1 for run in some) >= _LINKS and sum(map(len, some)) >= 3 * apart[name]
+    }
+
+
+def _report_films(survey: Survey, items: Sequence[Item], taken: Mapping[tuple[str, str], Sequence[list[int]]]) -> None:
+    """One finding for each part that has frames of films."""
+    for part in dict.fromkeys(part for part, _ in taken):
+        runs = [run for (where, _), some in taken.items() if where == part for run in some]
+        count, longest = sum(map(len, runs)), max(map(len, runs))
+        names = [items[i].name for run in runs for i in run]
+        told = f"{plural(count, 'picture')} in {plural(len(runs), 'run')} that look alike, the longest of {longest}"
+        survey.add("frames", names, told + (f"; part {part}" if part else ""), part=part)
 
 
 def _report_same(survey: Survey, items: Sequence[Item], how: str) -> None:

@@ -99,6 +99,12 @@ KINDS = {
     "crowded": FindingKind(
         "note", True, "pictures with more boxes of a class than COCO's measure looks at, the 100 surest answers"
     ),
+    "frames": FindingKind(
+        "note",
+        False,
+        "pictures that look alike and follow each other, as frames of a film: no fault, but a part drawn from them at "
+        "random is too easy; give validation films of its own",
+    ),
     "unlisted": FindingKind("note", True, "pictures that are in no part of those that the data set names"),
     "same-class": FindingKind("note", True, "folders whose names differ in blanks only; they are one class"),
     "pages": FindingKind("note", True, "files of several pages or frames, of which the first is read"),
