@@ -204,3 +204,44 @@ def test_names_and_the_void_label_of_the_command_line_stay_with_the_model(street
     code, _, error = run("evaluate", street / "run", other, "--ignored", "7")
     assert code == 2
     assert "have the label 2 on" in error
+
+
+def deep(labels):
+    """A mask of 16 bits."""
+    return Image.fromarray(labels.astype(np.uint16))
+
+
+def test_levels_of_grey_in_16_bits_are_refused_or_the_classes_that_are_stated(tmp_path):
+    for i in range(6):
+        scene(tmp_path, i, deep(LABELS[i].astype(np.int64) * 20000))
+    fails(
+        lambda: load(tmp_path),
+        "3 labels of 40,001 numbers: 0, 20000, 40000, the highest in 6 masks",
+        "no numbers of classes",
+    )
+    report = check(tmp_path, near=False)
+    assert [finding.files for finding in report.of("unusable")] == [(str(tmp_path),)]
+    assert "0, 20000, 40000" in report.of("unusable")[0].detail
+    assert "40,001" in str(report)
+    data = read_masks(tmp_path, classes=("road", "car", "sky"))
+    assert np.array_equal(data.y, LABELS)
+    assert any("the labels 0, 20000, 40000 are the classes 0 to 2" in note for note in data.notes)
+    (tmp_path / "classes.txt").write_text("road\ncar\nsky\n")
+    assert np.array_equal(load(tmp_path).train.y, LABELS)
+    assert not check(tmp_path, near=False).of("unusable", "label-range", "no-example")
+    padded = read_masks(tmp_path, image_size=(40, 30), resize="pad", ignored=255)
+    assert sorted(np.unique(padded.y)) == [0, 1, 2, 255]
+
+
+def test_one_stray_label_of_16_bits_is_refused_with_where_it_is_and_many_classes_are_not(tmp_path):
+    for i in range(6):
+        labels = LABELS[i].astype(np.int64)
+        labels[0, 0] = 40000 if i == 3 else labels[0, 0]
+        scene(tmp_path / "stray", i, deep(labels))
+        scene(tmp_path / "many", i, deep(np.arange(600).reshape(20, 30)))
+    fails(lambda: load(tmp_path / "stray"), "4 labels of 40,001 numbers", "the highest in 1 mask")
+    data = read_masks(tmp_path / "stray", classes=("road", "car", "sky"))
+    assert (data.y[3, 0, 0], data.ignored) == (255, 255)
+    assert load(tmp_path / "many").train.y.max() == 599
+    four = read_masks(tmp_path / "stray", classes=("road", "car", "sky", "tree"))
+    assert sorted(np.unique(four.y)) == [0, 1, 2, 255]  # a stray label is no fourth class, though there are four

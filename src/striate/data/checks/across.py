@@ -269,6 +269,8 @@ def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
     with_mask = [one for one in seen if one.mask is not None]
     count = classes if classes is not None else len(survey.classes) if survey.classes else None
     rule = MaskRule.of((one.mask for one in with_mask if one.mask and one.fits), count, survey.ignored)
+    if rule.refused:
+        survey.add("unusable", survey.root, rule.refused, "stop")
     for one in with_mask:
         assert one.mask is not None
         assert one.item.mask is not None
@@ -287,7 +289,7 @@ def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
             survey.add(kind, (one.item.name, one.item.mask), reason)
     first = next(iter(survey.parts), "")
     read = [one.mask[0] for one in with_mask if one.mask and one.fits and one.item.part == first]
-    there = {int(value > 0) if rule.two_tone else value for pixels in read for value in pixels}
+    there = {rule.number(value) for pixels in read for value in pixels}
     bare = [name for i, name in enumerate(survey.classes or ()) if i not in there and i != rule.ignored]
     if bare and read:
         survey.add("no-example", survey.places.get(first, survey.root), without_example(bare, "pixel"))

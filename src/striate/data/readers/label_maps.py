@@ -22,6 +22,7 @@ from striate.wording import plural
 _NEAR, _FEW = 64, 0.05
 _WHITE = 255
 _LARGEST = 65535
+_SPARSE = 10  # numbers to a label that occurs, beyond 255, from which on labels are levels of grey and no classes
 
 
 class MaskValues(NamedTuple):
@@ -89,6 +90,9 @@ class MaskRule:
     void      `ignored` was not given: 255 is, as in Pascal VOC, because it stands apart from the classes
     odd       {value: in how many masks}, of those that are probably no class: after the first gap, where nobody says
     beyond    {value: in how many masks}, of those that are no class of `classes`; their pixels count for nothing
+    levels    values that lie so far apart that they are no numbers of classes, but just as many as there are classes: in
+              their order they are the classes
+    refused   why nothing can be read: values lie so far apart, and nobody says how many classes there are
     """
 
     two_tone: bool
@@ -97,6 +101,8 @@ class MaskRule:
     void: bool
     odd: dict[int, int]
     beyond: dict[int, int] = field(default_factory=dict)
+    levels: tuple[int, ...] = ()
+    refused: str = ""
 
     @classmethod
     def of(
@@ -119,14 +125,26 @@ class MaskRule:
         void = ignored is None and _WHITE in counts and len(counts) > 1 and apart
         ignored = _WHITE if void else ignored
         odd: dict[int, int] = {}
+        counted = set(counts) - {ignored}
+        apart_far = bool(counted) and max(counted) > _WHITE and _SPARSE * len(counted) <= max(counted)
+        plain = [v for v in counted if 0 < v < (classes or 0)]
+        if apart_far and len(counted) == classes and not plain and (ignored is None or ignored >= classes):
+            return cls(False, classes, ignored, void, {}, levels=tuple(sorted(counted)))
         if classes is None:
-            counted = set(counts) - {ignored}
             first = next(v for v in range(len(counted) + 1) if v not in counted)
             odd = {v: counts[v] for v in sorted(counted) if v > first} if first else {}
         beyond = {v: counts[v] for v in sorted(counts) if classes is not None and v >= classes and v != ignored}
         if beyond and ignored is None:
             ignored = max(_WHITE, classes or 0)
-        return cls(False, classes, ignored, void, odd, beyond)
+        return cls(
+            False,
+            classes,
+            ignored,
+            void,
+            odd,
+            beyond,
+            refused=_too_sparse(counts, counted) if odd and apart_far else "",
+        )
 
     def against(self, pixels: Mapping[int, int], blurred: bool) -> tuple[str, str]:
         """(kind of finding, why a mask is left out), or two empty texts where it is read.
@@ -152,10 +170,17 @@ class MaskRule:
     def _unknown(self, pixels: Mapping[int, int]) -> list[int]:
         return [value for value in pixels if value in self.beyond]
 
+    def number(self, value: int) -> int:
+        """The class number of a value."""
+        return int(self.numbers(np.array([value]))[0])
+
     def numbers(self, labels: np.ndarray, outside: int = -1) -> np.ndarray:
         """Class numbers of the shape of `labels`; where that is `outside`, which is no value, the ignored one or 0."""
         if self.two_tone:
             return np.asarray((labels > 0) & (labels != outside))
+        if self.levels:
+            known = np.isin(labels, self.levels)
+            labels = np.where(known, np.searchsorted(self.levels, labels), labels.astype(np.int64))
         if self.beyond:
             labels = np.where(np.isin(labels, list(self.beyond)), self.ignored or 0, labels.astype(np.int64))
         return np.where(labels == outside, self.ignored or 0, labels) if outside < 0 else labels
@@ -170,7 +195,26 @@ class MaskRule:
             )
         if self.void:
             said.append(f"{where}: the label 255 counts for nothing, as in Pascal VOC. Say ignored= for another one")
+        if self.levels:
+            said.append(
+                f"{where}: the labels {_some(self.levels)} are the classes 0 to {len(self.levels) - 1}, in this order"
+            )
         if self.odd:
             listed = ", ".join(f"{value} (in {count})" for value, count in list(self.odd.items())[:5])
             said.append(f"{where}: labels after a gap, which may be no classes: {listed}")
         return said
+
+
+def _some(values: Iterable[int]) -> str:
+    listed = [str(value) for value in values]
+    return ", ".join(listed[:5]) + (", …" if len(listed) > 5 else "")
+
+
+def _too_sparse(masks: Mapping[int, int], counted: set[int]) -> str:
+    """What is said of labels that lie too far apart; `masks` says in how many masks each is."""
+    ordered = sorted(counted)
+    return (
+        f"its masks have {plural(len(ordered), 'label')} of {ordered[-1] + 1:,} numbers: {_some(ordered)}, the highest in "
+        f"{plural(masks[ordered[-1]], 'mask')}. Those are no numbers of classes. Write masks with 0, 1, 2 …, or say the "
+        "names of all classes: as many as there are labels are taken in the order of these"
+    )

@@ -35,7 +35,9 @@ def read_masks(
     What the values mean is decided once, over the masks of all parts.  Where there are only 0 and 255, these are the
     classes 0 and 1, also in masks that were saved as JPEG, whose values are only nearly so; other JPEG masks are left
     out.  255 beside other labels counts for nothing, as in Pascal VOC.  Pixels with a label beyond the classes count for
-    nothing, too, with a note; a mask most of which is such is left out.  The classes' names are `classes`, or stand in
+    nothing, too, with a note; a mask most of which is such is left out.  Labels beyond 255 that lie far apart, such as 0,
+    20000 and 40000, are no numbers of classes: where there are as many as classes they are these in their order, with a
+    note; where nobody says the classes they are refused.  The classes' names are `classes`, or stand in
     classes.txt, names.txt, labels.txt, codes.txt or CamVid's label_colors.txt in the folder or beside the masks, one a line.
     A mask drawn on a photo as it is stored is turned with it where EXIF turns the photo.
 

@@ -157,6 +157,8 @@ class LabelMaps:
                     self.masks[item.name], self.sizes[item.name] = result
         kinds = [(mask.pixels, mask.blurred, mask.two_tone) for mask in self.masks.values()]
         self.rule = MaskRule.of(kinds, None if self.classes is None else len(self.classes), survey.ignored)
+        if self.rule.refused:
+            raise DataError(f"{survey.root}: {self.rule.refused}.")
 
     def _read(self, item: Item) -> tuple[MaskValues, tuple[int, int]] | str:
         """A mask, as small as it can be kept, and the picture's size; or why there is none."""
