@@ -304,7 +304,7 @@ def test_crowds_are_flagged_and_faults_are_named(tmp_path):
     ("content", "fragment"),
     [
         ("{", "not a JSON file"),
-        ("[" * 100_000, "not a JSON file"),
+        ("[" * 100_000, "brackets more than 100 deep"),
         ("[]", "no instances file"),
         ('{"images": [], "annotations": []}', "categories"),
         ('{"images": [], "annotations": [], "categories": []}', "no categories"),

@@ -221,7 +221,7 @@ def test_a_file_is_fetched_once_and_unpacked(tmp_path, monkeypatch):
 def test_an_archive_that_is_none_or_reaches_outside_is_refused(tmp_path):
     import tarfile
 
-    from striate.data.sets.fetch import unpack
+    from striate.doors.packed import unpack
 
     (tmp_path / "a.tar.gz").write_bytes(b"nothing")
     refused(DataError, "no archive", lambda: unpack(tmp_path / "a.tar.gz", tmp_path / "out"))

@@ -291,7 +291,7 @@ def _format(task: str | None, out: Path, asked: str | None) -> str:
 
 def _check_place(out: Path, kind: str) -> None:
     """Raise DataError for a folder that is there already, ArgumentError for one where a file is to be."""
-    from striate.data.writers.places import check_new_folder
+    from striate.doors.writing import check_new_folder
 
     if kind in ("voc", "yolo", "masks") or (kind == "coco" and out.suffix.lower() != ".json"):
         check_new_folder(out)
@@ -301,7 +301,7 @@ def _check_place(out: Path, kind: str) -> None:
 
 def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, names: list[str], beside: str) -> None:
     """Answers as files of other tools; those that could not be read have no part in them."""
-    from striate.files import atomic_write
+    from striate.doors.writing import atomic_write
     from striate.tasks.writing import write_boxes, write_label_maps
 
     if task.name == "segment" and kind == "jsonl":
@@ -386,7 +386,7 @@ def _draw(task: Task, one: PictureAnswer, names: list[str], place: Path) -> None
     from PIL import Image
 
     from striate.data.pictures.decode import decode
-    from striate.files import atomic_write
+    from striate.doors.writing import atomic_write
 
     drawn = Image.fromarray(task.drawn(np.asarray(decode(one.path, 3).image), one.answer, names))
     atomic_write(place, lambda part: drawn.save(part, format="PNG"))

@@ -22,11 +22,11 @@ from striate.data.readers.voc import read_voc
 from striate.data.readers.yolo import read_yolo
 from striate.data.sets.catalog import load, names
 from striate.data.sets.digits import read_digits
-from striate.data.sets.fetch import fetch
 from striate.data.sets.labels import class_labels, imagenet_labels, imagenet_synsets
 from striate.data.sets.scenes import scenes
 from striate.data.vocabulary import Vocabulary
 from striate.data.writers.datasets import write
+from striate.doors.downloads import fetch
 from striate.guard import guard
 
 __all__ = [

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from striate.archives import NOT_WHOLE
-from striate.data.pictures.cache import cache_folder
 from striate.data.pictures.preprocess import Preprocessing
+from striate.doors.packed import NOT_WHOLE
+from striate.doors.places import cache_folder
+from striate.doors.writing import atomic_write
 from striate.errors import BundleError
-from striate.files import atomic_write
 
 FORMAT = 1  # of the files; another number also when pictures are decoded or computed otherwise
 

@@ -16,8 +16,8 @@ import numpy as np
 from striate import layers
 from striate.data import Dataset, Preprocessing
 from striate.described import whole
+from striate.doors.writing import atomic_write
 from striate.errors import ArgumentError, BundleError, DataError, StriateError
-from striate.files import atomic_write
 from striate.intake import Decoding
 from striate.intake.decoding import as_decoding
 from striate.model import Model

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from striate.described import whole
+from striate.doors.writing import atomic_write
 from striate.errors import ArgumentError, DataError
-from striate.files import atomic_write
 from striate.model import Model
 from striate.report.marks import text_on
 from striate.ship.choose import check_engine

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from striate.data import fetch
-from striate.data.pictures.cache import cache_folder
-from striate.data.sets.fetch import unpack
+from striate.doors.packed import unpack
+from striate.doors.places import cache_folder
 from striate.errors import ArgumentError, unknown
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")

@@ -1,6 +1,6 @@
 """Weights and whole models on disk."""
 
-from striate.files import atomic_write
+from striate.doors.writing import atomic_write
 from striate.guard import guard
 from striate.weights.bundle import Bundle, read_bundle, write_bundle
 from striate.weights.files import load_state, save_state

@@ -21,8 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from striate.doors.writing import atomic_write
 from striate.errors import BundleError
-from striate.files import atomic_write
 from striate.weights.files import load_state
 from striate.wording import inner
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from striate.doors.writing import atomic_write
 from striate.errors import BundleError
-from striate.files import atomic_write
 
 
 def save_state(path: str | os.PathLike[str], state: dict[str, Any], metadata: dict[str, str] | None = None) -> None:

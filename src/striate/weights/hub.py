@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from striate.data.pictures.cache import cache_folder
+from striate.doors.places import cache_folder
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.version import __version__

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.archives import NOT_WHOLE
+from striate.doors.packed import NOT_WHOLE
+from striate.doors.writing import atomic_write
 from striate.errors import BundleError
-from striate.files import atomic_write
 from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.global_heap import heaps_are_whole
 from striate.wording import inner

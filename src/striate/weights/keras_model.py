@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from striate.archives import NOT_WHOLE
+from striate.doors.packed import NOT_WHOLE
+from striate.doors.writing import atomic_write
 from striate.errors import BundleError
-from striate.files import atomic_write
 from striate.version import __version__
 from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_attributes, read_h5, read_keras_zip, read_variables

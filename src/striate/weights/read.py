@@ -6,7 +6,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from striate.archives import NOT_WHOLE
+from striate.doors.packed import NOT_WHOLE
 from striate.errors import BundleError
 from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_h5, read_keras_zip

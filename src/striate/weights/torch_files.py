@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from striate.doors.writing import atomic_write
 from striate.errors import BundleError
-from striate.files import atomic_write
 from striate.weights.bundle import read_bundle
 from striate.weights.contents import WeightsFile
 from striate.weights.files import load_state, save_state

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from striate.data import fetch
-from striate.data.pictures.cache import cache_folder
+from striate.doors.places import cache_folder
 from striate.errors import ArgumentError, BundleError, nearest
 from striate.graph import Shape
 from striate.model import Model

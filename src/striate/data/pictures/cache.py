@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.pictures.preprocess import Preprocessing
+from striate.doors.places import cache_folder
 from striate.extras import installed
 
 LIMIT = 20 << 30  # bytes of all decoded pictures together; a tenth of the disk where that is less
@@ -36,12 +37,6 @@ _IN_MEMORY, _AT_ONCE = 4 << 30, 16 << 20  # bytes of a copy, and of a piece of o
 _BUFFER = 1 << 18  # bytes between two writes: after each of them a thread waits for its turn at Python again
 _SLOTS = 8
 _LEFT_BEHIND = 24 * 3600  # seconds after which a file that was never finished is nobody's any more
-
-
-def cache_folder(*parts: str) -> Path:
-    """Where what can be fetched or made again is kept: in the folder STRIATE_CACHE names, else in ~/.cache/striate."""
-    named = os.environ.get("STRIATE_CACHE")
-    return (Path(named).expanduser() if named else Path.home() / ".cache" / "striate").joinpath(*parts)
 
 
 def file_stamp(name: str) -> str:

@@ -15,6 +15,7 @@ from striate.data.dataset import Skipped
 from striate.data.pictures import cache as kept
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.pictures.workers import Pixels, cores, decoded
+from striate.doors.places import cache_folder
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -136,7 +137,7 @@ def _room(size: int, where: str, cache: bool | None) -> bool:
         return cache is True or size <= kept.limit()
     if cache:
         raise DataError(
-            f"{where}: its pictures take {size / 2**30:.1f} GiB, the disk of {kept.cache_folder()} has no room for that. "
+            f"{where}: its pictures take {size / 2**30:.1f} GiB, the disk of {cache_folder()} has no room for that. "
             "Name a folder on another one in STRIATE_CACHE, give a smaller image_size, or cache=False."
         )
     return False

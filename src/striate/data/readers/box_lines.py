@@ -16,9 +16,10 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.csv_table import where
-from striate.data.readers.files import read_text
 from striate.data.readers.names import class_name, real_number
 from striate.data.readers.survey import Item, Mark, Survey
+from striate.doors.parsing import parse_json
+from striate.doors.reading import read_text
 from striate.errors import DataError
 from striate.guard import shown
 from striate.wording import plural
@@ -97,8 +98,8 @@ def scan_box_lines(path: str | Path, classes: Sequence[str] | None = None, root:
 def _object(line: str) -> Any:
     """What a line of JSON says, or None."""
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return parse_json(line, "")
+    except DataError:
         return None
 
 

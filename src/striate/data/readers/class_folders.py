@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from striate.archives import NOT_WHOLE
 from striate.data.dataset import Dataset, Skipped, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import Tree, is_picture, need_folder, tree_of_folder, tree_of_zip
+from striate.data.readers.files import Tree, is_picture, tree_of_folder, tree_of_zip
 from striate.data.readers.names import PARTS, class_name, part_of
 from striate.data.readers.survey import Item, Survey
+from striate.doors.packed import NOT_WHOLE
+from striate.doors.reading import need_folder
 from striate.errors import DataError
 from striate.wording import plural
 

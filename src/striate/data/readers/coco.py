@@ -11,9 +11,10 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import below, read_bytes
+from striate.data.readers.files import below
 from striate.data.readers.names import PARTS, class_name, part_of, real_number
 from striate.data.readers.survey import BoxFault, Item, Mark, Survey
+from striate.doors.parsing import read_json
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -185,12 +186,7 @@ def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | s
 
 def load_instances(file: Path) -> Mapping[str, Any]:
     """What an instances file holds.  Raises DataError for what is none."""
-    try:
-        content = json.loads(read_bytes(file).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{file}: not a JSON file ({type(error).__name__}: {error}).") from None
+    content = read_json(file)
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in _LISTS):
         raise DataError(f"{file}: no instances file; it must have the lists images, annotations and categories.")
     return content

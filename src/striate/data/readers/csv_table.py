@@ -10,9 +10,10 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import is_picture, read_text
+from striate.data.readers.files import is_picture
 from striate.data.readers.names import PARTS, are_numbers, class_name, part_of, spelled, whole_number
 from striate.data.readers.survey import Item, Survey
+from striate.doors.reading import read_text
 from striate.errors import DataError, nearest
 from striate.wording import plural
 

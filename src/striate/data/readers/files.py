@@ -10,17 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from striate.archives import NOT_WHOLE
 from striate.data.dataset import Skipped
 from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
 from striate.data.readers.names import spelled
+from striate.doors.packed import read_member
 from striate.errors import DataError
-from striate.wording import inner
 
-_MOST = 1 << 30  # bytes of a file that will be read into memory
-_MOST_TEXT = 1 << 28  # bytes of a list or a table
-_LARGEST = 1 << 28  # bytes that one file in a zip may unpack to
 # What Windows and macOS put into folders and zips unasked.
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "icon\r"}
 
@@ -102,13 +98,7 @@ def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
     where = {"/".join((str(path), *parts)): info for parts, info in entries.items()}
 
     def fetch(name: str) -> bytes:
-        info = where[name]
-        if info.file_size > _LARGEST:
-            raise DataError(f"{name}: unpacks to {info.file_size:,} bytes, the limit is {_LARGEST:,}.")
-        try:
-            return archive.read(info)
-        except NOT_WHOLE as error:
-            raise DataError(f"{name}: cannot be unpacked: {error}") from None
+        return read_member(archive, where[name], name)
 
     def stamp(name: str) -> str:
         return f"{where[name].file_size}:{where[name].CRC:08x}"
@@ -144,57 +134,6 @@ def below(root: Path, name: str) -> Path | None:
     parts = Path(name.replace("\\", "/")).parts
     outside = not parts or Path(name).is_absolute() or ".." in parts or name[1:2] == ":" or "\0" in name
     return None if outside else spelled(root.joinpath(*parts))
-
-
-def need_folder(path: str | Path) -> Path:
-    """The path of a folder.  Raises DataError where there is none."""
-    root = Path(path)
-    if not root.is_dir():
-        raise DataError(f"{root}: {'is not a folder' if root.exists() else 'there is no such folder'}.")
-    return root
-
-
-def read_bytes(name: str | Path, most: int = _MOST) -> bytes:
-    """The bytes of a file.  Raises DataError for what is missing, no file, or above `most` bytes."""
-    path = Path(name)
-    try:
-        if not os.path.isfile(path):  # also keeps away from pipes and devices, which could block for ever
-            raise DataError(f"{name}: {'is not a file' if os.path.exists(path) else 'there is no such file'}.")
-        if path.stat().st_size > most:
-            raise DataError(f"{name}: {path.stat().st_size:,} bytes, the limit is {most:,}.")
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise DataError(f"{name}: cannot be opened: {inner(getattr(error, 'strerror', None) or error)}.") from None
-
-
-def read_text(file: Path, *, tables: bool = False) -> str:
-    """A text in UTF-8, with or without the mark at its start that Windows writes, its lines ended in whatever way.
-
-    tables   what Excel calls CSV in western Europe is read too (Windows-1252), where the bytes are not UTF-8
-
-    UTF-16 with its mark at the start, as Excel and PowerShell write it, is read as well.
-
-    Raises DataError for what is no such text.
-    """
-    data = read_bytes(file, _MOST_TEXT)
-    if tables and data[:4] == b"PK\3\4":
-        raise DataError(f"{file}: is an Excel workbook, whatever it is called. Save it from Excel as CSV UTF-8.")
-    kinds = ("utf-16", "utf-8-sig") if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
-    wrong = ""
-    for kind in kinds if tables else kinds[:1]:
-        try:
-            text = data.decode(kind)
-        except UnicodeDecodeError as error:
-            wrong = wrong or f"{error.reason} at byte {error.start}"
-            continue
-        if kind == "utf-8-sig" or "\0" not in text:
-            return text
-    raise DataError(f"{file}: is not text in UTF-8 ({wrong}). Save it as UTF-8; Excel calls that CSV UTF-8.")
-
-
-def read_lines(file: Path) -> list[str]:
-    """The lines of a text without blanks around them; empty ones stay, so that they can be counted."""
-    return [line.strip() for line in read_text(file).splitlines()]
 
 
 def without_name(error: DataError, name: str | Path) -> str:

@@ -7,10 +7,8 @@ http://yann.lecun.com/exdb/mnist/ ("The IDX file format").
 
 from __future__ import annotations
 
-import gzip
 import math
 import struct
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -19,6 +17,7 @@ import numpy as np
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
+from striate.doors.packed import maybe_gzipped
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -36,19 +35,11 @@ def read_idx(path: str | Path) -> np.ndarray:
 
     The shape is that of the file's header.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        try:
-            return _read(gzip.open(file) if zipped else file, path)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DataError(f"{path}: the gzip is cut off or damaged ({error}). Fetch the file again.") from None
+    with maybe_gzipped(path) as file:
+        return _read(file, Path(path))
 
 
-def _read(file: IO[bytes] | gzip.GzipFile, path: Path) -> np.ndarray:
+def _read(file: IO[bytes], path: Path) -> np.ndarray:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES or magic[3] == 0:
         raise DataError(

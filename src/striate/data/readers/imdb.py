@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy as np
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.vocabulary import Vocabulary
+from striate.doors.packed import maybe_gzipped
+from striate.doors.reading import read_bytes
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -70,14 +71,9 @@ def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
 
     Raises DataError for a file that is missing, damaged, or without these columns.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
     texts, labels = [], []
     try:
-        with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        with maybe_gzipped(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
             reader = csv.reader(lines)
             header = next(reader, [])
             if not {"label", "text"} <= set(header):
@@ -91,8 +87,6 @@ def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
                     )
                 labels.append(int(row[label]))
                 texts.append(row[text])
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: the gzip is cut off or damaged ({error}). Fetch the file again.") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a CSV file in UTF-8 ({error}).") from None
     if not texts:
@@ -104,7 +98,7 @@ def _read_text_files(folder: Path) -> tuple[list[str], np.ndarray]:
     texts, labels = [], []
     for label, name in enumerate(("neg", "pos")):
         for path in sorted((folder / name).glob("*.txt")):
-            texts.append(path.read_text(encoding="utf-8", errors="replace"))
+            texts.append(read_bytes(path).decode(errors="replace"))
             labels.append(label)
     if not texts:
         raise DataError(f"{folder}: neg and pos hold no .txt files.")

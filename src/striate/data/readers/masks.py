@@ -8,10 +8,11 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import folders_in, listing, need_folder, subfolder
+from striate.data.readers.files import folders_in, listing, subfolder
 from striate.data.readers.name_lists import check_ignored, names_beside, void_among
 from striate.data.readers.names import PARTS, class_name, part_of
 from striate.data.readers.survey import Item, Survey
+from striate.doors.reading import need_folder
 from striate.errors import DataError
 
 _PICTURES = ("images", "image", "imgs", "JPEGImages")

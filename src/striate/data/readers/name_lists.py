@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from striate.data.readers.files import read_lines
 from striate.data.readers.names import class_name
+from striate.doors.reading import read_lines
 from striate.errors import ArgumentError
 
 #: What such files are called: the first that there is counts.

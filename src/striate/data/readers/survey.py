@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from striate.data.pictures.cache import file_stamp
-from striate.data.readers.files import read_bytes
 from striate.data.readers.names import PARTS
+from striate.doors.reading import read_bytes
 from striate.wording import plural
 
 BOXED = ("voc", "coco", "yolo", "boxes", "lines")  # kinds of survey whose items have boxes

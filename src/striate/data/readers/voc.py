@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import listing, need_folder, read_lines, subfolder
+from striate.data.readers.files import listing, subfolder
 from striate.data.readers.names import PARTS, class_name, real_number
 from striate.data.readers.survey import Item, Mark, Survey
-from striate.data.readers.xml import parse_xml
+from striate.data.readers.xml import annotation
+from striate.doors.reading import need_folder, read_lines
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -136,7 +137,7 @@ def _lists(root: Path) -> dict[str, list[str]]:
 
 
 def _annotation(file: Path) -> _Annotation:
-    tree = parse_xml(file)
+    tree = annotation(file)
     width, height = (real_number(tree.findtext(f"size/{side}")) for side in ("width", "height"))
     sides = [int(side) for side in (height, width) if side is not None and 1 <= side < 1 << 31]  # some tools leave 0
     size = (sides[0], sides[1]) if len(sides) == 2 else None

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from striate.data.readers.files import is_picture, listing, read_lines, read_text
+from striate.data.readers.files import is_picture, listing
 from striate.data.readers.names import class_name, part_of, whole_number
+from striate.doors.parsing import read_yaml
+from striate.doors.reading import read_lines
 from striate.errors import DataError
-from striate.wording import inner, plural
+from striate.wording import plural
 
 _MOST_CLASSES = 1 << 16
 
@@ -55,15 +57,7 @@ def read_config(file: Path) -> Config:
 
 def _load(file: Path) -> dict[str, Any]:
     """The top of the file, with every plain value as the text that it is: no becomes "no" and not False, 1_1 not 11."""
-    import yaml
-
-    try:
-        told = yaml.load(read_text(file), Loader=yaml.BaseLoader)  # as safe as safe_load, and makes texts only
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark is not None else ""
-        reason = getattr(error, "problem", None) or type(error).__name__
-        raise DataError(f"{file}{where}: not understood: {inner(reason)}. Expected key: value.") from None
+    told = read_yaml(file)
     if not isinstance(told, dict):
         raise DataError(f"{file}, line 1: not understood: {str(told)[:60]!r}. Expected key: value.")
     return told

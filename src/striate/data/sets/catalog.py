@@ -21,8 +21,9 @@ from striate.data.readers.masks import read_masks
 from striate.data.readers.scan import READERS, format_at, read
 from striate.data.readers.voc import read_voc
 from striate.data.sets.digits import read_digits
-from striate.data.sets.fetch import fetch, unpack
 from striate.data.sets.scenes import Target, scenes
+from striate.doors.downloads import fetch
+from striate.doors.packed import unpack
 from striate.errors import DataError, nearest, unknown
 
 if TYPE_CHECKING:

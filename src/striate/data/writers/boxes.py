@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from striate.data.readers.box_lines import line_of
-from striate.data.writers.places import new_folder
 from striate.data.writers.records import (
     BoxedPicture,
     FileNames,
@@ -23,8 +22,8 @@ from striate.data.writers.records import (
     checked,
     class_list,
 )
+from striate.doors.writing import atomic_write, new_folder
 from striate.errors import ArgumentError, DataError, unknown
-from striate.files import atomic_write
 
 BoxFormat = Literal["voc", "coco", "yolo", "csv", "jsonl", "coco-results"]
 _BY_ENDING = {".csv": "csv", ".jsonl": "jsonl", ".json": "coco"}

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from striate.data.writers.places import new_folder
 from striate.data.writers.records import FileNames, Pictures, as_seen_from, bring, check_pictures, class_list
+from striate.doors.writing import atomic_write, new_folder
 from striate.errors import ArgumentError, DataError
-from striate.files import atomic_write
 from striate.wording import plural
 
 VOID = 255  # the label that counts for nothing in files, as in Pascal VOC

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from striate.archives import NOT_WHOLE
 from striate.errors import ArgumentError, DataError
 
 CHUNK = 1 << 20
@@ -79,38 +78,6 @@ def fetch(url: str, target: str | Path, checksum: str | None, timeout: float = 6
             f"{url}: what came has the {named} {digest.hexdigest()}, expected {digits}. It was cut off or changed "
             f"on the way; nothing was kept. {by_hand}"
         )
-    return target
-
-
-def unpack(path: str | Path, target: str | Path) -> Path:
-    """The files of a .zip or .tar archive (also .gz, .bz2 or .xz) in a new folder, which stands whole or not at all.
-
-    path     of the archive
-    target   the folder
-
-    What would land outside the folder is refused.  Raises DataError for what is no archive, or a damaged one.
-    """
-    import shutil
-    import tarfile
-    import zipfile
-
-    path, target = Path(path), Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-        inside = Path(temporary) / "all"
-        inside.mkdir()
-        try:
-            if zipfile.is_zipfile(path):
-                with zipfile.ZipFile(path) as archive:
-                    archive.extractall(inside)  # drops .. and leading slashes itself
-            else:
-                with tarfile.open(path) as packed:
-                    packed.extractall(inside, filter="data")
-        except (tarfile.TarError, *NOT_WHOLE) as error:
-            raise DataError(f"{path}: no archive that can be unpacked ({error}). Fetch it again.") from None
-        if target.is_dir():
-            shutil.rmtree(target)
-        os.replace(inside, target)
     return target
 
 

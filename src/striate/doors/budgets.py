@@ -1,0 +1,15 @@
+"""How much one input may take, in one place.  Each is far above what real files hold, and far below what harms a machine."""
+
+from __future__ import annotations
+
+FILE = 1 << 30  # bytes of a file that is read into memory
+TEXT = 1 << 28  # bytes of a list, a table or a JSON file of annotations
+ANNOTATION = 1 << 24  # bytes of one picture's annotation; a picture with a thousand boxes has 300 kB
+SETTINGS = 1 << 22  # bytes of a file of settings: YAML, a run's or a model's description has its own
+UNPACKED = 1 << 28  # bytes that one file in a zip may unpack to
+ARCHIVE = 1 << 36  # bytes that an archive that is unpacked to disk may hold in all
+ENTRIES = 5_000_000  # files in an archive
+RATIO = 2_000  # bytes unpacked for each packed one; deflate reaches 1,032, of plain zeros
+DEPTH = 100  # brackets in brackets
+DIGITS = 400  # of one number; the largest float has 309
+LABELS = 100_000  # classes of a data set; ImageNet's whole tree has 21,841

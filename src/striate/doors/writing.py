@@ -1,0 +1,258 @@
+"""Files and folders that are whole or not there: written aside under a new name, flushed, then renamed.
+
+The temporary names are made by the system and opened as new files, so what lies in a folder, such as a link to a file
+elsewhere, is never written through.  A name that is replaced is replaced itself, not what it links to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from striate.errors import BundleError, DataError, StriateError
+from striate.wording import inner
+
+
+def atomic_write(
+    path: str | os.PathLike[str],
+    content: bytes | str | Callable[[str], Any],
+    kind: type[StriateError] = BundleError,
+    *,
+    advice: str = "Nothing was changed; free some space or choose another place.",
+) -> None:
+    """Write a file: to a temporary name beside it, which is then renamed.
+
+    path      of the file; folders above it are made
+    content   bytes, a text (in UTF-8), or a function that writes to the path it is given
+    kind      the class of the error
+    advice    the end of its message
+
+    On any error (a full disk, no permission) and when it is interrupted, the temporary file is removed and whatever stood
+    at `path` stays.
+
+    Raises `kind` when it cannot be written.
+    """
+    target = Path(path)
+    if os.path.isdir(target):  # before `content` begins, which may take hours
+        raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
+    with _said(target, kind, advice):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
+        try:
+            if callable(content):
+                os.close(handle)
+                content(temporary)
+                with open(temporary, "rb+") as file:
+                    os.fsync(file.fileno())
+            else:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+            _flush_entry(target.parent)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def written(
+    path: str | os.PathLike[str], kind: type[StriateError] = BundleError, *, newline: str | None = None
+) -> Iterator[IO[str]]:
+    """A text to write in pieces, which gets its name when the block ends, and is gone on any error.
+
+    path      of the file
+    kind      the class of the error
+    newline   as ``open`` takes it; "" for CSV
+
+    Raises `kind` when it cannot be written.
+    """
+    target = Path(path)
+    if os.path.isdir(target):
+        raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
+    with _said(target, kind, "Nothing was changed; free some space or choose another place."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline=newline) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def appended(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Iterator[IO[str]]:
+    """A text to write more to, in UTF-8, lines ended as they are given.  A link is not followed.
+
+    path   of the file; made where it is not there
+
+    Raises `kind` when it cannot be written.
+
+    kind   the class of the error
+    """
+    target = Path(path)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with _said(target, kind, "Free some space or choose another place."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(target, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
+        with os.fdopen(handle, "a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise kind(f"could not write {target}: it is not a file.")
+            yield file
+
+
+@contextlib.contextmanager
+def made_aside(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Iterator[Path]:
+    """A new folder to write into, which takes the place of `path` when the block ends, and is gone on any error.
+
+    path   of the folder; one that is there is replaced as a whole
+    kind   the class of the error
+
+    Raises `kind` when it cannot be written.
+    """
+    target = Path(path)
+    with _said(target, kind, "Nothing was changed; free some space or choose another place."):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
+        try:
+            yield aside
+            os.chmod(aside, 0o777 & ~_umask())
+            _swap(aside, target)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+
+
+def check_new_folder(path: str | os.PathLike[str]) -> None:
+    """Raise DataError where something is there already, which may be somebody's corrections.
+
+    path   of a folder; an empty one may be there
+    """
+    target = Path(path)
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+        raise DataError(
+            f"{target}: is there already, and may hold what you corrected. Give a folder that is not there yet."
+        )
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """As ``made_aside``, for a folder that must not be there yet.
+
+    path   of the folder; an empty one may be there
+
+    Raises DataError where something is there, BundleError when it cannot be written.
+    """
+    check_new_folder(path)
+    with made_aside(path) as aside:
+        yield aside
+
+
+def need_room(path: str | os.PathLike[str], size: int, kind: type[StriateError] = BundleError) -> None:
+    """Raise `kind` where the disk of `path` has less than `size` bytes free: libraries that write in place may not survive.
+
+    path   of what is to be written; it need not be there
+    size   bytes
+    kind   the class of the error
+    """
+    place = Path(path).absolute()
+    there = next((folder for folder in (place, *place.parents) if folder.exists()), None)
+    free = shutil.disk_usage(there).free if there is not None else size
+    if free < size:
+        raise kind(
+            f"could not write {path}: {size:,} bytes are needed and {free:,} are free. Nothing was changed; free some space."
+        )
+
+
+def leftovers(folder: str | os.PathLike[str]) -> list[Path]:
+    """Temporary files and folders that a process which was killed left behind, sorted.
+
+    folder   to look in; whoever removes them holds its lock
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [Path(folder, name) for name in names if name.startswith(".") and name.endswith(".tmp")]
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file, a link or a folder; what is not there, or cannot be removed, stays without a word.
+
+    path   of it
+    """
+    with contextlib.suppress(OSError):
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:100]}."  # a name may have 255 bytes
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _swap(aside: Path, target: Path) -> None:
+    """Let `aside` be called `target`; what was there goes last, so that one of both is always whole."""
+    if not os.path.lexists(target):
+        os.replace(aside, target)
+    elif target.is_dir() and not target.is_symlink() and not any(target.iterdir()):
+        target.rmdir()
+        os.replace(aside, target)
+    else:
+        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
+        os.replace(target, old / "old")
+        try:
+            os.replace(aside, target)
+        except BaseException:
+            os.replace(old / "old", target)
+            raise
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    _flush_entry(target.parent)
+
+
+def _flush_entry(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _said(target: Path, kind: type[StriateError], advice: str) -> Iterator[None]:
+    """What the system says about a file that cannot be written, in our words."""
+    try:
+        yield
+    except StriateError:
+        raise
+    except (OSError, Exception) as error:
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise kind(f"could not write {target}: {inner(reason)}. {advice}") from None

@@ -1,0 +1,382 @@
+"""The doors: the only modules that open files, and what they do with faulty ones."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from striate.doors import budgets
+from striate.doors.arrays import read_npy, read_npz, write_npz
+from striate.doors.locks import locked
+from striate.doors.packed import maybe_gzipped, opened_zip, read_member, unpack
+from striate.doors.parsing import parse_json, parse_xml, read_yaml
+from striate.doors.reading import read_bytes, read_text
+from striate.doors.writing import appended, atomic_write, made_aside, new_folder
+from striate.errors import BundleError, DataError
+
+SOURCE = Path(__file__).parent.parent / "src" / "striate"
+# What opens, parses, unpacks, downloads or replaces files.  A method counts whatever it is called on.
+CALLS = {
+    *("open", "io.open", "os.open", "os.fdopen", "gzip.open", "tarfile.open", "Image.open", "av.open"),
+    *("json.load", "json.loads", "yaml.load", "yaml.safe_load", "torch.load", "np.load", "numpy.load", "pickle.load"),
+    *("pickle.loads", "h5py.File", "zipfile.ZipFile", "gzip.GzipFile", "safe_open", "load_file", "ET.parse"),
+    *("onnx.load", "onnx.load_model", "onnx.load_model_from_string", "onnx.load_from_string", "sqlite3.connect"),
+    *("np.save", "np.savez", "torch.save", "urllib.request.urlopen", "urlopen", "requests.get", "requests.post"),
+    *("os.replace", "os.rename", "os.unlink", "os.remove", "shutil.rmtree", "shutil.copy", "shutil.copyfile"),
+    *("tempfile.mkstemp", "tempfile.mkdtemp", "tempfile.TemporaryFile", "tempfile.TemporaryDirectory"),
+    *("tempfile.NamedTemporaryFile", "csv.reader", "csv.DictReader", "expat.ParserCreate", "np.memmap"),
+}
+METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rename", "open", "extractall"}
+# Modules that are doors themselves, of one kind of content, and why.
+DOORS = {
+    "data/pictures/decode.py": "pictures",
+    "data/pictures/cache.py": "decoded pictures, mapped into memory",
+    "tasks/video.py": "films",
+    "tasks/film.py": "films, written",
+}
+# Modules whose calls still have to be led through the doors; the list only becomes shorter.
+YET = {
+    "cli/common.py",
+    "cli/finding.py",
+    "cli/look_options.py",
+    "cli/main.py",
+    "cli/shipping.py",
+    "cli/signatures.py",
+    "data/checks/look.py",
+    "data/feature_rows.py",
+    "data/pictures/workers.py",
+    "data/readers/cifar.py",
+    "data/readers/class_folders.py",
+    "data/readers/coco.py",
+    "data/readers/csv_table.py",
+    "data/readers/imdb.py",
+    "data/readers/pickles.py",
+    "data/sets/catalog.py",
+    "data/writers/boxes.py",
+    "data/writers/label_maps.py",
+    "data/writers/records.py",
+    "datasets/arrays.py",
+    "graph/text.py",
+    "intake/again.py",
+    "look/paint/codec.py",
+    "models.py",
+    "runs/training.py",
+    "ship/choose.py",
+    "ship/engine.py",
+    "ship/foreign.py",
+    "ship/onnx_graph.py",
+    "ship/quantization.py",
+    "ship/suppression.py",
+    "tasks/files.py",
+    "tasks/rcnn.py",
+    "train/callbacks/elsewhere.py",
+    "train/callbacks/keeping.py",
+    "train/callbacks/logs.py",
+    "train/checkpoint.py",
+    "transfer/feature_files.py",
+    "transfer/finetune.py",
+    "utils/files.py",
+    "utils/pictures.py",
+    "weights/bundle.py",
+    "weights/files.py",
+    "weights/global_heap.py",
+    "weights/hub.py",
+    "weights/keras_files.py",
+    "weights/keras_model.py",
+    "weights/read.py",
+    "weights/tensorflow_files.py",
+    "weights/torch_files.py",
+    "zoo/registry.py",
+}
+
+
+def opening(module: Path) -> list[str]:
+    """The calls in a module that open, parse, unpack or replace files."""
+    found = []
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        method = isinstance(node.func, ast.Attribute) and node.func.attr in METHODS
+        if name in CALLS or (method and "archive." not in name and "resources" not in name and "files(" not in name):
+            found.append(f"{module.relative_to(SOURCE)}:{node.lineno} {name}")
+    return found
+
+
+def test_no_module_but_the_doors_opens_a_file():
+    modules = [path for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).parts[0] != "doors"]
+    found = [
+        call for path in modules if str(path.relative_to(SOURCE)) not in DOORS.keys() | YET for call in opening(path)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_modules_are_struck_off_when_they_open_nothing_any_more():
+    assert not [name for name in YET if not (SOURCE / name).is_file() or not opening(SOURCE / name)]
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("make", ["absent", "folder", "pipe", "device", "long", "nul", "large", "link"])
+def test_what_is_no_file_within_its_budget_is_refused_in_words(make, tmp_path):
+    place = tmp_path / "x"
+    match make:
+        case "folder":
+            place.mkdir()
+        case "pipe":
+            os.mkfifo(place)
+        case "device":
+            place = Path("/dev/zero")
+        case "long":
+            place = tmp_path / ("x" * 300)
+        case "nul":
+            place = tmp_path / "a\0b"
+        case "large":
+            place.write_bytes(bytes(11))
+        case "link":
+            place.symlink_to(place)
+    with pytest.raises(DataError, match=r"no such file|not a file|cannot be opened|the limit is 10"):
+        read_bytes(place, 10)
+
+
+def test_texts_of_windows_and_excel_are_read(tmp_path):
+    for code in ("utf-8", "utf-8-sig", "utf-16"):
+        (tmp_path / "t").write_bytes("Käse".encode(code))
+        assert read_text(tmp_path / "t") == "Käse"
+    (tmp_path / "t").write_bytes("Käse".encode("cp1252"))
+    assert read_text(tmp_path / "t", tables=True) == "Käse"
+    with pytest.raises(DataError, match="not text in UTF-8"):
+        read_text(tmp_path / "t")
+
+
+# -- parsing -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 101 + "]" * 101,
+        "[" * 200_000,
+        '{"a":' * 5_000,
+        "{",
+        "",
+        "nan",
+    ],
+)
+def test_json_that_is_none_or_too_much_is_refused(text):
+    with pytest.raises(DataError, match=r"^a\.json: "):
+        parse_json(text, "a.json")
+
+
+def test_json_of_other_tools_is_read():
+    assert parse_json('{"a": [NaN, Infinity, 1e999, "[[[[[["]}', "x")["a"][3] == "[[[[[["
+    assert parse_json(json.dumps(["[" * 300, '\\"[', "9" * 900]), "x") == ["[" * 300, '\\"[', "9" * 900]
+    assert parse_json("[" * 100 + "]" * 100, "x")
+    assert parse_json(b"\xef\xbb\xbf1", "x") == 1
+    told = parse_json(f'[{"9" * 5_000}, -{"9" * 500}, 1.5{"0" * 500}, 7, "{"9" * 5_000}"]', "x")
+    assert told[:4] == [float("inf"), float("-inf"), 1.5, 7]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x [1]\nb: *x\n",
+        "a: !!python/object/apply:os.system [ls]\nb: &a b",
+        "[" * 3_000,
+        "- " * 3_000,
+        "a: [",
+        "\t- x",
+        "a: 1\n b: 2",
+    ],
+)
+def test_yaml_is_plain_values_or_nothing(text, tmp_path):
+    (tmp_path / "y.yaml").write_text(text)
+    with pytest.raises(DataError, match=r"y\.yaml"):
+        read_yaml(tmp_path / "y.yaml")
+
+
+def test_xml_resolves_nothing_and_ends():
+    bomb = b'<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'
+    for text in (bomb, b"<a>" * 5_000, b"<a><b></a>", b"", b"\0", b'<?xml version="1.0" encoding="nope"?><a/>'):
+        with pytest.raises(DataError):
+            parse_xml(text)
+    assert parse_xml(b"<a><b>1</b></a>").findtext("b") == "1"
+
+
+# -- packed ------------------------------------------------------------------------------------------------------------
+def zipped(**files: bytes) -> io.BytesIO:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, held in files.items():
+            archive.writestr(name, held)
+    return content
+
+
+def test_a_zip_file_is_counted_while_it_is_unpacked(tmp_path):
+    content = bytearray(zipped(a=bytes(1 << 20)).getvalue())
+    at = content.rindex(b"PK\1\2")
+    content[at + 24 : at + 28] = (10).to_bytes(4, "little")  # the header says ten bytes
+    for source in (bytes(content), zipped(a=bytes(1 << 20)).getvalue()):
+        with opened_zip(io.BytesIO(source), "x") as archive, pytest.raises(DataError, match=r"limit|unpacked"):
+            read_member(archive, "a", "x/a", 1000)
+    with opened_zip(zipped(a=b"12"), "x") as archive:
+        assert read_member(archive, "a", "x/a") == b"12"
+        with pytest.raises(DataError, match="no such file"):
+            read_member(archive, "b", "x/b")
+    for broken in (b"", b"PK", zipped(a=b"1" * 900).getvalue()[:-30]):
+        with (
+            pytest.raises(BundleError, match="x: is not a whole zip"),
+            opened_zip(io.BytesIO(broken), "x", BundleError),
+        ):
+            pass
+
+
+def test_a_gzip_is_counted_while_it_is_unpacked(tmp_path):
+    place = tmp_path / "a.gz"
+    place.write_bytes(gzip.compress(bytes(1 << 22)))
+    with pytest.raises(DataError, match="more than the limit"), maybe_gzipped(place, 1 << 20) as file:
+        file.read()
+    place.write_bytes(gzip.compress(b"12345" * 99)[:-9])
+    with pytest.raises(DataError, match="cut off or damaged"), maybe_gzipped(place) as file:
+        file.read()
+    place.write_bytes(b"plain")
+    with maybe_gzipped(place) as file:
+        assert file.read() == b"plain"
+
+
+def test_an_archive_lands_in_its_folder_or_nowhere(tmp_path):
+    (tmp_path / "up.zip").write_bytes(zipped(**{"../../out": b"1", "/abs": b"2", "in/a": b"3", "b/": b""}).getvalue())
+    unpack(tmp_path / "up.zip", tmp_path / "to")
+    assert (tmp_path / "to" / "in" / "a").read_bytes() == b"3"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["to", "up.zip"]
+    for kind in ("link", "out", "device"):
+        with tarfile.open(tmp_path / "a.tar", "w") as packed:
+            told = tarfile.TarInfo("../out" if kind == "out" else "x")
+            told.type = {"link": tarfile.SYMTYPE, "device": tarfile.CHRTYPE}.get(kind, tarfile.REGTYPE)
+            told.linkname = "/etc/passwd"
+            packed.addfile(told)
+        with pytest.raises(DataError, match="no archive that can be unpacked"):
+            unpack(tmp_path / "a.tar", tmp_path / "tar")
+        assert not (tmp_path / "tar").exists()
+    (tmp_path / "big.zip").write_bytes(zipped(a=bytes(5000)).getvalue())
+    with pytest.raises(DataError, match="the limit is 1,000"):
+        unpack(tmp_path / "big.zip", tmp_path / "to", 1000)
+    assert (tmp_path / "to" / "in" / "a").read_bytes() == b"3"
+
+
+# -- arrays ------------------------------------------------------------------------------------------------------------
+def test_arrays_are_numbers_or_nothing(tmp_path):
+    np.save(tmp_path / "o.npy", np.array([{}], object))
+    np.save(tmp_path / "n.npy", np.arange(3))
+    write_npz(tmp_path / "z.npz", {"a": np.arange(3), "b": np.zeros((2, 2))})
+    assert read_npz(tmp_path / "z.npz")["b"].shape == (2, 2)
+    assert read_npy(tmp_path / "n.npy").tolist() == [0, 1, 2]
+    with pytest.raises(BundleError, match="no array of numbers"):
+        read_npy(tmp_path / "o.npy")
+    with pytest.raises(BundleError, match="limit"):
+        read_npz(tmp_path / "z.npz", 100)
+    (tmp_path / "h.npy").write_bytes((tmp_path / "n.npy").read_bytes()[:-30].replace(b"(3,)", b"(9999999999,)"))
+    with pytest.raises(BundleError, match="no array of numbers"):
+        read_npy(tmp_path / "h.npy")
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+def test_a_file_is_whole_or_not_there(tmp_path):
+    place = tmp_path / "sub" / "a"
+    atomic_write(place, b"1")
+    for error in (OSError(28, "No space left on device"), KeyboardInterrupt(), RuntimeError("x")):
+
+        def fail(temporary: str, error: BaseException = error) -> None:
+            Path(temporary).write_bytes(b"half")
+            raise error
+
+        with pytest.raises(BundleError if isinstance(error, OSError) else type(error)):
+            atomic_write(place, fail)
+        assert [path.name for path in place.parent.iterdir()] == ["a"]
+        assert place.read_bytes() == b"1"
+
+
+def test_no_link_is_written_through(tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"mine")
+    (tmp_path / "a").symlink_to(other)
+    atomic_write(tmp_path / "a", b"1")
+    assert other.read_bytes() == b"mine"
+    assert not (tmp_path / "a").is_symlink()
+    (tmp_path / "log").symlink_to(other)
+    with pytest.raises(BundleError, match="could not write"), appended(tmp_path / "log") as file:
+        file.write("x")
+    assert other.read_bytes() == b"mine"
+    (tmp_path / "folder").symlink_to(tmp_path)
+    with made_aside(tmp_path / "folder") as aside:
+        (aside / "b").write_bytes(b"1")
+    assert not (tmp_path / "folder").is_symlink()
+    assert other.read_bytes() == b"mine"
+
+
+def test_a_folder_is_swapped_in_whole(tmp_path):
+    place = tmp_path / "f"
+    for content in (b"1", b"2"):
+        with made_aside(place) as aside:
+            (aside / "a").write_bytes(content)
+        assert (place / "a").read_bytes() == content
+    with pytest.raises(KeyError), made_aside(place) as aside:
+        (aside / "a").write_bytes(bytes([{}[1]]))
+    assert (place / "a").read_bytes() == b"2"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    with pytest.raises(DataError, match="is there already"), new_folder(place):
+        pass
+
+
+# -- locks -------------------------------------------------------------------------------------------------------------
+def test_one_process_writes_to_a_folder(tmp_path):
+    code = (
+        "import sys; from striate.doors.locks import locked\n"
+        "try:\n    with locked(sys.argv[1], 'training'): print('in')\nexcept ValueError as error: print(error)"
+    )
+
+    def other() -> str:
+        done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        return done.stdout
+
+    (tmp_path / ".left.abc.tmp").write_bytes(b"half")
+    with locked(tmp_path, "training"), locked(tmp_path, "its evaluation"):
+        assert "another process is writing to this folder, so training was not begun" in other()
+        refused = []
+
+        def thread() -> None:
+            try:
+                with locked(tmp_path, "x"):
+                    pass
+            except BundleError as error:
+                refused.append(str(error))
+
+        second = threading.Thread(target=thread)
+        second.start()
+        second.join()
+        assert refused
+    assert other() == "in\n"
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    code = (
+        "import os, sys; from striate.doors.locks import locked\nwith locked(sys.argv[1], 'x'): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=False)
+    with locked(tmp_path, "x"):
+        pass
+
+
+def test_budgets_hold_what_real_files_have():
+    assert budgets.LABELS > 21_841  # ImageNet's whole tree
+    assert len(str(int(sys.float_info.max))) < budgets.DIGITS
