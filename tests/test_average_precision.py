@@ -277,3 +277,9 @@ def test_rows_are_cut_by_settings_that_a_model_could_have(wrong):
 def test_rows_of_another_shape_are_refused(rows):
     with pytest.raises(StriateError, match="rows"):
         detections_in(rows)
+
+
+def test_a_box_larger_than_cocos_largest_counts():
+    there, seen = [truth((0, 0, 2e5, 2e5, 0))], [found((0, 0, 2e5, 2e5, 0, 0.9))]
+    made = average_precision(there, seen, ["map"])
+    assert (made.at50, made.sizes["large"], made.counts) == (pytest.approx(1), pytest.approx(1), {"map": 1})

@@ -202,3 +202,29 @@ def test_a_size_that_is_none_is_refused(size):
     for call in (lambda: b.clip([[0, 0, 1, 1]], size), lambda: b.convert([[0, 0, 1, 1]], "xyxy", "rel_xyxy", size)):
         with pytest.raises(StriateError, match="size is"):
             call()
+
+
+corners = st.tuples(*[st.integers(-5, 5)] * 4)
+
+
+@given(corners, corners, st.sampled_from(["iou", "giou", "diou"]))
+def test_every_overlap_keeps_its_range_also_of_swapped_sides_and_points(one, two, kind):
+    value = float(b.iou(np.array(one, float), np.array(two, float), kind))
+    assert (0 if kind == "iou" else -1) <= value <= 1
+    assert value == pytest.approx(float(b.iou(torch.tensor(one), torch.tensor(two), kind)))
+
+
+def test_small_and_short_types_are_clipped_converted_and_thinned_out_like_any_other():
+    for kind in (np.uint8, np.int8, np.int64):
+        given_ = np.array([[3, 4, 100, 90]], kind)
+        for boxes in (given_, torch.tensor(given_)):
+            made = b.clip(boxes, (300, 400))
+            assert made.dtype == boxes.dtype
+            assert made.tolist() == [[3, 4, 100, 90]]
+            assert b.clip(boxes, (50, 60)).tolist() == [[3, 4, 60, 50]]
+    short = torch.tensor([[0, 0, 2, 2], [0, 0, 2, 2.5]], dtype=torch.bfloat16)
+    assert b.suppress(short, torch.tensor([0.5, 0.75], dtype=torch.bfloat16)).kept.tolist() == [1]
+    with pytest.raises(StriateError, match="four numbers"):
+        b.convert([1, 2, 3], "xyxy", "xyxy")
+    with pytest.raises(StriateError, match="most=True must be a whole number"):
+        b.suppress([[0, 0, 2, 2]], [0.5], most=True)

@@ -1,10 +1,12 @@
 """The shape of the code: a room imports only from rooms above it, and sizing never loads torch."""
 
 import ast
+import functools
 import graphlib
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 import types
@@ -175,6 +177,19 @@ def test_no_module_hides_behind_something_of_its_name(package):
         importlib.import_module(f"{package}.{name}")
     hidden = [name for name in below if not isinstance(getattr(room, name), types.ModuleType)]
     assert not hidden
+
+
+def test_what_a_message_says_makes_something_can_be_called():
+    """A module of a function's name is not that function: ``tasks.detector.detector`` makes a detector."""
+    said = {
+        name
+        for file in MODULES.values()
+        for name in re.findall(r"\btasks((?:\.\w+)+)`* (?:makes|counts)", file.read_text())
+    }
+    assert len(said) >= 3
+    for name in said:
+        room = importlib.import_module("striate.tasks")
+        assert callable(functools.reduce(getattr, name[1:].split("."), room)), f"tasks{name}"
 
 
 def loaded(code: str) -> set[str]:

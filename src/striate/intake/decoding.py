@@ -84,5 +84,5 @@ def as_decoding(settings: Any, what: str) -> Decoding:
     what       they are, for the message
     """
     if not isinstance(settings, Decoding):
-        raise ArgumentError(f"{what} is a tasks.Decoding, such as Decoding(least=0.3), not {settings!r}.")
+        raise ArgumentError(f"{what} is a tasks.found.Decoding, such as Decoding(least=0.3), not {settings!r}.")
     return settings

@@ -5,6 +5,7 @@ Lin et al., "Microsoft COCO" (2014), and the evaluation code that goes with it; 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ __all__ = ["AveragePrecision", "PrecisionRecall", "Detections", "Truth", "averag
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))  # COCO's ten overlaps
 RECALLS = np.linspace(0, 1, 101)
-_HUGE = 1e10
+_HUGE = math.inf  # COCO ends at 1e10 square pixels, beyond which a box would be there and count for nothing
 SIZES = {"all": (0.0, _HUGE), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, _HUGE)}
 
 

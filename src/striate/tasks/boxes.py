@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import numpy as np
 
 from striate.data.box_formats import from_corners, to_corners
+from striate.described import whole
 from striate.errors import ArgumentError, DataError, unknown
 from striate.layers.pictures import BOX_FORMATS
 from striate.wording import inner
@@ -42,10 +43,11 @@ def convert(boxes: T, source: str, target: str, size: tuple[int, int] | None = N
     relative = [name.startswith("rel_") for name in (source, target)]
     if any(relative) and size is None:
         raise ArgumentError(f'convert: from "{source}" to "{target}" needs the size (height, width) of the picture.')
+    given = _checked(boxes, "convert")
     if source == target:
         return boxes
     sides = (1, 1) if size is None else _sides(size, "convert")
-    return from_corners(to_corners(_checked(boxes, "convert"), source, sides), target, sides)  # type: ignore[no-any-return]
+    return from_corners(to_corners(given, source, sides), target, sides)  # type: ignore[no-any-return]
 
 
 def area(boxes: T) -> T:
@@ -71,6 +73,9 @@ def clip(boxes: T, size: tuple[int, int]) -> T:
     given = _checked(boxes, "clip")
     height, width = _sides(size, "clip")
     xp = _room(given)
+    if "int" in str(given.dtype):  # small types hold no larger sides, and no box reaches beyond what they hold
+        most = int(xp.iinfo(given.dtype).max)
+        height, width = (side if side <= most else most for side in (height, width))
     sides = (given[..., 0].clip(0, width), given[..., 1].clip(0, height))
     return xp.stack((*sides, given[..., 2].clip(0, width), given[..., 3].clip(0, height)), -1)  # type: ignore[no-any-return]
 
@@ -81,7 +86,8 @@ def iou(a: T, b: T, kind: Overlap = "iou") -> T:
     a, b    corners in pixels
     kind    "iou"   the area that both cover over the area that either covers, 0 to 1 (Jaccard); 0 where neither has area
             "giou"  less the part of the smallest box around both that neither covers, -1 to 1 (Rezatofighi et al. 2019)
-            "diou"  less the squared distance of the centres over that of the smallest box's corners (Zheng et al. 2020)
+            "diou"  less the squared distance of the centres over that of the smallest box's corners, -1 to 1 (Zheng et al.
+                    2020)
             "ciou"  "diou" less how much the ratios of the sides differ (the same paper)
 
     All but "iou" tell boxes apart that do not touch, so that a loss 1 - x has a gradient there; gradients are finite.
@@ -98,10 +104,12 @@ def iou(a: T, b: T, kind: Overlap = "iou") -> T:
     shared = _ratio(xp, both, either)
     if kind == "iou":
         return shared  # type: ignore[no-any-return]
-    around = xp.maximum(one[..., 2:], two[..., 2:]) - xp.minimum(one[..., :2], two[..., :2])
+    # of swapped sides, too, the box around holds both ends, so that no distance is longer than its diagonal
+    far = xp.maximum(*(xp.maximum(box[..., :2], box[..., 2:]) for box in (one, two)))
+    around = far - xp.minimum(*(xp.minimum(box[..., :2], box[..., 2:]) for box in (one, two)))
     if kind == "giou":
-        whole = around.clip(0, None).prod(-1)
-        return shared - _ratio(xp, whole - either, whole)  # type: ignore[no-any-return]
+        hull = around.prod(-1)
+        return shared - _ratio(xp, hull - either, hull)  # type: ignore[no-any-return]
     apart = ((one[..., :2] + one[..., 2:] - two[..., :2] - two[..., 2:]) ** 2).sum(-1) / 4
     value = shared - _ratio(xp, apart, (around**2).sum(-1))
     if kind == "diou":
@@ -231,8 +239,8 @@ def _candidates(
         raise DataError(f"{where}: boxes and scores must be finite numbers; some are NaN or infinite.")
     if not 0 <= overlap <= 1:
         raise ArgumentError(f"{where}: overlap is from 0 to 1, not {overlap}.")
-    if most is not None and most < 0:
-        raise ArgumentError(f"{where}: most is at least 0, not {most}.")
+    if most is not None:
+        whole(where, "most", most, 0)
     return corners, values, groups
 
 
@@ -291,7 +299,10 @@ def as_numpy(values: Any) -> np.ndarray:
 
     values   any of these
     """
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
+    if not hasattr(values, "detach"):
+        return np.asarray(values)
+    held = values.detach().cpu()
+    return (held.float() if str(held.dtype) == "torch.bfloat16" else held).numpy()  # type: ignore[no-any-return]
 
 
 def _room(values: Any) -> Any:

@@ -31,7 +31,7 @@ class Detection(NamedTuple):
 def detect(model: Model, pictures: Any, *, engine: str = "auto", **settings: Any) -> list[list[Detection]]:
     """The things in each picture, the surest first, in pixels of the photo itself.
 
-    model      a network that ends in boxes, such as ``tasks.detector`` makes
+    model      a network that ends in boxes, such as ``tasks.detector.detector`` makes
     pictures   files, bytes, PIL images, uint8 arrays or a Dataset, as ``Model.predict`` takes them
     engine     as for ``Model.predict``
     settings   of the choice, in place of the model's own: `least`, the score below which nothing is said; `overlap`, above
@@ -40,7 +40,7 @@ def detect(model: Model, pictures: Any, *, engine: str = "auto", **settings: Any
     Raises ArgumentError for a network without boxes, DataError for a picture that cannot be read.
     """
     if model.answers.activation != "boxes":
-        raise ArgumentError("detect takes a network that ends in boxes; tasks.detector makes one.")
+        raise ArgumentError("detect takes a network that ends in boxes; tasks.detector.detector makes one.")
     sources = listed(model, pictures)
     rows = find(model, pictures, replace(model.decoding, **settings), engine=engine)
     names = model.intake.class_names(model.answers.classes)

@@ -21,7 +21,7 @@ __all__ = ["MeanAveragePrecision"]
 
 @described
 class MeanAveragePrecision(Metric):
-    """mAP of boxes: "map50" at overlap 0.5, "map" over 0.5 to 0.95, as ``tasks.average_precision`` counts them.
+    """mAP of boxes: "map50" at overlap 0.5, "map" over 0.5 to 0.95, as ``average_precision.average_precision`` counts them.
 
     layer     the layer of boxes that the network ends in
     least     scores below it say nothing

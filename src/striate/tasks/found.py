@@ -68,7 +68,7 @@ def find(
     """
     network, settings = model.predictor, model.decoding if decoding is None else as_decoding(decoding, "find: decoding")
     if network.answers.activation != "boxes" or len(network.graph.outputs) != 1:
-        raise ArgumentError("find takes a network that answers with boxes; tasks.detector makes one.")
+        raise ArgumentError("find takes a network that answers with boxes; tasks.detector.detector makes one.")
     examples = network.intake.examples(pictures)
     chosen = network._engine.pick(network, engine, len(examples), examples.pixels, decoding=settings)
     found: list[Detections] = []

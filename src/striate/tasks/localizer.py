@@ -160,7 +160,9 @@ def localize(model: Model, pictures: Any, *, engine: str = "auto") -> list[Local
     Raises ArgumentError for a network without these two outputs, DataError for a picture that cannot be read.
     """
     if sorted(model.graph.check().output_names) != ["box", "label"]:
-        raise ArgumentError('localize takes a network with the outputs "label" and "box"; tasks.localizer makes one.')
+        raise ArgumentError(
+            'localize takes a network with the outputs "label" and "box"; tasks.localizer.localizer makes one.'
+        )
     sources = listed(model, pictures)
     found = model.predict(pictures, engine=engine)
     height, width = model.intake.shape[:2]

@@ -256,7 +256,7 @@ class RCNN:
         return found
 
     def judge(self, data: Dataset, *, engine: str = "auto", progress: Progress | None = None) -> AveragePrecision:
-        """How good the boxes are that it finds, as ``tasks.average_precision`` counts it.
+        """How good the boxes are that it finds, as ``tasks.average_precision.average_precision`` counts it.
 
         data       pictures with boxes
         engine     as for ``Model.predict``

@@ -43,7 +43,7 @@ def _ending(tensor: SymbolicTensor, loss: Loss, name: str) -> None:
         what = "boxes" if final == "boxes" else "no boxes"
         raise TrainingError(
             f'"{name}" gives {what}, and {loss.name} {"learns from them" if loss.boxes else "does not"}: '
-            "compile with the loss that tasks.detector chose, or end the network in another layer."
+            "compile with the loss that goes with tasks.detector, or end the network in another layer."
         )
     if final == "distance":
         raise TrainingError(
