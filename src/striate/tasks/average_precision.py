@@ -15,8 +15,8 @@ import numpy as np
 from striate.described import whole
 from striate.errors import DataError
 from striate.extras import extra
-from striate.tasks.boxes import area, as_numpy, iou_matrix
-from striate.wording import plural
+from striate.tasks.boxes import area
+from striate.tasks.matching import Detections, Truth, checked_pairs, class_matches, flags_of, matched
 
 __all__ = ["AveragePrecision", "PrecisionRecall", "Detections", "Truth", "average_precision", "matched"]
 
@@ -24,32 +24,6 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * i, 2) for i in range(10))  # COCO's ten ov
 RECALLS = np.linspace(0, 1, 101)
 _HUGE = math.inf  # COCO ends at 1e10 square pixels, beyond which a box would be there and count for nothing
 SIZES = {"all": (0.0, _HUGE), "small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, _HUGE)}
-
-
-class Truth(NamedTuple):
-    """What is in a picture.
-
-    boxes     (n, 4), corners in pixels
-    classes   int (n,)
-    ignored   bool (n,): boxes that count neither as found nor as missed; None: all count
-    """
-
-    boxes: np.ndarray
-    classes: np.ndarray
-    ignored: np.ndarray | None = None
-
-
-class Detections(NamedTuple):
-    """What was found in a picture.
-
-    boxes     (n, 4), corners in pixels
-    scores    (n,), the higher the surer
-    classes   int (n,)
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
 
 
 class PrecisionRecall(NamedTuple):
@@ -138,7 +112,7 @@ def average_precision(
     precision = _coco(checked, len(names), most)
     counts = np.zeros(len(names), int)
     for there, _ in checked:
-        counts += np.bincount(there.classes[~_flags(there)], minlength=len(names))
+        counts += np.bincount(there.classes[~flags_of(there)], minlength=len(names))
     curves = {names[k]: _curve(checked, k, int(counts[k]), most) for k in range(len(names)) if counts[k]}
     at50 = [_mean(precision[0, :, k, 0]) for k in range(len(names))]
     spread = [_mean(precision[:, :, k, 0]) for k in range(len(names))]
@@ -158,106 +132,6 @@ def average_precision(
     )
 
 
-def matched(truth: Truth, found: Detections, overlap: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Which box each detection of one picture has found, as COCO decides it.
-
-    truth     of the picture
-    found     in the picture
-    overlap   from which on a box is found
-
-    Returns for each detection int64 (n,) the number of its box, -1 where it found none (a false alarm), -2 where it lies
-    in a box that is ignored; and bool (m,), which boxes were found.  The surest detection chooses first, the box that it
-    overlaps most among those of its class that are left.
-    """
-    there, seen = _checked(0, truth, found, None)
-    which = np.full(len(seen.scores), -1, np.int64)
-    taken, flags = np.zeros(len(there.classes), bool), _flags(there)
-    shared = iou_matrix(seen.boxes, there.boxes)
-    covered = _part_in(seen.boxes, there.boxes)
-    for i in np.argsort(-seen.scores, kind="stable"):
-        same = there.classes == seen.classes[i]
-        best = np.where(same & ~flags & ~taken & (shared[i] >= overlap), shared[i], -1.0)
-        if len(best) and best.max() >= 0:
-            which[i] = len(best) - 1 - best[::-1].argmax()  # the last of equals, as in COCO's code
-            taken[which[i]] = True
-        elif (same & flags & (covered[i] >= overlap)).any():
-            which[i] = -2
-    return which, taken
-
-
-def checked_pairs(truth: Sequence[Truth], found: Sequence[Detections], classes: int) -> list[tuple[Truth, Detections]]:
-    """Truth and detections of each picture, as arrays that go together.
-
-    truth     of each picture
-    found     in each picture
-    classes   how many there are
-
-    Raises DataError where they do not go together.
-    """
-    if len(truth) != len(found) or not len(truth):
-        raise DataError(
-            f"average_precision: {plural(len(truth), 'picture')} of truth and {len(found)} of detections; both are wanted."
-        )
-    return [_checked(i, *pair, classes) for i, pair in enumerate(zip(truth, found, strict=True))]
-
-
-def _checked(number: int, truth: Truth, found: Detections, classes: int | None) -> tuple[Truth, Detections]:
-    """Both as float64 and int64 arrays.  Raises DataError."""
-    there = Truth(
-        _boxes(number, truth.boxes),
-        _numbers(number, truth.classes, "classes"),
-        None if truth.ignored is None else as_numpy(truth.ignored).astype(bool).reshape(-1),
-    )
-    seen = Detections(
-        _boxes(number, found.boxes),
-        _numbers(number, found.scores, "scores", np.float64),
-        _numbers(number, found.classes, "classes"),
-    )
-    fits = len(there.boxes) == len(there.classes) == len(_flags(there)) and len({*map(len, seen)}) == 1
-    if not fits:
-        raise DataError(f"picture {number}: boxes, classes and scores must be as many as each other.")
-    if not (np.isfinite(there.boxes).all() and np.isfinite(seen.boxes).all() and np.isfinite(seen.scores).all()):
-        raise DataError(f"picture {number}: boxes and scores must be finite numbers; some are NaN or infinite.")
-    for one in (there.classes, seen.classes):
-        if classes is not None and len(one) and not 0 <= one.min() <= one.max() < classes:
-            raise DataError(f"picture {number}: classes are 0 to {classes - 1}; it has {one.min()} to {one.max()}.")
-    return there, seen
-
-
-def _boxes(number: int, boxes: Any) -> np.ndarray:
-    """Boxes float64 (n, 4).  Raises DataError for another shape: 12 numbers are not three boxes, whatever they are."""
-    rows = _numbers(number, boxes, "boxes", np.float64, flat=False)
-    if rows.size == 0:
-        return rows.reshape(0, 4)
-    if rows.ndim != 2 or rows.shape[1] != 4:
-        raise DataError(f"picture {number}: boxes are (n, 4), four numbers each; it has {rows.shape}.")
-    return rows
-
-
-def _numbers(number: int, given: Any, what: str, kind: Any = np.int64, flat: bool = True) -> np.ndarray:
-    """An array of numbers of this kind, none of which is changed by it.  Raises DataError."""
-    try:
-        values = as_numpy(given).astype(np.float64)
-        whole = values.astype(kind) if kind is np.float64 or np.isfinite(values).all() else None
-    except (TypeError, ValueError):
-        whole = None
-    if whole is None or (kind is np.int64 and (whole != values).any()):
-        raise DataError(f"picture {number}: {what} are {'numbers' if kind is np.float64 else 'whole numbers, from 0'}.")
-    return whole.reshape(-1) if flat else whole
-
-
-def _flags(truth: Truth) -> np.ndarray:
-    return np.zeros(len(truth.classes), bool) if truth.ignored is None else truth.ignored
-
-
-def _part_in(boxes: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """How much of each box lies in each region, (n, m)."""
-    low = np.maximum(boxes[:, None, :2], regions[None, :, :2])
-    both = (np.minimum(boxes[:, None, 2:], regions[None, :, 2:]) - low).clip(0).prod(-1)
-    whole = area(boxes)[:, None]
-    return np.where(whole > 0, both, 0) / np.where(whole > 0, whole, 1)  # type: ignore[no-any-return]
-
-
 def _coco(pairs: Sequence[tuple[Truth, Detections]], classes: int, most: int) -> np.ndarray:
     """Precision (overlaps, 101 recalls, classes, sizes), -1 where a class has no box that counts.
 
@@ -267,7 +141,7 @@ def _coco(pairs: Sequence[tuple[Truth, Detections]], classes: int, most: int) ->
     there: list[dict[str, Any]] = []
     seen: list[dict[str, Any]] = []
     for picture, (truth, found) in enumerate(pairs, start=1):
-        rows = zip(truth.boxes, truth.classes, _flags(truth), area(truth.boxes), strict=True)
+        rows = zip(truth.boxes, truth.classes, flags_of(truth), area(truth.boxes), strict=True)
         for box, label, crowd, size in rows:
             there.append(_entry(len(there) + 1, picture, box, label, size) | {"iscrowd": int(crowd)})
         for box, score, label, size in zip(*found, area(found.boxes), strict=True):
@@ -298,34 +172,6 @@ def _entry(number: int, picture: int, box: np.ndarray, label: Any, size: Any) ->
 def _mean(values: np.ndarray) -> float | None:
     counted = values[values > -1]
     return float(counted.mean()) if counted.size else None
-
-
-def class_matches(
-    pairs: Sequence[tuple[Truth, Detections]], label: int, most: int, overlap: float = 0.5
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The detections of a class that count, over all pictures: scores, whether they are right, and of which picture.
-
-    pairs     truth and detections of each picture
-    label     the class
-    most      detections of a picture that count, the surest first
-    overlap   from which on a box is found
-    """
-    scores, right, picture = [np.zeros(0)], [np.zeros(0, bool)], [np.zeros(0, int)]
-    for number, (truth, found) in enumerate(pairs):
-        own = np.flatnonzero(found.classes == label)
-        own = own[np.argsort(-found.scores[own], kind="stable")][:most]
-        there = truth.classes == label
-        flags = None if truth.ignored is None else truth.ignored[there]
-        which, _ = matched(
-            Truth(truth.boxes[there], truth.classes[there], flags),
-            Detections(found.boxes[own], found.scores[own], found.classes[own]),
-            overlap,
-        )
-        counted = which != -2
-        scores.append(found.scores[own][counted])
-        right.append(which[counted] >= 0)
-        picture.append(np.full(counted.sum(), number))
-    return np.concatenate(scores), np.concatenate(right), np.concatenate(picture)
 
 
 def _curve(pairs: Sequence[tuple[Truth, Detections]], label: int, count: int, most: int) -> PrecisionRecall:

@@ -11,14 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from striate.described import number, whole
-from striate.tasks.average_precision import (
-    RECALLS,
-    THRESHOLDS,
-    Detections,
-    Truth,
-    checked_pairs,
-    class_matches,
-)
+from striate.tasks.average_precision import RECALLS, THRESHOLDS
+from striate.tasks.matching import Detections, Truth, checked_pairs, class_matches
 
 __all__ = ["PrecisionIntervals", "bootstrap"]
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from striate.errors import ArgumentError
 from striate.model import Model
-from striate.tasks.average_precision import Detections
 from striate.tasks.found import find
+from striate.tasks.matching import Detections
 from striate.tasks.sources import listed, size_of
 
 __all__ = ["Detection", "detect"]

@@ -11,8 +11,8 @@ from striate.inference.predict import outputs_of, parts_of
 from striate.intake import Decoding
 from striate.intake.decoding import as_decoding
 from striate.model import Model
-from striate.tasks.average_precision import Detections
 from striate.tasks.boxes import as_numpy, suppress
+from striate.tasks.matching import Detections
 
 __all__ = ["Decoding", "detections", "find"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from striate.errors import DataError
-from striate.tasks.average_precision import Truth
 from striate.tasks.boxes import iou_matrix
+from striate.tasks.matching import Truth
 from striate.tasks.regions import offsets
 
 _NORM = 20.0  # features are brought to this mean length, as in the authors' code, so that C and lambda mean the same
