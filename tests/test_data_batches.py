@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from striate.data import Batches, Dataset, Preprocessing
-from striate.errors import DataError
+from striate.errors import DataError, StriateError
 
 
 def numbered(count):
@@ -138,14 +138,14 @@ def test_read_only_and_strided_arrays_are_fine():
 @pytest.mark.parametrize(
     ("options", "fragment"),
     [
-        ({"batch_size": 0}, "batch of 0"),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number"),
         ({"rank": 2, "world": 2}, "process 2 of 2"),
         ({"batch_size": 9, "drop_last": True}, "not one batch of 9"),
         ({"rank": 8, "world": 9, "shuffle": False}, "9 processes"),
     ],
 )
 def test_batches_that_cannot_be_are_refused(options, fragment):
-    with pytest.raises(DataError, match=fragment):
+    with pytest.raises(StriateError, match=fragment):
         Batches(numbered(8), **options)
 
 
