@@ -220,3 +220,21 @@ def test_the_saved_state_holds_the_networks_weights_under_layer_names(tmp_path):
         *(f"batch_normalization.{key}" for key in ("weight", "bias", "running_mean", "running_var")),
     }
     torch.testing.assert_close(state["dense.weight"], model.module.dense.weight.detach())
+
+
+def test_the_card_of_a_large_network_has_totals_and_says_what_prints_the_table(tmp_path):
+    start = x = st.Input((8, 8, 3))
+    for _ in range(50):
+        x = layers.Activation("relu")(x)
+    model = st.Model(start, layers.Dense(2)(layers.Flatten()(x)))
+    model.facts = {"task": "detect", "data": "/there/cells", "recipe": None, "rates": {f"l{i}": 0.2 for i in range(9)}}
+    model.facts["rates"]["last"] = 0.5
+    model.save(tmp_path / "m")
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert card.startswith("# Detector trained on cells\n")
+    assert "prints the table of all 53 layers" in card
+    assert "activation_20" not in card
+    assert "weights          386" in card
+    assert "| rates | 0.2 for 9 layers, 0.5 for 1 layer |" in card
+    assert "recipe" not in card
+    assert "detect(model" in card

@@ -1,6 +1,7 @@
 """One way for all tasks: train, evaluate, predict, resume and report ask the task, whichever it is."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -62,6 +63,24 @@ def test_the_figure_is_one_number_in_fit_evaluate_and_the_judgement(trained, tas
     assert judged[figure] == pytest.approx(run.scores[figure], abs=1e-6)
     assert f"val_{figure}" in run.history
     json.dumps(judged)
+
+
+def test_a_part_held_out_by_the_data_is_not_said_to_be_drawn(trained, tmp_path):
+    assert trained["detect"].model.facts["validation"] is None  # the scenes have one
+    assert "| validation |" not in (trained["detect"].folder / "README.md").read_text()
+    alone = replace(scenes(12, size=32), y=None)
+    how = {"epochs": 1, "verbose": 0, "report": False}
+    run = runs.train_run("own", task="detect", splits=Splits(alone), folder=tmp_path / "run", **how)
+    assert run.model.facts["validation"] == 0.1
+
+
+def test_the_report_ends_with_the_long_table_of_the_layers_folded(trained):
+    page = (trained["detect"].folder / "report.html").read_text()
+    sections = re.findall(r'<section id="([^"]+)"', page)
+    assert sections[-2:] == ["network", "size"]
+    assert page.count("<details>") == 1
+    assert page.index("<details>") < page.index("batch_normalization_1 ")
+    assert "distance_boxes" in page[page.index("<details>") :]
 
 
 @pytest.mark.parametrize("task", DENSE)

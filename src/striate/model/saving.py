@@ -49,7 +49,7 @@ def save(
         compiled=_described(model),
         optimizer=state,
     )
-    return write_bundle(path, bundle, model_card(model._title, bundle, str(model.size())))
+    return write_bundle(path, bundle, model_card(model._title, bundle, model.size()))
 
 
 def _described(model: Any) -> dict[str, Any] | None:

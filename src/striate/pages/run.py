@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate import look
-from striate.data.learnt import LEARNT
 from striate.look.structure import convolution
 from striate.pages.sections import attempted
 from striate.pages.tasks import judged_task
@@ -19,11 +18,13 @@ from striate.report import figures, tiles
 from striate.report.html import Section, both, image, side_by_side, table, write_page
 from striate.tasks.kinds import task_of
 from striate.train.metrics import interval, per_class_report
+from striate.weights.card import told
 from striate.wording import inner, plural, some
 
 if TYPE_CHECKING:
     from striate.data import Dataset
     from striate.model import Model
+    from striate.size import Size
 
 MISTAKES = 24
 NOTES = 40  # lines about the data
@@ -77,11 +78,8 @@ def write_report(
     headline += [("weights", f"{size.weights:,}"), ("multiplications", f"{size.mults:,}")]
     if seconds is not None:
         headline.append(("trained in", f"{seconds:.1f} s"))
-    sections.append(Section("size", "Size", "Every number is computed from the description; see `striate explain`."))
-    sections[-1].body = f"<pre>{html.escape(str(size))}</pre>"
-    sections.append(Section("network", "The network", body=f'<div class="diagram">{model.draw(title="")}</div>'))
     if facts:
-        sections.append(Section("training", "Training", body=table(["setting", "value"], _plain(facts))))
+        sections.append(Section("training", "Training", body=table(["setting", "value"], told(facts))))
     lost = list(dict.fromkeys((*skipped, *(test.skipped if test is not None else ()))))
     if lost:
         note = f"{plural(len(lost), 'file')} could not be read and had no part in the run."
@@ -94,7 +92,20 @@ def write_report(
         )
         body = table(["what was mended or left out"], lines)
         sections.append(Section("notes", "Notes on the data", "`striate data check` lists all of it.", body))
+    sections.append(Section("network", "The network", body=f'<div class="diagram">{model.draw(title="")}</div>'))
+    sections.append(_size(size))
     return write_page(path, name, headline, sections)
+
+
+def _size(size: Size) -> Section:
+    """The totals, and the table of the layers, which is folded as long as nobody asks."""
+    section = Section("size", "Size", "Every number is computed from the description; see `striate explain`.")
+    layers = plural(len(size.rows), "layer")
+    section.body = f"<pre>{html.escape(size.totals())}</pre>"
+    section.body += (
+        f"<details><summary>The table of its {layers}</summary><pre>{html.escape(str(size))}</pre></details>"
+    )
+    return section
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
@@ -207,7 +218,3 @@ def _inside(model: Model, test: Dataset | None) -> list[Section]:
         maps.note = f"One held-out example, and how each layer answers it. {maps.note}"
         sections.append(maps)
     return sections
-
-
-def _plain(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(str(key), str(value)) for key, value in facts.items() if value not in (None, {}, []) and key != LEARNT]

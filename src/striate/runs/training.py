@@ -221,8 +221,11 @@ def train_run(
     intake = model.intake.learning_from(train)
     train, judge = intake.dataset(train), intake.dataset(judge)
     model.labels, model.preprocessing = intake.labels, intake.preprocessing
-    facts = {"recipe": recipe, "options": options, "validation": validation, "seed": seed}
-    facts |= {"task": chosen_task.name, "weights": str(weights) if weights is not None else None} if dense else {}
+    drawn = validation if splits.validation is None else None  # of data with a part of their own none is drawn
+    facts = {"recipe": recipe, "options": options, "validation": drawn, "seed": seed}
+    if dense:
+        facts |= {"task": chosen_task.name, "base": base.name if base is not None else None}
+        facts |= {"weights": str(weights) if weights is not None else None}
     facts |= {"ignored": train.ignored} if train.ignored is not None else {}
     facts["data"] = data if asked["splits"] is not None else from_anywhere(data)
     facts |= {"data check": noticed} if noticed else {}

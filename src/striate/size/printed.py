@@ -25,7 +25,12 @@ def printed(size: Size) -> str:
     width = max(map(len, lines))
     title = [size.name] if size.name else []
     body = [lines[0], "-" * width, *lines[1:], "-" * width]
-    return "\n".join([*title, *body, *_totals(size), *_memory(size), *_notes(size), *_advice(size)])
+    return "\n".join([*title, *body, totals(size)])
+
+
+def totals(size: Size) -> str:
+    """What stands below the table: totals, memory, and what does not fit with its remedies."""
+    return "\n".join([*_totals(size), *_memory(size), *_notes(size), *_advice(size)])
 
 
 def _used(size: Size, column: str) -> bool:

@@ -163,6 +163,12 @@ class Size(Shown):
             "error": str(self.fault.error) if self.fault is not None else None,
         }
 
+    def totals(self) -> str:
+        """What stands below the table as text: weights, multiplications, memory, and what does not fit."""
+        from striate.size.printed import totals
+
+        return totals(self)
+
     def __str__(self) -> str:
         from striate.size.printed import printed
 

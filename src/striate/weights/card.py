@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from striate.data.learnt import LEARNT
+from striate.size import Size
 from striate.weights.bundle import Bundle
+from striate.wording import plural
+
+LONG = 40  # layers beyond which the card has the totals of the size table only
+_FEW = 6  # entries of a fact beyond which equal ones are counted
+_ANSWERS = {"localize": "localizer", "segment": "segmenter", "detect": "detector"}
 
 
-def model_card(name: str, bundle: Bundle, table: str) -> str:
-    """Markdown with the model's labels, figures, training, preprocessing and size table."""
-    lines = [f"# {name}", ""]
+def model_card(name: str, bundle: Bundle, size: Size) -> str:
+    """Markdown with the model's labels, figures, training, preprocessing and size.
+
+    name     of the model
+    bundle   what is saved
+    size     of the network
+    """
+    lines = [f"# {_title(name, bundle.training)}", ""]
     if bundle.metrics:
         lines += ["## Figures", "", *_rows(bundle.metrics), ""]
     if bundle.labels:
@@ -23,7 +37,10 @@ def model_card(name: str, bundle: Bundle, table: str) -> str:
         lines += ["## Preprocessing", "", *_rows(bundle.preprocessing), ""]
     if bundle.decoding:
         lines += ["## Decoding", "", *_rows(bundle.decoding), ""]
-    lines += ["## Size", "", "```", table.rstrip(), "```", ""]
+    long = len(size.rows) > LONG
+    lines += ["## Size", "", "```", size.totals() if long else str(size), "```", ""]
+    if long:
+        lines += [f"`striate size` with this folder prints the table of all {len(size.rows):,} layers.", ""]
     lines += ["## Use", "", "```python", "import striate as st", "", 'model = st.models.load_model("this folder")']
     task = bundle.training.get("task")
     if task in ("localize", "segment", "detect"):
@@ -33,16 +50,34 @@ def model_card(name: str, bundle: Bundle, table: str) -> str:
     return "\n".join(lines)
 
 
-def _rows(facts: dict[str, Any]) -> list[str]:
-    rows = ["| | |", "| --- | --- |"]
+def _title(name: str, training: Mapping[str, Any]) -> str:
+    """The model's name; where it has none of its own, what it is and what it learnt from."""
+    what, data = _ANSWERS.get(str(training.get("task"))), training.get("data")
+    if name != "functional" or what is None or not data:
+        return name
+    return f"{what.capitalize()} trained on {Path(str(data)).name}"
+
+
+def told(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Facts for people: (name, value in words), without what nobody asked for and what is for programs.
+
+    facts   by name
+    """
+    rows = []
     for key, value in facts.items():
-        if key == LEARNT:  # for programs
+        if key == LEARNT or value is None or value in ({}, []):
             continue
         if isinstance(value, float):
             said = f"{value:.4g}"
         elif isinstance(value, str | int):
             said = str(value)
+        elif isinstance(value, Mapping) and len(value) > _FEW and all(isinstance(one, float) for one in value.values()):
+            said = ", ".join(f"{one:.4g} for {plural(n, 'layer')}" for one, n in Counter(value.values()).items())
         else:
-            said = json.dumps(value)
-        rows.append(f"| {key} | {said[:300]} |")
+            said = json.dumps(value, default=str)
+        rows.append((str(key), said))
     return rows
+
+
+def _rows(facts: Mapping[str, Any]) -> list[str]:
+    return ["| | |", "| --- | --- |", *(f"| {key} | {said[:300]} |" for key, said in told(facts))]
