@@ -40,7 +40,7 @@ def model_card(name: str, bundle: Bundle, size: Size) -> str:
     long = len(size.rows) > LONG
     lines += ["## Size", "", "```", size.totals() if long else str(size), "```", ""]
     if long:
-        lines += [f"`striate size` with this folder prints the table of all {len(size.rows):,} layers.", ""]
+        lines += [f"`striate size` with this folder prints the table of all {plural(len(size.rows), 'layer')}.", ""]
     lines += ["## Use", "", "```python", "import striate as st", "", 'model = st.models.load_model("this folder")']
     task = bundle.training.get("task")
     if task in ("localize", "segment", "detect"):
