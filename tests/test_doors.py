@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import tarfile
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from striate.doors import budgets
-from striate.doors.arrays import read_npy, read_npz, write_npz
+from striate.doors.arrays import read_npy, read_npz, read_state, write_npz, write_state
 from striate.doors.locks import locked
 from striate.doors.packed import maybe_gzipped, opened_zip, read_member, unpack
 from striate.doors.parsing import parse_json, parse_xml, read_yaml
@@ -287,6 +289,65 @@ def test_arrays_are_numbers_or_nothing(tmp_path):
     (tmp_path / "h.npy").write_bytes((tmp_path / "n.npy").read_bytes()[:-30].replace(b"(3,)", b"(9999999999,)"))
     with pytest.raises(BundleError, match="no array of numbers"):
         read_npy(tmp_path / "h.npy")
+
+
+def test_a_state_with_one_wrong_bit_is_refused(tmp_path):
+    file = tmp_path / "s.pt"
+    written = {"weights": torch.arange(12.0).reshape(3, 4), "step": 3, "told": ["a", (1, 2.5)]}
+    write_state(file, written)
+    content = file.read_bytes()
+    drawn = random.Random(0)
+    refused = 0
+    for _ in range(150):
+        place = drawn.randrange(8 * len(content))
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        try:
+            state = read_state(file, advice="Delete it.")
+        except BundleError:
+            refused += 1
+            continue
+        assert torch.equal(state.pop("weights"), written["weights"])  # a bit of the padding, or of a date
+        assert state == {"step": 3, "told": ["a", (1, 2.5)]}
+    assert refused > 75
+    for short in (b"", content[:50], content[:-1]):
+        file.write_bytes(short)
+        with pytest.raises(BundleError, match="damaged"):
+            read_state(file)
+    with pytest.raises(BundleError, match="no such file"):
+        read_state(tmp_path / "none")
+
+
+def test_arrays_of_a_state_are_what_the_file_holds(tmp_path):
+    file = tmp_path / "s.pt"
+    torch.save({"a": torch.zeros(1).expand(1 << 40)}, file)  # of four bytes
+    with pytest.raises(BundleError, match="damaged"):
+        read_state(file)
+    write_state(file, {"a": torch.zeros(1 << 20)})
+    with zipfile.ZipFile(file) as plain, zipfile.ZipFile(tmp_path / "p.pt", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(BundleError, match="damaged"):
+        read_state(tmp_path / "p.pt")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="limits of the system")
+def test_a_full_disk_leaves_the_state_as_it_was(tmp_path):
+    code = (
+        "import resource, signal, sys, torch; from striate.doors.arrays import write_state\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)); signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "try:\n    write_state(sys.argv[1], {'a': torch.zeros(100_000)})\nexcept ValueError as error: print(error)"
+    )
+    write_state(tmp_path / "s.pt", {"a": 1})
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "s.pt")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"could not write {tmp_path / 's.pt'}: ")
+    assert done.stdout.count("\n") == 1
+    assert read_state(tmp_path / "s.pt") == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["s.pt"]
 
 
 # -- writing -----------------------------------------------------------------------------------------------------------

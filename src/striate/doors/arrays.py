@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from striate.doors import budgets
 from striate.doors.packed import is_zip, opened_zip, read_member
 from striate.doors.reading import opened, read_bytes
 from striate.errors import BundleError, StriateError
-from striate.wording import inner
+from striate.wording import inner, plural
 
 if TYPE_CHECKING:
     import h5py
@@ -21,20 +23,30 @@ if TYPE_CHECKING:
 
 #: What h5py raises for a damaged file, whatever its parts lead to.
 DAMAGED = (OSError, KeyError, ValueError, TypeError, RuntimeError, UnicodeDecodeError, OverflowError, MemoryError)
+_SHARED = 64 << 20  # bytes that arrays may have in all, however little of them a file holds
 
 
-def read_torch(path: str | os.PathLike[str]) -> Any:
+def read_torch(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Any:
     """What a file of ``torch.save`` holds, by torch's restricted unpickler; arrays stay on the disk where they can.
 
     path   of the file
+    kind   the class of the error
 
-    Raises whatever torch raises for a damaged file, and ``pickle.UnpicklingError`` for one that asks for code.
+    Raises `kind` for a file whose checksums say that it is damaged, and for arrays larger than what the file holds of them;
+    whatever torch raises for other damage, and ``pickle.UnpicklingError`` for a file that asks for code.
     """
     import torch
 
+    zipped = is_zip(path)
+    with opened(path, kind=kind) as file:
+        size = os.fstat(file.fileno()).st_size
+    if zipped:
+        _check_records(path, size, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about its own old formats
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(path))
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    _check_arrays(content, os.fspath(path), size, kind)
+    return content
 
 
 def write_torch(path: str | os.PathLike[str], content: Any) -> None:
@@ -42,10 +54,109 @@ def write_torch(path: str | os.PathLike[str], content: Any) -> None:
 
     path      of the file
     content   tensors, numbers, texts, and lists and dicts of them
+
+    Raises OSError where it cannot be written.
     """
     import torch
 
-    torch.save(content, path)
+    with open(path, "wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch's words for a full disk
+            told = error.__context__
+            raise told if isinstance(told, OSError) else OSError("the disk took only a part of it") from None
+
+
+def read_state(
+    path: str | os.PathLike[str], kind: type[StriateError] = BundleError, *, advice: str = "Delete it to begin anew."
+) -> Any:
+    """What ``write_state`` wrote, held against the checksums in the file.
+
+    path     of the file
+    kind     the class of the error
+    advice   the end of its message
+
+    Raises `kind` for a file that is missing or damaged, be it in one bit.
+    """
+    with opened(path, kind=kind):
+        pass
+    try:
+        if not is_zip(path):
+            raise ValueError
+        return read_torch(path)
+    except Exception:  # torch raises whatever the damage leads to
+        raise kind(f"{path} is damaged, or no such state at all. {advice}") from None
+
+
+def write_state(
+    path: str | os.PathLike[str],
+    content: Any,
+    kind: type[StriateError] = BundleError,
+    *,
+    advice: str = "Nothing was changed; free some space or choose another place.",
+) -> None:
+    """Write tensors and what belongs to them, whole or not at all; the file holds checksums of all that is in it.
+
+    path      of the file
+    content   tensors, numbers, texts, and lists and dicts of them
+    kind      the class of the error
+    advice    the end of its message
+
+    Raises `kind` when it cannot be written; what stood there then stays.
+    """
+    from striate.doors.writing import atomic_write
+
+    atomic_write(path, lambda temporary: write_torch(temporary, content), kind, advice=advice)
+
+
+def _check_records(path: str | os.PathLike[str], size: int, kind: type[StriateError]) -> None:
+    """Hold the parts of a file of torch against their checksums (CRC-32) and the file's size.
+
+    Torch writes them packed in no way, so all together cannot be larger than the file.  It can be told to leave the
+    checksums out, which gives numbers that are wrong for every part.
+    """
+    where = os.fspath(path)
+    wrong, entries = 0, 0
+    with opened_zip(path, where, kind) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.filelist):
+            raise kind(f"{where} is packed as no file of torch is. Unpack it, or save it again.")
+        if sum(entry.file_size for entry in archive.filelist) > size:
+            raise kind(f"{where} is damaged (its parts are larger than it is)")
+        for entry in archive.filelist:
+            entries += 1
+            entry.CRC, told = None, entry.CRC  # type: ignore[assignment]  # so that it is compared here
+            crc = 0
+            with archive.open(entry) as file:
+                while piece := file.read(1 << 20):
+                    crc = zlib.crc32(piece, crc)
+            wrong += crc != told
+    if 0 < wrong < entries:
+        raise kind(
+            f"{where} is damaged ({plural(wrong, 'checksum')} of {entries} {'differs' if wrong == 1 else 'differ'})"
+        )
+
+
+def _check_arrays(content: Any, where: str, size: int, kind: type[StriateError]) -> None:
+    """Raise `kind` where arrays are larger than what the file holds: torch would fill them with what lies in memory."""
+    import torch
+
+    left, seen = [content], set()
+    stores, wanted = {}, 0
+    while left:
+        held = left.pop()
+        if id(held) in seen:
+            continue
+        seen.add(id(held))
+        if isinstance(held, Mapping):
+            left += held.values()
+        elif isinstance(held, list | tuple | set):
+            left += held
+        elif isinstance(held, torch.Tensor) and held.layout == torch.strided and held.device.type == "cpu":
+            store = held.untyped_storage()
+            stores[store.data_ptr()] = store.nbytes()
+            wanted += held.numel() * held.element_size()
+    if sum(stores.values()) > size or wanted > max(4 * size, _SHARED):  # several names may share an array
+        raise kind(f"{where} is damaged (it says that its arrays are larger than what it holds of them)")
 
 
 def read_safetensors(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def is_zip(path: str | os.PathLike[str]) -> bool:
     """
     try:
         return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # it is one, and damaged
+        return True
     except (OSError, ValueError):
         return False
 
