@@ -1,13 +1,16 @@
 """``data.check`` on annotations: boxes of VOC, COCO and YOLO, masks, and files that reach outside."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from soft_pictures import drawn
 
 from striate import data
+from striate.report import write_data_report
 
 
 def voc(root, name, boxes, size=(96, 80)):
@@ -150,3 +153,37 @@ def test_annotations_from_strangers_resolve_no_entity_and_reach_no_file_outside(
     (inside / "instances_train.json").write_text(json.dumps({"images": images, "annotations": [], "categories": []}))
     report = data.check(inside / "instances_train.json")
     assert len(report.of("unreadable")) == 2
+
+
+def test_a_faulty_box_is_marked_on_its_picture_whatever_the_format(tmp_path):
+    """The page frames the box in shares of the upright picture, here turned by EXIF; a box of one pixel can be seen, too."""
+    pixels = np.random.RandomState(0).randint(0, 256, (40, 80, 3)).astype(np.uint8)
+    for form in ("yolo", "voc"):
+        root = tmp_path / form
+        (root / "images").mkdir(parents=True)
+        (root / ("labels" if form == "yolo" else "Annotations")).mkdir()
+        turned = Image.Exif()
+        turned[0x0112] = 6  # 40 x 80 as it is stored, 80 high and 40 wide when upright
+        Image.fromarray(pixels).save(root / "images" / "a.jpg", exif=turned)
+    (tmp_path / "yolo" / "classes.txt").write_text("cat\n")
+    (tmp_path / "yolo" / "labels" / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n0 0.5125 0.25625 0.025 0.0125\n")
+    objects = "".join(
+        f"<object><name>cat</name><bndbox><xmin>{a}</xmin><ymin>{b}</ymin><xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>"
+        for a, b, c, d in ((11, 21, 30, 60), (21, 21, 21, 21))
+    )
+    size = "<size><width>40</width><height>80</height><depth>3</depth></size>"
+    (tmp_path / "voc" / "images").rename(tmp_path / "voc" / "JPEGImages")
+    (tmp_path / "voc" / "Annotations" / "a.xml").write_text(
+        f"<annotation><filename>a.jpg</filename>{size}{objects}</annotation>"
+    )
+    for form in ("yolo", "voc"):
+        report = data.check(tmp_path / form)
+        (tiny,) = report.of("box-tiny")
+        assert tiny.box == pytest.approx((0.5, 0.25, 0.525, 0.2625), abs=1e-4)
+        assert tiny.to_dict()["box"] == list(tiny.box)
+        page = write_data_report(tmp_path / f"{form}.html", report).read_text()
+        (style,) = re.findall(r'<span class="marked"><img [^>]*><i style="([^"]*)">', page)
+        assert (
+            style
+            == "left:calc(50.00% - 5px);top:calc(25.00% - 5px);width:calc(2.50% + 10px);height:calc(1.25% + 10px);"
+        )

@@ -62,8 +62,24 @@ def _counts(report: CheckReport) -> Section:
     return Section("classes", "Classes", note, table(["class", *(part or "pictures" for part in parts)], rows))
 
 
+def _marked(picture: str, box: tuple[float, ...] | None) -> str:
+    """A picture with a frame around a box of it, wide enough to be seen around a single pixel."""
+    if box is None:
+        return picture
+    left, top, right, bottom = (100 * value for value in box)
+    sides = {"left": left, "top": top, "width": right - left, "height": bottom - top}
+    style = "".join(
+        f"{side}:calc({v:.2f}% {'- 5' if side in ('left', 'top') else '+ 10'}px);" for side, v in sides.items()
+    )
+    return f'<span class="marked">{picture}<i style="{style}"></i></span>'
+
+
 def _card(report: CheckReport, finding: Finding, pictures: dict[str, bytes]) -> str:
-    images = "".join(image(pictures[file], "image/jpeg", file) for file in finding.files[:SAME] if file in pictures)
+    shown = [file for file in finding.files[:SAME] if file in pictures]
+    images = "".join(
+        _marked(image(pictures[file], "image/jpeg", file), finding.box if file == finding.files[0] else None)
+        for file in shown
+    )
     names = [file.removeprefix(f"{report.path}/") for file in finding.files[:SAME]]
     names += [f"and {len(finding.files) - SAME} more"] if len(finding.files) > SAME else []
     lines = "<br>".join(html.escape(name) for name in names)

@@ -221,9 +221,10 @@ def boxes(survey: Survey, readable: Sequence[Seen]) -> None:
             continue
         width, height = one.size
         placed = place_boxes(one.item, (height, width), one.turn)
-        for mark, name, fault in zip(one.item.marks, placed.names, placed.faults, strict=True):
+        for mark, name, fault, corners in zip(one.item.marks, placed.names, placed.faults, placed.upright, strict=True):
             if fault is not None:
-                survey.add(fault.kind, one.item.files, " ".join(filter(None, (name, _quoted(mark), fault.detail))))
+                told = " ".join(filter(None, (name, _quoted(mark), fault.detail)))
+                survey.add(fault.kind, one.item.files, told, box=_in_shares(corners, one.size))
         if placed.odd:
             survey.add("annotation-size", one.item.files, placed.odd)
         elif one.turn.swapped and one.item.size is None:
@@ -241,6 +242,14 @@ def boxes(survey: Survey, readable: Sequence[Seen]) -> None:
         bare = [name for name in survey.classes if name not in there]
         if bare:
             survey.add("no-example", survey.places.get(first, survey.root), without_example(bare))
+
+
+def _in_shares(corners: np.ndarray, size: tuple[int, int]) -> tuple[float, ...] | None:
+    """Corners in pixels of a (W, H) picture as shares of it, in order and clipped; None for what is no place."""
+    if not np.isfinite(corners).all():
+        return None
+    shares = np.clip(corners.reshape(2, 2) / size, 0, 1)
+    return tuple(round(float(value), 5) for value in (*shares.min(axis=0), *shares.max(axis=0)))
 
 
 def marks(survey: Survey) -> None:

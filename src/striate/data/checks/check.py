@@ -152,7 +152,7 @@ def _report(
         part = counts[item.part]
         for label in [item.label] if item.label is not None else sorted({mark.label for mark in item.marks}):
             part[label] = part.get(label, 0) + 1
-    told = [Finding(each.kind, each.files, each.detail) for each in survey.remarks]
+    told = [Finding(each.kind, each.files, each.detail, box=each.box) for each in survey.remarks]
     told += [Finding(each.kind, each.files, each.detail) for each in refusals(survey, readable)]
     files = len({item.name for item in survey.items})
     kept = Counter(item.part for item in readable)

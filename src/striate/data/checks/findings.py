@@ -123,12 +123,15 @@ class Finding:
     files    what it is about
     detail   what is wrong, in numbers
     rank     where the finding stands among those of its kind, the smallest first
+    box      what it is about in the first file: left, top, right, bottom in shares of the upright picture's width and
+             height; None: no box
     """
 
     kind: str
     files: tuple[str, ...]
     detail: str = ""
     rank: float = 0.0
+    box: tuple[float, ...] | None = None
 
     @property
     def severity(self) -> str:
@@ -137,7 +140,8 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain values for JSON."""
-        return {"kind": self.kind, "severity": self.severity, "files": list(self.files), "detail": self.detail}
+        told = {"kind": self.kind, "severity": self.severity, "files": list(self.files), "detail": self.detail}
+        return told if self.box is None else told | {"box": list(self.box)}
 
 
 @dataclass

@@ -36,6 +36,7 @@ class PlacedBoxes(NamedTuple):
     inside   float64 (n, 4), in pixels of the upright picture and clipped to it; 0 where a box is left out
     faults   of each the fault, or None
     names    of each what it is called
+    upright  float64 (n, 4), in pixels of the upright picture, as they are written, sound or not
     odd      what is odd about the size that the annotation states, or ""
     """
 
@@ -43,6 +44,7 @@ class PlacedBoxes(NamedTuple):
     faults: tuple[BoxFault | None, ...]
     names: tuple[str, ...]
     odd: str
+    upright: np.ndarray
 
     @property
     def sound(self) -> np.ndarray:
@@ -103,7 +105,7 @@ def place_boxes(item: Item, size: tuple[int, int], turn: Turn) -> PlacedBoxes:
                 fault = BoxFault("box-repeated", f'is {same} again, a "{mark.label}" at {_at(box)}')
         faults.append(fault)
     keep = np.array([fault is None or fault.kept for fault in faults], bool)
-    return PlacedBoxes(np.where(keep[:, None], inside, 0), tuple(faults), tuple(names), odd)
+    return PlacedBoxes(np.where(keep[:, None], inside, 0), tuple(faults), tuple(names), odd, boxes)
 
 
 def _fault(box: np.ndarray, inside: np.ndarray, size: tuple[int, int]) -> BoxFault | None:

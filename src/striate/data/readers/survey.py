@@ -91,6 +91,7 @@ class Remark(NamedTuple):
     effect    what a reader does: "skip" leaves the file out and names it, "note" mends it and says so, "stop" refuses the
               data set, "" goes on
     part      the part that it is in
+    box       where in the first file it is, as left, top, right, bottom in shares of its upright picture; None: nowhere
     """
 
     kind: str
@@ -98,6 +99,7 @@ class Remark(NamedTuple):
     detail: str
     effect: Effect = ""
     part: str = ""
+    box: tuple[float, ...] | None = None
 
 
 @dataclass
@@ -137,9 +139,18 @@ class Survey:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, kind: str, files: str | Sequence[str], detail: str, effect: Effect = "", part: str = "") -> None:
+    def add(
+        self,
+        kind: str,
+        files: str | Sequence[str],
+        detail: str,
+        effect: Effect = "",
+        part: str = "",
+        box: tuple[float, ...] | None = None,
+    ) -> None:
         """Note a remark."""
-        self.remarks.append(Remark(kind, (files,) if isinstance(files, str) else tuple(files), detail, effect, part))
+        named = (files,) if isinstance(files, str) else tuple(files)
+        self.remarks.append(Remark(kind, named, detail, effect, part, box))
 
     def note_repeats(self, left_out: Sequence[Item] = ()) -> None:
         """Note the pictures that are listed more than once: in two parts, with two classes, or as the same twice.
