@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import quick
@@ -93,3 +94,11 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, 
         return ended.value.code, out.out, out.err
 
     return call
+
+
+@pytest.fixture
+def engines(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where engines are kept: in a cache of this test's own.  The folder is not there yet."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("STRIATE_CACHE", str(cache))
+    return cache / "engines"

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli.common import WEIGHTS, Classes, Json, Variant, model_of, say
+from striate.doors.onnx_files import read_onnx
 from striate.errors import ArgumentError
 from striate.wording import memory
 
@@ -123,10 +124,9 @@ def export(
 
 def _ends(path: Path) -> dict[str, Any]:
     """The inputs and outputs of an ONNX file: name, type and shape, "N" for any number of samples."""
-    import onnx
     from onnx import helper
 
-    graph = onnx.load_model(str(path), load_external_data=False).graph
+    graph = read_onnx(path).graph
     told = {}
     for end, values in (("inputs", graph.input), ("outputs", graph.output)):
         told[end] = [

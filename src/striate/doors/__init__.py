@@ -4,6 +4,7 @@ reading     bytes and texts of files, within a budget
 parsing     JSON, YAML and XML
 packed      zip, tar and gzip
 arrays      torch files, safetensors, HDF5, npy and npz
+onnx_files  ONNX, looked at before it runs
 writing     files and folders that are whole or not there
 locks       one writer a folder
 downloads   files from the web

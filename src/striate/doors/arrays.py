@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from striate.doors import budgets
 from striate.doors.packed import is_zip, opened_zip, read_member
@@ -165,28 +166,75 @@ def read_safetensors(path: str | os.PathLike[str], kind: type[StriateError] = Bu
     path   of the file
     kind   the class of the error
 
-    Raises `kind` for a missing, truncated or foreign file.
+    Raises `kind` for a missing, truncated or foreign file, and for one that striate wrote and that has changed since.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    with opened(path, kind=kind):
-        pass
+    told = safetensors_metadata(path, kind).get(_SUM)
+    if told is not None:
+        with opened(path, kind=kind) as file:
+            if _sum_of(file) != told:
+                raise kind(f"{path} is damaged (its checksum differs). Copy or save it again.")
     try:
         return load_file(path)  # type: ignore[no-any-return]
-    except (SafetensorError, ValueError, OSError, RuntimeError) as error:
+    except (SafetensorError, *DAMAGED, AttributeError) as error:
         raise kind(f"{path} is not a whole safetensors file ({inner(error)}). Copy or save it again.") from None
 
 
-def safetensors_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The texts in the head of a safetensors file that has been read.
+def safetensors_metadata(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> dict[str, str]:
+    """The texts in the head of a safetensors file.
 
     path   of the file
-    """
-    from safetensors import safe_open
+    kind   the class of the error
 
-    with safe_open(path, "pt") as file:
-        return file.metadata() or {}
+    Raises `kind` as ``read_safetensors`` does.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    with opened(path, kind=kind):
+        pass
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, *DAMAGED, AttributeError) as error:
+        raise kind(f"{path} is not a whole safetensors file ({inner(error)}). Copy or save it again.") from None
+
+
+def safetensors_bytes(
+    tensors: Mapping[str, Any], metadata: dict[str, str] | None = None, *, checked: bool = False
+) -> bytes:
+    """A safetensors file in memory.  Tensors that share memory are written once each.
+
+    tensors    by name
+    metadata   texts by name, kept in the file's head
+    checked    whether a checksum (CRC-32) of all that is in it stands among them; reading compares it
+    """
+    from safetensors.torch import save
+
+    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
+    content: bytes = save(plain, {**(metadata or {}), _SUM: _NO_SUM} if checked else metadata)
+    if not checked:
+        return content
+    told = _sum_of(io.BytesIO(content)).encode()
+    start = 8 + int.from_bytes(content[:8], "little")
+    return (
+        content[:start].replace(f'"{_SUM}":"{_NO_SUM}"'.encode(), b'"%s":"%s"' % (_SUM.encode(), told))
+        + content[start:]
+    )
+
+
+_SUM, _NO_SUM = "crc32", "00000000"
+
+
+def _sum_of(file: BinaryIO) -> str:
+    """The CRC-32 of a safetensors file, its head read without the place of the sum itself."""
+    start = file.read(8)
+    head = file.read(min(int.from_bytes(start, "little"), budgets.TEXT))
+    crc = zlib.crc32(start + re.sub(rb'"crc32":"[0-9a-f]{8}"', b"", head))
+    while piece := file.read(1 << 20):
+        crc = zlib.crc32(piece, crc)
+    return f"{crc:08x}"
 
 
 @contextmanager

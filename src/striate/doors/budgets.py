@@ -13,3 +13,6 @@ RATIO = 2_000  # bytes unpacked for each packed one; deflate reaches 1,032, of p
 DEPTH = 100  # brackets in brackets
 DIGITS = 400  # of one number; the largest float has 309
 LABELS = 100_000  # classes of a data set; ImageNet's whole tree has 21,841
+NUMBERS = 1 << 30  # that all results of a stranger's network may hold for one picture; VGG-16's hold 3e7
+RESULT = 1 << 27  # that one of them may hold
+NODES = 100_000  # operations of a network; Inception-ResNet has some 1,500

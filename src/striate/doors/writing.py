@@ -138,6 +138,45 @@ def made_aside(path: str | os.PathLike[str], kind: type[StriateError] = BundleEr
             raise
 
 
+@contextlib.contextmanager
+def temporary_folder(
+    beside: str | os.PathLike[str] | None = None, kind: type[StriateError] = BundleError
+) -> Iterator[Path]:
+    """A folder of one's own, gone when the block ends.
+
+    beside   a file next to which it lies, so that what is in it can be renamed; None: among the system's temporary files
+    kind     the class of the error
+
+    Raises `kind` where it cannot be made or written to.
+    """
+    place = Path(tempfile.gettempdir() if beside is None else Path(beside).parent)
+    prefix = "striate-" if beside is None else _prefix(Path(beside))
+    advice = "Free some space, or set TMPDIR to another place." if beside is None else "Choose another place."
+    with (
+        _said(place, kind, advice),
+        tempfile.TemporaryDirectory(prefix=prefix, suffix=".tmp", dir=place, ignore_cleanup_errors=True) as folder,
+    ):
+        yield Path(folder)
+
+
+def moved(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], kind: type[StriateError] = BundleError
+) -> None:
+    """Give a whole file, flushed to the disk, the name `target`; what has that name is replaced.
+
+    source   the file
+    target   in the same file system
+    kind     the class of the error
+
+    Raises `kind` where that cannot be done.
+    """
+    with _said(Path(target), kind, "Choose another place."):
+        with open(source, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(source, 0o666 & ~_umask())
+        os.replace(source, target)
+
+
 def check_new_folder(path: str | os.PathLike[str]) -> None:
     """Raise DataError where something is there already, which may be somebody's corrections.
 

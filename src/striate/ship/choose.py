@@ -9,17 +9,21 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
-from math import inf
+from math import inf, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from striate.errors import ArgumentError, BundleError, unknown
+from striate.doors.onnx_files import check_onnx, parse_onnx
+from striate.doors.places import cache_folder
+from striate.doors.reading import read_bytes
+from striate.doors.writing import atomic_write, remove
+from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
 from striate.ship.engine import Engine, serialized
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, hooked
-from striate.weights import atomic_write
+from striate.weights.bundle import TWIN_OF
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
@@ -27,7 +31,9 @@ if TYPE_CHECKING:
     from striate.intake import Decoding
 
 ENGINES = ("auto", "onnxruntime", "torch", "int8")
-FORMAT = 1  # of what is kept in a saved model's folder; another number when the exported graph becomes another
+FORMAT = 1  # of what is kept in the cache; another number when the exported graph becomes another
+_LARGEST = 1 << 31  # bytes of all engines in the cache
+_AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
 _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or without softmax
 
 # What making an engine costs, in multiplications that torch could have done meanwhile.  Measured on two cores: 0.03 s
@@ -56,8 +62,7 @@ class Engines:
         self._watch: Watch | None = None
         self._graph: Graph | None = None
         self._work = 0.0
-        self._folder: Path | None = None  # of the saved model that the weights come from
-        self._saved_as = ""
+        self._saved_as = ""  # what the weights are as they were saved; "" where they come from no saved model
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
 
@@ -96,7 +101,7 @@ class Engines:
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
         if how == "int8":
             return self.quantized(graph, read).engine(pixels, strip, decoding)
-        if key not in self._made:  # what is to be made takes much longer, and may be in the saved model's folder
+        if key not in self._made:  # what is to be made takes much longer, and may be in the cache
             read = inf
         if self._watch is None or graph is not self._graph or self._watch.changed(read):
             self._forget()
@@ -114,7 +119,8 @@ class Engines:
 
     def _forget(self) -> None:
         self._made.clear()
-        self._watch = self._graph = self._folder = None
+        self._watch = self._graph = None
+        self._saved_as = ""
 
     def reset(self) -> None:
         """Make all anew when next asked, the int8 twin too: weights were changed in a way that need not be noticed."""
@@ -148,7 +154,7 @@ class Engines:
             return False
         return not hooked(module.modules())
 
-    # -- kept in a saved model's folder --------------------------------------------------------------------------------
+    # -- kept in the cache ----------------------------------------------------------------------------------------------
     def loaded(
         self, model: Any, folder: str | os.PathLike[str], checksum: str, int8: tuple[bytes, dict[str, Any]] | None
     ) -> None:
@@ -158,30 +164,39 @@ class Engines:
         folder     of the saved model
         checksum   of its weights
         int8       (ONNX bytes, report) of its int8 twin, or None
+
+        Raises BundleError for a twin that is of another network, or holds what no network needs.
         """
         self._watch, self._graph = Watch(model.module), model.graph.check()
-        self._folder, self._saved_as = Path(folder), f"{checksum} {json.dumps(model.description())}"
+        self._saved_as = f"{checksum} {json.dumps(model.description())}"
         if int8 is not None:
             content, report = int8
-            self._int8 = Quantized(content, QuantizationReport(**report)), self._watch, self._graph
+            twin = _twin(content, report, self._graph, str(folder), checksum)
+            self._int8 = None if twin is None else (twin, self._watch, self._graph)
 
     def _make(
         self, graph: Graph, pixels: Preprocessing | None, strip: Sequence[str | None], decoding: Decoding | None
     ) -> Engine:
-        if self._folder is None or any(strip):
+        if not self._saved_as or any(strip):
             return Engine.of(graph, pixels, strip=strip, decoding=decoding)
         said = f"{FORMAT} {self._saved_as} {pixels and pixels.arithmetic}" + (f" {decoding}" if decoding else "")
-        stem = f"engine-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
-        for file in self._folder.glob(f"{stem}-*.onnx"):
-            with contextlib.suppress(OSError, BundleError):  # a damaged one is made anew
-                if file.stem == f"{stem}-{_digest(file.read_bytes())}":
-                    return Engine(file)
-            with contextlib.suppress(OSError):
-                file.unlink()
+        folder, stem = cache_folder("engines"), hashlib.sha256(said.encode()).hexdigest()[:32]
+        for name in sorted(_names(folder)):
+            if not name.startswith(f"{stem}-"):
+                continue
+            with contextlib.suppress(OSError, StriateError):  # a damaged one is made anew
+                content = read_bytes(folder / name, _LARGEST)
+                if name == f"{stem}-{_digest(content)}.onnx":
+                    engine = Engine(content)
+                    os.utime(folder / name)  # the oldest are removed first
+                    return engine
+            remove(folder / name)
         content = serialized(graph, pixels, decoding=decoding)
         engine = Engine(content)
-        with contextlib.suppress(BundleError):  # a folder that cannot be written only makes the next start slower
-            atomic_write(self._folder / f"{stem}-{_digest(content)}.onnx", content)
+        if len(content) <= _LARGEST:
+            with contextlib.suppress(StriateError):  # a folder that cannot be written only makes the next start slower
+                _make_room(folder, len(content))
+                atomic_write(folder / f"{stem}-{_digest(content)}.onnx", content)
         return engine
 
     # -- int8 ----------------------------------------------------------------------------------------------------------
@@ -219,4 +234,52 @@ class Engines:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:12]
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) -> Quantized | None:
+    """A saved int8 twin; None for one that does not say of which weights it is.
+
+    It may be a stranger's, so its operations and sizes are looked at before it runs.
+    """
+    where = f"{where}: its int8 file"
+    proto = parse_onnx(content, where)
+    told = {entry.key: entry.value for entry in proto.metadata_props}.get(TWIN_OF)
+    if told is None:
+        note(f"{where} does not say which weights it was made from, so it is left out. Call quantize again.")
+        return None
+    numbers = sum(prod(shape) for shape in graph.flat().shapes)
+    check_onnx(proto, where, _AROUND * numbers + 2 * len(content) + (1 << 20))
+    ends = [(graph.input_shapes, proto.graph.input), (graph.output_shapes, proto.graph.output)]
+    shapes = [[tuple(d.dim_value for d in v.type.tensor_type.shape.dim)[1:] for v in there] for _, there in ends]
+    if told != checksum or shapes != [[tuple(shape) for shape in own] for own, _ in ends]:
+        raise BundleError(f"{where} was made from other weights. Call quantize again, or save the model without it.")
+    values = report.values() if isinstance(report, dict) else [report]
+    try:
+        if not all(value is None or isinstance(value, int | float) for value in values):
+            raise TypeError
+        return Quantized(content, QuantizationReport(**report))
+    except TypeError:
+        raise BundleError(f"{where} has a report that is none. Call quantize again.") from None
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _make_room(folder: Path, size: int) -> None:
+    """Remove the engines that were used least lately, so that one more of so many bytes may be kept."""
+    held = []
+    for name in _names(folder):
+        with contextlib.suppress(OSError):
+            about = os.stat(folder / name)
+            held.append((about.st_mtime, about.st_size, name))
+    total = size + sum(bytes_ for _, bytes_, _ in held)
+    for _, bytes_, name in sorted(held):
+        if total <= _LARGEST:
+            break
+        remove(folder / name)
+        total -= bytes_

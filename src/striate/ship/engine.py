@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Sequence
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from striate.described import whole
+from striate.doors.onnx_files import check_onnx, read_onnx
+from striate.doors.parsing import parse_json
 from striate.errors import BundleError, DataError
 from striate.graph import Graph
 from striate.ship.onnx_graph import to_onnx
@@ -31,7 +34,10 @@ class Engine:
     source      a serialized ONNX model, or the path of one
     threads     per operation; None: as many as torch uses
 
-    Raises BundleError for what ONNX Runtime cannot read.
+    A file may be a stranger's: it is read whole, and its operations and sizes are looked at before it runs.
+
+    Raises BundleError for what ONNX Runtime cannot read, and for loops, operations that no network needs, weights that lie
+    elsewhere, and results of more than 2 ** 30 numbers for one sample.
     """
 
     def __init__(self, source: bytes | str | os.PathLike[str], *, threads: int | None = None) -> None:
@@ -42,16 +48,23 @@ class Engine:
         options.log_severity_level = 4  # what goes wrong comes as an exception
         options.intra_op_num_threads = threads or torch.get_num_threads()
         given = source if isinstance(source, bytes) else os.fspath(source)
+        if not isinstance(source, bytes):
+            check_onnx(read_onnx(source), os.fspath(source), folder=Path(source).parent, detections=True)
         try:
             self.session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own classes share no base but this
             reason = str(error).split("\n")[0]
             raise BundleError(f"ONNX Runtime cannot use this model: {reason}") from error
+        unknown = [end.type for end in self.session.get_inputs() if end.type not in _NUMPY]
+        if unknown:
+            raise BundleError(f"ONNX Runtime cannot use this model: it takes a {unknown[0]}, which no picture is.")
         self.inputs = [(i.name, _NUMPY[i.type], tuple(i.shape[1:])) for i in self.session.get_inputs()]
         self.outputs = [output.name for output in self.session.get_outputs()]
         said = self.session.get_modelmeta().custom_metadata_map
-        self.ids: dict[str, int] = json.loads(said.get("ids", "{}"))
-        self.batch = int(said.get("batch", "0")) or 1 << 30
+        ids = parse_json(said.get("ids", "{}"), "the model's ids", BundleError)
+        self.ids = {k: v for k, v in ids.items() if isinstance(v, int)} if isinstance(ids, dict) else {}
+        batch = said.get("batch", "")
+        self.batch = max(1, int(batch)) if re.fullmatch(r"\d{1,9}", batch) else 1 << 30
         self._counted = [i for i, name in enumerate(self.outputs) if name.startswith(PICTURES) and "decoding" in said]
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.doors.onnx_files import parse_onnx
 from striate.errors import ArgumentError
 from striate.graph import Step
 from striate.ship.writer import Writer
@@ -55,7 +56,6 @@ def _array(value: np.ndarray) -> np.ndarray:
 
 
 def _written(module: Any, step: Step) -> Any:
-    import onnx
     import torch
 
     twin = copy.deepcopy(module).cpu().eval()
@@ -78,4 +78,4 @@ def _written(module: Any, step: Step) -> Any:
     except Exception as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArgumentError(f"torch cannot write this layer's code as ONNX: {said}") from error
-    return onnx.load_from_string(file.getvalue())
+    return parse_onnx(file.getvalue(), "torch's ONNX file")

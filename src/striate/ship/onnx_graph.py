@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.errors import ArgumentError
+from striate.doors.parsing import parse_json
+from striate.doors.writing import atomic_write, moved, temporary_folder
+from striate.errors import ArgumentError, BundleError
 from striate.graph import Graph, Shape
 from striate.intake import outputs_with_boxes
 from striate.ship import rows, windows  # noqa: F401  they fill the table
@@ -110,6 +111,17 @@ def describe(model: onnx.ModelProto, metadata: dict[str, Any]) -> None:
     helper.set_model_props(model, there | said)
 
 
+def rows_of_boxes(model: onnx.ModelProto) -> list[int]:
+    """The numbers of a model's outputs that are rows of boxes, as its metadata say.
+
+    model   as ``to_onnx`` writes it; another may say nothing, or what is no such number
+    """
+    told = next((entry.value for entry in model.metadata_props if entry.key == ROWS), "[]")
+    numbers = parse_json(told, "the model's metadata", BundleError)
+    known = range(len(model.graph.output))
+    return [n for n in numbers if isinstance(n, int) and n in known] if isinstance(numbers, list) else []
+
+
 def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     """Write a model, whole or not at all; weights above 1.5 GB go into a file ``<name>.data`` beside it.
 
@@ -120,20 +132,17 @@ def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
     """
     import onnx
 
-    from striate.weights import atomic_write
-
     target = Path(path)
     if model.ByteSize() <= LARGEST:
         atomic_write(target, model.SerializeToString())
         return
     beside = f"{target.name}.data"
-
-    def write(temporary: str) -> None:
-        onnx.save_model(model, temporary, save_as_external_data=True, location=beside, size_threshold=1 << 16)
-
-    with contextlib.suppress(FileNotFoundError):
-        (target.parent / beside).unlink()  # onnx would append to it
-    atomic_write(target, write)
+    with temporary_folder(beside=target) as folder:
+        onnx.save_model(
+            model, folder / target.name, save_as_external_data=True, location=beside, size_threshold=1 << 16
+        )
+        moved(folder / beside, target.with_name(beside))
+        moved(folder / target.name, target)
 
 
 def _build(graph: Graph) -> None:

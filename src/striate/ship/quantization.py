@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import logging
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from striate.data import Preprocessing
 from striate.described import whole
+from striate.doors.onnx_files import parse_onnx, read_onnx
+from striate.doors.writing import temporary_folder
 from striate.errors import ArgumentError
 from striate.ship.engine import Engine, serialized
-from striate.ship.onnx_graph import ROWS, factors
+from striate.ship.onnx_graph import factors, rows_of_boxes
 from striate.ship.quantization_report import QuantizationReport, compared
 from striate.ship.suppression import suppress_boxes
 
@@ -78,9 +77,7 @@ class Quantized:
         strip     per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
         decoding  rows of boxes become detections so; None: they stay rows
         """
-        import onnx
-
-        model = onnx.load_model_from_string(self.content)
+        model = parse_onnx(self.content, "the int8 twin")
         if pixels is not None:
             _take_pixels(model, pixels)
         _strip(model, strip)
@@ -122,10 +119,8 @@ def quantize(
 
 # -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------
 def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
-    import onnx
-
-    proto = onnx.load_model_from_string(content)
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    proto = parse_onnx(content, "the exported model")
+    with _quiet(), temporary_folder() as folder:
         from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
         from onnxruntime.quantization import quantize_static as static
 
@@ -148,9 +143,9 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
                 xs = [x[part] for x in arrays]
                 return dict(zip(names, xs, strict=True)) if len(xs[0]) else None
 
-        target = Path(folder) / "int8.onnx"
+        target = folder / "int8.onnx"
         static(
-            onnx.load_model_from_string(content),  # it is changed
+            parse_onnx(content, "the exported model"),  # it is changed
             str(target),
             Reader(),
             quant_format=QuantFormat.QDQ,
@@ -162,7 +157,7 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
             nodes_to_exclude=_last(proto),
             calibrate_method=methods[method],
         )
-        made = onnx.load_model(str(target))
+        made = read_onnx(target)
     _correct_biases(made, proto, arrays)
     return made.SerializeToString()  # type: ignore[no-any-return]
 
@@ -177,7 +172,7 @@ def _last(proto: onnx.ModelProto) -> list[str]:
 
     Pixels and scores stand in the same rows there, and 8 bits for both would leave the scores nothing.
     """
-    rows = json.loads(next((entry.value for entry in proto.metadata_props if entry.key == ROWS), "[]"))
+    rows = rows_of_boxes(proto)
     made = {name: node for node in proto.graph.node for name in node.output}
     left, kept = [proto.graph.output[i].name for i in rows], []
     while left:

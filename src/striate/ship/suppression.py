@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from striate.intake import Decoding
-from striate.ship.onnx_graph import ROWS, describe
+from striate.ship.onnx_graph import ROWS, describe, rows_of_boxes
 
 if TYPE_CHECKING:
     import onnx
@@ -27,7 +26,7 @@ def suppress_boxes(model: onnx.ModelProto, decoding: Decoding) -> None:
     Candidates are a place and a class.  The surest of a picture are cut out first, in the order of their scores and, where
     these are equal, of their places and classes; each class is thinned out on its own; of what is left the first stay.
     """
-    numbers = json.loads(next((entry.value for entry in model.metadata_props if entry.key == ROWS), "[]"))
+    numbers = rows_of_boxes(model)
     for number in reversed(numbers):
         _suppress(model, number, decoding)
     rest = {entry.key: entry.value for entry in model.metadata_props if entry.key != ROWS}

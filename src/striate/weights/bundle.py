@@ -4,8 +4,11 @@
     weights-<checksum>.safetensors  … the weights
     optimizer-<checksum>.safetensors  … and the state of the optimizer, where it was trained
     int8-<checksum>.onnx            … and its 8-bit twin, where it has one
-    engine-<checksum>.onnx          prepared for the next start, made at the first prediction; may be deleted
-    README.md                       a model card for people
+    README.md                       a model card for people, who may write more into it
+
+model.json says the SHA-256 of each, and all but README.md are held against it when they are read; the 8-bit twin says
+within which weights it is of.  Engines that are prepared for the next start lie in the user's cache, since what lies in a
+folder may be a stranger's.
 
 model.json is renamed into place last and names its weights by their checksum, so at every moment the folder holds one
 whole model: the old one or the new one.
@@ -13,7 +16,6 @@ whole model: the old one or the new one.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -21,12 +23,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from striate.doors.writing import atomic_write
-from striate.errors import BundleError
-from striate.weights.files import load_state
+from striate.doors.arrays import read_safetensors, safetensors_bytes
+from striate.doors.onnx_files import parse_onnx
+from striate.doors.parsing import read_json
+from striate.doors.reading import opened, read_bytes
+from striate.doors.writing import atomic_write, remove
+from striate.errors import BundleError, StriateError
 from striate.wording import inner
 
 FORMAT, VERSION = "striate-bundle", 1
+_PARTS = ("network", "preprocessing", "decoding", "training", "metrics", "compiled")
+TWIN_OF = "twin of the weights"  #: in the metadata of the 8-bit twin: the checksum of the weights that it was made from
 
 
 @dataclass
@@ -65,8 +72,6 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
     bundle    what is saved
     card      the text of README.md
     """
-    from safetensors.torch import save
-
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise BundleError(f"{folder} is a file; a model is saved as a folder. Choose another name.")
@@ -77,8 +82,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         ]
         if foreign:
             raise BundleError(f"{folder} holds other files ({foreign[0]} …) and no model; choose an empty folder.")
-    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in bundle.state.items()}
-    data = save(plain)
+    data = safetensors_bytes(bundle.state)
     checksum = hashlib.sha256(data).hexdigest()
     weights = f"weights-{checksum[:12]}.safetensors"
     description = {
@@ -90,6 +94,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         "metrics": bundle.metrics,
         "training": bundle.training,
         "network": bundle.network,
+        "card": {"file": "README.md", "sha256": hashlib.sha256(card.encode()).hexdigest()},
     }
     kept = {weights}
     if bundle.decoding is not None:
@@ -98,7 +103,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         description["compiled"] = bundle.compiled
     if bundle.optimizer is not None:
         settings, tensors = bundle.optimizer
-        state = save({key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()})
+        state = safetensors_bytes(tensors)
         digest = hashlib.sha256(state).hexdigest()
         name = f"optimizer-{digest[:12]}.safetensors"
         description["optimizer"] = {"file": name, "sha256": digest, "state": settings}
@@ -107,6 +112,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
             atomic_write(folder / name, state)
     if bundle.int8 is not None:
         content, report = bundle.int8
+        content = _bound(content, checksum)
         twin = hashlib.sha256(content).hexdigest()
         name = f"int8-{twin[:12]}.onnx"
         description["int8"] = {"file": name, "sha256": twin, "report": report}
@@ -120,8 +126,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
     for pattern in ("weights-*.safetensors", "optimizer-*.safetensors", "int8-*.onnx", "engine-*.onnx"):
         for old in folder.glob(pattern):
             if old.name not in kept:
-                with contextlib.suppress(OSError):
-                    old.unlink()
+                remove(old)
     return folder
 
 
@@ -132,13 +137,10 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     """
     folder = Path(path)
     file = folder / "model.json"
-    if not file.is_file():
-        what = "does not exist" if not folder.exists() else "is not a saved model: it has no model.json"
+    if not os.path.isfile(file):
+        what = "is not a saved model: it has no model.json" if os.path.lexists(folder) else "does not exist"
         raise BundleError(f"{folder} {what}.")
-    try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BundleError(f"{file} is damaged: {inner(error)}. Save the model again.") from None
+    description = read_json(file, kind=BundleError)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise BundleError(f'{file} is not a striate model (its "format" is not "{FORMAT}").')
     if description.get("version") != VERSION:
@@ -147,31 +149,51 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         )
     try:
         weights, network = description["weights"], description["network"]
-        name, checksum = Path(weights["file"]).name, weights["sha256"]
+        name, checksum = weights["file"], weights["sha256"]
         twin = description.get("int8")
         twin = None if twin is None else (twin["file"], twin["sha256"], twin["report"])
         resume = description.get("optimizer")
         resume = None if resume is None else (resume["file"], resume["sha256"], resume["state"])
+        texts = [name, checksum, *(twin or ())[:2], *(resume or ())[:2]]
+        if not all(isinstance(text, str) and text and "\0" not in text for text in texts):
+            raise TypeError("name of a file or its checksum")
     except (KeyError, TypeError) as error:
         raise BundleError(f"{file} is damaged: no {inner(error)}. Save the model again.") from None
-    _whole(folder, name, checksum)
-    int8 = None if twin is None else (_whole(folder, twin[0], twin[1]), twin[2])
-    if resume is not None:
-        _whole(folder, resume[0], resume[1])
+    labels = description.get("labels")
+    if not (labels is None or (isinstance(labels, list) and all(isinstance(label, str) for label in labels))):
+        raise BundleError(f"{file} is damaged: its labels are no list of texts. Save the model again.")
+    for part, value in description.items():
+        if part in _PARTS and not (value is None or isinstance(value, dict)):
+            raise BundleError(f"{file} is damaged: its {part} is no object. Save the model again.")
+    state = read_safetensors(_whole(folder, name, checksum))
+    int8 = None if twin is None else (read_bytes(_whole(folder, *twin[:2]), kind=BundleError), twin[2])
+    optimizer = None if resume is None else (resume[2], read_safetensors(_whole(folder, *resume[:2])))
     compiled = description.get("compiled")
     return Bundle(
         network=network,
-        state=load_state(folder / name),
+        state=state,
         preprocessing=description.get("preprocessing"),
-        labels=description.get("labels"),
+        labels=labels,
         decoding=description.get("decoding"),
         training=description.get("training") or {},
         metrics=description.get("metrics") or {},
         int8=int8,
         compiled=compiled if isinstance(compiled, dict) else None,
-        optimizer=None if resume is None else (resume[2], load_state(folder / Path(resume[0]).name)),
+        optimizer=optimizer,
         checksum=checksum,
     )
+
+
+def _bound(content: bytes, checksum: str) -> bytes:
+    """An 8-bit twin that says within of which weights it is."""
+    from onnx import helper
+
+    model = parse_onnx(content, "the int8 twin")
+    said = {entry.key: entry.value for entry in model.metadata_props}
+    if said.get(TWIN_OF) == checksum:
+        return content
+    helper.set_model_props(model, said | {TWIN_OF: checksum})
+    return model.SerializeToString()  # type: ignore[no-any-return]
 
 
 def recorded(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -180,20 +202,22 @@ def recorded(path: str | os.PathLike[str]) -> dict[str, Any]:
     path    the folder
     """
     try:
-        facts = json.loads((Path(path) / "model.json").read_text(encoding="utf-8"))["training"]
-    except (OSError, ValueError, KeyError, TypeError):
+        description = read_json(Path(path) / "model.json")
+    except StriateError:
         return {}  # whoever reads the whole of it says what is wrong
+    facts = description.get("training") if isinstance(description, dict) else None
     return facts if isinstance(facts, dict) else {}
 
 
-def _whole(folder: Path, name: str, checksum: str) -> bytes:
-    """The content of a file of the model.  Raises BundleError where it is missing or another one."""
+def _whole(folder: Path, name: str, checksum: str) -> Path:
+    """The path of a file of the model.  Raises BundleError where it is missing or another one."""
     source = folder / Path(name).name
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise BundleError(f"{folder} is incomplete: the contents of {source.name} are missing. Copy the whole folder.")
-    content = source.read_bytes()
-    if hashlib.sha256(content).hexdigest() != checksum:
+    with opened(source, kind=BundleError) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    if found != checksum:
         raise BundleError(
             f"{source} is not the file that {folder / 'model.json'} was saved with (its checksum differs)."
         )
-    return content
+    return source

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
+from striate.doors.arrays import read_safetensors, safetensors_bytes
 from striate.doors.writing import atomic_write
-from striate.errors import BundleError
 
 
 def save_state(path: str | os.PathLike[str], state: dict[str, Any], metadata: dict[str, str] | None = None) -> None:
@@ -19,23 +18,12 @@ def save_state(path: str | os.PathLike[str], state: dict[str, Any], metadata: di
 
     Raises BundleError when it cannot be written.
     """
-    from safetensors.torch import save
-
-    plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
-    atomic_write(path, save(plain, metadata))
+    atomic_write(path, safetensors_bytes(state, metadata, checked=True))
 
 
 def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a safetensors file.  Raises BundleError for a missing, truncated or foreign file.
+    """Read a safetensors file.  Raises BundleError for a missing, truncated or foreign file, and a damaged one of striate's.
 
     path    of the file
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not Path(path).is_file():
-        raise BundleError(f"no weights file at {path}.")
-    try:
-        return load_file(path)  # type: ignore[no-any-return]
-    except SafetensorError as error:
-        raise BundleError(f"{path} is not a whole safetensors file ({error}). Copy or save it again.") from None
+    return read_safetensors(path)

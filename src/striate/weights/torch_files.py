@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.doors.writing import atomic_write
+from striate.doors.arrays import read_torch, safetensors_metadata, write_state
+from striate.doors.packed import is_zip
+from striate.doors.reading import opened
 from striate.errors import BundleError
 from striate.weights.bundle import read_bundle
 from striate.weights.contents import WeightsFile
 from striate.weights.files import load_state, save_state
+from striate.wording import inner
 
 if TYPE_CHECKING:
     import torch
@@ -27,11 +28,8 @@ _PREFIXES = ("module.", "_orig_mod.", "model.")
 
 def read_safetensors(file: Path) -> WeightsFile:
     """Raises BundleError for a truncated or damaged file."""
-    from safetensors import safe_open
-
     checkpoint = _checkpoint(file, "safetensors", load_state(file))
-    with safe_open(file, "pt") as opened:
-        checkpoint.own = (opened.metadata() or {}).get("layout") == "striate"
+    checkpoint.own = safetensors_metadata(file).get("layout") == "striate"
     return checkpoint
 
 
@@ -42,13 +40,10 @@ def read_saved_model(folder: Path) -> WeightsFile:
 
 def read_pickle(file: Path) -> WeightsFile:
     """A file of ``torch.save``, by torch's restricted unpickler.  Raises BundleError for anything but arrays."""
-    import torch
-
-    zipped = zipfile.is_zipfile(file)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of torch about its own old formats
-            content = torch.load(file, map_location="cpu", weights_only=True, mmap=zipped)
+        content = read_torch(file)
+    except BundleError:
+        raise
     except pickle.UnpicklingError as error:
         raise BundleError(_refused(file, str(error))) from None
     except MemoryError:
@@ -56,11 +51,11 @@ def read_pickle(file: Path) -> WeightsFile:
     except Exception as error:  # of a damaged pickle, torch raises whatever its parts raise
         reason = str(error).strip().splitlines()
         raise BundleError(
-            f"{file} is not a whole torch file ({reason[0] if reason else type(error).__name__}). "
+            f"{file} is not a whole torch file ({inner(reason[0] if reason else type(error).__name__)}). "
             "Copy or download it again."
         ) from None
     state = _state_dict(file, content)
-    checkpoint = _checkpoint(file, "torch file" if zipped else "torch pickle", state)
+    checkpoint = _checkpoint(file, "torch file" if is_zip(file) else "torch pickle", state)
     about = getattr(state, "_metadata", None)
     top = about.get("") if isinstance(about, dict) else None
     checkpoint.own = isinstance(top, dict) and top.get("layout") == "striate"
@@ -75,8 +70,8 @@ def _refused(file: Path, message: str) -> str:
             f"{file} holds more than arrays: it {what}, which could be any code. It was not run. In the program that "
             "made it, save only the arrays: torch.save(model.state_dict(), path)."
         )
-    with open(file, "rb") as opened:
-        other = opened.read(2) in (b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save pickles with protocol 2
+    with opened(file, kind=BundleError) as there:
+        other = there.read(2) in (b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save pickles with protocol 2
     if other:
         return (
             f"{file} is a pickle, but not of torch.save: unpickling it could run any code, so it was not. Save the arrays "
@@ -89,10 +84,10 @@ def _state_dict(file: Path, content: Any) -> Mapping[str, Any]:
     for _ in range(3):
         if not isinstance(content, Mapping):
             raise BundleError(f"{file} holds a {type(content).__name__}, not arrays by name (a state_dict).")
-        inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
+        held = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if held is None:
             break
-        content = inner
+        content = held
     return content  # type: ignore[no-any-return]
 
 
@@ -101,6 +96,12 @@ def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> WeightsFil
 
     checkpoint = WeightsFile(str(file), kind, "torch")
     arrays = {str(key): v for key, v in content.items() if isinstance(v, torch.Tensor) and v.layout == torch.strided}
+    empty = next((key for key, array in arrays.items() if array.device.type != "cpu"), None)
+    if empty is not None:
+        raise BundleError(
+            f"{file}: {empty[:100]} has a shape and no numbers (device {arrays[empty].device.type}). "
+            "Save the weights once they are there."
+        )
     if not arrays:
         held = ", ".join(map(str, list(content)[:5])) or "nothing"
         raise BundleError(f"{file} holds no arrays by name; it holds {held}.")
@@ -118,10 +119,7 @@ def _checkpoint(file: Path, kind: str, content: Mapping[str, Any]) -> WeightsFil
 
 def write_torch(path: str | os.PathLike[str], state: dict[str, torch.Tensor]) -> None:
     """Write a state_dict: safetensors where `path` ends so, else a file for ``torch.load``.  Raises BundleError."""
-    import torch
-
     if str(path).endswith(".safetensors"):
         save_state(path, state)
     else:
-        plain = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()}
-        atomic_write(path, lambda temporary: torch.save(plain, temporary))
+        write_state(path, {key: tensor.detach().cpu().contiguous().clone() for key, tensor in state.items()})
