@@ -109,7 +109,9 @@ def table(outcome) -> str:
     rows.append(["all", f"{sum(sums):,}", *map(str, sums), f"{sum(sums) / max(outcome.wall, 1e-3):,.0f}", "", ""])
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     lines = [
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in [heads, *rows]
     ]
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzz.formats import FORMATS, Format, Wrong
+from fuzz.formats import FORMATS, Format, WrongError
 from fuzz.mutate import changed
 from fuzz.seeds import Seed, put
 from striate.errors import StriateError
@@ -113,7 +113,6 @@ def work(seed: int, tasks: Sequence[tuple[str, int]], folder: Path, report: int)
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
-    sys.stdout, sys.stderr = open(1, "w", errors="replace"), open(2, "w", errors="replace")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (MOST, MOST))
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
@@ -173,7 +172,7 @@ def judged(
         verdict, said = "refused", str(error)
         if unclear := _unclear(said):
             verdict, said = "unclear", f"{unclear}: {said[:300]!r}"
-    except Wrong as error:
+    except WrongError as error:
         verdict, said = error.verdict, str(error)
     except MemoryError:
         verdict, said = "large", _place()

@@ -23,7 +23,7 @@ from striate.errors import StriateError
 Use = Callable[[Path, str], Any]
 
 
-class Wrong(Exception):
+class WrongError(Exception):
     """An answer that must not be: `verdict` says of which kind it is."""
 
     def __init__(self, said: str, verdict: str = "wrong") -> None:
@@ -77,7 +77,7 @@ def each(*uses: Callable[[], Any]) -> Any:
 
 
 def command(*arguments: str, also: tuple[int, ...] = ()) -> tuple[int, str]:
-    """Run the command line in this process; raises Wrong for whatever a user must not see.  (exit code, output)."""
+    """Run the command line in this process; raises WrongError for whatever a user must not see.  (exit code, output)."""
     from striate.cli.main import main
 
     out, err = io.StringIO(), io.StringIO()
@@ -89,21 +89,22 @@ def command(*arguments: str, also: tuple[int, ...] = ()) -> tuple[int, str]:
         code = ended.code
     said = err.getvalue()
     if code not in (0, 2, *also):
-        raise Wrong(f"exit code {code!r} of {arguments[:2]}: {said[-200:]!r}", "unclear")
+        raise WrongError(f"exit code {code!r} of {arguments[:2]}: {said[-200:]!r}", "unclear")
     # what follows a carriage return in a bar of progress is a new line
     lines = [line for line in re.split(r"[\n\r]", said) if line.strip()]
     mistakes = sum(line.startswith("striate: ") for line in lines)
-    if code == 2 and mistakes != 1 and (mistakes or "could not be read" not in said + out.getvalue()):
-        raise Wrong(f"{len(lines)} lines for one mistake: {said[:300]!r}", "unclear")
+    # size says in its table what does not fit; predict counts what it could not read
+    if code == 2 and mistakes != 1 and (mistakes or not (out.getvalue() or "could not be read" in said)):
+        raise WrongError(f"{len(lines)} lines for one mistake: {said[:300]!r}", "unclear")
     for line in (*out.getvalue().splitlines(), *lines):
         if not all(letter.isprintable() or letter == "\t" for letter in line):
-            raise Wrong(f"signs that a terminal obeys: {line[:200]!r}", "unclear")
+            raise WrongError(f"signs that a terminal obeys: {line[:200]!r}", "unclear")
     if code == 2:
-        raise Said(lines[-1] if lines else out.getvalue()[-200:])
+        raise RefusedError(lines[-1] if lines else out.getvalue()[-200:])
     return code, out.getvalue()
 
 
-class Said(StriateError):
+class RefusedError(StriateError):
     """What a command said before it ended with 2."""
 
 
@@ -167,7 +168,7 @@ for _name in ("png", "jpeg", "gif", "bmp", "webp", "tiff", "other", "jpeg2000", 
 
 # -- data sets ---------------------------------------------------------------------------------------------------------
 def _checked(read: Any) -> None:
-    """Raise Wrong for what no reader may give."""
+    """Raise WrongError for what no reader may give."""
     for part in read if isinstance(read, tuple) else (read,):
         if part is None:
             continue
@@ -176,12 +177,12 @@ def _checked(read: Any) -> None:
         if part.labels is not None and part.y is not None and part.y.ndim == 1 and count is not None and len(part.y):
             kind = np.asarray(part.y)
             if kind.dtype.kind in "iu" and (kind.min() < 0 or kind.max() >= count):
-                raise Wrong(f"a label of {kind.max()} of {count} classes")
+                raise WrongError(f"a label of {kind.max()} of {count} classes")
         for boxes, labels in zip(part.boxes or (), part.box_labels or (), strict=True):
             if not np.isfinite(boxes).all() or (boxes[:, 2:] <= boxes[:, :2]).any() or (boxes < -0.01).any():
-                raise Wrong(f"a box of {boxes.tolist()}")
+                raise WrongError(f"a box of {boxes.tolist()}")
             if len(labels) and count is not None and (labels.min() < 0 or labels.max() >= count):
-                raise Wrong(f"a box of class {labels.max()} of {count}")
+                raise WrongError(f"a box of class {labels.max()} of {count}")
 
 
 def _set(place: Callable[[Path, str], Path]) -> Use:
@@ -248,7 +249,7 @@ def _reviews(folder: Path, target: str) -> None:
 
     _, labels = data.read_reviews(folder / target)
     if set(np.unique(labels)) - {0, 1}:
-        raise Wrong(f"labels {np.unique(labels)[:5]}")
+        raise WrongError(f"labels {np.unique(labels)[:5]}")
 
 
 @format_("arrays npy", ())
@@ -328,7 +329,7 @@ def _model(folder: Path, target: str) -> None:
     model = models.load_model(folder / target)
     answers = model.predict(np.zeros((1, *model.input_shape[1:]), np.float32), verbose=0)
     if np.isnan(answers).any() and not np.isnan(np.concatenate([w.ravel() for w in model.get_weights()])).any():
-        raise Wrong("sound weights answer with nan")
+        raise WrongError("sound weights answer with nan")
 
 
 format_("model .keras", ("zip",), share=3)(_model)
@@ -353,7 +354,7 @@ def _weights(folder: Path, target: str) -> None:
     except BaseException:
         if digest(model._state()) != before:
             _fresh.cache_clear()
-            raise Wrong("weights were refused after some of them had been taken") from None
+            raise WrongError("weights were refused after some of them had been taken") from None
         raise
     if digest(model._state()) != before:
         _fresh.cache_clear()
@@ -379,7 +380,7 @@ def _bundle(folder: Path, target: str) -> str:
     model = models.load_model(folder)
     answers = model.predict(np.ones((1, *model.input_shape[1:]), np.float32), verbose=0)
     if np.isnan(answers).any():
-        raise Wrong("answers with nan")
+        raise WrongError("answers with nan")
     return digest([model._state(), str(model.labels), np.round(answers, 4)])
 
 

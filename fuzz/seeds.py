@@ -101,7 +101,8 @@ def pictures() -> dict[str, list[bytes]]:
             made(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)]),
         ],
         "tiff": [
-            *(made(image, "TIFF") for image in (rgb, grey, alpha, palette, deep, floats, rgb.convert("CMYK"), rgb.convert("1"))),
+            *(made(image, "TIFF") for image in (rgb, grey, alpha, palette, deep, floats)),
+            *(made(rgb.convert(mode), "TIFF") for mode in ("CMYK", "1", "LAB")),
             *(made(rgb, "TIFF", compression=how) for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits")),
             made(rgb.convert("1"), "TIFF", compression="group4"),
             made(smooth, "TIFF", compression="jpeg"),
@@ -109,7 +110,8 @@ def pictures() -> dict[str, list[bytes]]:
         ],
         "other": [
             *(made(image, "PPM") for image in (rgb, grey, rgb.convert("1"), floats)), b"P3\n2 1\n255\n1 2 3 4 5 6\n",
-            made(rgb, "TGA"), made(palette, "TGA", compression="tga_rle"), made(rgb, "PCX"), made(rgb, "ICO", sizes=[(8, 8)]),
+            made(rgb, "TGA"),
+            made(palette, "TGA", compression="tga_rle"), made(rgb, "PCX"), made(rgb, "ICO", sizes=[(8, 8)]),
         ],
     }  # fmt: skip
     if features.check("jpg_2000"):
@@ -127,8 +129,9 @@ def pictures() -> dict[str, list[bytes]]:
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(x) = showpage\n%%EOF\n",
         b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n", b"8BPS\0\1" + bytes(30),
         b'<svg xmlns="http://www.w3.org/2000/svg"/>', b"\x59\xa6\x6a\x95" + bytes(60), b"SIMPLE  =                    T",
-        b"\xd7\xcd\xc6\x9a" + bytes(60), b"GRIB" + bytes(40), b"BUFR" + bytes(40), b"/* XPM */\nstatic char *a[]={\"1 1 1 1\"};",
-        made(rgb, "SGI"), made(rgb, "IM"), made(rgb, "SPIDER") if False else made(grey, "MSP") if False else made(rgb, "DDS"),
+        b"\xd7\xcd\xc6\x9a" + bytes(60), b"GRIB" + bytes(40), b"BUFR" + bytes(40),
+        b"/* XPM */\nstatic char *a[]={\"1 1 1 1\"};",
+        made(rgb, "SGI"), made(rgb, "IM"), made(rgb, "DDS"),
     ]  # fmt: skip
     return some
 
@@ -484,7 +487,7 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         "weights torch zip": models["torch zip"], "weights torch legacy": models["torch legacy"],
         "weights TensorFlow": checkpoints(place / "checkpoints"), "saved model": models["bundle"], "onnx": models["onnx"],
         "training.pt": [Seed(run.files, ("run/training.pt",))],
-        "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/") and "README" not in name))],
+        "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/")))],
         "film": films(place), **kept(place, classes["folder"].files),
         **command_sets(models, {**boxes, **classes}, drawn["png"][:3]),
     }  # fmt: skip

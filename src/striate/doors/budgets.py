@@ -6,6 +6,7 @@ FILE = 1 << 30  # bytes of a file that is read into memory
 TEXT = 1 << 28  # bytes of a list, a table or a JSON file of annotations
 ANNOTATION = 1 << 24  # bytes of one picture's annotation; a picture with a thousand boxes has 300 kB
 SETTINGS = 1 << 22  # bytes of a file of settings: YAML, a run's or a model's description has its own
+PIXELS = 1 << 27  # of a picture, 400 MB as RGB: above any camera, far below what a 100 kB "bomb" unpacks to
 UNPACKED = 1 << 28  # bytes that one file in a zip may unpack to
 ARCHIVE = 1 << 36  # bytes that an archive that is unpacked to disk may hold in all
 ENTRIES = 5_000_000  # files in an archive

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ from striate.data.pictures.formats import HEAD, foreign, format_of
 from striate.data.pictures.jpeg import plain_jpeg
 from striate.data.pictures.tiff import apart, grey_of, note_dark, unusual
 from striate.data.pictures.upright import Turn, turn_of, upright, without_warnings
+from striate.doors import budgets
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.wording import inner
@@ -23,7 +25,7 @@ from striate.wording import inner
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_PIXELS = 1 << 27  # 134 million, 400 MB as RGB: above any camera, far below what a 100 kB "bomb" unpacks to
+MAX_PIXELS = budgets.PIXELS
 # Named, because Pillow would also hand some formats to other programs (EPS to Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PCX")
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -71,7 +73,7 @@ def decode(
     Whether it does depends on the file and on `scaled` alone, not on where or how the file is read.
     """
     name = describe(source)
-    try:
+    with _refusing(name):
         if isinstance(source, bytes | bytearray | memoryview):
             return _from_bytes(bytes(source), name, channels, scaled)
         if isinstance(source, str | os.PathLike):
@@ -81,10 +83,6 @@ def decode(
         if hasattr(source, "getbands"):
             return _whole(_eight_bit(upright(source), name, channels))
         return _whole(_eight_bit(_from_array(source, name), name, channels))
-    except DataError:
-        raise
-    except Exception as error:  # decoders raise a dozen types for broken files
-        raise DataError(f"{name}: broken picture, {_reason(error)}. Replace it or leave it out.") from None
 
 
 def _from_file(path: Any, name: str, channels: int | None, scaled: Scaled | None) -> Decoded:
@@ -137,6 +135,17 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if not isinstance(error, OSError | ValueError) or not text else text
 
 
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """What decoders raise for a broken file, a dozen types, in our words."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name}: broken picture, {_reason(error)}. Replace it or leave it out.") from None
+
+
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(H, W) that ``picture`` gives, from the file's header where that is enough.  Raises DataError like it."""
     return header(path)[0]
@@ -145,13 +154,10 @@ def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 def header(path: str | os.PathLike[str]) -> tuple[tuple[int, int], Turn]:
     """``upright_size`` of a file, and the turn by which it comes from what is stored.  Raises DataError like ``picture``."""
     name = describe(path)
-    try:
-        with _file(path).open("rb") as file, _open(file, name, unusual) as image:
-            turn = turn_of(image)
-            if image.format in _HEADER:
-                return ((image.width, image.height) if turn.swapped else (image.height, image.width)), turn
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read, {_reason(error)}.") from None
+    with _refusing(name), _file(path).open("rb") as file, _open(file, name, unusual) as image:
+        turn = turn_of(image)
+        if image.format in _HEADER:
+            return ((image.width, image.height) if turn.swapped else (image.height, image.width)), turn
     return decode(path).size, turn
 
 
@@ -180,14 +186,9 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     Raises DataError for other colours and for what is broken.
     """
     name = describe(path)
-    try:
-        with _file(path).open("rb") as file, _open(file, name) as image:
-            image.load()
-            values = np.asarray(upright(image))
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(f"{name}: broken picture, {_reason(error)}. Replace it or leave it out.") from None
+    with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image:
+        image.load()
+        values = np.asarray(upright(image))
     if image.mode in ("LA", "PA", "RGBA"):
         values = values[..., :-1]
     if values.ndim == 3 and (values == values[..., :1]).all():
@@ -201,7 +202,8 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
 
 def has_one_bit(path: str | os.PathLike[str]) -> bool:
     """Whether a picture is of 1 bit a pixel, by its header.  Raises DataError for what is no picture."""
-    with _file(path).open("rb") as file, _open(file, describe(path)) as image:
+    name = describe(path)
+    with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image:
         return bool(image.mode == "1")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.pictures.upright import ORIENTATION
+from striate.doors import budgets
 from striate.errors import DataError, note
 from striate.wording import plural
 
@@ -101,9 +102,13 @@ def unusual(data: bytes, name: str) -> Image.Image:
     if not (fits and usual and len(set(bits)) == 1 and 1 <= bits[0] <= 16):
         raise DataError(f"{name}: {what}, compressed or arranged in a way that is not read. {_REMEDY}")
     width, height = tags[256][0], tags[257][0]
-    strips = b"".join(data[at : at + n] for at, n in zip(tags[273], tags[279], strict=False))
+    if width * height > budgets.PIXELS:
+        raise DataError(f"{name}: {width} x {height} pixels, more than {budgets.PIXELS:,}. Scale it down.")
     together = samples // planes  # values that lie side by side
     line, count = -(-width * together * bits[0] // 8), height * planes
+    strips = bytearray()
+    for at, n in zip(tags[273], tags[279], strict=False):  # they may lie above each other, a million of them
+        strips += data[at : at + min(n, line * count - len(strips))]
     if width < 1 or height < 1 or len(strips) < line * count:
         raise DataError(f"{name}: {what}, cut off: {len(strips)} of {line * count} bytes. Replace it or leave it out.")
     lines = np.frombuffer(strips, np.uint8, line * count).reshape(count, line)

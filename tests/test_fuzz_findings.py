@@ -1,0 +1,45 @@
+"""What ``make fuzz`` found, each as a small file that the test makes itself: one clear refusal, or the right answer."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from striate.data.pictures import decode
+from striate.errors import DataError
+
+
+# -- pictures ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"P6\n",
+        b"P5\n12 " + b"1" * 40,
+        b"\xff\x4f\xff\x51\x00\x00",
+        b"\0\0\0\x20ftypavif\0\0\0\0avifmif1" + bytes(60),
+        b"II*\0\x08\0\0\0\x01\0\x00\x01\x03\0\x01\0\0\0\x05\0\0\0\0\0\0\0",
+    ],
+)
+def test_the_size_of_a_broken_picture_is_refused_as_the_picture_is(content, tmp_path):
+    place = tmp_path / "a.png"
+    place.write_bytes(content)
+    for read in (decode.picture, decode.upright_size, decode.labels_of_pixels, decode.has_one_bit):
+        with pytest.raises(DataError, match=r"a\.png: "):
+            read(place)
+
+
+def test_strips_of_a_tiff_that_lie_above_each_other_are_not_gathered_again_and_again(tmp_path):
+    count, image = 30_000, bytes(200_000)
+    tags = {256: [8], 257: [9], 258: [12], 259: [1], 262: [1], 277: [1], 273: [8] * count, 279: [len(image)] * count}
+    more, entries, at = b"", b"", 8 + len(image) + 2 + 12 * len(tags) + 4
+    for tag, values in tags.items():
+        held = struct.pack(f"<{len(values)}I", *values)
+        entries += struct.pack("<HHI", tag, 4, len(values)) + (
+            held if len(held) == 4 else struct.pack("<I", at + len(more))
+        )
+        more += held if len(held) > 4 else b""
+    content = (
+        b"II*\0" + struct.pack("<I", 8 + len(image)) + image + struct.pack("<H", len(tags)) + entries + bytes(4) + more
+    )
+    assert decode.picture(content).size == (8, 9)  # 6 GB, if all strips were joined
