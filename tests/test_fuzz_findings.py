@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from striate import data
 from striate.data.pictures import decode
 from striate.errors import DataError
 
@@ -43,3 +44,26 @@ def test_strips_of_a_tiff_that_lie_above_each_other_are_not_gathered_again_and_a
         b"II*\0" + struct.pack("<I", 8 + len(image)) + image + struct.pack("<H", len(tags)) + entries + bytes(4) + more
     )
     assert decode.picture(content).size == (8, 9)  # 6 GB, if all strips were joined
+
+
+# -- pickles -----------------------------------------------------------------------------------------------------------
+BOMB = b"N" + b"2\x86" * 60  # a tuple of twice a tuple of twice …
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x02Nr\xff\xff\xff\x7f.",
+        b"\x80\x02}" + BOMB + b"Ns.",
+        b"\x80\x02}(" + BOMB + b"Nu.",
+        b"\x80\x02(" + BOMB + b"Nd.",
+        b"\x80\x04\x8f(" + BOMB + b"\x90.",
+        b"\x80\x04(" + BOMB + b"\x91.",
+        b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fabc.",
+    ],
+    ids=["memo", "setitem", "setitems", "dict", "additems", "frozenset", "length"],
+)
+def test_a_pickle_neither_takes_memory_nor_hashes_for_ever(content, tmp_path):
+    (tmp_path / "b").write_bytes(content)
+    with pytest.raises(DataError, match="pickle"):
+        data.read_cifar_pickle(tmp_path / "b")

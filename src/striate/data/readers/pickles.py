@@ -88,11 +88,30 @@ _NAMES = {
 }
 
 
-class _PlainUnpickler(pickle.Unpickler):
+class _PlainUnpickler(pickle._Unpickler):
+    """Python's own unpickler in Python: the one in C takes 34 GB for the number of a memo that a file of 20 bytes names."""
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
             raise pickle.UnpicklingError(f'it asks for "{module}.{name}"')
         return _NAMES[module, name]
+
+
+def _with_plain_keys(load: Any, first: int, step: int) -> Any:
+    """An opcode whose keys, on the stack, are looked at before: tuples in tuples would take a hash for ever."""
+
+    def checked(unpickler: Any) -> None:
+        if not all(isinstance(key, str | bytes | int | float | None) for key in unpickler.stack[first::step]):
+            raise pickle.UnpicklingError("a key that is no text")
+        load(unpickler)
+
+    return checked
+
+
+for _opcode, _first, _step in ((b"s", -2, 2), (b"u", 0, 2), (b"d", 0, 2), (b"\x90", 0, 1), (b"\x91", 0, 1)):
+    _PlainUnpickler.dispatch[_opcode[0]] = _with_plain_keys(_PlainUnpickler.dispatch[_opcode[0]], _first, _step)
 
 
 def read_pickle(path: str | Path) -> dict[str, Any]:
