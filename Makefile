@@ -7,7 +7,7 @@ TESTS ?= tests
 # Compiled files are kept: to prepare the assertions of all tests anew takes 7 s in each of three processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test lint format bench docs figures site clean
+.PHONY: demo quick test fuzz lint format bench docs figures site clean
 
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
@@ -33,6 +33,11 @@ lint: $(VENV)/.ready
 format: $(VENV)/.ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Changed inputs for every format and command: make fuzz FUZZ="--count 100000 --seed 2"; the table says what came of them.
+FUZZ ?= --count 20000
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m fuzz $(FUZZ)
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench

@@ -183,10 +183,10 @@ def judged(
     if (folder / "STARTED").exists():
         (folder / "STARTED").unlink()
         _reached.append("started gs")
-    left = [*os.listdir(folder / "tmp"), *os.listdir(folder / "home")]
-    for name in left:
-        for place in (folder / "tmp" / name, folder / "home" / name):
-            shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(missing_ok=True)
+    left = [place for each in ("tmp", "home") for place in (folder / each).iterdir()]
+    for place in left:
+        shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(missing_ok=True)
+    left = [place for place in left if not place.name.startswith("torchinductor_")]  # torch's, made once in a process
     if verdict in ("accepted", "refused"):
         if _reached:
             verdict, said = "reached out", "; ".join(_reached[:3])
@@ -195,7 +195,7 @@ def judged(
         elif taken > MEMORY:
             verdict, said = "large", f"{taken / 2**30:.1f} GiB; {said}"
         elif left:
-            verdict, said = "left over", ", ".join(left[:3])
+            verdict, said = "left over", ", ".join(place.name for place in left[:3])
     return verdict, said[:600], seconds, taken
 
 

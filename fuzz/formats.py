@@ -100,7 +100,7 @@ def command(*arguments: str, also: tuple[int, ...] = ()) -> tuple[int, str]:
         if not all(letter.isprintable() or letter == "\t" for letter in line):
             raise WrongError(f"signs that a terminal obeys: {line[:200]!r}", "unclear")
     if code == 2:
-        raise RefusedError(lines[-1] if lines else out.getvalue()[-200:])
+        raise RefusedError((lines or out.getvalue().strip().splitlines())[-1])
     return code, out.getvalue()
 
 
@@ -267,7 +267,7 @@ def _npz(folder: Path, target: str) -> None:
 
 
 # -- what is kept of data ----------------------------------------------------------------------------------------------
-@format_("picture cache", ("json",), same=("*.npy",))
+@format_("picture cache", (), same=("*.npy",))
 def _picture_cache(folder: Path, target: str) -> str:
     from striate import data
     from striate.data.pictures import cache
@@ -281,7 +281,7 @@ def _picture_cache(folder: Path, target: str) -> str:
         os.environ["STRIATE_CACHE"] = kept
 
 
-@format_("feature cache", ("zip",), same=("*.npz",))
+@format_("feature cache", (), same=("*.npz",))
 def _feature_cache(folder: Path, target: str) -> str:
     from striate.transfer import features
 
@@ -400,7 +400,6 @@ def _code(folder: Path, target: str) -> None:
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------
-@format_("training.pt", ("zip",), same=("*.pt",), share=2)
 def _training(folder: Path, target: str) -> str:
     from striate.train.checkpoint import Checkpoint
 
@@ -408,6 +407,10 @@ def _training(folder: Path, target: str) -> str:
     if place is None:
         raise StriateError("nothing is there")
     return digest(place.state)
+
+
+format_("training.pt", (), same=("*.pt",), share=2)(_training)
+format_("training.pt packed anew", ("zip",))(_training)  # its sums are right, so it is another's and not damaged
 
 
 @format_("run folder", {"*.json": ("json",), "*.pt": ("zip",), "*.csv": ("table",)}, share=0.1)

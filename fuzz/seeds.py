@@ -486,7 +486,7 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         "weights .safetensors": models[".safetensors"] + models["safetensors state"],
         "weights torch zip": models["torch zip"], "weights torch legacy": models["torch legacy"],
         "weights TensorFlow": checkpoints(place / "checkpoints"), "saved model": models["bundle"], "onnx": models["onnx"],
-        "training.pt": [Seed(run.files, ("run/training.pt",))],
+        **{key: [Seed(run.files, ("run/training.pt",))] for key in ("training.pt", "training.pt packed anew")},
         "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/")))],
         "film": films(place), **kept(place, classes["folder"].files),
         **command_sets(models, {**boxes, **classes}, drawn["png"][:3]),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 
 import pytest
+import torch
 
 from striate import data
 from striate.data.pictures import decode
-from striate.errors import DataError
+from striate.errors import BundleError, DataError
+from striate.weights.read import read_weights
 
 
 # -- pictures ----------------------------------------------------------------------------------------------------------
@@ -67,3 +71,32 @@ def test_a_pickle_neither_takes_memory_nor_hashes_for_ever(content, tmp_path):
     (tmp_path / "b").write_bytes(content)
     with pytest.raises(DataError, match="pickle"):
         data.read_cifar_pickle(tmp_path / "b")
+
+
+def torch_zip(content: bytes) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, held in (("data.pkl", content), ("version", b"3\n"), ("byteorder", b"little")):
+            archive.writestr(f"archive/{name}", held)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("pack", [torch_zip, bytes], ids=["zip", "legacy"])
+def test_weights_of_torch_whose_keys_stand_in_each_other_are_refused_at_once(pack, tmp_path):
+    levels = b"Nq\0" + b"".join(b"h%ch%c\x86q%c" % (i, i, i + 1) for i in range(60))
+    (tmp_path / "w.pth").write_bytes(pack(b"\x80\x02" + levels + b"}h\x3cNs."))
+    with pytest.raises(BundleError, match=r"w\.pth"):
+        read_weights(tmp_path / "w.pth")
+    (tmp_path / "w.pth").write_bytes(pack(b"\x80\x02]q\0" + b"h\0a" * 40 + b"."))
+    with pytest.raises(BundleError, match=r"w\.pth"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_a_state_with_much_that_is_shared_is_read(tmp_path):
+    shared = {"a": [1, 2, 3], "b": "c"}
+    state = {f"w{i}": torch.full((2, 3), float(i)) for i in range(300)}
+    for zipped in (True, False):
+        torch.save(
+            {"state_dict": state, "more": [shared] * 1000}, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped
+        )
+        assert read_weights(tmp_path / "w.pt").tensors.keys() == state.keys()

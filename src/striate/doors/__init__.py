@@ -3,6 +3,7 @@
 reading     bytes and texts of files, within a budget
 parsing     JSON, YAML and XML
 packed      zip, tar and gzip
+pickles     whether a pickle is a plain tree
 arrays      torch files, safetensors, HDF5, npy and npz
 onnx_files  ONNX, looked at before it runs
 writing     files and folders that are whole or not there

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from striate.doors import budgets
 from striate.doors.packed import is_zip, opened_zip, read_member
+from striate.doors.pickles import check_torch_pickle
 from striate.doors.reading import opened, read_bytes
 from striate.errors import BundleError, StriateError
 from striate.wording import inner, plural
@@ -33,7 +34,8 @@ def read_torch(path: str | os.PathLike[str], kind: type[StriateError] = BundleEr
     path   of the file
     kind   the class of the error
 
-    Raises `kind` for a file whose checksums say that it is damaged, and for arrays larger than what the file holds of them;
+    Raises `kind` for a file whose checksums say that it is damaged, for arrays larger than what the file holds of them, and
+    for values that stand in each other without end;
     whatever torch raises for other damage, and ``pickle.UnpicklingError`` for a file that asks for code.
     """
     import torch
@@ -43,6 +45,7 @@ def read_torch(path: str | os.PathLike[str], kind: type[StriateError] = BundleEr
         size = os.fstat(file.fileno()).st_size
     if zipped:
         _check_records(path, size, kind)
+    check_torch_pickle(path, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about its own old formats
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
