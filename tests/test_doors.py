@@ -84,12 +84,7 @@ YET = {
     "transfer/finetune.py",
     "utils/files.py",
     "utils/pictures.py",
-    "weights/global_heap.py",
     "weights/hub.py",
-    "weights/keras_files.py",
-    "weights/keras_model.py",
-    "weights/read.py",
-    "weights/tensorflow_files.py",
     "zoo/registry.py",
 }
 

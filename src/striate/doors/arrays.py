@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from striate.doors import budgets
+from striate.doors.hdf5_heaps import heaps_are_whole
 from striate.doors.packed import is_zip, opened_zip, read_member
 from striate.doors.pickles import check_torch_pickle
 from striate.doors.reading import opened, read_bytes
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 #: What h5py raises for a damaged file, whatever its parts lead to.
-DAMAGED = (OSError, KeyError, ValueError, TypeError, RuntimeError, UnicodeDecodeError, OverflowError, MemoryError)
+DAMAGED = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, OverflowError, MemoryError)
 _SHARED = 64 << 20  # bytes that arrays may have in all, however little of them a file holds
 
 
@@ -181,7 +183,7 @@ def read_safetensors(path: str | os.PathLike[str], kind: type[StriateError] = Bu
                 raise kind(f"{path} is damaged (its checksum differs). Copy or save it again.")
     try:
         return load_file(path)  # type: ignore[no-any-return]
-    except (SafetensorError, *DAMAGED, AttributeError) as error:
+    except (SafetensorError, *DAMAGED) as error:
         raise kind(f"{path} is not a whole safetensors file ({inner(error)}). Copy or save it again.") from None
 
 
@@ -200,7 +202,7 @@ def safetensors_metadata(path: str | os.PathLike[str], kind: type[StriateError] 
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
-    except (SafetensorError, *DAMAGED, AttributeError) as error:
+    except (SafetensorError, *DAMAGED) as error:
         raise kind(f"{path} is not a whole safetensors file ({inner(error)}). Copy or save it again.") from None
 
 
@@ -251,9 +253,13 @@ def opened_hdf5(source: str | os.PathLike[str] | io.BytesIO, where: str) -> Iter
     """
     import h5py
 
-    if not isinstance(source, io.BytesIO):
-        with opened(source, kind=BundleError):
-            pass
+    if isinstance(source, io.BytesIO):
+        whole = heaps_are_whole(memoryview(source.getvalue()))
+    else:
+        with opened(source, kind=BundleError) as there, _mapped(there) as content:
+            whole = heaps_are_whole(content)
+    if not whole:
+        raise BundleError(f"{where} is not a whole HDF5 file (a heap of texts is damaged). Copy or download it again.")
     try:
         with h5py.File(source, "r") as file:
             yield file
@@ -263,7 +269,28 @@ def opened_hdf5(source: str | os.PathLike[str] | io.BytesIO, where: str) -> Iter
         raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
 
 
-def hdf5_bytes(fill: Any) -> bytes:
+@contextmanager
+def mapped(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Iterator[memoryview]:
+    """The bytes of a file, without reading it into memory.
+
+    path   of the file
+    kind   the class of the error
+
+    Raises `kind` as ``opened`` does.
+    """
+    with opened(path, kind=kind) as file, _mapped(file) as content:
+        yield content
+
+
+@contextmanager
+def _mapped(file: BinaryIO) -> Iterator[memoryview]:
+    if os.fstat(file.fileno()).st_size == 0:
+        yield memoryview(b"")
+        return
+    yield memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))  # closed when nothing looks at it any more
+
+
+def hdf5_bytes(fill: Callable[[h5py.File], Any]) -> bytes:
     """The bytes of a new HDF5 file, made in memory: the library ends the process where a disk fills up beneath it.
 
     fill   is called with the opened file and puts into it what is wanted

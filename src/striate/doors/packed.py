@@ -8,7 +8,7 @@ import os
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
@@ -101,6 +101,18 @@ def read_member(
     if len(content) > most:
         raise kind(f"{where}: unpacks to more than the limit of {most:,} bytes.")
     return content
+
+
+def zip_bytes(files: Mapping[str, bytes | str]) -> bytes:
+    """A zip file in memory, packed in no way.
+
+    files   the content of each by its name; texts become UTF-8
+    """
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, held in files.items():
+            archive.writestr(name, held)
+    return content.getvalue()
 
 
 @contextmanager

@@ -115,7 +115,20 @@ class Weighted(Own):
 
     def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
         from striate.errors import BundleError
+        from striate.weights.layout import slots_of
+        from striate.weights.load import check_numbers, copy_all
 
+        # before any array is made: a description may ask for more memory than there is, whatever its file holds
+        for slot in slots_of(self.graph.check()):
+            if slot.key in state and tuple(state[slot.key].shape) != tuple(slot.shape):
+                raise BundleError(
+                    f"{where}: {slot.key} has shape {tuple(state[slot.key].shape)}, this network's has {tuple(slot.shape)}. "
+                    "Nothing was changed."
+                )
+            if slot.key not in state:
+                raise BundleError(
+                    f"the weights in {where} are not this network's: {slot.key} is missing. Nothing was changed."
+                )
         mine = self._state()
         missing = [key for key in mine if key not in state]
         foreign = [key for key in state if key not in mine and not key.endswith("num_batches_tracked")]
@@ -125,14 +138,9 @@ class Weighted(Own):
                 f"{f' (such as {missing[0]})' if missing else ''}, {len(foreign)} unknown"
                 f"{f' (such as {foreign[0]})' if foreign else ''}. Nothing was changed."
             )
-        for key, tensor in mine.items():
-            if state[key].shape != tensor.shape:
-                raise BundleError(
-                    f"{where}: {key} has shape {tuple(state[key].shape)}, this network's has {tuple(tensor.shape)}. "
-                    "Nothing was changed."
-                )
-        for key, tensor in mine.items():
-            tensor.detach().copy_(state[key])
+        new = {key: state[key] for key in mine}
+        check_numbers(new, where)
+        copy_all(mine, new, where)
 
     def to_source(self, path: str | os.PathLike[str] | None = None) -> str:
         """The network as one plain PyTorch file; it takes the same state_dict.

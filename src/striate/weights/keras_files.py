@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import re
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.doors.packed import NOT_WHOLE
+from striate.doors.arrays import hdf5_bytes, opened_hdf5
+from striate.doors.packed import is_zip, opened_zip, read_member
 from striate.doors.writing import atomic_write
 from striate.errors import BundleError
 from striate.weights.contents import FileLayer, WeightsFile
-from striate.weights.global_heap import heaps_are_whole
-from striate.wording import inner
 
 if TYPE_CHECKING:
     import h5py
@@ -25,7 +22,8 @@ if TYPE_CHECKING:
 # An array that takes this much less room in the file than in memory is no array of weights.
 _MOST_SQUEEZED = 100
 _LARGE = 64 << 20
-_DAMAGED = (OSError, KeyError, RuntimeError, ValueError)  # what h5py raises while it reads a damaged file
+_MOST_UNPACKED = 4  # bytes for each of a file, in all; Keras packs nothing
+_MOST_IN_ALL = 256 << 20  # bytes that the arrays of a small file may have
 _DEEPEST = 16  # networks nested in networks
 _NESTED = ("layers", "_layer_checkpoint_dependencies")  # the second as Keras 2.12 wrote it
 
@@ -39,32 +37,24 @@ def read_keras_zip(file: Path) -> WeightsFile:
 
 def _inside(file: Path) -> io.BytesIO:
     """The HDF5 file in a .keras file."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entry = archive.getinfo("model.weights.h5")
-            if entry.file_size > _MOST_SQUEEZED * max(entry.compress_size, 1):
-                raise BundleError(f"{file}: model.weights.h5 would unpack to {entry.file_size} bytes; refused.")
-            return io.BytesIO(archive.read(entry))
-    except BundleError:
-        raise
-    except NOT_WHOLE as error:
-        raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or download it again.") from None
+    with opened_zip(file, str(file), BundleError) as archive:
+        entry = archive.NameToInfo.get("model.weights.h5")
+        most = max(_MOST_UNPACKED * entry.compress_size, _LARGE) if entry is not None else 0
+        where = f"{file}/model.weights.h5"
+        return io.BytesIO(read_member(archive, entry or "model.weights.h5", where, most, BundleError))
 
 
-@contextlib.contextmanager
-def _opened(source: Path | io.BytesIO, where: str) -> Iterator[h5py.File]:
-    """An HDF5 file to read.  Raises BundleError for one that is not whole, also where that shows only while it is read."""
-    import h5py
+class _Bytes:
+    """How many bytes the arrays of a file may still have in all: by links and names, one can stand in it many times."""
 
-    try:
-        if not heaps_are_whole(source):
-            raise OSError("a heap of texts is damaged")
-        with h5py.File(source, "r") as file:
-            yield file
-    except BundleError:
-        raise
-    except _DAMAGED:
-        raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
+    def __init__(self, source: Path | io.BytesIO) -> None:
+        size = len(source.getvalue()) if isinstance(source, io.BytesIO) else source.stat().st_size
+        self.left = max(_MOST_UNPACKED * size, _MOST_IN_ALL)
+
+    def take(self, count: int, where: str) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise BundleError(f"{where} says that its arrays are far larger than the file is; refused.")
 
 
 def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
@@ -73,12 +63,9 @@ def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
     file    the path
     names   of those that are wanted; those that are not there are left out
     """
-    with _opened(file, str(file)) as opened:
-        texts = {name: opened.attrs[name] for name in names if name in opened.attrs}
-    try:
+    with opened_hdf5(file, str(file)) as held:
+        texts = {name: held.attrs[name] for name in names if name in held.attrs}
         return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in texts.items()}
-    except UnicodeDecodeError as error:
-        raise BundleError(f"{file} is damaged: {inner(error)}.") from None
 
 
 def read_variables(file: Path, group: str) -> list[Any]:
@@ -87,40 +74,42 @@ def read_variables(file: Path, group: str) -> list[Any]:
     file    a .keras or .h5 file
     group   such as "optimizer/vars"
     """
-    where = str(file)
-    with _opened(_inside(file) if zipfile.is_zipfile(file) else file, where) as opened:
-        if group not in opened:
+    where, source = str(file), _inside(file) if is_zip(file) else file
+    left = _Bytes(source)
+    with opened_hdf5(source, where) as there:
+        if group not in there:
             return []
-        held = _member(opened, group, where)
-        names = _texts(held, "weight_names") or sorted(held, key=_natural)
-        return [_tensor(_member(held, name, where), where) for name in names]
+        held = _member(there, group, where)
+        names = _texts(held, "weight_names", where) or sorted(held, key=_natural)
+        return [_tensor(_member(held, name, where), where, left) for name in names]
 
 
 def read_h5(source: Path | io.BytesIO, where: str) -> WeightsFile:
     """Either layout.  Raises BundleError for a truncated file, links out of the file, absurd shapes."""
-    with _opened(source, where) as file:
+    left = _Bytes(source)
+    with opened_hdf5(source, where) as file:
         root: Any = file
-        legacy = _texts(file, "layer_names") is not None
+        legacy = _texts(file, "layer_names", where) is not None
         if not legacy and "model_weights" in file and "layers" not in file:
             root, legacy = _member(file, "model_weights", where), True
         if legacy:
-            return _read_legacy(root, where)
+            return _read_legacy(root, where, left)
         if not any(name in file for name in (*_NESTED, "vars")):
             held = ", ".join(list(file)[:5]) or "nothing"
             raise BundleError(f"{where} is an HDF5 file, but not of Keras' weights: it holds {held}.")
-        return _read_numbered(file, where)
+        return _read_numbered(file, where, left)
 
 
 # -- legacy -----------------------------------------------------------------------------------------------------------
-def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
+def _read_legacy(root: h5py.Group, where: str, left: _Bytes) -> WeightsFile:
     """``layer_names`` lists the layers in order, each a group whose ``weight_names`` lists its arrays in order."""
     checkpoint = WeightsFile(where, "Keras legacy .h5", "keras")
-    listed = _texts(root, "layer_names")
+    listed = _texts(root, "layer_names", where)
     if listed is None:
         raise BundleError(f"{where} is an HDF5 file without layer_names: no weights of Keras.")
     for layer in listed:
         group = _member(root, layer, where)
-        names = _texts(group, "weight_names") or []
+        names = _texts(group, "weight_names", where) or []
         prefixes = {_split(name)[0] for name in names if "seed_generator" not in name}
         inside: dict[str, FileLayer] = {}
         for name in names:
@@ -134,7 +123,7 @@ def _read_legacy(root: h5py.Group, where: str) -> WeightsFile:
                 path = "/".join([layer, *prefix.removeprefix(f"{layer}/").split("/")])
             file_layer = inside.setdefault(path, FileLayer(path, None))
             key = slot if slot not in file_layer.arrays else str(len(file_layer.arrays))
-            file_layer.arrays[key] = _tensor(array, where)
+            file_layer.arrays[key] = _tensor(array, where, left)
         checkpoint.layers += inside.values()
     return checkpoint
 
@@ -145,7 +134,7 @@ def _split(name: str) -> tuple[str, str]:
     return prefix, re.sub(r":\d+$", "", slot)
 
 
-def _texts(group: h5py.Group, key: str) -> list[str] | None:
+def _texts(group: h5py.Group, key: str, where: str) -> list[str] | None:
     """A list of names in an attribute, which Keras cuts into key0, key1 … when it is over 64 KB."""
     if key in group.attrs:
         parts = [group.attrs[key]]
@@ -155,11 +144,14 @@ def _texts(group: h5py.Group, key: str) -> list[str] | None:
             parts.append(group.attrs[f"{key}{len(parts)}"])
     else:
         return None
-    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+    names = [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+    if len(set(names)) < len(names):
+        raise BundleError(f"{where}: {key} has a name twice; refused.")
+    return names
 
 
 # -- .weights.h5 ------------------------------------------------------------------------------------------------------
-def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
+def _read_numbered(file: h5py.File, where: str, left: _Bytes) -> WeightsFile:
     """``layers/<class>_<n>/vars/<i>``; the attribute "name" of ``vars`` is the layer's, in files since Keras 3.4."""
     checkpoint = WeightsFile(where, "Keras .weights.h5", "keras")
     for path, group, arrays in _walk(file, "", "", where, set()):
@@ -167,7 +159,7 @@ def _read_numbered(file: h5py.File, where: str) -> WeightsFile:
         layer = FileLayer(path if named else None, group)
         for name, array in arrays.items():
             if _is_float(array):
-                layer.arrays[name] = _tensor(array, where)
+                layer.arrays[name] = _tensor(array, where, left)
             else:
                 checkpoint.skipped.append(f"{group}/{name}")
         if layer.arrays:
@@ -235,7 +227,7 @@ def _is_float(array: h5py.Dataset) -> bool:
     return getattr(getattr(array, "dtype", None), "kind", "") == "f"
 
 
-def _tensor(array: h5py.Dataset, where: str) -> torch.Tensor:
+def _tensor(array: h5py.Dataset, where: str, left: _Bytes) -> torch.Tensor:
     import numpy as np
     import torch
 
@@ -245,6 +237,7 @@ def _tensor(array: h5py.Dataset, where: str) -> torch.Tensor:
         raise BundleError(
             f"{where}: {array.name} says it has shape {array.shape}, {wanted} bytes, but only {held} are there; refused."
         )
+    left.take(wanted, where)
     values = array[()]
     return torch.from_numpy(np.array(values, dtype=values.dtype.newbyteorder("="), copy=True))
 
@@ -256,13 +249,7 @@ def write_legacy(path: str | os.PathLike[str], layers: Mapping[str, Mapping[str,
     Raises BundleError when it cannot be written, leaving what was there.
     """
 
-    def write(temporary: str) -> None:
-        import h5py
-
-        with h5py.File(temporary, "w") as file:
-            put_legacy(file, layers)
-
-    atomic_write(path, write)
+    atomic_write(path, hdf5_bytes(lambda file: put_legacy(file, layers)))
 
 
 def put_legacy(file: h5py.Group, layers: Mapping[str, Mapping[str, torch.Tensor]]) -> None:

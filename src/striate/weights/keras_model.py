@@ -6,17 +6,18 @@ read.  What Keras does not hold, such as the preprocessing and the names of the 
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import time
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from striate.doors.packed import NOT_WHOLE
+from striate.doors.arrays import hdf5_bytes
+from striate.doors.packed import opened_zip, read_member, zip_bytes
+from striate.doors.parsing import parse_json
+from striate.doors.reading import opened
 from striate.doors.writing import atomic_write
 from striate.errors import BundleError
 from striate.version import __version__
@@ -24,7 +25,10 @@ from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_attributes, read_h5, read_keras_zip, read_variables
 from striate.wording import inner
 
-_LARGEST_TEXT = 256 << 20  # bytes of JSON
+if TYPE_CHECKING:
+    import h5py
+
+_LARGEST_TEXT = 64 << 20  # bytes of JSON; that of NASNet has 2 MB
 _KERAS = "3.15.1"  # whose layout is written
 
 
@@ -53,11 +57,8 @@ def read_keras_model(path: str | os.PathLike[str]) -> KerasModel:
     path    of the file
     """
     file = Path(path)
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(8)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {inner(error.strerror or error)}.") from None
+    with opened(file, kind=BundleError) as there:
+        start = there.read(8)
     if start.startswith(b"PK"):
         return _read_zip(file)
     if start == b"\x89HDF\r\n\x1a\n":
@@ -68,19 +69,18 @@ def read_keras_model(path: str | os.PathLike[str]) -> KerasModel:
 
 
 def _read_zip(file: Path) -> KerasModel:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-            if "config.json" not in names:
-                held = ", ".join(names[:3]) or "nothing"
-                raise BundleError(f"{file} is a zip file, but no .keras file: it holds {held}.")
-            texts = {name: _text(archive, name, file) for name in ("config.json", "metadata.json") if name in names}
-    except BundleError:
-        raise
-    except NOT_WHOLE as error:
-        raise BundleError(f"{file} is not a whole .keras file ({error}). Copy or save it again.") from None
+    with opened_zip(file, str(file), BundleError) as archive:
+        names = archive.namelist()
+        if "config.json" not in names:
+            held = ", ".join(names[:3]) or "nothing"
+            raise BundleError(f"{file} is a zip file, but no .keras file: it holds {inner(held)}.")
+        texts = {
+            name: read_member(archive, name, f"{file}/{name}", _LARGEST_TEXT, BundleError)
+            for name in ("config.json", "metadata.json")
+            if name in names
+        }
     config = _json(texts["config.json"], file, "config.json")
-    metadata = _json(texts.get("metadata.json", "{}"), file, "metadata.json")
+    metadata = _json(texts.get("metadata.json", b"{}"), file, "metadata.json")
     if "model.weights.h5" not in names:
         raise BundleError(f"{file} has no model.weights.h5, so it has no weights.")
     compiled = config.get("compile_config")
@@ -94,21 +94,8 @@ def _read_zip(file: Path) -> KerasModel:
     )
 
 
-def _text(archive: zipfile.ZipFile, name: str, file: Path) -> str:
-    entry = archive.getinfo(name)
-    if entry.file_size > _LARGEST_TEXT or entry.file_size > 1000 * max(entry.compress_size, 1) + 4096:
-        raise BundleError(f"{file}: {name} would unpack to {entry.file_size} bytes; refused.")
-    try:
-        return archive.read(entry).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BundleError(f"{file}: {name} is damaged: {inner(error)}.") from None
-
-
-def _json(text: str, file: Path, name: str) -> dict[str, Any]:
-    try:
-        held = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{file}: {name} is damaged: {str(error)[:100]}.") from None
+def _json(text: str | bytes, file: Path, name: str) -> dict[str, Any]:
+    held = parse_json(text, f"{file}: {name}", BundleError)
     if not isinstance(held, dict):
         raise BundleError(f"{file}: {name} is damaged: it holds no object.")
     return held
@@ -149,8 +136,6 @@ def write_keras_model(
     optimizer   the arrays of the optimizer, in Keras' order
     beside      what Keras does not hold, JSON-ready
     """
-    import h5py
-
     from striate.weights.keras_write import put_numbered, put_optimizer, put_whole
 
     if str(path).endswith((".h5", ".hdf5")):
@@ -165,17 +150,14 @@ def write_keras_model(
             "striate": json.dumps(beside),
         } | ({} if training is None else {"training_config": json.dumps(training)})
 
-        def write(temporary: str) -> None:
-            with h5py.File(temporary, "w") as file:
-                put_whole(file, network, texts)
-
-        atomic_write(path, write)
+        atomic_write(path, hdf5_bytes(lambda file: put_whole(file, network, texts)))
         return
-    arrays = io.BytesIO()
-    with h5py.File(arrays, "w") as file:
+
+    def fill(file: h5py.File) -> None:
         put_numbered(file, network, name)
         if optimizer and compiled is not None:
             put_optimizer(file, str(compiled["optimizer"]["config"].get("name") or "optimizer"), optimizer)
+
     described = config | ({} if compiled is None else {"compile_config": dict(compiled)})
     metadata = {
         "keras_version": _KERAS,
@@ -183,12 +165,12 @@ def write_keras_model(
         "saved_by": f"striate {__version__}",
         "striate": dict(beside),
     }
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("metadata.json", json.dumps(metadata))
-        archive.writestr("config.json", json.dumps(described))
-        archive.writestr("model.weights.h5", arrays.getvalue())
-    atomic_write(path, content.getvalue())
+    files: dict[str, bytes | str] = {
+        "metadata.json": json.dumps(metadata),
+        "config.json": json.dumps(described),
+        "model.weights.h5": hdf5_bytes(fill),
+    }
+    atomic_write(path, zip_bytes(files))
 
 
 def write_keras_weights(path: str | os.PathLike[str], network: Any, name: str) -> None:
@@ -197,16 +179,13 @@ def write_keras_weights(path: str | os.PathLike[str], network: Any, name: str) -
     path      of the file
     network   the model; name: its name
     """
-    import h5py
-
     from striate.weights.keras_files import put_legacy
     from striate.weights.keras_write import legacy_arrays, put_numbered
 
-    def write(temporary: str) -> None:
-        with h5py.File(temporary, "w") as file:
-            if str(path).endswith(".weights.h5"):
-                put_numbered(file, network, name)
-            else:
-                put_legacy(file, legacy_arrays(network))
+    def fill(file: h5py.File) -> None:
+        if str(path).endswith(".weights.h5"):
+            put_numbered(file, network, name)
+        else:
+            put_legacy(file, legacy_arrays(network))
 
-    atomic_write(path, write)
+    atomic_write(path, hdf5_bytes(fill))

@@ -67,10 +67,48 @@ def apply(
             f"{origin.architecture} with {_differing(plan.other, origin)}; this one computes something else with the same "
             f'arrays. Create it so, or say source="{own}" if they were trained for this variant. Nothing was changed.'
         )
-    arrays = state() if callable(state) else state  # only now: a file that does not fit asks for no memory
-    for key, array in plan.arrays.items():
-        arrays[key].detach().copy_(array)
+    check_numbers(plan.arrays, checkpoint.path)
+    copy_all(state() if callable(state) else state, plan.arrays, checkpoint.path)  # only now are arrays made
     return report
+
+
+def check_numbers(arrays: State, where: str) -> None:
+    """Raise BundleError, naming the array, where one that is to become weights holds NaN or infinite numbers, or none.
+
+    arrays   by name
+    where    the file
+    """
+    for name, array in arrays.items():
+        if array.device.type == "meta" or array.is_sparse or array.is_quantized or not array.is_floating_point():
+            raise BundleError(f"the weights in {where} are no plain numbers: {name}. Nothing was changed.")
+        if not math.isfinite(float(array.sum())):  # one pass, which a network of finite weights needs alone
+            wrong = int((~array.isfinite()).sum())
+            if wrong:
+                raise BundleError(
+                    f"the weights in {where} are not finite: {wrong:,} of {plural(array.numel(), 'number')} of {name} "
+                    "are NaN or infinite, so that its answers would be. Nothing was changed; take a file from before "
+                    "the training broke."
+                )
+
+
+def copy_all(arrays: State, new: State, where: str) -> None:
+    """Copy arrays into those of a network: all, or on any error none.
+
+    arrays   of the network, by name
+    new      what goes into them
+    where    the file
+
+    Raises BundleError, changing nothing, for another name or shape.
+    """
+    for name, array in new.items():
+        mine = arrays.get(name)
+        if mine is None or mine.shape != array.shape or mine.device.type == "meta":
+            shape = None if mine is None else tuple(mine.shape)
+            raise BundleError(
+                f"{where}: {name} has shape {tuple(array.shape)}, this network's has {shape}. Nothing was changed."
+            )
+    for name, array in new.items():
+        arrays[name].detach().copy_(array)
 
 
 def refusal(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from pathlib import Path
 
-from striate.doors.packed import NOT_WHOLE
+from striate.doors.packed import opened_zip
+from striate.doors.reading import opened
 from striate.errors import BundleError
 from striate.weights.contents import WeightsFile
 from striate.weights.keras_files import read_h5, read_keras_zip
@@ -20,7 +20,7 @@ def are_there(path: str | os.PathLike[str]) -> bool:
 
     path    a file, a folder, or what the names of a checkpoint's files have in common
     """
-    return Path(path).exists() or checkpoint_of(Path(path)) is not None
+    return os.path.exists(path) or checkpoint_of(Path(path)) is not None
 
 
 def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
@@ -36,13 +36,11 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
         return read_checkpoint(index)
     if file.is_dir():
         return read_saved_model(file)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise BundleError(f"no weights file at {path}.")
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(16)
-    except OSError as error:
-        raise BundleError(f"{path} cannot be read: {inner(error.strerror)}.") from None
+    with opened(file, kind=BundleError) as there:
+        start = there.read(16)
+        size = os.fstat(there.fileno()).st_size
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return read_h5(file, str(path))
     if start.startswith(b"PK\x03\x04"):
@@ -51,7 +49,9 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
             return read_keras_zip(file)
         if any(name.endswith("data.pkl") for name in names):
             return read_pickle(file)
-        raise BundleError(f"{path} is a zip file, but of neither Keras nor torch: it holds {', '.join(names[:3])} …")
+        raise BundleError(
+            f"{path} is a zip file, but of neither Keras nor torch: it holds {inner(', '.join(names[:3]))} …"
+        )
     if is_table(file):
         return read_checkpoint(file)
     if start.startswith(b"\x1f\x8b"):
@@ -63,13 +63,10 @@ def read_weights(path: str | os.PathLike[str]) -> WeightsFile:
     raise BundleError(
         f"{path} is no file of weights: it is neither HDF5 (Keras), nor a torch pickle, nor safetensors, "
         "nor a checkpoint of TensorFlow "
-        f"({file.stat().st_size} bytes, starting with {start[:8]!r})."
+        f"({size} bytes, starting with {start[:8]!r})."
     )
 
 
 def _zip_names(file: Path) -> list[str]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return archive.namelist()
-    except NOT_WHOLE as error:
-        raise BundleError(f"{file} is a zip file that is not whole ({error}). Copy or download it again.") from None
+    with opened_zip(file, str(file), BundleError) as archive:
+        return archive.namelist()

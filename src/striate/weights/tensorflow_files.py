@@ -8,7 +8,6 @@ in messages BundleEntryProto (core/protobuf/tensor_bundle.proto).
 from __future__ import annotations
 
 import math
-import mmap
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.doors.arrays import mapped
+from striate.doors.reading import opened
 from striate.errors import BundleError
 from striate.weights.contents import FileLayer, WeightsFile
 from striate.weights.crc32c import masked_crc32c
@@ -68,12 +69,12 @@ def is_table(file: Path) -> bool:
 
     file    the path
     """
-    with file.open("rb") as opened:
-        opened.seek(0, 2)
-        if opened.tell() < FOOTER:
+    with opened(file, kind=BundleError) as there:
+        there.seek(0, 2)
+        if there.tell() < FOOTER:
             return False
-        opened.seek(-len(MAGIC), 2)
-        return opened.read() == MAGIC
+        there.seek(-len(MAGIC), 2)
+        return there.read() == MAGIC
 
 
 def read_checkpoint(file: Path) -> WeightsFile:
@@ -84,7 +85,9 @@ def read_checkpoint(file: Path) -> WeightsFile:
     Raises BundleError for one that is damaged, cut short, or asks for more than is there.
     """
     try:
-        with _mapped(file) as data:
+        with mapped(file) as data:
+            if not len(data):
+                raise TableError("it is empty")
             table = entries(data)
             key, value = next(table, (b"", b""))
             first = next(_fields(value), None)
@@ -101,25 +104,6 @@ def read_checkpoint(file: Path) -> WeightsFile:
         raise BundleError(
             f"{file} is not a whole TensorFlow checkpoint: {inner(str(error))}. Copy or download it again."
         ) from None
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {inner(str(error.strerror))}.") from None
-
-
-class _mapped:  # noqa: N801  used as a function
-    """The bytes of a file, without reading it."""
-
-    def __init__(self, file: Path) -> None:
-        self.opened = file.open("rb")
-
-    def __enter__(self) -> memoryview:
-        try:
-            return memoryview(mmap.mmap(self.opened.fileno(), 0, access=mmap.ACCESS_READ))
-        except ValueError:
-            self.opened.close()
-            raise TableError("it is empty") from None
-
-    def __exit__(self, *_: object) -> None:
-        self.opened.close()
 
 
 # -- messages ---------------------------------------------------------------------------------------------------------
@@ -183,7 +167,7 @@ def _indexed(index: Path, header: Any, table: Iterator[tuple[bytes, Any]]) -> tu
         raise TableError(f"it has {shards} data files")
     arrays: dict[str, torch.Tensor] = {}
     skipped: list[str] = []
-    opened: dict[int, memoryview] = {}
+    shards_read: dict[int, memoryview] = {}
     read: dict[int, int] = defaultdict(int)
     for key, value in table:
         if key.startswith(b"\0") or any(number == 7 for number, _, _ in _fields(value)):
@@ -197,9 +181,9 @@ def _indexed(index: Path, header: Any, table: Iterator[tuple[bytes, Any]]) -> tu
         shape, shard, start, size = _shape(_field(value, 2, b"")), *(_field(value, n) for n in (3, 4, 5))
         if shard >= shards:
             raise TableError(f"{name} is in data file {shard} of {shards}")
-        if shard not in opened:
-            opened[shard] = _shard(index, shard, shards)
-        data = opened[shard]
+        if shard not in shards_read:
+            shards_read[shard] = _shard(index, shard, shards)
+        data = shards_read[shard]
         read[shard] += size
         if size != math.prod(shape) * np.dtype(_FLOATS[kind]).itemsize or read[shard] > len(data):
             raise TableError(f"{name} says it has shape {shape} and {size:,} bytes, which cannot be")
@@ -222,7 +206,7 @@ def _shard(index: Path, shard: int, shards: int) -> memoryview:
         )
     if file.stat().st_size == 0:
         return memoryview(b"")
-    with _mapped(file) as data:
+    with mapped(file) as data:
         return data
 
 

@@ -6,40 +6,27 @@ layout: "HDF5 File Format Specification", III.E, "Disk Format: Level 1E - Global
 
 from __future__ import annotations
 
-import io
 import mmap
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 _START = b"GCOL\x01\x00\x00\x00"
 _HEAD = 16  # bytes of the head of a heap, and of that of each of its entries
 
 
-def heaps_are_whole(source: Path | io.BytesIO) -> bool:
+def heaps_are_whole(content: memoryview) -> bool:
     """Whether every entry of every heap ends within its heap, and the next one begins after it.
 
-    source   the file, or its bytes
+    content   the bytes of the file
     """
-    with _bytes_of(source) as data:
-        at = data.find(_START)
-        while at >= 0:
-            if not _is_whole(data, at):
-                return False
-            at = data.find(_START, at + _HEAD)
+    data = content.obj  # has find, which a memoryview has not
+    if not isinstance(data, bytes | mmap.mmap):
+        data = bytes(content)
+    at = data.find(_START)
+    while at >= 0:
+        if not _is_whole(data, at):
+            return False
+        at = data.find(_START, at + _HEAD)
     return True
-
-
-@contextmanager
-def _bytes_of(source: Path | io.BytesIO) -> Iterator[mmap.mmap | bytes]:
-    if isinstance(source, io.BytesIO):
-        yield source.getvalue()
-    elif source.stat().st_size == 0:
-        yield b""
-    else:
-        with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
 
 
 def _is_whole(data: mmap.mmap | bytes, at: int) -> bool:
