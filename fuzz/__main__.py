@@ -77,19 +77,23 @@ def main() -> int:
 
 
 def again(seed: int, name: str, number: int, folder: Path) -> int:
-    """Write one input and read it, in this process, so that a traceback shows."""
-    from fuzz import parent
+    """Write one input and read it, so that a traceback shows, confined as all are."""
+    from fuzz import child, parent
     from fuzz.formats import FORMATS
 
     target, _ = parent.input_at(seed, name, number, folder)
-    print(f"{folder / target}: {os.path.getsize(folder / target):,} bytes")
-    os.chdir(folder)
-    try:
-        next(form for form in FORMATS if form.name == name).use(folder, target)
-        print("accepted")
-    except BaseException:
-        traceback.print_exc()
-    return 0
+    print(f"{folder / target}: {os.path.getsize(folder / target):,} bytes", flush=True)
+    process = os.fork()
+    if process == 0:
+        child.alone(folder)
+        try:
+            next(form for form in FORMATS if form.name == name).use(folder, target)
+            print("accepted")
+        except BaseException:
+            traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def table(outcome) -> str:

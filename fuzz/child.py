@@ -56,8 +56,39 @@ def made(seed: int, form: Format, number: int) -> tuple[Seed, str, bytes]:
     return chosen, target, changed(rng, chosen.files[target], same, form.hints_of(target))
 
 
+def confine(folder: Path) -> None:
+    """Let the system refuse what an input must not reach: only this folder can be written to, and there is no network.
+
+    folder   this process's own
+
+    Options name files too, so a command that does as it is told could write over anything.  Where the system does not allow
+    this (it takes root, or namespaces of users), ``_watch`` alone refuses, which sees what Python opens.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    user, mounts, network = 0x10000000, 0x00020000, 0x40000000
+    if libc.unshare(mounts | network | (0 if os.getuid() == 0 else user)):
+        return
+    private, bind, again, below, readonly = 1 << 18, 1 << 12, 1 << 5, 1 << 14, 1
+    libc.mount(b"none", b"/", None, below | private, None)
+    own = os.fsencode(folder)
+    libc.mount(own, own, None, bind, None)
+    for place in (b"/", b"/dev", b"/dev/shm", b"/tmp", b"/run", b"/home", b"/mnt"):  # those that are mounts
+        libc.mount(b"none", place, None, bind | again | readonly, None)
+
+
 def _watch(event: str, args: tuple[Any, ...]) -> None:
-    """Programs that are started, addresses that are asked for, and files that are written elsewhere."""
+    """Note programs that are started, addresses that are asked for and files that are written elsewhere, and refuse them."""
+    before = len(_reached)
+    _noted(event, args)
+    if len(_reached) > before:
+        raise PermissionError(1, "not within the folder of this input")
+
+
+def _noted(event: str, args: tuple[Any, ...]) -> None:
+    if event == "subprocess.Popen" and args[0] == "fc-list":  # matplotlib looks for fonts, once in a process
+        return
     if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn"):
         _reached.append(f"started a program: {event} {args[:2]!r:.80}")
     elif event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"):
@@ -89,6 +120,27 @@ def _inside(what: str, path: str | bytes) -> None:
         _reached.append(f"{what} {place:.100}")
 
 
+def alone(folder: Path) -> None:
+    """Make this process write into a folder alone, and keep its caches and temporary files there.
+
+    folder   where it works
+    """
+    global _home
+    _home = str(folder)
+    for name in ("tmp", "cache", "home", "bin"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    os.environ |= {"TMPDIR": str(folder / "tmp"), "STRIATE_CACHE": str(folder / "cache"), "HOME": str(folder / "home")}
+    import tempfile
+
+    tempfile.tempdir = None
+    gs = folder / "bin" / "gs"
+    gs.write_text(f"#!/bin/sh\ntouch {folder}/STARTED\n")
+    gs.chmod(0o755)
+    confine(folder)
+    os.chdir(folder)  # only now: the folder is a mount of its own
+    sys.addaudithook(_watch)
+
+
 def work(seed: int, tasks: Sequence[tuple[str, int]], folder: Path, report: int) -> None:
     """Take the inputs and write a line of JSON for each to `report`; does not return.
 
@@ -97,19 +149,8 @@ def work(seed: int, tasks: Sequence[tuple[str, int]], folder: Path, report: int)
     folder   this process's own
     report   a descriptor
     """
-    global _home
-    _home = str(folder)
-    for name in ("in", "tmp", "cache", "home"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    os.environ |= {"TMPDIR": str(folder / "tmp"), "STRIATE_CACHE": str(folder / "cache"), "HOME": str(folder / "home")}
-    import tempfile
-
-    tempfile.tempdir = None
-    gs = folder / "bin" / "gs"
-    gs.parent.mkdir(exist_ok=True)
-    gs.write_text(f"#!/bin/sh\ntouch {folder}/STARTED\n")
-    gs.chmod(0o755)
-    os.environ["PATH"] = f"{gs.parent}:{os.environ['PATH']}"
+    alone(folder)
+    os.environ["PATH"] = f"{folder / 'bin'}:{os.environ['PATH']}"
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
@@ -117,7 +158,6 @@ def work(seed: int, tasks: Sequence[tuple[str, int]], folder: Path, report: int)
     resource.setrlimit(resource.RLIMIT_DATA, (MOST, MOST))
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    sys.addaudithook(_watch)
     known = {form.name: form for form in FORMATS}
     sound: dict[tuple[str, int], Any] = {}
     for name, number in tasks:

@@ -120,6 +120,9 @@ TEXTS = (
         "valid",
     ),
 )
+_NO_PLACES = tuple(
+    text for text in TEXTS if not text.startswith(("/", "..", "~"))
+)  # a command would write there, as told
 KEYS = (
     "",
     "__class__",
@@ -576,7 +579,7 @@ def arguments_tree(rng: random.Random, content: bytes) -> bytes | None:
             case 0 | 1:
                 words[at] = str(rng.choice(NUMBERS))
             case 2 | 3:
-                words[at] = rng.choice(TEXTS).encode("utf-8", "replace").decode()
+                words[at] = rng.choice(_NO_PLACES).encode("utf-8", "replace").decode()
             case 4:
                 words[at] = words[rng.randrange(len(words))]
             case 5:

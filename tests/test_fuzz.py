@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -35,3 +38,23 @@ def test_a_picture_is_reached_behind_its_sums(monkeypatch):
     broken[18] ^= 1  # the width
     assert png_sums(content.getvalue()) == content.getvalue()
     assert Image.open(io.BytesIO(png_sums(bytes(broken)))).width != 4
+
+
+def test_what_takes_the_inputs_can_write_to_its_own_folder_alone(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT))
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom fuzz import child\n"
+        "own, other = map(Path, sys.argv[1:])\nchild._home = str(own)\nchild.confine(own)\nsys.addaudithook(child._watch)\n"
+        "(own / 'a').write_text('x')\n"
+        "acts = lambda: (other / 'a').write_text(''), lambda: os.replace(own / 'a', other / 'b'), lambda: os.system('ls')\n"
+        "for act in acts:\n"
+        "    try:\n        act()\n        print('done')\n    except OSError:\n        print('refused')\n"
+    )
+    own, other = tmp_path / "own", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]), "OMP_NUM_THREADS": "1"}
+    asked = [sys.executable, "-c", code, str(own), str(other)]
+    ran = subprocess.run(asked, capture_output=True, text=True, env=environment, check=False)
+    assert ran.stdout.split() == ["refused"] * 3, ran.stderr
+    assert not list(other.iterdir())
