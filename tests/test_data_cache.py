@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from striate.data import Dataset, Preprocessing
 from striate.data.pictures import cache
 from striate.data.pictures.decode_all import decode_all
 from striate.data.pictures.workers import in_order
-from striate.errors import DataError
+from striate.errors import DataError, Note
 
 KEPT: Path
 
@@ -176,7 +178,7 @@ def test_parts_of_one_list_have_a_file_each(photos: Path, opened: list[str]) -> 
     assert len(list(KEPT.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "index", "header", "longer", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "index", "header", "longer", "empty", "pixel"])
 def test_damage_is_noticed_and_mended(photos: Path, opened: list[str], damage: str) -> None:
     plain = read(photos)
     (file,) = KEPT.iterdir()
@@ -190,14 +192,68 @@ def test_damage_is_noticed_and_mended(photos: Path, opened: list[str], damage: s
         content[70] ^= 1
     elif damage == "longer":
         content[128:128] = b"more"
+    elif damage == "pixel":
+        content[200] ^= 1
     else:
         content.clear()
     file.write_bytes(content)
     opened.clear()
-    same(read(photos), read(photos, cache=False))
+    with pytest.warns(Note, match="the pixels kept there are damaged, so the pictures are decoded again"):
+        same(read(photos), read(photos, cache=False))
     assert len(opened) == 26
     read(photos)
     assert len(opened) == 26
+
+
+def test_no_flipped_bit_gives_wrong_pixels(photos: Path) -> None:
+    plain = read(photos, cache=False)
+    read(photos)
+    (file,) = KEPT.iterdir()
+    whole = file.read_bytes()
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Note)
+        for at in rng.integers(0, len(whole), 20):
+            content = bytearray(whole)
+            content[at] ^= 1 << int(rng.integers(8))
+            file.write_bytes(content)
+            np.testing.assert_array_equal(read(photos).x, plain.x)
+
+
+def test_large_files_are_compared_again_when_somebody_touched_them(
+    photos: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = read(photos, cache=False)
+    read(photos)
+    compared: list[int] = []
+    real = zlib.crc32
+    monkeypatch.setattr(zlib, "crc32", lambda *given: compared.append(1) or real(*given))
+    monkeypatch.setattr(cache, "_ALWAYS", 0)
+    read(photos)
+    assert compared
+    compared.clear()
+    read(photos)
+    assert not compared
+    (file,) = KEPT.iterdir()
+    content, at = bytearray(file.read_bytes()), file.stat()
+    content[200] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(at.st_atime_ns, at.st_mtime_ns))
+    opened.clear()
+    with pytest.warns(Note, match="damaged"):
+        same(read(photos), plain)
+    assert len(opened) == 13
+
+
+def test_another_file_of_the_same_size_and_time_counts_as_changed(photos: Path, opened: list[str]) -> None:
+    place = photos / "cat" / "0.png"
+    read(photos)
+    at, content = place.stat(), bytearray(place.read_bytes())
+    place.write_bytes(content)
+    os.utime(place, ns=(at.st_atime_ns, at.st_mtime_ns))  # as cp -p does it
+    opened.clear()
+    read(photos)
+    assert opened == ["0.png"]
 
 
 def test_the_file_is_one_that_numpy_reads(photos: Path) -> None:
@@ -287,7 +343,9 @@ def test_least_recently_used_goes_first(photos: Path, monkeypatch: pytest.Monkey
         read(photos, size)
         (new,) = set(KEPT.iterdir()) - set(sizes.values())
         sizes[size] = new
-        os.utime(new, (i, i))
+        for used in (new, cache._seen(new)):
+            if used.exists():
+                os.utime(used, (i, i))
     read(photos, 8)
     monkeypatch.setattr(cache, "LIMIT", sum(file.stat().st_size for file in sizes.values()))
     read(photos, 11)

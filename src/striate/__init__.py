@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from striate import layers, models
+from striate.doors.libraries import quiet
 from striate.errors import StriateError
 from striate.graph import Input
 from striate.layers import constraints, initializers, regularizers
@@ -123,6 +124,9 @@ __all__ = [
     "weights",
     "zoo",
 ]
+
+
+quiet()
 
 
 def _on_numbers(*args: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.described import whole
+from striate.doors.libraries import onnx_runtime
 from striate.doors.onnx_files import check_onnx, read_onnx
 from striate.doors.parsing import parse_json
 from striate.errors import BundleError, DataError
@@ -41,9 +42,9 @@ class Engine:
     """
 
     def __init__(self, source: bytes | str | os.PathLike[str], *, threads: int | None = None) -> None:
-        import onnxruntime
         import torch
 
+        onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong comes as an exception
         options.intra_op_num_threads = threads or torch.get_num_threads()

@@ -17,6 +17,7 @@ import numpy as np
 
 from striate.data import Preprocessing
 from striate.described import whole
+from striate.doors.libraries import onnx_quantizer
 from striate.doors.onnx_files import parse_onnx, read_onnx
 from striate.doors.writing import temporary_folder
 from striate.errors import ArgumentError
@@ -120,6 +121,7 @@ def quantize(
 # -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------
 def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
     proto = parse_onnx(content, "the exported model")
+    onnx_quantizer()
     with _quiet(), temporary_folder() as folder:
         from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
         from onnxruntime.quantization import quantize_static as static

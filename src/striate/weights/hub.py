@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from striate.doors.libraries import hugging_face
 from striate.doors.places import cache_folder
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
@@ -25,11 +26,10 @@ def from_hub(repository: str, file: str = "model.safetensors") -> Path:
     """
     if re.fullmatch(r"[\w.-]+/[\w.-]+", repository) is None or ".." in repository:
         raise ArgumentError(f'{repository!r}: a model on the Hugging Face hub is "owner/name".')
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    folder = cache_folder("hub")
+    hugging_face(folder)
     what = f"{repository} on the Hugging Face hub"
     hub, errors = extra("huggingface_hub", "hub", what), extra("huggingface_hub.errors", "hub", what)
-
-    folder = cache_folder("hub")
     held = hub.try_to_load_from_cache(repository, file, cache_dir=folder)
     if isinstance(held, str):
         return Path(held)

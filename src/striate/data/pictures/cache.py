@@ -1,6 +1,8 @@
 """Decoded pictures on disk: one file for each set, read through a memory map, in which only what changed is made anew.
 
-The file is a .npy of uint8 (N, H, W, C) with, after the pixels, an index of what its rows are and a checksum of that.
+The file is a .npy of uint8 (N, H, W, C) with, after the pixels, an index of what its rows are and a checksum of that,
+which holds one of the pixels.  Pixels are compared with theirs when a file is opened: always in small files (2.9 GB a
+second), in large ones where the file system says that somebody touched them since they were last compared.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import re
 import shutil
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ import numpy as np
 
 from striate.data.pictures.preprocess import Preprocessing
 from striate.doors.places import cache_folder
+from striate.errors import note
 from striate.extras import installed
 
 LIMIT = 20 << 30  # bytes of all decoded pictures together; a tenth of the disk where that is less
@@ -30,22 +34,26 @@ ABSENT = "-"  # the stamp of a file that is not there
 _SPARE = 1 << 30  # bytes of the disk that stay free
 # Decoding this much takes about a second on two cores: photos at 20 MB a second, tiny files at 10,000 a second.
 _MANY_BYTES, _MANY_FILES = 20 << 20, 5_000
-_VERSION = 1  # counted up when the format changes, or the same file gives other pixels than before
+_VERSION = 2  # counted up when the format changes, or the same file gives other pixels than before
 _HEADER, _MARK = 128, b"striate pictures"
 _TAIL = len(_MARK) + 8 + 32
 _IN_MEMORY, _AT_ONCE = 4 << 30, 16 << 20  # bytes of a copy, and of a piece of one that is written
 _BUFFER = 1 << 18  # bytes between two writes: after each of them a thread waits for its turn at Python again
 _SLOTS = 8
+_ALWAYS = 64 << 20  # bytes of pixels that are compared with their checksum at every opening: a fiftieth of a second
 _LEFT_BEHIND = 24 * 3600  # seconds after which a file that was never finished is nobody's any more
 
 
 def file_stamp(name: str) -> str:
-    """Size and time of the last change of a file, which tell whether it is still the one that was decoded."""
+    """Size and times of the last change of a file, which tell whether it is still the one that was decoded.
+
+    The second time is the system's own: who copies another file over it with its time (``cp -p``) changes that one.
+    """
     try:
         status = os.stat(name)
     except (OSError, ValueError):
         return ABSENT
-    return f"{status.st_size}:{status.st_mtime_ns}"
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
 
 
 def stamped_bytes(stamps: Sequence[str]) -> int:
@@ -95,7 +103,8 @@ def place_of(preprocessing: Preprocessing, where: str) -> Path:
 @dataclass
 class Kept:
     """What a file holds: `pixels` uint8 (N, H, W, C), mapped, read-only; of each name its stamp; and, by the number of
-    the name, why it is no picture and has no row.  `decoders` are those that were there.
+    the name, why it is no picture and has no row.  `decoders` are those that were there, `crc` is the checksum of the
+    pixels, and `state` what the file system says of the file.
     """
 
     pixels: np.ndarray
@@ -103,6 +112,8 @@ class Kept:
     stamps: list[str]
     broken: dict[int, str]
     decoders: list[str]
+    crc: int
+    state: bytes
 
     def holds(self, names: Sequence[str], stamps: Sequence[str]) -> bool:
         """Whether these are just the files that were decoded, unchanged and in this order."""
@@ -158,15 +169,24 @@ def find(path: Path, names: Sequence[str]) -> tuple[Path, Kept | None]:
         there = read(place)
         if there is None:
             free = place
+            if place.exists():
+                _damaged(place)
         else:
             common = len(wanted.intersection(there.names))
             if common > most and common * 2 >= min(len(wanted), len(there.names)):
                 best, most = (place, there), common
+    if best is not None and not _right(*best):
+        _damaged(best[0])
+        return best[0], None
     return best or (free, None)
 
 
+def _damaged(path: Path) -> None:
+    note(f"{path}: the pixels kept there are damaged, so the pictures are decoded again.")
+
+
 def read(path: Path) -> Kept | None:
-    """What `path` holds; None where there is nothing, or nothing whole."""
+    """What `path` holds, its pixels as they are; None where there is nothing, or nothing whole."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -183,12 +203,40 @@ def read(path: Path) -> Kept | None:
             if size != _HEADER + math.prod(shape) + length + _TAIL:
                 return None
             pixels = np.memmap(file, np.uint8, "r", _HEADER, shape)  # the open file, whatever has the name by now
+            state = _state(os.fstat(file.fileno()))
     except (OSError, ValueError):
         return None
-    with suppress(OSError):
-        os.utime(path)  # the time of its last use, by which the least recently used goes first
     broken = {int(i): reason for i, reason in record["broken"].items()}
-    return Kept(pixels, record["names"], record["stamps"], broken, record.get("decoders", []))
+    return Kept(
+        pixels, record["names"], record["stamps"], broken, record.get("decoders", []), record.get("crc32", -1), state
+    )
+
+
+def _right(path: Path, kept: Kept) -> bool:
+    """Whether the pixels of a file are those that were written, as far as nobody is known to have touched it since."""
+    seen = _seen(path)
+    with suppress(OSError):
+        if kept.pixels.nbytes > _ALWAYS and seen.read_bytes() == kept.state:
+            os.utime(seen)  # the time of its last use, by which the least recently used goes first
+            return True
+    crc, flat = 0, np.asarray(kept.pixels).reshape(-1)
+    for start in range(0, len(flat), _AT_ONCE):
+        crc = zlib.crc32(flat[start : start + _AT_ONCE].data, crc)
+    if crc != kept.crc:
+        return False
+    with suppress(OSError):
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.write_bytes(kept.state)
+    return True
+
+
+def _seen(path: Path) -> Path:
+    """The small file that says in which state the pixels of `path` were compared with their checksum."""
+    return path.parent.with_name("pictures-compared") / path.stem
+
+
+def _state(status: os.stat_result) -> bytes:
+    return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}".encode()
 
 
 def write(path: Path, pictures: Iterable[np.ndarray], index: Callable[[], dict[str, Any]]) -> None:
@@ -204,10 +252,13 @@ def write(path: Path, pictures: Iterable[np.ndarray], index: Callable[[], dict[s
         with os.fdopen(handle, "wb", _BUFFER) as file:
             file.write(bytes(_HEADER))
             shape: tuple[int, ...] = (0,)
+            crc = 0
             for pixels in pictures:
-                file.write(np.ascontiguousarray(pixels).data)
+                row = np.ascontiguousarray(pixels)
+                crc = zlib.crc32(row.data, crc)
+                file.write(row.data)
                 shape = (shape[0] + 1, *pixels.shape)
-            written = json.dumps({"shape": shape, **index()}).encode()
+            written = json.dumps({"shape": shape, "crc32": crc, **index()}).encode()
             header = _npy_header(shape)
             digest = hashlib.sha256(header + written).digest()
             file.write(written + _MARK + len(written).to_bytes(8, "little") + digest)
@@ -227,13 +278,20 @@ def _npy_header(shape: tuple[int, ...]) -> bytes:
 
 def _make_room(newest: Path) -> None:
     """Remove what was used least recently until the rest is within the limit; never `newest`."""
+    used: dict[str, int] = {}
+    with suppress(OSError):
+        for path in _seen(newest).parent.iterdir():
+            with suppress(OSError):
+                used[path.name] = path.stat().st_mtime_ns
+                if not newest.with_name(f"{path.name}.npy").exists():
+                    path.unlink()
     with suppress(OSError):
         files = []
         for path in newest.parent.iterdir():
             with suppress(OSError):  # another process may be tidying up too
                 status = path.stat()
                 if path.suffix == ".npy":
-                    files.append((status.st_mtime_ns, status.st_size, path))
+                    files.append((used.get(path.stem, status.st_mtime_ns), status.st_size, path))
                 elif path.suffix == ".part" and time.time() - status.st_mtime > _LEFT_BEHIND:
                     path.unlink()
         total, allowed = sum(size for _, size, _ in files), limit()

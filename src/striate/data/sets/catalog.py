@@ -24,6 +24,7 @@ from striate.data.sets.digits import read_digits
 from striate.data.sets.scenes import Target, scenes
 from striate.doors.downloads import fetch
 from striate.doors.packed import unpack
+from striate.doors.places import data_folder
 from striate.errors import DataError, nearest, unknown
 
 if TYPE_CHECKING:
@@ -376,7 +377,7 @@ def _candidates(source: NamedSet, path: str | Path | None) -> list[Path]:
 
 
 def _home() -> Path:
-    return Path.home() / ".striate" / "data"
+    return data_folder()
 
 
 def _download(name: str, source: NamedSet, path: str | Path | None) -> Path:
