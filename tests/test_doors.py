@@ -84,7 +84,6 @@ YET = {
     "transfer/finetune.py",
     "utils/files.py",
     "utils/pictures.py",
-    "weights/hub.py",
     "zoo/registry.py",
 }
 

@@ -17,6 +17,25 @@ _HELD: dict[tuple[str, int], int] = {}  # a run and what it calls lock the same 
 
 
 @contextmanager
+def waited(file: str | os.PathLike[str], seconds: float = 10) -> Iterator[None]:
+    """Hold a lock for a moment, such as while a small file is read and written anew; who finds it held waits.
+
+    file      of the lock; made where it is not there, with its folders
+    seconds   to wait at most
+
+    Raises OSError where it cannot be had (a Timeout of filelock is one).
+    """
+    from filelock import FileLock
+
+    place = Path(file)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.is_symlink():
+        raise OSError(f"{place} is a link, which no lock is")
+    with FileLock(place, timeout=seconds, thread_local=False):
+        yield
+
+
+@contextmanager
 def locked(folder: str | os.PathLike[str], doing: str, kind: type[StriateError] = BundleError) -> Iterator[Path]:
     """Hold a folder for writing; another process that wants it is refused at once.
 

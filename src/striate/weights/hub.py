@@ -7,8 +7,11 @@ import os
 import re
 from pathlib import Path
 
+from striate.doors.downloads import file_sum
 from striate.doors.libraries import hugging_face
 from striate.doors.places import cache_folder
+from striate.doors.reading import read_bytes
+from striate.doors.writing import remove
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.version import __version__
@@ -63,16 +66,26 @@ def _reason(error: Exception) -> str:
 
 
 def _whole(file: Path, what: str) -> Path:
-    """The file, if its bytes have the SHA-256 by which the hub keeps large files.  Raises DataError."""
+    """The file, if its bytes have the sum by which the hub keeps it: SHA-256, or git's SHA-1 for small files.
+
+    Raises DataError.
+    """
     held = file.resolve()
     if re.fullmatch(r"[0-9a-f]{64}", held.name):
-        with held.open("rb") as opened:
-            digits = hashlib.file_digest(opened, "sha256").hexdigest()
-        if digits != held.name:
-            file.unlink()
-            held.unlink(missing_ok=True)
-            raise DataError(
-                f"{what}: what came has the SHA-256 {digits}, expected {held.name}. It was cut off or changed on the "
-                "way; nothing was kept. Try again."
-            )
+        named, digits = "SHA-256", file_sum(held, "sha256")
+    elif re.fullmatch(r"[0-9a-f]{40}", held.name):
+        content = read_bytes(held)
+        named, digits = (
+            "SHA-1 of git",
+            hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest(),
+        )
+    else:
+        return file
+    if digits != held.name:
+        remove(file)
+        remove(held)
+        raise DataError(
+            f"{what}: what came has the {named} {digits}, expected {held.name}. It was cut off or changed on the "
+            "way; nothing was kept. Try again."
+        )
     return file

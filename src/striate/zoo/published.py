@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from striate.data import fetch
+from striate.doors import budgets
 from striate.doors.places import cache_folder
 from striate.errors import ArgumentError, BundleError, nearest
 from striate.graph import Shape
@@ -179,4 +180,6 @@ def _cached(source: Source) -> Path:
     """The file of a source in the cache, fetched if it is not there."""
     assert source.url is not None
     name = source.url.rpartition("/")[2]
-    return fetch(source.url, cache_folder("weights", source.library, source.model) / name, source.checksum)
+    return fetch(
+        source.url, cache_folder("weights", source.library, source.model) / name, source.checksum, most=budgets.WEIGHTS
+    )
