@@ -82,7 +82,6 @@ YET = {
     "train/checkpoint.py",
     "transfer/feature_files.py",
     "transfer/finetune.py",
-    "utils/files.py",
     "utils/pictures.py",
     "zoo/registry.py",
 }

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from urllib.parse import urlparse
 
 from striate.data import fetch
 from striate.doors.packed import unpack
 from striate.doors.places import cache_folder
+from striate.doors.writing import remove
 from striate.errors import ArgumentError, unknown
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
@@ -58,7 +57,7 @@ def get_file(
     ending = next((end for end in _ARCHIVES if origin.endswith(end) and not name.endswith(end)), "") if wanted else ""
     target = folder / f"{name}{ending}"
     if force_download:
-        target.unlink(missing_ok=True)
+        remove(target)
     checksum = None
     if md5_hash or file_hash:
         digits = str(file_hash or md5_hash)
@@ -70,9 +69,7 @@ def get_file(
     stem = next((name[: -len(end)] for end in _ARCHIVES if name.endswith(end)), name)
     place = folder / f"{stem}_extracted"
     if force_download:
-        shutil.rmtree(place, ignore_errors=True)
+        remove(place)
     if not place.is_dir():
-        with tempfile.TemporaryDirectory(dir=folder) as temporary:
-            unpack(path, Path(temporary) / "all")
-            os.replace(Path(temporary) / "all", place)
+        unpack(path, place)
     return str(place)
