@@ -471,11 +471,11 @@ def test_very_deep_networks_are_measured_without_recursion():
 @pytest.mark.slow
 def test_500_layers_are_measured_in_a_tenth_of_a_second():
     def once():
-        started = time.perf_counter()
+        started = time.process_time()  # of the processor, not of the clock: machines are shared
         measure(deep(500))
-        return time.perf_counter() - started
+        return time.process_time() - started
 
-    assert min(once() for _ in range(5)) < 0.1 * 3  # 0.05 s on an idle machine; generous, since machines are shared
+    assert min(once() for _ in range(5)) < 0.1 * 3  # 0.05 s on an idle machine
 
 
 def test_sizing_loads_neither_torch_nor_numpy():

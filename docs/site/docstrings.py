@@ -61,6 +61,8 @@ def parts(text: str) -> list[str | list[Item]]:
 def living(thing: Any) -> Any:
     """The Python object itself."""
     module = thing.module.path
+    if thing.is_module:
+        return importlib.import_module(module)
     return operator.attrgetter(thing.path.removeprefix(f"{module}."))(importlib.import_module(module))
 
 
