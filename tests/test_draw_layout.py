@@ -289,9 +289,9 @@ def test_no_line_runs_through_the_name_of_a_frame():
 
 def test_a_500_layer_network_draws_in_a_second_and_wraps_into_columns():
     graph = deep(500)
-    start = time.perf_counter()
+    start = time.process_time()
     text = svg(graph)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     drawn = layout(graph)
     assert 0.6 < drawn.width / drawn.height < 2.5
     assert len({box.x for box in drawn.boxes}) > 5

@@ -291,10 +291,10 @@ HOSTILE: dict[str, dict[bytes, bytes]] = {
 def test_an_index_that_asks_for_what_is_not_there_is_one_error_within_a_second(tmp_path, what):
     (tmp_path / "net.index").write_bytes(table(HOSTILE[what]))
     (tmp_path / "net.data-00000-of-00001").write_bytes(bytes(8))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(BundleError) as caught:
         read_weights(tmp_path / "net")
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert "\n" not in str(caught.value)
 
 
