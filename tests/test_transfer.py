@@ -124,6 +124,7 @@ def test_only_what_changed_is_computed_again(base, photos, tmp_path, kind):
     assert run() == (0, 24)
 
 
+@pytest.mark.filterwarnings("ignore:.*the features kept there are damaged")
 def test_a_damaged_file_of_features_is_made_anew(base, photos, tmp_path):
     first = features(base, files(photos), cache=tmp_path)
     content = first.file.read_bytes()

@@ -64,6 +64,13 @@ def _plain_notes() -> Iterator[None]:
         warnings.showwarning = others
 
 
+def _printable() -> None:
+    """Let what a terminal's encoding does not have, as in the C locale, be printed as an escape instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
 def _run(arguments: list[str] | None) -> Any:
     try:
         return app(arguments, standalone_mode=False)
@@ -76,6 +83,7 @@ def _run(arguments: list[str] | None) -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits with 0, 1 (interrupted) or 2 (a user's mistake)."""
+    _printable()
     try:
         with _plain_notes():
             code = _run(arguments)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from striate.data.pictures.preprocess import Preprocessing
-from striate.doors.packed import NOT_WHOLE
+from striate.doors import budgets
+from striate.doors.arrays import read_npz, write_npz
 from striate.doors.places import cache_folder
-from striate.doors.writing import atomic_write
-from striate.errors import BundleError
+from striate.errors import BundleError, note
 
 FORMAT = 1  # of the files; another number also when pictures are decoded or computed otherwise
 
@@ -48,24 +48,23 @@ class FeatureRows:
             return
         every = _rows(self.file) | self.rows | fresh  # another process may have written meanwhile
         keys = np.frombuffer(b"".join(every), np.uint8).reshape(len(every), -1)
-        rows = np.stack(list(every.values()))
-
-        def write(path: str) -> None:
-            with open(path, "wb") as file:
-                np.savez(file, keys=keys, rows=rows)
-
         with contextlib.suppress(BundleError):
-            atomic_write(self.file, write)
+            write_npz(self.file, {"keys": keys, "rows": np.stack(list(every.values()))})
 
 
 def _rows(file: Path) -> dict[bytes, np.ndarray]:
     """The rows in a file by their keys; none where it is not there or damaged."""
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as saved:
-            keys, rows = saved["keys"], saved["rows"]
-        return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
-    except (KeyError, *NOT_WHOLE):
+    if not file.exists():
         return {}
+    try:
+        saved = read_npz(file, budgets.ARCHIVE, BundleError)  # the zip file's own checksums tell what is damaged
+        keys, rows = saved["keys"], saved["rows"]
+        if keys.ndim != 2 or keys.dtype != np.uint8 or rows.dtype != np.float32 or len(keys) != len(rows):
+            raise ValueError
+    except (KeyError, ValueError):
+        note(f"{file}: the features kept there are damaged, so they are computed again.")
+        return {}
+    return {key.tobytes(): row for key, row in zip(keys, rows, strict=True)}
 
 
 def identity(model: Any, preprocessing: Preprocessing, also: bytes | None = None) -> str:

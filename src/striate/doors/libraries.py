@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from striate.doors.places import cache_folder, home, may_write
+from striate.doors.places import cache_folder, home, may_write, own_temporary
 
 #: What would report to somebody, and the variables that say no.  They hold whatever the user has set.
 SILENT = {
@@ -28,8 +28,7 @@ def quiet() -> None:
     os.environ.update(SILENT)
     if not os.environ.get("MPLCONFIGDIR") and not _own_style():
         folder = cache_folder("matplotlib")
-        if may_write(folder):
-            os.environ["MPLCONFIGDIR"] = str(folder)
+        os.environ["MPLCONFIGDIR"] = str(folder if may_write(folder) else own_temporary() / "matplotlib")
 
 
 def _own_style() -> bool:

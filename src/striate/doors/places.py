@@ -31,7 +31,7 @@ def cache_folder(*parts: str) -> Path:
             return Path(named).expanduser().joinpath(*parts)
         except RuntimeError:  # ~ without a home folder
             pass
-    base = _own_temporary() if at_home is None else at_home / ".cache" / "striate"
+    base = own_temporary() if at_home is None else at_home / ".cache" / "striate"
     return base.joinpath(*parts)
 
 
@@ -54,7 +54,7 @@ def may_write(folder: Path) -> bool:
     return there is not None and there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _own_temporary() -> Path:
+def own_temporary() -> Path:
     """A folder of this user's below the one for temporary files: where another user made it first, one with a new name."""
     import tempfile
 
