@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from striate.doors.parsing import parse_json
 from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
@@ -44,7 +44,7 @@ def load_model(
     """
     from striate.model.saving import compile_again, load_keras
 
-    if not Path(path).is_dir() and Path(path).exists():
+    if os.path.lexists(path) and not os.path.isdir(path):
         return load_keras(path, custom_objects, compile)  # type: ignore[no-any-return]
     from striate.configs import CustomObjectScope
     from striate.data import Preprocessing
@@ -111,12 +111,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
 
     Raises ArgumentError for what is no network's configuration, and for layers that are not known.
     """
-    import json
-
-    try:
-        config = json.loads(json_string)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ArgumentError(f"not JSON: {str(error)[:100]}.") from None
+    config = parse_json(json_string, "the network's configuration", ArgumentError)
     return from_keras(config, custom_objects)  # type: ignore[no-any-return]
 
 

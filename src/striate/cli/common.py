@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from striate.errors import ArgumentError, nearest
+from striate.doors.parsing import parse_json, read_json
+from striate.errors import ArgumentError, StriateError, nearest
 from striate.graph import Graph, from_json
-from striate.wording import inner, plural
+from striate.wording import plural
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Described = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
@@ -138,8 +139,8 @@ def variants_of(given: list[str] | None) -> dict[str, Any]:
         if not equals or not key.strip() or not value.strip():
             raise ArgumentError(f'--variant takes NAME=VALUE, such as alpha=0.5, not "{text}".')
         try:
-            variants[key.strip()] = json.loads(value.strip().lower())
-        except json.JSONDecodeError:
+            variants[key.strip()] = parse_json(value.strip().lower(), "--variant")
+        except StriateError:
             variants[key.strip()] = value.strip()
     return variants
 
@@ -161,10 +162,7 @@ def graph_of(
         file = path / "model.json" if path.is_dir() else path
         if not file.is_file():
             raise ArgumentError(f"{path} is not a saved model: it has no model.json.")
-        try:
-            description = json.loads(file.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ArgumentError(f"{file} is not JSON: {inner(error)}.") from None
+        description = read_json(file, kind=ArgumentError)
         if isinstance(description, dict) and isinstance(description.get("network"), dict):
             description = description["network"]
         return str((isinstance(description, dict) and description.get("name")) or path.stem), from_json(description)

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli.signatures import Argument
+from striate.doors.reading import read_bytes
 from striate.errors import ArgumentError, DataError
 from striate.wording import plural
 
 PICTURES = "picture files (may be repeated), or a data set: a folder with a folder for each class, a zip, or a name"
 NONE = "none"  # the word for None
+_LARGEST = 1_000_000_000
 
 
 def parameter_of(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -111,20 +113,33 @@ class TechniqueOption:
         if self.dataset:
             return dataset(model, given, part)
         if bytes in self.kind.scalars:
-            return Path(given).read_bytes()
+            return read_bytes(given)
+        self._check_numbers(given)
         if self.repeated:
             values = list(given)
             if not values:
                 return self.argument.default
             return values[0] if len(values) == 1 and (self.kind.scalars or self.kind.choices) else values
         if self.kind.pair:
-            return _pair(self.name, given, self.kind.pair, alone=int in self.kind.scalars)
+            pair = _pair(self.name, given, self.kind.pair, alone=int in self.kind.scalars)
+            self._check_numbers(pair)
+            return pair
         if str in self.kind.scalars and float in self.kind.scalars:
             try:
-                return float(given)
+                number = float(given)
             except ValueError:
                 return given
+            self._check_numbers(number)
+            return number
         return given
+
+    def _check_numbers(self, given: Any) -> None:
+        """Raise ArgumentError for numbers that are none, or beyond all that a technique can do with them."""
+        for value in given if isinstance(given, list | tuple) else [given]:
+            if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+                raise ArgumentError(
+                    f"--{self.name.replace('_', '-')} takes numbers from {-_LARGEST:,} to {_LARGEST:,}, not {value:g}."
+                )
 
 
 def _pair(name: str, text: str, types: tuple[type, ...], alone: bool) -> Any:

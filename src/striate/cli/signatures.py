@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from striate.doors.reading import read_text
+
 SOURCE = Path(__file__).parent.parent
 _SCALARS: dict[str, type] = {"str": str, "int": int, "float": float, "bool": bool, "bytes": bytes}
 _SEVERAL = ("Sequence", "list")
@@ -117,7 +119,7 @@ def _names(module: str) -> dict[str, ast.AST]:
     path = SOURCE.joinpath(*module.split(".")[1:])
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     bound: dict[str, ast.AST] = {}
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in ast.parse(read_text(file)).body:
         if isinstance(node, ast.FunctionDef):
             bound[node.name] = node
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

@@ -162,6 +162,7 @@ def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     """`text`, or as much of it as fits into `room` pixels, with … for the rest."""
     if text_width(text, size, bold=bold) <= room:
         return text
+    text = text[: max(0, int(room))]  # no sign is narrower than a pixel
     while text and text_width(text + "…", size, bold=bold) > room:
         text = text[:-1]
     return text.rstrip(" ,_-") + "…"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from striate.doors import budgets
 from striate.errors import ArgumentError, ShapeError, StriateError, unknown
 from striate.graph.layer import Layer
 from striate.graph.lowering import Lowering, Shape, Step
@@ -77,6 +78,9 @@ class Graph:
         self.layers = distinct([node.layer for node in self.nodes])
         inside = [layer.graph.modes for layer in self.layers if layer.is_network]  # type: ignore[attr-defined]
         self.modes = frozenset({node.training for node in self.nodes} - {None}).union(*inside)
+        #: how many calls there are when every nested network is opened each time that it is called
+        inner: list[Any] = [node.layer for node in self.nodes]
+        self.calls: int = sum(int(layer.graph.calls) if layer.is_network else 1 for layer in inner)
         self._names = self._named()
         self._calls: dict[Node, tuple[int, int]] = {}
         counts: dict[int, int] = {}
@@ -222,7 +226,12 @@ class Graph:
         return self
 
     def flat(self) -> FlatGraph:
-        """The same calls with every nested network opened, names joined by ``/``."""
+        """The same calls with every nested network opened, names joined by ``/``.
+
+        Raises ShapeError for more than 20,000 of them.
+        """
+        if self.calls > budgets.CALLS:
+            raise ShapeError(f"the network has {self.calls:,} calls, the limit is {budgets.CALLS:,}.")
         return FlatGraph(self)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from striate import configs
+from striate.doors import budgets
 from striate.errors import ArgumentError, StriateError
 from striate.graph.graph import Graph
 from striate.graph.keras_operations import operation_of
@@ -20,7 +21,6 @@ from striate.graph.part import registered
 from striate.wording import plural
 
 _NETWORKS = ("Functional", "Model", "Sequential")
-_DEEPEST = 16  # networks nested in networks
 
 
 # -- out ----------------------------------------------------------------------------------------------------------------
@@ -66,8 +66,8 @@ class _Reader:
         """The classes of layers that are not known."""
         if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
             raise ArgumentError(f'a layer\'s entry is an object with a "class_name", not {str(entry)[:60]}.')
-        if depth > _DEEPEST:
-            raise ArgumentError(f"networks nested more than {_DEEPEST} deep; refused.")
+        if depth > budgets.DEEPEST:
+            raise ArgumentError(f"networks nested more than {budgets.DEEPEST} deep; refused.")
         if entry["class_name"] in _NETWORKS:
             for inner in _layers(entry):
                 yield from self.strange(inner, depth + 1)

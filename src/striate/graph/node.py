@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import field
 from typing import Any
 
 from striate.described import whole
+from striate.doors import budgets
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph.layer import Layer, snake_case
 from striate.graph.lowering import Operand, Shape, Weight
@@ -317,6 +318,7 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
     try:
         _check_arity(layer, len(tensors))
         out = layer.shape(*shapes)
+        _check_size(layer, len(tensors), out if isinstance(out, list) else (out,))
         _check_shared(layer, shapes)
         if any(isinstance(size, Open) for shape in shapes for size in shape):
             out = _left_open(layer, shapes, out)
@@ -324,7 +326,7 @@ def call(layer: Layer, inputs: Any, training: Any = None) -> Any:
             out = [_closed(one) for one in out] if isinstance(out, list) else _closed(out)
     except StriateError as error:
         name = layer.name or _provisional_name(layer, tensors)
-        raise type(error)(f'{layer.kind} "{name}": {error}') from None
+        raise type(error)(f'{layer.kind} "{str(name)[: budgets.NAME]}": {str(error)[:2000]}') from None
     if layer.is_network:
         layer.resize(shapes)  # type: ignore[attr-defined]
     mode = bool(training) if isinstance(training, bool) and not _modeless.get() else None
@@ -403,6 +405,27 @@ def _check_arity(layer: Layer, given: int) -> None:
         raise ShapeError(f"merges two or more inputs, given as one list; it got {given}.")
     if layer.arity is not None and given != layer.arity:
         raise ShapeError(f"takes {plural(layer.arity, 'input')}, it got {given}.")
+
+
+def _check_size(layer: Layer, given: int, shapes: Sequence[Shape]) -> None:
+    """Sizes beyond any network's, which arithmetic on them would not end with."""
+    if given > budgets.INPUTS:
+        raise ShapeError(f"takes at most {plural(budgets.INPUTS, 'input')}, it got {given:,}.")
+    if layer.name is not None and len(layer.name) > budgets.NAME:
+        raise ArgumentError(f"a layer's name has at most {budgets.NAME} signs, not {len(layer.name):,}.")
+    for shape in shapes:
+        if len(shape) > budgets.AXES or any(size > budgets.SIZE for size in shape):
+            told = (
+                f"{len(shape)} axes"
+                if len(shape) > budgets.AXES
+                else f"more than {budgets.SIZE:,} numbers along an axis"
+            )
+            raise ShapeError(f"its output would have {told}.")
+    if layer.is_network and layer.graph.calls > budgets.CALLS:  # type: ignore[attr-defined]
+        raise ShapeError(
+            f"has {layer.graph.calls:,} calls, those of the networks in it counted each time; the limit is "  # type: ignore[attr-defined]
+            f"{budgets.CALLS:,}."
+        )
 
 
 def _check_shared(layer: Layer, shapes: tuple[Shape, ...]) -> None:

@@ -16,13 +16,14 @@ it also has the arguments, as ``config``, and how its inputs are nested, as ``be
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 from striate.configs import find
 from striate.data_format import fixed
 from striate.described import plain
+from striate.doors import budgets
+from striate.doors.parsing import parse_json
 from striate.errors import ArgumentError, StriateError, nearest, unknown
 from striate.graph.graph import Fault, Graph
 from striate.graph.layer import Layer, snake_case
@@ -32,7 +33,6 @@ from striate.graph.node import InputLayer, SymbolicTensor, call
 from striate.graph.part import registered
 from striate.graph.remade import completed, parted
 from striate.graph.sizes import Open
-from striate.wording import inner
 
 _NETWORKS = ("Functional", "Sequential", "Model")
 
@@ -128,21 +128,17 @@ def _rich(value: Any) -> Any:
     return value
 
 
-def from_json(description: dict[str, Any] | str) -> Graph:
+def from_json(description: dict[str, Any] | str, depth: int = 0) -> Graph:
     """The graph of a description.
 
     description   a dict, or JSON text; the head of this module shows one
+    depth         how many networks it is nested in
 
     A description that breaks off at a layer gives the graph up to there, with the reason in ``graph.fault``.
     Raises ArgumentError when it is not a description at all.
     """
     if isinstance(description, str):
-        try:
-            description = json.loads(description)
-        except json.JSONDecodeError as error:
-            raise ArgumentError(f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from None
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits, thousands of brackets
-            raise ArgumentError(f"not a network description: {inner(error)}.") from None
+        description = parse_json(description, "the network's description", ArgumentError)
     if isinstance(description, dict) and "class_name" in description:
         from striate.graph.keras_reading import from_keras
 
@@ -151,7 +147,9 @@ def from_json(description: dict[str, Any] | str) -> Graph:
         raise ArgumentError('a network description is an object with a list "layers".')
     if not description["layers"]:
         raise ArgumentError('the description has no layers; "layers" is an empty list.')
-    return _GraphReader(description).graph()
+    if depth > budgets.DEEPEST:
+        raise ArgumentError(f"networks are nested more than {budgets.DEEPEST} deep.")
+    return _GraphReader(description, depth).graph()
 
 
 def _mode(entry: dict[str, Any]) -> bool | None:
@@ -224,8 +222,8 @@ def revived(entry: dict[str, Any], graph: Graph, name: str | None) -> Any:
 
 
 class _GraphReader:
-    def __init__(self, description: dict[str, Any]) -> None:
-        self.description = description
+    def __init__(self, description: dict[str, Any], depth: int) -> None:
+        self.description, self.depth = description, depth
         self.layers: dict[str, Layer] = {}
         self.numbers: dict[str, int] = {}
         self.counts: dict[str, int] = {}
@@ -263,7 +261,8 @@ class _GraphReader:
         if isinstance(entry, dict):
             called = self.layers.get(str(entry.get("call")))
             kind = str(entry.get("class") or (called.kind if called is not None else "call"))
-            name = str(entry.get("name") or entry.get("call") or self._free_name(kind))
+            name = str(entry.get("name") or entry.get("call") or self._free_name(kind))[: budgets.NAME]
+            kind = kind[: budgets.NAME]
         text = str(error)
         if f'"{name}": ' not in text:
             error = type(error)(f'{kind} "{name}": {text}')
@@ -335,13 +334,12 @@ class _GraphReader:
                 raise unknown("input", reference, self.tensors)
         return [self.tensors[reference] for reference in listed]
 
-    @staticmethod
-    def _nested(entry: dict[str, Any]) -> Graph:
+    def _nested(self, entry: dict[str, Any]) -> Graph:
         _only(entry, "class", "name", "network", "inputs", "config", "registered", "begins", "call_training")
         network = entry.get("network")
         if not isinstance(network, dict):
             raise ArgumentError('a nested model has a "network": an object with a list "layers".')
-        return from_json(network).check()
+        return from_json(network, self.depth + 1).check()
 
     def _layer(self, entry: dict[str, Any]) -> Layer:
         kind = entry["class"]

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 
+from striate.doors import budgets
+from striate.errors import ShapeError
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:
@@ -52,7 +55,7 @@ class Reach:
         if inner == SAME:
             return self
         times = self.period // gcd(self.period, inner.shift) if inner.shift else 1
-        period = inner.period * times
+        period = _counted(inner.period * times)
         return Reach(
             period,
             self.shift * inner.shift * times // self.period,
@@ -73,6 +76,7 @@ class Reach:
         period, jump = lcm(self.period, other.period), max(self.jump, other.jump)
         if self.jump != other.jump:  # branches that move at different speeds: every cell on its own
             period = lcm(length, jump.denominator)
+        _counted(period)
         return Reach(
             period,
             int(jump * period),
@@ -86,6 +90,15 @@ class Reach:
         return Reach(1, 0, (low,), (high,))
 
 
+def _counted(period: int) -> int:
+    """A period whose cells can be told one by one.  Raises ShapeError."""
+    if period > budgets.PERIOD:
+        raise ShapeError(
+            f"what a cell sees repeats only after {period:,} cells; receptive fields are told up to {budgets.PERIOD:,}."
+        )
+    return period
+
+
 SAME = Reach(1, 1, (0,), (0,))
 FIRST = Reach(1, 0, (0,), (0,))  # an axis of size 1, repeated: every cell sees cell 0
 
@@ -97,6 +110,7 @@ def sliding(stride: int, before: int, span: int) -> Reach:
 
 def painting(stride: int, before: int, span: int) -> Reach:
     """A transposed window: cell i paints the `span` cells from i·stride - before, so u sees the i that paint it."""
+    _counted(stride)
     return Reach(
         stride,
         1,
@@ -107,11 +121,13 @@ def painting(stride: int, before: int, span: int) -> Reach:
 
 def repeating(times: int) -> Reach:
     """Nearest-neighbour upsampling."""
+    _counted(times)
     return Reach(times, 1, (0,) * times, (0,) * times)
 
 
 def interpolating(times: int) -> Reach:
     """Bilinear upsampling between cell centres: u sees the cells on both sides of (u + 1/2) / times - 1/2."""
+    _counted(times)
     low = tuple((2 * u + 1 - times) // (2 * times) for u in range(times))
     high = tuple(-((times - 2 * u - 1) // (2 * times)) for u in range(times))
     return Reach(times, 1, low, high)
@@ -120,7 +136,7 @@ def interpolating(times: int) -> Reach:
 def adaptive(length: int, out: int) -> Reach:
     """Window i covers cells floor(i·length/out) up to, not including, ceil((i + 1)·length/out)."""
     common = gcd(length, out)
-    period, shift = out // common, length // common
+    period, shift = _counted(out // common), length // common
     return Reach(
         period,
         shift,
@@ -136,7 +152,7 @@ def sampling(length: int, out: int, span: int, spread: bool) -> Reach:
     spread   whether a smaller result averages over all cells that it stands for
     """
     common = gcd(length, out)
-    period, shift = out // common, length // common
+    period, shift = _counted(out // common), length // common
     middles = [Fraction((2 * u + 1) * length, 2 * out) for u in range(period)]  # 1/2 is the middle of cell 0
     if span == 1:
         cells = tuple(floor(middle) for middle in middles)

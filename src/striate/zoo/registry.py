@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
+from importlib.resources import as_file, files
 from typing import Any
 
+from striate.doors.parsing import read_json
 from striate.errors import unknown
 from striate.graph import Shape, SymbolicTensor
 from striate.model import Model
@@ -97,7 +97,8 @@ _CARDS: dict[str, Card] = {}
 
 @lru_cache(maxsize=1)
 def _totals() -> dict[str, list[int]]:
-    return json.loads(files("striate.zoo").joinpath("totals.json").read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    with as_file(files("striate.zoo").joinpath("totals.json")) as path:
+        return read_json(path)  # type: ignore[no-any-return]
 
 
 def architecture(

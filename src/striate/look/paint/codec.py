@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from striate.doors.parsing import parse_json
 from striate.errors import DataError
 from striate.look.arguments import Layers, Progress, listed, one_picture, part_of
 from striate.look.paint.invert import SMOOTH, features, psnr, remade
@@ -97,21 +99,25 @@ def decode(
             raise ValueError("it does not begin as one")
         at = len(_MARK) + 4
         length = int.from_bytes(code[len(_MARK) : at], "little")
-        told = json.loads(code[at : at + length])
+        told = parse_json(code[at : at + length], "its head")
         layer, shape = str(told["layer"]), tuple(int(n) for n in told["shape"])
-        count = int(np.prod(shape))
-        packed = zlib.decompressobj()
-        levels = np.frombuffer(packed.decompress(code[at + length :], count + 1), np.uint8)
-        if len(levels) != count:
-            raise ValueError(f"{plural(len(levels), 'number')} for a shape of {shape}")
         low, high = float(told["low"]), float(told["high"])
-    except (ValueError, KeyError, TypeError, zlib.error) as error:
+        if not all(math.isfinite(end) and abs(end) < 1e30 for end in (low, high)):
+            raise ValueError(f"its numbers lie from {low:g} to {high:g}")
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(f"this is no picture in code, or one that is damaged: {inner(error)}.") from None
     (own,) = features(model, np.zeros((1, *Space.of(model).shape), np.uint8), [layer]).values()
     if tuple(own.shape[1:]) != shape:
         raise DataError(
             f'the code is of a layer "{layer}" of shape {shape}; this network\'s is {tuple(own.shape[1:])}.'
         )
+    count = math.prod(shape)  # that of the network's layer: no more is unpacked
+    try:
+        levels = np.frombuffer(zlib.decompressobj().decompress(code[at + length :], count + 1), np.uint8)
+        if len(levels) != count:
+            raise ValueError(f"{plural(len(levels), 'number')} for a shape of {shape}")
+    except (ValueError, zlib.error) as error:
+        raise DataError(f"this is no picture in code, or one that is damaged: {inner(error)}.") from None
     values = (levels.reshape(shape).astype(np.float32) / 255 * (high - low) + low)[None]
     wanted = torch.from_numpy(values).to(own.device, own.dtype)
     smooth = [alpha_norm(1e-3, 6.0), total_variation(SMOOTH)]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
 
-if TYPE_CHECKING:
-    pass
+_FAR = 100_000
 
 
 # -- looked at from elsewhere --------------------------------------------------------------------------------------------
@@ -32,9 +30,10 @@ class Transforms:
     wrap: bool = False
 
     def __post_init__(self) -> None:
-        if self.jitter < 0 or self.rotate < 0 or self.scale < 1:
+        fits = 0 <= self.jitter <= _FAR and 0 <= self.rotate <= _FAR and 1 <= self.scale <= _FAR
+        if not fits:  # nor is NaN: torch would read the picture beyond its edges
             raise ArgumentError(
-                f"jitter {self.jitter} and rotate {self.rotate} must be 0 or more, and scale {self.scale} 1 or more."
+                f"jitter {self.jitter} and rotate {self.rotate} must be from 0 to {_FAR:,}, and scale {self.scale} from 1."
             )
 
     def __call__(self, x: torch.Tensor, random: torch.Generator) -> torch.Tensor:
