@@ -102,10 +102,10 @@ GOOD = {"class": "Conv2D", "name": "good", "filters": 2, "kernel_size": 3}
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ("{", "not JSON: Expecting property name enclosed in double quotes in line 1, column 2."),
-        ("", "not JSON: Expecting value in line 1, column 1."),
-        ("[" * 100_000, "not a network description: "),
-        ('{"layers": [' + "9" * 5000 + "]}", "not a network description: "),
+        ("{", "is not a JSON file (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))."),
+        ("", "is not a JSON file (Expecting value: line 1 column 1 (char 0))."),
+        ("[" * 100_000, "has brackets more than 100 deep."),
+        ('{"layers": [' + "9" * 5000 + "]}", "layer 0 of the description: an entry is an object"),
         ("[]", 'a network description is an object with a list "layers".'),
         (3, 'a network description is an object with a list "layers".'),
         ({}, 'a network description is an object with a list "layers".'),
