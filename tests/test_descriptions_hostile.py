@@ -11,6 +11,7 @@ import pytest
 
 import striate as st
 from striate import layers
+from striate.cli.main import main
 from striate.errors import ArgumentError, DataError, StriateError
 from striate.look.paint.transforms import Transforms
 
@@ -112,6 +113,22 @@ def test_numbers_of_calls_count_each_call_of_what_is_nested():
 def test_a_picture_is_never_looked_at_from_nowhere(name, value):
     with pytest.raises(ArgumentError, match="must be from 0"):
         Transforms(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["scale=nan", "scale=inf", "scale=1e300", "scale=-2", "rotate=nan", "jitter=-1", "l2=nan", "steps=999999999"],
+)
+def test_numbers_on_the_command_line_are_numbers(option, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    st.Sequential([layers.Flatten(input_shape=(8, 8, 3)), layers.Dense(2)]).save("run")
+    with pytest.raises(SystemExit) as ended:
+        main(["look", "maximise", "run", "--target", "0", "--steps", "2", f"--{option}"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.count("\n") == 1
+    assert option.partition("=")[0] in told
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_code_is_unpacked_to_its_layer_and_no_further():

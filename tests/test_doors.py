@@ -68,7 +68,6 @@ YET = {
     "intake/again.py",
     "runs/training.py",
     "tasks/files.py",
-    "tasks/rcnn.py",
     "train/callbacks/elsewhere.py",
     "train/callbacks/keeping.py",
     "train/callbacks/logs.py",

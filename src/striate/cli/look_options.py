@@ -16,7 +16,8 @@ from striate.wording import plural
 
 PICTURES = "picture files (may be repeated), or a data set: a folder with a folder for each class, a zip, or a name"
 NONE = "none"  # the word for None
-_LARGEST = 1_000_000_000
+_MOST = 1_000_000  # of steps, pictures, maps and whatever else is counted
+_LARGEST = 1_000_000_000.0
 
 
 def parameter_of(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -136,9 +137,12 @@ class TechniqueOption:
     def _check_numbers(self, given: Any) -> None:
         """Raise ArgumentError for numbers that are none, or beyond all that a technique can do with them."""
         for value in given if isinstance(given, list | tuple) else [given]:
-            if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+            if not isinstance(value, int | float) or self.name == "seed":
+                continue
+            most = _MOST if isinstance(value, int) else _LARGEST
+            if not abs(value) <= most:
                 raise ArgumentError(
-                    f"--{self.name.replace('_', '-')} takes numbers from {-_LARGEST:,} to {_LARGEST:,}, not {value:g}."
+                    f"--{self.name.replace('_', '-')} takes numbers from {-most:,.0f} to {most:,.0f}, not {value:g}."
                 )
 
 

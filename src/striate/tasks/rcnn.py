@@ -16,6 +16,8 @@ import numpy as np
 from striate import layers
 from striate.data import Dataset, Preprocessing
 from striate.described import whole
+from striate.doors import budgets
+from striate.doors.parsing import read_json
 from striate.doors.writing import atomic_write
 from striate.errors import ArgumentError, BundleError, DataError, StriateError
 from striate.intake import Decoding
@@ -333,7 +335,7 @@ class RCNN:
         """
         file = Path(path) / _FILE
         try:
-            facts = json.loads(file.read_text(encoding="utf-8"))
+            facts = read_json(file, budgets.SETTINGS)
             chosen = proposals if proposals is not None else facts["proposals"]
             if chosen is None:
                 raise ArgumentError(
@@ -348,7 +350,7 @@ class RCNN:
         except ArgumentError:
             raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f"{path}: holds no R-CNN that can be read ({_FILE}: {error}).") from None
+            raise BundleError(f"{path}: holds no R-CNN that can be read ({_FILE}: {inner(error)}).") from None
         made.network = load_model(path)
         graph = made.network.graph.check()
         if sorted(graph.output_names) != ["offsets", "scores"]:
