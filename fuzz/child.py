@@ -53,7 +53,12 @@ def made(seed: int, form: Format, number: int) -> tuple[Seed, str, bytes]:
     same = [
         each.files[name] for each in form.seeds for name in each.targets if Path(name).suffix == Path(target).suffix
     ]
-    return chosen, target, changed(rng, chosen.files[target], same, form.hints_of(target))
+    content = changed(rng, chosen.files[target], same, form.hints_of(target))
+    if form.repair is not None:
+        files = {**chosen.files, target: content}
+        form.repair(files)
+        chosen, content = Seed(files, chosen.targets), files[target]
+    return chosen, target, content
 
 
 def confine(folder: Path) -> None:

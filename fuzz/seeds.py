@@ -227,7 +227,13 @@ def number_sets() -> dict[str, list[Seed]]:
             one("images.gz", gzip.compress(pair[0], mtime=0)),
             one("labels.gz", gzip.compress(pair[1], mtime=0)),
         ],
-        "cifar pickle": [one("batch", pickle.dumps(made, kind)) for made in (batch, text) for kind in (2, 4)],
+        "cifar pickle": [
+            *(one("batch", pickle.dumps(made, kind)) for made in (batch, text) for kind in (2, 4)),
+            *(
+                one("batch", made)
+                for made in (b"\x80\x02Nr\xff\xff\xff\x7f.", b"\x80\x02}" + b"N" + b"2\x86" * 60 + b"Ns.")
+            ),
+        ],
         "cifar binary": [one("batch.bin", b"".join(bytes([i]) + row.tobytes() for i, row in enumerate(rows)))],
         "imdb": [one("reviews.csv", words), one("reviews.csv.gz", gzip.compress(words, mtime=0))],
     }
@@ -485,7 +491,9 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         "model .h5": models[".h5"], "weights .weights.h5": models[".weights.h5"], "weights .h5 legacy": models[".h5"],
         "weights .safetensors": models[".safetensors"] + models["safetensors state"],
         "weights torch zip": models["torch zip"], "weights torch legacy": models["torch legacy"],
-        "weights TensorFlow": checkpoints(place / "checkpoints"), "saved model": models["bundle"], "onnx": models["onnx"],
+        "weights TensorFlow": checkpoints(place / "checkpoints"), "saved model": models["bundle"],
+        "saved model of another": models["bundle"],
+        "onnx": models["onnx"],
         **{key: [Seed(run.files, ("run/training.pt",))] for key in ("training.pt", "training.pt packed anew")},
         "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/")))],
         "film": films(place), **kept(place, classes["folder"].files),

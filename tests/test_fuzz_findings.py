@@ -64,8 +64,11 @@ BOMB = b"N" + b"2\x86" * 60  # a tuple of twice a tuple of twice …
         b"\x80\x04\x8f(" + BOMB + b"\x90.",
         b"\x80\x04(" + BOMB + b"\x91.",
         b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7fabc.",
+        b"\x80\x02}U\x04data" + BOMB + b"s.",
+        b"\x80\x02}(U\x04data]U\x06labels](" + BOMB + b"eu.",
+        b"\x80\x02" + BOMB + b".",
     ],
-    ids=["memo", "setitem", "setitems", "dict", "additems", "frozenset", "length"],
+    ids=["memo", "setitem", "setitems", "dict", "additems", "frozenset", "length", "value", "in a list", "alone"],
 )
 def test_a_pickle_neither_takes_memory_nor_hashes_for_ever(content, tmp_path):
     (tmp_path / "b").write_bytes(content)

@@ -16,6 +16,8 @@ import numpy as np
 from striate.errors import DataError
 from striate.wording import inner
 
+_PLAIN = (np.ndarray, str, bytes, int, float, type(None))
+_FLAT = {str, bytes, int, float, bool, type(None)}
 _CODES = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", "f4", "f8", "b1"}
 
 
@@ -136,7 +138,13 @@ def read_pickle(path: str | Path) -> dict[str, Any]:
             ) from None
     if not isinstance(tree, dict):
         raise DataError(f"{path}: the pickle holds a {type(tree).__name__}, expected a dictionary of arrays.")
-    return {_text(key): value.value if isinstance(value, _Array) else value for key, value in tree.items()}
+    named = {_text(key): value.value if isinstance(value, _Array) else value for key, value in tree.items()}
+    for key, value in named.items():  # lists in lists may say of themselves what no walk comes to the end of
+        if not isinstance(value, _PLAIN) and not (isinstance(value, list | tuple) and {*map(type, value)} <= _FLAT):
+            raise DataError(
+                f'{path}: "{key}" in the pickle is a {type(value).__name__} of other things than plain values.'
+            )
+    return named
 
 
 def _code(value: Any) -> str:
