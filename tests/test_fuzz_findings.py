@@ -67,8 +67,23 @@ BOMB = b"N" + b"2\x86" * 60  # a tuple of twice a tuple of twice …
         b"\x80\x02}U\x04data" + BOMB + b"s.",
         b"\x80\x02}(U\x04data]U\x06labels](" + BOMB + b"eu.",
         b"\x80\x02" + BOMB + b".",
+        b"\x80\x02cnumpy\ndtype\n" + BOMB + b"\x85R.",
+        b"\x80\x02c_codecs\nencode\nU\x01a" + BOMB + b"\x86R.",
     ],
-    ids=["memo", "setitem", "setitems", "dict", "additems", "frozenset", "length", "value", "in a list", "alone"],
+    ids=[
+        "memo",
+        "setitem",
+        "setitems",
+        "dict",
+        "additems",
+        "frozenset",
+        "length",
+        "value",
+        "in a list",
+        "alone",
+        "type",
+        "codec",
+    ],
 )
 def test_a_pickle_neither_takes_memory_nor_hashes_for_ever(content, tmp_path):
     (tmp_path / "b").write_bytes(content)

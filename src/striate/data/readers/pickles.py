@@ -73,7 +73,7 @@ class _Encoded(_Inert):
 
     def __new__(cls, text: str = "", codec: str = "latin1") -> Any:
         if codec not in ("latin1", "latin-1"):
-            raise pickle.UnpicklingError(f"text in {codec}")
+            raise pickle.UnpicklingError(f"text in {_text(codec)}")
         return text.encode("latin1")
 
 
@@ -155,4 +155,6 @@ def _code(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    if not isinstance(value, str | bytes | int):  # a message would write out all that stands in it
+        raise pickle.UnpicklingError(f"a {type(value).__name__} where a text stands")
     return value.decode("latin1") if isinstance(value, bytes) else str(value)
