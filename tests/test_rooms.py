@@ -17,6 +17,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "striate"
 # docs/design.md explains the order; data flows down.
 ORDER = [
+    "visible",
     "errors",
     "extras",
     "wording",

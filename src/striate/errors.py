@@ -8,9 +8,14 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from striate.visible import visible
+
 
 class StriateError(ValueError):
-    """Base of every error that striate raises for a user's mistake or a faulty input."""
+    """Base of every error that striate raises for a user's mistake or a faulty input.  Its message is one line."""
+
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*(visible(each) if isinstance(each, str) else each for each in told))
 
 
 class ShapeError(StriateError):
@@ -35,6 +40,9 @@ class TrainingError(StriateError):
 
 class Note(UserWarning):
     """What a user should know though nothing is wrong, such as a name that has changed, or what is likely not meant."""
+
+    def __init__(self, *told: Any) -> None:
+        super().__init__(*(visible(each) if isinstance(each, str) else each for each in told))
 
 
 _SAID: set[str] = set()
@@ -61,7 +69,7 @@ def warn(text: str, kind: type[Warning] = UserWarning) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "striate":
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, kind, stacklevel=level)
+    warnings.warn(visible(text), kind, stacklevel=level)
 
 
 class NotBuiltError(ArgumentError, AttributeError):
@@ -70,6 +78,15 @@ class NotBuiltError(ArgumentError, AttributeError):
 
 class NoNumbersError(ArgumentError, TypeError):
     """A symbolic tensor is asked for numbers; to Python, NumPy and torch a type that they cannot use."""
+
+
+def without_name(error: StriateError, name: object) -> str:
+    """What an error says about a file, without the file's name in front.
+
+    error   that begins with it
+    name    of the file, as it was given
+    """
+    return str(error).removeprefix(f"{visible(str(name))}: ")
 
 
 def absent(name: str, instead: str) -> Any:

@@ -7,6 +7,7 @@ import sys
 
 from striate.errors import unknown
 from striate.guard import guard
+from striate.visible import visible
 
 _LEVELS = ("FATAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _LOG = logging.getLogger("striate")
@@ -57,7 +58,7 @@ def say(message: str) -> None:
         log(message)
         return
     clear = "\r\x1b[K" if sys.stdout.isatty() else ""
-    print(f"{clear}{message}", flush=True)
+    print(f"{clear}{visible(message, lines=True)}", flush=True)
 
 
 guard(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typer.core import TyperGroup
 from striate.doors.parsing import parse_json, read_json
 from striate.errors import ArgumentError, StriateError, nearest
 from striate.graph import Graph, from_json
+from striate.visible import visible
 from striate.wording import plural
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -74,8 +76,13 @@ class Commands(TyperGroup):
 
 
 def say(value: Any, as_json: bool, text: str) -> None:
-    """Print `value` as JSON, or `text`."""
-    print(json.dumps(value, indent=1) if as_json else text)
+    """Print `value` as JSON, or `text`, whose lines are ours; see ``visible``."""
+    print(json.dumps(value, indent=1) if as_json else visible(text, lines=True), flush=True)
+
+
+def aside(text: str) -> None:
+    """Print a line that is no answer, on standard error."""
+    print(visible(text), file=sys.stderr)
 
 
 def alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> None:

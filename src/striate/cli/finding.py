@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_
 import os
 import sys
 import time
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from striate.cli.common import Engine, Json, going, model_of, say
+from striate.cli.common import Engine, Json, aside, going, model_of, say
 from striate.errors import ArgumentError, DataError
+from striate.visible import visible
 from striate.wording import lasting, plural
 
 if TYPE_CHECKING:
@@ -230,12 +230,12 @@ def answer(
         for one in answers():
             said = task.told(one.answer) if one.error is None else str(one.error)
             short = short or (task.name == "detect" and one.error is None and len(one.answer) > TOLD)
-            print(f"{one.path}: {said}", flush=True)
+            say(None, False, f"{visible(one.path)}: {said}")
     broken = f"; {plural(len(failed), 'file')} could not be read ({', '.join(failed[:3])})" if failed else ""
     places = "".join(f"; {place}" for place in (out, draw) if place is not None)
-    print(f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}{places}", file=sys.stderr)
+    aside(f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}{places}")
     if short:
-        print("--out boxes.csv or --json gives every box, --draw FOLDER draws them", file=sys.stderr)
+        aside("--out boxes.csv or --json gives every box, --draw FOLDER draws them")
     if failed:
         raise typer.Exit(2)
 
@@ -301,7 +301,7 @@ def _check_place(out: Path, kind: str) -> None:
 
 def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, names: list[str], beside: str) -> None:
     """Answers as files of other tools; those that could not be read have no part in them."""
-    from striate.doors.writing import atomic_write
+    from striate.doors.writing import atomic_write, json_text
     from striate.tasks.writing import write_boxes, write_label_maps
 
     if task.name == "segment" and kind == "jsonl":
@@ -309,7 +309,7 @@ def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, n
         def lines(place: str) -> None:
             with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
                 for one in answers:
-                    file.write(json_.dumps(_facts(task, one), ensure_ascii=False) + "\n")
+                    file.write(json_text(_facts(task, one)) + "\n")
 
         atomic_write(out, lines)
         return

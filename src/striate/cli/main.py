@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from striate.cli import choosing, data, finding, learning, look, network, shipping, transfer, using
-from striate.cli.common import Commands
+from striate.cli.common import Commands, aside
 from striate.errors import Note, StriateError
 
 app = typer.Typer(
@@ -53,7 +53,7 @@ def _plain_notes() -> Iterator[None]:
 
     def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, Note):
-            print(f"note: {message}", file=sys.stderr)
+            aside(f"note: {message}")
         else:
             others(message, category, *where, **more)
 
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (StriateError, OSError) as error:
         if os.environ.get("STRIATE_DEBUG"):
             raise
-        print(f"striate: {error}", file=sys.stderr)
+        aside(f"striate: {error}")
         code = 2
     except Exception as error:
         message = getattr(error, "format_message", None)  # what click raises for wrong arguments
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         context = getattr(error, "ctx", None)
         hint = f" Try: {context.command_path} --help" if context is not None else ""
-        print(f"striate: {message()}{hint}", file=sys.stderr)
+        aside(f"striate: {message()}{hint}")
         code = 2
     sys.exit(code or 0)
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from striate.cli import finding
-from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, going, model_of, say
+from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, aside, going, model_of, say
 from striate.cli.finding import Beside, Draw, Format, Least
 from striate.errors import ArgumentError, DataError
+from striate.visible import visible
 from striate.wording import lasting, plural
 
 if TYPE_CHECKING:
@@ -120,12 +121,12 @@ def predict(
         say([facts(answer) for answer in answers()], True, "")
     else:
         for answer in answers():
-            print(_line(answer) if folders and count == 1 else _block(answer), flush=True)
+            say(None, False, _line(answer) if folders and count == 1 else _block(answer))
     if folders or out is not None:
         broken = f"; {plural(len(failed), 'file')} could not be read{_names(failed)}" if failed else ""
         broken += f"; {plural(len(found.aside), 'other file')} left aside{_names(found.aside)}" if found.aside else ""
         told = f"{plural(read, 'picture')} in {lasting(time.perf_counter() - started)}{broken}"
-        print(told + (f"; {out}" if out is not None else ""), file=sys.stderr)
+        aside(told + (f"; {out}" if out is not None else ""))
     if failed:
         raise typer.Exit(2)
 
@@ -146,11 +147,12 @@ def _of_texts(net: Any, texts: list[str] | None, top: int, engine: str) -> Itera
 
 def _line(answer: FileAnswer) -> str:
     if answer.error is not None:
-        return f"   error  {answer.path}: {answer.error}"
-    return f"{answer.guesses[0].probability:8.2%}  {answer.guesses[0].label:24}  {answer.path}"
+        return f"   error  {visible(answer.path)}: {visible(answer.error)}"
+    return f"{answer.guesses[0].probability:8.2%}  {visible(answer.guesses[0].label):24}  {visible(answer.path)}"
 
 
 def _block(answer: FileAnswer) -> str:
     if answer.error is not None:
-        return f"{answer.path}\n  {answer.error}"
-    return "\n".join([answer.path, *(f"  {guess.probability:8.2%}  {guess.label}" for guess in answer.guesses)])
+        return f"{visible(answer.path)}\n  {visible(answer.error)}"
+    lines = (f"  {guess.probability:8.2%}  {visible(guess.label)}" for guess in answer.guesses)
+    return "\n".join([visible(answer.path), *lines])

@@ -6,7 +6,9 @@ elsewhere, is never written through.  A name that is replaced is replaced itself
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import json
 import os
 import shutil
 import stat
@@ -17,6 +19,20 @@ from typing import IO, Any
 
 from striate.errors import BundleError, DataError, StriateError
 from striate.wording import inner
+
+#: How texts become bytes: those of a name that is no text in UTF-8 stay, other halves of characters are written out.
+TEXT = "striate"
+
+
+def _as_bytes(error: UnicodeError) -> tuple[bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    codes = [ord(each) for each in error.object[error.start : error.end]]
+    kept = [bytes([code - 0xDC00]) if 0xDC80 <= code <= 0xDCFF else b"\\u%04x" % code for code in codes]
+    return b"".join(kept), error.end
+
+
+codecs.register_error(TEXT, _as_bytes)
 
 
 def atomic_write(
@@ -52,7 +68,7 @@ def atomic_write(
                     os.fsync(file.fileno())
             else:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
+                    file.write(content.encode("utf-8", TEXT) if isinstance(content, str) else content)
                     file.flush()
                     os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
@@ -83,7 +99,7 @@ def written(
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline=newline) as file:
+            with os.fdopen(handle, "w", encoding="utf-8", errors=TEXT, newline=newline) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -110,7 +126,7 @@ def appended(path: str | os.PathLike[str], kind: type[StriateError] = BundleErro
     with _said(target, kind, "Free some space or choose another place."):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(target, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
-        with os.fdopen(handle, "a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with os.fdopen(handle, "a", encoding="utf-8", errors=TEXT, newline="") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise kind(f"could not write {target}: it is not a file.")
             yield file
@@ -175,6 +191,19 @@ def moved(
             os.fsync(file.fileno())
         os.chmod(source, 0o666 & ~_umask())
         os.replace(source, target)
+
+
+def json_text(value: Any) -> str:
+    """A value as one line of JSON that is text in UTF-8, whatever its texts are, such as names of files.
+
+    value   plain values
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a name that is no text in UTF-8
+        return json.dumps(value)
+    return text
 
 
 def check_new_folder(path: str | os.PathLike[str]) -> None:

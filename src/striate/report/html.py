@@ -11,7 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from striate.weights import atomic_write
+from striate.doors.writing import atomic_write
+from striate.visible import visible
 
 
 @dataclass
@@ -37,7 +38,8 @@ def write_page(
     source = (resources.files("striate.report") / "page.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(source)
     shown = [section for section in sections if section.body or section.pictures or section.note]
-    atomic_write(path, template.render(title=title, headline=headline, sections=shown))
+    page = template.render(title=title, headline=headline, sections=shown)
+    atomic_write(path, visible(page, lines=True))
     return Path(path)
 
 

@@ -6,9 +6,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from striate.data.readers.files import without_name
 from striate.described import whole
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 from striate.model import Model
 from striate.ship.choose import check_engine
 from striate.tasks.files import files_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,14 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from striate.data.pictures.workers import cores, in_order
-from striate.data.readers.files import is_picture, tree_of_folder, without_name
+from striate.data.readers.files import is_picture, tree_of_folder
 from striate.described import whole
-from striate.errors import ArgumentError, DataError
+from striate.doors.writing import json_text, written
+from striate.errors import ArgumentError, DataError, without_name
 from striate.model import Model
 from striate.ship.choose import check_engine
 from striate.tasks.classification import Guess, check, ranked
 from striate.tasks.ensemble import Ensemble
-from striate.wording import inner, plural
+from striate.wording import plural
 
 ENDINGS = (".csv", ".jsonl")
 
@@ -136,7 +136,7 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
     """Write answers as they come; returns how many there were, and how many of files that could not be read.
 
     path      a table for .csv (file, class, probability, class_2, probability_2 …, error), a JSON object a line for .jsonl.
-              Until all are there it is called ``path.part``
+              It gets its name when all are there
     answers   what ``classify_files`` gives
     top       how many classes a row of a table has
 
@@ -145,25 +145,19 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
     place = Path(path)
     if place.suffix.lower() not in ENDINGS:
         raise ArgumentError(f"{place}: answers are written as {' or '.join(ENDINGS)}.")
-    part = place.with_name(f"{place.name}.part")
     table, count, broken = place.suffix.lower() == ".csv", 0, 0
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = csv.writer(file, lineterminator="\n")
+    with written(place, DataError, newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        if table:
+            more = [f"{name}_{i}" for i in range(2, top + 1) for name in ("class", "probability")]
+            rows.writerow(["file", "class", "probability", *more, "error"])
+        for answer in answers:
             if table:
-                more = [f"{name}_{i}" for i in range(2, top + 1) for name in ("class", "probability")]
-                rows.writerow(["file", "class", "probability", *more, "error"])
-            for answer in answers:
-                if table:
-                    cells = [cell for guess in answer.guesses for cell in (guess.label, f"{guess.probability:.6g}")]
-                    rows.writerow([answer.path, *cells, *[""] * (2 * top - len(cells)), answer.error or ""])
-                else:
-                    file.write(json.dumps(facts(answer), ensure_ascii=False) + "\n")
-                count, broken = count + 1, broken + (answer.error is not None)
-        os.replace(part, place)
-    except OSError as error:
-        raise DataError(f"{place}: cannot be written, {inner(error.strerror or error)}.") from None
+                cells = [cell for guess in answer.guesses for cell in (guess.label, f"{guess.probability:.6g}")]
+                rows.writerow([answer.path, *cells, *[""] * (2 * top - len(cells)), answer.error or ""])
+            else:
+                file.write(json_text(facts(answer)) + "\n")
+            count, broken = count + 1, broken + (answer.error is not None)
     return count, broken
 
 

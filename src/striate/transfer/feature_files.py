@@ -17,7 +17,7 @@ from striate.data import Dataset, Preprocessing, Skipped
 from striate.data.feature_rows import FeatureRows, identity
 from striate.data.pictures.decode import describe
 from striate.data.pictures.workers import in_order
-from striate.errors import ArgumentError, DataError, unknown
+from striate.errors import ArgumentError, DataError, unknown, without_name
 from striate.intake.outputs import final_activation
 from striate.model import Model
 from striate.wording import plural
@@ -193,7 +193,7 @@ def _read(
         try:
             pixels = decode(source)
         except DataError as error:
-            return key, str(error).removeprefix(f"{describe(source)}: ")
+            return key, without_name(error, describe(source))
     return key, pixels[:, ::-1] if mirrored else pixels
 
 

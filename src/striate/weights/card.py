@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from striate.data.learnt import LEARNT
 from striate.size import Size
+from striate.visible import visible
 from striate.weights.bundle import Bundle
 from striate.wording import plural
 
@@ -25,12 +27,12 @@ def model_card(name: str, bundle: Bundle, size: Size) -> str:
     bundle   what is saved
     size     of the network
     """
-    lines = [f"# {_title(name, bundle.training)}", ""]
+    lines = [f"# {_plain(_title(name, bundle.training))}", ""]
     if bundle.metrics:
         lines += ["## Figures", "", *_rows(bundle.metrics), ""]
     if bundle.labels:
         shown = ", ".join(bundle.labels[:40]) + (" …" if len(bundle.labels) > 40 else "")
-        lines += [f"## Classes ({len(bundle.labels)})", "", shown, ""]
+        lines += [f"## Classes ({len(bundle.labels)})", "", _plain(shown), ""]
     if bundle.training:
         lines += ["## Training", "", *_rows(bundle.training), ""]
     if bundle.preprocessing:
@@ -38,7 +40,9 @@ def model_card(name: str, bundle: Bundle, size: Size) -> str:
     if bundle.decoding:
         lines += ["## Decoding", "", *_rows(bundle.decoding), ""]
     long = len(size.rows) > LONG
-    lines += ["## Size", "", "```", size.totals() if long else str(size), "```", ""]
+    table = visible(size.totals() if long else str(size), lines=True)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", table)), default=0))
+    lines += ["## Size", "", fence, table, fence, ""]
     if long:
         lines += [f"`striate size` with this folder prints the table of all {plural(len(size.rows), 'layer')}.", ""]
     lines += ["## Use", "", "```python", "import striate as st", "", 'model = st.models.load_model("this folder")']
@@ -80,4 +84,10 @@ def told(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _rows(facts: Mapping[str, Any]) -> list[str]:
-    return ["| | |", "| --- | --- |", *(f"| {key} | {said[:300]} |" for key, said in told(facts))]
+    return ["| | |", "| --- | --- |", *(f"| {_plain(key)} | {_plain(said[:300])} |" for key, said in told(facts))]
+
+
+def _plain(text: str) -> str:
+    """A text, such as the name of a class, as it stands in Markdown: no tag, no link, no cell, no code."""
+    text = visible(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([`|]|(?<=\])[(\[])", r"\\\1", text.replace("\\", "\\\\"))

@@ -25,6 +25,7 @@ from striate.data.readers.scan import format_at, scan
 from striate.data.readers.survey import Item, Survey
 from striate.data.sets.catalog import files_of
 from striate.errors import ArgumentError, DataError, Note, StriateError
+from striate.visible import visible
 from striate.wording import plural
 
 FEW = 10
@@ -139,7 +140,7 @@ def first_look(path: str | os.PathLike[str], *, aloud: bool = True) -> str | Non
     told = told[:_MOST_TOLD] + ([f"{plural(len(told) - _MOST_TOLD, 'more remark')}"] if len(told) > _MOST_TOLD else [])
     line = "; ".join([*told, *([", ".join(rest)] if rest else [])])
     if aloud:
-        print(f"data check: {line}. More: striate data check {shlex.quote(os.fspath(path))}", file=sys.stderr)
+        print(visible(f"data check: {line}. More: striate data check {shlex.quote(os.fspath(path))}"), file=sys.stderr)
     return line
 
 

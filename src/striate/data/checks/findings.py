@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from striate.shown import Shown
+from striate.visible import visible
 from striate.wording import plural
 
 SEVERITIES = ("error", "warning", "note")
@@ -211,7 +212,7 @@ class CheckReport(Shown):
 
     def table(self, shown: int = 5) -> str:
         """The findings as text: a row for each kind, and below it the first `shown` of them with their files."""
-        lines = [f"{self.path}  {self.headline}"]
+        lines = [f"{visible(self.path)}  {self.headline}"]
         if not self.findings:
             return lines[0]
         width = max(len(kind) for kind in self.kinds)
@@ -225,7 +226,7 @@ class CheckReport(Shown):
             for finding in self.of(kind)[:shown]:
                 files = [file.removeprefix(f"{self.path}/") for file in finding.files]
                 more = f" and {len(files) - 4} more" if len(files) > 4 else ""
-                lines.append("  " + "  ".join(filter(None, (between.join(files[:4]) + more, finding.detail))))
+                lines.append(visible("  " + "  ".join(filter(None, (between.join(files[:4]) + more, finding.detail)))))
             if n > shown:
                 lines.append(f"  … and {n - shown:,} more (--json and --html name all)")
         return "\n".join(lines)

@@ -17,10 +17,9 @@ from striate.data.pictures.decode import depth_and_pages, header, picture
 from striate.data.pictures.formats import EXTENSIONS, HEAD, format_of, whole
 from striate.data.pictures.tiff import DARK
 from striate.data.pictures.upright import Turn
-from striate.data.readers.files import without_name
 from striate.data.readers.label_maps import mask_of
 from striate.data.readers.survey import Item, Survey
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 
 _CHUNK = 16
 

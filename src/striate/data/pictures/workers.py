@@ -19,7 +19,7 @@ import numpy as np
 
 from striate.data.pictures.decode import describe
 from striate.data.pictures.preprocess import Preprocessing
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -110,7 +110,7 @@ def _fetched(name: str, fetch: Callable[[str], Any]) -> Any:
     try:
         return fetch(name)
     except DataError as error:
-        return DataError(str(error).removeprefix(f"{name}: "))
+        return DataError(without_name(error, name))
 
 
 def _pixels(source: Any, preprocessing: Preprocessing) -> Pixels:
@@ -119,7 +119,7 @@ def _pixels(source: Any, preprocessing: Preprocessing) -> Pixels:
     try:
         return preprocessing.pixels(source)
     except DataError as error:
-        return str(error).removeprefix(f"{describe(source)}: ")
+        return without_name(error, describe(source))
 
 
 def _packed(results: list[Pixels]) -> tuple[np.ndarray | list[np.ndarray], dict[int, str]]:

@@ -8,7 +8,6 @@ out, where a person drew the box; ``"ignored": true`` says that it counts for no
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -20,6 +19,7 @@ from striate.data.readers.names import class_name, real_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.doors.parsing import parse_json
 from striate.doors.reading import read_text
+from striate.doors.writing import json_text
 from striate.errors import DataError
 from striate.guard import shown
 from striate.wording import plural
@@ -35,12 +35,7 @@ def line_of(source: str, size: tuple[int, int], boxes: Sequence[Mapping[str, Any
     boxes    each with `label`, `score`, `box` and, where it counts for nothing, `ignored`
     """
     told = {"source": source, "width": size[1], "height": size[0], "boxes": list(boxes)}
-    text = json.dumps(told, ensure_ascii=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a file's name that is no text in UTF-8
-        text = json.dumps(told)
-    return text + "\n"
+    return json_text(told) + "\n"
 
 
 @reader

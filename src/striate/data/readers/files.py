@@ -15,7 +15,6 @@ from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
 from striate.data.readers.names import spelled
 from striate.doors.packed import read_member
-from striate.errors import DataError
 
 # What Windows and macOS put into folders and zips unasked.
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "icon\r"}
@@ -134,8 +133,3 @@ def below(root: Path, name: str) -> Path | None:
     parts = Path(name.replace("\\", "/")).parts
     outside = not parts or Path(name).is_absolute() or ".." in parts or name[1:2] == ":" or "\0" in name
     return None if outside else spelled(root.joinpath(*parts))
-
-
-def without_name(error: DataError, name: str | Path) -> str:
-    """What an error says about a file, without the file's name in front."""
-    return str(error).removeprefix(f"{name}: ")

@@ -12,11 +12,10 @@ import numpy as np
 
 from striate.data.pictures.decode import has_one_bit, header, labels_of_pixels
 from striate.data.pictures.formats import blurs
-from striate.data.readers.files import without_name
 from striate.data.readers.frames import turned_map
 from striate.data.readers.survey import Item
 from striate.doors.reading import read_bytes
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 from striate.wording import plural
 
 # In a black and white mask that was saved as JPEG, values near edges are up to some 60 off, and few are further.

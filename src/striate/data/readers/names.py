@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from striate.visible import visible
+
 PARTS = ("train", "validation", "test")
 _WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -34,9 +36,10 @@ def class_name(text: str) -> str:
     """A class's name as it is compared: without blanks around it, one plain blank between words, accents in one piece.
 
     Folders that were made on a Mac have the accents apart, what is typed into a list has not (Unicode's forms D and C); what
-    is copied from a page or a table may have blanks that do not break.
+    is copied from a page or a table may have blanks that do not break.  What cannot be seen is written out, such as control
+    characters.
     """
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    return visible(unicodedata.normalize("NFC", " ".join(text.split())))
 
 
 def spelled(path: Path) -> Path:

@@ -24,7 +24,7 @@ from striate.data.readers.survey import Survey
 from striate.data.readers.voc import read_voc, scan_voc
 from striate.data.readers.yolo import label_file, read_yolo, scan_yolo
 from striate.data.validate import class_names
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 
 #: The reader of each format.
 READERS: dict[str, Callable[..., Dataset | Splits]] = {
@@ -113,14 +113,14 @@ def scan(path: str | Path, classes: Sequence[str] | int | None = None, ignored: 
             }[kind]()
         except DataError as error:
             survey = Survey(str(path), kind)
-            survey.add("unusable", str(path), str(error).removeprefix(f"{path}: "), "stop")
+            survey.add("unusable", str(path), without_name(error, path), "stop")
     if not survey.items and not survey.remarks:
         raise DataError(f"{path}: there are no pictures in it.")
     if survey.classes and not any(remark.kind == "unusable" for remark in survey.remarks):
         try:  # as every data set asks of its classes
             class_names(survey.classes, str(path))
         except DataError as error:
-            survey.add("unusable", str(path), str(error).removeprefix(f"{path}: "), "stop")
+            survey.add("unusable", str(path), without_name(error, path), "stop")
     return survey
 
 

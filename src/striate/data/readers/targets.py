@@ -14,11 +14,10 @@ from striate.data.pictures.decode import header
 from striate.data.pictures.geometry import visible
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.readers.boxes import PlacedBoxes, place_boxes, total, without_example
-from striate.data.readers.files import without_name
 from striate.data.readers.label_maps import MaskRule, MaskValues, mask_of
 from striate.data.readers.refusals import bare_folders, lacks_class
 from striate.data.readers.survey import Item, Survey
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 from striate.wording import plural
 
 

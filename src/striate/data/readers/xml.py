@@ -5,11 +5,10 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from striate.data.readers.files import without_name
 from striate.doors import budgets
 from striate.doors.parsing import parse_xml
 from striate.doors.reading import read_bytes
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 
 
 def annotation(file: Path) -> ET.Element:

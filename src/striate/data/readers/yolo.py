@@ -9,13 +9,13 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.files import folders_in, listing, subfolder, without_name
+from striate.data.readers.files import folders_in, listing, subfolder
 from striate.data.readers.name_lists import LISTS, names_beside
 from striate.data.readers.names import PARTS, class_name, part_of, real_number, whole_number
 from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.data.readers.yolo_config import Config, read_config
 from striate.doors.reading import need_folder, read_lines
-from striate.errors import DataError
+from striate.errors import DataError, without_name
 from striate.wording import plural
 
 _FAR = 8.0  # shares: what lies so many pictures away was meant in pixels

@@ -308,11 +308,11 @@ def find(name: str, path: str | Path | None = None, *, download: bool = False) -
             return place
     if download:
         return _download(name, source, path)
-    listed = "".join(f"\n  {place}" for place in looked)
+    listed = ", ".join(map(str, looked))
     fetched = f" download=True (striate train {name} --download) fetches it, or get {source.get}"
     offer = fetched if source.url else f" Get {source.get}"
     raise DataError(
-        f'"{name}" is not on this machine. Looked for it in{listed}\n{offer.strip()}, and give the folder as path= '
+        f'"{name}" is not on this machine. Looked for it in {listed}. {offer.strip()}, and give the folder as path= '
         "or put it in one of these places."
     )
 
