@@ -52,14 +52,7 @@ DOORS = {
 YET = {
     "cli/finding.py",
     "cli/main.py",
-    "data/checks/look.py",
     "data/pictures/workers.py",
-    "data/readers/cifar.py",
-    "data/readers/class_folders.py",
-    "data/readers/coco.py",
-    "data/readers/csv_table.py",
-    "data/readers/imdb.py",
-    "data/readers/pickles.py",
     "data/sets/catalog.py",
     "data/writers/boxes.py",
     "data/writers/label_maps.py",
@@ -67,14 +60,12 @@ YET = {
     "datasets/arrays.py",
     "intake/again.py",
     "runs/training.py",
-    "tasks/files.py",
     "train/callbacks/elsewhere.py",
     "train/callbacks/keeping.py",
     "train/callbacks/logs.py",
     "train/checkpoint.py",
     "transfer/feature_files.py",
     "transfer/finetune.py",
-    "utils/pictures.py",
 }
 
 

@@ -1,7 +1,7 @@
 """The doors: the only modules that open what comes from outside, and that write.
 
 reading     bytes and texts of files, within a budget
-parsing     JSON, YAML and XML
+parsing     JSON, YAML, XML and tables
 packed      zip, tar and gzip
 pickles     whether a pickle is a plain tree
 arrays      torch files, safetensors, HDF5, npy and npz

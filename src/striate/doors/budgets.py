@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FILE = 1 << 30  # bytes of a file that is read into memory
-TEXT = 1 << 28  # bytes of a list, a table or a JSON file of annotations
+TEXT = 1 << 29  # bytes of a list, a table or a JSON file of annotations; COCO's largest has 470 million
 ANNOTATION = 1 << 24  # bytes of one picture's annotation; a picture with a thousand boxes has 300 kB
 SETTINGS = 1 << 22  # bytes of a file of settings: YAML, a run's or a model's description has its own
 PIXELS = 1 << 27  # of a picture, 400 MB as RGB: above any camera, far below what a 100 kB "bomb" unpacks to
@@ -15,6 +15,8 @@ ENTRIES = 5_000_000  # files in an archive
 RATIO = 2_000  # bytes unpacked for each packed one; deflate reaches 1,032, of plain zeros
 DEPTH = 100  # brackets in brackets
 DIGITS = 400  # of one number; the largest float has 309
+ROWS = 5_000_000  # of a table
+NAME = 500  # letters of the name of a class
 LABELS = 100_000  # classes of a data set; ImageNet's whole tree has 21,841
 NUMBERS = 1 << 30  # that all results of a stranger's network may hold for one picture; VGG-16's hold 3e7
 RESULT = 1 << 27  # that one of them may hold

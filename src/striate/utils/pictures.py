@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,19 +36,7 @@ def first_channels(data_format: str | None) -> bool:
 
 def coloured(source: Any, channels: int) -> Image.Image:
     """A picture of mode L, RGB or RGBA, upright.  Raises DataError for what is none."""
-    if channels != 4:
-        return picture(source, channels)
-    from PIL import Image
-
-    if hasattr(source, "getbands"):
-        return source.convert("RGBA")  # type: ignore[no-any-return]
-    plain = picture(source, 3)  # refuses what is broken
-    try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
-            whole: Any = opened.convert("RGBA")
-    except (OSError, ValueError):
-        return plain.convert("RGBA")
-    return whole if whole.size == plain.size and whole.getextrema()[3] != (255, 255) else plain.convert("RGBA")
+    return picture(source, channels)
 
 
 def load_img(

@@ -50,16 +50,16 @@ def few(survey: Survey, readable: Sequence[Item], few: int) -> None:
         label for part, label in survey.empty if part == train
     }
     where = " in train" if train else ""
+    there = Counter((item.part, item.label) for item in readable)
     for name in sorted(filter(None, names)):
-        count = sum(item.label == name and item.part == train for item in readable)
+        count = there[train or "", name]
         files = folders.get((train or "", name), name)
         if count == 1 < few:
             survey.add("single", files, f'"{name}": 1 readable picture{where}')
         elif count < few:
             survey.add("few", files, f'"{name}": {plural(count, "readable picture")}{where}, fewer than {few}')
         for part in sorted(parts - {train, ""}):
-            there = {item.label for item in readable if item.part == part}
-            if count and name not in there:
+            if count and not there[part, name]:
                 survey.add("few", folders.get((part, name), name), f'"{name}": no readable picture in {part}')
 
 

@@ -24,6 +24,7 @@ from striate.data.readers.refusals import refusals
 from striate.data.readers.scan import format_at, scan
 from striate.data.readers.survey import Item, Survey
 from striate.data.sets.catalog import files_of
+from striate.doors import budgets
 from striate.errors import ArgumentError, DataError, Note, StriateError
 from striate.visible import visible
 from striate.wording import plural
@@ -60,9 +61,10 @@ def check(
     Each file is read and decoded once, in threads.  What is found is never an error here; raises DataError when there
     is no such path or nothing in it, ArgumentError for arguments out of range.
     """
-    if few < 0 or aspect <= 1 or (isinstance(classes, int) and classes < 1):
+    if few < 0 or aspect <= 1 or (isinstance(classes, int) and not 0 < classes <= budgets.LABELS):
         raise ArgumentError(
-            f"few={few}, aspect={aspect}, classes={classes}: few is 0 or more, aspect above 1, classes above 0."
+            f"few={few}, aspect={aspect}, classes={classes}: few is 0 or more, aspect above 1, "
+            f"classes above 0 and at most {budgets.LABELS:,}."
         )
     check_ignored(ignored)
     suspects = None

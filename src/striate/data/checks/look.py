@@ -19,7 +19,9 @@ from striate.data.pictures.tiff import DARK
 from striate.data.pictures.upright import Turn
 from striate.data.readers.label_maps import mask_of
 from striate.data.readers.survey import Item, Survey
+from striate.doors.reading import opened
 from striate.errors import DataError, without_name
+from striate.wording import inner
 
 _CHUNK = 16
 
@@ -103,7 +105,9 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prep
     seen.size = image.size
     seen.file = hashlib.blake2b(data, digest_size=16).digest()
     pixels = np.asarray(image)
-    seen.pixels = hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()
+    told = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    told.update(np.ascontiguousarray(pixels))
+    seen.pixels = told.digest()
     if not whole(data):
         seen.problems.append(("truncated", "the end is missing, though it can be decoded"))
     bits, pages = depth_and_pages(data)
@@ -114,7 +118,7 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prep
     suffix = os.path.splitext(item.name)[1].lower()
     if kind is not None and suffix not in EXTENSIONS[kind]:
         seen.problems.append(("wrong-extension", f"is {kind}, the name says {suffix or 'nothing'}"))
-    if pixels.size > 3 and (pixels == pixels[0, 0]).all():
+    if pixels.size > 3 and all(low == high for low, high in _extremes(image)):
         seen.problems.append(("plain", f"every pixel is {', '.join(map(str, pixels[0, 0]))}"))
     elif near:
         seen.fingerprint = fingerprint(image)
@@ -123,6 +127,12 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prep
     if prepare is not None:
         seen.prepared = prepare(seen, image)
     return seen
+
+
+def _extremes(image: Any) -> Sequence[tuple[int, int]]:
+    """The lowest and the highest value of each channel."""
+    found = image.getextrema()
+    return found if isinstance(found[0], tuple) else [found]
 
 
 def _kind_of_fault(data: bytes, kind: str | None, reason: str) -> str:
@@ -136,12 +146,10 @@ def _kind_of_fault(data: bytes, kind: str | None, reason: str) -> str:
 def at_a_glance(name: str) -> tuple[str, str]:
     """(kind, detail) of what a file's size and first bytes give away, or ("", "")."""
     try:
-        if not os.path.isfile(name):
-            return "unreadable", "there is no such file"
-        with open(name, "rb") as file:
+        with opened(name) as file:
             head = file.read(HEAD)
-    except OSError as error:
-        return "unreadable", f"cannot be opened: {error.strerror or error}"
+    except DataError as error:
+        return "unreadable", inner(without_name(error, name))
     if not head:
         return "empty-file", "0 bytes"
     if format_of(head) is None and not name.lower().endswith(".tga"):

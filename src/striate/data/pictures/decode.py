@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = budgets.PIXELS
+# Of formats that take many times as long for a pixel, fewer: so that each ends within seconds.
+_SLOW = {"WEBP": 1 << 26, "AVIF": 1 << 26, "HEIF": 1 << 26, "JPEG2000": 1 << 24}
+_LARGE = 1 << 25  # pixels from which on pictures are decoded one after the other, whatever the number of threads
+_alone = threading.Lock()
+_STRIP = 1 << 20  # pixels that are laid over white at a time
 # Named, because Pillow would also hand some formats to other programs (EPS to Ghostscript).
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PCX")
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -54,12 +60,12 @@ class Decoded(NamedTuple):
 
 
 def picture(source: Any, channels: int | None = 3) -> Image.Image:
-    """The picture as a new PIL image of mode L (`channels` 1) or RGB (3); None keeps grey grey and the rest RGB.
+    """The picture as a new PIL image of mode L (`channels` 1), RGB (3) or RGBA (4); None keeps grey grey and the rest RGB.
 
     `source` is a path, the bytes of a file, an open binary file, a PIL image, or an array (H, W) or (H, W, C) of uint8
     (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA), of uint16 (H, W) or of bool.  EXIF orientation is applied; what is
-    transparent shows white; 16 bits become 8 by rounding v / 257.  Raises DataError for what is no picture, is broken
-    or cut off, or has more than ``MAX_PIXELS`` pixels.
+    transparent shows white, but for RGBA; 16 bits become 8 by rounding v / 257.  Raises DataError for what is no picture, is
+    broken or cut off, or has more than ``MAX_PIXELS`` pixels.
     """
     return decode(source, channels).image
 
@@ -180,13 +186,13 @@ def depth_and_pages(data: bytes) -> tuple[int, int]:
 
 
 def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
-    """A picture of class numbers as int64 (H, W): its grey values or palette indices as they are, no colours.
+    """A picture of class numbers as whole numbers (H, W): its grey values or palette indices as they are, no colours.
 
     1-bit pictures give 0 and 1, 16-bit ones up to 65535; colour pictures whose channels are equal count as grey.
     Raises DataError for other colours and for what is broken.
     """
     name = describe(path)
-    with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image:
+    with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image, _turn(image):
         image.load()
         values = np.asarray(upright(image))
     if image.mode in ("LA", "PA", "RGBA"):
@@ -197,7 +203,7 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
         raise DataError(
             f"{name}: has colours, not class numbers. A mask is a grey or palette picture whose values are the classes."
         )
-    return values.astype(np.int64)
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values
 
 
 def has_one_bit(path: str | os.PathLike[str]) -> bool:
@@ -225,20 +231,32 @@ def _open(file: Any, name: str, otherwise: Callable[[bytes, str], Image.Image] |
             return otherwise(file.read(), name)
         if head[8:12] == b"mif1":  # a brand that AVIF and HEIC share
             file.seek(0)
-            return Image.open(file, formats=_heic(name))
+            with without_warnings():
+                return _within(Image.open(file, formats=_heic(name)), name)
         known = "not a picture, or one that is cut off at once. Known: " + ", ".join(FORMATS)
         raise DataError(f"{name}: {foreign(head) or f'{known}.'}") from None
     except Image.DecompressionBombError:
         raise DataError(_too_large(name, "more than twice as many")) from None
-    if image.width * image.height > MAX_PIXELS:
-        raise DataError(_too_large(name, f"{image.width} x {image.height}"))
+    return _within(image, name)
+
+
+def _within(image: Any, name: str) -> Any:
+    """The picture, unless it has too many pixels."""
+    most = _SLOW.get(image.format, MAX_PIXELS)
+    if image.width * image.height > most:
+        raise DataError(_too_large(name, f"{image.width} x {image.height}", most))
     return image
+
+
+def _turn(image: Any) -> AbstractContextManager[Any]:
+    """What a picture is decoded within: large ones wait for each other, or their number would decide on the memory."""
+    return _alone if image.width * image.height >= _LARGE else nullcontext()
 
 
 def _read(
     file: Any, name: str, channels: int | None, scaled: Callable[[tuple[int, int]], tuple[int, int]] | None
 ) -> Decoded:
-    with _open(file, name, unusual) as image:
+    with _open(file, name, unusual) as image, _turn(image):
         if scaled is not None and image.format in ("JPEG", "MPO"):
             small = _reduced(image, name, channels, scaled)
             if small is not None:
@@ -309,8 +327,8 @@ def _heic(name: str) -> list[str]:
     return ["HEIF"]
 
 
-def _too_large(name: str, size: str) -> str:
-    return f"{name}: {size} pixels, the limit is {MAX_PIXELS:,}. Scale it down with another program."
+def _too_large(name: str, size: str, most: int = MAX_PIXELS) -> str:
+    return f"{name}: {size} pixels, the limit is {most:,}. Scale it down with another program."
 
 
 def _eight_bit(image: Image.Image, name: str, channels: int | None) -> Image.Image:
@@ -329,13 +347,30 @@ def _eight_bit(image: Image.Image, name: str, channels: int | None) -> Image.Ima
         raise DataError(f"{name}: floats have no fixed white. Scale to 0..255 and save 8 bits per channel.")
     elif image.mode in ("La", "RGBa"):  # alpha multiplied in
         image = image.convert(image.mode.upper())
+    if channels == 4:
+        return image.convert("RGBA")
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
+        image = _over_white(image)
     if image.mode not in ("1", "L", "RGB"):
         image = image.convert("RGB")  # and from there to grey, so that every mode gets there the same way
     mode = "L" if channels == 1 or (channels is None and grey) else "RGB"
     return image.convert(mode)  # a copy where it is that mode already
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    """A picture with transparent places, laid over white; of large ones a strip at a time, as each takes four bytes a pixel
+    several times over."""
+    from PIL import Image
+
+    rows = max(1, _STRIP // image.width)
+    if image.height <= rows:
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    whole = Image.new("RGB", image.size)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        white = Image.new("RGBA", strip.size, "white")
+        whole.paste(Image.alpha_composite(white, strip.convert("RGBA")).convert("RGB"), (0, top))
+    return whole
 
 
 def _from_16_bit(values: np.ndarray, name: str) -> np.ndarray:
@@ -343,7 +378,10 @@ def _from_16_bit(values: np.ndarray, name: str) -> np.ndarray:
         raise DataError(
             f"{name}: 32-bit values {values.min()} to {values.max()}; only 0 to 65535 (16 bits) are understood."
         )
-    eight = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    eight = np.empty(values.shape, np.uint8)
+    rows = max(1, _STRIP // max(1, values.shape[1]))
+    for top in range(0, len(values), rows):
+        eight[top : top + rows] = (values[top : top + rows].astype(np.uint32) + 128) // 257
     note_dark(eight)
     return eight
 

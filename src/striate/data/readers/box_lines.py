@@ -8,6 +8,7 @@ out, where a person drew the box; ``"ignored": true`` says that it counts for no
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -15,7 +16,7 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.csv_table import where
-from striate.data.readers.names import class_name, real_number
+from striate.data.readers.names import class_name, no_class, real_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.doors.parsing import parse_json
 from striate.doors.reading import read_text
@@ -105,7 +106,7 @@ def _fault(told: Any) -> str:
     if not isinstance(told.get("source"), str) or not told["source"].strip():
         return 'names no picture as "source"'
     if "error" in told:
-        return f"its picture could not be read: {told['error']}"
+        return f"its picture could not be read: {shown(told['error'])}"
     if not isinstance(told.get("boxes"), list):
         return 'has no list "boxes"'
     return ""
@@ -113,10 +114,7 @@ def _fault(told: Any) -> str:
 
 def _place(home: Path, source: str) -> str:
     exact = home / source  # where() takes blanks at the ends of a name away, as tables have them
-    try:
-        return str(exact) if exact.is_file() else where(home, source)
-    except ValueError:  # a name with a zero in it
-        return str(exact)
+    return str(exact) if os.path.isfile(exact) else where(home, source)
 
 
 def _size(told: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -136,7 +134,7 @@ def _mark(name: str, one: Any) -> Mark:
     wrong = next((value for value, number in zip(corners, numbers, strict=True) if number is None), None)
     if None in numbers:
         return Mark.broken(name, "box-broken", f"{shown(wrong)} is no number")
-    if not isinstance(label, str) or not class_name(label):
-        return Mark.broken(name, "label-range", "it has no class")
+    if wrong := no_class(class_name(label) if isinstance(label, str) else ""):
+        return Mark.broken(name, "label-range", wrong)
     x1, y1, x2, y2 = (value or 0.0 for value in numbers)
     return Mark((x1, y1, x2, y2), class_name(label), one.get("ignored") is True, name)

@@ -8,8 +8,8 @@ from typing import Any, Unpack
 
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
-from striate.data.readers.csv_table import FILES, LABELS, column, parts_of_rows, rows_of, where
-from striate.data.readers.names import class_name, real_number
+from striate.data.readers.csv_table import FILES, LABELS, column, header_of, note_broken, parts_of_rows, rows_of, where
+from striate.data.readers.names import class_name, no_class, real_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.errors import DataError
 from striate.wording import plural
@@ -45,10 +45,9 @@ def read_box_table(
 def has_edges(path: str | Path) -> bool:
     """Whether a CSV file has columns for the edges of boxes."""
     try:
-        header, _ = rows_of(Path(path))
+        return _edges(header_of(Path(path))) is not None
     except DataError:
         return False
-    return _edges(header) is not None
 
 
 def _edges(header: Sequence[str]) -> list[int] | None:
@@ -60,7 +59,7 @@ def _edges(header: Sequence[str]) -> list[int] | None:
 def scan_box_table(path: str | Path, classes: Sequence[str] | None = None, root: str | Path | None = None) -> Survey:
     """The survey of a CSV file of boxes, an item a picture.  Raises DataError for what is no such table."""
     path = Path(path)
-    header, rows = rows_of(path)
+    header, rows, _ = table = rows_of(path)
     edges = _edges(header)
     if edges is None:
         raise DataError(
@@ -71,6 +70,7 @@ def scan_box_table(path: str | Path, classes: Sequence[str] | None = None, root:
     sides = [lower.index(side) for side in ("height", "width") if side in lower]
     flags = [i for i, name in enumerate(lower) if name in _IGNORED]
     survey = Survey(str(path), "boxes")
+    note_broken(survey, path, table)
     items: dict[tuple[str, str], Item] = {}
     found = [where(path.parent if root is None else Path(root), row[files]) for _, row in rows]
     parts = parts_of_rows(survey, path, header, [row for _, row in rows], None, found)
@@ -101,7 +101,7 @@ def _mark(line: str, cells: Sequence[str], label: str, ignored: bool) -> Mark:
         return Mark.broken(
             line, "box-broken", f"{wrong.strip()[:40]!r} is no number" if wrong.strip() else "an edge is missing"
         )
-    if not class_name(label):
-        return Mark.broken(line, "label-range", "it has no class")
+    if wrong := no_class(class_name(label)):
+        return Mark.broken(line, "label-range", wrong)
     x1, y1, x2, y2 = (value or 0.0 for value in numbers)
     return Mark((x1, y1, x2, y2), class_name(label), ignored, line)

@@ -13,6 +13,8 @@ import numpy as np
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.readers.pickles import read_pickle
+from striate.doors import budgets
+from striate.doors.reading import read_bytes
 from striate.errors import DataError
 from striate.wording import plural
 
@@ -138,7 +140,7 @@ def _names(folder: Path, classes: int, binary: bool, fine: bool) -> Sequence[str
     which, count = ("fine_label_names", 100) if fine else ("coarse_label_names", 20)
     text, meta = folder / f"{which}.txt", folder / "meta"
     if binary and text.is_file():
-        names = text.read_text(encoding="utf-8", errors="replace").split()
+        names = read_bytes(text, budgets.SETTINGS).decode(errors="replace").split()
     elif not binary and meta.is_file():
         listed = read_pickle(meta).get(which, [])
         names = [n.decode("latin1") if isinstance(n, bytes) else str(n) for n in listed]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,9 +14,8 @@ from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import Tree, is_picture, tree_of_folder, tree_of_zip
 from striate.data.readers.names import PARTS, class_name, part_of
 from striate.data.readers.survey import Item, Survey
-from striate.doors.packed import NOT_WHOLE
+from striate.doors.packed import opened_zip
 from striate.doors.reading import need_folder
-from striate.errors import DataError
 from striate.wording import plural
 
 
@@ -57,14 +56,10 @@ def scan_folder(path: str | Path, classes: Sequence[str] | None = None) -> Surve
 def scan_zip(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
     """The survey of a zip, open until it is closed.  Raises DataError for what is no zip."""
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
-    try:
-        archive = zipfile.ZipFile(path)
-    except NOT_WHOLE as error:
-        raise DataError(f"{path}: not a zip file, or one that is cut off ({error}). Fetch the file again.") from None
-    survey = _scan(tree_of_zip(archive, path), classes)
-    survey.close = archive.close
+    with ExitStack() as held:
+        archive = held.enter_context(opened_zip(path, str(path)))
+        survey = _scan(tree_of_zip(archive, path), classes)
+        survey.close = held.pop_all().close
     return survey
 
 

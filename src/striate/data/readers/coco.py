@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,12 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import below
-from striate.data.readers.names import PARTS, class_name, part_of, real_number
+from striate.data.readers.names import PARTS, class_name, no_class, part_of, real_number
 from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.doors.parsing import read_json
+from striate.doors.reading import opened
 from striate.errors import DataError
+from striate.guard import shown
 from striate.wording import plural
 
 _LISTS = ("images", "annotations", "categories")
@@ -95,9 +97,9 @@ def instance_files(root: Path) -> dict[str, Path]:
 def is_instances(file: Path) -> bool:
     """Whether a JSON file looks like an instances file by its start."""
     try:
-        with file.open("rb") as opened:
-            head = opened.read(1 << 16)
-    except OSError:
+        with opened(file) as content:
+            head = content.read(1 << 16)
+    except DataError:
         return False
     return any(f'"{key}"'.encode() in head for key in _LISTS)
 
@@ -125,7 +127,7 @@ def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
             key = _key(each.get("image_id"))
             strange[key] = strange.get(key, 0) + 1
     if strange:
-        some = f"{', '.join(map(str, list(strange)[:5]))}{', …' if len(strange) > 5 else ''}"
+        some = f"{', '.join(str(key)[:60] for key in list(strange)[:5])}{', …' if len(strange) > 5 else ''}"
         left_out["annotation", str(file), "box", f"of pictures that are not listed (image_id {some})"] = sum(
             strange.values()
         )
@@ -136,7 +138,9 @@ def _scan(survey: Survey, part: str, file: Path, roots: Sequence[Path]) -> None:
 
 def _key(value: Any) -> Any:
     """An id as it can be looked up; 3.0 is 3 in Python, too."""
-    return value if isinstance(value, str | int | float) else None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _number(value: Any) -> float | None:
@@ -147,13 +151,13 @@ def _number(value: Any) -> float | None:
 def _mark(annotation: Mapping[str, Any], i: int, categories: Mapping[Any, str]) -> Mark:
     """The box of the annotation that is the `i`-th of its file, from 0."""
     number = _key(annotation.get("id"))
-    where = f"annotation {i}" if number is None else f"annotation with id {number}"
+    where = f"annotation {i}" if number is None else f"annotation with id {str(number)[:60]}"
     box = _box(annotation)
     if isinstance(box, str):
         return Mark.broken(where, "box-broken", box)
     category = _key(annotation.get("category_id"))
     if category not in categories:
-        told = "it has no category_id" if category is None else f"category_id {category} is not listed"
+        told = "it has no category_id" if category is None else f"category_id {str(category)[:60]} is not listed"
         return Mark.broken(where, "label-range", told)
     x, y, width, height = box
     fault = None
@@ -180,7 +184,7 @@ def _box(annotation: Mapping[str, Any]) -> tuple[float, float, float, float] | s
     found = [_number(value) for value in box] if isinstance(box, list) else []
     sides = [value for value in found if value is not None]
     if len(found) != 4 or len(sides) != 4:
-        return f"its bbox is {json.dumps(box)[:60]}; x, y, width and height were expected"
+        return f"its bbox is {shown(box)}; x, y, width and height were expected"
     return sides[0], sides[1], sides[2], sides[3]
 
 
@@ -193,13 +197,19 @@ def load_instances(file: Path) -> Mapping[str, Any]:
 
 
 def _categories(survey: Survey, content: Mapping[str, Any], file: Path, part: str) -> dict[Any, str]:
-    """{id: name} in the order of the ids."""
-    try:
-        listed = {each["id"]: class_name(str(each["name"])) for each in content["categories"]}
-        ordered = {key: listed[key] for key in sorted(listed)}
-    except (KeyError, TypeError):
-        survey.add("unusable", str(file), "a category lacks its id or name, or its id is no number.", "stop", part)
-        return {}
+    """{id: name} in the order of the ids, numbers before texts; categories without an id or a name are left out."""
+    listed: dict[Any, str] = {}
+    for i, each in enumerate(content["categories"]):
+        key = _key(each.get("id")) if isinstance(each, dict) else None
+        name = (
+            class_name(str(each["name"])) if key is not None and isinstance(each.get("name"), str | int | float) else ""
+        )
+        wrong = "lacks its id or name" if key is None or not name else no_class(name)
+        if wrong:
+            survey.add("annotation", str(file), f"category {i}: {wrong}", "skip", part)
+        else:
+            listed[key] = name
+    ordered = {key: listed[key] for key in sorted(listed, key=lambda key: (isinstance(key, str), key))}
     twice = [label for label, count in Counter(ordered.values()).items() if count > 1]
     if twice or not ordered:
         fault = f'two categories are named "{twice[0]}".' if twice else "has no categories."
@@ -221,7 +231,7 @@ def _images(survey: Survey, images: Sequence[Any], file: Path, roots: Sequence[P
             told = "leads out of the folder of the pictures"
             survey.add("unreadable", each["file_name"], told, "skip", part)
         elif key in items:
-            survey.add("annotation", str(path), f"has the id {key}, as {items[key].name} has", "skip", part)
+            survey.add("annotation", str(path), f"has the id {str(key)[:60]}, as {items[key].name} has", "skip", part)
         else:
             sides = [_number(each.get(side)) for side in ("height", "width")]
             whole = [int(side) for side in sides if side is not None and 1 <= side < 1 << 31]

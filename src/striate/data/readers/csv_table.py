@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
@@ -11,8 +10,10 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import is_picture
-from striate.data.readers.names import PARTS, are_numbers, class_name, part_of, spelled, whole_number
+from striate.data.readers.names import PARTS, are_numbers, class_name, no_class, part_of, spelled, whole_number
 from striate.data.readers.survey import Item, Survey
+from striate.doors import budgets
+from striate.doors.parsing import Table, parse_table
 from striate.doors.reading import read_text
 from striate.errors import DataError, nearest
 from striate.wording import plural
@@ -65,7 +66,7 @@ def scan_csv(
 ) -> Survey:
     """The survey of a CSV file, an item a row.  Raises DataError for what is no table of files and labels."""
     path = Path(path)
-    header, rows = rows_of(path)
+    header, rows, _ = table = rows_of(path)
     cells = [row for _, row in rows]
     files = column(path, header, file_column, FILES, "file_column", _of_pictures(cells))
     texts = column(path, header, label_column, LABELS, "label_column", _repeating(cells, files))
@@ -73,14 +74,15 @@ def scan_csv(
     given = None if classes is None else tuple(class_name(str(name)) for name in classes)
     survey = Survey(str(path), "csv", numbered=are_numbers(labels, given), classes=given)
     known = set(given or labels)
-    survey.classes = given if given or survey.numbered else tuple(sorted(known - {""}))
+    note_broken(survey, path, table)
+    survey.classes = given if given or survey.numbered else tuple(sorted(name for name in known if not no_class(name)))
     names = [where(path.parent if root is None else Path(root), row[files]) for row in cells]
     parts = parts_of_rows(survey, path, header, cells, split_column, names)
     left_out = []
     for (line, _), name, label, part in zip(rows, names, labels, parts, strict=True):
         wrong = _wrong(label, survey.numbered)
         if wrong:
-            survey.add("label-range", name, f'row {line}: label "{label}" {wrong}', "skip", part or "")
+            survey.add("label-range", name, f'row {line}: label "{label[:60]}" {wrong}', "skip", part or "")
             left_out.append(Item(name, part or "", label))
             continue
         if not survey.numbered and label not in known:
@@ -154,16 +156,22 @@ def _wrong(label: str, numbered: bool) -> str:
     """Why a label is none."""
     if not label:
         return "is empty"
+    if no_class(label):
+        return f"has {len(label):,} letters, the limit is {budgets.NAME}"
     number = whole_number(label)
     if numbered and number is None:
         return "is no number, the others are"
-    return "is below 0" if numbered and number is not None and number < 0 else ""
+    if not numbered or number is None:
+        return ""
+    if number < 0:
+        return "is below 0"
+    return f"is beyond the {budgets.LABELS:,} classes that a data set may have" if number >= budgets.LABELS else ""
 
 
 def where(root: Path, cell: str) -> str:
     """The path of the picture that a cell names; one from Windows may part folders by backslashes."""
     given = root / cell.strip()
-    if "\\" in cell and not given.exists():
+    if "\\" in cell and not os.path.exists(given):  # unlike Path's, it takes what is no name as one that is not there
         given = root / cell.strip().replace("\\", "/")
     return str(spelled(given))
 
@@ -173,34 +181,40 @@ def columns(path: str | Path) -> dict[str, list[str]]:
     path = Path(path)
     if path.suffix.lower() != ".csv" or not path.is_file():
         return {}
-    header, rows = rows_of(path)
+    header, rows, _ = rows_of(path)
     return {name: [row[i] for _, row in rows] for i, name in enumerate(header)}
 
 
-def rows_of(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and each row with the number of its line."""
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
+def header_of(path: Path) -> list[str]:
+    """The names of the columns of a CSV file."""
+    return _parsed(path, most=0).header
+
+
+def rows_of(path: Path) -> Table:
+    """The header, and each row with the number of its line; rows of another number of cells are broken ones.
+
+    Raises DataError where there is no row, and where more are broken than whole: the file is parted by another mark then.
+    """
+    table = _parsed(path)
+    if table.broken and len(table.broken) > len(table.rows):
+        line, why = table.broken[0]
+        raise DataError(f"{path}, line {line}: {why}.")
+    if not table.rows:
+        raise DataError(f"{path}: has no rows. Expected a header, then one picture a line.")
+    return table
+
+
+def note_broken(survey: Survey, path: Path, table: Table) -> None:
+    """Tell a survey of the broken rows of its table, which are left out."""
+    for line, why in table.broken:
+        survey.add("annotation", str(path), f"row {line}: {why}", "skip")
+
+
+def _parsed(path: Path, most: int | None = None) -> Table:
     text = read_text(path, tables=True)
     first = text.partition("\n")[0]
     # What Excel calls comma-separated is parted by semicolons in half of Europe.
-    parted = next((mark for mark in ",;\t" if mark in first), ",")
-    try:
-        reading = csv.reader(io.StringIO(text, newline=""), delimiter=parted)
-        header = [cell.strip() for cell in next(reading, [])]
-        rows = []
-        for row in reading:
-            if row and len(row) != len(header):
-                raise DataError(
-                    f"{path}, line {reading.line_num}: {plural(len(row), 'cell')}, the header has {len(header)}."
-                )
-            if row:
-                rows.append((reading.line_num, row))
-    except csv.Error as error:
-        raise DataError(f"{path}: not a CSV file ({error}).") from None
-    if not rows:
-        raise DataError(f"{path}: has no rows. Expected a header, then one picture a line.")
-    return header, rows
+    return parse_table(text, str(path), next((mark for mark in ",;\t" if mark in first), ","), most)
 
 
 def column(

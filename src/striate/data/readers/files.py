@@ -8,15 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from striate.data.dataset import Skipped
 from striate.data.pictures.cache import file_stamp
 from striate.data.pictures.formats import PICTURES
 from striate.data.readers.names import spelled
+from striate.doors import budgets
 from striate.doors.packed import read_member
 
 # What Windows and macOS put into folders and zips unasked.
+_SWOLLEN, _MOST_SWOLLEN = 100, 1 << 24  # files in a zip that unpack to so many times their size may have so many bytes
+_DEEP = 100  # folders in folders that are looked through
+_LINKED = 10_000  # folders behind links that are
 _LITTER = {"__macosx", "thumbs.db", "desktop.ini", "icon\r"}
 
 
@@ -28,6 +32,22 @@ def hidden(name: str) -> bool:
 def is_picture(name: str | Path) -> bool:
     """Whether a file is called like a picture, in capitals or not."""
     return Path(name).suffix.lower() in PICTURES
+
+
+class _Above(NamedTuple):
+    """A folder, and those that it is in."""
+
+    device: int
+    number: int
+    deep: int
+    above: _Above | None
+
+    def repeats(self) -> bool:
+        """Whether it is in itself."""
+        each = self.above
+        while each is not None and (each.device, each.number) != (self.device, self.number):
+            each = each.above
+        return each is not None
 
 
 @dataclass
@@ -64,26 +84,43 @@ def tree_of_folder(root: Path) -> Tree:
     """Every file that is not hidden, sorted.  Links are followed, but not round in circles."""
     files: list[tuple[str, ...]] = []
     skipped: list[Skipped] = []
-
-    def visit(place: str, parts: tuple[str, ...], above: frozenset[str]) -> None:
-        here = os.path.realpath(place)
-        if here in above:
-            skipped.append(Skipped(place, "a link to a folder that it is in"))
-            return
+    linked = 0  # folders behind links: links to folders of links are many folders soon
+    # (place, its parts, the folders that it is in), the next one last
+    left: list[tuple[str, tuple[str, ...], _Above | None, bool]] = [(str(root), (), None, False)]
+    while left:
+        place, parts, above, through = left.pop()
+        linked += through
         try:
-            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+            told = os.stat(place)
+            here = _Above(told.st_dev, told.st_ino, 1 + (above.deep if above else 0), above)
+            if through and here.repeats():
+                skipped.append(Skipped(place, "a link to a folder that it is in"))
+                continue
+            if here.deep > _DEEP or linked > _LINKED:
+                why = (
+                    f"{_DEEP} folders deep"
+                    if here.deep > _DEEP
+                    else f"among more than {_LINKED:,} folders behind links"
+                )
+                skipped.append(Skipped(place, f"{why}, where none is looked for"))
+                if linked > _LINKED:
+                    left = [each for each in left if not each[3]]
+                continue
+            with os.scandir(place) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             skipped.append(Skipped(place, f"cannot be listed: {error.strerror}"))
-            return
+            continue
+        below = []
         for entry in entries:
             if hidden(entry.name):
                 continue
             if entry.is_dir():
-                visit(entry.path, (*parts, entry.name), above | {here})
+                below.append((entry.path, (*parts, entry.name), here, through or entry.is_symlink()))
             else:
                 files.append((*parts, entry.name))
-
-    visit(str(root), (), frozenset())
+        left += reversed(below)
+    files.sort()
     return Tree(str(root), files, skipped=tuple(skipped))
 
 
@@ -97,7 +134,9 @@ def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
     where = {"/".join((str(path), *parts)): info for parts, info in entries.items()}
 
     def fetch(name: str) -> bytes:
-        return read_member(archive, where[name], name)
+        entry = where[name]
+        bomb = entry.file_size > _SWOLLEN * max(1, entry.compress_size)
+        return read_member(archive, entry, name, _MOST_SWOLLEN if bomb else budgets.UNPACKED)
 
     def stamp(name: str) -> str:
         return f"{where[name].file_size}:{where[name].CRC:08x}"

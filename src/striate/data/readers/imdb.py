@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
 
@@ -11,12 +10,14 @@ import numpy as np
 from striate.data.dataset import Dataset, Splits
 from striate.data.pictures.preprocess import Preprocessing
 from striate.data.vocabulary import Vocabulary
+from striate.doors import budgets
 from striate.doors.packed import maybe_gzipped
+from striate.doors.parsing import parse_table
 from striate.doors.reading import read_bytes
 from striate.errors import DataError
-from striate.wording import plural
 
 CLASSES = ("negative", "positive")
+_LABELS = ("0", "1")
 
 
 def read_imdb(
@@ -71,24 +72,23 @@ def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
 
     Raises DataError for a file that is missing, damaged, or without these columns.
     """
-    texts, labels = [], []
     try:
-        with maybe_gzipped(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            header = next(reader, [])
-            if not {"label", "text"} <= set(header):
-                raise DataError(f"{path}: its header is {header}, expected the columns label and text.")
-            label, text = header.index("label"), header.index("text")
-            for row in reader:
-                if len(row) != len(header) or row[label] not in ("0", "1"):
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: expected {plural(len(header), 'cell')} with a label of 0 or 1, "
-                        f"got {len(row)}{f' with {row[label]!r}' if len(row) > label else ''}."
-                    )
-                labels.append(int(row[label]))
-                texts.append(row[text])
-    except (csv.Error, UnicodeDecodeError) as error:
+        with (
+            maybe_gzipped(path, budgets.UNPACKED) as file,
+            io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines,
+        ):
+            header, rows, broken = parse_table(lines, str(path))
+    except UnicodeDecodeError as error:
         raise DataError(f"{path}: not a CSV file in UTF-8 ({error}).") from None
+    if not {"label", "text"} <= set(header):
+        raise DataError(f"{path}: its header is {header}, expected the columns label and text.")
+    label, text = header.index("label"), header.index("text")
+    strange = [
+        (line, f"a label of 0 or 1 was expected, not {row[label]!r}") for line, row in rows if row[label] not in _LABELS
+    ]
+    for line, why in sorted([*broken, *strange])[:1]:
+        raise DataError(f"{path}, line {line}: {why}.")
+    texts, labels = [row[text] for _, row in rows], [int(row[label]) for _, row in rows]
     if not texts:
         raise DataError(f"{path}: has no reviews.")
     return texts, np.array(labels, np.int64)

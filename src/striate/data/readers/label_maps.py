@@ -22,13 +22,14 @@ from striate.wording import plural
 _NEAR, _FEW = 64, 0.05
 _WHITE = 255
 _LARGEST = 65535
+_AT_A_TIME = 1 << 22  # pixels that are counted at a time
 _SPARSE = 10  # numbers to a label that occurs, beyond 255, from which on labels are levels of grey and no classes
 
 
 class MaskValues(NamedTuple):
     """The values of a mask, and whether its format blurs them."""
 
-    labels: np.ndarray  # int64 (H, W)
+    labels: np.ndarray  # whole numbers (H, W)
     pixels: dict[int, int]  # how many of each value, the lowest first
     blurred: bool
     two_tone: bool  # nothing but about 0 and about 255, or of 1 bit a pixel
@@ -44,14 +45,17 @@ def read_mask(path: str | Path) -> MaskValues:
     middling = ((labels > _NEAR) & (labels < _WHITE - _NEAR)).mean() if blurred else 1.0
     two_tone = set(pixels) <= {0, _WHITE} or (max(pixels) > _WHITE - _NEAR and middling < _FEW)
     if blurred and two_tone:
-        labels = np.where(labels > _WHITE // 2, _WHITE, 0)
+        labels = np.where(labels > _WHITE // 2, np.uint8(_WHITE), np.uint8(0))
         pixels = _counted(labels)
     two_tone = two_tone or (max(pixels) == 1 and has_one_bit(path))
     return MaskValues(labels, pixels, blurred, bool(two_tone))
 
 
 def _counted(labels: np.ndarray) -> dict[int, int]:
-    counts = np.bincount(labels.ravel())
+    counts = np.zeros(int(labels.max()) + 1, np.int64)
+    values = labels.reshape(-1)
+    for start in range(0, len(values), _AT_A_TIME):  # counted as numbers of 8 bytes
+        counts += np.bincount(values[start : start + _AT_A_TIME], minlength=len(counts))
     return {int(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from striate.doors import budgets
 from striate.visible import visible
 
 PARTS = ("train", "validation", "test")
@@ -40,6 +41,13 @@ def class_name(text: str) -> str:
     characters.
     """
     return visible(unicodedata.normalize("NFC", " ".join(text.split())))
+
+
+def no_class(name: str) -> str:
+    """Why the name of a class, as ``class_name`` gives it, is none; "" where it is one."""
+    if not name:
+        return "it has no class"
+    return f"its class has {len(name):,} letters, the limit is {budgets.NAME}" if len(name) > budgets.NAME else ""
 
 
 def spelled(path: Path) -> Path:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from striate.doors import budgets
+from striate.doors.reading import opened
 from striate.errors import DataError
 from striate.wording import inner
 
@@ -122,10 +124,7 @@ def read_pickle(path: str | Path) -> dict[str, Any]:
     Nothing in the file is executed.  Raises DataError for a name it does not know, a damaged file, anything but a
     dictionary.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file.")
-    with path.open("rb") as file:
+    with opened(path, budgets.FILE) as file:
         try:
             tree = _PlainUnpickler(file, encoding="bytes").load()
         except pickle.UnpicklingError as error:

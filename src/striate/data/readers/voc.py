@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import listing, subfolder
-from striate.data.readers.names import PARTS, class_name, real_number
+from striate.data.readers.names import PARTS, class_name, no_class, real_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.data.readers.xml import annotation
 from striate.doors.reading import need_folder, read_lines
@@ -155,8 +155,8 @@ def _mark(thing: ET.Element, number: int) -> Mark:
         if value is None:
             told = f"it has no {edge}" if text is None else f"{edge} is {text.strip()[:40]!r}, no number"
             return Mark.broken(where, "box-broken", told)
-    if not label:
-        return Mark.broken(where, "label-range", "it has no name, so no class")
+    if wrong := no_class(label):
+        return Mark.broken(where, "label-range", wrong)
     x1, y1, x2, y2 = (edge or 0.0 for edge in edges)
     ignored = (thing.findtext("difficult") or "0").strip() == "1"
     return Mark((x1 - 1, y1 - 1, x2, y2), label, ignored, where)

@@ -14,6 +14,7 @@ from striate.data.readers.name_lists import LISTS, names_beside
 from striate.data.readers.names import PARTS, class_name, part_of, real_number, whole_number
 from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.data.readers.yolo_config import Config, read_config
+from striate.doors import budgets
 from striate.doors.reading import need_folder, read_lines
 from striate.errors import DataError, without_name
 from striate.wording import plural
@@ -110,8 +111,10 @@ def _line(line: str, i: int, keypoints: int) -> Mark:
     where, cells = f"line {i}", line.split()
     number, found = whole_number(cells[0]), [real_number(cell) for cell in cells[1:]]
     numbers = [value for value in found if value is not None]
-    if len(numbers) < len(found) or number is None or not 0 <= number < 1 << 31:
+    if len(numbers) < len(found) or number is None or number < 0:
         return Mark.broken(where, "box-broken", f"a class number and four shares were expected, not {line[:60]!r}")
+    if number >= budgets.LABELS:
+        return Mark.broken(where, "label-range", f"class {number}; a data set has at most {budgets.LABELS:,} classes")
     label = str(number)
     if len(numbers) in (4, 5) or (keypoints and len(numbers) == 4 + keypoints):
         cx, cy, width, height = numbers[:4]

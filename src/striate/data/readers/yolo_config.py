@@ -8,12 +8,11 @@ from typing import Any
 
 from striate.data.readers.files import is_picture, listing
 from striate.data.readers.names import class_name, part_of, whole_number
+from striate.doors import budgets
 from striate.doors.parsing import read_yaml
 from striate.doors.reading import read_lines
 from striate.errors import DataError
 from striate.wording import plural
-
-_MOST_CLASSES = 1 << 16
 
 
 @dataclass
@@ -45,7 +44,7 @@ def read_config(file: Path) -> Config:
     names = _names(told.get("names"), file)
     count = whole_number(str(told.get("nc", "")))
     remark = ""
-    if names is None and count is not None and 0 < count <= _MOST_CLASSES:
+    if names is None and count is not None and 0 < count <= budgets.LABELS:
         names = tuple(map(str, range(count)))
     elif names is not None and count is not None and count != len(names):
         remark = f"nc is {count}, but {plural(len(names), 'name', 'is')} listed; these count"
@@ -78,7 +77,7 @@ def _names(given: Any, file: Path) -> tuple[str, ...] | None:
     if None in numbered:
         raise DataError(f"{file}: names has a key that is no class number.")
     numbers = [key for key in numbered if key is not None]
-    if min(numbers) < 0 or max(numbers) > _MOST_CLASSES:
+    if min(numbers) < 0 or max(numbers) >= budgets.LABELS:
         raise DataError(f"{file}: names has the class numbers {min(numbers)} to {max(numbers)}.")
     return tuple(numbered.get(i, str(i)) for i in range(max(numbers) + 1))
 
