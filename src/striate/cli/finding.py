@@ -301,17 +301,14 @@ def _check_place(out: Path, kind: str) -> None:
 
 def _write(out: Path, task: Task, answers: Iterator[PictureAnswer], kind: str, names: list[str], beside: str) -> None:
     """Answers as files of other tools; those that could not be read have no part in them."""
-    from striate.doors.writing import atomic_write, json_text
+    from striate.doors.writing import json_text
+    from striate.doors.writing import written as written_text
     from striate.tasks.writing import write_boxes, write_label_maps
 
     if task.name == "segment" and kind == "jsonl":
-
-        def lines(place: str) -> None:
-            with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
-                for one in answers:
-                    file.write(json_text(_facts(task, one)) + "\n")
-
-        atomic_write(out, lines)
+        with written_text(out, newline="") as file:
+            for one in answers:
+                file.write(json_text(_facts(task, one)) + "\n")
         return
     read = (one for one in answers if one.error is None)
     if task.name == "segment":

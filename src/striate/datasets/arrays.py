@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from striate.data import load
+from striate.doors.arrays import read_npz
 from striate.errors import DataError
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -32,8 +33,8 @@ def pictures(name: str, path: Any = None, *, column: bool = False, **options: An
 
 
 def _of_npz(path: Path) -> tuple[Pair, Pair]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return (file["x_train"], file["y_train"]), (file["x_test"], file["y_test"])
-    except (KeyError, OSError, ValueError) as error:
-        raise DataError(f"{path}: no file with x_train, y_train, x_test and y_test ({error}).") from None
+    file = read_npz(path, kind=DataError)
+    lacking = [name for name in ("x_train", "y_train", "x_test", "y_test") if name not in file]
+    if lacking:
+        raise DataError(f"{path}: no file with x_train, y_train, x_test and y_test; {lacking[0]} is missing.")
+    return (file["x_train"], file["y_train"]), (file["x_test"], file["y_test"])

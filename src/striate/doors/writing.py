@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from striate.doors.reading import opened
 from striate.errors import BundleError, DataError, StriateError
 from striate.wording import inner
 
@@ -191,6 +192,41 @@ def moved(
             os.fsync(file.fileno())
         os.chmod(source, 0o666 & ~_umask())
         os.replace(source, target)
+
+
+def swapped(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], kind: type[StriateError] = BundleError
+) -> None:
+    """Give a whole folder the name `target`; what has that name is replaced.
+
+    source   the folder
+    target   in the same file system
+    kind     the class of the error
+
+    Raises `kind` where that cannot be done.
+    """
+    with _said(Path(target), kind, "Choose another place."):
+        _swap(Path(source), Path(target))
+
+
+def put(path: str | os.PathLike[str], content: str) -> None:
+    """Write a text into a folder that is made aside, which is whole or not there, so its files need no care of their own.
+
+    path      of the file, which is not there yet
+    content   in UTF-8
+    """
+    with open(path, "x", encoding="utf-8", errors=TEXT, newline="") as file:
+        file.write(content)
+
+
+def copied(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Copy a file into a folder that is made aside.
+
+    source   a regular file
+    target   which is not there yet
+    """
+    with opened(source) as file, open(target, "xb") as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def json_text(value: Any) -> str:

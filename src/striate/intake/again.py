@@ -13,6 +13,7 @@ import numpy as np
 from striate.data import Preprocessing
 from striate.data.pictures.cache import ABSENT, file_stamp
 from striate.data.pictures.decode_all import decode_all
+from striate.doors.packed import opened_zip, read_member
 from striate.errors import DataError
 
 
@@ -34,7 +35,7 @@ def decode_again(paths: Sequence[str | Path], preprocessing: Preprocessing, name
             if each not in inside:
                 return Path(each)
             archive, member = inside[each]
-            return archives[archive].read(member)
+            return read_member(archives[archive], member, each)
 
         def stamp(each: str) -> str:
             return ABSENT if each in inside else file_stamp(each)
@@ -55,5 +56,5 @@ def _zipped(path: str, archives: dict[str, zipfile.ZipFile], opened: ExitStack) 
     if archive not in archives:
         if not os.path.isfile(archive):
             return None
-        archives[archive] = opened.enter_context(zipfile.ZipFile(archive))
+        archives[archive] = opened.enter_context(opened_zip(archive, archive))
     return (archive, member) if member in archives[archive].NameToInfo else None

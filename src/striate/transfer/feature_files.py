@@ -17,6 +17,7 @@ from striate.data import Dataset, Preprocessing, Skipped
 from striate.data.feature_rows import FeatureRows, identity
 from striate.data.pictures.decode import describe
 from striate.data.pictures.workers import in_order
+from striate.doors.reading import read_bytes
 from striate.errors import ArgumentError, DataError, unknown, without_name
 from striate.intake.outputs import final_activation
 from striate.model import Model
@@ -177,9 +178,9 @@ def _read(
     """
     if isinstance(source, str | os.PathLike):
         try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            return b"", f"cannot be read: {error.strerror}"
+            source = read_bytes(source)
+        except DataError as error:
+            return b"", without_name(error, source)
     array = isinstance(source, np.ndarray)
     told = f"mirrored {mirrored}, {(source.shape, source.dtype.str) if array else 'file'}"
     digest = hashlib.blake2b(told.encode(), digest_size=16)

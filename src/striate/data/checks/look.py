@@ -106,7 +106,7 @@ def _look_at(item: Item, read: Callable[[str], bytes], near: bool, prepare: Prep
     seen.file = hashlib.blake2b(data, digest_size=16).digest()
     pixels = np.asarray(image)
     told = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    told.update(np.ascontiguousarray(pixels))
+    told.update(np.ascontiguousarray(pixels).data)
     seen.pixels = told.digest()
     if not whole(data):
         seen.problems.append(("truncated", "the end is missing, though it can be decoded"))

@@ -134,7 +134,8 @@ def _mark(name: str, one: Any) -> Mark:
     wrong = next((value for value, number in zip(corners, numbers, strict=True) if number is None), None)
     if None in numbers:
         return Mark.broken(name, "box-broken", f"{shown(wrong)} is no number")
-    if wrong := no_class(class_name(label) if isinstance(label, str) else ""):
+    named = class_name(label) if isinstance(label, str) else ""
+    if wrong := no_class(named):
         return Mark.broken(name, "label-range", wrong)
     x1, y1, x2, y2 = (value or 0.0 for value in numbers)
-    return Mark((x1, y1, x2, y2), class_name(label), one.get("ignored") is True, name)
+    return Mark((x1, y1, x2, y2), named, one.get("ignored") is True, name)

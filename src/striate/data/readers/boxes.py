@@ -96,7 +96,8 @@ def place_boxes(item: Item, size: tuple[int, int], turn: Turn) -> PlacedBoxes:
     faults: list[BoxFault | None] = []
     seen: dict[tuple[object, ...], str] = {}
     names = [mark.where or f"box {i + 1}" for i, mark in enumerate(item.marks)]
-    rounded = np.round(boxes, 3).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.round(boxes, 3).tolist()
     for i, (mark, name, box) in enumerate(zip(item.marks, names, boxes, strict=True)):
         fault = mark.fault or (None if plain[i] else _fault(box, inside[i], size))
         if fault is None or fault.kept:

@@ -16,7 +16,7 @@ from striate.doors import budgets
 from striate.doors.parsing import Table, parse_table
 from striate.doors.reading import read_text
 from striate.errors import DataError, nearest
-from striate.wording import plural
+from striate.wording import inner, plural
 
 FILES = ("file", "path", "filename", "image", "image_path", "filepath")
 _PARTS = ("split", "subset", "partition")
@@ -198,7 +198,7 @@ def rows_of(path: Path) -> Table:
     table = _parsed(path)
     if table.broken and len(table.broken) > len(table.rows):
         line, why = table.broken[0]
-        raise DataError(f"{path}, line {line}: {why}.")
+        raise DataError(f"{path}, line {line}: {inner(why)}.")
     if not table.rows:
         raise DataError(f"{path}: has no rows. Expected a header, then one picture a line.")
     return table

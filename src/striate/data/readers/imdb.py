@@ -15,6 +15,7 @@ from striate.doors.packed import maybe_gzipped
 from striate.doors.parsing import parse_table
 from striate.doors.reading import read_bytes
 from striate.errors import DataError
+from striate.wording import inner
 
 CLASSES = ("negative", "positive")
 _LABELS = ("0", "1")
@@ -87,7 +88,7 @@ def read_reviews(path: str | Path) -> tuple[list[str], np.ndarray]:
         (line, f"a label of 0 or 1 was expected, not {row[label]!r}") for line, row in rows if row[label] not in _LABELS
     ]
     for line, why in sorted([*broken, *strange])[:1]:
-        raise DataError(f"{path}, line {line}: {why}.")
+        raise DataError(f"{path}, line {line}: {inner(why)}.")
     texts, labels = [row[text] for _, row in rows], [int(row[label]) for _, row in rows]
     if not texts:
         raise DataError(f"{path}: has no reviews.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,7 @@ from striate.data.sets.scenes import Target, scenes
 from striate.doors.downloads import fetch
 from striate.doors.packed import unpack
 from striate.doors.places import data_folder
+from striate.doors.writing import remove, swapped, temporary_folder
 from striate.errors import DataError, nearest, unknown
 
 if TYPE_CHECKING:
@@ -389,15 +388,13 @@ def _download(name: str, source: NamedSet, path: str | Path | None) -> Path:
             fetch(source.url + file, target / file, checksum)
         return target
     packed = fetch(source.url + source.archive, target.parent / source.archive, source.sums[source.archive])
-    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=target.parent) as temporary:
-        unpacked = unpack(packed, Path(temporary) / "all")
+    with temporary_folder(target, DataError) as temporary:
+        unpacked = unpack(packed, temporary / "all")
         inner = [place for place in (unpacked, *sorted(unpacked.iterdir())) if place.is_dir() and source.has(place)]
         if not inner:
             raise DataError(f"{packed}: does not hold {name}. Get {source.get}, and give the folder as path=.")
-        if target.is_dir():
-            shutil.rmtree(target)
-        os.replace(inner[0], target)
-    packed.unlink()
+        swapped(inner[0], target, DataError)
+    remove(packed)
     return target
 
 

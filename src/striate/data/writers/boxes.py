@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
@@ -22,8 +21,9 @@ from striate.data.writers.records import (
     checked,
     class_list,
 )
-from striate.doors.writing import atomic_write, new_folder
+from striate.doors.writing import json_text, new_folder, put, written
 from striate.errors import ArgumentError, DataError, unknown
+from striate.visible import visible
 
 BoxFormat = Literal["voc", "coco", "yolo", "csv", "jsonl", "coco-results"]
 _BY_ENDING = {".csv": "csv", ".jsonl": "jsonl", ".json": "coco"}
@@ -78,15 +78,12 @@ def write_boxes(
     lines: Callable[[Any], None] = {
         "csv": lambda file: _csv(file, counted, place.parent),
         "jsonl": lambda file: _jsonl(file, counted, place.parent),
-        "coco": lambda file: json.dump(_instances(list(counted), names, place), file, ensure_ascii=False),
-        "coco-results": lambda file: json.dump(_results(counted, Path(like or ""), names), file),
+        "coco": lambda file: file.write(json_text(_instances(list(counted), names, place))),
+        "coco-results": lambda file: file.write(json_text(_results(counted, Path(like or ""), names))),
     }[kind]
 
-    def fill(temporary: str) -> None:
-        with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            lines(file)
-
-    atomic_write(place, fill)
+    with written(place, newline="") as file:
+        lines(file)
     return counted.count
 
 
@@ -202,8 +199,7 @@ def _coco_folder(folder: Path, every: Iterable[BoxedPicture], names: Sequence[st
         pictures.append(each)
     (folder / "annotations").mkdir()
     told = _instances(pictures, names, folder, files)
-    text = json.dumps(told, ensure_ascii=False)
-    (folder / "annotations" / "instances.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    put(folder / "annotations" / "instances.json", json_text(told))
     return len(pictures)
 
 
@@ -225,11 +221,11 @@ def _yolo(folder: Path, every: Iterable[BoxedPicture], names: Sequence[str], how
             ]
             score = [f"{one.score:.6f}"] if scores and one.score is not None else []
             lines.append(" ".join([str(names.index(one.label)), *(f"{share:.8f}" for share in shares), *score]) + "\n")
-        (folder / "labels" / f"{name}.txt").write_text("".join(lines))
+        put(folder / "labels" / f"{name}.txt", "".join(lines))
         count += 1
-    listed = "".join(f"  {i}: {json.dumps(name, ensure_ascii=False)}\n" for i, name in enumerate(names))
-    (folder / "data.yaml").write_text(f"train: images\nnc: {len(names)}\nnames:\n{listed}", encoding="utf-8")
-    (folder / "labels" / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    listed = "".join(f"  {i}: {json_text(name)}\n" for i, name in enumerate(names))
+    put(folder / "data.yaml", f"train: images\nnc: {len(names)}\nnames:\n{listed}")
+    put(folder / "labels" / "classes.txt", "".join(f"{name}\n" for name in names))
     return count
 
 
@@ -241,17 +237,15 @@ def _voc(folder: Path, every: Iterable[BoxedPicture], names: Sequence[str], how:
         name, ending = taken.of(each.picture)
         bring(each.picture, folder / "JPEGImages" / f"{name}{ending}", how)
         text = _xml(each, f"{name}{ending}")
-        (folder / "Annotations" / f"{name}.xml").write_text(text, encoding="utf-8", errors="xmlcharrefreplace")
+        put(folder / "Annotations" / f"{name}.xml", text)
         stems.append(f"{name}\n")
-    (folder / "ImageSets" / "Main" / "default.txt").write_text(
-        "".join(stems), encoding="utf-8", errors="surrogateescape"
-    )
+    put(folder / "ImageSets" / "Main" / "default.txt", "".join(stems))
     return len(stems)
 
 
 def _xml(each: BoxedPicture, name: str) -> str:
     height, width = each.size
-    lines = ["<annotation>", "  <folder>JPEGImages</folder>", f"  <filename>{escape(name, quote=False)}</filename>"]
+    lines = ["<annotation>", "  <folder>JPEGImages</folder>", f"  <filename>{_text(name)}</filename>"]
     lines += [
         f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>",
         "  <segmented>0</segmented>",
@@ -262,12 +256,17 @@ def _xml(each: BoxedPicture, name: str) -> str:
         sure = "" if one.score is None else f"<confidence>{one.score:.6g}</confidence>"
         lines += [
             "  <object>",
-            f"    <name>{escape(one.label, quote=False)}</name>",
+            f"    <name>{_text(one.label)}</name>",
             f"    <pose>Unspecified</pose><truncated>0</truncated><difficult>{int(one.ignored)}</difficult>{sure}",
             f"    <bndbox>{edges}</bndbox>",
             "  </object>",
         ]
     return "\n".join([*lines, "</annotation>", ""])
+
+
+def _text(name: str) -> str:
+    """A name as it stands in XML, which has no control characters."""
+    return escape(visible(name), quote=False)
 
 
 def _whole(box: Sequence[float], size: tuple[int, int]) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.writers.records import FileNames, Pictures, as_seen_from, bring, check_pictures, class_list
-from striate.doors.writing import atomic_write, new_folder
+from striate.doors.writing import new_folder, put, written
 from striate.errors import ArgumentError, DataError
 from striate.wording import plural
 
@@ -48,20 +48,15 @@ def write_label_maps(
     every = _checked(answers, names, ignored)
     if place.suffix.lower() == ".csv":
         count = 0
-
-        def fill(temporary: str) -> None:
-            nonlocal count
-            with open(temporary, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-                rows = csv.writer(file, lineterminator="\n")
-                rows.writerow(["file", "width", "height", *names])
-                for picture, labels in every:
-                    counts = np.bincount(labels.ravel(), minlength=VOID + 1)[: len(names)]
-                    shares = counts / max(1, int(counts.sum()))
-                    size = labels.shape[::-1]
-                    rows.writerow([as_seen_from(place.parent, picture), *size, *(f"{share:.6f}" for share in shares)])
-                    count += 1
-
-        atomic_write(place, fill)
+        with written(place, newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(["file", "width", "height", *names])
+            for picture, labels in every:
+                counts = np.bincount(labels.ravel(), minlength=VOID + 1)[: len(names)]
+                shares = counts / max(1, int(counts.sum()))
+                size = labels.shape[::-1]
+                rows.writerow([as_seen_from(place.parent, picture), *size, *(f"{share:.6f}" for share in shares)])
+                count += 1
         return count
     with new_folder(place) as folder:
         return _masks(folder, every, names, pictures)
@@ -80,7 +75,7 @@ def _masks(folder: Path, every: Iterable[tuple[Any, np.ndarray]], names: Sequenc
         image.putpalette(_palette().ravel().tolist())
         image.save(folder / "masks" / f"{name}.png")
         count += 1
-    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    put(folder / "classes.txt", "".join(f"{name}\n" for name in names))
     return count
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -12,6 +11,7 @@ import numpy as np
 
 from striate.data.readers.files import is_picture
 from striate.data.readers.names import class_name
+from striate.doors.writing import copied
 from striate.errors import ArgumentError, DataError, unknown
 
 Pictures = Literal["link", "copy", "none"]
@@ -142,7 +142,7 @@ def bring(picture: Any, target: Path, how: Pictures) -> None:
                 return
             except OSError:  # a system that has none, or allows none: Windows without the right to
                 continue
-    shutil.copyfile(source, target)
+    copied(source, target)
 
 
 def check_pictures(how: str) -> None:
