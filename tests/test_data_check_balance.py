@@ -11,8 +11,10 @@ from striate import data, layers
 from striate.cli.common import by_class
 from striate.cli.main import main
 from striate.data import Preprocessing
+from striate.data.checks import across
 from striate.data.checks.check import first_look, quick
 from striate.data.checks.findings import KINDS, SEVERITIES
+from striate.data.readers.survey import Item, Survey
 from striate.errors import DataError
 from striate.runs import train_run
 from striate.transfer import fit
@@ -129,3 +131,16 @@ def test_a_small_class_that_is_never_found_is_said(tmp_path, capsys):
     assert {name: of for name, (_, of) in result.classes.items()} == {"fern": 1, "moss": 4}
     right = sum(each for each, _ in result.classes.values())
     assert right / 5 == pytest.approx(result.kept.accuracy)
+
+
+def test_the_checks_grow_with_the_files_and_not_with_files_times_classes(monkeypatch):
+    asked = []
+    monkeypatch.setattr(Survey, "parts", property(lambda self: asked.append(1) or ["train"]))
+    for classes in (20, 200):
+        items = [Item(f"r/train/{i}/{k}.png", "train", str(i)) for i in range(classes) for k in range(4)]
+        survey = Survey("r", "classes", items, places={"train": "r/train"})
+        asked.clear()
+        for judge in (lambda: across.few(survey, items, 10), lambda: across.uneven(survey, items)):
+            judge()
+        assert len(across.learned(survey, items)) == len(items)
+        assert len(asked) < 10  # each looks at all files

@@ -67,7 +67,8 @@ def uneven(survey: Survey, readable: Sequence[Item]) -> None:
     """Classes of the training part of which one has many times as many pictures as another."""
     if survey.kind not in ("classes", "csv") or not survey.items:
         return
-    counts = Counter(item.label for item in readable if item.part == survey.parts[0] and item.label is not None)
+    first = survey.parts[0]
+    counts = Counter(item.label for item in readable if item.part == first and item.label is not None)
     if len(counts) < 2:
         return
     ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
@@ -78,7 +79,7 @@ def uneven(survey: Survey, readable: Sequence[Item]) -> None:
     behind = sum(many >= _UNEVEN * count for count in counts.values())
     told = f'"{most}" has {plural(many, "picture")}, "{least}" {little:,}: {many / little:.0f} to 1'
     others = f", and {plural(behind - 1, 'class')} more far behind" if behind > 1 else ""
-    folders = {item.label: os.path.dirname(item.name) for item in readable if item.part == survey.parts[0]}
+    folders = {item.label: os.path.dirname(item.name) for item in readable if item.part == first}
     survey.add(
         "uneven", (folders[least], folders[most]), f'{told}{others}; always to answer "{most}" is right for {share:.0%}'
     )
@@ -105,7 +106,8 @@ def learned(survey: Survey, readable: Sequence[Item]) -> list[Item]:
     """The pictures without those whose class the first part cannot teach, which a reader leaves out."""
     if survey.kind not in ("classes", "csv") or survey.numbered or not survey.items:
         return list(readable)
-    known = {item.label for item in readable if item.part == survey.parts[0]}
+    first = survey.parts[0]
+    known = {item.label for item in readable if item.part == first}
     kept = []
     for item in readable:
         reason = lacks_class(item, known) if known else ""

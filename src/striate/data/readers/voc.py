@@ -79,10 +79,9 @@ def scan_voc(path: str | Path, classes: Sequence[str] | None = None) -> Survey:
         )
     for stem in sorted(pictures.keys() - files.keys() - listed):
         survey.add("unannotated", str(pictures[stem]), f"has no file in {folder.name}", "skip")
+    parts = {stem: part for part, stems in reversed(lists.items()) for stem in stems}
     for stem in sorted(listed - files.keys()):
-        survey.add(
-            "annotation", str(folder / f"{stem}.xml"), "there is no such annotation", "skip", _part_of(stem, lists)
-        )
+        survey.add("annotation", str(folder / f"{stem}.xml"), "there is no such annotation", "skip", parts[stem])
     return survey
 
 
@@ -118,10 +117,6 @@ def _items(
             survey.items.append(Item(name, part, marks=marks, size=read[stem].size, source=str(files[stem])))
     survey.leave_out_others()
     survey.note_repeats()
-
-
-def _part_of(stem: str, lists: Mapping[str, Sequence[str]]) -> str:
-    return next((part for part, stems in lists.items() if stem in stems), "")
 
 
 def _lists(root: Path) -> dict[str, list[str]]:
