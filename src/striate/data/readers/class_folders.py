@@ -137,8 +137,10 @@ def _parts(tree: Tree) -> dict[str, list[str]]:
 def _classes(survey: Survey, tree: Tree, part: str) -> None:
     """The pictures of a part, whose folders are the classes."""
     names = {top: class_name(top) for top in tree.folders}
-    for name in sorted(set(names.values())):
-        several = [top for top in names if names[top] == name]
+    tops: dict[str, list[str]] = {}
+    for top, name in names.items():
+        tops.setdefault(name, []).append(top)
+    for _, several in sorted(tops.items()):
         if len(several) > 1:
             listed = ", ".join(f'"{top}"' for top in several)
             survey.add("same-class", f"{tree.root}/{several[0]}", f"folders of one class: {listed}", "note", part)
