@@ -96,15 +96,14 @@ def tree_of_folder(root: Path) -> Tree:
             if through and here.repeats():
                 skipped.append(Skipped(place, "a link to a folder that it is in"))
                 continue
-            if here.deep > _DEEP or linked > _LINKED:
-                why = (
-                    f"{_DEEP} folders deep"
-                    if here.deep > _DEEP
-                    else f"among more than {_LINKED:,} folders behind links"
+            if through and linked > _LINKED:
+                skipped.append(
+                    Skipped(place, f"among more than {_LINKED:,} folders behind links, where none is looked for")
                 )
-                skipped.append(Skipped(place, f"{why}, where none is looked for"))
-                if linked > _LINKED:
-                    left = [each for each in left if not each[3]]
+                left = [each for each in left if not each[3]]
+                continue
+            if here.deep > _DEEP:
+                skipped.append(Skipped(place, f"{_DEEP} folders deep, where none is looked for"))
                 continue
             with os.scandir(place) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
