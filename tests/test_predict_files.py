@@ -89,7 +89,7 @@ def test_mistakes_are_said_at_once(net, tmp_path):
         classify_files(net, tmp_path, batch_size=0)
     with pytest.raises(ArgumentError, match=r"\.csv or \.jsonl"):
         write_answers(tmp_path / "x.txt", [])
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DataError, match="could not write"):
         write_answers(tmp_path / "empty" / "a.pdf" / "x.csv", [])
 
 

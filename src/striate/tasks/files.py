@@ -15,7 +15,7 @@ import numpy as np
 from striate.data.pictures.workers import cores, in_order
 from striate.data.readers.files import is_picture, tree_of_folder
 from striate.described import whole
-from striate.doors.writing import json_text, written
+from striate.doors.writing import appended, json_text, moved, remove
 from striate.errors import ArgumentError, DataError, without_name
 from striate.model import Model
 from striate.ship.choose import check_engine
@@ -136,7 +136,7 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
     """Write answers as they come; returns how many there were, and how many of files that could not be read.
 
     path      a table for .csv (file, class, probability, class_2, probability_2 …, error), a JSON object a line for .jsonl.
-              It gets its name when all are there
+              Until all are there it is called ``path.part``
     answers   what ``classify_files`` gives
     top       how many classes a row of a table has
 
@@ -146,7 +146,9 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
     if place.suffix.lower() not in ENDINGS:
         raise ArgumentError(f"{place}: answers are written as {' or '.join(ENDINGS)}.")
     table, count, broken = place.suffix.lower() == ".csv", 0, 0
-    with written(place, DataError, newline="") as file:
+    part = place.with_name(f"{place.name}.part")
+    remove(part)
+    with appended(part, DataError) as file:
         rows = csv.writer(file, lineterminator="\n")
         if table:
             more = [f"{name}_{i}" for i in range(2, top + 1) for name in ("class", "probability")]
@@ -158,6 +160,7 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
             else:
                 file.write(json_text(facts(answer)) + "\n")
             count, broken = count + 1, broken + (answer.error is not None)
+    moved(part, place, DataError)
     return count, broken
 
 
