@@ -147,7 +147,8 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
         raise ArgumentError(f"{place}: answers are written as {' or '.join(ENDINGS)}.")
     table, count, broken = place.suffix.lower() == ".csv", 0, 0
     part = place.with_name(f"{place.name}.part")
-    remove(part)
+    if not part.is_dir():
+        remove(part)
     with appended(part, DataError) as file:
         rows = csv.writer(file, lineterminator="\n")
         if table:
