@@ -114,7 +114,7 @@ def test_killed_while_saving_in_validation_and_in_the_first_epoch(unbroken, tmp_
         assert work(folder, kind, last) == kind
     work(folder)
     assert end(folder) == expected
-    assert not list(folder.glob(".*"))
+    assert [path.name for path in folder.glob(".*")] == [".lock"]
 
 
 KILLS = int(os.environ.get("STRIATE_KILLS", 5))  # twenty take two minutes
@@ -135,3 +135,11 @@ def test_killed_at_random_moments(unbroken, tmp_path):
     work(folder)
     assert end(folder) == expected
     assert sum(not kind.startswith("{") for kind in kinds) >= KILLS * 3 // 4
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_commands_killed_at_random_moments_begin_again_and_leave_nothing(tmp_path):
+    import kills
+
+    assert sum(kills.main(3, 1, tmp_path).values()) >= 3

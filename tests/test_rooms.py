@@ -26,6 +26,7 @@ ORDER = [
     "doors",
     "shown",
     "messages",
+    "interrupts",
     "version",
     "seed",
     "configs",

@@ -6,6 +6,8 @@ import copy
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from striate import recipes
 from striate.data import Dataset, Splits, load
 from striate.data.checks.check import first_look
 from striate.data.sets.catalog import names, placed
-from striate.errors import ArgumentError, DataError
+from striate.doors.databases import database
+from striate.doors.locks import locked
+from striate.errors import ArgumentError, BundleError, DataError, StriateError
 from striate.extras import extra
 from striate.guard import guard
 from striate.layers.augment_words import by_words
@@ -27,7 +31,7 @@ from striate.runs.networks import levels, network_for, reading
 from striate.runs.training import RECIPE
 from striate.tasks.detection_recipe import freeze_below
 from striate.tasks.kinds import task_for, task_named
-from striate.wording import plural
+from striate.wording import inner, plural
 
 __all__ = ["Trial", "Tuned", "tune"]
 
@@ -145,7 +149,7 @@ def tune(
     options     for the reader of the data, such as image_size
 
     Raises ArgumentError when optuna is missing or `folder` holds another search, DataError for data without what the task
-    learns.
+    learns, BundleError where tune.db is damaged or another process writes to the folder.
     """
     optuna = extra("optuna", "tune", "tuning")
     from striate.seed import set_seed
@@ -188,22 +192,6 @@ def tune(
     if dense and augment is not None:
         changes = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{Path(folder).resolve() / FILE}",
-        study_name="striate",
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 3)),
-    )
-    _same_search(study, {"folds": folds, "epochs": epochs, "seed": seed, "search": _digest(train, network)}, folder)
-    broken = [t for t in study.trials if not t.state.is_finished()]
-    for trial in broken:  # a process that was killed in it
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        if trial.params:
-            study.enqueue_trial(trial.params)
-    done = [t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")]
-    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=5)
     parts = list(train.folds(folds, seed=seed))
 
     def objective(trial: Any) -> float:
@@ -246,13 +234,74 @@ def tune(
 
     from striate.errors import TrainingError
 
-    study.optimize(objective, n_trials=max(0, trials - len(done)), callbacks=[tell], catch=(TrainingError,))
-    ended = [t for t in study.trials if t.state.is_finished() and t.params]
+    place = Path(folder) / FILE
+    with locked(folder, "the search"):
+        with _stored(place, begun=True):
+            study = _study(place, epochs)
+            asked = {"folds": folds, "epochs": epochs, "seed": seed, "search": _digest(train, network)}
+            _same_search(study, asked, folder)
+            done = _taken_up(study, seed)
+        with _stored(place):
+            left = max(0, trials - done)
+            study.optimize(objective, n_trials=left, callbacks=[tell], catch=(TrainingError,))
+        with _stored(place, begun=True):
+            ended = [t for t in study.trials if t.state.is_finished() and t.params]
     ranked = sorted(ended, key=lambda t: (t.state.name != "COMPLETE", -(t.value or 0.0), t.number))
     if not ranked or ranked[0].state.name != "COMPLETE":
         raise ArgumentError(f"none of {trials} settings could be trained to the end; look at the data and the network.")
     outcome = [Trial(t.number, t.value if t.state.name == "COMPLETE" else None, dict(t.params)) for t in ranked]
     return Tuned(outcome, network, folds, epochs, kind.figure)
+
+
+def _study(place: Path, epochs: int) -> Any:
+    """The search in a database, a new one where there is none."""
+    import optuna
+    import sqlalchemy
+
+    storage = optuna.storages.RDBStorage(
+        "sqlite://", engine_kwargs={"creator": database(place), "poolclass": sqlalchemy.pool.QueuePool}
+    )  # by a path: in an address some characters of a name would be options
+    return optuna.create_study(
+        storage=storage,
+        study_name="striate",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, epochs // 3)),
+    )
+
+
+def _taken_up(study: Any, seed: int) -> int:
+    """Let a search go on: how many of its trials have come to an end."""
+    import optuna
+
+    broken = [t for t in study.trials if not t.state.is_finished()]
+    for trial in broken:  # a process that was killed in it
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        if trial.params:
+            study.enqueue_trial(trial.params)
+    study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), n_startup_trials=5)
+    return len([t for t in study.trials if t.state.name in ("COMPLETE", "PRUNED")])
+
+
+@contextmanager
+def _stored(place: Path, begun: bool = False) -> Iterator[None]:
+    """What the database raises, as a BundleError; with `begun` whatever it raises, else what only a database does."""
+    import optuna
+    import sqlalchemy
+
+    always = (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError)
+    try:
+        yield
+    except StriateError:
+        raise
+    except Exception as error:
+        if not begun and not isinstance(error, always):
+            raise
+        said = str(getattr(error, "orig", None) or error) or type(error).__name__
+        raise BundleError(
+            f"{place} is damaged or cannot be written ({inner(said.splitlines()[0])}). Free some space where the disk is "
+            "full; else delete it to begin the search anew."
+        ) from None
 
 
 def varied(network: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -137,24 +137,29 @@ def train(
         options["image_size"] = size * 2 if size is not None and len(size) == 1 else size
     tuned = None
     if tune is not None:
+        from striate.interrupts import command_line, goes_on, typed
         from striate.runs import free_folder
         from striate.tune import tune as search
 
         if optimizer or learning_rate is not None or batch_size is not None:
             raise ArgumentError("--tune chooses --optimizer, --learning-rate and --batch-size; leave them out.")
-        folder = folder or free_folder(f"{Path(data).name}-tuned")
-        tuned = search(
-            data,
-            tune,
-            folder=folder,
-            model=chosen,
-            recipe=recipe,
-            epochs=epochs,
-            validation=validation,
-            seed=seed,
-            say=None if json else print,
-            **options,
-        )
+        again = ["striate", *command_line()]
+        if folder is None:
+            folder = free_folder(f"{Path(data).name}-tuned")
+            again += ["--folder", folder]
+        with goes_on(typed(*again)):
+            tuned = search(
+                data,
+                tune,
+                folder=folder,
+                model=chosen,
+                recipe=recipe,
+                epochs=epochs,
+                validation=validation,
+                seed=seed,
+                say=None if json else print,
+                **options,
+            )
         if not json:
             print(tuned)
         if tuned.figure == "accuracy":

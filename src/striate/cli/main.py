@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -11,8 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
+from striate import interrupts
 from striate.cli import choosing, data, finding, learning, look, network, shipping, transfer, using
 from striate.cli.common import Commands, aside
+from striate.doors.writing import drop_output
 from striate.errors import Note, StriateError
 
 app = typer.Typer(
@@ -82,36 +85,58 @@ def _run(arguments: list[str] | None) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exits with 0, 1 (interrupted) or 2 (a user's mistake)."""
+    """Run the command line; exits with 0, 1 (stopped by Ctrl-C or SIGTERM) or 2 (a user's mistake)."""
+    typed = sys.argv[1:] if arguments is None else arguments
     _printable()
+    with interrupts.stoppable(typed):
+        code = _ended(typed)
+        if interrupts.stopped():  # typer has codes of its own for it, and a library that was interrupted any error
+            interrupts.say_stopped(typed)
+            interrupts.leave()
+    sys.exit(code or 0)
+
+
+def _ended(arguments: list[str]) -> Any:
+    """The exit code of a command, what went wrong said."""
     try:
         with _plain_notes():
             code = _run(arguments)
+        sys.stdout.flush()  # a full disk behind standard output shows here, not after the end
+        return code
     except typer.Exit as ended:
-        code = ended.exit_code
-    except typer.Abort:
-        print("striate: stopped.", file=sys.stderr)
-        code = 1
-    except KeyboardInterrupt:
-        print("\nstriate: stopped.", file=sys.stderr)
-        code = 1
+        return ended.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        interrupts.say_stopped(arguments)
+        return interrupts.CODE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except (StriateError, OSError) as error:
+        drop_output()
+        return 1
+    except Exception as error:
+        if interrupts.stopped():
+            return interrupts.CODE
         if os.environ.get("STRIATE_DEBUG"):
             raise
-        aside(f"striate: {error}")
-        code = 2
-    except Exception as error:
-        message = getattr(error, "format_message", None)  # what click raises for wrong arguments
-        if message is None or os.environ.get("STRIATE_DEBUG"):
+        message = _in_words(error)
+        if message is None:
             raise
-        context = getattr(error, "ctx", None)
-        hint = f" Try: {context.command_path} --help" if context is not None else ""
-        aside(f"striate: {message()}{hint}")
-        code = 2
-    sys.exit(code or 0)
+        aside(f"striate: {message}")
+        return 2
+
+
+def _in_words(error: Exception) -> str | None:
+    """What to print of an error, or None for one that is ours."""
+    if isinstance(error, StriateError):
+        return str(error)
+    if isinstance(error, OSError):
+        if error.errno == errno.ENOSPC and error.filename is None:
+            drop_output()
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror or error}."
+    said = getattr(error, "format_message", None)  # what click raises for wrong arguments
+    if said is None:
+        return None
+    context = getattr(error, "ctx", None)
+    return f"{said()}{f' Try: {context.command_path} --help' if context is not None else ''}"
 
 
 if __name__ == "__main__":

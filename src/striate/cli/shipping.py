@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,7 @@ def quantize(
     json: Json = False,
 ) -> None:
     """Make the 8-bit twin of a trained model, and say what it costs on held-out pictures."""
+    from striate.doors.locks import locked
     from striate.runs import quantize_run
 
     target = output or Path(model)
@@ -61,13 +63,14 @@ def quantize(
         )
     if pixels and not one_file:
         raise ArgumentError("--pixels goes with -o FILE.onnx; a saved model prepares pictures anyway.")
-    trained = model_of(model, weights, variant)
     options = {} if label_column is None else {"label_column": label_column}
-    report = quantize_run(trained, data, samples=samples, method=method, shift=shift, **options)
-    if one_file:
-        trained.export_onnx(target, pixels=pixels, int8=True)
-    else:
-        trained.save(target)
+    with nullcontext() if one_file else locked(target, "quantizing"):
+        trained = model_of(model, weights, variant)
+        report = quantize_run(trained, data, samples=samples, method=method, shift=shift, **options)
+        if one_file:
+            trained.export_onnx(target, pixels=pixels, int8=True)
+        else:
+            trained.save(target)
     say(report.to_dict() | {"file": str(target)}, json, f"{report}\nwrote {target}")
 
 

@@ -6,6 +6,7 @@ packed      zip, tar and gzip
 pickles     whether a pickle is a plain tree
 arrays      torch files, safetensors, HDF5, npy and npz
 onnx_files  ONNX, looked at before it runs
+databases   SQLite
 writing     files and folders that are whole or not there
 locks       one writer a folder
 downloads   files from the web

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from striate.doors.writing import leftovers, remove
-from striate.errors import BundleError, StriateError
+from striate.doors.writing import finish_moving, leftovers, remove
+from striate.errors import BundleError, StriateError, note
 from striate.wording import inner
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 NAME = ".lock"  #: the file in a folder that is locked; it stays there, empty, when the lock is dropped
 _HELD: dict[tuple[str, int], int] = {}  # a run and what it calls lock the same folder
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of some disks that several machines share
 
 
 @contextmanager
@@ -36,14 +42,19 @@ def waited(file: str | os.PathLike[str], seconds: float = 10) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: str | os.PathLike[str], doing: str, kind: type[StriateError] = BundleError) -> Iterator[Path]:
-    """Hold a folder for writing; another process that wants it is refused at once.
+def locked(
+    folder: str | os.PathLike[str], doing: str, kind: type[StriateError] = BundleError, *, wait: float = 0.0
+) -> Iterator[Path]:
+    """Hold a folder for writing; another process that wants it is refused.
 
     folder   made where it is not there
     doing    what it is held for, such as "training", for the message
     kind     the class of the error
+    wait     seconds that another process may still need
 
-    What a killed process left half-written in it is removed.  Within one thread a lock may be taken again.
+    What a killed process left half-written in it is removed, and what it had written and not yet put into place is put
+    there.  Within one thread a lock may be taken again.  Of the processes of one training (torchrun) the first holds it for
+    all.  On a disk that knows no locks nothing is held, and a note says so.
 
     Raises `kind` where another process, or another thread, holds it, or the folder cannot be written to.
     """
@@ -51,6 +62,9 @@ def locked(folder: str | os.PathLike[str], doing: str, kind: type[StriateError] 
 
     place = Path(folder)
     key = (os.path.realpath(place), threading.get_ident())
+    if os.environ.get("RANK", "0") != "0":
+        yield place
+        return
     if key in _HELD:
         _HELD[key] += 1
         try:
@@ -58,26 +72,46 @@ def locked(folder: str | os.PathLike[str], doing: str, kind: type[StriateError] 
         finally:
             _HELD[key] -= 1
         return
+    held, made = None, not os.path.lexists(place)
     try:
+        if place.is_file():
+            raise kind(f"{place} is a file, and a folder is wanted. Choose another name.")
         place.mkdir(parents=True, exist_ok=True)
         file = place / NAME
-        if file.is_symlink():
-            raise kind(f"{file} is a link, which no lock is. Remove it.")
-        lock = FileLock(file, timeout=0, thread_local=False)
-        lock.acquire()
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            raise kind(f"{file} is no file, which a lock is. Remove it.")
+        lock = FileLock(file, timeout=wait, thread_local=False, fallback_to_soft=False)
+        lock.acquire(poll_interval=0.02)
+        held = lock
     except Timeout:
         raise kind(
             f"{place}: another process is writing to this folder, so {doing} was not begun and nothing was changed. "
             "Wait until it has ended, or choose another folder."
         ) from None
     except (OSError, NotImplementedError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise kind(f"could not write {place}: {inner(reason)}. Nothing was changed; choose another place.") from None
+        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+            reason = getattr(error, "strerror", None) or error
+            raise kind(
+                f"could not write {place}: {inner(reason)}. Nothing was changed; choose another place."
+            ) from None
+        note(f"{place}: this disk knows no locks; see that no other process writes to this folder meanwhile.")
     _HELD[key] = 1
     try:
-        for left in leftovers(place):
-            remove(left)
+        if held is not None:
+            finish_moving(place)
+            for left in leftovers(place):
+                remove(left)
         yield place
-    finally:
-        del _HELD[key]
-        lock.release()
+    except BaseException:
+        _drop(key, held)
+        if made and place.is_dir() and set(os.listdir(place)) <= {NAME}:  # nothing came of it
+            remove(place)
+        raise
+    else:
+        _drop(key, held)
+
+
+def _drop(key: tuple[str, int], held: FileLock | None) -> None:
+    del _HELD[key]
+    if held is not None:
+        held.release()

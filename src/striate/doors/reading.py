@@ -19,20 +19,23 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 
 @contextmanager
 def opened(
-    path: str | os.PathLike[str], most: int | None = None, kind: type[StriateError] = DataError
+    path: str | os.PathLike[str], most: int | None = None, kind: type[StriateError] = DataError, *, links: bool = True
 ) -> Iterator[BinaryIO]:
     """A file to read bytes from.
 
-    path   of the file; links are followed
-    most   bytes that it may have; None: any number, for what is read in pieces
-    kind   the class of the error
+    path    of the file
+    most    bytes that it may have; None: any number, for what is read in pieces
+    kind    the class of the error
+    links   whether a link is followed: no record of a run is one, and what a stranger's leads to is not ours to copy
 
     Raises `kind` for what is missing, no regular file (a pipe or a device could block for ever), too large, or fails while
     it is read.
     """
     name = os.fspath(path)
+    if not links and os.path.islink(name):
+        raise kind(f"{name}: is a link, and a file is wanted.")
     try:
-        handle = os.open(name, _FLAGS)
+        handle = os.open(name, _FLAGS if links else _FLAGS | getattr(os, "O_NOFOLLOW", 0))
     except IsADirectoryError:  # Windows says that it is not allowed
         raise kind(f"{name}: is not a file.") from None
     except FileNotFoundError:
@@ -56,16 +59,23 @@ def opened(
             raise kind(f"{name}: cannot be read: {inner(error.strerror or error)}.") from None
 
 
-def read_bytes(path: str | os.PathLike[str], most: int = budgets.FILE, kind: type[StriateError] = DataError) -> bytes:
+def read_bytes(
+    path: str | os.PathLike[str],
+    most: int = budgets.FILE,
+    kind: type[StriateError] = DataError,
+    *,
+    links: bool = True,
+) -> bytes:
     """The bytes of a file.
 
-    path   of the file
-    most   bytes that it may have, counted while they are read: a file may grow
-    kind   the class of the error
+    path    of the file
+    most    bytes that it may have, counted while they are read: a file may grow
+    kind    the class of the error
+    links   whether a link is followed
 
     Raises `kind`, as ``opened`` does.
     """
-    with opened(path, most, kind) as file:
+    with opened(path, most, kind, links=links) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise kind(f"{os.fspath(path)}: more than the limit of {most:,} bytes.")

@@ -12,14 +12,18 @@ import json
 import os
 import shutil
 import stat
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from striate.doors.reading import opened
 from striate.errors import BundleError, DataError, StriateError
 from striate.wording import inner
+
+_LATER = "All of it is written, beside its place; the next command that writes to this folder puts it there."
+_MOVING, _PLAN = ".moving", ".names"  # a folder whose files are on their way up, and the file in it that says which
 
 #: How texts become bytes: those of a name that is no text in UTF-8 stay, other halves of characters are written out.
 TEXT = "striate"
@@ -106,6 +110,7 @@ def written(
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, target)
+            _flush_entry(target.parent)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
@@ -117,10 +122,9 @@ def appended(path: str | os.PathLike[str], kind: type[StriateError] = BundleErro
     """A text to write more to, in UTF-8, lines ended as they are given.  A link is not followed.
 
     path   of the file; made where it is not there
+    kind   the class of the error
 
     Raises `kind` when it cannot be written.
-
-    kind   the class of the error
     """
     target = Path(path)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -134,11 +138,14 @@ def appended(path: str | os.PathLike[str], kind: type[StriateError] = BundleErro
 
 
 @contextlib.contextmanager
-def made_aside(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Iterator[Path]:
+def made_aside(
+    path: str | os.PathLike[str], kind: type[StriateError] = BundleError, *, replace: bool = True
+) -> Iterator[Path]:
     """A new folder to write into, which takes the place of `path` when the block ends, and is gone on any error.
 
-    path   of the folder; one that is there is replaced as a whole
-    kind   the class of the error
+    path      of the folder; one that is there is replaced as a whole
+    kind      the class of the error
+    replace   False: one that came meanwhile, with something in it, stays, and that is an error
 
     Raises `kind` when it cannot be written.
     """
@@ -149,7 +156,10 @@ def made_aside(path: str | os.PathLike[str], kind: type[StriateError] = BundleEr
         try:
             yield aside
             os.chmod(aside, 0o777 & ~_umask())
-            _swap(aside, target)
+            if replace:
+                _swap(aside, target)
+            else:
+                _take(aside, target)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -263,7 +273,7 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises DataError where something is there, BundleError when it cannot be written.
     """
     check_new_folder(path)
-    with made_aside(path) as aside:
+    with made_aside(path, replace=False) as aside:
         yield aside
 
 
@@ -295,6 +305,28 @@ def leftovers(folder: str | os.PathLike[str]) -> list[Path]:
     return [Path(folder, name) for name in names if name.startswith(".") and name.endswith(".tmp")]
 
 
+def rename(
+    path: str | os.PathLike[str], target: str | os.PathLike[str], kind: type[StriateError] = BundleError
+) -> None:
+    """Give a file or folder another name, at one moment; a file that has this name already goes.
+
+    path     of it
+    target   its new name, on the same disk
+    kind     the class of the error
+
+    Raises `kind` when it cannot be done; nothing was changed then.
+    """
+    with _said(Path(target), kind, "Nothing was changed."):
+        os.replace(path, target)
+        _flush_entry(Path(target).parent)
+
+
+def drop_output() -> None:
+    """Let what is printed go nowhere: nobody reads it, or the disk behind it is full, and Python would try it again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def remove(path: str | os.PathLike[str]) -> None:
     """Remove a file, a link or a folder; what is not there, or cannot be removed, stays without a word.
 
@@ -305,6 +337,53 @@ def remove(path: str | os.PathLike[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             os.unlink(path)
+
+
+def move_up(aside: str | os.PathLike[str], last: str, gone: Iterable[str] = ()) -> None:
+    """Let the files of a folder take their places in the folder above it, all of them, whatever happens meanwhile.
+
+    aside   a folder in the one that is written to; whoever calls holds the lock of that one
+    last    the file that takes its place last
+    gone    names of files above that go, where none of that name comes
+
+    From the moment that `aside` has another name it is settled; ``finish_moving`` ends what a killed process began.
+    Raises BundleError when it cannot be done; nothing was changed then.
+    """
+    source = Path(aside)
+    names = sorted((name for name in os.listdir(source) if not name.startswith(".")), key=lambda name: name == last)
+    atomic_write(source / _PLAN, json.dumps({"names": names, "gone": sorted(set(gone) - set(names))}))
+    remove(source.parent / _MOVING)
+    rename(source, source.parent / _MOVING)
+    finish_moving(source.parent)
+
+
+def finish_moving(folder: str | os.PathLike[str]) -> None:
+    """End what ``move_up`` began in a folder; ``locked`` calls it.
+
+    folder   whose lock is held
+
+    Raises BundleError when it cannot be done; it is tried again the next time.
+    """
+    source = Path(folder, _MOVING)
+    if not os.path.lexists(source):
+        return
+    try:
+        plan = json.loads((source / _PLAN).read_bytes()[:1_000_000]) if not source.is_symlink() else {}
+        names, gone = ([name for name in plan[key] if _plain(name)] for key in ("names", "gone"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not of ours
+        names, gone = [], []
+    for name in names:
+        if (source / name).is_file() and not (source / name).is_symlink():
+            with _said(Path(folder, name), BundleError, _LATER):
+                os.replace(source / name, Path(folder, name))
+    _flush_entry(Path(folder))
+    for name in gone:
+        remove(Path(folder, name))
+    remove(source)
+
+
+def _plain(name: Any) -> bool:
+    return isinstance(name, str) and os.path.basename(name) == name and not name.startswith(".")
 
 
 def _prefix(target: Path) -> str:
@@ -334,6 +413,18 @@ def _swap(aside: Path, target: Path) -> None:
             raise
         finally:
             shutil.rmtree(old, ignore_errors=True)
+    _flush_entry(target.parent)
+
+
+def _take(aside: Path, target: Path) -> None:
+    """Let `aside` be called `target`, which is not there, or empty; the system decides between two that want it."""
+    if os.name != "posix" and os.path.isdir(target):
+        os.rmdir(target)  # Windows renames onto nothing; of a folder with something in it this is the error
+    try:
+        os.rename(aside, target)
+    except OSError:
+        check_new_folder(target)  # says it where something came meanwhile
+        raise
     _flush_entry(target.parent)
 
 

@@ -3,9 +3,10 @@
 from striate.guard import guard
 from striate.runs.comparing import compare_runs
 from striate.runs.eight_bits import quantize_run
+from striate.runs.folders import free_folder
 from striate.runs.judging import judge_ensemble, judge_run
 from striate.runs.networks import usual_network
-from striate.runs.training import Run, free_folder, read_record, resume_run, train_run, write_record
+from striate.runs.training import Run, read_record, resume_run, train_run, write_record
 
 __all__ = [
     "Run",

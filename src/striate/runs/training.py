@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from striate import recipes
+from striate.annotations import wanted
 from striate.data import Splits, load, names
 from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
 from striate.data.sets.catalog import from_anywhere, placed
-from striate.errors import ArgumentError, DataError
+from striate.doors import budgets
+from striate.doors.parsing import parse_json
+from striate.doors.reading import read_bytes
+from striate.doors.writing import atomic_write
+from striate.errors import ArgumentError, BundleError, DataError
+from striate.guard import guarded, shown
+from striate.interrupts import goes_on, typed
 from striate.layers.augment_words import by_words, words_of
 from striate.messages import say
 from striate.model import Model
+from striate.runs.folders import RUN, check_folder, run_folder, under_way
 from striate.runs.heads import prepared, task_at
 from striate.runs.networks import levels, network_for, reading
 from striate.tasks.kinds import ClassifyTask, task_for, task_named
 from striate.tasks.task import Task
-from striate.weights import atomic_write
-from striate.wording import plural
+from striate.wording import inner, plural
 
 # What suits a data set when nothing is asked for: a recipe where there is one, else a network (``networks.USUAL``).
 RECIPE = {"digits": "digits", "mnist": "fast", "imdb": "imdb"}
-RUN = "run.json"  # what the run was asked for
 
 
 @dataclass
@@ -51,15 +58,6 @@ class Run:
     seconds: float
     report: Path | None
     skipped: int = 0
-
-
-def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
-    """A folder that is not there yet: `root`/`stem`, or `root`/`stem`-2 … where that is taken."""
-    folder, number = Path(root) / stem, 1
-    while folder.exists():
-        number += 1
-        folder = Path(root) / f"{stem}-{number}"
-    return folder
 
 
 def train_run(
@@ -89,7 +87,7 @@ def train_run(
 ) -> Run:
     """Train on a named data set or a folder of pictures, and save the run.
 
-    The folder is kept so that at every moment it holds a whole model, and all that ``resume_run`` needs to go on.
+    At every moment the folder holds a whole model, and all that ``resume_run`` needs to go on.
 
     data        a data set's name, or the path of a folder or file, as ``data.load`` takes them
     task        "classify", "localize", "segment" or "detect"; None: what the data have: detect with boxes, segment with
@@ -119,18 +117,22 @@ def train_run(
     options     for the reader of the data, such as image_size; without it photos are read at the size that `model` takes
 
     The scores are those on the test set, or on the validation set when there is none.
-    Raises DataError, ArgumentError, TrainingError, BundleError; nothing half-written is left.
+    Over a model or a run that is in `folder` already it is written aside, in ``.again``, and takes its place in the end.
+
+    Raises DataError, ArgumentError, TrainingError, and BundleError where another process writes to the folder or the disk is
+    full; what was there before stays as it was.
     """
     from striate.pages import write_report
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
-    from striate.train.checkpoint import FILE
     from striate.train.plan import check_epochs
 
     if epochs is not None:
         check_epochs(epochs)
     words_of(augment)  # an error now for a word that is none
+    if folder is not None:
+        check_folder(Path(folder))
     data = data if download or splits is not None else placed(data)
     asked = {
         "data": data,
@@ -205,19 +207,6 @@ def train_run(
     what = chosen_task.learning(model, train, learnt=base is not None and weights is not None)
     model.compile(chosen, **({"mix": mix} | how_to), **what, precision=precision)
     name = Path(data).name
-    target = (
-        Path(folder)
-        if folder is not None
-        else free_folder(f"{name}-{chosen_task.name if dense else model.name or 'model'}")
-    )
-    if _foreign(target):
-        raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")
-    if target.is_file():
-        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
-    target.mkdir(parents=True, exist_ok=True)
-    log = target / "metrics.csv"
-    for old in [*target.glob(".*.tmp"), *([] if resume else [target / FILE, target / RUN, log])]:
-        old.unlink(missing_ok=True)
     intake = model.intake.learning_from(train)
     train, judge = intake.dataset(train), intake.dataset(judge)
     model.labels, model.preprocessing = intake.labels, intake.preprocessing
@@ -232,38 +221,41 @@ def train_run(
     facts[LEARNT] = learnt_from(train.x)
     model.facts |= facts
     alone = os.environ.get("WORLD_SIZE", "1") == "1"  # under torchrun no state is kept
-    started = time.perf_counter()
-    history = model.fit(
-        train,
-        validation_data=held,
-        batch_size=batch_size,
-        epochs=passes,
-        seed=seed,
-        verbose=verbose,
-        callbacks=[_keeper(model, target, asked), callbacks_.CSVLogger(log), *callbacks],
-        resume=target if alone or resume else None,
-    )
-    seconds = model.facts.setdefault("seconds", round(time.perf_counter() - started, 1))
-    chosen_task.settle(model, held if held is not None else judge)
-    scores = model.evaluate(judge, return_dict=True, verbose=0)
-    model.scores = {"judged on": f"{judge.name}: {plural(len(judge), f'held-out {judge.noun}')}", **scores}
-    model.facts |= facts
-    model.save(target)
-    parts = [part for part in splits if part is not None]
-    lost = list(dict.fromkeys(file for part in parts for file in part.skipped))
-    page = None
-    if report:
-        page = write_report(
-            target / "report.html",
-            model,
-            judge,
-            history=history.history,
-            title=f"{name}: {chosen_task.line}" if dense else None,
-            seconds=seconds,
-            facts=model.facts,
-            skipped=lost,
-            notes=[line for part in parts for line in part.notes],
+    stem = f"{name}-{chosen_task.name if dense else model.name or 'model'}"
+    with run_folder(folder, stem, "training", resume=resume) as (target, place), goes_on(_how_to_go_on(target, asked)):
+        started = time.perf_counter()
+        history = model.fit(
+            train,
+            validation_data=held,
+            batch_size=batch_size,
+            epochs=passes,
+            seed=seed,
+            verbose=verbose,
+            callbacks=[_keeper(model, place, asked), callbacks_.CSVLogger(place / "metrics.csv"), *callbacks],
+            resume=place if alone or resume else None,
         )
+        seconds = model.facts.setdefault("seconds", round(time.perf_counter() - started, 1))
+        chosen_task.settle(model, held if held is not None else judge)
+        scores = model.evaluate(judge, return_dict=True, verbose=0)
+        model.scores = {"judged on": f"{judge.name}: {plural(len(judge), f'held-out {judge.noun}')}", **scores}
+        model.facts |= facts
+        model.save(place)
+        parts = [part for part in splits if part is not None]
+        lost = list(dict.fromkeys(file for part in parts for file in part.skipped))
+        page = None
+        if report:
+            page = write_report(
+                place / "report.html",
+                model,
+                judge,
+                history=history.history,
+                title=f"{name}: {chosen_task.line}" if dense else None,
+                seconds=seconds,
+                facts=model.facts,
+                skipped=lost,
+                notes=[line for part in parts for line in part.notes],
+            )
+    page = None if page is None else target / page.name
     return Run(target, model, scores, history.history, seconds, page, len(lost))
 
 
@@ -274,11 +266,9 @@ def _only_for_classes(task: Task, **given: Any) -> None:
             raise ArgumentError(f"{name} is for classification; to {task.name} takes none. Leave it out.")
 
 
-def _foreign(folder: Path) -> bool:
-    """Whether the folder holds something, but no model and no run."""
-    if not folder.is_dir() or (folder / "model.json").is_file() or (folder / RUN).is_file():
-        return False
-    return any(not entry.name.startswith(".") and entry.name != "tune.db" for entry in folder.iterdir())
+def _how_to_go_on(target: Path, asked: dict[str, Any]) -> str:
+    """What is typed to go on with a run that is stopped; nothing where only Python can give its arguments again."""
+    return "" if recorded_of(asked)[1] else typed("striate", "train", "--resume", target)
 
 
 def _keeper(model: Model, folder: Path, asked: dict[str, Any]) -> Any:
@@ -310,6 +300,17 @@ def write_record(folder: Path, asked: dict[str, Any], command: str = "train") ->
 
     Raises BundleError when the file cannot be written.
     """
+    record, objects = recorded_of(asked, command)
+    said = {"format": "striate-run", "version": 1, "command": command, "arguments": record, "objects": objects}
+    atomic_write(folder / RUN, json.dumps(said, indent=1) + "\n")
+
+
+def recorded_of(asked: dict[str, Any], command: str = "train") -> tuple[dict[str, Any], list[str]]:
+    """Arguments as JSON has them, and the names of those that only Python can give again.
+
+    asked     the arguments by name
+    command   what they are of: ``train`` or ``transfer``
+    """
     record, objects = dict(asked), []
     for name, value in asked.items():
         if isinstance(value, Model):
@@ -328,29 +329,29 @@ def write_record(folder: Path, asked: dict[str, Any], command: str = "train") ->
         except TypeError:
             record[name] = None
             objects.append(name)
-    said = {"format": "striate-run", "version": 1, "command": command, "arguments": record, "objects": objects}
-    atomic_write(folder / RUN, json.dumps(said, indent=1) + "\n")
+    return record, objects
 
 
 def read_record(folder: str | os.PathLike[str], command: str = "train") -> dict[str, Any]:
-    """The arguments of the run in a folder.
+    """The arguments of the latest run in a folder.
 
     folder    of the run
     command   what must have begun it
 
-    Raises ArgumentError when there is no such run, it is damaged, was begun by another command, or from Python with
-    arguments that only Python can give.
+    Raises ArgumentError when there is no such run, it was begun by another command, or from Python with arguments that only
+    Python can give, and BundleError when its record is damaged or says what no run is asked for.
     """
-    file = Path(folder) / RUN
+    file = under_way(folder) / RUN
     if not file.is_file():
         what = "holds no run: it has no run.json" if Path(folder).is_dir() else "is no folder"
         raise ArgumentError(f"{folder} {what}; name the folder of a run that `striate {command}` began.")
+    where = os.fspath(file)
+    description = parse_json(read_bytes(file, budgets.SETTINGS, BundleError, links=False), where, BundleError)
     try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-        arguments, objects = dict(description["arguments"]), list(description["objects"])
-        begun = description.get("command", "train")
+        arguments, objects = dict(description["arguments"]), [str(name) for name in description["objects"]]
+        begun = str(description.get("command", "train"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArgumentError(f"{file} is damaged ({error}); start the run anew in another folder.") from None
+        raise _damaged(file, inner(error)) from None
     if begun != command:
         raise ArgumentError(f"{folder} was begun by `striate {begun}`; go on with `striate {begun} --resume {folder}`.")
     if objects:
@@ -362,6 +363,37 @@ def read_record(folder: str | os.PathLike[str], command: str = "train") -> dict[
     return arguments
 
 
+def called_again(function: Callable[..., Any], folder: str | os.PathLike[str], arguments: Any, **more: Any) -> Any:
+    """Call what began a run with the arguments of its record, which are held against the function's own.
+
+    function    ``train_run`` or ``transfer.fit``
+    folder      of the run
+    arguments   of its record
+    more        what the record must not have: the folder, and how it is gone on with
+
+    Raises BundleError for a record with other arguments, or with values that are no such arguments.
+    """
+    file = under_way(folder) / RUN
+    known = inspect.signature(function).parameters
+    own = {name for name, each in known.items() if each.kind is not inspect.Parameter.VAR_KEYWORD}
+    wrong = [name for name in arguments if name not in own - more.keys() - {"folder", "resume"}]
+    options = more.pop("options", {})
+    wrong += [name for name in options if name in known or not isinstance(name, str)]
+    if wrong:
+        raise _damaged(file, f'it has an argument "{wrong[0]}"')
+    if "data" not in arguments:
+        raise _damaged(file, "no data")
+    for name, value in arguments.items():
+        asked = wanted(str(known[name].annotation))
+        if asked is not None and asked.plain and not asked.fits(value):
+            raise _damaged(file, f"{name} is {shown(value)}, not {asked.words}")
+    return guarded(function)(**arguments, folder=folder, resume=True, **more, **options)
+
+
+def _damaged(file: Path, why: str) -> BundleError:
+    return BundleError(f"{file} is damaged ({why}). Start the run anew in another folder.")
+
+
 def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -> Run:
     """Go on with a run that was broken off, or killed, at whatever moment, as if nothing had happened.
 
@@ -369,20 +401,19 @@ def resume_run(folder: str | os.PathLike[str], *, verbose: str | int = "auto") -
     verbose     as for ``Model.fit``
 
     On the CPU it ends at the very weights of an unbroken run; a finished run is judged again and stays as it is.
-    Raises ArgumentError when the folder holds no run, or when data, network or version have changed.
+    Raises ArgumentError when the folder holds no run, or when data, network or version have changed, BundleError when what
+    it holds is damaged or another process writes to it.
     """
     from striate.models import from_json
 
     arguments = read_record(folder)
-    try:
-        options = dict(arguments.pop("options"))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArgumentError(
-            f"{Path(folder) / RUN} is damaged ({error}); start the run anew in another folder."
-        ) from None
+    file = under_way(folder) / RUN
+    options = arguments.pop("options", None)
+    if not isinstance(options, dict):
+        raise _damaged(file, "no options")
     size = options.get("image_size")
     if isinstance(arguments.get("model"), dict):
         arguments["model"] = from_json(arguments["model"])
     if isinstance(size, list):
         options["image_size"] = tuple(size)
-    return train_run(**arguments, folder=folder, verbose=verbose, resume=True, **options)
+    return called_again(train_run, folder, arguments, verbose=verbose, options=options)  # type: ignore[no-any-return]

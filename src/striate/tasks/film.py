@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,8 @@ import numpy as np
 
 from striate.data.pictures.decode import MAX_PIXELS, picture
 from striate.data.readers.files import hidden, is_picture
+from striate.doors.reading import opened
+from striate.doors.writing import new_folder
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.wording import inner, plural
@@ -232,17 +232,8 @@ def frame_folder(path: str | os.PathLike[str], names: tuple[str, ...] = ()) -> I
 
     Raises DataError for a folder with something in it.
     """
-    target = Path(path)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise DataError(f"{target}: is there already and not an empty folder. Choose another place for the frames.")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-    try:
+    with new_folder(path) as part:
         yield _FolderSink(part, names)
-        part.chmod(0o777 & ~_umask())
-        os.replace(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 class _FolderSink:
@@ -294,7 +285,7 @@ def _reason(error: Any) -> str:
 
 def _begins_as_film(path: Path) -> bool:
     """Whether the first bytes are those of MP4 and QuickTime, Matroska and WebM, or AVI."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         start = file.read(12)
     return start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") or start[:4] in (b"\x1a\x45\xdf\xa3", b"RIFF")
 
@@ -338,9 +329,3 @@ def _natural(name: str) -> tuple[Any, ...]:
 
 def _sides(shape: tuple[int, ...]) -> str:
     return f"{shape[1]} x {shape[0]}"
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -221,13 +220,8 @@ def _written(target: Path, taken: Film, every: int, fill: Callable[[FrameSink], 
     rate = None if taken.rate is None else taken.rate / every
 
     def write(part: str) -> None:
-        try:
-            with video_file(part, target.suffix.lower(), rate, taken.shape) as sink:
-                fill(sink)
-        except BaseException:  # also when a user ends a long film by a key
-            with contextlib.suppress(OSError):
-                os.unlink(part)
-            raise
+        with video_file(part, target.suffix.lower(), rate, taken.shape) as sink:
+            fill(sink)
 
     atomic_write(target, write)
 

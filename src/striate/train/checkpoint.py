@@ -12,6 +12,8 @@ import math
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from striate.errors import ArgumentError, BundleError
+from striate.doors.arrays import read_state, write_state
+from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import to_json
 from striate.wording import inner
 
@@ -31,9 +34,22 @@ if TYPE_CHECKING:
     from striate.train.objective import Totals
 
 FILE, FORMAT, VERSION = "training.pt", "striate-training", 2
+ANEW = "Delete it to begin the training anew."
 EVERY = 30.0  # seconds between two saves within an epoch
 SHARE = 0.02  # of the time that saving may take; a save that is dearer than that waits
 _WHOLE = 1 << 30  # bytes of an array that are compared one by one; of a larger one, evenly spaced samples
+
+
+@contextmanager
+def damaged(file: Path) -> Iterator[None]:
+    """A state that is whole and yet does not hold what a state holds: what comes of it as a BundleError about its file."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError) as error:
+        if isinstance(error, StriateError):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BundleError(f"{file} is damaged, or of another training ({inner(said)}). {ANEW}") from None
 
 
 class Budget:
@@ -97,21 +113,23 @@ class Checkpoint:
     # -- reading ---------------------------------------------------------------------------------------------------
     def _read(self) -> Place | None:
         """The saved state, or None.  Raises BundleError for a damaged or foreign file."""
-        if not self.file.exists():
+        if not os.path.lexists(self.file):
             return None
-        try:
-            state = torch.load(self.file, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises whatever the damage leads to
+        if self.file.is_symlink():
             raise BundleError(
-                f"{self.file} is damaged ({str(error).splitlines()[0]}). Delete it to begin the training anew."
-            ) from None
+                f"{self.file} is a link, which no state of a training is. Delete it to begin the training anew."
+            )
+        state = read_state(self.file, advice=ANEW)
         if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("version") != VERSION:
             raise BundleError(f"{self.file} is not the state of a training that this striate can go on with.")
-        return Place(state["epoch"], state["batch"], state["stopped"], state)
+        with damaged(self.file):
+            return Place(int(state["epoch"]), int(state["batch"]), bool(state["stopped"]), state)
 
     def check(self) -> None:
         """Raise ArgumentError, naming what has changed, unless the saved training is the one at hand."""
-        was = self.signature if self.place is None else self.place.state["signature"]
+        was = self.signature if self.place is None else self.place.state.get("signature")
+        if not isinstance(was, dict):
+            raise BundleError(f"{self.file} is damaged (it does not say of which training it is). {ANEW}")
         for key, value in self.signature.items():
             if was.get(key) != value:
                 shown = f": {was.get(key)} then, {value} now" if key not in _DIGESTS else ""
@@ -121,7 +139,11 @@ class Checkpoint:
                 )
 
     def restore(self, place: Place, trainer: Trainer, callbacks: CallbackList, totals: Totals) -> None:
-        """Put a saved state into a trainer that has just been started."""
+        """Put a saved state into a trainer that has just been started.  Raises BundleError for what does not fit into it."""
+        with damaged(self.file):
+            self._restore(place, trainer, callbacks, totals)
+
+    def _restore(self, place: Place, trainer: Trainer, callbacks: CallbackList, totals: Totals) -> None:
         state = place.state
         trainer.module.load_state_dict(state["weights"])
         assert trainer.optimizer is not None
@@ -149,7 +171,8 @@ class Checkpoint:
         Raises BundleError where it cannot be written; what was saved before then stays.
         """
         with self.budget:
-            _replace(self.file, self._state(trainer, callbacks, epoch, batch, totals, stopped))
+            state = self._state(trainer, callbacks, epoch, batch, totals, stopped)
+            write_state(self.file, state, advice="What was saved before stays; free some space and resume.")
 
     def _state(
         self, trainer: Trainer, callbacks: CallbackList, epoch: int, batch: int, totals: Totals, stopped: bool
@@ -212,31 +235,6 @@ def _digest(examples: Examples) -> str:
         step = max(1, math.ceil(array.nbytes / _WHOLE))
         digest.update(np.ascontiguousarray(array[::step]).data if array.size else b"")
     return digest.hexdigest()
-
-
-def _replace(file: Path, state: dict[str, Any]) -> None:
-    """Write beside the file, flush, rename, and flush the folder's entry.  Always the same temporary name, so that a
-    process killed while writing leaves one file that the next save writes over."""
-    part = file.with_name(f".{file.name}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "wb") as out:
-            torch.save(state, out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, file)
-        if os.name == "posix":
-            entry = os.open(file.parent, os.O_RDONLY)
-            try:
-                os.fsync(entry)
-            finally:
-                os.close(entry)
-    except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise BundleError(
-            f"the state of the training could not be written to {file}: {inner(reason)}. Free some space and resume."
-        ) from None
 
 
 def _plain(value: Any) -> Any:

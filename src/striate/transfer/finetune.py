@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +16,16 @@ from striate.data import Dataset, Preprocessing, Splits
 from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
 from striate.data.sets.catalog import from_anywhere
+from striate.doors.writing import remove
 from striate.errors import ArgumentError
 from striate.graph import Layer
+from striate.interrupts import goes_on, typed
 from striate.layers.augment_words import by_words, words_of
 from striate.model import Model
-from striate.runs import free_folder, read_record, write_record
+from striate.runs import read_record, write_record
+from striate.runs.folders import check_folder, run_folder, under_way
 from striate.runs.networks import levels
+from striate.runs.training import called_again, recorded_of
 from striate.seed import set_seed
 from striate.train.callbacks import Callback, ProgressBar
 from striate.transfer.feature_files import base_of, features
@@ -115,8 +118,8 @@ class _Run:
         number   of the stage
         """
         state = None if folder is None else folder / STATE.format(number)
-        if state is not None:
-            state.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            _state_folder(folder, number)
         log = [] if folder is None else [Log(folder / "metrics.csv", append=True, stage=number)]
         set_seed(self.seed)  # the same whether features were computed or lay on disk
         self.net.compile(_optimizer(rate), LOSS, metrics=["accuracy"])
@@ -202,6 +205,8 @@ def fit(
 
     check_epochs(epochs)
     words_of(augment)  # an error now for a word that is none
+    if folder is not None:
+        check_folder(Path(folder))
     asked: dict[str, Any] = {
         "data": data,
         "base": base,
@@ -239,83 +244,84 @@ def fit(
     shape = trunk.graph.input_shapes[0]
     changes = usual_augmentation() if augment is None else by_words(augment, shape, levels(trunk.preprocessing, shape))
     net, head = assemble(trunk, classes, changes, dropout)
-    target = Path(folder) if folder is not None else free_folder(f"{name}-{trunk.name or 'base'}")
-    _free(target)
-    target.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        _cleared(target)
-    (target / STATE.format(2)).mkdir(exist_ok=True)  # until the run is over
-    write_record(target, asked, "transfer")
-    run = _Run(net, trunk, train, held, batch_size, seed, verbose)
-    told = say or (messages.say if verbose else lambda text: None)
-    going = messages.say if verbose else lambda text: None
-    going(
-        f"stage 1 of {stages}: features of {plural(len(train), 'picture')} and their mirror images, and a head on them"
-    )
-    counts = _first(run, head, classes, cache)
-    told(line(run.stages[-1]))
-    if stages > 1:
-        begun = time.perf_counter()
-        going(f"stage 2 of {stages}: the frozen base behind augmentation; at most {plural(epochs, 'epoch')}")
-        taken = run.learn(learning_rate, epochs, [Best(patience), Rest(f"stage 2 of {stages}", going)], target, 2)
-        told(line(run.judge("frozen base, augmented", begun, trainable(net), taken)))
-    if stages > 2:
-        begun = time.perf_counter()
-        net.set_weights(run.best)
-        freeze(trunk, unfreeze)
-        going(f"stage 3 of 3: the {which(unfreeze)} of the base fine-tuned; at most {plural(epochs, 'epoch')}")
-        taken = run.learn(learning_rate / 10, epochs, [Best(patience), Rest("stage 3 of 3", going)], target, 3)
-        told(line(run.judge(f"fine-tuned {which(unfreeze)}", begun, trainable(net), taken)))
-    spent = time.perf_counter() - started
-    contrast = None
-    if scratch:
-        going(f"for contrast: the same network from scratch, for as long ({lasting(spent)})")
-        contrast = _scratch(run, changes, dropout, learning_rate, spent)
-        told(line(contrast))
-    net.set_weights(run.best)
-    net.labels, net.preprocessing = list(train.classes or ()) or None, train.preprocessing
-    kept = next(stage for stage in run.stages if stage.kept)
-    tested = None if test is None else net.evaluate(test, return_dict=True, verbose=0)
-    judged = held if test is None else test
-    net.scores = {
-        "judged on": f"{judged.name}: {plural(len(judged), f'held-out {judged.noun}')}"
-        + (", on which the stage was chosen too" if test is None else ""),
-        **({"accuracy": kept.accuracy, "loss": kept.loss} if tested is None else tested),
-    }
-    lost = list(dict.fromkeys(file for part in splits if part is not None for file in part.skipped))
-    every = [*run.stages, *([contrast] if contrast else [])]
-    net.facts = {
-        "base": trunk.name,
-        "weights": None if weights is None else str(weights),
-        **{stage.name: line(stage, named=False) for stage in every},
-        "kept": kept.name,
-        "features": f"{counts['computed']} computed, {counts['from disk']} from disk",
-        "batch_size": batch_size,
-        "seed": seed,
-        "seconds": round(spent, 1),
-        "data": from_anywhere(data) if isinstance(data, str | os.PathLike) else name,
-        "validation": 0.0 if splits.validation is not None else validation,
-        "stages": [vars(stage) for stage in every],
-        LEARNT: learnt_from(train.x),
-    }
-    net.save(target)
-    for number in (2, 3):
-        shutil.rmtree(target / STATE.format(number), ignore_errors=True)
-    page = None
-    if report:
-        from striate.pages import write_report
-
-        shown = {key: value for key, value in net.facts.items() if key != "stages"}
-        page = write_report(
-            target / "report.html",
-            net,
-            judged,
-            history=run.history,
-            seconds=spent,
-            facts=shown,
-            skipped=lost,
-            stages=[(stage.name, stage.epochs) for stage in run.stages],
+    held_folder = run_folder(folder, f"{name}-{trunk.name or 'base'}", "the transfer", resume=resume)
+    with held_folder as (target, place), goes_on(_how_to_go_on(target, asked)):
+        if place == target and not resume:
+            for number in (2, 3):
+                remove(target / STATE.format(number))
+        _state_folder(place, 2)  # until the run is over
+        write_record(place, asked, "transfer")
+        run = _Run(net, trunk, train, held, batch_size, seed, verbose)
+        told = say or (messages.say if verbose else lambda text: None)
+        going = messages.say if verbose else lambda text: None
+        going(
+            f"stage 1 of {stages}: features of {plural(len(train), 'picture')} and their mirror images, and a head on them"
         )
+        counts = _first(run, head, classes, cache)
+        told(line(run.stages[-1]))
+        if stages > 1:
+            begun = time.perf_counter()
+            going(f"stage 2 of {stages}: the frozen base behind augmentation; at most {plural(epochs, 'epoch')}")
+            taken = run.learn(learning_rate, epochs, [Best(patience), Rest(f"stage 2 of {stages}", going)], place, 2)
+            told(line(run.judge("frozen base, augmented", begun, trainable(net), taken)))
+        if stages > 2:
+            begun = time.perf_counter()
+            net.set_weights(run.best)
+            freeze(trunk, unfreeze)
+            going(f"stage 3 of 3: the {which(unfreeze)} of the base fine-tuned; at most {plural(epochs, 'epoch')}")
+            taken = run.learn(learning_rate / 10, epochs, [Best(patience), Rest("stage 3 of 3", going)], place, 3)
+            told(line(run.judge(f"fine-tuned {which(unfreeze)}", begun, trainable(net), taken)))
+        spent = time.perf_counter() - started
+        contrast = None
+        if scratch:
+            going(f"for contrast: the same network from scratch, for as long ({lasting(spent)})")
+            contrast = _scratch(run, changes, dropout, learning_rate, spent)
+            told(line(contrast))
+        net.set_weights(run.best)
+        net.labels, net.preprocessing = list(train.classes or ()) or None, train.preprocessing
+        kept = next(stage for stage in run.stages if stage.kept)
+        tested = None if test is None else net.evaluate(test, return_dict=True, verbose=0)
+        judged = held if test is None else test
+        net.scores = {
+            "judged on": f"{judged.name}: {plural(len(judged), f'held-out {judged.noun}')}"
+            + (", on which the stage was chosen too" if test is None else ""),
+            **({"accuracy": kept.accuracy, "loss": kept.loss} if tested is None else tested),
+        }
+        lost = list(dict.fromkeys(file for part in splits if part is not None for file in part.skipped))
+        every = [*run.stages, *([contrast] if contrast else [])]
+        net.facts = {
+            "base": trunk.name,
+            "weights": None if weights is None else str(weights),
+            **{stage.name: line(stage, named=False) for stage in every},
+            "kept": kept.name,
+            "features": f"{counts['computed']} computed, {counts['from disk']} from disk",
+            "batch_size": batch_size,
+            "seed": seed,
+            "seconds": round(spent, 1),
+            "data": from_anywhere(data) if isinstance(data, str | os.PathLike) else name,
+            "validation": 0.0 if splits.validation is not None else validation,
+            "stages": [vars(stage) for stage in every],
+            LEARNT: learnt_from(train.x),
+        }
+        net.save(place)
+        for number in (2, 3):
+            remove(place / STATE.format(number))
+        page = None
+        if report:
+            from striate.pages import write_report
+
+            shown = {key: value for key, value in net.facts.items() if key != "stages"}
+            page = write_report(
+                place / "report.html",
+                net,
+                judged,
+                history=run.history,
+                seconds=spent,
+                facts=shown,
+                skipped=lost,
+                stages=[(stage.name, stage.epochs) for stage in run.stages],
+            )
+    page = None if page is None else target / page.name
     each = right_of_each(net, judged)
     return Transfer(
         target, net, run.stages, contrast, len(held), tested, counts, run.history, spent, len(lost), page, each
@@ -328,13 +334,16 @@ def resume_transfer(folder: str | os.PathLike[str], *, verbose: str | int = 0) -
     folder     of the run
     verbose    as for ``Model.fit``
 
-    The features are taken from disk where they were kept.  On the CPU it ends at the very weights of an unbroken run.
+    The features are taken from disk where the usual cache has them: the record of a run names no place to write to.
+    On the CPU it ends at the very weights of an unbroken run.
     Raises ArgumentError when the folder holds no such run, it is over, or was begun with what only Python can give.
     """
     arguments = read_record(folder, "transfer")
-    if _over(Path(folder)):
+    if _over(under_way(folder)):
         raise ArgumentError(f"{folder}: this transfer is over; its model and report are there.")
-    return fit(**arguments, folder=folder, verbose=verbose, resume=True)
+    if not isinstance(arguments.get("cache"), bool):  # a record may be a stranger's: it names no place to write to
+        arguments["cache"] = True
+    return called_again(fit, folder, arguments, verbose=verbose)  # type: ignore[no-any-return]
 
 
 def _over(target: Path) -> bool:
@@ -342,11 +351,17 @@ def _over(target: Path) -> bool:
     return (target / "model.json").is_file() and not any((target / STATE.format(number)).exists() for number in (2, 3))
 
 
-def _cleared(target: Path) -> None:
-    """Take away what an earlier run in the folder left, but its model, which stays until another takes its place."""
-    (target / "metrics.csv").unlink(missing_ok=True)
-    for number in (2, 3):
-        shutil.rmtree(target / STATE.format(number), ignore_errors=True)
+def _how_to_go_on(target: Path, asked: dict[str, Any]) -> str:
+    """What is typed to go on with a transfer that is stopped; nothing where only Python can give its arguments again."""
+    return "" if recorded_of(asked, "transfer")[1] else typed("striate", "transfer", "--resume", target)
+
+
+def _state_folder(folder: Path, number: int) -> None:
+    """A folder for the state of a stage; a link to somewhere else goes."""
+    place = folder / STATE.format(number)
+    if place.is_symlink() or place.is_file():
+        remove(place)
+    place.mkdir(exist_ok=True)
 
 
 def _bar(verbose: str | int, whole: int) -> Callable[[int, int], None] | None:
@@ -413,14 +428,3 @@ def _scratch(run: _Run, augment: Sequence[Layer], dropout: float, rate: float, s
     other = _Run(net, fresh, run.train, run.held, run.batch_size, run.seed, run.verbose)
     taken = other.learn(rate, 10_000, [Until(seconds)])
     return other.judge("from scratch, as long", begun, trainable(net), taken)
-
-
-def _free(target: Path) -> None:
-    if target.is_file():
-        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
-    if (
-        target.is_dir()
-        and any(target.iterdir())
-        and not any((target / own).is_file() for own in ("model.json", "run.json"))
-    ):
-        raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")

@@ -20,18 +20,24 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from striate.doors.arrays import read_safetensors, safetensors_bytes
+from striate.doors.locks import locked
 from striate.doors.onnx_files import parse_onnx
 from striate.doors.parsing import read_json
 from striate.doors.reading import opened, read_bytes
-from striate.doors.writing import atomic_write, remove
+from striate.doors.writing import atomic_write, move_up, remove
 from striate.errors import BundleError, StriateError
 from striate.wording import inner
 
 FORMAT, VERSION = "striate-bundle", 1
+#: Files of a model whose names have their checksum in them; engines of earlier versions lay beside them.
+CONTENTS = ("weights-*.safetensors", "optimizer-*.safetensors", "int8-*.onnx", "engine-*.onnx")
+FIXED = ("README.md", "model.json")
+_ASIDE = ".saving"
 _PARTS = ("network", "preprocessing", "decoding", "training", "metrics", "compiled")
 TWIN_OF = "twin of the weights"  #: in the metadata of the 8-bit twin: the checksum of the weights that it was made from
 
@@ -67,10 +73,13 @@ class Bundle:
 
 
 def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Path:
-    """Save a bundle into the folder `path` (made if missing); returns it.  Raises BundleError, changing nothing.
+    """Save a bundle into the folder `path` (made if missing); returns it.
 
     bundle    what is saved
     card      the text of README.md
+
+    Its files are written aside, within the folder, and take their places together.
+    Raises BundleError, changing nothing, where they cannot be written or another process writes to the folder.
     """
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
@@ -82,6 +91,33 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         ]
         if foreign:
             raise BundleError(f"{folder} holds other files ({foreign[0]} …) and no model; choose an empty folder.")
+    files, description = _files(bundle, card)
+    with locked(folder, "saving the model"):
+        aside = folder / _ASIDE
+        remove(aside)
+        try:
+            for name, content in files.items():
+                if name in FIXED or not _there(folder / name, content):
+                    atomic_write(aside / name, content)
+            atomic_write(aside / "model.json", json.dumps(description, indent=1) + "\n")
+            there = [name for name in os.listdir(folder) if any(fnmatch(name, one) for one in CONTENTS)]
+            move_up(aside, "model.json", [name for name in there if name not in files])
+        except BaseException:
+            remove(aside)
+            raise
+    return folder
+
+
+def _there(file: Path, content: bytes | str) -> bool:
+    """Whether a file is there with this content."""
+    try:
+        return not file.is_symlink() and file.is_file() and read_bytes(file) == content
+    except StriateError:
+        return False
+
+
+def _files(bundle: Bundle, card: str) -> tuple[dict[str, bytes | str], dict[str, Any]]:
+    """The files of a bundle by name, and what model.json says of them."""
     data = safetensors_bytes(bundle.state)
     checksum = hashlib.sha256(data).hexdigest()
     weights = f"weights-{checksum[:12]}.safetensors"
@@ -96,7 +132,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         "network": bundle.network,
         "card": {"file": "README.md", "sha256": hashlib.sha256(card.encode()).hexdigest()},
     }
-    kept = {weights}
+    files: dict[str, bytes | str] = {weights: data, "README.md": card}
     if bundle.decoding is not None:
         description["decoding"] = bundle.decoding
     if bundle.compiled is not None:
@@ -107,27 +143,15 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
         digest = hashlib.sha256(state).hexdigest()
         name = f"optimizer-{digest[:12]}.safetensors"
         description["optimizer"] = {"file": name, "sha256": digest, "state": settings}
-        kept.add(name)
-        if not (folder / name).is_file():
-            atomic_write(folder / name, state)
+        files[name] = state
     if bundle.int8 is not None:
         content, report = bundle.int8
         content = _bound(content, checksum)
         twin = hashlib.sha256(content).hexdigest()
         name = f"int8-{twin[:12]}.onnx"
         description["int8"] = {"file": name, "sha256": twin, "report": report}
-        kept.add(name)
-        if not (folder / name).is_file():
-            atomic_write(folder / name, content)
-    if not (folder / weights).is_file():
-        atomic_write(folder / weights, data)
-    atomic_write(folder / "model.json", json.dumps(description, indent=1) + "\n")
-    atomic_write(folder / "README.md", card)
-    for pattern in ("weights-*.safetensors", "optimizer-*.safetensors", "int8-*.onnx", "engine-*.onnx"):
-        for old in folder.glob(pattern):
-            if old.name not in kept:
-                remove(old)
-    return folder
+        files[name] = content
+    return files, description
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from striate.described import described, whole
+from striate.doors.arrays import read_state, write_state
+from striate.doors.locks import locked
+from striate.doors.writing import remove, rename
 from striate.errors import ArgumentError, BundleError
 from striate.train.callbacks.base import Callback, Logs
+from striate.wording import inner
 
 FILE, BEFORE = "latest.pt", "latest.pt.bkp"
 
@@ -67,12 +70,12 @@ class BackupAndRestore(Callback):
             trainer.module.load_state_dict(state["weights"])
             trainer.optimizer.load_state_dict(state["optimizer"])
             trainer.plan.optimizer.load_state_dict(state["settings"])
-        except (KeyError, RuntimeError, ValueError) as error:
+            self._current_epoch = self.begin_with = int(state["epoch"])
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
             raise BundleError(
-                f"{file} is not a state of this training ({str(error).splitlines()[0]}). Delete it, or give another "
-                "backup_dir."
+                f"{file} is not a state of this training ({inner(said)}). Delete it, or give another backup_dir."
             ) from None
-        self._current_epoch = self.begin_with = int(state["epoch"])
 
     def _after_batch(self, batch: int, logs: Logs = None) -> None:
         self._seen, self._last_batch_seen = self._seen + 1, batch
@@ -84,40 +87,28 @@ class BackupAndRestore(Callback):
         self._save()
 
     def _save(self) -> None:
-        import torch
-
         trainer = self.model._trainer
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file, part = self._folder / FILE, self._folder / f".{FILE}.part"
-        torch.save(
-            {
-                "epoch": self._current_epoch,
-                "weights": dict(trainer.module.state_dict()),
-                "optimizer": trainer.optimizer.state_dict(),
-                "settings": trainer.plan.optimizer.state_dict(),
-            },
-            part,
-        )
-        if self.double_checkpoint and file.exists():
-            os.replace(file, self._folder / BEFORE)
-        os.replace(part, file)
+        file = self._folder / FILE
+        state = {
+            "epoch": self._current_epoch,
+            "weights": dict(trainer.module.state_dict()),
+            "optimizer": trainer.optimizer.state_dict(),
+            "settings": trainer.plan.optimizer.state_dict(),
+        }
+        with locked(self._folder, "the training"):
+            if self.double_checkpoint and file.exists():
+                rename(file, self._folder / BEFORE)
+            write_state(file, state, advice="What was saved before stays; free some space and go on.")
 
     def on_train_end(self, logs: Logs = None) -> None:
         """Delete the folder, unless an error has ended the training; `logs` is not read."""
         if self.delete_checkpoint and not self.params.get("broken"):
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove(self._folder)
 
 
 def _read(file: Path) -> dict[str, Any]:
     """A kept state.  Raises BundleError for a damaged one."""
-    import torch
-
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever the damage leads to
-        raise BundleError(
-            f"{file} is damaged ({str(error).splitlines()[0]}). Delete it to begin the training anew."
-        ) from None
+    state = read_state(file, advice="Delete it to begin the training anew.")
     if not isinstance(state, dict) or "epoch" not in state:
         raise BundleError(f"{file} is not the state of a training.")
     return state

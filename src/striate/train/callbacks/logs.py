@@ -6,13 +6,14 @@ import csv
 import html
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from striate.described import described
-from striate.errors import ArgumentError
+from striate.doors.parsing import parse_table
+from striate.doors.reading import as_text, read_bytes
+from striate.doors.writing import appended, written
+from striate.errors import ArgumentError, BundleError
 from striate.train.callbacks.base import Callback, Logs
-from striate.wording import inner
 
 
 class History(Callback):
@@ -82,12 +83,8 @@ class CSVLogger(Callback):
         """
         self._started = self.append
         self._rows = 0
-        try:
-            Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
-            with open(self.filename, "a", encoding="utf-8"):
-                pass
-        except OSError as error:
-            raise ArgumentError(f"CSVLogger: {self.filename} cannot be written: {inner(error.strerror)}.") from None
+        with appended(self.filename, ArgumentError):
+            pass
         if self.append:
             self._columns, rows = self._read()
             self._rows = len(rows)
@@ -101,23 +98,25 @@ class CSVLogger(Callback):
             self._write(["epoch", *sorted(key for key in row if key != "epoch")], [])
         elif new := sorted(key for key in row if key not in self._columns):
             self._write([*self._columns, *new], self._read()[1])
-        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+        with appended(self.filename) as file:
             csv.DictWriter(file, self._columns, "NA", delimiter=self.separator).writerow(row)
         self._rows += 1
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:
-        with open(self.filename, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, delimiter=self.separator)
-            return list(reader.fieldnames or []), list(reader)
+        """The columns and rows that are there.  Raises BundleError for what is no table of figures."""
+        where = os.fspath(self.filename)
+        text = as_text(read_bytes(where, kind=BundleError, links=False), where, BundleError)
+        columns, rows, broken = parse_table(text, where, self.separator, kind=BundleError)
+        if broken or (columns and columns[0] != "epoch"):
+            raise BundleError(f"{where} is damaged: it is no table of epochs any more. Delete it to begin anew.")
+        return columns, [dict(zip(columns, row, strict=True)) for _, row in rows]
 
     def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
-        part = f"{os.fspath(self.filename)}.part"
-        with open(part, "w", newline="", encoding="utf-8") as file:
+        with written(self.filename, newline="") as file:
             if columns:
                 writer = csv.DictWriter(file, columns, "NA", delimiter=self.separator, extrasaction="ignore")
                 writer.writeheader()
                 writer.writerows(rows)
-        os.replace(part, self.filename)
         self._columns = columns
 
     def state_dict(self) -> dict[str, Any]:
@@ -127,6 +126,8 @@ class CSVLogger(Callback):
         """Go on after the rows that were there when the training was saved; later ones are removed and come anew.
 
         state    what ``state_dict`` gave: ``rows``, how many there were
+
+        Raises BundleError for a table that is damaged.
         """
         columns, rows = self._read()
         self._rows = min(int(state["rows"]), len(rows))

@@ -1,0 +1,115 @@
+"""The folder of a run: one process writes to it, and a run that begins over another one stands aside until it is whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path
+
+from striate.doors.locks import NAME, locked
+from striate.doors.writing import move_up, remove
+from striate.errors import ArgumentError, BundleError
+from striate.weights.bundle import CONTENTS
+
+RUN = "run.json"  # what the run was asked for
+ASIDE = ".again"  # the folder in a run's in which a run that begins over it is written
+RECORDS = (RUN, "metrics.csv", "report.html", "training.pt")  # of a run, beside its model
+_KEPT = "tune.db"  # a search may come before the run
+
+
+def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:
+    """A folder that is not there yet: `root`/`stem`, or `root`/`stem`-2 … where that is taken."""
+    folder, number = Path(root) / stem, 1
+    while os.path.lexists(folder):
+        number += 1
+        folder = Path(root) / f"{stem}-{number}"
+    return folder
+
+
+def under_way(folder: str | os.PathLike[str]) -> Path:
+    """Where the latest run of a folder is: in it, or aside while it is not over.
+
+    folder   of the run
+    """
+    aside = Path(folder) / ASIDE
+    return aside if (aside / RUN).is_file() and not aside.is_symlink() else Path(folder)
+
+
+@contextmanager
+def run_folder(
+    folder: str | os.PathLike[str] | None, stem: str, doing: str, *, resume: bool = False
+) -> Iterator[tuple[Path, Path]]:
+    """Hold the folder of a run: (the folder, where the run is written until the block ends).
+
+    folder   of the run, or None: a free one below runs/
+    stem     of its name then
+    doing    what it is held for, for messages
+    resume   go on with the run that is there
+
+    In a new folder the run is written where it stays.  Over a model or a run that is there it is written aside and takes its
+    place, all of it, when the block ends; where that fails, what was there stays as it was.
+
+    Raises ArgumentError for a folder with something else in it and for a file, BundleError where another process holds it or
+    it cannot be written to.
+    """
+    target = Path(folder) if folder is not None else _made(stem)
+    check_folder(target)
+    new = folder is None or not target.exists()
+    try:
+        with locked(target, doing):
+            check_folder(target)
+            place = _begun(target, resume)
+            yield target, place
+            if place != target:
+                gone = [*RECORDS, *(name for name in os.listdir(target) if any(fnmatch(name, one) for one in CONTENTS))]
+                move_up(place, "model.json", gone)
+    except BaseException:
+        if new and target.is_dir() and set(os.listdir(target)) <= {NAME}:  # nothing came of it
+            remove(target)
+        raise
+
+
+def _made(stem: str) -> Path:
+    """A new folder; of two processes that want one each gets its own."""
+    while True:
+        target = free_folder(stem)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.mkdir()
+            return target
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise BundleError(
+                f"could not write {target}: {error.strerror}. Nothing was changed; choose another place."
+            ) from None
+
+
+def check_folder(target: Path) -> None:
+    """Raise ArgumentError where a run cannot go: a file, or a folder with something in it that is no model and no run.
+
+    target   the folder
+    """
+    if os.path.lexists(target) and not target.is_dir():
+        raise ArgumentError(f"{target} is a file; a run is a folder. Choose another.")
+    if not target.is_dir() or any((target / own).is_file() for own in ("model.json", RUN)):
+        return
+    if any(not name.startswith(".") and name != _KEPT for name in os.listdir(target)):
+        raise ArgumentError(f"{target} is not empty and holds no model; choose another folder.")
+
+
+def _begun(target: Path, resume: bool) -> Path:
+    aside = target / ASIDE
+    if resume and under_way(target) == aside:
+        return aside
+    remove(aside)
+    if resume:
+        return target
+    if any((target / own).is_file() for own in ("model.json", RUN)):
+        aside.mkdir()
+        return aside
+    for old in RECORDS:
+        remove(target / old)
+    return target
