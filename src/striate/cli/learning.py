@@ -146,7 +146,7 @@ def train(
         again = ["striate", *command_line()]
         if folder is None:
             folder = free_folder(f"{Path(data).name}-tuned")
-            again += ["--folder", folder]
+            again += ["--folder", str(folder)]
         with goes_on(typed(*again)):
             tuned = search(
                 data,
