@@ -18,7 +18,7 @@ _LONG = 500  # characters of a command that is printed to be typed again
 _GOING: list[str] = []  # what goes on with what is under way, the latest last
 
 
-class _State:
+class _Stop:
     """What happened in this process."""
 
     stopped = False
@@ -69,12 +69,12 @@ def advice(arguments: Sequence[str]) -> str:
 
 def command_line() -> tuple[str, ...]:
     """The arguments of the command that runs, as they were typed."""
-    return _State.arguments
+    return _Stop.arguments
 
 
 def stopped() -> bool:
     """Whether Ctrl-C or SIGTERM came."""
-    return _State.stopped
+    return _Stop.stopped
 
 
 def say_stopped(arguments: Sequence[str]) -> None:
@@ -82,8 +82,8 @@ def say_stopped(arguments: Sequence[str]) -> None:
 
     arguments   of the command, as they were typed
     """
-    if not _State.told:
-        _State.told = True
+    if not _Stop.told:
+        _Stop.told = True
         with suppress(OSError, ValueError):
             sys.stderr.flush()
             os.write(2, f"{_below()}{advice(arguments)}\n".encode("utf-8", "surrogateescape"))
@@ -116,7 +116,7 @@ def stoppable(arguments: Sequence[str]) -> Iterator[None]:
     a kill, since what is written is whole or not there.
     """
     _GOING.clear()
-    _State.stopped, _State.told, _State.arguments = False, False, tuple(arguments)
+    _Stop.stopped, _Stop.told, _Stop.arguments = False, False, tuple(arguments)
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -129,7 +129,7 @@ def stoppable(arguments: Sequence[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        if not _State.stopped:  # else the process is about to end, and is watched until it has
+        if not _Stop.stopped:  # else the process is about to end, and is watched until it has
             signal.set_wakeup_fd(woken)
             for each, handler in before.items():
                 signal.signal(each, handler)
@@ -137,7 +137,7 @@ def stoppable(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def _raise(number: int, frame: Any) -> None:
-    _State.stopped = True
+    _Stop.stopped = True
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)  # what is being tidied up is not interrupted
     raise KeyboardInterrupt
