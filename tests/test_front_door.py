@@ -23,7 +23,7 @@ BEHIND = {
     "seed",
     "version",
 }
-BEHIND |= {"annotations", "doors", "guard", "logistic", "visible", "wording"}
+BEHIND |= {"annotations", "doors", "guard", "interrupts", "logistic", "visible", "wording"}
 ROOMS = [name for name in ORDER if name not in BEHIND]
 
 
