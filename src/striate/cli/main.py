@@ -17,6 +17,7 @@ from striate.cli import choosing, data, finding, learning, look, network, shippi
 from striate.cli.common import Commands, aside
 from striate.doors.writing import drop_output
 from striate.errors import Note, StriateError
+from striate.wording import inner
 
 app = typer.Typer(
     cls=Commands,
@@ -131,7 +132,7 @@ def _in_words(error: Exception) -> str | None:
         if error.errno == errno.ENOSPC and error.filename is None:
             drop_output()
         where = f"{error.filename}: " if error.filename is not None else ""
-        return f"{where}{error.strerror or error}."
+        return f"{where}{inner(error.strerror or error)}."
     said = getattr(error, "format_message", None)  # what click raises for wrong arguments
     if said is None:
         return None

@@ -12,6 +12,7 @@ from striate.doors.locks import NAME, locked
 from striate.doors.writing import move_up, remove
 from striate.errors import ArgumentError, BundleError
 from striate.weights.bundle import CONTENTS
+from striate.wording import inner
 
 RUN = "run.json"  # what the run was asked for
 ASIDE = ".again"  # the folder in a run's in which a run that begins over it is written
@@ -83,7 +84,7 @@ def _made(stem: str) -> Path:
             continue
         except OSError as error:
             raise BundleError(
-                f"could not write {target}: {error.strerror}. Nothing was changed; choose another place."
+                f"could not write {target}: {inner(error.strerror or error)}. Nothing was changed; choose another place."
             ) from None
 
 
