@@ -105,4 +105,4 @@ def test_scenes_load_by_name_in_parts_that_differ():
 def test_drawing_is_quick():
     started = time.process_time()
     scenes(1000)
-    assert time.process_time() - started < 5  # 0.5 s on an idle core; generous of one
+    assert time.process_time() - started < 5  # 0.5 s on an idle core
