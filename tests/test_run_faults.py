@@ -413,7 +413,8 @@ def test_a_damaged_search_is_one_error(tmp_path):
 
 # -- Ctrl-C ------------------------------------------------------------------------------------------------------------
 STOPPED = """
-import ctypes, sys, time
+import ctypes, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its commands ignore it
 from striate.cli import main as cli
 from striate.interrupts import goes_on
 
@@ -455,11 +456,19 @@ def test_a_stopped_command_says_in_one_line_how_to_go_on_wherever_it_is(how, num
         assert time.perf_counter() - sent < 10  # two seconds on a machine that has nothing else to do
 
 
+HEARS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its commands ignore it
+from striate.cli.main import main
+main()
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 def test_a_stopped_training_goes_on_with_what_it_says(tmp_path):
     def command(*arguments: str) -> list[str]:
-        return [sys.executable, "-u", "-m", "striate.cli.main", *arguments]
+        return [sys.executable, "-u", "-c", HEARS, *arguments]
 
     process = subprocess.Popen(
         command("train", "digits", "--epochs", "3", "--folder", "a run", "--no-report"),

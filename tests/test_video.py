@@ -165,7 +165,7 @@ def test_faults_of_folders_and_arguments_are_said_and_nothing_is_left(tmp_path):
         ((None, mixed, tmp_path / "out"), same, "frame 2 is 66 x 48, the ones before are 64 x 48"),
         ((None, tmp_path / "empty", tmp_path / "out"), same, "no picture in this folder"),
         ((None, tmp_path / "absent", tmp_path / "out"), same, "no such file or folder"),
-        ((None, good, tmp_path / "mixed"), same, "already and not an empty folder"),
+        ((None, good, tmp_path / "mixed"), same, "is there already"),
         ((None, good, tmp_path / "out.gif"), same, "ends in .mp4"),
         ((None, good, tmp_path / "out"), same | {"every": 0}, "every=0 must be a whole number of at least 1"),
         ((None, good, tmp_path / "out"), same | {"rate": 0.0}, "above 0"),

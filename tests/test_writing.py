@@ -245,7 +245,7 @@ def test_formats_and_names_are_checked(tmp_path):
     ):
         with pytest.raises(ArgumentError, match=message):
             write_boxes(tmp_path / path, [], CLASSES, **options)
-    for classes in ((), ("a", " a"), ("",), ("a\x01",)):
+    for classes in ((), ("a", " a"), ("",)):
         with pytest.raises(ArgumentError, match="classes"):
             write_boxes(tmp_path / "a.csv", [], classes)
     with pytest.raises(ArgumentError, match="go into a folder"):

@@ -59,7 +59,7 @@ def _rows(file: Path) -> dict[bytes, np.ndarray]:
     try:
         saved = read_npz(file, budgets.ARCHIVE, BundleError)  # the zip file's own checksums tell what is damaged
         keys, rows = saved["keys"], saved["rows"]
-        if keys.ndim != 2 or keys.dtype != np.uint8 or rows.dtype != np.float32 or len(keys) != len(rows):
+        if keys.ndim != 2 or keys.dtype != np.uint8 or rows.dtype.kind not in "fiu" or len(keys) != len(rows):
             raise ValueError
     except (KeyError, ValueError):
         note(f"{file}: the features kept there are damaged, so they are computed again.")

@@ -25,7 +25,7 @@ _BRACKETS = re.compile(r"[\[{]+|[\]}]+")
 
 def parse_json(content: str | bytes, where: str, kind: type[StriateError] = DataError) -> Any:
     """The value of a JSON text.  NaN and Infinity are read, as many tools write them, and whole
-    numbers of more than 400 digits as infinite ones: who takes numbers looks at them.
+    numbers of more than 4,000 digits as infinite ones: who takes numbers looks at them.
 
     content   the text, or its bytes in UTF-8
     where     what a message calls it

@@ -111,12 +111,12 @@ def load_keras(
             model.preprocessing = Preprocessing.from_dict(saved.beside["preprocessing"])
         if saved.beside.get("decoding"):
             model.decoding = Decoding.from_dict(saved.beside["decoding"])
+        graph = model.graph.check() if model.built else None
     except BundleError:
         raise
     except StriateError as error:
         raise BundleError(f"{path}: its network cannot be built: {error}") from error.__cause__
-    if model.built:
-        graph = model.graph.check()
+    if graph is not None:
         wanted = any(node.layer.parameters(*node.input_shapes) for node in graph.flat().nodes)
         if wanted or saved.weights.layers:
             plan = match(graph, None, saved.weights, "keras")

@@ -199,6 +199,7 @@ def load_instances(file: Path) -> Mapping[str, Any]:
 def _categories(survey: Survey, content: Mapping[str, Any], file: Path, part: str) -> dict[Any, str]:
     """{id: name} in the order of the ids, numbers before texts; categories without an id or a name are left out."""
     listed: dict[Any, str] = {}
+    faults: list[str] = []
     for i, each in enumerate(content["categories"]):
         key = _key(each.get("id")) if isinstance(each, dict) else None
         name = (
@@ -206,9 +207,13 @@ def _categories(survey: Survey, content: Mapping[str, Any], file: Path, part: st
         )
         wrong = "lacks its id or name" if key is None or not name else no_class(name)
         if wrong:
+            faults.append(wrong)
             survey.add("annotation", str(file), f"category {i}: {wrong}", "skip", part)
         else:
             listed[key] = name
+    if not listed and content["categories"]:  # each was said already; the first is the reason
+        survey.add("unusable", str(file), f"has no categories: the first {faults[0]}.", "stop", part)
+        return {}
     ordered = {key: listed[key] for key in sorted(listed, key=lambda key: (isinstance(key, str), key))}
     twice = [label for label, count in Counter(ordered.values()).items() if count > 1]
     if twice or not ordered:
