@@ -135,11 +135,3 @@ def test_killed_at_random_moments(unbroken, tmp_path):
     work(folder)
     assert end(folder) == expected
     assert sum(not kind.startswith("{") for kind in kinds) >= KILLS * 3 // 4
-
-
-@pytest.mark.slow
-@pytest.mark.alone
-def test_commands_killed_at_random_moments_begin_again_and_leave_nothing(tmp_path):
-    import kills
-
-    assert sum(kills.main(3, 1, tmp_path).values()) >= 3
