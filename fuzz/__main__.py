@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import sys
-import traceback
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -80,19 +79,19 @@ def again(seed: int, name: str, number: int, folder: Path) -> int:
     """Write one input and read it, so that a traceback shows, confined as all are."""
     from fuzz import child, parent
     from fuzz.formats import FORMATS
+    from striate.errors import StriateError
 
     target, _ = parent.input_at(seed, name, number, folder)
     print(f"{folder / target}: {os.path.getsize(folder / target):,} bytes", flush=True)
     process = os.fork()
     if process == 0:
-        child.alone(folder)
-        try:
-            next(form for form in FORMATS if form.name == name).use(folder, target)
-            print("accepted")
-        except BaseException:
-            traceback.print_exc()
-        sys.stdout.flush()
-        os._exit(0)
+        with child.ended():
+            child.alone(folder)
+            try:
+                next(form for form in FORMATS if form.name == name).use(folder, target)
+                print("accepted")
+            except StriateError as refusal:
+                print(f"refused: {refusal}")
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 

@@ -15,11 +15,12 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from fuzz.formats import FORMATS, Format, WrongError
+from fuzz.formats import FORMATS
+from fuzz.harness import Format, WrongError
 from fuzz.mutate import changed
 from fuzz.seeds import Seed, put
 from striate.errors import StriateError
@@ -38,6 +39,20 @@ VERDICTS = {
 BAD = [name for name, bad in VERDICTS.items() if bad]
 _reached: list[str] = []
 _home = ""
+
+
+@contextlib.contextmanager
+def ended() -> Iterator[None]:
+    """The life of a process that was forked: it ends with the block; with 1 and a traceback where anything goes wrong."""
+    code = 1
+    try:
+        yield
+        code = 0
+    except BaseException:  # a command's SystemExit too: the process must not run on in its parent's code
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
 
 
 def made(seed: int, form: Format, number: int) -> tuple[Seed, str, bytes]:
@@ -221,7 +236,7 @@ def judged(
         verdict, said = error.verdict, str(error)
     except MemoryError:
         verdict, said = "large", _place()
-    except BaseException:
+    except BaseException:  # whatever it is, it is a finding
         verdict, said = "traceback", _place()
     signal.setitimer(signal.ITIMER_PROF, 0)
     seconds, taken = time.process_time() - started, _memory(False) - before

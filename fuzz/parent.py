@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fuzz import child
-from fuzz.formats import FORMATS, Format, preload
+from fuzz.formats import FORMATS, preload
+from fuzz.harness import Format
 from fuzz.seeds import everything, put
 
 BATCH = 1_500  # inputs of one process: what libraries keep does not add up
@@ -59,14 +60,8 @@ def sound_files(place: Path) -> None:
     file = place / "sound"
     process = os.fork()
     if process == 0:
-        try:
+        with child.ended():
             file.write_bytes(pickle.dumps(everything(place / "making")))
-            os._exit(0)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            os._exit(1)
     if os.waitpid(process, 0)[1]:
         sys.exit("fuzz: the sound files could not be made.")
     found = pickle.loads(file.read_bytes())
