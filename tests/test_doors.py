@@ -474,3 +474,12 @@ def test_links_depth_and_bombs_are_bounded(tmp_path):
     assert "a link to a folder that it is in" in told
     assert "folders deep" in told
     assert "behind links" in told
+
+
+def test_of_a_word_without_end_a_message_shows_its_start_and_its_end():
+    said = str(BundleError(f'unknown layer "{"y" * 5_000}". Known: {", ".join(["Conv2D"] * 300)}.'))
+    assert said.startswith('unknown layer "' + "y" * 85 + "y")
+    assert said.endswith("Conv2D.")
+    assert "…" in said
+    assert len(said) < 3_000
+    assert str(BundleError(f"/a/{'x' * 255}/b: there is no such file.")) == f"/a/{'x' * 255}/b: there is no such file."

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.slow
+def test_changed_inputs_of_every_format_are_answered_or_refused_in_words(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]), "OMP_NUM_THREADS": "1"}
+    asked = [sys.executable, "-m", "fuzz", "--count", "1500", "--seed", "14", "--json"]
+    ran = subprocess.run(asked, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert ran.returncode in (0, 1), ran.stderr
+    told = json.loads(ran.stdout)
+    assert not told["findings"], json.dumps(told["findings"], indent=1)
+    assert len(told["formats"]) > 40
+    assert all(
+        sum(counts[kind] for kind in ("accepted", "refused") if kind in counts) for counts in told["formats"].values()
+    )
 
 
 def test_an_input_depends_on_its_seed_and_number_alone(monkeypatch):

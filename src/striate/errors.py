@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -10,12 +11,21 @@ from typing import Any
 
 from striate.visible import visible
 
+_LONG, _SHOWN = 1_000, 100  # letters: longer words come from strangers' files, such as the name of a layer
+_WORD = re.compile(rf"\S{{{_LONG},}}")
+
 
 class StriateError(ValueError):
     """Base of every error that striate raises for a user's mistake or a faulty input.  Its message is one line."""
 
     def __init__(self, *told: Any) -> None:
-        super().__init__(*(visible(each) if isinstance(each, str) else each for each in told))
+        super().__init__(*(_said(each) if isinstance(each, str) else each for each in told))
+
+
+def _said(text: str) -> str:
+    """A message as it is shown: in one line, of a word that no one reads to its end the start and the end."""
+    text = visible(text)
+    return text if len(text) < _LONG else _WORD.sub(lambda found: f"{found[0][:_SHOWN]}…{found[0][-_SHOWN:]}", text)
 
 
 class ShapeError(StriateError):
@@ -86,7 +96,7 @@ def without_name(error: StriateError, name: object) -> str:
     error   that begins with it
     name    of the file, as it was given
     """
-    return str(error).removeprefix(f"{visible(str(name))}: ")
+    return str(error).removeprefix(f"{_said(str(name))}: ")
 
 
 def absent(name: str, instead: str) -> Any:
