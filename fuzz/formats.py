@@ -136,13 +136,6 @@ def _reviews(folder: Path, target: str) -> None:
         raise WrongError(f"labels {np.unique(labels)[:5]}")
 
 
-@format_("arrays npy", ())
-def _npy(folder: Path, target: str) -> None:
-    from striate.doors.arrays import read_npy
-
-    read_npy(folder / target)
-
-
 @format_("arrays npz", ("zip",))
 def _npz(folder: Path, target: str) -> None:
     from striate.doors.arrays import read_npz

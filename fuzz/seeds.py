@@ -396,7 +396,6 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         **command_sets(models, {**boxes, **classes}, drawn["png"][:3]),
     }  # fmt: skip
     values = np.arange(12, dtype=np.float32).reshape(3, 4)
-    found["arrays npy"] = [one("a.npy", as_bytes(lambda file: np.save(file, values)))]
     found["arrays npz"] = [one("a.npz", as_bytes(lambda file: np.savez(file, a=values, b=values > 3)))]
     return found
 

@@ -4,7 +4,7 @@ reading     bytes and texts of files, within a budget
 parsing     JSON, YAML, XML and tables
 packed      zip, tar and gzip
 pickles     whether a pickle is a plain tree
-arrays      torch files, safetensors, HDF5, npy and npz
+arrays      torch files, safetensors, HDF5 and npz
 onnx_files  ONNX, looked at before it runs
 databases   SQLite
 writing     files and folders that are whole or not there

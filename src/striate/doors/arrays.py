@@ -1,4 +1,4 @@
-"""Files of arrays: torch's, safetensors, HDF5, npy and npz.  No pickle that could run code is ever loaded."""
+"""Files of arrays: torch's, safetensors, HDF5 and npz.  No pickle that could run code is ever loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from striate.doors import budgets
 from striate.doors.hdf5_heaps import heaps_are_whole
 from striate.doors.packed import is_zip, opened_zip, read_member
 from striate.doors.pickles import check_torch_pickle
-from striate.doors.reading import opened, read_bytes
+from striate.doors.reading import opened
 from striate.errors import BundleError, StriateError
 from striate.wording import inner, plural
 
@@ -301,20 +301,6 @@ def hdf5_bytes(fill: Callable[[h5py.File], Any]) -> bytes:
     with h5py.File(content, "w") as file:
         fill(file)
     return content.getvalue()
-
-
-def read_npy(
-    path: str | os.PathLike[str], most: int = budgets.FILE, kind: type[StriateError] = BundleError
-) -> np.ndarray:
-    """The array of a .npy file.
-
-    path   of the file
-    most   bytes that it may have
-    kind   the class of the error
-
-    Raises `kind` for what is none, and for an array of objects, which would be a pickle.
-    """
-    return _npy(read_bytes(path, most, kind), os.fspath(path), kind)
 
 
 def read_npz(

@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from striate.doors.reading import opened
+from striate.doors.parsing import parse_json
+from striate.doors.reading import opened, read_bytes
 from striate.errors import BundleError, DataError, StriateError
 from striate.wording import inner
 
+_NOTHING = "Nothing was changed; free some space or choose another place."
 _LATER = "All of it is written, beside its place; the next command that writes to this folder puts it there."
 _MOVING, _PLAN = ".moving", ".names"  # a folder whose files are on their way up, and the file in it that says which
 
@@ -45,7 +47,7 @@ def atomic_write(
     content: bytes | str | Callable[[str], Any],
     kind: type[StriateError] = BundleError,
     *,
-    advice: str = "Nothing was changed; free some space or choose another place.",
+    advice: str = _NOTHING,
 ) -> None:
     """Write a file: to a temporary name beside it, which is then renamed.
 
@@ -59,30 +61,17 @@ def atomic_write(
 
     Raises `kind` when it cannot be written.
     """
-    target = Path(path)
-    if os.path.isdir(target):  # before `content` begins, which may take hours
-        raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
-    with _said(target, kind, advice):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
-        try:
-            if callable(content):
-                os.close(handle)
-                content(temporary)
-                with open(temporary, "rb+") as file:
-                    os.fsync(file.fileno())
-            else:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content.encode("utf-8", TEXT) if isinstance(content, str) else content)
-                    file.flush()
-                    os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, target)
-            _flush_entry(target.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+    with _aside(Path(path), kind, advice) as (handle, temporary):
+        if callable(content):
+            os.close(handle)
+            content(temporary)
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+        else:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content.encode("utf-8", TEXT) if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -97,17 +86,25 @@ def written(
 
     Raises `kind` when it cannot be written.
     """
-    target = Path(path)
-    if os.path.isdir(target):
+    with (
+        _aside(Path(path), kind, _NOTHING) as (handle, _),
+        os.fdopen(handle, "w", encoding="utf-8", errors=TEXT, newline=newline) as file,
+    ):
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _aside(target: Path, kind: type[StriateError], advice: str) -> Iterator[tuple[int, str]]:
+    """A temporary file beside `target`, opened: (its handle, its path).  It takes the name when the block ends."""
+    if os.path.isdir(target):  # before the block begins, which may take hours
         raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
-    with _said(target, kind, "Nothing was changed; free some space or choose another place."):
+    with _said(target, kind, advice):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors=TEXT, newline=newline) as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield handle, temporary
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, target)
             _flush_entry(target.parent)
@@ -150,7 +147,7 @@ def made_aside(
     Raises `kind` when it cannot be written.
     """
     target = Path(path)
-    with _said(target, kind, "Nothing was changed; free some space or choose another place."):
+    with _said(target, kind, _NOTHING):
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
         try:
@@ -201,7 +198,7 @@ def moved(
         with open(source, "rb+") as file:
             os.fsync(file.fileno())
         os.chmod(source, 0o666 & ~_umask())
-        os.replace(source, target)
+    rename(source, target, kind)
 
 
 def swapped(
@@ -368,9 +365,9 @@ def finish_moving(folder: str | os.PathLike[str]) -> None:
     if not os.path.lexists(source):
         return
     try:
-        plan = json.loads((source / _PLAN).read_bytes()[:1_000_000]) if not source.is_symlink() else {}
+        plan = parse_json(read_bytes(source / _PLAN, links=False), _PLAN) if not source.is_symlink() else {}
         names, gone = ([name for name in plan[key] if _plain(name)] for key in ("names", "gone"))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not of ours
+    except (StriateError, KeyError, TypeError):  # not of ours
         names, gone = [], []
     for name in names:
         if (source / name).is_file() and not (source / name).is_symlink():
@@ -446,8 +443,6 @@ def _said(target: Path, kind: type[StriateError], advice: str) -> Iterator[None]
         yield
     except StriateError:
         raise
-    except (OSError, Exception) as error:
-        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise kind(f"could not write {target}: {inner(reason)}. {advice}") from None
