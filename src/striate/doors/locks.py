@@ -88,7 +88,7 @@ def locked(
             f"{place}: another process is writing to this folder, so {doing} was not begun and nothing was changed. "
             "Wait until it has ended, or choose another folder."
         ) from None
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the latter is filelock's word for a disk that knows no locks
         if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
             reason = getattr(error, "strerror", None) or error
             raise kind(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -43,6 +45,22 @@ def data_folder(*parts: str) -> Path:
     at_home = home()
     base = cache_folder("data") if at_home is None else at_home / ".striate" / "data"
     return base.joinpath(*parts)
+
+
+def drop_oldest(files: Iterable[tuple[float, int, Path]], most: int) -> None:
+    """Remove the files that were used least lately until the rest has at most `most` bytes.
+
+    files   of a cache: (when each was used last, its bytes, its path)
+    most    bytes
+    """
+    ordered = sorted(files)
+    total = sum(size for _, size, _ in ordered)
+    for _, size, path in ordered:
+        if total <= most:
+            return
+        with contextlib.suppress(OSError):  # another process may be tidying up too; Windows keeps what is mapped
+            path.unlink()
+            total -= size
 
 
 def may_write(folder: Path) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from striate.doors.onnx_files import check_onnx, parse_onnx
-from striate.doors.places import cache_folder
+from striate.doors.places import cache_folder, drop_oldest
 from striate.doors.reading import read_bytes
 from striate.doors.writing import atomic_write, remove
 from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
@@ -276,10 +276,5 @@ def _make_room(folder: Path, size: int) -> None:
     for name in _names(folder):
         with contextlib.suppress(OSError):
             about = os.stat(folder / name)
-            held.append((about.st_mtime, about.st_size, name))
-    total = size + sum(bytes_ for _, bytes_, _ in held)
-    for _, bytes_, name in sorted(held):
-        if total <= _LARGEST:
-            break
-        remove(folder / name)
-        total -= bytes_
+            held.append((about.st_mtime, about.st_size, folder / name))
+    drop_oldest(held, _LARGEST - size)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.pictures.preprocess import Preprocessing
-from striate.doors.places import cache_folder
+from striate.doors.places import cache_folder, drop_oldest
 from striate.errors import note
 from striate.extras import installed
 
@@ -294,11 +294,5 @@ def _make_room(newest: Path) -> None:
                     files.append((used.get(path.stem, status.st_mtime_ns), status.st_size, path))
                 elif path.suffix == ".part" and time.time() - status.st_mtime > _LEFT_BEHIND:
                     path.unlink()
-        total, allowed = sum(size for _, size, _ in files), limit()
-        for _, size, path in sorted(files):
-            if total <= allowed:
-                break
-            if path != newest:
-                with suppress(OSError):  # Windows keeps what is mapped
-                    path.unlink()
-                    total -= size
+        kept = sum(size for _, size, path in files if path == newest)
+        drop_oldest((file for file in files if file[2] != newest), limit() - kept)
