@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -98,11 +96,3 @@ def test_scenes_load_by_name_in_parts_that_differ():
     with pytest.raises(StriateError, match="sise"):
         load("scenes", sise=3)
     assert load("scenes", count=4, channels=1, target="masks").train.y.shape == (4, 64, 64)
-
-
-@pytest.mark.slow
-@pytest.mark.alone
-def test_drawing_is_quick():
-    started = time.process_time()
-    scenes(1000)
-    assert time.process_time() - started < 5  # 0.5 s on an idle core

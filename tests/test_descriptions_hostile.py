@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import numpy as np
 import pytest
+from steps import steps
 
 import striate as st
 from striate import layers
@@ -77,10 +77,8 @@ CASES = {
 
 @pytest.mark.parametrize("what", CASES)
 def test_a_description_that_asks_for_too_much_is_refused_at_once(what):
-    started = time.process_time()
-    with pytest.raises(StriateError) as caught:
+    with steps(3_000_000), pytest.raises(StriateError) as caught:
         views(CASES[what])
-    assert time.process_time() - started < 4
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 5000
 
@@ -95,9 +93,10 @@ def test_a_description_that_asks_for_too_much_is_refused_at_once(what):
     ],
 )
 def test_arithmetic_on_large_sizes_takes_no_longer_than_on_small_ones(entries):
-    started = time.process_time()
-    views(described(*entries, shape=[LARGE, LARGE, 3]))
-    assert time.process_time() - started < 3
+    with steps() as small:
+        views(described(*json.loads(json.dumps(entries).replace(str(LARGE), "3")), shape=[9, 9, 3]))
+    with steps(3 * small.count):
+        views(described(*entries, shape=[LARGE, LARGE, 3]))
 
 
 def test_numbers_of_calls_count_each_call_of_what_is_nested():

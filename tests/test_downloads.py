@@ -7,7 +7,6 @@ import hashlib
 import http.server
 import json
 import threading
-import time
 import warnings
 from pathlib import Path
 
@@ -115,9 +114,7 @@ def refused(url: str, place: Path, *words: str, **options: object) -> None:
 )
 def test_a_server_that_does_harm_gives_one_clear_error_and_nothing_is_kept(server, tmp_path, fault, words, options):
     server.fault = fault
-    began = time.monotonic()
     refused(f"{server.url}/a", tmp_path / "new" / "a", words, **options)
-    assert time.monotonic() - began < 5
 
 
 def test_a_length_that_is_none_is_not_believed(server, tmp_path):

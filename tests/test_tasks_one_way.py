@@ -148,15 +148,19 @@ def test_drawn_copies_have_a_name_each_and_never_lie_on_pictures(trained, tmp_pa
 
 def test_boxes_are_in_pixels_of_the_photo_whatever_its_size(trained, tmp_path):
     model = load_model(trained["detect"].folder)
-    model.decoding = replace(model.decoding, least=0.0)
+    # Every box is kept: where two scores differ in their last digit alone, which comes first and suppresses is chance.
+    model.decoding = replace(model.decoding, least=0.0, overlap=1.0)
     picture = scenes(1, size=32, seed=5).x[0]
     large = np.repeat(np.repeat(picture, 5, axis=0), 3, axis=1)
     Image.fromarray(large).save(tmp_path / "large.png")
     small, found = detect(model, [picture])[0], detect(model, tmp_path / "large.png")[0]
-    assert len(small) == len(found)
-    for one, other in zip(small, found, strict=True):
-        np.testing.assert_allclose(np.array(one.box) * [3, 5, 3, 5], other.box, atol=0.01)
-        assert one.score == pytest.approx(other.score, abs=1e-5)
+    assert len(small) == len(found) > 21  # places of a picture of 32 pixels
+    boxes, scores = np.array([one.box for one in found]), np.array([one.score for one in found])
+    for one in small:
+        apart = np.abs(np.array(one.box) * [3, 5, 3, 5] - boxes).max(1)
+        same = (apart < 0.01) & (np.abs(scores - one.score) < 1e-5) & [other.label == one.label for other in found]
+        assert same.any(), (one, apart.min())
+    assert [one.score for one in found] == sorted(scores, reverse=True)
     assert detect(model, [picture], least=1.0) == [[]]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from checkpoint_files import MAGIC, block, crc32c, number, shape, table, text, varint, write_v1, write_v2
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from steps import steps
 from weight_files import fill
 
 import striate as st
@@ -288,13 +288,11 @@ HOSTILE: dict[str, dict[bytes, bytes]] = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_an_index_that_asks_for_what_is_not_there_is_one_error_within_a_second(tmp_path, what):
+def test_an_index_that_asks_for_what_is_not_there_is_one_error_at_once(tmp_path, what):
     (tmp_path / "net.index").write_bytes(table(HOSTILE[what]))
     (tmp_path / "net.data-00000-of-00001").write_bytes(bytes(8))
-    start = time.process_time()
-    with pytest.raises(BundleError) as caught:
+    with steps(1_000_000), pytest.raises(BundleError) as caught:
         read_weights(tmp_path / "net")
-    assert time.process_time() - start < 1
     assert "\n" not in str(caught.value)
 
 
