@@ -150,6 +150,7 @@ def alone(folder: Path) -> None:
     for name in ("tmp", "cache", "home", "bin"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     os.environ |= {"TMPDIR": str(folder / "tmp"), "STRIATE_CACHE": str(folder / "cache"), "HOME": str(folder / "home")}
+    os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)  # torch sets it where it worked before, and would write there again
     import tempfile
 
     tempfile.tempdir = None
