@@ -206,6 +206,51 @@ def test_a_crash_between_the_two_renames_leaves_the_old_model(tmp_path, x, monke
     np.testing.assert_array_equal(st.models.load_model(tmp_path).predict(x), old.predict(x))
 
 
+class SavedMeanwhile:
+    """A call of ``read_bundle`` before which another process saves, each time another one of these models."""
+
+    def __init__(self, monkeypatch, name, models):
+        import striate.weights.bundle as bundle
+
+        self.true, self.count, self.models = getattr(bundle, name), 0, iter(models)
+        monkeypatch.setattr(bundle, name, self)
+
+    def __call__(self, path, *args, **kwargs):
+        self.count += 1
+        other = next(self.models, None)
+        if other is not None:
+            other.save(path if path.is_dir() else path.parent)
+        return self.true(path, *args, **kwargs)
+
+
+@pytest.mark.parametrize("name", ["_described", "_whole", "read_safetensors"])
+def test_of_a_model_that_is_saved_while_it_is_read_the_new_one_is_read(tmp_path, x, monkeypatch, name):
+    net(0).save(tmp_path)
+    new = net(1)
+    with monkeypatch.context() as patch:
+        SavedMeanwhile(patch, name, [new])
+        found = st.models.load_model(tmp_path)
+    np.testing.assert_array_equal(found.predict(x), new.predict(x))
+
+
+def test_a_model_that_is_saved_again_and_again_while_it_is_read_is_one_error(tmp_path, monkeypatch):
+    net(0).save(tmp_path)
+    meanwhile = SavedMeanwhile(monkeypatch, "_whole", [net(seed) for seed in range(1, 99)])
+    with pytest.raises(BundleError, match="is saved anew again and again"):
+        st.models.load_model(tmp_path)
+    assert meanwhile.count < 10
+
+
+def test_a_damaged_model_is_read_once(tmp_path, monkeypatch):
+    net(0).save(tmp_path)
+    (file,) = tmp_path.glob("weights-*")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    meanwhile = SavedMeanwhile(monkeypatch, "_whole", [])
+    with pytest.raises(BundleError, match="its checksum differs"):
+        st.models.load_model(tmp_path)
+    assert meanwhile.count == 1
+
+
 def test_the_saved_state_holds_the_networks_weights_under_layer_names(tmp_path):
     model = net()
     model.save(tmp_path)

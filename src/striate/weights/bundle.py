@@ -24,10 +24,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from striate.doors import budgets
 from striate.doors.arrays import read_safetensors, safetensors_bytes
 from striate.doors.locks import locked
 from striate.doors.onnx_files import parse_onnx
-from striate.doors.parsing import read_json
+from striate.doors.parsing import parse_json, read_json
 from striate.doors.reading import opened, read_bytes
 from striate.doors.writing import atomic_write, move_up, remove
 from striate.errors import BundleError, StriateError
@@ -38,6 +39,7 @@ FORMAT, VERSION = "striate-bundle", 1
 CONTENTS = ("weights-*.safetensors", "optimizer-*.safetensors", "int8-*.onnx", "engine-*.onnx")
 FIXED = ("README.md", "model.json")
 _ASIDE = ".saving"
+_SAVES = 5  # that may come between while a model is read
 _PARTS = ("network", "preprocessing", "decoding", "training", "metrics", "compiled")
 TWIN_OF = "twin of the weights"  #: in the metadata of the 8-bit twin: the checksum of the weights that it was made from
 
@@ -158,13 +160,33 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     """Read a saved model.  Raises BundleError for a missing, damaged or foreign part, naming the file.
 
     path    the folder
+
+    Where another process saves meanwhile, what it has saved is read: the files of the model before go then.
     """
     folder = Path(path)
+    for _ in range(_SAVES):
+        content = _description(folder)
+        try:
+            return _described(folder, content)
+        except BundleError:
+            if _description(folder) == content:
+                raise
+    raise BundleError(f"{folder} is saved anew again and again while it is read. Wait until that has ended.")
+
+
+def _description(folder: Path) -> bytes:
+    """The bytes of model.json."""
     file = folder / "model.json"
     if not os.path.isfile(file):
         what = "is not a saved model: it has no model.json" if os.path.lexists(folder) else "does not exist"
         raise BundleError(f"{folder} {what}.")
-    description = read_json(file, kind=BundleError)
+    return read_bytes(file, budgets.TEXT, BundleError)
+
+
+def _described(folder: Path, content: bytes) -> Bundle:
+    """The model of which a model.json has this content."""
+    file = folder / "model.json"
+    description = parse_json(content, os.fspath(file), BundleError)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise BundleError(f'{file} is not a striate model (its "format" is not "{FORMAT}").')
     if description.get("version") != VERSION:
