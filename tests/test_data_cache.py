@@ -1,5 +1,6 @@
 """Decoded pictures on disk: taken from there when nothing changed, made anew when and where something did."""
 
+import hashlib
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from PIL import Image
 
 from striate import data
 from striate.data import Dataset, Preprocessing
+from striate.data.feature_rows import FeatureRows
 from striate.data.pictures import cache
 from striate.data.pictures.decode_all import decode_all
 from striate.data.pictures.workers import in_order
@@ -277,6 +279,7 @@ def test_killed_while_writing_leaves_nothing_under_the_name(photos: Path) -> Non
     program = f"""
 import os, signal
 from striate import data
+from striate.data.feature_rows import FeatureRows
 from striate.data.pictures import cache
 real = os.replace
 os.replace = lambda *a: os.kill(os.getpid(), 9)
@@ -303,6 +306,74 @@ def test_two_at_once_do_no_harm(photos: Path) -> None:
     for one in found:
         same(one, plain)
     assert len(list(KEPT.iterdir())) == 1
+
+
+def test_pixels_that_another_process_keeps_at_this_moment_are_not_called_damaged(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = read(photos)
+    (file,) = KEPT.iterdir()
+    file.rename(tmp_path / "whole")
+    real = cache.read
+
+    def late(path: Path) -> cache.Kept | None:
+        found = real(path)
+        if path == file and (tmp_path / "whole").exists():
+            (tmp_path / "whole").rename(file)
+        return found
+
+    monkeypatch.setattr(cache, "read", late)
+    same(read(photos), plain)  # a note would be an error
+
+
+TWICE = """
+import hashlib, json, sys, warnings
+import numpy as np
+from striate import data
+from striate.data.feature_rows import FeatureRows
+warnings.simplefilter("error")
+print("ready", flush=True)
+for line in sys.stdin:
+    turn, one = line.split()
+    found = data.folder(sys.argv[1], 8, cache=True)
+    pixels = hashlib.sha256(np.ascontiguousarray(found.x)).hexdigest()
+    rows = FeatureRows("base", "told", sys.argv[2])
+    rows.add({f"{turn:>8}{one}{i:07}".encode(): np.full(4, int(turn), np.float32) for i in range(50)})
+    print(json.dumps([pixels, type(found.x).__name__, len(found.skipped)]), flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_two_processes_that_keep_the_same_pictures_and_features_at_once_lose_nothing(photos: Path, tmp_path: Path):
+    def begun() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", TWICE, str(photos), str(tmp_path / "features")]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    rng = np.random.default_rng(1)
+    with begun() as one, begun() as other:
+        two = {"a": one, "b": other}
+        assert [each.stdout.readline() for each in two.values()] == ["ready\n"] * 2  # type: ignore[union-attr]
+        for turn in range(40):
+            if turn % 2:  # all of it is there but one picture
+                noise = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+                Image.fromarray(noise).save(photos / "cat" / f"{turn % 6}.png")
+            elif KEPT.exists():
+                for file in KEPT.iterdir():
+                    file.unlink()
+            for name, each in two.items():
+                each.stdin.write(f"{turn} {name}\n")  # type: ignore[union-attr]
+                each.stdin.flush()  # type: ignore[union-attr]
+            said = [json.loads(each.stdout.readline()) for each in two.values()]  # type: ignore[union-attr]
+            plain = hashlib.sha256(np.ascontiguousarray(read(photos, cache=False).x)).hexdigest()
+            assert said == [[plain, "memmap", 1]] * 2
+            assert [file.suffix for file in KEPT.iterdir()] == [".npy"]
+        for each in two.values():
+            each.communicate("")
+    rows = FeatureRows("base", "told", tmp_path / "features").rows
+    assert len(rows) == 40 * 2 * 50
+    for key, row in rows.items():
+        assert (row == int(key[:8])).all()
 
 
 def test_a_full_disk_does_not_stop_the_reading(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

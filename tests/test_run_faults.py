@@ -19,9 +19,9 @@ import pytest
 import striate as st
 from striate import layers as L
 from striate.data import Dataset, Splits
-from striate.doors.locks import locked
+from striate.doors.locks import locked, waited
 from striate.doors.writing import finish_moving, move_up
-from striate.errors import ArgumentError, BundleError, StriateError
+from striate.errors import ArgumentError, BundleError, Note, StriateError
 from striate.runs import read_record, resume_run, train_run
 from striate.runs.folders import ASIDE, RUN, free_folder
 
@@ -83,6 +83,21 @@ def test_a_second_writer_is_refused_and_changes_nothing(tmp_path):
     assert files(run) == before
     assert not (run / ASIDE).exists()
     begin(run)  # the lock is free again
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fcntl")
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_on_a_disk_that_knows_no_locks_nothing_is_held_and_a_note_says_so(number, tmp_path, monkeypatch):
+    import fcntl
+
+    def flock(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.warns(Note, match="this disk knows no locks"), locked(tmp_path / "run", "x"):
+        pass
+    with waited(tmp_path / "table.lock"):
+        (tmp_path / "table").write_text("1")
 
 
 def test_two_runs_without_a_folder_get_one_each(tmp_path, monkeypatch):

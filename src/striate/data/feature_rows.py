@@ -19,6 +19,7 @@ import numpy as np
 from striate.data.pictures.preprocess import Preprocessing
 from striate.doors import budgets
 from striate.doors.arrays import read_npz, write_npz
+from striate.doors.locks import waited
 from striate.doors.places import cache_folder
 from striate.errors import BundleError, note
 
@@ -46,9 +47,9 @@ class FeatureRows:
         """Write the file anew with these rows too.  A folder that cannot be written only makes the next run slower."""
         if self.file is None or not fresh:
             return
-        every = _rows(self.file) | self.rows | fresh  # another process may have written meanwhile
-        keys = np.frombuffer(b"".join(every), np.uint8).reshape(len(every), -1)
-        with contextlib.suppress(BundleError):
+        with contextlib.suppress(BundleError, OSError), waited(self.file.with_suffix(".lock")):
+            every = _rows(self.file) | self.rows | fresh  # another process may have written meanwhile
+            keys = np.frombuffer(b"".join(every), np.uint8).reshape(len(every), -1)
             write_npz(self.file, {"keys": keys, "rows": np.stack(list(every.values()))})
 
 

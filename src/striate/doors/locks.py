@@ -29,16 +29,32 @@ def waited(file: str | os.PathLike[str], seconds: float = 10) -> Iterator[None]:
     file      of the lock; made where it is not there, with its folders
     seconds   to wait at most
 
-    Raises OSError where it cannot be had (a Timeout of filelock is one).
+    On a disk that knows no locks nothing is held.  Raises OSError where it cannot be had (a Timeout of filelock is one).
     """
-    from filelock import FileLock
-
     place = Path(file)
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_symlink():
         raise OSError(f"{place} is a link, which no lock is")
-    with FileLock(place, timeout=seconds, thread_local=False):
+    lock = _taken(place, seconds)
+    try:
         yield
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _taken(file: Path, seconds: float) -> FileLock | None:
+    """A lock, held; None on a disk that knows none.  Raises OSError where it cannot be had."""
+    from filelock import FileLock
+
+    lock = FileLock(file, timeout=seconds, thread_local=False, fallback_to_soft=False)
+    try:
+        lock.acquire(poll_interval=0.02)
+    except (OSError, NotImplementedError) as error:  # the latter is filelock's word for a disk that knows no locks
+        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+            raise
+        return None
+    return lock
 
 
 @contextmanager
@@ -58,7 +74,7 @@ def locked(
 
     Raises `kind` where another process, or another thread, holds it, or the folder cannot be written to.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     place = Path(folder)
     key = (os.path.realpath(place), threading.get_ident())
@@ -80,20 +96,16 @@ def locked(
         file = place / NAME
         if file.is_symlink() or (file.exists() and not file.is_file()):
             raise kind(f"{file} is no file, which a lock is. Remove it.")
-        lock = FileLock(file, timeout=wait, thread_local=False, fallback_to_soft=False)
-        lock.acquire(poll_interval=0.02)
-        held = lock
+        held = _taken(file, wait)
     except Timeout:
         raise kind(
             f"{place}: another process is writing to this folder, so {doing} was not begun and nothing was changed. "
             "Wait until it has ended, or choose another folder."
         ) from None
-    except (OSError, NotImplementedError) as error:  # the latter is filelock's word for a disk that knows no locks
-        if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
-            reason = getattr(error, "strerror", None) or error
-            raise kind(
-                f"could not write {place}: {inner(reason)}. Nothing was changed; choose another place."
-            ) from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise kind(f"could not write {place}: {inner(reason)}. Nothing was changed; choose another place.") from None
+    if held is None:
         note(f"{place}: this disk knows no locks; see that no other process writes to this folder meanwhile.")
     _HELD[key] = 1
     try:

@@ -169,8 +169,6 @@ def find(path: Path, names: Sequence[str]) -> tuple[Path, Kept | None]:
         there = read(place)
         if there is None:
             free = place
-            if place.exists():
-                _damaged(place)
         else:
             common = len(wanted.intersection(there.names))
             if common > most and common * 2 >= min(len(wanted), len(there.names)):
@@ -186,7 +184,7 @@ def _damaged(path: Path) -> None:
 
 
 def read(path: Path) -> Kept | None:
-    """What `path` holds, its pixels as they are; None where there is nothing, or nothing whole."""
+    """What `path` holds, its pixels as they are; None where there is nothing, or nothing whole, which a note says."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -197,14 +195,17 @@ def read(path: Path) -> Kept | None:
             file.seek(size - _TAIL - length)
             index = file.read(length)
             if tail[: len(_MARK)] != _MARK or hashlib.sha256(header + index).digest() != tail[-32:]:
-                return None
+                raise ValueError
             record = json.loads(index)
             shape = tuple(record["shape"])
             if size != _HEADER + math.prod(shape) + length + _TAIL:
-                return None
+                raise ValueError
             pixels = np.memmap(file, np.uint8, "r", _HEADER, shape)  # the open file, whatever has the name by now
             state = _state(os.fstat(file.fileno()))
+    except (FileNotFoundError, NotADirectoryError):  # another process may make it a moment later
+        return None
     except (OSError, ValueError):
+        _damaged(path)
         return None
     broken = {int(i): reason for i, reason in record["broken"].items()}
     return Kept(
