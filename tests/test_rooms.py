@@ -5,7 +5,6 @@ import functools
 import graphlib
 import importlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -228,14 +227,12 @@ def test_sizing_loads_no_torch(what, tmp_path):
     assert not modules & {"torch", "torchmetrics", "accelerate", "matplotlib", "sklearn"}
 
 
-@pytest.mark.slow
-@pytest.mark.alone
-@pytest.mark.parametrize("arguments", [["-c", "import striate"], ["-m", "striate.cli.main", "--help"]])
-def test_starting_takes_no_noticeable_time(arguments):
-    def once() -> float:
-        before = os.times()
-        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
-        after = os.times()  # of the processor, not of the clock: machines are shared
-        return after.children_user + after.children_system - before.children_user - before.children_system
-
-    assert min(once() for _ in range(3)) < 1.5  # 0.2 s on an idle machine
+@pytest.mark.parametrize(
+    ("what", "most"), [("", 700_000), ("from striate.cli.main import main; main(['--help'])", 1_600_000)]
+)
+def test_starting_takes_little_work(what, most):
+    script = (
+        f"import contextlib, sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"from steps import steps\nwith contextlib.suppress(SystemExit), steps({most}):\n    import striate; {what}"
+    )
+    subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
