@@ -191,7 +191,7 @@ def tune(
     changes = None
     if dense and augment is not None:
         changes = by_words(augment, train.shape, levels(train.preprocessing, train.shape))
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # below that it prints the traceback of what ends a trial
     parts = list(train.folds(folds, seed=seed))
 
     def objective(trial: Any) -> float:

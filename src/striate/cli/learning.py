@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,18 +137,19 @@ def train(
         size = shape_of(image_size)
         options["image_size"] = size * 2 if size is not None and len(size) == 1 else size
     tuned = None
-    if tune is not None:
-        from striate.interrupts import command_line, goes_on, typed
-        from striate.runs import free_folder
-        from striate.tune import tune as search
+    with ExitStack() as under_way:
+        if tune is not None:
+            from striate.interrupts import command_line, goes_on, typed
+            from striate.runs import free_folder
+            from striate.tune import tune as search
 
-        if optimizer or learning_rate is not None or batch_size is not None:
-            raise ArgumentError("--tune chooses --optimizer, --learning-rate and --batch-size; leave them out.")
-        again = ["striate", *command_line()]
-        if folder is None:
-            folder = free_folder(f"{Path(data).name}-tuned")
-            again += ["--folder", str(folder)]
-        with goes_on(typed(*again)):
+            if optimizer or learning_rate is not None or batch_size is not None:
+                raise ArgumentError("--tune chooses --optimizer, --learning-rate and --batch-size; leave them out.")
+            again = ["striate", *command_line()]
+            if folder is None:
+                folder = free_folder(f"{Path(data).name}-tuned")
+                again += ["--folder", str(folder)]
+            under_way.enter_context(goes_on(typed(*again)))  # until the training says more
             tuned = search(
                 data,
                 tune,
@@ -160,29 +162,29 @@ def train(
                 say=None if json else print,
                 **options,
             )
-        if not json:
-            print(tuned)
-        if tuned.figure == "accuracy":
-            chosen = tuned.model()
-        recipe, epochs = None, tuned.epochs
-        batch_size = tuned.best.settings["batch_size"]
-    result = train_run(
-        data,
-        model=chosen,
-        recipe=recipe,
-        folder=folder,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer if tuned is None else tuned.optimizer(),
-        learning_rate=learning_rate,
-        validation=validation,
-        precision=precision,
-        mix=mix,
-        seed=seed,
-        report=report,
-        verbose=0 if json else "auto",
-        **options,
-    )
+            if not json:
+                print(tuned)
+            if tuned.figure == "accuracy":
+                chosen = tuned.model()
+            recipe, epochs = None, tuned.epochs
+            batch_size = tuned.best.settings["batch_size"]
+        result = train_run(
+            data,
+            model=chosen,
+            recipe=recipe,
+            folder=folder,
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer if tuned is None else tuned.optimizer(),
+            learning_rate=learning_rate,
+            validation=validation,
+            precision=precision,
+            mix=mix,
+            seed=seed,
+            report=report,
+            verbose=0 if json else "auto",
+            **options,
+        )
     facts = _facts(result)
     if tuned is not None:
         facts["tuned"] = [{tuned.figure: trial.score, **trial.settings} for trial in tuned.trials]
