@@ -1,7 +1,8 @@
 """Commands killed with SIGKILL at random moments: ``python tests/kills.py 50`` kills fifty times, in turns over all of them.
 
-Each command begins again after a kill, as its user would: ``train`` with ``--resume`` where the run says so, the others by
-the same line.  At the end stands what an unbroken command makes, and nothing beside it but what docs/security.md names.
+Each command begins again after a kill, as its user would: ``train`` and ``transfer`` with ``--resume`` where a run is there,
+the others by the same line.  At the end stands what an unbroken command makes, and nothing beside it but what
+docs/security.md names.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from striate import zoo
 
 COMMAND = [sys.executable, "-m", "striate.cli.main"]
 
@@ -61,48 +64,75 @@ def left(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob(".*") if path.name != ".lock"]
 
 
+def lines_of(data: Path, base: Path) -> dict[str, list[str]]:
+    """What is typed, by its name.
+
+    data   photos
+    base   the weights of mobilenet, alpha 0.25
+    """
+    learn = ["--epochs", "3", "--no-report", "--folder"]
+    train = ["train", str(data), "--image-size", "32x32", *learn]
+    moved = ["transfer", str(data), "--weights", str(base), "--variant", "alpha=0.25", "--stages", "2", *learn, "moved"]
+    return {
+        "train": [*train, "run"],
+        "rerun": [*train, "run"],
+        "tune": [*train, "tuned", "--tune", "2"],
+        "transfer": moved,
+        "retransfer": moved,
+        "quantize": ["quantize", "run"],
+        "predict": ["predict", "run", str(data), "-o", "answers.csv"],
+        "data check": ["data", "check", str(data), "--html", "page.html"],
+    }
+
+
+def goes_on(line: list[str], place: Path) -> list[str]:
+    """What is typed after a kill: ``--resume`` where the training has begun, else the same line."""
+    run = place / line[line.index("--folder") + 1] if "--folder" in line else None
+    if run is None or "--tune" in line:
+        return line
+    signs = ("training.pt", ".stage-2")  # of a training and of a transfer that are not over
+    parts = [part for part in (run, run / ".again") if (part / "run.json").is_file()]
+    begun = any((part / sign).exists() for part in parts for sign in signs)
+    return [line[0], "--resume", run.name] if begun else line
+
+
 def main(count: int, seed: int, place: Path) -> dict[str, int]:
-    """Kill `count` times; how often each command was.
+    """Kill so many times at least, and each command at least once; how often each was.
 
     count   kills in all
     seed    of the moments
     place   an empty folder
     """
     os.environ["STRIATE_CACHE"] = str(place / "cache")
-    dice, kills = random.Random(seed), dict.fromkeys(("train", "rerun", "quantize", "predict", "data check"), 0)
-    data = photos(place / "photos")
-    train = ["train", str(data), "--epochs", "3", "--image-size", "32x32", "--folder", "run", "--no-report"]
-    lines = {
-        "train": train,
-        "rerun": train,
-        "quantize": ["quantize", "run"],
-        "predict": ["predict", "run", str(data), "-o", "answers.csv"],
-        "data check": ["data", "check", str(data)],
-    }
-    unbroken(train, place)  # what is slow once, such as the first look at the pictures, is behind it
-    spent = {name: unbroken(lines[name], place) for name in ("rerun", "quantize", "predict", "data check")}
-    spent["train"] = spent["rerun"]
-    answers = (place / "answers.csv").read_bytes()
-    while sum(kills.values()) < count:
+    data, base = photos(place / "photos"), zoo.create("mobilenet", alpha=0.25)
+    base.module
+    base.export_weights(place / "base.h5", "keras")
+    dice, lines = random.Random(seed), lines_of(data, place / "base.h5")
+    kills = dict.fromkeys(lines, 0)
+    for name in ("train", "transfer"):  # what is slow once, such as the first look at the pictures, is behind it
+        unbroken(lines[name], place)
+    spent = {name: unbroken(line, place) for name, line in lines.items()}
+    made = {name: (place / name).read_bytes().count(b"\n") for name in ("answers.csv", "page.html")}
+    while sum(kills.values()) < count or not all(kills.values()):
         for name, line in lines.items():
-            if name == "train":
-                shutil.rmtree(place / "run")
+            if name in ("train", "tune", "transfer"):
+                shutil.rmtree(place / line[line.index("--folder") + 1])
             again = line
             for _ in range(dice.randrange(1, 4)):
                 if not killed(again, dice.uniform(0.2, 1.1) * spent[name], place):
                     again = []
                     break
                 kills[name] += 1
-                if name in ("train", "rerun"):
-                    begun = any((place / "run" / part / "training.pt").is_file() for part in ("", ".again"))
-                    again = ["train", "--resume", "run"] if begun else line
+                again = goes_on(line, place)
             if again:
                 unbroken(again, place)
+            for run in ("run", "tuned", "moved"):
+                assert not left(place / run), left(place / run)
             assert json.loads((place / "run" / "model.json").read_bytes())["training"]["epochs"] == 3
-            assert not left(place / "run"), left(place / "run")
-            unbroken(["evaluate", "run"], place)
-    unbroken(lines["predict"], place)
-    assert len((place / "answers.csv").read_bytes().splitlines()) == len(answers.splitlines())
+            if "--folder" in line:
+                unbroken(["evaluate", line[line.index("--folder") + 1]], place)
+            for file, count_of_lines in made.items():
+                assert (place / file).read_bytes().count(b"\n") == count_of_lines
     return kills
 
 

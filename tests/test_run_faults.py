@@ -259,6 +259,27 @@ def test_files_move_up_together_also_when_the_process_is_killed_between(last, tm
     assert there == ({"a": "1", "b": "1", "old": "1"} if last <= 2 else {"a": "2", "b": "2", "z": "2"})
 
 
+def test_a_run_whose_process_was_killed_while_its_files_moved_up_is_the_one_that_is_gone_on_with(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    begin(run, seed=1)
+    true = os.replace
+
+    def replace(source: Any, target: Any) -> None:
+        if Path(source).parent == run / ".moving":
+            raise KilledError
+        true(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(KilledError):
+            begin(run, seed=2)
+    assert json.loads((run / RUN).read_bytes())["arguments"]["seed"] == 1
+    with suppress(ArgumentError):  # it says that data of one's own must be given again
+        read_record(run)
+    assert json.loads((run / RUN).read_bytes())["arguments"]["seed"] == 2
+    assert [path.name for path in run.glob(".*")] == [".lock"]
+
+
 def test_a_folder_that_cannot_be_written_is_one_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file" / "run", tmp_path / "file"):

@@ -350,6 +350,32 @@ def test_broken_off_it_goes_on_to_the_weights_of_an_unbroken_run(base, photos, t
     assert rows_of(tmp_path / "run") == rows_of(tmp_path / "whole")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("before", [False, True])
+def test_killed_at_its_report_it_is_not_over_and_goes_on(base, photos, tmp_path, monkeypatch, before):
+    import striate.pages
+    from striate.runs.folders import under_way
+    from striate.transfer.finetune import _over
+
+    run, options = tmp_path / "run", {"stages": 2, "epochs": 2, "batch_size": 8, "cache": tmp_path / "cache"}
+    if before:
+        fit(photos, base, folder=run, seed=1, **options)
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(striate.pages, "write_report", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(photos, base, folder=run, **options)
+    assert not _over(under_way(run))
+    fit(photos, base, folder=run, resume=True, **options)
+    assert _over(under_way(run))
+    assert (run / "report.html").is_file()
+    assert json.loads((run / "run.json").read_bytes())["arguments"]["seed"] == 0
+    assert [entry.name for entry in run.glob(".*")] == [".lock"]
+
+
 def test_what_cannot_be_gone_on_with_is_named(base, photos, tmp_path):
     fit(photos, base, stages=1, folder=tmp_path / "run", cache=False, report=False)
     with pytest.raises(ArgumentError, match="base of its own"):  # a model from Python stands in no file

@@ -25,7 +25,8 @@ from striate.wording import inner
 
 _NOTHING = "Nothing was changed; free some space or choose another place."
 _LATER = "All of it is written, beside its place; the next command that writes to this folder puts it there."
-_MOVING, _PLAN = ".moving", ".names"  # a folder whose files are on their way up, and the file in it that says which
+MOVING = ".moving"  #: a folder whose files are on their way up into the one that it is in
+_PLAN = ".names"  # the file in it that says which
 
 #: How texts become bytes: those of a name that is no text in UTF-8 stay, other halves of characters are written out.
 TEXT = "striate"
@@ -349,8 +350,8 @@ def move_up(aside: str | os.PathLike[str], last: str, gone: Iterable[str] = ()) 
     source = Path(aside)
     names = sorted((name for name in os.listdir(source) if not name.startswith(".")), key=lambda name: name == last)
     atomic_write(source / _PLAN, json.dumps({"names": names, "gone": sorted(set(gone) - set(names))}))
-    remove(source.parent / _MOVING)
-    rename(source, source.parent / _MOVING)
+    remove(source.parent / MOVING)
+    rename(source, source.parent / MOVING)
     finish_moving(source.parent)
 
 
@@ -361,7 +362,7 @@ def finish_moving(folder: str | os.PathLike[str]) -> None:
 
     Raises BundleError when it cannot be done; it is tried again the next time.
     """
-    source = Path(folder, _MOVING)
+    source = Path(folder, MOVING)
     if not os.path.lexists(source):
         return
     try:

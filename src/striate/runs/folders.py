@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from striate.doors.locks import NAME, locked
-from striate.doors.writing import move_up, remove
+from striate.doors.writing import MOVING, move_up, remove
 from striate.errors import ArgumentError, BundleError
 from striate.weights.bundle import CONTENTS
 from striate.wording import inner
@@ -36,6 +36,18 @@ def under_way(folder: str | os.PathLike[str]) -> Path:
     """
     aside = Path(folder) / ASIDE
     return aside if (aside / RUN).is_file() and not aside.is_symlink() else Path(folder)
+
+
+def settle(folder: str | os.PathLike[str]) -> None:
+    """Put into place what a process that was killed at its end had written and not yet put there.
+
+    folder   of the run
+
+    Raises BundleError where another process holds it or it cannot be written to.
+    """
+    if os.path.lexists(Path(folder) / MOVING):
+        with locked(folder, "going on"):
+            pass
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from striate.interrupts import goes_on, typed
 from striate.layers.augment_words import by_words, words_of
 from striate.messages import say
 from striate.model import Model
-from striate.runs.folders import RUN, check_folder, run_folder, under_way
+from striate.runs.folders import RUN, check_folder, run_folder, settle, under_way
 from striate.runs.heads import prepared, task_at
 from striate.runs.networks import levels, network_for, reading
 from striate.tasks.kinds import ClassifyTask, task_for, task_named
@@ -338,9 +338,11 @@ def read_record(folder: str | os.PathLike[str], command: str = "train") -> dict[
     folder    of the run
     command   what must have begun it
 
+    A run whose process was killed while its files took their places is put into place before.
     Raises ArgumentError when there is no such run, it was begun by another command, or from Python with arguments that only
     Python can give, and BundleError when its record is damaged or says what no run is asked for.
     """
+    settle(folder)
     file = under_way(folder) / RUN
     if not file.is_file():
         what = "holds no run: it has no run.json" if Path(folder).is_dir() else "is no folder"

@@ -304,8 +304,6 @@ def fit(
             LEARNT: learnt_from(train.x),
         }
         net.save(place)
-        for number in (2, 3):
-            remove(place / STATE.format(number))
         page = None
         if report:
             from striate.pages import write_report
@@ -321,6 +319,8 @@ def fit(
                 skipped=lost,
                 stages=[(stage.name, stage.epochs) for stage in run.stages],
             )
+        for number in (2, 3) if place == target else ():  # what stands aside is over when it has moved up, without them
+            remove(place / STATE.format(number))
     page = None if page is None else target / page.name
     each = right_of_each(net, judged)
     return Transfer(
