@@ -23,7 +23,9 @@ from fuzz.formats import FORMATS
 from fuzz.harness import Format, WrongError
 from fuzz.mutate import changed
 from fuzz.seeds import Seed, put
+from striate.doors.libraries import quiet
 from striate.errors import StriateError
+from striate.visible import visible
 
 SECONDS = 5.0  # of CPU for one input
 MEMORY = 2 << 30  # bytes above what the process has before
@@ -150,7 +152,9 @@ def alone(folder: Path) -> None:
     for name in ("tmp", "cache", "home", "bin"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     os.environ |= {"TMPDIR": str(folder / "tmp"), "STRIATE_CACHE": str(folder / "cache"), "HOME": str(folder / "home")}
-    os.environ.pop("TORCHINDUCTOR_CACHE_DIR", None)  # torch sets it where it worked before, and would write there again
+    for name in ("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR", "HF_XET_CACHE"):  # set by what ran in this process before
+        os.environ.pop(name, None)
+    quiet()
     import tempfile
 
     tempfile.tempdir = None
@@ -265,7 +269,7 @@ def _unclear(said: str) -> str:
         return "says nothing"
     if "\n" in said:
         return "several lines"
-    if not all(letter.isprintable() for letter in said):
+    if visible(said) != said:
         return "signs that a terminal obeys"
     return f"{len(said)} letters" if len(said) > LONGEST else ""
 

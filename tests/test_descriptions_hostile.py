@@ -83,6 +83,24 @@ def test_a_description_that_asks_for_too_much_is_refused_at_once(what):
     assert len(str(caught.value)) < 5000
 
 
+@pytest.mark.parametrize("cells", [2**31, 2**63, 10**30])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"class": "Conv2D", "filters": 2, "kernel_size": 1, "dilation_rate": 0},
+        {"class": "Conv2D", "filters": 2, "kernel_size": 1, "strides": 0},
+        {"class": "Conv2D", "filters": 2, "kernel_size": 1, "strides": 0, "padding": [[0, 0], [0, 0]]},
+        {"class": "AveragePooling2D", "pool_size": 1, "strides": 0},
+        {"class": "MaxPooling2D", "pool_size": 0, "strides": 1, "padding": "same"},
+    ],
+)
+def test_a_window_has_no_more_cells_than_torch_counts(entry, cells):
+    """None of these makes its result larger, so no budget of sizes sees it."""
+    entry = json.loads(json.dumps(entry).replace(": 0", f": {cells}").replace("[0, ", f"[{cells}, "))
+    with pytest.raises(ArgumentError, match="at most 2,147,483,647"):
+        views(described(entry, shape=[9, 9, 3]))
+
+
 @pytest.mark.parametrize(
     "entries",
     [

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from steps import steps
 
 from striate.data import check
 from striate.data.readers.files import tree_of_folder
@@ -400,9 +401,20 @@ def test_budgets_hold_what_real_files_have():
 def test_text_from_outside_cannot_steer_a_terminal_or_forge_a_line():
     assert visible("a\x1b[2J\nstriate: done \u202e\udcff\ud800\x9b") == r"a\x1b[2J\nstriate: done \u202e\xff\ud800\x9b"
     assert visible("Käse 猫 👩\u200d👧") == "Käse 猫 👩\u200d👧"
+    assert visible("全角\u3000a\xa0b می\u200cخواهم \U0001fae8") == "全角\u3000a\xa0b می\u200cخواهم \U0001fae8"
+    assert visible("fi\xadle\u200b.png\U000e0041") == r"fi\xadle\u200b.png\U000e0041"
     assert visible("a\tb\n\x1b", lines=True) == "a\tb\n\\x1b"
     assert str(DataError("a\nb")) == r"a\nb"
     assert str(pickle.loads(pickle.dumps(BundleError("\x07")))) == r"\x07"
+
+
+@pytest.mark.parametrize("sign", ["\0", "a", "\0 ", "word ", "\n"])
+def test_a_message_of_a_file_without_end_is_short_and_costs_no_more_than_its_length(sign):
+    text = "refused: " + sign * 8_000_000 + " copy it again."
+    with steps(100_000):
+        said = str(DataError(text))
+    assert len(said) < 3_000
+    assert (said[:9], said[-15:]) == ("refused: ", " copy it again.")
 
 
 def test_what_is_written_is_text_whatever_a_name_is(tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 from striate.visible import visible
 
 _LONG, _SHOWN = 1_000, 100  # letters: longer words come from strangers' files, such as the name of a layer
+_MOST = 2_800  # letters of a message
 _WORD = re.compile(rf"\S{{{_LONG},}}")
 
 
@@ -24,8 +25,14 @@ class StriateError(ValueError):
 
 def _said(text: str) -> str:
     """A message as it is shown: in one line, of a word that no one reads to its end the start and the end."""
-    text = visible(text)
-    return text if len(text) < _LONG else _WORD.sub(lambda found: f"{found[0][:_SHOWN]}…{found[0][-_SHOWN:]}", text)
+    return _short(visible(_short(text)))
+
+
+def _short(text: str) -> str:
+    if len(text) < _LONG:
+        return text
+    text = _WORD.sub(lambda found: f"{found[0][:_SHOWN]}…{found[0][-_SHOWN:]}", text)
+    return text if len(text) <= _MOST else f"{text[: _MOST // 2]}…{text[-_MOST // 2 :]}"
 
 
 class ShapeError(StriateError):

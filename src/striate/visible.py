@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 
-# Control characters, also those above 127; what turns the direction of writing; line ends of Unicode; halves of characters.
-_HIDDEN = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff"
-_ONE = re.compile(f"[{_HIDDEN}]")
-_SEVERAL = re.compile(f"(?![\n\t])[{_HIDDEN}]")
+# Unicode's categories of what steers or is not seen: control characters, what turns the direction of writing, halves of
+# characters, line ends.  Joiners are not among them: words of several scripts and emoji are written with them.
+_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -17,16 +17,20 @@ def visible(text: str, *, lines: bool = False) -> str:
     text    of a stranger, such as the name of a file
     lines   it is a text of ours that has lines and tabs, which stay
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    return (_SEVERAL if lines else _ONE).sub(_written_out, text)
+    kept = _JOINERS + "\n\t" * lines
+    return "".join(_written_out(ord(sign)) if _steers(sign) and sign not in kept else sign for sign in text)
 
 
-def _written_out(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _steers(sign: str) -> bool:
+    return not sign.isprintable() and unicodedata.category(sign) in _HIDDEN
+
+
+def _written_out(code: int) -> str:
     plain = {10: r"\n", 13: r"\r", 9: r"\t"}.get(code)
     if plain:
         return plain
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is no text
         code -= 0xDC00
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    return f"\\x{code:02x}" if code < 1 << 8 else f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"

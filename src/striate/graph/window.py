@@ -17,6 +17,8 @@ from striate.wording import plural
 Padding = str | int | tuple[Any, ...]
 Pads = tuple[tuple[int, int], ...]
 
+_MOST = 2**31 - 1  # cells
+
 
 def as_tuple(value: Any, rank: int, what: str, least: int = 1) -> tuple[int, ...]:
     """`value` (a whole number, or one per axis) as a tuple of `rank`; raises ArgumentError below `least`."""
@@ -69,7 +71,8 @@ class Window:
     more         cells of the output beyond those of stride 1, per axis, below the stride (Keras' output_padding); (): Keras'
                  rule of ``grow``
 
-    Raises ArgumentError for anything but whole numbers of at least 1, and another padding.
+    Raises ArgumentError for anything but whole numbers of at least 1, another padding, and 2 ** 31 cells or more, which
+    neither torch nor an engine counts.
     """
 
     kernel: tuple[int, ...]
@@ -90,6 +93,12 @@ class Window:
                 )
         if self.padding not in ("valid", "same", "causal"):
             as_padding(self.padding if isinstance(self.padding, tuple) else None, len(self.kernel), "Window: padding")
+        sides = sum(self.padding, ()) if isinstance(self.padding, tuple) else ()
+        largest = max((*self.kernel, *self.strides, *self.dilation, *sides), default=0)
+        if largest > _MOST:
+            raise ArgumentError(
+                f"a window's kernel, strides, padding and dilation are of at most {_MOST:,} cells, not {largest:,}."
+            )
 
     @property
     def span(self) -> tuple[int, ...]:
