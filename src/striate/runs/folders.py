@@ -74,7 +74,12 @@ def run_folder(
         with locked(target, doing):
             check_folder(target)
             place = _begun(target, resume)
-            yield target, place
+            try:
+                yield target, place
+            except BaseException:
+                if place != target and not (place / RUN).is_file():  # nothing that could be gone on with
+                    remove(place)
+                raise
             if place != target:
                 gone = [*RECORDS, *(name for name in os.listdir(target) if any(fnmatch(name, one) for one in CONTENTS))]
                 move_up(place, "model.json", gone)

@@ -249,8 +249,8 @@ def fit(
         if place == target and not resume:
             for number in (2, 3):
                 remove(target / STATE.format(number))
-        _state_folder(place, 2)  # until the run is over
         write_record(place, asked, "transfer")
+        _state_folder(place, 2)  # until the run is over
         run = _Run(net, trunk, train, held, batch_size, seed, verbose)
         told = say or (messages.say if verbose else lambda text: None)
         going = messages.say if verbose else lambda text: None
@@ -319,8 +319,8 @@ def fit(
                 skipped=lost,
                 stages=[(stage.name, stage.epochs) for stage in run.stages],
             )
-        for number in (2, 3) if place == target else ():  # what stands aside is over when it has moved up, without them
-            remove(place / STATE.format(number))
+        for number in (2, 3):  # also those of a run that this one, aside, takes the place of; its own stay behind there
+            remove(target / STATE.format(number))
     page = None if page is None else target / page.name
     each = right_of_each(net, judged)
     return Transfer(
