@@ -40,9 +40,9 @@ _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or
 # and 0.01 s for each million weights, 0.35 s once for the imports, where torch does some 5e10 multiplications a second.
 _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
 
-# Comparing a weight takes 0.7 ns, as long as 35 multiplications.  So many multiplications that are asked for pay for one
-# weight, so that comparing costs a few percent; and some weights are compared in any case.
-_PER_COMPARED, _COMPARED = 500, 65_536
+# Comparing a weight takes 0.2 ns, as long as 15 multiplications.  So many multiplications that are asked for pay for one
+# weight, so that comparing costs 0.1 percent; and some weights, 0.01 ms, are compared in any case.
+_PER_COMPARED, _COMPARED = 20_000, 16_384
 
 
 def check_engine(how: str) -> None:

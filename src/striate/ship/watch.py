@@ -25,7 +25,8 @@ class Watch:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._places: list[tuple[dict[str, Any], str]] = []
+        self._places: list[dict[str, Any]] = []
+        self._keys: list[str] = []
         self._tensors: list[torch.Tensor] = []
         self._cells: dict[Any, list[np.ndarray]] = {}  # by their type, to be put together quickly
         self._blocks: list[Callable[[], int]] = []
@@ -37,9 +38,11 @@ class Watch:
                     if tensor is None or not tensor.is_floating_point() or id(tensor) in seen:
                         continue
                     seen.add(id(tensor))
-                    self._places.append((place, key))
+                    self._places.append(place)
+                    self._keys.append(key)
                     self._tensors.append(tensor)
                     self._add(tensor.detach())
+        self._ids = [id(tensor) for tensor in self._tensors]
         self._parts = list(module.modules())
         # tensors made in inference mode have no counter
         self._counted = [tensor for tensor in self._tensors if not tensor.is_inference()]
@@ -69,8 +72,8 @@ class Watch:
 
         read   how many weights to compare, going on where the last call ended; without it all
         """
-        here = zip(self._places, self._tensors, strict=True)
-        if any(place.get(key) is not t for (place, key), t in here) or self._marks() != self._held:
+        here = map(id, map(dict.get, self._places, self._keys))
+        if list(here) != self._ids or self._marks() != self._held:
             return True
         for _ in self._blocks:
             if read <= 0:
