@@ -17,6 +17,7 @@ from huggingface_hub import errors as hub_errors
 
 import striate as st
 from striate import data, layers, zoo
+from striate.doors import budgets
 from striate.errors import ArgumentError, BundleError, DataError
 from striate.graph import Shape
 from striate.weights.source import Source
@@ -218,6 +219,13 @@ def hub(made, monkeypatch, tmp_path):
         digits = hashlib.sha256(content).hexdigest()
         asked: list[str] = []
         error: Exception | None = None
+        size: int | None = None
+
+        def about(self, url, **_):
+            """As get_hf_file_metadata tells of a file."""
+            if self.error is not None:
+                raise self.error
+            return SimpleNamespace(size=len(self.content) if self.size is None else self.size)
 
         def download(self, repository, file, *, cache_dir, **_):
             """As hf_hub_download lays a file down: named by its sum, a link from the revision's folder to it."""
@@ -235,6 +243,7 @@ def hub(made, monkeypatch, tmp_path):
 
     hub = Hub()
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub.download)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", hub.about)
     return hub
 
 
@@ -250,6 +259,24 @@ def test_a_hub_file_that_is_not_the_one_announced_is_refused(made, hub, tmp_path
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.name != "main"]
     hub.content = whole
     assert same(zoo.create("tiny", weights="hf:somebody/tiny.v1"), made["tiny.pth"])
+
+
+def test_a_hub_file_above_the_limit_or_the_room_on_the_disk_is_not_asked_for(made, hub, monkeypatch):
+    hub.asked = []
+    for size, says in (
+        (budgets.WEIGHTS + 1, f"the limit is {budgets.WEIGHTS:,}"),
+        (budgets.WEIGHTS, "free some space"),
+    ):
+        hub.size = size
+        monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=budgets.WEIGHTS - 1))
+        fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/other"), says)
+    assert not hub.asked
+
+
+def test_a_cache_of_the_hub_whose_names_are_no_text_is_one_clear_error(made, hub, tmp_path):
+    zoo.create("tiny", weights="hf:somebody/tiny.v1")
+    next((tmp_path / "cache").rglob("refs/main")).write_bytes(b"\x93" * 40)
+    fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/tiny.v1"), "tiny.v1", "damaged. Delete")
 
 
 def test_what_the_hub_refuses_is_one_clear_error(made, hub):

@@ -7,11 +7,12 @@ import os
 import re
 from pathlib import Path
 
+from striate.doors import budgets
 from striate.doors.downloads import file_sum
 from striate.doors.libraries import hugging_face
 from striate.doors.places import cache_folder
 from striate.doors.reading import read_bytes
-from striate.doors.writing import remove
+from striate.doors.writing import need_room, remove
 from striate.errors import ArgumentError, DataError
 from striate.extras import extra
 from striate.version import __version__
@@ -23,9 +24,10 @@ def from_hub(repository: str, file: str = "model.safetensors") -> Path:
     repository   "owner/name"
     file         its name there
 
-    What is in the cache is taken without asking.  Nothing is told to the hub but what it takes to get the file.
+    What is in the cache is taken without asking.  Nothing is told to the hub but what it takes to get the file.  The hub is
+    asked for the size first, once: where there is no way to it, its library would ask six times.
     Raises ArgumentError for another spelling of the repository; DataError when the file is not there, is not open to
-    this user, or does not come whole.
+    this user, is larger than published weights may be or than the disk has room for, or does not come whole.
     """
     if re.fullmatch(r"[\w.-]+/[\w.-]+", repository) is None or ".." in repository:
         raise ArgumentError(f'{repository!r}: a model on the Hugging Face hub is "owner/name".')
@@ -33,20 +35,26 @@ def from_hub(repository: str, file: str = "model.safetensors") -> Path:
     hugging_face(folder)
     what = f"{repository} on the Hugging Face hub"
     hub, errors = extra("huggingface_hub", "hub", what), extra("huggingface_hub.errors", "hub", what)
-    held = hub.try_to_load_from_cache(repository, file, cache_dir=folder)
-    if isinstance(held, str):
-        return Path(held)
+    where, endpoint = f"{file} of {what}", os.environ.get("HF_ENDPOINT")
+    told = {"endpoint": endpoint, "library_name": "striate", "library_version": __version__}
     try:
-        fetched = hub.hf_hub_download(
-            repository,
-            file,
-            cache_dir=folder,
-            endpoint=os.environ.get("HF_ENDPOINT"),
-            library_name="striate",
-            library_version=__version__,
-        )
+        held = hub.try_to_load_from_cache(repository, file, cache_dir=folder)
+        if isinstance(held, str):
+            return Path(held)
+        size = hub.get_hf_file_metadata(hub.hf_hub_url(repository, file, endpoint=endpoint), **told).size
+        if size is not None and size > budgets.WEIGHTS:
+            raise DataError(f"{where}: {size:,} bytes, the limit is {budgets.WEIGHTS:,}. Nothing was fetched.")
+        need_room(folder, size or 0, DataError)
+        fetched = hub.hf_hub_download(repository, file, cache_dir=folder, **told)
+    except DataError:
+        raise
+    except UnicodeDecodeError:  # of the names that the library keeps there
+        place = folder / f"models--{repository.replace('/', '--')}"
+        raise DataError(
+            f"{where}: what the cache keeps of it is damaged. Delete {place}; it is fetched anew."
+        ) from None
     except (errors.HfHubHTTPError, errors.EntryNotFoundError, errors.HFValidationError, OSError, ValueError) as error:
-        raise DataError(f"{file} of {repository} on the Hugging Face hub: {_reason(error)}") from None
+        raise DataError(f"{where}: {_reason(error)}") from None
     return _whole(Path(fetched), f"{file} of {repository}")
 
 
