@@ -118,3 +118,68 @@ def test_a_state_with_much_that_is_shared_is_read(tmp_path):
             {"state_dict": state, "more": [shared] * 1000}, tmp_path / "w.pt", _use_new_zipfile_serialization=zipped
         )
         assert read_weights(tmp_path / "w.pt").tensors.keys() == state.keys()
+
+
+# -- HDF5 -------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["striate", "model_config", "layer_names", "vars"])
+def test_a_list_of_lists_where_keras_has_a_text_is_refused_before_it_is_read(name, tmp_path):
+    import h5py
+    import numpy as np
+
+    from striate import layers, models
+
+    model = models.Sequential([layers.Input((3,)), layers.Dense(2)])
+    place = tmp_path / ("net.weights.h5" if name == "vars" else "net.h5")
+    model.save_weights(place) if name == "vars" else model.save(place)
+    with h5py.File(place, "r+") as file:
+        held = {"layer_names": "model_weights", "vars": "layers/dense/vars"}.get(name, "/")
+        key = "name" if name == "vars" else name
+        kind = h5py.vlen_dtype(np.uint8)
+        file[held].attrs.create(key, np.array([np.zeros(3, np.uint8)] * 2 + [None], object)[:2], (2,), kind)
+    with pytest.raises(BundleError, match=f"its attribute {key} is no text"):
+        model.load_weights(place) if name == "vars" else models.load_model(place)
+
+
+def test_lists_of_lists_are_no_arrays(tmp_path):
+    import h5py
+    import numpy as np
+
+    from striate.weights.keras_files import read_variables
+
+    with h5py.File(tmp_path / "net.h5", "w") as file:
+        file.create_dataset("optimizer/vars/0", (2,), h5py.vlen_dtype(np.float32))
+        file.create_group("optimizer/vars/1")
+        file["more/0"], file["more/1"] = np.float32([1, 2]), np.int64(3)
+    assert [held.tolist() for held in read_variables(tmp_path / "net.h5", "more")] == [[1, 2], 3]
+    with pytest.raises(BundleError, match="vars/0 is no array of numbers"):
+        read_variables(tmp_path / "net.h5", "optimizer/vars")
+    with pytest.raises(BundleError, match="vars is no array of numbers"):
+        read_variables(tmp_path / "net.h5", "optimizer")
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+def test_a_memory_of_more_digits_than_any_float_has_is_refused(capsys):
+    from striate.cli.main import main
+
+    with pytest.raises(SystemExit) as ended:
+        main(["advise", "lenet5", "--memory", "9" * 400 + "GB"])
+    assert ended.value.code == 2
+    assert "--memory is a number and a unit" in capsys.readouterr().err
+
+
+def test_a_table_of_the_most_rows_is_read_without_a_search_for_rings():
+    import gc
+
+    from striate.doors.parsing import parse_table
+
+    ran = []
+    gc.callbacks.append(lambda phase, info: ran.append(phase))
+    try:
+        table = parse_table("a,b\n" + "1,2\n" * 20_000 + "1\n" + "3,4\n", "a.csv")
+    finally:
+        del gc.callbacks[-1]
+    assert gc.isenabled()
+    assert len(ran) < 4
+    assert len(table.rows) == 20_001
+    assert table.broken == [(20_002, "1 cell, the header has 2")]
+    assert len(parse_table('a\n1\n2\n"3', "a.csv", most=2).rows) == 2

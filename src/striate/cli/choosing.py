@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated
@@ -77,6 +78,6 @@ def _bytes(text: str) -> int:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?i?b?)\s*", text, re.IGNORECASE)
     unit = found[2].upper() if found else ""
     unit = unit if unit.endswith("B") else f"{unit}B"
-    if found is None or unit not in _UNITS or not float(found[1]) * _UNITS[unit] >= 1:
+    if found is None or unit not in _UNITS or not 1 <= float(found[1]) * _UNITS[unit] < math.inf:
         raise ArgumentError(f'--memory is a number and a unit, such as 4GB, 4GiB or 500MB, not "{text}".')
     return int(float(found[1]) * _UNITS[unit])

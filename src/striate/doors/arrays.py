@@ -269,6 +269,29 @@ def opened_hdf5(source: str | os.PathLike[str] | io.BytesIO, where: str) -> Iter
         raise BundleError(f"{where} is not a whole HDF5 file. Copy or download it again.") from None
 
 
+def hdf5_texts(held: h5py.Group, name: str, where: str) -> list[str] | None:
+    """The text, or the texts, that a group of an HDF5 file has as an attribute; None where it has none of this name.
+
+    held    the group, or the file
+    name    of the attribute
+    where   what a message calls the file
+
+    Raises BundleError for an attribute of another kind: what is made up of kinds, HDF5's library reads past its end.
+    """
+    import h5py
+
+    if name not in held.attrs:
+        return None
+    told = held.attrs.get_id(name)
+    if told.shape is not None and 0 in told.shape:  # of no texts, which has any kind
+        return []
+    if not isinstance(told.get_type(), h5py.h5t.TypeStringID) or len(told.shape or ()) > 1:
+        raise BundleError(f"{where}: its attribute {name} is no text; the file is not whole.")
+    value = held.attrs[name]
+    parts = [value] if isinstance(value, str | bytes) else list(value)
+    return [part.decode() if isinstance(part, bytes) else str(part) for part in parts]
+
+
 @contextmanager
 def mapped(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Iterator[memoryview]:
     """The bytes of a file, without reading it into memory.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from striate.doors import budgets
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 _LONG = re.compile(rf"\d{{{budgets.DIGITS + 1}}}")
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = re.compile(r"[\[{]+|[\]}]+")
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without Python's search for values that hold each other, which looks at all rows of a table again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def parse_json(content: str | bytes, where: str, kind: type[StriateError] = DataError) -> Any:
@@ -186,18 +200,20 @@ def parse_table(
     except csv.Error as error:
         table.broken.append((reading.line_num, inner(error)))
         return table
-    while most is None or len(table.rows) < most:
-        try:
-            row = next(reading)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            table.broken.append((reading.line_num, inner(error)))
-            continue
-        if row and len(row) != len(table.header):
-            table.broken.append((reading.line_num, f"{plural(len(row), 'cell')}, the header has {len(table.header)}"))
-        elif row:
-            table.rows.append((reading.line_num, row))
-        if len(table.rows) + len(table.broken) > budgets.ROWS:
-            raise kind(f"{where}: has more than {budgets.ROWS:,} rows.")
+    width = len(table.header)
+    with uncollected():
+        while True:
+            try:
+                for row in reading:
+                    if len(row) == width and row:
+                        table.rows.append((reading.line_num, row))
+                    elif row:
+                        table.broken.append((reading.line_num, f"{plural(len(row), 'cell')}, the header has {width}"))
+                    if len(table.rows) + len(table.broken) > budgets.ROWS:
+                        raise kind(f"{where}: has more than {budgets.ROWS:,} rows.")
+                    if len(table.rows) == most:
+                        break
+                break
+            except csv.Error as error:
+                table.broken.append((reading.line_num, inner(error)))
     return table

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from striate.doors.arrays import hdf5_bytes, opened_hdf5
+from striate.doors.arrays import hdf5_bytes, hdf5_texts, opened_hdf5
 from striate.doors.packed import is_zip, opened_zip, read_member
 from striate.doors.writing import atomic_write
 from striate.errors import BundleError
@@ -64,8 +64,8 @@ def read_attributes(file: Path, names: Sequence[str]) -> dict[str, str]:
     names   of those that are wanted; those that are not there are left out
     """
     with opened_hdf5(file, str(file)) as held:
-        texts = {name: held.attrs[name] for name in names if name in held.attrs}
-        return {name: value.decode() if isinstance(value, bytes) else str(value) for name, value in texts.items()}
+        texts = {name: hdf5_texts(held, name, str(file)) for name in names}
+        return {name: "".join(parts) for name, parts in texts.items() if parts is not None}
 
 
 def read_variables(file: Path, group: str) -> list[Any]:
@@ -136,15 +136,14 @@ def _split(name: str) -> tuple[str, str]:
 
 def _texts(group: h5py.Group, key: str, where: str) -> list[str] | None:
     """A list of names in an attribute, which Keras cuts into key0, key1 … when it is over 64 KB."""
-    if key in group.attrs:
-        parts = [group.attrs[key]]
-    elif f"{key}0" in group.attrs:
-        parts = []
-        while f"{key}{len(parts)}" in group.attrs:
-            parts.append(group.attrs[f"{key}{len(parts)}"])
-    else:
-        return None
-    names = [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+    names = hdf5_texts(group, key, where)
+    if names is None:
+        if f"{key}0" not in group.attrs:
+            return None
+        names, piece = [], 0
+        while (more := hdf5_texts(group, f"{key}{piece}", where)) is not None:
+            names += more
+            piece += 1
     if len(set(names)) < len(names):
         raise BundleError(f"{where}: {key} has a name twice; refused.")
     return names
@@ -191,8 +190,7 @@ def _walk(
                 raise BundleError(f"{where}: {key}/{name} is a group that stands elsewhere too; refused.")
             seen.add(place)
             variables: Any = _member(layer, "vars", where) if "vars" in layer else {}
-            told = variables.attrs.get("name", "") if "vars" in layer else ""
-            told = told.decode() if isinstance(told, bytes) else str(told)
+            told = "".join(hdf5_texts(variables, "name", where) or ()) if "vars" in layer else ""
             here = f"{path}/{told}" if group else told
             below = f"{group}/{name}" if group else name
             numbers = sorted(variables, key=_natural)
@@ -231,6 +229,8 @@ def _tensor(array: h5py.Dataset, where: str, left: _Bytes) -> torch.Tensor:
     import numpy as np
     import torch
 
+    if getattr(array, "dtype", np.dtype(object)).kind not in "fiub":
+        raise BundleError(f"{where}: {array.name} is no array of numbers; refused.")
     held, wanted = array.id.get_storage_size(), array.nbytes
     squeezed = array.compression is not None and (wanted < _LARGE or wanted <= _MOST_SQUEEZED * held)
     if held < wanted and not squeezed:
