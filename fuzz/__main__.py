@@ -31,6 +31,7 @@ def main() -> int:
         "--command", action="append", default=[], help="a command, such as 'data check' (all); repeatable"
     )
     parser.add_argument("--number", type=int, help="one input of one format, with its traceback")
+    parser.add_argument("--sound", action="store_true", help="the sound inputs, unchanged, which are accepted")
     parser.add_argument("--keep", help="with --number, the folder that its files are written to")
     parser.add_argument("--processes", type=int, default=1, help="beside each other")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -52,12 +53,13 @@ def main() -> int:
             return again(
                 asked.seed, forms[0].name, asked.number, Path(here, asked.keep) if asked.keep else root / "one"
             )
-        tasks = parent.plan(forms, asked.count, asked.first)
+        tasks = parent.plan_sound(forms) if asked.sound else parent.plan(forms, asked.count, asked.first)
 
         alike: set[str] = set()
 
         def told(name: str, number: int, verdict: str, said: str) -> None:
-            kind = f"{verdict} {name} {re.sub(r'[^a-zA-Z]+', ' ', said.split(': ')[0])[:120]}"
+            which = number if asked.sound else ""
+            kind = f"{verdict} {name} {which} {re.sub(r'[^a-zA-Z]+', ' ', said.split(': ')[0])[:120]}"
             if kind in alike:  # --json has them all
                 return
             alike.add(kind)

@@ -20,18 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.formats import FORMATS
-from fuzz.harness import Format, WrongError
+from fuzz.harness import Format, WrongError, unclear
 from fuzz.mutate import changed
 from fuzz.seeds import Seed, put
 from striate.doors.libraries import quiet
 from striate.errors import StriateError
-from striate.visible import visible
 
 SECONDS = 5.0  # of CPU for one input
 MEMORY = 2 << 30  # bytes above what the process has before
 KILL = 12.0  # seconds of CPU after which the system ends the process
 MOST = 6 << 30  # bytes that the process may ask for: what is refused there is a MemoryError
-LONGEST = 3_000  # letters of a message; names of 255 bytes and what is known instead stand in some
 
 #: verdict -> whether it is bad
 VERDICTS = {
@@ -62,8 +60,11 @@ def made(seed: int, form: Format, number: int) -> tuple[Seed, str, bytes]:
 
     seed     of all choices
     form     the format
-    number   from 0
+    number   from 0; -1 and below are the sound files themselves, a target after the other
     """
+    if number < 0:
+        chosen, target = sound(form)[-1 - number]
+        return chosen, target, chosen.files[target]
     rng = random.Random(f"{seed} {form.name} {number}")
     chosen = rng.choice(form.seeds)
     target = rng.choice(chosen.targets)
@@ -76,6 +77,11 @@ def made(seed: int, form: Format, number: int) -> tuple[Seed, str, bytes]:
         form.repair(files)
         chosen, content = Seed(files, chosen.targets), files[target]
     return chosen, target, content
+
+
+def sound(form: Format) -> list[tuple[Seed, str]]:
+    """The sound inputs of a format, each with every file of it that is changed in others."""
+    return [(seed, target) for seed in form.seeds for target in seed.targets]
 
 
 def confine(folder: Path) -> None:
@@ -184,7 +190,7 @@ def work(seed: int, tasks: Sequence[tuple[str, int]], folder: Path, report: int)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 30, 4 << 30))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     known = {form.name: form for form in FORMATS}
-    sound: dict[tuple[str, int], Any] = {}
+    answers: dict[tuple[str, int], Any] = {}
     for name, number in tasks:
         form = known[name]
         chosen, target, content = made(seed, form, number)
@@ -192,10 +198,12 @@ def work(seed: int, tasks: Sequence[tuple[str, int]], folder: Path, report: int)
         answer = None
         if form.same_for(target):
             key = (name, form.seeds.index(chosen))
-            if key not in sound:
-                sound[key] = _sound(form, chosen, folder)
-            answer = sound[key]
+            if key not in answers:
+                answers[key] = _sound(form, chosen, folder)
+            answer = answers[key]
         verdict = judged(form, chosen, target, content, folder, answer)
+        if number < 0 and (verdict[0] == "refused") != chosen.refused:
+            verdict = ("wrong", f"a sound input is {verdict[0]}: {verdict[1]}"[:600], *verdict[2:])
         os.write(report, json.dumps([name, number, *verdict]).encode() + b"\n")
     os._exit(0)
 
@@ -235,8 +243,8 @@ def judged(
             verdict, said = "wrong", f"{target} was changed, and the answer differs without a word"
     except StriateError as error:
         verdict, said = "refused", str(error)
-        if unclear := _unclear(said):
-            verdict, said = "unclear", f"{unclear}: {said[:300]!r}"
+        if why := unclear(said):
+            verdict, said = "unclear", f"{why}: {said[:300]!r}"
     except WrongError as error:
         verdict, said = error.verdict, str(error)
     except MemoryError:
@@ -262,16 +270,6 @@ def judged(
         elif left:
             verdict, said = "left over", ", ".join(place.name for place in left[:3])
     return verdict, said[:600], seconds, taken
-
-
-def _unclear(said: str) -> str:
-    if not said.strip():
-        return "says nothing"
-    if "\n" in said:
-        return "several lines"
-    if visible(said) != said:
-        return "signs that a terminal obeys"
-    return f"{len(said)} letters" if len(said) > LONGEST else ""
 
 
 def _place() -> str:

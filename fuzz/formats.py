@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fuzz.harness import Format, Use, WrongError, command, digest, each
+from fuzz.harness import Format, Use, WrongError, command, digest, each, searched
+from fuzz.seeds import HUB
 from striate.errors import StriateError
 
 FORMATS: list[Format] = []
@@ -39,10 +40,10 @@ def _picture(folder: Path, target: str) -> None:
     formats.whole(content)
     each(
         lambda: decode.upright_size(path),
-        lambda: decode.labels_of_pixels(path),
         lambda: decode.depth_and_pages(content),
         lambda: np.asarray(decode.picture(path)),
         lambda: np.asarray(decode.decode(path, None, lambda size: (8, 8)).image),
+        may_refuse=lambda: decode.labels_of_pixels(path),  # colours are no labels
     )
 
 
@@ -150,12 +151,9 @@ def _picture_cache(folder: Path, target: str) -> str:
     from striate.data.pictures import cache
 
     cache._MANY_FILES = 1
-    os.environ["STRIATE_CACHE"], kept = str(folder / "cache"), os.environ["STRIATE_CACHE"]
-    try:
+    with _cache_of(folder):
         read = data.load("set", image_size=(12, 12)).train
         return digest([np.asarray(read.x), read.y])
-    finally:
-        os.environ["STRIATE_CACHE"] = kept
 
 
 @format_("feature cache", (), same=("*.npz",))
@@ -177,6 +175,35 @@ def _base() -> Any:
     base = Sequential([layers.Input((12, 12, 3)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
     base.preprocessing = Preprocessing(image_size=(12, 12), channels=3)
     return base
+
+
+@contextlib.contextmanager
+def _cache_of(folder: Path) -> Iterator[None]:
+    """With the cache that lies in the folder of an input."""
+    os.environ["STRIATE_CACHE"], kept = str(folder / "cache"), os.environ["STRIATE_CACHE"]
+    try:
+        yield
+    finally:
+        os.environ["STRIATE_CACHE"] = kept
+
+
+@format_("engine cache", ("proto",), same=("*.onnx",))
+def _engine_cache(folder: Path, target: str) -> str:
+    from striate import models
+
+    model = models.load_model(folder / "model")
+    with _cache_of(folder):
+        answers = model.predict(np.ones((1, *model.input_shape[1:]), np.float32), engine="onnxruntime", verbose=0)
+    return digest(np.round(answers, 4))
+
+
+@format_("hub cache", ("safetensors",))
+def _hub_cache(folder: Path, target: str) -> None:
+    from striate.weights.hub import from_hub
+
+    with _cache_of(folder):
+        file = from_hub(HUB)
+    _fresh("small").load_weights(file)
 
 
 # -- models ------------------------------------------------------------------------------------------------------------
@@ -224,7 +251,7 @@ def _fresh(kind: str) -> Any:
 def _weights(folder: Path, target: str) -> None:
     from striate.weights.read import read_weights
 
-    model = _fresh("branching" if "branching" in target else "small")
+    model = _fresh("branching" if "branching" in target else "small" if ".ckpt" not in target else "slim")
     before = digest(model._state())
     try:
         each(lambda: read_weights(folder / target), lambda: model.load_weights(folder / target))
@@ -335,6 +362,11 @@ def _run(folder: Path, target: str) -> None:
     resume_run(folder / "run", verbose=0)
 
 
+@format_("tune.db", ("sqlite",))
+def _search(folder: Path, target: str) -> None:
+    searched(folder)
+
+
 @format_("film", ("film",))
 def _film(folder: Path, target: str) -> None:
     from striate.tasks.film import film
@@ -342,6 +374,16 @@ def _film(folder: Path, target: str) -> None:
     for number, _ in enumerate(film(folder / target).frames()):
         if number > 20:
             break
+
+
+# -- what is made to harm ----------------------------------------------------------------------------------------------
+@format_("bombs", {"*.gz": (), "*": ("zip", "picture")}, share=0.3)
+def _bomb(folder: Path, target: str) -> None:
+    readers = {
+        "set.zip": _file, "images.gz": _idx, "reviews.csv.gz": _reviews, "a.npz": _npz, "net.keras": _model,
+        "a.png": _picture,
+    }  # fmt: skip
+    readers.get(target, _weights)(folder, target)
 
 
 # -- commands ----------------------------------------------------------------------------------------------------------
@@ -372,7 +414,17 @@ def _draw(folder: Path, target: str) -> None:
 
 @format_("striate compare", ("json",))
 def _compare(folder: Path, target: str) -> None:
-    command("compare", target, target)
+    command("compare", target, "lenet5")
+
+
+@format_("striate compare runs", {"*.json": ("json",), "*.safetensors": ("safetensors",)}, share=0.5)
+def _compare_runs(folder: Path, target: str) -> None:
+    command("compare", "run", "other", "--data", "set")
+
+
+@format_("striate evaluate", {"*.json": ("json",), "*.safetensors": ("safetensors",), "*": ("picture",)}, share=0.5)
+def _evaluate(folder: Path, target: str) -> None:
+    command("evaluate", "run", "set")
 
 
 @format_("striate export", {"*.keras": ("zip",), "*.h5": ("hdf5",)})

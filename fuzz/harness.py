@@ -16,6 +16,9 @@ import numpy as np
 
 from fuzz.seeds import Seed
 from striate.errors import StriateError
+from striate.visible import visible
+
+LONGEST = 3_000  # letters of a message; names of 255 bytes and what is known instead stand in some
 
 Use = Callable[[Path, str], Any]
 
@@ -59,9 +62,33 @@ class Format:
         return any(fnmatch.fnmatch(target, pattern) for pattern in self.same)
 
 
-def each(*uses: Callable[[], Any]) -> Any:
-    """Call all; what the last gives, unless one refuses."""
+def unclear(said: str) -> str:
+    """Why a message is not one clear line; "" where it is.
+
+    said   the message
+    """
+    if not said.strip():
+        return "says nothing"
+    if "\n" in said:
+        return "several lines"
+    if visible(said) != said:
+        return "signs that a terminal obeys"
+    return f"{len(said)} letters" if len(said) > LONGEST else ""
+
+
+def each(*uses: Callable[[], Any], may_refuse: Callable[[], Any] | None = None) -> Any:
+    """Call all; what the last gives, unless one refuses.
+
+    uses         called one after the other
+    may_refuse   called too; it may refuse what the others take, in one clear line
+    """
     refusal, result = None, None
+    if may_refuse is not None:
+        try:
+            may_refuse()
+        except StriateError as error:
+            if why := unclear(str(error)):
+                raise WrongError(f"{why}: {str(error)[:300]!r}", "unclear") from None
     for use in uses:
         try:
             result = use()
@@ -129,3 +156,20 @@ def digest(value: Any) -> str:
 
     add(value)
     return total.hexdigest()
+
+
+def searched(folder: Path) -> None:
+    """Search for settings with two trials in a folder, or take up the search that is there.
+
+    folder   of tune.db
+    """
+    from striate import data
+    from striate.layers import Dense, Flatten
+    from striate.models import Sequential
+    from striate.seed import set_seed
+    from striate.tune import tune
+
+    set_seed(0)
+    scenes = data.scenes(12, size=16, seed=0)
+    network = Sequential([Flatten(input_shape=(16, 16, 3)), Dense(3, activation="softmax")])
+    tune("scenes", 2, folder=folder, model=network, folds=2, epochs=1, splits=data.Splits(scenes, None, scenes))

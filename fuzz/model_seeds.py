@@ -12,7 +12,8 @@ from fuzz.seeds import Seed, as_bytes, below, one
 
 
 def untrained(kind: str) -> Any:
-    """A network of a few hundred weights: "small", a row of layers, or "branching", two branches, one layer shared."""
+    """A network of a few hundred weights: "small", a row of layers; "branching", two branches, one layer shared; "slim",
+    what the checkpoints hold."""
     from striate import layers
     from striate.models import Model, Sequential
     from striate.seed import set_seed
@@ -28,6 +29,15 @@ def untrained(kind: str) -> Any:
                 layers.Flatten(),
                 layers.Dropout(0.1),
                 layers.Dense(3, activation="softmax"),
+            ]
+        )
+    if kind == "slim":
+        return Sequential(
+            [
+                layers.Input((4, 3, 2)),
+                layers.Conv2D(2, 3, name="conv"),
+                layers.Flatten(),
+                layers.Dense(3, name="logits"),
             ]
         )
     inside = layers.Input((6, 6, 2))
@@ -99,8 +109,9 @@ def checkpoints(place: Path) -> list[Seed]:
     spec.loader.exec_module(writer)
     rng = np.random.default_rng(0)
     arrays = {
-        "net/conv/weights": rng.random((3, 3, 2, 2), np.float32), "net/conv/biases": rng.random(2, np.float32),
-        "net/logits/weights": rng.random((4, 3), np.float32), "step": np.array(7, np.int64),
+        "conv/weights": rng.random((3, 3, 2, 2), np.float32), "conv/biases": rng.random(2, np.float32),
+        "logits/weights": rng.random((4, 3), np.float32), "logits/biases": rng.random(3, np.float32),
+        "step": np.array(7, np.int64),
     }  # fmt: skip
     place.mkdir()
     writer.write_v1(place / "one.ckpt", arrays)

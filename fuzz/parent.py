@@ -85,6 +85,14 @@ def plan(forms: Sequence[Format], count: int, first: int = 0) -> list[tuple[str,
     return tasks
 
 
+def plan_sound(forms: Sequence[Format]) -> list[tuple[str, int]]:
+    """(format, number) of each sound input, which must be accepted.
+
+    forms   the formats
+    """
+    return [(form.name, -1 - i) for form in forms for i in range(len(child.sound(form)))]
+
+
 def run(
     seed: int,
     tasks: Sequence[tuple[str, int]],

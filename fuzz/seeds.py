@@ -14,6 +14,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,17 @@ class Seed:
 
     files     content by path below the input's folder
     targets   which of them are changed, one at a time
+    refused   it is hostile as it is, or of a format that is not read, and must be refused unchanged
     """
 
     files: dict[str, bytes]
     targets: tuple[str, ...]
+    refused: bool = False
 
 
-def one(name: str, content: bytes) -> Seed:
+def one(name: str, content: bytes, refused: bool = False) -> Seed:
     """An input of one file."""
-    return Seed({name: content}, (name,))
+    return Seed({name: content}, (name,), refused)
 
 
 def below(folder: Path, *patterns: str, keep: Callable[[str], bool] = lambda name: True) -> Seed:
@@ -71,7 +74,7 @@ def pictures() -> dict[str, list[bytes]]:
     alpha.putalpha(grey)
     palette = rgb.quantize(16)
     deep = Image.fromarray(rng.integers(0, 65_535, (11, 14), np.uint16))
-    floats = Image.fromarray(rng.random((11, 14), np.float32))
+    floats = Image.fromarray(rng.random((11, 14), np.float32))  # without a fixed white
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     turned = Image.Exif()
     turned[0x0112], turned[0x010E] = 6, "a picture"
@@ -101,7 +104,7 @@ def pictures() -> dict[str, list[bytes]]:
             made(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(180)]),
         ],
         "tiff": [
-            *(made(image, "TIFF") for image in (rgb, grey, alpha, palette, deep, floats)),
+            *(made(image, "TIFF") for image in (rgb, grey, alpha, palette, deep)),
             *(made(rgb.convert(mode), "TIFF") for mode in ("CMYK", "1", "LAB")),
             *(made(rgb, "TIFF", compression=how) for how in ("tiff_lzw", "tiff_adobe_deflate", "packbits")),
             made(rgb.convert("1"), "TIFF", compression="group4"),
@@ -109,7 +112,7 @@ def pictures() -> dict[str, list[bytes]]:
             made(rgb, "TIFF", save_all=True, append_images=[grey], exif=turned),
         ],
         "other": [
-            *(made(image, "PPM") for image in (rgb, grey, rgb.convert("1"), floats)), b"P3\n2 1\n255\n1 2 3 4 5 6\n",
+            *(made(image, "PPM") for image in (rgb, grey, rgb.convert("1"))), b"P3\n2 1\n255\n1 2 3 4 5 6\n",
             made(rgb, "TGA"),
             made(palette, "TGA", compression="tga_rle"), made(rgb, "PCX"), made(rgb, "ICO", sizes=[(8, 8)]),
         ],
@@ -131,7 +134,7 @@ def pictures() -> dict[str, list[bytes]]:
         b'<svg xmlns="http://www.w3.org/2000/svg"/>', b"\x59\xa6\x6a\x95" + bytes(60), b"SIMPLE  =                    T",
         b"\xd7\xcd\xc6\x9a" + bytes(60), b"GRIB" + bytes(40), b"BUFR" + bytes(40),
         b"/* XPM */\nstatic char *a[]={\"1 1 1 1\"};",
-        made(rgb, "SGI"), made(rgb, "IM"), made(rgb, "DDS"),
+        made(rgb, "SGI"), made(rgb, "IM"), made(rgb, "DDS"), *(made(floats, kind) for kind in ("TIFF", "PPM")),
     ]  # fmt: skip
     return some
 
@@ -191,7 +194,7 @@ def class_sets(place: Path) -> dict[str, Seed]:
     packed = as_bytes(lambda file: _zip(file, files.items()))
     table = "filename,label\n" + "".join(f"{name},{name.split('/')[0]}\n" for name in files)
     split = "filename;label;split\r\n" + "".join(
-        f"{name};{name[:3]};{'train' if name[:3] == 'ant' else 'val'}\r\n" for name in files
+        f"{name};{name[:3]};{'train' if name < 'bee/2' else 'val'}\r\n" for name in files
     )
     return {
         "folder": Seed(files, tuple(files)),
@@ -230,7 +233,7 @@ def number_sets() -> dict[str, list[Seed]]:
         "cifar pickle": [
             *(one("batch", pickle.dumps(made, kind)) for made in (batch, text) for kind in (2, 4)),
             *(
-                one("batch", made)
+                one("batch", made, refused=True)
                 for made in (b"\x80\x02Nr\xff\xff\xff\x7f.", b"\x80\x02}" + b"N" + b"2\x86" * 60 + b"Ns.")
             ),
         ],
@@ -251,8 +254,20 @@ def run_folder(place: Path) -> Seed:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
     os.chdir(place)
-    train_run("set", folder="run", epochs=1, image_size=(12, 12), model=_tiny(), report=False, verbose=0, batch_size=4)
-    return below(place, keep=lambda name: not name.startswith("."))
+    train_run("set", folder="run", epochs=1, image_size=(12, 12), model=_tiny(), verbose=0, batch_size=4)
+    made = below(place, keep=lambda name: not name.startswith("."))
+    here = {name: made.files[name].replace(os.fsencode(data), b"set") for name in made.files if name.endswith(".json")}
+    return Seed(made.files | here, made.targets)  # where they will lie is not known
+
+
+def searches(place: Path) -> list[Seed]:
+    """A search for settings of two trials that has come to its end, where optuna is there."""
+    if find_spec("optuna") is None:
+        return []
+    from fuzz.harness import searched
+
+    searched(place)
+    return [below(place, "tune.db", keep=lambda name: not name.startswith("."))]
 
 
 def _tiny() -> Any:
@@ -320,24 +335,47 @@ def put(folder: Path, seed: Seed, target: str = "", content: bytes = b"") -> Non
         os.utime(place, (1_700_000_000, 1_700_000_000))
 
 
+HUB = "owner/small"  #: the repository of the sound hub cache
+
+
+def caches(place: Path, models: dict[str, list[Seed]]) -> dict[str, list[Seed]]:
+    """Caches of an engine that a saved model's predictions made, and of a file from the hub."""
+    from fuzz.formats import FORMATS
+
+    bundle = {f"model/{name}": content for name, content in models["bundle"][0].files.items()}
+    put(place, Seed(bundle, ("",)))
+    next(form.use for form in FORMATS if form.name == "engine cache")(place, "")
+    below_ = f"cache/hub/models--{HUB.replace('/', '--')}"
+    files = {
+        f"{below_}/refs/main": b"a" * 40,
+        f"{below_}/snapshots/{'a' * 40}/model.safetensors": models["safetensors state"][0].files["small.safetensors"],
+    }
+    return {
+        "engine cache": [below(place, "*.onnx")],
+        "hub cache": [Seed(files, tuple(name for name in files if name.endswith(".safetensors")))],
+    }
+
+
 #: Commands with the sound model, pictures and description beside them; the values after options are what is changed.
 COMMANDS = (
     "size net.json --batch-size 1 --optimizer adam --dtype float32",
-    "size lenet5 --input-shape 32x32x1 --classes 10 --variant activation=tanh",
+    "size mobilenet --input-shape 32x32x3 --classes 10 --variant alpha=0.5",
     "advise lenet5 --memory 4GB --batch-size 32 --optimizer adam --dtype float32 --input-shape 32x32x1 --classes 10",
-    "draw net.json -o net.svg --direction down --diff net.json --layer conv2d",
-    "explain net.json conv2d --picture pictures/a.png --at 0,0,0",
+    "draw net.json -o net.svg --direction down",
+    "draw net.json --diff lenet5",
+    "draw net.json -o net.svg --layer conv2d",
+    "explain model conv2d --picture pictures/a.png --at 0,0,0",
     "models lenet5 --find x --family y --min-top1 70 --max-weights 10 --sort name -o a.svg",
     "models --find resnet --family resnet --min-top1 70 --max-weights 10 --sort name",
     "compare net.json model --batch-size 1 --optimizer adam",
     "data check set --aspect 4 --few 10 --classes ant,bee --ignored 255 --html page.html",
-    "evaluate model set --shift 0 --classes circle,square,triangle --ignored 3 --engine torch --label-column a",
-    "predict model pictures/a.png --top 5 --engine torch --batch-size 32 -o out.csv --draw drawn --format csv",
-    "export model -o out.safetensors --classes 3",
+    "evaluate model judged --engine torch",
+    "predict model pictures/a.png --top 5 --engine torch --batch-size 32 -o out.csv",
+    "export model -o out.safetensors",
     "look maps model pictures/a.png --layer conv2d",
     "look gradcam model pictures/a.png --layer conv2d --target circle",
     "look filters model --layer conv2d",
-    "look maximise model --steps 1 --scale 1.4 --layer conv2d",
+    "look maximise model --steps 1 --scale 1.4 --target 1",
 )
 
 
@@ -347,6 +385,8 @@ def command_sets(models: dict[str, list[Seed]], sets: dict[str, Seed], shots: li
     pictures_ = {f"pictures/{name}.png": shot for name, shot in zip("abc", shots, strict=False)}
     names = ("yolo", "voc", "coco", "boxes.csv", "folder", "csv", "masks")
     around = {**bundle, **pictures_, **{f"set/{name}": held for name, held in sets["folder"].files.items()}}
+    known = {"ant": "circle", "bee": "square"}  # classes of the sound model
+    around |= {f"judged/{known[name[:3]]}{name[3:]}": held for name, held in sets["folder"].files.items()}
     around["net.json"] = models["description"][0].files["net.json"]
     told = [json.dumps(line.split()).encode() for line in COMMANDS]
     return {
@@ -365,15 +405,21 @@ def everything(place: Path) -> dict[str, list[Seed]]:
 
     place   a folder to make them in
     """
-    from fuzz.model_seeds import checkpoints, model_files
+    from fuzz.bomb_seeds import bombs
+    from fuzz.model_seeds import checkpoints, model_files, untrained
 
     os.environ |= {"STRIATE_CACHE": str(emptied(place / "cache"))}
     drawn, classes, numbers = pictures(), class_sets(place), number_sets()
     boxes = box_sets(emptied(place / "boxes"))
     models = model_files(emptied(place / "models"))
     run = run_folder(emptied(place / "run"))
+    weights = next(name for name in run.files if name.startswith("run/weights-"))
+    trained = Seed(run.files, ("run/model.json", weights, "set/ant/00.png"))
+    other = {name.replace("run/", "other/"): content for name, content in run.files.items()}
     found: dict[str, list[Seed]] = {
-        f"picture {kind}": [one(f"a{_ENDINGS.get(kind, '.png')}", content) for content in contents]
+        f"picture {kind}": [
+            one(f"a{_ENDINGS.get(kind, '.png')}", content, refused=kind == "foreign") for content in contents
+        ]
         for kind, contents in drawn.items()
     }
     found |= {
@@ -392,7 +438,10 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         "onnx": models["onnx"],
         **{key: [Seed(run.files, ("run/training.pt",))] for key in ("training.pt", "training.pt packed anew")},
         "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/")))],
-        "film": films(place), **kept(place, classes["folder"].files),
+        "film": films(place), "tune.db": searches(emptied(place / "search")), **caches(place / "engine", models),
+        "bombs": bombs(emptied(place / "bombs"), models[".keras"][0].files["small.keras"], untrained("small")),
+        "striate evaluate": [trained], "striate compare runs": [Seed(other | run.files, trained.targets)],
+        **kept(place, classes["folder"].files),
         **command_sets(models, {**boxes, **classes}, drawn["png"][:3]),
     }  # fmt: skip
     values = np.arange(12, dtype=np.float32).reshape(3, 4)

@@ -312,6 +312,17 @@ TOKENS: dict[str, tuple[bytes, ...]] = {
         b"Expand",
     ),
     "film": (b"moov", b"mdat", b"stsz", b"stco", b"stts", b"mvhd", b"tkhd", b"avc1", b"ftypisom", b"trak"),
+    "sqlite": (
+        b"CREATE TABLE",
+        b"trials",
+        b"COMPLETE",
+        b"RUNNING",
+        b"inf",
+        b"NULL",
+        b"\xff" * 9,
+        b"0" * 60,
+        b"striate",
+    ),
     "safetensors": (
         b'"F64"',
         b'"BF16"',
