@@ -7,7 +7,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -213,7 +213,7 @@ def has_one_bit(path: str | os.PathLike[str]) -> bool:
         return bool(image.mode == "1")
 
 
-def _open(file: Any, name: str, otherwise: Callable[[bytes, str], Image.Image] | None = None) -> Image.Image:
+def _open(file: Any, name: str, otherwise: Callable[[Any, str], Image.Image] | None = None) -> Image.Image:
     """The opened picture; `otherwise` reads a TIFF that Pillow does not know."""
     from PIL import Image, UnidentifiedImageError
 
@@ -228,7 +228,7 @@ def _open(file: Any, name: str, otherwise: Callable[[bytes, str], Image.Image] |
     except UnidentifiedImageError:
         if kind == "TIFF" and otherwise is not None:
             file.seek(0)
-            return otherwise(file.read(), name)
+            return otherwise(file, name)
         if head[8:12] == b"mif1":  # a brand that AVIF and HEIC share
             file.seek(0)
             with without_warnings():
@@ -248,9 +248,17 @@ def _within(image: Any, name: str) -> Any:
     return image
 
 
-def _turn(image: Any) -> AbstractContextManager[Any]:
-    """What a picture is decoded within: large ones wait for each other, or their number would decide on the memory."""
-    return _alone if image.width * image.height >= _LARGE else nullcontext()
+@contextmanager
+def _turn(image: Any) -> Iterator[None]:
+    """What a picture is decoded within: large ones wait for each other, or their number would decide on the memory, and
+    are not warned of, since their size has been looked at."""
+    if image.width * image.height < _LARGE:
+        yield
+        return
+    from PIL import Image
+
+    with _alone, without_warnings(Image.DecompressionBombWarning):
+        yield
 
 
 def _read(
@@ -263,7 +271,7 @@ def _read(
                 return small
         if apart(image):
             file.seek(0)
-            return _whole(_eight_bit(upright(unusual(file.read(), name)), name, channels))
+            return _whole(_eight_bit(upright(unusual(file, name)), name, channels))
         _clear_value(image)
         image.load()
         return _whole(_eight_bit(upright(grey_of(image, name)), name, channels))

@@ -7,7 +7,7 @@ in the width of its numbers.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 DARK = 64  # of 255: 16-bit pictures without a lighter pixel are likely of 10, 12 or 14 bits
 _WIDE = {1: "B", 3: "H", 4: "I", 16: "Q"}  # the types of numbers that the tags below have
 _REMEDY = "Save it with 8 or 16 bits a value as PNG."
+_MOST = 1 << 29  # bytes of a file of ours to unpack, and of what its pages hold: it is in memory three times, in parts
+_STRIP = 1 << 20  # values that are made 8 bits at a time, as each takes four bytes several times over
 _KINDS = {2: "signed values", 3: "floats"}
 
 
@@ -47,7 +49,11 @@ def grey_of(image: Any, name: str) -> Image.Image:
     if not image.mode.startswith("I;16"):
         return image  # type: ignore[no-any-return]
     bits, white_is_0 = int(image.tag_v2.get(258, (16,))[0]), image.tag_v2.get(262) == 0
-    grey = _scaled(np.asarray(image).astype(np.uint32), bits, white_is_0)
+    values = np.asarray(image)
+    grey = np.empty(values.shape, np.uint8)
+    rows = max(1, _STRIP // max(1, values.shape[1]))
+    for top in range(0, len(values), rows):
+        grey[top : top + rows] = _scaled(values[top : top + rows].astype(np.uint32), bits, white_is_0)
     if bits == 16 and not white_is_0:
         note_dark(grey)
     return Image.fromarray(grey)
@@ -77,16 +83,19 @@ def note_dark(grey: np.ndarray) -> None:
         )
 
 
-def unusual(data: bytes, name: str) -> Image.Image:
+def unusual(file: BinaryIO, name: str) -> Image.Image:
     """A TIFF that Pillow does not know in 8 bits a value: uncompressed grey or RGB of 1 to 16 bits, either order of bytes.
 
-    data   the file
+    file   the opened file, at its start
     name   in messages
 
-    Raises DataError that says what else the file is.
+    Raises DataError that says what else the file is, and for more than 2 ** 29 bytes of a file or of values.
     """
     from PIL import Image
 
+    data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise DataError(f"{name}: a TIFF of more than {_MOST:,} bytes. {_REMEDY}")
     try:
         order, tags = _tags(data)
     except (struct.error, KeyError, IndexError):
@@ -106,21 +115,33 @@ def unusual(data: bytes, name: str) -> Image.Image:
         raise DataError(f"{name}: {width} x {height} pixels, more than {budgets.PIXELS:,}. Scale it down.")
     together = samples // planes  # values that lie side by side
     line, count = -(-width * together * bits[0] // 8), height * planes
+    if line * count > _MOST:
+        raise DataError(f"{name}: {what}, {line * count:,} bytes of values, the limit is {_MOST:,}. {_REMEDY}")
     strips = bytearray()
     for at, n in zip(tags[273], tags[279], strict=False):  # they may lie above each other, a million of them
         strips += data[at : at + min(n, line * count - len(strips))]
     if width < 1 or height < 1 or len(strips) < line * count:
         raise DataError(f"{name}: {what}, cut off: {len(strips)} of {line * count} bytes. Replace it or leave it out.")
     lines = np.frombuffer(strips, np.uint8, line * count).reshape(count, line)
-    if bits[0] == 16:
-        values = lines.reshape(-1).view(f"{order}u2").astype(np.uint32)
-    else:  # packed from the highest bit on, each line from a byte of its own
-        single = np.unpackbits(lines, axis=1)[:, : width * together * bits[0]].reshape(-1, bits[0])
-        values = single @ (1 << np.arange(bits[0] - 1, -1, -1, dtype=np.uint32))
-    found = values.reshape(planes, height, width, together).transpose(1, 2, 0, 3).reshape(height, width, samples)
-    made = Image.fromarray(_scaled(found[..., 0] if samples == 1 else found, bits[0], photometric == 0))
+    eight = np.empty((height, width, samples), np.uint8)
+    rows = max(1, _STRIP // line)
+    for plane in range(planes):
+        for top in range(0, height, rows):
+            some = lines[plane * height + top : plane * height + min(top + rows, height)]
+            values = _scaled(_unpacked(some, width * together, bits[0], order), bits[0], photometric == 0)
+            eight[top : top + rows, :, plane : plane + together] = values.reshape(-1, width, together)
+    made = Image.fromarray(eight[..., 0] if samples == 1 else eight)
     made.getexif()[ORIENTATION] = tags.get(ORIENTATION, (1,))[0]
     return made
+
+
+def _unpacked(lines: np.ndarray, count: int, bits: int, order: str) -> np.ndarray:
+    """Lines of bytes as lines of so many values, packed from the highest bit on, each line from a byte of its own."""
+    if bits == 16:
+        return lines.view(f"{order}u2").astype(np.uint32)
+    single = np.unpackbits(lines, axis=1)[:, : count * bits].reshape(-1, bits)
+    found: np.ndarray = single @ (1 << np.arange(bits - 1, -1, -1, dtype=np.uint32))
+    return found
 
 
 def _scaled(values: np.ndarray, bits: int, white_is_0: bool) -> np.ndarray:

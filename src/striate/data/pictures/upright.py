@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from PIL import Image
 
-_filters_lock = threading.Lock()
+_filters_lock = threading.RLock()
 
 
 class Turn(NamedTuple):
@@ -35,10 +35,13 @@ _TURNS = {
 
 
 @contextmanager
-def without_warnings() -> Iterator[None]:
-    """Pillow warns where a header is odd; a file either gives a picture or a DataError.  Locked: filters are global."""
+def without_warnings(kind: type[Warning] = Warning) -> Iterator[None]:
+    """Pillow warns where a header is odd; a file either gives a picture or a DataError.  Locked: filters are global.
+
+    kind   of the warnings that are not shown
+    """
     with _filters_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore", kind)
         yield
 
 
