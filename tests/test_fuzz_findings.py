@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 
@@ -183,3 +184,57 @@ def test_a_table_of_the_most_rows_is_read_without_a_search_for_rings():
     assert len(table.rows) == 20_001
     assert table.broken == [(20_002, "1 cell, the header has 2")]
     assert len(parse_table('a\n1\n2\n"3', "a.csv", most=2).rows) == 2
+
+
+# -- folders ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def yolo(tmp_path):
+    """A data set in a folder of its own, whose data.yaml is yet to be written."""
+    from PIL import Image
+
+    place = tmp_path / "sets" / "shapes"
+    for name in ("images", "labels"):
+        (place / name).mkdir(parents=True)
+    Image.new("RGB", (20, 20), "red").save(place / "images" / "a.png")
+    (place / "labels" / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    return place
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["train: /", "train: ..", "train: ../..", "path: ..\ntrain: .", "train: [images, ../../]", "test: /\ntrain: /"],
+)
+def test_a_data_yaml_that_names_the_whole_disk_or_what_it_lies_in_lists_neither(said, yolo, monkeypatch):
+    (yolo / "data.yaml").write_text(f"{said}\nnames: [a]\n")
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda place: listed.append(os.path.realpath(place)) or scandir(place))
+    with pytest.raises(DataError, match=r"data\.yaml lies in\. Name the folder of the pictures alone"):
+        data.load(yolo, image_size=(8, 8), cache=False)
+    assert all(place.startswith(os.path.realpath(yolo)) for place in listed)
+
+
+def test_a_data_yaml_may_name_a_folder_beside_its_own_up_to_a_number_of_files(yolo, monkeypatch):
+    (yolo / "cfg").mkdir()
+    (yolo / "cfg" / "data.yaml").write_text("train: ../images\nnames: [a]\n")
+    assert len(data.load(yolo / "cfg" / "data.yaml", image_size=(8, 8), cache=False).train) == 1
+    for i in range(3):
+        (yolo / "images" / f"{i}.txt").write_text("")
+    monkeypatch.setattr("striate.doors.budgets.ELSEWHERE", 3)
+    with pytest.raises(DataError, match="holds more than 3 files and folders, which is the limit"):
+        data.load(yolo / "cfg" / "data.yaml", image_size=(8, 8), cache=False)
+    (yolo / "data.yaml").write_text("train: images\nnames: [a]\n")
+    assert len(data.load(yolo, image_size=(8, 8), cache=False).train) == 1
+
+
+def test_a_folder_of_too_many_files_is_not_listed_to_its_end(tmp_path, monkeypatch):
+    from striate.data.readers.files import tree_of_folder
+
+    for i in range(6):
+        (tmp_path / f"{i}").mkdir()
+        (tmp_path / f"{i}" / "a.png").write_bytes(b"")
+    assert len(tree_of_folder(tmp_path, 12).files) == 6
+    listed, scandir = [], os.scandir
+    monkeypatch.setattr(os, "scandir", lambda place: listed.append(place) or scandir(place))
+    with pytest.raises(DataError, match="more than 7 files and folders"):
+        tree_of_folder(tmp_path, 7)
+    assert len(listed) == 3

@@ -16,6 +16,7 @@ from striate.data.pictures.formats import PICTURES
 from striate.data.readers.names import spelled
 from striate.doors import budgets
 from striate.doors.packed import read_member
+from striate.errors import DataError
 
 # What Windows and macOS put into folders and zips unasked.
 _SWOLLEN, _MOST_SWOLLEN = 100, 1 << 24  # files in a zip that unpack to so many times their size may have so many bytes
@@ -80,8 +81,15 @@ class Tree:
         return sorted({parts[0] for parts in self.files if len(parts) > 1})
 
 
-def tree_of_folder(root: Path) -> Tree:
-    """Every file that is not hidden, sorted.  Links are followed, but not round in circles."""
+def tree_of_folder(root: Path, most: int = budgets.LISTED) -> Tree:
+    """Every file that is not hidden, sorted.  Links are followed, but not round in circles.
+
+    root   of the folder
+    most   files and folders that it may hold, hidden ones too
+
+    Raises DataError for more.
+    """
+    seen = 0
     files: list[tuple[str, ...]] = []
     skipped: list[Skipped] = []
     linked = 0  # folders behind links: links to folders of links are many folders soon
@@ -106,10 +114,12 @@ def tree_of_folder(root: Path) -> Tree:
                 skipped.append(Skipped(place, f"{_DEEP} folders deep, where none is looked for"))
                 continue
             with os.scandir(place) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+                entries = sorted(islice(found, most + 1 - seen), key=lambda entry: entry.name)
         except OSError as error:
             skipped.append(Skipped(place, f"cannot be listed: {error.strerror}"))
             continue
+        if (seen := seen + len(entries)) > most:
+            raise DataError(f"{root}: holds more than {most:,} files and folders, which is the limit. Name one in it.")
         below = []
         for entry in entries:
             if hidden(entry.name):
@@ -143,9 +153,30 @@ def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
     return Tree(str(path), sorted(entries), fetch, stamp=stamp)
 
 
-def listing(folder: Path) -> list[Path]:
-    """The picture files in a folder and those below, by their suffix, sorted; hidden ones are left out."""
-    return [folder.joinpath(*parts) for parts in tree_of_folder(folder).files if is_picture(parts[-1])]
+def listing(folder: Path, most: int = budgets.LISTED) -> list[Path]:
+    """The picture files in a folder and those below, by their suffix, sorted; hidden ones are left out.
+
+    folder   to look in
+    most     files and folders that it may hold
+
+    Raises DataError for more.
+    """
+    return [folder.joinpath(*parts) for parts in tree_of_folder(folder, most).files if is_picture(parts[-1])]
+
+
+def listing_named(folder: Path, by: Path) -> list[Path]:
+    """``listing`` of a folder that a file names, which may be a stranger's.
+
+    folder   to look in
+    by       the file
+
+    Raises DataError for a folder that the file's own lies in, such as the root of the disk, and outside of the file's own
+    for more than a million files and folders.
+    """
+    place, own = Path(os.path.realpath(folder)), Path(os.path.realpath(by.parent))
+    if place in own.parents:
+        raise DataError(f"{by}: names {folder}, which {by} lies in. Name the folder of the pictures alone.")
+    return listing(folder, budgets.LISTED if place.is_relative_to(own) else budgets.ELSEWHERE)
 
 
 def subfolder(folder: Path, *names: str) -> Path | None:
@@ -163,7 +194,8 @@ def folders_in(folder: Path) -> list[str]:
 def some_pictures(folder: Path, count: int) -> list[Path]:
     """Up to `count` of the picture files in a folder and those below, without looking at all of them."""
     walk = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    return list(islice((path for path in walk if is_picture(path) and not hidden(path.name)), count))
+    looked = islice(walk, budgets.LISTED)
+    return list(islice((path for path in looked if is_picture(path) and not hidden(path.name)), count))
 
 
 def below(root: Path, name: str) -> Path | None:

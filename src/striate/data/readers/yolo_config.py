@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from striate.data.readers.files import is_picture, listing
+from striate.data.readers.files import is_picture, listing_named
 from striate.data.readers.names import class_name, part_of, whole_number
 from striate.doors import budgets
 from striate.doors.parsing import read_yaml
@@ -105,7 +105,7 @@ def _at(base: Path, given: str, file: Path, key: str) -> list[Path]:
     if not place.exists() and given.startswith("../"):  # some exports mean their own folder by ..
         place = base / given.removeprefix("../")
     if place.is_dir():
-        return listing(place)
+        return listing_named(place, file)
     if place.is_file() and place.suffix == ".txt":
         return [place.parent / line for line in read_lines(place) if line]
     if key != "test":
