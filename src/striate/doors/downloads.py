@@ -25,6 +25,7 @@ from striate.doors.places import cache_folder
 from striate.doors.reading import opened
 from striate.doors.writing import atomic_write, need_room
 from striate.errors import ArgumentError, DataError, StriateError, note
+from striate.visible import visible
 from striate.wording import inner
 
 CHUNK = 1 << 20
@@ -305,7 +306,12 @@ def _bar(name: str, length: int | None) -> Iterator[_Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(name, total=length)
+        task = progress.add_task(visible(name), total=length)
         yield lambda read: progress.update(task, advance=read)

@@ -90,4 +90,4 @@ def _rows(facts: Mapping[str, Any]) -> list[str]:
 def _plain(text: str) -> str:
     """A text, such as the name of a class, as it stands in Markdown: no tag, no link, no cell, no code."""
     text = visible(str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([`|]|(?<=\])[(\[])", r"\\\1", text.replace("\\", "\\\\"))
+    return re.sub(r"([`|]|(?<=\])[(\[:])", r"\\\1", text.replace("\\", "\\\\"))
