@@ -314,7 +314,7 @@ def right_sums(files: dict[str, bytes]) -> None:
         for part in ("weights", "optimizer", "int8"):
             if part in told:
                 told[part]["sha256"] = hashlib.sha256(files[told[part]["file"]]).hexdigest()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     files["model.json"] = json.dumps(told).encode()
 

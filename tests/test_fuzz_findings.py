@@ -12,6 +12,7 @@ import torch
 
 from striate import data
 from striate.data.pictures import decode
+from striate.doors.arrays import hdf5_texts, opened_hdf5
 from striate.errors import BundleError, DataError
 from striate.weights.read import read_weights
 
@@ -238,3 +239,23 @@ def test_a_folder_of_too_many_files_is_not_listed_to_its_end(tmp_path, monkeypat
     with pytest.raises(DataError, match="more than 7 files and folders"):
         tree_of_folder(tmp_path, 7)
     assert len(listed) == 3
+
+
+def test_a_text_of_hdf5_that_says_to_be_longer_than_its_file_is_refused_before_memory_is_taken_for_it(tmp_path):
+    import h5py
+
+    place = tmp_path / "a.weights.h5"
+    with h5py.File(place, "w") as file:
+        group = file.create_group("layers/dense/vars")
+        group["0"] = np.ones((4, 3), np.float32)
+        file["layers/dense"].attrs["name"] = "dense, which HDF5 keeps in a heap"
+    sound = place.read_bytes()
+    heap = struct.pack("<Q", sound.index(b"GCOL"))
+    at = sound.index(heap) - 4
+    assert struct.unpack_from("<I", sound, at)[0] == len("dense, which HDF5 keeps in a heap")
+    with opened_hdf5(place, "a") as file:
+        assert hdf5_texts(file["layers/dense"], "name", "a") == ["dense, which HDF5 keeps in a heap"]
+    for length in (1 << 20, 1 << 31, (1 << 32) - 1):
+        place.write_bytes(sound[:at] + struct.pack("<I", length) + sound[at + 4 :])
+        with pytest.raises(BundleError, match="a heap of texts is damaged"):
+            read_weights(place)

@@ -1,7 +1,8 @@
 """The heaps of texts in an HDF5 file, checked before HDF5's own library reads them.
 
-The library follows an entry of a damaged heap that has no length for ever, and nothing can interrupt it.  Source of the
-layout: "HDF5 File Format Specification", III.E, "Disk Format: Level 1E - Global Heap".
+The library follows an entry of a damaged heap that has no length for ever, and nothing can interrupt it; and it takes as
+much memory as a reference to an entry says, before it looks how long that is.  Source of the layout: "HDF5 File Format
+Specification", III.E, "Disk Format: Level 1E - Global Heap", and VI.B, "Variable-length".
 """
 
 from __future__ import annotations
@@ -11,21 +12,36 @@ import struct
 
 _START = b"GCOL\x01\x00\x00\x00"
 _HEAD = 16  # bytes of the head of a heap, and of that of each of its entries
+_SEARCHED = 1 << 30  # bytes: beyond it, in large files with many heaps, references are not looked for
 
 
 def heaps_are_whole(content: memoryview) -> bool:
-    """Whether every entry of every heap ends within its heap, and the next one begins after it.
+    """Whether every entry of every heap ends within its heap, the next one begins after it, and no reference to one is to
+    more than the file has.
 
     content   the bytes of the file
     """
     data = content.obj  # has find, which a memoryview has not
     if not isinstance(data, bytes | mmap.mmap):
         data = bytes(content)
-    at = data.find(_START)
+    heaps, at = [], data.find(_START)
     while at >= 0:
         if not _is_whole(data, at):
             return False
+        heaps.append(at)
         at = data.find(_START, at + _HEAD)
+    return all(_referred(data, at) for at in heaps[: max(1, _SEARCHED // max(1, len(data)))])
+
+
+def _referred(data: mmap.mmap | bytes, heap: int) -> bool:
+    """Whether all references to a heap are to no more than the file has: (length, address of the heap, number)."""
+    address = struct.pack("<Q", heap)
+    at = data.find(address, 4)
+    while 0 <= at <= len(data) - 12:
+        length, number = struct.unpack_from("<I", data, at - 4)[0], struct.unpack_from("<I", data, at + 8)[0]
+        if length > len(data) and 0 < number < 1 << 16:
+            return False
+        at = data.find(address, at + 1)
     return True
 
 
