@@ -7,6 +7,7 @@ import os
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 

@@ -24,39 +24,47 @@ def heaps_are_whole(content: memoryview) -> bool:
     data = content.obj  # has find, which a memoryview has not
     if not isinstance(data, bytes | mmap.mmap):
         data = bytes(content)
-    heaps, at = [], data.find(_START)
+    heaps, at = {}, data.find(_START)
     while at >= 0:
-        if not _is_whole(data, at):
+        entries = _entries(data, at)
+        if entries is None:
             return False
-        heaps.append(at)
+        heaps[at] = entries
         at = data.find(_START, at + _HEAD)
-    return all(_referred(data, at) for at in heaps[: max(1, _SEARCHED // max(1, len(data)))])
+    searched = list(heaps.items())[: max(1, _SEARCHED // max(1, len(data)))]
+    return all(_referred(data, at, entries) for at, entries in searched)
 
 
-def _referred(data: mmap.mmap | bytes, heap: int) -> bool:
-    """Whether all references to a heap are to no more than the file has: (length, address of the heap, number)."""
+def _referred(data: mmap.mmap | bytes, heap: int, entries: set[int]) -> bool:
+    """Whether all references to a heap's entries are to no more than the file has: (length, address of the heap, number).
+
+    They begin at a multiple of eight in files as Keras and h5py write them; elsewhere the same bytes may be other things.
+    """
     address = struct.pack("<Q", heap)
     at = data.find(address, 4)
     while 0 <= at <= len(data) - 12:
         length, number = struct.unpack_from("<I", data, at - 4)[0], struct.unpack_from("<I", data, at + 8)[0]
-        if length > len(data) and 0 < number < 1 << 16:
+        if at % 8 == 4 and length > len(data) and number in entries:
             return False
         at = data.find(address, at + 1)
     return True
 
 
-def _is_whole(data: mmap.mmap | bytes, at: int) -> bool:
+def _entries(data: mmap.mmap | bytes, at: int) -> set[int] | None:
+    """The numbers of a heap's entries; None where one ends beyond it."""
     if at + _HEAD > len(data):
-        return False
+        return None
     end = at + int(struct.unpack_from("<Q", data, at + 8)[0])
     if end > len(data):
-        return False
+        return None
     at += _HEAD
+    found = set()
     while end - at >= _HEAD:
         number, size = struct.unpack_from("<H6xQ", data, at)
         if number == 0:  # the free rest, whose size counts its head
-            return int(size) >= _HEAD and at + int(size) <= end
+            return found if int(size) >= _HEAD and at + int(size) <= end else None
+        found.add(number)
         at += _HEAD + -(-int(size) // 8) * 8
         if at > end:
-            return False
-    return True
+            return None
+    return found
