@@ -58,7 +58,7 @@ def _entries(data: mmap.mmap | bytes, at: int) -> set[int] | None:
     if end > len(data):
         return None
     at += _HEAD
-    found = set()
+    found: set[int] = set()
     while end - at >= _HEAD:
         number, size = struct.unpack_from("<H6xQ", data, at)
         if number == 0:  # the free rest, whose size counts its head
