@@ -81,7 +81,7 @@ def json_tree(rng: random.Random, content: bytes) -> bytes | None:
     """A JSON text with values, keys or branches changed; None where it is none."""
     try:
         tree = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return json.dumps(value_tree(rng, tree)).encode("utf-8", "surrogatepass")
 
