@@ -143,6 +143,30 @@ def test_a_list_of_lists_where_keras_has_a_text_is_refused_before_it_is_read(nam
         model.load_weights(place) if name == "vars" else models.load_model(place)
 
 
+@pytest.mark.parametrize("version", ["earliest", "latest"])
+def test_a_text_that_tells_to_be_longer_than_the_file_is_refused_before_it_is_read(version, tmp_path):
+    import h5py
+
+    from striate.doors.arrays import hdf5_texts, opened_hdf5
+
+    place = tmp_path / "w.h5"
+    with h5py.File(place, "w", libver=version) as file:
+        file.attrs["name"] = "a text of forty-one letters in an attribut"
+    with opened_hdf5(place, "w.h5") as file:
+        assert hdf5_texts(file, "name", "w.h5") == ["a text of forty-one letters in an attribut"]
+    content = place.read_bytes()
+    told = [at for at in range(len(content) - 4) if content[at : at + 4] == struct.pack("<I", 42)]
+    seen = 0
+    for at in told:
+        place.write_bytes(content[:at] + b"\x06\xff\xff\xff" + content[at + 4 :])
+        try:
+            with opened_hdf5(place, "w.h5") as file:
+                hdf5_texts(file, "name", "w.h5")
+        except BundleError as error:
+            seen += "a heap of texts is damaged" in str(error)
+    assert seen
+
+
 def test_lists_of_lists_are_no_arrays(tmp_path):
     import h5py
     import numpy as np

@@ -2,7 +2,8 @@
 
 The library follows an entry of a damaged heap that has no length for ever, and nothing can interrupt it; and it takes as
 much memory as a reference to an entry says, before it looks how long that is.  Source of the layout: "HDF5 File Format
-Specification", III.E, "Disk Format: Level 1E - Global Heap", and VI.B, "Variable-length".
+Specification", III.E, "Disk Format: Level 1E - Global Heap", VI.B, "Variable-length", and IV.A.2, "The Datatype Message"
+and "The Attribute Message".
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import struct
 _START = b"GCOL\x01\x00\x00\x00"
 _HEAD = 16  # bytes of the head of a heap, and of that of each of its entries
 _SEARCHED = 1 << 30  # bytes: beyond it, in large files with many heaps, references are not looked for
+# A kind of texts of any length, from its fourth byte on: 16 bytes each, of bytes.
+_TEXTS = b"\x00\x10\x00\x00\x00\x10\x00\x00\x00\x01\x00\x00\x00"
+_ANY_LENGTH = 9  # the class of such a kind
+_KIND = 20  # bytes of it; in the first version of attributes all is filled up to eights
 
 
 def heaps_are_whole(content: memoryview) -> bool:
@@ -32,7 +37,27 @@ def heaps_are_whole(content: memoryview) -> bool:
         heaps[at] = entries
         at = data.find(_START, at + _HEAD)
     searched = list(heaps.items())[: max(1, _SEARCHED // max(1, len(data)))]
-    return all(_referred(data, at, entries) for at, entries in searched)
+    return _texts_fit(data) and all(_referred(data, at, entries) for at, entries in searched)
+
+
+def _texts_fit(data: mmap.mmap | bytes) -> bool:
+    """Whether no attribute tells of a text that is longer than the file, wherever it says that the text lies."""
+    at = data.find(_TEXTS)
+    while at >= 0:
+        if data[at - 3] % 16 == _ANY_LENGTH and _length(data, at - 3) > len(data):
+            return False
+        at = data.find(_TEXTS, at + 1)
+    return True
+
+
+def _length(data: mmap.mmap | bytes, at: int) -> int:
+    """Of the text of an attribute whose kind stands at a place; 0 where no single text follows."""
+    for space, size in ((_KIND, 4), (_KIND, 8), (_KIND + 4, 8)):  # of version 2 of a space, and of version 1
+        start = at + space
+        scalar = bytes([2 if size == 4 else 1]) + bytes(size - 1)
+        if data[start : start + size] == scalar and start + size + 4 <= len(data):
+            return int(struct.unpack_from("<I", data, start + size)[0])
+    return 0
 
 
 def _referred(data: mmap.mmap | bytes, heap: int, entries: set[int]) -> bool:
