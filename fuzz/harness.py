@@ -120,7 +120,7 @@ def command(*arguments: str, also: tuple[int, ...] = ()) -> tuple[int, str]:
     if code == 2 and mistakes != 1 and (mistakes or not (out.getvalue() or "could not be read" in said)):
         raise WrongError(f"{len(lines)} lines for one mistake: {said[:300]!r}", "unclear")
     for line in (*out.getvalue().splitlines(), *lines):
-        if not all(letter.isprintable() or letter == "\t" for letter in line):
+        if visible(line.replace("\t", " ")) != line.replace("\t", " "):
             raise WrongError(f"signs that a terminal obeys: {line[:200]!r}", "unclear")
     if code == 2:
         raise RefusedError((lines or out.getvalue().strip().splitlines())[-1])
