@@ -66,7 +66,7 @@ def load_model(
         raise BundleError(f"{path}: its model cannot be built: {error}") from None
     model._load_state(bundle.state, str(path))
     model.facts, model.scores = bundle.training, bundle.metrics
-    model.predictor._engine.loaded(model.predictor, path, bundle.checksum, bundle.int8)
+    model.predictor._engine.loaded(model.predictor, path, bundle.checksum, bundle.int8, bundle.engines)
     if compile:
         compile_again(model, bundle.compiled, custom_objects, bundle.optimizer)
     return model

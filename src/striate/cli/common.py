@@ -46,8 +46,12 @@ Variant = Annotated[
 ]
 
 Engine = Annotated[
-    str,
-    typer.Option(help="What computes: torch, onnxruntime, int8 (what `striate quantize` made) or auto, the faster."),
+    str | None,
+    typer.Option(
+        help="What computes: fast (what `striate bench` found here; so by default where it did), auto (torch or ONNX "
+        "Runtime, else by default), torch, onnxruntime, openvino, openvino-bf16, int8 and openvino-int8 (what `striate "
+        "quantize` made)."
+    ),
 ]
 Augment = Annotated[
     str | None,
@@ -214,3 +218,20 @@ def going(what: str) -> Iterator[Callable[[int, int | None], None]]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, whole: bar.update(task, completed=done, total=whole)
+
+
+def engine_of(model: Any, asked: str | None) -> str:
+    """The engine that a command takes: the one that was asked for, else the fastest that was measured here, and says so.
+
+    model   that answers
+    asked   its name, or None
+    """
+    if asked is not None:
+        return asked
+    found = model.predictor._engine.measured(model.predictor.graph.check())
+    if found is None:
+        return "auto"
+    aside(
+        f"engine: {found['engine']}, the fastest on this kind of processor (--engine auto for answers to the last digit)"
+    )
+    return "fast"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from striate.cli.common import Engine, Json, aside, going, model_of, say
+from striate.cli.common import Engine, Json, aside, engine_of, going, model_of, say
 from striate.errors import ArgumentError, DataError
 from striate.visible import visible
 from striate.wording import lasting, plural
@@ -65,7 +65,7 @@ def localize(
     format: Format = None,
     beside: Beside = "link",
     batch_size: Batch = 8,
-    engine: Engine = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """What one thing in each picture is, and where, by a model that was trained for it."""
@@ -81,7 +81,7 @@ def segment(
     format: Format = None,
     beside: Beside = "link",
     batch_size: Batch = 8,
-    engine: Engine = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """Which class each pixel of pictures is, by a model that was trained for it."""
@@ -98,7 +98,7 @@ def detect(
     format: Format = None,
     beside: Beside = "link",
     batch_size: Batch = 8,
-    engine: Engine = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """Which things are in pictures, and where, by a model that was trained for it."""
@@ -174,7 +174,7 @@ def answer(
     wanted: str | None = None,
     least: float | None = None,
     batch_size: int = 8,
-    engine: str = "auto",
+    engine: str | None = None,
     json: bool = False,
 ) -> None:
     """Answer picture files with a model of a task other than classification: printed, written, drawn."""
@@ -190,7 +190,7 @@ def answer(
         from dataclasses import replace
 
         model.decoding = replace(model.decoding, least=least)
-    out, draw = asked.out, asked.draw
+    out, draw, engine = asked.out, asked.draw, engine_of(model, engine)
     if asked.film is not None:
         assert out is not None
         _film(model, asked.film, out, batch_size, engine, json)

@@ -209,7 +209,7 @@ def evaluate(
     ] = None,
     classes: ClassNames = None,
     ignored: Ignored = None,
-    engine: Engine = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """Measure a trained model on held-out data, by the figures of its task.
@@ -225,7 +225,7 @@ def evaluate(
     options |= labels_of(classes, ignored)
     if others:
         runs = [first, *(model_of(other, None) for other in others)]
-        scores = judge_ensemble(runs, data, shift=shift, engine=engine, **options)
+        scores = judge_ensemble(runs, data, shift=shift, engine=engine or "auto", **options)
         each = scores["accuracy of each"]
         scores["accuracy of each"] = dict(zip([model, *others], each.values(), strict=False))
         lines = [f"{value:8.4f}  {name}" for name, value in scores["accuracy of each"].items()]
@@ -234,7 +234,7 @@ def evaluate(
         lines += [f"{scores['accuracy']:8.4f}  {together}", *([scores["note"]] if "note" in scores else [])]
         say(scores, json, "\n".join(["accuracy", *lines]))
         return
-    _, scores = judge_run(first, data, shift=shift, engine=engine, **options)
+    _, scores = judge_run(first, data, shift=shift, engine=engine or "auto", **options)
     say(scores, json, judged(scores))
 
 

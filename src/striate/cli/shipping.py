@@ -1,4 +1,4 @@
-"""Commands that ship a trained model: quantize, export."""
+"""Commands that ship a trained model: quantize, bench, export."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Classes, Json, Variant, model_of, say
+from striate.cli.common import WEIGHTS, Classes, Json, Variant, going, model_of, say
 from striate.doors.onnx_files import read_onnx
 from striate.errors import ArgumentError
 from striate.wording import memory
@@ -23,7 +23,7 @@ Pixels = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    for command in (quantize, export):
+    for command in (quantize, bench, export):
         app.command()(command)
 
 
@@ -72,6 +72,44 @@ def quantize(
         else:
             trained.save(target)
     say(report.to_dict() | {"file": str(target)}, json, f"{report}\nwrote {target}")
+
+
+def bench(
+    model: What,
+    data: Annotated[
+        str | None, typer.Argument(help="Data set with pictures like those to come (what it was trained on).")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for the saved model with what was found (its own).")
+    ] = None,
+    weights: Weights = None,
+    variant: Variant = None,
+    engines: Annotated[str | None, typer.Option(help="Which to measure, with commas (all that there are).")] = None,
+    points: Annotated[float, typer.Option(help="Percentage points of accuracy that an engine may cost.")] = 0.2,
+    agreement: Annotated[float, typer.Option(help="Part of answers that have to be those of 32 bits.")] = 0.995,
+    rounds: Annotated[int, typer.Option(help="How often each has its turn.")] = 5,
+    label_column: Annotated[str | None, typer.Option(help="Of a CSV file: the column with the classes.")] = None,
+    shift: Annotated[
+        int | None, typer.Option(help="Added to class numbers without names or folders of numbers, as for evaluate.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure every engine of a trained model on this machine, and keep the fastest that costs next to nothing."""
+    from striate.doors.locks import locked
+    from striate.runs import tune_run
+
+    target = output or Path(model)
+    kept = output is not None or target.is_dir()
+    options = {} if label_column is None else {"label_column": label_column}
+    names = None if engines is None else [name.strip() for name in engines.split(",")]
+    with locked(target, "measuring engines") if kept else nullcontext(), going("rounds") as progress:
+        trained = model_of(model, weights, variant)
+        how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": names, "rounds": rounds}
+        table = tune_run(trained, data, shift=shift, options=options, progress=progress, **how)
+        if kept:
+            trained.save(target)
+    wrote = f"kept in {target}" if kept else "kept nowhere: -o FOLDER saves the model with it"
+    say(table.to_dict() | {"file": str(target) if kept else None}, json, f"{table}\n{wrote}")
 
 
 def export(

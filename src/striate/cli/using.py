@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from striate.cli import finding
-from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, aside, going, model_of, say
+from striate.cli.common import WEIGHTS, Engine, Json, Variant, With, aside, engine_of, going, model_of, say
 from striate.cli.finding import Beside, Draw, Format, Least
 from striate.errors import ArgumentError, DataError
 from striate.visible import visible
@@ -55,7 +55,7 @@ def predict(
     format: Format = None,
     beside: Beside = "link",
     batch_size: Annotated[int, typer.Option(help="Pictures, or frames of a film, at a time.")] = 32,
-    engine: Engine = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """What a model says of pictures: the most probable classes, or where things are, as it was trained to.
@@ -74,6 +74,7 @@ def predict(
     task = recorded(model).get("task")
     asked = None if text else finding.planned(task if task in NAMES[1:] else None, pictures or [], **written)  # type: ignore[arg-type]
     trained = model_of(model, weights, variant)
+    chosen = engine_of(trained, engine)
     if task_of(trained).name != "classify":
         for option, given in {"--text": text, "--with": others, "--top": top}.items():
             if given:
@@ -81,7 +82,7 @@ def predict(
                     f"{option} is for models that classify; {model} was trained to {task_of(trained).name}."
                 )
         assert asked is not None
-        finding.answer(trained, asked, told=model, least=least, batch_size=batch_size, engine=engine, json=json)
+        finding.answer(trained, asked, told=model, least=least, batch_size=batch_size, engine=chosen, json=json)
         return
     if out is not None and out.suffix.lower() not in ENDINGS:
         raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")
@@ -99,12 +100,12 @@ def predict(
 
     def answers() -> Iterator[FileAnswer]:
         nonlocal read
-        yield from _of_texts(net, text, count, engine)
+        yield from _of_texts(net, text, count, chosen)
         if not found.files:
             return
         with going("pictures") if quiet else nullcontext() as progress:
             for answer in classify_files(
-                net, found.files, count, batch_size=batch_size, engine=engine, progress=progress
+                net, found.files, count, batch_size=batch_size, engine=chosen, progress=progress
             ):
                 if answer.error is None:
                     read += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from striate.model.learning import Learning
 
 if TYPE_CHECKING:
     from striate.intake import Intake, Outputs
-    from striate.ship import QuantizationReport
+    from striate.ship import EngineTable, QuantizationReport
 
 
 class Model(Learning):
@@ -155,6 +155,35 @@ class Model(Learning):
         from striate.ship import quantize
 
         return quantize(self.predictor, data, labels, check=check, samples=samples, method=method)
+
+    def tune_engine(
+        self,
+        pictures: Any,
+        labels: Any = None,
+        *,
+        points: float = 0.2,
+        agreement: float = 0.995,
+        engines: Sequence[str] | None = None,
+        rounds: int = 5,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> EngineTable:
+        """Measure the engines on this machine; the fastest one is what ``engine="fast"`` means then.  ``save`` keeps it.
+
+        pictures    inputs like those to come, whatever ``predict`` takes; the answers to the first 512 are compared
+        labels      their classes; of a Dataset its own
+        points      percentage points of accuracy that an engine may cost, where there are labels
+        agreement   part of answers that have to be those of 32 bits
+        engines     their names; None: all that there are
+        rounds      how often each has its turn
+        progress    called with (rounds done, of how many)
+
+        Each works in a process of its own, and they take turns.  The table that is returned has a row for each.  Raises
+        ArgumentError for an unknown engine and for layers of your own, DataError for what does not fit the network.
+        """
+        from striate.ship import tune_engine
+
+        how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": engines, "rounds": rounds}
+        return tune_engine(self.predictor, pictures, labels, progress=progress, **how)
 
     def reset_engines(self) -> None:
         """Say that weights were edited past torch (a NumPy view, ``.data``): all that predicts is made anew from them.

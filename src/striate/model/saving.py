@@ -46,6 +46,7 @@ def save(
         training=model.facts,
         metrics=model.scores,
         int8=model.predictor._engine.saved_int8(model.predictor.graph),
+        engines=model.predictor._engine.saved_choices(model.predictor.graph),
         compiled=_described(model),
         optimizer=state,
     )

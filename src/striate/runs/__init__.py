@@ -3,6 +3,7 @@
 from striate.guard import guard
 from striate.runs.comparing import compare_runs
 from striate.runs.eight_bits import quantize_run
+from striate.runs.fastest import tune_run
 from striate.runs.folders import free_folder
 from striate.runs.judging import judge_ensemble, judge_run
 from striate.runs.networks import usual_network
@@ -18,6 +19,7 @@ __all__ = [
     "read_record",
     "resume_run",
     "train_run",
+    "tune_run",
     "usual_network",
     "write_record",
 ]

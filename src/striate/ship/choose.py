@@ -20,8 +20,10 @@ from striate.doors.places import cache_folder, drop_oldest
 from striate.doors.reading import read_bytes
 from striate.doors.writing import atomic_write, remove
 from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
+from striate.extras import installed
 from striate.ship.engine import Engine, serialized
 from striate.ship.quantization import QuantizationReport, Quantized
+from striate.ship.runtimes import processor
 from striate.ship.watch import Watch, hooked
 from striate.weights.bundle import TWIN_OF
 
@@ -30,7 +32,15 @@ if TYPE_CHECKING:
     from striate.graph import Graph
     from striate.intake import Decoding
 
-ENGINES = ("auto", "onnxruntime", "torch", "int8")
+# What runs an ONNX graph, and in which numbers.
+KINDS = {
+    "onnxruntime": ("onnxruntime", "float32"),
+    "openvino": ("openvino", "float32"),
+    "openvino-bf16": ("openvino", "bfloat16"),
+    "int8": ("onnxruntime", "int8"),
+    "openvino-int8": ("openvino", "int8"),
+}
+ENGINES = ("auto", "fast", "torch", *KINDS)
 FORMAT = 1  # of what is kept in the cache; another number when the exported graph becomes another
 _LARGEST = 1 << 31  # bytes of all engines in the cache
 _AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
@@ -65,6 +75,7 @@ class Engines:
         self._saved_as = ""  # what the weights are as they were saved; "" where they come from no saved model
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
+        self._tuned: tuple[dict[str, Any], Watch, Graph] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Engines, ()  # sessions cannot be copied; a copy of the model makes its own
@@ -81,26 +92,32 @@ class Engines:
         """The engine for so many samples, or None: torch is to answer.
 
         model     whose engine
-        how       "onnxruntime"; "torch"; "int8", what ``quantize`` made; "auto": ONNX Runtime for weights on the CPU as
-                  soon as the work since the last time asked for is worth making an engine
+        how       one of ENGINES; "int8" and "openvino-int8" run what ``quantize`` made; "auto": ONNX Runtime for weights on
+                  the CPU as soon as the work since the last time asked for is worth making an engine; "fast": what
+                  ``tune_engine`` found for this kind of processor, else "auto"
         samples   how many are to be predicted
         pixels    inputs are uint8 pictures that go through this preprocessing
         strip     as for ``to_onnx``
         decoding  rows of boxes become detections so, within the engine; None: they stay rows
 
-        Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there.
+        Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there, a runtime
+        that is not installed.
         """
         check_engine(how)
+        graph = model.graph.check()
+        found = self.fastest(graph) if how == "fast" else None
+        if how == "fast":
+            how = "auto" if found is None else found["engine"]
         if how == "torch":
             return None
-        graph = model.graph.check()
         if how == "auto" and True in graph.modes:  # which only torch can do
             return None
         module = model.module if model.torch_module is None else model.torch_module
-        key = (None if pixels is None else pixels.arithmetic, decoding, *strip)
+        runtime, precision = KINDS.get(how, KINDS["onnxruntime"])
+        key = (runtime, precision, None if pixels is None else pixels.arithmetic, decoding, *strip)
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
-        if how == "int8":
-            return self.quantized(graph, read).engine(pixels, strip, decoding)
+        if precision == "int8":
+            return _in_parts(self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime), found)
         if key not in self._made:  # what is to be made takes much longer, and may be in the cache
             read = inf
         if self._watch is None or graph is not self._graph or self._watch.changed(read):
@@ -110,12 +127,12 @@ class Engines:
         if self._watch is None:
             self._watch, self._graph = Watch(module), graph
         if key not in self._made:
-            self._made[key] = self._make(graph, pixels, strip, decoding)
+            self._made[key] = self._make(graph, pixels, strip, decoding, runtime=runtime, precision=precision)
             self._work = 0.0
         self._made.move_to_end(key)
         while len(self._made) > _KEPT:
             self._made.popitem(last=False)
-        return self._made[key]
+        return _in_parts(self._made[key], found)
 
     def _forget(self) -> None:
         self._made.clear()
@@ -125,7 +142,7 @@ class Engines:
     def reset(self) -> None:
         """Make all anew when next asked, the int8 twin too: weights were changed in a way that need not be noticed."""
         self._forget()
-        self._int8 = None
+        self._int8 = self._tuned = None
 
     def _mults_of(self, model: Any) -> int:
         """Multiplications for one sample."""
@@ -156,7 +173,12 @@ class Engines:
 
     # -- kept in the cache ----------------------------------------------------------------------------------------------
     def loaded(
-        self, model: Any, folder: str | os.PathLike[str], checksum: str, int8: tuple[bytes, dict[str, Any]] | None
+        self,
+        model: Any,
+        folder: str | os.PathLike[str],
+        checksum: str,
+        int8: tuple[bytes, dict[str, Any]] | None,
+        tuned: dict[str, Any] | None,
     ) -> None:
         """Say that the weights come from a saved model's folder.
 
@@ -164,6 +186,7 @@ class Engines:
         folder     of the saved model
         checksum   of its weights
         int8       (ONNX bytes, report) of its int8 twin, or None
+        tuned      what ``saved_choices`` gave, or None
 
         Raises BundleError for a twin that is of another network, or holds what no network needs.
         """
@@ -173,12 +196,67 @@ class Engines:
             content, report = int8
             twin = _twin(content, report, self._graph, str(folder), checksum)
             self._int8 = None if twin is None else (twin, self._watch, self._graph)
+        known = {on: choice for on, choice in (tuned or {}).items() if _is_choice(choice)}
+        self._tuned = (known, self._watch, self._graph) if known else None
+
+    # -- which is the fastest -------------------------------------------------------------------------------------------
+    def choose(self, model: Any, engine: str, batch: int) -> None:
+        """Use an engine for "fast" on this kind of processor from now on.
+
+        model    it was found for, as it is now
+        engine   its name
+        batch    samples at a time with which it is fastest
+        """
+        graph = model.graph.check()
+        before = self.saved_choices(graph) or {}
+        watch = Watch(model.module if model.torch_module is None else model.torch_module)
+        self._tuned = before | {processor(): {"engine": engine, "batch": batch}}, watch, graph
+
+    def saved_choices(self, graph: Graph) -> dict[str, Any] | None:
+        """What is the fastest on each kind of processor that it was measured on: {kind: {"engine", "batch"}}; None where
+        nothing was measured with these weights.
+
+        graph   of the model as it is now
+        """
+        if self._tuned is None or graph is not self._tuned[2] or self._tuned[1].changed(_COMPARED):
+            return None
+        return self._tuned[0]
+
+    def fastest(self, graph: Graph) -> dict[str, Any] | None:
+        """The engine that was found to be the fastest here, {"engine", "batch"}; None, and a note, where none was.
+
+        graph   of the model as it is now
+        """
+        found = self.measured(graph)
+        if found is None:
+            note(
+                'engine="fast" was not measured on this kind of processor with these weights: "auto" answers. '
+                "model.tune_engine(pictures), or striate bench MODEL, measures it."
+            )
+        return found
+
+    def measured(self, graph: Graph) -> dict[str, Any] | None:
+        """What ``choose`` was told for this kind of processor and these weights, {"engine", "batch"}; None: nothing, or of
+        a twin or a runtime that is not here.
+
+        graph   of the model as it is now
+        """
+        found = (self.saved_choices(graph) or {}).get(processor())
+        if found is None or found["engine"] == "torch":
+            return found
+        runtime, precision = KINDS[found["engine"]]
+        return None if not installed(runtime) or (precision == "int8" and self._int8 is None) else found
 
     def _make(
-        self, graph: Graph, pixels: Preprocessing | None, strip: Sequence[str | None], decoding: Decoding | None
+        self,
+        graph: Graph,
+        pixels: Preprocessing | None,
+        strip: Sequence[str | None],
+        decoding: Decoding | None,
+        **runs: Any,
     ) -> Engine:
         if not self._saved_as or any(strip):
-            return Engine.of(graph, pixels, strip=strip, decoding=decoding)
+            return Engine.of(graph, pixels, strip=strip, decoding=decoding, **runs)
         said = f"{FORMAT} {self._saved_as} {pixels and pixels.arithmetic}" + (f" {decoding}" if decoding else "")
         folder, stem = cache_folder("engines"), hashlib.sha256(said.encode()).hexdigest()[:32]
         for name in sorted(_names(folder)):
@@ -187,12 +265,12 @@ class Engines:
             with contextlib.suppress(OSError, StriateError):  # a damaged one is made anew
                 content = read_bytes(folder / name, _LARGEST)
                 if name == f"{stem}-{_digest(content)}.onnx":
-                    engine = Engine(content)
+                    engine = Engine(content, **runs)
                     os.utime(folder / name)  # the oldest are removed first
                     return engine
             remove(folder / name)
         content = serialized(graph, pixels, decoding=decoding)
-        engine = Engine(content)
+        engine = Engine(content, **runs)
         if len(content) <= _LARGEST:
             with contextlib.suppress(StriateError):  # a folder that cannot be written only makes the next start slower
                 _make_room(folder, len(content))
@@ -231,6 +309,22 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
+
+
+def _in_parts(engine: Engine, found: dict[str, Any] | None) -> Engine:
+    """The engine, which takes no more samples at a time than were measured to be the fastest."""
+    if found is not None:
+        engine.batch = min(engine.batch, found["batch"])
+    return engine
+
+
+def _is_choice(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.get("engine") in ("torch", *KINDS)
+        and isinstance(value.get("batch"), int)
+        and value["batch"] > 0
+    )
 
 
 def _digest(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Engine: a network ready to predict on the CPU, through ONNX Runtime."""
+"""Engine: a network ready to predict on the CPU, through ONNX Runtime or OpenVINO."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.described import whole
-from striate.doors.libraries import onnx_runtime
 from striate.doors.onnx_files import check_onnx, read_onnx
 from striate.doors.parsing import parse_json
 from striate.errors import BundleError, DataError
 from striate.graph import Graph
 from striate.ship.onnx_graph import to_onnx
+from striate.ship.runtimes import RUNTIMES, Session
 from striate.ship.suppression import PICTURES, suppress_boxes
 from striate.wording import plural
 
@@ -25,43 +25,38 @@ if TYPE_CHECKING:
     from striate.data import Preprocessing
     from striate.intake import Decoding
 
-_NUMPY = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _CACHED = 1 << 26  # bytes of the largest activation of a batch: more pictures at once only leave the caches
 
 
 class Engine:
-    """A network in an ONNX Runtime session: channels-last NumPy arrays in and out, any number of samples.
+    """A network that ONNX Runtime or OpenVINO runs: channels-last NumPy arrays in and out, any number of samples.
 
     source      a serialized ONNX model, or the path of one
     threads     per operation; None: as many as torch uses
+    runtime     "onnxruntime" or "openvino"
+    precision   of the numbers within: "float32", or of OpenVINO "bfloat16"
 
     A file may be a stranger's: it is read whole, and its operations and sizes are looked at before it runs.
 
-    Raises BundleError for what ONNX Runtime cannot read, and for loops, operations that no network needs, weights that lie
-    elsewhere, and results of more than 2 ** 30 numbers for one sample.
+    Raises BundleError for what the runtime cannot read, and for loops, operations that no network needs, weights that lie
+    elsewhere, and results of more than 2 ** 30 numbers for one sample; ArgumentError for a runtime that is not installed.
     """
 
-    def __init__(self, source: bytes | str | os.PathLike[str], *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        source: bytes | str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        runtime: str = "onnxruntime",
+        precision: str = "float32",
+    ) -> None:
         import torch
 
-        onnxruntime = onnx_runtime()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong comes as an exception
-        options.intra_op_num_threads = threads or torch.get_num_threads()
         given = source if isinstance(source, bytes) else os.fspath(source)
         if not isinstance(source, bytes):
             check_onnx(read_onnx(source), os.fspath(source), folder=Path(source).parent, detections=True)
-        try:
-            self.session = onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own classes share no base but this
-            reason = str(error).split("\n")[0]
-            raise BundleError(f"ONNX Runtime cannot use this model: {reason}") from error
-        unknown = [end.type for end in self.session.get_inputs() if end.type not in _NUMPY]
-        if unknown:
-            raise BundleError(f"ONNX Runtime cannot use this model: it takes a {unknown[0]}, which no picture is.")
-        self.inputs = [(i.name, _NUMPY[i.type], tuple(i.shape[1:])) for i in self.session.get_inputs()]
-        self.outputs = [output.name for output in self.session.get_outputs()]
-        said = self.session.get_modelmeta().custom_metadata_map
+        self._session: Session = RUNTIMES[runtime](given, threads or torch.get_num_threads(), precision)
+        self.inputs, self.outputs, said = self._session.inputs, self._session.outputs, self._session.metadata
         ids = parse_json(said.get("ids", "{}"), "the model's ids", BundleError)
         self.ids = {k: v for k, v in ids.items() if isinstance(v, int)} if isinstance(ids, dict) else {}
         batch = said.get("batch", "")
@@ -77,6 +72,8 @@ class Engine:
         strip: Sequence[str | None] = (),
         decoding: Decoding | None = None,
         threads: int | None = None,
+        runtime: str = "onnxruntime",
+        precision: str = "float32",
     ) -> Engine:
         """The engine of a network with its weights as they are now.
 
@@ -85,10 +82,13 @@ class Engine:
         strip           per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
         decoding        rows of boxes become detections so, within the engine; None: they stay rows
         threads         per operation; None: as many as torch uses
+        runtime         "onnxruntime" or "openvino"
+        precision       of the numbers within: "float32", or of OpenVINO "bfloat16"
 
-        Raises ArgumentError for a layer that ONNX cannot say.
+        Raises ArgumentError for a layer that ONNX cannot say, or a runtime that is not installed.
         """
-        return cls(serialized(graph, preprocessing, strip, decoding), threads=threads)
+        content = serialized(graph, preprocessing, strip, decoding)
+        return cls(content, threads=threads, runtime=runtime, precision=precision)
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
         """One array per output, channels-last.
@@ -105,17 +105,13 @@ class Engine:
         xs = [self._checked(np.asarray(x), *about) for x, about in zip(arrays, self.inputs, strict=True)]
         count = len(xs[0])
         size = min(batch_size or count, self.batch)
-        parts = [self._run([x[start : start + size] for x in xs]) for start in range(0, count, size)]
+        parts = [self._session.run([x[start : start + size] for x in xs]) for start in range(0, count, size)]
         if len(parts) == 1:
             return parts[0]
         for part, start in zip(parts, range(0, count, size), strict=True):
             for i in self._counted:  # numbers of pictures within the part
                 part[i] = part[i] + start
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-    def _run(self, xs: list[np.ndarray]) -> list[np.ndarray]:
-        names = (name for name, _, _ in self.inputs)
-        return self.session.run(self.outputs, dict(zip(names, xs, strict=True)))  # type: ignore[no-any-return]
 
     def _checked(self, x: np.ndarray, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
         if x.shape[1:] != shape or not len(x):

@@ -51,6 +51,7 @@ class Quantized:
         strip: Sequence[str | None] = (),
         decoding: Decoding | None = None,
         threads: int | None = None,
+        runtime: str = "onnxruntime",
     ) -> Engine:
         """An engine of it.
 
@@ -58,12 +59,13 @@ class Quantized:
         strip     per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
         decoding  rows of boxes become detections so; None: they stay rows
         threads   per operation; None: as many as torch uses
+        runtime   "onnxruntime" or "openvino"
         """
-        key = (threads, None if pixels is None else pixels.arithmetic, decoding, *strip)
+        key = (runtime, threads, None if pixels is None else pixels.arithmetic, decoding, *strip)
         if key not in self._engines:
             changed = pixels is not None or any(strip) or decoding is not None
             content = self.proto(pixels, strip, decoding).SerializeToString() if changed else self.content
-            self._engines[key] = Engine(content, threads=threads)
+            self._engines[key] = Engine(content, threads=threads, runtime=runtime)
         return self._engines[key]
 
     def proto(

@@ -9,6 +9,7 @@ import numpy as np
 
 from striate.data import Dataset
 from striate.errors import DataError
+from striate.inference.predict import outputs_of
 from striate.intake import Outputs, outputs_with_boxes
 from striate.wording import memory, plural
 
@@ -75,16 +76,58 @@ def compared(
     Raises DataError for labels that do not fit the answers.
     """
     examples = model.intake.examples(data)
+    pixels = examples.pixels
+    engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
+    found = beside(model, data, labels, engines, "quantize")
+    return QuantizationReport(
+        samples=samples,
+        checked=found.checked,
+        accuracy=found.accuracy[0],
+        accuracy_int8=found.accuracy[1],
+        agreement=found.agreement,
+        difference=found.difference,
+        seen=seen,
+        bytes=size,
+        bytes_int8=len(twin.content),
+    )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two engines' answers to the same inputs.
+
+    checked      inputs
+    accuracy     the part of right answers of each, None without labels
+    agreement    the part of equal answers, as in `QuantizationReport`
+    difference   the largest difference of any output
+    """
+
+    checked: int
+    accuracy: tuple[float | None, float | None]
+    agreement: float
+    difference: float
+
+
+def beside(model: Any, data: Any, labels: Any, engines: tuple[Any, Any], what: str) -> Beside:
+    """The answers of two engines of a model beside each other.
+
+    model     whose engines they are
+    data      inputs that both answer
+    labels    their classes, or None: a Dataset's own
+    engines   the two; None for torch
+    what      is asked, for messages
+
+    Raises DataError for labels that do not fit the answers.
+    """
+    examples = model.intake.examples(data)
     boxes, ignored = outputs_with_boxes(model.graph), None
     if labels is None and isinstance(data, Dataset) and not boxes:
         prepared = model.intake.dataset(data)
         labels, ignored = prepared.y, prepared.ignored
-    pixels = examples.pixels
-    engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
     answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
-    difference, count = 0.0, min(_PREDICTED, engines[0].batch)
-    for start in range(0, len(examples), count):
-        given = [engine.predict(examples.arrays(slice(start, start + count)), count) for engine in engines]
+    difference, count = 0.0, min(_PREDICTED, *(engine.batch for engine in engines if engine is not None))
+    both = (outputs_of(model, examples, count, engine) for engine in engines)
+    for given in zip(*both, strict=True):
         for each, outs in zip(answered, given, strict=True):
             each.append(_answers(model, outs))
         difference = max(difference, _off(model, *given))
@@ -97,21 +140,11 @@ def compared(
         truth = np.asarray(labels)
         truth = truth.argmax(-1) if truth.ndim == floats.ndim + 1 and truth.shape[-1] > 1 else truth
         if truth.size != floats.size:
-            raise DataError(f"quantize: labels of shape {truth.shape} for answers of shape {floats.shape}.")
+            raise DataError(f"{what}: labels of shape {truth.shape} for answers of shape {floats.shape}.")
         truth = truth.reshape(floats.shape)
         counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
         right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
-    return QuantizationReport(
-        samples=samples,
-        checked=len(floats),
-        accuracy=right[0],
-        accuracy_int8=right[1],
-        agreement=float(same.mean()) if same.size else 1.0,
-        difference=difference,
-        seen=seen,
-        bytes=size,
-        bytes_int8=len(twin.content),
-    )
+    return Beside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
 
 
 def _answers(model: Any, outs: list[np.ndarray]) -> np.ndarray:

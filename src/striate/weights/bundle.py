@@ -40,7 +40,7 @@ CONTENTS = ("weights-*.safetensors", "optimizer-*.safetensors", "int8-*.onnx", "
 FIXED = ("README.md", "model.json")
 _ASIDE = ".saving"
 _SAVES = 5  # that may come between while a model is read
-_PARTS = ("network", "preprocessing", "decoding", "training", "metrics", "compiled")
+_PARTS = ("network", "preprocessing", "decoding", "training", "metrics", "compiled", "engines")
 TWIN_OF = "twin of the weights"  #: in the metadata of the 8-bit twin: the checksum of the weights that it was made from
 
 
@@ -58,6 +58,7 @@ class Bundle:
     compiled        what ``compile`` was given, or None
     optimizer       the state of the optimizer: (numbers and texts, tensors by name), or None
     int8            the 8-bit twin's ONNX file and the report of its making, or None
+    engines         the fastest engine on each kind of processor that it was measured on, or None
     checksum        SHA-256 of the weights' file that it was read from
     """
 
@@ -71,6 +72,7 @@ class Bundle:
     int8: tuple[bytes, dict[str, Any]] | None = None
     compiled: dict[str, Any] | None = None
     optimizer: tuple[dict[str, Any], dict[str, Any]] | None = None
+    engines: dict[str, Any] | None = None
     checksum: str = ""
 
 
@@ -137,6 +139,8 @@ def _files(bundle: Bundle, card: str) -> tuple[dict[str, bytes | str], dict[str,
     files: dict[str, bytes | str] = {weights: data, "README.md": card}
     if bundle.decoding is not None:
         description["decoding"] = bundle.decoding
+    if bundle.engines is not None:
+        description["engines"] = bundle.engines
     if bundle.compiled is not None:
         description["compiled"] = bundle.compiled
     if bundle.optimizer is not None:
@@ -226,6 +230,7 @@ def _described(folder: Path, content: bytes) -> Bundle:
         int8=int8,
         compiled=compiled if isinstance(compiled, dict) else None,
         optimizer=optimizer,
+        engines=description.get("engines"),
         checksum=checksum,
     )
 

@@ -1,0 +1,141 @@
+"""The programs that run an ONNX model on the CPU, behind one face: ONNX Runtime and OpenVINO."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from striate.doors.libraries import onnx_runtime
+from striate.doors.onnx_files import parse_onnx
+from striate.errors import BundleError
+from striate.extras import extra
+
+_NUMPY = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+class Session(Protocol):
+    """A model that is ready to run.
+
+    inputs     (name, NumPy type, shape of one sample) of each
+    outputs    their names
+    metadata   what the model says of itself
+    """
+
+    inputs: list[tuple[str, Any, tuple[Any, ...]]]
+    outputs: list[str]
+    metadata: dict[str, str]
+
+    def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for one batch.
+
+        xs   an array (N, …) per input, dense
+        """
+
+
+class OnnxRuntime:
+    """A session of ONNX Runtime.
+
+    source      a serialized ONNX model, or the path of one
+    threads     per operation
+    precision   of the numbers: "float32", as the model has them
+
+    Raises BundleError for what ONNX Runtime cannot read.
+    """
+
+    def __init__(self, source: bytes | str, threads: int, precision: str = "float32") -> None:
+        onnxruntime = onnx_runtime()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong comes as an exception
+        options.intra_op_num_threads = threads
+        try:
+            self.session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own classes share no base but this
+            raise _unusable("ONNX Runtime", error) from error
+        unknown = [end.type for end in self.session.get_inputs() if end.type not in _NUMPY]
+        if unknown:
+            raise BundleError(f"ONNX Runtime cannot use this model: it takes a {unknown[0]}, which no picture is.")
+        self.inputs = [(i.name, _NUMPY[i.type], tuple(i.shape[1:])) for i in self.session.get_inputs()]
+        self.outputs = [output.name for output in self.session.get_outputs()]
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+        self._names = [name for name, _, _ in self.inputs]
+
+    def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for one batch; ``Session.run``.
+
+        xs   an array (N, …) per input, dense
+        """
+        return self.session.run(self.outputs, dict(zip(self._names, xs, strict=True)))  # type: ignore[no-any-return]
+
+
+class OpenVino:
+    """A model compiled by OpenVINO, which has kernels for 16 bits where the processor has units for them.
+
+    source      a serialized ONNX model, or the path of one
+    threads     of the whole
+    precision   of the numbers within: "float32" or "bfloat16"
+
+    Raises ArgumentError where OpenVINO is not installed, BundleError for what it cannot read.
+    """
+
+    def __init__(self, source: bytes | str, threads: int, precision: str = "float32") -> None:
+        openvino = extra("openvino", "openvino", "this engine")
+        settings = {
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+        }
+        try:
+            core = openvino.Core()
+            model = core.read_model(source)
+            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        except Exception as error:  # whatever its plugins raise
+            raise _unusable("OpenVINO", error) from error
+        ends = [(end.any_name, end.element_type.to_dtype(), end.partial_shape) for end in model.inputs]
+        self.inputs = [
+            (name, dtype.type, tuple(side.get_length() if side.is_static else None for side in list(shape)[1:]))
+            for name, dtype, shape in ends
+        ]
+        self.outputs = [end.any_name for end in model.outputs]
+        content = source if isinstance(source, bytes) else b""
+        said = parse_onnx(content, "the engine").metadata_props if content else ()
+        self.metadata = {entry.key: entry.value for entry in said}
+        self._count = len(self.outputs)
+
+    def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs for one batch; ``Session.run``.
+
+        xs   an array (N, …) per input, dense
+        """
+        found = self._request.infer(list(xs), share_inputs=True)
+        return [found[i] for i in range(self._count)]
+
+
+def bfloat16_units() -> bool:
+    """Whether this processor multiplies 16-bit numbers faster than 32-bit ones: AVX-512 BF16 or AMX."""
+    import torch
+
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def processor() -> str:
+    """The kind of processor: what an engine's speed depends on, such as "x86_64, 2 cores, avx512_f, avx512_bf16"."""
+    import torch
+
+    able = torch.cpu.get_capabilities()
+    sets = [
+        name for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if able.get(name)
+    ]
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return ", ".join([str(able.get("architecture", "cpu")), f"{cores} cores", *sets])
+
+
+RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}
+
+
+def _unusable(which: str, error: Exception) -> BundleError:
+    return BundleError(f"{which} cannot use this model: {str(error).split(chr(10))[0]}")

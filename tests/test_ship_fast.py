@@ -1,0 +1,210 @@
+"""Engines beside ONNX Runtime, and which of them is the fastest."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+import striate as st
+from striate import layers
+from striate.cli.main import main
+from striate.data import Preprocessing
+from striate.data.sets.scenes import scenes
+from striate.errors import ArgumentError, BundleError, Note
+from striate.models import load_model
+from striate.runs import train_run
+from striate.ship import ENGINES, runtimes, trials, tune_engine
+from striate.ship.quantization_report import Beside
+from striate.tasks.detection import detect
+
+openvino = pytest.importorskip("openvino")
+rng = np.random.default_rng(0)
+X = rng.integers(0, 256, (40, 12, 10, 3), dtype=np.uint8)
+EXACT = ("openvino",)
+
+
+def net():
+    st.set_seed(0)
+    model = st.Sequential(
+        [
+            layers.Input((12, 10, 3)),
+            layers.Conv2D(8, 3, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(),
+            layers.SeparableConv2D(8, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+    model.preprocessing = Preprocessing.pictures((12, 10), 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2))
+    model.labels = ["a", "b", "c", "d"]
+    return model
+
+
+@pytest.fixture(autouse=True)
+def units(monkeypatch):
+    """Every machine measures 16 bits here, with units for them or without."""
+    monkeypatch.setattr(trials, "bfloat16_units", lambda: True)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("floats", [False, True])
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_openvino_answers_as_torch_does(engine, floats, count):
+    model = net()
+    x = X[:count].astype(np.float32) / 255 if floats else X[:count]
+    np.testing.assert_allclose(model.predict(x, engine=engine), model.predict(x, engine="torch"), atol=1e-4)
+    np.testing.assert_allclose(model.predict(x, 7, engine=engine), model.predict(x, engine=engine), atol=1e-6)
+
+
+def test_an_answer_stays_what_it_was_when_the_next_is_asked_for():
+    model = net()
+    first = model.predict(X[:2], engine="openvino")
+    kept = first.copy()
+    model.predict(X[2:4], engine="openvino")
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_openvino_is_never_stale_and_judges():
+    model = net()
+    model.predict(X, engine="openvino")
+    model.set_weights([2 * w for w in model.get_weights()])
+    np.testing.assert_allclose(model.predict(X, engine="openvino"), model.predict(X, engine="torch"), atol=1e-4)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    y = np.arange(40) % 4
+    here, there = (model.evaluate(X, y, verbose=0, engine=engine) for engine in ("openvino", "torch"))
+    np.testing.assert_allclose(here, there, rtol=1e-4)
+
+
+def test_16_bits_are_near_and_8_bits_run_in_both_runtimes():
+    model = net()
+    exact = model.predict(X, engine="torch")
+    assert np.abs(model.predict(X, engine="openvino-bf16") - exact).max() < 0.05
+    with pytest.raises(ArgumentError, match="no int8 engine yet"):
+        model.predict(X, engine="openvino-int8")
+    model.quantize(X)
+    for engine in ("int8", "openvino-int8"):
+        assert np.abs(model.predict(X, engine=engine) - exact).max() < 0.1
+
+
+def test_openvino_thins_boxes_out_as_onnx_runtime_does():
+    how = {"task": "detect", "count": 8, "size": 32, "epochs": 1, "verbose": 0, "report": False, "folder": None}
+    model, pictures = train_run("scenes", **how).model, list(scenes(3, size=32, seed=4).x)
+    both = (detect(model, pictures, engine=engine, least=0.0, overlap=1.0) for engine in ("openvino", "torch"))
+    for one, other in zip(*both, strict=True):
+        assert len(one) == len(other) > 0
+        np.testing.assert_allclose([b.score for b in one], [b.score for b in other], atol=1e-4)
+
+
+def test_an_engine_that_is_not_installed_is_named_with_the_line_that_installs_it(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "openvino", None)
+    with pytest.raises(ArgumentError, match=r"pip install 'striate\[openvino\]'"):
+        net().predict(X, engine="openvino")
+
+
+def test_what_openvino_cannot_read_is_one_error():
+    with pytest.raises(BundleError, match="OpenVINO cannot use this model"):
+        runtimes.OpenVino(b"none", 1)
+
+
+# -- the fastest -----------------------------------------------------------------------------------------------------------
+@pytest.mark.slow
+def test_engines_are_measured_and_the_fastest_is_kept_with_the_model(tmp_path, capsys):
+    model = net()
+    y = model.predict(X, engine="torch").argmax(-1)
+    model.quantize(X)
+    seen = []
+    table = model.tune_engine(X, y, rounds=2, agreement=0, points=100, progress=lambda *told: seen.append(told))
+    assert seen == [(1, 2), (2, 2)]
+    assert [row.engine for row in table.rows] == list(trials.CANDIDATES)
+    assert all(row.rate_1 > 0 and row.rate_16 > 0 and row.start > 0 and not row.missing for row in table.rows)
+    assert {row.engine: row.accuracy for row in table.rows}["openvino"] == 1.0
+    assert table.checked == 40
+    best = max(table.rows, key=lambda row: row.rate_1 * row.rate_16)
+    assert table.fastest == best.engine
+    assert f"{table.fastest} *" in str(table)
+    json.dumps(table.to_dict())
+    model.save(tmp_path / "net")
+    again = load_model(tmp_path / "net")
+    fast, named = (again.predict(X, engine=engine) for engine in ("fast", table.fastest))
+    np.testing.assert_allclose(fast, named, atol=1e-6)
+    st.utils.save_img(tmp_path / "a.png", X[0])
+    with contextlib.suppress(SystemExit):
+        main(["predict", str(tmp_path / "net"), str(tmp_path / "a.png")])
+    assert f"engine: {table.fastest}, the fastest" in capsys.readouterr().err
+    again.set_weights([2 * w for w in again.get_weights()])
+    assert again._engine.measured(again.graph) is None
+
+
+def measured(monkeypatch, **rates):
+    """As if the children had measured these rates."""
+    found = {name: {"rates": [rate, rate], "parts": 4, "start": 0.1, "bytes": 1} for name, rate in rates.items()}
+    monkeypatch.setattr(trials, "_measured", lambda folder, names, rounds, progress: {n: found[n] for n in names})
+
+
+def test_an_engine_that_costs_too_much_is_not_chosen(monkeypatch):
+    model = net()
+    measured(monkeypatch, onnxruntime=10, openvino=9, torch=3, **{"openvino-bf16": 50})
+    answers = model.predict(X, engine="torch").argmax(-1)
+    monkeypatch.setattr(trials, "beside", cost := Costs())
+    cost.of = {"openvino-bf16": 0.3}
+    table = tune_engine(model, X, answers, engines=["onnxruntime", "openvino-bf16", "torch"])
+    assert table.fastest == "onnxruntime"
+    assert "openvino-bf16 (costs too much)" in str(table)
+    assert (
+        tune_engine(model, X, answers, points=0.4, engines=["onnxruntime", "openvino-bf16"]).fastest == "openvino-bf16"
+    )
+    with pytest.raises(ArgumentError, match="no engine stays inside the allowance"):
+        tune_engine(model, X, answers, engines=["openvino-bf16"])
+
+
+class Costs:
+    """In place of ``beside``: percentage points that an engine costs, found by the runtime's precision."""
+
+    of: dict[str, float] = {}
+
+    def __call__(self, model, data, labels, engines, what):
+        other = engines[1]
+        name = "openvino-bf16" if other is not None and isinstance(other._session, runtimes.OpenVino) else ""
+        return Beside(40, (1.0, 1.0 - self.of.get(name, 0) / 100), 1.0, 0.0)
+
+
+def test_fast_without_a_measurement_is_auto_and_says_so(monkeypatch):
+    model = net()
+    with pytest.warns(Note, match="was not measured"):
+        assert model.predict(X[:1], engine="fast").shape == (1, 4)
+
+
+def test_what_is_not_there_is_a_row_with_the_reason(monkeypatch):
+    model = net()
+    measured(monkeypatch, onnxruntime=10)
+    monkeypatch.setattr(trials, "installed", lambda name: name != "openvino")
+    table = tune_engine(model, X, engines=["onnxruntime", "openvino", "int8"])
+    said = {row.engine: row.missing for row in table.rows}
+    assert "pip install 'striate[openvino]'" in said["openvino"]
+    assert "no 8-bit twin" in said["int8"]
+    assert table.fastest == "onnxruntime"
+    with pytest.raises(ArgumentError, match="unknown engine"):
+        tune_engine(model, X, engines=["gpu"])
+
+
+@pytest.mark.parametrize(
+    "damaged", [5, {"x": 3}, {"KIND": {"engine": "none", "batch": 4}}, {"KIND": {"engine": "torch", "batch": -1}}]
+)
+def test_a_strangers_choice_of_engine_is_looked_at(tmp_path, damaged):
+    model = net()
+    model.save(tmp_path / "net")
+    place = tmp_path / "net" / "model.json"
+    told = json.loads(place.read_text())
+    told["engines"] = json.loads(json.dumps(damaged).replace("KIND", runtimes.processor()))
+    place.write_text(json.dumps(told))
+    if damaged == 5:
+        with pytest.raises(BundleError, match="its engines is no object"):
+            load_model(tmp_path / "net")
+        return
+    assert load_model(tmp_path / "net")._engine.saved_choices(model.graph) is None
+
+
+def test_engine_names_are_one_list():
+    assert set(ENGINES) == {"auto", "fast", *trials.CANDIDATES}
