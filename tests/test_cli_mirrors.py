@@ -33,9 +33,9 @@ MIRRORS = {
     "data check": ([data.check], {"weights", "page", "strict"}, {"progress"}),
     "predict": (
         [tasks.classify, tasks.classify_files],
-        # top: 1 a line for a folder; the last four are of models that find things
-        {"text", "weights", "variant", "others", "out", "top", "draw", "least", "format", "beside"},
-        {"progress", "top"},
+        # top: 1 a line for a folder; engine: the fastest where it was measured; the last four are of models that find things
+        {"text", "weights", "variant", "others", "out", "top", "engine", "draw", "least", "format", "beside"},
+        {"progress", "top", "engine"},
     ),
 }
 

@@ -12,10 +12,11 @@ from striate.cli.main import main
 from striate.data import Preprocessing
 from striate.data.sets.scenes import scenes
 from striate.errors import ArgumentError, BundleError, Note
+from striate.inference import trials, tune_engine
 from striate.models import load_model
 from striate.runs import train_run
-from striate.ship import ENGINES, runtimes, trials, tune_engine
-from striate.ship.quantization_report import Beside
+from striate.ship import ENGINES, runtimes
+from striate.ship.quantization_report import AnswersBeside
 from striate.tasks.detection import detect
 
 openvino = pytest.importorskip("openvino")
@@ -165,9 +166,9 @@ class Costs:
     of: dict[str, float] = {}
 
     def __call__(self, model, data, labels, engines, what):
-        other = engines[1]
+        other = engines[1].args[1]
         name = "openvino-bf16" if other is not None and isinstance(other._session, runtimes.OpenVino) else ""
-        return Beside(40, (1.0, 1.0 - self.of.get(name, 0) / 100), 1.0, 0.0)
+        return AnswersBeside(40, (1.0, 1.0 - self.of.get(name, 0) / 100), 1.0, 0.0)
 
 
 def test_fast_without_a_measurement_is_auto_and_says_so(monkeypatch):

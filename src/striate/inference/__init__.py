@@ -5,7 +5,8 @@ from striate.inference.evaluation import evaluate
 from striate.inference.neurons import Neuron, neuron
 from striate.inference.predict import answers
 from striate.inference.products import Products
+from striate.inference.trials import EngineRow, EngineTable, tune_engine
 
-__all__ = ["Neuron", "Products", "answers", "evaluate", "neuron"]
+__all__ = ["EngineRow", "EngineTable", "Neuron", "Products", "answers", "evaluate", "neuron", "tune_engine"]
 
 guard(__name__)

@@ -15,8 +15,9 @@ from striate.model.ends import apart, template
 from striate.model.learning import Learning
 
 if TYPE_CHECKING:
+    from striate.inference import EngineTable
     from striate.intake import Intake, Outputs
-    from striate.ship import EngineTable, QuantizationReport
+    from striate.ship import QuantizationReport
 
 
 class Model(Learning):
@@ -180,7 +181,7 @@ class Model(Learning):
         Each works in a process of its own, and they take turns.  The table that is returned has a row for each.  Raises
         ArgumentError for an unknown engine and for layers of your own, DataError for what does not fit the network.
         """
-        from striate.ship import tune_engine
+        from striate.inference import tune_engine
 
         how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": engines, "rounds": rounds}
         return tune_engine(self.predictor, pictures, labels, progress=progress, **how)

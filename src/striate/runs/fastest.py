@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from striate.runs.judging import held_out
 
 if TYPE_CHECKING:
+    from striate.inference import EngineTable
     from striate.model import Model
-    from striate.ship import EngineTable
 
 
 def tune_run(

@@ -6,13 +6,10 @@ from striate.ship.engine import Engine
 from striate.ship.export import cut, export_onnx
 from striate.ship.onnx_graph import save_onnx, to_onnx
 from striate.ship.quantization import QuantizationReport, Quantized, quantize
-from striate.ship.trials import EngineRow, EngineTable, tune_engine
 
 __all__ = [
     "ENGINES",
     "Engine",
-    "EngineRow",
-    "EngineTable",
     "Engines",
     "QuantizationReport",
     "Quantized",
@@ -21,7 +18,6 @@ __all__ = [
     "quantize",
     "save_onnx",
     "to_onnx",
-    "tune_engine",
 ]
 
 guard(__name__)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from striate.data import Dataset
 from striate.errors import DataError
-from striate.inference.predict import outputs_of
 from striate.intake import Outputs, outputs_with_boxes
 from striate.wording import memory, plural
 
 if TYPE_CHECKING:
     from striate.ship.quantization import Quantized
 
+Answered = Callable[[Any, int], Iterator[list[np.ndarray]]]
 _PREDICTED = 64  # pictures at a time, where both are compared
 
 
@@ -78,7 +80,7 @@ def compared(
     examples = model.intake.examples(data)
     pixels = examples.pixels
     engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
-    found = beside(model, data, labels, engines, "quantize")
+    found = beside(model, data, labels, [partial(_by_engine, engine) for engine in engines], "quantize")
     return QuantizationReport(
         samples=samples,
         checked=found.checked,
@@ -92,8 +94,13 @@ def compared(
     )
 
 
+def _by_engine(engine: Any, examples: Any, count: int) -> Iterator[list[np.ndarray]]:
+    for start in range(0, len(examples), count):
+        yield engine.predict(examples.arrays(slice(start, start + count)), count)
+
+
 @dataclass(frozen=True)
-class Beside:
+class AnswersBeside:
     """Two engines' answers to the same inputs.
 
     checked      inputs
@@ -108,13 +115,13 @@ class Beside:
     difference: float
 
 
-def beside(model: Any, data: Any, labels: Any, engines: tuple[Any, Any], what: str) -> Beside:
+def beside(model: Any, data: Any, labels: Any, both: Sequence[Answered], what: str) -> AnswersBeside:
     """The answers of two engines of a model beside each other.
 
     model     whose engines they are
     data      inputs that both answer
     labels    their classes, or None: a Dataset's own
-    engines   the two; None for torch
+    both      of each, the outputs for a batch after the other, from (examples, samples at a time)
     what      is asked, for messages
 
     Raises DataError for labels that do not fit the answers.
@@ -125,9 +132,8 @@ def beside(model: Any, data: Any, labels: Any, engines: tuple[Any, Any], what: s
         prepared = model.intake.dataset(data)
         labels, ignored = prepared.y, prepared.ignored
     answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
-    difference, count = 0.0, min(_PREDICTED, *(engine.batch for engine in engines if engine is not None))
-    both = (outputs_of(model, examples, count, engine) for engine in engines)
-    for given in zip(*both, strict=True):
+    difference = 0.0
+    for given in zip(*(each(examples, _PREDICTED) for each in both), strict=True):
         for each, outs in zip(answered, given, strict=True):
             each.append(_answers(model, outs))
         difference = max(difference, _off(model, *given))
@@ -144,7 +150,7 @@ def beside(model: Any, data: Any, labels: Any, engines: tuple[Any, Any], what: s
         truth = truth.reshape(floats.shape)
         counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
         right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
-    return Beside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
+    return AnswersBeside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
 
 
 def _answers(model: Any, outs: list[np.ndarray]) -> np.ndarray:

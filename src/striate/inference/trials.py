@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ import numpy as np
 
 from striate.described import whole
 from striate.doors.arrays import read_npz, write_npz
+from striate.doors.parsing import parse_json
 from striate.doors.reading import opened
 from striate.doors.writing import temporary_folder
 from striate.errors import ArgumentError, StriateError, unknown
 from striate.extras import installed
+from striate.inference.predict import outputs_of
 from striate.ship.choose import KINDS
 from striate.ship.quantization_report import beside
 from striate.ship.runtimes import bfloat16_units, processor
@@ -38,7 +41,7 @@ _BURST = 0.3  # seconds
 _CHECKED = 512  # pictures whose answers are compared
 
 # What a child does: one engine of a saved model, which for each line on stdin works for some time.
-_CHILD = "from striate.ship.trials import serve; serve()"
+_CHILD = "from striate.models import load_model; from striate.inference.trials import serve; serve(load_model)"
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class EngineTable:
     fastest: str
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
+        """The fields by their names as plain values for JSON, the rows as dicts."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -151,6 +154,13 @@ def tune_engine(
     unknown engine and for a model whose layers are its own, DataError for what does not fit the network.
     """
     rounds = whole("tune_engine", "rounds", rounds)
+    for name, value in {"points": points, "agreement": agreement}.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            raise ArgumentError(f"tune_engine: {name}={value!r} must be a number of at least 0.")
+    if engines is not None and (isinstance(engines, str) or not isinstance(engines, Sequence) or not engines):
+        raise ArgumentError(f"tune_engine: engines={engines!r} must be a list of names, of {', '.join(CANDIDATES)}.")
+    if progress is not None and not callable(progress):
+        raise ArgumentError(f"tune_engine: progress={progress!r} must be a function of (rounds done, of how many).")
     asked = CANDIDATES if engines is None else tuple(engines)
     for name in asked:
         if name not in CANDIDATES:
@@ -168,11 +178,9 @@ def tune_engine(
     for name in asked:
         if name in measured and not isinstance(measured[name], str):
             other = model._engine.pick(model, name, len(examples), examples.pixels)
-            rows.append(
-                _row(
-                    name, measured[name], beside(model, data, labels, (floats, other), "tune_engine"), points, agreement
-                )
-            )
+            both = [partial(_outputs, model, engine) for engine in (floats, other)]
+            found = beside(model, data, labels, both, "tune_engine")
+            rows.append(_row(name, measured[name], found, points, agreement))
         else:
             rows.append(EngineRow(name, missing=why[name] or measured[name]))
     allowed = [row for row in rows if row.allowed]
@@ -182,6 +190,10 @@ def tune_engine(
     best = max(allowed, key=lambda row: row.rate_1 * row.rate_16)
     model._engine.choose(model, best.engine, best.parts)
     return EngineTable(processor(), len(examples), tuple(rows), best.engine)
+
+
+def _outputs(model: Any, engine: Any, examples: Any, count: int) -> Iterator[list[np.ndarray]]:
+    return outputs_of(model, examples, count, engine)
 
 
 def _first(model: Any, pictures: Any) -> Any:
@@ -292,16 +304,19 @@ def _asked(process: Any, which: int) -> dict[str, Any]:
 
 def _said(process: Any) -> dict[str, Any]:
     line = process.stdout.readline()
-    return json.loads(line) if line else {"error": "its process ended, perhaps for want of memory"}
+    if not line:
+        return {"error": "its process ended, perhaps for want of memory"}
+    return parse_json(line, "an engine's process")  # type: ignore[no-any-return]
 
 
-def serve() -> None:
-    """A child's life: make the engine that the command line names, say what that took, then work when told."""
+def serve(load_model: Callable[..., Any]) -> None:
+    """A child's life: make the engine that the command line names, say what that took, then work when told.
+
+    load_model   reads a saved model
+    """
     import torch
 
-    from striate.models import load_model
-
-    told = json.loads(sys.argv[1])
+    told = parse_json(sys.argv[1], "what to measure")
     torch.set_num_threads(told["threads"])
     try:
         model = load_model(Path(told["folder"], "model"), compile=False)
