@@ -15,7 +15,7 @@ from striate import layers
 from striate.cli.common import SETS
 from striate.cli.main import app
 
-COMMANDS = ("advise", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
+COMMANDS = ("advise", "bench", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
 COMMANDS += ("predict", "quantize", "size", "train", "transfer", "localize", "segment", "detect")
 
 

@@ -186,7 +186,10 @@ def test_the_command_says_what_python_says(tmp_path, capsys):
     assert "top-1 accuracy 0.5000 (95 %: 0.2538 to 0.7462)  top-5 accuracy 0.7500  n 12" in run()[1]
     code, _, error = run("--engine", "onnx")
     assert code == 2
-    assert 'unknown engine "onnx". Known: auto, int8, onnxruntime, torch.' in error
+    assert (
+        'unknown engine "onnx". Known: auto, fast, int8, onnxruntime, openvino, openvino-bf16, openvino-int8, torch.'
+        in error
+    )
 
 
 @pytest.mark.parametrize("kind", PREPARED)
