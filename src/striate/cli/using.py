@@ -74,7 +74,6 @@ def predict(
     task = recorded(model).get("task")
     asked = None if text else finding.planned(task if task in NAMES[1:] else None, pictures or [], **written)  # type: ignore[arg-type]
     trained = model_of(model, weights, variant)
-    chosen = engine_of(trained, engine)
     if task_of(trained).name != "classify":
         for option, given in {"--text": text, "--with": others, "--top": top}.items():
             if given:
@@ -82,11 +81,12 @@ def predict(
                     f"{option} is for models that classify; {model} was trained to {task_of(trained).name}."
                 )
         assert asked is not None
-        finding.answer(trained, asked, told=model, least=least, batch_size=batch_size, engine=chosen, json=json)
+        finding.answer(trained, asked, told=model, least=least, batch_size=batch_size, engine=engine, json=json)
         return
     if out is not None and out.suffix.lower() not in ENDINGS:
         raise ArgumentError(f"{out}: answers are written as {' or '.join(ENDINGS)}.")
     found = files_in(pictures or ())
+    chosen = engine_of(trained, engine)
     for option, value in {"--draw": draw, "--least": least, "--format": format}.items():
         if value is not None:
             raise ArgumentError(f"{option} is for models that find things; {model} was trained to classify.")

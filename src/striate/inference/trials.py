@@ -30,7 +30,7 @@ from striate.errors import ArgumentError, StriateError, unknown
 from striate.extras import installed
 from striate.inference.predict import outputs_of
 from striate.ship.choose import KINDS
-from striate.ship.quantization_report import beside
+from striate.ship.quantization_report import beside, judged
 from striate.ship.runtimes import bfloat16_units, processor
 from striate.wording import inner, memory
 
@@ -165,9 +165,8 @@ def tune_engine(
     for name in asked:
         if name not in CANDIDATES:
             raise unknown("engine", name, CANDIDATES)
-    data = _first(model, pictures)
-    labels = None if labels is None else np.asarray(labels)[:_CHECKED]
-    examples = model.intake.examples(data)
+    examples, truth, ignored = judged(model, pictures, labels)
+    examples, truth = examples.part(slice(0, _CHECKED)), None if truth is None else truth[:_CHECKED]
     why = {name: _lacks(model, name) for name in asked}
     able = [name for name in asked if not why[name]]
     with temporary_folder() as folder:
@@ -179,7 +178,7 @@ def tune_engine(
         if name in measured and not isinstance(measured[name], str):
             other = model._engine.pick(model, name, len(examples), examples.pixels)
             both = [partial(_outputs, model, engine) for engine in (floats, other)]
-            found = beside(model, data, labels, both, "tune_engine")
+            found = beside(model, examples, truth, ignored, both, "tune_engine")
             rows.append(_row(name, measured[name], found, points, agreement))
         else:
             rows.append(EngineRow(name, missing=why[name] or measured[name]))
@@ -194,14 +193,6 @@ def tune_engine(
 
 def _outputs(model: Any, engine: Any, examples: Any, count: int) -> Iterator[list[np.ndarray]]:
     return outputs_of(model, examples, count, engine)
-
-
-def _first(model: Any, pictures: Any) -> Any:
-    """The inputs whose answers are compared."""
-    try:
-        return pictures[:_CHECKED] if isinstance(pictures, np.ndarray | list) else pictures.part(slice(0, _CHECKED))
-    except (AttributeError, TypeError):
-        return pictures
 
 
 def _lacks(model: Any, name: str) -> str:

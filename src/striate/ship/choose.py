@@ -75,7 +75,7 @@ class Engines:
         self._saved_as = ""  # what the weights are as they were saved; "" where they come from no saved model
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
-        self._tuned: tuple[dict[str, Any], Watch, Graph] | None = None
+        self._tuned: dict[str, Any] = {}  # by the kind of processor, of the weights that are watched
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Engines, ()  # sessions cannot be copied; a copy of the model makes its own
@@ -105,9 +105,9 @@ class Engines:
         """
         check_engine(how)
         graph = model.graph.check()
-        found = self.fastest(graph) if how == "fast" else None
+        found = self._usable() if how == "fast" else None
         if how == "fast":
-            how = "auto" if found is None else found["engine"]
+            how = _unmeasured() if found is None else found["engine"]
         if how == "torch":
             return None
         if how == "auto" and True in graph.modes:  # which only torch can do
@@ -116,12 +116,18 @@ class Engines:
         runtime, precision = KINDS.get(how, KINDS["onnxruntime"])
         key = (runtime, precision, None if pixels is None else pixels.arithmetic, decoding, *strip)
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
-        if precision == "int8":
-            return _in_parts(self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime), found)
-        if key not in self._made:  # what is to be made takes much longer, and may be in the cache
+        if precision == "int8" and found is None:
+            return self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime)
+        if (
+            key not in self._made and precision != "int8"
+        ):  # what is to be made takes much longer, and may be in the cache
             read = inf
-        if self._watch is None or graph is not self._graph or self._watch.changed(read):
+        if self._stale(graph, read):
             self._forget()
+            if found is not None:  # of other weights
+                return self.pick(model, "fast", samples, pixels, strip, decoding)
+        if precision == "int8" and self._int8 is not None:
+            return _in_parts(self._int8[0].engine(pixels, strip, decoding, runtime=runtime), found)
         if how == "auto" and not self._pays(model, module, samples, key):
             return None
         if self._watch is None:
@@ -134,15 +140,19 @@ class Engines:
             self._made.popitem(last=False)
         return _in_parts(self._made[key], found)
 
+    def _stale(self, graph: Graph, read: float = inf) -> bool:
+        return self._watch is None or graph is not self._graph or self._watch.changed(read)
+
     def _forget(self) -> None:
         self._made.clear()
+        self._tuned = {}
         self._watch = self._graph = None
         self._saved_as = ""
 
     def reset(self) -> None:
         """Make all anew when next asked, the int8 twin too: weights were changed in a way that need not be noticed."""
         self._forget()
-        self._int8 = self._tuned = None
+        self._int8 = None
 
     def _mults_of(self, model: Any) -> int:
         """Multiplications for one sample."""
@@ -196,8 +206,7 @@ class Engines:
             content, report = int8
             twin = _twin(content, report, self._graph, str(folder), checksum)
             self._int8 = None if twin is None else (twin, self._watch, self._graph)
-        known = {on: choice for on, choice in (tuned or {}).items() if _is_choice(choice)}
-        self._tuned = (known, self._watch, self._graph) if known else None
+        self._tuned = {on: choice for on, choice in (tuned or {}).items() if _is_choice(choice)}
 
     # -- which is the fastest -------------------------------------------------------------------------------------------
     def choose(self, model: Any, engine: str, batch: int) -> None:
@@ -208,9 +217,11 @@ class Engines:
         batch    samples at a time with which it is fastest
         """
         graph = model.graph.check()
-        before = self.saved_choices(graph) or {}
-        watch = Watch(model.module if model.torch_module is None else model.torch_module)
-        self._tuned = before | {processor(): {"engine": engine, "batch": batch}}, watch, graph
+        if self._stale(graph):
+            self._forget()
+            module = model.module if model.torch_module is None else model.torch_module
+            self._watch, self._graph = Watch(module), graph
+        self._tuned[processor()] = {"engine": engine, "batch": batch}
 
     def saved_choices(self, graph: Graph) -> dict[str, Any] | None:
         """What is the fastest on each kind of processor that it was measured on: {kind: {"engine", "batch"}}; None where
@@ -218,22 +229,7 @@ class Engines:
 
         graph   of the model as it is now
         """
-        if self._tuned is None or graph is not self._tuned[2] or self._tuned[1].changed(_COMPARED):
-            return None
-        return self._tuned[0]
-
-    def fastest(self, graph: Graph) -> dict[str, Any] | None:
-        """The engine that was found to be the fastest here, {"engine", "batch"}; None, and a note, where none was.
-
-        graph   of the model as it is now
-        """
-        found = self.measured(graph)
-        if found is None:
-            note(
-                'engine="fast" was not measured on this kind of processor with these weights: "auto" answers. '
-                "model.tune_engine(pictures), or striate bench MODEL, measures it."
-            )
-        return found
+        return self._tuned if self._tuned and not self._stale(graph) else None
 
     def measured(self, graph: Graph) -> dict[str, Any] | None:
         """What ``choose`` was told for this kind of processor and these weights, {"engine", "batch"}; None: nothing, or of
@@ -241,7 +237,10 @@ class Engines:
 
         graph   of the model as it is now
         """
-        found = (self.saved_choices(graph) or {}).get(processor())
+        return None if self.saved_choices(graph) is None else self._usable()
+
+    def _usable(self) -> dict[str, Any] | None:
+        found = self._tuned.get(processor())
         if found is None or found["engine"] == "torch":
             return found
         runtime, precision = KINDS[found["engine"]]
@@ -309,6 +308,14 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
+
+
+def _unmeasured() -> str:
+    note(
+        'engine="fast" was not measured on this kind of processor with these weights: "auto" answers. '
+        "model.tune_engine(pictures), or striate bench MODEL, measures it."
+    )
+    return "auto"
 
 
 def _in_parts(engine: Engine, found: dict[str, Any] | None) -> Engine:

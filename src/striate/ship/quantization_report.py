@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.data import Dataset
+from striate.data import Dataset, Examples
 from striate.errors import DataError
 from striate.intake import Outputs, outputs_with_boxes
 from striate.wording import memory, plural
@@ -77,10 +77,10 @@ def compared(
 
     Raises DataError for labels that do not fit the answers.
     """
-    examples = model.intake.examples(data)
+    examples, labels, ignored = judged(model, data, labels)
     pixels = examples.pixels
     engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
-    found = beside(model, data, labels, [partial(_by_engine, engine) for engine in engines], "quantize")
+    found = beside(model, examples, labels, ignored, [partial(_by_engine, engine) for engine in engines], "quantize")
     return QuantizationReport(
         samples=samples,
         checked=found.checked,
@@ -115,22 +115,40 @@ class AnswersBeside:
     difference: float
 
 
-def beside(model: Any, data: Any, labels: Any, both: Sequence[Answered], what: str) -> AnswersBeside:
+def judged(model: Any, data: Any, labels: Any) -> tuple[Examples, np.ndarray | None, int | None]:
+    """What engines are compared on: (inputs, their classes or None, the label that counts for nothing or None).
+
+    model    that answers
+    data     whatever ``predict`` takes
+    labels   its classes; None: a Dataset's own
+    """
+    examples, ignored = model.intake.examples(data), None
+    if labels is None and isinstance(data, Dataset) and not outputs_with_boxes(model.graph):
+        prepared = model.intake.dataset(data)
+        labels, ignored = prepared.y, prepared.ignored
+    return examples, None if labels is None else np.asarray(labels), ignored
+
+
+def beside(
+    model: Any,
+    examples: Examples,
+    truth: np.ndarray | None,
+    ignored: int | None,
+    both: Sequence[Answered],
+    what: str,
+) -> AnswersBeside:
     """The answers of two engines of a model beside each other.
 
     model     whose engines they are
-    data      inputs that both answer
-    labels    their classes, or None: a Dataset's own
+    examples  inputs that both answer
+    truth     their classes, or None
+    ignored   the label that counts for nothing, or None
     both      of each, the outputs for a batch after the other, from (examples, samples at a time)
     what      is asked, for messages
 
     Raises DataError for labels that do not fit the answers.
     """
-    examples = model.intake.examples(data)
-    boxes, ignored = outputs_with_boxes(model.graph), None
-    if labels is None and isinstance(data, Dataset) and not boxes:
-        prepared = model.intake.dataset(data)
-        labels, ignored = prepared.y, prepared.ignored
+    boxes = outputs_with_boxes(model.graph)
     answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
     difference = 0.0
     for given in zip(*(each(examples, _PREDICTED) for each in both), strict=True):
@@ -142,8 +160,7 @@ def beside(model: Any, data: Any, labels: Any, both: Sequence[Answered], what: s
     if boxes:  # places where neither finds anything would agree in any case
         same = same[(floats > 0) | (whole > 0)]
     right: list[float | None] = [None, None]
-    if labels is not None:
-        truth = np.asarray(labels)
+    if truth is not None:
         truth = truth.argmax(-1) if truth.ndim == floats.ndim + 1 and truth.shape[-1] > 1 else truth
         if truth.size != floats.size:
             raise DataError(f"{what}: labels of shape {truth.shape} for answers of shape {floats.shape}.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from striate.doors.libraries import onnx_runtime
-from striate.doors.onnx_files import parse_onnx
+from striate.doors.onnx_files import parse_onnx, read_onnx
 from striate.errors import BundleError
 from striate.extras import extra
 
@@ -92,7 +93,7 @@ class OpenVino:
             core = openvino.Core()
             model = core.read_model(source)
             self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        except Exception as error:  # whatever its plugins raise
+        except RuntimeError as error:  # as all that it raises comes
             raise _unusable("OpenVINO", error) from error
         ends = [(end.any_name, end.element_type.to_dtype(), end.partial_shape) for end in model.inputs]
         self.inputs = [
@@ -100,9 +101,8 @@ class OpenVino:
             for name, dtype, shape in ends
         ]
         self.outputs = [end.any_name for end in model.outputs]
-        content = source if isinstance(source, bytes) else b""
-        said = parse_onnx(content, "the engine").metadata_props if content else ()
-        self.metadata = {entry.key: entry.value for entry in said}
+        proto = parse_onnx(source, "the engine") if isinstance(source, bytes) else read_onnx(source)
+        self.metadata = {entry.key: entry.value for entry in proto.metadata_props}
         self._count = len(self.outputs)
 
     def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -114,6 +114,7 @@ class OpenVino:
         return [found[i] for i in range(self._count)]
 
 
+@cache
 def bfloat16_units() -> bool:
     """Whether this processor multiplies 16-bit numbers faster than 32-bit ones: AVX-512 BF16 or AMX."""
     import torch
@@ -122,6 +123,7 @@ def bfloat16_units() -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+@cache
 def processor() -> str:
     """The kind of processor: what an engine's speed depends on, such as "x86_64, 2 cores, avx512_f, avx512_bf16"."""
     import torch
