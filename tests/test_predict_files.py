@@ -136,3 +136,39 @@ def test_the_command_writes_a_table_or_lines_and_names_what_is_broken(net, photo
     assert len(out.splitlines()) == 4  # the file, and its three classes
     assert json.loads(run(photos / "deep", "--json")[1])[1]["top"][0]["label"] in net.labels
     assert run(photos, "-o", "x.txt")[0] == 2
+
+
+def test_two_commands_do_not_write_one_file_of_answers(tmp_path):
+    def answers(then=None):
+        yield FileAnswer("a.png", [], "broken")
+        if then is not None:
+            then()
+        yield FileAnswer("b.png", [], "broken")
+
+    def another():
+        with pytest.raises(DataError, match=r"x\.jsonl\.part: another process is writing it"):
+            write_answers(tmp_path / "x.jsonl", answers())
+        assert [file.name for file in tmp_path.iterdir()] == ["x.jsonl.part"]
+
+    assert write_answers(tmp_path / "x.jsonl", answers(another)) == (2, 2)
+    assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 2
+    assert write_answers(tmp_path / "x.jsonl", answers()) == (2, 2)
+    assert len((tmp_path / "x.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_was_just_finished_is_not_begun_anew_by_who_opened_it_before(tmp_path, monkeypatch):
+    """The part was renamed between its opening and its lock."""
+    from striate.doors import locks
+
+    whole = tmp_path / "x.jsonl"
+
+    def renamed(file, path):
+        os.replace(path, whole)
+        return alone(file, path)
+
+    alone = locks._alone
+    monkeypatch.setattr(locks, "_alone", renamed)
+    (tmp_path / "x.jsonl.part").write_text("all the answers\n")
+    with pytest.raises(DataError, match="another process"):
+        write_answers(whole, [])
+    assert whole.read_text() == "all the answers\n"

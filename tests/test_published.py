@@ -227,11 +227,14 @@ def hub(made, monkeypatch, tmp_path):
                 raise self.error
             return SimpleNamespace(size=len(self.content) if self.size is None else self.size)
 
-        def download(self, repository, file, *, cache_dir, **_):
+        def download(self, repository, file, *, cache_dir, tqdm_class, **_):
             """As hf_hub_download lays a file down: named by its sum, a link from the revision's folder to it."""
             self.asked.append(f"{repository} {file}")
             if self.error is not None:
                 raise self.error
+            with tqdm_class(total=len(self.content), disable=True) as bar:
+                for start in range(0, len(self.content), 1000):
+                    bar.update(len(self.content[start : start + 1000]))
             folder = Path(cache_dir) / f"models--{repository.replace('/', '--')}"
             at, blob = folder / "snapshots" / ("0" * 40) / file, folder / "blobs" / self.digits
             for path in (at, blob, folder / "refs" / "main"):
@@ -271,6 +274,12 @@ def test_a_hub_file_above_the_limit_or_the_room_on_the_disk_is_not_asked_for(mad
         monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=budgets.WEIGHTS - 1))
         fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/other"), says)
     assert not hub.asked
+
+
+def test_a_hub_that_sends_more_than_it_told_is_broken_off(made, hub, tmp_path):
+    hub.size = len(hub.content) - 1
+    fails(DataError, lambda: zoo.create("tiny", weights="hf:somebody/tiny.v1"), f"more than the {hub.size:,} bytes")
+    assert not list((tmp_path / "cache").rglob("blobs"))
 
 
 def test_a_cache_of_the_hub_whose_names_are_no_text_is_one_clear_error(made, hub, tmp_path):

@@ -1,4 +1,4 @@
-"""One writer a folder.  The system drops a lock when its process ends, however it ends, so none is ever stale."""
+"""One writer a folder or file.  The system drops a lock when its process ends, however it ends, so none is ever stale."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
-from striate.doors.writing import finish_moving, leftovers, remove
+from striate.doors.writing import appended, finish_moving, leftovers, moved, remove
 from striate.errors import BundleError, StriateError, note
 from striate.wording import inner
 
@@ -55,6 +55,45 @@ def _taken(file: Path, seconds: float) -> FileLock | None:
             raise
         return None
     return lock
+
+
+@contextmanager
+def grown(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> Iterator[IO[str]]:
+    """A text that is written for long and may be read meanwhile: it is called ``path.part`` until the block ends.
+
+    path   of the file
+    kind   the class of the error
+
+    A block that is broken off leaves the part, and the next one begins it anew.  Raises `kind` where another process is
+    writing it, or it cannot be written.
+    """
+    target = Path(path)
+    part = target.with_name(f"{target.name}.part")
+    if target.is_dir():  # before the block begins, which may take hours
+        raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
+    with appended(part, kind) as file:
+        if not _alone(file, part):
+            raise kind(f"{part}: another process is writing it. Wait until it has ended, or choose another name.")
+        os.ftruncate(file.fileno(), 0)
+        yield file
+        file.flush()
+        moved(part, target, kind)
+
+
+def _alone(file: IO[str], path: Path) -> bool:
+    """Whether nobody else writes a file, which is held until it is closed; False too for one that was just given a name."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, where a file that is written cannot be renamed
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -125,7 +125,8 @@ def maybe_gzipped(
     most   bytes that it may unpack to
     kind   the class of the error
 
-    Raises `kind` as ``opened`` does, for a gzip that is cut off or damaged, and once more than `most` bytes are read.
+    A gzip is unpacked twice: its sum stands at its end.  Raises `kind` as ``opened`` does, for a gzip that is cut off or
+    damaged, and for one that unpacks to more than `most` bytes.
     """
     name = os.fspath(path)
     with opened(path, most, kind) as file:
@@ -135,6 +136,10 @@ def maybe_gzipped(
             yield file
             return
         try:
+            unpacked, part = _Unpacked(file, name, most, kind), bytearray(_STEP)
+            while unpacked.readinto(part):  # the sum at its end, before anything is made of what stands before it
+                pass
+            file.seek(0)
             yield io.BufferedReader(_Unpacked(file, name, most, kind))  # type: ignore[type-var]
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise kind(f"{name}: the gzip is cut off or damaged ({inner(error)}). Fetch the file again.") from None

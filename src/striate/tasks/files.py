@@ -15,7 +15,8 @@ import numpy as np
 from striate.data.pictures.workers import cores, in_order
 from striate.data.readers.files import is_picture, tree_of_folder
 from striate.described import whole
-from striate.doors.writing import appended, json_text, moved, remove
+from striate.doors.locks import grown
+from striate.doors.writing import json_text
 from striate.errors import ArgumentError, DataError, without_name
 from striate.model import Model
 from striate.ship.choose import check_engine
@@ -140,16 +141,13 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
     answers   what ``classify_files`` gives
     top       how many classes a row of a table has
 
-    Raises ArgumentError for another ending, DataError for a file that cannot be written.
+    Raises ArgumentError for another ending, DataError for a file that cannot be written or that another process is writing.
     """
     place = Path(path)
     if place.suffix.lower() not in ENDINGS:
         raise ArgumentError(f"{place}: answers are written as {' or '.join(ENDINGS)}.")
     table, count, broken = place.suffix.lower() == ".csv", 0, 0
-    part = place.with_name(f"{place.name}.part")
-    if not part.is_dir():
-        remove(part)
-    with appended(part, DataError) as file:
+    with grown(place, DataError) as file:
         rows = csv.writer(file, lineterminator="\n")
         if table:
             more = [f"{name}_{i}" for i in range(2, top + 1) for name in ("class", "probability")]
@@ -161,7 +159,6 @@ def write_answers(path: str | os.PathLike[str], answers: Iterable[FileAnswer], t
             else:
                 file.write(json_text(facts(answer)) + "\n")
             count, broken = count + 1, broken + (answer.error is not None)
-    moved(part, place, DataError)
     return count, broken
 
 

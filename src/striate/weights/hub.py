@@ -45,7 +45,8 @@ def from_hub(repository: str, file: str = "model.safetensors") -> Path:
         if size is not None and size > budgets.WEIGHTS:
             raise DataError(f"{where}: {size:,} bytes, the limit is {budgets.WEIGHTS:,}. Nothing was fetched.")
         need_room(folder, size or 0, DataError)
-        fetched = hub.hf_hub_download(repository, file, cache_dir=folder, **told)
+        counted = _counted(where, size or budgets.WEIGHTS)
+        fetched = hub.hf_hub_download(repository, file, cache_dir=folder, tqdm_class=counted, **told)
     except DataError:
         raise
     except UnicodeDecodeError:  # of the names that the library keeps there
@@ -56,6 +57,23 @@ def from_hub(repository: str, file: str = "model.safetensors") -> Path:
     except (errors.HfHubHTTPError, errors.EntryNotFoundError, errors.HFValidationError, OSError, ValueError) as error:
         raise DataError(f"{where}: {_reason(error)}") from None
     return _whole(Path(fetched), f"{file} of {repository}")
+
+
+def _counted(where: str, most: int) -> type:
+    """The hub's bar, which ends a download of which more comes than was told.  Raises DataError from within it."""
+    from huggingface_hub.utils import tqdm
+
+    class Counted(tqdm):
+        came = 0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.came += int(n or 0)
+            if self.came > most:
+                raise DataError(f"{where}: more than the {most:,} bytes that were told came; nothing was kept.")
+            shown: bool | None = super().update(n)
+            return shown
+
+    return Counted
 
 
 def _reason(error: Exception) -> str:
