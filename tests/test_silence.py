@@ -10,8 +10,11 @@ import pytest
 from PIL import Image
 from watched import KILLED, sockets_are_watched, watched
 
+from striate.extras import installed
+
 SOURCE = Path(__file__).parent.parent / "src" / "striate"
 HERE = "import sys, striate; from striate.doors.libraries import *\n"
+OPENVINO = [["predict", "run", "picture.png", "--engine", "openvino"]] if installed("openvino") else []
 
 
 def test_the_watch_sees_sockets_and_files(tmp_path):
@@ -30,6 +33,14 @@ def test_onnx_runtime_keeps_no_device_id_and_matplotlib_its_fonts_in_the_cache(t
     done = watched(tmp_path, "-c", HERE + code, ORT_DISABLE_TELEMETRY="0")
     assert (done.code, done.home, done.told) == (0, [], []), done.output
     assert list((tmp_path / "cache" / "matplotlib").glob("fontlist*"))
+
+
+def test_openvino_tells_nobody_that_it_was_imported_and_keeps_no_number(tmp_path):
+    pytest.importorskip("openvino")
+    code = "import openvino; openvino.convert_model; print(openvino.tools.ovc.telemetry)"
+    done = watched(tmp_path, "-c", HERE + code, CI="")
+    assert (done.code, done.home, done.told) == (0, [], []), done.output
+    assert "telemetry_stub" in done.output
 
 
 def test_the_packages_read_what_turns_them_off(tmp_path):
@@ -76,6 +87,8 @@ def test_no_command_opens_a_socket_or_writes_elsewhere(tmp_path):
         ["train", "digits", "--epochs", "1", "--folder", "run"],
         ["predict", "run", "picture.png", "--json"],
         ["quantize", "run", "--samples", "8"],
+        *OPENVINO,
+        ["bench", "run", "--rounds", "1"],
         ["look", "all", "run", "picture.png", "--data", "digits", "--count", "20"],
     ]
     code = (

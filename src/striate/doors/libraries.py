@@ -7,6 +7,7 @@ docs/security.md lists every package with what it does; tests/test_silence.py wa
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,10 @@ SILENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub and hf_xet: versions, the tool that called, counts
 }
 
+#: What reports for others and asks no variable: openvino, on each import, with a number that it keeps in the home folder.
+#: Who imports it does without, as where it is not installed.
+REPORTERS = ("openvino_telemetry",)
+
 
 def quiet() -> None:
     """Set the environment so that no package reports its use or keeps files in the home folder.
@@ -26,6 +31,8 @@ def quiet() -> None:
     ``import striate`` calls it: most packages look at the environment only when they are imported.
     """
     os.environ.update(SILENT)
+    for name in REPORTERS:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # Python's way to say that it cannot be imported
     if not os.environ.get("MPLCONFIGDIR") and not _own_style():
         folder = cache_folder("matplotlib")
         os.environ["MPLCONFIGDIR"] = str(folder if may_write(folder) else own_temporary() / "matplotlib")
