@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st_
 
 import striate as st
 from striate import layers
@@ -17,6 +19,7 @@ from striate.inference import trials, tune_engine
 from striate.models import load_model
 from striate.runs import train_run
 from striate.ship import ENGINES, Engine, runtimes
+from striate.ship.cascade import Cascade, margins, unsure_below
 from striate.ship.quantization_report import AnswersBeside
 from striate.tasks.detection import detect
 
@@ -117,12 +120,12 @@ def test_engines_are_measured_and_the_fastest_is_kept_with_the_model(tmp_path, c
     seen = []
     table = model.tune_engine(X, y, rounds=2, agreement=0, points=100, progress=lambda *told: seen.append(told))
     assert seen == [(1, 2), (2, 2)]
-    assert [row.engine for row in table.rows] == list(trials.CANDIDATES)
+    assert [row.name for row in table.rows] == list(trials.CANDIDATES)
     assert all(row.rate_1 > 0 and row.rate_16 > 0 and row.start > 0 and not row.missing for row in table.rows)
     assert {row.engine: row.accuracy for row in table.rows}["openvino"] == 1.0
     assert table.checked == 40
     best = max(table.rows, key=lambda row: row.rate_1 * row.rate_16)
-    assert table.fastest == best.engine
+    assert table.fastest == best.name
     assert f"{table.fastest} *" in str(table)
     json.dumps(table.to_dict())
     model.save(tmp_path / "net")
@@ -140,34 +143,142 @@ def test_engines_are_measured_and_the_fastest_is_kept_with_the_model(tmp_path, c
 def measured(monkeypatch, **rates):
     """As if the children had measured these rates."""
     found = {name: {"rates": [rate, rate], "parts": 4, "start": 0.1, "bytes": 1} for name, rate in rates.items()}
-    monkeypatch.setattr(trials, "_measured", lambda folder, names, rounds, progress: {n: found[n] for n in names})
+    monkeypatch.setattr(
+        trials, "_measured", lambda folder, given, rounds, progress: {n: found.get(n, "not asked") for n in given}
+    )
 
 
 def test_an_engine_that_costs_too_much_is_not_chosen(monkeypatch):
     model = net()
     measured(monkeypatch, onnxruntime=10, openvino=9, torch=3, **{"openvino-bf16": 50})
     answers = model.predict(X, engine="torch").argmax(-1)
-    monkeypatch.setattr(trials, "beside", cost := Costs())
-    cost.of = {"openvino-bf16": 0.3}
-    table = tune_engine(model, X, answers, engines=["onnxruntime", "openvino-bf16", "torch"])
+    costs = iter([0, 0.3, 0] * 2 + [0.3])
+
+    def beside(*_):
+        return AnswersBeside(40, (1.0, 1.0 - next(costs) / 100), 1.0, 0.0)
+
+    monkeypatch.setattr(trials, "beside", beside)
+    monkeypatch.setattr(trials, "deciding", lambda graph: None)
+    three = ["onnxruntime", "openvino-bf16", "torch"]
+    table = tune_engine(model, X, answers, engines=three)
     assert table.fastest == "onnxruntime"
     assert "openvino-bf16 (costs too much)" in str(table)
-    assert (
-        tune_engine(model, X, answers, points=0.4, engines=["onnxruntime", "openvino-bf16"]).fastest == "openvino-bf16"
-    )
+    assert tune_engine(model, X, answers, points=0.4, engines=three).fastest == "openvino-bf16"
     with pytest.raises(ArgumentError, match="no engine stays inside the allowance"):
         tune_engine(model, X, answers, engines=["openvino-bf16"])
 
 
-class Costs:
-    """In place of ``beside``: percentage points that an engine costs, found by the runtime's precision."""
+# -- 32 bits answer again what fewer are not sure of -----------------------------------------------------------------------
+class Fixed:
+    """An engine that says what it was told, and counts."""
 
-    of: dict[str, float] = {}
+    batch = 1 << 30
 
-    def __call__(self, model, examples, truth, ignored, engines, what):
-        other = engines[1].args[1]
-        name = "openvino-bf16" if other is not None and isinstance(other._session, runtimes.OpenVino) else ""
-        return AnswersBeside(40, (1.0, 1.0 - self.of.get(name, 0) / 100), 1.0, 0.0)
+    def __init__(self, *outs):
+        self.outs, self.asked = outs, []
+
+    def predict(self, arrays, batch_size=None):
+        rows = arrays[0][:, 0].astype(int)
+        self.asked.append(rows.tolist())
+        return [out[rows] for out in self.outs]
+
+
+def test_only_what_is_not_sure_is_answered_again():
+    quick = np.array([[0.9, 0.1], [0.55, 0.45], [0.2, 0.8], [0.5, 0.5]])
+    sure = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]])
+    other = np.arange(4.0)[:, None]
+    rows = np.arange(4.0)[:, None]
+    for logits in (False, True):
+        one, two = Fixed(other, np.log(quick) if logits else quick), Fixed(other + 10, sure)
+        out = Cascade(one, two, 1, logits, 0.3).predict([rows])
+        np.testing.assert_array_equal(out[0], [[0], [11], [2], [13]])
+        np.testing.assert_array_equal(out[1][[1, 3]], sure[[1, 3]])
+        assert (one.asked, two.asked) == ([[0, 1, 2, 3]], [[1, 3]])
+    assert Cascade(one, two, 1, True, -1.0).predict([rows])[1] is not None
+    assert len(two.asked) == 1
+    np.testing.assert_array_equal(Cascade(one, two, 1, True, np.inf).predict([rows])[1], sure)
+
+
+@given(st_.data())
+def test_the_margin_is_the_smallest_that_brings_answers_inside(data):
+    count = data.draw(st_.integers(1, 30))
+    of = lambda kind: np.array(data.draw(st_.lists(kind, min_size=count, max_size=count)))
+    margin, same = of(st_.integers(0, 8).map(float)), of(st_.booleans())
+    right = data.draw(st_.sampled_from([None, (of(st_.booleans()), of(st_.booleans()))]))
+    agreement, points = data.draw(st_.sampled_from([(1.0, 0.0), (0.9, 5.0), (0.5, 100.0)]))
+
+    def inside(unsure):
+        again = margin <= unsure
+        lost = 0 if right is None else 100 * (right[0].mean() - np.where(again, *right).mean())
+        return (same | again).mean() >= agreement and lost <= points + 1e-9
+
+    found = unsure_below(margin, same, right, agreement, points)
+    levels = [level + 0.5 for level in sorted(set(margin))][:-1]
+    fit = [level for level in levels if inside(level)]
+    assert (found is None) == (not fit)
+    if found is not None:
+        assert inside(found)
+        assert (margin <= found).sum() == (margin <= fit[0]).sum()
+
+
+def test_margins_of_probabilities_and_of_logits_are_one():
+    logits = rng.normal(size=(50, 7)).astype(np.float32) * 3
+    odds = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    np.testing.assert_allclose(margins(odds, False), margins(logits, True), atol=1e-5)
+    assert np.isfinite(margins(np.array([[1.0, 0.0, 0.0]]), False)).all()
+
+
+def test_an_engine_that_costs_too_much_gets_help_from_32_bits(monkeypatch, tmp_path):
+    model = net()
+    labels = model.predict(X, engine="torch").argmax(-1)
+    model.quantize(X)
+    twin = model._engine.pick(model, "int8", len(X), model.intake.examples(X).pixels)
+
+    def outputs(model, engine, examples, count):
+        """As if 8 bits gave another class to the three that they are least sure of."""
+        for (part,) in whole(model, engine, examples, count):
+            if engine is twin:
+                rows = np.argsort(margins(part, False))[:3]
+                least, most = part[rows].argmin(-1), part[rows].argmax(-1)
+                part[rows, least], part[rows, most] = part[rows, most], part[rows, least]
+            yield [part]
+
+    whole = trials._outputs
+    monkeypatch.setattr(trials, "_outputs", outputs)
+    measured(monkeypatch, **{"int8": 30, "int8+float32": 20, "onnxruntime": 10})
+    table = tune_engine(model, X, labels, engines=["int8", "onnxruntime"], agreement=1.0, points=0)
+    assert [(row.name, row.allowed) for row in table.rows] == [
+        ("int8", False),
+        ("int8+float32", True),
+        ("onnxruntime", True),
+    ]
+    assert table.fastest == "int8+float32"
+    assert "int8+float32 *" in str(table)
+    fast = model.predict(X, engine="fast")
+    np.testing.assert_array_equal(fast.argmax(-1), labels)
+    again = margins(model.predict(X, engine="int8"), False) <= table.rows[1].unsure
+    assert again.sum() >= 3
+    np.testing.assert_allclose(fast[again], model.predict(X, engine="torch")[again], atol=1e-5)
+    model.save(tmp_path / "net")
+    np.testing.assert_allclose(load_model(tmp_path / "net").predict(X, engine="fast"), fast, atol=1e-6)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert model.evaluate(X, labels, verbose=0, engine="fast")[1] == 1.0
+
+
+def test_a_twin_is_made_where_there_is_none_and_kept_only_in_the_fastest(monkeypatch):
+    model = net()
+    measured(monkeypatch, onnxruntime=10, int8=30)
+    table = tune_engine(model, X, engines=["int8", "onnxruntime"], agreement=0)
+    assert table.fastest == "int8"
+    report_ = model._engine.quantized(model.graph).report
+    assert (report_.checked, report_.seen, report_.agreement) == (40, True, table.rows[0].agreement)
+    model = net()
+    measured(monkeypatch, onnxruntime=40, int8=30)
+    assert tune_engine(model, X, calibration=X[:5], engines=["int8", "onnxruntime"], agreement=0).rows[0].rate_1 == 30
+    assert model._engine.saved_int8(model.graph) is None
+    with pytest.raises(ArgumentError, match="no engine stays inside"):
+        tune_engine(model, X, engines=["int8"], agreement=1.1)
+    assert model._engine.saved_int8(model.graph) is None
 
 
 def test_no_more_are_compared_than_is_said_and_labels_go_with_their_pictures(monkeypatch):
@@ -217,14 +328,30 @@ def test_what_is_not_there_is_a_row_with_the_reason(monkeypatch):
     table = tune_engine(model, X, engines=["onnxruntime", "openvino", "int8"])
     said = {row.engine: row.missing for row in table.rows}
     assert "pip install 'striate[openvino]'" in said["openvino"]
-    assert "no 8-bit twin" in said["int8"]
     assert table.fastest == "onnxruntime"
     with pytest.raises(ArgumentError, match="unknown engine"):
         tune_engine(model, X, engines=["gpu"])
 
 
 @pytest.mark.parametrize(
-    "damaged", [5, {"x": 3}, {"KIND": {"engine": "none", "batch": 4}}, {"KIND": {"engine": "torch", "batch": -1}}]
+    "damaged",
+    [
+        5,
+        {"x": 3},
+        *(
+            {"KIND": {"engine": engine, "batch": batch, **more}}
+            for engine, batch, more in [
+                ("none", 4, {}),
+                ("torch", -1, {}),
+                ("torch", True, {}),
+                (["int8"], 4, {}),
+                ("int8", 4, {"unsure": -0.5}),
+                ("int8", 4, {"unsure": "1"}),
+                ("int8", 4, {"unsure": 1e999}),
+                ("openvino", 4, {"unsure": 0.5}),
+            ]
+        ),
+    ],
 )
 def test_a_strangers_choice_of_engine_is_looked_at(tmp_path, damaged):
     model = net()

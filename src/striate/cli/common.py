@@ -226,12 +226,13 @@ def engine_of(model: Any, asked: str | None) -> str:
     model   that answers
     asked   its name, or None
     """
+    from striate.ship.choose import named
+
     if asked is not None:
         return asked
     found = model.predictor._engine.measured(model.predictor.graph.check())
     if found is None:
         return "auto"
-    aside(
-        f"engine: {found['engine']}, the fastest on this kind of processor (--engine auto for answers to the last digit)"
-    )
+    called = named(found["engine"], found.get("unsure"))
+    aside(f"engine: {called}, the fastest on this kind of processor (--engine auto for answers to the last digit)")
     return "fast"

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ from striate.doors.writing import temporary_folder
 from striate.errors import ArgumentError, StriateError, unknown
 from striate.extras import installed
 from striate.inference.predict import outputs_of
-from striate.ship.choose import KINDS
-from striate.ship.quantization_report import beside, judged
+from striate.ship.cascade import Cascade, deciding, margins, unsure_below
+from striate.ship.choose import KINDS, QUICK, named
+from striate.ship.quantization import twin_of
+from striate.ship.quantization_report import PREDICTED, AnswersBeside, beside, judged, numbered, reported
 from striate.ship.runtimes import bfloat16_units, processor
 from striate.wording import inner, memory
 
@@ -39,6 +42,8 @@ BATCHES = (1, 16)
 _PARTS = (16, 4, 1)  # samples at a time, of which the fastest is taken
 _BURST = 0.3  # seconds
 _CHECKED = 512  # pictures whose answers are compared
+_HELD = 1 << 26  # numbers of all answers of an engine that are kept meanwhile
+_GIVEN = 1 << 26  # bytes of inputs that are answered again and again to take the time
 
 # What a child does: one engine of a saved model, which for each line on stdin works for some time.
 _CHILD = "from striate.models import load_model; from striate.inference.trials import serve; serve(load_model)"
@@ -49,6 +54,8 @@ class EngineRow:
     """What one engine does on this machine.
 
     engine       its name, as ``predict(x, engine=…)`` takes it
+    unsure       what it is not sure of, 32 bits answer again: the two likeliest classes' probabilities are in a ratio of no
+                 more than exp(unsure); None: nothing is
     rate_1       pictures a second, one at a time
     rate_16      pictures a second, 16 at a time
     parts        samples that it works on at a time, of those 16, which was the fastest
@@ -63,6 +70,7 @@ class EngineRow:
     """
 
     engine: str
+    unsure: float | None = None
     rate_1: float = 0.0
     rate_16: float = 0.0
     parts: int = 16
@@ -75,6 +83,11 @@ class EngineRow:
     allowed: bool = False
     missing: str = ""
 
+    @property
+    def name(self) -> str:
+        """What it is called: "int8", or "int8+float32" where 32 bits answer again."""
+        return named(self.engine, self.unsure)
+
 
 @dataclass(frozen=True)
 class EngineTable:
@@ -83,7 +96,7 @@ class EngineTable:
     processor    the kind of processor
     checked      pictures whose answers were compared
     rows         an `EngineRow` for each engine
-    fastest      the name of the one that ``engine="fast"`` means from now on
+    fastest      the `EngineRow.name` of the one that ``engine="fast"`` means from now on
     """
 
     processor: str
@@ -102,10 +115,10 @@ class EngineTable:
             if row.missing:
                 continue
             right = "" if row.accuracy is None else f"{row.accuracy:.2%}"
-            mark = " *" if row.engine == self.fastest else "" if row.allowed else " (costs too much)"
+            mark = " *" if row.name == self.fastest else "" if row.allowed else " (costs too much)"
             lines.append(
                 [
-                    row.engine + mark,
+                    row.name + mark,
                     f"{row.rate_1:.1f} /s",
                     f"{row.rate_16:.1f} /s",
                     f"{row.difference:.2g}",
@@ -128,6 +141,15 @@ class EngineTable:
         )
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """An engine that was compared: its name, the margin below which 32 bits answer again, and what came of it."""
+
+    engine: str
+    unsure: float | None
+    found: AnswersBeside
+
+
 def tune_engine(
     model: Any,
     pictures: Any,
@@ -136,24 +158,72 @@ def tune_engine(
     points: float = 0.2,
     agreement: float = 0.995,
     engines: Sequence[str] | None = None,
+    calibration: Any = None,
     rounds: int = 5,
     progress: Callable[[int, int], None] | None = None,
 ) -> EngineTable:
     """Measure a model's engines on this machine; the fastest inside the allowance is what ``engine="fast"`` means then.
 
-    model       with weights as they are now
-    pictures    inputs like those to come, whatever ``predict`` takes; the answers to the first 512 are compared
-    labels      their classes; of a Dataset its own
-    points      percentage points of accuracy that an engine may cost, where there are labels
-    agreement   part of answers that have to be those of 32 bits
-    engines     their names; None: all that there are
-    rounds      how often each has its turn
-    progress    called with (rounds done, of how many)
+    model         with weights as they are now
+    pictures      inputs like those to come, whatever ``predict`` takes; the answers to the first 512 are compared
+    labels        their classes; of a Dataset its own
+    points        percentage points of accuracy that an engine may cost, where there are labels
+    agreement     part of answers that have to be those of 32 bits
+    engines       their names; None: all that there are
+    calibration   inputs that set the ranges of an 8-bit twin where the model has none yet; None: `pictures`
+    rounds        how often each has its turn
+    progress      called with (rounds done, of how many)
 
-    The fastest is the one with the highest product of its rates for one picture and for 16.  Raises ArgumentError for an
-    unknown engine and for a model whose layers are its own, DataError for what does not fit the network.
+    The fastest is the one with the highest product of its rates for one picture and for 16.  Of an engine in 16 or 8 bits
+    that costs too much, where the network gives each input one of several classes, there is a second row: 32 bits answer
+    again what it is least sure of, just as much as brings it inside the allowance on these inputs.  A twin that was made
+    here stays only if it is in the fastest.
+
+    Raises ArgumentError for an unknown engine and for a model whose layers are its own, DataError for what does not fit the
+    network.
     """
-    rounds = whole("tune_engine", "rounds", rounds)
+    asked = _asked_for(engines, points, agreement, rounds, progress)
+    examples, truth, ignored = judged(model, pictures, labels)
+    examples, truth = examples.part(slice(0, _CHECKED)), None if truth is None else truth[:_CHECKED]
+    why = {name: _lacks(model, name) for name in asked}
+    twin = [name for name in asked if name != "torch" and KINDS[name][1] == "int8" and not why[name]]
+    made = None
+    if twin and model._engine.saved_int8(model.graph.check()) is None:
+        ranged = examples if calibration is None else model.intake.examples(calibration)
+        try:
+            made = twin_of(model, ranged)
+            model._engine.keep(model, made[0])
+        except StriateError as error:
+            why |= dict.fromkeys(twin, str(error))
+    kept = False
+    try:
+        tried = _compared(model, asked, why, (examples, truth, ignored), points, agreement)
+        if made is not None:
+            found = next(each.found for each in tried if each.engine in twin)
+            made[0].report = reported(found, made[1], calibration is None, made[2], len(made[0].content))
+        with temporary_folder() as folder:
+            _keep(model, examples, folder)
+            given = {named(each.engine, each.unsure): (each.engine, each.unsure) for each in tried}
+            measured = _measured(folder, given, rounds, progress)
+        rows = [_row(each, measured[named(each.engine, each.unsure)], points, agreement) for each in tried]
+        rows += [EngineRow(name, missing=said) for name, said in why.items() if said]
+        rows.sort(key=lambda row: asked.index(row.engine))
+        allowed = [row for row in rows if row.allowed]
+        if not allowed:
+            said = "; ".join(f"{row.name}: {row.missing or 'costs too much'}" for row in rows)
+            raise ArgumentError(f"tune_engine: no engine stays inside the allowance ({said}).")
+        best = max(allowed, key=lambda row: row.rate_1 * row.rate_16)
+        kept = best.engine in twin
+    finally:
+        if made is not None and not kept:
+            model._engine.keep(model, None)
+    model._engine.choose(model, best.engine, best.parts, best.unsure)
+    return EngineTable(processor(), len(examples), tuple(rows), best.name)
+
+
+def _asked_for(engines: Any, points: Any, agreement: Any, rounds: Any, progress: Any) -> tuple[str, ...]:
+    """The names of the engines.  Raises ArgumentError for arguments that are none."""
+    whole("tune_engine", "rounds", rounds)
     for name, value in {"points": points, "agreement": agreement}.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise ArgumentError(f"tune_engine: {name}={value!r} must be a number of at least 0.")
@@ -161,34 +231,82 @@ def tune_engine(
         raise ArgumentError(f"tune_engine: engines={engines!r} must be a list of names, of {', '.join(CANDIDATES)}.")
     if progress is not None and not callable(progress):
         raise ArgumentError(f"tune_engine: progress={progress!r} must be a function of (rounds done, of how many).")
-    asked = CANDIDATES if engines is None else tuple(engines)
+    asked = CANDIDATES if engines is None else tuple(dict.fromkeys(engines))
     for name in asked:
         if name not in CANDIDATES:
             raise unknown("engine", name, CANDIDATES)
-    examples, truth, ignored = judged(model, pictures, labels)
-    examples, truth = examples.part(slice(0, _CHECKED)), None if truth is None else truth[:_CHECKED]
-    why = {name: _lacks(model, name) for name in asked}
-    able = [name for name in asked if not why[name]]
-    with temporary_folder() as folder:
-        _keep(model, examples, folder)
-        measured = _measured(folder, able, rounds, progress)
-    floats = model._engine.pick(model, "onnxruntime", len(examples), examples.pixels)
-    rows = []
+    return asked
+
+
+def _compared(
+    model: Any,
+    asked: Sequence[str],
+    why: dict[str, str],
+    judged: tuple[Any, np.ndarray | None, int | None],
+    points: float,
+    agreement: float,
+) -> list[_Tried]:
+    """The answers of each engine beside those of 32 bits; why one cannot answer is written into `why`."""
+    examples, truth, ignored = judged
+    graph = model.graph.check()
+
+    def pick(name: str) -> Any:
+        return model._engine.pick(model, name, len(examples), examples.pixels)
+
+    floats = _once(model, examples, pick("onnxruntime"))
+    tried = []
     for name in asked:
-        if name in measured and not isinstance(measured[name], str):
-            other = model._engine.pick(model, name, len(examples), examples.pixels)
-            both = [partial(_outputs, model, engine) for engine in (floats, other)]
-            found = beside(model, examples, truth, ignored, both, "tune_engine")
-            rows.append(_row(name, measured[name], found, points, agreement))
-        else:
-            rows.append(EngineRow(name, missing=why[name] or measured[name]))
-    allowed = [row for row in rows if row.allowed]
-    if not allowed:
-        said = "; ".join(f"{row.engine}: {row.missing or 'costs too much'}" for row in rows)
-        raise ArgumentError(f"tune_engine: no engine stays inside the allowance ({said}).")
-    best = max(allowed, key=lambda row: row.rate_1 * row.rate_16)
-    model._engine.choose(model, best.engine, best.parts)
-    return EngineTable(processor(), len(examples), tuple(rows), best.engine)
+        if why[name]:
+            continue
+        try:
+            engine = pick(name)
+        except StriateError as error:
+            why[name] = str(error)
+            continue
+        answers = _once(model, examples, engine)
+        found = beside(model, examples, truth, ignored, (floats, answers), "tune_engine")
+        tried.append(_Tried(name, None, found))
+        output = deciding(graph)
+        if name in QUICK and output is not None and not _inside(found, points, agreement):
+            both = [np.concatenate([part[output] for part in each(examples, PREDICTED)]) for each in (floats, answers)]
+            likely = [each.argmax(-1) for each in both]
+            right = None
+            if truth is not None:
+                numbers = numbered(truth, likely[0].shape, "tune_engine")
+                right = likely[0] == numbers, likely[1] == numbers
+            unsure = unsure_below(margins(both[1], False), likely[0] == likely[1], right, agreement, points)
+            if unsure is not None:
+                sure = pick(next(other for other, kind in KINDS.items() if kind == (KINDS[name][0], "float32")))
+                again = partial(_outputs, model, Cascade(engine, sure, output, False, unsure))
+                found = beside(model, examples, truth, ignored, (floats, again), "tune_engine")
+                tried.append(_Tried(name, unsure, found))
+    return tried
+
+
+def _inside(found: AnswersBeside, points: float, agreement: float) -> bool:
+    """Whether an engine's answers stay inside the allowance."""
+    lost = _lost(found)
+    return found.agreement >= agreement and (lost is None or lost <= points + 1e-9)
+
+
+def _lost(found: AnswersBeside) -> float | None:
+    """Percentage points of accuracy that an engine costs; None without labels."""
+    was, now = found.accuracy
+    return None if was is None or now is None else 100 * (was - now)
+
+
+def _once(model: Any, examples: Any, engine: Any) -> Callable[[Any, int], Iterator[list[np.ndarray]]]:
+    """What gives an engine's outputs for the examples; they are computed once if they are not large."""
+    if len(examples) * sum(prod(shape) for shape in model.graph.output_shapes) > _HELD:
+        return partial(_outputs, model, engine)
+    kept: dict[int, list[list[np.ndarray]]] = {}
+
+    def outputs(examples: Any, count: int) -> Iterator[list[np.ndarray]]:
+        if count not in kept:
+            kept[count] = [[np.array(each) for each in part] for part in _outputs(model, engine, examples, count)]
+        yield from kept[count]
+
+    return outputs
 
 
 def _outputs(model: Any, engine: Any, examples: Any, count: int) -> Iterator[list[np.ndarray]]:
@@ -204,8 +322,6 @@ def _lacks(model: Any, name: str) -> str:
         return f"{runtime} is not installed: pip install 'striate[{runtime}]'"
     if precision == "bfloat16" and not bfloat16_units():
         return "this processor has no units for 16 bits (AVX-512 BF16 or AMX)"
-    if precision == "int8" and model._engine.saved_int8(model.graph.check()) is None:
-        return "the model has no 8-bit twin: call quantize(pictures), or striate quantize"
     return ""
 
 
@@ -214,38 +330,45 @@ def _keep(model: Any, examples: Any, folder: Path) -> None:
         model.save(folder / "model", include_optimizer=False)
     except StriateError as error:
         raise ArgumentError(f"tune_engine: engines are measured on the saved model, and {inner(error)}") from error
-    some = examples.arrays(slice(0, max(BATCHES)))
-    write_npz(folder / "inputs.npz", {f"x{i}": np.resize(x, (max(BATCHES), *x.shape[1:])) for i, x in enumerate(some)})
+    some = examples.arrays(slice(0, 1))
+    count = max(max(BATCHES), min(len(examples), _GIVEN // sum(x.nbytes for x in some)) // max(BATCHES) * max(BATCHES))
+    some = examples.arrays(slice(0, count))
+    write_npz(folder / "inputs.npz", {f"x{i}": np.resize(x, (count, *x.shape[1:])) for i, x in enumerate(some)})
 
 
-def _row(name: str, taken: dict[str, Any], found: Any, points: float, agreement: float) -> EngineRow:
-    was, now = found.accuracy
-    lost = None if was is None or now is None else 100 * (was - now)
+def _row(tried: _Tried, taken: dict[str, Any] | str, points: float, agreement: float) -> EngineRow:
+    if isinstance(taken, str):
+        return EngineRow(tried.engine, tried.unsure, missing=taken)
+    found = tried.found
     return EngineRow(
-        name,
+        tried.engine,
+        tried.unsure,
         taken["rates"][0],
         taken["rates"][1],
         taken["parts"],
         found.difference,
         found.agreement,
-        now,
-        lost,
+        found.accuracy[1],
+        _lost(found),
         taken["start"],
         taken["bytes"],
-        found.agreement >= agreement and (lost is None or lost <= points + 1e-9),
+        _inside(found, points, agreement),
     )
 
 
 # -- measuring -------------------------------------------------------------------------------------------------------------
 def _measured(
-    folder: Path, names: Sequence[str], rounds: int, progress: Callable[[int, int], None] | None
+    folder: Path,
+    given: dict[str, tuple[str, float | None]],
+    rounds: int,
+    progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
-    """What each engine's process said: its figures, or why it has none."""
+    """What each engine's process said, by what it is called: its figures, or why it has none."""
     found: dict[str, Any] = {}
     with ExitStack() as open_ones:
         children = {}
-        for name in names:
-            child = open_ones.enter_context(_child(folder, name))
+        for name, told in given.items():
+            child = open_ones.enter_context(_child(folder, *told))
             said = _said(child)
             if "error" in said:
                 found[name] = said["error"]
@@ -266,10 +389,11 @@ def _measured(
 
 
 @contextmanager
-def _child(folder: Path, name: str) -> Iterator[Any]:
+def _child(folder: Path, name: str, unsure: float | None) -> Iterator[Any]:
     import torch
 
-    told = json.dumps({"folder": str(folder), "engine": name, "threads": torch.get_num_threads()})
+    threads = torch.get_num_threads()
+    told = json.dumps({"folder": str(folder), "engine": name, "unsure": unsure, "threads": threads})
     process = subprocess.Popen(
         [sys.executable, "-c", _CHILD, told],
         stdin=subprocess.PIPE,
@@ -313,19 +437,21 @@ def serve(load_model: Callable[..., Any]) -> None:
         model = load_model(Path(told["folder"], "model"), compile=False)
         held = read_npz(Path(told["folder"], "inputs.npz"))
         xs = [held[f"x{i}"] for i in range(len(held))]
+        if told["unsure"] is not None:
+            model._engine.choose(model, told["engine"], 1 << 30, told["unsure"])
+        how = {"batch_size": max(BATCHES), "engine": told["engine"] if told["unsure"] is None else "fast"}
+        walk = _Walk(model, xs, how)
         before, started = _held(), time.perf_counter()
-        how = {"batch_size": max(BATCHES), "engine": told["engine"]}
-        _answer(model, xs, 1, how)
+        walk.step(1)
         start = time.perf_counter() - started
         taken = max(0, _held() - before)
-        parts = _best_parts(model, xs, how)
-        how["batch_size"] = parts
+        parts = walk.best_parts()
         print(json.dumps({"start": start, "bytes": taken, "parts": parts}), flush=True)
     except StriateError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return
     for line in sys.stdin:
-        print(json.dumps({"rate": _rate(model, xs, BATCHES[int(line)], how)}), flush=True)
+        print(json.dumps({"rate": walk.rate(BATCHES[int(line)])}), flush=True)
 
 
 def _held() -> int:
@@ -337,25 +463,35 @@ def _held() -> int:
         return 0
 
 
-def _answer(model: Any, xs: list[np.ndarray], count: int, how: dict[str, Any]) -> None:
-    some = [x[:count] for x in xs]
-    model.predict(some[0] if len(some) == 1 else some, **how)
+class _Walk:
+    """Inputs that are answered one batch after the other, again and again."""
 
+    def __init__(self, model: Any, xs: list[np.ndarray], how: dict[str, Any]) -> None:
+        self.model, self.xs, self.how, self.at = model, xs, how, 0
 
-def _rate(model: Any, xs: list[np.ndarray], count: int, how: dict[str, Any]) -> float:
-    """Samples a second, in batches of so many, for a while."""
-    done, started = 0, time.perf_counter()
-    while True:
-        _answer(model, xs, count, how)
-        done += count
-        passed = time.perf_counter() - started
-        if passed >= _BURST:
-            return done / passed
+    def step(self, count: int) -> None:
+        """Answer the next so many, which divide 16."""
+        some = [x[self.at : self.at + count] for x in self.xs]
+        self.at = (self.at + count) % len(self.xs[0])
+        self.model.predict(some[0] if len(some) == 1 else some, **self.how)
 
+    def rate(self, count: int) -> float:
+        """Samples a second, in batches of so many, for a while."""
+        self.at = self.at // count * count
+        done, started = 0, time.perf_counter()
+        while True:
+            self.step(count)
+            done += count
+            passed = time.perf_counter() - started
+            if passed >= _BURST:
+                return done / passed
 
-def _best_parts(model: Any, xs: list[np.ndarray], how: dict[str, Any]) -> int:
-    rates = {}
-    for parts in _PARTS:
-        _answer(model, xs, max(BATCHES), how | {"batch_size": parts})  # the first of a size prepares it
-        rates[parts] = _rate(model, xs, max(BATCHES), how | {"batch_size": parts})
-    return max(rates, key=rates.__getitem__)
+    def best_parts(self) -> int:
+        """How many of a batch the engine should work on at a time, which it then does."""
+        rates = {}
+        for parts in _PARTS:
+            self.how["batch_size"] = parts
+            self.step(max(BATCHES))  # the first of a size prepares it
+            rates[parts] = self.rate(max(BATCHES))
+        self.how["batch_size"] = max(rates, key=rates.__getitem__)
+        return int(self.how["batch_size"])

@@ -165,26 +165,29 @@ class Model(Learning):
         points: float = 0.2,
         agreement: float = 0.995,
         engines: Sequence[str] | None = None,
+        calibration: Any = None,
         rounds: int = 5,
         progress: Callable[[int, int], None] | None = None,
     ) -> EngineTable:
         """Measure the engines on this machine; the fastest one is what ``engine="fast"`` means then.  ``save`` keeps it.
 
-        pictures    inputs like those to come, whatever ``predict`` takes; the answers to the first 512 are compared
-        labels      their classes; of a Dataset its own
-        points      percentage points of accuracy that an engine may cost, where there are labels
-        agreement   part of answers that have to be those of 32 bits
-        engines     their names; None: all that there are
-        rounds      how often each has its turn
-        progress    called with (rounds done, of how many)
+        pictures      inputs like those to come, whatever ``predict`` takes; the answers to the first 512 are compared
+        labels        their classes; of a Dataset its own
+        points        percentage points of accuracy that an engine may cost, where there are labels
+        agreement     part of answers that have to be those of 32 bits
+        engines       their names; None: all that there are
+        calibration   inputs that set the ranges of an 8-bit twin where the model has none yet; None: `pictures`
+        rounds        how often each has its turn
+        progress      called with (rounds done, of how many)
 
-        Each works in a process of its own, and they take turns.  The table that is returned has a row for each.  Raises
+        Each works in a process of its own, and they take turns.  The table that is returned has a row for each; one more for
+        an engine in 16 or 8 bits that costs too much alone, where 32 bits answer again what it is not sure of.  Raises
         ArgumentError for an unknown engine and for layers of your own, DataError for what does not fit the network.
         """
         from striate.inference import tune_engine
 
         how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": engines, "rounds": rounds}
-        return tune_engine(self.predictor, pictures, labels, progress=progress, **how)
+        return tune_engine(self.predictor, pictures, labels, calibration=calibration, progress=progress, **how)
 
     def reset_engines(self) -> None:
         """Say that weights were edited past torch (a NumPy view, ``.data``): all that predicts is made anew from them.

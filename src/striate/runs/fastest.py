@@ -27,7 +27,8 @@ def tune_run(
     options   of the reader, such as label_column
     how       points, agreement, engines, rounds and progress of ``Model.tune_engine``
 
-    Raises ArgumentError, DataError as ``judge_run`` does, and ArgumentError as ``Model.tune_engine`` does.
+    An 8-bit twin, where the model has none, takes its ranges from the training part.  Raises ArgumentError, DataError as
+    ``judge_run`` does, and ArgumentError as ``Model.tune_engine`` does.
     """
     held = held_out(model, data, str(model.name), shift=shift, **(options or {}))
-    return model.tune_engine(held.data, **how)
+    return model.tune_engine(held.data, calibration=held.rest, **how)

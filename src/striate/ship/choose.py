@@ -21,6 +21,7 @@ from striate.doors.reading import read_bytes
 from striate.doors.writing import atomic_write, remove
 from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
 from striate.extras import installed
+from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, serialized
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.runtimes import processor
@@ -40,6 +41,7 @@ KINDS = {
     "int8": ("onnxruntime", "int8"),
     "openvino-int8": ("openvino", "int8"),
 }
+QUICK = tuple(name for name, (_, precision) in KINDS.items() if precision != "float32")  # in fewer bits than 32
 ENGINES = ("auto", "fast", "torch", *KINDS)
 FORMAT = 1  # of what is kept in the cache; another number when the exported graph becomes another
 _LARGEST = 1 << 31  # bytes of all engines in the cache
@@ -88,7 +90,7 @@ class Engines:
         pixels: Preprocessing | None,
         strip: Sequence[str | None] = (),
         decoding: Decoding | None = None,
-    ) -> Engine | None:
+    ) -> Engine | Cascade | None:
         """The engine for so many samples, or None: torch is to answer.
 
         model     whose engine
@@ -114,31 +116,53 @@ class Engines:
             return None
         module = model.module if model.torch_module is None else model.torch_module
         runtime, precision = KINDS.get(how, KINDS["onnxruntime"])
-        key = (runtime, precision, None if pixels is None else pixels.arithmetic, decoding, *strip)
+        end = (None if pixels is None else pixels.arithmetic, decoding, *strip)
+        unsure = None if found is None else found.get("unsure")
+        wanted = [] if precision == "int8" else [(runtime, precision, *end)]
+        wanted += [] if unsure is None else [(runtime, "float32", *end)]
         read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
         if precision == "int8" and found is None:
             return self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime)
-        if (
-            key not in self._made and precision != "int8"
-        ):  # what is to be made takes much longer, and may be in the cache
+        if not all(key in self._made for key in wanted):  # what is to be made takes longer, and may be in the cache
             read = inf
         if self._stale(graph, read):
             self._forget()
             if found is not None:  # of other weights
                 return self.pick(model, "fast", samples, pixels, strip, decoding)
-        if precision == "int8" and self._int8 is not None:
-            return _in_parts(self._int8[0].engine(pixels, strip, decoding, runtime=runtime), found)
-        if how == "auto" and not self._pays(model, module, samples, key):
+        if how == "auto" and not self._pays(model, module, samples, wanted[0]):
             return None
         if self._watch is None:
             self._watch, self._graph = Watch(module), graph
+        engines = [self._kept(key, graph, pixels, strip, decoding) for key in wanted]
+        if precision == "int8" and self._int8 is not None:
+            engines.insert(0, self._int8[0].engine(pixels, strip, decoding, runtime=runtime))
+        if found is not None:
+            for engine in engines:  # no more samples at a time than were measured to be the fastest
+                engine.batch = min(engine.batch, found["batch"])
+        if unsure is None:
+            return engines[0]
+        output = deciding(graph)
+        assert output is not None
+        logits = output < len(strip) and strip[output] is not None
+        return Cascade(engines[0], engines[1], output, logits, unsure)
+
+    def _kept(
+        self,
+        key: tuple[Any, ...],
+        graph: Graph,
+        pixels: Preprocessing | None,
+        strip: Sequence[str | None],
+        decoding: Decoding | None,
+    ) -> Engine:
+        """The engine of (runtime, precision, …), made where it is not there."""
         if key not in self._made:
-            self._made[key] = self._make(graph, pixels, strip, decoding, runtime=runtime, precision=precision)
+            self._made[key] = self._make(graph, pixels, strip, decoding, runtime=key[0], precision=key[1])
             self._work = 0.0
         self._made.move_to_end(key)
+        made = self._made[key]
         while len(self._made) > _KEPT:
             self._made.popitem(last=False)
-        return _in_parts(self._made[key], found)
+        return made
 
     def _stale(self, graph: Graph, read: float = inf) -> bool:
         return self._watch is None or graph is not self._graph or self._watch.changed(read)
@@ -206,34 +230,35 @@ class Engines:
             content, report = int8
             twin = _twin(content, report, self._graph, str(folder), checksum)
             self._int8 = None if twin is None else (twin, self._watch, self._graph)
-        self._tuned = {on: choice for on, choice in (tuned or {}).items() if _is_choice(choice)}
+        self._tuned = {on: choice for on, choice in (tuned or {}).items() if _is_choice(choice, self._graph)}
 
     # -- which is the fastest -------------------------------------------------------------------------------------------
-    def choose(self, model: Any, engine: str, batch: int) -> None:
+    def choose(self, model: Any, engine: str, batch: int, unsure: float | None = None) -> None:
         """Use an engine for "fast" on this kind of processor from now on.
 
         model    it was found for, as it is now
         engine   its name
         batch    samples at a time with which it is fastest
+        unsure   the largest margin of what 32 bits answer again, as of a `Cascade`; None: nothing
         """
         graph = model.graph.check()
         if self._stale(graph):
             self._forget()
             module = model.module if model.torch_module is None else model.torch_module
             self._watch, self._graph = Watch(module), graph
-        self._tuned[processor()] = {"engine": engine, "batch": batch}
+        self._tuned[processor()] = {"engine": engine, "batch": batch} | ({} if unsure is None else {"unsure": unsure})
 
     def saved_choices(self, graph: Graph) -> dict[str, Any] | None:
-        """What is the fastest on each kind of processor that it was measured on: {kind: {"engine", "batch"}}; None where
-        nothing was measured with these weights.
+        """What is the fastest on each kind of processor that it was measured on, as ``choose`` was told, by kind; None
+        where nothing was measured with these weights.
 
         graph   of the model as it is now
         """
         return self._tuned if self._tuned and not self._stale(graph) else None
 
     def measured(self, graph: Graph) -> dict[str, Any] | None:
-        """What ``choose`` was told for this kind of processor and these weights, {"engine", "batch"}; None: nothing, or of
-        a twin or a runtime that is not here.
+        """What ``choose`` was told for this kind of processor and these weights, {"engine", "batch"} and perhaps "unsure";
+        None: nothing, or of a twin or a runtime that is not here.
 
         graph   of the model as it is now
         """
@@ -277,13 +302,13 @@ class Engines:
         return engine
 
     # -- int8 ----------------------------------------------------------------------------------------------------------
-    def keep(self, model: Any, quantized: Quantized) -> None:
+    def keep(self, model: Any, quantized: Quantized | None) -> None:
         """Use an int8 twin for "int8" from now on.
 
         model       it was made from, as it is now
-        quantized   the twin
+        quantized   the twin; None: have none
         """
-        self._int8 = quantized, Watch(model.module), model.graph.check()
+        self._int8 = None if quantized is None else (quantized, Watch(model.module), model.graph.check())
 
     def saved_int8(self, graph: Graph) -> tuple[bytes, dict[str, Any]] | None:
         """The int8 twin for a saved model: (ONNX bytes, report), or None where there is none of these weights.
@@ -318,20 +343,22 @@ def _unmeasured() -> str:
     return "auto"
 
 
-def _in_parts(engine: Engine, found: dict[str, Any] | None) -> Engine:
-    """The engine, which takes no more samples at a time than were measured to be the fastest."""
-    if found is not None:
-        engine.batch = min(engine.batch, found["batch"])
-    return engine
+def named(engine: str, unsure: float | None = None) -> str:
+    """What an engine is called: "int8", or "int8+float32" where 32 bits answer again what it is not sure of.
+
+    engine   its name
+    unsure   as of ``Engines.choose``
+    """
+    return engine if unsure is None else f"{engine}+float32"
 
 
-def _is_choice(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.get("engine") in ("torch", *KINDS)
-        and isinstance(value.get("batch"), int)
-        and value["batch"] > 0
-    )
+def _is_choice(value: Any, graph: Graph) -> bool:
+    """Whether something that a file says is what ``Engines.choose`` could have been told for a network."""
+    if not isinstance(value, dict) or value.get("engine") not in ("torch", *KINDS):
+        return False
+    batch, unsure = value.get("batch"), value.get("unsure", 0.0)
+    doubted = "unsure" not in value or (value["engine"] in QUICK and deciding(graph) is not None)
+    return type(batch) is int and batch > 0 and type(unsure) is float and 0 <= unsure < inf and doubted
 
 
 def _digest(content: bytes) -> str:

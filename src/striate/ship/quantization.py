@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.data import Preprocessing
+from striate.data import Examples, Preprocessing
 from striate.described import whole
 from striate.doors.libraries import onnx_quantizer
 from striate.doors.onnx_files import parse_onnx, read_onnx
@@ -106,18 +106,29 @@ def quantize(
     ONNX cannot say or an unknown method, DataError for labels that do not fit the answers.
     """
     samples = whole("quantize", "samples", samples)
-    examples = model.intake.examples(data)
+    twin, count, size = twin_of(model, model.intake.examples(data), samples, method)
+    inputs, truth = (data, labels) if check is None else check if isinstance(check, tuple | list) else (check, None)
+    twin.report = compared(model, twin, inputs, truth, count, size, seen=check is None)
+    model._engine.keep(model, twin)
+    return twin.report
+
+
+def twin_of(model: Any, examples: Examples, samples: int = 128, method: str = "minmax") -> tuple[Quantized, int, int]:
+    """An int8 twin without a report, how many inputs set its ranges, and the bytes of the ONNX model in 32 bits.
+
+    model      with its weights as they are now
+    examples   inputs like those to come
+    samples    how many of them, evenly spread, set the ranges
+    method     how ranges come from what was seen, as for ``quantize``
+
+    Raises ArgumentError for a layer ONNX cannot say or an unknown method.
+    """
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
     arrays = [x[chosen] for x in examples.xs]
     if examples.preprocessing is not None:
         arrays[0] = examples.preprocessing.normalise(arrays[0])
     content = serialized(model.graph.check())
-    made = _static(content, arrays, method)
-    twin = Quantized(made, None)  # type: ignore[arg-type]
-    inputs, truth = (data, labels) if check is None else check if isinstance(check, tuple | list) else (check, None)
-    twin.report = compared(model, twin, inputs, truth, len(chosen), len(content), seen=check is None)
-    model._engine.keep(model, twin)
-    return twin.report
+    return Quantized(_static(content, arrays, method), None), len(chosen), len(content)  # type: ignore[arg-type]
 
 
 # -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------

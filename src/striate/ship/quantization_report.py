@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from striate.ship.quantization import Quantized
 
 Answered = Callable[[Any, int], Iterator[list[np.ndarray]]]
-_PREDICTED = 64  # pictures at a time, where both are compared
+PREDICTED = 64  # pictures at a time, where both are compared
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,21 @@ def compared(
     pixels = examples.pixels
     engines = (model._engine.pick(model, "onnxruntime", len(examples), pixels), twin.engine(pixels))
     found = beside(model, examples, labels, ignored, [partial(_by_engine, engine) for engine in engines], "quantize")
+    return reported(found, samples, seen, size, len(twin.content))
+
+
+def reported(found: AnswersBeside, samples: int, seen: bool, size: int, size_int8: int) -> QuantizationReport:
+    """The report of answers that were compared.
+
+    found      in 32 and in 8 bits
+    samples    how many set the ranges
+    seen       whether those are among the inputs that were answered
+    size       of the ONNX model in 32 bits, in bytes
+    size_int8  the same in 8 bits
+    """
+    right, agreement = found.accuracy, found.agreement
     return QuantizationReport(
-        samples=samples,
-        checked=found.checked,
-        accuracy=found.accuracy[0],
-        accuracy_int8=found.accuracy[1],
-        agreement=found.agreement,
-        difference=found.difference,
-        seen=seen,
-        bytes=size,
-        bytes_int8=len(twin.content),
+        samples, found.checked, *right, agreement, found.difference, seen=seen, bytes=size, bytes_int8=size_int8
     )
 
 
@@ -151,7 +156,7 @@ def beside(
     boxes = outputs_with_boxes(model.graph)
     answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
     difference = 0.0
-    for given in zip(*(each(examples, _PREDICTED) for each in both), strict=True):
+    for given in zip(*(each(examples, PREDICTED) for each in both), strict=True):
         for each, outs in zip(answered, given, strict=True):
             each.append(_answers(model, outs))
         difference = max(difference, _off(model, *given))
@@ -161,13 +166,25 @@ def beside(
         same = same[(floats > 0) | (whole > 0)]
     right: list[float | None] = [None, None]
     if truth is not None:
-        truth = truth.argmax(-1) if truth.ndim == floats.ndim + 1 and truth.shape[-1] > 1 else truth
-        if truth.size != floats.size:
-            raise DataError(f"{what}: labels of shape {truth.shape} for answers of shape {floats.shape}.")
-        truth = truth.reshape(floats.shape)
+        truth = numbered(truth, floats.shape, what)
         counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
         right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
     return AnswersBeside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
+
+
+def numbered(truth: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """Labels as numbers of classes, one for each answer.
+
+    truth   numbers, or rows with a number for each class
+    shape   of the answers
+    what    is asked, for messages
+
+    Raises DataError for another count.
+    """
+    truth = truth.argmax(-1) if truth.ndim == len(shape) + 1 and truth.shape[-1] > 1 else truth
+    if truth.size != np.prod(shape, dtype=int):
+        raise DataError(f"{what}: labels of shape {truth.shape} for answers of shape {shape}.")
+    return truth.reshape(shape)
 
 
 def _answers(model: Any, outs: list[np.ndarray]) -> np.ndarray:
