@@ -9,6 +9,7 @@ import pytest
 from drawn_networks import NETS, SVG, within
 from hypothesis import given
 from hypothesis import strategies as st
+from steps import steps
 
 from striate import layers as L
 from striate import primitives
@@ -126,3 +127,17 @@ def test_a_layer_of_ones_own_is_drawn_with_whatever_fields_it_has():
     own = _Own(strides=2, dilation_rate=3, factor=0.25, table=((1, 2), (3, 4)))
     assert brief(own) == "_Own stride 2, dilation 3, factor=0.25"
     assert layout(chain([own], (4,))).boxes[1].family == "other"
+
+
+@pytest.mark.parametrize("text", ["9" * 200_000, "a b " * 50_000, "W" * 200_000 + " end"])
+@pytest.mark.parametrize("room", [1.0, 420.0, 5000.0])
+def test_a_text_without_end_takes_no_longer_than_its_lines(text, room):
+    with steps(3_000_000):
+        lines = wrapped(text, 16, room)
+        fit = fitted(text, 16, room)
+    assert len(lines) == 12
+    assert lines[-1].endswith("…")
+    assert fit.endswith("…")
+    if room > 1:
+        assert all(text_width(line, 16) <= room for line in [*lines, fit])
+        assert all(text_width(line + "W", 16) > room for line in lines[:-1] if " " not in text)

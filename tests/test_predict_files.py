@@ -172,3 +172,13 @@ def test_what_was_just_finished_is_not_begun_anew_by_who_opened_it_before(tmp_pa
     with pytest.raises(DataError, match="another process"):
         write_answers(whole, [])
     assert whole.read_text() == "all the answers\n"
+
+
+def test_answers_that_are_no_numbers_are_said_and_not_printed(net, photos, tmp_path, capsys):
+    net.set_weights([np.full_like(w, 3e38) if w.ndim > 1 else w for w in net.get_weights()])
+    net.save(tmp_path / "run")
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", str(tmp_path / "run"), str(photos / "b.png")])
+    said = capsys.readouterr()
+    assert "answers 1 of 1 input with NaN" in said.err
+    assert "nan" not in said.out

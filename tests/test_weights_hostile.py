@@ -215,3 +215,21 @@ def test_damaged_files_end_in_our_words(name, tmp_path):
                 said.append(str(error))
     assert said
     assert not [one for one in said if "\n" in one]
+
+
+@pytest.mark.parametrize("kind", ["keras", "h5", "safetensors", "folder"])
+def test_a_variance_below_zero_is_damage_however_it_comes(tmp_path, kind):
+    def net():
+        st.set_seed(0)
+        return st.Sequential([layers.Input((4, 4, 1)), layers.BatchNormalization(), layers.Flatten(), layers.Dense(2)])
+
+    model = net()
+    model.layers[0].set_weights([np.array([value], "float32") for value in (1, 0, 0, -1e-3)])
+    path = tmp_path / ("net" if kind == "folder" else f"net.{kind}")
+    model.save_weights(path) if kind == "safetensors" else model.save(path)
+    fresh = net()
+    before = fresh.get_weights()
+    with pytest.raises(BundleError, match="a variance is never below zero"):
+        fresh.load_weights(path) if kind == "safetensors" else st.models.load_model(path)
+    for now, then in zip(fresh.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)

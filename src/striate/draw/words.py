@@ -150,44 +150,53 @@ _OTHER = {"×": 838, "→": 838, "·": 318, "–": 500, "…": 1000}
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Width of `text` in pixels, at a font size in pixels; never less than what a sans-serif face takes."""
+    return sum(_width(char, bold) for char in text) * size / 1000
+
+
+def _width(char: str, bold: bool) -> float:
+    code = ord(char)
+    width = _WIDTHS[code - 32] if 32 <= code < 127 else _OTHER.get(char, 1000)
+    return width * 1.05 + 50 if bold else width
+
+
+def _fitting(text: str, size: float, room: float, bold: bool) -> int:
+    """How many letters of `text` fit into `room` pixels."""
     total = 0.0
-    for char in text:
-        code = ord(char)
-        width = _WIDTHS[code - 32] if 32 <= code < 127 else _OTHER.get(char, 1000)
-        total += width * 1.05 + 50 if bold else width
-    return total * size / 1000
+    for i, char in enumerate(text):
+        total += _width(char, bold)
+        if total * size / 1000 > room:
+            return i
+    return len(text)
 
 
 def fitted(text: str, size: float, room: float, *, bold: bool = False) -> str:
     """`text`, or as much of it as fits into `room` pixels, with … for the rest."""
-    if text_width(text, size, bold=bold) <= room:
+    fits = _fitting(text, size, room, bold)
+    if fits == len(text):
         return text
-    text = text[: max(0, int(room))]  # no sign is narrower than a pixel
-    while text and text_width(text + "…", size, bold=bold) > room:
-        text = text[:-1]
-    return text.rstrip(" ,_-") + "…"
+    return text[: _fitting(text, size, room - text_width("…", size, bold=bold), bold)].rstrip(" ,_-") + "…"
 
 
 def wrapped(text: str, size: float, room: float, *, most: int = 12, bold: bool = False) -> list[str]:
     """`text` in lines of at most `room` pixels, broken at spaces where there are any; at most `most` lines."""
     lines: list[str] = []
+    text = text[: most * (int(room) + 2)]  # no sign is narrower than a pixel
+    space = text_width(" ", size, bold=bold)
     for paragraph in text.splitlines() or [""]:
-        line = ""
+        line, taken = "", 0.0
         for word in paragraph.split():
-            while text_width(word, size, bold=bold) > room:  # one word longer than a line
-                cut = next(
-                    i for i in range(len(word), 0, -1) if i == 1 or text_width(word[:i], size, bold=bold) <= room
-                )
+            while (cut := max(1, _fitting(word, size, room, bold))) < len(word):  # one word longer than a line
                 if line:
                     lines.append(line)
-                    line = ""
+                    line, taken = "", 0.0
                 lines.append(word[:cut])
                 word = word[cut:]
-            longer = f"{line} {word}" if line else word
-            if text_width(longer, size, bold=bold) > room:
+            wide = text_width(word, size, bold=bold)
+            if line and taken + space + wide > room:
                 lines.append(line)
-                longer = word
-            line = longer
+                line, taken = word, wide
+            else:
+                line, taken = (f"{line} {word}", taken + space + wide) if line else (word, wide)
         if line:
             lines.append(line)
     if len(lines) > most:

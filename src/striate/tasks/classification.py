@@ -11,6 +11,7 @@ from striate.described import whole
 from striate.errors import ArgumentError, DataError
 from striate.intake import Outputs
 from striate.model import Model
+from striate.wording import plural
 
 
 class Guess(NamedTuple):
@@ -47,7 +48,16 @@ def check(sources: Any, top: int) -> None:
 
 
 def ranked(probabilities: np.ndarray, names: Sequence[str], top: int) -> list[list[Guess]]:
-    """The `top` classes of each row of probabilities (N, classes), most probable first."""
+    """The `top` classes of each row of probabilities (N, classes), most probable first.
+
+    Raises DataError where a network answers with NaN.
+    """
+    if not np.isfinite(probabilities).all():
+        wrong = int((~np.isfinite(probabilities).all(axis=1)).sum())
+        raise DataError(
+            f"the network answers {wrong} of {plural(len(probabilities), 'input')} with NaN: numbers in it grow past what "
+            "32 bits hold. Look at its weights (striate look weights) and at the range of its inputs."
+        )
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     return [[Guess(names[i], float(row[i])) for i in places] for row, places in zip(probabilities, order, strict=True)]
 

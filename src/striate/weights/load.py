@@ -73,7 +73,8 @@ def apply(
 
 
 def check_numbers(arrays: State, where: str) -> None:
-    """Raise BundleError, naming the array, where one that is to become weights holds NaN or infinite numbers, or none.
+    """Raise BundleError, naming the array, where one that is to become weights holds NaN or infinite numbers, variances
+    below zero, or no numbers.
 
     arrays   by name
     where    the file
@@ -89,6 +90,11 @@ def check_numbers(arrays: State, where: str) -> None:
                     "are NaN or infinite, so that its answers would be. Nothing was changed; take a file from before "
                     "the training broke."
                 )
+        if name.rpartition(".")[2] == "running_var" and array.numel() and float(array.min()) < 0:
+            raise BundleError(
+                f"the weights in {where} are damaged: {name} has {float(array.min()):.3g}, and a variance is never below "
+                "zero. Nothing was changed; copy or download the file again."
+            )
 
 
 def copy_all(arrays: State, new: State, where: str) -> None:
