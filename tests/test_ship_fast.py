@@ -11,6 +11,7 @@ from hypothesis import strategies as st_
 
 import striate as st
 from striate import layers
+from striate.backend.processor import processor
 from striate.cli.main import main
 from striate.data import Dataset, Preprocessing
 from striate.data.sets.scenes import scenes
@@ -358,7 +359,7 @@ def test_a_strangers_choice_of_engine_is_looked_at(tmp_path, damaged):
     model.save(tmp_path / "net")
     place = tmp_path / "net" / "model.json"
     told = json.loads(place.read_text())
-    told["engines"] = json.loads(json.dumps(damaged).replace("KIND", runtimes.processor()))
+    told["engines"] = json.loads(json.dumps(damaged).replace("KIND", processor()))
     place.write_text(json.dumps(told))
     if damaged == 5:
         with pytest.raises(BundleError, match="its engines is no object"):

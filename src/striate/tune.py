@@ -116,6 +116,7 @@ def tune(
     folds: int = 3,
     epochs: int | None = None,
     validation: float = 0.1,
+    precision: str = "auto",
     seed: int = 0,
     say: Any = None,
     splits: Splits | None = None,
@@ -141,6 +142,7 @@ def tune(
     folds       of the cross-validation, at least 2
     epochs      of each fold (the recipe's, or 5)
     validation  part of the data that is left out where there is no test or validation set
+    precision   of every training: "float32", "bf16", "fp16" or "auto", as for ``Model.compile``
     seed        of the search, the folds and the weights
     say         called with a line about each trial
     splits      the data, read already
@@ -154,12 +156,13 @@ def tune(
     optuna = extra("optuna", "tune", "tuning")
     from striate.seed import set_seed
     from striate.train.callbacks import LambdaCallback
-    from striate.train.plan import check_epochs
+    from striate.train.plan import check_epochs, check_precision
 
     if trials < 1 or folds < 2:
         raise ArgumentError(f"tune: at least 1 trial and 2 folds, not {trials} and {folds}.")
     if epochs is not None:
         check_epochs(epochs)
+    check_precision(precision)
     kind = task_named(task_at(data, task)) if splits is None else task_for(splits.train, task)
     dense = kind.name != "classify"
     if dense and (recipe is not None or isinstance(model, Model)):
@@ -207,7 +210,7 @@ def tune(
                 how = kind.recipe(net, None, epochs * -(-len(learn) // settings["batch_size"]))
                 how |= {"optimizer": described(settings)} | ({} if changes is None else {"augment": changes})
             what = kind.learning(net, learn, learnt=weights is not None)
-            net.compile(**({"optimizer": described(settings)} | how), **what)
+            net.compile(**({"optimizer": described(settings)} | how), **what, precision=precision)
 
             def report(epoch: int, logs: Any, fold: int = fold) -> None:
                 trial.report(float(np.mean([*accuracies, logs[f"val_{kind.figure}"]])), fold * epochs + epoch)

@@ -60,6 +60,9 @@ Augment = Annotated[
         "grey, blur, erase; or none."
     ),
 ]
+Precision = Annotated[
+    str, typer.Option(help="float32, bf16, fp16, or auto: bf16 where this device and network are faster in it.")
+]
 With = Annotated[
     list[str] | None,
     typer.Option(

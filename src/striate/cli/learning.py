@@ -16,6 +16,7 @@ from striate.cli.common import (
     Engine,
     Ignored,
     Json,
+    Precision,
     Variant,
     With,
     alone,
@@ -93,7 +94,7 @@ def train(
     classes: ClassNames = None,
     ignored: Ignored = None,
     augment: Augment = None,
-    precision: Annotated[str, typer.Option(help="float32, bf16 or fp16.")] = "float32",
+    precision: Precision = "auto",
     mix: Annotated[
         str | None, typer.Option(help="Mix the pictures of a batch with each other: mixup or cutmix.")
     ] = None,
@@ -158,6 +159,7 @@ def train(
                 recipe=recipe,
                 epochs=epochs,
                 validation=validation,
+                precision=precision,
                 seed=seed,
                 say=None if json else print,
                 **options,

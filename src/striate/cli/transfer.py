@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Augment, Json, Variant, alone, by_class, left, say
+from striate.cli.common import WEIGHTS, Augment, Json, Precision, Variant, alone, by_class, left, say
 from striate.errors import ArgumentError
 from striate.wording import plural
 
@@ -32,6 +32,7 @@ def transfer(
     batch_size: Annotated[int, typer.Option(help="Photos per step.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Of stage 2; stage 3 has a tenth.")] = 3e-4,
     augment: Augment = None,
+    precision: Precision = "auto",
     validation: Annotated[float, typer.Option(help="Part held out where the folder has no val.")] = 0.2,
     scratch: Annotated[bool, typer.Option("--scratch", help="Also train without the weights, for contrast.")] = False,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep the features on disk.")] = True,
@@ -63,6 +64,7 @@ def transfer(
         batch_size=batch_size,
         learning_rate=learning_rate,
         augment=augment,
+        precision=precision,
         validation=validation,
         scratch=scratch,
         cache=cache,

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.backend.processor import bfloat16_units, processor
 from striate.described import whole
 from striate.doors.arrays import read_npz, write_npz
 from striate.doors.parsing import parse_json
@@ -34,7 +35,6 @@ from striate.ship.cascade import Cascade, deciding, margins, unsure_below
 from striate.ship.choose import KINDS, QUICK, named
 from striate.ship.quantization import twin_of
 from striate.ship.quantization_report import PREDICTED, AnswersBeside, beside, judged, numbered, reported
-from striate.ship.runtimes import bfloat16_units, processor
 from striate.wording import inner, memory
 
 CANDIDATES = ("onnxruntime", "openvino", "openvino-bf16", "int8", "openvino-int8", "torch")

@@ -62,7 +62,9 @@ class Learning(Steps, Weighted):
         weighted_metrics   the same, of figures in which samples count by ``sample_weight`` and ``class_weight``
         run_eagerly     Keras' argument; everything runs eagerly in any case
         steps_per_execution   batches that are one step to callbacks: their hooks are called once for so many
-        precision       "float32", "bf16" or "fp16" (mixed: weights stay float32); None: as mixed_precision's policy says
+        precision       "float32", "bf16" or "fp16" (mixed: weights stay float32, and it is judged and predicts in 32 bits);
+                        "auto": bf16 where that is faster, on this device and for this network, else float32, settled when
+                        it is first trained; None: as mixed_precision's policy says
         accumulate      batches whose gradients are added up before an update
         mix             "mixup", "cutmix", layers.MixUp or layers.CutMix: pictures of a training batch are mixed with each
                         other, and the loss is that of both targets by their parts; figures while training are for the

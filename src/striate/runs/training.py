@@ -73,7 +73,7 @@ def train_run(
     optimizer: Any = None,
     learning_rate: float | None = None,
     validation: float = 0.1,
-    precision: str = "float32",
+    precision: str = "auto",
     mix: Any = None,
     augment: Any = None,
     download: bool = False,
@@ -102,7 +102,7 @@ def train_run(
     batch_size  examples a step (the recipe's, or 32; 128 for 5,000 examples and more; of other tasks 8 or 16)
     optimizer   as ``Model.compile`` takes it (the recipe's, or adam; of other tasks ``tasks.detection_recipe``)
     learning_rate   a constant rate, in place of a recipe's schedule
-    precision   "float32", "bf16" or "fp16"
+    precision   "float32", "bf16", "fp16" or "auto", as for ``Model.compile``; the facts of the model say what it came to
     seed        of weights, shuffling, dropout and what is held out
     verbose     as for ``Model.fit``
     report      whether report.html is written

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from striate.backend.processor import processor
 from striate.doors.onnx_files import check_onnx, parse_onnx
 from striate.doors.places import cache_folder, drop_oldest
 from striate.doors.reading import read_bytes
@@ -24,7 +25,6 @@ from striate.extras import installed
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, serialized
 from striate.ship.quantization import QuantizationReport, Quantized
-from striate.ship.runtimes import processor
 from striate.ship.watch import Watch, hooked
 from striate.weights.bundle import TWIN_OF
 

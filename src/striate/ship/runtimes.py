@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -112,28 +110,6 @@ class OpenVino:
         """
         found = self._request.infer(list(xs), share_inputs=True)
         return [found[i] for i in range(self._count)]
-
-
-@cache
-def bfloat16_units() -> bool:
-    """Whether this processor multiplies 16-bit numbers faster than 32-bit ones: AVX-512 BF16 or AMX."""
-    import torch
-
-    able = torch.cpu.get_capabilities()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-
-
-@cache
-def processor() -> str:
-    """The kind of processor: what an engine's speed depends on, such as "x86_64, 2 cores, avx512_f, avx512_bf16"."""
-    import torch
-
-    able = torch.cpu.get_capabilities()
-    sets = [
-        name for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16") if able.get(name)
-    ]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return ", ".join([str(able.get("architecture", "cpu")), f"{cores} cores", *sets])
 
 
 RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}

@@ -106,6 +106,12 @@ class Checkpoint:
         return self._before + time.perf_counter() - self._started
 
     @property
+    def precision(self) -> Any:
+        """The numbers in which the training that is gone on with began, as its state says; None where there is none."""
+        was = None if self.place is None else self.place.state.get("signature")
+        return was.get("precision") if isinstance(was, dict) else None
+
+    @property
     def due(self) -> bool:
         """Whether it is time to save within an epoch."""
         return self.budget.allows(EVERY)

@@ -14,22 +14,27 @@ from striate.errors import ArgumentError, DataError
 from striate.graph.nested import laid
 from striate.graph.sizes import Open
 from striate.intake import Intake
+from striate.messages import say
 from striate.train.doubts import endings, ranges, reach
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
 from striate.train.targets import class_weights, has_own_steps, labelled
 
 if TYPE_CHECKING:
     from striate.train.callbacks import History
-    from striate.train.checkpoint import Checkpoint
     from striate.train.loop import Trainer
 
 
 STEPS_SAVE = "save its weights with callbacks.ModelCheckpoint"
 
 
-def trainer_of(model: Any, device: str | Sequence[str] | None = None) -> Trainer:
-    """The model's trainer, made anew after a compile, when what is trainable has changed, or for other devices."""
+def trainer_of(model: Any, device: str | Sequence[str] | None = None, begun: Any = None) -> Trainer:
+    """The model's trainer, made anew after a compile, when what is trainable has changed, or for other devices.
+
+    begun   the precision of a training that is gone on with, or None
+    """
+    from striate.train.bits import settle
     from striate.train.loop import Trainer
+    from striate.train.processes import kind_of
 
     own = has_own_steps(model)
     plan = model._compiled()
@@ -38,6 +43,7 @@ def trainer_of(model: Any, device: str | Sequence[str] | None = None) -> Trainer
     trainer = model._trainer
     elsewhere = trainer is not None and not isinstance(device, str | None) and trainer.asked != device
     if trainer is None or trainer.module is not module or trainer.trainable != trainable or elsewhere:
+        settle(plan, model.graph, kind_of(device), begun=begun, own_steps=own)
         if own:
             from striate.train.steps import StepTrainer
 
@@ -74,6 +80,7 @@ def fit(
     """``Model.fit``; see there."""
     import torch
 
+    from striate.train.bits import in_which
     from striate.train.callbacks import (
         CallbackList,
         CSVLogger,
@@ -83,7 +90,7 @@ def fit(
         TensorBoard,
     )
     from striate.train.callbacks.calling import each_of
-    from striate.train.checkpoint import signature
+    from striate.train.checkpoint import Checkpoint, signature
     from striate.train.out_of_memory import in_memory
     from striate.train.plan import check_epochs
 
@@ -111,7 +118,10 @@ def fit(
     ):  # as in Keras a call of the hooks is never of fewer batches than asked for
         steps_per_epoch = -(-steps_per_epoch // together) * together
     build_for(model, x if stream is None else unpacked(stream.first)[0])
-    trainer = trainer_of(model, device)
+    checkpoint = None if resume is None or has_own_steps(model) else Checkpoint(resume)
+    trainer = trainer_of(model, device, None if checkpoint is None else checkpoint.precision)
+    if checkpoint is not None and trainer.accelerator.num_processes > 1:
+        raise ArgumentError("resume is for a training in one process, not under torchrun; save with ModelCheckpoint.")
     intake = model.intake.learning_from(x) if isinstance(x, Dataset) else model.intake
     given = (x, y, sample_weight) if stream is None else unpacked(stream.first)
     examples, held = labelled(model, *given, intake=intake), None
@@ -130,7 +140,6 @@ def fit(
     if class_weight is not None:  # of what is trained on: figures on held-out samples count each of them once
         examples = _weighted(examples, class_weight, model)
     model.preprocessing, model.labels = intake.preprocessing, intake.labels
-    checkpoint = None if resume is None else _checkpoint(trainer, resume)
     if seed is None and checkpoint is not None and checkpoint.place is not None:
         seed = int(checkpoint.place.state["seed"])
     if seed is None:
@@ -156,6 +165,8 @@ def fit(
         everyone = [c for c in everyone if not isinstance(c, CSVLogger | TensorBoard | ModelCheckpoint)]
     if verbose != 0 and trainer.accelerator.is_main_process:
         everyone.append(ProgressBar(verbose))
+    if verbose != 0 and trainer.accelerator.is_main_process and (said := in_which(trainer.plan)):
+        say(said)
     model.stop_training = False
     model.history = history
     told = {
@@ -236,15 +247,6 @@ def stream_batch(model: Any, device: Any, intake: Intake, class_weight: dict[int
 def _fed(trainer: Trainer, examples: Examples, batch_size: int) -> ArrayFeed:
     batches = Batches(examples, batch_size, shuffle=False, device=trainer.device)
     return ArrayFeed(batches, len(batches))
-
-
-def _checkpoint(trainer: Trainer, folder: str | os.PathLike[str]) -> Checkpoint:
-    """Where the state of the training is kept."""
-    from striate.train.checkpoint import Checkpoint
-
-    if trainer.accelerator.num_processes > 1:
-        raise ArgumentError("resume is for a training in one process, not under torchrun; save with ModelCheckpoint.")
-    return Checkpoint(folder)
 
 
 def build_for(model: Any, x: Any) -> None:

@@ -10,7 +10,7 @@ import gc
 import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property, partial
 from itertools import islice
 
@@ -127,24 +127,26 @@ class Trainer:
 
     @property
     def by_engine(self) -> bool:
-        """Whether an engine's outputs suffice to evaluate: 32 bits, the processor, no penalty on what passes within."""
+        """Whether an engine's outputs suffice to evaluate: on the processor, with no penalty on what passes within."""
         plain = not self.whole.activities and not any(loss.boxes for loss in self.plan.losses)
-        return self.device.type == "cpu" and self.plan.precision == "float32" and plain
+        return self.device.type == "cpu" and plain
 
     def prepared(self, batch: Batch) -> Batch:
         """A batch of the feed as a step takes it."""
         return aligned(batch, self.objective.losses)
 
     # -- one step --------------------------------------------------------------------------------------------------
-    def outputs(self, xs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """The network's outputs, without the final softmax or sigmoid where the loss takes it over."""
-        if self.plan.precision == "float32":
+    def outputs(self, xs: list[torch.Tensor], learn: bool = False) -> list[torch.Tensor]:
+        """The network's outputs, without the final softmax or sigmoid where the loss takes it over.
+
+        xs      inputs of a batch
+        learn   in the precision of the training; else in 32 bits, in which the network is used
+        """
+        narrow = learn and self.plan.precision != "float32"
+        with self.accelerator.autocast() if narrow else nullcontext():
             out = self.net(*xs)
-        else:
-            with self.accelerator.autocast():
-                out = self.net(*xs)
         outs = list(out) if isinstance(out, tuple | list) else [out]
-        return outs if self.plan.precision == "float32" else [o.float() for o in outs]
+        return [o.float() for o in outs] if narrow else outs
 
     def start(self) -> torch.optim.Optimizer:
         """Make the torch optimizer over what is trainable now."""
@@ -168,7 +170,7 @@ class Trainer:
         The update is left out when the loss is not finite; `fit` then stops.
         """
         assert self.optimizer is not None
-        outs = self.outputs(batch.xs)
+        outs = self.outputs(batch.xs, learn=True)
         loss, parts = self.objective.loss(outs, batch)
         if self.device.type == "cpu" and not math.isfinite(loss.item()):
             return loss.detach(), parts, outs

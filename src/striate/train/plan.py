@@ -25,6 +25,7 @@ from striate.train.rates import layer_rates
 from striate.wording import plural
 
 PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
+AUTO = "auto"  # until the device is known: ``bits.settle`` says which
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Plan:
     weighted    per output the metrics that know the weights of the samples
     together    how many batches are one step to callbacks
     auxiliary   how many of the last outputs only help training; evaluation leaves them out
+    precision   of ``PRECISIONS``, or ``AUTO`` until it is settled
+    chosen      whether it was ``AUTO``
     mix         how the pictures of a training batch are mixed with each other, or None
     augment     how its pictures are changed, and boxes and label maps with them, or None
     rates       the part of the learning rate of each layer, by name, that does not learn at the whole of it
@@ -48,6 +51,7 @@ class Plan:
     together: int = 1
     auxiliary: int = 0
     precision: str = "float32"
+    chosen: bool = False
     accumulate: int = 1
     mix: MixUp | CutMix | Mosaic | None = None
     augment: Augmentation | None = None
@@ -335,6 +339,6 @@ def check_epochs(epochs: Any, least: int = 1) -> int:
 
 def check_precision(precision: str) -> str:
     """A known precision name; raises ArgumentError."""
-    if precision not in PRECISIONS:
-        raise ArgumentError(f'unknown precision "{precision}"; use one of {", ".join(PRECISIONS)}.')
+    if precision not in (AUTO, *PRECISIONS):
+        raise ArgumentError(f'unknown precision "{precision}"; use one of {", ".join([AUTO, *PRECISIONS])}.')
     return precision

@@ -34,6 +34,18 @@ def devices(given: Sequence[str]) -> list[torch.device]:
     return [torch.device(name) for name in names]
 
 
+def kind_of(device: str | Sequence[str] | None) -> str:
+    """The kind of device that a training runs on, such as "cpu" or "cuda".
+
+    device   as ``Model.fit`` takes it
+    """
+    given = [device] if isinstance(device, str) else list(device or ())
+    if given:
+        return str(given[0]).partition(":")[0]
+    kind = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return "cpu" if kind is None else kind.type
+
+
 class Alone:
     """One process on one device, in 32 bits or bfloat16: what such a training asks of accelerate's ``Accelerator``.
 

@@ -92,6 +92,7 @@ class _Run:
     batch_size: int
     seed: int
     verbose: str | int
+    precision: str
     stages: list[Stage] = field(default_factory=list)
     history: dict[str, list[float]] = field(default_factory=dict)
     best: list[Any] = field(default_factory=list)
@@ -122,7 +123,7 @@ class _Run:
             _state_folder(folder, number)
         log = [] if folder is None else [Log(folder / "metrics.csv", append=True, stage=number)]
         set_seed(self.seed)  # the same whether features were computed or lay on disk
-        self.net.compile(_optimizer(rate), LOSS, metrics=["accuracy"])
+        self.net.compile(_optimizer(rate), LOSS, metrics=["accuracy"], precision=self.precision)
         history = self.net.fit(
             self.train,
             validation_data=self.held,
@@ -133,6 +134,7 @@ class _Run:
             callbacks=[*callbacks, *log],
             resume=state if os.environ.get("WORLD_SIZE", "1") == "1" else None,  # under torchrun no state is kept
         )
+        self.precision = self.net._compiled().precision
         for key, values in history.history.items():
             self.history.setdefault(key, []).extend(values)
         return len(history.epoch)
@@ -153,6 +155,7 @@ def fit(
     stages: int = 3,
     unfreeze: int | str = 1,
     augment: str | Sequence[Layer] | None = None,
+    precision: str = "auto",
     dropout: float = 0.2,
     learning_rate: float = 3e-4,
     epochs: int = 15,
@@ -181,6 +184,7 @@ def fit(
     unfreeze    stages (sizes of maps) of the base that stage 3 trains, from the end, or the first layer's name
     augment     words such as "flip,crop,colour", as ``train_run`` takes them, or layers in front of the base; None:
                 mirrored, turned, shifted and scaled a little
+    precision   of stages 2 and 3: "float32", "bf16", "fp16" or "auto", as for ``Model.compile``
     dropout     in front of the head
     learning_rate   of stage 2; stage 3 has a tenth
     batch_size  pictures a step
@@ -201,9 +205,10 @@ def fit(
     Raises ArgumentError for a base without weights or with its classes on, DataError for fewer than two classes or a
     class with fewer than two pictures.
     """
-    from striate.train.plan import check_epochs
+    from striate.train.plan import check_epochs, check_precision
 
     check_epochs(epochs)
+    check_precision(precision)
     words_of(augment)  # an error now for a word that is none
     if folder is not None:
         check_folder(Path(folder))
@@ -215,6 +220,7 @@ def fit(
         "stages": stages,
         "unfreeze": unfreeze,
         "augment": augment,
+        "precision": precision,
         "dropout": dropout,
         "learning_rate": learning_rate,
         "epochs": epochs,
@@ -251,7 +257,7 @@ def fit(
                 remove(target / STATE.format(number))
         write_record(place, asked, "transfer")
         _state_folder(place, 2)  # until the run is over
-        run = _Run(net, trunk, train, held, batch_size, seed, verbose)
+        run = _Run(net, trunk, train, held, batch_size, seed, verbose, precision)
         told = say or (messages.say if verbose else lambda text: None)
         going = messages.say if verbose else lambda text: None
         going(
@@ -296,6 +302,7 @@ def fit(
             "kept": kept.name,
             "features": f"{counts['computed']} computed, {counts['from disk']} from disk",
             "batch_size": batch_size,
+            **({"precision": run.precision} if stages > 1 else {}),
             "seed": seed,
             "seconds": round(spent, 1),
             "data": from_anywhere(data) if isinstance(data, str | os.PathLike) else name,
@@ -425,6 +432,6 @@ def _scratch(run: _Run, augment: Sequence[Layer], dropout: float, rate: float, s
         node.layer.trainable = True
     again = [type(layer)(**layer.config()) for layer in augment]
     net, _ = assemble(fresh, len(run.train.classes or ()), again, dropout)
-    other = _Run(net, fresh, run.train, run.held, run.batch_size, run.seed, run.verbose)
+    other = _Run(net, fresh, run.train, run.held, run.batch_size, run.seed, run.verbose, run.precision)
     taken = other.learn(rate, 10_000, [Until(seconds)])
     return other.judge("from scratch, as long", begun, trainable(net), taken)

@@ -131,7 +131,6 @@ class Twin:
             loss=loss or copy.deepcopy(settings.get("loss")) or losses.fitting(model.answers),
             loss_weights=settings.get("loss_weights") if loss is None else None,
             metrics=copy.deepcopy(settings.get("metrics")) or _accuracy(model, loss or settings.get("loss")),
-            precision=settings.get("precision", "float32"),
         )
         self.trainer = trainer_of(self.twin)
         self.examples = labelled(self.twin, pictures, labels)
