@@ -6,7 +6,7 @@ import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,19 +14,22 @@ import torch
 from torch import fx, nn
 
 from striate.backend import arrays, modules, rows, windows  # noqa: F401  they fill the table
-from striate.backend.init import fill
+from striate.backend.init import copy_into, fill
 from striate.backend.table import ROWS
 from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer, learning_layers
 from striate.graph.lowering import overwrites
 from striate.graph.node import call
 
+Values = MutableMapping[tuple[Layer, str], torch.Tensor]
+
 
 class Builder:
     """Writes the fx graph of one network; the rows of ``table`` call it."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, values: Values | None = None) -> None:
         self.graph = graph
+        self.values: Values = {} if values is None else values
         self.root = nn.Module()
         self.fx = fx.Graph()
         self.label, self.named = "", False
@@ -62,7 +65,7 @@ class Builder:
         """A call of the step's submodule, made and initialised the first time the layer is built anywhere."""
         layer, name, part = self.layer, self.graph.name(self.layer), step.part
         if self.built(step) is None:
-            made = _initialised(step, make)
+            made = _initialised(step, make, layer, self.values)
             if not part:
                 layer.torch_module = made
             else:
@@ -146,7 +149,7 @@ class Builder:
         if isinstance(layer, Network):
             name = self.graph.name(layer)
             if layer.torch_module is None:
-                layer.torch_module = build(layer.graph)
+                layer.torch_module = build(layer.graph, self.values)
             self.add(name, layer)
             self._keep_mode(node)
             out = self.fx.create_node("call_module", name, tuple(xs), {}, self.label)
@@ -194,30 +197,60 @@ def _item(values: Any, index: int) -> Any:
     return values[index]
 
 
-def _initialised(step: Step, make: Callable[[], nn.Module]) -> nn.Module:
-    """The step's module with the weights that its description asks for, 4-D ones in channels_last memory."""
+def _initialised(step: Step, make: Callable[[], nn.Module], layer: Layer, values: Values) -> nn.Module:
+    """The step's module with the weights that its description or `values` say, 4-D ones in channels_last memory."""
     with torch.device("meta"):
         module = make()
-    module.to_empty(device="cpu")
-    for buffer in module.buffers():
-        buffer.zero_()
     own, shapes = step.primitive, step.input_shapes
-    for name, weight in (own.weights(*shapes) | own.buffers(*shapes)).items():
+    wanted = own.weights(*shapes) | own.buffers(*shapes)
+    start = f"{step.part}." if step.part else ""
+    given = {name: values.pop((layer, start + name)) for name in wanted if (layer, start + name) in values}
+    _allocate(module, given)
+    for name, weight in wanted.items():
         tensor = module.get_parameter(name) if name in dict(module.named_parameters()) else module.get_buffer(name)
         assert tuple(tensor.shape) == weight.shape, (own, name, tuple(tensor.shape), weight.shape)
-        fill(tensor, weight, own, name)
+        if name in given:
+            copy_into(tensor, given[name])
+        else:
+            fill(tensor, weight, own, name)
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def build(graph: Graph) -> fx.GraphModule:
+def _allocate(module: nn.Module, given: Container[str]) -> None:
+    """Memory for what was made without any, buffers at 0; those that are given at once as all lie in the end.
+
+    torch's ``to_empty`` does the same, and imports half a second of what nothing here needs.
+    """
+    for path, part in module.named_modules():
+        for held in (part._parameters, part._buffers):
+            for name, tensor in held.items():
+                if tensor is None:
+                    continue
+                whole = f"{path}.{name}" if path else name
+                lies = torch.channels_last if tensor.ndim == 4 and whole in given else torch.contiguous_format
+                made = torch.empty(tensor.shape, dtype=tensor.dtype, memory_format=lies)
+                if held is part._buffers:
+                    held[name] = made.zero_()
+                else:
+                    held[name] = nn.Parameter(made, tensor.requires_grad)
+
+
+def build(graph: Graph, values: Values | None = None) -> fx.GraphModule:
     """The graph as a torch module: (N, C, H, W) tensors in and out, state_dict keys = layer names.
 
-    graph   the network
+    graph    the network
+    values   arrays by layer and name in it that begin with these numbers and are not drawn; what is used is taken out
 
     Weights are drawn from torch's global generator the first time a layer is built and shared by every module built
-    from the same layer after that.  Raises the graph's fault if it has one.
+    from the same layer after that.  Raises the graph's fault if it has one; on any error no layer has got weights.
     """
-    module = Builder(graph.check()).finish()
+    new = [layer for layer in every_layer(graph.check()) if layer.torch_module is None]
+    try:
+        module = Builder(graph, values).finish()
+    except BaseException:
+        for layer in new:
+            layer.torch_module = None
+        raise
     apply_trainable(graph)
     return module
 

@@ -41,6 +41,15 @@ def fill(tensor: torch.Tensor, weight: Weight, owner: Primitive | None = None, n
         _ROWS[type(spec)](tensor, spec, weight.fans, generator)
 
 
+def copy_into(tensor: torch.Tensor, value: torch.Tensor) -> None:
+    """Fill `tensor` in place with numbers that somebody else has.
+
+    value   of the same shape; its last axis may be in several, as a map is before it is flattened
+    """
+    with torch.no_grad():
+        tensor.view(value.shape).copy_(value)
+
+
 def drawn(spec: Initializer, shape: Any, dtype: Any = None) -> torch.Tensor:
     """What an initializer gives when it is called: numbers in Keras' layout, (…, in, out).
 

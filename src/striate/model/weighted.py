@@ -11,6 +11,7 @@ from striate.model.own import Own
 if TYPE_CHECKING:
     import torch
 
+    from striate.backend.builder import Values
     from striate.weights.report import MatchReport
     from striate.weights.source import Source
 
@@ -23,12 +24,16 @@ class Weighted(Own):
     @property
     def module(self) -> torch.fx.GraphModule:
         """The torch module (channels-first tensors in and out); weights are made the first time it is asked for."""
+        return self._module()
+
+    def _module(self, values: Values | None = None) -> torch.fx.GraphModule:
+        """``module``, whose layers begin with `values` where they have no weights yet."""
         from striate.backend import build
         from striate.backend.builder import apply_trainable
 
         graph = self.graph  # which forgets the module of before, where a layer has changed
         if self.torch_module is None:
-            self.torch_module = build(graph)
+            self.torch_module = build(graph, values)
             self.torch_module.eval()
         else:
             apply_trainable(graph)
@@ -38,8 +43,8 @@ class Weighted(Own):
         """Forget the gradients of all weights, before the backward pass of a loop of one's own."""
         self.module.zero_grad(set_to_none=True)
 
-    def _state(self) -> dict[str, torch.Tensor]:
-        return {key: t for key, t in self.module.state_dict().items() if t.is_floating_point()}
+    def _state(self, values: Values | None = None) -> dict[str, torch.Tensor]:
+        return {key: t for key, t in self._module(values).state_dict().items() if t.is_floating_point()}
 
     def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights as the end of the name says: Keras' .weights.h5, its legacy .h5, or safetensors.
@@ -116,10 +121,12 @@ class Weighted(Own):
     def _load_state(self, state: dict[str, torch.Tensor], where: str) -> None:
         from striate.errors import BundleError
         from striate.weights.layout import slots_of
-        from striate.weights.load import check_numbers, copy_all
+        from striate.weights.load import check_numbers, put
 
         # before any array is made: a description may ask for more memory than there is, whatever its file holds
-        for slot in slots_of(self.graph.check()):
+        graph = self.graph.check()
+        slots = slots_of(graph)
+        for slot in slots:
             if slot.key in state and tuple(state[slot.key].shape) != tuple(slot.shape):
                 raise BundleError(
                     f"{where}: {slot.key} has shape {tuple(state[slot.key].shape)}, this network's has {tuple(slot.shape)}. "
@@ -129,18 +136,15 @@ class Weighted(Own):
                 raise BundleError(
                     f"the weights in {where} are not this network's: {slot.key} is missing. Nothing was changed."
                 )
-        mine = self._state()
-        missing = [key for key in mine if key not in state]
-        foreign = [key for key in state if key not in mine and not key.endswith("num_batches_tracked")]
-        if missing or foreign:
+        new = {slot.key: state[slot.key] for slot in slots}
+        foreign = [key for key in state if key not in new and not key.endswith("num_batches_tracked")]
+        if foreign:
             raise BundleError(
-                f"the weights in {where} are not this network's: {len(missing)} missing"
-                f"{f' (such as {missing[0]})' if missing else ''}, {len(foreign)} unknown"
-                f"{f' (such as {foreign[0]})' if foreign else ''}. Nothing was changed."
+                f"the weights in {where} are not this network's: {len(foreign)} unknown (such as {foreign[0]}). "
+                "Nothing was changed."
             )
-        new = {key: state[key] for key in mine}
         check_numbers(new, where)
-        copy_all(mine, new, where)
+        put(graph, self._state, new, where)
 
     def to_source(self, path: str | os.PathLike[str] | None = None) -> str:
         """The network as one plain PyTorch file; it takes the same state_dict.

@@ -239,7 +239,7 @@ def _tensor(array: h5py.Dataset, where: str, left: _Bytes) -> torch.Tensor:
         )
     left.take(wanted, where)
     values = array[()]
-    return torch.from_numpy(np.array(values, dtype=values.dtype.newbyteorder("="), copy=True))
+    return torch.from_numpy(np.asarray(values, values.dtype.newbyteorder("=")))  # this array is nobody else's
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------

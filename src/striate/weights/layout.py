@@ -146,10 +146,10 @@ def to_keras(slot: Slot, array: torch.Tensor) -> torch.Tensor:
 
 # -- torch ------------------------------------------------------------------------------------------------------------
 def from_torch(slot: Slot, array: torch.Tensor) -> torch.Tensor | None:
-    """An array of a torch network in the layout of `slot`; None where the shapes do not fit.
+    """An array of a torch network in the layout of `slot`, a view of it; None where the shapes do not fit.
 
     Convolutions and dense layers lie as here.  torch flattens a map channel by channel, (C, H, W), striate pixel by
-    pixel, (H, W, C): what runs over a flattened map is put into our order.
+    pixel, (H, W, C): what runs over a flattened map is put into our order, that axis still in the map's (…, H, W, C).
     """
     if len(slot.shape) == 2 and array.ndim > 2 and array.numel() == slot.shape[0] * slot.shape[1]:
         array = array.reshape(array.shape[0], -1)
@@ -158,7 +158,7 @@ def from_torch(slot: Slot, array: torch.Tensor) -> torch.Tensor | None:
         return fitted
     *sizes, channels = slot.flattened
     apart = fitted.reshape(*fitted.shape[:-1], channels, *sizes)
-    return apart.movedim(fitted.ndim - 1, -1).reshape(slot.shape)
+    return apart.movedim(fitted.ndim - 1, -1)
 
 
 def to_torch(slot: Slot, array: torch.Tensor) -> torch.Tensor:

@@ -21,13 +21,16 @@ from striate.wording import plural
 if TYPE_CHECKING:
     import torch
 
+    from striate.backend.builder import Values
+
 State = dict[str, "torch.Tensor"]
+Arrays = Callable[["Values"], State]  # the arrays of a network by key; those that are made now begin with such values
 
 
 def load(
     graph: Graph,
     origin: Origin | None,
-    state: State | Callable[[], State],
+    state: State | Arrays,
     path: str | os.PathLike[str],
     source: str,
     skip_mismatch: bool = False,
@@ -47,7 +50,7 @@ def apply(
     plan: Matching,
     graph: Graph,
     origin: Origin | None,
-    state: State | Callable[[], State],
+    state: State | Arrays,
     checkpoint: WeightsFile,
     skip_mismatch: bool = False,
     by_name: bool = False,
@@ -68,7 +71,7 @@ def apply(
             f'arrays. Create it so, or say source="{own}" if they were trained for this variant. Nothing was changed.'
         )
     check_numbers(plan.arrays, checkpoint.path)
-    copy_all(state() if callable(state) else state, plan.arrays, checkpoint.path)  # only now are arrays made
+    put(graph, state, plan.arrays, checkpoint.path)
     return report
 
 
@@ -97,24 +100,43 @@ def check_numbers(arrays: State, where: str) -> None:
             )
 
 
-def copy_all(arrays: State, new: State, where: str) -> None:
-    """Copy arrays into those of a network: all, or on any error none.
+def put(graph: Graph, state: State | Arrays, new: State, where: str) -> None:
+    """Put arrays into a network: all, or on any error none.
 
-    arrays   of the network, by name
-    new      what goes into them
-    where    the file
+    graph   the network
+    state   its arrays, or what makes them
+    new     what goes into them, by key
+    where   the file
 
-    Raises BundleError, changing nothing, for another name or shape.
+    What has no arrays yet is made with the new ones, and nothing is drawn.  Where some are missing, all are drawn first: a
+    number that is drawn depends on those before it.  Raises BundleError, changing nothing, for an array that the network
+    cannot take.
     """
-    for name, array in new.items():
-        mine = arrays.get(name)
-        if mine is None or mine.shape != array.shape or mine.device.type == "meta":
-            shape = None if mine is None else tuple(mine.shape)
+    from striate.backend.init import copy_into
+
+    slots = {slot.key: slot for slot in slots_of(graph)}
+    for key, array in new.items():
+        shape = slots[key].shape if key in slots else None
+        if shape is None or not _fits(tuple(array.shape), shape):
             raise BundleError(
-                f"{where}: {name} has shape {tuple(array.shape)}, this network's has {shape}. Nothing was changed."
+                f"{where}: {key} has shape {tuple(array.shape)}, this network's has {shape}. Nothing was changed."
             )
-    for name, array in new.items():
-        arrays[name].detach().copy_(array)
+    unmade = {key: (slot.layer, slot.name) for key, slot in slots.items() if slot.layer.torch_module is None}
+    values = {owner: new[key] for key, owner in unmade.items()} if unmade.keys() <= new.keys() else {}
+    given = set(values)
+    mine = state(values) if callable(state) else state  # only now are arrays made
+    left = [key for key in new if unmade.get(key) not in given or unmade[key] in values]
+    for key in left:
+        if mine[key].device.type == "meta":
+            raise BundleError(f"{where}: {key} of this network has a shape and no numbers. Nothing was changed.")
+    for key in left:
+        copy_into(mine[key], new[key])
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an array has a shape, but for its last axis that may be in several (``from_torch``)."""
+    last = max(len(wanted) - 1, 0)
+    return shape[:last] == wanted[:last] and math.prod(shape[last:]) == math.prod(wanted[last:])
 
 
 def refusal(plan: Matching, graph: Graph, origin: Origin | None, checkpoint: WeightsFile) -> str:

@@ -66,7 +66,7 @@ def pretrained(
     if not plan.report.fits:
         hint = _other_variant(card, checkpoint, shape, given)
         raise BundleError(hint or refusal(plan, model.graph, model.origin, checkpoint))
-    apply(plan, model.graph, model.origin, model._state(), checkpoint)
+    apply(plan, model.graph, model.origin, model._state, checkpoint)
     if plan.source is not None:
         model._trained_as(plan.source)
     return model
