@@ -16,7 +16,7 @@ from PIL import Image
 import striate as st
 from striate import layers, logistic, zoo
 from striate.data import Dataset, Preprocessing, Splits, folder
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, DataError, Note
 from striate.intake import numbered_as
 from striate.models import load_model
 from striate.runs import resume_run
@@ -172,6 +172,31 @@ def test_eight_bit_features_are_near_and_apart(base, photos, tmp_path):
     assert near.file != whole.file
     difference = np.abs(near.x - whole.x).max()
     assert 0 < difference < 0.05 * np.abs(whole.x).max()
+
+
+def test_features_through_every_engine_are_near_and_kept_apart(base, photos, tmp_path, monkeypatch):
+    pytest.importorskip("openvino")
+    data = folder(photos / "train", preprocessing=base.preprocessing)
+    whole = features(base, data, cache=tmp_path)
+    base.quantize(data.x)
+    places = {whole.file}
+    for engine in ("openvino-bf16", "openvino-int8", "openvino", "torch"):
+        found = features(base, data, engine=engine, cache=tmp_path)
+        exact = engine in ("openvino", "torch")
+        assert (found.computed, found.file == whole.file) == ((0, True) if exact else (24, False))
+        assert np.abs(found.x - whole.x).max() < 0.05 * np.abs(whole.x).max()
+        np.testing.assert_array_equal(features(base, data, engine=engine, cache=False).data.labels, whole.data.labels)
+        places.add(found.file)
+    assert len(places) == 3
+    with pytest.warns(Note, match="was not measured"):
+        assert features(base, data, engine="fast", cache=tmp_path).file == whole.file
+    with pytest.raises(ArgumentError, match="unknown engine"):
+        features(base, data, engine="gpu")
+    base._engine.choose(base, "openvino-int8", 16)
+    assert features(base, data, engine="fast", cache=tmp_path).computed == 0
+    report = base.tune_engine(data, engines=["onnxruntime"], rounds=1)
+    assert report.rows[0].agreement == 1.0
+    assert report.rows[0].accuracy is None
 
 
 # -- the head -----------------------------------------------------------------------------------------------------------

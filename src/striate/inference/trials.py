@@ -440,18 +440,18 @@ def serve(load_model: Callable[..., Any]) -> None:
         if told["unsure"] is not None:
             model._engine.choose(model, told["engine"], 1 << 30, told["unsure"])
         how = {"batch_size": max(BATCHES), "engine": told["engine"] if told["unsure"] is None else "fast"}
-        walk = _Walk(model, xs, how)
+        worker = _Worker(model, xs, how)
         before, started = _held(), time.perf_counter()
-        walk.step(1)
+        worker.step(1)
         start = time.perf_counter() - started
         taken = max(0, _held() - before)
-        parts = walk.best_parts()
+        parts = worker.best_parts()
         print(json.dumps({"start": start, "bytes": taken, "parts": parts}), flush=True)
     except StriateError as error:
         print(json.dumps({"error": str(error)}), flush=True)
         return
     for line in sys.stdin:
-        print(json.dumps({"rate": walk.rate(BATCHES[int(line)])}), flush=True)
+        print(json.dumps({"rate": worker.rate(BATCHES[int(line)])}), flush=True)
 
 
 def _held() -> int:
@@ -463,7 +463,7 @@ def _held() -> int:
         return 0
 
 
-class _Walk:
+class _Worker:
     """Inputs that are answered one batch after the other, again and again."""
 
     def __init__(self, model: Any, xs: list[np.ndarray], how: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from striate.intake.arrays import as_array, check_finite, stacked
 from striate.intake.classes import checked_labels, numbered_as
 from striate.intake.decoding import Decoding
 from striate.intake.intake import Intake
-from striate.intake.outputs import Outputs, outputs_with_boxes
+from striate.intake.outputs import Outputs, ends_in_features, outputs_with_boxes
 
 __all__ = [
     "Decoding",
@@ -19,6 +19,7 @@ __all__ = [
     "as_array",
     "check_finite",
     "checked_labels",
+    "ends_in_features",
     "numbered_as",
     "outputs_with_boxes",
     "stacked",

@@ -90,6 +90,20 @@ class Outputs:
         return 2 if self.count == 1 and self.activation != "softmax" else self.count
 
 
+def ends_in_features(model: Any) -> bool:
+    """Whether a model ends before its classes, in what a head is put on: pooled, or as the zoo makes it without its top.
+
+    model   of one output, or several
+    """
+    graph = model.graph.check()
+    if len(graph.outputs) != 1 or final_activation(graph.outputs[0]) is not None:
+        return False
+    last, features = graph.outputs[0].node, model.features
+    if model.origin is None or features is None:
+        return last.layer.kind.startswith("Global")
+    return last is features.node or last.layer.kind == "Flatten" or last.layer.kind.startswith("Global")
+
+
 def outputs_with_boxes(graph: Graph) -> list[int]:
     """The numbers of the outputs of `graph` that are rows of boxes."""
     return [i for i, tensor in enumerate(graph.outputs) if final_activation(tensor) == "boxes"]

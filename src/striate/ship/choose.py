@@ -109,7 +109,7 @@ class Engines:
         graph = model.graph.check()
         found = self._usable() if how == "fast" else None
         if how == "fast":
-            how = _unmeasured() if found is None else found["engine"]
+            how = unmeasured() if found is None else found["engine"]
         if how == "torch":
             return None
         if how == "auto" and True in graph.modes:  # which only torch can do
@@ -335,7 +335,8 @@ class Engines:
         return quantized
 
 
-def _unmeasured() -> str:
+def unmeasured() -> str:
+    """The engine that answers where "fast" was not measured, and a note that says so."""
     note(
         'engine="fast" was not measured on this kind of processor with these weights: "auto" answers. '
         "model.tune_engine(pictures), or striate bench MODEL, measures it."

@@ -35,6 +35,7 @@ class Engine:
     threads     per operation; None: as many as torch uses
     runtime     "onnxruntime" or "openvino"
     precision   of the numbers within: "float32", or of OpenVINO "bfloat16"
+    callers     how many threads may run it at once
 
     A file may be a stranger's: it is read whole, and its operations and sizes are looked at before it runs.
 
@@ -49,13 +50,14 @@ class Engine:
         threads: int | None = None,
         runtime: str = "onnxruntime",
         precision: str = "float32",
+        callers: int = 1,
     ) -> None:
         import torch
 
         given = source if isinstance(source, bytes) else os.fspath(source)
         if not isinstance(source, bytes):
             check_onnx(read_onnx(source), os.fspath(source), folder=Path(source).parent, detections=True)
-        self._session: Session = RUNTIMES[runtime](given, threads or torch.get_num_threads(), precision)
+        self._session: Session = RUNTIMES[runtime](given, threads or torch.get_num_threads(), precision, callers)
         self.inputs, self.outputs, said = self._session.inputs, self._session.outputs, self._session.metadata
         ids = parse_json(said.get("ids", "{}"), "the model's ids", BundleError)
         self.ids = {k: v for k, v in ids.items() if isinstance(v, int)} if isinstance(ids, dict) else {}
@@ -74,6 +76,7 @@ class Engine:
         threads: int | None = None,
         runtime: str = "onnxruntime",
         precision: str = "float32",
+        callers: int = 1,
     ) -> Engine:
         """The engine of a network with its weights as they are now.
 
@@ -84,11 +87,12 @@ class Engine:
         threads         per operation; None: as many as torch uses
         runtime         "onnxruntime" or "openvino"
         precision       of the numbers within: "float32", or of OpenVINO "bfloat16"
+        callers         how many threads may run it at once
 
         Raises ArgumentError for a layer that ONNX cannot say, or a runtime that is not installed.
         """
         content = serialized(graph, preprocessing, strip, decoding)
-        return cls(content, threads=threads, runtime=runtime, precision=precision)
+        return cls(content, threads=threads, runtime=runtime, precision=precision, callers=callers)
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
         """One array per output, channels-last.

@@ -52,6 +52,7 @@ class Quantized:
         decoding: Decoding | None = None,
         threads: int | None = None,
         runtime: str = "onnxruntime",
+        callers: int = 1,
     ) -> Engine:
         """An engine of it.
 
@@ -60,12 +61,13 @@ class Quantized:
         decoding  rows of boxes become detections so; None: they stay rows
         threads   per operation; None: as many as torch uses
         runtime   "onnxruntime" or "openvino"
+        callers   how many threads may run it at once
         """
-        key = (runtime, threads, None if pixels is None else pixels.arithmetic, decoding, *strip)
+        key = (runtime, threads, callers, None if pixels is None else pixels.arithmetic, decoding, *strip)
         if key not in self._engines:
             changed = pixels is not None or any(strip) or decoding is not None
             content = self.proto(pixels, strip, decoding).SerializeToString() if changed else self.content
-            self._engines[key] = Engine(content, threads=threads, runtime=runtime)
+            self._engines[key] = Engine(content, threads=threads, runtime=runtime, callers=callers)
         return self._engines[key]
 
     def proto(

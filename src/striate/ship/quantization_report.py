@@ -11,7 +11,7 @@ import numpy as np
 
 from striate.data import Dataset, Examples
 from striate.errors import DataError
-from striate.intake import Outputs, outputs_with_boxes
+from striate.intake import Outputs, ends_in_features, outputs_with_boxes
 from striate.wording import memory, plural
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Answered = Callable[[Any, int], Iterator[list[np.ndarray]]]
 PREDICTED = 64  # pictures at a time, where both are compared
+_NEAR = 0.05  # of their length, within which features count as the same
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class QuantizationReport:
     accuracy        part of right answers in 32 bits, or None without labels
     accuracy_int8   the same in 8 bits
     agreement       part of pictures (of label maps: of pixels; of boxes: of places where either finds something) with the
-                    same answer from both
+                    same answer from both; of a network that ends in features: of pictures whose features are no further
+                    apart than a twentieth of their length
     difference      the largest difference of any output; of boxes in pixels
     seen            whether the pictures it was measured on include those that the ranges come from
     bytes           of the ONNX model in 32 bits
@@ -153,6 +155,8 @@ def beside(
 
     Raises DataError for labels that do not fit the answers.
     """
+    if ends_in_features(model):
+        return _features_beside(model, examples, both)
     boxes = outputs_with_boxes(model.graph)
     answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
     difference = 0.0
@@ -170,6 +174,17 @@ def beside(
         counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
         right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
     return AnswersBeside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
+
+
+def _features_beside(model: Any, examples: Examples, both: Sequence[Answered]) -> AnswersBeside:
+    """The same for a network that ends in features, of which none is an answer: they agree where they are near."""
+    near, difference = [], 0.0
+    for one, other in zip(*(each(examples, PREDICTED) for each in both), strict=True):
+        floats, fewer = (np.asarray(outs[0], np.float64).reshape(len(outs[0]), -1) for outs in (one, other))
+        near.append(np.linalg.norm(fewer - floats, axis=1) <= _NEAR * np.linalg.norm(floats, axis=1))
+        difference = max(difference, _off(model, one, other))
+    same = np.concatenate(near)
+    return AnswersBeside(len(same), (None, None), float(same.mean()), difference)
 
 
 def numbered(truth: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -41,11 +42,12 @@ class OnnxRuntime:
     source      a serialized ONNX model, or the path of one
     threads     per operation
     precision   of the numbers: "float32", as the model has them
+    callers     how many threads may run it at once
 
     Raises BundleError for what ONNX Runtime cannot read.
     """
 
-    def __init__(self, source: bytes | str, threads: int, precision: str = "float32") -> None:
+    def __init__(self, source: bytes | str, threads: int, precision: str = "float32", callers: int = 1) -> None:
         onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong comes as an exception
@@ -74,23 +76,25 @@ class OpenVino:
     """A model compiled by OpenVINO, which has kernels for 16 bits where the processor has units for them.
 
     source      a serialized ONNX model, or the path of one
-    threads     of the whole
+    threads     of the whole, for each of those that run it
     precision   of the numbers within: "float32" or "bfloat16"
+    callers     how many threads may run it at once
 
     Raises ArgumentError where OpenVINO is not installed, BundleError for what it cannot read.
     """
 
-    def __init__(self, source: bytes | str, threads: int, precision: str = "float32") -> None:
+    def __init__(self, source: bytes | str, threads: int, precision: str = "float32", callers: int = 1) -> None:
         openvino = extra("openvino", "openvino", "this engine")
         settings = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY" if callers == 1 else "THROUGHPUT",
+            "NUM_STREAMS": callers,
+            "INFERENCE_NUM_THREADS": threads * callers,
         }
         try:
             core = openvino.Core()
             model = core.read_model(source)
-            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+            self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:  # as all that it raises comes
             raise _unusable("OpenVINO", error) from error
         ends = [(end.any_name, end.element_type.to_dtype(), end.partial_shape) for end in model.inputs]
@@ -102,13 +106,16 @@ class OpenVino:
         proto = parse_onnx(source, "the engine") if isinstance(source, bytes) else read_onnx(source)
         self.metadata = {entry.key: entry.value for entry in proto.metadata_props}
         self._count = len(self.outputs)
+        self._requests = threading.local()  # one is for one thread
 
     def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for one batch; ``Session.run``.
 
         xs   an array (N, …) per input, dense
         """
-        found = self._request.infer(list(xs), share_inputs=True)
+        if not hasattr(self._requests, "own"):
+            self._requests.own = self._compiled.create_infer_request()
+        found = self._requests.own.infer(list(xs), share_inputs=True)
         return [found[i] for i in range(self._count)]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from striate.described import whole
 from striate.errors import ArgumentError, DataError
-from striate.intake import Outputs
+from striate.intake import Outputs, ends_in_features
 from striate.model import Model
 from striate.wording import plural
 
@@ -67,9 +67,7 @@ def classes_of(model: Model) -> Outputs:
     shapes = model.predictor.graph.check().output_shapes
     if len(shapes) != 1 or len(shapes[0]) > 1:
         raise ArgumentError(f"this network's output {shapes} is not one number per class.")
-    last = model.predictor.graph.outputs[0].node.layer.kind
-    pooled = last.startswith("Global") and model.predictor.answers.activation is None
-    if pooled or (model.origin is not None and model.features is not None and last == "Flatten"):
+    if ends_in_features(model.predictor):
         raise ArgumentError(
             "this network ends in features and not in classes (include_top=False): use predict for the features, or put a "
             "head on it and train it."

@@ -18,9 +18,10 @@ from striate.data.feature_rows import FeatureRows, identity
 from striate.data.pictures.decode import describe
 from striate.data.pictures.workers import in_order
 from striate.doors.reading import read_bytes
-from striate.errors import ArgumentError, DataError, unknown, without_name
+from striate.errors import ArgumentError, DataError, without_name
 from striate.intake.outputs import final_activation
 from striate.model import Model
+from striate.ship.choose import KINDS, check_engine, unmeasured
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -102,18 +103,17 @@ def features(
     data        a Dataset of uint8 pictures, or a list of picture files (paths, bytes): these are decoded on the way, as
                 the base's preprocessing says, and one that cannot be read is left out and named
     mirrored    of the pictures with left and right exchanged
-    engine      "auto": in 32 bits; "int8": the base's 8-bit twin, which ``base.quantize(pictures)`` made: about twice
-                as fast, and a little off
+    engine      "auto": in 32 bits; "fast": the fastest that ``base.tune_engine(pictures)`` found on this kind of processor;
+                or one by its name, as for ``predict``
     cache       True: in STRIATE_CACHE, else ~/.cache/striate, under features/; a folder; or False
     progress    called as progress(pictures done, pictures in all)
 
     Each thread decodes a few pictures and takes them through the network, so no core waits for another.  The files may
-    be deleted at any time.  Raises ArgumentError for a base that still has its classes, DataError where no picture can
-    be read.
+    be deleted at any time.  Raises ArgumentError for a base that still has its classes, an unknown engine and one that is
+    not installed or not made yet, DataError where no picture can be read.
     """
     started = time.perf_counter()
-    if engine not in ("auto", "int8"):
-        raise unknown("engine of features", engine, ("auto", "int8"))
+    check_engine(engine)
     model = base_of(base, weights)
     intake = model.intake
     if isinstance(data, Dataset):
@@ -126,10 +126,13 @@ def features(
     elif not len(data):
         raise DataError("no pictures to compute features of.")
     preprocessing = intake.preprocessing or Preprocessing()
-    int8 = model._engine.quantized(model.graph.check()) if engine == "int8" else None
-    told = identity(model, preprocessing, None if int8 is None else int8.content)
+    how = _named(model, engine)
+    precision = KINDS.get(how, ("torch", "float32"))[1]
+    int8 = model._engine.quantized(model.graph.check()) if precision == "int8" else None
+    also = b"" if precision == "float32" else how.encode() if int8 is None else how.encode() + int8.content
+    told = identity(model, preprocessing, also)
     store = FeatureRows(model.name or "base", told, cache)
-    net = _Frozen(model, preprocessing, told, int8)
+    net = _Frozen(model, preprocessing, f"{how} {told}", how, int8)
     sources: Any = data.x if isinstance(data, Dataset) else data
     decode = None if isinstance(data, Dataset) else intake.one
 
@@ -202,13 +205,13 @@ class _Frozen:
     """The base, ready to compute: one engine that every thread runs on a core of its own, or torch where that is not to
     be had (weights on an accelerator)."""
 
-    def __init__(self, model: Model, preprocessing: Preprocessing, told: str, int8: Quantized | None) -> None:
+    def __init__(self, model: Model, preprocessing: Preprocessing, told: str, how: str, int8: Quantized | None) -> None:
         import torch
 
-        self.model, self.preprocessing, self.told, self.int8 = model, preprocessing, told, int8
+        self.model, self.preprocessing, self.told, self.how, self.int8 = model, preprocessing, told, how, int8
         self.threads = max(1, torch.get_num_threads())
         on_cpu = all(t.device.type == "cpu" for t in model.module.parameters())
-        self.parallel = int8 is not None or on_cpu
+        self.parallel = how != "torch" and (on_cpu or how != "onnxruntime")
 
     def fill(self, known: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
         """Rows in the place of pixels."""
@@ -235,9 +238,19 @@ class _Frozen:
     def _engine(self) -> Engine:
         from striate.ship import Engine
 
+        runtime, precision = KINDS[self.how]
+        runs: dict[str, Any] = {"threads": 1, "runtime": runtime, "callers": self.threads}
         if self.int8 is not None:
-            return self.int8.engine(self.preprocessing, threads=1)
-        return Engine.of(self.model.graph, self.preprocessing, threads=1)
+            return self.int8.engine(self.preprocessing, **runs)
+        return Engine.of(self.model.graph, self.preprocessing, precision=precision, **runs)
+
+
+def _named(model: Model, engine: str) -> str:
+    """The engine by its own name."""
+    if engine == "fast":
+        found = model._engine.measured(model.graph.check())
+        engine = unmeasured() if found is None else str(found["engine"])
+    return "onnxruntime" if engine == "auto" else engine
 
 
 # The latest engines, by what they compute: a base takes a tenth of a second to prepare.
