@@ -266,6 +266,19 @@ def test_an_engine_that_costs_too_much_gets_help_from_32_bits(monkeypatch, tmp_p
     assert model.evaluate(X, labels, verbose=0, engine="fast")[1] == 1.0
 
 
+def test_features_agree_where_they_are_near(monkeypatch):
+    whole = net()
+    model = st.Model(whole.input, whole.layers[-2].output)
+    truth = model.predict(X, engine="onnxruntime")
+    model.quantize(X)
+    measured(monkeypatch, onnxruntime=10, int8=30)
+    table = tune_engine(model, X, np.arange(40) % 4, engines=["onnxruntime", "int8"])
+    far = np.linalg.norm(model.predict(X, engine="int8") - truth, axis=1) / np.linalg.norm(truth, axis=1)
+    assert [row.agreement for row in table.rows] == [1.0, np.mean(far <= 0.1)]
+    assert [row.accuracy for row in table.rows] == [None, None]
+    assert model.quantize(X, np.arange(40) % 4).accuracy is None
+
+
 def test_a_twin_is_made_where_there_is_none_and_kept_only_in_the_fastest(monkeypatch):
     model = net()
     measured(monkeypatch, onnxruntime=10, int8=30)

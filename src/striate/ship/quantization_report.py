@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Answered = Callable[[Any, int], Iterator[list[np.ndarray]]]
 PREDICTED = 64  # pictures at a time, where both are compared
-_NEAR = 0.05  # of their length, within which features count as the same
+_NEAR = 0.1  # of their length, within which features count as the same
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class QuantizationReport:
     accuracy_int8   the same in 8 bits
     agreement       part of pictures (of label maps: of pixels; of boxes: of places where either finds something) with the
                     same answer from both; of a network that ends in features: of pictures whose features are no further
-                    apart than a twentieth of their length
+                    apart than a tenth of their length
     difference      the largest difference of any output; of boxes in pixels
     seen            whether the pictures it was measured on include those that the ranges come from
     bytes           of the ONNX model in 32 bits
