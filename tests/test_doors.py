@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -103,6 +104,20 @@ def test_what_is_no_file_within_its_budget_is_refused_in_words(make, tmp_path):
             place.symlink_to(place)
     with pytest.raises(DataError, match=r"no such file|not a file|cannot be opened|the limit is 10"):
         read_bytes(place, 10)
+
+
+def test_a_file_takes_the_memory_that_it_has_and_not_what_it_may_have(tmp_path):
+    (tmp_path / "a").write_bytes(b"a" * 1000)
+    read_bytes(tmp_path / "a")
+    tracemalloc.start()
+    assert read_bytes(tmp_path / "a") == b"a" * 1000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 22
+    if Path("/proc/self/status").exists():  # says to have no bytes, as a file that has just begun to grow
+        assert len(read_bytes("/proc/self/status")) > 100
+        with pytest.raises(DataError, match="more than the limit of 100 bytes"):
+            read_bytes("/proc/self/status", 100)
 
 
 def test_texts_of_windows_and_excel_are_read(tmp_path):

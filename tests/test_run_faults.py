@@ -17,6 +17,7 @@ import pytest
 
 import striate as st
 from striate import layers as L
+from striate.cli import main as cli
 from striate.data import Dataset, Splits
 from striate.doors.locks import locked, waited
 from striate.doors.writing import finish_moving, move_up
@@ -113,6 +114,7 @@ import sys
 import numpy as np
 import striate as st
 from striate import layers as L
+from striate.cli import main as cli
 from striate.data import Dataset, Splits
 from striate.runs import train_run
 x = np.random.default_rng(0).integers(0, 256, (24, 6, 6, 1), np.uint8)
@@ -459,3 +461,48 @@ def test_a_full_disk_behind_standard_output_is_one_line():
         )
     assert done.returncode == 2
     assert done.stderr == "striate: No space left on device.\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell of POSIX")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_are_closed_does_its_work_and_prints_into_no_file(closed, tmp_path):
+    command = [sys.executable, "-m", "striate.cli.main"]
+
+    def code(*arguments: str) -> int:
+        line = ["sh", "-c", f'exec "$@" {closed}', "sh", *command, *arguments]
+        return subprocess.run(line, cwd=tmp_path, capture_output=True, check=False).returncode
+
+    assert code("draw", "lenet5", "-o", "net.svg") == 0
+    assert (tmp_path / "net.svg").read_text().strip().endswith("</svg>")
+    assert code("size", "nowhere") == 2
+
+
+def test_where_an_error_cannot_be_said_the_exit_code_says_it():
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "striate.cli.main", "size", "nowhere"]
+        assert subprocess.run(command, stdout=subprocess.DEVNULL, stderr=full, check=False).returncode == 2
+
+
+def test_a_working_folder_that_was_removed_and_too_little_memory_are_one_line(tmp_path, monkeypatch, capsys):
+    def ended() -> str:
+        with pytest.raises(SystemExit) as end:
+            cli.main(["models"])
+        assert end.value.code == 2
+        return capsys.readouterr().err
+
+    def too_much(arguments: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cli, "_run", too_much)
+        assert (
+            ended() == "striate: there is not enough memory for this; close other programs, or take less at a time.\n"
+        )
+    if os.name == "posix":
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        assert ended() == "striate: the folder that you are in is not there any more. Change to one that is.\n"

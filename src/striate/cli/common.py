@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from striate.doors.parsing import parse_json, read_json
+from striate.doors.writing import drop_output
 from striate.errors import ArgumentError, StriateError, nearest
 from striate.graph import Graph, from_json
 from striate.visible import visible
@@ -88,8 +89,11 @@ def say(value: Any, as_json: bool, text: str) -> None:
 
 
 def aside(text: str) -> None:
-    """Print a line that is no answer, on standard error."""
-    print(visible(text), file=sys.stderr)
+    """Print a line that is no answer, on standard error; where nobody can read it, it is left out."""
+    try:
+        print(visible(text), file=sys.stderr)
+    except OSError:
+        drop_output()
 
 
 def alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> None:

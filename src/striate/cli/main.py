@@ -15,8 +15,8 @@ import typer
 from striate import interrupts
 from striate.cli import choosing, data, finding, learning, look, network, shipping, transfer, using
 from striate.cli.common import Commands, aside
-from striate.doors.writing import drop_output
-from striate.errors import Note, StriateError
+from striate.doors.writing import drop_output, open_streams
+from striate.errors import DataError, Note, StriateError
 from striate.wording import inner
 
 app = typer.Typer(
@@ -88,6 +88,7 @@ def _run(arguments: list[str] | None) -> Any:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exits with 0, 1 (stopped by Ctrl-C or SIGTERM) or 2 (a user's mistake)."""
     typed = sys.argv[1:] if arguments is None else arguments
+    open_streams()
     _printable()
     with interrupts.stoppable(typed):
         code = _ended(typed)
@@ -100,6 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _ended(arguments: list[str]) -> Any:
     """The exit code of a command, what went wrong said."""
     try:
+        _check_place()
         with _plain_notes():
             code = _run(arguments)
         sys.stdout.flush()  # a full disk behind standard output shows here, not after the end
@@ -124,6 +126,14 @@ def _ended(arguments: list[str]) -> Any:
         return 2
 
 
+def _check_place() -> None:
+    """Raise DataError where the working folder was removed: torch ends the process where it cannot find it."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise DataError("the folder that you are in is not there any more. Change to one that is.") from None
+
+
 def _in_words(error: Exception) -> str | None:
     """What to print of an error, or None for one that is ours."""
     if isinstance(error, StriateError):
@@ -133,6 +143,8 @@ def _in_words(error: Exception) -> str | None:
             drop_output()
         where = f"{error.filename}: " if error.filename is not None else ""
         return f"{where}{inner(error.strerror or error)}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; close other programs, or take less at a time."
     said = getattr(error, "format_message", None)  # what click raises for wrong arguments
     if said is None:
         return None

@@ -15,6 +15,7 @@ from striate.wording import inner
 
 # Windows has neither; opening a pipe that nobody writes to would wait for ever.
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_STEP = 1 << 20
 
 
 @contextmanager
@@ -76,7 +77,9 @@ def read_bytes(
     Raises `kind`, as ``opened`` does.
     """
     with opened(path, most, kind, links=links) as file:
-        content = file.read(most + 1)
+        content = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)  # memory is taken for all that is asked for
+        while len(content) <= most and (more := file.read(_STEP)):
+            content += more
     if len(content) > most:
         raise kind(f"{os.fspath(path)}: more than the limit of {most:,} bytes.")
     return content

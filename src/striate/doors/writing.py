@@ -319,10 +319,26 @@ def rename(
         _flush_entry(Path(target).parent)
 
 
+def open_streams() -> None:
+    """Lead standard input, output and error to nothing where they are closed.
+
+    Else the next file that is opened would get their number, and what is printed would be written into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(handle, True)
+            setattr(sys, name, os.fdopen(handle, mode, closefd=False))
+
+
 def drop_output() -> None:
-    """Let what is printed go nowhere: nobody reads it, or the disk behind it is full, and Python would try it again."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let what cannot be printed go nowhere: nobody reads it, or the disk behind it is full; Python would try it again."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def remove(path: str | os.PathLike[str]) -> None:
