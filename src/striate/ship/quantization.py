@@ -129,7 +129,9 @@ def twin_of(model: Any, examples: Examples, samples: int = 128, method: str = "m
     arrays = [x[chosen] for x in examples.xs]
     if examples.preprocessing is not None:
         arrays[0] = examples.preprocessing.normalise(arrays[0])
-    content = serialized(model.graph.check())
+    content = serialized(graph := model.graph.check())
+    whole_numbers = [str(graph.flat().dtypes[number]).startswith("int") for number in graph.flat().inputs]
+    arrays = [x if kept else x.astype(np.float32) for x, kept in zip(arrays, whole_numbers, strict=True)]
     return Quantized(_static(content, arrays, method), None), len(chosen), len(content)  # type: ignore[arg-type]
 
 
