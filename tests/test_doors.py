@@ -31,6 +31,7 @@ from striate.doors.arrays import read_npz, read_state, write_npz, write_state
 from striate.doors.locks import locked
 from striate.doors.packed import maybe_gzipped, opened_zip, read_member, unpack
 from striate.doors.parsing import parse_json, parse_table, parse_xml, read_yaml
+from striate.doors.processes import python
 from striate.doors.reading import read_bytes, read_text
 from striate.doors.writing import appended, atomic_write, json_text, made_aside, new_folder, written
 from striate.errors import BundleError, DataError
@@ -38,7 +39,7 @@ from striate.utils.pictures import load_img
 from striate.visible import visible
 
 SOURCE = Path(__file__).parent.parent / "src" / "striate"
-# What opens, parses, unpacks, downloads or replaces files.  A method counts whatever it is called on.
+# What opens, parses, unpacks, downloads or replaces files, and starts processes.  A method counts whatever it is called on.
 CALLS = {
     *("open", "io.open", "os.open", "os.fdopen", "gzip.open", "tarfile.open", "Image.open", "av.open"),
     *("json.load", "json.loads", "yaml.load", "yaml.safe_load", "torch.load", "np.load", "numpy.load", "pickle.load"),
@@ -47,6 +48,7 @@ CALLS = {
     *("np.save", "np.savez", "torch.save", "urllib.request.urlopen", "urlopen", "requests.get", "requests.post"),
     *("os.replace", "os.rename", "os.unlink", "os.remove", "shutil.rmtree", "shutil.copy", "shutil.copyfile"),
     *("tempfile.mkstemp", "tempfile.mkdtemp", "tempfile.TemporaryFile", "tempfile.TemporaryDirectory"),
+    *("subprocess.Popen", "subprocess.run", "subprocess.call", "subprocess.check_output", "os.system", "os.popen"),
     *("tempfile.NamedTemporaryFile", "csv.reader", "csv.DictReader", "expat.ParserCreate", "np.memmap"),
 }
 METHODS = {"read_text", "read_bytes", "write_text", "write_bytes", "unlink", "rename", "open", "extractall"}
@@ -77,6 +79,17 @@ def test_no_module_but_the_doors_opens_a_file():
     modules = [path for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).parts[0] != "doors"]
     found = [call for path in modules if str(path.relative_to(SOURCE)) not in DOORS for call in opening(path)]
     assert not found, "\n".join(found)
+
+
+def test_a_process_of_our_own_runs_nothing_that_lies_in_the_working_folder(tmp_path, monkeypatch):
+    for name in ("striate", "json", "numpy", "torch"):
+        (tmp_path / f"{name}.py").write_text(f"open({name!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    there = set(os.listdir(tmp_path))
+    code = "import sys, json, numpy, striate; print(striate.__file__, *sys.argv[1:])"
+    said, _ = python(code, "a b", stdout=subprocess.PIPE, text=True).communicate()
+    assert said == f"{SOURCE / '__init__.py'} a b\n"
+    assert set(os.listdir(tmp_path)) == there
 
 
 def test_modules_are_struck_off_when_they_open_nothing_any_more():

@@ -10,6 +10,7 @@ databases   SQLite
 writing     files and folders that are whole or not there
 locks       one writer a folder
 downloads   files from the web
+processes   Python in a process of its own
 places      where what can be made again is kept
 libraries   what other packages must not do when they are imported
 

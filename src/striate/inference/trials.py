@@ -26,6 +26,7 @@ from striate.backend.processor import bfloat16_units, processor
 from striate.described import whole
 from striate.doors.arrays import read_npz, write_npz
 from striate.doors.parsing import parse_json
+from striate.doors.processes import python
 from striate.doors.reading import opened
 from striate.doors.writing import temporary_folder
 from striate.errors import ArgumentError, StriateError, unknown
@@ -394,13 +395,8 @@ def _child(folder: Path, name: str, unsure: float | None) -> Iterator[Any]:
 
     threads = torch.get_num_threads()
     told = json.dumps({"folder": str(folder), "engine": name, "unsure": unsure, "threads": threads})
-    process = subprocess.Popen(
-        [sys.executable, "-c", _CHILD, told],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = python(_CHILD, told, text=True, **pipes)
     try:
         yield process
     finally:

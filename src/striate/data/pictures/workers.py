@@ -19,6 +19,7 @@ import numpy as np
 
 from striate.data.pictures.decode import describe
 from striate.data.pictures.preprocess import Preprocessing
+from striate.doors.processes import python
 from striate.errors import DataError, without_name
 
 T = TypeVar("T")
@@ -134,21 +135,8 @@ class _Process:
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         here = Path(__file__).parent
-        paths = os.pathsep.join(path for path in sys.path if path)
-        self._child = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-c",
-                _COMMAND,
-                str(here.parent.parent),
-                str(here.parent),
-                str(here),
-            ],  # -P: modules of the working folder do not take others' names
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": paths},
-        )
+        places = (here.parent.parent, here.parent, here)
+        self._child = python(_COMMAND, *map(str, places), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._preprocessing: Preprocessing | None = preprocessing
 
     def __call__(self, sources: list[Any]) -> list[Pixels]:
