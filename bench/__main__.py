@@ -86,10 +86,13 @@ def predict(network: str, batch: int, pictures: int) -> None:
     result = compare(
         f"Predicting with {network}, batch {batch}, pictures per second",
         [
+            peer("striate fast", "striate_predict.py", *told, "fast"),
             peer("striate", "striate_predict.py", *told),
-            peer("plain ONNX Runtime", "onnx_predict.py", *told),
+            peer("plain ONNX Runtime", "runtime_predict.py", *told, "onnxruntime"),
+            peer("OpenVINO as it comes", "runtime_predict.py", *told, "openvino"),
             peer("torch eager", "torch_predict.py", *told),
             peer("torch, channels_last", "torch_predict.py", *told, "channels_last"),
+            peer("torch, bf16 autocast", "torch_predict.py", *told, "bf16"),
             peer("Keras + TensorFlow", "keras_predict.py", *told, python=keras_python()),
         ],
         rounds=7,
@@ -98,13 +101,16 @@ def predict(network: str, batch: int, pictures: int) -> None:
 
 
 def int8(network: str, batch: int, pictures: int) -> None:
-    """An int8 engine against the same network's in 32 bits."""
+    """The 8-bit engines against the runtimes on the very file of the twin, and against 32 bits."""
     told = (network, str(batch), str(pictures))
     result = compare(
         f"Predicting with {network} in 8 bits, batch {batch}, pictures per second",
         [
             peer("striate int8", "striate_predict.py", *told, "int8"),
-            peer("striate fp32", "striate_predict.py", *told),
+            peer("striate openvino-int8", "striate_predict.py", *told, "openvino-int8"),
+            peer("plain ONNX Runtime, 8 bits", "runtime_predict.py", *told, "onnxruntime", "int8"),
+            peer("plain OpenVINO, 8 bits", "runtime_predict.py", *told, "openvino", "int8"),
+            peer("striate", "striate_predict.py", *told),
         ],
         rounds=7,
     )
@@ -169,7 +175,11 @@ BENCHES: dict[str, Callable[[], None]] = {
     "predict_resnet50_16": lambda: predict("resnet50", 16, 32),
     "predict_mobilenet_1": lambda: predict("mobilenet", 1, 96),
     "predict_mobilenet_16": lambda: predict("mobilenet", 16, 128),
+    "int8_resnet50_1": lambda: int8("resnet50", 1, 32),
     "int8_resnet50_16": lambda: int8("resnet50", 16, 48),
+    "int8_mobilenet_1": lambda: int8("mobilenet", 1, 128),
+    "int8_mobilenet_16": lambda: int8("mobilenet", 16, 256),
+    "int8_mobilenet_v2_1": lambda: int8("mobilenet_v2", 1, 128),
     "int8_mobilenet_v2_16": lambda: int8("mobilenet_v2", 16, 128),
     "features_mobilenet": lambda: features("hymenoptera"),
 }

@@ -13,8 +13,11 @@ import statistics
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from striate.extras import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -96,7 +99,19 @@ def machine() -> dict[str, Any]:
     if info.is_file():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
         model = lines[0].split(":", 1)[1].strip() if lines else model
-    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    import torch
+
+    able = torch.cpu.get_capabilities()
+    wide = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "sets": [name for name in wide if able.get(name)],
+        "lacks": [name for name in wide if not able.get(name)],
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "versions": {name: version(name) for name in ("torch", "onnxruntime", "openvino") if installed(name)},
+    }
 
 
 def save(name: str, result: dict[str, Any]) -> None:
