@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -460,6 +461,37 @@ def test_export_writes_what_the_ending_says(run, trained, tmp_path, name):
         model.load_weights(tmp_path / name)
         answers = model.predict(x)
     np.testing.assert_allclose(answers, expected, atol=1e-5)
+
+
+def test_no_command_writes_over_what_it_reads_or_over_a_part_of_a_model(run, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "model")
+    model, photo, weights = tmp_path / "model", tmp_path / "photo.png", next(trained.glob("weights-*"))
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(photo)
+    (tmp_path / "same.png").symlink_to(photo)
+    assert run("export", model, "-o", tmp_path / "net.keras")[0] == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
+    for words in [
+        ("export", tmp_path / "net.keras", "-o", tmp_path / "net.keras"),
+        ("export", model, "-o", model / weights.name),
+        ("export", model, "-o", f"{model}/../model/{weights.name}"),
+        ("quantize", model, "-o", tmp_path),
+        ("bench", model, "-o", tmp_path),
+        ("bench", model, "-o", tmp_path / "net.keras"),
+        ("predict", model, photo, "-o", model / "metrics.csv"),
+        ("look", "maps", model, photo, "-o", photo),
+        ("look", "maps", model, "--picture", photo, "-o", tmp_path / "same.png"),
+        ("look", "maps", model, photo, "--page", photo),
+        ("look", "fixed-filters", "--picture", photo, "-o", photo),
+        ("look", "encode", model, photo, "-o", photo),
+        ("draw", model, "-o", photo),
+        ("draw", "lenet5", "--source", "-o", model / "model.json"),
+        ("models", "lenet5", "-o", photo),
+        ("data", "check", tmp_path, "--html", photo),
+    ]:
+        code, out, err = run(*words)
+        assert (code, out, err.count("\n")) == (2, "", 1), (words, err)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
 
 
 def test_what_export_and_quantize_do_not_write_is_named(run, trained, tmp_path):

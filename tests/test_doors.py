@@ -15,6 +15,7 @@ import tarfile
 import threading
 import tracemalloc
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,12 @@ from striate.data.readers.files import tree_of_folder
 from striate.data.readers.masks import read_masks
 from striate.doors import budgets
 from striate.doors.arrays import read_npz, read_state, write_npz, write_state
-from striate.doors.locks import locked
+from striate.doors.locks import grown, locked
 from striate.doors.packed import maybe_gzipped, opened_zip, read_member, unpack
 from striate.doors.parsing import parse_json, parse_table, parse_xml, read_yaml
 from striate.doors.processes import python
 from striate.doors.reading import read_bytes, read_text
-from striate.doors.writing import appended, atomic_write, json_text, made_aside, new_folder, written
+from striate.doors.writing import appended, atomic_write, json_text, made_aside, moved, new_folder, written
 from striate.errors import BundleError, DataError
 from striate.utils.pictures import load_img
 from striate.visible import visible
@@ -364,6 +365,36 @@ def test_no_link_is_written_through(tmp_path):
         (aside / "b").write_bytes(b"1")
     assert not (tmp_path / "folder").is_symlink()
     assert other.read_bytes() == b"mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_no_file_takes_the_place_of_a_pipe_a_device_or_a_folder(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/null")
+    (tmp_path / "source").write_bytes(b"1")
+    for name in ("folder", "pipe", "device"):
+        place = tmp_path / name
+        before = os.lstat(place)
+
+        def in_pieces(place: Path = place) -> None:
+            with written(place) as file:
+                file.write("x")
+
+        def for_long(place: Path = place) -> None:
+            with grown(place) as file:
+                file.write("x")
+
+        for write in (
+            partial(atomic_write, place, b"1"),
+            in_pieces,
+            for_long,
+            partial(moved, tmp_path / "source", place),
+        ):
+            with pytest.raises(BundleError, match="Nothing was changed"):
+                write()
+        assert os.path.samestat(before, os.lstat(place))
+    assert sorted(os.listdir(tmp_path)) == ["device", "folder", "pipe", "source"]
 
 
 def test_a_folder_is_swapped_in_whole(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,32 @@ def alone(context: typer.Context, option: str, except_for: tuple[str, ...]) -> N
             raise ArgumentError(
                 f"{option} takes everything from the run's folder; leave out {name.replace('_', '-')}, or begin a new run."
             )
+
+
+def check_output(output: Path | None, *read: Any, endings: tuple[str, ...] = ()) -> None:
+    """Look at the file that a command is to write, before it begins.
+
+    output    the file, or None
+    read      what the command reads: paths and names, alone or in lists; whatever else is passed over
+    endings   those that its name may have; (): any
+
+    Raises ArgumentError for another ending, and where it would take the place of what is read, or of a part of a saved
+    model or a run.
+    """
+    if output is None:
+        return
+    if endings and output.suffix.lower() not in endings:
+        raise ArgumentError(f"{output}: this is written as {' or '.join(endings)}.")
+    named = [
+        one for each in read for one in (each if isinstance(each, list) else [each]) if isinstance(one, str | Path)
+    ]
+    if any(os.path.isfile(one) and os.path.exists(output) and os.path.samefile(one, output) for one in named):
+        raise ArgumentError(f"{output} is what is read, and would be lost. Give another name.")
+    if os.path.lexists(output) and any((output.parent / own).is_file() for own in ("model.json", "run.json")):
+        from striate.runs.folders import is_part
+
+        if is_part(output.name):
+            raise ArgumentError(f"{output} is a part of the model or run there, and would be lost. Give another name.")
 
 
 def left(result: Any) -> list[str]:

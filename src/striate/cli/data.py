@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import DATA, WEIGHTS, Commands, Ignored, Json, going, labels_of, model_of, say
+from striate.cli.common import DATA, WEIGHTS, Commands, Ignored, Json, check_output, going, labels_of, model_of, say
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +52,7 @@ def check(
     """Find broken, duplicate, tiny, odd and wrongly annotated pictures, and the same picture in two parts."""
     from striate.data.checks.check import check as look
 
+    check_output(page, path, classes, model, weights, endings=(".html",))
     named: Any = int(classes) if classes is not None and classes.isdecimal() else classes
     if isinstance(named, str):
         named = labels_of(named, None)["classes"]

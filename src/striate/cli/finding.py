@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from striate.cli.common import Engine, Json, aside, engine_of, going, model_of, say
+from striate.cli.common import Engine, Json, aside, check_output, engine_of, going, model_of, say
 from striate.errors import ArgumentError, DataError
 from striate.visible import visible
 from striate.wording import lasting, plural
@@ -154,6 +154,7 @@ def planned(
             raise ArgumentError("films are answered one by one; name one film, or pictures without films.")
         place = _film_place(Path(pictures[0]), out, draw)
         return AnswerPlan([], {}, pictures[0], None, place, None, beside)
+    check_output(out, *pictures)
     if format is not None and out is None:
         raise ArgumentError("--format goes with --out, the place to write to.")
     check_pictures(beside)
@@ -183,7 +184,7 @@ def answer(
 
     task = task_of(model)
     if wanted not in (None, task.name):
-        raise ArgumentError(f"{told} was trained to {task.name}, not to {wanted}; striate {task.name} asks it.")
+        raise ArgumentError(f"{told} was trained to {task.name}, not to {wanted}; striate predict asks it.")
     if least is not None:
         if task.name != "detect":
             raise ArgumentError(f"--least is for models that detect; {told} was trained to {task.name}.")

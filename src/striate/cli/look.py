@@ -12,10 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Commands, Json, Variant, going, model_of, say
+from striate.cli.common import WEIGHTS, Commands, Json, Variant, check_output, going, model_of, say
 from striate.cli.look_options import TechniqueOption, parameter_of
 from striate.cli.signatures import signature
-from striate.errors import ArgumentError
 
 What = Annotated[str, typer.Argument(help="A saved model's or run's folder, or an architecture with --weights.")]
 Photos = Annotated[list[str] | None, typer.Argument(help="Picture files, or a data set: the same as --pictures.")]
@@ -139,12 +138,15 @@ def made(name: str) -> Any:
     def command(**given: Any) -> None:
         if photos := given.pop("photos", None):
             given["pictures"] = [*photos, *(given["pictures"] or [])]
+        path = given["out"] or Path(technique.out)
+        read = [value for option, value in given.items() if option not in ("out", "page", *technique.also)]
+        check_output(path, *read, endings=(".png", ".svg") if technique.out.endswith(".png") else ())
+        check_output(given.get("page"), *read, endings=(".html",))
         for option in options:
             option.check(given[option.name])
         net = model_of(given["model"], given["weights"], given["variant"]) if technique.model else None
         values = {option.name: option.value(given[option.name], net, given.get("part")) for option in options}
         function = getattr(importlib.import_module(technique.module), technique.function)
-        path = given["out"] or Path(technique.out)
         with going(technique.doing) as progress:
             if "progress" in inspect.signature(function).parameters:
                 values["progress"] = progress
@@ -183,8 +185,6 @@ def finish(
     if given["page"] is not None:
         from striate.report.html import write_page
 
-        if given["page"].suffix.lower() != ".html":
-            raise ArgumentError(f"{given['page']}: a page is written as .html.")
         written["page"] = str(
             write_page(
                 given["page"],

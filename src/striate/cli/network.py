@@ -16,6 +16,7 @@ from striate.cli.common import (
     InputShape,
     Json,
     Variant,
+    check_output,
     graph_of,
     model_of,
     say,
@@ -179,6 +180,7 @@ def _facts(card: Any) -> dict[str, Any]:
 
 
 def _show(name: str, variant: list[str] | None, output: Path | None, table: bool, json: bool) -> None:
+    check_output(output, endings=(".svg",))
     from striate import zoo
     from striate.draw import svg
     from striate.size import diagram, measure
@@ -298,6 +300,7 @@ def draw(
     json: Json = False,
 ) -> None:
     """Draw a network or the window of a layer as SVG, compare two networks, or print one as plain PyTorch source."""
+    check_output(output, model, endings=() if source else (".svg",))
     from striate.draw import diff as difference
     from striate.draw import svg, window_svg
     from striate.weights import atomic_write

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Classes, Json, Variant, going, model_of, say
+from striate.cli.common import WEIGHTS, Classes, Json, Variant, check_output, going, model_of, say
 from striate.doors.onnx_files import read_onnx
 from striate.errors import ArgumentError
 from striate.wording import memory
@@ -57,12 +57,12 @@ def quantize(
         raise ArgumentError(
             f"say with -o where the 8-bit {model} is to be: a file such as {Path(model).stem}.onnx or a folder."
         )
-    if not one_file and target.suffix:
-        raise ArgumentError(
-            f"-o takes a name that ends in .onnx, or a folder (a name without an ending), not {target}."
-        )
     if pixels and not one_file:
         raise ArgumentError("--pixels goes with -o FILE.onnx; a saved model prepares pictures anyway.")
+    if one_file:
+        check_output(target, model, data, weights)
+    else:
+        _check_folder(target, "a name that ends in .onnx, or ")
     options = {} if label_column is None else {"label_column": label_column}
     with nullcontext() if one_file else locked(target, "quantizing"):
         trained = model_of(model, weights, variant)
@@ -100,6 +100,8 @@ def bench(
 
     target = output or Path(model)
     kept = output is not None or target.is_dir()
+    if kept:
+        _check_folder(target)
     options = {} if label_column is None else {"label_column": label_column}
     names = None if engines is None else [name.strip() for name in engines.split(",")]
     with locked(target, "measuring engines") if kept else nullcontext(), going("rounds") as progress:
@@ -110,6 +112,19 @@ def bench(
             trained.save(target)
     wrote = f"kept in {target}" if kept else "kept nowhere: -o FOLDER saves the model with it"
     say(table.to_dict() | {"file": str(target) if kept else None}, json, f"{table}\n{wrote}")
+
+
+def _check_folder(target: Path, others: str = "") -> None:
+    """Raise ArgumentError or BundleError where a saved model cannot go, before work that may take long.
+
+    target   the folder
+    others   what else its name could be
+    """
+    from striate.weights.bundle import check_folder
+
+    if target.suffix:
+        raise ArgumentError(f"-o takes {others}a folder (a name without an ending), not {target}.")
+    check_folder(target)
 
 
 def export(
@@ -144,6 +159,7 @@ def export(
             f"export writes .onnx, .keras, .h5, .safetensors and .weights.h5, not {target.name}. "
             "striate draw --source writes a network as a PyTorch file."
         )
+    check_output(target, model, weights)
     trained = model_of(model, weights, variant, classes)
     if kind == ".onnx":
         trained.export_onnx(target, pixels=pixels, int8=int8, suppression=suppression)

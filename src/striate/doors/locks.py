@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from striate.doors.writing import appended, finish_moving, leftovers, moved, remove
+from striate.doors.writing import appended, check_file, finish_moving, leftovers, moved, remove
 from striate.errors import BundleError, StriateError, note
 from striate.wording import inner
 
@@ -69,8 +69,7 @@ def grown(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) 
     """
     target = Path(path)
     part = target.with_name(f"{target.name}.part")
-    if target.is_dir():  # before the block begins, which may take hours
-        raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
+    check_file(target, kind)
     with appended(part, kind) as file:
         if not _alone(file, part):
             raise kind(f"{part}: another process is writing it. Wait until it has ended, or choose another name.")

@@ -96,11 +96,25 @@ def written(
         os.fsync(file.fileno())
 
 
+def check_file(path: str | os.PathLike[str], kind: type[StriateError] = BundleError) -> None:
+    """Raise `kind` where a file would take the place of a folder, a device or a pipe: before work that may take hours.
+
+    path   of the file, which need not be there; a link to such a thing counts as that
+    kind   the class of the error
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # nothing is there, or what is wrong shows when it is written
+        return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no file, but a device or a pipe"
+        raise kind(f"could not write {path}: it is {what}. Nothing was changed; choose another place.")
+
+
 @contextlib.contextmanager
 def _aside(target: Path, kind: type[StriateError], advice: str) -> Iterator[tuple[int, str]]:
     """A temporary file beside `target`, opened: (its handle, its path).  It takes the name when the block ends."""
-    if os.path.isdir(target):  # before the block begins, which may take hours
-        raise kind(f"could not write {target}: it is a folder. Nothing was changed; choose another place.")
+    check_file(target, kind)
     with _said(target, kind, advice):
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
@@ -195,6 +209,7 @@ def moved(
 
     Raises `kind` where that cannot be done.
     """
+    check_file(target, kind)
     with _said(Path(target), kind, "Choose another place."):
         with open(source, "rb+") as file:
             os.fsync(file.fileno())

@@ -11,13 +11,21 @@ from pathlib import Path
 from striate.doors.locks import NAME, locked
 from striate.doors.writing import MOVING, move_up, remove
 from striate.errors import ArgumentError, BundleError
-from striate.weights.bundle import CONTENTS
+from striate.weights.bundle import CONTENTS, FIXED
 from striate.wording import inner
 
 RUN = "run.json"  # what the run was asked for
 ASIDE = ".again"  # the folder in a run's in which a run that begins over it is written
 RECORDS = (RUN, "metrics.csv", "report.html", "training.pt")  # of a run, beside its model
 _KEPT = "tune.db"  # a search may come before the run
+
+
+def is_part(name: str) -> bool:
+    """Whether the files of a saved model or a run are called so.
+
+    name   of a file in its folder
+    """
+    return name in (*RECORDS, *FIXED, _KEPT) or any(fnmatch(name, one) for one in CONTENTS)
 
 
 def free_folder(stem: str, root: str | os.PathLike[str] = "runs") -> Path:

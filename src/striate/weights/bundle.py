@@ -76,6 +76,21 @@ class Bundle:
     checksum: str = ""
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise BundleError where a model cannot go: a file, or a folder with other files in it and no model.
+
+    path   of the folder, which need not be there
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise BundleError(f"{folder} is a file; a model is saved as a folder. Choose another name.")
+    if folder.is_dir() and not (folder / "model.json").is_file():
+        known = {"metrics.csv", "report.html", "run.json", "training.pt", "tune.db", "log"}
+        foreign = sorted(name for name in os.listdir(folder) if name not in known and not name.startswith("."))
+        if foreign:
+            raise BundleError(f"{folder} holds other files ({foreign[0]} …) and no model; choose an empty folder.")
+
+
 def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Path:
     """Save a bundle into the folder `path` (made if missing); returns it.
 
@@ -86,15 +101,7 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
     Raises BundleError, changing nothing, where they cannot be written or another process writes to the folder.
     """
     folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise BundleError(f"{folder} is a file; a model is saved as a folder. Choose another name.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "model.json").is_file():
-        known = {"metrics.csv", "report.html", "run.json", "training.pt", "tune.db", "log"}
-        foreign = [
-            entry.name for entry in folder.iterdir() if entry.name not in known and not entry.name.startswith(".")
-        ]
-        if foreign:
-            raise BundleError(f"{folder} holds other files ({foreign[0]} …) and no model; choose an empty folder.")
+    check_folder(folder)
     files, description = _files(bundle, card)
     with locked(folder, "saving the model"):
         aside = folder / _ASIDE
@@ -206,9 +213,11 @@ def _described(folder: Path, content: bytes) -> Bundle:
         resume = None if resume is None else (resume["file"], resume["sha256"], resume["state"])
         texts = [name, checksum, *(twin or ())[:2], *(resume or ())[:2]]
         if not all(isinstance(text, str) and text and "\0" not in text for text in texts):
-            raise TypeError("name of a file or its checksum")
-    except (KeyError, TypeError) as error:
+            raise TypeError
+    except KeyError as error:
         raise BundleError(f"{file} is damaged: no {inner(error)}. Save the model again.") from None
+    except TypeError:
+        raise BundleError(f"{file} is damaged: what it says of its files is of another kind. Save it again.") from None
     labels = description.get("labels")
     if not (labels is None or (isinstance(labels, list) and all(isinstance(label, str) for label in labels))):
         raise BundleError(f"{file} is damaged: its labels are no list of texts. Save the model again.")
