@@ -18,6 +18,7 @@ import torch
 from torch import fx, nn
 
 from striate import backend
+from striate.backend.quick import quick
 from striate.data import Batch, Batches
 from striate.errors import ArgumentError, TrainingError, note
 from striate.graph import Graph
@@ -93,7 +94,7 @@ class Trainer:
                     f"{loss.name} learns the numbers before a layer that makes boxes, and the network does not end in one "
                     "(in a nested model it cannot be seen)."
                 )
-        self.net: nn.Module = stripped
+        self.net: nn.Module = quick(stripped) if several is None and self.device.type == "cpu" else stripped
         self.split = None
         if several is not None:
             if self.accelerator.num_processes > 1 or plan.precision == "fp16":
