@@ -12,6 +12,7 @@ import platform
 import statistics
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from striate.extras import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
+_KERAS = ("keras==3.15.1", "tensorflow-cpu==2.21.0", "pillow")
 
 
 @dataclass
@@ -51,7 +53,8 @@ class Peer:
 
     def stop(self) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with suppress(BrokenPipeError):  # it has ended already, and said why
+            self.process.stdin.close()
         self.process.wait(timeout=60)
 
 
@@ -131,11 +134,9 @@ def keras_python() -> str:
     """The Python of an environment of its own with keras and tensorflow-cpu, made on first use."""
     env = ROOT / ".env-keras"
     python = env / "bin" / "python"
-    if not (env / ".ready").exists():
+    ready = env / f".ready-{'-'.join(_KERAS)}"
+    if not ready.exists():
         subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
-        subprocess.run(
-            [str(python), "-m", "pip", "install", "-q", "keras==3.15.1", "tensorflow-cpu==2.21.0"],
-            check=True,
-        )
-        (env / ".ready").touch()
+        subprocess.run([str(python), "-m", "pip", "install", "-q", *_KERAS], check=True)
+        ready.touch()
     return str(python)

@@ -223,7 +223,10 @@ def edited(model: st.Model, place: int = 12_345) -> None:
 
 @pytest.mark.parametrize("place", [1, 12_345, 80_000, 98_303])
 def test_one_weight_of_many_edited_through_numpy_is_seen_where_the_work_pays_for_comparing_all(place: int) -> None:
-    model, x = wide(), np.ones((600, 192), np.float32)
+    model = wide()
+    x = np.ones(
+        (20_000 * model.count_params() // model.mults() + 1, 192), np.float32
+    )  # 20,000 multiplications a weight
     before = both(model, x)
     edited(model, place)
     assert np.abs(both(model, x) - before).max() > 1e-3

@@ -169,11 +169,69 @@ def test_an_engine_that_costs_too_much_is_not_chosen(monkeypatch):
         tune_engine(model, X, answers, engines=["openvino-bf16"])
 
 
+# -- a call like the one before --------------------------------------------------------------------------------------------
+def test_a_call_like_the_one_before_answers_the_same_and_never_from_what_was(monkeypatch):
+    model = net()
+    model.quantize(X)
+
+    def right(x, engine="onnxruntime", batch_size=None):
+        expected = model.predict(x, engine="torch")
+        for _ in range(3):
+            np.testing.assert_allclose(model.predict(x, batch_size, engine=engine), expected, atol=1e-4)
+
+    right(X[:1])
+    assert model._again is not None
+    again = model._again
+    floats = X / np.float32(255)
+    for x in (X[:3], X, floats[:1], X[::2], floats.astype(np.float64), floats, X[:2], list(X[:2])):
+        right(x)
+    right(X, batch_size=7)
+    right(X, "openvino")
+    right(X[:1])
+    before = model.predict(X[:1], engine="onnxruntime")
+    model.set_weights([1.1 * w for w in model.get_weights()])
+    right(X[:1])
+    model.layers[0].torch_module.weight.detach().numpy()[...] *= 1.5
+    right(X[:1])
+    model.preprocessing = Preprocessing.pictures((12, 10), 3, mean=(0.1, 0.4, 0.3), std=(0.3, 0.2, 0.2))
+    right(X[:1])
+    assert np.abs(model.predict(X[:1], engine="onnxruntime") - before).max() > 1e-4
+    assert model._again is not again
+    with pytest.raises(ArgumentError, match="call quantize again"):
+        model.predict(X[:1], engine="int8")
+    model.quantize(X)
+    eight = [model.predict(X[:1], engine="int8") for _ in range(3)]
+    np.testing.assert_array_equal(eight[0], eight[2])
+    model.get_layer(index=1).set_weights([2 * w for w in model.get_layer(index=1).get_weights()])
+    with pytest.raises(ArgumentError, match="call quantize again"):
+        model.predict(X[:1], engine="int8")
+    right(X[:1])
+    with pytest.raises(DataError):
+        model.predict(X[:0], engine="onnxruntime")
+    with pytest.raises(ArgumentError, match="unknown engine"):
+        model.predict(X[:1], engine="none")
+    right(X, "auto")
+    seen = []
+    hook = model.module.register_forward_hook(lambda *_: seen.append(1))
+    model.predict(X, engine="auto")
+    assert seen
+    hook.remove()
+
+
+def test_what_is_fast_now_answers_a_call_like_the_one_before():
+    model = net()
+    model._engine.choose(model, "onnxruntime", 16)
+    for _ in range(2):
+        exact = model.predict(X[:1], engine="fast")
+    model._engine.choose(model, "openvino-bf16", 16)
+    assert np.abs(model.predict(X[:1], engine="fast") - exact).max() > 0
+
+
 # -- 32 bits answer again what fewer are not sure of -----------------------------------------------------------------------
 class Fixed:
     """An engine that says what it was told, and counts."""
 
-    batch = 1 << 30
+    batch, inputs = 1 << 30, ()
 
     def __init__(self, *outs):
         self.outs, self.asked = outs, []

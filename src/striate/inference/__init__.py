@@ -1,12 +1,13 @@
 """Answers: what a network says to arrays, pictures and data sets, and how good that is."""
 
 from striate.guard import guard
+from striate.inference.again import Again
 from striate.inference.evaluation import evaluate
 from striate.inference.neurons import Neuron, neuron
 from striate.inference.predict import answers
 from striate.inference.products import Products
 from striate.inference.trials import EngineRow, EngineTable, tune_engine
 
-__all__ = ["EngineRow", "EngineTable", "Neuron", "Products", "answers", "evaluate", "neuron", "tune_engine"]
+__all__ = ["Again", "EngineRow", "EngineTable", "Neuron", "Products", "answers", "evaluate", "neuron", "tune_engine"]
 
 guard(__name__)

@@ -298,11 +298,19 @@ class Learning(Steps, Weighted):
         Raises DataError for what does not fit the network or cannot be read, ArgumentError for a batch_size below 1, an
         unknown engine, or an int8 twin that is not there.
         """
-        from striate.inference import answers
+        from striate.inference import Again, answers
 
-        self._built_for(x)
         size = _size("predict", batch_size, steps, callbacks)
-        return answers(self.predictor, x, size, self._choose(engine), steps, callbacks)
+        plain = steps is None and callbacks is None
+        if plain and self._again is not None:
+            answer = self._again.answer(self, engine, x, size)
+            if answer is not None:
+                return answer
+        self._built_for(x)
+        self.predictor._engine.asked = None
+        answer = answers(self.predictor, x, size, self._choose(engine), steps, callbacks)
+        self._again = Again.of(self, engine, x, size) if plain else None
+        return answer
 
     def _built_for(self, x: Any) -> None:
         from striate.train.fit import build_for

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LATE = ("_given", "_ours", "_lowerings", "_alone", "_alone_for", "_has_been_built", "_code", "_own_weights")
-_MADE_AGAIN = ("torch_module", "_trainer", "_predictor", "_engines", "_cuts")
+_MADE_AGAIN = ("torch_module", "_trainer", "_predictor", "_engines", "_again", "_cuts")
 
 
 class Own(Structure):
@@ -57,7 +57,14 @@ class Own(Structure):
             self.get_weights()  # the copy has the same ones, also where they were not drawn yet
         said = self.__dict__
         kept = {key: said[key] for key in ("_graph", *said) if key in said and key not in _MADE_AGAIN}
-        return kept | {"torch_module": None, "_trainer": None, "_predictor": None, "_engines": None, "_cuts": {}}
+        return kept | {
+            "torch_module": None,
+            "_trainer": None,
+            "_predictor": None,
+            "_engines": None,
+            "_again": None,
+            "_cuts": {},
+        }
 
     def get_weights(self) -> list[np.ndarray]:
         self.graph  # or say what to do

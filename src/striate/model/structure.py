@@ -14,6 +14,7 @@ from striate.graph.nested import packed
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
+    from striate.inference import Again
     from striate.intake import Decoding
     from striate.ship import Engines
     from striate.size import Size
@@ -52,6 +53,7 @@ class Structure(Network):
         self._layers: tuple[Graph, list[Layer]] | None = None
         self._predictor: tuple[Graph, Any] | None = None
         self._engines: Engines | None = None
+        self._again: Again | None = None
         self._cuts: dict[tuple[str, ...], tuple[Graph, Any]] = {}
 
     @property

@@ -32,6 +32,7 @@ class Cascade:
 
     def __init__(self, quick: Engine, sure: Engine, output: int, logits: bool, unsure: float) -> None:
         self.quick, self.sure, self.output, self.logits, self.unsure = quick, sure, output, logits, unsure
+        self.inputs = quick.inputs
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
         """One array per output, channels-last; ``Engine.predict``.

@@ -53,8 +53,8 @@ _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or
 _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
 
 # Comparing a weight takes 0.2 ns, as long as 15 multiplications.  So many multiplications that are asked for pay for one
-# weight, so that comparing costs 0.1 percent; and some weights, 0.01 ms, are compared in any case.
-_PER_COMPARED, _COMPARED = 20_000, 16_384
+# weight, so that comparing costs 0.1 percent; and some weights, 0.02 ms, are compared in any case.
+_PER_COMPARED, _COMPARED = 20_000, 65_536
 
 
 def check_engine(how: str) -> None:
@@ -78,9 +78,24 @@ class Engines:
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
         self._tuned: dict[str, Any] = {}  # by the kind of processor, of the weights that are watched
+        self.state = 0  # another number as soon as another engine might be picked
+        self.asked: tuple[str, Any] | None = None  # what was picked last: as it was asked for, and what it was
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Engines, ()  # sessions cannot be copied; a copy of the model makes its own
+
+    def still(self, state: int, how: str, work: float) -> bool:
+        """Whether what was picked before is what would be picked now.
+
+        state   that this had then
+        how     as it was asked for
+        work    multiplications that are asked for
+        """
+        if how in ("auto", "fast") and self._watch is not None and self._watch.hooked():
+            return False
+        if state != self.state or self._watch is None or self._watch.changed(_read(work)):
+            return False
+        return self._int8 is None or self._int8[1] is self._watch or not self._int8[1].changed(_read(work))
 
     def pick(
         self,
@@ -105,6 +120,21 @@ class Engines:
         Raises ArgumentError for an unknown name, a layer that ONNX cannot say, an int8 model that is not there, a runtime
         that is not installed.
         """
+        self.asked = None
+        engine = self._pick(model, how, samples, pixels, strip, decoding)
+        if engine is not None and not any(strip) and decoding is None:
+            self.asked = how, engine
+        return engine
+
+    def _pick(
+        self,
+        model: Any,
+        how: str,
+        samples: int,
+        pixels: Preprocessing | None,
+        strip: Sequence[str | None],
+        decoding: Decoding | None,
+    ) -> Engine | Cascade | None:
         check_engine(how)
         graph = model.graph.check()
         found = self._usable() if how == "fast" else None
@@ -120,7 +150,7 @@ class Engines:
         unsure = None if found is None else found.get("unsure")
         wanted = [] if precision == "int8" else [(runtime, precision, *end)]
         wanted += [] if unsure is None else [(runtime, "float32", *end)]
-        read = max(_COMPARED, samples * self._mults_of(model) / _PER_COMPARED)
+        read = _read(samples * self.mults_of(model))
         if precision == "int8" and found is None:
             return self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime)
         if not all(key in self._made for key in wanted):  # what is to be made takes longer, and may be in the cache
@@ -128,7 +158,7 @@ class Engines:
         if self._stale(graph, read):
             self._forget()
             if found is not None:  # of other weights
-                return self.pick(model, "fast", samples, pixels, strip, decoding)
+                return self._pick(model, "fast", samples, pixels, strip, decoding)
         if how == "auto" and not self._pays(model, module, samples, wanted[0]):
             return None
         if self._watch is None:
@@ -168,6 +198,7 @@ class Engines:
         return self._watch is None or graph is not self._graph or self._watch.changed(read)
 
     def _forget(self) -> None:
+        self.state += 1
         self._made.clear()
         self._tuned = {}
         self._watch = self._graph = None
@@ -178,7 +209,7 @@ class Engines:
         self._forget()
         self._int8 = None
 
-    def _mults_of(self, model: Any) -> int:
+    def mults_of(self, model: Any) -> int:
         """Multiplications for one sample."""
         if self._mults is None or self._mults[0] is not model.graph:
             self._mults = model.graph, model.mults()
@@ -194,7 +225,7 @@ class Engines:
             return False
         if key in self._made:
             return True
-        self._work += samples * self._mults_of(model)
+        self._work += samples * self.mults_of(model)
         cost = _BASE + (0 if "onnxruntime" in sys.modules else _IMPORTS)
         if self._work < cost:
             return False
@@ -246,6 +277,7 @@ class Engines:
             self._forget()
             module = model.module if model.torch_module is None else model.torch_module
             self._watch, self._graph = Watch(module), graph
+        self.state += 1
         self._tuned[processor()] = {"engine": engine, "batch": batch} | ({} if unsure is None else {"unsure": unsure})
 
     def saved_choices(self, graph: Graph) -> dict[str, Any] | None:
@@ -308,6 +340,7 @@ class Engines:
         model       it was made from, as it is now
         quantized   the twin; None: have none
         """
+        self.state += 1
         self._int8 = None if quantized is None else (quantized, Watch(model.module), model.graph.check())
 
     def saved_int8(self, graph: Graph) -> tuple[bytes, dict[str, Any]] | None:
@@ -333,6 +366,11 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
+
+
+def _read(work: float) -> float:
+    """How many weights to compare for so many multiplications."""
+    return max(_COMPARED, work / _PER_COMPARED)
 
 
 def unmeasured() -> str:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
-_ALL, _SOME = 256, 64  # arrays up to the first size are compared whole each time, of larger ones this many cells
+_ALL, _SOME = 256, 8  # arrays up to the first size are compared whole each time, of larger ones this many cells
 _LINE = 1021  # numbers in a line, a prime, so that filters that change places do not stay in their columns
-_BLOCK = 256 * _LINE  # numbers that are read together
+_BLOCK = 32 * _LINE  # numbers that are read together
 
 
 class Watch:
@@ -20,7 +20,7 @@ class Watch:
 
     ``changed`` always sees an array put in another's place, every change that torch counts (optimizers, ``copy_``, loading),
     and changes past torch's counter (through ``.data`` or a NumPy view) that touch an array of up to 256 numbers or one of
-    64 cells spread over a larger one; that takes some microseconds for each hundred arrays.  To see any change of any
+    8 cells spread over a larger one; that takes some microseconds for each hundred arrays.  To see any change of any
     weight it reads them: as many as it is told, block after block in turn.
     """
 
@@ -42,10 +42,7 @@ class Watch:
                     self._keys.append(key)
                     self._tensors.append(tensor)
                     self._add(tensor.detach())
-        self._ids = [id(tensor) for tensor in self._tensors]
         self._parts = list(module.modules())
-        # tensors made in inference mode have no counter
-        self._counted = [tensor for tensor in self._tensors if not tensor.is_inference()]
         self._held = self._marks()
         self._sums = [read() for read in self._blocks]
         self._next = 0
@@ -62,18 +59,20 @@ class Watch:
             self._blocks += [partial(_sum, part) for part in parts]
             self._sizes += [len(part) for part in parts]
 
-    def _marks(self) -> tuple[list[int], list[int], bytes]:
-        """What differs as soon as the arrays do: counters, addresses, and the values of some cells."""
-        cells = b"".join(by_type.tobytes() for by_type in map(np.concatenate, self._cells.values()))
-        return [t._version for t in self._counted], [t.data_ptr() for t in self._tensors], cells
+    def _marks(self) -> Any:
+        """What differs as soon as the arrays do: which they are, counters, addresses, and the values of some cells."""
+        each = [
+            tensor is not None and (id(tensor), _version(tensor), tensor.data_ptr())
+            for tensor in map(dict.get, self._places, self._keys)
+        ]
+        return each, [by_type.tobytes() for by_type in map(np.concatenate, self._cells.values())]
 
     def changed(self, read: float = float("inf")) -> bool:
         """Whether anything is no longer as it was.
 
         read   how many weights to compare, going on where the last call ended; without it all
         """
-        here = map(id, map(dict.get, self._places, self._keys))
-        if list(here) != self._ids or self._marks() != self._held:
+        if self._marks() != self._held:
             return True
         for _ in self._blocks:
             if read <= 0:
@@ -96,6 +95,11 @@ def hooked(parts: Iterable[nn.Module]) -> bool:
     parts   modules, without what is in them
     """
     return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+
+
+def _version(tensor: torch.Tensor) -> int:
+    """How often torch has changed it; those made in inference mode have no counter."""
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def _memory(tensor: torch.Tensor) -> np.ndarray | None:

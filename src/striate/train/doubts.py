@@ -6,11 +6,12 @@ Labels that do not go with their loss are the losses' own to refuse: ``losses/la
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from striate.data import Examples
+from striate.data import Examples, Preprocessing
 from striate.errors import TrainingError, note
 from striate.graph import Graph, Network, SymbolicTensor
 from striate.intake.outputs import final_activation
@@ -100,7 +101,8 @@ def ranges(model: Any, examples: Examples) -> None:
     model      whose preprocessing, or whose last training, says how large
     examples   inputs (N, ...)
     """
-    now, then = reach(examples), _learnt(model)
+    now = reach(examples)
+    then = None if now is None else _learnt(model)
     if now is None or then is None:
         return
     usual = max(abs(then[0]), abs(then[1]))
@@ -112,12 +114,17 @@ def ranges(model: Any, examples: Examples) -> None:
         note(f"Scale them alike: {how}. These look divided by 255 already.")
 
 
+@lru_cache
+def _ends(preprocessing: Preprocessing, channels: int) -> tuple[float, float]:
+    """The smallest and largest number that pixels become."""
+    ends = np.stack([np.full((1, 1, channels), value, np.uint8) for value in (0, 255)])
+    made = np.asarray(preprocessing.normalise(ends))
+    return float(made.min()), float(made.max())
+
+
 def _learnt(model: Any) -> tuple[float, float] | None:
     own = model.preprocessing
     if own is not None and not own.identity and own.vocabulary is None:
-        channels = model.graph.input_shapes[0][-1]
-        ends = np.stack([np.full((1, 1, channels), value, np.uint8) for value in (0, 255)])
-        made = np.asarray(own.normalise(ends))
-        return float(made.min()), float(made.max())
+        return _ends(own, model.graph.input_shapes[0][-1])
     learnt = model.facts.get("input range")
     return None if learnt is None else (float(learnt[0]), float(learnt[1]))
