@@ -61,10 +61,11 @@ class Watch:
 
     def _marks(self) -> Any:
         """What differs as soon as the arrays do: which they are, counters, addresses, and the values of some cells."""
-        each = [
-            tensor is not None and (id(tensor), _version(tensor), tensor.data_ptr())
-            for tensor in map(dict.get, self._places, self._keys)
-        ]
+        here = list(map(dict.get, self._places, self._keys))
+        try:
+            each = [(id(tensor), tensor._version, tensor.data_ptr()) for tensor in here]  # type: ignore[union-attr]
+        except (RuntimeError, AttributeError):  # made in inference mode, which has no counter; or gone
+            each = [(id(tensor), _version(tensor), tensor is not None and tensor.data_ptr()) for tensor in here]
         return each, [by_type.tobytes() for by_type in map(np.concatenate, self._cells.values())]
 
     def changed(self, read: float = float("inf")) -> bool:
@@ -97,9 +98,9 @@ def hooked(parts: Iterable[nn.Module]) -> bool:
     return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
 
 
-def _version(tensor: torch.Tensor) -> int:
-    """How often torch has changed it; those made in inference mode have no counter."""
-    return -1 if tensor.is_inference() else tensor._version
+def _version(tensor: torch.Tensor | None) -> int:
+    """How often torch has changed it, where that is counted."""
+    return -1 if tensor is None or tensor.is_inference() else tensor._version
 
 
 def _memory(tensor: torch.Tensor) -> np.ndarray | None:
