@@ -154,7 +154,9 @@ def features(photos: str) -> None:
         "Features of photos through MobileNet, decoding included, photos per second",
         [
             peer("striate", "striate_features.py", str(folder)),
-            peer("striate int8", "striate_features.py", str(folder), "int8"),
+            peer("striate fast", "striate_features.py", str(folder), "fast"),
+            peer("striate int8", "striate_features.py", str(folder), "openvino-int8"),
+            peer("striate, decoding alone", "striate_features.py", str(folder), "decode"),
             peer("Keras predict per batch", "keras_features.py", str(folder), "loop", python=keras_python()),
             peer("Keras predict, data set", "keras_features.py", str(folder), "whole", python=keras_python()),
         ],

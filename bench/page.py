@@ -1,0 +1,179 @@
+"""What ``bench/results`` say, as one table for the terminal and as the tables of docs/speed.md.
+
+python -m bench.page          the table
+python -m bench.page write    docs/speed.md written anew: what stands there between "<!-- table NAME -->" and "<!-- end -->"
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from bench.harness import RESULTS, ROOT
+
+PAGE = ROOT / "docs" / "speed.md"
+BF16 = ("amx_bf16", "avx512_bf16")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row: a figure of ours against those of others in the same rounds.
+
+    what      is measured
+    result    the file in bench/results, without its ending
+    ours      whose figure it is
+    against   the others, of which the best in each round counts
+    needs     instruction sets, one of which it takes; none: it runs on any processor
+    """
+
+    what: str
+    result: str
+    ours: str
+    against: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+
+
+def _prediction(network: str, batch: int) -> list[Claim]:
+    what, result = f"`{network}`, batch {batch}", f"predict_{network}_{batch}"
+    return [
+        Claim(f"{what}, fast", result, "striate fast", ("plain ONNX Runtime", "OpenVINO as it comes")),
+        Claim(f"{what}, 32 bits", result, "striate", ("plain ONNX Runtime",)),
+        Claim(f"{what}, 32 bits", result, "striate", ("torch eager", "torch, channels_last", "Keras + TensorFlow")),
+    ]
+
+
+def _eight(network: str, batch: int) -> Claim:
+    return Claim(
+        f"`{network}`, batch {batch}, the 8-bit twin",
+        f"int8_{network}_{batch}",
+        "striate's better",
+        ("plain ONNX Runtime, 8 bits", "plain OpenVINO, 8 bits"),
+    )
+
+
+TORCH, KERAS = "torch loop", "Keras + TensorFlow"
+TABLES: dict[str, list[Claim]] = {
+    "training": [
+        Claim("`cifar_net`, 32 bits, pictures/s", "train_cifar_net", "striate fit", (TORCH, KERAS)),
+        Claim("`cifar_resnet20`, 32 bits, pictures/s", "train_cifar_resnet20", "striate fit", (TORCH, KERAS)),
+        Claim(
+            "`cifar_net`, 16 bits, pictures/s",
+            "train_cifar_net_bf16",
+            "striate fit, bf16",
+            ("Keras mixed_bfloat16", "torch loop, autocast"),
+            BF16,
+        ),
+        Claim(
+            "`cifar_net`, 16 against our own 32 bits",
+            "train_cifar_net_bf16",
+            "striate fit, bf16",
+            ("striate fit",),
+            BF16,
+        ),
+        Claim("MNIST to 99 %, runs an hour", "mnist", "striate `fast`", ("Keras example",)),
+        Claim("`fit` against the bare step, `cifar_net`", "overhead_cifar_net", "striate fit", ("bare step",)),
+        Claim(
+            "`fit` against the bare step, `cifar_resnet20`", "overhead_cifar_resnet20", "striate fit", ("bare step",)
+        ),
+    ],
+    "prediction": [
+        claim for network in ("mobilenet", "resnet50") for batch in (1, 16) for claim in _prediction(network, batch)
+    ],
+    "eight bits": [_eight(network, batch) for network in ("mobilenet", "resnet50") for batch in (1, 16)]
+    + [_eight("mobilenet_v2", batch) for batch in (1, 16)],
+    "features": [
+        Claim("32 bits", "features_mobilenet", "striate", ("Keras predict per batch", "Keras predict, data set")),
+        Claim("fast", "features_mobilenet", "striate fast", ("Keras predict per batch", "Keras predict, data set")),
+        Claim("8 bits", "features_mobilenet", "striate int8", ("Keras predict per batch", "Keras predict, data set")),
+    ],
+    "loading": [
+        Claim("cold", "load_cold", "striate, cold", ("Keras image_dataset", "torch DataLoader, PIL")),
+        Claim("from the cache", "load_cached", "striate, from cache", ("Keras image_dataset", "torch DataLoader, PIL")),
+    ],
+}
+
+
+def _row(claim: Claim) -> list[str]:
+    """The cells: what, our figure, each other's, and the ratio to the best of them in each round."""
+    file = RESULTS / f"{claim.result}.json"
+    if not file.is_file():
+        return [claim.what, "not measured", "", ""]
+    result: dict[str, Any] = json.loads(file.read_text())
+    lacks = result["machine"].get("lacks", [])
+    if claim.needs and set(claim.needs) <= set(lacks):
+        return [claim.what, f"not measured: the processor lacks {' and '.join(claim.needs)}", "", ""]
+    rates = {name: [figure["rate"] for figure in figures] for name, figures in result["all"].items()}
+    if claim.ours == "striate's better":
+        own = max((name for name in rates if "int8" in name), key=lambda name: statistics.median(rates[name]))
+    else:
+        own = claim.ours
+    others = [name for name in claim.against if name in rates]
+    if own not in rates or not others:
+        return [claim.what, "not measured", "", ""]
+    ratios = [rate / max(rates[name][i] for name in others) for i, rate in enumerate(rates[own])]
+    said = ", ".join(f"{name} {_number(statistics.median(rates[name]))}" for name in others)
+    engine = result["all"][own][0].get("engine")
+    figure = _number(statistics.median(rates[own])) + (f" ({engine})" if engine else "")
+    spread = f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} rounds)"
+    return [claim.what, figure, said, spread]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def table(name: str) -> str:
+    """A table of docs/speed.md, in Markdown, with the machines that its figures are from.
+
+    name   one of TABLES
+    """
+    lines = [
+        "| what | striate | the others | against the best of them, round by round |",
+        "| --- | ---: | --- | ---: |",
+    ]
+    lines += [f"| {' | '.join(_row(claim))} |" for claim in TABLES[name]]
+    machines = sorted({_machine(claim.result) for claim in TABLES[name]} - {""})
+    return "\n".join([*lines, "", *machines])
+
+
+def _machine(result: str) -> str:
+    file = RESULTS / f"{result}.json"
+    if not file.is_file():
+        return ""
+    about = json.loads(file.read_text())["machine"]
+    sets = f", {', '.join(about['sets'])}" if about.get("sets") else ""
+    lacks = f"; without {', '.join(about['lacks'])}" if about.get("lacks") else ""
+    versions = ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items())
+    return (
+        f"{about['cpu']}, {about['cores']} cores{sets}{lacks}; Python {about['python']}{versions and ', ' + versions}."
+    )
+
+
+def write() -> None:
+    """Put the tables into docs/speed.md."""
+    page = PAGE.read_text()
+    for name in TABLES:
+        pattern = rf"(<!-- table {name} -->\n).*?(\n<!-- end -->)"
+        page, count = re.subn(pattern, lambda found, name=name: found[1] + table(name) + found[2], page, flags=re.S)
+        assert count == 1, f"docs/speed.md has {count} places for the table {name!r}"
+    PAGE.write_text(page)
+
+
+def show() -> None:
+    """Print every claim in one table."""
+    rows = [["", "striate", "the others", "against the best"]]
+    for name, claims in TABLES.items():
+        rows += [[name, "", "", ""], *[["  " + cells[0].replace("`", ""), *cells[1:]] for cells in map(_row, claims)]]
+    wide = [max(len(row[i]) for row in rows) for i in range(4)]
+    for row in rows:
+        print("  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip())
+    for line in sorted({_machine(claim.result) for claims in TABLES.values() for claim in claims} - {""}):
+        print(line)
+
+
+if __name__ == "__main__":
+    write() if sys.argv[1:] == ["write"] else show()
