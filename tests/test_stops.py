@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a command ends with one line that says how to go on, and what that line says goes on."""
+"""Ctrl-C, SIGTERM and a closed terminal: a command ends with one line, and what that line says to type goes on."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ import pytest
 from PIL import Image
 
 import striate as st
+from striate.interrupts import SIGNALS
 
 STOPPED = """
 import ctypes, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has its commands ignore it
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
 from striate.cli import main as cli
 from striate.interrupts import goes_on
 
@@ -53,7 +56,7 @@ def at_work(command, folder=None):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs signals")
 @pytest.mark.parametrize("how", ["python", "swallows", "library"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_stopped_command_says_in_one_line_how_to_go_on_wherever_it_is(how, number):
     for command, line in (
         ("striate train --resume runs/a", "striate: stopped. To go on: striate train --resume runs/a\n"),
@@ -65,6 +68,16 @@ def test_a_stopped_command_says_in_one_line_how_to_go_on_wherever_it_is(how, num
             _, said = process.communicate(timeout=30)  # of itself it would go on for a minute or for ever
         assert said == line
         assert process.returncode == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs signals")
+def test_under_nohup_a_closed_terminal_ends_nothing():
+    code = (
+        "import os, signal\nfrom striate.interrupts import stoppable, stopped\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "with stoppable([]):\n    os.kill(os.getpid(), signal.SIGHUP)\nprint(stopped())"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 HEARS = """

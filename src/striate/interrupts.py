@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a command ends within two seconds, with one line that says what to type to go on."""
+"""Ctrl-C, SIGTERM and a closed terminal: a command ends within two seconds, with one line that says how to go on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 
 SECONDS = 1.2  # after which a command that does not come to itself, deep in a library, is ended all the same
 CODE = 1  #: what a command that was stopped exits with
+#: What ends a command; Windows knows no SIGHUP, and under nohup it is ignored, which is heeded.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _LONG = 500  # characters of a command that is printed to be typed again
 _GOING: list[str] = []  # what goes on with what is under way, the latest last
 
@@ -73,7 +75,7 @@ def command_line() -> tuple[str, ...]:
 
 
 def stopped() -> bool:
-    """Whether Ctrl-C or SIGTERM came."""
+    """Whether one of SIGNALS came."""
     return _Stop.stopped
 
 
@@ -107,7 +109,7 @@ def leave() -> NoReturn:
 
 @contextmanager
 def stoppable(arguments: Sequence[str]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise ``KeyboardInterrupt``; where nothing comes of it within a moment, the process ends.
+    """Each of SIGNALS raises ``KeyboardInterrupt``; where nothing comes of it within a moment, the process ends.
 
     arguments   of the command, as they were typed
 
@@ -120,7 +122,7 @@ def stoppable(arguments: Sequence[str]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signals = [each for each in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(each) is not signal.SIG_IGN]
+    signals = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     read, write = os.pipe()
     os.set_blocking(write, False)
     before = {each: signal.signal(each, _raise) for each in signals}
@@ -138,7 +140,7 @@ def stoppable(arguments: Sequence[str]) -> Iterator[None]:
 
 def _raise(number: int, frame: Any) -> None:
     _Stop.stopped = True
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)  # what is being tidied up is not interrupted
     raise KeyboardInterrupt
 

@@ -86,7 +86,7 @@ def _run(arguments: list[str] | None) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exits with 0, 1 (stopped by Ctrl-C or SIGTERM) or 2 (a user's mistake)."""
+    """Run the command line; exits with 0, 1 (stopped by Ctrl-C or the like) or 2 (a user's mistake)."""
     typed = sys.argv[1:] if arguments is None else arguments
     open_streams()
     _printable()
