@@ -2,6 +2,8 @@
 
 ``python -m bench.loading [rounds]``; the files, half a gigabyte each, are made in a temporary folder.  Against another
 state of striate: run it with PYTHONPATH set to that one's src, in turns.
+
+``python -m bench.loading engine vgg16 onnxruntime``: how long an engine takes to make, and the memory then.
 """
 
 from __future__ import annotations
@@ -50,6 +52,37 @@ def once(path: str) -> None:
     print(time.perf_counter() - start, peak() - before)
 
 
+def resident(what: str) -> int:
+    """Memory of this process in MB: now ("VmRSS"), or at most ("VmHWM")."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(what))) >> 10
+
+
+def engine(name: str, runtime: str) -> None:
+    """Make an engine; print seconds, and the memory above that before the network in multiples of its weights."""
+    import importlib
+
+    import torch
+
+    from striate import zoo
+
+    for module in ("onnx", runtime, "striate.ship.choose"):
+        importlib.import_module(module)
+    torch.set_num_threads(1)
+    bare, model = resident("VmRSS"), zoo.create(name)
+    weights = sum(parameter.nbytes for parameter in model.module.parameters()) / 2**20
+    loaded = resident("VmRSS") - bare
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak
+    start = time.perf_counter()
+    made = model._engine.pick(model, runtime, 1, None)
+    seconds, most, then = time.perf_counter() - start, resident("VmHWM") - bare, resident("VmRSS") - bare
+    assert made is not None
+    print(
+        f"{name}, {runtime}: {seconds:.2f} s; weights {weights:.0f} MB, loaded {loaded} MB; "
+        f"peak {most} MB ({most / weights:.2f} x), then {then} MB ({then / weights:.2f} x)"
+    )
+
+
 def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "bench.loading", "write", folder], check=True)
@@ -70,5 +103,7 @@ if __name__ == "__main__":
             write(Path(folder))
         case ["once", path]:
             once(path)
+        case ["engine", name, runtime]:
+            engine(name, runtime)
         case given:
             main(int(given[0]) if given else 5)

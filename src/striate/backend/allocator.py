@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
+from typing import Any
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 
@@ -17,10 +18,8 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
 @functools.cache
 def keep_memory() -> bool:
     """Tell glibc's allocator to keep what is freed, for this process.  False where there is no glibc."""
-    if not sys.platform.startswith("linux"):
-        return False
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:  # musl
+    mallopt = _of_glibc("mallopt")
+    if mallopt is None:
         return False
     return all(
         mallopt(option, value)
@@ -30,3 +29,15 @@ def keep_memory() -> bool:
             (_M_TOP_PAD, 1 << 28),
         )
     )
+
+
+def give_back() -> None:
+    """Hand what is free to the kernel, after something large was made that leaves much behind; nothing without glibc."""
+    malloc_trim = _of_glibc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _of_glibc(name: str) -> Any:
+    """A function of glibc's; None where there is no glibc, as with musl."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

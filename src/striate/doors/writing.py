@@ -45,7 +45,7 @@ codecs.register_error(TEXT, _as_bytes)
 
 def atomic_write(
     path: str | os.PathLike[str],
-    content: bytes | str | Callable[[str], Any],
+    content: bytes | str | Iterator[bytes | memoryview] | Callable[[str], Any],
     kind: type[StriateError] = BundleError,
     *,
     advice: str = _NOTHING,
@@ -53,7 +53,7 @@ def atomic_write(
     """Write a file: to a temporary name beside it, which is then renamed.
 
     path      of the file; folders above it are made
-    content   bytes, a text (in UTF-8), or a function that writes to the path it is given
+    content   bytes, whole or piece by piece, a text (in UTF-8), or a function that writes to the path it is given
     kind      the class of the error
     advice    the end of its message
 
@@ -70,7 +70,9 @@ def atomic_write(
                 os.fsync(file.fileno())
         else:
             with os.fdopen(handle, "wb") as file:
-                file.write(content.encode("utf-8", TEXT) if isinstance(content, str) else content)
+                whole = content.encode("utf-8", TEXT) if isinstance(content, str) else content
+                for piece in (whole,) if isinstance(whole, bytes) else whole:
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
 

@@ -23,7 +23,7 @@ from striate.doors.writing import atomic_write, remove
 from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
 from striate.extras import installed
 from striate.ship.cascade import Cascade, deciding
-from striate.ship.engine import Engine, serialized
+from striate.ship.engine import Engine, exported
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, hooked
 from striate.weights.bundle import TWIN_OF
@@ -43,7 +43,7 @@ KINDS = {
 }
 QUICK = tuple(name for name, (_, precision) in KINDS.items() if precision != "float32")  # in fewer bits than 32
 ENGINES = ("auto", "fast", "torch", *KINDS)
-FORMAT = 1  # of what is kept in the cache; another number when the exported graph becomes another
+FORMAT = 2  # of what is kept in the cache; another number when the exported graph becomes another
 _LARGEST = 1 << 31  # bytes of all engines in the cache
 _AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
 _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or without softmax
@@ -325,12 +325,13 @@ class Engines:
                     os.utime(folder / name)  # the oldest are removed first
                     return engine
             remove(folder / name)
-        content = serialized(graph, pixels, decoding=decoding)
-        engine = Engine(content, **runs)
-        if len(content) <= _LARGEST:
+        model = exported(graph, pixels, decoding=decoding)
+        engine = Engine(model, **runs)
+        size = sum(map(len, model.pieces()))
+        if size <= _LARGEST:
             with contextlib.suppress(StriateError):  # a folder that cannot be written only makes the next start slower
-                _make_room(folder, len(content))
-                atomic_write(folder / f"{stem}-{_digest(content)}.onnx", content)
+                _make_room(folder, size)
+                atomic_write(folder / f"{stem}-{_digest(*model.pieces())}.onnx", model.pieces())
         return engine
 
     # -- int8 ----------------------------------------------------------------------------------------------------------
@@ -400,8 +401,11 @@ def _is_choice(value: Any, graph: Graph) -> bool:
     return type(batch) is int and batch > 0 and type(unsure) is float and 0 <= unsure < inf and doubted
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:32]
+def _digest(*pieces: bytes | memoryview) -> str:
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()[:32]
 
 
 def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) -> Quantized | None:

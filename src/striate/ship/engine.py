@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate.backend.allocator import give_back
 from striate.described import whole
 from striate.doors.onnx_files import check_onnx, read_onnx
 from striate.doors.parsing import parse_json
 from striate.errors import BundleError, DataError
 from striate.graph import Graph
-from striate.ship.onnx_graph import to_onnx
+from striate.ship.apart import Apart
+from striate.ship.onnx_graph import apart, to_onnx
 from striate.ship.runtimes import RUNTIMES, Session
 from striate.ship.suppression import PICTURES, suppress_boxes
 from striate.wording import plural
@@ -31,7 +33,7 @@ _CACHED = 1 << 26  # bytes of the largest activation of a batch: more pictures a
 class Engine:
     """A network that ONNX Runtime or OpenVINO runs: channels-last NumPy arrays in and out, any number of samples.
 
-    source      a serialized ONNX model, or the path of one
+    source      a serialized ONNX model, the path of one, or what ``exported`` gives
     threads     per operation; None: as many as torch uses
     runtime     "onnxruntime" or "openvino"
     precision   of the numbers within: "float32", or of OpenVINO "bfloat16"
@@ -45,7 +47,7 @@ class Engine:
 
     def __init__(
         self,
-        source: bytes | str | os.PathLike[str],
+        source: bytes | Apart | str | os.PathLike[str],
         *,
         threads: int | None = None,
         runtime: str = "onnxruntime",
@@ -54,10 +56,11 @@ class Engine:
     ) -> None:
         import torch
 
-        given = source if isinstance(source, bytes) else os.fspath(source)
-        if not isinstance(source, bytes):
+        given = source if isinstance(source, bytes | Apart) else os.fspath(source)
+        if not isinstance(source, bytes | Apart):
             check_onnx(read_onnx(source), os.fspath(source), folder=Path(source).parent, detections=True)
         self._session: Session = RUNTIMES[runtime](given, threads or torch.get_num_threads(), precision, callers)
+        give_back()  # a runtime lays the weights out anew, some more than once
         self.inputs, self.outputs, said = self._session.inputs, self._session.outputs, self._session.metadata
         ids = parse_json(said.get("ids", "{}"), "the model's ids", BundleError)
         self.ids = {k: v for k, v in ids.items() if isinstance(v, int)} if isinstance(ids, dict) else {}
@@ -91,8 +94,10 @@ class Engine:
 
         Raises ArgumentError for a layer that ONNX cannot say, or a runtime that is not installed.
         """
-        content = serialized(graph, preprocessing, strip, decoding)
-        return cls(content, threads=threads, runtime=runtime, precision=precision, callers=callers)
+        model: bytes | Apart = exported(graph, preprocessing, strip, decoding)
+        if isinstance(model, Apart) and runtime != "onnxruntime":  # which alone takes arrays from memory
+            model = model.whole()
+        return cls(model, threads=threads, runtime=runtime, precision=precision, callers=callers)
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
         """One array per output, channels-last.
@@ -130,16 +135,24 @@ class Engine:
         return x
 
 
-def serialized(
+def exported(
     graph: Graph,
     preprocessing: Preprocessing | None = None,
     strip: Sequence[str | None] = (),
     decoding: Decoding | None = None,
-) -> bytes:
-    """The network as the bytes of an ONNX model, with what an engine wants to know of it."""
-    largest = max(prod(shape) for shape in graph.flat().shapes)
-    batch = max(1, _CACHED // (4 * largest))
-    model = to_onnx(graph, preprocessing=preprocessing, strip=strip, metadata={"batch": str(batch)})
+) -> Apart:
+    """The network as an ONNX model, its weights beside it, with what an engine wants to know of it."""
+    made = apart(graph, preprocessing, strip, _wanted(graph))
     if decoding is not None:
-        suppress_boxes(model, decoding)
-    return model.SerializeToString()  # type: ignore[no-any-return]
+        suppress_boxes(made.model, decoding)
+    return made
+
+
+def serialized(graph: Graph) -> bytes:
+    """The network as the bytes of an ONNX model, with what an engine wants to know of it."""
+    return to_onnx(graph, metadata=_wanted(graph)).SerializeToString()  # type: ignore[no-any-return]
+
+
+def _wanted(graph: Graph) -> dict[str, str]:
+    largest = max(prod(shape) for shape in graph.flat().shapes)
+    return {"batch": str(max(1, _CACHED // (4 * largest)))}

@@ -65,7 +65,7 @@ def _absorb(op: Op, scale: np.ndarray, shift: np.ndarray) -> bool:
     assert isinstance(weight, np.ndarray)
     wide = [1] * weight.ndim
     wide[channels[op.kind]] = -1
-    op.inputs[1] = (weight * scale.reshape(wide)).astype(np.float32)
+    op.inputs[1] = (weight * scale.reshape(wide)).astype(np.float32, order="C")  # as ONNX has it
     op.inputs[2] = shift if bias is None else bias * scale + shift  # type: ignore[operator]
     return True
 

@@ -16,6 +16,7 @@ from striate.errors import ArgumentError, BundleError
 from striate.graph import Graph, Shape
 from striate.intake import outputs_with_boxes
 from striate.ship import rows, windows  # noqa: F401  they fill the table
+from striate.ship.apart import LEAST, Apart, in_pieces
 from striate.ship.fold import fold, prune, readers
 from striate.ship.writer import Op, Tensor, Writer
 
@@ -38,7 +39,7 @@ def to_onnx(
     strip: Sequence[str | None] = (),
     metadata: dict[str, Any] | None = None,
 ) -> onnx.ModelProto:
-    """The network in prediction, batch norms folded, as an ONNX model.
+    """The network in prediction, batch norms folded, as an ONNX model, with a copy of its weights as they are now.
 
     Inputs and outputs are channels-last with any number of samples, as users hold them: float32, or the whole numbers
     that the Input says.
@@ -50,6 +51,30 @@ def to_onnx(
 
     Raises ArgumentError for a layer that was called with ``training=True``: it draws numbers in prediction.
     """
+    return _written(graph, preprocessing, strip, metadata, None)
+
+
+def apart(
+    graph: Graph,
+    preprocessing: Preprocessing | None = None,
+    strip: Sequence[str | None] = (),
+    metadata: dict[str, Any] | None = None,
+) -> Apart:
+    """``to_onnx`` without a copy of the weights: they lie beside the model, to be used before they change."""
+    import onnx
+
+    beside = Apart(onnx.ModelProto())
+    _written(graph, preprocessing, strip, metadata, beside)
+    return beside
+
+
+def _written(
+    graph: Graph,
+    preprocessing: Preprocessing | None,
+    strip: Sequence[str | None],
+    metadata: dict[str, Any] | None,
+    beside: Apart | None,
+) -> onnx.ModelProto:
     import onnx
     from onnx import helper
 
@@ -84,14 +109,15 @@ def to_onnx(
     outputs = [w.free(graph.label(tensor.node)) for tensor in graph.outputs]
     w.ops += [Op("Identity", [w.last(value)], output) for value, output in zip(results, outputs, strict=True)]
     ops = _renamed(fold(prune(w.ops, outputs), outputs), outputs)
-    model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="striate")
+    model = onnx.ModelProto() if beside is None else beside.model
+    model.ir_version, model.producer_name = IR_VERSION, "striate"
     model.opset_import.add(domain="", version=OPSET)
     model.graph.name = "striate"
     model.graph.input.extend(inputs)
     for value, name in zip(results, outputs, strict=True):
         model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *value.shape]))
-    store = _Constants(model)
-    for op in ops:
+    store = _Constants(model, beside)
+    for op in ops if beside is None else in_pieces(ops):
         node = helper.make_node(op.kind, store.names(op.inputs), op.outputs, op.output, **op.attributes)
         model.graph.node.append(node)
     describe(model, {"ids": w.ids, ROWS: outputs_with_boxes(graph), **(metadata or {})})
@@ -187,10 +213,10 @@ def _renamed(ops: list[Op], outputs: list[str]) -> list[Op]:
 
 
 class _Constants:
-    """Constant arrays as initializers of a model, each stored once."""
+    """Constant arrays as initializers of a model, each stored once, large ones `beside` it."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
-        self.tensors = model.graph.initializer
+    def __init__(self, model: onnx.ModelProto, beside: Apart | None) -> None:
+        self.tensors, self.beside = model.graph.initializer, beside
         self._names: dict[Any, str] = {}
         self._kept: list[np.ndarray] = []  # so that no address is given out twice
 
@@ -208,8 +234,10 @@ class _Constants:
             self._names[key] = f"constant_{len(self._names)}"
             self._kept.append(value)
             floats = value.dtype.kind == "f"
-            data = value.astype("<f4" if floats else "<i8", copy=False).tobytes()
-            self.tensors.add(
-                name=self._names[key], data_type=_FLOAT if floats else _INT64, dims=value.shape, raw_data=data
-            )
+            tensor = self.tensors.add(name=self._names[key], data_type=_FLOAT if floats else _INT64, dims=value.shape)
+            dense = np.asarray(value, "<f4" if floats else "<i8", order="C")
+            if self.beside is not None and dense.nbytes >= LEAST:
+                self.beside.put(tensor, dense)
+            else:
+                tensor.raw_data = dense.tobytes()
         return self._names[key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ from striate.doors.libraries import onnx_runtime
 from striate.doors.onnx_files import parse_onnx, read_onnx
 from striate.errors import BundleError
 from striate.extras import extra
+from striate.ship.apart import Apart
 
 _NUMPY = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
@@ -39,7 +41,7 @@ class Session(Protocol):
 class OnnxRuntime:
     """A session of ONNX Runtime.
 
-    source      a serialized ONNX model, or the path of one
+    source      a serialized ONNX model, the path of one, or one with its arrays apart, which are copied
     threads     per operation
     precision   of the numbers: "float32", as the model has them
     callers     how many threads may run it at once
@@ -47,11 +49,17 @@ class OnnxRuntime:
     Raises BundleError for what ONNX Runtime cannot read.
     """
 
-    def __init__(self, source: bytes | str, threads: int, precision: str = "float32", callers: int = 1) -> None:
+    def __init__(self, source: bytes | str | Apart, threads: int, precision: str = "float32", callers: int = 1) -> None:
         onnxruntime = onnx_runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # what goes wrong comes as an exception
         options.intra_op_num_threads = threads
+        self._held: Any = None
+        if isinstance(source, Apart):
+            copied = _copies()
+            held = _give(options, source.arrays if copied else {key: one.copy() for key, one in source.arrays.items()})
+            self._held = None if copied else held
+            source = source.model.SerializeToString()
         try:
             self.session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's own classes share no base but this
@@ -72,10 +80,46 @@ class OnnxRuntime:
         return self.session.run(self.outputs, dict(zip(self._names, xs, strict=True)))  # type: ignore[no-any-return]
 
 
+def _give(options: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Have a session that is to be made read these arrays; what is returned has to be held until it is there."""
+    values = [onnx_runtime().OrtValue.ortvalue_from_numpy(array) for array in arrays.values()]
+    options.add_external_initializers(list(arrays), values)
+    return values
+
+
+@cache
+def _copies() -> bool:
+    """Whether this ONNX Runtime copies the arrays that it is given, found out by changing one after that.
+
+    Of one that reads them where they lie, a session would answer by weights that training changes beneath it.
+    """
+    import onnx
+    from onnx import helper
+
+    ends = [helper.make_tensor_value_info(name, 1, [1, 64]) for name in "xy"]
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), helper.make_node("Add", ["z", "b"], ["y"])]
+    probe = Apart(helper.make_model(helper.make_graph(nodes, "probe", ends[:1], ends[1:]), ir_version=9))
+    probe.model.opset_import[0].version = 20
+    arrays = [np.ones(shape, np.float32) for shape in ((64, 64), (1, 64))]
+    for name, array in zip("wb", arrays, strict=True):
+        probe.put(
+            probe.model.graph.initializer.add(name=name, data_type=onnx.TensorProto.FLOAT, dims=array.shape), array
+        )
+    onnxruntime = onnx_runtime()
+    options = onnxruntime.SessionOptions()
+    held = _give(options, probe.arrays)
+    session = onnxruntime.InferenceSession(probe.model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for array in arrays:
+        array[:] = 2
+    answer = session.run(None, {"x": np.ones((1, 64), np.float32)})[0]
+    del held
+    return bool((answer == 65).all())
+
+
 class OpenVino:
     """A model compiled by OpenVINO, which has kernels for 16 bits where the processor has units for them.
 
-    source      a serialized ONNX model, or the path of one
+    source      a serialized ONNX model, the path of one, or one with its arrays apart, which are copied
     threads     of the whole, for each of those that run it
     precision   of the numbers within: "float32" or "bfloat16"
     callers     how many threads may run it at once
@@ -83,7 +127,7 @@ class OpenVino:
     Raises ArgumentError where OpenVINO is not installed, BundleError for what it cannot read.
     """
 
-    def __init__(self, source: bytes | str, threads: int, precision: str = "float32", callers: int = 1) -> None:
+    def __init__(self, source: bytes | str | Apart, threads: int, precision: str = "float32", callers: int = 1) -> None:
         openvino = extra("openvino", "openvino", "this engine")
         settings = {
             "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
@@ -93,7 +137,7 @@ class OpenVino:
         }
         try:
             core = openvino.Core()
-            model = core.read_model(source)
+            model = core.read_model(source.whole() if isinstance(source, Apart) else source)
             self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:  # as all that it raises comes
             raise _unusable("OpenVINO", error) from error
@@ -103,7 +147,10 @@ class OpenVino:
             for name, dtype, shape in ends
         ]
         self.outputs = [end.any_name for end in model.outputs]
-        proto = parse_onnx(source, "the engine") if isinstance(source, bytes) else read_onnx(source)
+        if isinstance(source, Apart):
+            proto = source.model
+        else:
+            proto = parse_onnx(source, "the engine") if isinstance(source, bytes) else read_onnx(source)
         self.metadata = {entry.key: entry.value for entry in proto.metadata_props}
         self._count = len(self.outputs)
         self._requests = threading.local()  # one is for one thread
