@@ -33,6 +33,29 @@ def train_step(network: str, pictures: str) -> None:
     save(f"train_{network}", result)
 
 
+def train_bits(network: str, pictures: str) -> None:
+    """fit in 16 bits against fit in 32, and against Keras' mixed_bfloat16 and torch's autocast; all in one run.
+
+    Each has the same one core, and what counts is its processor time: other work on the machine disturbs that little.
+    """
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    told = (network, pictures)
+    result = compare(
+        f"Training {network} in 16 bits, batch 128, one core, pictures per second of its time",
+        [
+            peer("striate bf16", "striate_train.py", *told, "bf16"),
+            peer("striate float32", "striate_train.py", *told),
+            peer("torch loop", "torch_train.py", *told),
+            peer("torch loop, autocast", "torch_train.py", *told, "bf16"),
+            peer("Keras + TensorFlow", "keras_train.py", *told, python=keras_python()),
+            peer("Keras mixed_bfloat16", "keras_train.py", *told, "mixed_bfloat16", python=keras_python()),
+        ],
+        rounds=3,
+        figure="work",
+    )
+    save(f"train_bits_{network}", result)
+
+
 def overhead(network: str, pictures: str) -> None:
     """fit against the bare step on the same module."""
     result = compare(
@@ -67,7 +90,8 @@ def mnist() -> None:
     result = compare(
         "MNIST to 99 %: runs per hour, training only",
         [
-            peer("striate `fast`", "striate_mnist.py", str(folder)),
+            peer("striate `fast`, auto", "striate_mnist.py", str(folder), "auto"),
+            peer("striate `fast`, float32", "striate_mnist.py", str(folder), "float32"),
             peer("Keras example", "keras_mnist.py", str(folder), python=keras_python()),
         ],
         rounds=3,
@@ -168,6 +192,8 @@ def features(photos: str) -> None:
 BENCHES: dict[str, Callable[[], None]] = {
     "train_cifar_net": lambda: train_step("cifar_net", "12800"),
     "train_cifar_resnet20": lambda: train_step("cifar_resnet20", "6400"),
+    "train_bits_cifar_net": lambda: train_bits("cifar_net", "1280"),
+    "train_bits_cifar_resnet20": lambda: train_bits("cifar_resnet20", "640"),
     "overhead_cifar_net": lambda: overhead("cifar_net", "12800"),
     "overhead_cifar_resnet20": lambda: overhead("cifar_resnet20", "6400"),
     "train_norms": lambda: norms("256"),

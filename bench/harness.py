@@ -64,8 +64,11 @@ def answer(burst: Any) -> None:
         print(json.dumps(burst()), flush=True)
 
 
-def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1) -> dict[str, Any]:
-    """Run the peers in turns.  Returns medians and, for the first peer against each other, the median ratio."""
+def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1, figure: str = "rate") -> dict[str, Any]:
+    """Run the peers in turns.  Returns medians and, for the first peer against each other, the median ratio.
+
+    figure   what is compared: "rate", or "work", the same for a second of the processor's time
+    """
     for peer in peers:
         peer.start()
     figures: dict[str, list[dict[str, Any]]] = {peer.name: [] for peer in peers}
@@ -80,7 +83,7 @@ def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1) ->
     finally:
         for peer in peers:
             peer.stop()
-    rates = {name: [f["rate"] for f in values] for name, values in figures.items()}
+    rates = {name: [f[figure] for f in values] for name, values in figures.items()}
     first = peers[0].name
     ratios = {other.name: [a / b for a, b in zip(rates[first], rates[other.name], strict=True)] for other in peers[1:]}
     best = [a / max(rates[p.name][i] for p in peers[1:]) for i, a in enumerate(rates[first])] if peers[1:] else []

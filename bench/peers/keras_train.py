@@ -1,4 +1,4 @@
-"""Keras on TensorFlow, as its examples write it.  Usage: keras_train.py NET PICTURES"""
+"""Keras on TensorFlow, as its examples write it.  Usage: keras_train.py NET PICTURES [POLICY]"""
 
 import json
 import sys
@@ -18,7 +18,7 @@ def cifar_net() -> keras.Model:
     model.add(layers.Conv2D(64, (3, 3), activation="relu"))
     model.add(layers.Flatten())
     model.add(layers.Dense(1024, activation="relu"))
-    model.add(layers.Dense(10, activation="softmax"))
+    model.add(layers.Dense(10, activation="softmax", dtype="float32"))
     return model
 
 
@@ -38,16 +38,19 @@ def cifar_resnet20() -> keras.Model:
                 x = keras.ops.pad(x, [[0, 0], [0, 0], [0, 0], [maps // 4, maps // 4]])
             x = layers.ReLU()(layers.Add()([y, x]))
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(10, activation="softmax")(x))
+    return keras.Model(inputs, layers.Dense(10, activation="softmax", dtype="float32")(x))
 
 
 if __name__ == "__main__":
     count = int(sys.argv[2])
     rng = np.random.default_rng(0)
     x, y = rng.random((count, 32, 32, 3), dtype=np.float32), rng.integers(0, 10, count)
+    if len(sys.argv) > 3:
+        keras.mixed_precision.set_global_policy(sys.argv[3])
     model = {"cifar_net": cifar_net, "cifar_resnet20": cifar_resnet20}[sys.argv[1]]()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     for _ in sys.stdin:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         model.fit(x, y, batch_size=128, epochs=1, verbose=0)
-        print(json.dumps({"rate": count / (time.perf_counter() - started)}), flush=True)
+        work = count / (time.process_time() - worked)
+        print(json.dumps({"rate": count / (time.perf_counter() - started), "work": work}), flush=True)

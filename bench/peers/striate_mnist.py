@@ -1,4 +1,4 @@
-"""striate's recipe `fast` on MNIST.  Usage: striate_mnist.py FOLDER; the rate is runs per hour, training only."""
+"""striate's recipe `fast` on MNIST.  Usage: striate_mnist.py FOLDER PRECISION; the rate is runs per hour, training only."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ if __name__ == "__main__":
     for seed, _ in enumerate(sys.stdin):
         st.set_seed(seed)
         model = recipe.model(10, train.shape)
-        model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"])
+        model.compile(recipe.optimizer(), recipe.loss, metrics=["accuracy"], precision=sys.argv[2])
         started = time.perf_counter()
         model.fit(train, batch_size=recipe.batch_size, epochs=recipe.epochs, seed=seed, verbose=0)
         seconds = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""A plain torch loop: eager, default allocator, NCHW, default Adam.  Usage: torch_train.py NET PICTURES"""
+"""A plain torch loop: eager, default allocator, NCHW, default Adam.  Usage: torch_train.py NET PICTURES [bf16]"""
 
 import json
 import sys
@@ -50,14 +50,16 @@ if __name__ == "__main__":
     net = {"cifar_net": cifar_net, "cifar_resnet20": cifar_resnet20}[sys.argv[1]]()
     optimizer = torch.optim.Adam(net.parameters())
     for _ in sys.stdin:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         net.train()
         correct = 0
         for index in torch.randperm(count).split(128):
-            out = net(x[index])
+            with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in sys.argv):
+                out = net(x[index]).float()
             loss = F.cross_entropy(out, y[index])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             correct += (out.argmax(1) == y[index]).sum().item()
-        print(json.dumps({"rate": count / (time.perf_counter() - started)}), flush=True)
+        work = count / (time.process_time() - worked)
+        print(json.dumps({"rate": count / (time.perf_counter() - started), "work": work}), flush=True)
