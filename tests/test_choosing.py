@@ -137,7 +137,7 @@ def test_a_training_that_runs_out_of_memory_says_what_to_change(monkeypatch, fau
 
     net = small()
     net.compile("adam", "sparse_categorical_crossentropy")
-    monkeypatch.setattr(Trainer, "outputs", lambda self, xs: fault(torch))
+    monkeypatch.setattr(Trainer, "outputs", lambda self, xs, learn=False: fault(torch))
     x, y = np.zeros((16, 32, 32, 3), "float32"), np.zeros(16, int)
     with pytest.raises(TrainingError) as raised:
         net.fit(x, y, batch_size=16, epochs=1, verbose=0) if how == "fit" else net.train_on_batch(x, y)

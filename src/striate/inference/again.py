@@ -20,8 +20,9 @@ class Again:
 
     model        that was asked
     graph        it had then
-    engine       what answered; its name as it was asked for
-    x            the array
+    engine       what answered
+    how          its name as it was asked for
+    x            the array (N, …)
     batch_size   samples at a time
     """
 

@@ -210,7 +210,10 @@ class Engines:
         self._int8 = None
 
     def mults_of(self, model: Any) -> int:
-        """Multiplications for one sample."""
+        """Multiplications for one sample.
+
+        model   whose engines these are
+        """
         if self._mults is None or self._mults[0] is not model.graph:
             self._mults = model.graph, model.mults()
         return self._mults[1]
