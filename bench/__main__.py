@@ -124,11 +124,30 @@ def predict(network: str, batch: int, pictures: int) -> None:
     save(f"predict_{network}_{batch}", result)
 
 
-def int8(network: str, batch: int, pictures: int) -> None:
-    """The 8-bit engines against the runtimes on the very file of the twin, and against 32 bits."""
+def predict_work(network: str, batch: int, pictures: int) -> None:
+    """The same on one core, by its time, which other work on the machine disturbs little."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     told = (network, str(batch), str(pictures))
     result = compare(
-        f"Predicting with {network} in 8 bits, batch {batch}, pictures per second",
+        f"Predicting with {network}, batch {batch}, one core, pictures per second of its time",
+        [
+            peer("striate fast", "striate_predict.py", *told, "fast"),
+            peer("striate", "striate_predict.py", *told),
+            peer("plain ONNX Runtime", "runtime_predict.py", *told, "onnxruntime"),
+            peer("OpenVINO as it comes", "runtime_predict.py", *told, "openvino"),
+        ],
+        rounds=7,
+        figure="work",
+    )
+    save(f"predict_work_{network}_{batch}", result)
+
+
+def int8(network: str, batch: int, pictures: int) -> None:
+    """The 8-bit engines against the runtimes on the very file of the twin, and against 32 bits; on one core, by its time."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    told = (network, str(batch), str(pictures))
+    result = compare(
+        f"Predicting with {network} in 8 bits, batch {batch}, one core, pictures per second of its time",
         [
             peer("striate int8", "striate_predict.py", *told, "int8"),
             peer("striate openvino-int8", "striate_predict.py", *told, "openvino-int8"),
@@ -137,6 +156,7 @@ def int8(network: str, batch: int, pictures: int) -> None:
             peer("striate", "striate_predict.py", *told),
         ],
         rounds=7,
+        figure="work",
     )
     save(f"int8_{network}_{batch}", result)
 
@@ -203,6 +223,10 @@ BENCHES: dict[str, Callable[[], None]] = {
     "predict_resnet50_16": lambda: predict("resnet50", 16, 32),
     "predict_mobilenet_1": lambda: predict("mobilenet", 1, 96),
     "predict_mobilenet_16": lambda: predict("mobilenet", 16, 128),
+    "predict_work_resnet50_1": lambda: predict_work("resnet50", 1, 16),
+    "predict_work_resnet50_16": lambda: predict_work("resnet50", 16, 32),
+    "predict_work_mobilenet_1": lambda: predict_work("mobilenet", 1, 128),
+    "predict_work_mobilenet_16": lambda: predict_work("mobilenet", 16, 128),
     "int8_resnet50_1": lambda: int8("resnet50", 1, 32),
     "int8_resnet50_16": lambda: int8("resnet50", 16, 48),
     "int8_mobilenet_1": lambda: int8("mobilenet", 1, 128),
