@@ -1,4 +1,4 @@
-"""``python -m bench [name …]``: run the named comparisons, or all; results go to bench/results."""
+"""``python -m bench [name …]``: run the named comparisons, or all; results go to bench/results, tables to docs/speed.md."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bench import page
 from bench.harness import ROOT, Peer, compare, keras_python, save
 
 PEERS = ROOT / "bench" / "peers"
@@ -243,3 +244,5 @@ if __name__ == "__main__":
             raise SystemExit(f"no comparison is called {name}; there are {', '.join(BENCHES)}")
     for name in chosen:
         BENCHES[name]()
+    page.write()
+    page.show()

@@ -90,6 +90,7 @@ def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1, fi
     return {
         "title": title,
         "rounds": rounds,
+        "figure": figure,
         "machine": machine(),
         "median": {name: statistics.median(values) for name, values in rates.items()},
         "ratio": {name: statistics.median(values) for name, values in ratios.items()},
