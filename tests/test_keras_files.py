@@ -285,6 +285,24 @@ def test_a_heap_of_texts_that_leads_nowhere_is_an_error_and_no_endless_loop(tmp_
         data = bytearray(file.read_bytes())
 
 
+def test_a_heap_that_says_to_be_longer_than_it_is_leads_nowhere_either(tmp_path) -> None:
+    """HDF5's library goes on behind the free rest; where no length stands there, without end."""
+    from striate.doors.hdf5_heaps import heaps_are_whole
+
+    file = tmp_path / "texts.weights.h5"
+    with h5py.File(file, "w") as opened:
+        opened.create_group("layers/dense/vars").attrs["name"] = "a"
+    data = bytearray(file.read_bytes())
+    at = data.index(b"GCOL")
+    size = int.from_bytes(data[at + 8 : at + 16], "little")
+    behind = bytearray(data[: at + size]) + bytes(size)  # zeros: free space of no length
+    behind[at + 8 : at + 16] = (2 * size).to_bytes(8, "little")
+    assert not heaps_are_whole(memoryview(bytes(behind)))
+    free = (16).to_bytes(8, "little")
+    behind[at + size :] = (bytes(8) + free) * (size // 16)  # free space after free space, to the end
+    assert heaps_are_whole(memoryview(bytes(behind)))
+
+
 def test_what_is_no_model_says_so(tmp_path) -> None:
     (tmp_path / "a.keras").write_text("hello")
     with pytest.raises(BundleError, match="is no saved model"):

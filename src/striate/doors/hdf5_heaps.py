@@ -86,10 +86,12 @@ def _entries(data: mmap.mmap | bytes, at: int) -> set[int] | None:
     found: set[int] = set()
     while end - at >= _HEAD:
         number, size = struct.unpack_from("<H6xQ", data, at)
-        if number == 0:  # the free rest, whose size counts its head
-            return found if int(size) >= _HEAD and at + int(size) <= end else None
-        found.add(number)
-        at += _HEAD + -(-int(size) // 8) * 8
+        if number == 0 and int(size) < _HEAD:
+            return None
+        if number:
+            found.add(number)
+        # free space counts its head; the library goes on behind it, wherever the heap says that it ends
+        at += _HEAD + -(-int(size) // 8) * 8 if number else int(size)
         if at > end:
             return None
     return found
