@@ -75,7 +75,6 @@ def _written(
     metadata: dict[str, Any] | None,
     beside: Apart | None,
 ) -> onnx.ModelProto:
-    import onnx
     from onnx import helper
 
     flat = graph.check().flat()
@@ -85,7 +84,7 @@ def _written(
             f'"{always}" was called with training=True, so that it draws numbers in prediction too: torch answers, with '
             'engine="torch". Call it without, to export the network.'
         )
-    _build(graph)
+    build_layers(graph)
     w = Writer()
     values: dict[int, Tensor] = {}
     inputs = []
@@ -101,26 +100,45 @@ def _written(
             name = w.op("Gather", name, np.array([2, 1, 0]), axis=3)
         values[number] = Tensor(name, shape, whole=kind != _FLOAT, pixels=by)
     for call in flat.nodes:
-        outs = w.call(call, [values[i] for i in call.inputs])
-        values |= dict(zip(call.outputs, outs, strict=True))
+        within = w.call(call, [values[i] for i in call.inputs])
+        values |= dict(zip(call.outputs, (within[i] for i in call.lowering.outputs), strict=True))
     w.label = "output"
     wanted = [*strip, *[None] * (len(flat.outputs) - len(strip))]
     results = [_stripped(w, values[i], what) for i, what in zip(flat.outputs, wanted, strict=True)]
     outputs = [w.free(graph.label(tensor.node)) for tensor in graph.outputs]
     w.ops += [Op("Identity", [w.last(value)], output) for value, output in zip(results, outputs, strict=True)]
-    ops = _renamed(fold(prune(w.ops, outputs), outputs), outputs)
+    told = [(name, value.shape) for value, name in zip(results, outputs, strict=True)]
+    model = assembled(w.ops, inputs, told, beside)
+    describe(model, {"ids": w.ids, ROWS: outputs_with_boxes(graph), **(metadata or {})})
+    return model
+
+
+def assembled(
+    ops: list[Op], inputs: Sequence[Any], outputs: Sequence[tuple[str, Shape]], beside: Apart | None = None
+) -> onnx.ModelProto:
+    """Operations as a model: those that its outputs need, norms folded where nobody else reads what they change.
+
+    ops       as a Writer has collected them
+    inputs    what goes in, as ONNX says it
+    outputs   name and shape, without the batch, of each result
+    beside    where weights lie that are not copied, and its model, which is written; None: a model that has them
+    """
+    import onnx
+    from onnx import helper
+
+    names = [name for name, _ in outputs]
     model = onnx.ModelProto() if beside is None else beside.model
     model.ir_version, model.producer_name = IR_VERSION, "striate"
     model.opset_import.add(domain="", version=OPSET)
     model.graph.name = "striate"
     model.graph.input.extend(inputs)
-    for value, name in zip(results, outputs, strict=True):
-        model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *value.shape]))
+    for name, shape in outputs:
+        model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *shape]))
     store = _Constants(model, beside)
-    for op in ops if beside is None else in_pieces(ops):
+    left = _renamed(fold(prune(ops, names), names), names)
+    for op in left if beside is None else in_pieces(left):
         node = helper.make_node(op.kind, store.names(op.inputs), op.outputs, op.output, **op.attributes)
         model.graph.node.append(node)
-    describe(model, {"ids": w.ids, ROWS: outputs_with_boxes(graph), **(metadata or {})})
     return model
 
 
@@ -171,7 +189,8 @@ def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
         moved(folder / target.name, target)
 
 
-def _build(graph: Graph) -> None:
+def build_layers(graph: Graph) -> None:
+    """Make the modules, and so the weights, of layers that have none yet."""
     from striate.backend import build
     from striate.graph import every_layer
 

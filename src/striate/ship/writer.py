@@ -106,12 +106,12 @@ class Writer:
         return outputs
 
     def call(self, node: FlatNode, xs: list[Tensor]) -> list[Tensor]:
-        """Write a layer's call, step by step; its outputs."""
+        """Write a layer's call, step by step; its inputs and what each step gives."""
         self.label, self._layer = node.name, node.layer
-        lowering, values = node.lowering, list(xs)
-        for step in lowering.steps:
+        values = list(xs)
+        for step in node.lowering.steps:
             values.append(ROWS.of(step.primitive)(self, step, [values[i] for i in step.inputs]))
-        return [values[i] for i in lowering.outputs]
+        return values
 
     def arrays(self, step: Step) -> dict[str, np.ndarray]:
         """The step's arrays by name, float32; the very same objects at every call, so that they are stored once."""

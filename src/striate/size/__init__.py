@@ -2,14 +2,14 @@
 
 from striate.guard import guard
 from striate.size import compare
-from striate.size.explanation import explain
+from striate.size.explanation import explain, explain_every
 from striate.size.memory import Memory, kept_bytes
 from striate.size.receptive_field import Field, Receptive, Surroundings, receptive
 from striate.size.savings import Advice, Change, advice
 from striate.size.side_by_side import Beside, beside
 from striate.size.stage_diagram import MapStage, diagram, stages
 from striate.size.summary_table import summary
-from striate.size.table import Row, Size, measure
+from striate.size.table import Row, Size, measure, opened_rows
 
 __all__ = [
     "Advice",
@@ -27,8 +27,10 @@ __all__ = [
     "compare",
     "diagram",
     "explain",
+    "explain_every",
     "kept_bytes",
     "measure",
+    "opened_rows",
     "receptive",
     "stages",
     "summary",

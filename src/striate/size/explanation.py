@@ -45,6 +45,16 @@ def explain(graph: Graph, layer: str) -> Text:
     raise unknown("layer name", layer, [*known, *([graph.fault.name] if graph.fault is not None else [])])
 
 
+def explain_every(graph: Graph) -> dict[str, Text]:
+    """What ``explain`` says of each layer, nested networks opened, by its name.
+
+    graph   the network, ``model.graph``, without a fault
+    """
+    opened = Opened(graph.check())
+    fields = Receptive(graph, opened)
+    return {call.name: Text(_explained(opened, fields, call)) for call in opened.flat.nodes}
+
+
 def _text(title: str, about: str, sections: list[Section]) -> str:
     lines = [title, f"  {about}"] if about else [title]
     for heading, body in sections:

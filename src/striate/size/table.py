@@ -223,9 +223,41 @@ def measure(
     return Size(name, rows, Estimate(opened, dtype).at(batch_size, optimizer), notes, graph.fault)
 
 
-def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: dict[int, str]) -> Row:
-    label = graph.label(node)
-    calls = opened.calls.get(label, [])
+def opened_rows(graph: Graph) -> list[Row]:
+    """A row for each call of a network whose nested networks are opened, without its inputs; in the order of its calls.
+
+    graph   the network, ``model.graph``, without a fault
+    """
+    opened = Opened(graph.check())
+    fields = Receptive(graph, opened)
+    makers = dict(zip(opened.flat.inputs, fields.inputs, strict=True))
+    makers |= {
+        tensor: call.name + (f":{i}" if i else "") for call in opened.flat.nodes for i, tensor in enumerate(call.outputs)
+    }
+    return [_opened_row(call, fields, makers) for call in opened.flat.nodes]
+
+
+def _opened_row(call: FlatNode, fields: Receptive, makers: dict[int, str]) -> Row:
+    weights, trainable, buffers, mults = _counts([call])
+    return Row(
+        name=call.name,
+        kind=call.layer.kind,
+        family=family(call.layer, *call.input_shapes),
+        channels=0 if fields.channels[call.outputs[0]] == 0 and len(call.shape) > 1 else -1,
+        output_shape=call.shape,
+        weights=weights,
+        trainable=trainable,
+        buffers=buffers,
+        mults=mults,
+        receptive_field=fields.size(call.outputs[0]),
+        unused=unused(call),
+        misfit=misfit(call),
+        connected_to=tuple(makers[tensor] for tensor in call.inputs),
+    )
+
+
+def _counts(calls: Sequence[FlatNode]) -> tuple[int, int, int, int]:
+    """Weights, how many of them are trained, buffers and multiplications of some calls."""
     weights = trainable = buffers = mults = 0
     for call in calls:
         lowering = call.lowering
@@ -235,6 +267,13 @@ def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: d
             weights += count
             trainable += count if call.trainable else 0
             buffers += sum(weight.size for weight in lowering.buffers.values())
+    return weights, trainable, buffers, mults
+
+
+def _row(graph: Graph, node: Node, opened: Opened, fields: Receptive, misfits: dict[int, str]) -> Row:
+    label = graph.label(node)
+    calls = opened.calls.get(label, [])
+    weights, trainable, buffers, mults = _counts(calls)
     own = calls[0] if len(calls) == 1 and not calls[0].path else None
     shapes = [tensor.sizes for tensor in node.outputs]
     return Row(

@@ -1,0 +1,6 @@
+"""The explorer: a network as one HTML file that opens by a double click and computes its maps in the browser.
+
+explorer.py puts the file together; told.py says what the page is told of the network; blocks.py and placing.py how its
+picture folds and where its boxes stand; weights.py the network that runs in it; samples.py the pictures that travel along.
+``web`` holds the page itself: plain modules of JavaScript, which nothing builds, and ``web/vendored`` what others wrote.
+"""

@@ -1,0 +1,114 @@
+"""A network as one HTML file that anybody can open and look into: its picture, its numbers, its maps for any picture."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+import os
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.doors.writing import atomic_write
+from striate.errors import StriateError
+from striate.graph import Graph
+from striate.page.samples import samples
+from striate.page.told import shown, told_of
+from striate.page.weights import carried
+from striate.ship.onnx_graph import factors
+from striate.visible import visible
+from striate.wording import inner
+
+if TYPE_CHECKING:
+    from striate.model import Model
+
+#: What the page's modules call each other: ``striate/NAME``, a file NAME.js in ``web``.
+MODULES = ("store", "words", "pixels", "values", "engine", "fields", "cell", "diagram", "maps", "reason", "answers", "main")
+
+
+def write_explorer(path: str | os.PathLike[str], graph: Graph, name: str, model: Model | None = None) -> Path:
+    """Write the page; it loads nothing and sends nothing, and works by a double click.
+
+    path    of the file
+    graph   the network
+    name    of the network, for the title
+    model   with its weights as they are now, for maps and answers; None: the structure alone
+
+    A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why.
+    Raises the graph's own error where it has a fault, BundleError where the file cannot be written.
+    """
+    told = told_of(graph)
+    told |= {"name": visible(name), "live": None, "why": "The page was made without weights, so it shows no maps."}
+    parts: dict[str, bytes] = {}
+    if model is not None:
+        try:
+            parts = _live(model, told)
+        except StriateError as error:
+            told["why"] = f"There are no maps: {inner(visible(str(error)))}."
+    parts["told"] = gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
+    atomic_write(path, _page(name, parts))
+    return Path(path)
+
+
+def _live(model: Model, told: dict[str, Any]) -> dict[str, bytes]:
+    """What runs the network in the page; what the page has to know of it goes into `told`."""
+    model = model.predictor
+    intake, graph = model.intake, model.graph.check()
+    recipe, shape = intake.recipe, intake.shape
+    pictures = samples(shape)
+    pixels = np.stack([recipe.pixels(file) for _, _, file in pictures])
+    network = carried(graph, recipe.normalise(pixels))
+    factor, offset = factors(recipe, shape)
+    answers = model.answers
+    told["live"] = shown(
+        {
+            "weights": network.told,
+            "preprocessing": {key: value for key, value in recipe.to_dict().items() if key != "vocabulary"},
+            "factor": None if factor is None else np.broadcast_to(factor, shape[-1]).tolist(),
+            "offset": None if offset is None else np.broadcast_to(offset, shape[-1]).tolist(),
+            "activation": answers.activation,
+            "separate": answers.separate,
+            "labels": intake.class_names(answers.classes) if len(graph.output_shapes[0]) == 1 else [],
+            "samples": [
+                {"name": each, "url": f"data:{kind};base64,{base64.b64encode(file).decode()}"}
+                for each, kind, file in pictures
+            ],
+        }
+    )
+    told["why"] = ""
+    return {
+        "network": gzip.compress(network.model, 9, mtime=0),
+        "arrays": network.arrays,
+        "runtime": gzip.compress(_file("vendored/ort.wasm.bundle.min.mjs"), 9, mtime=0),
+        "wasm": _file("vendored/ort-wasm-simd-threaded.wasm.gz"),
+    }
+
+
+def _page(name: str, parts: dict[str, bytes]) -> str:
+    """The page's text."""
+    modules = {f"striate/{each}": _file(f"{each}.js") for each in MODULES}
+    imports = {
+        key: f"data:text/javascript;base64,{base64.b64encode(value).decode()}" for key, value in modules.items()
+    }
+    carried_parts = [
+        f'<script type="text/plain" id="part-{key}">{base64.b64encode(value).decode()}</script>'
+        for key, value in parts.items()
+    ]
+    page = _file("page.html").decode()
+    for mark, text in (
+        ("<!--title-->", html.escape(visible(name))),
+        ("/*style*/", _file("page.css").decode()),
+        ("/*imports*/", json.dumps({"imports": imports})),
+        ("<!--parts-->", "\n".join(carried_parts)),
+    ):
+        page = page.replace(mark, text)
+    return page
+
+
+def _file(name: str) -> bytes:
+    """A file of the package's folder ``web``."""
+    return resources.files("striate.page").joinpath("web", name).read_bytes()

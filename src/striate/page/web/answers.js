@@ -1,0 +1,34 @@
+// What the network answers: the five most probable classes with bars.
+
+import { made, put } from "striate/words";
+
+/** Probabilities of an output, as striate's Outputs gives them. */
+export function probabilities(row, { activation, separate }) {
+  if (["softmax", "sigmoid", "hard_sigmoid"].includes(activation)) return Array.from(row);
+  const signed = Array.from(row, (each) => (activation === "distance" ? -each : each));
+  if (separate) return signed.map((each) => 1 / (1 + Math.exp(-each)));
+  const most = Math.max(...signed);
+  const raised = signed.map((each) => Math.exp(each - most));
+  const whole = raised.reduce((a, b) => a + b, 0);
+  return raised.map((each) => each / whole);
+}
+
+/** [[class, probability]] of the most probable; one yes/no output stands for two classes. */
+export function best(row, live, count = 5) {
+  let shares = probabilities(row, live);
+  if (shares.length === 1 && live.activation !== "softmax") shares = [1 - shares[0], shares[0]];
+  const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, count);
+  return order.map((i) => [live.labels[i] ?? String(i), shares[i]]);
+}
+
+const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
+
+/** Show them. */
+export function showAnswers(element, found) {
+  const line = ([name, share]) =>
+    made("li", { "data-share": share },
+      made("span", { class: "label" }, made("bdi", {}, name)),
+      made("span", { class: "bar", "aria-hidden": true }, made("span", { style: `width:${(100 * share).toFixed(2)}%` })),
+      made("span", { class: "share" }, percent(share)));
+  put(element, ...found.map(line));
+}

@@ -1,0 +1,468 @@
+// The network as a picture: stages and blocks that open and close, lines with the shapes that pass along them.
+// Where the boxes of a block stand comes with the page; what is done here is to stack blocks above each other.
+
+import { counted, drawn, large, megabytes, put, shapeText } from "striate/words";
+
+const GAP = 30; // between parts that follow each other
+const HEAD = 30; // an open part's room for its name
+const INSIDE = 14;
+const LANE = 11; // between lines that pass parts by
+
+/** What boxes can be coloured by: how a layer's number is taken and said. */
+export const COLOURINGS = {
+  kind: null,
+  weights: { of: (layer) => layer.weights, joined: "sum", said: (n) => `${counted(n)} weights` },
+  multiplications: { of: (layer) => layer.mults, joined: "sum", said: (n) => `${large(n)} multiplications` },
+  "size of maps": { of: (layer) => layer.bytes, joined: "max", said: megabytes },
+  "receptive field": { of: (layer) => Math.max(0, ...(layer.field ?? [])), joined: "max", said: (n) => `sees ${counted(n)}` },
+};
+
+const pen = document.createElement("canvas").getContext("2d");
+
+/** A text in as many letters as have room. */
+function fitted(text, font, room) {
+  pen.font = font;
+  if (pen.measureText(text).width <= room) return text;
+  let length = Math.min(text.length, 200);
+  while (length > 1 && pen.measureText(`${text.slice(0, length)}…`).width > room) length--;
+  return `${text.slice(0, length).trimEnd()}…`;
+}
+
+/** A line between two points that runs down, straight or in an S. */
+function curve([ax, ay], [bx, by]) {
+  const middle = (ay + by) / 2;
+  return ax === bx ? `M${ax} ${ay}V${by}` : `M${ax} ${ay}C${ax} ${middle} ${bx} ${middle} ${bx} ${by}`;
+}
+
+function way(points) {
+  return points
+    .map(([x, y], i) => {
+      if (i === 0) return `M${x} ${y}`;
+      const [a, b] = points[i - 1];
+      return a === x || b === y ? `L${x} ${y}` : `C${a} ${(b + y) / 2} ${x} ${(b + y) / 2} ${x} ${y}`;
+    })
+    .join("");
+}
+
+export class Diagram {
+  /** svg: the element; chosen: called with a layer's number when one is chosen; changed: when the picture is another. */
+  constructor(svg, told, { chosen, changed }) {
+    Object.assign(this, { svg, told, chosen, changed, selected: null, colouring: "kind", view: { x: 0, y: 0, scale: 1 } });
+    this.open = new Set();
+    this.scene = drawn("g");
+    const arrow = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
+    arrow.append(drawn("path", { d: "M0 0L8 4L0 8Z", class: "head" }));
+    put(svg, drawn("defs", {}, arrow), this.scene);
+    this.root = { name: "", parts: told.parts, path: "", calls: [] };
+    this.number(this.root, "");
+    this.maker = new Map(told.layers.map(({ output }, call) => [output, call]));
+    this.reader = new Map(); // the last call that reads a tensor; a part is a run of calls
+    told.layers.forEach(({ inputs }, call) => inputs.forEach((tensor) => this.reader.set(tensor, call)));
+    told.outputs.forEach((tensor) => this.reader.set(tensor, Infinity));
+    this.moves();
+  }
+
+  /** Give every part its path and its calls. */
+  number(part, path) {
+    part.path = path;
+    if (part.call !== undefined) part.calls = [part.call];
+    else {
+      part.parts.forEach((inner, i) => this.number(inner, path === "" ? String(i) : `${path}.${i}`));
+      part.calls = part.parts.flatMap((inner) => inner.calls);
+    }
+  }
+
+  partAt(path) {
+    return path.split(".").reduce((part, i) => part.parts[Number(i)], this.root);
+  }
+
+  /** Paths of the parts around a layer, the outermost first. */
+  around(call) {
+    const paths = [];
+    let part = this.root;
+    while (part.call === undefined) {
+      part = part.parts.find((inner) => inner.calls.includes(call));
+      if (part.call === undefined) paths.push(part.path);
+    }
+    return paths;
+  }
+
+  // -- places ------------------------------------------------------------------------------------------------------
+  /** A part laid out: {w, h, ins, outs, draw(x, y)}; ins, outs: where the line of a tensor enters and leaves, across. */
+  laid(part) {
+    if (part.call !== undefined) return this.laidBox(part);
+    if (!this.open.has(part.path)) return this.laidBox(part);
+    return this.framed(part, part.place ? this.laidBlock(part) : this.stacked(part.parts, part));
+  }
+
+  laidBox(part) {
+    const [w, h] = this.told.box;
+    return { w, h, ins: () => w / 2, outs: () => w / 2, draw: (x, y) => this.box(part, x, y) };
+  }
+
+  laidBlock({ place, parts }) {
+    const [w, h] = place.size;
+    const found = (list, tensor) => (list.find(([each]) => each === tensor) ?? [tensor, w / 2])[1];
+    return {
+      w,
+      h,
+      ins: (tensor) => found(place.ins, tensor),
+      outs: (tensor) => found(place.outs, tensor),
+      draw: (x, y) => {
+        for (const [from, to, points] of place.lines) this.line(way(points.map(([a, b]) => [a + x, b + y])), from, to, to !== -1);
+        const [boxWidth, boxHeight] = this.told.box;
+        parts.forEach((part, i) => this.box(part, x + place.boxes[i][0] - boxWidth / 2, y + place.boxes[i][1] - boxHeight / 2));
+      },
+    };
+  }
+
+  framed(part, inner) {
+    const w = Math.max(inner.w + 2 * INSIDE, 230);
+    const left = (w - inner.w) / 2;
+    const h = inner.h + HEAD + INSIDE;
+    return {
+      w,
+      h,
+      ins: (tensor) => left + inner.ins(tensor),
+      outs: (tensor) => left + inner.outs(tensor),
+      draw: (x, y) => {
+        this.frame(part, x, y, w, h);
+        const inside = this.tensorsInto(part);
+        for (const tensor of inside) {
+          const across = x + left + inner.ins(tensor);
+          this.line(`M${across} ${y}V${y + HEAD}`, -1, -1, false);
+        }
+        for (const tensor of this.tensorsOutOf(part)) {
+          const across = x + left + inner.outs(tensor);
+          this.line(`M${across} ${y + HEAD + inner.h}V${y + h}`, -1, -1, false);
+        }
+        inner.draw(x + left, y + HEAD);
+      },
+    };
+  }
+
+  /** Tensors that come into a part from others. */
+  tensorsInto(part) {
+    const [first, last] = [part.calls[0], part.calls.at(-1)];
+    const inside = (tensor) => this.maker.get(tensor) >= first && this.maker.get(tensor) <= last;
+    return [...new Set(part.calls.flatMap((call) => this.told.layers[call].inputs))].filter((tensor) => !inside(tensor));
+  }
+
+  /** Tensors of a part that others read, or that the network gives. */
+  tensorsOutOf(part) {
+    const last = part.calls.at(-1);
+    return part.calls.map((call) => this.told.layers[call].output).filter((tensor) => (this.reader.get(tensor) ?? -1) > last);
+  }
+
+  /** Parts below each other; lines that pass others by run down on the right. */
+  stacked(parts, whole) {
+    const items = parts.map((part) => ({ part, laid: this.laid(part) }));
+    const widest = Math.max(...items.map(({ laid }) => laid.w));
+    const maker = new Map();
+    items.forEach(({ part }, i) => part.calls.forEach((call) => maker.set(this.told.layers[call].output, i)));
+    const edges = new Map();
+    items.forEach(({ part }, j) => {
+      for (const tensor of this.tensorsInto(part)) edges.set(`${tensor} ${j}`, { tensor, from: maker.get(tensor) ?? -1, to: j });
+    });
+    if (whole !== null)
+      for (const tensor of this.tensorsOutOf(whole)) edges.set(`${tensor} end`, { tensor, from: maker.get(tensor), to: items.length });
+    const passing = [...edges.values()].filter(({ from, to }) => to - from > 1);
+    const lanes = [];
+    for (const edge of passing.sort((a, b) => a.to - a.from - (b.to - b.from))) {
+      let lane = lanes.findIndex((taken) => taken.every(([a, b]) => edge.to <= a || edge.from >= b));
+      if (lane === -1) lane = lanes.push([]) - 1;
+      lanes[lane].push([edge.from, edge.to]);
+      edge.lane = lane;
+    }
+    const side = lanes.length ? (lanes.length + 1) * LANE : 0;
+    const w = widest + 2 * side; // as much room on both sides, so that the middle stays the middle
+    let y = whole === null ? 0 : GAP / 2;
+    for (const item of items) {
+      Object.assign(item, { x: (w - item.laid.w) / 2, y });
+      y += item.laid.h + GAP;
+    }
+    const h = y - GAP + (whole === null ? 0 : GAP / 2);
+    const draw = (x, top) => {
+      const below = (i, tensor) => (i < 0 ? [x + w / 2, top] : [x + items[i].x + items[i].laid.outs(tensor), top + items[i].y + items[i].laid.h]);
+      const above = (i, tensor) => (i >= items.length ? [x + w / 2, top + h] : [x + items[i].x + items[i].laid.ins(tensor), top + items[i].y]);
+      for (const { tensor, from, to, lane } of edges.values()) {
+        const [start, end] = [below(from, tensor), above(to, tensor)];
+        if (lane === undefined) {
+          this.line(curve(start, end), from, to, to < items.length);
+          if (from >= 0 || whole === null) this.edgeLabel(tensor, start, end);
+          continue;
+        }
+        const across = x + (w + widest) / 2 + (lane + 1) * LANE;
+        const turn = Math.min(GAP / 2, 12);
+        const [[sx, sy], [ex, ey]] = [start, end];
+        const down = `M${sx} ${sy}C${sx} ${sy + turn} ${across} ${sy} ${across} ${sy + turn + 6}`;
+        this.line(`${down}V${ey - turn - 6}C${across} ${ey} ${ex} ${ey - turn} ${ex} ${ey}`, from, to, to < items.length);
+      }
+      for (const item of items) item.laid.draw(x + item.x, top + item.y);
+    };
+    return { w, h, ins: () => w / 2, outs: () => w / 2, draw };
+  }
+
+  // -- drawing -----------------------------------------------------------------------------------------------------
+  /** Draw the picture anew. */
+  draw() {
+    this.boxes = [];
+    this.scene.replaceChildren();
+    this.largest = this.greatest();
+    const input = { w: 120, h: 30, ins: () => 60, outs: () => 60, draw: (x, y) => this.inputBox(x, y) };
+    const inner = this.stacked(this.root.parts, null);
+    const w = Math.max(input.w, inner.w);
+    this.size = { w, h: input.h + GAP + inner.h };
+    const first = this.told.inputs[0].tensor;
+    this.line(curve([w / 2, input.h], [(w - inner.w) / 2 + inner.ins(first), input.h + GAP]), -1, 0, true);
+    this.edgeLabel(first, [w / 2, input.h], [w / 2, input.h + GAP]);
+    inner.draw((w - inner.w) / 2, input.h + GAP);
+    input.draw((w - input.w) / 2, 0);
+    this.changed();
+  }
+
+  greatest() {
+    const colouring = COLOURINGS[this.colouring];
+    return colouring ? Math.max(1, ...this.shownParts(this.root).map((part) => this.figure(part))) : 1;
+  }
+
+  shownParts(part) {
+    if (part.call !== undefined || (part !== this.root && !this.open.has(part.path))) return [part];
+    return part.parts.flatMap((inner) => this.shownParts(inner));
+  }
+
+  /** A part's number in the colouring that is chosen. */
+  figure(part) {
+    const { of, joined } = COLOURINGS[this.colouring];
+    const numbers = part.calls.map((call) => of(this.told.layers[call]));
+    return joined === "sum" ? numbers.reduce((a, b) => a + b, 0) : Math.max(...numbers);
+  }
+
+  inputBox(x, y) {
+    const names = this.told.inputs.map(({ name }) => name).join(", ");
+    const box = drawn("rect", { x, y, width: 120, height: 30, rx: 15, class: "fill input" });
+    const font = { x: x + 60, y: y + 19, class: "name", "text-anchor": "middle" };
+    this.scene.append(drawn("g", { class: "box plain" }, box, drawn("text", font, fitted(names, "600 12px sans-serif", 104))));
+  }
+
+  line(d, from, to, head) {
+    this.scene.append(drawn("path", { d, class: "wire", "marker-end": head ? "url(#arrow)" : null }));
+  }
+
+  edgeLabel(tensor, [ax, ay], [bx, by]) {
+    const text = drawn("text", { x: Math.max(ax, bx) + 8, y: (ay + by) / 2 + 4, class: "shape" }, shapeText(this.told.tensors[tensor]));
+    this.scene.append(text);
+  }
+
+  /** The family that says what a part is: that of its first layer with weights, else of its first. */
+  family(part) {
+    const families = part.calls.map((call) => this.told.layers[call].family);
+    return families.find((family) => ["conv", "dense"].includes(family)) ?? families[0];
+  }
+
+  box(part, x, y) {
+    const [w, h] = this.told.box;
+    const layer = part.call === undefined ? null : this.told.layers[part.call];
+    const kind = this.family(part);
+    const weights = part.calls.reduce((sum, call) => sum + this.told.layers[call].weights, 0);
+    const last = this.told.layers[part.calls.at(-1)];
+    const name = layer ? layer.name.split("/").at(-1) : part.name;
+    const said = layer ? layer.says : `${part.calls.length} layers`;
+    const colouring = COLOURINGS[this.colouring];
+    const figure = colouring ? colouring.said(this.figure(part)) : weights ? large(weights) : "";
+    const label = `${layer ? layer.name : part.name}: ${said}, gives ${shapeText(last.shape)}, ${counted(weights)} weights` + (layer ? "" : ", folded");
+    const group = drawn("g", { class: `box ${layer ? "layer" : "part"}`, role: "treeitem", tabindex: -1, "aria-label": label, "data-path": part.path });
+    if (!layer) group.setAttribute("aria-expanded", "false");
+    const misfit = part.calls.some((call) => this.told.layers[call].misfit);
+    if (!layer) group.append(drawn("rect", { x: x + 4, y: y + 4, width: w, height: h, rx: 7, class: `behind ${kind}` }));
+    if (!layer && part.skip) group.append(drawn("path", { d: `M${x + w / 2} ${y - 8}C${x + w + 26} ${y - 8} ${x + w + 26} ${y + h + 8} ${x + w / 2} ${y + h + 8}`, class: "wire skip" }));
+    group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: `fill ${kind}` }));
+    if (colouring) {
+      const share = Math.sqrt(this.figure(part) / this.largest);
+      group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: "tint", "fill-opacity": (0.75 * share).toFixed(3) }));
+    }
+    group.append(drawn("rect", { x: x + 5, y: y + 8, width: 4, height: h - 16, rx: 2, class: `stripe ${kind}` }));
+    group.append(drawn("text", { x: x + 16, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, "600 12px sans-serif", w - (layer ? 26 : 38))));
+    const corner = fitted(figure, "10.5px sans-serif", w / 2 + 10);
+    pen.font = "10.5px sans-serif";
+    const room = w - 34 - pen.measureText(corner).width;
+    group.append(drawn("text", { x: x + 16, y: y + 35, class: "says" }, fitted(said, "10.5px sans-serif", room)));
+    group.append(drawn("text", { x: x + w - 9, y: y + 35, class: "says", "text-anchor": "end" }, corner));
+    if (misfit) group.append(drawn("text", { x: x + w - 9, y: y + 19, class: "misfit", "text-anchor": "end" }, "⚠"));
+    group.append(drawn("title", {}, label));
+    group.addEventListener("click", () => (this.dragged ? null : this.act(part)));
+    if (layer && this.selected === part.call) group.classList.add("selected");
+    this.scene.append(group);
+    this.boxes.push({ part, group, x, y, w, h });
+  }
+
+  frame(part, x, y, w, h) {
+    const label = `${part.name}: ${part.calls.length} layers, open`;
+    const group = drawn("g", { class: "box frame", role: "treeitem", tabindex: -1, "aria-label": label, "aria-expanded": "true", "data-path": part.path });
+    group.append(drawn("rect", { x, y, width: w, height: h, rx: 10, class: "ground" }));
+    group.append(drawn("rect", { x: x + 1, y: y + 1, width: w - 2, height: HEAD - 8, rx: 9, class: "bar" }));
+    group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(part.name, "600 12px sans-serif", w - 40)}`));
+    group.append(drawn("title", {}, `${label}; a click folds it`));
+    group.addEventListener("click", () => (this.dragged ? null : this.fold(part.path, false)));
+    this.scene.append(group);
+    this.boxes.push({ part, group, x, y, w, h: HEAD });
+  }
+
+  // -- what is chosen, open and in sight ----------------------------------------------------------------------------
+  act(part) {
+    if (part.call === undefined) this.fold(part.path, true);
+    else this.chosen(part.call);
+  }
+
+  /** Open or fold a part; it stays where it is on the screen. */
+  fold(path, open) {
+    const before = this.boxes.find(({ part }) => part.path === path);
+    if (open) this.open.add(path);
+    else for (const each of [...this.open]) if (each === path || each.startsWith(`${path}.`)) this.open.delete(each);
+    this.draw();
+    const after = this.boxes.find(({ part }) => part.path === path);
+    if (before && after) {
+      this.view.x += (before.x + before.w / 2 - after.x - after.w / 2) * this.view.scale;
+      this.view.y += (before.y - after.y) * this.view.scale;
+    }
+    this.moved();
+    this.focus(path);
+  }
+
+  select(call, sight = true) {
+    this.selected = call;
+    const closed = this.around(call).filter((path) => !this.open.has(path));
+    if (closed.length) {
+      closed.forEach((path) => this.open.add(path));
+      this.draw();
+    } else for (const { part, group } of this.boxes) group.classList.toggle("selected", part.call === call);
+    const box = this.boxes.find(({ part }) => part.call === call);
+    if (sight && box) this.bring(box);
+    else this.moved();
+  }
+
+  focus(path) {
+    const box = this.boxes.find(({ part }) => part.path === path);
+    if (!box) return;
+    for (const { group } of this.boxes) group.setAttribute("tabindex", group === box.group ? 0 : -1);
+    box.group.focus({ preventScroll: true });
+    this.bring(box);
+  }
+
+  /** Move the picture so that a box is in sight. */
+  bring({ x, y, w, h }) {
+    const { width, height } = this.svg.getBoundingClientRect();
+    const { scale } = this.view;
+    const [left, top] = [x * scale + this.view.x, y * scale + this.view.y];
+    if (left < 8 || left + w * scale > width - 8) this.view.x = width / 2 - (x + w / 2) * scale;
+    if (top < 8 || top + h * scale > height - 8) this.view.y = height / 3 - (y + h / 2) * scale;
+    this.moved();
+  }
+
+  moved() {
+    this.scene.setAttribute("transform", `translate(${this.view.x.toFixed(1)} ${this.view.y.toFixed(1)}) scale(${this.view.scale.toFixed(4)})`);
+    this.changed();
+  }
+
+  /** All of it in sight, or, of a long network, its beginning at a size that can be read. */
+  fit(whole = false) {
+    const { width, height } = this.svg.getBoundingClientRect();
+    const [across, along] = [(width - 32) / this.size.w, (height - 32) / this.size.h];
+    const scale = Math.min(1.25, whole ? Math.min(across, along) : Math.max(Math.min(across, along), Math.min(0.8, across)));
+    this.view = { scale, x: (width - this.size.w * scale) / 2, y: Math.max(16, (height - this.size.h * scale) / 2) };
+    if (this.size.h * scale > height) this.view.y = 16;
+    this.moved();
+  }
+
+  zoom(factor, at = null) {
+    const { width, height } = this.svg.getBoundingClientRect();
+    const [x, y] = at ?? [width / 2, height / 2];
+    const scale = Math.min(4, Math.max(0.03, this.view.scale * factor));
+    const by = scale / this.view.scale;
+    this.view = { scale, x: x - (x - this.view.x) * by, y: y - (y - this.view.y) * by };
+    this.moved();
+  }
+
+  // -- pointers and keys ---------------------------------------------------------------------------------------------
+  moves() {
+    const { svg } = this;
+    const down = new Map();
+    let spread = 0;
+    const place = (event) => {
+      const { left, top } = svg.getBoundingClientRect();
+      return [event.clientX - left, event.clientY - top];
+    };
+    svg.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      if (event.ctrlKey || !event.shiftKey) this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), place(event));
+      else {
+        this.view.x -= event.deltaY;
+        this.moved();
+      }
+    }, { passive: false });
+    svg.addEventListener("pointerdown", (event) => {
+      down.set(event.pointerId, [event.clientX, event.clientY]);
+      this.dragged = false;
+      spread = 0;
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const last = down.get(event.pointerId);
+      if (!last) return;
+      const [dx, dy] = [event.clientX - last[0], event.clientY - last[1]];
+      if (!this.dragged && Math.hypot(dx, dy) < 4) return;
+      if (!this.dragged) svg.setPointerCapture(event.pointerId);
+      this.dragged = true;
+      down.set(event.pointerId, [event.clientX, event.clientY]);
+      if (down.size === 2) {
+        const [a, b] = [...down.values()];
+        const now = Math.hypot(a[0] - b[0], a[1] - b[1]);
+        if (spread) this.zoom(now / spread, place(event));
+        spread = now;
+        return;
+      }
+      this.view.x += dx;
+      this.view.y += dy;
+      this.moved();
+    });
+    for (const name of ["pointerup", "pointercancel", "pointerleave"]) svg.addEventListener(name, (event) => down.delete(event.pointerId));
+    svg.addEventListener("keydown", (event) => this.pressed(event));
+    svg.addEventListener("focusin", (event) => {
+      if (event.target === svg && this.boxes.length) this.boxes[0].group.setAttribute("tabindex", 0);
+    });
+  }
+
+  pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const here = this.boxes.findIndex(({ group }) => group === document.activeElement);
+    const shown = this.boxes.toSorted((a, b) => a.y - b.y || a.x - b.x);
+    const at = here < 0 ? -1 : shown.indexOf(this.boxes[here]);
+    const part = here < 0 ? null : this.boxes[here].part;
+    const go = (i) => this.focus(shown[Math.max(0, Math.min(shown.length - 1, i))].part.path);
+    const open = part !== null && part.call === undefined && this.open.has(part.path);
+    const acts = {
+      ArrowDown: () => go(at + 1),
+      ArrowUp: () => go(at - 1),
+      Home: () => go(0),
+      End: () => go(shown.length - 1),
+      ArrowRight: () => part && part.call === undefined && !open && this.fold(part.path, true),
+      ArrowLeft: () => {
+        if (!part) return;
+        const outer = open ? part.path : part.path.split(".").slice(0, -1).join(".");
+        if (outer !== "") this.fold(outer, false);
+      },
+      Enter: () => part && (open ? this.fold(part.path, false) : this.act(part)),
+      " ": () => acts.Enter(),
+    };
+    if (!acts[event.key]) return;
+    event.preventDefault();
+    acts[event.key]();
+  }
+
+  /** Layers whose name or kind holds a text. */
+  found(text) {
+    const wanted = text.trim().toLowerCase();
+    const holds = ({ name, kind }) => `${name} ${kind}`.toLowerCase().includes(wanted);
+    return wanted ? [...this.told.layers.keys()].filter((call) => holds(this.told.layers[call])) : [];
+  }
+}
+

@@ -1,0 +1,86 @@
+// Maps as pictures: colours, ranges, grids of them.
+
+import { made, short } from "striate/words";
+import { range } from "striate/values";
+
+// From no to much, and from below to above zero: both told apart by colour-blind people.
+const RISING = ["#1b1033", "#3b3b7a", "#2c6d8f", "#35a083", "#9fce5a", "#fbe94c"];
+const TURNING = ["#0b3c78", "#3f82c4", "#a8cde8", "#f5f3ee", "#f2be86", "#d4741d", "#7f3a05"];
+
+const parsed = (stops) => stops.map((text) => [1, 3, 5].map((i) => Number.parseInt(text.slice(i, i + 2), 16)));
+
+/** 256 colours between some. */
+function table(stops) {
+  const known = parsed(stops);
+  const colours = new Uint8ClampedArray(256 * 3);
+  for (let i = 0; i < 256; i++) {
+    const at = (i / 255) * (known.length - 1);
+    const before = Math.min(Math.floor(at), known.length - 2);
+    for (let c = 0; c < 3; c++) colours[3 * i + c] = known[before][c] + (at - before) * (known[before + 1][c] - known[before][c]);
+  }
+  return colours;
+}
+
+const TABLES = { rising: table(RISING), turning: table(TURNING) };
+
+/** What colours mean: {low, high, turning}; with numbers below zero, zero is in the middle. */
+export function scaleOf(low, high) {
+  if (low < 0) {
+    const most = Math.max(-low, high);
+    return { low: -most, high: most, turning: true };
+  }
+  return { low: 0, high: high > 0 ? high : 1, turning: false };
+}
+
+/** Numbers as colours on a canvas of their size. */
+export function paint(canvas, numbers, rows, columns, { low, high, turning }) {
+  Object.assign(canvas, { width: columns, height: rows });
+  const image = new ImageData(columns, rows);
+  const colours = turning ? TABLES.turning : TABLES.rising;
+  const factor = high > low ? 255 / (high - low) : 0;
+  for (let i = 0; i < numbers.length; i++) {
+    const at = 3 * Math.max(0, Math.min(255, Math.round((numbers[i] - low) * factor)));
+    image.data[4 * i] = colours[at];
+    image.data[4 * i + 1] = colours[at + 1];
+    image.data[4 * i + 2] = colours[at + 2];
+    image.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+/** The colour of one number, and one to write on it. */
+export function colour(value, { low, high, turning }) {
+  const colours = turning ? TABLES.turning : TABLES.rising;
+  const at = 3 * Math.max(0, Math.min(255, Math.round(((value - low) / (high - low || 1)) * 255)));
+  const rgb = [...colours.slice(at, at + 3)];
+  const bright = (rgb[0] * 299 + rgb[1] * 587 + rgb[2] * 114) / 1000;
+  return { ground: `rgb(${rgb})`, ink: bright > 125 ? "#111" : "#fff" };
+}
+
+/** A bar with the colours of a scale and the numbers at its ends. */
+export function legend(scale) {
+  const stops = (scale.turning ? TURNING : RISING).join(",");
+  const bar = made("span", { class: "ramp", style: `background:linear-gradient(90deg,${stops})` });
+  return made("span", { class: "legend" }, short(scale.low), bar, short(scale.high));
+}
+
+/** A vector's numbers in rows that are nearly a square, as a map is. */
+export function folded(count) {
+  const columns = Math.min(count, Math.max(10, Math.ceil(Math.sqrt(count * 2))));
+  return [Math.ceil(count / columns), columns];
+}
+
+/** What is known of each map of a value: {low, high, dead}. */
+export function facts(value) {
+  return Array.from({ length: value.channels }, (_, channel) => {
+    const [low, high] = range(value.map(channel));
+    return { low, high, dead: low === 0 && high === 0 };
+  });
+}
+
+/** The scale of a map: its own, its layer's or the network's range. */
+export function chosenScale(kind, channel, known, whole) {
+  if (kind === "map") return scaleOf(known[channel].low, known[channel].high);
+  if (kind === "network") return scaleOf(...whole);
+  return scaleOf(Math.min(...known.map(({ low }) => low)), Math.max(...known.map(({ high }) => high)));
+}

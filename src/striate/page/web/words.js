@@ -1,0 +1,49 @@
+// How numbers and shapes are said, and elements made; text is always text, never HTML.
+
+export const shapeText = (shape) => shape.join("×") || "1";
+export const counted = (number) => number.toLocaleString("en-US");
+
+/** A number in at most four digits. */
+export function short(value) {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(2);
+  return String(Number(value.toPrecision(4)));
+}
+
+/** A large count: 4.2 M. */
+export function large(value) {
+  for (const [unit, name] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]])
+    if (value >= unit) return `${(value / unit).toPrecision(3)} ${name}`;
+  return String(value);
+}
+
+export const megabytes = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+/** An element: attributes by name ("on…" are listeners), then children, elements or texts. */
+export function made(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  return filled(element, attributes, children);
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** The same for an element of a drawing. */
+export function drawn(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Put children in place of those that an element has. */
+export function put(element, ...children) {
+  element.replaceChildren(...children.filter((child) => child !== null && child !== undefined));
+}
