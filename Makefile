@@ -7,7 +7,7 @@ TESTS ?= tests
 # Compiled files are kept: to prepare the assertions of all tests anew takes 7 s in each of three processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo quick test fuzz lint format bench docs figures site clean
+.PHONY: demo quick test fuzz lint format bench docs figures vendored site clean
 
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
@@ -51,6 +51,10 @@ docs: $(VENV)/.ready
 # The docs' figures with pictures in them, drawn again; minutes.  What needs weights that STRIATE_DATA lacks is left as it is.
 figures: $(VENV)/.ready
 	$(BIN)/python -m docs.figures
+
+# The files of others that a page carries, brought anew and compared with their checksums.
+vendored: $(VENV)/.ready
+	$(BIN)/python -m docs.vendored
 
 # The documentation with the API reference, in site/; it needs no network to build or to read.
 site: export NO_MKDOCS_2_WARNING = 1

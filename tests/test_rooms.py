@@ -50,6 +50,7 @@ ORDER = [
     "weights",
     "ship",
     "inference",
+    "page",
     "model",
     "sequential",
     "models",

@@ -26,8 +26,11 @@ from striate.errors import ArgumentError, unknown
 from striate.wording import plural
 
 
+LARGE_PAGE = 60_000_000  # bytes from which on a page is better served than mailed
+
+
 def register(app: typer.Typer) -> None:
-    for command in (models, size, explain, draw):
+    for command in (models, size, explain, draw, page):
         app.command()(command)
 
 
@@ -331,3 +334,36 @@ def draw(
     atomic_write(target, picture)
     say({"file": str(target), "layers": len(graph.layers)}, json, f"wrote {target}")
     graph.check()  # a fault is drawn, and said
+
+
+def page(
+    model: Described,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file (NAME.html).")] = None,
+    weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
+    input_shape: InputShape = None,
+    classes: Classes = None,
+    variant: Variant = None,
+    json: Json = False,
+) -> None:
+    """Write a network as one HTML file to look into: picture, sizes, and with weights its maps and answers."""
+    check_output(output, model, weights, endings=(".html",))
+    from striate.page.explorer import write_explorer
+
+    path = Path(model)
+    trained = weights is not None or path.is_dir() or (path.is_file() and path.suffix.lower() != ".json")
+    if trained and input_shape is not None:
+        raise ArgumentError("--input-shape goes with an architecture without weights, or one that is given none.")
+    if trained:
+        whole = model_of(model, weights, variant, classes)
+        name, graph = whole.name or path.name, whole.graph.check()
+    else:
+        whole, (name, graph) = None, graph_of(model, input_shape, classes, variant)
+    target = write_explorer(output or Path(f"{Path(name).name}.html"), graph, name, whole)
+    size = target.stat().st_size
+    lines = [f"wrote {target}, {size / 1e6:.1f} MB: open it in a browser"]
+    if size > LARGE_PAGE:
+        lines.append(
+            f"It is large to mail and slow to open: put it on a server instead (python -m http.server --directory "
+            f"{target.parent}), or write the structure alone: striate page NAME without --weights."
+        )
+    say({"file": str(target), "bytes": size, "live": whole is not None}, json, "\n".join(lines))

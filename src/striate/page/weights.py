@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: How far probabilities may be off with arrays in 16 bits.
 CLOSE = 1e-3
-_LARGE = 1024  # numbers from which on an array is kept in 16 bits
+_LARGE = (1 << 10, 1 << 17, 1 << 19)  # numbers from which on arrays are kept in 16 bits: the first that keeps the answers
 _BESIDE = "weights"  # what the model calls the file of its arrays
 
 
@@ -27,7 +27,7 @@ class Carried:
     model     ONNX whose float arrays lie in one file beside it, 32 bits each, one after the other
     arrays    what that file holds: bytes of arrays one after the other, of 2 or 4 bytes a number
     told      for the page: ``arrays`` (numbers, bits, shape) in that order; per operation the places of its own by name;
-              ``lies``: per tensor "first", "last" or null; ``half``: whether 16 bits are used
+              ``lies``: per tensor "first", "last" or null
     """
 
     model: bytes
@@ -45,22 +45,23 @@ def carried(graph: Graph, pictures: np.ndarray) -> Carried:
     """
     network = traced(graph)
     answer = value_name(graph.flat().outputs[0])
-    half = _apart(network.model, pictures, answer) <= CLOSE
-    blob = _Blob(half)
+    close = (least for least in _LARGE if _apart(network.model, pictures, answer, least) <= CLOSE)
+    blob = _Blob(next(close, None))
     for tensor in network.model.graph.initializer:
         if tensor.data_type == 1:
             _carry_out(tensor, blob)
     own = [{name: blob.place(array) for name, array in arrays.items()} for arrays in network.arrays]
-    told = {"arrays": blob.told, "own": own, "lies": network.layouts, "half": half}
+    told = {"arrays": blob.told, "own": own, "lies": network.layouts}
     return Carried(network.model.SerializeToString(), blob.content(), told)
 
 
 class _Blob:
-    """Arrays one after the other; the same array once."""
+    """Arrays one after the other, the same array once; those of at least `halved` numbers in 16 bits, None: none."""
 
-    def __init__(self, half: bool) -> None:
-        self.half = half
+    def __init__(self, halved: int | None) -> None:
+        self.halved = halved
         self.told: list[list[Any]] = []
+        self.starts: list[int] = []  # how many numbers stand before each
         self.numbers = 0
         self._parts: list[bytes] = []
         self._places: dict[tuple[bytes, tuple[int, ...]], int] = {}
@@ -71,15 +72,12 @@ class _Blob:
         key = (values.tobytes(), values.shape)
         if key not in self._places:
             self._places[key] = len(self.told)
-            short = self.half and values.size >= _LARGE
+            short = self.halved is not None and values.size >= self.halved
             self.told.append([values.size, 16 if short else 32, list(values.shape)])
+            self.starts.append(self.numbers)
             self._parts.append(values.astype("<f2" if short else "<f4").tobytes())
             self.numbers += values.size
         return self._places[key]
-
-    def start(self, place: int) -> int:
-        """How many numbers stand before an array."""
-        return sum(size for size, _, _ in self.told[:place])
 
     def content(self) -> bytes:
         return b"".join(self._parts)
@@ -88,16 +86,15 @@ class _Blob:
 def _carry_out(tensor: onnx.TensorProto, blob: _Blob) -> None:
     """Leave an array's numbers out of a model, and say where in the file they are."""
     values = np.frombuffer(tensor.raw_data, "<f4").reshape(tuple(tensor.dims))
-    place = blob.place(values)
-    start = blob.start(place)
+    start = blob.starts[blob.place(values)]
     tensor.ClearField("raw_data")
     tensor.data_location = 1
     for key, said in (("location", _BESIDE), ("offset", str(4 * start)), ("length", str(4 * values.size))):
         tensor.external_data.add(key=key, value=said)
 
 
-def _apart(model: onnx.ModelProto, pictures: np.ndarray, answer: str) -> float:
-    """How far the answers are off at most when large arrays are rounded to 16 bits; infinite where they are too large."""
+def _apart(model: onnx.ModelProto, pictures: np.ndarray, answer: str, least: int) -> float:
+    """How far the answers are off when arrays of at least `least` numbers have 16 bits; infinite where these do not do."""
     answers = []
     for rounded in (False, True):
         copy = type(model)()
@@ -107,7 +104,7 @@ def _apart(model: onnx.ModelProto, pictures: np.ndarray, answer: str) -> float:
         copy.graph.output.extend(kept)
         for tensor in copy.graph.initializer:
             values = np.frombuffer(tensor.raw_data, "<f4") if tensor.data_type == 1 else np.zeros(0, np.float32)
-            if rounded and values.size >= _LARGE:
+            if rounded and values.size >= least:
                 if np.abs(values).max() > np.finfo(np.float16).max:
                     return float("inf")
                 tensor.raw_data = values.astype("<f2").astype("<f4").tobytes()

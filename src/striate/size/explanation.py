@@ -37,7 +37,7 @@ def explain(graph: Graph, layer: str) -> Text:
     opened = Opened(graph)
     for call in opened.flat.nodes:
         if call.name == layer:
-            return Text(_explained(opened, Receptive(graph, opened), call))
+            return Text(_explained(opened, Receptive(graph, opened), call, _kept(opened)))
     for node in graph.nodes:
         if graph.label(node) == layer:
             return Text(_input(node, layer) if isinstance(node.layer, InputLayer) else _network(opened, node, layer))
@@ -51,8 +51,13 @@ def explain_every(graph: Graph) -> dict[str, Text]:
     graph   the network, ``model.graph``, without a fault
     """
     opened = Opened(graph.check())
-    fields = Receptive(graph, opened)
-    return {call.name: Text(_explained(opened, fields, call)) for call in opened.flat.nodes}
+    fields, kept = Receptive(graph, opened), _kept(opened)
+    return {call.name: Text(_explained(opened, fields, call, kept)) for call in opened.flat.nodes}
+
+
+def _kept(opened: Opened) -> dict[str, int]:
+    """Bytes that each call keeps for the backward pass, by its name."""
+    return run(opened)[0].kept_each()
 
 
 def _text(title: str, about: str, sections: list[Section]) -> str:
@@ -102,7 +107,7 @@ def _count(call: FlatNode, what: str) -> int:
     return sum(weight.size for weight in getattr(call.layer, what)(*call.input_shapes).values())
 
 
-def _explained(opened: Opened, fields: Receptive, call: FlatNode) -> str:
+def _explained(opened: Opened, fields: Receptive, call: FlatNode, kept: dict[str, int]) -> str:
     shapes = listed([by(shape) for shape in call.input_shapes])
     size = output_lines(call)
     if (text := misfit(call)) is not None:
@@ -112,7 +117,7 @@ def _explained(opened: Opened, fields: Receptive, call: FlatNode) -> str:
         ("Weights", _weights(call)),
         ("Multiplications", _mults(call)),
         ("Receptive field", _field(opened, fields, call)),
-        ("Memory, float32", _memory(opened, call)),
+        ("Memory, float32", _memory(call, kept[call.name])),
     ]
     if call.lowering.window is not None and formula(MULTS, call) is not None:
         sections.append(("A dense layer doing the same job", _dense(call)))
@@ -203,13 +208,12 @@ def _bytes(count: int) -> str:
     return f"{count:,} bytes" + (f" ({memory(count)})" if count >= 1024 else "")
 
 
-def _memory(opened: Opened, call: FlatNode) -> list[str]:
+def _memory(call: FlatNode, kept: int) -> list[str]:
     item = ITEM["float32"]
     lines = [f"output   {dot(call.shape)} · {item} = {_bytes(prod(call.shape) * item)} for one input"]
     count = _count(call, "parameters") + _count(call, "buffers")
     if count:
         lines.append(f"weights  {count}·{item} = {_bytes(count * item)}")
-    kept = run(opened)[0].kept_each()[call.name]
     what = _bytes(kept) if kept else "nothing more"
     lines.append(f"kept for the backward pass, beyond what earlier layers keep: {what}")
     return lines

@@ -186,10 +186,11 @@ export class Diagram {
       const below = (i, tensor) => (i < 0 ? [x + w / 2, top] : [x + items[i].x + items[i].laid.outs(tensor), top + items[i].y + items[i].laid.h]);
       const above = (i, tensor) => (i >= items.length ? [x + w / 2, top + h] : [x + items[i].x + items[i].laid.ins(tensor), top + items[i].y]);
       for (const { tensor, from, to, lane } of edges.values()) {
+        if (whole === null && from === -1 && to === 0) continue; // drawn from the input's own box
         const [start, end] = [below(from, tensor), above(to, tensor)];
         if (lane === undefined) {
           this.line(curve(start, end), from, to, to < items.length);
-          if (from >= 0 || whole === null) this.edgeLabel(tensor, start, end);
+          if (from >= 0) this.edgeLabel(tensor, start, end);
           continue;
         }
         const across = x + (w + widest) / 2 + (lane + 1) * LANE;
