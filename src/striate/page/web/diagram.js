@@ -185,12 +185,13 @@ export class Diagram {
     const draw = (x, top) => {
       const below = (i, tensor) => (i < 0 ? [x + w / 2, top] : [x + items[i].x + items[i].laid.outs(tensor), top + items[i].y + items[i].laid.h]);
       const above = (i, tensor) => (i >= items.length ? [x + w / 2, top + h] : [x + items[i].x + items[i].laid.ins(tensor), top + items[i].y]);
+      const labels = new Map(); // of lines between the same two parts, in one
       for (const { tensor, from, to, lane } of edges.values()) {
         if (whole === null && from === -1 && to === 0) continue; // drawn from the input's own box
         const [start, end] = [below(from, tensor), above(to, tensor)];
         if (lane === undefined) {
           this.line(curve(start, end), from, to, to < items.length);
-          if (from >= 0) this.edgeLabel(tensor, start, end);
+          if (from >= 0) labels.set(`${from} ${to}`, [[...(labels.get(`${from} ${to}`)?.[0] ?? []), tensor], start, end]);
           continue;
         }
         const across = x + (w + widest) / 2 + (lane + 1) * LANE;
@@ -199,6 +200,7 @@ export class Diagram {
         const down = `M${sx} ${sy}C${sx} ${sy + turn} ${across} ${sy} ${across} ${sy + turn + 6}`;
         this.line(`${down}V${ey - turn - 6}C${across} ${ey} ${ex} ${ey - turn} ${ex} ${ey}`, from, to, to < items.length);
       }
+      for (const [tensors, start, end] of labels.values()) this.edgeLabel(tensors, start, end);
       for (const item of items) item.laid.draw(x + item.x, top + item.y);
     };
     return { w, h, ins: () => w / 2, outs: () => w / 2, draw };
@@ -216,7 +218,7 @@ export class Diagram {
     this.size = { w, h: input.h + GAP + inner.h };
     const first = this.told.inputs[0].tensor;
     this.line(curve([w / 2, input.h], [(w - inner.w) / 2 + inner.ins(first), input.h + GAP]), -1, 0, true);
-    this.edgeLabel(first, [w / 2, input.h], [w / 2, input.h + GAP]);
+    this.edgeLabel([first], [w / 2, input.h], [w / 2, input.h + GAP]);
     inner.draw((w - inner.w) / 2, input.h + GAP);
     input.draw((w - input.w) / 2, 0);
     this.changed();
@@ -250,9 +252,9 @@ export class Diagram {
     this.scene.append(drawn("path", { d, class: "wire", "marker-end": head ? "url(#arrow)" : null }));
   }
 
-  edgeLabel(tensor, [ax, ay], [bx, by]) {
-    const text = drawn("text", { x: Math.max(ax, bx) + 8, y: (ay + by) / 2 + 4, class: "shape" }, shapeText(this.told.tensors[tensor]));
-    this.scene.append(text);
+  edgeLabel(tensors, [ax, ay], [bx, by]) {
+    const said = tensors.map((tensor) => shapeText(this.told.tensors[tensor])).join(" and ");
+    this.scene.append(drawn("text", { x: Math.max(ax, bx) + 8, y: (ay + by) / 2 + 4, class: "shape" }, said));
   }
 
   /** The family that says what a part is: that of its first layer with weights, else of its first. */

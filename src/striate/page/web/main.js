@@ -23,7 +23,7 @@ class Page {
     this.pictures = [];
     this.current = null; // a picture
     this.layer = null; // a call's number
-    this.channel = 0;
+    this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.ranges = "layer";
     this.engine = null;
@@ -69,7 +69,7 @@ class Page {
   restore() {
     const call = this.told.layers.findIndex(({ name }) => name === this.wanted.get("layer"));
     if (call < 0) return;
-    this.channel = Number(this.wanted.get("map")) || 0;
+    this.channel = this.wanted.has("map") ? Number(this.wanted.get("map")) || 0 : null;
     const cell = (this.wanted.get("cell") ?? "").split(",").map(Number);
     this.cell = cell.length === 2 && cell.every(Number.isInteger) ? cell : null;
     this.choose(call, true);
@@ -79,7 +79,7 @@ class Page {
     const state = new URLSearchParams();
     if (this.layer !== null) {
       state.set("layer", this.told.layers[this.layer].name);
-      if (this.channel) state.set("map", this.channel);
+      if (this.channel !== null) state.set("map", this.channel);
       if (this.cell) state.set("cell", this.cell.join(","));
     }
     if (this.diagram.colouring !== "kind") state.set("colour", this.diagram.colouring);
@@ -90,7 +90,11 @@ class Page {
 
   // -- pictures ---------------------------------------------------------------------------------------------------------
   async start() {
-    if (!this.told.live) return;
+    if (!this.told.live) {
+      if (this.layer === null) await this.choose(this.firstMaps());
+      document.body.dataset.ready = "yes";
+      return;
+    }
     try {
       this.engine = await Engine.started(this.told);
     } catch (error) {
@@ -144,7 +148,7 @@ class Page {
     const total = this.told.layers.reduce((sum, { bytes }) => sum + bytes / 4, 0);
     if (total <= ALL) await this.ensure(picture, this.told.operations.map(({ output }) => output));
     this.say(`${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms`);
-    if (this.layer === null) this.choose(this.firstMaps(), false);
+    if (this.layer === null) await this.choose(this.firstMaps());
     else await this.panel();
   }
 
@@ -176,7 +180,7 @@ class Page {
 
   // -- the chosen layer ---------------------------------------------------------------------------------------------------
   async choose(call, keep = false) {
-    if (!keep && call !== this.layer) [this.channel, this.cell] = [0, null];
+    if (!keep && call !== this.layer) [this.channel, this.cell] = [null, null];
     this.layer = call;
     this.diagram.select(call);
     await this.panel();
@@ -201,7 +205,7 @@ class Page {
     if (picture !== this.current || layer !== this.told.layers[this.layer]) return;
     const value = picture.values.get(layer.output);
     this.known = facts(value);
-    this.channel = Math.min(this.channel, value.channels - 1);
+    this.channel = Math.min(this.channel ?? this.liveliest(), value.channels - 1);
     this.vector = value.plane[0] * value.plane[1] === 1;
     const select = made("select", { "aria-label": "What the colours are relative to", title: "Colour range (r)", onchange: (event) => { this.ranges = event.target.value; this.panel(); this.remember(); } },
       ...["map", "layer", "network"].map((name) => made("option", { value: name, selected: name === this.ranges }, `range of the ${name}`)));
@@ -217,6 +221,12 @@ class Page {
   needed(call) {
     const own = this.told.operations.filter(({ layer }) => layer === call).flatMap(({ inputs, output }) => [...inputs, output]);
     return [...new Set([...own, this.told.layers[call].output, ...this.told.layers[call].inputs])];
+  }
+
+  /** The map with the widest range, which is shown first. */
+  liveliest() {
+    const widths = this.known.map(({ low, high }) => high - low);
+    return widths.indexOf(Math.max(...widths));
   }
 
   whole() {

@@ -1,0 +1,351 @@
+"""The page: what it is told is what size says, and in a browser it answers, explains and draws as the package does."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import Opened, chromium
+from PIL import Image
+
+import striate as st
+from docs.vendored import SUMS
+from striate import layers, zoo
+from striate.data import Preprocessing
+from striate.page.blocks import parts_of
+from striate.page.explorer import MODULES, write_explorer
+from striate.page.told import told_of
+from striate.page.weights import CLOSE, carried
+from striate.ship.traced import traced, value_name
+from striate.size import measure, opened_rows, receptive
+
+SHOWN = ["lenet5", "cifar_resnet20", "googlenet", "mobilenet", "cifar_densenet", "nasnet_mobile", "convnext_tiny"]
+HOSTILE = ['<script>document.title="taken"</script>', '"><img src=x onerror=alert(1)>', "\u202eesrever", "it's & <b>"]
+
+
+def network() -> st.Model:
+    """Small, with something of everything that the page explains."""
+    x = inputs = layers.Input((20, 18, 3))
+    x = layers.Conv2D(6, 3, strides=2, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = skip = layers.ReLU()(x)
+    x = layers.Conv2D(6, 3, padding="same", groups=2, activation="relu")(x)
+    x = layers.DepthwiseConv2D(3, padding="same")(x)
+    x = layers.Add()([x, skip])
+    x = layers.SeparableConv2D(8, 3, activation="relu")(x)
+    x = layers.Concatenate()([layers.MaxPooling2D(2)(x), layers.AveragePooling2D(2)(x)])
+    x = layers.Conv2DTranspose(5, 3, strides=2)(x)
+    x = layers.GlobalAveragePooling2D()(layers.Dropout(0.5)(x))
+    x = layers.Dense(7, activation="tanh")(x)
+    model = st.Model(inputs, layers.Dense(4, activation="softmax")(x), name="small")
+    model.preprocessing = Preprocessing.pictures((20, 18), 3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.2))
+    model.labels = HOSTILE
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.uniform(0.2, 1.2, w.shape) if w.ndim == 1 else rng.normal(0, 0.4, w.shape) for w in model.get_weights()])
+    return model
+
+
+def png(height: int, width: int, seed: int = 0) -> bytes:
+    """A picture with edges and gradients, as a file."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (7, 6, 3), dtype=np.uint8))
+    file = io.BytesIO()
+    small.resize((width, height), Image.Resampling.BICUBIC).save(file, "PNG")
+    return file.getvalue()
+
+
+# -- what the page is told --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_number_is_that_of_size_and_every_layer_has_one_place(name):
+    graph = zoo.create(name).graph
+    told, size = told_of(graph), measure(graph)
+    rows = {row.name: row for row in size.rows}
+    for layer in told["layers"]:
+        row = rows[layer["name"]]
+        assert tuple(layer["shape"]) == row.output_shape
+        assert (layer["weights"], layer["buffers"], layer["mults"]) == (row.weights, row.buffers, row.mults)
+        assert layer["field"] == (None if row.receptive_field is None else list(row.receptive_field))
+        assert layer["misfit"] == row.misfit
+        assert layer["explain"] == graph_explain(graph, layer["name"]) or len(told["layers"]) > 100
+    assert told["totals"]["weights"] == size.weights
+    assert told["totals"]["training_bytes"] == size.training_bytes
+    calls = [call for part in parts_of(graph.flat()) for call in part.calls]
+    assert calls == list(range(len(told["layers"])))
+
+
+def graph_explain(graph, name):
+    from striate.size import explain
+
+    return str(explain(graph, name))
+
+
+def test_rows_of_a_network_with_others_in_it_add_up():
+    inner = st.Sequential([layers.Input((8, 8, 4)), layers.Conv2D(4, 3, padding="same"), layers.BatchNormalization()], name="inner")
+    x = layers.Input((8, 8, 4))
+    model = st.Model(x, layers.Dense(3)(layers.Flatten()(inner(inner(x)))))
+    rows, size = opened_rows(model.graph), measure(model.graph)
+    assert [row.name for row in rows][:2] == ["inner/conv2d", "inner/batch_normalization"]
+    for what in ("weights", "trainable", "buffers", "mults"):
+        assert sum(getattr(row, what) for row in rows) == getattr(size, what)
+    assert rows[-1].receptive_field == size.rows[-1].receptive_field
+
+
+def test_no_box_of_a_block_lies_on_another():
+    for name in SHOWN:
+        told = told_of(zoo.create(name).graph)
+        wide, high = told["box"]
+        stack = list(told["parts"])
+        while stack:
+            part = stack.pop()
+            stack += part.get("parts", [])
+            boxes = part.get("place", {}).get("boxes", [])
+            for i, (x, y) in enumerate(boxes):
+                assert all(abs(x - a) >= wide or abs(y - b) >= high for a, b in boxes[:i])
+
+
+def test_every_value_on_the_way_is_what_the_layers_give():
+    model = network()
+    made = traced(model.graph)
+    flat = model.graph.flat()
+    x = np.random.default_rng(1).normal(size=(2, 20, 18, 3)).astype("float32")
+    engine = st.ship.Engine(made.model.SerializeToString())
+    values = dict(zip(engine.outputs, engine.predict([x]), strict=True))
+    names = [call.name for call in flat.nodes]
+    for call, truth in zip(flat.nodes, model.extract(x, names, engine="torch"), strict=True):
+        value = values[value_name(call.outputs[0])]
+        first = made.layouts[call.outputs[0]] == "first" and value.ndim > 2
+        np.testing.assert_allclose(np.moveaxis(value, 1, -1) if first else value, truth, atol=1e-5)
+
+
+def test_arrays_are_halved_only_where_the_answers_stay():
+    model = zoo.create("lenet5")
+    pictures = np.random.default_rng(0).uniform(0, 1, (3, 28, 28, 1)).astype("float32")
+    close = carried(model.graph, pictures)
+    assert {bits for _, bits, _ in close.told["arrays"]} == {16, 32}
+    assert len(close.arrays) == sum(size * bits // 8 for size, bits, _ in close.told["arrays"])
+    model.set_weights([1e5 * np.ones_like(w) if w.ndim == 2 else w for w in model.get_weights()])  # beyond 16 bits
+    assert {bits for _, bits, _ in carried(model.graph, pictures).told["arrays"]} == {32}
+    assert CLOSE == 1e-3
+
+
+# -- the file ---------------------------------------------------------------------------------------------------------
+def test_the_files_of_others_are_those_whose_sums_are_written_down():
+    folder = resources.files("striate.page").joinpath("web", "vendored")
+    for name, total in SUMS.items():
+        packed = folder.joinpath(f"{name}.gz")
+        content = gzip.decompress(packed.read_bytes()) if packed.is_file() else folder.joinpath(name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == total
+    assert "MIT License" in folder.joinpath("LICENSE").read_text()
+
+
+def test_modules_are_all_in_the_page_and_import_nothing_else():
+    folder = resources.files("striate.page").joinpath("web")
+    assert {f"{name}.js" for name in MODULES} == {each.name for each in folder.iterdir() if each.name.endswith(".js")}
+    for name in MODULES:
+        text = folder.joinpath(f"{name}.js").read_text()
+        assert set(re.findall(r'from "(.*?)"', text)) <= {f"striate/{each}" for each in MODULES}
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|https?://(?!www\.w3\.org)", text)
+
+
+@pytest.mark.parametrize("what", ["text", "yes"])
+def test_a_network_without_pictures_has_its_structure_and_the_reason(what, tmp_path):
+    words = [layers.Input((12,), dtype="int64"), layers.Embedding(50, 8), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    model = st.Sequential(words if what == "text" else [layers.Input((5,)), layers.Dense(2)])
+    text = model.page(tmp_path / "a.html").read_text()
+    assert 'id="part-network"' not in text
+    assert len(text) < 300_000
+
+
+def test_the_command_writes_what_the_method_does(run, tmp_path):
+    done = json.loads(run("page", "lenet5", "-o", tmp_path / "a.html", "--json"))
+    write_explorer(tmp_path / "b.html", zoo.create("lenet5").graph, "lenet5")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+    assert done == {"file": str(tmp_path / "a.html"), "bytes": (tmp_path / "a.html").stat().st_size, "live": False}
+    network().save(tmp_path / "net")
+    assert json.loads(run("page", tmp_path / "net", "-o", tmp_path / "c.html", "--json"))["live"]
+
+
+# -- in a browser -----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def small():
+    return network()
+
+
+@pytest.fixture(scope="module")
+def written(small, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "a < b.html"
+    write_explorer(path, small.graph, HOSTILE[0], small)
+    return path
+
+
+@pytest.fixture
+def opened(browser, written):
+    page = Opened(browser, written)
+    yield page
+    page.context.close()
+    assert page.faults == []
+    assert page.asked == []
+
+
+def test_it_answers_as_predict_does_and_names_do_nothing_but_appear(opened, small, tmp_path):
+    content = png(31, 45)
+    (tmp_path / "x.png").write_bytes(content)
+    opened.drop("\u202e<b>photo.png", content)
+    lines = opened.page.eval_on_selector_all(
+        "#best li", "all => all.map(li => [li.querySelector('.label').textContent, Number(li.dataset.share)])"
+    )
+    shares = small.predict(str(tmp_path / "x.png"))[0]
+    order = np.argsort(-shares, kind="stable")
+    told = [name.replace("\u202e", r"\u202e") for name in HOSTILE]
+    assert [name for name, _ in lines] == [told[i] for i in order]
+    np.testing.assert_allclose([share for _, share in lines], shares[order], atol=1e-3)
+    assert opened.page.title() == HOSTILE[0]
+    assert opened.page.locator("#title").text_content() == HOSTILE[0]
+    assert opened.page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Preprocessing.pictures((20, 18), 3),
+        Preprocessing.pictures((24, 24), 3, resize="crop"),
+        Preprocessing.pictures((24, 16), 3, resize="crop", shorter_side=29, interpolation="bicubic"),
+        Preprocessing.pictures((17, 33), 1, resize="pad"),
+        Preprocessing.pictures((64, 70), 3, interpolation="bicubic"),
+    ],
+    ids=str,
+)
+def test_a_picture_becomes_the_same_bytes(opened, recipe):
+    script = """async ([numbers, recipe]) => {
+        const {prepared} = await import("striate/pixels");
+        return Array.from((await prepared(new Blob([Uint8Array.from(numbers)]), recipe)).data);
+    }"""
+    for size in ((31, 45), (50, 22), (20, 18)):
+        content = png(*size)
+        told = {key: value for key, value in recipe.to_dict().items() if key != "vocabulary"}
+        found = opened.page.evaluate(script, [list(content), told])
+        np.testing.assert_array_equal(np.array(found, np.uint8).reshape(*recipe.image_size, -1), recipe.pixels(content))
+
+
+def test_the_arithmetic_of_every_layer_comes_to_the_maps_number(opened, small):
+    script = """async () => {
+        const {arithmetic} = await import("striate/cell");
+        const page = globalThis.striate, found = [];
+        const look = {told: page.told, values: page.current.values, array: (i, name) => page.engine.array(i, name)};
+        page.told.layers.forEach((layer, call) => {
+            for (let i = 0; i < 40; i++) {
+                const at = layer.shape.map((size, axis) => (7 * i + 3 * axis * i) % size);
+                const {value, after, products, source, reason} = arithmetic(look, layer.output, at, call);
+                const begun = source ? look.values.get(source.tensor).at(source.at) : products?.total;
+                const steps = after.map(step => step.from);
+                found.push([layer.name, reason, value, begun ?? null, steps[0] ?? value, after.at(-1)?.to ?? begun]);
+            }
+        });
+        return found;
+    }"""
+    found = opened.page.evaluate(script)
+    assert {name for name, *_ in found} == {call.name for call in small.graph.flat().nodes}
+    for name, reason, value, begun, first, last in found:
+        assert not reason, name
+        assert begun == pytest.approx(first, abs=1e-4), name
+        assert last == pytest.approx(value, abs=1e-4), name
+
+
+def test_a_cell_lights_up_what_size_says_it_sees(opened, small):
+    fields = receptive(small.graph)
+    script = """async ([name, at]) => {
+        const {seen} = await import("striate/fields");
+        const page = globalThis.striate, layer = page.told.layers.find(each => each.name === name);
+        return seen(page.told, layer.output, at).get(page.told.inputs[0].tensor) ?? null;
+    }"""
+    for call in small.graph.flat().nodes:
+        for turn in range(4):
+            at = [(5 * turn + axis) % size for axis, size in enumerate(call.shape)]
+            found = opened.page.evaluate(script, [call.name, at])
+            told = tuple((low, high + 1) for low, high in found[:2]) if found else ((0, 0), (0, 0))
+            assert told == fields.crop(call.name, tuple(at)), call.name
+
+
+def test_hovering_and_clicking_a_cell_says_where_it_looks_and_why(opened, small):
+    page = opened.page
+    page.evaluate("globalThis.striate.choose(globalThis.striate.told.layers.findIndex(each => each.name === 'conv2d_1'))")
+    canvas = page.locator(".large canvas").first
+    canvas.wait_for()
+    box = canvas.bounding_box()
+    rows, columns = (int(canvas.get_attribute(f"data-{each}")) for each in ("rows", "columns"))
+    assert (rows, columns) == small.graph.node("conv2d_1").shape[:2]
+    page.mouse.move(box["x"] + 4.5 * box["width"] / columns, box["y"] + 2.5 * box["height"] / rows)
+    field = json.loads(page.locator("#said").get_attribute("data-field"))
+    assert tuple((a, b + 1) for a, b in field[:2]) == receptive(small.graph).crop("conv2d_1", (2, 4))
+    page.mouse.down()
+    page.mouse.up()
+    said = page.locator(".story .agrees")
+    said.wait_for()
+    assert float(said.get_attribute("data-computed")) == pytest.approx(float(said.get_attribute("data-value")), abs=1e-4)
+
+
+def test_it_is_used_by_keyboard_alone(opened):
+    page = opened.page
+    page.keyboard.press("g")
+    page.keyboard.press("ArrowDown")
+    first = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert "weights" in first
+    opened_before = page.locator("[aria-expanded=true]").count()
+    folded = page.locator("[aria-expanded=false]")
+    if folded.count():
+        folded.first.focus()
+        page.keyboard.press("Enter")
+        assert page.locator("[aria-expanded=true]").count() == opened_before + 1
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.keyboard.press("l")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.locator("#story h3").wait_for()
+    page.keyboard.press("d")
+    assert "theme=dark" in page.url
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+
+
+def test_the_address_holds_what_is_chosen(browser, written):
+    page = Opened(browser, written, at="#layer=conv2d_1&map=2&cell=3%2C4&range=network&colour=weights")
+    assert page.page.locator("#layer h2").text_content() == "conv2d_1"
+    assert page.page.locator("[data-map='2']").get_attribute("aria-pressed") == "true"
+    page.page.locator("#story h3").wait_for()
+    assert page.page.locator("#colouring").input_value() == "weights"
+    page.context.close()
+    assert page.faults == []
+
+
+def test_the_picture_is_kept_as_svg(opened):
+    with opened.page.expect_download() as waiting:
+        opened.page.click("#svg")
+    root = ET.parse(waiting.value.path()).getroot()
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any("conv2d" in (text or "") for text in texts)
+    assert "var(" not in ET.tostring(root, "unicode")
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_nothing_is_wider_than_the_window(browser, written, width, colours):
+    page = Opened(browser, written, width=width, colours=colours)
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.page.evaluate("document.documentElement.dataset.theme") == colours
+    page.context.close()
+    assert page.faults == []
