@@ -62,4 +62,6 @@ class Opened:
             dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, cancelable: true}));
         }"""
         self.page.evaluate(script, [name, list(content)])
-        self.page.wait_for_function("name => document.getElementById('state').textContent.includes(name)", arg=name[-8:])
+        self.page.wait_for_function(
+            "name => document.getElementById('state').textContent.includes(name)", arg=name[-8:]
+        )

@@ -25,7 +25,6 @@ from striate.cli.common import (
 from striate.errors import ArgumentError, unknown
 from striate.wording import plural
 
-
 LARGE_PAGE = 60_000_000  # bytes from which on a page is better served than mailed
 
 

@@ -7,7 +7,6 @@ behind a layer with weights and only changes its numbers, a norm or an activatio
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

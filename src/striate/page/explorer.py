@@ -27,7 +27,20 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 #: What the page's modules call each other: ``striate/NAME``, a file NAME.js in ``web``.
-MODULES = ("store", "words", "pixels", "values", "engine", "fields", "cell", "diagram", "maps", "reason", "answers", "main")
+MODULES = (
+    "store",
+    "words",
+    "pixels",
+    "values",
+    "engine",
+    "fields",
+    "cell",
+    "diagram",
+    "maps",
+    "reason",
+    "answers",
+    "main",
+)
 
 
 def write_explorer(path: str | os.PathLike[str], graph: Graph, name: str, model: Model | None = None) -> Path:
@@ -91,9 +104,7 @@ def _live(model: Model, told: dict[str, Any]) -> dict[str, bytes]:
 def _page(name: str, parts: dict[str, bytes]) -> str:
     """The page's text."""
     modules = {f"striate/{each}": _file(f"{each}.js") for each in MODULES}
-    imports = {
-        key: f"data:text/javascript;base64,{base64.b64encode(value).decode()}" for key, value in modules.items()
-    }
+    imports = {key: f"data:text/javascript;base64,{base64.b64encode(value).decode()}" for key, value in modules.items()}
     carried_parts = [
         f'<script type="text/plain" id="part-{key}">{base64.b64encode(value).decode()}</script>'
         for key, value in parts.items()

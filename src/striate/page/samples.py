@@ -26,7 +26,10 @@ def samples(shape: tuple[int, ...]) -> list[tuple[str, str, bytes]]:
     from sklearn.datasets import load_sample_image
 
     side = min(_LONGEST, 3 * max(height, width))
-    found = [_jpeg(name, load_sample_image(f"{file}.jpg"), side) for name, file in (("temple", "china"), ("flower", "flower"))]
+    found = [
+        _jpeg(name, load_sample_image(f"{file}.jpg"), side)
+        for name, file in (("temple", "china"), ("flower", "flower"))
+    ]
     scene = load("scenes", count=10, size=64).train.x[0]
     return [*found, _png("drawn scene", scene)]
 

@@ -106,7 +106,19 @@ def _operation(operation: Operation, layer: int) -> dict[str, Any]:
     if isinstance(made, p.DepthPool):
         told["channels"] = [made.channels.kernel[0], made.channels.strides[0]]
     plain = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}
-    names = ("how", "function", "axes", "keepdims", "groups", "multiplier", "filters", "epsilon", "log", "connections", "order")
+    names = (
+        "how",
+        "function",
+        "axes",
+        "keepdims",
+        "groups",
+        "multiplier",
+        "filters",
+        "epsilon",
+        "log",
+        "connections",
+        "order",
+    )
     told |= {name: plain[name] for name in names if name in plain}
     return told
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 #: How far probabilities may be off with arrays in 16 bits.
 CLOSE = 1e-3
-_LARGE = (1 << 10, 1 << 17, 1 << 19)  # numbers from which on arrays are kept in 16 bits: the first that keeps the answers
+_LARGE = (
+    1 << 10,
+    1 << 17,
+    1 << 19,
+)  # numbers from which on arrays are kept in 16 bits: the first that keeps the answers
 _BESIDE = "weights"  # what the model calls the file of its arrays
 
 
@@ -110,5 +114,3 @@ def _apart(model: onnx.ModelProto, pictures: np.ndarray, answer: str, least: int
                 tensor.raw_data = values.astype("<f2").astype("<f4").tobytes()
         answers.append(Engine(copy.SerializeToString()).predict([pictures])[0])
     return float(np.abs(answers[0] - answers[1]).max())
-
-

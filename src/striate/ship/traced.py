@@ -71,7 +71,9 @@ def traced(graph: Graph) -> Traced:
             values[number], layouts[number] = value, value.layout
             w.ops.append(Op("Identity", [w.same(value)], value_name(number)))
             last = value.shape
-            results.append((value_name(number), (last[-1], *last[:-1]) if value.layout == "first" and len(last) > 1 else last))
+            results.append(
+                (value_name(number), (last[-1], *last[:-1]) if value.layout == "first" and len(last) > 1 else last)
+            )
             arrays.append(w.arrays(step))
         values |= dict(zip(call.outputs, (within[i] for i in call.lowering.outputs), strict=True))
     return Traced(assembled(w.ops, inputs, results), layouts, arrays)

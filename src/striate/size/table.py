@@ -232,7 +232,9 @@ def opened_rows(graph: Graph) -> list[Row]:
     fields = Receptive(graph, opened)
     makers = dict(zip(opened.flat.inputs, fields.inputs, strict=True))
     makers |= {
-        tensor: call.name + (f":{i}" if i else "") for call in opened.flat.nodes for i, tensor in enumerate(call.outputs)
+        tensor: call.name + (f":{i}" if i else "")
+        for call in opened.flat.nodes
+        for i, tensor in enumerate(call.outputs)
     }
     return [_opened_row(call, fields, makers) for call in opened.flat.nodes]
 
