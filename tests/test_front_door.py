@@ -17,6 +17,7 @@ BEHIND = {
     "model",
     "sequential",
     "train",
+    "page",
     "pages",
     "demo",
     "cli",

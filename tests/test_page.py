@@ -24,7 +24,7 @@ from striate.page.blocks import parts_of
 from striate.page.explorer import MODULES, write_explorer
 from striate.page.told import told_of
 from striate.page.weights import CLOSE, carried
-from striate.ship.traced import traced, value_name
+from striate.ship.every_value import every_value_of, value_name
 from striate.size import explain, measure, opened_rows, receptive
 
 SHOWN = ["lenet5", "cifar_resnet20", "googlenet", "mobilenet", "cifar_densenet", "nasnet_mobile", "convnext_tiny"]
@@ -111,7 +111,7 @@ def test_no_box_of_a_block_lies_on_another():
 
 def test_every_value_on_the_way_is_what_the_layers_give():
     model = network()
-    made = traced(model.graph)
+    made = every_value_of(model.graph)
     flat = model.graph.flat()
     x = np.random.default_rng(1).normal(size=(2, 20, 18, 3)).astype("float32")
     engine = st.ship.Engine(made.model.SerializeToString())

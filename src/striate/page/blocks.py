@@ -71,7 +71,7 @@ def _cut(run: list[int], flat: FlatGraph, crossing: Sequence[set[int]], most: in
     """A run in pieces: a long one is cut where at most `most` values go past, all given by earlier pieces as their last."""
     if len(run) <= _LONG or most > _PAST:
         return [run]
-    before = {tensor for tensor in flat.nodes[run[0]].inputs} | crossing[run[0]]
+    before = set(flat.nodes[run[0]].inputs) | crossing[run[0]]
     pieces: list[list[int]] = [[]]
     for i in run:
         pieces[-1].append(i)

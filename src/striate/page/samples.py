@@ -22,6 +22,7 @@ def samples(shape: tuple[int, ...]) -> list[tuple[str, str, bytes]]:
     if channels == 1 and max(height, width) < _SMALL:
         digits = load("digits").test
         assert digits is not None
+        assert digits.y is not None
         return [_png(f"digit {digits.y[i]}", digits.x[i, ..., 0]) for i in (0, 1, 4)]
     from sklearn.datasets import load_sample_image
 

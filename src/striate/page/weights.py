@@ -9,7 +9,7 @@ import numpy as np
 
 from striate.graph import Graph
 from striate.ship import Engine
-from striate.ship.traced import traced, value_name
+from striate.ship.every_value import every_value_of, value_name
 
 if TYPE_CHECKING:
     import onnx
@@ -47,7 +47,7 @@ def carried(graph: Graph, pictures: np.ndarray) -> Carried:
 
     Raises ArgumentError for a network that ONNX cannot say.
     """
-    network = traced(graph)
+    network = every_value_of(graph)
     answer = value_name(graph.flat().outputs[0])
     close = (least for least in _LARGE if _apart(network.model, pictures, answer, least) <= CLOSE)
     blob = _Blob(next(close, None))
@@ -92,7 +92,7 @@ def _carry_out(tensor: onnx.TensorProto, blob: _Blob) -> None:
     values = np.frombuffer(tensor.raw_data, "<f4").reshape(tuple(tensor.dims))
     start = blob.starts[blob.place(values)]
     tensor.ClearField("raw_data")
-    tensor.data_location = 1
+    tensor.data_location = type(tensor).EXTERNAL
     for key, said in (("location", _BESIDE), ("offset", str(4 * start)), ("length", str(4 * values.size))):
         tensor.external_data.add(key=key, value=said)
 

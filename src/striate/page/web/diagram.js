@@ -278,7 +278,7 @@ export class Diagram {
     if (!layer) group.setAttribute("aria-expanded", "false");
     const misfit = part.calls.some((call) => this.told.layers[call].misfit);
     if (!layer) group.append(drawn("rect", { x: x + 4, y: y + 4, width: w, height: h, rx: 7, class: `behind ${kind}` }));
-    if (!layer && part.skip) group.append(drawn("path", { d: `M${x + w / 2} ${y - 8}C${x + w + 26} ${y - 8} ${x + w + 26} ${y + h + 8} ${x + w / 2} ${y + h + 8}`, class: "wire skip" }));
+    if (!layer && part.skip) group.append(drawn("path", { d: `M${x + w / 2} ${y - 8}C${x + w + 62} ${y - 8} ${x + w + 62} ${y + h + 8} ${x + w / 2} ${y + h + 8}`, class: "wire skip" }));
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: `fill ${kind}` }));
     if (colouring) {
       const share = Math.sqrt(this.figure(part) / this.largest);
@@ -295,7 +295,7 @@ export class Diagram {
     group.append(drawn("title", {}, label));
     group.addEventListener("click", () => (this.dragged ? null : this.act(part)));
     if (layer && this.selected === part.call) group.classList.add("selected");
-    this.scene.append(group);
+    this.put(group);
     this.boxes.push({ part, group, x, y, w, h });
   }
 
@@ -307,8 +307,14 @@ export class Diagram {
     group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(part.name, "600 12px sans-serif", w - 40)}`));
     group.append(drawn("title", {}, `${label}; a click folds it`));
     group.addEventListener("click", () => (this.dragged ? null : this.fold(part.path, false)));
-    this.scene.append(group);
+    this.put(group);
     this.boxes.push({ part, group, x, y, w, h: HEAD });
+  }
+
+  /** Add a box, whose label says more than the texts in it. */
+  put(group) {
+    for (const child of group.children) child.setAttribute("aria-hidden", "true");
+    this.scene.append(group);
   }
 
   // -- what is chosen, open and in sight ----------------------------------------------------------------------------

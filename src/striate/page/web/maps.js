@@ -53,8 +53,9 @@ export function colour(value, { low, high, turning }) {
   const colours = turning ? TABLES.turning : TABLES.rising;
   const at = 3 * Math.max(0, Math.min(255, Math.round(((value - low) / (high - low || 1)) * 255)));
   const rgb = [...colours.slice(at, at + 3)];
-  const bright = (rgb[0] * 299 + rgb[1] * 587 + rgb[2] * 114) / 1000;
-  return { ground: `rgb(${rgb})`, ink: bright > 125 ? "#111" : "#fff" };
+  const [r, g, b] = rgb.map((each) => (each / 255 <= 0.04045 ? each / 255 / 12.92 : ((each / 255 + 0.055) / 1.055) ** 2.4));
+  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b; // WCAG's relative luminance: black and white differ alike at 0.179
+  return { ground: `rgb(${rgb})`, ink: light > 0.179 ? "#000" : "#fff" };
 }
 
 /** A bar with the colours of a scale and the numbers at its ends. */

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Traced:
+class EveryValue:
     """A network as ONNX whose outputs are all values that it computes.
 
     model     its inputs are float32, channels-last; output ``value:3`` is tensor 3 as ``graph.operations`` counts them
@@ -39,7 +39,7 @@ def value_name(tensor: int) -> str:
     return f"value:{tensor}"
 
 
-def traced(graph: Graph) -> Traced:
+def every_value_of(graph: Graph) -> EveryValue:
     """The network in prediction, nothing folded, with every value as an output in the layout in which it lies.
 
     graph   the network, with its weights as they are now
@@ -76,4 +76,4 @@ def traced(graph: Graph) -> Traced:
             )
             arrays.append(w.arrays(step))
         values |= dict(zip(call.outputs, (within[i] for i in call.lowering.outputs), strict=True))
-    return Traced(assembled(w.ops, inputs, results), layouts, arrays)
+    return EveryValue(assembled(w.ops, inputs, results), layouts, arrays)
