@@ -418,6 +418,11 @@ def _draw(folder: Path, target: str) -> None:
     command("draw", target, "-o", "net.svg")
 
 
+@format_("striate page", ("json",))
+def _page(folder: Path, target: str) -> None:
+    command("page", target, "-o", "net.html")
+
+
 @format_("striate compare", ("json",))
 def _compare(folder: Path, target: str) -> None:
     command("compare", target, "lenet5")

@@ -273,8 +273,8 @@ export class Diagram {
     const said = layer ? layer.says : `${part.calls.length} layers`;
     const colouring = COLOURINGS[this.colouring];
     const figure = colouring ? colouring.said(this.figure(part)) : weights ? large(weights) : "";
-    const label = `${layer ? layer.name : part.name}: ${said}, gives ${shapeText(last.shape)}, ${counted(weights)} weights` + (layer ? "" : ", folded");
-    const group = drawn("g", { class: `box ${layer ? "layer" : "part"}`, role: "treeitem", tabindex: -1, "aria-label": label, "data-path": part.path });
+    const label = `${layer ? layer.name : part.name}: ${said}, gives ${shapeText(last.shape)}, ${counted(weights)} weights${layer ? "" : ", folded"}`;
+    const group = drawn("g", { class: `box ${layer ? "layer" : "part"}`, role: "treeitem", tabindex: -1, "data-path": part.path });
     if (!layer) group.setAttribute("aria-expanded", "false");
     const misfit = part.calls.some((call) => this.told.layers[call].misfit);
     if (!layer) group.append(drawn("rect", { x: x + 4, y: y + 4, width: w, height: h, rx: 7, class: `behind ${kind}` }));
@@ -295,26 +295,19 @@ export class Diagram {
     group.append(drawn("title", {}, label));
     group.addEventListener("click", () => (this.dragged ? null : this.act(part)));
     if (layer && this.selected === part.call) group.classList.add("selected");
-    this.put(group);
+    this.scene.append(group); // named by its title
     this.boxes.push({ part, group, x, y, w, h });
   }
 
   frame(part, x, y, w, h) {
-    const label = `${part.name}: ${part.calls.length} layers, open`;
-    const group = drawn("g", { class: "box frame", role: "treeitem", tabindex: -1, "aria-label": label, "aria-expanded": "true", "data-path": part.path });
+    const group = drawn("g", { class: "box frame", role: "treeitem", tabindex: -1, "aria-expanded": "true", "data-path": part.path });
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 10, class: "ground" }));
     group.append(drawn("rect", { x: x + 1, y: y + 1, width: w - 2, height: HEAD - 8, rx: 9, class: "bar" }));
     group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(part.name, "600 12px sans-serif", w - 40)}`));
-    group.append(drawn("title", {}, `${label}; a click folds it`));
+    group.append(drawn("title", {}, `${part.name}: ${part.calls.length} layers, open; a click folds it`));
     group.addEventListener("click", () => (this.dragged ? null : this.fold(part.path, false)));
-    this.put(group);
+    this.scene.append(group); // named by its title
     this.boxes.push({ part, group, x, y, w, h: HEAD });
-  }
-
-  /** Add a box, whose label says more than the texts in it. */
-  put(group) {
-    for (const child of group.children) child.setAttribute("aria-hidden", "true");
-    this.scene.append(group);
   }
 
   // -- what is chosen, open and in sight ----------------------------------------------------------------------------
