@@ -212,7 +212,7 @@ class Page {
     this.select = select;
     const dead = this.known.filter((each) => each.dead).length;
     const count = this.vector ? `${counted(value.channels)} numbers` : `${counted(value.channels)} maps of ${shapeText(layer.shape.slice(0, -1))}`;
-    const title = made("h3", {}, count, select, made("span", { id: "layer-legend" }), !this.vector && dead ? made("span", { class: "muted" }, `${dead} dead: all zero`) : null);
+    const title = made("h3", {}, count, this.vector ? null : select, made("span", { id: "layer-legend" }), !this.vector && dead ? made("span", { class: "muted" }, `${dead} dead: all zero`) : null);
     put($("layer"), ...head, title, this.vector ? null : this.grid(value), made("div", { id: "one" }), explained);
     this.one();
   }
