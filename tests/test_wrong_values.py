@@ -25,6 +25,7 @@ import striate as st
 from striate import configs, layers
 from striate.errors import ArgumentError, StriateError
 from striate.graph.part import NetworkPart
+from striate.inference import trials
 
 WRONG = {
     "None": None,
@@ -156,6 +157,8 @@ def _nothing_is_left(tmp_path, monkeypatch):
         raise OSError("no network in tests")
 
     monkeypatch.chdir(tmp_path)
+    taken = {"rates": [1.0, 1.0], "parts": 1, "start": 0.1, "bytes": 1}  # engines would be timed for minutes
+    monkeypatch.setattr(trials, "_measured", lambda folder, given, *_: dict.fromkeys(given, taken))
     monkeypatch.setenv("STRIATE_DATA", str(tmp_path / "none"))
     monkeypatch.setattr(socket.socket, "connect", refuse)
     tables: list[dict[Any, Any]] = [NetworkPart.classes, configs.KNOWN, configs.get_custom_objects()]

@@ -186,11 +186,11 @@ def tune_engine(
     asked = _asked_for(engines, points, agreement, rounds, progress)
     examples, truth, ignored = judged(model, pictures, labels)
     examples, truth = examples.part(slice(0, _CHECKED)), None if truth is None else truth[:_CHECKED]
+    ranged = examples if calibration is None else model.intake.examples(calibration)
     why = {name: _lacks(model, name) for name in asked}
     twin = [name for name in asked if name != "torch" and KINDS[name][1] == "int8" and not why[name]]
     made = None
     if twin and model._engine.saved_int8(model.graph.check()) is None:
-        ranged = examples if calibration is None else model.intake.examples(calibration)
         try:
             made = twin_of(model, ranged)
             model._engine.keep(model, made[0])
@@ -199,8 +199,8 @@ def tune_engine(
     kept = False
     try:
         tried = _compared(model, asked, why, (examples, truth, ignored), points, agreement)
-        if made is not None:
-            found = next(each.found for each in tried if each.engine in twin)
+        found = next((each.found for each in tried if each.engine in twin), None)
+        if made is not None and found is not None:
             made[0].report = reported(found, made[1], calibration is None, made[2], len(made[0].content))
         with temporary_folder() as folder:
             _keep(model, examples, folder)
