@@ -17,7 +17,7 @@ from striate.cli.common import SETS
 from striate.cli.main import app
 
 COMMANDS = ("advise", "bench", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
-COMMANDS += ("predict", "quantize", "size", "train", "transfer", "localize", "segment", "detect")
+COMMANDS += ("page", "predict", "quantize", "size", "train", "transfer", "localize", "segment", "detect")
 
 
 @pytest.fixture(scope="module")
