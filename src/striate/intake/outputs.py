@@ -36,10 +36,7 @@ class Outputs:
         number      None: the one that gives the classes: of several outputs the first softmax, else the first
         separate    whether logits of several outputs answer yes or no each, as the loss they were trained with says
         """
-        if number is None:
-            number = 0
-            if len(graph.outputs) > 1:
-                number = next((i for i, each in enumerate(graph.outputs) if final_activation(each) == "softmax"), 0)
+        number = deciding_output(graph) if number is None else number
         tensor = graph.outputs[number]
         activation = final_activation(tensor)
         own = activation in ("sigmoid", "hard_sigmoid") or (activation is None and separate)
@@ -88,6 +85,16 @@ class Outputs:
         if self.activation == "boxes":
             return self.count - 4
         return 2 if self.count == 1 and self.activation != "softmax" else self.count
+
+
+def deciding_output(graph: Graph) -> int:
+    """The number of the output that gives the classes: of several the first softmax, else the first.
+
+    graph   of the network
+    """
+    if len(graph.outputs) == 1:
+        return 0
+    return next((i for i, each in enumerate(graph.outputs) if final_activation(each) == "softmax"), 0)
 
 
 def ends_in_features(model: Any) -> bool:

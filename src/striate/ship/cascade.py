@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from striate.intake.outputs import final_activation
+from striate.intake.outputs import deciding_output, final_activation
 
 if TYPE_CHECKING:
     from striate.graph import Graph
@@ -61,11 +61,10 @@ def deciding(graph: Graph) -> int | None:
 
     graph   of the network
     """
-    ends = [final_activation(end) for end in graph.outputs]
-    number = ends.index("softmax") if "softmax" in ends else None
-    if number is None or len(graph.output_shapes[number]) != 1 or graph.output_shapes[number][0] < 2:
-        return None
-    return number
+    number = deciding_output(graph)
+    shape = graph.output_shapes[number]
+    several = final_activation(graph.outputs[number]) == "softmax" and len(shape) == 1 and shape[0] > 1
+    return number if several else None
 
 
 def margins(out: np.ndarray, logits: bool) -> np.ndarray:

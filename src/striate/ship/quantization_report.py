@@ -11,7 +11,8 @@ import numpy as np
 
 from striate.data import Dataset, Examples
 from striate.errors import DataError
-from striate.intake import Outputs, ends_in_features, outputs_with_boxes
+from striate.intake import ends_in_features, outputs_with_boxes
+from striate.intake.outputs import deciding_output
 from striate.wording import memory, plural
 
 if TYPE_CHECKING:
@@ -208,10 +209,7 @@ def _answers(model: Any, outs: list[np.ndarray]) -> np.ndarray:
     if boxes:
         scores = outs[boxes[0]][..., 4:]
         return np.where(scores.max(-1) >= model.decoding.threshold, scores.argmax(-1) + 1, 0)  # type: ignore[no-any-return]
-    ends = [Outputs.of(model.graph, i).activation for i in range(len(outs))]
-    number = ends.index("softmax") if "softmax" in ends else 0
-    what = model.answers if number == 0 else Outputs.of(model.graph, number)
-    likely = what.probabilities(outs[number])
+    likely = model.answers.probabilities(outs[deciding_output(model.graph)])
     return likely.argmax(-1) if likely.shape[-1] > 1 else likely[..., 0] > 0.5  # type: ignore[no-any-return]
 
 
