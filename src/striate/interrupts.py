@@ -35,17 +35,17 @@ def goes_on(command: str) -> Iterator[None]:
     command   what is typed to go on; "" where the same command begins again
     """
     _GOING.append(command)
+    stopped = False
     try:
         yield
     except KeyboardInterrupt as stop:
+        stopped = True
         if command:
             stop.add_note(f"To go on: {command}")
-        raise  # it stays the latest word: the command ends
-    except BaseException:
-        _GOING.pop()
         raise
-    else:
-        _GOING.pop()
+    finally:
+        if not stopped:  # else it stays the latest word: the command ends
+            _GOING.pop()
 
 
 def typed(*words: Any) -> str:

@@ -7,7 +7,7 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -245,12 +245,11 @@ def build(graph: Graph, values: Values | None = None) -> fx.GraphModule:
     from the same layer after that.  Raises the graph's fault if it has one; on any error no layer has got weights.
     """
     new = [layer for layer in every_layer(graph.check()) if layer.torch_module is None]
-    try:
-        module = Builder(graph, values).finish()
-    except BaseException:
+    with ExitStack() as undo:
         for layer in new:
-            layer.torch_module = None
-        raise
+            undo.callback(setattr, layer, "torch_module", None)
+        module = Builder(graph, values).finish()
+        undo.pop_all()
     apply_trainable(graph)
     return module
 

@@ -6,7 +6,7 @@ import errno
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -146,19 +146,27 @@ def locked(
     if held is None:
         note(f"{place}: this disk knows no locks; see that no other process writes to this folder meanwhile.")
     _HELD[key] = 1
-    try:
-        if held is not None:
-            finish_moving(place)
-            for left in leftovers(place):
-                remove(left)
-        yield place
-    except BaseException:
-        _drop(key, held)
-        if made and place.is_dir() and set(os.listdir(place)) <= {NAME}:  # nothing came of it
-            remove(place)
-        raise
-    else:
-        _drop(key, held)
+    with ExitStack() as undo:
+        if made:
+            undo.callback(remove_empty, place)
+        try:
+            if held is not None:
+                finish_moving(place)
+                for left in leftovers(place):
+                    remove(left)
+            yield place
+        finally:
+            _drop(key, held)
+        undo.pop_all()
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder of which nothing came: there is nothing in it but a lock.
+
+    folder   which need not be there
+    """
+    if folder.is_dir() and set(os.listdir(folder)) <= {NAME}:
+        remove(folder)
 
 
 def _drop(key: tuple[str, int], held: FileLock | None) -> None:

@@ -117,18 +117,15 @@ def check_file(path: str | os.PathLike[str], kind: type[StriateError] = BundleEr
 def _aside(target: Path, kind: type[StriateError], advice: str) -> Iterator[tuple[int, str]]:
     """A temporary file beside `target`, opened: (its handle, its path).  It takes the name when the block ends."""
     check_file(target, kind)
-    with _said(target, kind, advice):
+    with _said(target, kind, advice), contextlib.ExitStack() as undo:
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp")
-        try:
-            yield handle, temporary
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, target)
-            _flush_entry(target.parent)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        undo.callback(remove, temporary)
+        yield handle, temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+        _flush_entry(target.parent)
+        undo.pop_all()
 
 
 @contextlib.contextmanager
@@ -164,19 +161,17 @@ def made_aside(
     Raises `kind` when it cannot be written.
     """
     target = Path(path)
-    with _said(target, kind, _NOTHING):
+    with _said(target, kind, _NOTHING), contextlib.ExitStack() as undo:
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
-        try:
-            yield aside
-            os.chmod(aside, 0o777 & ~_umask())
-            if replace:
-                _swap(aside, target)
-            else:
-                _take(aside, target)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
+        undo.callback(shutil.rmtree, aside, ignore_errors=True)
+        yield aside
+        os.chmod(aside, 0o777 & ~_umask())
+        if replace:
+            _swap(aside, target)
+        else:
+            _take(aside, target)
+        undo.pop_all()
 
 
 @contextlib.contextmanager
@@ -438,10 +433,10 @@ def _swap(aside: Path, target: Path) -> None:
         old = Path(tempfile.mkdtemp(dir=target.parent, prefix=_prefix(target), suffix=".tmp"))
         os.replace(target, old / "old")
         try:
-            os.replace(aside, target)
-        except BaseException:
-            os.replace(old / "old", target)
-            raise
+            with contextlib.ExitStack() as undo:
+                undo.callback(os.replace, old / "old", target)
+                os.replace(aside, target)
+                undo.pop_all()
         finally:
             shutil.rmtree(old, ignore_errors=True)
     _flush_entry(target.parent)

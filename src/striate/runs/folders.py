@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
-from striate.doors.locks import NAME, locked
+from striate.doors.locks import locked, remove_empty
 from striate.doors.writing import MOVING, move_up, remove
 from striate.errors import ArgumentError, BundleError
 from striate.weights.bundle import CONTENTS, FIXED
@@ -78,23 +78,26 @@ def run_folder(
     target = Path(folder) if folder is not None else _made(stem)
     check_folder(target)
     new = folder is None or not target.exists()
-    try:
+    with ExitStack() as undo:
+        if new:
+            undo.callback(remove_empty, target)
         with locked(target, doing):
             check_folder(target)
             place = _begun(target, resume)
-            try:
+            with ExitStack() as kept:
+                kept.callback(_remove_useless, place, target)
                 yield target, place
-            except BaseException:
-                if place != target and not (place / RUN).is_file():  # nothing that could be gone on with
-                    remove(place)
-                raise
+                kept.pop_all()
             if place != target:
                 gone = [*RECORDS, *(name for name in os.listdir(target) if any(fnmatch(name, one) for one in CONTENTS))]
                 move_up(place, "model.json", gone)
-    except BaseException:
-        if new and target.is_dir() and set(os.listdir(target)) <= {NAME}:  # nothing came of it
-            remove(target)
-        raise
+        undo.pop_all()
+
+
+def _remove_useless(place: Path, target: Path) -> None:
+    """Remove what a run was written to aside of `target`, where it holds nothing that could be gone on with."""
+    if place != target and not (place / RUN).is_file():
+        remove(place)
 
 
 def _made(stem: str) -> Path:
