@@ -105,41 +105,34 @@ def mnist() -> None:
         print(f"  {name:24s} {seconds:8.1f} s, accuracy {accuracy:.4f} (mean)")
 
 
+def engines(told: tuple[str, str, str]) -> list[Peer]:
+    """striate's engines and the runtimes as they come, for a network, a batch and a number of pictures."""
+    return [
+        peer("striate fast", "striate_predict.py", *told, "fast"),
+        peer("striate", "striate_predict.py", *told),
+        peer("plain ONNX Runtime", "runtime_predict.py", *told, "onnxruntime"),
+        peer("OpenVINO as it comes", "runtime_predict.py", *told, "openvino"),
+    ]
+
+
 def predict(network: str, batch: int, pictures: int) -> None:
     """Prediction from uint8 pictures to the five likeliest classes: pictures per second."""
     told = (network, str(batch), str(pictures))
-    result = compare(
-        f"Predicting with {network}, batch {batch}, pictures per second",
-        [
-            peer("striate fast", "striate_predict.py", *told, "fast"),
-            peer("striate", "striate_predict.py", *told),
-            peer("plain ONNX Runtime", "runtime_predict.py", *told, "onnxruntime"),
-            peer("OpenVINO as it comes", "runtime_predict.py", *told, "openvino"),
-            peer("torch eager", "torch_predict.py", *told),
-            peer("torch, channels_last", "torch_predict.py", *told, "channels_last"),
-            peer("torch, bf16 autocast", "torch_predict.py", *told, "bf16"),
-            peer("Keras + TensorFlow", "keras_predict.py", *told, python=keras_python()),
-        ],
-        rounds=7,
-    )
-    save(f"predict_{network}_{batch}", result)
+    others = [
+        peer("torch eager", "torch_predict.py", *told),
+        peer("torch, channels_last", "torch_predict.py", *told, "channels_last"),
+        peer("torch, bf16 autocast", "torch_predict.py", *told, "bf16"),
+        peer("Keras + TensorFlow", "keras_predict.py", *told, python=keras_python()),
+    ]
+    title = f"Predicting with {network}, batch {batch}, pictures per second"
+    save(f"predict_{network}_{batch}", compare(title, [*engines(told), *others], rounds=7))
 
 
 def predict_work(network: str, batch: int, pictures: int) -> None:
     """The same on one core, by its time, which other work on the machine disturbs little."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    told = (network, str(batch), str(pictures))
-    result = compare(
-        f"Predicting with {network}, batch {batch}, one core, pictures per second of its time",
-        [
-            peer("striate fast", "striate_predict.py", *told, "fast"),
-            peer("striate", "striate_predict.py", *told),
-            peer("plain ONNX Runtime", "runtime_predict.py", *told, "onnxruntime"),
-            peer("OpenVINO as it comes", "runtime_predict.py", *told, "openvino"),
-        ],
-        rounds=7,
-        figure="work",
-    )
+    title = f"Predicting with {network}, batch {batch}, one core, pictures per second of its time"
+    result = compare(title, engines((network, str(batch), str(pictures))), rounds=7, figure="work")
     save(f"predict_work_{network}_{batch}", result)
 
 
