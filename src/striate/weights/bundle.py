@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -103,19 +104,17 @@ def write_bundle(path: str | os.PathLike[str], bundle: Bundle, card: str) -> Pat
     folder = Path(path)
     check_folder(folder)
     files, description = _files(bundle, card)
-    with locked(folder, "saving the model"):
+    with locked(folder, "saving the model"), ExitStack() as undo:
         aside = folder / _ASIDE
         remove(aside)
-        try:
-            for name, content in files.items():
-                if name in FIXED or not _there(folder / name, content):
-                    atomic_write(aside / name, content)
-            atomic_write(aside / "model.json", json.dumps(description, indent=1) + "\n")
-            there = [name for name in os.listdir(folder) if any(fnmatch(name, one) for one in CONTENTS)]
-            move_up(aside, "model.json", [name for name in there if name not in files])
-        except BaseException:
-            remove(aside)
-            raise
+        undo.callback(remove, aside)
+        for name, content in files.items():
+            if name in FIXED or not _there(folder / name, content):
+                atomic_write(aside / name, content)
+        atomic_write(aside / "model.json", json.dumps(description, indent=1) + "\n")
+        there = [name for name in os.listdir(folder) if any(fnmatch(name, one) for one in CONTENTS)]
+        move_up(aside, "model.json", [name for name in there if name not in files])
+        undo.pop_all()
     return folder
 
 
