@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from striate.data import Vocabulary, read_imdb, read_reviews
+from striate.data.readers import imdb
 from striate.data.vocabulary import words_of
 from striate.errors import DataError
 
@@ -151,3 +152,11 @@ def test_text_that_is_not_utf8_is_refused(tmp_path):
     (tmp_path / "r.csv").write_bytes(b"label,text\n1,\xff\xfe\n")
     with pytest.raises(DataError, match="UTF-8"):
         read_reviews(tmp_path / "r.csv")
+
+
+def test_a_gzip_that_is_damaged_at_its_end_is_refused_before_its_table_is_read(tmp_path, monkeypatch):
+    content = gzip.compress(b"label,text\n" + b"1,good\n" * 1000)
+    (tmp_path / "train.csv.gz").write_bytes(content[:-6] + b"broken")
+    monkeypatch.setattr(imdb, "parse_table", lambda *_: pytest.fail("read"))
+    with pytest.raises(DataError, match="cut off or damaged"):
+        imdb.read_reviews(tmp_path / "train.csv.gz")

@@ -138,6 +138,13 @@ def test_the_command_writes_a_table_or_lines_and_names_what_is_broken(net, photo
     assert run(photos, "-o", "x.txt")[0] == 2
 
 
+def test_what_was_broken_off_is_begun_anew(tmp_path):
+    (tmp_path / "x.jsonl.part").write_text("of a run before, and longer than all that comes now\n" * 9)
+    write_answers(tmp_path / "x.jsonl", [FileAnswer("a.png", [], "broken")])
+    assert (tmp_path / "x.jsonl").read_text() == '{"source": "a.png", "error": "broken"}\n'
+    assert [file.name for file in tmp_path.iterdir()] == ["x.jsonl"]
+
+
 def test_two_commands_do_not_write_one_file_of_answers(tmp_path):
     def answers(then=None):
         yield FileAnswer("a.png", [], "broken")

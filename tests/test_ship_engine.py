@@ -232,6 +232,15 @@ def test_one_weight_of_many_edited_through_numpy_is_seen_where_the_work_pays_for
     assert np.abs(both(model, x) - before).max() > 1e-3
 
 
+def test_one_weight_of_many_edited_through_torch_is_seen_at_once() -> None:
+    model, x = wide(), np.ones((1, 192), np.float32)
+    for place in (1, 12_345, 80_000):
+        before = both(model, x)
+        with torch.no_grad():
+            model.get_layer("dense").torch_module.weight.view(-1)[place] += 10
+        assert np.abs(both(model, x) - before).max() > 1e-3
+
+
 def test_one_weight_of_many_edited_is_seen_by_one_of_the_next_single_predictions() -> None:
     model, x = wide(), np.ones((1, 192), np.float32)
     both(model, x)

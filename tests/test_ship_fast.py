@@ -16,7 +16,7 @@ from striate.cli.main import main
 from striate.data import Dataset, Preprocessing
 from striate.data.sets.scenes import scenes
 from striate.errors import ArgumentError, BundleError, DataError, Note
-from striate.inference import trials, tune_engine
+from striate.inference import Again, trials, tune_engine
 from striate.models import load_model
 from striate.runs import train_run
 from striate.ship import ENGINES, Engine, runtimes
@@ -211,6 +211,62 @@ def test_a_call_like_the_one_before_answers_the_same_and_never_from_what_was(mon
     with pytest.raises(ArgumentError, match="unknown engine"):
         model.predict(X[:1], engine="none")
     right(X, "auto")
+    seen = []
+    hook = model.module.register_forward_hook(lambda *_: seen.append(1))
+    model.predict(X, engine="auto")
+    assert seen
+    hook.remove()
+
+
+CHANGES = {
+    "weights": lambda model: model.set_weights([1.1 * w for w in model.get_weights()]),
+    "weights past torch": lambda model: model.layers[0].torch_module.weight.detach().numpy().__imul__(1.5),
+    "preprocessing": lambda model: setattr(
+        model, "preprocessing", Preprocessing.pictures((12, 10), 3, mean=(0.1, 0.4, 0.3), std=(0.3, 0.2, 0.2))
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_call_like_the_one_before_sees_what_has_changed(change, engine):
+    model = net()
+    for _ in range(2):
+        before = model.predict(X[:1], engine=engine)
+    assert model._again is not None
+    CHANGES[change](model)
+    now = model.predict(X[:1], engine=engine)
+    assert np.abs(now - before).max() > 1e-4
+    np.testing.assert_allclose(now, model.predict(X[:1], engine="torch"), atol=1e-4)
+
+
+def test_a_call_like_the_one_before_but_in_floats_is_another():
+    model = net()
+    floats = X[:1] / np.float32(255)
+    for _ in range(2):
+        model.predict(X[:1], engine="onnxruntime")
+    now = model.predict(floats, engine="onnxruntime")
+    np.testing.assert_allclose(now, model.predict(floats, engine="torch"), atol=1e-4)
+    for _ in range(2):
+        model.predict(floats, engine="onnxruntime")
+    now = model.predict(X[:1], engine="onnxruntime")
+    np.testing.assert_allclose(now, model.predict(X[:1], engine="torch"), atol=1e-4)
+
+
+def test_the_engine_of_another_thread_is_not_kept_for_a_call():
+    model = net()
+    model.predict(X[:1] / np.float32(255), engine="onnxruntime")
+    model._engine.asked = "onnxruntime", model._engine.pick(model, "onnxruntime", 1, None)  # for floats
+    assert Again.of(model, "onnxruntime", X[:1], 256) is None
+    assert Again.of(model, "onnxruntime", X[:1] / np.float32(255), 256) is not None
+
+
+def test_a_hook_is_run_also_in_a_call_like_the_one_before():
+    model = net()
+    model.predict(X, engine="onnxruntime")
+    for _ in range(2):
+        model.predict(X, engine="auto")
+    assert model._again is not None
     seen = []
     hook = model.module.register_forward_hook(lambda *_: seen.append(1))
     model.predict(X, engine="auto")
@@ -436,7 +492,8 @@ def test_a_strangers_choice_of_engine_is_looked_at(tmp_path, damaged):
         with pytest.raises(BundleError, match="its engines is no object"):
             load_model(tmp_path / "net")
         return
-    assert load_model(tmp_path / "net")._engine.saved_choices(model.graph) is None
+    loaded = load_model(tmp_path / "net")
+    assert loaded._engine.saved_choices(loaded.graph) is None
 
 
 def test_engine_names_are_one_list():
