@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MODULES = (
     "store",
     "words",
+    "keys",
     "pixels",
     "values",
     "engine",
@@ -39,6 +40,12 @@ MODULES = (
     "maps",
     "reason",
     "answers",
+    "sources",
+    "pictures",
+    "large",
+    "panel",
+    "tools",
+    "address",
     "main",
 )
 

@@ -79,6 +79,9 @@ export function facts(value) {
   });
 }
 
+/** What the colours of a map can be relative to. */
+export const RANGES = ["map", "layer", "network"];
+
 /** The scale of a map: its own, its layer's or the network's range. */
 export function chosenScale(kind, channel, known, whole) {
   if (kind === "map") return scaleOf(known[channel].low, known[channel].high);

@@ -1,4 +1,4 @@
-// How numbers and shapes are said, and elements made; text is always text, never HTML.
+// How numbers and shapes are said, and elements found and made; text is always text, never HTML.
 
 export const shapeText = (shape) => shape.join("×") || "1";
 export const counted = (number) => number.toLocaleString("en-US");
@@ -19,6 +19,9 @@ export function large(value) {
 }
 
 export const megabytes = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+/** The element of the page with an id. */
+export const $ = (id) => document.getElementById(id);
 
 /** An element: attributes by name ("on…" are listeners), then children, elements or texts. */
 export function made(tag, attributes = {}, ...children) {

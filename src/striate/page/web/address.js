@@ -1,0 +1,33 @@
+// The page's address holds what is chosen.
+
+import { COLOURINGS } from "striate/diagram";
+import { RANGES } from "striate/maps";
+
+/** What the address says: {layer, channel, cell, colouring, ranges, theme}, null where it says nothing of use. */
+export function wanted() {
+  const state = new URLSearchParams(location.hash.slice(1));
+  const oneOf = (name, values) => (values.includes(state.get(name)) ? state.get(name) : null);
+  const cell = (state.get("cell") ?? "").split(",").map(Number);
+  return {
+    layer: state.get("layer"),
+    channel: state.has("map") ? Number(state.get("map")) || 0 : null,
+    cell: cell.length === 2 && cell.every(Number.isInteger) ? cell : null,
+    colouring: oneOf("colour", Object.keys(COLOURINGS)),
+    ranges: oneOf("range", RANGES),
+    theme: oneOf("theme", ["dark", "light"]),
+  };
+}
+
+/** Write what the page has chosen into the address. */
+export function remember({ told, layer, channel, cell, diagram, ranges, theme }) {
+  const state = new URLSearchParams();
+  if (layer !== null) {
+    state.set("layer", told.layers[layer].name);
+    if (channel !== null) state.set("map", channel);
+    if (cell) state.set("cell", cell.join(","));
+  }
+  if (diagram.colouring !== "kind") state.set("colour", diagram.colouring);
+  if (ranges !== "layer") state.set("range", ranges);
+  if (theme) state.set("theme", theme);
+  history.replaceState(null, "", `#${state}`);
+}

@@ -1,0 +1,44 @@
+// Keys: what each does, and the list that says so. Every action of the page is told here once.
+
+import { $, made, put } from "striate/words";
+
+// What arrows and Enter do where they are pressed; the network and the map listen to these themselves.
+const PLACES = [
+  ["↑ ↓", "from box to box in the network, from cell to cell in a map"],
+  ["→ ←", "open and fold a block"],
+  ["Enter", "open a block, choose a layer, show a cell's arithmetic"],
+];
+
+export class Keys {
+  constructor() {
+    this.acts = new Map();
+    this.lines = [...PLACES];
+    addEventListener("keydown", (event) => this.pressed(event));
+    this.button("help", "?", "this list", () => this.list());
+  }
+
+  /** keys: one letter each, all of which do it; says: what is done; act: does it, told the event. */
+  on(keys, says, act) {
+    for (const key of keys) this.acts.set(key, act);
+    this.lines.push([keys[0], says]);
+  }
+
+  /** The same for what a button does; nothing happens while that is hidden. */
+  button(id, keys, says, act) {
+    $(id).addEventListener("click", act);
+    this.on(keys, says, () => $(id).closest("[hidden]") || act());
+  }
+
+  pressed(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, dialog[open]")) return;
+    this.acts.get(event.key)?.(event);
+  }
+
+  list() {
+    const left = { style: "text-align:left" };
+    const line = ([keys, what]) => made("tr", {}, made("td", left, made("kbd", {}, keys)), made("td", left, what));
+    const close = made("button", { type: "button", class: "strong", onclick: () => $("keys").close() }, "Close");
+    put($("keys"), made("h2", {}, "Keys"), made("table", { class: "numbers" }, ...this.lines.map(line)), made("p", {}, close));
+    $("keys").showModal();
+  }
+}

@@ -1,0 +1,194 @@
+// The chosen layer: its numbers, its maps, its filters.
+
+import { Large } from "striate/large";
+import { chosenScale, facts, legend, paint, RANGES, scaleOf } from "striate/maps";
+import { range } from "striate/values";
+import { $, counted, made, megabytes, put, shapeText, short } from "striate/words";
+
+const FIRST = 64; // maps that are shown at once
+
+export class Panel {
+  /** page: whose layer, channel and cell are chosen. */
+  constructor(page) {
+    Object.assign(this, { page, told: page.told, large: null });
+    const { keys } = page;
+    keys.on("l", "go to the map", () => this.large?.canvas.focus());
+    keys.on("n", "next map", () => this.step(1));
+    keys.on("p", "map before", () => this.step(-1));
+    keys.on("r", "colour range: map, layer, network", () => this.turnRange());
+  }
+
+  get picture() {
+    return this.page.pictures?.current;
+  }
+
+  get layer() {
+    return this.told.layers[this.page.layer];
+  }
+
+  /** Show the chosen layer. */
+  async show() {
+    const { layer, picture } = this;
+    const explained = made("details", { open: !this.told.live }, made("summary", {}, "How its sizes come about"), made("pre", {}, layer.explain));
+    this.large = null;
+    if (!picture) {
+      put($("layer"), ...head(layer), made("p", { class: "muted" }, this.told.why), explained);
+      return;
+    }
+    await this.page.pictures.ensure(picture, this.needed());
+    if (picture !== this.picture || layer !== this.layer) return;
+    const value = picture.values.get(layer.output);
+    this.value = value;
+    this.known = facts(value);
+    this.page.channel = Math.min(this.page.channel ?? this.liveliest(), value.channels - 1);
+    this.vector = value.plane[0] * value.plane[1] === 1;
+    const dead = this.known.filter((each) => each.dead).length;
+    const count = this.vector ? `${counted(value.channels)} numbers` : `${counted(value.channels)} maps of ${shapeText(layer.shape.slice(0, -1))}`;
+    this.select = this.vector ? null : this.rangeSelect();
+    const title = made("h3", {}, count, this.select, made("span", { id: "layer-legend" }), !this.vector && dead ? made("span", { class: "muted" }, `${dead} dead: all zero`) : null);
+    put($("layer"), ...head(layer), title, this.vector ? null : this.grid(value), made("div", { id: "one" }), explained);
+    this.one();
+  }
+
+  /** Tensors that the layer's maps and arithmetic need. */
+  needed() {
+    const own = this.told.operations.filter(({ layer }) => layer === this.page.layer).flatMap(({ inputs, output }) => [...inputs, output]);
+    return [...new Set([...own, this.layer.output, ...this.layer.inputs])];
+  }
+
+  // -- ranges --------------------------------------------------------------------------------------------------------------
+  rangeSelect() {
+    const chosen = (event) => {
+      this.page.ranges = event.target.value;
+      this.show();
+      this.page.remember();
+    };
+    const options = RANGES.map((name) => made("option", { value: name, selected: name === this.page.ranges }, `range of the ${name}`));
+    return made("select", { "aria-label": "What the colours are relative to", title: "Colour range (r)", onchange: chosen }, ...options);
+  }
+
+  turnRange() {
+    if (!this.select) return;
+    this.select.selectedIndex = (this.select.selectedIndex + 1) % RANGES.length;
+    this.select.dispatchEvent(new Event("change"));
+  }
+
+  scale(channel) {
+    if (this.page.ranges === "network" && !this.picture.whole) this.picture.whole = this.whole();
+    return chosenScale(this.page.ranges, channel, this.known, this.picture.whole);
+  }
+
+  whole() {
+    const ends = [...this.picture.values.values()].map(({ data }) => range(data));
+    return [Math.min(...ends.map(([low]) => low)), Math.max(...ends.map(([, high]) => high))];
+  }
+
+  // -- maps ----------------------------------------------------------------------------------------------------------------
+  /** The map with the widest range, which is shown first. */
+  liveliest() {
+    const widths = this.known.map(({ low, high }) => high - low);
+    return widths.indexOf(Math.max(...widths));
+  }
+
+  grid(value) {
+    const box = made("div", { class: "grid-of-maps", role: "group", "aria-label": "Maps" });
+    const add = (begin, end) => {
+      for (let channel = begin; channel < end; channel++) box.append(this.tile(value, channel));
+    };
+    add(0, Math.min(value.channels, Math.max(FIRST, this.page.channel + 1)));
+    const shown = box.children.length;
+    if (shown < value.channels) {
+      const all = () => {
+        more.remove();
+        add(shown, value.channels);
+      };
+      const more = made("button", { type: "button", onclick: all }, `all ${counted(value.channels)}`);
+      box.append(more);
+    }
+    return box;
+  }
+
+  tile(value, channel) {
+    const canvas = made("canvas");
+    paint(canvas, value.map(channel), ...value.plane, this.scale(channel));
+    const { low, high, dead } = this.known[channel];
+    const label = `map ${channel}, ${dead ? "dead" : `${short(low)} to ${short(high)}`}`;
+    return made("button", { type: "button", class: dead ? "dead" : null, title: label, "aria-label": label, "aria-pressed": String(channel === this.page.channel), "data-map": channel, onclick: () => this.pick(channel) }, canvas, dead ? `${channel} dead` : String(channel));
+  }
+
+  pick(channel) {
+    this.page.channel = channel;
+    for (const button of document.querySelectorAll(".grid-of-maps [data-map]")) button.setAttribute("aria-pressed", String(Number(button.dataset.map) === channel));
+    this.one();
+    this.page.remember();
+  }
+
+  /** The next map of the layer, or the one before. */
+  step(by) {
+    if (!this.large || this.vector) return;
+    this.pick((this.page.channel + by + this.known.length) % this.known.length);
+  }
+
+  /** The chosen map, large, and what belongs to it. */
+  one() {
+    const scale = this.vector ? scaleOf(...range(this.value.data)) : this.scale(this.page.channel);
+    this.large = new Large(this.page, this.value, this.vector, scale);
+    put($("one"), ...this.large.elements, this.others(scale), this.filters());
+    put($("layer-legend"), legend(scale));
+    this.large.begin();
+  }
+
+  /** The same map for the other pictures. */
+  others(scale) {
+    const { all } = this.page.pictures;
+    const rest = all.filter((picture) => picture !== this.picture);
+    if (!rest.length || this.vector) return null;
+    const { layer } = this;
+    const { channel } = this.page;
+    const row = made("div", { class: "between" });
+    const box = made("details", {}, made("summary", {}, "The same map for the other pictures"), row);
+    box.addEventListener("toggle", async () => {
+      for (const picture of box.open ? rest : []) {
+        await this.page.pictures.ensure(picture, [layer.output, this.told.outputs[0]]);
+        if (this.layer !== layer) return;
+        const value = picture.values.get(layer.output);
+        const canvas = made("canvas");
+        paint(canvas, value.map(channel), ...value.plane, scale);
+        row.append(made("figure", { title: picture.name }, canvas, made("figcaption", {}, picture.name)));
+      }
+    }, { once: true });
+    return box;
+  }
+
+  /** The filter of the chosen map, a kernel per input map. */
+  filters() {
+    const { channel, layer: call } = this.page;
+    const number = this.told.operations.findIndex(({ layer, kind }) => layer === call && ["Conv", "DepthwiseConv"].includes(kind));
+    if (number < 0) return null;
+    const operation = this.told.operations[number];
+    const weight = this.page.pictures.engine.array(number, "weight");
+    const [, depth, ...kernel] = weight.shape;
+    const [rows, columns] = kernel.length === 2 ? kernel : [1, kernel[0]];
+    if (rows * columns < 2 || this.told.operations.some(({ layer, kind }, i) => layer === call && i > number && kind === "Conv")) return null;
+    const area = rows * columns;
+    const own = weight.data.subarray(channel * depth * area, (channel + 1) * depth * area);
+    const scale = scaleOf(...range(own));
+    const count = Math.min(depth, FIRST);
+    const tiles = Array.from({ length: count }, (_, c) => {
+      const canvas = made("canvas");
+      paint(canvas, own.subarray(c * area, (c + 1) * area), rows, columns, scale);
+      return made("figure", {}, canvas, made("figcaption", {}, operation.kind === "Conv" ? `from map ${c}` : "its map"));
+    });
+    const said = count < depth ? `; the first ${count} of ${counted(depth)} kernels` : "";
+    return made("details", {}, made("summary", {}, `The filter of map ${channel}${said}`), legend(scale), made("div", { class: "between" }, ...tiles));
+  }
+}
+
+/** A layer's name and its numbers. */
+function head(layer) {
+  const fact = (name, value) => made("div", {}, made("dt", {}, name), made("dd", {}, value));
+  const list = made("dl", { class: "facts" },
+    fact("gives", shapeText(layer.shape)), fact("weights", counted(layer.weights) + (layer.shared ? " (shared)" : "")), layer.buffers ? fact("buffers", counted(layer.buffers)) : null,
+    fact("multiplications", counted(layer.mults)), layer.field ? fact("sees", `${shapeText(layer.field)} of the input`) : null, fact("map memory", megabytes(layer.bytes)));
+  return [made("h2", {}, made("bdi", {}, layer.name)), made("p", { class: "muted" }, layer.says), list, layer.misfit ? made("p", { class: "warn" }, `⚠ ${layer.misfit}`) : null];
+}

@@ -1,0 +1,95 @@
+// The pictures: where they come from, which one is shown, and its numbers.
+
+import { best, showAnswers } from "striate/answers";
+import { Engine } from "striate/engine";
+import { normalised, prepared, shown } from "striate/pixels";
+import { Sources } from "striate/sources";
+import { $, made, put, shapeText } from "striate/words";
+
+const ALL = 24_000_000; // numbers on the way up to which all are kept, so that every layer is there at once
+
+export class Pictures {
+  /** told: what the page is told, with ``live``; changed: called when another picture is shown. */
+  constructor({ told, keys }, changed) {
+    Object.assign(this, { told, changed, all: [], current: null, engine: null });
+    new Sources(keys, (source, name) => this.add(source, name));
+  }
+
+  /** Start the engine, and show the pictures that travel with the page. */
+  async start() {
+    try {
+      this.engine = await Engine.started(this.told);
+    } catch (error) {
+      put($("state"), `The network cannot run here: ${error.message}`);
+      return;
+    }
+    for (const { name, url } of this.told.live.samples) await this.add(blobOf(url), name, false);
+    if (this.all.length) await this.show(this.all[0]);
+  }
+
+  /** A picture more, of the network's size at once; `show`: show it. */
+  async add(source, name, show = true) {
+    if (!this.engine) return;
+    try {
+      const pixels = await prepared(source, this.told.live.preprocessing);
+      const picture = { name, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
+      this.all.push(picture);
+      this.thumbnails();
+      if (show) await this.show(picture);
+    } catch (error) {
+      put($("state"), `${name}: this is no picture that the browser can read (${error.message}).`);
+    }
+  }
+
+  thumbnails() {
+    put($("strip"), ...this.all.map((picture) => {
+      const canvas = made("canvas", { width: picture.canvas.width, height: picture.canvas.height });
+      canvas.getContext("2d").drawImage(picture.canvas, 0, 0);
+      return made("button", { type: "button", title: picture.name, "aria-label": `Picture ${picture.name}`, "aria-pressed": String(picture === this.current), onclick: () => this.show(picture) }, canvas);
+    }));
+  }
+
+  async show(picture) {
+    if (this.current !== picture && this.current) this.current.values = new Map(); // one picture's numbers at a time
+    this.current = picture;
+    this.thumbnails();
+    Object.assign($("picture"), { width: picture.canvas.width, height: picture.canvas.height });
+    $("picture").getContext("2d").drawImage(picture.canvas, 0, 0);
+    const begun = performance.now();
+    await this.ensure(picture, [this.told.outputs[0]]);
+    this.answer(picture);
+    const total = this.told.layers.reduce((sum, { bytes }) => sum + bytes / 4, 0);
+    if (total <= ALL) await this.ensure(picture, this.told.operations.map(({ output }) => output));
+    put($("state"), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms`);
+    await this.changed();
+  }
+
+  /** Compute what is not yet there of some tensors of a picture. */
+  async ensure(picture, tensors) {
+    const missing = tensors.filter((tensor) => !picture.values.has(tensor));
+    if (!missing.length) return;
+    this.queue = (this.queue ?? Promise.resolve()).then(async () => {
+      const left = missing.filter((tensor) => !picture.values.has(tensor));
+      if (!left.length) return;
+      for (const [tensor, value] of await this.engine.run(picture.input, left)) picture.values.set(tensor, value);
+    });
+    await this.queue;
+  }
+
+  answer(picture) {
+    const out = picture.values.get(this.told.outputs[0]);
+    if (out.shape.length > 1 || this.told.live.labels.length === 0) {
+      put($("best"), made("li", {}, `The network gives ${shapeText(out.shape)} numbers; choose its last layer to see them.`));
+      return;
+    }
+    picture.best = best(out.data, this.told.live);
+    showAnswers($("best"), picture.best);
+  }
+}
+
+/** The bytes of a data URL: nothing is fetched. */
+function blobOf(url) {
+  const [head, text] = url.split(",");
+  const letters = atob(text);
+  return new Blob([Uint8Array.from(letters, (letter) => letter.charCodeAt(0))], { type: head.slice(5).split(";")[0] });
+}

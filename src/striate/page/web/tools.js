@@ -1,0 +1,111 @@
+// What stands around the picture of the network: search, colours, zoom, the minimap, the picture as a file.
+
+import { COLOURINGS } from "striate/diagram";
+import { kept } from "striate/store";
+import { $, drawn, made, put } from "striate/words";
+
+export class Tools {
+  /** page: whose diagram it is. */
+  constructor(page) {
+    Object.assign(this, { page, diagram: page.diagram });
+    const { diagram } = this;
+    put($("colouring"), ...Object.keys(COLOURINGS).map((name) => made("option", { value: name }, name)));
+    $("colouring").value = diagram.colouring;
+    $("colouring").addEventListener("change", (event) => {
+      diagram.colouring = event.target.value;
+      diagram.draw();
+      page.remember();
+    });
+    const { keys } = page;
+    keys.on("g", "go to the network", () => $("diagram").focus());
+    keys.on("/", "search", (event) => {
+      event.preventDefault();
+      $("search").focus();
+    });
+    keys.button("more", "+=", "larger", () => diagram.zoom(1.25));
+    keys.button("less", "-", "smaller", () => diagram.zoom(1 / 1.25));
+    keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
+    keys.button("unfold", "e", "open or fold everything", () => this.unfold());
+    keys.button("svg", "s", "keep the picture of the network as SVG", () => this.keepSvg());
+    this.searches();
+    this.jumps();
+    addEventListener("resize", () => this.mini());
+  }
+
+  unfold() {
+    const { diagram } = this;
+    const folds = [];
+    const walk = (part) => part.call === undefined && (part.path !== "" && folds.push(part.path), part.parts.forEach(walk));
+    walk(diagram.root);
+    const opening = diagram.open.size < folds.length;
+    diagram.open = new Set(opening ? folds : []);
+    diagram.draw();
+    diagram.fit();
+    put($("unfold"), opening ? "Fold all" : "Open all");
+  }
+
+  // -- search --------------------------------------------------------------------------------------------------------------
+  searches() {
+    const { diagram, page } = this;
+    $("search").addEventListener("input", (event) => {
+      const hits = new Set(diagram.found(event.target.value));
+      for (const { part, group } of diagram.boxes) group.classList.toggle("hit", part.calls.some((call) => hits.has(call)));
+      put($("hits"), event.target.value.trim() ? `${hits.size} found${hits.size ? "; Enter goes there" : ""}` : "");
+    });
+    $("search").addEventListener("keydown", (event) => {
+      const hits = diagram.found(event.target.value);
+      if (event.key !== "Enter" || !hits.length) return;
+      page.choose(hits.find((call) => call > (page.layer ?? -1)) ?? hits[0]);
+    });
+  }
+
+  // -- the minimap ---------------------------------------------------------------------------------------------------------
+  /** Draw the minimap, or move the frame in it. */
+  mini() {
+    const { size, view, boxes } = this.diagram;
+    const map = $("minimap");
+    const { width, height } = $("diagram").getBoundingClientRect();
+    map.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`);
+    if (this.miniOf !== boxes) {
+      this.miniOf = boxes;
+      this.frame = drawn("rect", { class: "view", rx: 4 });
+      put(map, ...boxes.filter(({ group }) => !group.classList.contains("frame")).map(({ part, x, y, w, h }) => drawn("rect", { x, y, width: w, height: h, class: `stripe ${this.diagram.family(part)}` })), this.frame);
+    }
+    const [x, y, w, h] = [-view.x / view.scale, -view.y / view.scale, width / view.scale, height / view.scale];
+    for (const [name, value] of Object.entries({ x, y, width: w, height: h })) this.frame.setAttribute(name, value);
+  }
+
+  /** A click into the minimap goes there. */
+  jumps() {
+    $("minimap").addEventListener("pointerdown", (event) => {
+      const { left, top, width, height } = $("minimap").getBoundingClientRect();
+      const { size, view } = this.diagram;
+      const factor = Math.min(width / size.w, height / size.h);
+      const x = (event.clientX - left - (width - size.w * factor) / 2) / factor;
+      const y = (event.clientY - top - (height - size.h * factor) / 2) / factor;
+      const box = $("diagram").getBoundingClientRect();
+      view.x = box.width / 2 - x * view.scale;
+      view.y = box.height / 2 - y * view.scale;
+      this.diagram.moved();
+    });
+  }
+
+  // -- the picture as a file -------------------------------------------------------------------------------------------------
+  /** The picture of the network as it is open now, as a file. */
+  keepSvg() {
+    kept(`${this.page.told.name}.svg`, new Blob([this.svgText()], { type: "image/svg+xml" }));
+  }
+
+  svgText() {
+    const { size, scene } = this.diagram;
+    const copy = drawn("svg", { viewBox: `-20 -20 ${size.w + 40} ${size.h + 40}`, width: size.w + 40, height: size.h + 40, xmlns: "http://www.w3.org/2000/svg" });
+    const look = getComputedStyle(document.documentElement);
+    const rules = document.querySelector("style").textContent.split("/* the picture of the network */")[1].split("#legend")[0];
+    const style = rules.replace(/var\((--[\w-]+)\)/g, (_, name) => look.getPropertyValue(name).trim());
+    const ground = drawn("rect", { x: -20, y: -20, width: size.w + 40, height: size.h + 40, fill: look.getPropertyValue("--panel").trim() });
+    const inner = scene.cloneNode(true);
+    inner.removeAttribute("transform");
+    copy.append(drawn("style", {}, style), $("diagram").querySelector("defs").cloneNode(true), ground, inner);
+    return new XMLSerializer().serializeToString(copy);
+  }
+}
