@@ -254,8 +254,8 @@ def test_a_picture_becomes_the_same_bytes(opened, recipe):
 def test_the_arithmetic_of_every_layer_comes_to_the_maps_number(opened, small):
     script = """async () => {
         const {arithmetic} = await import("striate/cell");
-        const page = globalThis.striate, found = [];
-        const look = {told: page.told, values: page.pictures.current.values, array: (i, name) => page.pictures.engine.array(i, name)};
+        const page = globalThis.striate, {engine, current} = page.pictures, found = [];
+        const look = {told: page.told, values: current.values, array: (i, name) => engine.array(i, name)};
         page.told.layers.forEach((layer, call) => {
             for (let i = 0; i < 40; i++) {
                 const at = layer.shape.map((size, axis) => (7 * i + 3 * axis * i) % size);
