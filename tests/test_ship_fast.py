@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -110,6 +112,24 @@ def test_an_engine_that_is_not_installed_is_named_with_the_line_that_installs_it
 def test_what_openvino_cannot_read_is_one_error():
     with pytest.raises(BundleError, match="OpenVINO cannot use this model"):
         runtimes.OpenVino(b"none", 1)
+
+
+def test_a_signal_after_engines_that_ended_in_any_order_ends_nothing():
+    script = (
+        "import gc, itertools, signal\nimport onnx\nfrom onnx import helper\nfrom striate.ship.runtimes import OpenVino\n"
+        "ends = [helper.make_tensor_value_info(name, 1, [1, 4]) for name in 'xy']\n"
+        "graph = helper.make_graph([helper.make_node('Relu', ['x'], ['y'])], 'g', ends[:1], ends[1:])\n"
+        "model = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid('', 20)]).SerializeToString()\n"
+        "came = []\nsignal.signal(signal.SIGINT, lambda *_: came.append(1))\n"
+        "for order in itertools.permutations(range(3)):\n"
+        "    made = {i: OpenVino(model, 1) for i in range(3)}\n"
+        "    for i in order:\n"
+        "        del made[i]\n"
+        "        gc.collect()\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "assert len(came) == 18"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 # -- the fastest -----------------------------------------------------------------------------------------------------------

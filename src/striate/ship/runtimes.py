@@ -116,6 +116,16 @@ def _copies() -> bool:
     return bool((answer == 65).all())
 
 
+@cache
+def _core(openvino: Any) -> Any:
+    """What loads and compiles, of the module `openvino`: once in a process and for as long as that lasts.
+
+    Each one gives the thread that makes it a stack for signals, and at its end gives back the one before.  Of several that
+    end in another order, one gives back what is no longer there, and the next signal, such as Ctrl-C, ends the process.
+    """
+    return openvino.Core()
+
+
 class OpenVino:
     """A model compiled by OpenVINO, which has kernels for 16 bits where the processor has units for them.
 
@@ -136,7 +146,7 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": threads * callers,
         }
         try:
-            core = openvino.Core()
+            core = _core(openvino)
             model = core.read_model(source.whole() if isinstance(source, Apart) else source)
             self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:  # as all that it raises comes
