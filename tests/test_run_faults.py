@@ -23,7 +23,7 @@ from striate.doors.locks import locked, waited
 from striate.doors.writing import finish_moving, move_up
 from striate.errors import ArgumentError, BundleError, Note, StriateError
 from striate.runs import read_record, resume_run, train_run
-from striate.runs.folders import ASIDE, RUN, free_folder
+from striate.runs.folders import ASIDE, RUN, free_folder, run_folder
 
 rng = np.random.default_rng(0)
 X = rng.integers(0, 256, (24, 6, 6, 1), np.uint8)
@@ -107,6 +107,29 @@ def test_two_runs_without_a_folder_get_one_each(tmp_path, monkeypatch):
     run = begin(None)  # type: ignore[arg-type]
     assert run.folder == Path("runs/dots-model-2") or run.folder.parent == Path("runs")
     assert run.folder != first
+
+
+@pytest.mark.parametrize("beside", [(), ("another",)])
+@pytest.mark.parametrize("folder", [None, "a/b/c", "there/b"])
+def test_what_is_refused_leaves_no_folder_that_was_made_for_it(folder, beside, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    above: list[Path] = []
+
+    def refused() -> None:
+        with run_folder(folder, "net", "training") as (target, _):
+            above.append(target.parent)
+            for name in beside:  # of somebody else
+                (target.parent / name).touch()
+            raise ArgumentError("refused")
+
+    with pytest.raises(ArgumentError, match="refused"):
+        refused()
+    if beside:
+        assert os.listdir(above[0]) == [*beside]
+    else:
+        assert os.listdir(tmp_path) == ["there"]
+        assert os.listdir(tmp_path / "there") == []
 
 
 TWICE = """

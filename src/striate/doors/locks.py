@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -126,7 +126,7 @@ def locked(
         finally:
             _HELD[key] -= 1
         return
-    held, made = None, not os.path.lexists(place)
+    held, made = None, missing(place)
     try:
         if place.is_file():
             raise kind(f"{place} is a file, and a folder is wanted. Choose another name.")
@@ -147,8 +147,7 @@ def locked(
         note(f"{place}: this disk knows no locks; see that no other process writes to this folder meanwhile.")
     _HELD[key] = 1
     with ExitStack() as undo:
-        if made:
-            undo.callback(remove_empty, place)
+        undo.callback(remove_empty, made)
         try:
             if held is not None:
                 finish_moving(place)
@@ -160,13 +159,26 @@ def locked(
         undo.pop_all()
 
 
-def remove_empty(folder: Path) -> None:
-    """Remove a folder of which nothing came: there is nothing in it but a lock.
+def missing(folder: str | os.PathLike[str]) -> list[Path]:
+    """A folder and those that it lies in, as far as they are not there; the innermost first.
 
     folder   which need not be there
     """
-    if folder.is_dir() and set(os.listdir(folder)) <= {NAME}:
-        remove(folder)
+    place = Path(folder)
+    return [each for each in (place, *place.parents) if not os.path.lexists(each)]
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders of which nothing came: there is nothing in the first but a lock, and in the others nothing.
+
+    folders   as ``missing`` told before they were made; none of them need be there
+    """
+    for place in folders[:1]:
+        if place.is_dir() and set(os.listdir(place)) <= {NAME}:
+            remove(place)
+    for place in folders[1:]:
+        with suppress(OSError):  # not there, or others have written into it
+            place.rmdir()
 
 
 def _drop(key: tuple[str, int], held: FileLock | None) -> None:

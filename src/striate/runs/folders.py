@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
-from striate.doors.locks import locked, remove_empty
+from striate.doors.locks import locked, missing, remove_empty
 from striate.doors.writing import MOVING, move_up, remove
 from striate.errors import ArgumentError, BundleError
 from striate.weights.bundle import CONTENTS, FIXED
@@ -75,12 +75,14 @@ def run_folder(
     Raises ArgumentError for a folder with something else in it and for a file, BundleError where another process holds it or
     it cannot be written to.
     """
-    target = Path(folder) if folder is not None else _made(stem)
-    check_folder(target)
-    new = folder is None or not target.exists()
     with ExitStack() as undo:
-        if new:
-            undo.callback(remove_empty, target)
+        if folder is None:
+            above = missing("runs")
+            target = _made(stem)
+            undo.callback(remove_empty, [target, *above])
+        else:
+            target = Path(folder)
+        check_folder(target)
         with locked(target, doing):
             check_folder(target)
             place = _begun(target, resume)
