@@ -174,3 +174,12 @@ def test_the_check_is_not_for_a_layer():
     net, _ = linear()
     with pytest.raises(ArgumentError, match="not about a layer"):
         saliency(net, picture(), 0, layer="dense", check=True)
+
+
+def test_the_last_maps_are_the_last_in_the_networks_order_also_with_networks_in_it():
+    inner = st.Sequential([layers.Input((8, 8, 4)), layers.Conv2D(4, 3)], name="inner")
+    x = inputs = layers.Input((8, 8, 3))
+    x = layers.Conv2D(5, 3, name="last")(inner(layers.Conv2D(4, 3, padding="same")(x)))
+    model = st.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
+    picture = np.zeros((1, 8, 8, 3), np.uint8)
+    assert gradcam(model, picture).layer == "last"

@@ -2,7 +2,7 @@
 
 from striate.graph.channels import channel_axes, channels_last
 from striate.graph.families import FAMILIES, QUIET, family
-from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, operations
+from striate.graph.graph import Fault, FlatGraph, FlatNode, Graph, Operation, chain, last_maps, operations
 from striate.graph.keras_padding import padding_for_keras
 from striate.graph.keras_reading import from_keras
 from striate.graph.keras_text import to_keras
@@ -58,6 +58,7 @@ __all__ = [
     "from_json",
     "from_keras",
     "keras_layers",
+    "last_maps",
     "learning_layers",
     "operations",
     "padding_for_keras",

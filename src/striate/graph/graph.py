@@ -360,6 +360,20 @@ def operations(flat: FlatGraph) -> tuple[list[Operation], list[Shape]]:
     return made, shapes
 
 
+def last_maps(flat: FlatGraph) -> FlatNode | None:
+    """The last call with maps of more than one cell that the first output depends on; None where there is none.
+
+    flat   a graph with its nested networks opened
+    """
+    wanted = {flat.outputs[0]}
+    for node in reversed(flat.nodes):
+        if not wanted.isdisjoint(node.outputs):
+            if len(node.shape) == 3 and max(node.shape[:-1]) > 1:
+                return node
+            wanted |= set(node.inputs)
+    return None
+
+
 def chain(layers: Sequence[Layer], input_shape: Shape | None = None) -> Graph | None:
     """The graph of layers one after the other; None while the input's shape is not known.
 

@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError
+from striate.graph import last_maps
 from striate.look.arguments import Progress, Target, part_of, parts
-from striate.look.explain.explanation import Explanation, Question, classes
+from striate.look.explain.explanation import Explanation, Question
 from striate.look.explain.saliency import gradient
 from striate.look.explain.sanity import checked
 from striate.look.features.activations import array
-from striate.look.tap import Tap, tapped
+from striate.look.tap import tapped
 
 if TYPE_CHECKING:
     from striate.model import Model
@@ -78,7 +79,7 @@ def gradcam(
     going = part_of(progress, 0, 2) if check else progress
     coarse, fine = [], []
     with tapped(model, logits=True) as tap:
-        name = _last_maps(tap, asked.inputs[:1]) if layer is None else layer
+        name = _last_maps(model) if layer is None else layer
         for part in parts(len(asked), batch_size):
             x = asked.inputs[part].clone().requires_grad_(True)
             run = tap.run(x, keep=[name])
@@ -103,17 +104,11 @@ def gradcam(
     return asked.on_photos(made)
 
 
-def _last_maps(tap: Tap, x: torch.Tensor) -> str:
+def _last_maps(model: Model) -> str:
     """The last layer with maps of more than 1x1 that the output hangs on."""
-    x = x.clone().requires_grad_(True)
-    run = tap.run(x, keep=tap.names)
-    classes(tap, x[:0]) if run.output.ndim != 2 else None
-    maps = [n for n in tap.names if n not in tap.inputs and run.at[n].ndim == 4 and max(run.at[n].shape[2:]) > 1]
-    for name in reversed(maps):
-        at = run.at[name]
-        if not at.requires_grad:
-            continue
-        (reached,) = torch.autograd.grad(run.output.sum(), at, allow_unused=True, retain_graph=True)
-        if reached is not None:
-            return name
-    raise ArgumentError("this network has no layer with maps larger than 1x1 before its output; Grad-CAM needs one.")
+    found = last_maps(model.graph.flat())
+    if found is None:
+        raise ArgumentError(
+            "this network has no layer with maps larger than 1x1 before its output; Grad-CAM needs one."
+        )
+    return found.name
