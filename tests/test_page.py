@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from browser import Opened, chromium
 from PIL import Image
 
@@ -24,6 +25,7 @@ from striate.page.blocks import parts_of
 from striate.page.explorer import MODULES, write_explorer
 from striate.page.told import told_of
 from striate.page.weights import CLOSE, carried
+from striate.primitives.functions import FUNCTIONS
 from striate.ship.every_value import every_value_of, value_name
 from striate.size import explain, measure, opened_rows, receptive
 
@@ -310,6 +312,84 @@ def test_hovering_and_clicking_a_cell_says_where_it_looks_and_why(opened, small)
     assert float(said.get_attribute("data-computed")) == pytest.approx(
         float(said.get_attribute("data-value")), abs=1e-4
     )
+
+
+ACTIVATIONS = list(FUNCTIONS)[: list(FUNCTIONS).index("exponential") + 1]
+ENDS = {
+    "pooled": lambda x: layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x)),
+    "flat": lambda x: layers.Dense(3)(layers.Dense(5, activation="gelu")(layers.Flatten()(x))),
+    "largest": lambda x: layers.Dense(1, activation="sigmoid")(layers.GlobalMaxPooling2D()(x)),
+    "convolved": lambda x: layers.Flatten()(layers.Conv2D(4, x.shape[1:3], activation="silu", groups=2)(x)),
+    "normed": lambda x: layers.Dense(3, activation="softmax")(
+        layers.BatchNormalization()(layers.Multiply()([(y := layers.GlobalAveragePooling2D()(x)), layers.Softmax()(y)]))
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_grad_cam_and_occlusion_are_those_of_look(browser, end, tmp_path):
+    x = inputs = layers.Input((21, 24, 3))
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(x)
+    x = layers.MaxPooling2D(2)(x)
+    model = st.Model(inputs, ENDS[end](x))
+    model.preprocessing = Preprocessing.pictures((21, 24), 3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.2))
+    rng = np.random.default_rng(2)
+    model.set_weights(
+        [rng.uniform(0.2, 1.2, w.shape) if w.ndim == 1 else rng.normal(0, 0.4, w.shape) for w in model.get_weights()]
+    )
+    (tmp_path / "x.png").write_bytes(png(21, 24))
+    page = Opened(browser, model.page(tmp_path / "page.html"))
+    page.drop("x.png", (tmp_path / "x.png").read_bytes())
+    page.page.evaluate("document.getElementById('window').value = 4; document.getElementById('step').value = 3")
+    for number in range(model.answers.classes):
+        page.page.evaluate("number => globalThis.striate.why.ask(number)", number)
+        for method, made in (
+            ("gradcam", st.look.gradcam(model, tmp_path / "x.png", number)),
+            ("occlusion", st.look.occlusion(model, tmp_path / "x.png", number, window=4, stride=3)),
+        ):
+            page.page.evaluate("method => globalThis.striate.why.turn(method)", method)
+            found = page.page.evaluate("Array.from(globalThis.striate.why.found.values)")
+            np.testing.assert_allclose(found, made.values.ravel(), atol=1e-4)
+            page.page.evaluate("globalThis.striate.why.turn(null)")
+    page.context.close()
+    assert page.faults == []
+
+
+def test_slopes_of_activations_are_those_of_torch(opened):
+    names = opened.page.evaluate("async () => Object.keys((await import('striate/slopes')).FUNCTIONS)")
+    points = np.array([-7.5, -3.2, -1.3, -0.4, -0.01, 0.02, 0.7, 2.6, 4.4, 6.5], np.float32)
+    for name in set(names) & set(ACTIVATIONS):
+        model = st.Sequential([layers.Input((len(points),)), layers.Activation(name)])
+        x = torch.tensor(points[None], requires_grad=True)
+        y = model.module.eval()(x)
+        y.sum().backward()
+        parameters = model.graph.flat().nodes[0].lowering.steps[0].primitive.parameters
+        script = """async ([name, xs, ys, parameters]) => {
+            const {FUNCTIONS} = await import("striate/slopes");
+            return xs.map((x, i) => FUNCTIONS[name](x, ys[i], ...parameters));
+        }"""
+        found = opened.page.evaluate(script, [name, points.tolist(), y[0].tolist(), list(parameters)])
+        np.testing.assert_allclose(found, x.grad[0], atol=1e-5, err_msg=name)
+    assert len(set(names) & set(ACTIVATIONS)) == 16
+
+
+def test_occlusion_stops_when_it_is_asked_to_and_the_address_holds_the_question(browser, written):
+    page = Opened(browser, written, at="#why=occlusion&class=2")
+    page.page.wait_for_function("() => (({found}) => found && found.done === found.whole)(globalThis.striate.why)")
+    assert page.page.locator("#asked").input_value() == "2"
+    found = page.page.evaluate("""async () => {
+        const {why} = globalThis.striate;
+        why.found = null;
+        const asked = why.ask(1);
+        why.turn("occlusion");
+        await asked;
+        return why.found;
+    }""")
+    assert found is None
+    assert page.page.locator("#occlusion").get_attribute("aria-pressed") == "false"
+    assert "why=" not in page.page.url
+    page.context.close()
+    assert page.faults == []
 
 
 def test_it_is_used_by_keyboard_alone(opened):

@@ -17,7 +17,7 @@ from striate.doors.writing import atomic_write
 from striate.errors import StriateError
 from striate.graph import Graph
 from striate.page.samples import samples
-from striate.page.told import shown, told_of
+from striate.page.told import explained, shown, told_of
 from striate.page.weights import carried
 from striate.ship.onnx_graph import factors
 from striate.visible import visible
@@ -40,6 +40,9 @@ MODULES = (
     "maps",
     "reason",
     "answers",
+    "slopes",
+    "covering",
+    "why",
     "sources",
     "pictures",
     "large",
@@ -92,6 +95,7 @@ def _live(model: Model, told: dict[str, Any]) -> dict[str, bytes]:
             "offset": None if offset is None else np.broadcast_to(offset, shape[-1]).tolist(),
             "activation": answers.activation,
             "separate": answers.separate,
+            "explain": explained(graph),
             "labels": intake.class_names(answers.classes) if len(graph.output_shapes[0]) == 1 else [],
             "samples": [
                 {"name": each, "url": f"data:{kind};base64,{base64.b64encode(file).decode()}"}

@@ -9,7 +9,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.draw.words import brief
-from striate.graph import FlatGraph, Graph, Operation, Shape, Window, operations
+from striate.graph import FlatGraph, Graph, Operation, Shape, Window, last_maps, operations
 from striate.page.blocks import Part, parts_of
 from striate.page.placing import HEIGHT, WIDTH, placed
 from striate.size import explain_every, measure, opened_rows
@@ -76,6 +76,22 @@ def told_of(graph: Graph) -> dict[str, Any]:
     return shown(told)  # type: ignore[no-any-return]
 
 
+def explained(graph: Graph) -> dict[str, Any]:
+    """What the page explains an answer by: ``maps``, the call that has the last maps, or None; ``logits``, a tensor.
+
+    graph   the network, whose first output gives the answer; its logits stand before a softmax or sigmoid that ends it
+    """
+    flat = graph.flat()
+    maps, (made, _) = last_maps(flat), operations(flat)
+    last = next((one for one in made if one.output == flat.outputs[0]), None)
+    primitive = None if last is None else last.step.primitive
+    ends = isinstance(primitive, p.Softmax) or (isinstance(primitive, p.Pointwise) and primitive.function == "sigmoid")
+    return {
+        "maps": None if maps is None else flat.nodes.index(maps),
+        "logits": last.inputs[0] if last is not None and ends else flat.outputs[0],
+    }
+
+
 def shown(value: Any) -> Any:
     """The same in plain lists and dicts, every text in it as it may be shown; see ``visible``.
 
@@ -116,6 +132,7 @@ def _operation(operation: Operation, layer: int) -> dict[str, Any]:
         "filters",
         "epsilon",
         "log",
+        "parameters",
         "connections",
         "order",
     )

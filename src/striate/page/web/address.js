@@ -2,8 +2,9 @@
 
 import { COLOURINGS } from "striate/diagram";
 import { RANGES } from "striate/maps";
+import { METHODS } from "striate/why";
 
-/** What the address says: {layer, channel, cell, colouring, ranges, theme}, null where it says nothing of use. */
+/** What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked}, null where it says nothing of use. */
 export function wanted() {
   const state = new URLSearchParams(location.hash.slice(1));
   const oneOf = (name, values) => (values.includes(state.get(name)) ? state.get(name) : null);
@@ -15,11 +16,13 @@ export function wanted() {
     colouring: oneOf("colour", Object.keys(COLOURINGS)),
     ranges: oneOf("range", RANGES),
     theme: oneOf("theme", ["dark", "light"]),
+    method: oneOf("why", METHODS),
+    asked: state.has("class") ? Number(state.get("class")) || 0 : null,
   };
 }
 
 /** Write what the page has chosen into the address. */
-export function remember({ told, layer, channel, cell, diagram, ranges, theme }) {
+export function remember({ told, layer, channel, cell, diagram, ranges, theme, why }) {
   const state = new URLSearchParams();
   if (layer !== null) {
     state.set("layer", told.layers[layer].name);
@@ -29,5 +32,9 @@ export function remember({ told, layer, channel, cell, diagram, ranges, theme })
   if (diagram.colouring !== "kind") state.set("colour", diagram.colouring);
   if (ranges !== "layer") state.set("range", ranges);
   if (theme) state.set("theme", theme);
+  if (why?.method) {
+    state.set("why", why.method);
+    state.set("class", why.asked);
+  }
   history.replaceState(null, "", `#${state}`);
 }

@@ -14,7 +14,7 @@ const COPIES = new Set(["Pad", "Crop", "Slice", "Concatenate", "Resize", "Augmen
  * layer      the walk back ends where another layer begins
  *
  * after: [{name, from, to, more}] what is done with the sum, in order; products: {how, kernel, channels, numbers, weights,
- * there, bias, total, divisor} or null; source: {tensor, at} where a number is only copied; reason: why no more is said.
+ * place, there, bias, total, divisor} or null; source: {tensor, at} where a number is only copied; reason: why no more is said.
  */
 export function arithmetic(look, tensor, at, layer) {
   const value = look.values.get(tensor).at(at);
@@ -40,7 +40,7 @@ export function arithmetic(look, tensor, at, layer) {
 }
 
 /** [tensor, place] in an operation's input of the number that its output has; null where the number is another. */
-function movedTo(look, operation, at) {
+export function movedTo(look, operation, at) {
   const [source] = operation.inputs;
   const shape = look.told.tensors[source];
   if (IDLE.has(operation.kind)) return [source, at];
@@ -106,7 +106,7 @@ function read(x, window, at, channels) {
   const found = cells(window, x.shape.slice(0, -1), at);
   return {
     kernel: window.kernel,
-    places: found.map(([place]) => place),
+    place: (c, i) => [...found[i][0], channels[c]],
     there: found.map(([, there]) => there),
     numbers: channels.map((c) => found.map(([place, there]) => (there ? x.at([...place, c]) : 0))),
     channels,
@@ -140,7 +140,8 @@ function reduced(parts, how) {
   return { ...parts, weights: null, bias: null, how: named, total, divisor: inside.length };
 }
 
-const ROWS = {
+/** Per kind of operation what a number of its output gathers; place(map, i) is where its i-th number of a map stands. */
+export const ROWS = {
   Conv(look, operation, at, array) {
     const k = at.at(-1);
     const depth = array("weight").shape[1];
@@ -166,7 +167,10 @@ const ROWS = {
   },
   Pool(look, operation, at) {
     const parts = read(look.values.get(operation.inputs[0]), operation.window, at, [at.at(-1)]);
-    if (operation.how === "average_all") return reduced({ ...parts, there: parts.there.map(() => true) }, "mean");
+    if (operation.how === "average_all") {
+      const [whole, divisor] = [reduced(parts, "sum"), parts.there.length];
+      return { ...whole, how: "mean", total: whole.total / divisor, divisor };
+    }
     if (operation.how !== "center") return reduced(parts, operation.how);
     return summed(parts, [operation.centre], null);
   },
@@ -176,14 +180,16 @@ const ROWS = {
     const spans = x.shape.slice(0, -1).map((size, i) => [Math.floor((at[i] * size) / out[i]), Math.ceil(((at[i] + 1) * size) / out[i])]);
     const kernel = spans.map(([a, b]) => b - a);
     const places = unravelledKernel(kernel).map((cell) => cell.map((each, i) => each + spans[i][0]));
-    const numbers = [places.map((place) => x.at([...place, at.at(-1)]))];
-    return reduced({ kernel, places, there: null, numbers, channels: [at.at(-1)] }, operation.how);
+    const place = (_, i) => [...places[i], at.at(-1)];
+    const numbers = [places.map((_, i) => x.at(place(0, i)))];
+    return reduced({ kernel, place, there: null, numbers, channels: [at.at(-1)] }, operation.how);
   },
   DepthPool(look, operation, at) {
     const x = look.values.get(operation.inputs[0]);
     const [size, stride] = operation.channels;
     const maps = every(size, at.at(-1) * stride);
-    return reduced({ kernel: null, there: null, channels: maps, numbers: maps.map((c) => [x.at([...at.slice(0, -1), c])]) }, operation.how);
+    const place = (c) => [...at.slice(0, -1), maps[c]];
+    return reduced({ kernel: null, place, there: null, channels: maps, numbers: maps.map((_, c) => [x.at(place(c))]) }, operation.how);
   },
   Reduce(look, operation, at) {
     const x = look.values.get(operation.inputs[0]);
@@ -194,22 +200,25 @@ const ROWS = {
       const index = gone && !operation.keepdims ? 0 : left.shift();
       return gone ? 0 : index;
     });
-    const numbers = [unravelledKernel(sides).map((cell) => x.at(cell.map((each, axis) => each + base[axis])))];
+    const places = unravelledKernel(sides).map((cell) => cell.map((each, axis) => each + base[axis]));
+    const place = (_, i) => places[i];
+    const numbers = [places.map((each) => x.at(each))];
     const kernel = x.shape.length === 3 && !operation.axes.includes(2) ? sides.slice(0, 2) : null;
-    return reduced({ kernel, there: null, channels: [base.at(-1)], numbers }, operation.how);
+    return reduced({ kernel, place, there: null, channels: [base.at(-1)], numbers }, operation.how);
   },
   Linear(look, operation, at, array) {
     const x = look.values.get(operation.inputs[0]);
     const { data } = array("weight");
     const units = every(x.channels);
-    const numbers = units.map((i) => [x.at([...at.slice(0, -1), i])]);
+    const place = (c) => [...at.slice(0, -1), c];
+    const numbers = units.map((i) => [x.at(place(i))]);
     const weights = units.map((i) => [data[at.at(-1) * units.length + i]]);
-    return summed({ kernel: null, there: null, channels: units, numbers }, weights, array("bias")?.data[at.at(-1)] ?? null);
+    return summed({ kernel: null, place, there: null, channels: units, numbers }, weights, array("bias")?.data[at.at(-1)] ?? null);
   },
   Scale(look, operation, at, array) {
     const factor = array("weight");
     const numbers = [[look.values.get(operation.inputs[0]).at(at)]];
-    const parts = { kernel: null, there: null, channels: [at.at(-1)], numbers };
+    const parts = { kernel: null, place: () => at, there: null, channels: [at.at(-1)], numbers };
     return summed(parts, factor ? [[factor.data[at.at(-1)]]] : null, array("bias")?.data[at.at(-1)] ?? null);
   },
   BatchNorm(look, operation, at, array) {
@@ -219,16 +228,16 @@ const ROWS = {
     const scale = array("weight")?.data[k] ?? 1;
     const shift = array("bias")?.data[k] ?? 0;
     const numbers = [[look.values.get(operation.inputs[0]).at(at)]];
-    const parts = { kernel: null, there: null, channels: [k], numbers, norm: { mean, deviation, scale, shift } };
+    const parts = { kernel: null, place: () => at, there: null, channels: [k], numbers, norm: { mean, deviation, scale, shift } };
     return summed(parts, [[scale / deviation]], shift - (mean * scale) / deviation);
   },
   Combine(look, operation, at) {
     const out = look.told.tensors[operation.output];
-    const numbers = operation.inputs.map((input) => {
-      const x = look.values.get(input);
-      const own = at.slice(out.length - x.shape.length);
-      return [x.at(own.map((each, axis) => (x.shape[axis] === 1 ? 0 : each)))];
-    });
+    const place = (c) => {
+      const { shape } = look.values.get(operation.inputs[c]);
+      return at.slice(out.length - shape.length).map((each, axis) => (shape[axis] === 1 ? 0 : each));
+    };
+    const numbers = operation.inputs.map((input, c) => [look.values.get(input).at(place(c))]);
     const row = numbers.map(([each]) => each);
     const [first, ...rest] = row;
     const totals = {
@@ -241,7 +250,7 @@ const ROWS = {
       minimum: () => Math.min(...row),
     };
     const how = { add: "sum", average: "mean", maximum: "max", minimum: "min" }[operation.how] ?? operation.how;
-    const made = { kernel: null, there: null, channels: operation.inputs, numbers, weights: null, bias: null };
+    const made = { kernel: null, place, there: null, channels: operation.inputs, numbers, weights: null, bias: null };
     return { ...made, how, total: totals[operation.how](), divisor: row.length, merged: true };
   },
 };

@@ -65,8 +65,14 @@ export class Engine {
     }
   }
 
-  /** Values of some tensors for one input: a map from a tensor's number to its Value. */
-  async run(input, tensors) {
+  /** Values of some tensors for one input: a map from a tensor's number to its Value; one run after the other. */
+  run(input, tensors) {
+    const before = this.last ?? Promise.resolve();
+    this.last = before.catch(() => null).then(() => this.values(input, tensors));
+    return this.last;
+  }
+
+  async values(input, tensors) {
     const first = this.told.inputs[0];
     const shape = this.told.tensors[first.tensor];
     const feeds = { [this.session.inputNames[0]]: new this.ort.Tensor("float32", input, [1, ...shape]) };

@@ -145,9 +145,7 @@ export class Large {
   take(cell) {
     this.page.cell = cell;
     this.look(cell);
-    const { engine } = this.page.pictures;
-    const look = { told: this.told, values: this.picture.values, array: (operation, name) => engine.array(operation, name) };
-    const found = arithmetic(look, this.layer.output, this.place(cell), this.page.layer);
+    const found = arithmetic(this.page.pictures.look, this.layer.output, this.place(cell), this.page.layer);
     put(this.story, made("h3", {}, `Why ${short(found.value)}`), story(this.told, this.layer, found));
     this.page.remember();
   }

@@ -7,6 +7,7 @@ import { Panel } from "striate/panel";
 import { Pictures } from "striate/pictures";
 import { told as carriedTold } from "striate/store";
 import { Tools } from "striate/tools";
+import { Why } from "striate/why";
 import { $, counted, large, made, megabytes, put } from "striate/words";
 
 class Page {
@@ -17,7 +18,7 @@ class Page {
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.keys = new Keys();
-    const { layer, channel, cell, colouring, ranges, theme } = wanted();
+    const { layer, channel, cell, colouring, ranges, theme, method, asked } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
@@ -27,6 +28,7 @@ class Page {
     this.tools = new Tools(this);
     this.panel = new Panel(this);
     this.pictures = told.live ? new Pictures(this, () => this.pictured()) : null;
+    this.why = told.live ? new Why(this, method, asked) : null;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     this.diagram.draw();
     this.diagram.fit();
@@ -62,6 +64,7 @@ class Page {
     const first = Math.max(0, this.told.layers.findIndex(({ family }) => family === "conv"));
     if (this.layer === null) await this.choose(first);
     else await this.panel.show();
+    this.why?.pictured();
   }
 
   /** Choose a layer; keep: the map and the cell stay chosen. */

@@ -39,6 +39,7 @@ export function paint(canvas, numbers, rows, columns, { low, high, turning }) {
   const colours = turning ? TABLES.turning : TABLES.rising;
   const factor = high > low ? 255 / (high - low) : 0;
   for (let i = 0; i < numbers.length; i++) {
+    if (Number.isNaN(numbers[i])) continue; // there is none
     const at = 3 * Math.max(0, Math.min(255, Math.round((numbers[i] - low) * factor)));
     image.data[4 * i] = colours[at];
     image.data[4 * i + 1] = colours[at + 1];
@@ -63,6 +64,22 @@ export function legend(scale) {
   const stops = (scale.turning ? TURNING : RISING).join(",");
   const bar = made("span", { class: "ramp", style: `background:linear-gradient(90deg,${stops})` });
   return made("span", { class: "legend" }, short(scale.low), bar, short(scale.high));
+}
+
+/** A map in another size, bilinear, as torch's interpolate does it. */
+export function enlarged(numbers, rows, columns, height, width) {
+  const along = (size, newSize) => Array.from({ length: newSize }, (_, i) => {
+    const at = Math.max(0, ((i + 0.5) * size) / newSize - 0.5);
+    const before = Math.floor(at);
+    return [before, Math.min(size - 1, before + 1), at - before];
+  });
+  const across = along(columns, width);
+  const out = new Float32Array(height * width);
+  along(rows, height).forEach(([above, below, down], y) => across.forEach(([left, right, part], x) => {
+    const row = (at) => (1 - part) * numbers[at * columns + left] + part * numbers[at * columns + right];
+    out[y * width + x] = (1 - down) * row(above) + down * row(below);
+  }));
+  return out;
 }
 
 /** A vector's numbers in rows that are nearly a square, as a map is. */

@@ -64,6 +64,12 @@ export class Pictures {
     await this.changed();
   }
 
+  /** What arithmetic looks at: values of the current picture, arrays of the network. */
+  get look() {
+    const { told, engine } = this;
+    return { told, values: this.current.values, array: (operation, name) => engine.array(operation, name) };
+  }
+
   /** Compute what is not yet there of some tensors of a picture. */
   async ensure(picture, tensors) {
     const missing = tensors.filter((tensor) => !picture.values.has(tensor));

@@ -1,0 +1,149 @@
+// Why the network answers so: where its last maps speak for a class, and what happens when parts are covered.
+
+import { Covering, usual } from "striate/covering";
+import { enlarged, legend, paint, scaleOf } from "striate/maps";
+import { normalised } from "striate/pixels";
+import { operationsBetween, slopes } from "striate/slopes";
+import { range } from "striate/values";
+import { $, made, put, shapeText } from "striate/words";
+
+const BREATH = 40; // ms of covering after which the page is drawn anew
+export const METHODS = ["gradcam", "occlusion"];
+
+export class Why {
+  /** page: whose picture is explained; method, asked: what its address says, or null. */
+  constructor(page, method, asked) {
+    Object.assign(this, { page, told: page.told, method, asked, wanted: asked, run: 0 });
+    const { keys } = page;
+    keys.button("gradcam", "x", "Grad-CAM: where the last maps speak for the class", () => this.turn("gradcam"));
+    keys.button("occlusion", "v", "occlusion: cover parts of the picture; again: stop", () => this.turn("occlusion"));
+    keys.on("k", "the next of the five classes", () => this.next());
+    $("asked").addEventListener("change", () => this.ask(Number($("asked").value)));
+    for (const id of ["window", "step"]) $(id).addEventListener("change", () => this.method === "occlusion" && this.show());
+    const { live } = this.told;
+    const output = this.told.tensors[this.told.outputs[0]];
+    $("why").hidden = output.length !== 1 || live.labels.length === 0;
+    if ($("why").hidden) return;
+    const [height, width] = this.told.tensors[this.told.inputs[0].tensor];
+    const { window, step } = usual(Math.min(height, width));
+    Object.assign($("window"), { value: window, max: Math.min(height, width) });
+    Object.assign($("step"), { value: step, max: window });
+    $("gradcam").disabled = live.explain.maps === null;
+  }
+
+  get picture() {
+    return this.page.pictures.current;
+  }
+
+  /** Another picture is shown: its most probable class is asked about, unless the address says another. */
+  pictured() {
+    if ($("why").hidden) return;
+    this.asked = this.wanted ?? this.picture.best[0][2];
+    this.wanted = null;
+    const numbers = [...new Set([...this.picture.best.map(([, , number]) => number), this.asked])];
+    put($("asked"), ...numbers.map((number) => made("option", { value: number }, this.told.live.labels[number])));
+    this.ask(this.asked);
+  }
+
+  /** Ask about a class. */
+  ask(number) {
+    this.asked = number;
+    $("asked").value = number;
+    this.page.remember();
+    return this.show();
+  }
+
+  next() {
+    const { options, selectedIndex } = $("asked");
+    if (options.length) this.ask(Number(options[(selectedIndex + 1) % options.length].value));
+  }
+
+  /** Choose a method, or none where it is chosen already. */
+  turn(method) {
+    this.method = this.method === method ? null : method;
+    this.page.remember();
+    return this.show();
+  }
+
+  /** Show what the chosen method finds; what was still at work stops. */
+  async show() {
+    const run = ++this.run;
+    for (const method of METHODS) $(method).setAttribute("aria-pressed", String(method === this.method));
+    $("windowed").hidden = this.method !== "occlusion";
+    Object.assign($("reasons"), { width: 1, height: 1 });
+    this.say("");
+    if (this.method === null) return;
+    try {
+      await this[this.method](() => run === this.run);
+    } catch (error) {
+      this.say(`This cannot be said here: ${error.message}.`);
+    }
+  }
+
+  say(text, ...more) {
+    put($("because"), text, ...more);
+  }
+
+  /** The number of the logits that is the class's score, and its sign: one yes/no number stands for two classes. */
+  get score() {
+    const { explain, labels } = this.told.live;
+    const alone = this.told.tensors[explain.logits][0] < labels.length;
+    return alone ? [0, this.asked === 1 ? 1 : -1] : [this.asked, 1];
+  }
+
+  /** Numbers over the picture in colours. */
+  lay(numbers, text) {
+    const { height, width } = this.picture.pixels;
+    const scale = scaleOf(...range(numbers));
+    paint($("reasons"), numbers, height, width, scale);
+    this.say(text, made("br"), legend(scale));
+  }
+
+  /** Maps of the last layer that has any, each times the mean slope of the class's logit, summed, not below 0. */
+  async gradcam(wanted) {
+    const { picture, told } = this;
+    const { maps: call, logits } = told.live.explain;
+    const layer = told.layers[call];
+    const between = operationsBetween(told, layer.output, logits).flatMap((i) => [...told.operations[i].inputs, told.operations[i].output]);
+    await this.page.pictures.ensure(picture, [...new Set([...between, layer.output])]);
+    if (!wanted()) return;
+    const [number, sign] = this.score;
+    const slope = slopes(this.page.pictures.look, logits, [[[number], sign]], layer.output);
+    const value = picture.values.get(layer.output);
+    const [rows, columns] = value.plane;
+    const coarse = new Float32Array(rows * columns);
+    for (let channel = 0; channel < value.channels; channel++) {
+      let weight = 0;
+      for (let i = channel; i < slope.length; i += value.channels) weight += slope[i] / coarse.length;
+      value.map(channel).forEach((each, i) => (coarse[i] += weight * each));
+    }
+    const rectified = coarse.map((each) => Math.max(0, each));
+    const { height, width } = picture.pixels;
+    this.found = { coarse: rectified, values: enlarged(rectified, rows, columns, height, width) };
+    this.lay(this.found.values, `Bright is where the ${shapeText([rows, columns])} maps of ${layer.name} speak for the class.`);
+  }
+
+  /** Cover one window after the other and draw how the class's logit falls, while it is computed. */
+  async occlusion(wanted) {
+    const { picture } = this;
+    const { height, width } = picture.pixels;
+    const chosen = (id, most) => Math.max(1, Math.min(most, Math.round(Number($(id).value)) || 1));
+    const window = chosen("window", Math.min(height, width));
+    const step = chosen("step", window);
+    const [number, sign] = this.score;
+    const { logits } = this.told.live.explain;
+    const score = async (input) => sign * (await this.page.pictures.engine.run(input, [logits])).get(logits).data[number];
+    const whole = await score(picture.input);
+    const covering = new Covering(picture.pixels, [window, window], [step, step]);
+    let drawn = performance.now();
+    for (const [i, place] of covering.places.entries()) {
+      covering.add(place, whole - (await score(normalised(covering.covered(place), this.told.live))));
+      if (!wanted()) return;
+      if (performance.now() - drawn < BREATH && i + 1 < covering.places.length) continue;
+      this.found = { values: covering.values(), done: i + 1, whole: covering.places.length };
+      this.lay(this.found.values, `Orange is where covering ${window} × ${window} pixels lowers the class's logit. ${i + 1} of ${covering.places.length} places.`);
+      await new Promise((done) => setTimeout(done));
+      drawn = performance.now();
+    }
+  }
+}
