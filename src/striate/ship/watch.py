@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 _ALL, _SOME = 256, 8  # arrays up to the first size are compared whole each time, of larger ones this many cells
 _LINE = 1021  # numbers in a line, a prime, so that filters that change places do not stay in their columns
@@ -43,6 +44,7 @@ class Watch:
                     self._tensors.append(tensor)
                     self._add(tensor.detach())
         self._parts = list(module.modules())
+        self._unhooked_at = -1  # how many hooks torch had set when none was in these parts
         self._held = self._marks()
         self._sums = [read() for read in self._blocks]
         self._next = 0
@@ -86,8 +88,14 @@ class Watch:
         return False
 
     def hooked(self) -> bool:
-        """Whether a part has forward hooks, which only torch would run."""
-        return hooked(self._parts)
+        """Whether a part has forward hooks, which only torch would run.
+
+        torch numbers all hooks that are ever set, so the parts are looked at only where there are new ones.
+        """
+        count = RemovableHandle.next_id
+        if count != self._unhooked_at and not hooked(self._parts):
+            self._unhooked_at = count
+        return count != self._unhooked_at
 
 
 def hooked(parts: Iterable[nn.Module]) -> bool:
