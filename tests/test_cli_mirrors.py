@@ -89,11 +89,12 @@ def test_a_named_network_is_made_as_zoo_create_makes_it(command):
 
 def test_options_are_spelt_as_the_arguments_are():
     """``--batch-size`` is batch_size; what is spelt otherwise is listed here."""
-    otherwise = {"page": "--html", "others": "--with", "beside": "--pictures"}
+    otherwise = {"data check page": "--html", "others": "--with", "beside": "--pictures"}
     for name, command in COMMANDS.items():
         if name.startswith("look "):
             continue  # tests/test_look_signatures.py
         for option in command.params:
             if option.param_type_name == "option" and option.name != "help":
-                spelt = otherwise.get(option.name, "--" + option.name.replace("_", "-"))
+                usual = otherwise.get(option.name, "--" + option.name.replace("_", "-"))
+                spelt = otherwise.get(f"{name} {option.name}", usual)
                 assert spelt in option.opts, (name, option.opts)

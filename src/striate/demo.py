@@ -57,6 +57,7 @@ def demo(
         folder=folder or Path("runs") / "demo",
         seed=seed,
         splits=splits,
+        page=True,
         verbose="auto" if say is print else 0,
     )
     right = run.scores["accuracy"]
@@ -69,6 +70,8 @@ def demo(
         say(f"{ascii_art(picture[..., 0])}\n  it is a {test.classes[label]}; the network says {says}\n")
     say(f"6. Open it up: {run.report}")
     say("   the curves, the confusions, the worst mistakes, the filters and what they respond to")
+    say(f"7. Look into it: {run.page}")
+    say("   one file for a browser: every map for any picture, the arithmetic of each number, and the test digits")
     say(f"   Ask it:    striate predict {run.folder} picture.png")
     return run
 

@@ -104,6 +104,9 @@ def train(
     folder: RunFolder = None,
     seed: Seed = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    page: Annotated[
+        bool, typer.Option("--page", help="Write page.html too: the network to look into, with the held-out pictures.")
+    ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, as it was begun; takes no other arguments.")
     ] = None,
@@ -184,6 +187,7 @@ def train(
             mix=mix,
             seed=seed,
             report=report,
+            page=page,
             verbose=0 if json else "auto",
             **options,
         )
@@ -286,13 +290,14 @@ def told(result: Any) -> str:
     """A run's outcome for people."""
     scores = "  ".join(f"{key} {value:.4f}" for key, value in result.scores.items() if isinstance(value, float))
     first = f"{scores}  ({result.model.scores['judged on']}; trained in {result.seconds:.1f} s)"
-    return "\n".join([first, *left(result)])
+    return "\n".join([first, *left(result), *([f"page    {result.page}"] if result.page else [])])
 
 
 def _facts(result: Any) -> dict[str, Any]:
     return {
         "folder": str(result.folder),
         "report": str(result.report) if result.report else None,
+        "page": str(result.page) if result.page else None,
         "seconds": round(result.seconds, 2),
         "scores": result.scores,
         "history": result.history,

@@ -33,6 +33,13 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+class FeaturesBy(StrEnum):
+    """How ``page`` makes the map of the features."""
+
+    pca = "pca"
+    tsne = "tsne"
+
+
 class Sort(StrEnum):
     """How ``models`` orders its list."""
 
@@ -337,32 +344,46 @@ def draw(
 
 def page(
     model: Described,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file (NAME.html).")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The HTML file (NAME.html; of a run page.html in its folder).")
+    ] = None,
     weights: Annotated[str | None, typer.Option(help=f"Of an architecture: {WEIGHTS}.")] = None,
     input_shape: InputShape = None,
     classes: Classes = None,
     variant: Variant = None,
+    features: Annotated[
+        FeaturesBy, typer.Option(help="How the map of the features of a run's pictures is made.")
+    ] = FeaturesBy.pca,
     json: Json = False,
 ) -> None:
-    """Write a network as one HTML file to look into: picture, sizes, and with weights its maps and answers."""
-    check_output(output, model, weights, endings=(".html",))
+    """Write a network as one HTML file to look into: picture, sizes, with weights its maps, of a run its data too."""
     from striate.page.explorer import write_explorer
 
-    path = Path(model)
+    path, note = Path(model), ""
+    if output != path / "page.html":
+        check_output(output, model, weights, endings=(".html",))
     trained = weights is not None or path.is_dir() or (path.is_file() and path.suffix.lower() != ".json")
     if trained and input_shape is not None:
         raise ArgumentError("--input-shape goes with an architecture without weights, or one that is given none.")
-    if trained:
-        whole = model_of(model, weights, variant, classes)
-        name, graph = whole.name or path.name, whole.graph.check()
+    if (path / "model.json").is_file() and not (weights or variant or classes):
+        from striate.runs import page_of_run
+
+        target, note = page_of_run(path, output, features=features.value)
     else:
-        whole, (name, graph) = None, graph_of(model, input_shape, classes, variant)
-    target = write_explorer(output or Path(f"{Path(name).name}.html"), graph, name, whole)
+        whole = model_of(model, weights, variant, classes) if trained else None
+        name, graph = (
+            (whole.name or path.name, whole.graph) if whole else graph_of(model, input_shape, classes, variant)
+        )
+        target = write_explorer(output or Path(f"{Path(name).name}.html"), graph.check(), name, whole)
     size = target.stat().st_size
-    lines = [f"wrote {target}, {size / 1e6:.1f} MB: open it in a browser"]
+    lines = [f"wrote {target}, {size / 1e6:.1f} MB: open it in a browser", *([note] if note else [])]
     if size > LARGE_PAGE:
         lines.append(
             f"It is large to mail and slow to open: put it on a server instead (python -m http.server --directory "
             f"{target.parent}), or write the structure alone: striate page NAME without --weights."
         )
-    say({"file": str(target), "bytes": size, "live": whole is not None}, json, "\n".join(lines))
+    say(
+        {"file": str(target), "bytes": size, "live": trained, **({"note": note} if note else {})},
+        json,
+        "\n".join(lines),
+    )

@@ -16,6 +16,7 @@ import numpy as np
 from striate.doors.writing import atomic_write
 from striate.errors import StriateError
 from striate.graph import Graph
+from striate.page.held_out import HeldOut
 from striate.page.samples import samples
 from striate.page.told import explained, shown, told_of
 from striate.page.weights import carried
@@ -42,6 +43,11 @@ MODULES = (
     "answers",
     "slopes",
     "covering",
+    "examples",
+    "confusion",
+    "curves",
+    "scatter",
+    "data",
     "why",
     "sources",
     "pictures",
@@ -53,25 +59,39 @@ MODULES = (
 )
 
 
-def write_explorer(path: str | os.PathLike[str], graph: Graph, name: str, model: Model | None = None) -> Path:
+def write_explorer(
+    path: str | os.PathLike[str],
+    graph: Graph,
+    name: str,
+    model: Model | None = None,
+    held_out: HeldOut | None = None,
+) -> Path:
     """Write the page; it loads nothing and sends nothing, and works by a double click.
 
     path    of the file
     graph   the network
     name    of the network, for the title
     model   with its weights as they are now, for maps and answers; None: the structure alone
+    held_out   the pictures that the model was judged on, for the data view; None: the page has none
 
     A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why.
     Raises the graph's own error where it has a fault, BundleError where the file cannot be written.
     """
     told = told_of(graph)
-    told |= {"name": visible(name), "live": None, "why": "The page was made without weights, so it shows no maps."}
+    told |= {
+        "name": visible(name),
+        "live": None,
+        "held_out": None,
+        "why": "The page was made without weights, so it shows no maps.",
+    }
     parts: dict[str, bytes] = {}
     if model is not None:
         try:
             parts = _live(model, told)
         except StriateError as error:
             told["why"] = f"There are no maps: {inner(visible(str(error)))}."
+    if held_out is not None and told["live"]:
+        told["held_out"], parts["pictures"] = held_out.for_page()
     parts["told"] = gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
     atomic_write(path, _page(name, parts))
     return Path(path)

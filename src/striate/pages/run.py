@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from striate import look
+from striate.errors import DataError
 from striate.look.structure import convolution
+from striate.pages.answered import Answered
 from striate.pages.sections import attempted
 from striate.pages.tasks import judged_task
 from striate.report import figures, tiles
@@ -52,6 +52,8 @@ def write_report(
     skipped: Sequence[Any] = (),
     notes: Sequence[str] = (),
     stages: Sequence[tuple[str, int]] = (),
+    answered: Answered | None = None,
+    page: str | None = None,
 ) -> Path:
     """Write the page to `path` and return it.
 
@@ -61,6 +63,8 @@ def write_report(
     skipped  files that could not be read, (path, reason), besides those of `test`
     notes    what was mended or left out when the data were read, besides those of `test`
     stages   parts of the training, (name, epochs) each, that the curves show apart
+    answered what the model says on `test`, where that is known already
+    page     the name of the explorer's file beside this one, where there is one
 
     Everything that depends on the answers is computed from one prediction over `test`.  The page loads nothing: it can be
     mailed, printed and read without a network.
@@ -70,10 +74,11 @@ def write_report(
     headline: list[tuple[str, str]] = []
     if test is not None:
         test = model.intake.dataset(test)  # as the model sees it, its classes in the order of the outputs
-        judged, judged_sections = _judged(model, test)
+        judged, judged_sections = _judged(model, test, answered)
         headline += judged
         sections += judged_sections
     sections += _inside(model, test)
+    sections.append(_look_into(page))
     size = model.size(batch_size=int((facts or {}).get("batch_size", 1) or 1))
     headline += [("weights", f"{size.weights:,}"), ("multiplications", f"{size.mults:,}")]
     if seconds is not None:
@@ -109,6 +114,20 @@ def _size(size: Size) -> Section:
 
 
 # -- parts ------------------------------------------------------------------------------------------------------------
+def _look_into(page: str | None) -> Section:
+    """The way to the explorer."""
+    section = Section("page", "Look into it")
+    if page is None:
+        section.note = (
+            "`striate page` with the name of this folder writes the network as one file to look into: its picture and "
+            "sizes, and of a classifier every map for any picture, why it answers so, and the held-out pictures."
+        )
+    else:
+        section.note = "Every map for any picture, why the network answers so, and the held-out pictures:"
+        section.body = f'<p><a href="{html.escape(page)}">{html.escape(page)}</a></p>'
+    return section
+
+
 def _curves(history: Mapping[str, Sequence[float]], stages: Sequence[tuple[str, int]]) -> Section:
     section = Section("curves", "Learning curves")
     panels = figures.paired(history)
@@ -128,24 +147,17 @@ def _curves(history: Mapping[str, Sequence[float]], stages: Sequence[tuple[str, 
     return section
 
 
-def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Section]]:
+def _judged(model: Model, test: Dataset, answered: Answered | None) -> tuple[list[tuple[str, str]], list[Section]]:
     """Headline figures and sections that come from the answers on `test`."""
     if task_of(model).name != "classify":
         return judged_task(model, test)
-    shapes = model.graph.output_shapes
-    labels = test.labels
-    if labels is None or len(shapes) != 1 or len(shapes[0]) != 1 or (shapes[0] == (1,) and test.y is None):
-        why = "the data has no labels" if labels is None else "the network does not give one probability per class"
-        return [], [Section("judged", "Answers", f"Confusion, scores and mistakes are left out: {inner(why)}.")]
-    outputs = model.answers
-    probabilities = outputs.by_class(model.predict(test))
-    count = outputs.classes
-    names = model.intake.class_names(count)
-    if labels.max() >= count:
-        return [], [Section("judged", "Answers", "The data has more classes than the network has outputs.")]
-    answers = probabilities.argmax(axis=1)
-    right = answers == labels
-    losses = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12))
+    try:
+        answered = Answered.of(model, test) if answered is None else answered
+    except DataError as error:
+        why = f"Confusion, scores and mistakes are left out: {inner(error)}."
+        return [], [Section("judged", "Answers", why)]
+    names, labels, answers, losses = answered.names, answered.labels, answered.answers, answered.losses
+    right, count = answered.right, len(answered.names)
     told = per_class_report(labels, answers, count, names)
     low, high = interval(int(right.sum()), len(labels))
     headline = [
@@ -171,23 +183,17 @@ def _judged(model: Model, test: Dataset) -> tuple[list[tuple[str, str]], list[Se
     per_class = Section(
         "classes", "Per class", MEANINGS, table(["class", "precision", "recall", "F1", "support"], rows)
     )
-    return headline, [confusion, per_class, _mistakes(test, names, labels, probabilities, losses, ~right)]
+    return headline, [confusion, per_class, _mistakes(test, answered)]
 
 
-def _mistakes(
-    test: Dataset,
-    names: list[str],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    losses: np.ndarray,
-    wrong: np.ndarray,
-) -> Section:
+def _mistakes(test: Dataset, answered: Answered) -> Section:
     section = Section("mistakes", "Worst mistakes")
-    worst = [int(i) for i in np.argsort(-losses, kind="stable") if wrong[i]][:MISTAKES]
+    worst = answered.worst[:MISTAKES]
+    names, labels, probabilities = answered.names, answered.labels, answered.probabilities
     if not worst:
         section.note = "There are none: every held-out answer is right."
         return section
-    told = some(len(worst), int(wrong.sum()), "wrong answer")
+    told = some(len(worst), int((~answered.right).sum()), "wrong answer")
     section.note = f"{told[0].upper()}{told[1:]}, furthest off first." if len(worst) > 1 else f"{told}."
     pictures = [tiles.as_picture(test.x[i]) for i in worst]
     where = [str(test.paths[i]) if test.paths else f"example {i}" for i in range(len(labels))]

@@ -7,6 +7,7 @@ from striate.runs.fastest import tune_run
 from striate.runs.folders import free_folder
 from striate.runs.judging import judge_ensemble, judge_run
 from striate.runs.networks import usual_network
+from striate.runs.paging import page_of_run
 from striate.runs.training import Run, read_record, resume_run, train_run, write_record
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "free_folder",
     "judge_ensemble",
     "judge_run",
+    "page_of_run",
     "quantize_run",
     "read_record",
     "resume_run",

@@ -16,7 +16,8 @@ from striate.wording import inner
 
 RUN = "run.json"  # what the run was asked for
 ASIDE = ".again"  # the folder in a run's in which a run that begins over it is written
-RECORDS = (RUN, "metrics.csv", "report.html", "training.pt")  # of a run, beside its model
+PAGE = "page.html"  # the explorer
+RECORDS = (RUN, "metrics.csv", "report.html", PAGE, "training.pt")  # of a run, beside its model
 _KEPT = "tune.db"  # a search may come before the run
 
 

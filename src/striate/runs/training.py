@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from striate.interrupts import goes_on, typed
 from striate.layers.augment_words import by_words, words_of
 from striate.messages import say
 from striate.model import Model
-from striate.runs.folders import RUN, check_folder, run_folder, settle, under_way
+from striate.runs.folders import PAGE, RUN, check_folder, run_folder, settle, under_way
 from striate.runs.heads import prepared, task_at
 from striate.runs.networks import levels, network_for, reading
 from striate.tasks.kinds import ClassifyTask, task_for, task_named
@@ -47,7 +48,8 @@ class Run:
     scores      its figures on held-out data, by name
     history     figures of every epoch, by name
     seconds     of training
-    report      the page, or None
+    report      report.html, or None
+    page        the explorer, page.html, or None
     skipped     how many files could not be read
     """
 
@@ -58,6 +60,7 @@ class Run:
     seconds: float
     report: Path | None
     skipped: int = 0
+    page: Path | None = None
 
 
 def train_run(
@@ -80,6 +83,7 @@ def train_run(
     seed: int = 0,
     verbose: str | int = "auto",
     report: bool = True,
+    page: bool = False,
     callbacks: Sequence[Any] = (),
     splits: Splits | None = None,
     resume: bool = False,
@@ -106,6 +110,8 @@ def train_run(
     seed        of weights, shuffling, dropout and what is held out
     verbose     as for ``Model.fit``
     report      whether report.html is written
+    page        whether page.html is written beside it, of a classifier of pictures: the network to look into, with the
+                held-out pictures; some seconds and 5 MB or more
     callbacks   further ones, as for ``Model.fit``
     splits      the data, read already; `data` is then only their name
     mix         "mixup" or "cutmix": pictures of a batch mixed with each other, see ``Model.compile``
@@ -122,7 +128,7 @@ def train_run(
     Raises DataError, ArgumentError, TrainingError, and BundleError where another process writes to the folder or the disk is
     full; what was there before stays as it was.
     """
-    from striate.pages import write_report
+    from striate.pages import Answered, write_report, write_run_page
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
@@ -150,6 +156,7 @@ def train_run(
         "augment": augment,
         "seed": seed,
         "report": report,
+        "page": page,
         "callbacks": callbacks,
         "splits": splits,
         "options": options,
@@ -242,9 +249,15 @@ def train_run(
         model.save(place)
         parts = [part for part in splits if part is not None]
         lost = list(dict.fromkeys(file for part in parts for file in part.skipped))
-        page = None
+        answered, written = None, None
+        if page or report:
+            with suppress(DataError):
+                answered = Answered.of(model, judge)
+        if page and answered is not None and model.intake.takes_pictures:
+            written = write_run_page(place / PAGE, model, judge, history=history.history, answered=answered)
+        told = None
         if report:
-            page = write_report(
+            told = write_report(
                 place / "report.html",
                 model,
                 judge,
@@ -254,9 +267,11 @@ def train_run(
                 facts=model.facts,
                 skipped=lost,
                 notes=[line for part in parts for line in part.notes],
+                answered=answered,
+                page=None if written is None else written.name,
             )
-    page = None if page is None else target / page.name
-    return Run(target, model, scores, history.history, seconds, page, len(lost))
+    told, written = (None if file is None else target / file.name for file in (told, written))
+    return Run(target, model, scores, history.history, seconds, told, len(lost), written)
 
 
 def _only_for_classes(task: Task, **given: Any) -> None:

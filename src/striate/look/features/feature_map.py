@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from striate.model import Model
 
 
+METHODS = ("tsne", "pca")
+
+
 @dataclass
 class FeatureMap(Look):
     """The features of a data set in two dimensions.
@@ -160,8 +163,8 @@ def feature_map(
     """
     from sklearn.decomposition import PCA
 
-    if method not in ("tsne", "pca"):
-        raise unknown("method", str(method), ("tsne", "pca"))
+    if method not in METHODS:
+        raise unknown("method", str(method), METHODS)
     pictures, _ = drawn(pictures, None, count, seed)
     pixels, labels, classes = pictures_of(model, pictures)
     if len(pixels) < 3:

@@ -1,10 +1,16 @@
 // The page's address holds what is chosen.
 
 import { COLOURINGS } from "striate/diagram";
+import { WHOLE } from "striate/examples";
 import { RANGES } from "striate/maps";
 import { METHODS } from "striate/why";
 
-/** What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked}, null where it says nothing of use. */
+const FILTERS = ["truth", "says", "wrong", "from", "to"];
+
+/**
+ * What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked, view, filter}, null where it says
+ * nothing of use; filter: what it says of it.
+ */
 export function wanted() {
   const state = new URLSearchParams(location.hash.slice(1));
   const oneOf = (name, values) => (values.includes(state.get(name)) ? state.get(name) : null);
@@ -18,11 +24,13 @@ export function wanted() {
     theme: oneOf("theme", ["dark", "light"]),
     method: oneOf("why", METHODS),
     asked: state.has("class") ? Number(state.get("class")) || 0 : null,
+    view: oneOf("view", ["data"]),
+    filter: Object.fromEntries(FILTERS.flatMap((name) => (state.has(name) ? [[name, Number(state.get(name)) || 0]] : []))),
   };
 }
 
 /** Write what the page has chosen into the address. */
-export function remember({ told, layer, channel, cell, diagram, ranges, theme, why }) {
+export function remember({ told, layer, channel, cell, diagram, ranges, theme, why, data }) {
   const state = new URLSearchParams();
   if (layer !== null) {
     state.set("layer", told.layers[layer].name);
@@ -35,6 +43,11 @@ export function remember({ told, layer, channel, cell, diagram, ranges, theme, w
   if (why?.method) {
     state.set("why", why.method);
     state.set("class", why.asked);
+  }
+  if (data?.open) {
+    state.set("view", "data");
+    const { filter } = data.examples;
+    for (const name of FILTERS) if (filter[name] !== null && filter[name] !== WHOLE[name]) state.set(name, Number(filter[name]));
   }
   history.replaceState(null, "", `#${state}`);
 }

@@ -1,6 +1,7 @@
 // The page: what is chosen, and what follows from it.
 
 import { remember, wanted } from "striate/address";
+import { Data } from "striate/data";
 import { Diagram } from "striate/diagram";
 import { Keys } from "striate/keys";
 import { Panel } from "striate/panel";
@@ -18,7 +19,7 @@ class Page {
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.keys = new Keys();
-    const { layer, channel, cell, colouring, ranges, theme, method, asked } = wanted();
+    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
@@ -37,6 +38,7 @@ class Page {
       Object.assign(this, { channel, cell });
       this.choose(call, true);
     }
+    this.data = told.held_out ? new Data(this, { view, filter }) : null;
   }
 
   /** What stands still. */

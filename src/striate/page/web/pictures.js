@@ -27,12 +27,19 @@ export class Pictures {
     if (this.all.length) await this.show(this.all[0]);
   }
 
-  /** A picture more, of the network's size at once; `show`: show it. */
-  async add(source, name, show = true) {
+  /** Show a picture that has the network's size. */
+  async again(source, name) {
+    const there = this.all.find((picture) => picture.source === source);
+    if (there) await this.show(there);
+    else await this.add(source, name, true, { ...this.told.live.preprocessing, resize: "stretch" });
+  }
+
+  /** A picture more, of the network's size at once; `show`: show it; recipe: how it is prepared. */
+  async add(source, name, show = true, recipe = this.told.live.preprocessing) {
     if (!this.engine) return;
     try {
-      const pixels = await prepared(source, this.told.live.preprocessing);
-      const picture = { name, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
+      const pixels = await prepared(source, recipe);
+      const picture = { name, source, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
       this.all.push(picture);
       this.thumbnails();
       if (show) await this.show(picture);

@@ -50,6 +50,32 @@ class History(Callback):
         self.epoch = list(state["epoch"])
 
 
+def _table(where: str, separator: str) -> tuple[list[str], list[dict[str, str]]]:
+    """The columns and rows of a table of epochs.  Raises BundleError for what is no such table."""
+    text = as_text(read_bytes(where, kind=BundleError, links=False), where, BundleError)
+    columns, rows, broken = parse_table(text, where, separator, kind=BundleError)
+    if broken or (columns and columns[0] != "epoch"):
+        raise BundleError(f"{where} is damaged: it is no table of epochs any more. Delete it to begin anew.")
+    return columns, [dict(zip(columns, row, strict=True)) for _, row in rows]
+
+
+def history_in(file: str | os.PathLike[str]) -> dict[str, list[float]]:
+    """The figures of every epoch that ``CSVLogger`` wrote, by name; NaN where an epoch has none.
+
+    file   the table
+
+    Columns of words are left out.  Raises BundleError for what is no such table.
+    """
+    columns, rows = _table(os.fspath(file), ",")
+    history: dict[str, list[float]] = {}
+    for name in columns[1:]:
+        try:
+            history[name] = [float("nan") if row[name] == "NA" else float(row[name]) for row in rows]
+        except ValueError:
+            continue
+    return history
+
+
 @described
 class CSVLogger(Callback):
     """Writes the figures to a CSV file, a row for each epoch, as soon as the epoch ends.
@@ -104,12 +130,7 @@ class CSVLogger(Callback):
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:
         """The columns and rows that are there.  Raises BundleError for what is no table of figures."""
-        where = os.fspath(self.filename)
-        text = as_text(read_bytes(where, kind=BundleError, links=False), where, BundleError)
-        columns, rows, broken = parse_table(text, where, self.separator, kind=BundleError)
-        if broken or (columns and columns[0] != "epoch"):
-            raise BundleError(f"{where} is damaged: it is no table of epochs any more. Delete it to begin anew.")
-        return columns, [dict(zip(columns, row, strict=True)) for _, row in rows]
+        return _table(os.fspath(self.filename), self.separator)
 
     def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
         with written(self.filename, newline="") as file:

@@ -1,0 +1,114 @@
+// The data view: what the network says of the pictures that it was judged on.
+
+import { confusion } from "striate/confusion";
+import { curves } from "striate/curves";
+import { Examples } from "striate/examples";
+import { Scatter } from "striate/scatter";
+import { $, counted, made, put } from "striate/words";
+
+const FIRST = 120; // pictures that are shown at once
+
+export class Data {
+  /** page: whose pictures these are; wanted: {view, filter} of its address. */
+  constructor(page, wanted) {
+    Object.assign(this, { page, held: page.told.held_out, open: false });
+    this.examples = new Examples(this.held);
+    Object.assign(this.examples.filter, wanted.filter);
+    const { keys } = page;
+    $("view").hidden = false;
+    keys.button("view", "t", "the pictures that it was judged on, or the network", () => this.turn(!this.open));
+    keys.on("j", "wrong answers only, or all", () => this.open && this.filtered({ wrong: !this.examples.filter.wrong }));
+    keys.button("clear", "h", "all of these pictures again", () => this.all());
+    this.controls();
+    const { points } = this.held;
+    const acts = { pick: (one) => this.pick(one), look: (one) => this.look(one), changed: () => this.show() };
+    this.scatter = points ? new Scatter(this.examples, this.held, acts) : null;
+    put($("features"), made("h2", {}, "Map of the features"), this.scatter ? this.scatter.element : made("p", { class: "muted" }, this.held.points_told));
+    put($("curves"), made("h2", {}, "Learning curves"), curves(this.held.history));
+    this.scatter?.begin();
+    this.turn(wanted.view === "data");
+  }
+
+  controls() {
+    const { classes } = this.held;
+    const any = made("option", { value: "" }, "any");
+    for (const id of ["truth", "says"]) {
+      put($(id), any.cloneNode(true), ...classes.map((name, number) => made("option", { value: number }, name)));
+      $(id).addEventListener("change", () => this.filtered({ [id]: $(id).value === "" ? null : Number($(id).value) }));
+    }
+    $("wrong").addEventListener("change", () => this.filtered({ wrong: $("wrong").checked }));
+    for (const id of ["from", "to"]) $(id).addEventListener("change", () => this.filtered({ [id]: Number($(id).value) || 0 }));
+  }
+
+  /** Show the data, or the network again. */
+  turn(open) {
+    this.open = open;
+    $("data").hidden = !open;
+    $("network").hidden = $("layer").hidden = open;
+    $("view").setAttribute("aria-pressed", String(open));
+    document.querySelector("main").classList.toggle("of-data", open);
+    if (open) this.show();
+    else this.page.tools.mini();
+    this.page.remember();
+  }
+
+  filtered(change) {
+    Object.assign(this.examples.filter, change);
+    this.show();
+    this.page.remember();
+  }
+
+  all() {
+    this.examples.clear();
+    this.filtered({});
+  }
+
+  /** Show what is chosen, everywhere. */
+  show() {
+    const { filter, chosen, all } = this.examples;
+    for (const id of ["truth", "says"]) $(id).value = filter[id] ?? "";
+    $("wrong").checked = filter.wrong;
+    for (const id of ["from", "to"]) $(id).value = filter[id];
+    const whole = this.held.matrix.flat().reduce((a, b) => a + b, 0);
+    const travelling = all.length < whole ? `; ${counted(all.length)} of ${counted(whole)} travel with this page, wrong answers first` : "";
+    const region = filter.region ? " in the chosen part of the map" : "";
+    put($("chosen"), `${counted(chosen.length)} of ${counted(all.length)} pictures${region}${travelling}. Choose one for its answer; its maps stand in the network (t).`);
+    const pick = (truth, says) => this.filtered(filter.truth === truth && filter.says === says ? { truth: null, says: null } : { truth, says });
+    put($("confusion"), made("h2", {}, `Truth and answer: ${this.held.source}`), confusion(this.held, filter, pick));
+    this.gallery(chosen);
+    this.scatter?.draw();
+  }
+
+  gallery(chosen) {
+    const add = (begin, end) => $("gallery").append(...chosen.slice(begin, end).map((one) => this.tile(one)));
+    put($("gallery"));
+    add(0, FIRST);
+    if (chosen.length <= FIRST) return;
+    const rest = () => {
+      more.remove();
+      add(FIRST, chosen.length);
+    };
+    const more = made("button", { type: "button", onclick: rest }, `all ${counted(chosen.length)}`);
+    $("gallery").append(more);
+  }
+
+  tile(one) {
+    const { classes } = this.held;
+    const said = `${one.name}: is ${classes[one.label]}, says ${classes[one.answer]}, ${(100 * one.share).toFixed(1)} %`;
+    const lines = one.right ? [made("bdi", {}, classes[one.label])] : [made("bdi", {}, classes[one.label]), made("span", { class: "warn" }, " ✗ ", made("bdi", {}, classes[one.answer]))];
+    return made("button", { type: "button", title: said, "aria-label": said, "data-number": one.number, "aria-pressed": String(one === this.taken), onclick: () => this.pick(one), onpointerenter: () => this.scatter?.mark(one), onpointerleave: () => this.scatter?.mark(null) },
+      made("img", { src: one.url, alt: "" }), made("span", { class: "under" }, ...lines));
+  }
+
+  /** The pointer is at an example in the map: show it among the pictures. */
+  look(one) {
+    for (const button of $("gallery").querySelectorAll("[data-number]")) button.classList.toggle("at", Number(button.dataset.number) === one?.number);
+  }
+
+  /** Show a picture, its answer and why; its maps are in the network. */
+  async pick(one) {
+    this.taken = one;
+    for (const button of $("gallery").querySelectorAll("[data-number]")) button.setAttribute("aria-pressed", String(Number(button.dataset.number) === one.number));
+    await this.page.pictures.again(one.blob, one.name);
+  }
+}

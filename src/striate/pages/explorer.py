@@ -1,0 +1,108 @@
+"""The explorer of a run: its network, and the held-out pictures with what it says of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from striate import look
+from striate.errors import StriateError
+from striate.page.explorer import write_explorer
+from striate.page.held_out import Example, HeldOut
+from striate.pages.answered import Answered
+from striate.report import tiles
+from striate.report.curves import paired
+from striate.train.metrics import confusion_matrix
+from striate.wording import inner
+
+if TYPE_CHECKING:
+    from striate.data import Dataset
+    from striate.model import Model
+
+#: Pictures that travel with a page, at most, and the bytes that they take, at most.
+PICTURES, BYTES = 2000, 8_000_000
+
+
+def write_run_page(
+    path: str | os.PathLike[str],
+    model: Model,
+    test: Dataset,
+    *,
+    history: Mapping[str, Sequence[float]],
+    answered: Answered | None = None,
+    features: Literal["pca", "tsne"] = "pca",
+    name: str | None = None,
+) -> Path:
+    """Write the explorer of a classifier of pictures, with the data that it was judged on.
+
+    path       of the file
+    model      with its weights as they are now
+    test       the held-out examples
+    history    ``History.history``
+    answered   what the model says on `test`, where that is known already
+    features   how the map of the features is made, as ``look.feature_map`` takes it
+    name       of the network, for the title; None: the model's own
+
+    At most 2,000 pictures and 8 MB of them travel along: those with wrong answers first, furthest off first, then of each
+    class in turn.  Raises DataError for data that are no pictures with classes, or another network, BundleError where the
+    file cannot be written.
+    """
+    test = model.intake.dataset(test)
+    answered = Answered.of(model, test) if answered is None else answered
+    chosen, files = _carried(test, answered)
+    points, told = None, ""
+    try:
+        made = look.feature_map(model, test.subset(chosen), method=features)
+        points, told = made.at, made.note()
+    except StriateError as error:
+        told = f"There is no map of the features: {inner(error)}."
+    examples = [
+        Example(
+            Path(test.paths[i]).name if test.paths else f"{test.noun} {i}",
+            int(answered.labels[i]),
+            int(answered.answers[i]),
+            float(answered.probabilities[i].max()),
+            kind,
+            file,
+        )
+        for i, (file, kind) in zip(chosen, files, strict=True)
+    ]
+    matrix = confusion_matrix(answered.labels, answered.answers, len(answered.names))
+    held = HeldOut(test.name, answered.names, np.asarray(matrix), examples, points, told, paired(history))
+    title = name or model.name or "model"
+    return write_explorer(path, model.graph.check(), title, model, held)
+
+
+def _carried(test: Dataset, answered: Answered) -> tuple[list[int], list[tuple[bytes, str]]]:
+    """Numbers of the examples that travel along, and their files."""
+    worst = answered.worst
+    rest = [i for i in range(len(answered.labels)) if answered.right[i]]
+    turns = _turns(answered.labels[rest])
+    order = worst + [rest[i] for i in np.lexsort((answered.labels[rest], turns))]
+    chosen: list[int] = []
+    files: list[tuple[bytes, str]] = []
+    taken = 0
+    for i in order[:PICTURES]:
+        picture = tiles.as_picture(test.x[i])
+        if picture is None:
+            break
+        file, kind = tiles.encoded(picture, max(picture.shape[:2]))
+        if taken + len(file) > BYTES:
+            break
+        taken += len(file)
+        chosen.append(i)
+        files.append((file, kind))
+    return chosen, files
+
+
+def _turns(labels: np.ndarray) -> np.ndarray:
+    """For each example how many of its class stand before it."""
+    turns = np.zeros(len(labels), int)
+    for label in np.unique(labels):
+        own = labels == label
+        turns[own] = np.arange(own.sum())
+    return turns

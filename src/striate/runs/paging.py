@@ -1,0 +1,47 @@
+"""The explorer of a run that is over: its network, and the pictures that it was judged on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from striate.errors import ArgumentError, DataError, unknown
+from striate.look.features.feature_map import METHODS
+from striate.runs.folders import PAGE
+from striate.runs.judging import held_out
+from striate.train.callbacks.logs import history_in
+from striate.wording import inner
+
+
+def page_of_run(
+    run: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    features: Literal["pca", "tsne"] = "pca",
+) -> tuple[Path, str]:
+    """Write the explorer of a run: its network, maps, and of a classifier of pictures what it says of the held-out ones.
+
+    run        the folder of a run or a saved model
+    path       of the file; None: page.html in the folder
+    features   how the map of the features is made: "pca", or "tsne", which takes longer and tells groups apart better
+
+    Returns the file, and why the held-out pictures are not in it; "" where they are.
+    Raises BundleError for a folder without a model and where the file cannot be written, ArgumentError for another map.
+    """
+    from striate.models import load_model
+    from striate.page.explorer import write_explorer
+    from striate.pages import write_run_page
+
+    if features not in METHODS:
+        raise unknown("features", str(features), METHODS)
+    model = load_model(run)
+    target, name = Path(path or Path(run) / PAGE), model.name or Path(run).name
+    try:
+        held = held_out(model, None, str(run))
+        table = Path(run) / "metrics.csv"
+        history = history_in(table) if table.is_file() else {}
+        history.pop("stage", None)  # of a transfer: no figure
+        return write_run_page(target, model, held.data, history=history, features=features, name=name), ""
+    except (ArgumentError, DataError) as error:
+        return write_explorer(target, model.graph.check(), name, model), f"without its data: {inner(error)}"

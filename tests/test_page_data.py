@@ -1,0 +1,187 @@
+"""The page's data view: held-out pictures by truth and answer, the map of the features, curves, the way to their maps."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from browser import Opened, chromium
+
+import striate as st
+from striate import data, layers
+from striate.data import Dataset, Preprocessing
+from striate.errors import ArgumentError, DataError
+from striate.pages import Answered, explorer, write_run_page
+from striate.runs import page_of_run, train_run
+from striate.train.callbacks.logs import history_in
+from striate.train.metrics import confusion_matrix
+
+NAMES = ["<script>a</script>", '"b" & <img src=x>', "\u202ec", "d"]
+HISTORY = {"loss": [2.0, float("nan"), 0.5], "val_loss": [2.1, 1.4, 0.9], "accuracy": [0.2, 0.4, 0.8]}
+
+
+@pytest.fixture(scope="module")
+def model():
+    st.set_seed(1)
+    body = [layers.Conv2D(5, 3, activation="relu"), layers.Flatten(), layers.Dense(4, activation="softmax")]
+    model = st.Sequential([layers.Input((9, 8, 3)), *body], name="small")
+    model.labels, model.preprocessing = NAMES, Preprocessing.pictures((9, 8), 3)
+    return model
+
+
+@pytest.fixture(scope="module")
+def test():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (60, 9, 8, 3), dtype=np.uint8)
+    paths = [f"folder/{i} <b>.png" for i in range(60)]
+    recipe = Preprocessing.pictures((9, 8), 3)
+    return Dataset(x, np.arange(60) % 4, classes=tuple(NAMES), preprocessing=recipe, name="noise", paths=paths)
+
+
+@pytest.fixture(scope="module")
+def answered(model, test):
+    return Answered.of(model, test)
+
+
+@pytest.fixture(scope="module")
+def written(model, test, answered, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "run.html"
+    return write_run_page(path, model, test, history=HISTORY, answered=answered)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser, written):
+    page = Opened(browser, written, at="#view=data")
+    yield page.page
+    page.context.close()
+    assert page.faults == []
+    assert page.asked == []
+
+
+def numbers(page):
+    """Numbers of the pictures that are shown."""
+    return page.eval_on_selector_all("#gallery [data-number]", "all => all.map(each => Number(each.dataset.number))")
+
+
+# -- what travels along ------------------------------------------------------------------------------------------------
+def test_wrong_answers_travel_first_then_each_class_in_turn(test, answered, monkeypatch):
+    wrong = int((~answered.right).sum())
+    assert 0 < wrong < 58
+    monkeypatch.setattr(explorer, "PICTURES", wrong + 2)
+    chosen, files = explorer._carried(test, answered)
+    assert chosen[:wrong] == answered.worst
+    assert all(answered.right[i] for i in chosen[wrong:])
+    assert len({answered.labels[i] for i in chosen[wrong:]}) == 2
+    assert len(files) == wrong + 2
+    monkeypatch.setattr(explorer, "BYTES", sum(len(file) for file, _ in files[:5]))
+    assert explorer._carried(test, answered)[0] == chosen[:5]
+
+
+def test_a_run_has_its_page_and_its_report_leads_there(run, tmp_path):
+    done = train_run("digits", folder=tmp_path / "run", epochs=1, verbose=0, page=True)
+    assert done.page == tmp_path / "run" / "page.html"
+    assert 'href="page.html"' in done.report.read_text()
+    again = json.loads(run("page", str(tmp_path / "run"), "-o", str(tmp_path / "again.html"), "--json")[1])
+    assert again == {"file": str(tmp_path / "again.html"), "bytes": done.page.stat().st_size, "live": True}
+    assert (tmp_path / "again.html").read_bytes() == done.page.read_bytes()
+    history = history_in(tmp_path / "run" / "metrics.csv")
+    assert {name: history[name] for name in done.history} == done.history
+    file, why = page_of_run(tmp_path / "run", features="tsne")
+    assert (file, why) == (done.page, "")
+    with pytest.raises(ArgumentError, match="tsne"):
+        page_of_run(tmp_path / "run", features="umap")
+    train_run("digits", folder=tmp_path / "run", epochs=1, verbose=0)
+    assert not done.page.exists()
+    assert 'href="page.html"' not in done.report.read_text()
+
+
+def test_without_its_data_a_run_has_a_page_and_the_reason(model, tmp_path):
+    model.save(tmp_path / "net")
+    file, why = page_of_run(tmp_path / "net")
+    assert file == tmp_path / "net" / "page.html"
+    assert "does not say what it was trained on" in why
+    unlabelled = Dataset(data.load("digits").test.x, name="digits")
+    with pytest.raises(DataError, match="no labels"):
+        Answered.of(model, unlabelled)
+
+
+# -- in a browser -------------------------------------------------------------------------------------------------------
+def test_a_cell_of_the_matrix_has_its_pictures_and_a_picture_its_answer(opened, test, answered):
+    matrix = confusion_matrix(answered.labels, answered.answers, 4)
+    script = "rows => rows.map(row => [...row.querySelectorAll('td')].map(td => Number(td.textContent)))"
+    np.testing.assert_array_equal(opened.eval_on_selector_all(".confusion tbody tr", script), matrix)
+    truth, says = max(((r, c) for r in range(4) for c in range(4) if r != c), key=lambda at: matrix[at])
+    opened.locator(".confusion tbody tr").nth(truth).locator("td").nth(says).locator("button").click()
+    there = numbers(opened)
+    assert len(there) == matrix[truth, says]
+    carried = explorer._carried(test, answered)[0]
+    assert {(answered.labels[carried[i]], answered.answers[carried[i]]) for i in there} == {(truth, says)}
+    assert f"truth={truth}&says={says}" in opened.url
+    opened.locator("#gallery button").first.click()
+    number = carried[there[0]]
+    said = "name => document.getElementById('state').textContent.startsWith(name)"
+    opened.wait_for_function(said, arg=f"{number} <b>.png")
+    shares = opened.eval_on_selector_all("#best li", "all => all.map(li => Number(li.dataset.share))")
+    np.testing.assert_allclose(shares, np.sort(answered.probabilities[number])[::-1], atol=1e-5)
+    opened.keyboard.press("t")
+    assert opened.locator("#diagram").is_visible()
+    assert opened.locator(".grid-of-maps [data-map]").count() == 5
+
+
+def test_filters_and_the_map_are_linked(opened, test, answered):
+    carried = explorer._carried(test, answered)[0]
+    opened.keyboard.press("j")
+    assert len(numbers(opened)) == (~answered.right).sum()
+    opened.keyboard.press("h")
+    opened.fill("#from", "40")
+    opened.locator("#from").press("Enter")
+    sure = [i for i, number in enumerate(carried) if answered.probabilities[number].max() >= 0.4]
+    assert sorted(numbers(opened)) == sure
+    opened.locator("#clear").click()
+    assert len(numbers(opened)) == 60
+    canvas = opened.locator(".scatter canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    opened.mouse.move(box["x"] + 2, box["y"] + 2)
+    opened.mouse.down()
+    opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 2)
+    opened.mouse.up()
+    points = np.array(opened.evaluate("globalThis.striate.told.held_out.points"))
+    middle = (points[:, 0].min() + points[:, 0].max()) / 2
+    assert sorted(numbers(opened)) == [i for i in range(60) if points[i, 0] <= middle]
+    opened.keyboard.press("h")
+    canvas.focus()
+    opened.keyboard.press("ArrowRight")
+    assert opened.locator("#gallery .at").get_attribute("data-number") == str(numbers(opened)[0])
+    opened.locator("#gallery button").nth(3).hover()
+    assert opened.evaluate("globalThis.striate.data.scatter.at.number") == numbers(opened)[3]
+    canvas.focus()
+    opened.keyboard.press("Enter")
+    opened.wait_for_function("() => globalThis.striate.pictures.all.length > 3")
+
+
+def test_curves_say_what_each_epoch_had_and_names_do_nothing_but_appear(opened):
+    assert opened.locator(".curves figure").count() == 2
+    slider = opened.locator("#curves input")
+    slider.focus()
+    slider.press("ArrowLeft")
+    assert opened.locator("#curves [role=status]").text_content() == "Epoch 2 of 3: val_loss 1.4, accuracy 0.4"
+    assert opened.locator("#truth option").nth(1).text_content() == NAMES[0]
+    assert opened.locator("#truth option").nth(3).text_content() == r"\u202ec"
+    assert opened.locator("img").count() == 60
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_the_data_view_is_no_wider_than_the_window(browser, written, width):
+    page = Opened(browser, written, width=width, at="#view=data&wrong=1")
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.page.locator("#wrong").is_checked()
+    page.context.close()
+    assert page.faults == []
