@@ -6,6 +6,7 @@ import { counted, drawn, large, megabytes, put, shapeText } from "striate/words"
 const GAP = 30; // between parts that follow each other
 const HEAD = 30; // an open part's room for its name
 const INSIDE = 14;
+const TINT = 0.45; // of the strongest colour, so that what is written on it can be read
 const LANE = 11; // between lines that pass parts by
 
 /** What boxes can be coloured by: how a layer's number is taken and said. */
@@ -282,7 +283,7 @@ export class Diagram {
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: `fill ${kind}` }));
     if (colouring) {
       const share = Math.sqrt(this.figure(part) / this.largest);
-      group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: "tint", "fill-opacity": (0.75 * share).toFixed(3) }));
+      group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: "tint", "fill-opacity": (TINT * share).toFixed(3) }));
     }
     group.append(drawn("rect", { x: x + 5, y: y + 8, width: 4, height: h - 16, rx: 2, class: `stripe ${kind}` }));
     group.append(drawn("text", { x: x + 16, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, "600 12px sans-serif", w - (layer ? 26 : 38))));

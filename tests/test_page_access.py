@@ -1,0 +1,117 @@
+"""Anybody can use the page: axe finds nothing serious in any of its views, and what is focused can be seen."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import numpy as np
+import pytest
+from browser import Opened, chromium
+
+import striate as st
+from striate import layers
+from striate.data import Dataset, Preprocessing
+from striate.pages import write_run_page
+
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+
+SERIOUS = ("serious", "critical")
+VIEWS = {
+    "a layer": "#layer=conv2d",
+    "a cell": "#layer=conv2d_1&map=1&cell=2%2C3&colour=weights&why=gradcam",
+    "numbers": "#layer=dense",
+    "the data": "#view=data",
+    "filtered data": "#view=data&wrong=1&truth=1&says=0",
+}
+DIALOGS = {"keys": "?", "drawing": "w"}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    st.set_seed(1)
+    x = inputs = layers.Input((12, 12, 3))
+    x = skip = layers.Conv2D(6, 3, padding="same", activation="relu")(x)
+    x = layers.Add()([layers.Conv2D(6, 3, padding="same", strides=1)(x), skip])
+    x = layers.Flatten()(layers.MaxPooling2D(5)(x))
+    model = st.Model(inputs, layers.Dense(3, activation="softmax")(x), name="small")
+    names, recipe = ["cat", "dog", "cow"], Preprocessing.pictures((12, 12), 3)
+    model.labels, model.preprocessing = names, recipe
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 12, 12, 3), dtype=np.uint8)
+    test = Dataset(pixels, np.arange(40) % 3, classes=tuple(names), preprocessing=recipe, name="noise")
+    return write_run_page(tmp_path_factory.mktemp("page") / "run.html", model, test, history={"loss": [2.0, 1.0]})
+
+
+def serious(page) -> list[str]:
+    """What axe finds that keeps people out: rule and elements."""
+    found = axe.Axe().run(page).response["violations"]
+    return [f"{one['id']}: {[node['html'] for node in one['nodes']][:3]}" for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("view", [*VIEWS, *DIALOGS])
+def test_axe_finds_nothing_serious(browser, written, view, colours, width):
+    opened = Opened(browser, written, width=width, colours=colours, at=VIEWS.get(view, ""))
+    if view in DIALOGS:
+        opened.page.keyboard.press(DIALOGS[view])
+    found = serious(opened.page)
+    opened.context.close()
+    assert found == []
+
+
+def luminance(colour: np.ndarray) -> float:
+    """WCAG's relative luminance of RGB, 0 to 255."""
+    share = colour / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: np.ndarray, other: np.ndarray) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_what_is_written_on_boxes_of_every_colour_can_be_read():
+    folder = resources.files("striate.page").joinpath("web")
+    most = float(re.search(r"const TINT = ([\d.]+);", folder.joinpath("diagram.js").read_text()).group(1))
+    themes = re.findall(r":root[^{]*\{(.*?)\}", folder.joinpath("page.css").read_text(), re.DOTALL)
+    assert len(themes) == 2
+    for theme in themes:
+        found = re.findall(r"--([\w-]+): #(\w{6})", theme)
+        colours = {name: np.array(list(bytes.fromhex(text)), float) for name, text in found}
+        grounds = [name for name in colours if f"{name}-edge" in colours]
+        assert len(grounds) == 8
+        for name in [*grounds, "panel", "block", "heat", "heat-wrong"]:
+            assert contrast(colours["ink"], colours[name]) >= 4.5, name
+        for name in [*grounds, "panel", "block", "ground"]:
+            assert contrast(colours["muted"], colours[name]) >= 4.5, name
+        for name in grounds:
+            assert contrast(colours["ink"], most * colours["tint"] + (1 - most) * colours[name]) >= 4.5, name
+
+
+def test_what_is_focused_has_a_frame_around_it(browser, written):
+    opened = Opened(browser, written)
+    script = """() => {
+        const look = getComputedStyle(document.activeElement);
+        const inner = document.activeElement.querySelector?.(":scope > .fill, :scope > .ground");
+        const wide = inner ? parseFloat(getComputedStyle(inner).strokeWidth) : 0;
+        const outline = look.outlineStyle === "none" ? wide : parseFloat(look.outlineWidth);
+        return [document.activeElement.outerHTML.slice(0, 80), outline];
+    }"""
+    seen = []
+    for _ in range(40):
+        opened.page.keyboard.press("Tab")
+        text, wide = opened.page.evaluate(script)
+        if text.startswith("<body"):
+            break
+        seen.append(text)
+        assert wide >= 2, text
+    assert len(seen) > 12
+    opened.context.close()
