@@ -387,7 +387,7 @@ def test_occlusion_stops_when_it_is_asked_to_and_the_address_holds_the_question(
     }""")
     assert found is None
     assert page.page.locator("#occlusion").get_attribute("aria-pressed") == "false"
-    assert "why=" not in page.page.url
+    assert "why=" not in page.page.evaluate("location.hash")
     page.context.close()
     assert page.faults == []
 
@@ -425,6 +425,40 @@ def test_the_address_holds_what_is_chosen(browser, written):
     assert page.page.locator("#colouring").input_value() == "weights"
     page.context.close()
     assert page.faults == []
+
+
+def test_the_address_holds_the_open_blocks(browser, written):
+    page = Opened(browser, written)
+    opened = page.page.locator("[aria-expanded=true]").count()
+    folded = page.page.locator("[aria-expanded=false]")
+    folded.first.click()
+    address = page.page.evaluate("location.hash")
+    page.context.close()
+    again = Opened(browser, written, at=address)
+    assert again.page.locator("[aria-expanded=true]").count() == opened + 1
+    again.page.keyboard.press("e")
+    again.page.keyboard.press("e")
+    assert "open=" not in again.page.evaluate("location.hash")
+    again.context.close()
+    assert page.faults + again.faults == []
+
+
+def test_the_picture_is_kept_as_png(opened):
+    size = opened.page.evaluate("[globalThis.striate.diagram.size.w, globalThis.striate.diagram.size.h]")
+    with opened.page.expect_download() as waiting:
+        opened.page.keyboard.press("i")
+    with Image.open(waiting.value.path()) as picture:
+        assert picture.size == pytest.approx([2 * (side + 40) for side in size], abs=3)
+        colours = picture.convert("RGB").getcolors(1 << 20)
+    assert colours is None or len(colours) > 50
+
+
+def test_the_same_map_stands_beside_that_of_the_other_pictures(opened):
+    opened.drop("other.png", png(20, 18, seed=4))
+    opened.page.locator("summary", has_text="The same map").click()
+    row = opened.page.locator(".others figure")
+    opened.page.wait_for_function("() => document.querySelectorAll('.others figure').length === 3")
+    assert all("%" in text for text in row.all_text_contents())
 
 
 def test_the_picture_is_kept_as_svg(opened):

@@ -8,8 +8,8 @@ import { METHODS } from "striate/why";
 const FILTERS = ["truth", "says", "wrong", "from", "to"];
 
 /**
- * What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked, view, filter}, null where it says
- * nothing of use; filter: what it says of it.
+ * What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, open}, null where it says
+ * nothing of use; filter: what it says of it; open: paths of the open parts.
  */
 export function wanted() {
   const state = new URLSearchParams(location.hash.slice(1));
@@ -25,6 +25,7 @@ export function wanted() {
     method: oneOf("why", METHODS),
     asked: state.has("class") ? Number(state.get("class")) || 0 : null,
     view: oneOf("view", ["data"]),
+    open: (state.get("open") ?? "").split(","),
     filter: Object.fromEntries(FILTERS.flatMap((name) => (state.has(name) ? [[name, Number(state.get(name)) || 0]] : []))),
   };
 }
@@ -37,6 +38,7 @@ export function remember({ told, layer, channel, cell, diagram, ranges, theme, w
     if (channel !== null) state.set("map", channel);
     if (cell) state.set("cell", cell.join(","));
   }
+  if (diagram.open.size) state.set("open", [...diagram.open].sort());
   if (diagram.colouring !== "kind") state.set("colour", diagram.colouring);
   if (ranges !== "layer") state.set("range", ranges);
   if (theme) state.set("theme", theme);

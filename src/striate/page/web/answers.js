@@ -13,15 +13,19 @@ export function probabilities(row, { activation, separate }) {
   return raised.map((each) => each / whole);
 }
 
-/** [[class, probability, its number]] of the most probable; one yes/no output stands for two classes. */
-export function best(row, live, count = 5) {
-  let shares = probabilities(row, live);
+/**
+ * [[class, probability, its number]] of the most probable of an output's Value; one yes/no output stands for two classes.
+ * Null where it does not give a number for each class.
+ */
+export function best(value, live, count = 5) {
+  if (value.shape.length > 1 || live.labels.length === 0) return null;
+  let shares = probabilities(value.data, live);
   if (shares.length === 1 && live.activation !== "softmax") shares = [1 - shares[0], shares[0]];
   const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, count);
   return order.map((i) => [live.labels[i] ?? String(i), shares[i], i]);
 }
 
-const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
+export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
 
 /** Show them. */
 export function showAnswers(element, found) {

@@ -46,9 +46,14 @@ function way(points) {
 }
 
 export class Diagram {
-  /** svg: the element; chosen: called with a layer's number when one is chosen; changed: when the picture is another. */
-  constructor(svg, told, { chosen, changed }) {
-    Object.assign(this, { svg, told, chosen, changed, selected: null, colouring: "kind", view: { x: 0, y: 0, scale: 1 } });
+  /**
+   * svg      the element
+   * chosen   called with a layer's number when one is chosen
+   * changed  called when the picture is another, or elsewhere
+   * folded   called when a part is opened or folded
+   */
+  constructor(svg, told, { chosen, changed, folded }) {
+    Object.assign(this, { svg, told, chosen, changed, folded, selected: null, colouring: "kind", view: { x: 0, y: 0, scale: 1 } });
     this.open = new Set();
     this.scene = drawn("g");
     const arrow = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
@@ -73,8 +78,10 @@ export class Diagram {
     }
   }
 
-  partAt(path) {
-    return path.split(".").reduce((part, i) => part.parts[Number(i)], this.root);
+  /** Paths of all parts that can be opened. */
+  get folds() {
+    const inside = (part) => (part.call === undefined ? [part.path, ...part.parts.flatMap(inside)] : []);
+    return inside(this.root).slice(1);
   }
 
   /** Paths of the parts around a layer, the outermost first. */
@@ -330,6 +337,7 @@ export class Diagram {
     }
     this.moved();
     this.focus(path);
+    this.folded();
   }
 
   select(call, sight = true) {

@@ -1,5 +1,6 @@
 // The chosen layer: its numbers, its maps, its filters.
 
+import { best, percent } from "striate/answers";
 import { Large } from "striate/large";
 import { chosenScale, facts, legend, paint, RANGES, scaleOf } from "striate/maps";
 import { range } from "striate/values";
@@ -145,7 +146,7 @@ export class Panel {
     if (!rest.length || this.vector) return null;
     const { layer } = this;
     const { channel } = this.page;
-    const row = made("div", { class: "between" });
+    const row = made("div", { class: "between others" });
     const box = made("details", {}, made("summary", {}, "The same map for the other pictures"), row);
     box.addEventListener("toggle", async () => {
       for (const picture of box.open ? rest : []) {
@@ -154,7 +155,9 @@ export class Panel {
         const value = picture.values.get(layer.output);
         const canvas = made("canvas");
         paint(canvas, value.map(channel), ...value.plane, scale);
-        row.append(made("figure", { title: picture.name }, canvas, made("figcaption", {}, picture.name)));
+        const answer = best(picture.values.get(this.told.outputs[0]), this.told.live);
+        const words = answer ? [made("br"), made("b", {}, `${answer[0][0]} ${percent(answer[0][1])}`)] : [];
+        row.append(made("figure", { title: picture.name }, canvas, made("figcaption", {}, picture.name, ...words)));
       }
     }, { once: true });
     return box;

@@ -91,12 +91,9 @@ export class Pictures {
 
   answer(picture) {
     const out = picture.values.get(this.told.outputs[0]);
-    if (out.shape.length > 1 || this.told.live.labels.length === 0) {
-      put($("best"), made("li", {}, `The network gives ${shapeText(out.shape)} numbers; choose its last layer to see them.`));
-      return;
-    }
-    picture.best = best(out.data, this.told.live);
-    showAnswers($("best"), picture.best);
+    picture.best = best(out, this.told.live);
+    if (picture.best) showAnswers($("best"), picture.best);
+    else put($("best"), made("li", {}, `The network gives ${shapeText(out.shape)} numbers; choose its last layer to see them.`));
   }
 }
 

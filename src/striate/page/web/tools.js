@@ -4,6 +4,8 @@ import { COLOURINGS } from "striate/diagram";
 import { kept } from "striate/store";
 import { $, drawn, made, put } from "striate/words";
 
+const MOST = 16_000; // pixels of a PNG's longer side
+
 export class Tools {
   /** page: whose diagram it is. */
   constructor(page) {
@@ -27,6 +29,7 @@ export class Tools {
     keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
     keys.button("unfold", "e", "open or fold everything", () => this.unfold());
     keys.button("svg", "s", "keep the picture of the network as SVG", () => this.keepSvg());
+    keys.button("png", "i", "keep the picture of the network as PNG", () => this.keepPng());
     this.searches();
     this.jumps();
     addEventListener("resize", () => this.mini());
@@ -34,14 +37,13 @@ export class Tools {
 
   unfold() {
     const { diagram } = this;
-    const folds = [];
-    const walk = (part) => part.call === undefined && (part.path !== "" && folds.push(part.path), part.parts.forEach(walk));
-    walk(diagram.root);
+    const { folds } = diagram;
     const opening = diagram.open.size < folds.length;
     diagram.open = new Set(opening ? folds : []);
     diagram.draw();
     diagram.fit();
     put($("unfold"), opening ? "Fold all" : "Open all");
+    this.page.remember();
   }
 
   // -- search --------------------------------------------------------------------------------------------------------------
@@ -93,7 +95,23 @@ export class Tools {
   // -- the picture as a file -------------------------------------------------------------------------------------------------
   /** The picture of the network as it is open now, as a file. */
   keepSvg() {
-    kept(`${this.page.told.name}.svg`, new Blob([this.svgText()], { type: "image/svg+xml" }));
+    kept(`${this.page.told.name}.svg`, this.svgFile());
+  }
+
+  /** The same as pixels, two for each of the drawing's where a picture may be as large. */
+  async keepPng() {
+    const image = new Image();
+    image.src = URL.createObjectURL(this.svgFile());
+    await image.decode();
+    URL.revokeObjectURL(image.src);
+    const times = Math.min(2, MOST / Math.max(image.width, image.height));
+    const canvas = made("canvas", { width: Math.round(times * image.width), height: Math.round(times * image.height) });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    kept(`${this.page.told.name}.png`, await new Promise((done) => canvas.toBlob(done)));
+  }
+
+  svgFile() {
+    return new Blob([this.svgText()], { type: "image/svg+xml" });
   }
 
   svgText() {

@@ -21,9 +21,6 @@ export class Why {
     $("asked").addEventListener("change", () => this.ask(Number($("asked").value)));
     for (const id of ["window", "step"]) $(id).addEventListener("change", () => this.method === "occlusion" && this.show());
     const { live } = this.told;
-    const output = this.told.tensors[this.told.outputs[0]];
-    $("why").hidden = output.length !== 1 || live.labels.length === 0;
-    if ($("why").hidden) return;
     const [height, width] = this.told.tensors[this.told.inputs[0].tensor];
     const { window, step } = usual(Math.min(height, width));
     Object.assign($("window"), { value: window, max: Math.min(height, width) });
@@ -37,6 +34,7 @@ export class Why {
 
   /** Another picture is shown: its most probable class is asked about, unless the address says another. */
   pictured() {
+    $("why").hidden = this.picture.best === null;
     if ($("why").hidden) return;
     this.asked = this.wanted ?? this.picture.best[0][2];
     this.wanted = null;
