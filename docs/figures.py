@@ -9,6 +9,7 @@ and the table of each figure are printed: the docs quote them.  ``make docs`` wr
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import os
@@ -314,6 +315,70 @@ def report_page() -> Any:
     for i, half in enumerate(halves):
         both.paste(half, (HALF[0] * i, 0))
     return both
+
+
+def page_photo(browser: Any, file: Path, at: str, *, width: int = 1280, act: Callable[[Any], Any] | None = None) -> Any:
+    """The explorer at an address, photographed in its window when it is ready and `act` is done with it."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(file.as_uri() + at)
+    page.wait_for_selector("body[data-ready]")
+    if act is not None:
+        act(page)
+    image = Image.open(io.BytesIO(page.screenshot()))
+    page.close()
+    return image.convert("RGB")
+
+
+@contextlib.contextmanager
+def chromium() -> Any:
+    """The system's browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as run:
+        yield run.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+
+
+def beside(*pictures: Image.Image, gap: int = 16) -> Image.Image:
+    """Pictures in a row on white."""
+    size = (sum(each.width + gap for each in pictures) - gap, max(each.height for each in pictures))
+    row, left = Image.new("RGB", size, "white"), 0
+    for each in pictures:
+        row.paste(each, (left, 0))
+        left += each.width + gap
+    return row
+
+
+@figure(
+    "page_photo.jpg",
+    "the page of MobileNet with a photo of a cat: its answer, Grad-CAM, and the maps of a layer",
+    "cat",
+    "pavilion",
+    "flower",
+    "scenes",
+    needs=[MOBILENET, "chromium"],
+)
+def page_with_photo() -> Any:
+    def act(page: Any) -> None:
+        page.set_input_files("#file", photos.path("cat"))
+        page.wait_for_function("() => document.getElementById('state').textContent.startsWith('cat')")
+        page.wait_for_function("() => document.getElementById('because').textContent !== ''")
+
+    with tempfile.TemporaryDirectory() as place, chromium() as browser:
+        file = mobilenet().page(Path(place) / "page.html")
+        return page_photo(browser, file, "#layer=conv_dw_2_relu&map=3&why=gradcam", act=act)
+
+
+@figure(
+    "page_data.png", "the data view of the page of striate demo, wide and on a telephone", "digits", needs=["chromium"]
+)
+def page_with_data() -> Any:
+    from striate.demo import demo
+
+    with tempfile.TemporaryDirectory() as place, chromium() as browser:
+        file = demo(Path(place) / "run", say=lambda line: None).page
+        wide = page_photo(browser, file, "#view=data", act=lambda page: page.locator("#gallery button").first.click())
+        high = page_photo(browser, file, "#layer=conv2d_1&theme=dark&why=gradcam", width=400)
+    return beside(wide, high)
 
 
 @figure(

@@ -6,6 +6,8 @@ import { counted, drawn, large, megabytes, put, shapeText } from "striate/words"
 const GAP = 30; // between parts that follow each other
 const HEAD = 30; // an open part's room for its name
 const INSIDE = 14;
+// The fonts of page.css, with which texts are measured.
+const [NAME, SAYS] = ["600 12px", "10.5px"].map((size) => `${size} system-ui, "Segoe UI", Helvetica, Arial, "Liberation Sans", sans-serif`);
 const TINT = 0.45; // of the strongest colour, so that what is written on it can be read
 const LANE = 11; // between lines that pass parts by
 
@@ -253,7 +255,7 @@ export class Diagram {
     const names = this.told.inputs.map(({ name }) => name).join(", ");
     const box = drawn("rect", { x, y, width: 120, height: 30, rx: 15, class: "fill input" });
     const font = { x: x + 60, y: y + 19, class: "name", "text-anchor": "middle" };
-    this.scene.append(drawn("g", { class: "box plain" }, box, drawn("text", font, fitted(names, "600 12px sans-serif", 104))));
+    this.scene.append(drawn("g", { class: "box plain" }, box, drawn("text", font, fitted(names, NAME, 104))));
   }
 
   line(d, from, to, head) {
@@ -293,11 +295,11 @@ export class Diagram {
       group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: "tint", "fill-opacity": (TINT * share).toFixed(3) }));
     }
     group.append(drawn("rect", { x: x + 5, y: y + 8, width: 4, height: h - 16, rx: 2, class: `stripe ${kind}` }));
-    group.append(drawn("text", { x: x + 16, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, "600 12px sans-serif", w - (layer ? 26 : 38))));
-    const corner = fitted(figure, "10.5px sans-serif", w / 2 + 10);
-    pen.font = "10.5px sans-serif";
+    group.append(drawn("text", { x: x + 16, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, NAME, w - (layer ? 26 : 38))));
+    const corner = fitted(figure, SAYS, w / 2 + 10);
+    pen.font = SAYS;
     const room = w - 34 - pen.measureText(corner).width;
-    group.append(drawn("text", { x: x + 16, y: y + 35, class: "says" }, fitted(said, "10.5px sans-serif", room)));
+    group.append(drawn("text", { x: x + 16, y: y + 35, class: "says" }, fitted(said, SAYS, room)));
     group.append(drawn("text", { x: x + w - 9, y: y + 35, class: "says", "text-anchor": "end" }, corner));
     if (misfit) group.append(drawn("text", { x: x + w - 9, y: y + 19, class: "misfit", "text-anchor": "end" }, "⚠"));
     group.append(drawn("title", {}, label));
@@ -311,7 +313,7 @@ export class Diagram {
     const group = drawn("g", { class: "box frame", role: "treeitem", tabindex: -1, "aria-expanded": "true", "data-path": part.path });
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 10, class: "ground" }));
     group.append(drawn("rect", { x: x + 1, y: y + 1, width: w - 2, height: HEAD - 8, rx: 9, class: "bar" }));
-    group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(part.name, "600 12px sans-serif", w - 40)}`));
+    group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(part.name, NAME, w - 40)}`));
     group.append(drawn("title", {}, `${part.name}: ${part.calls.length} layers, open; a click folds it`));
     group.addEventListener("click", () => (this.dragged ? null : this.fold(part.path, false)));
     this.scene.append(group); // named by its title
