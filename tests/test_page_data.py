@@ -11,9 +11,13 @@ from browser import Opened, chromium
 import striate as st
 from striate import data, layers
 from striate.data import Dataset, Preprocessing
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, BundleError, DataError
+from striate.models import load_model
+from striate.page.held_out import FilterHistory
 from striate.pages import Answered, explorer, write_run_page
-from striate.runs import page_of_run, train_run
+from striate.runs import first_filters, page_of_run, train_run
+from striate.runs.first_filters import filters_in
+from striate.train.callbacks import Callback
 from striate.train.callbacks.logs import history_in
 from striate.train.metrics import confusion_matrix
 
@@ -47,7 +51,10 @@ def answered(model, test):
 @pytest.fixture(scope="module")
 def written(model, test, answered, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "run.html"
-    return write_run_page(path, model, test, history=HISTORY, answered=answered)
+    kernel, bias = model.get_layer("conv2d").get_weights()
+    kernel = kernel.transpose(3, 2, 0, 1)
+    kept = FilterHistory("conv2d", [0, 3], np.float16([-kernel, kernel]), np.float16([bias, bias]))
+    return write_run_page(path, model, test, history=HISTORY, answered=answered, filters=kept)
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +107,34 @@ def test_a_run_has_its_page_and_its_report_leads_there(run, tmp_path):
     train_run("digits", folder=tmp_path / "run", epochs=1, verbose=0)
     assert not done.page.exists()
     assert 'href="page.html"' not in done.report.read_text()
+
+
+def test_first_filters_are_kept_through_a_training_also_one_that_goes_on(tmp_path, monkeypatch):
+    def kept(folder):
+        return filters_in(tmp_path / folder / "filters.safetensors", load_model(tmp_path / folder))
+
+    class Stop(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    whole = train_run("digits", folder=tmp_path / "whole", epochs=5, verbose=0, report=False)
+    with pytest.raises(KeyboardInterrupt):
+        train_run("digits", folder=tmp_path / "broken", epochs=5, verbose=0, report=False, callbacks=[Stop()])
+    train_run("digits", folder=tmp_path / "broken", epochs=5, verbose=0, report=False, resume=True)
+    first, second = kept("whole"), kept("broken")
+    assert first.epochs == second.epochs == [0, 1, 2, 3, 4, 5]
+    np.testing.assert_array_equal(first.kernels, second.kernels)
+    (kernel,) = whole.model.get_layer("conv2d").get_weights()
+    np.testing.assert_array_equal(first.kernels[-1], kernel.transpose(3, 2, 0, 1).astype(np.float16))
+    assert first.biases is None
+    assert (first.kernels[0] != first.kernels[1]).any()
+    monkeypatch.setattr(first_filters, "MOST", 4)
+    train_run("digits", folder=tmp_path / "few", epochs=6, verbose=0, report=False)
+    assert kept("few").epochs == [0, 2, 4, 6]
+    other = st.Sequential([layers.Conv2D(3, 3, input_shape=(8, 8, 1)), layers.Flatten(), layers.Dense(2)])
+    with pytest.raises(BundleError, match="not the filters of this network"):
+        filters_in(tmp_path / "few" / "filters.safetensors", other)
 
 
 def test_without_its_data_a_run_has_a_page_and_the_reason(model, tmp_path):
@@ -165,6 +200,23 @@ def test_filters_and_the_map_are_linked(opened, test, answered):
     canvas.focus()
     opened.keyboard.press("Enter")
     opened.wait_for_function("() => globalThis.striate.pictures.all.length > 3")
+
+
+def test_maps_of_the_last_filters_are_those_of_the_network(opened, model):
+    opened.wait_for_function("() => document.querySelectorAll('.through figure').length === 5")
+    script = """() => {
+        const {data: {filters}, pictures} = globalThis.striate;
+        const [source] = filters.operation.inputs, {values} = pictures.current;
+        const own = [0, 4].map(number => [...filters.map(values.get(source), ...filters.filter(1, number))]);
+        return [own, [0, 4].map(number => [...values.get(filters.operation.output).map(number)])];
+    }"""
+    own, told = opened.evaluate(script)
+    np.testing.assert_allclose(own, told, atol=2e-3)
+    slider = opened.locator("#curves input")
+    slider.focus()
+    slider.press("Home")
+    assert opened.locator("#curves [role=status]").text_content() == "Before the first epoch."
+    opened.wait_for_function("() => document.querySelector('.through h2').textContent.includes('after 0 epochs')")
 
 
 def test_curves_say_what_each_epoch_had_and_names_do_nothing_but_appear(opened):

@@ -47,6 +47,7 @@ MODULES = (
     "confusion",
     "curves",
     "scatter",
+    "filters",
     "data",
     "why",
     "sources",
@@ -91,7 +92,8 @@ def write_explorer(
         except StriateError as error:
             told["why"] = f"There are no maps: {inner(visible(str(error)))}."
     if held_out is not None and told["live"]:
-        told["held_out"], parts["pictures"] = held_out.for_page()
+        told["held_out"], more = held_out.for_page()
+        parts |= more
     parts["told"] = gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
     atomic_write(path, _page(name, parts))
     return Path(path)

@@ -32,6 +32,22 @@ class Example:
 
 
 @dataclass(frozen=True)
+class FilterHistory:
+    """The filters of the first convolution through a training.
+
+    layer     the call's name
+    epochs    after how many epochs each; 0 is before training
+    kernels   float16 (epochs, filters, channels, height, width)
+    biases    float16 (epochs, filters), or None
+    """
+
+    layer: str
+    epochs: Sequence[int]
+    kernels: np.ndarray
+    biases: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """What a page shows of the data that its network was judged on.
 
@@ -42,6 +58,7 @@ class HeldOut:
     points     float32 (examples, 2): a map of the features; None where there is none
     told       what that map is, or why there is none
     history    {name: (training, validation)} of each epoch, either may be None
+    filters    the first filters through the training; None where they were not kept
     """
 
     source: str
@@ -51,9 +68,13 @@ class HeldOut:
     points: np.ndarray | None = None
     told: str = ""
     history: Mapping[str, tuple[np.ndarray | None, np.ndarray | None]] = field(default_factory=dict)
+    filters: FilterHistory | None = None
 
-    def for_page(self) -> tuple[dict[str, Any], bytes]:
-        """What the page is told, JSON-ready, every text as it may be shown; and its pictures, one after the other."""
+    def for_page(self) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """What the page is told, JSON-ready, every text as it may be shown; and its parts by name.
+
+        The parts are ``pictures``, one after the other, and ``filters``, of each epoch the kernels and the biases.
+        """
         examples = [
             [one.name, one.label, one.answer, round(one.share, 5), one.kind, len(one.file)] for one in self.examples
         ]
@@ -65,12 +86,24 @@ class HeldOut:
             "examples": examples,
             "points": points,
             "points_told": self.told,
+            "filters": None,
             "history": [
                 [name, *(None if each is None else [_number(value) for value in each] for each in pair)]
                 for name, pair in self.history.items()
             ],
         }
-        return shown(told), b"".join(one.file for one in self.examples)
+        parts = {"pictures": b"".join(one.file for one in self.examples)}
+        if self.filters is not None:
+            kernels, biases = self.filters.kernels, self.filters.biases
+            told["filters"] = {
+                "layer": self.filters.layer,
+                "epochs": list(self.filters.epochs),
+                "shape": list(kernels.shape[1:]),
+                "biased": biases is not None,
+            }
+            rows = [kernels.reshape(len(kernels), -1), *([] if biases is None else [biases])]
+            parts["filters"] = np.concatenate(rows, axis=1).astype("<f2").tobytes()
+        return shown(told), parts
 
 
 def _number(value: float) -> float | None:

@@ -12,7 +12,7 @@ import numpy as np
 from striate import look
 from striate.errors import StriateError
 from striate.page.explorer import write_explorer
-from striate.page.held_out import Example, HeldOut
+from striate.page.held_out import Example, FilterHistory, HeldOut
 from striate.pages.answered import Answered
 from striate.report import tiles
 from striate.report.curves import paired
@@ -35,6 +35,7 @@ def write_run_page(
     history: Mapping[str, Sequence[float]],
     answered: Answered | None = None,
     features: Literal["pca", "tsne"] = "pca",
+    filters: FilterHistory | None = None,
     name: str | None = None,
 ) -> Path:
     """Write the explorer of a classifier of pictures, with the data that it was judged on.
@@ -45,6 +46,7 @@ def write_run_page(
     history    ``History.history``
     answered   what the model says on `test`, where that is known already
     features   how the map of the features is made, as ``look.feature_map`` takes it
+    filters    the first filters through the training, where they were kept
     name       of the network, for the title; None: the model's own
 
     At most 2,000 pictures and 8 MB of them travel along: those with wrong answers first, furthest off first, then of each
@@ -72,7 +74,7 @@ def write_run_page(
         for i, (file, kind) in zip(chosen, files, strict=True)
     ]
     matrix = confusion_matrix(answered.labels, answered.answers, len(answered.names))
-    held = HeldOut(test.name, answered.names, np.asarray(matrix), examples, points, told, paired(history))
+    held = HeldOut(test.name, answered.names, np.asarray(matrix), examples, points, told, paired(history), filters)
     title = name or model.name or "model"
     return write_explorer(path, model.graph.check(), title, model, held)
 

@@ -17,7 +17,8 @@ from striate.wording import inner
 RUN = "run.json"  # what the run was asked for
 ASIDE = ".again"  # the folder in a run's in which a run that begins over it is written
 PAGE = "page.html"  # the explorer
-RECORDS = (RUN, "metrics.csv", "report.html", PAGE, "training.pt")  # of a run, beside its model
+FILTERS = "filters.safetensors"  # the first filters through the training
+RECORDS = (RUN, "metrics.csv", "report.html", PAGE, FILTERS, "training.pt")  # of a run, beside its model
 _KEPT = "tune.db"  # a search may come before the run
 
 

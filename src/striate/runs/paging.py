@@ -8,7 +8,8 @@ from typing import Literal
 
 from striate.errors import ArgumentError, DataError, unknown
 from striate.look.features.feature_map import METHODS
-from striate.runs.folders import PAGE
+from striate.runs.first_filters import filters_in
+from striate.runs.folders import FILTERS, PAGE
 from striate.runs.judging import held_out
 from striate.train.callbacks.logs import history_in
 from striate.wording import inner
@@ -42,6 +43,14 @@ def page_of_run(
         table = Path(run) / "metrics.csv"
         history = history_in(table) if table.is_file() else {}
         history.pop("stage", None)  # of a transfer: no figure
-        return write_run_page(target, model, held.data, history=history, features=features, name=name), ""
+        return write_run_page(
+            target,
+            model,
+            held.data,
+            history=history,
+            features=features,
+            filters=filters_in(Path(run) / FILTERS, model),
+            name=name,
+        ), ""
     except (ArgumentError, DataError) as error:
         return write_explorer(target, model.graph.check(), name, model), f"without its data: {inner(error)}"

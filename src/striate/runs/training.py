@@ -28,7 +28,8 @@ from striate.interrupts import goes_on, typed
 from striate.layers.augment_words import by_words, words_of
 from striate.messages import say
 from striate.model import Model
-from striate.runs.folders import PAGE, RUN, check_folder, run_folder, settle, under_way
+from striate.runs.first_filters import FirstFilters, filters_in
+from striate.runs.folders import FILTERS, PAGE, RUN, check_folder, run_folder, settle, under_way
 from striate.runs.heads import prepared, task_at
 from striate.runs.networks import levels, network_for, reading
 from striate.tasks.kinds import ClassifyTask, task_for, task_named
@@ -238,7 +239,12 @@ def train_run(
             epochs=passes,
             seed=seed,
             verbose=verbose,
-            callbacks=[_keeper(model, place, asked), callbacks_.CSVLogger(place / "metrics.csv"), *callbacks],
+            callbacks=[
+                _keeper(model, place, asked),
+                callbacks_.CSVLogger(place / "metrics.csv"),
+                *([] if dense else [FirstFilters(place / FILTERS)]),
+                *callbacks,
+            ],
             resume=place if alone or resume else None,
         )
         seconds = model.facts.setdefault("seconds", round(time.perf_counter() - started, 1))
@@ -254,7 +260,14 @@ def train_run(
             with suppress(DataError):
                 answered = Answered.of(model, judge)
         if page and answered is not None and model.intake.takes_pictures:
-            written = write_run_page(place / PAGE, model, judge, history=history.history, answered=answered)
+            written = write_run_page(
+                place / PAGE,
+                model,
+                judge,
+                history=history.history,
+                answered=answered,
+                filters=filters_in(place / FILTERS, model),
+            )
         told = None
         if report:
             told = write_report(

@@ -86,7 +86,16 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise BundleError(f"{folder} is a file; a model is saved as a folder. Choose another name.")
     if folder.is_dir() and not (folder / "model.json").is_file():
-        known = {"metrics.csv", "report.html", "page.html", "run.json", "training.pt", "tune.db", "log"}
+        known = {
+            "metrics.csv",
+            "report.html",
+            "page.html",
+            "filters.safetensors",
+            "run.json",
+            "training.pt",
+            "tune.db",
+            "log",
+        }
         foreign = sorted(name for name in os.listdir(folder) if name not in known and not name.startswith("."))
         if foreign:
             raise BundleError(f"{folder} holds other files ({foreign[0]} …) and no model; choose an empty folder.")

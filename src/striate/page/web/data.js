@@ -2,6 +2,7 @@
 
 import { confusion } from "striate/confusion";
 import { curves } from "striate/curves";
+import { Filters } from "striate/filters";
 import { Examples } from "striate/examples";
 import { Scatter } from "striate/scatter";
 import { $, counted, made, put } from "striate/words";
@@ -24,7 +25,9 @@ export class Data {
     const acts = { pick: (one) => this.pick(one), look: (one) => this.look(one), changed: () => this.show() };
     this.scatter = points ? new Scatter(this.examples, this.held, acts) : null;
     put($("features"), made("h2", {}, "Map of the features"), this.scatter ? this.scatter.element : made("p", { class: "muted" }, this.held.points_told));
-    put($("curves"), made("h2", {}, "Learning curves"), curves(this.held.history));
+    this.filters = this.held.filters ? new Filters(page) : null;
+    const drawn = curves(this.held.history, this.filters ? 0 : 1, (epoch) => this.filters?.show(epoch));
+    put($("curves"), made("h2", {}, "Learning curves"), drawn, this.filters?.element);
     this.scatter?.begin();
     this.turn(wanted.view === "data");
   }
@@ -103,6 +106,11 @@ export class Data {
   /** The pointer is at an example in the map: show it among the pictures. */
   look(one) {
     for (const button of $("gallery").querySelectorAll("[data-number]")) button.classList.toggle("at", Number(button.dataset.number) === one?.number);
+  }
+
+  /** Another picture is shown: the first filters look at that. */
+  pictured() {
+    this.filters?.show(this.filters.epoch);
   }
 
   /** Show a picture, its answer and why; its maps are in the network. */

@@ -1,23 +1,12 @@
 // The network at work: ONNX Runtime within the page, all its files out of the page itself.
 
 import { carried, unpacked } from "striate/store";
-import { Value } from "striate/values";
+import { singles, Value } from "striate/values";
 
 const BESIDE = "weights";
 
-/** A number of 16 bits in 32. */
-function single(bits) {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const rest = bits & 1023;
-  if (exponent === 0) return sign * rest * 2 ** -24;
-  if (exponent === 31) return rest ? NaN : sign * Infinity;
-  return sign * (1 + rest / 1024) * 2 ** (exponent - 15);
-}
-
 /** All arrays as 32-bit numbers, one after the other. */
 function unrolled(bytes, told) {
-  const table = Float32Array.from({ length: 1 << 16 }, (_, bits) => single(bits));
   const out = new Float32Array(told.reduce((sum, [size]) => sum + size, 0));
   let from = 0;
   let to = 0;
@@ -25,10 +14,7 @@ function unrolled(bytes, told) {
     const end = from + (size * bits) / 8;
     const part = bytes.slice(from, end);
     if (bits === 32) out.set(new Float32Array(part.buffer), to);
-    else {
-      const halves = new Uint16Array(part.buffer);
-      for (let i = 0; i < size; i++) out[to + i] = table[halves[i]];
-    }
+    else out.set(singles(new Uint16Array(part.buffer)), to);
     from = end;
     to += size;
   }

@@ -68,6 +68,7 @@ class Page {
     if (this.layer === null) await this.choose(first);
     else await this.panel.show();
     this.why?.pictured();
+    this.data?.pictured();
   }
 
   /** Choose a layer; keep: the map and the cell stay chosen. */

@@ -61,6 +61,24 @@ export class Value {
   }
 }
 
+/** A number of 16 bits in 32. */
+function single(bits) {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const rest = bits & 1023;
+  if (exponent === 0) return sign * rest * 2 ** -24;
+  if (exponent === 31) return rest ? NaN : sign * Infinity;
+  return sign * (1 + rest / 1024) * 2 ** (exponent - 15);
+}
+
+let table = null;
+
+/** Numbers of 16 bits in 32. */
+export function singles(halves) {
+  table ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => single(bits));
+  return Float32Array.from(halves, (bits) => table[bits]);
+}
+
 /** Least and greatest of some numbers. */
 export function range(data) {
   let low = Infinity;
