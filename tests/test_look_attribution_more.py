@@ -183,3 +183,19 @@ def test_the_last_maps_are_the_last_in_the_networks_order_also_with_networks_in_
     model = st.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling2D()(x)))
     picture = np.zeros((1, 8, 8, 3), np.uint8)
     assert gradcam(model, picture).layer == "last"
+
+
+def test_the_softmax_of_a_network_that_ends_in_another_is_left_off_too():
+    x = inputs = layers.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="last")(x)
+    head = [layers.Input((6, 6, 4)), layers.GlobalAveragePooling2D(), layers.Dense(3, activation="softmax")]
+    nested = st.Model(inputs, st.Sequential(head)(x))
+    flat = st.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x)))
+    flat.set_weights(nested.get_weights())
+    picture = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    one, other = gradcam(nested, picture, 1), gradcam(flat, picture, 1)
+    np.testing.assert_allclose(one.values, other.values, atol=1e-6)
+    np.testing.assert_allclose(one.scores, other.scores, atol=1e-6)
+    yes = [layers.Input((6, 6, 4)), layers.Flatten(), layers.Dense(1, activation="sigmoid")]
+    nested = st.Model(inputs, st.Sequential(yes)(x))
+    assert abs(gradcam(nested, picture, 1).scores[0] + gradcam(nested, picture, 0).scores[0]) < 1e-6

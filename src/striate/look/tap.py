@@ -74,7 +74,6 @@ class Tap:
         self.inputs = [graph.label(tensor.node) for tensor in graph.inputs]
         self._holders = holders(self.module, graph)
         self.names = list(self._holders)
-        self.last = _last(self.module) if logits else set()
         weight = next(self.module.parameters(), torch.zeros(()))
         self.device, self.dtype = weight.device, weight.dtype
 
@@ -107,13 +106,13 @@ class Tap:
         want = {self._holders[name] for name in keep}
         state = _State(self, run, want, edit, set(switches), stop)
         try:
-            out = _Walk(self.module, state, inputs=self.inputs, outermost=True).run(*xs, enable_io_processing=False)
+            out = _Walk(self.module, state, inputs=self.inputs, final=self.logits).run(*xs, enable_io_processing=False)
         except _Enough:
             out = ()
         run.at = {name: run.at[self._holders[name]] for name in keep}
         run.outputs = list(out) if isinstance(out, tuple | list) else [out]
         if self.logits and run.outputs:
-            run.outputs[0] = self.model.answers.scores(run.outputs[0], logits=bool(self.last))
+            run.outputs[0] = self.model.answers.scores(run.outputs[0], logits=_ends_so(self.module))
         missing = [name for name in switches if name not in run.switches]
         if missing:
             raise ArgumentError(f'"{missing[0]}" is no max pooling of maps, so it has no switches.')
@@ -203,18 +202,18 @@ class _Walk(fx.Interpreter):
         *,
         prefix: str = "",
         inputs: Sequence[str] = (),
-        outermost: bool = False,
+        final: bool = False,
     ) -> None:
         super().__init__(module)
         self.state = state
         self.ends = {node: label for label, node in _ends(module, prefix, inputs).items()}
         self.prefix = prefix
-        self.last = state.tap.last if outermost else set()
+        self.ending = _ending(module) if final else set()  # nodes whose values the network gives
 
     def run_node(self, n: fx.Node) -> Any:
         self.running = n
         state = self.state
-        value = self.load(n) if n in self.last else super().run_node(n)
+        value = self.load(n) if n in self.ending and _is_end(n) else super().run_node(n)
         label = self.ends.get(n)
         if label is None or not isinstance(value, torch.Tensor):
             return value
@@ -254,7 +253,9 @@ class _Walk(fx.Interpreter):
         if not isinstance(inner, fx.GraphModule):
             return super().call_module(target, args, kwargs)
         within = f"{self.prefix}{self.running.meta['layer']}/"
-        return _Walk(inner, self.state, prefix=within).run(*args, enable_io_processing=False)
+        return _Walk(inner, self.state, prefix=within, final=self.running in self.ending).run(
+            *args, enable_io_processing=False
+        )
 
 
 def _switches(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[int]) -> torch.Tensor:
@@ -266,10 +267,21 @@ def _switches(x: torch.Tensor, kernel: list[int], stride: list[int], pads: list[
     return y * x.shape[3] + column
 
 
-def _last(module: fx.GraphModule) -> set[fx.Node]:
-    """The softmax or sigmoid calls that are the module's outputs, of the sort that a loss takes over."""
-    output = next(node for node in reversed(module.graph.nodes) if node.op == "output")
-    return {node for node in output.all_input_nodes if node.op == "call_function" and node.target in _ENDS}
+def _ending(module: fx.GraphModule) -> set[fx.Node]:
+    """The nodes whose values a module gives."""
+    return set(next(node for node in reversed(module.graph.nodes) if node.op == "output").all_input_nodes)
+
+
+def _is_end(node: fx.Node) -> bool:
+    """Whether a node is a softmax or sigmoid, of the sort that a loss takes over."""
+    return node.op == "call_function" and node.target in _ENDS
+
+
+def _ends_so(module: fx.GraphModule) -> bool:
+    """Whether a module, or a network within that ends it, ends in such a call."""
+    inner = [module.get_submodule(str(node.target)) for node in _ending(module) if node.op == "call_module"]
+    within = any(_ends_so(one) for one in inner if isinstance(one, fx.GraphModule))
+    return within or any(_is_end(node) for node in _ending(module))
 
 
 # -- names --------------------------------------------------------------------------------------------------------------
