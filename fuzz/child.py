@@ -169,6 +169,7 @@ def alone(folder: Path) -> None:
     gs.chmod(0o755)
     confine(folder)
     os.chdir(folder)  # only now: the folder is a mount of its own
+    sys.dont_write_bytecode = True  # what Python compiles of our own files is no doing of an input
     sys.addaudithook(_watch)
 
 
