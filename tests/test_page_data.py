@@ -78,17 +78,19 @@ def numbers(page):
 
 
 # -- what travels along ------------------------------------------------------------------------------------------------
-def test_wrong_answers_travel_first_then_each_class_in_turn(test, answered, monkeypatch):
+def test_wrong_and_right_answers_travel_in_turn_these_of_each_class_after_the_other(test, answered, monkeypatch):
     wrong = int((~answered.right).sum())
-    assert 0 < wrong < 58
-    monkeypatch.setattr(explorer, "PICTURES", wrong + 2)
+    assert 10 < wrong < 50
     chosen, files = explorer._carried(test, answered)
-    assert chosen[:wrong] == answered.worst
-    assert all(answered.right[i] for i in chosen[wrong:])
-    assert len({answered.labels[i] for i in chosen[wrong:]}) == 2
-    assert len(files) == wrong + 2
+    assert sorted(chosen) == list(range(60))
+    assert [i for i in chosen if not answered.right[i]] == answered.worst
+    assert [bool(answered.right[i]) for i in chosen[:8]] == [False, True] * 4
+    classes = set(answered.labels[answered.right])
+    assert {answered.labels[i] for i in chosen[1 : 2 * len(classes) : 2]} == classes
     monkeypatch.setattr(explorer, "BYTES", sum(len(file) for file, _ in files[:5]))
     assert explorer._carried(test, answered)[0] == chosen[:5]
+    monkeypatch.setattr(explorer, "PICTURES", 3)
+    assert explorer._carried(test, answered)[0] == chosen[:3]
 
 
 def test_a_run_has_its_page_and_its_report_leads_there(run, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -49,9 +50,9 @@ def write_run_page(
     filters    the first filters through the training, where they were kept
     name       of the network, for the title; None: the model's own
 
-    At most 2,000 pictures and 8 MB of them travel along: those with wrong answers first, furthest off first, then of each
-    class in turn.  Raises DataError for data that are no pictures with classes, or another network, BundleError where the
-    file cannot be written.
+    At most 2,000 pictures and 8 MB of them travel along: in turn one with a wrong answer, furthest off first, and one with a
+    right one, of each class after the other.  Raises DataError for data that are no pictures with classes, or another
+    network, BundleError where the file cannot be written.
     """
     test = model.intake.dataset(test)
     answered = Answered.of(model, test) if answered is None else answered
@@ -81,10 +82,11 @@ def write_run_page(
 
 def _carried(test: Dataset, answered: Answered) -> tuple[list[int], list[tuple[bytes, str]]]:
     """Numbers of the examples that travel along, and their files."""
-    worst = answered.worst
-    rest = [i for i in range(len(answered.labels)) if answered.right[i]]
-    turns = _turns(answered.labels[rest])
-    order = worst + [rest[i] for i in np.lexsort((answered.labels[rest], turns))]
+    right = np.flatnonzero(answered.right)
+    turns = _turns(answered.labels[right])
+    right = right[np.lexsort((answered.labels[right], turns))]
+    pairs = zip_longest(answered.worst, map(int, right))
+    order = [i for pair in pairs for i in pair if i is not None]
     chosen: list[int] = []
     files: list[tuple[bytes, str]] = []
     taken = 0

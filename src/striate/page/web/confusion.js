@@ -3,7 +3,8 @@
 import { counted, made } from "striate/words";
 
 const TABLE = 24; // classes up to which there is a table
-const LEAST = 0.4; // of a cell's colour, so that a single mistake is seen
+const LEAST = 0.25; // of a cell's colour, so that a single mistake is seen
+const SHORT = 3; // letters of names that stand beside each other; longer ones are turned
 const LISTED = 60; // mistakes in a list
 
 /** held: what the page is told; filter: what is chosen; pick(truth, says): called with numbers of classes, null for any. */
@@ -19,11 +20,11 @@ function table({ classes, matrix }, { truth, says }, pick) {
   const cell = (count, row, column) => {
     if (count === 0) return made("td", {}, "");
     const label = `${counted(count)} of ${classes[row]} called ${classes[column]}`;
-    const share = Math.max(LEAST, Math.sqrt(count / most[row])).toFixed(3);
+    const share = (LEAST + (1 - LEAST) * Math.sqrt(count / most[row])).toFixed(3);
     return made("td", { class: row === column ? "right" : "wrong", style: `--share:${share}` }, button(counted(count), label, truth === row && says === column, () => pick(row, column)));
   };
   const head = made("tr", {}, made("td", { class: "corner small muted" }, "is ↓ says →"), ...heads);
-  return made("div", { class: "wide" }, made("table", { class: "confusion" }, made("thead", {}, head), made("tbody", {}, ...classes.map(line))));
+  return made("div", { class: "wide" }, made("table", { class: classes.some((name) => name.length > SHORT) ? "confusion turned" : "confusion" }, made("thead", {}, head), made("tbody", {}, ...classes.map(line))));
 }
 
 function list({ classes, matrix }, { truth, says }, pick) {

@@ -73,7 +73,7 @@ export class Data {
     $("wrong").checked = filter.wrong;
     for (const id of ["from", "to"]) $(id).value = filter[id];
     const whole = this.held.matrix.flat().reduce((a, b) => a + b, 0);
-    const travelling = all.length < whole ? `; ${counted(all.length)} of ${counted(whole)} travel with this page, wrong answers first` : "";
+    const travelling = all.length < whole ? `; ${counted(all.length)} of ${counted(whole)} travel with this page, wrong and right answers in turn` : "";
     const region = filter.region ? " in the chosen part of the map" : "";
     put($("chosen"), `${counted(chosen.length)} of ${counted(all.length)} pictures${region}${travelling}. Choose one for its answer; its maps stand in the network (t).`);
     const pick = (truth, says) => this.filtered(filter.truth === truth && filter.says === says ? { truth: null, says: null } : { truth, says });
