@@ -111,9 +111,10 @@ def test_no_box_of_a_block_lies_on_another():
         while stack:
             part = stack.pop()
             stack += part.get("parts", [])
-            boxes = part.get("place", {}).get("boxes", [])
-            for i, (x, y) in enumerate(boxes):
-                assert all(abs(x - a) >= wide or abs(y - b) >= high for a, b in boxes[:i])
+            for way, (across, along) in (("place", (wide, high)), ("turned", (high, wide))):
+                boxes = part.get(way, {}).get("boxes", [])
+                for i, (x, y) in enumerate(boxes):
+                    assert all(abs(x - a) >= across or abs(y - b) >= along for a, b in boxes[:i])
 
 
 def test_every_value_on_the_way_is_what_the_layers_give():
@@ -439,6 +440,29 @@ def test_the_address_holds_the_open_blocks(browser, written):
     again.page.keyboard.press("e")
     again.page.keyboard.press("e")
     assert "open=" not in again.page.evaluate("location.hash")
+    again.context.close()
+    assert page.faults + again.faults == []
+
+
+def test_it_runs_to_the_right_too(browser, written):
+    page = Opened(browser, written)
+    page.page.keyboard.press("y")
+    page.page.keyboard.press("e")
+    script = "globalThis.striate.diagram.boxes.map(({part, x, y, w, h}) => [part.calls.length, x, y, x + w, y + h])"
+    boxes = [box for count, *box in page.page.evaluate(script) if count == 1]
+    assert len(boxes) == len(page.page.evaluate("globalThis.striate.told.layers"))
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        assert all(left >= c or right <= a or top >= d or bottom <= b for a, b, c, d in boxes[:i])
+    assert boxes[-1][0] > boxes[0][0] + 10 * 188
+    address = page.page.evaluate("location.hash")
+    page.context.close()
+    again = Opened(browser, written, at=address)
+    width, height = again.page.evaluate("[globalThis.striate.diagram.size.w, globalThis.striate.diagram.size.h]")
+    assert width > 3 * height
+    again.page.keyboard.press("g")
+    again.page.keyboard.press("ArrowDown")
+    again.page.keyboard.press("ArrowDown")
+    assert again.page.evaluate("document.activeElement.getAttribute('role')") == "treeitem"
     again.context.close()
     assert page.faults + again.faults == []
 

@@ -12,15 +12,16 @@ WIDTH, HEIGHT = 188, 46  # of a layer's box, pixels
 _UNCUT = 1e9  # a block is one column, however long
 
 
-def placed(calls: Sequence[int], flat: FlatGraph) -> dict[str, Any]:
+def placed(calls: Sequence[int], flat: FlatGraph, turned: bool = False) -> dict[str, Any]:
     """The boxes and lines of some calls, in a drawing of their own that runs down.
 
-    calls   their numbers, in order
-    flat    the network
+    calls    their numbers, in order
+    flat     the network
+    turned   whether the drawing is to be turned, so that it runs to the right
 
-    Returns ``size`` (width, height), ``boxes`` (the middle of each call), ``lines``: (from, to, points), where from and to
-    are a call's number or, for what comes from or goes outside, -1; ``ins`` and ``outs``: (tensor, place across) of each
-    value that comes in or goes on.
+    Returns ``size`` (across, along the way that it runs), ``boxes`` (the middle of each call), ``lines``: (from, to,
+    points), where from and to are a call's number or, for what comes from or goes outside, -1; ``ins`` and ``outs``:
+    (tensor, place across) of each value that comes in or goes on.
     """
     inside = {tensor: n for n, i in enumerate(calls) for tensor in flat.nodes[i].outputs}
     given = [t for i in calls for t in flat.nodes[i].inputs if t not in inside]
@@ -30,7 +31,7 @@ def placed(calls: Sequence[int], flat: FlatGraph) -> dict[str, Any]:
     left = [tensor for tensor in inside if tensor in read]
     first = len(given)
     nodes = [sugiyama.DrawnNode(8, 0, "first", [0.0], [0.0]) for _ in given]
-    nodes += [sugiyama.DrawnNode(WIDTH, HEIGHT) for _ in calls]
+    nodes += [sugiyama.DrawnNode(*((HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT))) for _ in calls]
     nodes += [sugiyama.DrawnNode(8, 0, "last", [0.0], [0.0]) for _ in left]
     edges, ends = [], []
     for n, i in enumerate(calls):

@@ -166,7 +166,7 @@ def _part(part: Part, flat: FlatGraph) -> dict[str, Any]:
         return {"call": part.call}
     told: dict[str, Any] = {"name": part.name, "parts": [_part(inner, flat) for inner in part.parts]}
     if all(inner.call is not None for inner in part.parts):
-        told["place"] = placed(part.calls, flat)
+        told |= {"place": placed(part.calls, flat), "turned": placed(part.calls, flat, turned=True)}
     return told | {"skip": _skips(part.calls, flat)}
 
 

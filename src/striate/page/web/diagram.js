@@ -3,13 +3,16 @@
 
 import { counted, drawn, large, megabytes, put, shapeText } from "striate/words";
 
-const GAP = 30; // between parts that follow each other
+const GAP = { down: 30, right: 96 }; // between parts that follow each other, where their shapes stand
 const HEAD = 30; // an open part's room for its name
 const INSIDE = 14;
 // The fonts of page.css, with which texts are measured.
 const [NAME, SAYS] = ["600 12px", "10.5px"].map((size) => `${size} system-ui, "Segoe UI", Helvetica, Arial, "Liberation Sans", sans-serif`);
 const TINT = 0.45; // of the strongest colour, so that what is written on it can be read
 const LANE = 11; // between lines that pass parts by
+const TURN = 12; // on which such a line leaves and comes back
+const INPUT = [120, 30]; // the size of the input's box
+const NAMED = 230; // of an open part's width, at least
 
 /** What boxes can be coloured by: how a layer's number is taken and said. */
 export const COLOURINGS = {
@@ -31,20 +34,14 @@ function fitted(text, font, room) {
   return `${text.slice(0, length).trimEnd()}…`;
 }
 
-/** A line between two points that runs down, straight or in an S. */
-function curve([ax, ay], [bx, by]) {
-  const middle = (ay + by) / 2;
-  return ax === bx ? `M${ax} ${ay}V${by}` : `M${ax} ${ay}C${ax} ${middle} ${bx} ${middle} ${bx} ${by}`;
-}
-
+/** A line through points, straight or in an S where it goes along and across: [letter of SVG, points] each. */
 function way(points) {
-  return points
-    .map(([x, y], i) => {
-      if (i === 0) return `M${x} ${y}`;
-      const [a, b] = points[i - 1];
-      return a === x || b === y ? `L${x} ${y}` : `C${a} ${(b + y) / 2} ${x} ${(b + y) / 2} ${x} ${y}`;
-    })
-    .join("");
+  return points.map(([x, y], i) => {
+    if (i === 0) return ["M", [x, y]];
+    const [a, b] = points[i - 1];
+    const middle = (b + y) / 2;
+    return a === x || b === y ? ["L", [x, y]] : ["C", [a, middle], [x, middle], [x, y]];
+  });
 }
 
 export class Diagram {
@@ -55,7 +52,7 @@ export class Diagram {
    * folded   called when a part is opened or folded
    */
   constructor(svg, told, { chosen, changed, folded }) {
-    Object.assign(this, { svg, told, chosen, changed, folded, selected: null, colouring: "kind", view: { x: 0, y: 0, scale: 1 } });
+    Object.assign(this, { svg, told, chosen, changed, folded, selected: null, colouring: "kind", turned: false, view: { x: 0, y: 0, scale: 1 } });
     this.open = new Set();
     this.scene = drawn("g");
     const arrow = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
@@ -98,6 +95,16 @@ export class Diagram {
   }
 
   // -- places ------------------------------------------------------------------------------------------------------
+  // Places are [across, along] the way that the network runs, down; in a turned picture it runs to the right.
+  /** A place of the layout in the picture, or a size; and back. */
+  at([across, along]) {
+    return this.turned ? [along, across] : [across, along];
+  }
+
+  get gap() {
+    return this.turned ? GAP.right : GAP.down;
+  }
+
   /** A part laid out: {w, h, ins, outs, draw(x, y)}; ins, outs: where the line of a tensor enters and leaves, across. */
   laid(part) {
     if (part.call !== undefined) return this.laidBox(part);
@@ -106,11 +113,12 @@ export class Diagram {
   }
 
   laidBox(part) {
-    const [w, h] = this.told.box;
-    return { w, h, ins: () => w / 2, outs: () => w / 2, draw: (x, y) => this.box(part, x, y) };
+    const [w, h] = this.at(this.told.box);
+    return { w, h, ins: () => w / 2, outs: () => w / 2, draw: (x, y) => this.box(part, ...this.at([x, y])) };
   }
 
-  laidBlock({ place, parts }) {
+  laidBlock({ place: down, turned, parts }) {
+    const place = this.turned ? turned : down;
     const [w, h] = place.size;
     const found = (list, tensor) => (list.find(([each]) => each === tensor) ?? [tensor, w / 2])[1];
     return {
@@ -120,33 +128,35 @@ export class Diagram {
       outs: (tensor) => found(place.outs, tensor),
       draw: (x, y) => {
         for (const [from, to, points] of place.lines) this.line(way(points.map(([a, b]) => [a + x, b + y])), from, to, to !== -1);
-        const [boxWidth, boxHeight] = this.told.box;
-        parts.forEach((part, i) => this.box(part, x + place.boxes[i][0] - boxWidth / 2, y + place.boxes[i][1] - boxHeight / 2));
+        const [boxAcross, boxAlong] = this.at(this.told.box);
+        parts.forEach((part, i) => this.box(part, ...this.at([x + place.boxes[i][0] - boxAcross / 2, y + place.boxes[i][1] - boxAlong / 2])));
       },
     };
   }
 
   framed(part, inner) {
-    const w = Math.max(inner.w + 2 * INSIDE, 230);
+    const [beside, before] = this.turned ? [HEAD, INSIDE] : [INSIDE, HEAD]; // the name stands above, in both
+    const [least, short] = this.at([NAMED, 0]);
+    const w = Math.max(inner.w + 2 * beside, least);
     const left = (w - inner.w) / 2;
-    const h = inner.h + HEAD + INSIDE;
+    const h = Math.max(inner.h + before + INSIDE, short);
     return {
       w,
       h,
       ins: (tensor) => left + inner.ins(tensor),
       outs: (tensor) => left + inner.outs(tensor),
       draw: (x, y) => {
-        this.frame(part, x, y, w, h);
+        this.frame(part, ...this.at([x, y]), ...this.at([w, h]));
         const inside = this.tensorsInto(part);
         for (const tensor of inside) {
           const across = x + left + inner.ins(tensor);
-          this.line(`M${across} ${y}V${y + HEAD}`, -1, -1, false);
+          this.line(way([[across, y], [across, y + before]]), -1, -1, false);
         }
         for (const tensor of this.tensorsOutOf(part)) {
           const across = x + left + inner.outs(tensor);
-          this.line(`M${across} ${y + HEAD + inner.h}V${y + h}`, -1, -1, false);
+          this.line(way([[across, y + before + inner.h], [across, y + h]]), -1, -1, false);
         }
-        inner.draw(x + left, y + HEAD);
+        inner.draw(x + left, y + before);
       },
     };
   }
@@ -164,8 +174,9 @@ export class Diagram {
     return part.calls.map((call) => this.told.layers[call].output).filter((tensor) => (this.reader.get(tensor) ?? -1) > last);
   }
 
-  /** Parts below each other; lines that pass others by run down on the right. */
+  /** Parts one after the other; lines that pass others by run beside them. */
   stacked(parts, whole) {
+    const { gap } = this;
     const items = parts.map((part) => ({ part, laid: this.laid(part) }));
     const widest = Math.max(...items.map(({ laid }) => laid.w));
     const maker = new Map();
@@ -186,12 +197,12 @@ export class Diagram {
     }
     const side = lanes.length ? (lanes.length + 1) * LANE : 0;
     const w = widest + 2 * side; // as much room on both sides, so that the middle stays the middle
-    let y = whole === null ? 0 : GAP / 2;
+    let y = whole === null ? 0 : gap / 2;
     for (const item of items) {
       Object.assign(item, { x: (w - item.laid.w) / 2, y });
-      y += item.laid.h + GAP;
+      y += item.laid.h + gap;
     }
-    const h = y - GAP + (whole === null ? 0 : GAP / 2);
+    const h = y - gap + (whole === null ? 0 : gap / 2);
     const draw = (x, top) => {
       const below = (i, tensor) => (i < 0 ? [x + w / 2, top] : [x + items[i].x + items[i].laid.outs(tensor), top + items[i].y + items[i].laid.h]);
       const above = (i, tensor) => (i >= items.length ? [x + w / 2, top + h] : [x + items[i].x + items[i].laid.ins(tensor), top + items[i].y]);
@@ -200,15 +211,15 @@ export class Diagram {
         if (whole === null && from === -1 && to === 0) continue; // drawn from the input's own box
         const [start, end] = [below(from, tensor), above(to, tensor)];
         if (lane === undefined) {
-          this.line(curve(start, end), from, to, to < items.length);
-          if (from >= 0) labels.set(`${from} ${to}`, [[...(labels.get(`${from} ${to}`)?.[0] ?? []), tensor], start, end]);
+          this.line(way([start, end]), from, to, to < items.length);
+          if (from >= 0 && to < items.length) labels.set(`${from} ${to}`, [[...(labels.get(`${from} ${to}`)?.[0] ?? []), tensor], start, end]);
           continue;
         }
         const across = x + (w + widest) / 2 + (lane + 1) * LANE;
-        const turn = Math.min(GAP / 2, 12);
         const [[sx, sy], [ex, ey]] = [start, end];
-        const down = `M${sx} ${sy}C${sx} ${sy + turn} ${across} ${sy} ${across} ${sy + turn + 6}`;
-        this.line(`${down}V${ey - turn - 6}C${across} ${ey} ${ex} ${ey - turn} ${ex} ${ey}`, from, to, to < items.length);
+        const out = ["C", [sx, sy + TURN], [across, sy], [across, sy + TURN + 6]];
+        const back = ["C", [across, ey], [ex, ey - TURN], end];
+        this.line([["M", start], out, ["L", [across, ey - TURN - 6]], back], from, to, to < items.length);
       }
       for (const [tensors, start, end] of labels.values()) this.edgeLabel(tensors, start, end);
       for (const item of items) item.laid.draw(x + item.x, top + item.y);
@@ -222,15 +233,17 @@ export class Diagram {
     this.boxes = [];
     this.scene.replaceChildren();
     this.largest = this.greatest();
-    const input = { w: 120, h: 30, ins: () => 60, outs: () => 60, draw: (x, y) => this.inputBox(x, y) };
+    const [across, along] = this.at(INPUT);
     const inner = this.stacked(this.root.parts, null);
-    const w = Math.max(input.w, inner.w);
-    this.size = { w, h: input.h + GAP + inner.h };
+    const w = Math.max(across, inner.w);
+    const begin = along + this.gap;
+    const [width, height] = this.at([w, begin + inner.h]);
+    this.size = { w: width, h: height };
     const first = this.told.inputs[0].tensor;
-    this.line(curve([w / 2, input.h], [(w - inner.w) / 2 + inner.ins(first), input.h + GAP]), -1, 0, true);
-    this.edgeLabel([first], [w / 2, input.h], [w / 2, input.h + GAP]);
-    inner.draw((w - inner.w) / 2, input.h + GAP);
-    input.draw((w - input.w) / 2, 0);
+    this.line(way([[w / 2, along], [(w - inner.w) / 2 + inner.ins(first), begin]]), -1, 0, true);
+    this.edgeLabel([first], [w / 2, along], [w / 2, begin]);
+    inner.draw((w - inner.w) / 2, begin);
+    this.inputBox(...this.at([(w - across) / 2, 0]));
     this.changed();
   }
 
@@ -253,18 +266,23 @@ export class Diagram {
 
   inputBox(x, y) {
     const names = this.told.inputs.map(({ name }) => name).join(", ");
-    const box = drawn("rect", { x, y, width: 120, height: 30, rx: 15, class: "fill input" });
-    const font = { x: x + 60, y: y + 19, class: "name", "text-anchor": "middle" };
-    this.scene.append(drawn("g", { class: "box plain" }, box, drawn("text", font, fitted(names, NAME, 104))));
+    const [width, height] = INPUT;
+    const box = drawn("rect", { x, y, width, height, rx: height / 2, class: "fill input" });
+    const font = { x: x + width / 2, y: y + 19, class: "name", "text-anchor": "middle" };
+    this.scene.append(drawn("g", { class: "box plain" }, box, drawn("text", font, fitted(names, NAME, width - 16))));
   }
 
-  line(d, from, to, head) {
+  line(steps, from, to, head) {
+    const d = steps.map(([letter, ...points]) => letter + points.map((point) => this.at(point).join(" ")).join(" ")).join("");
     this.scene.append(drawn("path", { d, class: "wire", "marker-end": head ? "url(#arrow)" : null }));
   }
 
+  /** Shapes beside a line, or, of one that runs to the right, above it. */
   edgeLabel(tensors, [ax, ay], [bx, by]) {
-    const said = tensors.map((tensor) => shapeText(this.told.tensors[tensor])).join(" and ");
-    this.scene.append(drawn("text", { x: Math.max(ax, bx) + 8, y: (ay + by) / 2 + 4, class: "shape" }, said));
+    const said = tensors.map((tensor) => shapeText(this.told.tensors[tensor]));
+    const middle = (ay + by) / 2;
+    if (!this.turned) this.scene.append(drawn("text", { x: Math.max(ax, bx) + 8, y: middle + 4, class: "shape" }, said.join(" and ")));
+    else said.forEach((each, i) => this.scene.append(drawn("text", { x: middle, y: Math.min(ax, bx) - 7 - 12 * i, class: "shape", "text-anchor": "middle" }, each)));
   }
 
   /** The family that says what a part is: that of its first layer with weights, else of its first. */
@@ -288,7 +306,7 @@ export class Diagram {
     if (!layer) group.setAttribute("aria-expanded", "false");
     const misfit = part.calls.some((call) => this.told.layers[call].misfit);
     if (!layer) group.append(drawn("rect", { x: x + 4, y: y + 4, width: w, height: h, rx: 7, class: `behind ${kind}` }));
-    if (!layer && part.skip) group.append(drawn("path", { d: `M${x + w / 2} ${y - 8}C${x + w + 62} ${y - 8} ${x + w + 62} ${y + h + 8} ${x + w / 2} ${y + h + 8}`, class: "wire skip" }));
+    if (!layer && part.skip) group.append(drawn("path", { d: this.past(x, y, w, h), class: "wire skip" }));
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: `fill ${kind}` }));
     if (colouring) {
       const share = Math.sqrt(this.figure(part) / this.largest);
@@ -307,6 +325,12 @@ export class Diagram {
     if (layer && this.selected === part.call) group.classList.add("selected");
     this.scene.append(group); // named by its title
     this.boxes.push({ part, group, x, y, w, h });
+  }
+
+  /** A line that goes past a folded part. */
+  past(x, y, w, h) {
+    if (this.turned) return `M${x - 8} ${y + h / 2}C${x - 8} ${y + h + 40} ${x + w + 8} ${y + h + 40} ${x + w + 8} ${y + h / 2}`;
+    return `M${x + w / 2} ${y - 8}C${x + w + 62} ${y - 8} ${x + w + 62} ${y + h + 8} ${x + w / 2} ${y + h + 8}`;
   }
 
   frame(part, x, y, w, h) {
@@ -334,7 +358,8 @@ export class Diagram {
     this.draw();
     const after = this.boxes.find(({ part }) => part.path === path);
     if (before && after) {
-      this.view.x += (before.x + before.w / 2 - after.x - after.w / 2) * this.view.scale;
+      const middle = ({ x, w }) => (this.turned ? x : x + w / 2);
+      this.view.x += (middle(before) - middle(after)) * this.view.scale;
       this.view.y += (before.y - after.y) * this.view.scale;
     }
     this.moved();
@@ -380,10 +405,11 @@ export class Diagram {
   /** All of it in sight, or, of a long network, its beginning at a size that can be read. */
   fit(whole = false) {
     const { width, height } = this.svg.getBoundingClientRect();
-    const [across, along] = [(width - 32) / this.size.w, (height - 32) / this.size.h];
+    const [across, along] = this.at([(width - 32) / this.size.w, (height - 32) / this.size.h]);
     const scale = Math.min(1.25, whole ? Math.min(across, along) : Math.max(Math.min(across, along), Math.min(0.8, across)));
-    this.view = { scale, x: (width - this.size.w * scale) / 2, y: Math.max(16, (height - this.size.h * scale) / 2) };
-    if (this.size.h * scale > height) this.view.y = 16;
+    const places = this.at([(width - this.size.w * scale) / 2, (height - this.size.h * scale) / 2]);
+    const [x, y] = this.at([places[0], Math.max(16, places[1])]);
+    this.view = { scale, x, y };
     this.moved();
   }
 
@@ -447,7 +473,8 @@ export class Diagram {
   pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const here = this.boxes.findIndex(({ group }) => group === document.activeElement);
-    const shown = this.boxes.toSorted((a, b) => a.y - b.y || a.x - b.x);
+    const place = ({ x, y }) => this.at([x, y]);
+    const shown = this.boxes.map((box) => [...place(box), box]).sort(([a, b], [c, d]) => b - d || a - c).map(([, , box]) => box);
     const at = here < 0 ? -1 : shown.indexOf(this.boxes[here]);
     const part = here < 0 ? null : this.boxes[here].part;
     const go = (i) => this.focus(shown[Math.max(0, Math.min(shown.length - 1, i))].part.path);

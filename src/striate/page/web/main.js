@@ -19,13 +19,14 @@ class Page {
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.keys = new Keys();
-    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, open } = wanted();
+    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, turned, open } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
     this.head();
     this.diagram = new Diagram($("diagram"), told, { chosen: (call) => this.choose(call), changed: () => this.tools.mini(), folded: () => this.remember() });
     this.diagram.colouring = colouring ?? "kind";
+    this.diagram.turned = turned;
     this.diagram.open = new Set(open.filter((path) => this.diagram.folds.includes(path)));
     this.tools = new Tools(this);
     this.panel = new Panel(this);

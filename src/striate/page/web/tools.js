@@ -28,11 +28,21 @@ export class Tools {
     keys.button("less", "-", "smaller", () => diagram.zoom(1 / 1.25));
     keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
     keys.button("unfold", "e", "open or fold everything", () => this.unfold());
+    keys.button("turn", "y", "from top to bottom, or from left to right", () => this.turn());
     keys.button("svg", "s", "keep the picture of the network as SVG", () => this.keepSvg());
     keys.button("png", "i", "keep the picture of the network as PNG", () => this.keepPng());
     this.searches();
     this.jumps();
     addEventListener("resize", () => this.mini());
+  }
+
+  turn() {
+    const { diagram } = this;
+    diagram.turned = !diagram.turned;
+    diagram.draw();
+    diagram.fit();
+    if (diagram.selected !== null) diagram.select(diagram.selected);
+    this.page.remember();
   }
 
   unfold() {
@@ -68,6 +78,7 @@ export class Tools {
     const map = $("minimap");
     const { width, height } = $("diagram").getBoundingClientRect();
     map.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`);
+    map.classList.toggle("turned", this.diagram.turned);
     if (this.miniOf !== boxes) {
       this.miniOf = boxes;
       this.frame = drawn("rect", { class: "view", rx: 4 });
