@@ -10,8 +10,8 @@ import time
 
 import numpy as np
 
-from bench.look_image import fast, photos
-from docs.figures import mobilenet, tell
+from bench.look_image import photos
+from docs.figures import by_recipe, mobilenet, tell
 from striate import look
 
 
@@ -28,7 +28,7 @@ def fooled() -> None:
 
 
 def digits() -> None:
-    model, test = fast()
+    model, test = by_recipe("mnist", "fast")
     found = look.robustness(model, test.take(1000, 0), count=None, epsilon=[8, 16, 32, 48, 64], steps=40)
     tell(found)
 

@@ -237,3 +237,14 @@ def test_starting_takes_little_work(what, most):
         f"from steps import steps\nwith contextlib.suppress(SystemExit), steps({most}):\n    import striate; {what}"
     )
     subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+
+def test_what_measures_and_draws_takes_names_that_there_are():
+    script = (
+        "import importlib, pkgutil\n"
+        "for package in ('bench', 'docs', 'fuzz'):\n"
+        "    found = [module.name for module in pkgutil.iter_modules([package]) if module.name != '__main__']\n"
+        "    assert found\n"
+        "    for name in found: importlib.import_module(f'{package}.{name}')"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=SOURCE.parents[1])
