@@ -21,6 +21,7 @@ import striate as st
 from docs.vendored import SUMS
 from striate import layers, zoo
 from striate.data import Preprocessing
+from striate.draw.volumes import sides
 from striate.page.blocks import parts_of
 from striate.page.explorer import MODULES, write_explorer
 from striate.page.told import told_of
@@ -442,6 +443,29 @@ def test_the_address_holds_the_open_blocks(browser, written):
     assert "open=" not in again.page.evaluate("location.hash")
     again.context.close()
     assert page.faults + again.faults == []
+
+
+def test_volumes_are_drawn_to_the_scale_of_the_feature_map(browser, written, small):
+    page = Opened(browser, written, at="#volumes=1&open=0,1,3,4")
+    blocks = page.page.locator(".box.layer .volume")
+    assert blocks.count() == len(small.graph.flat().nodes)
+    drawn = {}
+    for (
+        layer,
+        path,
+    ) in page.page.evaluate("""() => [...document.querySelectorAll('.box.layer:has(.volume)')].map(box => [
+        box.querySelector('title').textContent.split(':')[0], box.querySelector('.volume path').getAttribute('d')])"""):
+        drawn[layer] = [abs(float(side)) for side in re.findall(r"[vh](-?[\d.]+)", path)[:2]]
+    shapes = {call.name: call.shape for call in small.graph.flat().nodes}
+    true = dict(zip(shapes, sides(list(shapes.values())), strict=True))
+    (one, (height, _, thick)), *rest = ((drawn[name], true[name]) for name in shapes)
+    for other, (high, _, deep) in rest:
+        assert other[0] / one[0] == pytest.approx(high / height, rel=0.05)
+        assert other[1] / one[1] == pytest.approx(deep / thick, rel=0.05)
+    page.page.keyboard.press("b")
+    assert blocks.count() == 0
+    page.context.close()
+    assert page.faults == []
 
 
 def test_it_runs_to_the_right_too(browser, written):

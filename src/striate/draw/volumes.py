@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from striate.draw.paper import COLOURS, MUTED, WIRE, content, label, number, page
@@ -132,24 +133,31 @@ def _word(node: FlatNode) -> str:
     return f"{layer.kind} {'x'.join(map(str, window.kernel))}{stride_said}"
 
 
-def _scale(blocks: list[_Block]) -> None:
-    shapes = [channels_last(block.shape, block.channels) for block in blocks]
+def sides(shapes: Sequence[Shape]) -> list[tuple[float, float, float]]:
+    """Height, depth (of the slanted side) and thickness of volumes, all to one scale.
+
+    shapes   channels last
+    """
     largest = max((max(shape[:-1]) for shape in shapes if len(shape) > 1), default=1)
 
     def side(size: int) -> float:
         return max(TALLEST * (size / largest) ** 0.7, 5.0)
 
-    for block, (*positions, channels) in zip(blocks, shapes, strict=True):
+    def of(*positions: int, channels: int) -> tuple[float, float, float]:
         if not positions:  # a vector: a bar whose length is its channels
-            block.height, block.depth, block.thick = min(5 + 3.2 * channels**0.5, TALLEST), 9.0, 9.0
-        elif len(positions) == 1:  # a sequence: flat
-            block.height, block.depth, block.thick = side(positions[0]), 7.0, 3 + DEEP * channels**0.5
-        else:
-            block.height, block.depth, block.thick = (
-                side(positions[-2]),
-                side(positions[-1]),
-                3 + DEEP * channels**0.5,
-            )
+            return min(5 + 3.2 * channels**0.5, TALLEST), 9.0, 9.0
+        thick = 3 + DEEP * channels**0.5
+        if len(positions) == 1:  # a sequence: flat
+            return side(positions[0]), 7.0, thick
+        return side(positions[-2]), side(positions[-1]), thick
+
+    return [of(*shape[:-1], channels=(1, *shape)[-1]) for shape in shapes]
+
+
+def _scale(blocks: list[_Block]) -> None:
+    found = sides([channels_last(block.shape, block.channels) for block in blocks])
+    for block, measures in zip(blocks, found, strict=True):
+        block.height, block.depth, block.thick = measures
 
 
 def _drawn(block: _Block, x: float, base: float, middle: float) -> str:

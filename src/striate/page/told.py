@@ -8,8 +8,9 @@ from math import prod
 from typing import Any
 
 from striate import primitives as p
+from striate.draw.volumes import SLANT, sides
 from striate.draw.words import brief
-from striate.graph import FlatGraph, Graph, Operation, Shape, Window, last_maps, operations
+from striate.graph import FlatGraph, Graph, Operation, Shape, Window, channel_axes, channels_last, last_maps, operations
 from striate.page.blocks import Part, parts_of
 from striate.page.placing import HEIGHT, WIDTH, placed
 from striate.size import explain_every, measure, opened_rows
@@ -24,7 +25,8 @@ def told_of(graph: Graph) -> dict[str, Any]:
 
     graph   the network
 
-    ``layers``: a call each, in order, with the numbers of ``size.opened_rows``.  ``tensors``: shapes, channels last.
+    ``layers``: a call each, in order, with the numbers of ``size.opened_rows``, and its volume as ``draw.volumes``
+    has it: height, thickness, and how far the third side runs right and up.  ``tensors``: shapes, channels last.
     ``operations``: what the layers are made of, as ``graph.operations`` counts; each with ``sees``: how its output looks
     along the axes of each input, as ``size.receptive_field`` says.  ``parts``: how the picture folds, with places.
 
@@ -35,6 +37,8 @@ def told_of(graph: Graph) -> dict[str, Any]:
     made, shapes = operations(flat)
     rows, texts = opened_rows(graph), explain_every(graph)
     number = {id(call): i for i, call in enumerate(flat.nodes)}
+    axes = channel_axes(flat)
+    volumes = sides([channels_last(call.shape, axes[call.outputs[0]]) for call in flat.nodes])
     layers = [
         {
             "name": row.name,
@@ -52,8 +56,9 @@ def told_of(graph: Graph) -> dict[str, Any]:
             "bytes": 4 * prod(call.shape),
             "shared": not call.first and bool(call.lowering.weights),
             "explain": texts[row.name],
+            "volume": [round(side, 1) for side in (high, thick, deep * SLANT[0], -deep * SLANT[1])],
         }
-        for row, call in zip(rows, flat.nodes, strict=True)
+        for row, call, (high, deep, thick) in zip(rows, flat.nodes, volumes, strict=True)
     ]
     told = {
         "totals": {

@@ -8,7 +8,7 @@ import { METHODS } from "striate/why";
 const FILTERS = ["truth", "says", "wrong", "from", "to"];
 
 /**
- * What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, turned, open}, null where it says
+ * What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open}, null where it says
  * nothing of use; filter: what it says of it; open: paths of the open parts.
  */
 export function wanted() {
@@ -25,6 +25,7 @@ export function wanted() {
     method: oneOf("why", METHODS),
     asked: state.has("class") ? Number(state.get("class")) || 0 : null,
     view: oneOf("view", ["data"]),
+    volumes: state.get("volumes") === "1",
     turned: state.get("turned") === "1",
     open: (state.get("open") ?? "").split(","),
     filter: Object.fromEntries(FILTERS.flatMap((name) => (state.has(name) ? [[name, Number(state.get(name)) || 0]] : []))),
@@ -40,6 +41,7 @@ export function remember({ told, layer, channel, cell, diagram, ranges, theme, w
     if (cell) state.set("cell", cell.join(","));
   }
   if (diagram.open.size) state.set("open", [...diagram.open].sort());
+  if (diagram.volumes) state.set("volumes", 1);
   if (diagram.turned) state.set("turned", 1);
   if (diagram.colouring !== "kind") state.set("colour", diagram.colouring);
   if (ranges !== "layer") state.set("range", ranges);

@@ -11,6 +11,7 @@ const [NAME, SAYS] = ["600 12px", "10.5px"].map((size) => `${size} system-ui, "S
 const TINT = 0.45; // of the strongest colour, so that what is written on it can be read
 const LANE = 11; // between lines that pass parts by
 const TURN = 12; // on which such a line leaves and comes back
+const WIDEST = 56; // of a volume in a box
 const INPUT = [120, 30]; // the size of the input's box
 const NAMED = 230; // of an open part's width, at least
 
@@ -52,7 +53,7 @@ export class Diagram {
    * folded   called when a part is opened or folded
    */
   constructor(svg, told, { chosen, changed, folded }) {
-    Object.assign(this, { svg, told, chosen, changed, folded, selected: null, colouring: "kind", turned: false, view: { x: 0, y: 0, scale: 1 } });
+    Object.assign(this, { svg, told, chosen, changed, folded, selected: null, colouring: "kind", turned: false, volumes: false, view: { x: 0, y: 0, scale: 1 } });
     this.open = new Set();
     this.scene = drawn("g");
     const arrow = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
@@ -233,6 +234,7 @@ export class Diagram {
     this.boxes = [];
     this.scene.replaceChildren();
     this.largest = this.greatest();
+    this.measures = this.volumes ? this.measured() : null;
     const [across, along] = this.at(INPUT);
     const inner = this.stacked(this.root.parts, null);
     const w = Math.max(across, inner.w);
@@ -312,12 +314,14 @@ export class Diagram {
       const share = Math.sqrt(this.figure(part) / this.largest);
       group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: "tint", "fill-opacity": (TINT * share).toFixed(3) }));
     }
-    group.append(drawn("rect", { x: x + 5, y: y + 8, width: 4, height: h - 16, rx: 2, class: `stripe ${kind}` }));
-    group.append(drawn("text", { x: x + 16, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, NAME, w - (layer ? 26 : 38))));
-    const corner = fitted(figure, SAYS, w / 2 + 10);
+    const before = this.measures?.room ?? 0;
+    if (this.measures && last.volume) group.append(this.volume(last.volume, kind, x + 6, y + h - 6));
+    else group.append(drawn("rect", { x: x + 5, y: y + 8, width: 4, height: h - 16, rx: 2, class: `stripe ${kind}` }));
+    group.append(drawn("text", { x: x + 16 + before, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, NAME, w - before - (layer ? 26 : 38))));
+    const corner = fitted(figure, SAYS, (w - before) / 2 + 10);
     pen.font = SAYS;
-    const room = w - 34 - pen.measureText(corner).width;
-    group.append(drawn("text", { x: x + 16, y: y + 35, class: "says" }, fitted(said, SAYS, room)));
+    const room = w - before - 34 - pen.measureText(corner).width;
+    group.append(drawn("text", { x: x + 16 + before, y: y + 35, class: "says" }, fitted(said, SAYS, room)));
     group.append(drawn("text", { x: x + w - 9, y: y + 35, class: "says", "text-anchor": "end" }, corner));
     if (misfit) group.append(drawn("text", { x: x + w - 9, y: y + 19, class: "misfit", "text-anchor": "end" }, "⚠"));
     group.append(drawn("title", {}, label));
@@ -325,6 +329,26 @@ export class Diagram {
     if (layer && this.selected === part.call) group.classList.add("selected");
     this.scene.append(group); // named by its title
     this.boxes.push({ part, group, x, y, w, h });
+  }
+
+  /** How volumes are drawn: the scale in which the largest fits into a box, and the room that texts leave them. */
+  measured() {
+    const volumes = this.told.layers.flatMap(({ volume }) => (volume ? [volume] : []));
+    const high = Math.max(...volumes.map(([height, , , up]) => height + up));
+    const wide = Math.max(...volumes.map(([, thick, right]) => thick + right));
+    const scale = Math.min((this.told.box[1] - 12) / high, WIDEST / wide);
+    return { scale, room: Math.max(0, scale * wide - 4) };
+  }
+
+  /** What a layer gives as a block, whose lower left corner in front is (x, base). */
+  volume(volume, kind, x, base) {
+    const [h, t, right, up] = volume.map((side) => side * this.measures.scale);
+    const faces = [
+      [`M${x} ${base}v${-h}h${t}v${h}z`, 0.75],
+      [`M${x} ${base - h}l${right} ${-up}h${t}l${-right} ${up}z`, 0.45],
+      [`M${x + t} ${base}v${-h}l${right} ${-up}v${h}z`, 0.25],
+    ];
+    return drawn("g", { class: "volume" }, ...faces.map(([face, shade]) => drawn("path", { d: face, class: `stripe ${kind}`, "fill-opacity": shade })));
   }
 
   /** A line that goes past a folded part. */

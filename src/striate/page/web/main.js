@@ -19,7 +19,7 @@ class Page {
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.keys = new Keys();
-    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, turned, open } = wanted();
+    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
@@ -33,7 +33,8 @@ class Page {
     this.pictures = told.live ? new Pictures(this, () => this.pictured()) : null;
     this.why = told.live ? new Why(this, method, asked) : null;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
-    this.diagram.draw();
+    if (volumes) this.tools.volumes();
+    else this.diagram.draw();
     this.diagram.fit();
     const call = told.layers.findIndex(({ name }) => name === layer);
     if (call >= 0) {

@@ -29,6 +29,7 @@ export class Tools {
     keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
     keys.button("unfold", "e", "open or fold everything", () => this.unfold());
     keys.button("turn", "y", "from top to bottom, or from left to right", () => this.turn());
+    keys.button("volumes", "b", "what each layer gives as a block, or a stripe", () => this.volumes());
     keys.button("svg", "s", "keep the picture of the network as SVG", () => this.keepSvg());
     keys.button("png", "i", "keep the picture of the network as PNG", () => this.keepPng());
     this.searches();
@@ -42,6 +43,14 @@ export class Tools {
     diagram.draw();
     diagram.fit();
     if (diagram.selected !== null) diagram.select(diagram.selected);
+    this.page.remember();
+  }
+
+  volumes() {
+    const { diagram } = this;
+    diagram.volumes = !diagram.volumes;
+    $("volumes").setAttribute("aria-pressed", String(diagram.volumes));
+    diagram.draw();
     this.page.remember();
   }
 
