@@ -24,7 +24,7 @@ VIEWS = {
     "the data": "#view=data",
     "filtered data": "#view=data&wrong=1&truth=1&says=0",
 }
-DIALOGS = {"keys": "?", "drawing": "w"}
+DIALOGS = {"keys": "?", "drawing": "w", "arguments of a layer": "a", "a layer to insert": "I", "JSON": "J"}
 
 
 @pytest.fixture(scope="module")

@@ -221,10 +221,11 @@ class Model(Learning):
 
         return export_onnx(self.predictor, path, pixels=pixels, int8=int8, suppression=suppression)
 
-    def page(self, path: str | os.PathLike[str] | None = None) -> Path:
+    def page(self, path: str | os.PathLike[str] | None = None, *, editable: bool = True) -> Path:
         """Write the explorer: one HTML file with the network's picture, sizes, maps and answers for any picture.
 
-        path   of the file; None: the model's name with .html, in the working folder
+        path       of the file; None: the model's name with .html, in the working folder
+        editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
 
         It opens by a double click, computes in the browser, and neither loads nor sends anything.  A network that takes no
         picture, or has a layer that ONNX cannot say, has its structure in it and no maps.  Raises BundleError where the
@@ -232,7 +233,7 @@ class Model(Learning):
         """
         from striate.page.explorer import write_explorer
 
-        return write_explorer(path or f"{self._title}.html", self.graph.check(), self._title, self)
+        return write_explorer(path or f"{self._title}.html", self.graph.check(), self._title, self, editable=editable)
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import html
 import json
 import os
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ import numpy as np
 from striate.doors.writing import atomic_write
 from striate.errors import StriateError
 from striate.graph import Graph
+from striate.page.editing import editing
+from striate.page.files import web_file
 from striate.page.held_out import HeldOut
 from striate.page.samples import samples
 from striate.page.told import explained, shown, told_of
@@ -56,6 +58,10 @@ MODULES = (
     "panel",
     "tools",
     "address",
+    "python",
+    "arguments",
+    "difference",
+    "whatif",
     "main",
 )
 
@@ -66,16 +72,20 @@ def write_explorer(
     name: str,
     model: Model | None = None,
     held_out: HeldOut | None = None,
+    *,
+    editable: bool = True,
 ) -> Path:
     """Write the page; it loads nothing and sends nothing, and works by a double click.
 
-    path    of the file
-    graph   the network
-    name    of the network, for the title
-    model   with its weights as they are now, for maps and answers; None: the structure alone
+    path       of the file
+    graph      the network
+    name       of the network, for the title
+    model      with its weights as they are now, for maps and answers; None: the structure alone
     held_out   the pictures that the model was judged on, for the data view; None: the page has none
+    editable   whether the page can size the network anew when a reader changes it, which takes 7 MB of it
 
-    A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why.
+    A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why;
+    one with classes of a user's own is not editable.
     Raises the graph's own error where it has a fault, BundleError where the file cannot be written.
     """
     told = told_of(graph)
@@ -94,6 +104,9 @@ def write_explorer(
     if held_out is not None and told["live"]:
         told["held_out"], more = held_out.for_page()
         parts |= more
+    if editable:
+        with contextlib.suppress(StriateError):  # a page that cannot edit says nothing of it
+            parts |= editing(graph)
     parts["told"] = gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
     atomic_write(path, _page(name, parts))
     return Path(path)
@@ -129,30 +142,25 @@ def _live(model: Model, told: dict[str, Any]) -> dict[str, bytes]:
     return {
         "network": gzip.compress(network.model, 9, mtime=0),
         "arrays": network.arrays,
-        "runtime": gzip.compress(_file("vendored/ort.wasm.bundle.min.mjs"), 9, mtime=0),
-        "wasm": _file("vendored/ort-wasm-simd-threaded.wasm.gz"),
+        "runtime": gzip.compress(web_file("vendored/ort.wasm.bundle.min.mjs"), 9, mtime=0),
+        "wasm": web_file("vendored/ort-wasm-simd-threaded.wasm.gz"),
     }
 
 
 def _page(name: str, parts: dict[str, bytes]) -> str:
     """The page's text."""
-    modules = {f"striate/{each}": _file(f"{each}.js") for each in MODULES}
+    modules = {f"striate/{each}": web_file(f"{each}.js") for each in MODULES}
     imports = {key: f"data:text/javascript;base64,{base64.b64encode(value).decode()}" for key, value in modules.items()}
     carried_parts = [
         f'<script type="text/plain" id="part-{key}">{base64.b64encode(value).decode()}</script>'
         for key, value in parts.items()
     ]
-    page = _file("page.html").decode()
+    page = web_file("page.html").decode()
     for mark, text in (
         ("<!--title-->", html.escape(visible(name))),
-        ("/*style*/", _file("page.css").decode()),
+        ("/*style*/", web_file("page.css").decode()),
         ("/*imports*/", json.dumps({"imports": imports})),
         ("<!--parts-->", "\n".join(carried_parts)),
     ):
         page = page.replace(mark, text)
     return page
-
-
-def _file(name: str) -> bytes:
-    """A file of the package's folder ``web``."""
-    return resources.files("striate.page").joinpath("web", name).read_bytes()

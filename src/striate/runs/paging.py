@@ -20,12 +20,14 @@ def page_of_run(
     path: str | os.PathLike[str] | None = None,
     *,
     features: Literal["pca", "tsne"] = "pca",
+    editable: bool = True,
 ) -> tuple[Path, str]:
     """Write the explorer of a run: its network, maps, and of a classifier of pictures what it says of the held-out ones.
 
     run        the folder of a run or a saved model
     path       of the file; None: page.html in the folder
     features   how the map of the features is made: "pca", or "tsne", which takes longer and tells groups apart better
+    editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
 
     Returns the file, and why the held-out pictures are not in it; "" where they are.
     Raises BundleError for a folder without a model and where the file cannot be written, ArgumentError for another map.
@@ -51,6 +53,8 @@ def page_of_run(
             features=features,
             filters=filters_in(Path(run) / FILTERS, model),
             name=name,
+            editable=editable,
         ), ""
     except (ArgumentError, DataError) as error:
-        return write_explorer(target, model.graph.check(), name, model), f"without its data: {inner(error)}"
+        made = write_explorer(target, model.graph.check(), name, model, editable=editable)
+        return made, f"without its data: {inner(error)}"

@@ -33,10 +33,10 @@ export function wanted() {
 }
 
 /** Write what the page has chosen into the address. */
-export function remember({ told, layer, channel, cell, diagram, ranges, theme, why, data }) {
+export function remember({ shown, chosen, channel, cell, diagram, ranges, theme, why, data }) {
   const state = new URLSearchParams();
-  if (layer !== null) {
-    state.set("layer", told.layers[layer].name);
+  if (chosen !== null) {
+    state.set("layer", shown.layers[chosen].name);
     if (channel !== null) state.set("map", channel);
     if (cell) state.set("cell", cell.join(","));
   }

@@ -53,19 +53,34 @@ export class Diagram {
    * folded   called when a part is opened or folded
    */
   constructor(svg, told, { chosen, changed, folded }) {
-    Object.assign(this, { svg, told, chosen, changed, folded, selected: null, colouring: "kind", turned: false, volumes: false, view: { x: 0, y: 0, scale: 1 } });
-    this.open = new Set();
+    Object.assign(this, { svg, chosen, changed, folded, selected: null, colouring: "kind", turned: false, volumes: false, view: { x: 0, y: 0, scale: 1 } });
+    this.root = null;
     this.scene = drawn("g");
     const arrow = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
     arrow.append(drawn("path", { d: "M0 0L8 4L0 8Z", class: "head" }));
     put(svg, drawn("defs", {}, arrow), this.scene);
+    this.tell(told);
+    this.moves();
+  }
+
+  /** Take another network for the picture, or the first; what is open stays so. edited: calls to mark, where there are any. */
+  tell(told, edited = null) {
+    const opened = new Set(this.root ? [...this.open].map((path) => this.nameOf(path)) : []);
+    Object.assign(this, { told, edited });
     this.root = { name: "", parts: told.parts, path: "", calls: [] };
     this.number(this.root, "");
+    this.open = new Set(this.folds.filter((path) => opened.has(this.nameOf(path))));
     this.maker = new Map(told.layers.map(({ output }, call) => [output, call]));
     this.reader = new Map(); // the last call that reads a tensor; a part is a run of calls
     told.layers.forEach(({ inputs }, call) => inputs.forEach((tensor) => this.reader.set(tensor, call)));
     told.outputs.forEach((tensor) => this.reader.set(tensor, Infinity));
-    this.moves();
+  }
+
+  /** What a part is known by when the network is another: how deep it is, and its first layer. */
+  nameOf(path) {
+    const places = path.split(".");
+    const { calls } = places.reduce((part, i) => part.parts[Number(i)], this.root);
+    return `${places.length} ${this.told.layers[calls[0]].name}`;
   }
 
   /** Give every part its path and its calls. */
@@ -303,10 +318,13 @@ export class Diagram {
     const said = layer ? layer.says : `${part.calls.length} layers`;
     const colouring = COLOURINGS[this.colouring];
     const figure = colouring ? colouring.said(this.figure(part)) : weights ? large(weights) : "";
-    const label = `${layer ? layer.name : part.name}: ${said}, gives ${shapeText(last.shape)}, ${counted(weights)} weights${layer ? "" : ", folded"}`;
+    const sizes = last.shape === null ? "not computed" : `gives ${shapeText(last.shape)}, ${counted(weights)} weights`;
+    const label = `${layer ? layer.name : part.name}: ${said}, ${sizes}${layer ? "" : ", folded"}`;
     const group = drawn("g", { class: `box ${layer ? "layer" : "part"}`, role: "treeitem", tabindex: -1, "data-path": part.path });
     if (!layer) group.setAttribute("aria-expanded", "false");
     const misfit = part.calls.some((call) => this.told.layers[call].misfit);
+    const edited = last.shape !== null && part.calls.some((call) => this.edited?.has(call));
+    const mark = misfit ? "⚠" : edited ? "Δ" : "";
     if (!layer) group.append(drawn("rect", { x: x + 4, y: y + 4, width: w, height: h, rx: 7, class: `behind ${kind}` }));
     if (!layer && part.skip) group.append(drawn("path", { d: this.past(x, y, w, h), class: "wire skip" }));
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 7, class: `fill ${kind}` }));
@@ -317,13 +335,14 @@ export class Diagram {
     const before = this.measures?.room ?? 0;
     if (this.measures && last.volume) group.append(this.volume(last.volume, kind, x + 6, y + h - 6));
     else group.append(drawn("rect", { x: x + 5, y: y + 8, width: 4, height: h - 16, rx: 2, class: `stripe ${kind}` }));
-    group.append(drawn("text", { x: x + 16 + before, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, NAME, w - before - (layer ? 26 : 38))));
+    group.append(drawn("text", { x: x + 16 + before, y: y + 19, class: "name" }, (layer ? "" : "▸ ") + fitted(name, NAME, w - before - (layer ? 26 : 38) - (mark ? 14 : 0))));
     const corner = fitted(figure, SAYS, (w - before) / 2 + 10);
     pen.font = SAYS;
     const room = w - before - 34 - pen.measureText(corner).width;
     group.append(drawn("text", { x: x + 16 + before, y: y + 35, class: "says" }, fitted(said, SAYS, room)));
     group.append(drawn("text", { x: x + w - 9, y: y + 35, class: "says", "text-anchor": "end" }, corner));
-    if (misfit) group.append(drawn("text", { x: x + w - 9, y: y + 19, class: "misfit", "text-anchor": "end" }, "⚠"));
+    if (mark) group.append(drawn("text", { x: x + w - 9, y: y + 19, class: misfit ? "misfit" : "edited", "text-anchor": "end" }, mark));
+    if (last.shape === null) group.classList.add("unknown");
     group.append(drawn("title", {}, label));
     group.addEventListener("click", () => (this.dragged ? null : this.act(part)));
     if (layer && this.selected === part.call) group.classList.add("selected");

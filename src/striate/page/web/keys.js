@@ -7,6 +7,7 @@ const PLACES = [
   ["↑ ↓", "from box to box in the network, from cell to cell in a map"],
   ["→ ←", "open and fold a block"],
   ["Enter", "open a block, choose a layer, show a cell's arithmetic"],
+  ["Esc", "leave a field, so that keys act again"],
 ];
 
 export class Keys {
@@ -17,9 +18,12 @@ export class Keys {
     this.button("help", "?", "this list", () => this.list());
   }
 
-  /** keys: one letter each, all of which do it; says: what is done; act: does it, told the event. */
+  /** keys: one letter each, all of which do it; says: what is done; act: does it. */
   on(keys, says, act) {
-    for (const key of keys) this.acts.set(key, act);
+    for (const key of keys) {
+      if (this.acts.has(key)) throw new Error(`two actions have the key ${key}`);
+      this.acts.set(key, act);
+    }
     this.lines.push([keys[0], says]);
   }
 
@@ -30,8 +34,15 @@ export class Keys {
   }
 
   pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, dialog[open]")) return;
-    this.acts.get(event.key)?.(event);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog[open]")) return;
+    if (event.target.closest("input, select, textarea")) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const act = this.acts.get(event.key);
+    if (!act) return;
+    event.preventDefault(); // a field that it goes to does not get the letter
+    act();
   }
 
   list() {

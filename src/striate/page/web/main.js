@@ -3,19 +3,24 @@
 import { remember, wanted } from "striate/address";
 import { Data } from "striate/data";
 import { Diagram } from "striate/diagram";
+import { difference } from "striate/difference";
 import { Keys } from "striate/keys";
 import { Panel } from "striate/panel";
 import { Pictures } from "striate/pictures";
-import { told as carriedTold } from "striate/store";
+import { read } from "striate/store";
 import { Tools } from "striate/tools";
+import { WhatIf } from "striate/whatif";
 import { Why } from "striate/why";
 import { $, counted, large, made, megabytes, put } from "striate/words";
 
 class Page {
-  /** told: what the page is told of the network. */
-  constructor(told) {
+  /** told: what the page is told of the network; editing: what it needs to change that, or null. */
+  constructor(told, editing) {
     this.told = told;
-    this.layer = null; // a call's number
+    this.shown = told; // the network in the picture: another one once it is edited
+    this.fault = null; // the layer of that at which it breaks off
+    this.chosen = null; // a call's number in that
+    this.layer = null; // its number in the network itself; null where it is not in there
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.keys = new Keys();
@@ -32,6 +37,7 @@ class Page {
     this.panel = new Panel(this);
     this.pictures = told.live ? new Pictures(this, () => this.pictured()) : null;
     this.why = told.live ? new Why(this, method, asked) : null;
+    this.whatif = editing ? new WhatIf(this, editing) : null;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     if (volumes) this.tools.volumes();
     else this.diagram.draw();
@@ -44,11 +50,11 @@ class Page {
     this.data = told.held_out ? new Data(this, { view, filter }) : null;
   }
 
-  /** What stands still. */
+  /** What stands above it all, and the families of the picture. */
   head() {
-    const { totals, layers } = this.told;
+    const { totals, layers } = this.shown;
     const parts = [`${counted(layers.length)} layers`, `${counted(totals.weights)} weights`, `${large(totals.mults)} multiplications`, `${megabytes(totals.inference_bytes)} to predict`];
-    put($("totals"), parts.join(" · "));
+    put($("totals"), this.fault === null ? "" : `up to ${this.fault}: `, parts.join(" · "));
     const families = [...new Set(layers.map(({ family }) => family))];
     put($("legend"), ...families.map((family) => made("span", {}, made("span", { class: "swatch", style: `background:var(--${family}, var(--other));border-color:var(--${family}-edge, var(--other-edge))` }), family)));
     if (!this.told.live) {
@@ -67,16 +73,32 @@ class Page {
   /** Another picture is shown: choose the first layer with weights, whose maps are the easiest to read, or stay. */
   async pictured() {
     const first = Math.max(0, this.told.layers.findIndex(({ family }) => family === "conv"));
-    if (this.layer === null) await this.choose(first);
+    if (this.chosen === null) await this.choose(first);
     else await this.panel.show();
     this.why?.pictured();
     this.data?.pictured();
   }
 
-  /** Choose a layer; keep: the map and the cell stay chosen. */
+  /**
+   * Show a network that is edited, or the one that the page is of; the layer that is chosen stays so, or one at its place.
+   * fault: the layer at which it breaks off, or null.
+   */
+  async show(shown, fault) {
+    const { name } = this.shown.layers[this.chosen];
+    const call = shown.layers.findIndex((layer) => layer.name === name);
+    Object.assign(this, { shown, fault });
+    this.head();
+    this.diagram.tell(shown, shown === this.told ? null : new Set(difference(this.told, shown).layers.map((each) => each.call)));
+    this.diagram.draw();
+    await this.choose(call < 0 ? Math.min(this.chosen, shown.layers.length - 1) : call, call >= 0);
+  }
+
+  /** Choose a layer of the picture; keep: the map and the cell stay chosen. */
   async choose(call, keep = false) {
-    if (!keep && call !== this.layer) [this.channel, this.cell] = [null, null];
-    this.layer = call;
+    if (!keep && call !== this.chosen) [this.channel, this.cell] = [null, null];
+    this.chosen = call;
+    const found = this.told.layers.findIndex(({ name }) => name === this.shown.layers[call].name);
+    this.layer = found < 0 ? null : found;
     this.diagram.select(call);
     await this.panel.show();
     this.remember();
@@ -93,6 +115,6 @@ class Page {
   }
 }
 
-const page = new Page(await carriedTold());
+const page = new Page(await read("told"), await read("editing"));
 globalThis.striate = page; // for whoever opens the console
 await page.start();

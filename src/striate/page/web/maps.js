@@ -89,7 +89,7 @@ export function folded(count) {
 }
 
 /** What is known of each map of a value: {low, high, dead}. */
-export function facts(value) {
+export function known(value) {
   return Array.from({ length: value.channels }, (_, channel) => {
     const [low, high] = range(value.map(channel));
     return { low, high, dead: low === 0 && high === 0 };

@@ -2,7 +2,7 @@
 
 import { best, percent } from "striate/answers";
 import { Large } from "striate/large";
-import { chosenScale, facts, legend, paint, RANGES, scaleOf } from "striate/maps";
+import { chosenScale, known, legend, paint, RANGES, scaleOf } from "striate/maps";
 import { range } from "striate/values";
 import { $, counted, made, megabytes, put, shapeText, short } from "striate/words";
 
@@ -23,6 +23,7 @@ export class Panel {
     return this.page.pictures?.current;
   }
 
+  /** The chosen layer in the network that computes; undefined where it is not in there. */
   get layer() {
     return this.told.layers[this.page.layer];
   }
@@ -30,24 +31,28 @@ export class Panel {
   /** Show the chosen layer. */
   async show() {
     const { layer, picture } = this;
-    const explained = made("details", { open: !this.told.live }, made("summary", {}, "How its sizes come about"), made("pre", {}, layer.explain));
+    const { shown, chosen, whatif } = this.page;
+    const now = shown.layers[chosen];
+    const head = [...facts(now, layer ?? null), whatif ? whatif.form(now) : null];
+    const explained = now.explain ? made("details", { open: !this.told.live }, made("summary", {}, "How its sizes come about"), made("pre", {}, now.explain)) : null;
     this.large = null;
-    if (!picture) {
-      put($("layer"), ...head(layer), made("p", { class: "muted" }, this.told.why), explained);
+    if (!picture || !layer) {
+      put($("layer"), ...head, explained, made("p", { class: "muted" }, picture ? "It is not in the original network, so it has no maps." : this.told.why));
       return;
     }
     await this.page.pictures.ensure(picture, this.needed());
-    if (picture !== this.picture || layer !== this.layer) return;
+    if (picture !== this.picture || now !== this.page.shown.layers[this.page.chosen]) return;
     const value = picture.values.get(layer.output);
     this.value = value;
-    this.known = facts(value);
+    this.known = known(value);
     this.page.channel = Math.min(this.page.channel ?? this.liveliest(), value.channels - 1);
     this.vector = value.plane[0] * value.plane[1] === 1;
     const dead = this.known.filter((each) => each.dead).length;
     const count = this.vector ? `${counted(value.channels)} numbers` : `${counted(value.channels)} maps of ${shapeText(layer.shape.slice(0, -1))}`;
     this.select = this.vector ? null : this.rangeSelect();
     const title = made("h3", {}, count, this.select, made("span", { id: "layer-legend" }), !this.vector && dead ? made("span", { class: "muted" }, `${dead} dead: all zero`) : null);
-    put($("layer"), ...head(layer), title, this.vector ? null : this.grid(value), made("div", { id: "one" }), explained);
+    const original = shown === this.told ? null : made("p", { class: "muted" }, "Its maps in the original network:");
+    put($("layer"), ...head, original, title, this.vector ? null : this.grid(value), made("div", { id: "one" }), explained);
     this.one();
   }
 
@@ -187,11 +192,15 @@ export class Panel {
   }
 }
 
-/** A layer's name and its numbers. */
-function head(layer) {
-  const fact = (name, value) => made("div", {}, made("dt", {}, name), made("dd", {}, value));
-  const list = made("dl", { class: "facts" },
-    fact("gives", shapeText(layer.shape)), fact("weights", counted(layer.weights) + (layer.shared ? " (shared)" : "")), layer.buffers ? fact("buffers", counted(layer.buffers)) : null,
-    fact("multiplications", counted(layer.mults)), layer.field ? fact("sees", `${shapeText(layer.field)} of the input`) : null, fact("map memory", megabytes(layer.bytes)));
+/** A layer's name and its numbers, with what they were in the original network. */
+function facts(layer, was) {
+  const sees = ({ field }) => (field ? `${shapeText(field)} of the input` : "");
+  const fact = (name, said) => {
+    const [now, then] = [said(layer), was ? said(was) : said(layer)];
+    return now || then ? made("div", {}, made("dt", {}, name), made("dd", {}, now || "–"), now === then ? null : made("dd", { class: "was" }, `was ${then || "–"}`)) : null;
+  };
+  const list = layer.shape === null ? null : made("dl", { class: "facts" },
+    fact("gives", ({ shape }) => shapeText(shape)), fact("weights", ({ weights, shared }) => counted(weights) + (shared ? " (shared)" : "")), fact("buffers", ({ buffers }) => (buffers ? counted(buffers) : "")),
+    fact("multiplications", ({ mults }) => counted(mults)), fact("sees", sees), fact("map memory", ({ bytes }) => megabytes(bytes)));
   return [made("h2", {}, made("bdi", {}, layer.name)), made("p", { class: "muted" }, layer.says), list, layer.misfit ? made("p", { class: "warn" }, `⚠ ${layer.misfit}`) : null];
 }

@@ -18,9 +18,9 @@ export async function unpacked(id) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** What the page is told of the network. */
-export async function told() {
-  return JSON.parse(new TextDecoder().decode(await unpacked("told")));
+/** What a part of the page says as JSON; null where it has none. */
+export async function read(id) {
+  return document.getElementById(`part-${id}`) && JSON.parse(new TextDecoder().decode(await unpacked(id)));
 }
 
 /** A file for the reader to keep. */

@@ -20,10 +20,7 @@ export class Tools {
     });
     const { keys } = page;
     keys.on("g", "go to the network", () => $("diagram").focus());
-    keys.on("/", "search", (event) => {
-      event.preventDefault();
-      $("search").focus();
-    });
+    keys.on("/", "search", () => $("search").focus());
     keys.button("more", "+=", "larger", () => diagram.zoom(1.25));
     keys.button("less", "-", "smaller", () => diagram.zoom(1 / 1.25));
     keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
@@ -76,7 +73,7 @@ export class Tools {
     $("search").addEventListener("keydown", (event) => {
       const hits = diagram.found(event.target.value);
       if (event.key !== "Enter" || !hits.length) return;
-      page.choose(hits.find((call) => call > (page.layer ?? -1)) ?? hits[0]);
+      page.choose(hits.find((call) => call > (page.chosen ?? -1)) ?? hits[0]);
     });
   }
 

@@ -1,6 +1,7 @@
 // How numbers and shapes are said, and elements found and made; text is always text, never HTML.
 
-export const shapeText = (shape) => shape.join("×") || "1";
+/** A shape; ? where it is not known. */
+export const shapeText = (shape) => (shape === null ? "?" : shape.join("×") || "1");
 export const counted = (number) => number.toLocaleString("en-US");
 
 /** A number in at most four digits. */

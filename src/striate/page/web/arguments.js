@@ -1,0 +1,51 @@
+// Arguments of layers as fields of a form: what is written in Python's way is read, and the other way round.
+
+import { made } from "striate/words";
+
+const TRAINING = /_(initializer|regularizer|constraint)$|^trainable$/; // no matter of sizes: below the others
+
+/** A value of a description as it is written: None, True, (3, 3), same. */
+export function textOf(value) {
+  if (value === null || value === undefined) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (Array.isArray(value)) return `(${value.map(textOf).join(", ")}${value.length === 1 ? "," : ""})`;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** What is meant by a text; a word that is no number, list or the like stands for itself. */
+export function valueOf(text) {
+  const plain = text.trim().replace(/\bNone\b/g, "null").replace(/\bTrue\b/g, "true").replace(/\bFalse\b/g, "false");
+  const listed = plain.replaceAll("(", "[").replaceAll(")", "]").replaceAll("'", '"').replace(/,\s*]/g, "]");
+  for (const attempt of [plain, listed, `[${listed.replace(/,$/, "")}]`]) {
+    try {
+      return JSON.parse(attempt);
+    } catch {
+      continue;
+    }
+  }
+  return text.trim();
+}
+
+/**
+ * Fields for the arguments of a layer, those that matter for training alone folded away: elements.
+ *
+ * kinds     [name, usual value, whether it must be given, what it is] of each
+ * entry     what the layer's description says
+ * changed   called with an argument and its text when one was changed
+ */
+export function fields(kinds, entry, changed) {
+  const field = ([name, usual, must, about]) => {
+    const own = Object.hasOwn(entry, name);
+    const says = { name, "data-argument": name, title: about.replaceAll("`", ""), onchange: (event) => changed(name, event.target.value) };
+    const yesOrNo = typeof usual === "boolean";
+    const now = own ? entry[name] : usual;
+    const box = yesOrNo
+      ? made("select", says, ...["True", "False"].map((each) => made("option", { selected: textOf(now) === each }, each)))
+      : made("input", { ...says, value: own ? textOf(entry[name]) : "", placeholder: must ? "needed" : textOf(usual), required: must, autocomplete: "off", spellcheck: "false" });
+    return made("label", { class: "field" }, made("span", {}, name), box);
+  };
+  const about = kinds.filter(([name]) => !TRAINING.test(name));
+  const rest = kinds.filter(([name]) => TRAINING.test(name));
+  const more = rest.length ? made("details", {}, made("summary", {}, "For training"), made("div", { class: "fields" }, ...rest.map(field))) : null;
+  return [made("div", { class: "fields" }, ...about.map(field)), more];
+}

@@ -1,0 +1,43 @@
+// What differs between a network and a changed one: in all, and layer by layer, by their names.
+
+import { counted, made, megabytes, shapeText } from "striate/words";
+
+const TOTALS = { weights: ["weights", counted], mults: ["multiplications", counted], inference_bytes: ["to predict", megabytes], training_bytes: ["to train", megabytes] };
+const FACTS = { shape: shapeText, weights: counted, mults: counted, field: (field) => (field ? shapeText(field) : "–"), bytes: megabytes };
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+/** {totals, layers, gone}: [name, before, after] of each that differs; layers with their calls and what they were. */
+export function difference(told, changed) {
+  const before = new Map(told.layers.map((layer) => [layer.name, layer]));
+  const after = new Set(changed.layers.map(({ name }) => name));
+  const layers = [];
+  changed.layers.forEach((layer, call) => {
+    const was = before.get(layer.name) ?? null;
+    if (was === null || layer.says !== was.says || layer.misfit !== was.misfit || Object.keys(FACTS).some((fact) => !same(layer[fact], was[fact]))) layers.push({ call, layer, was });
+  });
+  const totals = Object.keys(TOTALS).filter((key) => told.totals[key] !== changed.totals[key]).map((key) => [key, told.totals[key], changed.totals[key]]);
+  return { totals, layers, gone: told.layers.filter(({ name }) => !after.has(name)) };
+}
+
+/** A number before and after, and by how much it grew. */
+export function change(said, before, after) {
+  const share = before ? ` (${after >= before ? "+" : "−"}${Math.abs(100 * (after / before - 1)).toFixed(1)} %)` : "";
+  return `${said(before)} → ${said(after)}${share}`;
+}
+
+/** What differs in all, in words. */
+export const totalsText = ({ totals }) => totals.map(([key, before, after]) => `${TOTALS[key][0]} ${change(TOTALS[key][1], before, after)}`);
+
+/** A table of the layers that differ; chosen: called with the call of one. */
+export function table({ layers, gone }, chosen) {
+  const head = made("tr", {}, ...["layer", "gives", "weights", "multiplications", "sees", "map memory"].map((text) => made("th", { scope: "col" }, text)));
+  const cell = (fact, layer, was) => {
+    const [now, then] = [layer, was].map((each) => (each === null || each.shape === null ? "–" : FACTS[fact](each[fact])));
+    return made("td", {}, was === null || now === then ? now : `${then} → ${now}`);
+  };
+  const name = (layer, call) => made("th", { scope: "row" }, made("button", { type: "button", onclick: () => chosen(call) }, made("bdi", {}, layer.name)));
+  const rows = layers.map(({ call, layer, was }) => made("tr", { class: was ? null : "new" }, name(layer, call), ...Object.keys(FACTS).map((fact) => cell(fact, layer, was))));
+  const lost = gone.map((layer) => made("tr", { class: "gone" }, made("th", { scope: "row" }, made("bdi", {}, layer.name)), made("td", { colspan: 5 }, "removed")));
+  return made("table", { class: "numbers" }, made("thead", {}, head), made("tbody", {}, ...rows, ...lost));
+}

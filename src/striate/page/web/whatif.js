@@ -1,0 +1,200 @@
+// What if a layer were another: edits of the network, sized by striate itself, with what they change; undo and redo.
+
+import { fields, textOf, valueOf } from "striate/arguments";
+import { difference, table, totalsText } from "striate/difference";
+import { Python } from "striate/python";
+import { kept } from "striate/store";
+import { $, counted, made, put } from "striate/words";
+
+const SUGGESTED = "Conv2D"; // to insert
+
+export class WhatIf {
+  /** page: what shows the network; editing: its description, the arguments of layers by class, classes to insert. */
+  constructor(page, { description, kinds, insertable }) {
+    Object.assign(this, { page, kinds, insertable, python: new Python(), open: false, refused: "" });
+    this.steps = [{ description, told: page.told, fault: null }];
+    this.at = 0;
+    this.queue = Promise.resolve();
+    const { keys } = page;
+    const inSight = (key, says, act) => keys.on(key, says, () => $("whatif").closest("[hidden]") || act());
+    inSight("a", "change the chosen layer", () => this.begin());
+    inSight("I", "insert a layer behind the chosen one", () => this.insertion());
+    inSight("X", "take the chosen layer out", () => this.remove());
+    inSight("S", "change the size of the input", () => $("inputs").querySelector("input").focus());
+    keys.button("undo", "u", "undo", () => this.go(this.at - 1));
+    keys.button("redo", "U", "redo", () => this.go(this.at + 1));
+    keys.button("original", "z", "back to the original network", () => this.go(0));
+    keys.button("as-python", "P", "the network as Python, to copy", () => this.asPython());
+    keys.button("as-json", "J", "the network as JSON, to copy", () => this.text("JSON", "json", JSON.stringify(this.now.description, null, 1)));
+    $("whatif").hidden = false;
+    this.strip();
+  }
+
+  get now() {
+    return this.steps[this.at];
+  }
+
+  /** The chosen layer as it is shown; null where none is. */
+  get layer() {
+    return this.page.shown.layers[this.page.chosen] ?? null;
+  }
+
+  /** What the description says of a layer, by its name in the picture. */
+  entry(name) {
+    let inside = this.now.description;
+    const path = name.split("#")[0].split("/");
+    for (const outer of path.slice(0, -1)) inside = inside.layers.find((each) => each.name === outer.split("#")[0]).network;
+    return inside.layers.find((each) => each.name === path.at(-1));
+  }
+
+  // -- edits ---------------------------------------------------------------------------------------------------------------
+  /** Change the network; edits that follow each other quickly wait for those before. */
+  edit(edit) {
+    this.queue = this.queue.then(() => this.change(edit));
+    return this.queue;
+  }
+
+  async change(edit) {
+    this.say(this.python.ready ? "Sizing …" : "Starting Python, which takes some seconds once …");
+    try {
+      const answer = JSON.parse(await this.python.ask("changed", JSON.stringify(this.now.description), JSON.stringify(edit)));
+      this.refused = answer.refused ?? "";
+      if (!this.refused) {
+        this.steps.length = this.at + 1;
+        this.steps.push(answer);
+      }
+    } catch (error) {
+      this.refused = `Python cannot run here: ${error.message}`;
+    }
+    await this.go(this.refused ? this.at : this.at + 1, true);
+  }
+
+  /** Show the network after so many edits. */
+  async go(at, keep = false) {
+    if (at < 0 || at >= this.steps.length) return;
+    if (!keep) this.refused = "";
+    this.at = at;
+    const field = document.activeElement?.dataset.argument;
+    await this.page.show(this.now.told, this.now.fault);
+    this.strip();
+    if (field) document.querySelector(`#layer [data-argument="${field}"]`)?.focus();
+  }
+
+  say(text) {
+    put($("edit-state"), text);
+  }
+
+  // -- above the picture of the network --------------------------------------------------------------------------------------
+  /** What stands there: the input's sizes, what is possible, what differs. */
+  strip() {
+    const { now, at, steps, refused } = this;
+    put($("inputs"), ...now.told.inputs.map(({ name }) => {
+      const changed = (event) => this.edit({ do: "set", layer: name, argument: "shape", value: valueOf(event.target.value) });
+      return made("label", {}, "Input ", made("input", { value: textOf(this.entry(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, onchange: changed, autocomplete: "off" }));
+    }));
+    $("undo").disabled = $("original").disabled = at === 0;
+    $("redo").disabled = at + 1 === steps.length;
+    $("as-python").disabled = now.fault !== null;
+    const edits = `${counted(at)} ${at === 1 ? "edit" : "edits"}`;
+    this.say(refused || (at ? `${edits}; maps and answers are those of the original network.` : ""));
+    $("edit-state").classList.toggle("warn", refused !== "");
+    put($("difference"), ...(at ? this.differing() : []));
+  }
+
+  differing() {
+    const found = difference(this.page.told, this.now.told);
+    const chosen = (call) => this.page.choose(call);
+    const misfit = this.now.told.layers.findIndex(({ name }) => name === this.now.fault);
+    if (misfit >= 0) {
+      const button = made("button", { type: "button", onclick: () => chosen(misfit) }, made("bdi", {}, this.now.fault));
+      return [made("p", { class: "warn", role: "alert" }, "⚠ It does not fit at ", button, `: ${this.now.told.layers[misfit].misfit}`)];
+    }
+    const count = found.layers.length + found.gone.length;
+    const totals = totalsText(found).map((text) => made("li", {}, text));
+    const summary = `${counted(count)} ${count === 1 ? "layer differs" : "layers differ"} from the original`;
+    return [made("ul", { class: "totals" }, ...totals), made("details", {}, made("summary", {}, summary), made("div", { class: "scroll" }, table(found, chosen)))];
+  }
+
+  // -- of the chosen layer -------------------------------------------------------------------------------------------------
+  /** The part of a layer's panel that changes it. */
+  form(layer) {
+    const entry = this.entry(layer.name);
+    const kinds = this.kinds[entry?.class];
+    const box = made("details", { id: "change", open: this.open, ontoggle: () => this.opened(box.open) }, made("summary", {}, "Change this layer (a)"));
+    if (!kinds) box.append(made("p", { class: "muted" }, "Its arguments cannot be changed here."));
+    else {
+      const changed = (argument, text) => this.edit({ do: "set", layer: layer.name, argument, ...(text.trim() ? { value: valueOf(text) } : {}) });
+      box.append(...fields(kinds, entry, changed).filter(Boolean));
+    }
+    const insert = made("button", { type: "button", title: "Insert a layer behind it (I)", onclick: () => this.insertion() }, "Insert behind it");
+    const remove = made("button", { type: "button", title: "Take it out (X)", onclick: () => this.remove() }, "Take it out");
+    box.append(made("div", { class: "row" }, insert, remove));
+    return box;
+  }
+
+  /** Python starts while a reader looks at the fields. */
+  opened(open) {
+    this.open = open;
+    if (open) this.python.start().catch(() => {}); // said once something is asked of it
+  }
+
+  begin() {
+    const box = $("change");
+    if (!box) return;
+    box.open = true;
+    (box.querySelector("input, select") ?? box.querySelector("button")).focus();
+  }
+
+  remove() {
+    if (this.layer) this.edit({ do: "remove", layer: this.layer.name });
+  }
+
+  insertion() {
+    if (!this.layer) return;
+    this.python.start().catch(() => {});
+    const after = this.layer.name;
+    const [given, box] = [{}, made("div")];
+    const kind = made("select", { "aria-label": "Kind of layer", onchange: () => fill() }, ...this.insertable.map((name) => made("option", { selected: name === SUGGESTED }, name)));
+    const fill = () => {
+      Object.keys(given).forEach((name) => delete given[name]);
+      const changed = (argument, text) => (text.trim() ? (given[argument] = valueOf(text)) : delete given[argument]);
+      put(box, ...fields(this.kinds[kind.value], {}, changed));
+    };
+    fill();
+    const submit = (event) => {
+      event.preventDefault();
+      $("changes").close();
+      this.edit({ do: "insert", after, class: kind.value, arguments: given });
+    };
+    const buttons = made("div", { class: "row" }, made("button", { class: "strong" }, "Insert"), made("button", { type: "button", onclick: () => $("changes").close() }, "Cancel"));
+    put($("changes"), made("h2", {}, "Insert behind ", made("bdi", {}, after)), made("form", { onsubmit: submit }, kind, box, buttons));
+    $("changes").showModal();
+  }
+
+  // -- the network as a text -----------------------------------------------------------------------------------------------
+  async asPython() {
+    if ($("as-python").disabled) return;
+    this.say("Writing Python …");
+    try {
+      this.text("Python", "py", await this.python.ask("code", JSON.stringify(this.now.description)));
+      this.strip();
+    } catch (error) {
+      this.say(`The network cannot be written as Python: ${error.message}`);
+    }
+  }
+
+  text(kind, ending, content) {
+    const area = made("textarea", { readonly: true, rows: 14, "aria-label": `The network as ${kind}`, spellcheck: "false" }, content);
+    const said = made("span", { role: "status", class: "muted" });
+    const copy = async () => {
+      area.select();
+      await navigator.clipboard.writeText(content).then(() => put(said, "Copied."), () => put(said, "It is selected; copy it with Ctrl+C."));
+    };
+    const keep = () => kept(`${this.page.told.name}.${ending}`, new Blob([content], { type: "text/plain" }));
+    put($("changes"), made("h2", {}, `The network as ${kind}`), area, made("div", { class: "row" },
+      made("button", { type: "button", class: "strong", onclick: copy }, "Copy"), made("button", { type: "button", onclick: keep }, "Keep as a file"),
+      made("button", { type: "button", onclick: () => $("changes").close() }, "Close"), said));
+    $("changes").showModal();
+    area.select();
+  }
+}

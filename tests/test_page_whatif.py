@@ -1,0 +1,436 @@
+"""What if a layer were another: numbers after edits are size's, misfits stand on their layer, everything is undone."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from browser import Opened, chromium
+
+import striate as st
+from striate import layers, zoo
+from striate.errors import ArgumentError
+from striate.graph import from_json, to_json
+from striate.graph.code import to_code
+from striate.page.editing import editing, insertable, kinds
+from striate.page.explorer import write_explorer
+from striate.page.python import carried_modules
+from striate.page.workshop import changed, edited
+from striate.size import measure, opened_rows
+
+HOSTILE = ['<script>document.title="taken"</script>', '"><img src=x onerror=alert(1)>', "\u202eesrever", "it's & <b>"]
+COMPARED = ["lenet5", "cifar_resnet20", "googlenet"]
+EVERY = [*COMPARED, *(pytest.param(n, marks=pytest.mark.slow) for n in zoo.names() if n not in COMPARED)]
+
+
+def inside() -> st.Model:
+    """Networks in networks, a layer that is called twice, several inputs and outputs, an auxiliary one."""
+    inner = st.Sequential([layers.Input((8, 8, 4)), layers.Conv2D(4, 3, padding="same", name="c")], name="inner")
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")
+    a, b = layers.Input((8, 8, 4), name="a"), layers.Input((8, 8, 4), name="class")
+    x = shared(inner(inner(a)))
+    y = layers.Add()([shared(b), x])
+    out = layers.Dense(3, kernel_initializer=st.initializers.HeNormal(seed=3))(layers.Flatten()(y))
+    return st.Model({"a": a, "b": b}, out, auxiliary=[(layers.Dense(3, name="2nd")(layers.Flatten()(x)), 0.3)])
+
+
+def edit(do: str, **said: Any) -> str:
+    return json.dumps({"do": do, **said})
+
+
+def after(graph: st.graph.Graph | dict[str, Any], change: str) -> dict[str, Any]:
+    description = graph if isinstance(graph, dict) else to_json(graph)
+    return json.loads(changed(json.dumps(description), change))
+
+
+def assert_is_sizes(told: dict[str, Any], description: dict[str, Any]) -> None:
+    """Every number that the page is told is the one that striate gives for the description."""
+    graph = from_json(description)
+    size, rows = measure(graph), opened_rows(graph)
+    assert told["totals"] == {key: getattr(size, key) for key in told["totals"]}
+    assert [layer["name"] for layer in told["layers"]] == [row.name for row in rows]
+    for layer, row in zip(told["layers"], rows, strict=True):
+        assert layer["shape"] == list(row.output_shape)
+        assert (layer["weights"], layer["buffers"], layer["mults"]) == (row.weights, row.buffers, row.mults)
+        assert layer["field"] == (None if row.receptive_field is None else list(row.receptive_field))
+        assert layer["misfit"] == row.misfit
+
+
+# -- edits ------------------------------------------------------------------------------------------------------------
+def test_an_argument_is_set_and_taken_back_to_its_usual_value():
+    graph = zoo.create("lenet5").graph
+    answer = after(graph, edit("set", layer="conv2d", argument="strides", value=2))
+    assert_is_sizes(
+        answer["told"], edited(to_json(graph), {"do": "set", "layer": "conv2d", "argument": "strides", "value": 2})
+    )
+    assert answer["told"]["layers"][0]["shape"] == [14, 14, 6]
+    assert after(answer["description"], edit("set", layer="conv2d", argument="strides"))["description"] == to_json(
+        graph
+    )
+
+
+def test_what_breaks_off_is_told_up_to_there_with_the_error_on_its_layer():
+    graph = zoo.create("cifar_resnet20").graph
+    answer = after(graph, edit("set", layer="layer1_0_conv1", argument="strides", value=2))
+    told = answer["told"]
+    assert answer["fault"] == "add"
+    faulty = next(layer for layer in told["layers"] if layer["name"] == "add")
+    assert "Bring them to the same size first" in faulty["misfit"]
+    assert len(told["layers"]) == len(graph.flat().nodes)
+    before = told["layers"][: told["layers"].index(faulty)]
+    assert all(layer["shape"] for layer in before)
+    assert not any(layer["shape"] for layer in told["layers"][len(before) :])
+    assert len(faulty["inputs"]) == 2
+    assert all(told["tensors"][tensor] for tensor in faulty["inputs"])
+    back = after(answer["description"], edit("set", layer="layer1_0_conv1", argument="strides", value=1))
+    assert back["description"] == to_json(graph)
+
+
+def test_not_even_the_first_layer_may_fit():
+    answer = after(zoo.create("lenet5").graph, edit("set", layer="conv2d", argument="filters", value=0))
+    assert answer["fault"] == "conv2d"
+    assert answer["told"]["totals"]["weights"] == 0
+    assert len(answer["told"]["layers"]) == 8
+
+
+def test_a_layer_is_put_behind_another_and_whatever_read_that_reads_it():
+    graph = zoo.create("cifar_resnet20").graph
+    answer = after(graph, edit("insert", after="re_lu", **{"class": "Dropout"}, arguments={"rate": 0.2}))
+    made = from_json(answer["description"])
+    new = made.node("new_dropout")
+    assert [tensor.node.layer.name for tensor in new.inputs] == ["re_lu"]
+    readers = [node.layer.name for node in made.nodes if new in [tensor.node for tensor in node.inputs]]
+    assert readers == ["layer1_0_conv1", "add"]
+    again = after(answer["description"], edit("insert", after="re_lu", **{"class": "Dropout"}, arguments={"rate": 0.2}))
+    assert {"new_dropout", "new_dropout_2"} <= {layer["name"] for layer in again["told"]["layers"]}
+    assert after(answer["description"], edit("remove", layer="new_dropout"))["description"] == to_json(graph)
+
+
+def test_a_layer_behind_the_last_one_is_the_output():
+    answer = after(zoo.create("lenet5").graph, edit("insert", after="dense_2", **{"class": "ReLU"}, arguments={}))
+    assert answer["description"]["outputs"] == ["new_relu"]
+
+
+def test_what_reads_a_layer_that_is_taken_out_reads_its_first_input():
+    answer = after(zoo.create("cifar_resnet20").graph, edit("remove", layer="add"))
+    made = from_json(answer["description"])
+    assert [tensor.node.layer.name for tensor in made.node("re_lu_2").inputs] == ["layer1_0_bn2"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (edit("remove", layer="input_layer"), "cannot do without it"),
+        (edit("remove", layer="nobody"), 'no layer here is called "nobody"'),
+        (edit("set", layer="conv2d", argument="inputs", value=["dense"]), "cannot be changed"),
+        (edit("set", layer="input_layer", argument="shape", value=[0, 28, 1]), "at least 1"),
+    ],
+)
+def test_what_leaves_no_network_is_refused(change, said):
+    assert said in after(zoo.create("lenet5").graph, change)["refused"]
+
+
+def test_the_only_layer_stays():
+    model = st.Sequential([layers.Input((4,)), layers.Dense(2, name="d")])
+    assert "the only layer" in after(model.graph, edit("remove", layer="d"))["refused"]
+
+
+def test_layers_of_networks_within_and_those_that_are_called_twice_are_changed_once():
+    graph = inside().graph
+    answer = after(graph, edit("set", layer="inner#2/c", argument="kernel_size", value=5))
+    assert {layer["says"][:10] for layer in answer["told"]["layers"] if layer["name"].endswith("/c")} == {"Conv2D 5x5"}
+    assert_is_sizes(answer["told"], answer["description"])
+    gone = after(graph, edit("remove", layer="shared#2"))
+    assert not any(layer["name"].startswith("shared") for layer in gone["told"]["layers"])
+
+
+# -- what the page carries --------------------------------------------------------------------------------------------
+def test_the_workshop_needs_nothing_but_python(tmp_path):
+    for name, text in carried_modules().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); from striate.page.workshop import changed; import striate\n"
+        "assert striate.__file__.startswith(sys.argv[1]), striate.__file__\n"
+        "print(changed(sys.argv[2], sys.argv[3]))"
+    )
+    graph, change = zoo.create("lenet5").graph, edit("set", layer="dense", argument="units", value=7)
+    bare = [sys.executable, "-I", "-S", "-c", code, str(tmp_path), json.dumps(to_json(graph)), change]
+    done = subprocess.run(bare, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == after(graph, change)
+
+
+def test_every_argument_of_every_layer_has_a_field():
+    found = kinds()
+    assert [name for name, *_ in found["Dense"]][:3] == ["units", "activation", "use_bias"]
+    assert found["Conv2D"][0] == ["filters", None, True, "maps of the output"]
+    assert {"Conv2D", "MaxPooling2D", "BatchNormalization", "Flatten"} <= set(insertable())
+    assert not {"Add", "Input", "Functional"} & set(insertable())
+
+
+class Doubled(layers.Layer):
+    def lower(self, x):
+        return x
+
+
+def test_a_network_with_a_users_own_class_is_not_edited(tmp_path):
+    model = st.Sequential([layers.Input((8, 8, 3)), Doubled(), layers.Conv2D(2, 3)], name="own")
+    with pytest.raises(ArgumentError, match="Doubled is a class of"):
+        editing(model.graph)
+    assert 'id="part-editing"' not in model.page(tmp_path / "a.html").read_text()
+
+
+def test_a_page_may_leave_it_out(run, tmp_path):
+    run("page", "lenet5", "-o", str(tmp_path / "a.html"), "--no-editable")
+    assert (tmp_path / "a.html").stat().st_size < 300_000
+    run("page", "lenet5", "-o", str(tmp_path / "b.html"))
+    assert 5_500_000 < (tmp_path / "b.html").stat().st_size < 7_500_000
+
+
+# -- the network as Python --------------------------------------------------------------------------------------------
+def executed(text: str) -> st.Model:
+    names: dict[str, Any] = {}
+    exec(text, names)
+    return names["model"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_python_of_a_network_makes_it_again(name):
+    graph = zoo.create(name).graph
+    assert to_json(executed(to_code(graph)).graph) == to_json(graph)
+
+
+def test_networks_within_shared_layers_and_named_inputs_are_written_too():
+    graph = inside().graph
+    made = executed(to_code(graph)).graph
+    assert opened_rows(made) == opened_rows(graph)
+    assert made.auxiliary == graph.auxiliary
+    assert (made.nested, made.input_names) == (graph.nested, graph.input_names)
+
+
+# -- in a browser -----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "a < b.html"
+    write_explorer(path, zoo.create("lenet5").graph, HOSTILE[0])
+    return path
+
+
+@pytest.fixture
+def opened(browser, written):
+    page = Opened(browser, written)
+    yield page
+    page.context.close()
+    assert page.faults == []
+    assert page.asked == []
+
+
+def edits_done(page: Any, count: int) -> None:
+    """Wait until so many edits are shown."""
+    page.wait_for_function(
+        "([count, said]) => globalThis.striate.whatif.at === count"
+        " && document.getElementById('edit-state').textContent.startsWith(said)",
+        arg=[count, f"{count} edit" if count else ""],
+    )
+
+
+def told_there(page: Any) -> dict[str, Any]:
+    return page.evaluate("globalThis.striate.shown")
+
+
+def test_by_keyboard_alone_a_misfit_stands_on_its_layer_and_is_undone(opened):
+    page = opened.page
+    original = told_there(page)
+    page.keyboard.press("/")
+    page.keyboard.type("max_pooling2d_1")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    assert page.evaluate("document.activeElement.dataset.argument") == "pool_size"
+    page.keyboard.press("Control+a")
+    page.keyboard.type("11")
+    page.keyboard.press("Enter")
+    edits_done(page, 1)
+    graph = from_json(
+        edited(
+            to_json(zoo.create("lenet5").graph),
+            {"do": "set", "layer": "max_pooling2d_1", "argument": "pool_size", "value": 11},
+        )
+    )
+    assert page.locator("#layer .warn").text_content() == f"⚠ {graph.fault.error}"
+    assert "max_pooling2d_1" in page.locator("#difference [role=alert]").text_content()
+    assert page.locator("[data-path='3'] .misfit").text_content() == "⚠"
+    assert page.locator("#as-python").is_disabled()
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    edits_done(page, 0)
+    assert told_there(page) == original
+    page.keyboard.press("U")
+    edits_done(page, 1)
+    assert page.locator("#layer .warn").count() == 1
+    page.keyboard.press("z")
+    edits_done(page, 0)
+    assert page.locator("#difference").text_content() == ""
+
+
+def test_what_is_changed_inserted_and_taken_out_is_copied_as_python_and_json(opened):
+    page = opened.page
+    page.keyboard.press("S")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("32, 32, 3")
+    page.keyboard.press("Enter")
+    edits_done(page, 1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("I")
+    assert page.locator("#changes select").first.input_value() == "Conv2D"
+    page.locator("#changes [data-argument=filters]").fill("9")
+    page.locator("#changes [data-argument=kernel_size]").fill("(3, 2)")
+    page.locator("#changes [data-argument=padding]").fill("same")
+    page.keyboard.press("Enter")
+    edits_done(page, 2)
+    page.locator("[data-path='2']").click()
+    page.keyboard.press("g")
+    page.keyboard.press("X")
+    edits_done(page, 3)
+    told = told_there(page)
+    assert [layer["name"] for layer in told["layers"]][:3] == ["conv2d", "new_conv2d", "conv2d_1"]
+    page.keyboard.press("g")
+    page.keyboard.press("J")
+    description = json.loads(page.locator("#changes textarea").input_value())
+    assert_is_sizes(told, description)
+    page.keyboard.press("Escape")
+    page.keyboard.press("P")
+    page.locator("#changes textarea[aria-label$=Python]").wait_for()
+    made = executed(page.locator("#changes textarea").input_value())
+    assert_is_sizes(told, to_json(made.graph))
+    page.keyboard.press("Escape")
+    totals = " ".join(page.locator("#difference .totals li").all_text_contents())
+    size = measure(made.graph)
+    assert f"weights 61,706 → {size.weights:,}" in totals
+    page.locator("#difference summary").click()
+    rows = page.locator("#difference tbody tr").all_text_contents()
+    assert any("new_conv2d" in row for row in rows)
+    assert any("max_pooling2d" in row and "removed" in row for row in rows)
+    row = next(row for row in size.rows if row.name == "conv2d_1")
+    page.locator("#difference button", has_text="conv2d_1").click()
+    facts = page.locator("#layer .facts").text_content()
+    assert f"{row.weights:,}" in facts
+    assert f"{row.mults:,}" in facts
+    assert "was 10×10×16" in facts
+
+
+def test_texts_of_an_edit_do_nothing_but_appear(opened):
+    page = opened.page
+    page.keyboard.press("a")
+    for i, text in enumerate(HOSTILE, 1):
+        page.locator("#layer [data-argument=padding]").fill(text)
+        page.keyboard.press("Enter")
+        edits_done(page, i)
+        shown = page.locator("#layer .warn").text_content()
+        assert "padding" in shown
+        assert "\u202e" not in shown
+        assert "\u202e" not in page.locator("#layer").inner_text()
+    assert page.title() == HOSTILE[0]
+    assert page.locator("#layer img, #difference img, #layer script").count() == 0
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_an_edited_network_fits_into_a_narrow_window(browser, written, colours):
+    page = Opened(browser, written, width=400, colours=colours)
+    page.page.keyboard.press("a")
+    page.page.locator("#layer [data-argument=strides]").fill("2")
+    page.page.keyboard.press("Enter")
+    edits_done(page.page, 1)
+    page.page.locator("#difference summary").click()
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.context.close()
+    assert page.faults == []
+
+
+# -- every number, over the zoo ---------------------------------------------------------------------------------------
+def random_edit(description: dict[str, Any], draw: random.Random) -> dict[str, Any]:
+    """An edit of a network: some fit, some do not."""
+    entries = [entry for entry in description["layers"] if "class" in entry]
+    inputs = [entry for entry in entries if entry["class"] == "Input"]
+    others = [entry for entry in entries if entry["class"] != "Input"]
+    kind = draw.choice(["set", "set", "set", "size", "insert", "insert", "remove"])
+    if kind == "size":
+        shape = [size if size is None else max(1, size + draw.randint(-9, 30)) for size in inputs[0]["shape"][:-1]]
+        return {"do": "set", "layer": inputs[0]["name"], "argument": "shape", "value": [*shape, inputs[0]["shape"][-1]]}
+    entry = draw.choice(others)
+    if kind == "remove":
+        return {"do": "remove", "layer": entry["name"]}
+    if kind == "insert":
+        new, arguments = draw.choice(
+            [
+                ("Conv2D", {"filters": draw.randint(1, 40), "kernel_size": draw.randint(1, 5), "padding": "same"}),
+                ("MaxPooling2D", {"pool_size": draw.randint(1, 3)}),
+                ("BatchNormalization", {}),
+                ("UpSampling2D", {"size": 2}),
+                ("SeparableConv2D", {"filters": 8, "kernel_size": 3, "strides": draw.randint(1, 2)}),
+            ]
+        )
+        return {"do": "insert", "after": entry["name"], "class": new, "arguments": arguments}
+    numbers = {
+        key: value
+        for key, value in entry.items()
+        if key in ("filters", "units", "kernel_size", "strides", "padding", "pool_size", "groups")
+    }
+    argument = draw.choice(sorted(numbers) or ["trainable"])
+    values = {"padding": draw.choice(["same", "valid", draw.randint(0, 2)]), "trainable": False}
+    return {
+        "do": "set",
+        "layer": entry["name"],
+        "argument": argument,
+        "value": values.get(argument, draw.randint(1, 7)),
+    }
+
+
+@pytest.mark.slow
+def test_every_number_is_that_of_size_after_random_edits_of_the_whole_zoo(opened):
+    draw = random.Random(20)
+    ask = "([description, edit]) => globalThis.striate.whatif.python.ask('changed', description, edit)"
+    fitting = misfits = edits = 0
+    for name in zoo.names():
+        description = to_json(zoo.create(name).graph)
+        for turn in range(5):
+            first = {
+                "do": "set",
+                "layer": description["layers"][0]["name"],
+                "argument": "shape",
+                "value": description["layers"][0]["shape"],
+            }
+            change = random_edit(description, draw) if turn else first
+            answer = json.loads(opened.page.evaluate(ask, [json.dumps(description), json.dumps(change)]))
+            edits += turn > 0
+            if "refused" in answer:
+                with pytest.raises(st.errors.StriateError, match=re.escape(answer["refused"])):
+                    from_json(edited(description, change))
+                continue
+            there = edited(description, change)
+            graph = from_json(there)
+            if graph.fault is None:
+                fitting += turn > 0
+                assert answer["fault"] is None
+                assert_is_sizes(answer["told"], there)
+                assert answer["description"] == to_json(graph)
+                description = answer["description"]
+            else:
+                misfits += 1
+                assert answer["fault"] == graph.fault.name
+                faulty = next(layer for layer in answer["told"]["layers"] if layer["misfit"] == str(graph.fault.error))
+                assert faulty["name"].split("#")[0] == graph.fault.name
+    assert edits >= 200
+    assert fitting > 60
+    assert misfits > 30
