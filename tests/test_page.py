@@ -47,7 +47,7 @@ def network() -> st.Model:
     x = layers.Concatenate()([layers.MaxPooling2D(2)(x), layers.AveragePooling2D(2)(x)])
     x = layers.Conv2DTranspose(5, 3, strides=2)(x)
     x = layers.GlobalAveragePooling2D()(layers.Dropout(0.5)(x))
-    x = layers.Dense(7, activation="tanh")(x)
+    x = layers.Dense(7, activation="tanh")(layers.Rescaling(0.5, 0.1)(layers.LayerNormalization()(x)))
     model = st.Model(inputs, layers.Dense(4, activation="softmax")(x), name="small")
     model.preprocessing = Preprocessing.pictures((20, 18), 3, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.2))
     model.labels = HOSTILE
@@ -324,6 +324,10 @@ ENDS = {
     "flat": lambda x: layers.Dense(3)(layers.Dense(5, activation="gelu")(layers.Flatten()(x))),
     "largest": lambda x: layers.Dense(1, activation="sigmoid")(layers.GlobalMaxPooling2D()(x)),
     "convolved": lambda x: layers.Flatten()(layers.Conv2D(4, x.shape[1:3], activation="silu", groups=2)(x)),
+    "layer normed": lambda x: layers.Dense(3)(layers.LayerNormalization()(layers.GlobalAveragePooling2D()(x))),
+    "distances": lambda x: layers.EuclideanRBF(3)(
+        layers.Dense(6, activation="scaled_tanh")(layers.Rescaling(0.5, 0.1)(layers.Flatten()(x)))
+    ),
     "normed": lambda x: layers.Dense(3, activation="softmax")(
         layers.BatchNormalization()(layers.Multiply()([(y := layers.GlobalAveragePooling2D()(x)), layers.Softmax()(y)]))
     ),

@@ -124,6 +124,8 @@ def _operation(operation: Operation, layer: int) -> dict[str, Any]:
         told["window"] = _window(made.window, step.input_shapes[0])
     if isinstance(made, p.Pool) and made.how == "center":
         told["centre"] = p.center_weights(made.window.kernel)
+    if isinstance(made, p.Affine):
+        told |= {"factor": made.factor, "addend": made.addend}
     if isinstance(made, p.DepthPool):
         told["channels"] = [made.channels.kernel[0], made.channels.strides[0]]
     plain = {field.name: getattr(made, field.name) for field in dataclasses.fields(made)}

@@ -140,6 +140,14 @@ function reduced(parts, how) {
   return { ...parts, weights: null, bias: null, how: named, total, divisor: inside.length };
 }
 
+/** The channels of a position: their numbers, mean and deviation. */
+export function rowOf(x, at, epsilon) {
+  const numbers = Array.from({ length: x.channels }, (_, i) => x.at([...at.slice(0, -1), i]));
+  const mean = numbers.reduce((a, b) => a + b, 0) / numbers.length;
+  const variance = numbers.reduce((sum, each) => sum + (each - mean) ** 2, 0) / numbers.length;
+  return { numbers, mean, deviation: Math.sqrt(variance + epsilon) };
+}
+
 /** Per kind of operation what a number of its output gathers; place(map, i) is where its i-th number of a map stands. */
 export const ROWS = {
   Conv(look, operation, at, array) {
@@ -230,6 +238,21 @@ export const ROWS = {
     const numbers = [[look.values.get(operation.inputs[0]).at(at)]];
     const parts = { kernel: null, place: () => at, there: null, channels: [k], numbers, norm: { mean, deviation, scale, shift } };
     return summed(parts, [[scale / deviation]], shift - (mean * scale) / deviation);
+  },
+  LayerNorm(look, operation, at, array) {
+    const k = at.at(-1);
+    const x = look.values.get(operation.inputs[0]);
+    const { mean, deviation } = rowOf(x, at, operation.epsilon);
+    const scale = array("weight")?.data[k] ?? 1;
+    const shift = array("bias")?.data[k] ?? 0;
+    const parts = { kernel: null, place: () => at, there: null, channels: [k], numbers: [[x.at(at)]], norm: { mean, deviation, scale, shift } };
+    return summed(parts, [[scale / deviation]], shift - (mean * scale) / deviation);
+  },
+  Affine(look, operation, at) {
+    const own = (given) => (Array.isArray(given) ? given[given.length === 1 ? 0 : at.at(-1)] : given);
+    const numbers = [[look.values.get(operation.inputs[0]).at(at)]];
+    const parts = { kernel: null, place: () => at, there: null, channels: [at.at(-1)], numbers };
+    return summed(parts, [[own(operation.factor)]], own(operation.addend));
   },
   Combine(look, operation, at) {
     const out = look.told.tensors[operation.output];

@@ -1,6 +1,6 @@
 // How much one number of the network grows with each number of an earlier tensor: the arithmetic of cell.js, backwards.
 
-import { movedTo, ravelled, ROWS, unravelled } from "striate/cell";
+import { movedTo, ravelled, rowOf, ROWS, unravelled } from "striate/cell";
 
 const logistic = (x) => 1 / (1 + Math.exp(-x));
 
@@ -108,6 +108,17 @@ function reads(look, number, at) {
       const place = [...at.slice(0, -1), i];
       return [input, place, own * (Number(i === at.at(-1)) - share(place))];
     });
+  }
+  if (operation.kind === "LayerNorm") {
+    const { numbers, mean, deviation } = rowOf(look.values.get(input), at, operation.epsilon);
+    const scale = look.array(number, "weight")?.data[at.at(-1)] ?? 1;
+    const apart = (i) => (numbers[i] - mean) / deviation;
+    return numbers.map((_, i) => [input, [...at.slice(0, -1), i], (scale / deviation) * (Number(i === at.at(-1)) - (1 + apart(i) * apart(at.at(-1))) / numbers.length)]);
+  }
+  if (operation.kind === "Distance") {
+    const prototypes = look.array(number, "weight").data;
+    const width = look.told.tensors[input][0];
+    return Array.from({ length: width }, (_, i) => [input, [i], 2 * (value(input, [i]) - prototypes[at[0] * width + i])]);
   }
   const row = ROWS[operation.kind];
   return row ? shares(operation, row(look, operation, at, (name) => look.array(number, name))) : null;
