@@ -17,7 +17,9 @@ import pytest
 
 import striate as st
 from striate import layers
+from striate.cli.main import main
 from striate.errors import ArgumentError, BundleError, StriateError
+from striate.graph import from_json
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
 from keras_networks import NETWORKS, fill, inputs, outputs
@@ -519,3 +521,26 @@ def test_custom_objects_last_as_long_as_their_scope() -> None:
     assert st.saving.get_registered_name(Doubling) == "mine>Doubling"
     with pytest.raises(ArgumentError, match='unknown layer "Thing"'):
         st.saving.deserialize_keras_object({"class_name": "Thing", "config": {}})
+
+
+class Anything:
+    @classmethod
+    def from_config(cls, config):
+        return cls()
+
+
+@pytest.mark.parametrize("kind", ["BatchNormalization", "Dense", "InputLayer", "Anything"])
+def test_what_is_no_network_is_no_model(kind, tmp_path, capsys):
+    entry = {
+        "module": "keras.layers",
+        "class_name": kind,
+        "config": {"name": "one", **({"units": 3} if kind == "Dense" else {})},
+    }
+    own = {"Anything": Anything}
+    for read in (lambda: st.models.model_from_json(json.dumps(entry), own), lambda: from_json(entry)):
+        with pytest.raises(ArgumentError, match=kind):
+            read()
+    (tmp_path / "net.json").write_text(json.dumps(entry))
+    with pytest.raises(SystemExit, match="2"):
+        main(["size", str(tmp_path / "net.json")])
+    assert str(tmp_path / "net.json") in capsys.readouterr().err

@@ -210,7 +210,11 @@ def graph_of(
         description = read_json(file, kind=ArgumentError)
         if isinstance(description, dict) and isinstance(description.get("network"), dict):
             description = description["network"]
-        return str((isinstance(description, dict) and description.get("name")) or path.stem), from_json(description)
+        try:
+            graph = from_json(description)
+        except StriateError as error:
+            raise ArgumentError(f"{file}: {error}") from error.__cause__
+        return str((isinstance(description, dict) and description.get("name")) or path.stem), graph
     from striate import zoo
 
     if what not in zoo.names():

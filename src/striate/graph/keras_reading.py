@@ -42,12 +42,15 @@ def from_keras(
         strange = sorted(set(reader.strange(entry, 0)))
         if strange:
             raise ArgumentError(
-                f"has layers that striate does not know: {', '.join(strange)}. Give classes of your own with "
+                f"there are layers that striate does not know: {', '.join(strange)}. Give classes of your own with "
                 f'custom_objects={{"{strange[0].partition(" of ")[0]}": …}}.'
             )
-        return reader.network(entry, 0)
+        made = reader.network(entry, 0)
     except RecursionError:
         raise ArgumentError("its networks are nested too deep.") from None
+    if not getattr(made, "is_network", False):
+        raise ArgumentError(f"a {entry['class_name']} alone is a layer and no network; put it into one.")
+    return made
 
 
 class _Reader:
