@@ -112,7 +112,7 @@ def train_run(
     verbose     as for ``Model.fit``
     report      whether report.html is written
     page        whether page.html is written beside it, of a classifier of pictures: the network to look into, with the
-                held-out pictures; some seconds and 5 MB or more
+                held-out pictures; some seconds and 12 MB or more
     callbacks   further ones, as for ``Model.fit``
     splits      the data, read already; `data` is then only their name
     mix         "mixup" or "cutmix": pictures of a batch mixed with each other, see ``Model.compile``
