@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from browser import Opened, chromium
 
 import striate as st
 from striate import data, layers
 from striate.data import Dataset, Preprocessing
+from striate.doors.arrays import safetensors_bytes
 from striate.errors import ArgumentError, BundleError, DataError
 from striate.models import load_model
 from striate.page.held_out import FilterHistory
@@ -137,6 +139,10 @@ def test_first_filters_are_kept_through_a_training_also_one_that_goes_on(tmp_pat
     other = st.Sequential([layers.Conv2D(3, 3, input_shape=(8, 8, 1)), layers.Flatten(), layers.Dense(2)])
     with pytest.raises(BundleError, match="not the filters of this network"):
         filters_in(tmp_path / "few" / "filters.safetensors", other)
+    foreign = {"kernel": torch.zeros(1, 3, 3, 1, 3), "bias": torch.zeros(1, 3), "epochs": torch.tensor([float("nan")])}
+    (tmp_path / "foreign").write_bytes(safetensors_bytes(foreign))
+    with pytest.raises(BundleError, match="not the filters of this network"):
+        filters_in(tmp_path / "foreign", other)
 
 
 def test_without_its_data_a_run_has_a_page_and_the_reason(model, tmp_path):

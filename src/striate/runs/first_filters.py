@@ -93,12 +93,12 @@ def first_convolution(model: Model) -> FlatNode | None:
 
 
 def filters_in(file: Path, model: Model) -> FilterHistory | None:
-    """What ``FirstFilters`` wrote; None where there is no such file, or it is not of this network.
+    """What ``FirstFilters`` wrote; None where there is no such file, or the network begins otherwise.
 
     file    the file
     model   the network
 
-    Raises BundleError for a damaged file.
+    Raises BundleError for a file that is damaged, or of another network.
     """
     found = first_convolution(model)
     if found is None or not file.is_file():
@@ -107,7 +107,12 @@ def filters_in(file: Path, model: Model) -> FilterHistory | None:
     shapes = [list(array.shape) for array in found.layer.get_weights()]
     given = [arrays[name] for name in ("kernel", "bias") if name in arrays]
     epochs = arrays.get("epochs")
-    if epochs is None or [[len(epochs), *shape] for shape in shapes] != [list(array.shape) for array in given]:
+    if (
+        epochs is None
+        or epochs.dtype != np.int64
+        or epochs.ndim != 1
+        or [[len(epochs), *shape] for shape in shapes] != [list(array.shape) for array in given]
+    ):
         raise BundleError(f"{file} is damaged: it has not the filters of this network. Delete it.")
     kernel = np.moveaxis(given[0], (-1, -2), (1, 2))  # (epochs, out, in, height, width)
     return FilterHistory(found.name, [int(each) for each in epochs], kernel, given[1] if len(given) > 1 else None)
