@@ -28,7 +28,6 @@ export class Data {
     this.filters = this.held.filters ? new Filters(page) : null;
     const drawn = curves(this.held.history, this.filters ? 0 : 1, (epoch) => this.filters?.show(epoch));
     put($("curves"), made("h2", {}, "Learning curves"), drawn, this.filters?.element);
-    this.scatter?.begin();
     this.turn(wanted.view === "data");
   }
 
@@ -50,6 +49,7 @@ export class Data {
     $("network").hidden = $("layer").hidden = open;
     $("view").setAttribute("aria-pressed", String(open));
     document.querySelector("main").classList.toggle("of-data", open);
+    if (open) this.scatter?.begin();
     if (open) this.show();
     else this.page.tools.mini();
     this.page.remember();

@@ -21,7 +21,7 @@ export class Scatter {
    * changed    called when a part of the map is chosen
    */
   constructor(examples, told, { pick, look, changed }) {
-    Object.assign(this, { examples, told, pick, look, changed, at: null, drawn: new Map(), drag: null });
+    Object.assign(this, { examples, told, pick, look, changed, at: null, drawn: new Map(), drag: null, begun: false });
     this.canvas = made("canvas", { width: SIDE, height: SIDE, tabindex: 0, role: "application", "aria-label": "Map of the features: arrows go from picture to picture, Enter shows one in the network; drag to choose a part" });
     this.said = made("p", { class: "small", role: "status" }, "Go over a picture; click it for its maps; drag to choose a part.");
     this.element = made("div", { class: "scatter" }, this.canvas, this.said, made("p", { class: "small muted" }, told.points_told));
@@ -35,8 +35,10 @@ export class Scatter {
     this.listens();
   }
 
-  /** Decode the pictures, then draw. */
+  /** Decode the pictures, once, then draw. */
   async begin() {
+    if (this.begun) return;
+    this.begun = true;
     await Promise.all(this.examples.all.map(async ({ number, blob }) => this.drawn.set(number, await createImageBitmap(blob))));
     this.draw();
   }
