@@ -17,7 +17,7 @@ def visible(text: str, *, lines: bool = False) -> str:
     text    of a stranger, such as the name of a file
     lines   it is a text of ours that has lines and tabs, which stay
     """
-    if text.isprintable():
+    if (text.replace("\n", "").replace("\t", "") if lines else text).isprintable():
         return text
     kept = _JOINERS + "\n\t" * lines
     return "".join(_written_out(ord(sign)) if _steers(sign) and sign not in kept else sign for sign in text)
