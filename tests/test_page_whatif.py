@@ -345,6 +345,35 @@ def test_texts_of_an_edit_do_nothing_but_appear(opened):
     assert page.locator("#layer img, #difference img, #layer script").count() == 0
 
 
+def test_the_address_holds_what_was_done(opened, browser, written):
+    page = opened.page
+    page.keyboard.press("a")
+    page.locator("#layer [data-argument=filters]").fill("8")
+    page.keyboard.press("Enter")
+    edits_done(page, 1)
+    page.keyboard.press("Escape")
+    page.keyboard.press("I")
+    page.locator("#changes select").first.select_option("Dropout")
+    page.locator("#changes [data-argument=rate]").fill("0.5")
+    page.keyboard.press("Enter")
+    page.locator("#layer h2", has_text="new_dropout").wait_for()
+    edits_done(page, 2)
+    again = Opened(browser, written, at=page.url[page.url.index("#") :])
+    edits_done(again.page, 2)
+    again.page.locator("#layer h2", has_text="new_dropout").wait_for()
+    assert told_there(again.page) == told_there(page)
+    again.context.close()
+    assert again.faults == []
+
+
+@pytest.mark.parametrize("edits", ["[", "7", '[{"do":"format"}]', '[{"do":"set","layer":3,"argument":"x"}]', "[null]"])
+def test_an_address_that_says_no_edits_does_nothing(browser, written, edits):
+    page = Opened(browser, written, at=f"#edits={edits}")
+    assert page.page.evaluate("globalThis.striate.whatif.python.started") is None
+    page.context.close()
+    assert page.faults == []
+
+
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_an_edited_network_fits_into_a_narrow_window(browser, written, colours):
     page = Opened(browser, written, width=400, colours=colours)

@@ -24,7 +24,7 @@ class Page {
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
     this.keys = new Keys();
-    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open } = wanted();
+    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open, edits } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
@@ -37,7 +37,7 @@ class Page {
     this.panel = new Panel(this);
     this.pictures = told.live ? new Pictures(this, () => this.pictured()) : null;
     this.why = told.live ? new Why(this, method, asked) : null;
-    this.whatif = editing ? new WhatIf(this, editing) : null;
+    this.whatif = editing ? new WhatIf(this, editing, { edits, layer }) : null;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     if (volumes) this.tools.volumes();
     else this.diagram.draw();
@@ -68,6 +68,7 @@ class Page {
     if (this.pictures) await this.pictures.start();
     else await this.pictured();
     document.body.dataset.ready = "yes";
+    await this.whatif?.begun();
   }
 
   /** Another picture is shown: choose the first layer with weights, whose maps are the easiest to read, or stay. */
@@ -84,13 +85,13 @@ class Page {
    * fault: the layer at which it breaks off, or null.
    */
   async show(shown, fault) {
-    const { name } = this.shown.layers[this.chosen];
+    const name = this.shown.layers[this.chosen]?.name;
     const call = shown.layers.findIndex((layer) => layer.name === name);
     Object.assign(this, { shown, fault });
     this.head();
     this.diagram.tell(shown, shown === this.told ? null : new Set(difference(this.told, shown).layers.map((each) => each.call)));
     this.diagram.draw();
-    await this.choose(call < 0 ? Math.min(this.chosen, shown.layers.length - 1) : call, call >= 0);
+    if (name !== undefined) await this.choose(call < 0 ? Math.min(this.chosen, shown.layers.length - 1) : call, call >= 0);
   }
 
   /** Choose a layer of the picture; keep: the map and the cell stay chosen. */

@@ -28,9 +28,8 @@ export class Python {
       if (fault === undefined) done(answer);
       else failed(new Error(fault));
     };
-    const files = {};
-    for (const [name, part] of Object.entries(PARTS)) files[name] = (await unpacked(part)).buffer;
-    await this.post({ files }, Object.values(files));
+    const parts = await Promise.all(Object.entries(PARTS).map(async ([name, part]) => [name, (await unpacked(part)).buffer]));
+    await this.post({ files: Object.fromEntries(parts) }, parts.map(([, buffer]) => buffer));
     this.ready = true;
   }
 

@@ -7,12 +7,28 @@ import { kept } from "striate/store";
 import { $, counted, made, put } from "striate/words";
 
 const SUGGESTED = "Conv2D"; // to insert
+const SAYS = { set: ["layer", "argument"], insert: ["after", "class"], remove: ["layer"] }; // texts of each kind of edit
+
+/** The edits that a text says as JSON; none where it says anything else. */
+export function editsIn(text) {
+  try {
+    const edits = JSON.parse(text) ?? [];
+    const fits = (edit) => SAYS[edit.do].every((key) => typeof edit[key] === "string") && (edit.do !== "insert" || edit.arguments.constructor === Object);
+    return edits.every(fits) ? edits : [];
+  } catch {
+    return [];
+  }
+}
 
 export class WhatIf {
-  /** page: what shows the network; editing: its description, the arguments of layers by class, classes to insert. */
-  constructor(page, { description, kinds, insertable }) {
-    Object.assign(this, { page, kinds, insertable, python: new Python(), open: false, refused: "" });
-    this.steps = [{ description, told: page.told, fault: null }];
+  /**
+   * page     what shows the network
+   * editing  its description, the arguments of layers by class, classes to insert
+   * wanted   {edits, layer} of the page's address: what to begin with, and the layer that is chosen then
+   */
+  constructor(page, { description, kinds, insertable }, wanted) {
+    Object.assign(this, { page, kinds, insertable, wanted, python: new Python(), open: false, refused: "" });
+    this.steps = [{ description, told: page.told, fault: null, edit: null }];
     this.at = 0;
     this.queue = Promise.resolve();
     const { keys } = page;
@@ -32,6 +48,19 @@ export class WhatIf {
 
   get now() {
     return this.steps[this.at];
+  }
+
+  /** What was done to the network, in order. */
+  get edits() {
+    return this.steps.slice(1, this.at + 1).map(({ edit }) => edit);
+  }
+
+  /** Do what the address says was done. */
+  async begun() {
+    const { edits, layer } = this.wanted;
+    for (const edit of edits) await this.edit(edit);
+    const call = this.page.shown.layers.findIndex(({ name }) => name === layer);
+    if (edits.length && call >= 0) await this.page.choose(call, true);
   }
 
   /** The chosen layer as it is shown; null where none is. */
@@ -61,12 +90,15 @@ export class WhatIf {
       this.refused = answer.refused ?? "";
       if (!this.refused) {
         this.steps.length = this.at + 1;
-        this.steps.push(answer);
+        this.steps.push({ ...answer, edit });
       }
     } catch (error) {
       this.refused = `Python cannot run here: ${error.message}`;
     }
+    const before = new Set(this.page.shown.layers.map(({ name }) => name));
     await this.go(this.refused ? this.at : this.at + 1, true);
+    const inserted = this.page.shown.layers.findIndex(({ name }) => !before.has(name));
+    if (inserted >= 0 && edit.do === "insert") await this.page.choose(inserted);
   }
 
   /** Show the network after so many edits. */
@@ -90,7 +122,7 @@ export class WhatIf {
     const { now, at, steps, refused } = this;
     put($("inputs"), ...now.told.inputs.map(({ name }) => {
       const changed = (event) => this.edit({ do: "set", layer: name, argument: "shape", value: valueOf(event.target.value) });
-      return made("label", {}, "Input ", made("input", { value: textOf(this.entry(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, onchange: changed, autocomplete: "off" }));
+      return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: textOf(this.entry(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, onchange: changed, autocomplete: "off" }));
     }));
     $("undo").disabled = $("original").disabled = at === 0;
     $("redo").disabled = at + 1 === steps.length;
