@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,19 +31,16 @@ def placed(calls: Sequence[int], flat: FlatGraph, turned: bool = False) -> dict[
     read = {t for i, call in enumerate(flat.nodes) if i not in chosen for t in call.inputs} | set(flat.outputs)
     left = [tensor for tensor in inside if tensor in read]
     first = len(given)
-    nodes = [sugiyama.DrawnNode(8, 0, "first", [0.0], [0.0]) for _ in given]
-    nodes += [sugiyama.DrawnNode(*((HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT))) for _ in calls]
-    nodes += [sugiyama.DrawnNode(8, 0, "last", [0.0], [0.0]) for _ in left]
     edges, ends = [], []
     for n, i in enumerate(calls):
         for slot, tensor in enumerate(flat.nodes[i].inputs):
             tail = first + inside[tensor] if tensor in inside else given.index(tensor)
-            edges.append(sugiyama.Edge(tail, first + n, 0, 0 if len(set(flat.nodes[i].inputs)) == 1 else slot))
+            edges.append((tail, first + n, 0, 0 if len(set(flat.nodes[i].inputs)) == 1 else slot))
             ends.append((calls[inside[tensor]] if tensor in inside else -1, i))
     for n, tensor in enumerate(left):
-        edges.append(sugiyama.Edge(first + inside[tensor], first + len(calls) + n))
+        edges.append((first + inside[tensor], first + len(calls) + n, 0, 0))
         ends.append((calls[inside[tensor]], -1))
-    done = sugiyama.arrange(nodes, edges, long=_UNCUT, aspect=1.0)
+    done = _arranged(len(given), len(calls), len(left), tuple(edges), turned)
     return {
         "size": _round((done.across, done.along)),
         "boxes": [_round(done.middles[first + n]) for n in range(len(calls))],
@@ -50,6 +48,17 @@ def placed(calls: Sequence[int], flat: FlatGraph, turned: bool = False) -> dict[
         "outs": [[tensor, round(done.middles[first + len(calls) + n][0], 1)] for n, tensor in enumerate(left)],
         "lines": [[*end, [_round(point) for point in way]] for end, way in zip(ends, done.ways, strict=True)],
     }
+
+
+@functools.lru_cache(maxsize=1024)
+def _arranged(
+    given: int, boxes: int, left: int, edges: tuple[tuple[int, int, int, int], ...], turned: bool
+) -> sugiyama.Placement:
+    """Boxes between what comes in and what goes on; blocks that are wired alike are laid out once."""
+    nodes = [sugiyama.DrawnNode(8, 0, "first", [0.0], [0.0]) for _ in range(given)]
+    nodes += [sugiyama.DrawnNode(*((HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT))) for _ in range(boxes)]
+    nodes += [sugiyama.DrawnNode(8, 0, "last", [0.0], [0.0]) for _ in range(left)]
+    return sugiyama.arrange(nodes, [sugiyama.Edge(*edge) for edge in edges], long=_UNCUT, aspect=1.0)
 
 
 def _round(point: tuple[float, float]) -> list[float]:
