@@ -423,6 +423,11 @@ def _page(folder: Path, target: str) -> None:
     command("page", target, "-o", "net.html")
 
 
+@format_("striate page RUN", {"*.json": ("json",), "*.csv": ("table",), "*.safetensors": ("safetensors",)}, share=0.3)
+def _page_of_run(folder: Path, target: str) -> None:
+    command("page", "run", "-o", "net.html", "--no-editable")
+
+
 @format_("striate compare", ("json",))
 def _compare(folder: Path, target: str) -> None:
     command("compare", target, "lenet5")

@@ -242,6 +242,9 @@ def number_sets() -> dict[str, list[Seed]]:
     }
 
 
+PAGED = ("model.json", "run.json", "metrics.csv", "filters.safetensors")  # of a run, what its page is made of
+
+
 def run_folder(place: Path) -> Seed:
     """A run of one epoch that may go on, and its data set."""
     from striate.runs import train_run
@@ -274,7 +277,8 @@ def _tiny() -> Any:
     from striate import layers
     from striate.models import Sequential
 
-    return Sequential([layers.Input((12, 12, 3)), layers.Flatten(), layers.Dense(2, activation="softmax")])
+    stack = [layers.Input((12, 12, 3)), layers.Conv2D(1, 3, 3), layers.Flatten()]
+    return Sequential([*stack, layers.Dense(2, activation="softmax")])
 
 
 def films(place: Path) -> list[Seed]:
@@ -442,6 +446,7 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/")))],
         "film": films(place), "tune.db": searches(emptied(place / "search")), **caches(place / "engine", models),
         "bombs": bombs(emptied(place / "bombs"), models[".keras"][0].files["small.keras"], untrained("small")),
+        "striate page RUN": [Seed(run.files, tuple(f"run/{name}" for name in PAGED))],
         "striate evaluate": [trained], "striate compare runs": [Seed(other | run.files, trained.targets)],
         **kept(place, classes["folder"].files),
         **command_sets(models, {**boxes, **classes}, drawn["png"][:3]),
