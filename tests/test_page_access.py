@@ -23,6 +23,8 @@ VIEWS = {
     "numbers": "#layer=dense",
     "the data": "#view=data",
     "filtered data": "#view=data&wrong=1&truth=1&says=0",
+    "a changed network": '#layer=dense&edits=[{"do":"set","layer":"dense","argument":"units","value":5}]',
+    "a misfit": '#layer=add&edits=[{"do":"set","layer":"conv2d","argument":"filters","value":9}]',
 }
 DIALOGS = {"keys": "?", "drawing": "w", "arguments of a layer": "a", "a layer to insert": "I", "JSON": "J"}
 
@@ -59,6 +61,8 @@ def serious(page) -> list[str]:
 @pytest.mark.parametrize("view", [*VIEWS, *DIALOGS])
 def test_axe_finds_nothing_serious(browser, written, view, colours, width):
     opened = Opened(browser, written, width=width, colours=colours, at=VIEWS.get(view, ""))
+    if "edits" in VIEWS.get(view, ""):
+        opened.page.wait_for_selector("#difference > *")
     if view in DIALOGS:
         opened.page.keyboard.press(DIALOGS[view])
     found = serious(opened.page)

@@ -113,7 +113,7 @@ def test_a_layer_is_put_behind_another_and_whatever_read_that_reads_it():
 
 def test_a_layer_behind_the_last_one_is_the_output():
     answer = after(zoo.create("lenet5").graph, edit("insert", after="dense_2", **{"class": "ReLU"}, arguments={}))
-    assert answer["description"]["outputs"] == ["new_relu"]
+    assert answer["description"]["outputs"] == ["new_re_lu"]
 
 
 def test_what_reads_a_layer_that_is_taken_out_reads_its_first_input():

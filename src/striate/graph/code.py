@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import keyword
+import math
 import re
 from typing import Any
 
@@ -58,7 +60,7 @@ class _Script:
         )
         inputs = _nested([made[_key(each)] for each in graph.inputs], graph.nested[0])
         given = f"{inputs}, {_nested(main, graph.nested[1])}" + (f", auxiliary=[{also}]" if also else "")
-        self.lines.append(f"{variable} = st.Model({given}{'' if called is None else f', name={called!r}'})")
+        self.lines.append(f"{variable} = st.Model({given}{'' if called is None else f', name={_value(called)}'})")
 
     def free(self, label: str) -> str:
         """A name that is not taken yet, after a label."""
@@ -88,15 +90,16 @@ def _nested(names: list[str], structure: Any) -> str:
     if structure is None:
         return names[0] if len(names) == 1 else f"[{', '.join(names)}]"
     if isinstance(structure, dict):
-        return "{" + ", ".join(f"{key!r}: {_nested(names, each)}" for key, each in structure.items()) + "}"
+        return "{" + ", ".join(f"{_value(key)}: {_nested(names, each)}" for key, each in structure.items()) + "}"
     if isinstance(structure, list | tuple):
         return f"[{', '.join(_nested(names, each) for each in structure)}]"
     return names[structure]
 
 
 def _call(entry: dict[str, Any]) -> str:
-    """A layer of a description as the call that makes it."""
-    return _made("layers", {key: value for key, value in entry.items() if key not in ("inputs", "call_training")})
+    """A layer of a description as the call that makes it, its name last."""
+    given = {key: value for key, value in entry.items() if key not in ("name", "inputs", "call_training")}
+    return _made("layers", given | {"name": entry["name"]})
 
 
 def _made(room: str, described: dict[str, Any]) -> str:
@@ -113,4 +116,6 @@ def _value(value: Any) -> str:
         return f"({', '.join(map(_value, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, dict) and isinstance(value.get("class"), str):
         return _made(registered(value["class"]).keras_room, value)
-    return repr(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

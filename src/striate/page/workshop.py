@@ -13,6 +13,7 @@ from striate.doors.parsing import parse_json
 from striate.errors import ArgumentError, StriateError
 from striate.graph import Graph, from_json, to_json
 from striate.graph.code import to_code
+from striate.graph.layer import snake_case
 from striate.page.placing import HEIGHT, WIDTH
 from striate.page.told import shown, told_of
 
@@ -104,7 +105,7 @@ def _insert(network: dict[str, Any], after: str, kind: str, arguments: dict[str,
     calls = network["layers"]
     place = next(i for i, entry in enumerate(calls) if entry.get("name") == after)
     taken = {entry.get("name") for entry in calls}
-    stem = f"new_{kind.lower()}"
+    stem = f"new_{snake_case(kind)}"
     name = next(each for n in range(1, len(calls) + 2) if (each := stem if n == 1 else f"{stem}_{n}") not in taken)
     _renamed(network, {after: name})
     given = {key: value for key, value in arguments.items() if key not in _SAME}
