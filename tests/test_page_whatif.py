@@ -330,6 +330,18 @@ def test_what_is_changed_inserted_and_taken_out_is_copied_as_python_and_json(ope
     assert "was 10×10×16" in facts
 
 
+def test_what_is_undone_while_it_is_sized_stays_undone(opened):
+    page = opened.page
+    original = told_there(page)
+    page.evaluate("void globalThis.striate.whatif.edit({do: 'set', layer: 'conv2d', argument: 'filters', value: 7})")
+    page.keyboard.press("u")
+    page.wait_for_function("() => !document.getElementById('redo').disabled")
+    assert told_there(page) == original
+    page.keyboard.press("U")
+    edits_done(page, 1)
+    assert told_there(page)["layers"][0]["shape"] == [28, 28, 7]
+
+
 def test_texts_of_an_edit_do_nothing_but_appear(opened):
     page = opened.page
     page.keyboard.press("a")

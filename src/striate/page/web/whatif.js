@@ -37,9 +37,9 @@ export class WhatIf {
     inSight("I", "insert a layer behind the chosen one", () => this.insertion());
     inSight("X", "take the chosen layer out", () => this.remove());
     inSight("S", "change the size of the input", () => $("inputs").querySelector("input").focus());
-    keys.button("undo", "u", "undo", () => this.go(this.at - 1));
-    keys.button("redo", "U", "redo", () => this.go(this.at + 1));
-    keys.button("original", "z", "back to the original network", () => this.go(0));
+    keys.button("undo", "u", "undo", () => this.after(() => this.go(this.at - 1)));
+    keys.button("redo", "U", "redo", () => this.after(() => this.go(this.at + 1)));
+    keys.button("original", "z", "back to the original network", () => this.after(() => this.go(0)));
     keys.button("as-python", "P", "the network as Python, to copy", () => this.asPython());
     keys.button("as-json", "J", "the network as JSON, to copy", () => this.text("JSON", "json", JSON.stringify(this.now.description, null, 1)));
     $("whatif").hidden = false;
@@ -77,10 +77,16 @@ export class WhatIf {
   }
 
   // -- edits ---------------------------------------------------------------------------------------------------------------
-  /** Change the network; edits that follow each other quickly wait for those before. */
+  /** Do something once all that was begun before is done. */
+  after(act) {
+    const done = this.queue.then(act);
+    this.queue = done.catch(() => {}); // what failed is said where it failed, and holds nothing up
+    return done;
+  }
+
+  /** Change the network. */
   edit(edit) {
-    this.queue = this.queue.then(() => this.change(edit));
-    return this.queue;
+    return this.after(() => this.change(edit));
   }
 
   async change(edit) {

@@ -27,6 +27,6 @@ onmessage = async ({ data: { id, files, ask, given } }) => {
   try {
     postMessage({ id, answer: files ? await start(files) : workshop[ask](...given) });
   } catch (error) {
-    postMessage({ id, fault: error.message });
+    postMessage({ id, fault: error.message.trim().split("\n").at(-1) }); // of Python's traceback the last line
   }
 };
