@@ -435,6 +435,39 @@ def test_the_address_holds_what_is_chosen(browser, written):
     assert page.faults == []
 
 
+def test_the_way_back_leads_through_what_was_chosen(browser, written):
+    opened = Opened(browser, written, at="#layer=conv2d&map=1")
+    page = opened.page
+    chosen = "([name, map]) => striate.shown.layers[striate.chosen].name === name && striate.channel === map"
+    begun = page.evaluate("history.length")
+    page.locator("[data-map='2']").click()
+    page.evaluate("striate.choose(striate.told.layers.findIndex(({name}) => name === 'conv2d_1'))")
+    page.wait_for_function("() => location.hash.includes('conv2d_1')")
+    page.locator("[data-map='3']").click()
+    page.locator("#strip button").nth(1).click()
+    page.wait_for_function("() => location.hash.includes('picture=sample-1')")
+    page.go_back()
+    page.wait_for_function(
+        "() => striate.pictures.current.address === 'sample-0' && location.hash.includes('sample-0')"
+    )
+    page.go_back()
+    page.wait_for_function("() => striate.shown.layers[striate.chosen].name === 'conv2d_1' && striate.channel !== 3")
+    page.go_back()
+    page.wait_for_function(chosen, arg=["conv2d", 2])
+    page.go_back()
+    page.wait_for_function(chosen, arg=["conv2d", 1])
+    page.go_forward()
+    page.wait_for_function(chosen, arg=["conv2d", 2])
+    assert page.locator("[data-map='2']").get_attribute("aria-pressed") == "true"
+    assert page.evaluate("history.length") == begun + 4
+    address = page.evaluate("location.hash").replace("sample-0", "sample-1")
+    opened.context.close()
+    again = Opened(browser, written, at=address)
+    assert again.page.locator("#strip button").nth(1).get_attribute("aria-pressed") == "true"
+    again.context.close()
+    assert opened.faults + again.faults == []
+
+
 def test_the_address_holds_the_open_blocks(browser, written):
     page = Opened(browser, written)
     opened = page.page.locator("[aria-expanded=true]").count()

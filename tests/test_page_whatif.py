@@ -378,6 +378,76 @@ def test_the_address_holds_what_was_done(opened, browser, written):
     assert again.faults == []
 
 
+def test_what_is_done_last_holds_also_while_an_edit_is_computed(opened):
+    page = opened.page
+    page.keyboard.press("a")
+    page.locator("#layer [data-argument=filters]").fill("8")
+    page.keyboard.press("Enter")
+    edits_done(page, 1)
+    page.locator("#layer [data-argument=filters]").fill("9")
+    hold = """() => {
+        const {python} = globalThis.striate.whatif, ask = python.ask.bind(python);
+        python.ask = async (...given) => {
+            const answer = await ask(...given);
+            await new Promise((done) => { globalThis.letGo = done; });
+            return answer;
+        };
+    }"""
+    page.evaluate(hold)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => globalThis.letGo")
+    assert page.locator("#layer [data-argument=filters]").get_attribute("aria-busy") == "true"
+    assert page.locator("#edit-state").text_content() == "Sizing …"
+    page.keyboard.press("Escape")
+    page.evaluate("globalThis.striate.choose(globalThis.striate.chosen, true)")
+    assert page.locator("#layer [data-argument=filters]").input_value() == "9"
+    page.locator("#original").click()
+    page.evaluate("async () => { globalThis.letGo(); await globalThis.striate.whatif.queue; }")
+    edits_done(page, 0)
+    assert page.locator("#layer [data-argument=filters]").input_value() == "6"
+    assert "edits=" not in page.url
+
+
+def test_edits_also_those_that_fail_keep_what_is_open_and_whoever_leaves_is_asked(browser, tmp_path):
+    write_explorer(tmp_path / "a.html", zoo.create("cifar_resnet20").graph, "net")
+    opened = Opened(browser, tmp_path / "a.html")
+    page = opened.page
+    page.keyboard.press("e")
+    assert page.locator("#unfold").text_content() == "Fold all"
+    count = page.locator(".box.layer").count()
+    page.keyboard.press("a")
+    page.locator("#layer [data-argument=kernel_size]").fill("77")
+    page.locator("#layer [data-argument=padding]").fill("valid")
+    page.keyboard.press("Enter")
+    edits_done(page, 2)
+    assert page.locator("#unfold").text_content() == "Fold all"
+    page.locator("#undo").click()
+    page.locator("#undo").click()
+    edits_done(page, 0)
+    assert page.locator("#unfold").text_content() == "Fold all"
+    assert page.locator(".box.layer").count() == count
+    page.locator("#redo").click()
+    edits_done(page, 1)
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    assert asked == ["beforeunload"]
+    assert page.locator("#unfold").text_content() == "Fold all"
+    opened.context.close()
+    assert opened.faults == []
+
+
+def test_more_edits_than_an_address_has_room_for_are_not_in_it(opened):
+    page = opened.page
+    page.keyboard.press("a")
+    page.locator("#layer [data-argument=padding]").fill("x" * 4000)
+    page.keyboard.press("Enter")
+    edits_done(page, 1)
+    assert "does not hold them" in page.locator("#edit-state").text_content()
+    assert "edits=" not in page.url
+
+
 @pytest.mark.parametrize("edits", ["[", "7", '[{"do":"format"}]', '[{"do":"set","layer":3,"argument":"x"}]', "[null]"])
 def test_an_address_that_says_no_edits_does_nothing(browser, written, edits):
     page = Opened(browser, written, at=f"#edits={edits}")

@@ -57,6 +57,7 @@ MODULES = (
     "large",
     "panel",
     "tools",
+    "edits",
     "address",
     "python",
     "arguments",

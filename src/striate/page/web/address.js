@@ -1,16 +1,18 @@
 // The page's address holds what is chosen.
 
 import { COLOURINGS } from "striate/diagram";
+import { editsIn, editsText } from "striate/edits";
 import { WHOLE } from "striate/examples";
 import { RANGES } from "striate/maps";
-import { editsIn } from "striate/whatif";
 import { METHODS } from "striate/why";
 
+const ALL = "all"; // parts are open, also those of a network that is edited at opening
 const FILTERS = ["truth", "says", "wrong", "from", "to"];
+const STEPS = ["layer", "map", "picture", "view"]; // where another one is chosen, the browser's way back leads to the one before
 
 /**
- * What the address says: {layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open,
- * edits}, null where it says nothing of use; filter: what it says of it; open: paths of the open parts.
+ * What the address says: {layer, channel, cell, picture, colouring, ranges, theme, method, asked, view, filter, volumes, turned,
+ * open, edits}, null where it says nothing of use; filter: what it says of it; open: paths of the open parts, null for all.
  */
 export function wanted() {
   const state = new URLSearchParams(location.hash.slice(1));
@@ -19,6 +21,7 @@ export function wanted() {
   return {
     layer: state.get("layer"),
     channel: state.has("map") ? Number(state.get("map")) || 0 : null,
+    picture: state.get("picture"),
     cell: cell.length === 2 && cell.every(Number.isInteger) ? cell : null,
     colouring: oneOf("colour", Object.keys(COLOURINGS)),
     ranges: oneOf("range", RANGES),
@@ -28,22 +31,24 @@ export function wanted() {
     view: oneOf("view", ["data"]),
     volumes: state.get("volumes") === "1",
     turned: state.get("turned") === "1",
-    open: (state.get("open") ?? "").split(","),
+    open: state.get("open") === ALL ? null : (state.get("open") ?? "").split(","),
     edits: editsIn(state.get("edits")),
     filter: Object.fromEntries(FILTERS.flatMap((name) => (state.has(name) ? [[name, Number(state.get(name)) || 0]] : []))),
   };
 }
 
-/** Write what the page has chosen into the address. */
-export function remember({ shown, chosen, channel, cell, diagram, ranges, theme, why, data, whatif }) {
+/** Write what the page has chosen into the address; step: what is chosen anew makes a step in the history. */
+export function remember({ shown, chosen, channel, cell, diagram, pictures, ranges, theme, why, data, whatif }, step) {
   const state = new URLSearchParams();
   if (chosen !== null) {
     state.set("layer", shown.layers[chosen].name);
     if (channel !== null) state.set("map", channel);
     if (cell) state.set("cell", cell.join(","));
   }
-  if (whatif?.at) state.set("edits", JSON.stringify(whatif.edits));
-  if (diagram.open.size) state.set("open", [...diagram.open].sort());
+  if (pictures?.current?.address) state.set("picture", pictures.current.address);
+  const edits = whatif ? editsText(whatif.edits) : null;
+  if (edits !== null) state.set("edits", edits);
+  if (diagram.open.size) state.set("open", diagram.allOpen ? ALL : [...diagram.open].sort());
   if (diagram.volumes) state.set("volumes", 1);
   if (diagram.turned) state.set("turned", 1);
   if (diagram.colouring !== "kind") state.set("colour", diagram.colouring);
@@ -58,5 +63,7 @@ export function remember({ shown, chosen, channel, cell, diagram, ranges, theme,
     const { filter } = data.examples;
     for (const name of FILTERS) if (filter[name] !== null && filter[name] !== WHOLE[name]) state.set(name, Number(filter[name]));
   }
-  history.replaceState(null, "", `#${state}`);
+  const before = new URLSearchParams(location.hash.slice(1));
+  const another = STEPS.some((name) => state.get(name) !== before.get(name));
+  history[step && another ? "pushState" : "replaceState"](null, "", `#${state}`);
 }

@@ -32,11 +32,12 @@ export function valueOf(text) {
  * kinds     [name, usual value, whether it must be given, what it is] of each
  * entry     what the layer's description says
  * changed   called with an argument and its text when one was changed
+ * busy      whether what was given for an argument is still computed: "true" or false
  */
-export function fields(kinds, entry, changed) {
+export function fields(kinds, entry, changed, busy = () => false) {
   const field = ([name, usual, must, about]) => {
     const own = Object.hasOwn(entry, name);
-    const says = { name, "data-argument": name, title: about.replaceAll("`", ""), onchange: (event) => changed(name, event.target.value) };
+    const says = { name, "data-argument": name, title: about.replaceAll("`", ""), "aria-busy": busy(name), onchange: (event) => changed(name, event.target.value) };
     const yesOrNo = typeof usual === "boolean";
     const now = own ? entry[name] : usual;
     const box = yesOrNo

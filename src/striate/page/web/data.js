@@ -117,6 +117,6 @@ export class Data {
   async pick(one) {
     this.taken = one;
     for (const button of $("gallery").querySelectorAll("[data-number]")) button.setAttribute("aria-pressed", String(Number(button.dataset.number) === one.number));
-    await this.page.pictures.again(one.blob, one.name);
+    await this.page.pictures.heldOut(one);
   }
 }

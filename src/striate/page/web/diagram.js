@@ -55,6 +55,8 @@ export class Diagram {
   constructor(svg, told, { chosen, changed, folded }) {
     Object.assign(this, { svg, chosen, changed, folded, selected: null, colouring: "kind", turned: false, volumes: false, view: { x: 0, y: 0, scale: 1 } });
     this.root = null;
+    this.open = new Set();
+    this.habits = new Map(); // whether a layer's part at some depth is open, also of layers that are not in the picture now
     this.scene = drawn("g");
     const arrow = drawn("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" });
     arrow.append(drawn("path", { d: "M0 0L8 4L0 8Z", class: "head" }));
@@ -65,11 +67,13 @@ export class Diagram {
 
   /** Take another network for the picture, or the first; what is open stays so. edited: calls to mark, where there are any. */
   tell(told, edited = null) {
-    const opened = new Set(this.root ? [...this.open].map((path) => this.nameOf(path)) : []);
+    const all = this.root !== null && this.allOpen;
+    const sized = ({ calls }) => calls.every((call) => this.told.layers[call].shape !== null);
+    for (const part of this.root ? this.foldable.filter(sized) : []) this.habits.set(this.nameOf(part), this.open.has(part.path));
     Object.assign(this, { told, edited });
     this.root = { name: "", parts: told.parts, path: "", calls: [] };
     this.number(this.root, "");
-    this.open = new Set(this.folds.filter((path) => opened.has(this.nameOf(path))));
+    this.open = new Set(this.foldable.filter((part) => all || this.habits.get(this.nameOf(part))).map(({ path }) => path));
     this.maker = new Map(told.layers.map(({ output }, call) => [output, call]));
     this.reader = new Map(); // the last call that reads a tensor; a part is a run of calls
     told.layers.forEach(({ inputs }, call) => inputs.forEach((tensor) => this.reader.set(tensor, call)));
@@ -77,10 +81,13 @@ export class Diagram {
   }
 
   /** What a part is known by when the network is another: how deep it is, and its first layer. */
-  nameOf(path) {
-    const places = path.split(".");
-    const { calls } = places.reduce((part, i) => part.parts[Number(i)], this.root);
-    return `${places.length} ${this.told.layers[calls[0]].name}`;
+  nameOf({ path, calls }) {
+    return `${path.split(".").length} ${this.told.layers[calls[0]].name}`;
+  }
+
+  /** Open those parts whose paths are given, null for all, and fold the others; nothing is drawn. */
+  opened(paths) {
+    this.open = new Set(this.foldable.map(({ path }) => path).filter((path) => paths === null || paths.includes(path)));
   }
 
   /** Give every part its path and its calls. */
@@ -93,10 +100,15 @@ export class Diagram {
     }
   }
 
-  /** Paths of all parts that can be opened. */
-  get folds() {
-    const inside = (part) => (part.call === undefined ? [part.path, ...part.parts.flatMap(inside)] : []);
+  /** All parts that can be opened. */
+  get foldable() {
+    const inside = (part) => (part.call === undefined ? [part, ...part.parts.flatMap(inside)] : []);
     return inside(this.root).slice(1);
+  }
+
+  get allOpen() {
+    const { length } = this.foldable;
+    return length > 0 && this.open.size === length;
   }
 
   /** Paths of the parts around a layer, the outermost first. */

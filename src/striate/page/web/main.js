@@ -23,8 +23,9 @@ class Page {
     this.layer = null; // its number in the network itself; null where it is not in there
     this.channel = null; // of its maps; null: not chosen yet
     this.cell = null; // [row, column] in the chosen map
+    this.quiet = 1; // how much is at work that leaves the address as it is
     this.keys = new Keys();
-    const { layer, channel, cell, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open, edits } = wanted();
+    const { layer, channel, cell, picture, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open, edits } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
@@ -32,12 +33,12 @@ class Page {
     this.diagram = new Diagram($("diagram"), told, { chosen: (call) => this.choose(call), changed: () => this.tools.mini(), folded: () => this.remember() });
     this.diagram.colouring = colouring ?? "kind";
     this.diagram.turned = turned;
-    this.diagram.open = new Set(open.filter((path) => this.diagram.folds.includes(path)));
+    this.diagram.opened(open);
     this.tools = new Tools(this);
     this.panel = new Panel(this);
-    this.pictures = told.live ? new Pictures(this, () => this.pictured()) : null;
+    this.pictures = told.live ? new Pictures(this, picture, () => this.pictured()) : null;
     this.why = told.live ? new Why(this, method, asked) : null;
-    this.whatif = editing ? new WhatIf(this, editing, { edits, layer }) : null;
+    this.whatif = editing ? new WhatIf(this, editing, { edits, layer, open }) : null;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     if (volumes) this.tools.volumes();
     else this.diagram.draw();
@@ -48,6 +49,8 @@ class Page {
       this.choose(call, true);
     }
     this.data = told.held_out ? new Data(this, { view, filter }) : null;
+    addEventListener("popstate", () => this.restore());
+    addEventListener("beforeunload", (event) => this.whatif?.edits.length && event.preventDefault());
   }
 
   /** What stands above it all, and the families of the picture. */
@@ -67,8 +70,24 @@ class Page {
   async start() {
     if (this.pictures) await this.pictures.start();
     else await this.pictured();
+    this.quiet--;
+    const begun = this.whatif?.begun();
+    this.remember(false);
     document.body.dataset.ready = "yes";
-    await this.whatif?.begun();
+    await begun;
+  }
+
+  /** Choose what the address says, a step back or forth; what was changed in the network stays so. */
+  async restore() {
+    const { layer, channel, cell, picture, view } = wanted();
+    this.quiet++;
+    const call = this.shown.layers.findIndex(({ name }) => name === layer);
+    if (call >= 0) [this.chosen, this.channel, this.cell] = [call, channel, cell];
+    this.data?.turn(view === "data");
+    await this.pictures?.back(picture);
+    if (call >= 0) await this.choose(call, true);
+    this.quiet--;
+    this.remember(false);
   }
 
   /** Another picture is shown: choose the first layer with weights, whose maps are the easiest to read, or stay. */
@@ -105,8 +124,9 @@ class Page {
     this.remember();
   }
 
-  remember() {
-    remember(this);
+  /** Write what is chosen into the address; step: as a step in the history. */
+  remember(step = true) {
+    if (!this.quiet) remember(this, step);
   }
 
   turnTheme() {

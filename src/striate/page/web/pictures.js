@@ -9,9 +9,10 @@ import { $, made, put, shapeText } from "striate/words";
 const ALL = 24_000_000; // numbers on the way up to which all are kept, so that every layer is there at once
 
 export class Pictures {
-  /** told: what the page is told, with ``live``; changed: called when another picture is shown. */
-  constructor({ told, keys }, changed) {
-    Object.assign(this, { told, changed, all: [], current: null, engine: null });
+  /** page: whose pictures these are; wanted: the one that its address says; changed: called when another one is shown. */
+  constructor(page, wanted, changed) {
+    const { told, keys } = page;
+    Object.assign(this, { page, told, wanted, changed, all: [], current: null, engine: null });
     new Sources(keys, (source, name) => this.add(source, name));
   }
 
@@ -23,23 +24,39 @@ export class Pictures {
       put($("state"), `The network cannot run here: ${error.message}`);
       return;
     }
-    for (const { name, url } of this.told.live.samples) await this.add(blobOf(url), name, false);
-    if (this.all.length) await this.show(this.all[0]);
+    for (const [i, { name, url }] of this.told.live.samples.entries()) await this.add(blobOf(url), name, { show: false, address: `sample-${i}` });
+    await this.back(this.wanted);
+    if (this.all.length && !this.current) await this.show(this.all[0]);
   }
 
-  /** Show a picture that has the network's size. */
-  async again(source, name) {
-    const there = this.all.find((picture) => picture.source === source);
+  /** Show one of the held-out pictures, which have the network's size. */
+  async heldOut({ blob, name, number }) {
+    const there = this.all.find((picture) => picture.source === blob);
     if (there) await this.show(there);
-    else await this.add(source, name, true, { ...this.told.live.preprocessing, resize: "stretch" });
+    else await this.add(blob, name, { address: `held-out-${number}`, recipe: { ...this.told.live.preprocessing, resize: "stretch" } });
   }
 
-  /** A picture more, of the network's size at once; `show`: show it; recipe: how it is prepared. */
-  async add(source, name, show = true, recipe = this.told.live.preprocessing) {
+  /** Show the picture that an address says, where it says another one. */
+  async back(address) {
+    if (!address || address === this.current?.address) return;
+    const there = this.all.find((picture) => picture.address === address);
+    const example = this.page.data?.examples.all.find(({ number }) => address === `held-out-${number}`);
+    if (there) await this.show(there);
+    else if (example) await this.page.data.pick(example);
+  }
+
+  /**
+   * A picture more.
+   *
+   * show      whether it is shown at once
+   * recipe    how it is prepared
+   * address   what the page's address calls it; null for a reader's own, which is not in there
+   */
+  async add(source, name, { show = true, recipe = this.told.live.preprocessing, address = null } = {}) {
     if (!this.engine) return;
     try {
       const pixels = await prepared(source, recipe);
-      const picture = { name, source, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
+      const picture = { name, source, address, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
       this.all.push(picture);
       this.thumbnails();
       if (show) await this.show(picture);

@@ -53,12 +53,9 @@ export class Tools {
 
   unfold() {
     const { diagram } = this;
-    const { folds } = diagram;
-    const opening = diagram.open.size < folds.length;
-    diagram.open = new Set(opening ? folds : []);
+    diagram.opened(diagram.allOpen ? [] : null);
     diagram.draw();
     diagram.fit();
-    put($("unfold"), opening ? "Fold all" : "Open all");
     this.page.remember();
   }
 
@@ -87,6 +84,7 @@ export class Tools {
     map.classList.toggle("turned", this.diagram.turned);
     if (this.miniOf !== boxes) {
       this.miniOf = boxes;
+      put($("unfold"), this.diagram.allOpen ? "Fold all" : "Open all");
       this.frame = drawn("rect", { class: "view", rx: 4 });
       put(map, ...boxes.filter(({ group }) => !group.classList.contains("frame")).map(({ part, x, y, w, h }) => drawn("rect", { x, y, width: w, height: h, class: `stripe ${this.diagram.family(part)}` })), this.frame);
     }

@@ -2,44 +2,33 @@
 
 import { fields, textOf, valueOf } from "striate/arguments";
 import { difference, table, totalsText } from "striate/difference";
+import { tooMany } from "striate/edits";
 import { Python } from "striate/python";
 import { kept } from "striate/store";
 import { $, counted, made, put } from "striate/words";
 
 const SUGGESTED = "Conv2D"; // to insert
-const SAYS = { set: ["layer", "argument"], insert: ["after", "class"], remove: ["layer"] }; // texts of each kind of edit
-
-/** The edits that a text says as JSON; none where it says anything else. */
-export function editsIn(text) {
-  try {
-    const edits = JSON.parse(text) ?? [];
-    const fits = (edit) => SAYS[edit.do].every((key) => typeof edit[key] === "string") && (edit.do !== "insert" || edit.arguments.constructor === Object);
-    return edits.every(fits) ? edits : [];
-  } catch {
-    return [];
-  }
-}
 
 export class WhatIf {
   /**
    * page     what shows the network
    * editing  its description, the arguments of layers by class, classes to insert
-   * wanted   {edits, layer} of the page's address: what to begin with, and the layer that is chosen then
+   * wanted   {edits, layer, open} of the page's address: what to begin with, the layer that is chosen and the parts that are open then
    */
   constructor(page, { description, kinds, insertable }, wanted) {
-    Object.assign(this, { page, kinds, insertable, wanted, python: new Python(), open: false, refused: "" });
+    Object.assign(this, { page, kinds, insertable, wanted, python: new Python(), open: false, refused: "", waiting: [] });
     this.steps = [{ description, told: page.told, fault: null, edit: null }];
     this.at = 0;
-    this.queue = Promise.resolve();
+    this.queue = Promise.resolve(); // of edits; ``waiting`` are those that are not there yet
     const { keys } = page;
     const inSight = (key, says, act) => keys.on(key, says, () => $("whatif").closest("[hidden]") || act());
     inSight("a", "change the chosen layer", () => this.begin());
     inSight("I", "insert a layer behind the chosen one", () => this.insertion());
     inSight("X", "take the chosen layer out", () => this.remove());
     inSight("S", "change the size of the input", () => $("inputs").querySelector("input").focus());
-    keys.button("undo", "u", "undo", () => this.after(() => this.go(this.at - 1)));
-    keys.button("redo", "U", "redo", () => this.after(() => this.go(this.at + 1)));
-    keys.button("original", "z", "back to the original network", () => this.after(() => this.go(0)));
+    keys.button("undo", "u", "undo", () => this.turnBack(() => this.at - 1));
+    keys.button("redo", "U", "redo", () => this.turnBack(() => this.at + 1));
+    keys.button("original", "z", "back to the original network", () => this.turnBack(() => 0));
     keys.button("as-python", "P", "the network as Python, to copy", () => this.asPython());
     keys.button("as-json", "J", "the network as JSON, to copy", () => this.text("JSON", "json", JSON.stringify(this.now.description, null, 1)));
     $("whatif").hidden = false;
@@ -50,17 +39,22 @@ export class WhatIf {
     return this.steps[this.at];
   }
 
-  /** What was done to the network, in order. */
+  /** What was done to the network, in order, also what is still computed. */
   get edits() {
-    return this.steps.slice(1, this.at + 1).map(({ edit }) => edit);
+    return [...this.steps.slice(1, this.at + 1).map(({ edit }) => edit), ...this.waiting];
   }
 
   /** Do what the address says was done. */
   async begun() {
-    const { edits, layer } = this.wanted;
-    for (const edit of edits) await this.edit(edit);
-    const call = this.page.shown.layers.findIndex(({ name }) => name === layer);
-    if (edits.length && call >= 0) await this.page.choose(call, true);
+    const { edits, layer, open } = this.wanted;
+    if (!edits.length) return;
+    await Promise.all(edits.map((edit) => this.edit(edit)));
+    if (!this.at) return;
+    const { diagram, shown } = this.page;
+    diagram.opened(open);
+    diagram.draw();
+    const call = shown.layers.findIndex(({ name }) => name === layer);
+    await this.page.choose(call < 0 ? this.page.chosen : call, true);
   }
 
   /** The chosen layer as it is shown; null where none is. */
@@ -76,6 +70,17 @@ export class WhatIf {
     return inside.layers.find((each) => each.name === path.at(-1));
   }
 
+  /** The same with what is still computed. */
+  meant(name) {
+    const sets = this.waiting.filter(({ do: what, layer }) => what === "set" && layer === name);
+    return { ...this.entry(name), ...Object.fromEntries(sets.map(({ argument, value = null }) => [argument, value])) };
+  }
+
+  /** Whether an argument of a layer is still computed. */
+  busy(name, argument) {
+    return this.waiting.some((edit) => edit.layer === name && edit.argument === argument) && "true";
+  }
+
   // -- edits ---------------------------------------------------------------------------------------------------------------
   /** Do something once all that was begun before is done. */
   after(act) {
@@ -86,31 +91,45 @@ export class WhatIf {
 
   /** Change the network. */
   edit(edit) {
+    this.waiting.push(edit);
+    for (const field of document.querySelectorAll(`#layer [data-argument="${edit.argument}"], [data-input="${edit.layer}"]`)) field.setAttribute("aria-busy", "true");
+    this.state();
+    this.page.remember();
     return this.after(() => this.change(edit));
   }
 
   async change(edit) {
-    this.say(this.python.ready ? "Sizing …" : "Starting Python, which takes some seconds once …");
+    this.state();
+    let answer;
     try {
-      const answer = JSON.parse(await this.python.ask("changed", JSON.stringify(this.now.description), JSON.stringify(edit)));
-      this.refused = answer.refused ?? "";
-      if (!this.refused) {
-        this.steps.length = this.at + 1;
-        this.steps.push({ ...answer, edit });
-      }
+      answer = JSON.parse(await this.python.ask("changed", JSON.stringify(this.now.description), JSON.stringify(edit)));
     } catch (error) {
-      this.refused = `Python cannot run here: ${error.message}`;
+      answer = { refused: `Python cannot run here: ${error.message}` };
+    }
+    this.waiting.shift();
+    this.refused = answer.refused ?? "";
+    if (!this.refused) {
+      this.steps.length = this.at + 1;
+      this.steps.push({ ...answer, edit });
     }
     const before = new Set(this.page.shown.layers.map(({ name }) => name));
-    await this.go(this.refused ? this.at : this.at + 1, true);
+    await this.go(this.refused ? this.at : this.at + 1);
     const inserted = this.page.shown.layers.findIndex(({ name }) => !before.has(name));
     if (inserted >= 0 && edit.do === "insert") await this.page.choose(inserted);
   }
 
+  /** Go to the network after so many edits: as many as a function says, once what is computed still is there. */
+  turnBack(wanted) {
+    return this.after(() => {
+      const at = wanted();
+      if (at < 0 || at >= this.steps.length) return;
+      this.refused = "";
+      return this.go(at);
+    });
+  }
+
   /** Show the network after so many edits. */
-  async go(at, keep = false) {
-    if (at < 0 || at >= this.steps.length) return;
-    if (!keep) this.refused = "";
+  async go(at) {
     this.at = at;
     const field = document.activeElement?.dataset.argument;
     await this.page.show(this.now.told, this.now.fault);
@@ -125,18 +144,27 @@ export class WhatIf {
   // -- above the picture of the network --------------------------------------------------------------------------------------
   /** What stands there: the input's sizes, what is possible, what differs. */
   strip() {
-    const { now, at, steps, refused } = this;
+    const { now, at } = this;
     put($("inputs"), ...now.told.inputs.map(({ name }) => {
       const changed = (event) => this.edit({ do: "set", layer: name, argument: "shape", value: valueOf(event.target.value) });
-      return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: textOf(this.entry(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, onchange: changed, autocomplete: "off" }));
+      return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: textOf(this.meant(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, "aria-busy": this.busy(name, "shape"), onchange: changed, autocomplete: "off" }));
     }));
-    $("undo").disabled = $("original").disabled = at === 0;
-    $("redo").disabled = at + 1 === steps.length;
+    put($("difference"), ...(at ? this.differing() : []));
+    this.state();
+  }
+
+  /** What is possible now, and what is at work. */
+  state() {
+    const { now, at, steps, refused, waiting, python } = this;
+    $("undo").disabled = $("original").disabled = at === 0 && !waiting.length;
+    $("redo").disabled = at + 1 === steps.length || waiting.length > 0;
     $("as-python").disabled = now.fault !== null;
     const edits = `${counted(at)} ${at === 1 ? "edit" : "edits"}`;
-    this.say(refused || (at ? `${edits}; maps and answers are those of the original network.` : ""));
-    $("edit-state").classList.toggle("warn", refused !== "");
-    put($("difference"), ...(at ? this.differing() : []));
+    const rest = tooMany(this.edits) ? " The address of the page does not hold them: they are too many." : "";
+    const done = at ? `${edits}; maps and answers are those of the original network.${rest}` : "";
+    const work = python.ready ? "Sizing …" : "Starting Python, which takes some seconds once …";
+    this.say(waiting.length ? work : refused || done);
+    $("edit-state").classList.toggle("warn", refused !== "" && !waiting.length);
   }
 
   differing() {
@@ -162,7 +190,7 @@ export class WhatIf {
     if (!kinds) box.append(made("p", { class: "muted" }, "Its arguments cannot be changed here."));
     else {
       const changed = (argument, text) => this.edit({ do: "set", layer: layer.name, argument, ...(text.trim() ? { value: valueOf(text) } : {}) });
-      box.append(...fields(kinds, entry, changed).filter(Boolean));
+      box.append(...fields(kinds, this.meant(layer.name), changed, (argument) => this.busy(layer.name, argument)).filter(Boolean));
     }
     const insert = made("button", { type: "button", title: "Insert a layer behind it (I)", onclick: () => this.insertion() }, "Insert behind it");
     const remove = made("button", { type: "button", title: "Take it out (X)", onclick: () => this.remove() }, "Take it out");
