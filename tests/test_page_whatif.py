@@ -448,6 +448,41 @@ def test_more_edits_than_an_address_has_room_for_are_not_in_it(opened):
     assert "edits=" not in page.url
 
 
+def test_maps_and_answers_stay_those_of_the_original_and_the_page_says_so(browser, tmp_path):
+    model = zoo.create("lenet5")
+    write_explorer(tmp_path / "a.html", model.graph, "lenet5", model)
+    opened = Opened(browser, tmp_path / "a.html")
+    page = opened.page
+    answers = page.locator("#best").text_content()
+    page.keyboard.press("a")
+    page.locator("#layer [data-argument=filters]").fill("9")
+    page.keyboard.press("Enter")
+    edits_done(page, 1)
+    assert "of the original network" in page.locator("#edit-state").text_content()
+    assert page.locator("[data-map]").count() == 6
+    assert "was 28×28×6" in page.locator("#layer .facts").text_content()
+    page.keyboard.press("Escape")
+    page.keyboard.press("I")
+    page.locator("#changes select").first.select_option("ReLU")
+    page.locator("#changes button.strong").click()
+    page.get_by_text("It is not in the original network, so it has no maps.").wait_for()
+    assert page.locator("#best").text_content() == answers
+    opened.context.close()
+    assert opened.faults == []
+
+
+def test_where_no_worker_starts_the_page_says_so_and_stays_as_it_is(browser, written, tmp_path):
+    text = written.read_text()
+    (tmp_path / "a.html").write_text(text.replace("form-action 'none'", "worker-src 'none'; form-action 'none'", 1))
+    page = Opened(browser, tmp_path / "a.html")
+    original = told_there(page.page)
+    page.page.keyboard.press("X")
+    page.page.locator("#edit-state", has_text="Python cannot run here").wait_for()
+    assert told_there(page.page) == original
+    page.context.close()
+    assert all("worker-src" in fault for fault in page.faults)
+
+
 @pytest.mark.parametrize("edits", ["[", "7", '[{"do":"format"}]', '[{"do":"set","layer":3,"argument":"x"}]', "[null]"])
 def test_an_address_that_says_no_edits_does_nothing(browser, written, edits):
     page = Opened(browser, written, at=f"#edits={edits}")

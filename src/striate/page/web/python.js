@@ -20,6 +20,7 @@ export class Python {
 
   async begin() {
     const text = new TextDecoder().decode(await unpacked("worker"));
+    const parts = await Promise.all(Object.entries(PARTS).map(async ([name, part]) => [name, (await unpacked(part)).buffer]));
     // a module out of a data: address, since a page from a file may not make one out of a blob
     this.worker = new Worker(`data:text/javascript,${encodeURIComponent(text)}`, { type: "module" });
     this.worker.onmessage = ({ data: { id, answer, fault } }) => {
@@ -28,7 +29,10 @@ export class Python {
       if (fault === undefined) done(answer);
       else failed(new Error(fault));
     };
-    const parts = await Promise.all(Object.entries(PARTS).map(async ([name, part]) => [name, (await unpacked(part)).buffer]));
+    this.worker.onerror = ({ message }) => {
+      for (const [, failed] of this.waiting.values()) failed(new Error(message || "the browser starts no worker"));
+      this.waiting.clear();
+    };
     await this.post({ files: Object.fromEntries(parts) }, parts.map(([, buffer]) => buffer));
     this.ready = true;
   }
