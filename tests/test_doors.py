@@ -25,8 +25,9 @@ from PIL import Image
 from steps import steps
 
 from striate.data import check
-from striate.data.readers.files import tree_of_folder
+from striate.data.readers.files import folders_in, tree_of_folder
 from striate.data.readers.masks import read_masks
+from striate.data.readers.scan import table_in
 from striate.doors import budgets
 from striate.doors.arrays import read_npz, read_state, write_npz, write_state
 from striate.doors.locks import grown, locked
@@ -540,6 +541,22 @@ def test_links_depth_and_bombs_are_bounded(tmp_path):
     assert "a link to a folder that it is in" in told
     assert "folders deep" in told
     assert "behind links" in told
+
+
+def test_links_that_lead_nowhere_are_files_that_cannot_be_opened(tmp_path):
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (9, 9)).save(tmp_path / name / "a.png")
+        (tmp_path / name / "self.png").symlink_to("self.png")
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "one").symlink_to("other")
+    (tmp_path / "other").symlink_to("one")
+    (tmp_path / "gone").symlink_to("nowhere")
+    assert {("ant", "a.png"), ("bee", "a.png"), ("self",)} <= {*tree_of_folder(tmp_path).files}
+    assert folders_in(tmp_path) == ["ant", "bee"]
+    assert table_in(tmp_path) is None
+    told = str(check(tmp_path))
+    assert all(f"{tmp_path / name}/self.png: cannot be opened" in told for name in ("ant", "bee"))
 
 
 def test_of_a_word_without_end_a_message_shows_its_start_and_its_end():

@@ -124,13 +124,21 @@ def tree_of_folder(root: Path, most: int = budgets.LISTED) -> Tree:
         for entry in entries:
             if hidden(entry.name):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 below.append((entry.path, (*parts, entry.name), here, through or entry.is_symlink()))
             else:
                 files.append((*parts, entry.name))
         left += reversed(below)
     files.sort()
     return Tree(str(root), files, skipped=tuple(skipped))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; what leads nowhere, such as a link to itself, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def tree_of_zip(archive: zipfile.ZipFile, path: Path) -> Tree:
@@ -188,7 +196,7 @@ def subfolder(folder: Path, *names: str) -> Path | None:
 def folders_in(folder: Path) -> list[str]:
     """The names of the folders in a folder, sorted; hidden ones are left out."""
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not hidden(entry.name))
+        return sorted(entry.name for entry in entries if _is_folder(entry) and not hidden(entry.name))
 
 
 def some_pictures(folder: Path, count: int) -> list[Path]:

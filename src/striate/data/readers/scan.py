@@ -139,7 +139,7 @@ def read(path: str | Path, **options: Any) -> Dataset | Splits:
 def table_in(path: Path) -> Path | None:
     """The one CSV file in a folder whose pictures lie beside it, and not in folders of classes."""
     with os.scandir(path) as entries:
-        files = [Path(entry.path) for entry in entries if entry.is_file() and not hidden(entry.name)]
+        files = [Path(entry.path) for entry in entries if os.path.isfile(entry) and not hidden(entry.name)]
     tables = [file for file in files if file.suffix.lower() == ".csv"]
     if len(tables) != 1 or not any(map(is_picture, files)):
         return None
