@@ -435,6 +435,85 @@ def test_the_address_holds_what_is_chosen(browser, written):
     assert page.faults == []
 
 
+def test_search_finds_the_exact_name_first_and_escape_ends_it(opened):
+    page = opened.page
+    page.keyboard.press("/")
+    page.keyboard.type("conv2d_1")
+    assert page.locator("#hits").text_content() == "1 found"
+    page.keyboard.press("Control+a")
+    page.keyboard.type("conv2d")
+    names = "globalThis.striate.diagram.found('conv2d').map(call => globalThis.striate.told.layers[call].name)"
+    assert page.evaluate(names) == ["conv2d", "conv2d_1", "conv2d_transpose", "depthwise_conv2d", "separable_conv2d"]
+    marked = page.locator(".box.hit").count()
+    assert marked > 2
+    page.locator(".box.part").first.evaluate("box => box.dispatchEvent(new MouseEvent('click'))")
+    assert page.locator(".box.hit").count() >= marked
+    page.keyboard.press("/")
+    page.keyboard.press("Escape")
+    assert page.locator("#search").input_value() == page.locator("#hits").text_content() == ""
+    assert page.locator(".box.hit").count() == 0
+
+
+@pytest.mark.parametrize("colouring", ["weights", "multiplications", "size of maps", "receptive field"])
+def test_colours_have_a_scale_and_the_most_is_gone_to(opened, small, colouring):
+    page = opened.page
+    page.select_option("#colouring", colouring)
+    page.locator("#colouring").evaluate("field => field.blur()")
+    most = {
+        "weights": lambda row: row.weights,
+        "multiplications": lambda row: row.mults,
+        "size of maps": lambda row: np.prod(row.output_shape),
+        "receptive field": lambda row: max(row.receptive_field or [0]),
+    }[colouring]
+    rows = opened_rows(small.graph)
+    name = max(rows, key=most).name
+    assert page.locator("#legend button").text_content() == f"most: {name}"
+    assert page.locator(".fill.conv, .fill.norm").count() == 0
+    page.keyboard.press("m")
+    page.locator("#layer h2", has_text=name).wait_for()
+    page.select_option("#colouring", "kind")
+    assert page.locator("#legend button").count() == 0
+
+
+def test_layers_that_do_not_fit_are_counted_and_gone_to_one_after_the_other(opened, small):
+    page = opened.page
+    names = [row.name for row in opened_rows(small.graph) if row.misfit]
+    assert len(names) == 2
+    button = page.locator("#totals button")
+    assert button.text_content() == "⚠ 2 do not fit"
+    button.click()
+    page.locator("#layer h2").get_by_text(names[0], exact=True).wait_for()
+    page.locator("#layer").press("f")
+    page.locator("#layer h2").get_by_text(names[1], exact=True).wait_for()
+
+
+def test_what_is_cut_off_a_photo_is_said(browser, tmp_path):
+    model = network()
+    model.preprocessing = Preprocessing.pictures((20, 18), 3, resize="crop")
+    opened = Opened(browser, model.page(tmp_path / "a.html", editable=False))
+    opened.drop("wide.png", png(20, 36))
+    opened.page.wait_for_function("() => document.getElementById('state').textContent.includes('50 % are cut off')")
+    opened.drop("same.png", png(20, 18))
+    assert "cut" not in opened.page.locator("#state").text_content()
+    opened.context.close()
+    assert opened.faults == []
+
+
+def test_what_is_unfolded_stays_so_at_the_next_layer_and_more_to_scroll_to_fades_out(opened):
+    page = opened.page
+    page.locator("summary", has_text="The filter of map").click()
+    page.locator("details[open]", has_text="The filter of map").wait_for()
+    page.evaluate("striate.choose(striate.told.layers.findIndex(({name}) => name === 'conv2d_1'))")
+    page.locator("#layer h2", has_text="conv2d_1").wait_for()
+    filters = page.locator("details[open]", has_text="The filter of map").locator(".between")
+    assert filters.count() == 1
+    filters.evaluate("row => { row.style.width = '90px'; }")
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    page.wait_for_function("() => document.querySelector('details[open] .between').classList.contains('more-right')")
+    filters.evaluate("row => { row.scrollLeft = row.scrollWidth; }")
+    page.wait_for_function("() => !document.querySelector('details[open] .between').classList.contains('more-right')")
+
+
 def test_the_way_back_leads_through_what_was_chosen(browser, written):
     opened = Opened(browser, written, at="#layer=conv2d&map=1")
     page = opened.page

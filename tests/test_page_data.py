@@ -210,6 +210,24 @@ def test_filters_and_the_map_are_linked(opened, test, answered):
     opened.wait_for_function("() => globalThis.striate.pictures.all.length > 3")
 
 
+def test_a_range_the_wrong_way_round_is_turned_and_what_is_no_number_is_said(opened):
+    opened.fill("#to", "40")
+    opened.locator("#to").press("Enter")
+    few = numbers(opened)
+    opened.fill("#from", "90")
+    opened.locator("#from").press("Enter")
+    assert [opened.locator(each).input_value() for each in ("#from", "#to")] == ["40", "90"]
+    opened.locator("#from").press("Control+a")
+    opened.keyboard.type("-e5")
+    opened.keyboard.press("Enter")
+    assert opened.locator("#from").input_value() == "40"
+    assert opened.locator("#chosen .warn").text_content() == "Sure is a number from 0 to 100. "
+    opened.fill("#from", "0")
+    opened.locator("#from").press("Enter")
+    assert len(numbers(opened)) > len(few)
+    assert opened.locator("#chosen .warn").count() == 0
+
+
 def test_maps_of_the_last_filters_are_those_of_the_network(opened, model):
     opened.wait_for_function("() => document.querySelectorAll('.through figure').length === 5")
     script = """() => {

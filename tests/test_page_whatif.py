@@ -178,11 +178,15 @@ class Doubled(layers.Layer):
         return x
 
 
-def test_a_network_with_a_users_own_class_is_not_edited(tmp_path):
+def test_a_network_with_a_users_own_class_is_not_edited_and_the_page_says_so(browser, tmp_path):
     model = st.Sequential([layers.Input((8, 8, 3)), Doubled(), layers.Conv2D(2, 3)], name="own")
     with pytest.raises(ArgumentError, match="Doubled is a class of"):
         editing(model.graph)
     assert 'id="part-editing"' not in model.page(tmp_path / "a.html").read_text()
+    opened = Opened(browser, tmp_path / "a.html")
+    assert "Doubled is a class of" in opened.page.locator("#fixed").text_content()
+    opened.context.close()
+    assert opened.faults == []
 
 
 def test_a_page_may_leave_it_out(run, tmp_path):
@@ -436,6 +440,33 @@ def test_edits_also_those_that_fail_keep_what_is_open_and_whoever_leaves_is_aske
     assert page.locator("#unfold").text_content() == "Fold all"
     opened.context.close()
     assert opened.faults == []
+
+
+@pytest.mark.parametrize("size", ["foo", "32, 32", "32, 0, 3", "1.5, 2, 3"])
+def test_what_is_no_size_of_an_input_is_refused_in_plain_words(opened, size):
+    page = opened.page
+    page.keyboard.press("S")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(size)
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('edit-state').classList.contains('warn')")
+    said = page.locator("#edit-state").text_content()
+    assert said == f'"{size}" is no size of an input: write whole numbers above 0, such as 28, 28, 1.'
+
+
+def test_large_numbers_and_misfits_are_said_shortly(opened):
+    script = """async () => {
+        const {large, megabytes} = await import("striate/words");
+        const {change} = await import("striate/difference");
+        return [large(999999), large(3.96e14), megabytes(1.92e12), change(String, 1, 12), change(large, 41, 976546987)];
+    }"""
+    assert opened.page.evaluate(script) == ["1.00 M", "396 T", "1.9 TB", "1 → 12 (× 12.0)", "41 → 977 M (× 23.8 M)"]
+    opened.page.keyboard.press("a")
+    opened.page.locator("#layer [data-argument=filters]").fill("0")
+    opened.page.keyboard.press("Enter")
+    edits_done(opened.page, 1)
+    said = opened.page.locator("#difference [role=alert]").text_content()
+    assert said.startswith("⚠ It does not fit at conv2d: filters ")
 
 
 def test_more_edits_than_an_address_has_room_for_are_not_in_it(opened):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import gzip
 import html
 import json
@@ -41,6 +40,7 @@ MODULES = (
     "cell",
     "diagram",
     "maps",
+    "more",
     "reason",
     "answers",
     "slopes",
@@ -86,7 +86,7 @@ def write_explorer(
     editable   whether the page can size the network anew when a reader changes it, which takes 7 MB of it
 
     A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why;
-    one with classes of a user's own is not editable.
+    one with classes of a user's own is not editable, and the page says so.
     Raises the graph's own error where it has a fault, BundleError where the file cannot be written.
     """
     told = told_of(graph)
@@ -95,6 +95,7 @@ def write_explorer(
         "live": None,
         "held_out": None,
         "why": "The page was made without weights, so it shows no maps.",
+        "fixed": "",
     }
     parts: dict[str, bytes] = {}
     if model is not None:
@@ -106,8 +107,10 @@ def write_explorer(
         told["held_out"], more = held_out.for_page()
         parts |= more
     if editable:
-        with contextlib.suppress(StriateError):  # a page that cannot edit says nothing of it
+        try:
             parts |= editing(graph)
+        except StriateError as error:
+            told["fixed"] = visible(str(error))
     parts["told"] = gzip.compress(json.dumps(told, separators=(",", ":")).encode(), 9, mtime=0)
     atomic_write(path, _page(name, parts))
     return Path(path)

@@ -31,7 +31,7 @@ export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || sha
 export function showAnswers(element, found) {
   const line = ([name, share]) =>
     made("li", { "data-share": share },
-      made("span", { class: "label" }, made("bdi", {}, name)),
+      made("span", { class: "label", title: name }, made("bdi", {}, name)),
       made("span", { class: "bar", "aria-hidden": "true" }, made("span", { style: `width:${(100 * share).toFixed(2)}%` })),
       made("span", { class: "share" }, percent(share)));
   put(element, ...found.map(line));

@@ -28,7 +28,7 @@ export function curves(history, first, moved) {
   };
   slider.addEventListener("input", go);
   go();
-  const key = made("p", { class: "small" }, made("span", { class: "training" }, "— training"), " ", made("span", { class: "validation" }, "— held out"));
+  const key = made("p", { class: "small" }, made("span", { class: "training" }, "— training"), " ", made("span", { class: "validation" }, "— validation: pictures that training held back to watch itself"));
   return made("div", {}, key, made("div", { class: "curves" }, ...panels.map(({ element }) => element)), slider, said);
 }
 
@@ -43,7 +43,7 @@ function panel([name, training, validation], epochs) {
   };
   const ruler = drawn("line", { y1: TOP, y2: HEIGHT - BOTTOM, class: "ruler" });
   const text = (x, y, said, anchor) => drawn("text", { x, y, "text-anchor": anchor }, said);
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${name}, from epoch 1 to ${epochs}: ${[training, validation].filter(Boolean).map((values) => short(values.at(-1) ?? NaN)).join(" and held out ")} at the end` },
+  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${name}, from epoch 1 to ${epochs}: ${[training, validation].filter(Boolean).map((values) => short(values.at(-1) ?? NaN)).join("; validation ")} at the end` },
     drawn("path", { d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}`, class: "axis" }), ruler, line(training, "training"), line(validation, "validation"),
     text(LEFT - 5, TOP + 8, short(high), "end"), text(LEFT - 5, HEIGHT - BOTTOM, short(low), "end"), text(LEFT, HEIGHT - 5, "1", "start"), text(WIDTH - RIGHT, HEIGHT - 5, String(epochs), "end"));
   const go = (at) => ["x1", "x2"].forEach((end) => ruler.setAttribute(end, across(at)));

@@ -39,7 +39,16 @@ export class Data {
       $(id).addEventListener("change", () => this.filtered({ [id]: $(id).value === "" ? null : Number($(id).value) }));
     }
     $("wrong").addEventListener("change", () => this.filtered({ wrong: $("wrong").checked }));
-    for (const id of ["from", "to"]) $(id).addEventListener("change", () => this.filtered({ [id]: Number($(id).value) || 0 }));
+    for (const id of ["from", "to"]) $(id).addEventListener("change", () => this.sure(id));
+  }
+
+  /** How sure the network has to be, at least or at most; a range the wrong way round is turned. */
+  sure(id) {
+    const { value, validity } = $(id);
+    const fits = value !== "" && validity.valid;
+    const { from, to } = { ...this.examples.filter, ...(fits ? { [id]: Number(value) } : {}) };
+    this.filtered({ from: Math.min(from, to), to: Math.max(from, to) });
+    if (!fits) $("chosen").prepend(made("span", { class: "warn" }, "Sure is a number from 0 to 100. "));
   }
 
   /** Show the data, or the network again. */
@@ -75,9 +84,10 @@ export class Data {
     const whole = this.held.matrix.flat().reduce((a, b) => a + b, 0);
     const travelling = all.length < whole ? `; ${counted(all.length)} of ${counted(whole)} travel with this page, wrong and right answers in turn` : "";
     const region = filter.region ? " in the chosen part of the map" : "";
-    put($("chosen"), `${counted(chosen.length)} of ${counted(all.length)} pictures${region}${travelling}. Choose one for its answer; its maps stand in the network (t).`);
+    put($("chosen"), `${counted(chosen.length)} of ${counted(all.length)} pictures${region}${travelling}. Choose one to see its answer; the key t then leads to its maps.`);
+    if (this.examples.all.length) put($("judged"), "These are pictures of ", made("bdi", {}, this.held.source), ", on which the network was judged.");
     const pick = (truth, says) => this.filtered(filter.truth === truth && filter.says === says ? { truth: null, says: null } : { truth, says });
-    put($("confusion"), made("h2", {}, `Truth and answer: ${this.held.source}`), confusion(this.held, filter, pick));
+    put($("confusion"), made("h2", {}, "Truth and answer: ", made("bdi", {}, this.held.source)), confusion(this.held, filter, pick));
     this.gallery(chosen);
     this.scatter?.draw();
   }

@@ -15,13 +15,13 @@ const WIDEST = 56; // of a volume in a box
 const INPUT = [120, 30]; // the size of the input's box
 const NAMED = 230; // of an open part's width, at least
 
-/** What boxes can be coloured by: how a layer's number is taken and said. */
+/** What boxes can be coloured by: how a layer's number is taken, joined for a folded part, and said, with and without a word. */
 export const COLOURINGS = {
   kind: null,
-  weights: { of: (layer) => layer.weights, joined: "sum", said: (n) => `${counted(n)} weights` },
-  multiplications: { of: (layer) => layer.mults, joined: "sum", said: (n) => `${large(n)} multiplications` },
-  "size of maps": { of: (layer) => layer.bytes, joined: "max", said: megabytes },
-  "receptive field": { of: (layer) => Math.max(0, ...(layer.field ?? [])), joined: "max", said: (n) => `sees ${counted(n)}` },
+  weights: { of: (layer) => layer.weights, joined: "sum", said: (n) => `${counted(n)} weights`, brief: counted },
+  multiplications: { of: (layer) => layer.mults, joined: "sum", said: (n) => `${large(n)} multiplications`, brief: large },
+  "size of maps": { of: (layer) => layer.bytes, joined: "max", said: megabytes, brief: megabytes },
+  "receptive field": { of: (layer) => Math.max(0, ...(layer.field ?? [])), joined: "max", said: (n) => `sees ${counted(n)}`, brief: counted },
 };
 
 const pen = document.createElement("canvas").getContext("2d");
@@ -286,6 +286,13 @@ export class Diagram {
     return part.parts.flatMap((inner) => this.shownParts(inner));
   }
 
+  /** The first layer with the largest number in the colouring that is chosen; null where all have 0. */
+  most() {
+    const numbers = this.told.layers.map(COLOURINGS[this.colouring].of);
+    const most = Math.max(...numbers);
+    return most > 0 ? numbers.indexOf(most) : null;
+  }
+
   /** A part's number in the colouring that is chosen. */
   figure(part) {
     const { of, joined } = COLOURINGS[this.colouring];
@@ -323,15 +330,16 @@ export class Diagram {
   box(part, x, y) {
     const [w, h] = this.told.box;
     const layer = part.call === undefined ? null : this.told.layers[part.call];
-    const kind = this.family(part);
+    const colouring = COLOURINGS[this.colouring];
+    const kind = colouring ? "other" : this.family(part);
     const weights = part.calls.reduce((sum, call) => sum + this.told.layers[call].weights, 0);
     const last = this.told.layers[part.calls.at(-1)];
     const name = layer ? layer.name.split("/").at(-1) : part.name;
     const said = layer ? layer.says : `${part.calls.length} layers`;
-    const colouring = COLOURINGS[this.colouring];
-    const figure = colouring ? colouring.said(this.figure(part)) : weights ? large(weights) : "";
+    const figure = colouring ? colouring.brief(this.figure(part)) : weights ? large(weights) : "";
     const sizes = last.shape === null ? "not computed" : `gives ${shapeText(last.shape)}, ${counted(weights)} weights`;
-    const label = `${layer ? layer.name : part.name}: ${said}, ${sizes}${layer ? "" : ", folded"}`;
+    const joined = colouring && !layer ? (colouring.joined === "sum" ? "together " : "at most ") : "";
+    const label = `${layer ? layer.name : part.name}: ${said}, ${sizes}${colouring ? `; ${joined}${colouring.said(this.figure(part))}` : ""}${layer ? "" : ", folded"}`;
     const group = drawn("g", { class: `box ${layer ? "layer" : "part"}`, role: "treeitem", tabindex: -1, "data-path": part.path });
     if (!layer) group.setAttribute("aria-expanded", "false");
     const misfit = part.calls.some((call) => this.told.layers[call].misfit);
@@ -553,11 +561,13 @@ export class Diagram {
     acts[event.key]();
   }
 
-  /** Layers whose name or kind holds a text. */
+  /** Layers whose name or kind holds a text: that name first, then names that begin so. */
   found(text) {
     const wanted = text.trim().toLowerCase();
-    const holds = ({ name, kind }) => `${name} ${kind}`.toLowerCase().includes(wanted);
-    return wanted ? [...this.told.layers.keys()].filter((call) => holds(this.told.layers[call])) : [];
+    const [names, kinds] = ["name", "kind"].map((key) => this.told.layers.map((layer) => layer[key].toLowerCase()));
+    const rank = (call) => (names[call] === wanted ? 0 : names[call].startsWith(wanted) ? 1 : 2);
+    const holds = (call) => names[call].includes(wanted) || kinds[call].includes(wanted);
+    return wanted ? [...this.told.layers.keys()].filter(holds).sort((a, b) => rank(a) - rank(b) || a - b) : [];
   }
 }
 

@@ -1,6 +1,6 @@
 // What differs between a network and a changed one: in all, and layer by layer, by their names.
 
-import { counted, made, megabytes, shapeText } from "striate/words";
+import { counted, large, made, megabytes, shapeText } from "striate/words";
 
 const TOTALS = { weights: ["weights", counted], mults: ["multiplications", counted], inference_bytes: ["to predict", megabytes], training_bytes: ["to train", megabytes] };
 const FACTS = { shape: shapeText, weights: counted, mults: counted, field: (field) => (field ? shapeText(field) : "–"), bytes: megabytes };
@@ -20,10 +20,11 @@ export function difference(told, changed) {
   return { totals, layers, gone: told.layers.filter(({ name }) => !after.has(name)) };
 }
 
-/** A number before and after, and by how much it grew. */
+/** A number before and after, and by how much it grew; of a number that grew tenfold how many times it is. */
 export function change(said, before, after) {
-  const share = before ? ` (${after >= before ? "+" : "−"}${Math.abs(100 * (after / before - 1)).toFixed(1)} %)` : "";
-  return `${said(before)} → ${said(after)}${share}`;
+  const times = after / before;
+  const share = times >= 10 ? `× ${times < 1000 ? times.toFixed(1) : large(times)}` : `${times >= 1 ? "+" : "−"}${Math.abs(100 * (times - 1)).toFixed(1)} %`;
+  return `${said(before)} → ${said(after)}${before ? ` (${share})` : ""}`;
 }
 
 /** What differs in all, in words. */

@@ -7,6 +7,7 @@ import { story } from "striate/reason";
 import { range } from "striate/values";
 import { $, made, put, short } from "striate/words";
 
+const SAYS = "Go over a cell to see what it looks at; click it for its arithmetic.";
 const AROUND = 10; // layers between the input and a cell that are shown, the last ones
 
 export class Large {
@@ -15,8 +16,9 @@ export class Large {
    * value    of the layer for the current picture
    * vector   whether it is numbers without a place; these are shown in rows, all of them
    * scale    what the colours mean
+   * liveliest   whether no map of the layer has a wider range
    */
-  constructor(page, value, vector, scale) {
+  constructor(page, value, vector, scale, liveliest) {
     Object.assign(this, { page, value, vector, told: page.told, picture: page.pictures.current, looked: null });
     const { channel } = page;
     const [rows, columns] = vector ? folded(value.channels) : value.plane;
@@ -24,11 +26,11 @@ export class Large {
     const label = vector ? "All numbers; arrows move from one to the next, Enter shows its arithmetic" : `Map ${channel}; arrows move from cell to cell, Enter shows its arithmetic`;
     this.canvas = made("canvas", { tabindex: 0, role: "application", "aria-label": label, "data-rows": rows, "data-columns": columns });
     this.marks = made("canvas");
-    this.said = made("p", { id: "said", role: "status", class: "small" }, "Go over a cell to see what it looks at; click it for its arithmetic.");
+    this.said = made("p", { id: "said", role: "status", class: "small" }, SAYS);
     this.around = made("div", { class: "between" });
     this.story = made("div", { id: "story" });
     paint(this.canvas, this.numbers(), rows, columns, scale);
-    this.elements = [made("h3", {}, vector ? "Numbers" : `Map ${channel}`), made("div", { class: "large" }, this.canvas, this.marks), this.said, this.around, this.story];
+    this.elements = [made("h3", {}, vector ? "Numbers" : `Map ${channel}`, vector || value.channels < 2 ? null : made("span", { class: "muted small" }, `of 0 to ${value.channels - 1}${liveliest ? "; the one with the widest range" : ""}`)), made("div", { class: "large" }, this.canvas, this.marks), this.said, this.around, this.story];
     this.listens();
     clearSight();
   }
@@ -92,7 +94,7 @@ export class Large {
   look(cell) {
     this.looked = cell;
     const place = this.place(cell);
-    mark(this.marks, cell.map((each) => [each, each]), this.rows, this.columns);
+    mark(this.marks, cell.map((each) => [each, each]), this.rows, this.columns, false);
     const boxes = seen(this.told, this.layer.output, place);
     const input = boxes.get(this.told.inputs[0].tensor);
     const { width, height } = this.picture.canvas;
@@ -110,6 +112,8 @@ export class Large {
     clearSight();
     this.marks.width = this.marks.height = 1;
     put(this.around);
+    put(this.said, SAYS);
+    delete this.said.dataset.field;
   }
 
   /** Small pictures of the layers on the way, with the part that the cell looks at. */
@@ -155,15 +159,17 @@ function clearSight() {
   Object.assign($("sight"), { width: 1, height: 1 });
 }
 
-/** A frame on a canvas of its own, everything else dimmed: [[top, bottom], [left, right]] of rows × columns cells. */
-function mark(canvas, [[top, bottom], [left, right]], rows, columns) {
+/** A frame on a canvas of its own: [[top, bottom], [left, right]] of rows × columns cells; dimmed: everything else is darker. */
+function mark(canvas, [[top, bottom], [left, right]], rows, columns, dimmed = true) {
   const times = Math.max(1, Math.ceil(320 / Math.max(rows, columns)));
   Object.assign(canvas, { width: columns * times, height: rows * times });
   const pen = canvas.getContext("2d");
   const box = [left * times, top * times, (right - left + 1) * times, (bottom - top + 1) * times];
-  pen.fillStyle = "#0008";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.clearRect(...box);
+  if (dimmed) {
+    pen.fillStyle = "#0008";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.clearRect(...box);
+  }
   for (const [width, colour] of [[4, "#000"], [2, "#ffffff"]]) {
     Object.assign(pen, { lineWidth: width, strokeStyle: colour });
     pen.strokeRect(...box);

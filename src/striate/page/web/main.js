@@ -5,6 +5,7 @@ import { Data } from "striate/data";
 import { Diagram } from "striate/diagram";
 import { difference } from "striate/difference";
 import { Keys } from "striate/keys";
+import { watch } from "striate/more";
 import { Panel } from "striate/panel";
 import { Pictures } from "striate/pictures";
 import { read } from "striate/store";
@@ -30,6 +31,7 @@ class Page {
     this.theme = theme; // null: the system's
     if (theme) document.documentElement.dataset.theme = theme;
     this.head();
+    watch($("strip"), $("layer"), $("difference"), $("data"));
     this.diagram = new Diagram($("diagram"), told, { chosen: (call) => this.choose(call), changed: () => this.tools.mini(), folded: () => this.remember() });
     this.diagram.colouring = colouring ?? "kind";
     this.diagram.turned = turned;
@@ -39,6 +41,9 @@ class Page {
     this.pictures = told.live ? new Pictures(this, picture, () => this.pictured()) : null;
     this.why = told.live ? new Why(this, method, asked) : null;
     this.whatif = editing ? new WhatIf(this, editing, { edits, layer, open }) : null;
+    this.keys.on("f", "the next layer that does not fit", () => this.misfit());
+    if (told.fixed) put($("fixed"), `This page cannot change the network: ${told.fixed}`);
+    $("fixed").hidden = !told.fixed;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     if (volumes) this.tools.volumes();
     else this.diagram.draw();
@@ -53,17 +58,23 @@ class Page {
     addEventListener("beforeunload", (event) => this.whatif?.edits.length && event.preventDefault());
   }
 
-  /** What stands above it all, and the families of the picture. */
+  /** What stands above it all. */
   head() {
     const { totals, layers } = this.shown;
     const parts = [`${counted(layers.length)} layers`, `${counted(totals.weights)} weights`, `${large(totals.mults)} multiplications`, `${megabytes(totals.inference_bytes)} to predict`];
-    put($("totals"), this.fault === null ? "" : `up to ${this.fault}: `, parts.join(" · "));
-    const families = [...new Set(layers.map(({ family }) => family))];
-    put($("legend"), ...families.map((family) => made("span", {}, made("span", { class: "swatch", style: `background:var(--${family}, var(--other));border-color:var(--${family}-edge, var(--other-edge))` }), family)));
+    const misfits = layers.filter(({ misfit }) => misfit).length;
+    const next = misfits ? made("button", { type: "button", class: "warn", title: "Go from one to the next (f)", onclick: () => this.misfit() }, `⚠ ${counted(misfits)} ${misfits === 1 ? "does" : "do"} not fit`) : null;
+    put($("totals"), this.fault === null ? "" : `up to ${this.fault}: `, parts.join(" · "), " ", next);
     if (!this.told.live) {
       $("input").hidden = true;
       document.querySelector("main").style.gridTemplateColumns = "minmax(0, 1fr) minmax(0, 1fr)";
     }
+  }
+
+  /** Choose the next layer that does not fit. */
+  misfit() {
+    const calls = [...this.shown.layers.keys()].filter((call) => this.shown.layers[call].misfit);
+    if (calls.length) this.choose(calls.find((call) => call > this.chosen) ?? calls[0]);
   }
 
   /** Show the first pictures, where there are any. */

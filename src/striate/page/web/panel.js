@@ -11,7 +11,7 @@ const FIRST = 64; // maps that are shown at once
 export class Panel {
   /** page: whose layer, channel and cell are chosen. */
   constructor(page) {
-    Object.assign(this, { page, told: page.told, large: null });
+    Object.assign(this, { page, told: page.told, large: null, unfolded: new Set(page.told.live ? [] : ["explained"]) }); // and stay so at the next layer
     const { keys } = page;
     keys.on("l", "go to the map", () => this.large?.canvas.focus());
     keys.on("n", "next map", () => this.step(1));
@@ -34,7 +34,7 @@ export class Panel {
     const { shown, chosen, whatif } = this.page;
     const now = shown.layers[chosen];
     const head = [...facts(now, layer ?? null), whatif ? whatif.form(now) : null];
-    const explained = now.explain ? made("details", { open: !this.told.live }, made("summary", {}, "How its sizes come about"), made("pre", {}, now.explain)) : null;
+    const explained = now.explain ? this.fold("explained", "How its sizes come about", made("pre", {}, now.explain)) : null;
     this.large = null;
     if (!picture || !layer) {
       put($("layer"), ...head, explained, made("p", { class: "muted" }, picture ? "It is not in the original network, so it has no maps." : this.told.why));
@@ -138,7 +138,7 @@ export class Panel {
   /** The chosen map, large, and what belongs to it. */
   one() {
     const scale = this.vector ? scaleOf(...range(this.value.data)) : this.scale(this.page.channel);
-    this.large = new Large(this.page, this.value, this.vector, scale);
+    this.large = new Large(this.page, this.value, this.vector, scale, this.page.channel === this.liveliest());
     put($("one"), ...this.large.elements, this.others(scale), this.filters());
     put($("layer-legend"), legend(scale));
     this.large.begin();
@@ -152,7 +152,7 @@ export class Panel {
     const { layer } = this;
     const { channel } = this.page;
     const row = made("div", { class: "between others" });
-    const box = made("details", {}, made("summary", {}, "The same map for the other pictures"), row);
+    const box = this.fold("others", "The same map for the other pictures", row);
     box.addEventListener("toggle", async () => {
       for (const picture of box.open ? rest : []) {
         await this.page.pictures.ensure(picture, [layer.output, this.told.outputs[0]]);
@@ -188,7 +188,13 @@ export class Panel {
       return made("figure", {}, canvas, made("figcaption", {}, operation.kind === "Conv" ? `from map ${c}` : "its map"));
     });
     const said = count < depth ? `; the first ${count} of ${counted(depth)} kernels` : "";
-    return made("details", {}, made("summary", {}, `The filter of map ${channel}${said}`), legend(scale), made("div", { class: "between" }, ...tiles));
+    return this.fold("filter", `The filter of map ${channel}${said}`, legend(scale), made("div", { class: "between" }, ...tiles));
+  }
+
+  /** A part that can be unfolded, and is where it was at the layer before. */
+  fold(name, summary, ...children) {
+    const box = made("details", { open: this.unfolded.has(name), ontoggle: () => this.unfolded[box.open ? "add" : "delete"](name) }, made("summary", {}, summary), ...children);
+    return box;
   }
 }
 

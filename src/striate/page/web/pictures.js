@@ -61,7 +61,7 @@ export class Pictures {
       this.thumbnails();
       if (show) await this.show(picture);
     } catch (error) {
-      put($("state"), `${name}: this is no picture that the browser can read (${error.message}).`);
+      put($("state"), `${name}: this is no picture that the browser can read (${error.message.replace(/\.$/, "")}).`);
     }
   }
 
@@ -84,7 +84,8 @@ export class Pictures {
     this.answer(picture);
     const total = this.told.layers.reduce((sum, { bytes }) => sum + bytes / 4, 0);
     if (total <= ALL) await this.ensure(picture, this.told.operations.map(({ output }) => output));
-    put($("state"), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms`);
+    const { cut } = picture.pixels;
+    put($("state"), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms${cut ? `. The network sees the middle of it: ${Math.round(100 * cut)} % are cut off at the edges.` : ""}`);
     await this.changed();
   }
 

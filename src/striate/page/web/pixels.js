@@ -128,7 +128,10 @@ function coloured(rgba, depth) {
   return data;
 }
 
-/** A picture's file, or whatever else a canvas can draw, as bytes of the network's size: {data, height, width, depth}. */
+/**
+ * A picture's file, or whatever else a canvas can draw, as bytes of the network's size: {data, height, width, depth, cut}.
+ * cut: which share of the picture lies outside of that.
+ */
 export async function prepared(source, recipe) {
   const how = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
   const bitmap = await createImageBitmap(source, how);
@@ -141,7 +144,8 @@ export async function prepared(source, recipe) {
   const depth = recipe.channels;
   const whole = { data: coloured(pen.getImageData(0, 0, width, height).data, depth), height, width, depth };
   const place = geometry(recipe, height, width);
-  return laid(resized(whole, place.height, place.width, recipe.interpolation), recipe.image_size, place);
+  const [rows, columns] = [place.height, place.width].map((side, axis) => Math.min(1, recipe.image_size[axis] / side));
+  return { ...laid(resized(whole, place.height, place.width, recipe.interpolation), recipe.image_size, place), cut: 1 - rows * columns };
 }
 
 /** A scaled picture in the network's size: cut, or with black around. */

@@ -15,6 +15,7 @@ export function story(told, layer, found) {
   if (source) parts.push(made("p", {}, `It begins with ${after.length ? short(after[0].from) : short(value)}, the input's number at (${source.at.join(", ")})${after.length ? "" : ": the number is copied"}.`));
   if (products) parts.push(...gathered(told, products, found));
   for (const step of after) parts.push(done(step));
+  if (products?.weights && !products.norm && !after.length) parts.push(made("p", { class: "muted" }, "No function follows within this layer."));
   const last = after.length ? after.at(-1).to : products ? products.total : value;
   if (!reason) parts.push(agreement(last, value));
   return made("div", { class: "story" }, ...parts);
@@ -83,7 +84,7 @@ function gatheredRow({ numbers, how, total, divisor }) {
 }
 
 function sumLine(sum, bias, total) {
-  const added = bias === null ? "" : ` ${bias < 0 ? "−" : "+"} bias ${short(Math.abs(bias))}`;
+  const added = bias === null ? ", no bias," : ` ${bias < 0 ? "−" : "+"} bias ${short(Math.abs(bias))}`;
   return made("p", { class: "step" }, made("b", {}, "sum"), ` ${short(sum)}${added} = `, made("b", {}, short(total)));
 }
 

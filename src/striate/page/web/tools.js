@@ -25,6 +25,7 @@ export class Tools {
     keys.button("less", "-", "smaller", () => diagram.zoom(1 / 1.25));
     keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
     keys.button("unfold", "e", "open or fold everything", () => this.unfold());
+    keys.on("m", "the layer with the most of what boxes are coloured by", () => this.toMost());
     keys.button("turn", "y", "from top to bottom, or from left to right", () => this.turn());
     keys.button("volumes", "b", "what each layer gives as a block, or a stripe", () => this.volumes());
     keys.button("svg", "s", "keep the picture of the network as SVG", () => this.keepSvg());
@@ -62,16 +63,51 @@ export class Tools {
   // -- search --------------------------------------------------------------------------------------------------------------
   searches() {
     const { diagram, page } = this;
-    $("search").addEventListener("input", (event) => {
-      const hits = new Set(diagram.found(event.target.value));
-      for (const { part, group } of diagram.boxes) group.classList.toggle("hit", part.calls.some((call) => hits.has(call)));
-      put($("hits"), event.target.value.trim() ? `${hits.size} found${hits.size ? "; Enter goes there" : ""}` : "");
+    let last = -1; // which of those that were found was gone to
+    $("search").addEventListener("input", () => {
+      last = -1;
+      this.mark();
     });
     $("search").addEventListener("keydown", (event) => {
-      const hits = diagram.found(event.target.value);
+      if (event.key === "Escape") {
+        $("search").value = "";
+        this.mark();
+      }
+      const hits = diagram.found($("search").value);
       if (event.key !== "Enter" || !hits.length) return;
-      page.choose(hits.find((call) => call > (page.chosen ?? -1)) ?? hits[0]);
+      last = (last + 1) % hits.length;
+      page.choose(hits[last]);
     });
+  }
+
+  /** Mark what is searched. */
+  mark() {
+    const { value } = $("search");
+    const hits = new Set(this.diagram.found(value));
+    for (const { part, group } of this.diagram.boxes) group.classList.toggle("hit", part.calls.some((call) => hits.has(call)));
+    put($("hits"), value.trim() ? `${hits.size} found` : "");
+  }
+
+  // -- what the colours mean -------------------------------------------------------------------------------------------------
+  /** The families of layers, or the scale of what boxes are coloured by. */
+  legend() {
+    const { diagram } = this;
+    const colouring = COLOURINGS[diagram.colouring];
+    if (colouring === null) {
+      const families = [...new Set(diagram.told.layers.map(({ family }) => family))];
+      put($("legend"), ...families.map((family) => made("span", {}, made("span", { class: "swatch", style: `background:var(--${family}, var(--other));border-color:var(--${family}-edge, var(--other-edge))` }), family)));
+      return;
+    }
+    const most = diagram.most();
+    const go = most === null ? null : made("button", { type: "button", title: "Go there (m)", onclick: () => this.page.choose(most) }, "most: ", made("bdi", {}, diagram.told.layers[most].name));
+    const folded = diagram.foldable.length ? made("span", {}, `folded: ${colouring.joined === "sum" ? "the sum of its layers" : "the largest of its layers"}`) : null;
+    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp of-tint" }), colouring.said(diagram.largest)), folded, go);
+  }
+
+  /** Choose the layer with the most of what boxes are coloured by. */
+  toMost() {
+    const most = COLOURINGS[this.diagram.colouring] && this.diagram.most();
+    if (most !== null) this.page.choose(most);
   }
 
   // -- the minimap ---------------------------------------------------------------------------------------------------------
@@ -84,6 +120,8 @@ export class Tools {
     map.classList.toggle("turned", this.diagram.turned);
     if (this.miniOf !== boxes) {
       this.miniOf = boxes;
+      this.legend();
+      this.mark();
       put($("unfold"), this.diagram.allOpen ? "Fold all" : "Open all");
       this.frame = drawn("rect", { class: "view", rx: 4 });
       put(map, ...boxes.filter(({ group }) => !group.classList.contains("frame")).map(({ part, x, y, w, h }) => drawn("rect", { x, y, width: w, height: h, class: `stripe ${this.diagram.family(part)}` })), this.frame);

@@ -9,6 +9,9 @@ import { $, counted, made, put } from "striate/words";
 
 const SUGGESTED = "Conv2D"; // to insert
 
+/** Why a layer does not fit, without its kind and name, which stand beside it. */
+const bare = ({ kind, name, misfit }) => [`${kind} "${name}": `, `${kind}: `].reduce((text, head) => (text.startsWith(head) ? text.slice(head.length) : text), misfit);
+
 export class WhatIf {
   /**
    * page     what shows the network
@@ -146,11 +149,20 @@ export class WhatIf {
   strip() {
     const { now, at } = this;
     put($("inputs"), ...now.told.inputs.map(({ name }) => {
-      const changed = (event) => this.edit({ do: "set", layer: name, argument: "shape", value: valueOf(event.target.value) });
+      const changed = (event) => this.resize(name, event.target.value);
       return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: textOf(this.meant(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, "aria-busy": this.busy(name, "shape"), onchange: changed, autocomplete: "off" }));
     }));
     put($("difference"), ...(at ? this.differing() : []));
     this.state();
+  }
+
+  /** Give an input another size, as it is written. */
+  resize(layer, text) {
+    const value = valueOf(text);
+    const { shape } = this.entry(layer);
+    if (Array.isArray(value) && value.length === shape.length && value.every((size) => size === null || (Number.isInteger(size) && size > 0))) return this.edit({ do: "set", layer, argument: "shape", value });
+    this.refused = `"${text}" is no size of an input: write whole numbers above 0, such as ${textOf(shape).slice(1, -1)}.`;
+    this.strip();
   }
 
   /** What is possible now, and what is at work. */
@@ -173,7 +185,7 @@ export class WhatIf {
     const misfit = this.now.told.layers.findIndex(({ name }) => name === this.now.fault);
     if (misfit >= 0) {
       const button = made("button", { type: "button", onclick: () => chosen(misfit) }, made("bdi", {}, this.now.fault));
-      return [made("p", { class: "warn", role: "alert" }, "⚠ It does not fit at ", button, `: ${this.now.told.layers[misfit].misfit}`)];
+      return [made("p", { class: "warn", role: "alert" }, "⚠ It does not fit at ", button, `: ${bare(this.now.told.layers[misfit])}`)];
     }
     const count = found.layers.length + found.gone.length;
     const totals = totalsText(found).map((text) => made("li", {}, text));

@@ -89,12 +89,12 @@ export class Why {
     return alone ? [0, this.asked === 1 ? 1 : -1] : [this.asked, 1];
   }
 
-  /** Numbers over the picture in colours. */
-  lay(numbers, text) {
+  /** Numbers over the picture in colours; said: what they mean, told whether some are below 0. */
+  lay(numbers, said) {
     const { height, width } = this.picture.pixels;
     const scale = scaleOf(...range(numbers));
     paint($("reasons"), numbers, height, width, scale);
-    this.say(text, made("br"), legend(scale));
+    this.say(said(scale.turning), made("br"), legend(scale));
   }
 
   /** Maps of the last layer that has any, each times the mean slope of the class's logit, summed, not below 0. */
@@ -118,7 +118,7 @@ export class Why {
     const rectified = coarse.map((each) => Math.max(0, each));
     const { height, width } = picture.pixels;
     this.found = { coarse: rectified, values: enlarged(rectified, rows, columns, height, width) };
-    this.lay(this.found.values, `Bright is where the ${shapeText([rows, columns])} maps of ${layer.name} speak for the class.`);
+    this.lay(this.found.values, () => `Bright is where the ${shapeText([rows, columns])} maps of ${layer.name} speak for the class.`);
   }
 
   /** Cover one window after the other and draw how the class's logit falls, while it is computed. */
@@ -128,6 +128,8 @@ export class Why {
     const chosen = (id, most) => Math.max(1, Math.min(most, Math.round(Number($(id).value)) || 1));
     const window = chosen("window", Math.min(height, width));
     const step = chosen("step", window);
+    Object.assign($("step"), { value: step, max: window });
+    $("window").value = window;
     const [number, sign] = this.score;
     const { logits } = this.told.live.explain;
     const score = async (input) => sign * (await this.page.pictures.engine.run(input, [logits])).get(logits).data[number];
@@ -139,7 +141,7 @@ export class Why {
       if (!wanted()) return;
       if (performance.now() - drawn < BREATH && i + 1 < covering.places.length) continue;
       this.found = { values: covering.values(), done: i + 1, whole: covering.places.length };
-      this.lay(this.found.values, `Orange is where covering ${window} × ${window} pixels lowers the class's logit. ${i + 1} of ${covering.places.length} places.`);
+      this.lay(this.found.values, (turning) => `${turning ? "Orange" : "Bright"}: covering ${window} × ${window} pixels there lowers the class's score, so they speak for it${turning ? "; blue: it raises the score" : ""}. The score is the number out of which the probability is made. ${i + 1} of ${covering.places.length} places.`);
       await new Promise((done) => setTimeout(done));
       drawn = performance.now();
     }

@@ -14,12 +14,16 @@ export function short(value) {
 
 /** A large count: 4.2 M. */
 export function large(value) {
-  for (const [unit, name] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]])
-    if (value >= unit) return `${(value / unit).toPrecision(3)} ${name}`;
+  for (const [unit, name] of [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]])
+    if (value >= 0.9995 * unit) return value >= 999.5 * unit ? `${counted(Math.round(value / unit))} ${name}` : `${(value / unit).toPrecision(3)} ${name}`;
   return String(value);
 }
 
-export const megabytes = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+/** Bytes in a unit in which they are at most four digits before the point: 4.2 MB. */
+export function megabytes(bytes) {
+  const [unit, name] = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"]].find(([unit]) => bytes >= unit) ?? [1e3, "kB"];
+  return `${(bytes / unit).toFixed(1)} ${name}`;
+}
 
 /** The element of the page with an id. */
 export const $ = (id) => document.getElementById(id);
