@@ -543,7 +543,7 @@ def test_links_depth_and_bombs_are_bounded(tmp_path):
     assert "behind links" in told
 
 
-def test_links_that_lead_nowhere_are_files_that_cannot_be_opened(tmp_path):
+def test_links_that_lead_nowhere_are_files_that_cannot_be_opened(tmp_path, monkeypatch):
     for name in ("ant", "bee"):
         (tmp_path / name).mkdir()
         Image.new("L", (9, 9)).save(tmp_path / name / "a.png")
@@ -555,8 +555,10 @@ def test_links_that_lead_nowhere_are_files_that_cannot_be_opened(tmp_path):
     assert {("ant", "a.png"), ("bee", "a.png"), ("self",)} <= {*tree_of_folder(tmp_path).files}
     assert folders_in(tmp_path) == ["ant", "bee"]
     assert table_in(tmp_path) is None
-    told = str(check(tmp_path))
-    assert all(f"{name}/self.png  cannot be opened" in told for name in ("ant", "bee"))
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path, "."):
+        told = str(check(place))
+        assert all(f"{name}/self.png  cannot be opened" in told for name in ("ant", "bee"))
 
 
 def test_of_a_word_without_end_a_message_shows_its_start_and_its_end():

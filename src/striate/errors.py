@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import difflib
 import re
 import sys
@@ -103,7 +104,10 @@ def without_name(error: StriateError, name: object) -> str:
     error   that begins with it
     name    of the file, as it was given
     """
-    return str(error).removeprefix(f"{_said(str(name))}: ")
+    said = str(error)
+    for each in (str(name), os.path.normpath(str(name))):  # ./a.png is called a.png too
+        said = said.removeprefix(f"{_said(each)}: ")
+    return said
 
 
 def absent(name: str, instead: str) -> Any:
