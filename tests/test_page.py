@@ -563,6 +563,15 @@ def test_the_address_holds_the_open_blocks(browser, written):
     assert page.faults + again.faults == []
 
 
+def test_a_block_is_not_called_as_the_layer_in_it_is(opened):
+    told = opened.page.evaluate(
+        "globalThis.striate.diagram.foldable.map(part => globalThis.striate.diagram.title(part))"
+    )
+    names = opened.page.evaluate("globalThis.striate.told.layers.map(layer => layer.name)")
+    assert told[0] == "conv2d to re_lu"
+    assert not set(told) & set(names)
+
+
 def test_volumes_are_drawn_to_the_scale_of_the_feature_map(browser, written, small):
     page = Opened(browser, written, at="#volumes=1&open=0,1,3,4")
     blocks = page.page.locator(".box.layer .volume")

@@ -111,6 +111,12 @@ export class Diagram {
     return length > 0 && this.open.size === length;
   }
 
+  /** What a part is called: one that has its first layer's name by its first and last. */
+  title({ name, calls }) {
+    const [first, last] = [calls[0], calls.at(-1)].map((call) => this.told.layers[call].name);
+    return name === first && first !== last ? `${first} to ${last}` : name;
+  }
+
   /** Paths of the parts around a layer, the outermost first. */
   around(call) {
     const paths = [];
@@ -334,12 +340,12 @@ export class Diagram {
     const kind = colouring ? "other" : this.family(part);
     const weights = part.calls.reduce((sum, call) => sum + this.told.layers[call].weights, 0);
     const last = this.told.layers[part.calls.at(-1)];
-    const name = layer ? layer.name.split("/").at(-1) : part.name;
+    const name = layer ? layer.name.split("/").at(-1) : this.title(part);
     const said = layer ? layer.says : `${part.calls.length} layers`;
     const figure = colouring ? colouring.brief(this.figure(part)) : weights ? large(weights) : "";
     const sizes = last.shape === null ? "not computed" : `gives ${shapeText(last.shape)}, ${counted(weights)} weights`;
     const joined = colouring && !layer ? (colouring.joined === "sum" ? "together " : "at most ") : "";
-    const label = `${layer ? layer.name : part.name}: ${said}, ${sizes}${colouring ? `; ${joined}${colouring.said(this.figure(part))}` : ""}${layer ? "" : ", folded"}`;
+    const label = `${layer ? layer.name : name}: ${said}, ${sizes}${colouring ? `; ${joined}${colouring.said(this.figure(part))}` : ""}${layer ? "" : ", folded"}`;
     const group = drawn("g", { class: `box ${layer ? "layer" : "part"}`, role: "treeitem", tabindex: -1, "data-path": part.path });
     if (!layer) group.setAttribute("aria-expanded", "false");
     const misfit = part.calls.some((call) => this.told.layers[call].misfit);
@@ -400,8 +406,8 @@ export class Diagram {
     const group = drawn("g", { class: "box frame", role: "treeitem", tabindex: -1, "aria-expanded": "true", "data-path": part.path });
     group.append(drawn("rect", { x, y, width: w, height: h, rx: 10, class: "ground" }));
     group.append(drawn("rect", { x: x + 1, y: y + 1, width: w - 2, height: HEAD - 8, rx: 9, class: "bar" }));
-    group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(part.name, NAME, w - 40)}`));
-    group.append(drawn("title", {}, `${part.name}: ${part.calls.length} layers, open; a click folds it`));
+    group.append(drawn("text", { x: x + 12, y: y + 16, class: "name" }, `▾ ${fitted(this.title(part), NAME, w - 40)}`));
+    group.append(drawn("title", {}, `${this.title(part)}: ${part.calls.length} layers, open; a click folds it`));
     group.addEventListener("click", () => (this.dragged ? null : this.fold(part.path, false)));
     this.scene.append(group); // named by its title
     this.boxes.push({ part, group, x, y, w, h: HEAD });
