@@ -297,6 +297,12 @@ def test_the_misfit_of_the_textbook_example_is_spelled_out() -> None:
     )
 
 
+def test_windows_that_stand_apart_are_said_to_skip_more_than_the_end() -> None:
+    apart = "What lies between its windows is never read either."
+    assert str(Window((1, 1), (2, 2)).misfit((32, 32))).endswith(apart)
+    assert apart not in str(Window((2, 2), (2, 2)).misfit((31, 31)))
+
+
 @pytest.mark.parametrize(
     ("window", "size", "expected"),
     [  # FACTS of the field's text books; W=10, F=3, S=1 gives 8

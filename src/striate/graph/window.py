@@ -180,6 +180,7 @@ class Window:
         axes = ("length",) if len(sizes) == 1 else ("height", "width")
         rows = ("step",) if len(sizes) == 1 else ("row", "column")
         lost = " and ".join(f"the last {plural(count, rows[i])}" for i, count in enumerate(unused) if count)
+        apart = " What lies between its windows is never read either." if span < stride else ""
         strides = [
             s
             for s in range(1, max(min(self.padded(sizes)), 1) + 1)
@@ -192,7 +193,7 @@ class Window:
         remedies += ["padding='same'"]
         return (
             f"a {_by(self.span)} window with stride {_by_stride(self.strides)} does not fit a {_by(sizes)} input: "
-            f"{axes[axis]} {sums}, so {lost} would go unused. Use {', or '.join(remedies)}."
+            f"{axes[axis]} {sums}, so {lost} would go unused. Use {', or '.join(remedies)}.{apart}"
         )
 
     def fitting(self, sizes: tuple[int, ...]) -> int | Pads | None:
