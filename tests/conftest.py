@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import quick
@@ -102,3 +103,24 @@ def engines(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("STRIATE_CACHE", str(cache))
     return cache / "engines"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    from browser import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def opened(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page that the module's fixture `written` gives, in the browser; nothing goes wrong in it, nothing is asked for."""
+    from browser import Opened
+
+    page = Opened(browser, request.getfixturevalue("written"))
+    yield page
+    page.context.close()
+    assert page.faults == []
+    assert page.asked == []

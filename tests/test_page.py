@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from browser import Opened, chromium
+from browser import Opened
 from PIL import Image
 
 import striate as st
@@ -191,12 +191,6 @@ def test_the_command_writes_what_the_method_does(run, tmp_path):
 
 # -- in a browser -----------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def small():
     return network()
 
@@ -206,15 +200,6 @@ def written(small, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("page") / "a < b.html"
     write_explorer(path, small.graph, HOSTILE[0], small)
     return path
-
-
-@pytest.fixture
-def opened(browser, written):
-    page = Opened(browser, written)
-    yield page
-    page.context.close()
-    assert page.faults == []
-    assert page.asked == []
 
 
 def test_it_answers_as_predict_does_and_names_do_nothing_but_appear(opened, small, tmp_path):

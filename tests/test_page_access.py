@@ -7,7 +7,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from browser import Opened, chromium
+from browser import Opened
 
 import striate as st
 from striate import layers
@@ -27,12 +27,6 @@ VIEWS = {
     "a misfit": '#layer=add&edits=[{"do":"set","layer":"conv2d","argument":"filters","value":9}]',
 }
 DIALOGS = {"keys": "?", "drawing": "w", "arguments of a layer": "a", "a layer to insert": "I", "JSON": "J"}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

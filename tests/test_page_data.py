@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from browser import Opened, chromium
+from browser import Opened
 
 import striate as st
 from striate import data, layers
@@ -57,12 +57,6 @@ def written(model, test, answered, tmp_path_factory):
     kernel = kernel.transpose(3, 2, 0, 1)
     kept = FilterHistory("conv2d", [0, 3], np.float16([-kernel, kernel]), np.float16([bias, bias]))
     return write_run_page(path, model, test, history=HISTORY, answered=answered, filters=kept)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from browser import Opened, chromium
+from browser import Opened
 
 import striate as st
 from striate import layers, zoo
@@ -219,25 +219,10 @@ def test_networks_within_shared_layers_and_named_inputs_are_written_too():
 
 # -- in a browser -----------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "a < b.html"
     write_explorer(path, zoo.create("lenet5").graph, HOSTILE[0])
     return path
-
-
-@pytest.fixture
-def opened(browser, written):
-    page = Opened(browser, written)
-    yield page
-    page.context.close()
-    assert page.faults == []
-    assert page.asked == []
 
 
 def edits_done(page: Any, count: int) -> None:
