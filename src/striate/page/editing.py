@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
+from functools import cache
 from typing import Any
 
 from striate import layers
@@ -41,6 +42,7 @@ def editing(graph: Graph) -> dict[str, bytes]:
     }
 
 
+@cache
 def kinds() -> dict[str, list[list[Any]]]:
     """The arguments of every layer by its class: name, usual value, whether it must be given, what it is."""
     return {
