@@ -245,6 +245,17 @@ def model_of(what: str, weights: str | None, variant: list[str] | None = None, c
     return load_model(what)
 
 
+def network_of(what: str, weights: str | None, variant: list[str] | None = None) -> Any:
+    """A model whose weights do not matter: as ``model_of``, or an architecture or a JSON description with drawn ones."""
+    path = Path(what)
+    if weights is not None or path.is_dir() or (path.is_file() and path.suffix.lower() != ".json"):
+        return model_of(what, weights, variant)
+    from striate.model import Model
+
+    name, graph = graph_of(what, variant=variant)
+    return Model.from_graph(graph, name)
+
+
 @contextmanager
 def going(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """A progress bar on stderr where that is a terminal: what is done, of how much, and the time left; then it is gone."""

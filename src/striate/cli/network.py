@@ -355,6 +355,9 @@ def page(
         FeaturesBy, typer.Option(help="How the map of the features of a run's pictures is made.")
     ] = FeaturesBy.pca,
     editable: Annotated[bool, typer.Option(help="Let readers change the network in it, which takes 7 MB.")] = True,
+    timed: Annotated[
+        bool, typer.Option(help="With weights, measure each layer's time on this machine, for a second or two.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Write a network as one HTML file to look into: picture, sizes, with weights its maps, of a run its data too."""
@@ -369,14 +372,14 @@ def page(
     if (path / "model.json").is_file() and not (weights or variant or classes):
         from striate.runs import page_of_run
 
-        target, note = page_of_run(path, output, features=features.value, editable=editable)
+        target, note = page_of_run(path, output, features=features.value, editable=editable, timed=timed)
     else:
         whole = model_of(model, weights, variant, classes) if trained else None
         name, graph = (
             (whole.name or path.name, whole.graph) if whole else graph_of(model, input_shape, classes, variant)
         )
         target = write_explorer(
-            output or Path(f"{Path(name).name}.html"), graph.check(), name, whole, editable=editable
+            output or Path(f"{Path(name).name}.html"), graph.check(), name, whole, editable=editable, timed=timed
         )
     size = target.stat().st_size
     lines = [f"wrote {target}, {size / 1e6:.1f} MB: open it in a browser", *([note] if note else [])]

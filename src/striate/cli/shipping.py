@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from striate.cli.common import WEIGHTS, Classes, Json, Variant, check_output, going, model_of, say
+from striate.cli.common import WEIGHTS, Classes, Json, Variant, check_output, going, model_of, network_of, say
 from striate.doors.onnx_files import read_onnx
 from striate.errors import ArgumentError
 from striate.wording import memory
@@ -87,7 +87,12 @@ def bench(
     engines: Annotated[str | None, typer.Option(help="Which to measure, with commas (all that there are).")] = None,
     points: Annotated[float, typer.Option(help="Percentage points of accuracy that an engine may cost.")] = 0.2,
     agreement: Annotated[float, typer.Option(help="Part of answers that have to be those of 32 bits.")] = 0.995,
-    rounds: Annotated[int, typer.Option(help="How often each has its turn.")] = 5,
+    rounds: Annotated[
+        int | None, typer.Option(help="How often each has its turn (5; of layers as often as a second has room for).")
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Measure each layer by torch instead; an architecture needs no weights.")
+    ] = False,
     label_column: Annotated[str | None, typer.Option(help="Of a CSV file: the column with the classes.")] = None,
     shift: Annotated[
         int | None, typer.Option(help="Added to class numbers without names or folders of numbers, as for evaluate.")
@@ -98,6 +103,12 @@ def bench(
     from striate.doors.locks import locked
     from striate.runs import tune_run
 
+    if layers:
+        if data is not None or output is not None or engines is not None:
+            raise ArgumentError("--layers measures layers by torch; it takes no data, no --output and no --engines.")
+        times = network_of(model, weights, variant).time_layers(rounds=rounds)
+        say(times.to_dict(), json, str(times))
+        return
     target = output or Path(model)
     kept = output is not None or target.is_dir()
     if kept:
@@ -106,7 +117,8 @@ def bench(
     names = None if engines is None else [name.strip() for name in engines.split(",")]
     with locked(target, "measuring engines") if kept else nullcontext(), going("rounds") as progress:
         trained = model_of(model, weights, variant)
-        how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": names, "rounds": rounds}
+        how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": names}
+        how |= {} if rounds is None else {"rounds": rounds}
         table = tune_run(trained, data, shift=shift, options=options, progress=progress, **how)
         if kept:
             trained.save(target)

@@ -15,7 +15,7 @@ from striate.model.ends import apart, template
 from striate.model.learning import Learning
 
 if TYPE_CHECKING:
-    from striate.inference import EngineTable
+    from striate.inference import EngineTable, LayerTimes
     from striate.intake import Intake, Outputs
     from striate.ship import QuantizationReport
 
@@ -189,6 +189,18 @@ class Model(Learning):
         how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": engines, "rounds": rounds}
         return tune_engine(self.predictor, pictures, labels, calibration=calibration, progress=progress, **how)
 
+    def time_layers(self, *, rounds: int | None = None) -> LayerTimes:
+        """How long each layer takes on this machine, in prediction mode, one example at a time: medians, by torch.
+
+        rounds   how often all layers are run, after once to warm up; None: as many as a second has room for, from 3 to 15
+
+        No engine that predicts has such times, since it runs many layers as one; see ``tune_engine`` for theirs.  Raises
+        ArgumentError for no round, and for a layer that fails, which it names.
+        """
+        from striate.inference import time_layers
+
+        return time_layers(self.predictor, rounds=rounds)
+
     def reset_engines(self) -> None:
         """Say that weights were edited past torch (a NumPy view, ``.data``): all that predicts is made anew from them.
 
@@ -221,11 +233,12 @@ class Model(Learning):
 
         return export_onnx(self.predictor, path, pixels=pixels, int8=int8, suppression=suppression)
 
-    def page(self, path: str | os.PathLike[str] | None = None, *, editable: bool = True) -> Path:
+    def page(self, path: str | os.PathLike[str] | None = None, *, editable: bool = True, timed: bool = True) -> Path:
         """Write the explorer: one HTML file with the network's picture, sizes, maps and answers for any picture.
 
         path       of the file; None: the model's name with .html, in the working folder
         editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
+        timed      whether each layer's time is measured here (``time_layers``) and shown, which takes a second or two
 
         It opens by a double click, computes in the browser, and neither loads nor sends anything.  A network that takes no
         picture, or has a layer that ONNX cannot say, has its structure in it and no maps.  Raises BundleError where the
@@ -233,7 +246,9 @@ class Model(Learning):
         """
         from striate.page.explorer import write_explorer
 
-        return write_explorer(path or f"{self._title}.html", self.graph.check(), self._title, self, editable=editable)
+        return write_explorer(
+            path or f"{self._title}.html", self.graph.check(), self._title, self, editable=editable, timed=timed
+        )
 
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(

@@ -15,6 +15,7 @@ import numpy as np
 from striate.doors.writing import atomic_write
 from striate.errors import StriateError
 from striate.graph import Graph
+from striate.inference import time_layers
 from striate.page.editing import editing
 from striate.page.files import web_file
 from striate.page.held_out import HeldOut
@@ -75,6 +76,7 @@ def write_explorer(
     held_out: HeldOut | None = None,
     *,
     editable: bool = True,
+    timed: bool = True,
 ) -> Path:
     """Write the page; it loads nothing and sends nothing, and works by a double click.
 
@@ -84,6 +86,8 @@ def write_explorer(
     model      with its weights as they are now, for maps and answers; None: the structure alone
     held_out   the pictures that the model was judged on, for the data view; None: the page has none
     editable   whether the page can size the network anew when a reader changes it, which takes 7 MB of it
+    timed      whether each layer of `model` is timed on this machine (``inference.time_layers``), for a second or two; the
+               same page is never written twice then
 
     A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why;
     one with classes of a user's own is not editable, and the page says so.
@@ -96,6 +100,8 @@ def write_explorer(
         "held_out": None,
         "why": "The page was made without weights, so it shows no maps.",
         "fixed": "",
+        "timed": None,
+        "untimed": "",
     }
     parts: dict[str, bytes] = {}
     if model is not None:
@@ -103,6 +109,8 @@ def write_explorer(
             parts = _live(model, told)
         except StriateError as error:
             told["why"] = f"There are no maps: {inner(visible(str(error)))}."
+        if timed:
+            _time(model.predictor, told)
     if held_out is not None and told["live"]:
         told["held_out"], more = held_out.for_page()
         parts |= more
@@ -149,6 +157,19 @@ def _live(model: Model, told: dict[str, Any]) -> dict[str, bytes]:
         "runtime": gzip.compress(web_file("vendored/ort.wasm.bundle.min.mjs"), 9, mtime=0),
         "wasm": web_file("vendored/ort-wasm-simd-threaded.wasm.gz"),
     }
+
+
+def _time(model: Model, told: dict[str, Any]) -> None:
+    """Give every layer in `told` its time on this machine, and say what that is; where one fails, why there are none."""
+    try:
+        times = time_layers(model)
+    except StriateError as error:
+        told["untimed"] = visible(str(error))
+        return
+    seconds = {visible(row.name): row.seconds for row in times.rows}
+    for layer in told["layers"]:
+        layer["time"] = float(f"{seconds[layer['name']]:.3g}") if layer["name"] in seconds else None
+    told["timed"] = {"seconds": times.total, "note": visible(times.note())}
 
 
 def _page(name: str, parts: dict[str, bytes]) -> str:

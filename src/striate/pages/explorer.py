@@ -39,6 +39,7 @@ def write_run_page(
     filters: FilterHistory | None = None,
     name: str | None = None,
     editable: bool = True,
+    timed: bool = True,
 ) -> Path:
     """Write the explorer of a classifier of pictures, with the data that it was judged on.
 
@@ -51,6 +52,7 @@ def write_run_page(
     filters    the first filters through the training, where they were kept
     name       of the network, for the title; None: the model's own
     editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
+    timed      whether each layer's time is measured here and shown, which takes a second or two
 
     At most 2,000 pictures and 8 MB of them travel along: in turn one with a wrong answer, furthest off first, and one with a
     right one, of each class after the other.  Raises DataError for data that are no pictures with classes, or another
@@ -79,7 +81,7 @@ def write_run_page(
     matrix = confusion_matrix(answered.labels, answered.answers, len(answered.names))
     held = HeldOut(test.name, answered.names, np.asarray(matrix), examples, points, told, paired(history), filters)
     title = name or model.name or "model"
-    return write_explorer(path, model.graph.check(), title, model, held, editable=editable)
+    return write_explorer(path, model.graph.check(), title, model, held, editable=editable, timed=timed)
 
 
 def _carried(test: Dataset, answered: Answered) -> tuple[list[int], list[tuple[bytes, str]]]:

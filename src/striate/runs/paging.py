@@ -21,6 +21,7 @@ def page_of_run(
     *,
     features: Literal["pca", "tsne"] = "pca",
     editable: bool = True,
+    timed: bool = True,
 ) -> tuple[Path, str]:
     """Write the explorer of a run: its network, maps, and of a classifier of pictures what it says of the held-out ones.
 
@@ -28,6 +29,7 @@ def page_of_run(
     path       of the file; None: page.html in the folder
     features   how the map of the features is made: "pca", or "tsne", which takes longer and tells groups apart better
     editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
+    timed      whether each layer's time is measured here and shown, which takes a second or two
 
     Returns the file, and why the held-out pictures are not in it; "" where they are.
     Raises BundleError for a folder without a model and where the file cannot be written, ArgumentError for another map.
@@ -54,7 +56,8 @@ def page_of_run(
             filters=filters_in(Path(run) / FILTERS, model),
             name=name,
             editable=editable,
+            timed=timed,
         ), ""
     except (ArgumentError, DataError) as error:
-        made = write_explorer(target, model.graph.check(), name, model, editable=editable)
+        made = write_explorer(target, model.graph.check(), name, model, editable=editable, timed=timed)
         return made, f"without its data: {inner(error)}"

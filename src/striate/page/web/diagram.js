@@ -1,7 +1,7 @@
 // The network as a picture: stages and blocks that open and close, lines with the shapes that pass along them.
 // Where the boxes of a block stand comes with the page; what is done here is to stack blocks above each other.
 
-import { counted, drawn, large, megabytes, put, shapeText } from "striate/words";
+import { counted, drawn, large, lasting, megabytes, put, shapeText } from "striate/words";
 
 const GAP = { down: 30, right: 96 }; // between parts that follow each other, where their shapes stand
 const HEAD = 30; // an open part's room for its name
@@ -22,6 +22,7 @@ export const COLOURINGS = {
   multiplications: { of: (layer) => layer.mults, joined: "sum", said: (n) => `${large(n)} multiplications`, brief: large },
   "size of maps": { of: (layer) => layer.bytes, joined: "max", said: megabytes, brief: megabytes },
   "receptive field": { of: (layer) => Math.max(0, ...(layer.field ?? [])), joined: "max", said: (n) => `sees ${counted(n)}`, brief: counted },
+  "measured time": { of: (layer) => Math.round(1e9 * (layer.time ?? 0)), joined: "sum", said: (n) => `takes ${lasting(n / 1e9)}`, brief: (n) => lasting(n / 1e9) },
 };
 
 const pen = document.createElement("canvas").getContext("2d");

@@ -42,8 +42,8 @@ class Page {
     this.why = told.live ? new Why(this, method, asked) : null;
     this.whatif = editing ? new WhatIf(this, editing, { edits, layer, open }) : null;
     this.keys.on("f", "the next layer that does not fit", () => this.misfit());
-    if (told.fixed) put($("fixed"), `This page cannot change the network: ${told.fixed}`);
-    $("fixed").hidden = !told.fixed;
+    put($("fixed"), told.fixed && `This page cannot change the network: ${told.fixed} `, told.untimed && `It has no times of its layers: ${told.untimed}`);
+    $("fixed").hidden = !$("fixed").textContent;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     if (volumes) this.tools.volumes();
     else this.diagram.draw();

@@ -4,7 +4,7 @@ import { best, percent } from "striate/answers";
 import { Large } from "striate/large";
 import { chosenScale, known, legend, paint, RANGES, scaleOf } from "striate/maps";
 import { range } from "striate/values";
-import { $, counted, made, megabytes, put, shapeText, short } from "striate/words";
+import { $, counted, lasting, made, megabytes, put, shapeText, short } from "striate/words";
 
 const FIRST = 64; // maps that are shown at once
 
@@ -33,7 +33,7 @@ export class Panel {
     const { layer, picture } = this;
     const { shown, chosen, whatif } = this.page;
     const now = shown.layers[chosen];
-    const head = [...facts(now, layer ?? null), whatif ? whatif.form(now) : null];
+    const head = [...facts(now, layer ?? null), shown === this.told ? this.timed(now) : null, whatif ? whatif.form(now) : null];
     const explained = now.explain ? this.fold("explained", "How its sizes come about", made("pre", {}, now.explain)) : null;
     this.large = null;
     if (!picture || !layer) {
@@ -54,6 +54,14 @@ export class Panel {
     const original = shown === this.told ? null : made("p", { class: "muted" }, "Its maps in the original network:");
     put($("layer"), ...head, original, title, this.vector ? null : this.grid(value), made("div", { id: "one" }), explained);
     this.one();
+  }
+
+  /** How long the layer took, and where and how that was measured; nothing where it was not. */
+  timed({ time }) {
+    const { timed } = this.told;
+    if (!timed || time === null) return null;
+    const share = timed.seconds ? ` (${percent(time / timed.seconds)} of all)` : "";
+    return this.fold("timed", `Takes ${lasting(time)}${share}`, made("p", { class: "small" }, timed.note));
   }
 
   /** Tensors that the layer's maps and arithmetic need. */
@@ -193,7 +201,8 @@ export class Panel {
 
   /** A part that can be unfolded, and is where it was at the layer before. */
   fold(name, summary, ...children) {
-    const box = made("details", { open: this.unfolded.has(name), ontoggle: () => this.unfolded[box.open ? "add" : "delete"](name) }, made("summary", {}, summary), ...children);
+    const turn = () => this.unfolded[box.open ? "delete" : "add"](name); // at once: the event that says so comes later
+    const box = made("details", { open: this.unfolded.has(name) }, made("summary", { onclick: turn }, summary), ...children);
     return box;
   }
 }

@@ -2,8 +2,9 @@
 
 import { COLOURINGS } from "striate/diagram";
 import { kept } from "striate/store";
-import { $, drawn, made, put } from "striate/words";
+import { $, drawn, lasting, made, put } from "striate/words";
 
+const TIME = "measured time"; // the colouring that only pages have whose layers were timed
 const MOST = 16_000; // pixels of a PNG's longer side
 
 export class Tools {
@@ -11,7 +12,9 @@ export class Tools {
   constructor(page) {
     Object.assign(this, { page, diagram: page.diagram });
     const { diagram } = this;
-    put($("colouring"), ...Object.keys(COLOURINGS).map((name) => made("option", { value: name }, name)));
+    const colourings = Object.keys(COLOURINGS).filter((name) => name !== TIME || page.told.timed);
+    if (!colourings.includes(diagram.colouring)) diagram.colouring = "kind";
+    put($("colouring"), ...colourings.map((name) => made("option", { value: name }, name)));
     $("colouring").value = diagram.colouring;
     $("colouring").addEventListener("change", (event) => {
       diagram.colouring = event.target.value;
@@ -101,7 +104,13 @@ export class Tools {
     const most = diagram.most();
     const go = most === null ? null : made("button", { type: "button", title: "Go there (m)", onclick: () => this.page.choose(most) }, "most: ", made("bdi", {}, diagram.told.layers[most].name));
     const folded = diagram.foldable.length ? made("span", {}, `folded: ${colouring.joined === "sum" ? "the sum of its layers" : "the largest of its layers"}`) : null;
-    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp of-tint" }), colouring.said(diagram.largest)), folded, go);
+    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp of-tint" }), colouring.said(diagram.largest)), folded, go, diagram.colouring === TIME ? this.timed() : null);
+  }
+
+  /** What was measured, and all of it together; a network that is changed was not measured. */
+  timed() {
+    const { told, shown } = this.page;
+    return made("span", { class: "muted" }, shown === told ? `all ${lasting(told.timed.seconds)}. ${told.timed.note}` : "The changed network is not measured.");
   }
 
   /** Choose the layer with the most of what boxes are coloured by. */

@@ -25,6 +25,12 @@ export function megabytes(bytes) {
   return `${(bytes / unit).toFixed(1)} ${name}`;
 }
 
+/** Seconds in a unit in which they are at most three digits before the point: 4.2 ms. */
+export function lasting(seconds) {
+  const [unit, name] = [[1, "s"], [1e-3, "ms"]].find(([unit]) => seconds >= unit) ?? [1e-6, "µs"];
+  return `${Number((seconds / unit).toPrecision(3))} ${name}`;
+}
+
 /** The element of the page with an id. */
 export const $ = (id) => document.getElementById(id);
 
