@@ -225,8 +225,8 @@ def edited(model: st.Model, place: int = 12_345) -> None:
 def test_one_weight_of_many_edited_through_numpy_is_seen_where_the_work_pays_for_comparing_all(place: int) -> None:
     model = wide()
     x = np.ones(
-        (20_000 * model.count_params() // model.mults() + 1, 192), np.float32
-    )  # 20,000 multiplications a weight
+        (60_000 * model.count_params() // model.mults() + 1, 192), np.float32
+    )  # 60,000 multiplications a weight
     before = both(model, x)
     edited(model, place)
     assert np.abs(both(model, x) - before).max() > 1e-3
@@ -430,3 +430,30 @@ def test_a_folder_that_cannot_be_written_does_no_harm(
     monkeypatch.setattr("striate.ship.choose.atomic_write", full)
     close(st.models.load_model(tmp_path).predict(x, engine="onnxruntime"), net().predict(x))
     assert not engines.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda vector: vector.detach().numpy().__setitem__(1_234, 7.0),  # past torch's counter
+        lambda vector: setattr(vector, "data", vector.data + 1),
+        lambda vector: setattr(vector, "data", vector.data.double()),
+        lambda vector: setattr(vector, "data", vector.data.reshape(2, -1)),
+    ],
+)
+def test_a_short_vector_is_compared_whole(change: Any) -> None:
+    module = torch.nn.BatchNorm1d(2000)
+    watch = Watch(module)
+    assert not watch.changed(0)
+    change(module.running_mean)
+    assert watch.changed(0)
+
+
+def test_of_a_twin_and_an_engine_of_the_same_weights_one_watch_looks() -> None:
+    model, x = wide(), np.ones((20, 192), np.float32)
+    model.predict(x, engine="onnxruntime")
+    model.quantize(x)
+    engines = model.predictor._engine
+    assert engines._int8[1] is engines._watch
+    model.predict(x, engine="int8")
+    assert engines.still(engines.state, "int8", 1)

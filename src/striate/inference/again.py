@@ -14,6 +14,8 @@ from striate.graph import Graph
 from striate.inference.predict import arranged
 from striate.train.doubts import ranges
 
+_NTH = 4  # row and column whose numbers are looked at: are they as large as those that the model has learnt from
+
 
 class Again:
     """What a call came to whose input was one array, and which an engine answered.
@@ -71,5 +73,5 @@ class Again:
         ):
             return None
         if x.dtype == np.float32:
-            ranges(model, Examples([x]))
+            ranges(model, Examples([x[:, ::_NTH, ::_NTH]]))
         return arranged(self.graph, self.engine.predict([x], batch_size))

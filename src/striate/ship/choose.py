@@ -52,9 +52,9 @@ _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or
 # and 0.01 s for each million weights, 0.35 s once for the imports, where torch does some 5e10 multiplications a second.
 _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
 
-# Comparing a weight takes 0.2 ns, as long as 15 multiplications.  So many multiplications that are asked for pay for one
-# weight, so that comparing costs 0.1 percent; and some weights, 0.02 ms, are compared in any case.
-_PER_COMPARED, _COMPARED = 20_000, 65_536
+# Comparing a weight that is in no cache takes 0.9 ns.  So many multiplications that are asked for, which take that long a
+# thousand times where they are done in 8 bits, pay for one weight; and some weights, 0.05 ms, are compared in any case.
+_PER_COMPARED, _COMPARED = 60_000, 65_536
 
 
 def check_engine(how: str) -> None:
@@ -197,6 +197,15 @@ class Engines:
     def _stale(self, graph: Graph, read: float = inf) -> bool:
         return self._watch is None or graph is not self._graph or self._watch.changed(read)
 
+    def _watched(self, model: Any) -> tuple[Watch, Graph]:
+        """What watches a model's weights, and its graph, both as they are now."""
+        graph = model.graph.check()
+        if self._watch is None or self._graph is None or self._stale(graph):
+            self._forget()
+            module = model.module if model.torch_module is None else model.torch_module
+            self._watch, self._graph = Watch(module), graph
+        return self._watch, self._graph
+
     def _forget(self) -> None:
         self.state += 1
         self._made.clear()
@@ -275,11 +284,7 @@ class Engines:
         batch    samples at a time with which it is fastest
         unsure   the largest margin of what 32 bits answer again, as of a `Cascade`; None: nothing
         """
-        graph = model.graph.check()
-        if self._stale(graph):
-            self._forget()
-            module = model.module if model.torch_module is None else model.torch_module
-            self._watch, self._graph = Watch(module), graph
+        self._watched(model)
         self.state += 1
         self._tuned[processor()] = {"engine": engine, "batch": batch} | ({} if unsure is None else {"unsure": unsure})
 
@@ -345,7 +350,7 @@ class Engines:
         quantized   the twin; None: have none
         """
         self.state += 1
-        self._int8 = None if quantized is None else (quantized, Watch(model.module), model.graph.check())
+        self._int8 = None if quantized is None else (quantized, *self._watched(model))
 
     def saved_int8(self, graph: Graph) -> tuple[bytes, dict[str, Any]] | None:
         """The int8 twin for a saved model: (ONNX bytes, report), or None where there is none of these weights.

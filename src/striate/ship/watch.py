@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-_ALL, _SOME = 256, 8  # arrays up to the first size are compared whole each time, of larger ones this many cells
+_SHORT = 2048  # vectors up to this size are compared whole each time
+_ALL, _SOME, _CELLS = 256, 8, 16  # other arrays too up to the first size, of larger ones so many lines of so many cells
 _LINE = 1021  # numbers in a line, a prime, so that filters that change places do not stay in their columns
 _BLOCK = 32 * _LINE  # numbers that are read together
 
@@ -19,17 +21,21 @@ _BLOCK = 32 * _LINE  # numbers that are read together
 class Watch:
     """The floating-point arrays of a module as they are now.
 
-    ``changed`` always sees an array put in another's place, every change that torch counts (optimizers, ``copy_``, loading),
-    and changes past torch's counter (through ``.data`` or a NumPy view) that touch an array of up to 256 numbers or one of
-    8 cells spread over a larger one; that takes some microseconds for each hundred arrays.  To see any change of any
-    weight it reads them: as many as it is told, block after block in turn.
+    ``changed`` always sees an array put in another's place, every change that torch counts (optimizers, ``copy_``,
+    loading), and changes past torch's counter (through ``.data`` or a NumPy view) that touch a vector of up to 2,048
+    numbers, another array of up to 256, or one of 128 cells spread over a larger one; that takes a microsecond for each
+    array that is in no cache.  To see any change of any weight it reads them: as many as it is told, block after block.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self._places: list[dict[str, Any]] = []
         self._keys: list[str] = []
         self._tensors: list[torch.Tensor] = []
-        self._cells: dict[Any, list[np.ndarray]] = {}  # by their type, to be put together quickly
+        self._short: dict[
+            torch.dtype, list[torch.Tensor]
+        ] = {}  # on the CPU: put together, their values are soon compared
+        self._long: list[torch.Tensor] = []
+        self._lines: list[memoryview] = []  # of the long ones
         self._blocks: list[Callable[[], int]] = []
         self._sizes: list[int] = []  # of the blocks
         seen: set[int] = set()
@@ -42,7 +48,7 @@ class Watch:
                     self._places.append(place)
                     self._keys.append(key)
                     self._tensors.append(tensor)
-                    self._add(tensor.detach())
+                    self._add(tensor)
         self._parts = list(module.modules())
         self._unhooked_at = -1  # how many hooks torch had set when none was in these parts
         self._held = self._marks()
@@ -50,32 +56,50 @@ class Watch:
         self._next = 0
 
     def _add(self, tensor: torch.Tensor) -> None:
-        flat = _memory(tensor)
+        plain = tensor.device.type == "cpu" and tensor.layout == torch.strided
+        if plain and tensor.ndim == 1 and len(tensor) <= _SHORT:
+            self._short.setdefault(tensor.dtype, []).append(tensor)
+            return
+        self._long.append(tensor)
+        flat = _memory(tensor.detach())
         if flat is None:  # elsewhere, or not one dense block: copied each time
-            self._blocks.append(lambda: hash(tensor.cpu().contiguous().view(torch.uint8).numpy().tobytes()))
+            self._blocks.append(lambda: hash(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()))
             self._sizes.append(tensor.numel())
             return
-        self._cells.setdefault(flat.dtype, []).append(flat if len(flat) <= _ALL else flat[:: len(flat) // _SOME])
-        if len(flat) > _ALL:
-            parts = [flat[i : i + _BLOCK] for i in range(0, len(flat), _BLOCK)]
-            self._blocks += [partial(_sum, part) for part in parts]
-            self._sizes += [len(part) for part in parts]
+        if len(flat) <= _ALL:
+            self._lines.append(_bytes(flat))
+            return
+        starts = range(0, len(flat) // _SOME * _SOME, len(flat) // _SOME)
+        self._lines += [_bytes(flat[start : start + _CELLS]) for start in starts]
+        parts = [flat[i : i + _BLOCK] for i in range(0, len(flat), _BLOCK)]
+        self._blocks += [partial(_sum, part) for part in parts]
+        self._sizes += [len(part) for part in parts]
+
+    def _replaced(self) -> bool:
+        """Whether another array stands in the place of one of these."""
+        return not all(map(is_, map(dict.get, self._places, self._keys), self._tensors))
 
     def _marks(self) -> Any:
-        """What differs as soon as the arrays do: which they are, counters, addresses, and the values of some cells."""
-        here = list(map(dict.get, self._places, self._keys))
+        """What differs as soon as the arrays do: the short ones' values, and the others' counters, addresses, some cells."""
         try:
-            each = [(id(tensor), tensor._version, tensor.data_ptr()) for tensor in here]  # type: ignore[union-attr]
-        except (RuntimeError, AttributeError):  # made in inference mode, which has no counter; or gone
-            each = [(id(tensor), _version(tensor), tensor is not None and tensor.data_ptr()) for tensor in here]
-        return each, [by_type.tobytes() for by_type in map(np.concatenate, self._cells.values())]
+            long = [(tensor._version, tensor.data_ptr()) for tensor in self._long]
+        except RuntimeError:  # made in inference mode, which has no counter
+            long = [(_version(tensor), tensor.data_ptr()) for tensor in self._long]
+        with torch.inference_mode():
+            short = [torch.cat(some).view(torch.uint8).numpy().tobytes() for some in self._short.values()]
+        return short, long, b"".join(self._lines)
 
     def changed(self, read: float = float("inf")) -> bool:
         """Whether anything is no longer as it was.
 
         read   how many weights to compare, going on where the last call ended; without it all
         """
-        if self._marks() != self._held:
+        if self._replaced():
+            return True
+        try:
+            if self._marks() != self._held:
+                return True
+        except (RuntimeError, ValueError):  # of another shape now, or on another device
             return True
         for _ in self._blocks:
             if read <= 0:
@@ -106,9 +130,9 @@ def hooked(parts: Iterable[nn.Module]) -> bool:
     return any(part._forward_hooks or part._forward_pre_hooks for part in parts)
 
 
-def _version(tensor: torch.Tensor | None) -> int:
+def _version(tensor: torch.Tensor) -> int:
     """How often torch has changed it, where that is counted."""
-    return -1 if tensor is None or tensor.is_inference() else tensor._version
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def _memory(tensor: torch.Tensor) -> np.ndarray | None:
@@ -120,6 +144,10 @@ def _memory(tensor: torch.Tensor) -> np.ndarray | None:
         return None
     flat = tensor.as_strided((count,), (1,), tensor.storage_offset())
     return flat.view(_WHOLE[tensor.element_size()]).numpy()
+
+
+def _bytes(numbers: np.ndarray) -> memoryview:
+    return memoryview(numbers).cast("B")  # type: ignore[arg-type]  # which an array is
 
 
 _WHOLE = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
