@@ -21,6 +21,7 @@ SERIOUS = ("serious", "critical")
 VIEWS = {
     "a layer": "#layer=conv2d",
     "a cell": "#layer=conv2d_1&map=1&cell=2%2C3&colour=weights&why=gradcam",
+    "a method of look": "#layer=conv2d&why=guided+backprop",
     "numbers": "#layer=dense",
     "the data": "#view=data",
     "filtered data": "#view=data&wrong=1&truth=1&says=0",

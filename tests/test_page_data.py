@@ -93,7 +93,9 @@ def test_a_run_has_its_page_and_its_report_leads_there(run, tmp_path):
     done = train_run("digits", folder=tmp_path / "run", epochs=1, verbose=0, page=True)
     assert done.page == tmp_path / "run" / "page.html"
     assert 'href="page.html"' in done.report.read_text()
-    again = json.loads(run("page", str(tmp_path / "run"), "-o", str(tmp_path / "again.html"), "--json")[1])
+    again = json.loads(
+        run("page", str(tmp_path / "run"), "-o", str(tmp_path / "again.html"), "--no-timed", "--json")[1]
+    )
     assert again == {"file": str(tmp_path / "again.html"), "bytes": done.page.stat().st_size, "live": True}
     assert (tmp_path / "again.html").read_bytes() == done.page.read_bytes()
     history = history_in(tmp_path / "run" / "metrics.csv")

@@ -358,6 +358,13 @@ def page(
     timed: Annotated[
         bool, typer.Option(help="With weights, measure each layer's time on this machine, for a second or two.")
     ] = True,
+    attributions: Annotated[
+        bool,
+        typer.Option(
+            help="Of a classifier with weights, explain answers to some pictures by more methods than the page has, with "
+            "their sanity checks, for up to half a minute."
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Write a network as one HTML file to look into: picture, sizes, with weights its maps, of a run its data too."""
@@ -369,18 +376,20 @@ def page(
     trained = weights is not None or path.is_dir() or (path.is_file() and path.suffix.lower() != ".json")
     if trained and input_shape is not None:
         raise ArgumentError("--input-shape goes with an architecture without weights, or one that is given none.")
+    how: dict[str, Any] = {"editable": editable, "timed": timed, "attributions": attributions}
     if (path / "model.json").is_file() and not (weights or variant or classes):
         from striate.runs import page_of_run
 
-        target, note = page_of_run(path, output, features=features.value, editable=editable, timed=timed)
+        target, note = page_of_run(path, output, features=features.value, **how)
+    elif trained:
+        from striate.pages import write_model_page
+
+        whole = model_of(model, weights, variant, classes)
+        name = whole.name or path.name
+        target = write_model_page(output or Path(f"{Path(name).name}.html"), whole, name=name, **how)
     else:
-        whole = model_of(model, weights, variant, classes) if trained else None
-        name, graph = (
-            (whole.name or path.name, whole.graph) if whole else graph_of(model, input_shape, classes, variant)
-        )
-        target = write_explorer(
-            output or Path(f"{Path(name).name}.html"), graph.check(), name, whole, editable=editable, timed=timed
-        )
+        name, graph = graph_of(model, input_shape, classes, variant)
+        target = write_explorer(output or Path(f"{Path(name).name}.html"), graph.check(), name, editable=editable)
     size = target.stat().st_size
     lines = [f"wrote {target}, {size / 1e6:.1f} MB: open it in a browser", *([note] if note else [])]
     if size > LARGE_PAGE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -233,21 +234,34 @@ class Model(Learning):
 
         return export_onnx(self.predictor, path, pixels=pixels, int8=int8, suppression=suppression)
 
-    def page(self, path: str | os.PathLike[str] | None = None, *, editable: bool = True, timed: bool = True) -> Path:
+    def page(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        editable: bool = True,
+        timed: bool = True,
+        attributions: bool = True,
+    ) -> Path:
         """Write the explorer: one HTML file with the network's picture, sizes, maps and answers for any picture.
 
-        path       of the file; None: the model's name with .html, in the working folder
-        editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
-        timed      whether each layer's time is measured here (``time_layers``) and shown, which takes a second or two
+        path           of the file; None: the model's name with .html, in the working folder
+        editable       whether a reader can change the network in it and see its sizes anew, which takes 7 MB
+        timed          whether each layer's time is measured here (``time_layers``) and shown, which takes a second or two
+        attributions   whether more methods than its own (``look.attributions``) explain a classifier's answers to the page's
+                       own pictures, with their sanity checks, which takes up to half a minute
 
         It opens by a double click, computes in the browser, and neither loads nor sends anything.  A network that takes no
         picture, or has a layer that ONNX cannot say, has its structure in it and no maps.  Raises BundleError where the
         file cannot be written.
         """
-        from striate.page.explorer import write_explorer
-
-        return write_explorer(
-            path or f"{self._title}.html", self.graph.check(), self._title, self, editable=editable, timed=timed
+        write: Callable[..., Path] = importlib.import_module("striate.pages").write_model_page
+        return write(
+            path or f"{self._title}.html",
+            self,
+            name=self._title,
+            editable=editable,
+            timed=timed,
+            attributions=attributions,
         )
 
     # -- disk ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from striate.doors.writing import atomic_write
 from striate.errors import StriateError
 from striate.graph import Graph
 from striate.inference import time_layers
+from striate.page.attributed import Attributed
 from striate.page.editing import editing
 from striate.page.files import web_file
 from striate.page.held_out import HeldOut
@@ -52,6 +53,7 @@ MODULES = (
     "scatter",
     "filters",
     "data",
+    "attributed",
     "why",
     "sources",
     "pictures",
@@ -74,20 +76,22 @@ def write_explorer(
     name: str,
     model: Model | None = None,
     held_out: HeldOut | None = None,
+    attributed: Attributed | None = None,
     *,
     editable: bool = True,
     timed: bool = True,
 ) -> Path:
     """Write the page; it loads nothing and sends nothing, and works by a double click.
 
-    path       of the file
-    graph      the network
-    name       of the network, for the title
-    model      with its weights as they are now, for maps and answers; None: the structure alone
-    held_out   the pictures that the model was judged on, for the data view; None: the page has none
-    editable   whether the page can size the network anew when a reader changes it, which takes 7 MB of it
-    timed      whether each layer of `model` is timed on this machine (``inference.time_layers``), for a second or two; the
-               same page is never written twice then
+    path         of the file
+    graph        the network
+    name         of the network, for the title
+    model        with its weights as they are now, for maps and answers; None: the structure alone
+    held_out     the pictures that the model was judged on, for the data view; None: the page has none
+    attributed   what other methods than the page's own say of answers to its pictures; None: the page has none
+    editable     whether the page can size the network anew when a reader changes it, which takes 7 MB of it
+    timed        whether each layer of `model` is timed on this machine (``inference.time_layers``), for a second or two; the
+                 same page is never written twice then
 
     A network that takes no picture, or has a layer that ONNX cannot say, is written without maps, and the page says why;
     one with classes of a user's own is not editable, and the page says so.
@@ -114,6 +118,9 @@ def write_explorer(
     if held_out is not None and told["live"]:
         told["held_out"], more = held_out.for_page()
         parts |= more
+    if attributed is not None and told["live"]:
+        told["live"]["attributed"], maps = attributed.for_page()
+        parts["attributed"] = gzip.compress(maps, 9, mtime=0)
     if editable:
         try:
             parts |= editing(graph)
@@ -143,6 +150,7 @@ def _live(model: Model, told: dict[str, Any]) -> dict[str, bytes]:
             "activation": answers.activation,
             "separate": answers.separate,
             "explain": explained(graph),
+            "attributed": None,
             "labels": intake.class_names(answers.classes) if len(graph.output_shapes[0]) == 1 else [],
             "samples": [
                 {"name": each, "url": f"data:{kind};base64,{base64.b64encode(file).decode()}"}

@@ -1,4 +1,4 @@
-"""The explorer of a run: its network, and the held-out pictures with what it says of them."""
+"""The explorer of a model: what other methods say of its answers; and of a run: the held-out pictures with its answers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ import numpy as np
 
 from striate import look
 from striate.errors import StriateError
+from striate.page.attributed import Attributed
 from striate.page.explorer import write_explorer
 from striate.page.held_out import Example, FilterHistory, HeldOut
+from striate.page.samples import samples
 from striate.pages.answered import Answered
+from striate.pages.attributed import PICTURES as EXPLAINED
+from striate.pages.attributed import attributed
 from striate.report import tiles
 from striate.report.curves import paired
 from striate.train.metrics import confusion_matrix
@@ -26,6 +30,40 @@ if TYPE_CHECKING:
 
 #: Pictures that travel with a page, at most, and the bytes that they take, at most.
 PICTURES, BYTES = 2000, 8_000_000
+
+
+def write_model_page(
+    path: str | os.PathLike[str],
+    model: Model,
+    *,
+    name: str | None = None,
+    editable: bool = True,
+    timed: bool = True,
+    attributions: bool = True,
+) -> Path:
+    """Write the explorer of a network with its weights as they are now.
+
+    path           of the file
+    model          with the weights
+    name           of the network, for the title; None: the model's own
+    editable       whether a reader can change the network in it and see its sizes anew, which takes 7 MB
+    timed          whether each layer's time is measured here and shown, which takes a second or two
+    attributions   whether more methods explain a classifier's answers to the page's own pictures, with their sanity checks
+
+    Raises BundleError where the file cannot be written, and the graph's own error where it has a fault.
+    """
+    found = _samples_attributed(model.predictor) if attributions else None
+    title = name or model.name or "model"
+    return write_explorer(path, model.graph.check(), title, model, None, found, editable=editable, timed=timed)
+
+
+def _samples_attributed(model: Model) -> Attributed | None:
+    """What other methods say of a model's answers to the pictures that travel with every page; None where it takes none."""
+    intake = model.intake
+    if not intake.takes_pictures:
+        return None
+    pixels = [intake.recipe.pixels(file) for _, _, file in samples(intake.shape)]
+    return attributed(model, np.stack(pixels), [f"sample-{i}" for i in range(len(pixels))])
 
 
 def write_run_page(
@@ -40,6 +78,7 @@ def write_run_page(
     name: str | None = None,
     editable: bool = True,
     timed: bool = True,
+    attributions: bool = True,
 ) -> Path:
     """Write the explorer of a classifier of pictures, with the data that it was judged on.
 
@@ -53,6 +92,7 @@ def write_run_page(
     name       of the network, for the title; None: the model's own
     editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
     timed      whether each layer's time is measured here and shown, which takes a second or two
+    attributions   whether more methods explain the answers to the first of the pictures, with their sanity checks
 
     At most 2,000 pictures and 8 MB of them travel along: in turn one with a wrong answer, furthest off first, and one with a
     right one, of each class after the other.  Raises DataError for data that are no pictures with classes, or another
@@ -80,8 +120,12 @@ def write_run_page(
     ]
     matrix = confusion_matrix(answered.labels, answered.answers, len(answered.names))
     held = HeldOut(test.name, answered.names, np.asarray(matrix), examples, points, told, paired(history), filters)
+    found = None
+    if attributions and chosen:
+        some = chosen[:EXPLAINED]
+        found = attributed(model.predictor, test.subset(some), [f"held-out-{i}" for i in range(len(some))])
     title = name or model.name or "model"
-    return write_explorer(path, model.graph.check(), title, model, held, editable=editable, timed=timed)
+    return write_explorer(path, model.graph.check(), title, model, held, found, editable=editable, timed=timed)
 
 
 def _carried(test: Dataset, answered: Answered) -> tuple[list[int], list[tuple[bytes, str]]]:

@@ -22,6 +22,7 @@ def page_of_run(
     features: Literal["pca", "tsne"] = "pca",
     editable: bool = True,
     timed: bool = True,
+    attributions: bool = True,
 ) -> tuple[Path, str]:
     """Write the explorer of a run: its network, maps, and of a classifier of pictures what it says of the held-out ones.
 
@@ -30,13 +31,14 @@ def page_of_run(
     features   how the map of the features is made: "pca", or "tsne", which takes longer and tells groups apart better
     editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
     timed      whether each layer's time is measured here and shown, which takes a second or two
+    attributions   whether more methods explain a classifier's answers to some of the pictures, with their sanity checks,
+                   which takes up to half a minute
 
     Returns the file, and why the held-out pictures are not in it; "" where they are.
     Raises BundleError for a folder without a model and where the file cannot be written, ArgumentError for another map.
     """
     from striate.models import load_model
-    from striate.page.explorer import write_explorer
-    from striate.pages import write_run_page
+    from striate.pages import write_model_page, write_run_page
 
     if features not in METHODS:
         raise unknown("features", str(features), METHODS)
@@ -57,7 +59,8 @@ def page_of_run(
             name=name,
             editable=editable,
             timed=timed,
+            attributions=attributions,
         ), ""
     except (ArgumentError, DataError) as error:
-        made = write_explorer(target, model.graph.check(), name, model, editable=editable, timed=timed)
+        made = write_model_page(target, model, name=name, editable=editable, timed=timed, attributions=attributions)
         return made, f"without its data: {inner(error)}"

@@ -267,6 +267,7 @@ def train_run(
                 history=history.history,
                 answered=answered,
                 filters=filters_in(place / FILTERS, model),
+                timed=False,  # so that the same seed gives the same files
             )
         told = None
         if report:

@@ -57,6 +57,10 @@ class Sanity(Look):
         """The stage that the verdicts are about: the last with at most half of the layers random, or the first."""
         return max((i for i, n in enumerate(self.layers) if n <= round(self.total / 2)), default=0)
 
+    def passes(self, method: str) -> bool:
+        """Whether a method's maps change, as explanations must."""
+        return bool(self.spearman[method][:, self.judged()].mean() < KEPT)
+
     def verdict(self, method: str) -> str:
         """What the numbers say about a method, in a sentence."""
         stage = self.judged()
@@ -67,13 +71,13 @@ class Sanity(Look):
             f"{plural(self.total, 'layer')} random)"
         )
         verb, advice = (
-            ("hardly changes", "do not use it to explain decisions")
-            if alike >= KEPT
-            else ("changes", "as an explanation must")
+            ("changes", "as an explanation must")
+            if self.passes(method)
+            else ("hardly changes", "do not use it to explain decisions")
         )
         return (
             f"Sanity check of {method}: the map {verb} when the top layers are randomised {numbers}"
-            f"{':' if alike >= KEPT else ','} {advice}."
+            f"{',' if self.passes(method) else ':'} {advice}."
         )
 
     def note(self) -> str:
@@ -90,7 +94,7 @@ class Sanity(Look):
             (
                 method,
                 *(f"{a.mean():.2f} / {b.mean():.2f}" for a, b in pairs(method)),
-                "unchanged: fails" if self.spearman[method][:, self.judged()].mean() >= KEPT else "changes: passes",
+                "changes: passes" if self.passes(method) else "unchanged: fails",
             )
             for method in self.spearman
         ]

@@ -45,6 +45,12 @@ export class Pictures {
     else if (example) await this.page.data.pick(example);
   }
 
+  /** What a picture that travels with the page is called, by what the address says. */
+  nameOf(address) {
+    const [, kind, number] = address.match(/^(.*)-(\d+)$/);
+    return kind === "sample" ? this.told.live.samples[number].name : this.told.held_out.examples[number][0];
+  }
+
   /**
    * A picture more.
    *

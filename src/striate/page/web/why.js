@@ -1,5 +1,6 @@
 // Why the network answers so: where its last maps speak for a class, and what happens when parts are covered.
 
+import { Attributed } from "striate/attributed";
 import { Covering, usual } from "striate/covering";
 import { enlarged, legend, paint, scaleOf } from "striate/maps";
 import { normalised } from "striate/pixels";
@@ -8,7 +9,9 @@ import { range } from "striate/values";
 import { $, made, put, shapeText } from "striate/words";
 
 const BREATH = 40; // ms of covering after which the page is drawn anew
-export const METHODS = ["gradcam", "occlusion"];
+const LIVE = { gradcam: "Grad-CAM", occlusion: "occlusion" }; // what the page computes, as the checks call it
+const COMPUTED = ["saliency", "deconvnet", "guided backprop", "integrated gradients"]; // what may travel with it
+export const METHODS = [...Object.keys(LIVE), ...COMPUTED];
 
 export class Why {
   /** page: whose picture is explained; method, asked: what its address says, or null. */
@@ -26,6 +29,21 @@ export class Why {
     Object.assign($("window"), { value: window, max: Math.min(height, width) });
     Object.assign($("step"), { value: step, max: window });
     $("gradcam").disabled = live.explain.maps === null;
+    this.attributed = live.attributed && new Attributed(live.attributed, height * width);
+    if (COMPUTED.includes(method) && !this.attributed?.methods.includes(method)) this.method = null;
+    if (this.attributed) {
+      this.buttons();
+      keys.on("V", "the next of the methods that were computed beforehand", () => this.turn(this.attributed.after(this.method)));
+    }
+  }
+
+  /** A button for each method that was computed beforehand. */
+  buttons() {
+    const { attributed } = this;
+    const named = (name) => name[0].toUpperCase() + name.slice(1);
+    const button = (name) => made("button", { type: "button", "data-method": name, "aria-pressed": "false", title: `Computed when the page was written${attributed.passes(name) ? "" : "; it fails its sanity check"} (V: the next)`, onclick: () => this.turn(name) }, named(name), attributed.passes(name) ? null : made("span", { class: "warn" }, " ⚠"));
+    put($("computed"), ...attributed.methods.map(button));
+    $("computed").hidden = false;
   }
 
   get picture() {
@@ -66,13 +84,14 @@ export class Why {
   /** Show what the chosen method finds; what was still at work stops. */
   async show() {
     const run = ++this.run;
-    for (const method of METHODS) $(method).setAttribute("aria-pressed", String(method === this.method));
+    for (const method of Object.keys(LIVE)) $(method).setAttribute("aria-pressed", String(method === this.method));
+    for (const button of $("computed").children) button.setAttribute("aria-pressed", String(button.dataset.method === this.method));
     $("windowed").hidden = this.method !== "occlusion";
     Object.assign($("reasons"), { width: 1, height: 1 });
     this.say("");
     if (this.method === null) return;
     try {
-      await this[this.method](() => run === this.run);
+      await (this.method in LIVE ? this[this.method] : this.computed).call(this, () => run === this.run);
     } catch (error) {
       this.say(`This cannot be said here: ${error.message}.`);
     }
@@ -94,7 +113,27 @@ export class Why {
     const { height, width } = this.picture.pixels;
     const scale = scaleOf(...range(numbers));
     paint($("reasons"), numbers, height, width, scale);
-    this.say(said(scale.turning), made("br"), legend(scale));
+    this.say(said(scale.turning), made("br"), legend(scale), this.attributed?.verdict(LIVE[this.method] ?? this.method) ?? null);
+  }
+
+  /** What a method found when the page was written; for another picture or class the way to those that it was asked about. */
+  async computed(wanted) {
+    const { attributed, method, picture, told } = this;
+    const { labels } = told.live;
+    const of = attributed.of(picture.address);
+    const verdict = attributed.verdict(method);
+    if (of === null) {
+      const go = (place) => made("button", { type: "button", onclick: () => this.page.pictures.back(place) }, made("bdi", {}, this.page.pictures.nameOf(place)));
+      this.say("The page cannot compute this itself. It was computed beforehand for ", ...attributed.places.map(go), verdict);
+    } else if (attributed.classes[of] !== this.asked) {
+      const asked = attributed.classes[of];
+      this.say("The page cannot compute this itself. It was computed beforehand for the answer ", made("button", { type: "button", onclick: () => this.ask(asked) }, made("bdi", {}, labels[asked])), verdict);
+    } else {
+      const values = await attributed.map(method, of);
+      if (!wanted()) return;
+      this.found = { values };
+      this.lay(values, (turning) => (turning ? "Orange pixels raised the class's score on the way from a black picture to this one, blue ones lowered it." : "Bright pixels are those where a small change would move the class's score most."));
+    }
   }
 
   /** Maps of the last layer that has any, each times the mean slope of the class's logit, summed, not below 0. */
