@@ -114,6 +114,37 @@ def browser() -> Iterator[Any]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def small() -> Any:
+    """A small network with something of everything that the page explains."""
+    from page_nets import network
+
+    return network()
+
+
+@pytest.fixture(scope="session")
+def written(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of `small`, which computes and cannot be edited; a module with another page has its own."""
+    from page_nets import HOSTILE
+
+    from striate.page.explorer import write_explorer
+
+    path = tmp_path_factory.mktemp("page") / "a < b.html"
+    return write_explorer(path, small.graph, HOSTILE[0], small, editable=False, timed=False)
+
+
+@pytest.fixture(scope="module")
+def asked(browser: Any, written: Path) -> Iterator[Any]:
+    """The page of `written`, opened once for tests that ask it and leave it as it is."""
+    from browser import Opened
+
+    page = Opened(browser, written)
+    yield page
+    page.context.close()
+    assert page.faults == []
+    assert page.asked == []
+
+
 @pytest.fixture
 def opened(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """The page that the module's fixture `written` gives, in the browser; nothing goes wrong in it, nothing is asked for."""

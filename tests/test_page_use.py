@@ -1,0 +1,84 @@
+"""How the page is used: by keyboard alone, by its address and the browser's way back, in windows of any width."""
+
+from __future__ import annotations
+
+import pytest
+from browser import Opened
+
+
+def test_it_is_used_by_keyboard_alone(opened):
+    page = opened.page
+    page.keyboard.press("g")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "treeitem"
+    before = page.locator("[aria-expanded=true]").count()
+    while page.evaluate("document.activeElement.getAttribute('aria-expanded')") != "false":
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert page.locator("[aria-expanded=true]").count() == before + 1
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("[aria-expanded=true]").count() == before
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.keyboard.press("l")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.locator("#story h3").wait_for()
+    page.keyboard.press("d")
+    assert "theme=dark" in page.url
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+
+
+def test_the_address_holds_what_is_chosen(browser, written):
+    page = Opened(browser, written, at="#layer=conv2d_1&map=2&cell=3%2C4&range=network&colour=weights")
+    assert page.page.locator("#layer h2").text_content() == "conv2d_1"
+    assert page.page.locator("[data-map='2']").get_attribute("aria-pressed") == "true"
+    page.page.locator("#story h3").wait_for()
+    assert page.page.locator("#colouring").input_value() == "weights"
+    page.context.close()
+    assert page.faults == []
+
+
+def test_the_way_back_leads_through_what_was_chosen(browser, written):
+    opened = Opened(browser, written, at="#layer=conv2d&map=1")
+    page = opened.page
+    chosen = "([name, map]) => striate.shown.layers[striate.chosen].name === name && striate.channel === map"
+    begun = page.evaluate("history.length")
+    page.locator("[data-map='2']").click()
+    page.evaluate("striate.choose(striate.told.layers.findIndex(({name}) => name === 'conv2d_1'))")
+    page.wait_for_function("() => location.hash.includes('conv2d_1')")
+    page.locator("[data-map='3']").click()
+    page.locator("#strip button").nth(1).click()
+    page.wait_for_function("() => location.hash.includes('picture=sample-1')")
+    page.go_back()
+    page.wait_for_function(
+        "() => striate.pictures.current.address === 'sample-0' && location.hash.includes('sample-0')"
+    )
+    page.go_back()
+    page.wait_for_function("() => striate.shown.layers[striate.chosen].name === 'conv2d_1' && striate.channel !== 3")
+    page.go_back()
+    page.wait_for_function(chosen, arg=["conv2d", 2])
+    page.go_back()
+    page.wait_for_function(chosen, arg=["conv2d", 1])
+    page.go_forward()
+    page.wait_for_function(chosen, arg=["conv2d", 2])
+    assert page.locator("[data-map='2']").get_attribute("aria-pressed") == "true"
+    assert page.evaluate("history.length") == begun + 4
+    address = page.evaluate("location.hash").replace("sample-0", "sample-1")
+    opened.context.close()
+    again = Opened(browser, written, at=address)
+    assert again.page.locator("#strip button").nth(1).get_attribute("aria-pressed") == "true"
+    again.context.close()
+    assert opened.faults + again.faults == []
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_nothing_is_wider_than_the_window(browser, written, width, colours):
+    page = Opened(browser, written, width=width, colours=colours)
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.page.evaluate("document.documentElement.dataset.theme") == colours
+    page.context.close()
+    assert page.faults == []
