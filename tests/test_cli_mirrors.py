@@ -30,7 +30,7 @@ MIRRORS = {
         {"resume"},  # transfer.resume_transfer
         {"dropout", "patience", "verbose", "say", "resume"},
     ),
-    "page": ([runs.page_of_run], {"model", "output", "weights", *CREATED}, {"run", "path"}),
+    "page": ([runs.page_of_run], {"model", "output", "weights", *CREATED}, {"run", "path", "progress"}),
     "data check": ([data.check], {"weights", "page", "strict"}, {"progress"}),
     "predict": (
         [tasks.classify, tasks.classify_files],

@@ -107,11 +107,22 @@ def test_a_page_may_leave_them_out_and_does_where_there_is_no_answer_to_explain(
         assert page.faults == []
 
 
+def test_a_network_without_maps_has_no_grad_cam_and_all_else():
+    model = zoo.create("linear")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *model.intake.shape), dtype=np.uint8)
+    made = pages.attributed.attributed(model, pixels, ["sample-0", "sample-1"])
+    assert list(made.maps) == CARRIED
+    assert {*made.verdicts} == {*QUICK} - {"Grad-CAM"}
+
+
 def test_large_networks_are_explained_on_fewer_pictures_and_by_fewer_methods(monkeypatch):
     model = zoo.create("lenet5")
     pixels = np.random.default_rng(0).integers(0, 256, (9, 28, 28, 1), dtype=np.uint8)
     places = [f"held-out-{i}" for i in range(9)]
-    made = pages.attributed.attributed(model, pixels, places)
+    told = []
+    made = pages.attributed.attributed(model, pixels, places, lambda *seen: told.append(seen))
+    assert told == sorted(told)
+    assert told[-1] == (1000, 1000)
     assert list(made.places) == places[:8]
     assert list(made.maps) == CARRIED
     assert {*made.verdicts} == {*QUICK}

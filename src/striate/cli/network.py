@@ -17,6 +17,7 @@ from striate.cli.common import (
     Json,
     Variant,
     check_output,
+    going,
     graph_of,
     model_of,
     say,
@@ -380,13 +381,16 @@ def page(
     if (path / "model.json").is_file() and not (weights or variant or classes):
         from striate.runs import page_of_run
 
-        target, note = page_of_run(path, output, features=features.value, **how)
+        with going("explaining") as progress:
+            target, note = page_of_run(path, output, features=features.value, progress=progress, **how)
     elif trained:
         from striate.pages import write_model_page
 
         whole = model_of(model, weights, variant, classes)
         name = whole.name or path.name
-        target = write_model_page(output or Path(f"{Path(name).name}.html"), whole, name=name, **how)
+        file = output or Path(f"{Path(name).name}.html")
+        with going("explaining") as progress:
+            target = write_model_page(file, whole, name=name, progress=progress, **how)
     else:
         name, graph = graph_of(model, input_shape, classes, variant)
         target = write_explorer(output or Path(f"{Path(name).name}.html"), graph.check(), name, editable=editable)

@@ -12,6 +12,7 @@ import numpy as np
 
 from striate import look
 from striate.errors import StriateError
+from striate.look.arguments import Progress
 from striate.page.attributed import Attributed
 from striate.page.explorer import write_explorer
 from striate.page.held_out import Example, FilterHistory, HeldOut
@@ -40,6 +41,7 @@ def write_model_page(
     editable: bool = True,
     timed: bool = True,
     attributions: bool = True,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the explorer of a network with its weights as they are now.
 
@@ -49,21 +51,22 @@ def write_model_page(
     editable       whether a reader can change the network in it and see its sizes anew, which takes 7 MB
     timed          whether each layer's time is measured here and shown, which takes a second or two
     attributions   whether more methods explain a classifier's answers to the page's own pictures, with their sanity checks
+    progress       called as progress(done, whole) while methods explain
 
     Raises BundleError where the file cannot be written, and the graph's own error where it has a fault.
     """
-    found = _samples_attributed(model.predictor) if attributions else None
+    found = _samples_attributed(model.predictor, progress) if attributions else None
     title = name or model.name or "model"
     return write_explorer(path, model.graph.check(), title, model, None, found, editable=editable, timed=timed)
 
 
-def _samples_attributed(model: Model) -> Attributed | None:
+def _samples_attributed(model: Model, progress: Progress | None) -> Attributed | None:
     """What other methods say of a model's answers to the pictures that travel with every page; None where it takes none."""
     intake = model.intake
     if not intake.takes_pictures:
         return None
     pixels = [intake.recipe.pixels(file) for _, _, file in samples(intake.shape)]
-    return attributed(model, np.stack(pixels), [f"sample-{i}" for i in range(len(pixels))])
+    return attributed(model, np.stack(pixels), [f"sample-{i}" for i in range(len(pixels))], progress)
 
 
 def write_run_page(
@@ -79,6 +82,7 @@ def write_run_page(
     editable: bool = True,
     timed: bool = True,
     attributions: bool = True,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the explorer of a classifier of pictures, with the data that it was judged on.
 
@@ -93,6 +97,7 @@ def write_run_page(
     editable   whether a reader can change the network in it and see its sizes anew, which takes 7 MB
     timed      whether each layer's time is measured here and shown, which takes a second or two
     attributions   whether more methods explain the answers to the first of the pictures, with their sanity checks
+    progress   called as progress(done, whole) while methods explain
 
     At most 2,000 pictures and 8 MB of them travel along: in turn one with a wrong answer, furthest off first, and one with a
     right one, of each class after the other.  Raises DataError for data that are no pictures with classes, or another
@@ -123,7 +128,7 @@ def write_run_page(
     found = None
     if attributions and chosen:
         some = chosen[:EXPLAINED]
-        found = attributed(model.predictor, test.subset(some), [f"held-out-{i}" for i in range(len(some))])
+        found = attributed(model.predictor, test.subset(some), [f"held-out-{i}" for i in range(len(some))], progress)
     title = name or model.name or "model"
     return write_explorer(path, model.graph.check(), title, model, held, found, editable=editable, timed=timed)
 

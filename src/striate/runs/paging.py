@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ def page_of_run(
     editable: bool = True,
     timed: bool = True,
     attributions: bool = True,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, str]:
     """Write the explorer of a run: its network, maps, and of a classifier of pictures what it says of the held-out ones.
 
@@ -33,6 +35,7 @@ def page_of_run(
     timed      whether each layer's time is measured here and shown, which takes a second or two
     attributions   whether more methods explain a classifier's answers to some of the pictures, with their sanity checks,
                    which takes up to half a minute
+    progress   called as progress(done, whole) while methods explain
 
     Returns the file, and why the held-out pictures are not in it; "" where they are.
     Raises BundleError for a folder without a model and where the file cannot be written, ArgumentError for another map.
@@ -60,7 +63,10 @@ def page_of_run(
             editable=editable,
             timed=timed,
             attributions=attributions,
+            progress=progress,
         ), ""
     except (ArgumentError, DataError) as error:
-        made = write_model_page(target, model, name=name, editable=editable, timed=timed, attributions=attributions)
+        made = write_model_page(
+            target, model, name=name, editable=editable, timed=timed, attributions=attributions, progress=progress
+        )
         return made, f"without its data: {inner(error)}"
