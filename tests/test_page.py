@@ -139,7 +139,7 @@ def test_a_network_without_pictures_has_its_structure_and_the_reason(what, tmp_p
     model = st.Sequential(words if what == "text" else [layers.Input((5,)), layers.Dense(2)])
     text = model.page(tmp_path / "a.html", editable=False).read_text()
     assert 'id="part-network"' not in text
-    assert len(text) < 300_000
+    assert len(text) < 400_000  # modules of the page alone; an engine has 5 MB
 
 
 def test_the_command_writes_what_the_method_does(run, tmp_path):

@@ -84,7 +84,7 @@ def test_the_address_holds_the_open_blocks(browser, written):
 
 def test_a_block_is_not_called_as_the_layer_in_it_is(opened):
     told = opened.page.evaluate(
-        "globalThis.striate.diagram.foldable.map(part => globalThis.striate.diagram.title(part))"
+        "(parts => parts.foldable.map(part => parts.title(part)))(globalThis.striate.diagram.parts)"
     )
     names = opened.page.evaluate("globalThis.striate.told.layers.map(layer => layer.name)")
     assert told[0] == "conv2d to re_lu"

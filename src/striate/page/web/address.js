@@ -1,6 +1,6 @@
 // The page's address holds what is chosen.
 
-import { COLOURINGS } from "striate/diagram";
+import { COLOURINGS } from "striate/colourings";
 import { editsIn, editsText } from "striate/edits";
 import { WHOLE } from "striate/examples";
 import { RANGES } from "striate/maps";
@@ -49,9 +49,10 @@ export function remember({ shown, chosen, channel, cell, diagram, pictures, rang
   const edits = whatif ? editsText(whatif.edits) : null;
   if (edits !== null) state.set("edits", edits);
   if (diagram.open.size) state.set("open", diagram.allOpen ? ALL : [...diagram.open].sort());
-  if (diagram.volumes) state.set("volumes", 1);
-  if (diagram.turned) state.set("turned", 1);
-  if (diagram.colouring !== "kind") state.set("colour", diagram.colouring);
+  const { colouring, turned, volumes } = diagram.look;
+  if (volumes) state.set("volumes", 1);
+  if (turned) state.set("turned", 1);
+  if (colouring !== "kind") state.set("colour", colouring);
   if (ranges !== "layer") state.set("range", ranges);
   if (theme) state.set("theme", theme);
   if (why?.method) {

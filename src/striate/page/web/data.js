@@ -60,7 +60,6 @@ export class Data {
     document.querySelector("main").classList.toggle("of-data", open);
     if (open) this.scatter?.begin();
     if (open) this.show();
-    else this.page.tools.mini();
     this.page.remember();
   }
 

@@ -32,9 +32,12 @@ class Page {
     if (theme) document.documentElement.dataset.theme = theme;
     this.head();
     watch($("strip"), $("layer"), $("difference"), $("data"));
-    this.diagram = new Diagram($("diagram"), told, { chosen: (call) => this.choose(call), changed: () => this.tools.mini(), folded: () => this.remember() });
-    this.diagram.colouring = colouring ?? "kind";
-    this.diagram.turned = turned;
+    this.diagram = new Diagram($("diagram"), told, { colouring: colouring ?? "kind", turned, volumes }, {
+      chosen: (call) => this.choose(call),
+      redrawn: () => this.tools.redrawn(),
+      moved: () => this.tools.minimap.move(),
+      folded: () => this.remember(),
+    });
     this.diagram.opened(open);
     this.tools = new Tools(this);
     this.panel = new Panel(this);
@@ -45,8 +48,7 @@ class Page {
     put($("fixed"), told.fixed && `This page cannot change the network: ${told.fixed} `, told.untimed && `It has no times of its layers: ${told.untimed}`);
     $("fixed").hidden = !$("fixed").textContent;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
-    if (volumes) this.tools.volumes();
-    else this.diagram.draw();
+    this.diagram.draw();
     this.diagram.fit();
     const call = told.layers.findIndex(({ name }) => name === layer);
     if (call >= 0) {

@@ -1,6 +1,7 @@
-// What stands around the picture of the network: search, colours, zoom, the minimap, the picture as a file.
+// What stands around the picture of the network: search, colours, zoom, the picture as a file.
 
-import { COLOURINGS } from "striate/diagram";
+import { COLOURINGS } from "striate/colourings";
+import { Minimap } from "striate/minimap";
 import { kept } from "striate/store";
 import { $, drawn, lasting, made, put } from "striate/words";
 
@@ -10,22 +11,21 @@ const MOST = 16_000; // pixels of a PNG's longer side
 export class Tools {
   /** page: whose diagram it is. */
   constructor(page) {
-    Object.assign(this, { page, diagram: page.diagram });
-    const { diagram } = this;
+    const { diagram } = page;
+    Object.assign(this, { page, diagram, minimap: new Minimap(diagram) });
     const colourings = Object.keys(COLOURINGS).filter((name) => name !== TIME || page.told.timed);
-    if (!colourings.includes(diagram.colouring)) diagram.colouring = "kind";
+    if (!colourings.includes(diagram.look.colouring)) diagram.look.colouring = "kind";
     put($("colouring"), ...colourings.map((name) => made("option", { value: name }, name)));
-    $("colouring").value = diagram.colouring;
+    $("colouring").value = diagram.look.colouring;
     $("colouring").addEventListener("change", (event) => {
-      diagram.colouring = event.target.value;
-      diagram.draw();
+      diagram.lookOtherwise({ colouring: event.target.value });
       page.remember();
     });
     const { keys } = page;
     keys.on("g", "go to the network", () => $("diagram").focus());
     keys.on("/", "search", () => $("search").focus());
-    keys.button("more", "+=", "larger", () => diagram.zoom(1.25));
-    keys.button("less", "-", "smaller", () => diagram.zoom(1 / 1.25));
+    keys.button("more", "+=", "larger", () => diagram.view.zoom(1.25));
+    keys.button("less", "-", "smaller", () => diagram.view.zoom(1 / 1.25));
     keys.button("fit", "0", "all of the network in sight", () => diagram.fit(true));
     keys.button("unfold", "e", "open or fold everything", () => this.unfold());
     keys.on("m", "the layer with the most of what boxes are coloured by", () => this.toMost());
@@ -34,14 +34,11 @@ export class Tools {
     keys.button("svg", "s", "keep the picture of the network as SVG", () => this.keepSvg());
     keys.button("png", "i", "keep the picture of the network as PNG", () => this.keepPng());
     this.searches();
-    this.jumps();
-    addEventListener("resize", () => this.mini());
   }
 
   turn() {
     const { diagram } = this;
-    diagram.turned = !diagram.turned;
-    diagram.draw();
+    diagram.lookOtherwise({ turned: !diagram.look.turned });
     diagram.fit();
     if (diagram.selected !== null) diagram.select(diagram.selected);
     this.page.remember();
@@ -49,9 +46,7 @@ export class Tools {
 
   volumes() {
     const { diagram } = this;
-    diagram.volumes = !diagram.volumes;
-    $("volumes").setAttribute("aria-pressed", String(diagram.volumes));
-    diagram.draw();
+    diagram.lookOtherwise({ volumes: !diagram.look.volumes });
     this.page.remember();
   }
 
@@ -61,6 +56,16 @@ export class Tools {
     diagram.draw();
     diagram.fit();
     this.page.remember();
+  }
+
+  /** The picture is another: what stands around it follows. */
+  redrawn() {
+    const { diagram } = this;
+    this.legend();
+    this.mark();
+    this.minimap.draw();
+    $("volumes").setAttribute("aria-pressed", String(diagram.look.volumes));
+    put($("unfold"), diagram.allOpen ? "Fold all" : "Open all");
   }
 
   // -- search --------------------------------------------------------------------------------------------------------------
@@ -95,7 +100,7 @@ export class Tools {
   /** The families of layers, or the scale of what boxes are coloured by. */
   legend() {
     const { diagram } = this;
-    const colouring = COLOURINGS[diagram.colouring];
+    const colouring = COLOURINGS[diagram.look.colouring];
     if (colouring === null) {
       const families = [...new Set(diagram.told.layers.map(({ family }) => family))];
       put($("legend"), ...families.map((family) => made("span", {}, made("span", { class: "swatch", style: `background:var(--${family}, var(--other));border-color:var(--${family}-edge, var(--other-edge))` }), family)));
@@ -103,8 +108,8 @@ export class Tools {
     }
     const most = diagram.most();
     const go = most === null ? null : made("button", { type: "button", title: "Go there (m)", onclick: () => this.page.choose(most) }, "most: ", made("bdi", {}, diagram.told.layers[most].name));
-    const folded = diagram.foldable.length ? made("span", {}, `folded: ${colouring.joined === "sum" ? "the sum of its layers" : "the largest of its layers"}`) : null;
-    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp of-tint" }), colouring.said(diagram.largest)), folded, go, diagram.colouring === TIME ? this.timed() : null);
+    const folded = diagram.parts.foldable.length ? made("span", {}, `folded: ${colouring.joined === "sum" ? "the sum of its layers" : "the largest of its layers"}`) : null;
+    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp of-tint" }), colouring.said(diagram.largest)), folded, go, diagram.look.colouring === TIME ? this.timed() : null);
   }
 
   /** What was measured, and all of it together; a network that is changed was not measured. */
@@ -115,43 +120,8 @@ export class Tools {
 
   /** Choose the layer with the most of what boxes are coloured by. */
   toMost() {
-    const most = COLOURINGS[this.diagram.colouring] && this.diagram.most();
+    const most = COLOURINGS[this.diagram.look.colouring] && this.diagram.most();
     if (most !== null) this.page.choose(most);
-  }
-
-  // -- the minimap ---------------------------------------------------------------------------------------------------------
-  /** Draw the minimap, or move the frame in it. */
-  mini() {
-    const { size, view, boxes } = this.diagram;
-    const map = $("minimap");
-    const { width, height } = $("diagram").getBoundingClientRect();
-    map.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`);
-    map.classList.toggle("turned", this.diagram.turned);
-    if (this.miniOf !== boxes) {
-      this.miniOf = boxes;
-      this.legend();
-      this.mark();
-      put($("unfold"), this.diagram.allOpen ? "Fold all" : "Open all");
-      this.frame = drawn("rect", { class: "view", rx: 4 });
-      put(map, ...boxes.filter(({ group }) => !group.classList.contains("frame")).map(({ part, x, y, w, h }) => drawn("rect", { x, y, width: w, height: h, class: `stripe ${this.diagram.family(part)}` })), this.frame);
-    }
-    const [x, y, w, h] = [-view.x / view.scale, -view.y / view.scale, width / view.scale, height / view.scale];
-    for (const [name, value] of Object.entries({ x, y, width: w, height: h })) this.frame.setAttribute(name, value);
-  }
-
-  /** A click into the minimap goes there. */
-  jumps() {
-    $("minimap").addEventListener("pointerdown", (event) => {
-      const { left, top, width, height } = $("minimap").getBoundingClientRect();
-      const { size, view } = this.diagram;
-      const factor = Math.min(width / size.w, height / size.h);
-      const x = (event.clientX - left - (width - size.w * factor) / 2) / factor;
-      const y = (event.clientY - top - (height - size.h * factor) / 2) / factor;
-      const box = $("diagram").getBoundingClientRect();
-      view.x = box.width / 2 - x * view.scale;
-      view.y = box.height / 2 - y * view.scale;
-      this.diagram.moved();
-    });
   }
 
   // -- the picture as a file -------------------------------------------------------------------------------------------------
@@ -177,13 +147,13 @@ export class Tools {
   }
 
   svgText() {
-    const { size, scene } = this.diagram;
+    const { size, group } = this.diagram;
     const copy = drawn("svg", { viewBox: `-20 -20 ${size.w + 40} ${size.h + 40}`, width: size.w + 40, height: size.h + 40, xmlns: "http://www.w3.org/2000/svg" });
     const look = getComputedStyle(document.documentElement);
     const rules = document.querySelector("style").textContent.split("/* the picture of the network */")[1].split("#legend")[0];
     const style = rules.replace(/var\((--[\w-]+)\)/g, (_, name) => look.getPropertyValue(name).trim());
     const ground = drawn("rect", { x: -20, y: -20, width: size.w + 40, height: size.h + 40, fill: look.getPropertyValue("--panel").trim() });
-    const inner = scene.cloneNode(true);
+    const inner = group.cloneNode(true);
     inner.removeAttribute("transform");
     copy.append(drawn("style", {}, style), $("diagram").querySelector("defs").cloneNode(true), ground, inner);
     return new XMLSerializer().serializeToString(copy);

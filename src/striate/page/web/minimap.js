@@ -1,0 +1,38 @@
+// The whole network in small, with a frame around what is in sight; a click goes there.
+
+import { $, drawn, put } from "striate/words";
+
+export class Minimap {
+  /** diagram: what it shows. */
+  constructor(diagram) {
+    Object.assign(this, { diagram, map: $("minimap"), frame: drawn("rect", { class: "view", rx: 4 }) });
+    this.map.addEventListener("pointerdown", (event) => this.jump(event));
+  }
+
+  /** Show the boxes of the picture: all of a family are one path. */
+  draw() {
+    const { boxes, size, look, parts, open } = this.diagram;
+    this.map.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`);
+    this.map.classList.toggle("turned", look.turned);
+    const paths = new Map();
+    for (const { part, x, y, w, h } of boxes) {
+      if (open.has(part.path)) continue;
+      const family = parts.family(part);
+      paths.set(family, `${paths.get(family) ?? ""}M${x} ${y}h${w}v${h}h${-w}z`);
+    }
+    put(this.map, ...[...paths].map(([family, d]) => drawn("path", { d, class: `stripe ${family}` })), this.frame);
+  }
+
+  /** Move the frame. */
+  move() {
+    const { x, y, w, h } = this.diagram.view.piece;
+    for (const [name, value] of Object.entries({ x, y, width: w, height: h })) this.frame.setAttribute(name, value);
+  }
+
+  jump(event) {
+    const { left, top, width, height } = this.map.getBoundingClientRect();
+    const { size, view } = this.diagram;
+    const factor = Math.min(width / size.w, height / size.h);
+    view.go((event.clientX - left - (width - size.w * factor) / 2) / factor, (event.clientY - top - (height - size.h * factor) / 2) / factor);
+  }
+}
