@@ -164,24 +164,27 @@ def fast_net(
     input_shape: Shape,
     widths: tuple[int, ...] = (16, 32, 96),
     first: tuple[int, str] = (5, "valid"),
+    stride: int = 1,
     units: int = 0,
 ) -> Model:
     """conv - pool - norm - ReLU, once per width: norm and ReLU run on a quarter of the numbers; then dense.
 
-    first   kernel and padding of the first convolution; the others are 3x3, same
-    units   of a dense layer before the answer; 0 for none
-
     classes        number of outputs
     input_shape    channels-last: (H, W, C), (L, C) or (L,)
     widths         filters of each convolution
+    first          kernel and padding of the first convolution; the others are 3x3, same
+    stride         of the first convolution, which is not pooled where that is more than 1
+    units          of a dense layer before the answer; 0 for none
 
     Raises ArgumentError for an input or an argument that the network has not, ShapeError for one too small.
     """
     stack: list[Any] = [layers.Input(input_shape)]
     for i, maps in enumerate(widths):
-        kernel, padding = first if i == 0 else (3, "same")
-        stack.append(layers.Conv2D(maps, kernel, padding=padding, use_bias=False, kernel_initializer="he_normal"))
-        stack += [layers.MaxPooling2D(2), layers.BatchNormalization(momentum=0.9), layers.ReLU()]
+        (kernel, padding), step = (first, stride) if i == 0 else ((3, "same"), 1)
+        made: dict[str, Any] = {"padding": padding, "use_bias": False, "kernel_initializer": "he_normal"}
+        stack.append(layers.Conv2D(maps, kernel, strides=step, **made))
+        stack += [layers.MaxPooling2D(2)] if step == 1 else []
+        stack += [layers.BatchNormalization(momentum=0.9), layers.ReLU()]
     stack.append(layers.Flatten())
     if units:
         stack.append(layers.Dense(units, activation="relu"))
