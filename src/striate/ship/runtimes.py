@@ -162,7 +162,7 @@ class OpenVino:
         else:
             proto = parse_onnx(source, "the engine") if isinstance(source, bytes) else read_onnx(source)
         self.metadata = {entry.key: entry.value for entry in proto.metadata_props}
-        self._count = len(self.outputs)
+        self._count, self._tensor = len(self.outputs), openvino.Tensor
         self._requests = threading.local()  # one is for one thread
 
     def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -172,8 +172,13 @@ class OpenVino:
         """
         if not hasattr(self._requests, "own"):
             self._requests.own = self._compiled.create_infer_request()
-        found = self._requests.own.infer(list(xs), share_inputs=True)
-        return [found[i] for i in range(self._count)]
+        request = self._requests.own
+        # it reads them where they lie, so they are held; giving them to `infer` takes 0.1 ms longer
+        self._requests.given = [x if x.flags.writeable else x.copy() for x in xs]
+        for i, x in enumerate(self._requests.given):
+            request.set_input_tensor(i, self._tensor(x, shared_memory=True))
+        request.infer(share_outputs=True)
+        return [request.get_output_tensor(i).data.copy() for i in range(self._count)]
 
 
 RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}
