@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
 from browser import Opened
 from page_nets import HOSTILE, network, png
+from PIL import Image
 
 from striate.data import Preprocessing
 from striate.size import receptive
@@ -114,14 +116,25 @@ def test_hovering_and_clicking_a_cell_says_where_it_looks_and_why(opened, small)
     )
 
 
-def test_what_is_cut_off_a_photo_is_said(browser, tmp_path):
+def test_what_is_cut_off_a_photo_is_said_and_drawn(browser, tmp_path):
     model = network()
     model.preprocessing = Preprocessing.pictures((20, 18), 3, resize="crop")
     opened = Opened(browser, model.page(tmp_path / "a.html", editable=False, timed=False, attributions=False))
     opened.drop("wide.png", png(20, 36))
     opened.page.wait_for_function("() => document.getElementById('state').textContent.includes('50 % are cut off')")
+    blank = io.BytesIO()
+    Image.new("RGB", (36, 20), "white").save(blank, "PNG")
+    opened.drop("blank.png", blank.getvalue())
+    row = opened.page.locator("#state canvas").evaluate("""canvas => {
+        const {data} = canvas.getContext("2d").getImageData(0, canvas.height >> 1, canvas.width, 1);
+        return Array.from({length: canvas.width}, (_, x) => data[4 * x]);
+    }""")
+    bright = [x / len(row) for x, value in enumerate(row) if value > 250]
+    assert max(row[: len(row) // 5] + row[-len(row) // 5 :]) < 150
+    assert (min(bright), max(bright)) == pytest.approx((0.25, 0.75), abs=0.03)
     opened.drop("same.png", png(20, 18))
     assert "cut" not in opened.page.locator("#state").text_content()
+    assert opened.page.locator("#state canvas").count() == 0
     opened.context.close()
     assert opened.faults == []
 

@@ -82,3 +82,42 @@ def test_nothing_is_wider_than_the_window(browser, written, width, colours):
     assert page.page.evaluate("document.documentElement.dataset.theme") == colours
     page.context.close()
     assert page.faults == []
+
+
+def test_it_follows_the_systems_colours_until_a_reader_chooses(opened):
+    page = opened.page
+    theme = "document.documentElement.dataset.theme"
+    for colours in ("dark", "light"):
+        page.emulate_media(color_scheme=colours)
+        page.wait_for_function(f"colours => {theme} === colours", arg=colours)
+    page.keyboard.press("d")
+    assert page.evaluate(theme) == "dark"
+    page.emulate_media(color_scheme="dark")
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate("matchMedia('(prefers-color-scheme: light)').matches")
+    assert page.evaluate(theme) == "dark"
+
+
+def test_in_a_narrow_window_the_picture_goes_along_and_a_click_or_key_leads_back(browser, written):
+    opened = Opened(browser, written, width=400, at="#layer=conv2d_1&map=1&cell=2%2C3")
+    page = opened.page
+    picture, along = page.locator("#shown"), "() => document.querySelector('#shown.along')"
+    away = "() => !document.querySelector('#shown.along')"
+    assert picture.bounding_box()["width"] > 150
+    for lead in (lambda: page.locator("#shown").click(), lambda: page.keyboard.press("q")):
+        page.locator("#one").evaluate("element => element.scrollIntoView()")
+        page.wait_for_function(along)
+        box = picture.bounding_box()
+        assert box["x"] >= 0
+        assert 0 <= box["y"] <= 900 - box["height"]
+        assert "%" in page.locator("#brief").inner_text()
+        lead()
+        page.wait_for_function(away)
+        assert picture.bounding_box()["y"] >= 0
+        assert page.evaluate("document.activeElement.id") == "drop"
+    page.locator("#stage").evaluate("element => element.scrollIntoView()")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function(away)
+    assert page.locator("#brief").is_hidden()
+    opened.context.close()
+    assert opened.faults == []

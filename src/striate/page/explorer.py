@@ -66,6 +66,7 @@ MODULES = (
     "sources",
     "pictures",
     "large",
+    "following",
     "panel",
     "tools",
     "edits",

@@ -2,7 +2,7 @@
 
 import { arithmetic } from "striate/cell";
 import { seen } from "striate/fields";
-import { folded, paint, scaleOf } from "striate/maps";
+import { dim, folded, frame, paint, scaleOf } from "striate/maps";
 import { story } from "striate/reason";
 import { range } from "striate/values";
 import { $, made, put, short } from "striate/words";
@@ -165,13 +165,6 @@ function mark(canvas, [[top, bottom], [left, right]], rows, columns, dimmed = tr
   Object.assign(canvas, { width: columns * times, height: rows * times });
   const pen = canvas.getContext("2d");
   const box = [left * times, top * times, (right - left + 1) * times, (bottom - top + 1) * times];
-  if (dimmed) {
-    pen.fillStyle = "#0008";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.clearRect(...box);
-  }
-  for (const [width, colour] of [[4, "#000"], [2, "#ffffff"]]) {
-    Object.assign(pen, { lineWidth: width, strokeStyle: colour });
-    pen.strokeRect(...box);
-  }
+  if (dimmed) dim(pen, box);
+  frame(pen, box);
 }

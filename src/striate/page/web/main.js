@@ -4,6 +4,7 @@ import { remember, wanted } from "striate/address";
 import { Data } from "striate/data";
 import { Diagram } from "striate/diagram";
 import { difference } from "striate/difference";
+import { follow } from "striate/following";
 import { Keys } from "striate/keys";
 import { watch } from "striate/more";
 import { Panel } from "striate/panel";
@@ -29,8 +30,10 @@ class Page {
     const { layer, channel, cell, picture, colouring, ranges, theme, method, asked, view, filter, volumes, turned, open, edits } = wanted();
     this.ranges = ranges ?? "layer"; // what the colours of maps are relative to
     this.theme = theme; // null: the system's
-    if (theme) document.documentElement.dataset.theme = theme;
+    if (theme) this.colour(theme);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => this.theme ?? this.colour(matches ? "dark" : "light"));
     this.head();
+    if (told.live) follow(this.keys);
     watch($("strip"), $("layer"), $("difference"), $("data"));
     this.diagram = new Diagram($("diagram"), told, { colouring: colouring ?? "kind", turned, volumes }, {
       chosen: (call) => this.choose(call),
@@ -144,8 +147,14 @@ class Page {
 
   turnTheme() {
     this.theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
-    document.documentElement.dataset.theme = this.theme;
+    this.colour(this.theme);
     this.remember();
+  }
+
+  /** Be dark or light. */
+  colour(theme) {
+    document.documentElement.dataset.theme = theme;
+    if (this.data?.open) this.data.show();
   }
 }
 

@@ -105,3 +105,20 @@ export function chosenScale(kind, channel, known, whole) {
   if (kind === "network") return scaleOf(...whole);
   return scaleOf(Math.min(...known.map(({ low }) => low)), Math.max(...known.map(({ high }) => high)));
 }
+
+/** Make everything darker but for a box [left, top, width, height]. */
+export function dim(pen, box) {
+  pen.fillStyle = "#0008";
+  pen.beginPath();
+  pen.rect(0, 0, pen.canvas.width, pen.canvas.height);
+  pen.rect(...box);
+  pen.fill("evenodd");
+}
+
+/** A frame that can be seen on every picture. */
+export function frame(pen, box) {
+  for (const [width, colour] of [[4, "#000"], [2, "#ffffff"]]) {
+    Object.assign(pen, { lineWidth: width, strokeStyle: colour });
+    pen.strokeRect(...box);
+  }
+}

@@ -1,7 +1,8 @@
 // The pictures: where they come from, which one is shown, and its numbers.
 
-import { best, showAnswers } from "striate/answers";
+import { best, percent, showAnswers } from "striate/answers";
 import { Engine } from "striate/engine";
+import { dim, frame } from "striate/maps";
 import { normalised, prepared, shown } from "striate/pixels";
 import { Sources } from "striate/sources";
 import { $, made, put, shapeText } from "striate/words";
@@ -91,7 +92,7 @@ export class Pictures {
     const total = this.told.layers.reduce((sum, { bytes }) => sum + bytes / 4, 0);
     if (total <= ALL) await this.ensure(picture, this.told.operations.map(({ output }) => output));
     const { cut } = picture.pixels;
-    put($("state"), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms${cut ? `. The network sees the middle of it: ${Math.round(100 * cut)} % are cut off at the edges.` : ""}`);
+    put($("state"), cut && whole(cut), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms${cut ? `. The network sees the middle of it: ${Math.round(100 * cut.share)} % are cut off at the edges.` : ""}`);
     await this.changed();
   }
 
@@ -116,9 +117,22 @@ export class Pictures {
   answer(picture) {
     const out = picture.values.get(this.told.outputs[0]);
     picture.best = best(out, this.told.live);
+    put($("brief"), ...(picture.best ? [made("bdi", {}, picture.best[0][0]), ` ${percent(picture.best[0][1])}`] : []));
     if (picture.best) showAnswers($("best"), picture.best);
     else put($("best"), made("li", {}, `The network gives ${shapeText(out.shape)} numbers; choose its last layer to see them.`));
   }
+}
+
+/** A picture of which something is cut off, whole, with a frame around what the network sees. */
+function whole({ whole, kept: [top, left, rows, columns] }) {
+  const { height, width } = whole;
+  const canvas = made("canvas", { height, width, role: "img", "aria-label": "The whole picture, with a frame around what the network sees of it" });
+  const pen = canvas.getContext("2d");
+  const box = [left * width, top * height, columns * width, rows * height];
+  pen.drawImage(whole, 0, 0);
+  dim(pen, box);
+  frame(pen, box);
+  return canvas;
 }
 
 /** The bytes of a data URL: nothing is fetched. */

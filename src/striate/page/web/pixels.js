@@ -2,6 +2,7 @@
 
 const BITS = 22; // Pillow's fixed point: 32 bits, less 8 of the pixel and 2 to spare
 const MOST = 1 << 26; // pixels of the largest picture
+const SMALL = 160; // of the longer side of a picture that is shown whole, beside what the network sees
 
 const half = (value) => {
   const below = Math.floor(value);
@@ -130,7 +131,8 @@ function coloured(rgba, depth) {
 
 /**
  * A picture's file, or whatever else a canvas can draw, as bytes of the network's size: {data, height, width, depth, cut}.
- * cut: which share of the picture lies outside of that.
+ * cut: what lies outside of that, {share, kept, whole}, or null: its share of the picture, what is kept as [top, left, height,
+ * width], shares too, and the whole picture, small.
  */
 export async function prepared(source, recipe) {
   const how = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
@@ -144,8 +146,16 @@ export async function prepared(source, recipe) {
   const depth = recipe.channels;
   const whole = { data: coloured(pen.getImageData(0, 0, width, height).data, depth), height, width, depth };
   const place = geometry(recipe, height, width);
-  const [rows, columns] = [place.height, place.width].map((side, axis) => Math.min(1, recipe.image_size[axis] / side));
-  return { ...laid(resized(whole, place.height, place.width, recipe.interpolation), recipe.image_size, place), cut: 1 - rows * columns };
+  return { ...laid(resized(whole, place.height, place.width, recipe.interpolation), recipe.image_size, place), cut: cutOff(canvas, recipe.image_size, place) };
+}
+
+function cutOff(canvas, size, { height, width, top, left }) {
+  const [rows, columns] = [height, width].map((side, axis) => Math.min(1, size[axis] / side));
+  if (rows * columns === 1) return null;
+  const times = SMALL / Math.max(canvas.height, canvas.width);
+  const whole = new OffscreenCanvas(Math.max(1, Math.round(times * canvas.width)), Math.max(1, Math.round(times * canvas.height)));
+  whole.getContext("2d").drawImage(canvas, 0, 0, whole.width, whole.height);
+  return { share: 1 - rows * columns, kept: [Math.max(0, -top) / height, Math.max(0, -left) / width, rows, columns], whole };
 }
 
 /** A scaled picture in the network's size: cut, or with black around. */
