@@ -122,3 +122,48 @@ def test_no_line_crosses_a_name(browser, written, turned):
     assert crossed[0] > 30
     assert crossed[1] == []
     assert opened.faults == []
+
+
+def test_long_names_keep_both_their_ends(opened):
+    page = opened.page
+    folded = page.evaluate("striate.diagram.parts.foldable.map(part => striate.diagram.parts.brief(part))")
+    assert "stem_conv1 to re_lu" in folded
+    page.keyboard.press("e")
+    names = page.evaluate("""striate.diagram.boxes.filter(({part}) => part.call !== undefined).map(({part, group}) =>
+        [striate.told.layers[part.call].name, group.querySelector('.name').textContent])""")
+    short = [(name, written) for name, written in names if written != name]
+    assert len(short) > 100
+    for name, written in short:
+        begin, end = written.split("…")
+        assert name.startswith(begin)
+        assert name.endswith(end)
+        assert min(len(begin), len(end)) >= 8
+
+
+def test_of_names_that_begin_alike_the_second_is_said_without_that(asked):
+    script = """async ([first, last]) => {
+        const {Parts} = await import("striate/parts");
+        const layer = name => ({name, inputs: [0], output: 1, family: "conv"});
+        const told = {layers: [first, last].map(layer), outputs: [1], parts: [{name: first, parts: [{call: 0}, {call: 1}]}]};
+        return new Parts(told).brief(told.parts[0]);
+    }"""
+    for first, last, said in (
+        ("conv_dw_1", "conv_dw_1_relu", "conv_dw_1 to …_relu"),
+        ("layer2_0_conv1", "layer2_0_relu2", "layer2_0_conv1 to …_relu2"),
+        ("conv1", "conv10", "conv1 to conv10"),
+        ("conv2d", "re_lu", "conv2d to re_lu"),
+    ):
+        assert asked.page.evaluate(script, [first, last]) == said
+
+
+def test_the_minimap_stands_there_where_not_all_is_in_sight(opened):
+    page = opened.page
+    page.keyboard.press("0")
+    assert page.locator("#minimap").is_hidden()
+    for _ in range(8):
+        page.keyboard.press("+")
+    assert page.locator("#minimap").is_visible()
+    box = page.locator("#minimap").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3)
+    last = "(({piece}, {x, y, w, h}) => y + h > piece.y && y < piece.y + piece.h)"
+    assert page.evaluate(f"{last}(striate.diagram.view, striate.diagram.boxes.at(-1))")

@@ -33,6 +33,15 @@ function fitted(text, font, room) {
   return `${text.slice(0, fits).trimEnd()}…`;
 }
 
+/** A name likewise: it is cut in its middle, since names differ at their ends. */
+function named(name, room) {
+  if (width(name, NAME) <= room) return name;
+  let count = Math.min(name.length, 200);
+  const cut = () => `${name.slice(0, Math.ceil(count / 2))}…${name.slice(name.length - Math.floor(count / 2))}`;
+  while (count > 1 && width(cut(), NAME) > room) count--;
+  return cut();
+}
+
 export class Boxes {
   /**
    * parts       the network's
@@ -77,7 +86,7 @@ export class Boxes {
     const mark = misfit ? "⚠" : edited ? "Δ" : "";
     const corner = colouring ? colouring.brief(this.figure(part)) : weights ? large(weights) : "";
     const before = measures?.room ?? 0;
-    const name = fitted(layer ? layer.name.split("/").at(-1) : this.parts.title(part), NAME, w - before - (layer ? 26 : 38) - (mark ? 14 : 0));
+    const name = this.name(part, w - before - (layer ? 26 : 38) - (mark ? 14 : 0));
     const figures = fitted(corner, SAYS, (w - before) / 2 + 10);
     const rect = (kinds, more = {}) => drawn("rect", { width: w, height: h, rx: 7, class: kinds, ...more });
     const text = (content, kinds, y, x = 16 + before) => drawn("text", { x, y, class: kinds, "text-anchor": x === w - 9 ? "end" : null }, content);
@@ -96,6 +105,13 @@ export class Boxes {
       title,
     );
     return group;
+  }
+
+  /** What is written on a box. */
+  name(part, room) {
+    if (part.call !== undefined) return named(this.told.layers[part.call].name.split("/").at(-1), room);
+    const title = this.parts.title(part);
+    return width(title, NAME) <= room ? title : named(this.parts.brief(part), room);
   }
 
   /** What a box says to whoever does not see it. */
@@ -131,7 +147,7 @@ export class Boxes {
     ground.setAttribute("width", w);
     ground.setAttribute("height", h);
     bar.setAttribute("d", `M.5 ${BAR}V10A9.5 9.5 0 0 1 10 .5H${w - 10}A9.5 9.5 0 0 1 ${w - 0.5} 10V${BAR}Z`);
-    name.textContent = `▾ ${fitted(this.parts.title(part), NAME, w - 40)}`;
+    name.textContent = `▾ ${this.name(part, w - 40)}`;
   }
 }
 

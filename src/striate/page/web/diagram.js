@@ -151,9 +151,11 @@ export class Diagram {
     this.reached = group;
   }
 
-  /** All of it in sight, or its beginning. */
+  /** All of it in sight, or its beginning, or what is chosen. */
   fit(whole = false) {
     this.view.fit(this.size, this.look.turned, whole);
+    const chosen = this.boxes.find(({ part }) => part.call === this.selected);
+    if (!whole && chosen) this.view.bring(chosen);
   }
 
   /** Lay out those texts alone that can be read: the browser would set all of them anew for each step of a zoom. */

@@ -109,8 +109,11 @@ class Page {
   /** Another picture is shown: choose the first layer with weights, whose maps are the easiest to read, or stay. */
   async pictured() {
     const first = Math.max(0, this.told.layers.findIndex(({ family }) => family === "conv"));
-    if (this.chosen === null) await this.choose(first);
-    else await this.panel.show();
+    if (this.chosen === null) {
+      const chosen = this.choose(first);
+      this.diagram.fit(); // around what that has opened
+      await chosen;
+    } else await this.panel.show();
     this.why?.pictured();
     this.data?.pictured();
   }

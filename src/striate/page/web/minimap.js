@@ -1,4 +1,4 @@
-// The whole network in small, with a frame around what is in sight; a click goes there.
+// The whole network in small, with a frame around what is in sight, where that is not all of it; a click goes there.
 
 import { $, drawn, put } from "striate/words";
 
@@ -25,7 +25,9 @@ export class Minimap {
 
   /** Move the frame. */
   move() {
-    const { x, y, w, h } = this.diagram.view.piece;
+    const { size, view } = this.diagram;
+    const { x, y, w, h } = view.piece;
+    this.map.toggleAttribute("hidden", x <= 0 && y <= 0 && x + w >= size.w && y + h >= size.h);
     for (const [name, value] of Object.entries({ x, y, width: w, height: h })) this.frame.setAttribute(name, value);
   }
 

@@ -27,6 +27,17 @@ export class Parts {
     return name === first && first !== last ? `${first} to ${last}` : name;
   }
 
+  /** Its title in fewer letters: of two names that begin alike the second without that. */
+  brief(part) {
+    const { name, calls } = part;
+    const [first, last] = [calls[0], calls.at(-1)].map((call) => this.told.layers[call].name);
+    if (name !== first || first === last) return name;
+    const words = first.split("_");
+    let same = 0;
+    while (same < words.length && last.startsWith(`${words.slice(0, same + 1).join("_")}_`)) same++;
+    return `${first} to ${same ? "…" : ""}${last.slice(words.slice(0, same).join("_").length)}`;
+  }
+
   /** What a part is known by when the network is another: how deep it is, and its first layer. */
   nameOf({ path, calls }) {
     return `${path.split(".").length} ${this.told.layers[calls[0]].name}`;

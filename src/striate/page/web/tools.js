@@ -40,7 +40,6 @@ export class Tools {
     const { diagram } = this;
     diagram.lookOtherwise({ turned: !diagram.look.turned });
     diagram.fit();
-    if (diagram.selected !== null) diagram.select(diagram.selected);
     this.page.remember();
   }
 

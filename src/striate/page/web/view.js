@@ -1,6 +1,7 @@
 // Which piece of the network's picture is in sight: moved by pointers, zoomed by wheels and two fingers.
 
 const [LEAST, MOST] = [0.03, 4]; // scales
+const FULL = 1; // the most at which a picture is shown to begin with
 const READ = 0.8; // the least scale at which a long network is shown to begin with
 const NEAR = 8; // pixels from an edge, within which a box is not in sight
 
@@ -55,7 +56,7 @@ export class View {
     const { width, height } = this;
     const at = ([across, along]) => (turned ? [along, across] : [across, along]);
     const [across, along] = at([(width - 32) / w, (height - 32) / h]);
-    const scale = Math.min(1.25, whole ? Math.min(across, along) : Math.max(Math.min(across, along), Math.min(READ, across)));
+    const scale = Math.min(FULL, whole ? Math.min(across, along) : Math.max(Math.min(across, along), Math.min(READ, across)));
     const places = at([(width - w * scale) / 2, (height - h * scale) / 2]);
     const [x, y] = at([places[0], Math.max(16, places[1])]);
     Object.assign(this, { scale, x, y });
