@@ -52,9 +52,9 @@ _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or
 # and 0.01 s for each million weights, 0.35 s once for the imports, where torch does some 5e10 multiplications a second.
 _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
 
-# Comparing a weight that is in no cache takes 0.9 ns.  So many multiplications that are asked for, which take that long a
-# thousand times where they are done in 8 bits, pay for one weight; and some weights, 0.05 ms, are compared in any case.
-_PER_COMPARED, _COMPARED = 60_000, 65_536
+# So many multiplications that are asked for pay for comparing one weight.  One that is in no cache takes 1.5 ns, in which
+# 8 bits do 600 multiplications, so that comparing costs three thousandths of a call, and less in 32 bits.
+_PER_COMPARED = 200_000
 
 
 def check_engine(how: str) -> None:
@@ -93,9 +93,9 @@ class Engines:
         """
         if how in ("auto", "fast") and self._watch is not None and self._watch.hooked():
             return False
-        if state != self.state or self._watch is None or self._watch.changed(_read(work)):
+        if state != self.state or self._watch is None or self._watch.changed(work / _PER_COMPARED):
             return False
-        return self._int8 is None or self._int8[1] is self._watch or not self._int8[1].changed(_read(work))
+        return self._int8 is None or self._int8[1] is self._watch or not self._int8[1].changed(work / _PER_COMPARED)
 
     def pick(
         self,
@@ -150,7 +150,7 @@ class Engines:
         unsure = None if found is None else found.get("unsure")
         wanted = [] if precision == "int8" else [(runtime, precision, *end)]
         wanted += [] if unsure is None else [(runtime, "float32", *end)]
-        read = _read(samples * self.mults_of(model))
+        read = samples * self.mults_of(model) / _PER_COMPARED
         if precision == "int8" and found is None:
             return self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime)
         if not all(key in self._made for key in wanted):  # what is to be made takes longer, and may be in the cache
@@ -367,7 +367,7 @@ class Engines:
         """The int8 model.  Raises ArgumentError when there is none, or it was made from other weights.
 
         graph   of the model as it is now
-        read    how many weights to compare at least
+        read    how many weights to compare, as for ``Watch.changed``
         """
         if self._int8 is None:
             raise ArgumentError("this model has no int8 engine yet: call quantize(pictures) first.")
@@ -375,11 +375,6 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
-
-
-def _read(work: float) -> float:
-    """How many weights to compare for so many multiplications."""
-    return max(_COMPARED, work / _PER_COMPARED)
 
 
 def unmeasured() -> str:

@@ -14,8 +14,9 @@ from torch.utils.hooks import RemovableHandle
 
 _SHORT = 2048  # vectors up to this size are compared whole each time
 _ALL, _SOME, _CELLS = 256, 8, 16  # other arrays too up to the first size, of larger ones so many lines of so many cells
+_FEW = 1 << 16  # weights that are all compared each time
 _LINE = 1021  # numbers in a line, a prime, so that filters that change places do not stay in their columns
-_BLOCK = 32 * _LINE  # numbers that are read together
+_BLOCK = 16 * _LINE  # numbers that are read together
 
 
 class Watch:
@@ -49,6 +50,7 @@ class Watch:
                     self._keys.append(key)
                     self._tensors.append(tensor)
                     self._add(tensor)
+        self._few = sum(self._sizes) <= _FEW
         self._parts = list(module.modules())
         self._unhooked_at = -1  # how many hooks torch had set when none was in these parts
         self._held = self._marks()
@@ -92,7 +94,8 @@ class Watch:
     def changed(self, read: float = float("inf")) -> bool:
         """Whether anything is no longer as it was.
 
-        read   how many weights to compare, going on where the last call ended; without it all
+        read   how many weights to compare at least, going on where the last call ended: a block of 16,336 or more; all of a
+               network that has at most 65,536, and without this argument of any
         """
         if self._replaced():
             return True
@@ -101,14 +104,15 @@ class Watch:
                 return True
         except (RuntimeError, ValueError):  # of another shape now, or on another device
             return True
+        left = float("inf") if self._few else read
         for _ in self._blocks:
-            if read <= 0:
-                break
             i, self._next = self._next, (self._next + 1) % len(self._blocks)
             if self._blocks[i]() != self._sums[i]:
                 self._next = i  # so that the next call sees it too
                 return True
-            read -= self._sizes[i]
+            left -= self._sizes[i]
+            if left <= 0:
+                break
         return False
 
     def hooked(self) -> bool:
