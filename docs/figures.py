@@ -29,9 +29,11 @@ from PIL import Image
 import striate as st
 from docs import photos
 from striate import data, layers, look, recipes, report, zoo
-from striate.data import Dataset
+from striate.data import Dataset, Preprocessing
 from striate.look.explain.attributions import QUICK
 from striate.look.pictures import Space
+from striate.page.explorer import write_explorer
+from striate.pages import write_run_page
 from striate.report.figures import to_png
 from striate.tasks import task_of
 from striate.weights import atomic_write
@@ -348,9 +350,35 @@ def beside(*pictures: Image.Image, gap: int = 16) -> Image.Image:
     return row
 
 
+def page_pair(file: Path, wide: str, high: str, act: Callable[[Any], Any] | None = None) -> Any:
+    """A page at two addresses: in a wide window, and as a telephone shows it."""
+    with chromium() as browser:
+        return beside(*(page_photo(browser, file, at, width=w, act=act) for at, w in ((wide, 1280), (high, 400))))
+
+
+def with_cat(page: Any) -> None:
+    """Give a page the photo of the cat, and wait until its answer is explained."""
+    page.set_input_files("#file", photos.path("cat"))
+    page.wait_for_function("() => document.getElementById('state').textContent.startsWith('cat')")
+    page.wait_for_function("() => document.getElementById('because').textContent !== ''")
+    if page.viewport_size["width"] < 1000:
+        shown_at("#legend")(page)
+
+
+def shown_at(*places: str) -> Callable[[Any], Any]:
+    """Scroll so that elements are in sight, those that the page has."""
+
+    def act(page: Any) -> None:
+        for place in places:
+            for each in page.locator(place).all():
+                each.evaluate("element => element.scrollIntoView({block: 'end'})")
+
+    return act
+
+
 @figure(
     "page_photo.jpg",
-    "the page of MobileNet with a photo of a cat: its answer, Grad-CAM, and the maps of a layer",
+    "the page of MobileNet with a photo of a cat: its answer, Grad-CAM, and the maps of a layer; and the time of its layers",
     "cat",
     "pavilion",
     "flower",
@@ -358,14 +386,89 @@ def beside(*pictures: Image.Image, gap: int = 16) -> Image.Image:
     needs=[MOBILENET, "chromium"],
 )
 def page_with_photo() -> Any:
-    def act(page: Any) -> None:
-        page.set_input_files("#file", photos.path("cat"))
-        page.wait_for_function("() => document.getElementById('state').textContent.startsWith('cat')")
-        page.wait_for_function("() => document.getElementById('because').textContent !== ''")
-
-    with tempfile.TemporaryDirectory() as place, chromium() as browser:
+    with tempfile.TemporaryDirectory() as place:
         file = mobilenet().page(Path(place) / "page.html")
-        return page_photo(browser, file, "#layer=conv_dw_2_relu&map=3&why=gradcam", act=act)
+        time_of_layers = "#layer=conv_pw_6&why=gradcam&colour=measured+time"
+        return page_pair(file, "#layer=conv_dw_2_relu&map=3&why=gradcam", time_of_layers, with_cat)
+
+
+@figure(
+    "page_resnet20.jpg",
+    "the page of ResNet-20 with a photo of a flower: integrated gradients and their sanity check, an open block",
+    "pavilion",
+    "flower",
+    "scenes",
+    needs=[RESNET20, "chromium"],
+)
+def page_of_resnet20() -> Any:
+    with tempfile.TemporaryDirectory() as place:
+        file = resnet20().page(Path(place) / "page.html")
+        wide = "#picture=sample-1&why=integrated+gradients&layer=layer1_0_conv2&open=1"
+        return page_pair(
+            file,
+            wide,
+            "#picture=sample-1&why=guided+backprop&layer=layer1_0_conv2&theme=dark&open=1",
+            shown_at("#because"),
+        )
+
+
+@figure(
+    "page_lenet5.png",
+    "the page of a LeNet-5 that has learnt digits: how one number of a map comes about, and a saliency map",
+    "digits",
+    needs=["chromium"],
+)
+def page_of_lenet5() -> Any:
+    digits, how = data.load("digits"), Preprocessing.pictures((28, 28), 1)
+
+    def enlarged(part: Dataset) -> Dataset:
+        sides = [Image.fromarray(one[..., 0]).resize((28, 28), Image.Resampling.BICUBIC) for one in part.x]
+        x = np.stack([np.asarray(one)[..., None] for one in sides])
+        return Dataset(x, part.y, classes=part.classes, preprocessing=how, name="digits")
+
+    assert digits.test is not None
+    train, test = enlarged(digits.train), enlarged(digits.test)
+    st.set_seed(0)
+    model = zoo.create("lenet5")
+    model.preprocessing, model.labels = how, list(train.classes or ())
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(train, validation_data=test, epochs=6, batch_size=32, seed=0, verbose=0).history
+    with tempfile.TemporaryDirectory() as place:
+        file = write_run_page(Path(place) / "page.html", model, test, history=history, name="lenet5")
+        wide = "#picture=held-out-1&layer=conv2d_1&map=4&cell=7%2C3"
+        return page_pair(
+            file, wide, "#picture=held-out-1&why=saliency&layer=conv2d&theme=dark", shown_at("#story h3 ~ :last-child")
+        )
+
+
+@figure(
+    "page_googlenet.png",
+    "the page of GoogLeNet: an inception block, coloured by multiplications; and its volumes",
+    needs=["chromium"],
+)
+def page_of_googlenet() -> Any:
+    with tempfile.TemporaryDirectory() as place:
+        file = write_explorer(Path(place) / "page.html", zoo.create("googlenet").graph, "googlenet")
+        return page_pair(
+            file,
+            "#colour=multiplications&open=2,2.1&layer=inception3a_branch2_1_conv",
+            "#volumes=1&open=1&layer=conv3_conv",
+        )
+
+
+@figure(
+    "page_nasnet.png",
+    "the page of NASNet-A Mobile: a cell, coloured by receptive field; and where it begins, by weights",
+    needs=["chromium"],
+)
+def page_of_nasnet() -> Any:
+    with tempfile.TemporaryDirectory() as place:
+        file = write_explorer(Path(place) / "page.html", zoo.create("nasnet_mobile").graph, "nasnet_mobile")
+        return page_pair(
+            file,
+            "#colour=receptive+field&open=2,2.1&layer=normal_conv_1_0",
+            "#colour=weights&theme=dark&layer=stem_conv1",
+        )
 
 
 @figure(
