@@ -167,3 +167,22 @@ def test_the_minimap_stands_there_where_not_all_is_in_sight(opened):
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] - 3)
     last = "(({piece}, {x, y, w, h}) => y + h > piece.y && y < piece.y + piece.h)"
     assert page.evaluate(f"{last}(striate.diagram.view, striate.diagram.boxes.at(-1))")
+
+
+@pytest.mark.parametrize("turned", [0, 1])
+def test_a_layer_of_the_address_is_in_sight_and_one_that_is_in_sight_stays_where_it_is(browser, written, turned):
+    opened = Opened(browser, written, at=f"#layer=normal_add_1_3&turned={turned}")
+    page = opened.page
+    chosen = "striate.diagram.boxes.find(({part}) => part.call === striate.diagram.selected)"
+    in_sight = "(({x, y, w, h}, box) => box.x >= x && box.y >= y && box.x + box.w <= x + w && box.y + box.h <= y + h)"
+    assert page.evaluate(f"{chosen}.group.querySelector('title').textContent").startswith("normal_add_1_3:")
+    assert page.evaluate(f"{in_sight}(striate.diagram.view.piece, {chosen})")
+    at = page.evaluate(f"{chosen}.group.getBoundingClientRect().toJSON()")
+    page.evaluate(f"{chosen}.group.dispatchEvent(new MouseEvent('click'))")
+    assert page.evaluate(f"{chosen}.group.getBoundingClientRect().toJSON()") == at
+    page.locator("#search").fill("normal_conv_1_9")
+    page.keyboard.press("Enter")
+    page.locator("#layer h2", has_text="normal_conv_1_9").wait_for()
+    assert page.evaluate(f"{in_sight}(striate.diagram.view.piece, {chosen})")
+    opened.context.close()
+    assert opened.faults == []

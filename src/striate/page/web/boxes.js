@@ -21,26 +21,22 @@ function width(text, font) {
   return widths.get(key);
 }
 
-/** A text in as many letters as have room. */
-function fitted(text, font, room) {
+/** A text in as many letters as have room; cut: what is left of it with so many. */
+function shortened(text, font, room, cut) {
   if (width(text, font) <= room) return text;
   let [fits, over] = [1, Math.min(text.length, 200)];
   while (over - fits > 1) {
-    const length = (fits + over) >> 1;
-    if (width(`${text.slice(0, length)}…`, font) <= room) fits = length;
-    else over = length;
+    const count = (fits + over) >> 1;
+    if (width(cut(count), font) <= room) fits = count;
+    else over = count;
   }
-  return `${text.slice(0, fits).trimEnd()}…`;
+  return cut(fits);
 }
 
-/** A name likewise: it is cut in its middle, since names differ at their ends. */
-function named(name, room) {
-  if (width(name, NAME) <= room) return name;
-  let count = Math.min(name.length, 200);
-  const cut = () => `${name.slice(0, Math.ceil(count / 2))}…${name.slice(name.length - Math.floor(count / 2))}`;
-  while (count > 1 && width(cut(), NAME) > room) count--;
-  return cut();
-}
+const fitted = (text, font, room) => shortened(text, font, room, (count) => `${text.slice(0, count).trimEnd()}…`);
+
+/** A name, which is cut in its middle, since names differ at their ends. */
+const named = (name, room) => shortened(name, NAME, room, (count) => `${name.slice(0, Math.ceil(count / 2))}…${name.slice(name.length - Math.floor(count / 2))}`);
 
 export class Boxes {
   /**

@@ -126,9 +126,17 @@ export class Diagram {
     this.selected = call;
     const closed = this.parts.around(call).filter((path) => !this.open.has(path));
     closed.forEach((path) => this.open.add(path));
-    if (closed.length) this.draw();
-    else this.mark();
-    this.view.bring(this.boxes.find(({ part }) => part.call === call));
+    if (closed.length) {
+      this.draw();
+      this.view.bring(this.at(closed.at(-1))); // what was opened is in sight, too, where there is room
+    } else this.mark();
+    this.bring();
+  }
+
+  /** Have the chosen layer in sight. */
+  bring() {
+    const chosen = this.boxes.find(({ part }) => part.call === this.selected);
+    if (chosen) this.view.bring(chosen);
   }
 
   /** Mark the layer that is chosen. */
@@ -154,8 +162,7 @@ export class Diagram {
   /** All of it in sight, or its beginning, or what is chosen. */
   fit(whole = false) {
     this.view.fit(this.size, this.look.turned, whole);
-    const chosen = this.boxes.find(({ part }) => part.call === this.selected);
-    if (!whole && chosen) this.view.bring(chosen);
+    if (!whole) this.bring();
   }
 
   /** Lay out those texts alone that can be read: the browser would set all of them anew for each step of a zoom. */

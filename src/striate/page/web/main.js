@@ -52,12 +52,12 @@ class Page {
     $("fixed").hidden = !$("fixed").textContent;
     this.keys.button("theme", "d", "dark or light", () => this.turnTheme());
     this.diagram.draw();
-    this.diagram.fit();
     const call = told.layers.findIndex(({ name }) => name === layer);
     if (call >= 0) {
       Object.assign(this, { channel, cell });
       this.choose(call, true);
     }
+    this.diagram.fit();
     this.data = told.held_out ? new Data(this, { view, filter }) : null;
     addEventListener("popstate", () => this.restore());
     addEventListener("beforeunload", (event) => this.whatif?.edits.length && event.preventDefault());
