@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from striate.backend.allocator import handing_back
 from striate.backend.processor import processor
 from striate.doors.onnx_files import check_onnx, parse_onnx
 from striate.doors.places import cache_folder, drop_oldest
@@ -311,6 +312,7 @@ class Engines:
         runtime, precision = KINDS[found["engine"]]
         return None if not installed(runtime) or (precision == "int8" and self._int8 is None) else found
 
+    @handing_back()
     def _make(
         self,
         graph: Graph,

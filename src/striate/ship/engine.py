@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from striate.backend.allocator import give_back
+from striate.backend.allocator import handing_back
 from striate.described import whole
 from striate.doors.onnx_files import check_onnx, read_onnx
 from striate.doors.parsing import parse_json
@@ -45,6 +45,7 @@ class Engine:
     elsewhere, and results of more than 2 ** 30 numbers for one sample; ArgumentError for a runtime that is not installed.
     """
 
+    @handing_back()  # a runtime lays the weights out anew, some more than once
     def __init__(
         self,
         source: bytes | Apart | str | os.PathLike[str],
@@ -60,7 +61,6 @@ class Engine:
         if not isinstance(source, bytes | Apart):
             check_onnx(read_onnx(source), os.fspath(source), folder=Path(source).parent, detections=True)
         self._session: Session = RUNTIMES[runtime](given, threads or torch.get_num_threads(), precision, callers)
-        give_back()  # a runtime lays the weights out anew, some more than once
         self.inputs, self.outputs, said = self._session.inputs, self._session.outputs, self._session.metadata
         ids = parse_json(said.get("ids", "{}"), "the model's ids", BundleError)
         self.ids = {k: v for k, v in ids.items() if isinstance(v, int)} if isinstance(ids, dict) else {}
@@ -69,6 +69,7 @@ class Engine:
         self._counted = [i for i, name in enumerate(self.outputs) if name.startswith(PICTURES) and "decoding" in said]
 
     @classmethod
+    @handing_back()
     def of(
         cls,
         graph: Graph,
