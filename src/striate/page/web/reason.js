@@ -84,7 +84,7 @@ function gatheredRow({ numbers, how, total, divisor }) {
 }
 
 function sumLine(sum, bias, total) {
-  const added = bias === null ? ", no bias," : ` ${bias < 0 ? "−" : "+"} bias ${short(Math.abs(bias))}`;
+  const added = bias === null ? ", no bias," : ` + bias ${short(bias)}`;
   return made("p", { class: "step" }, made("b", {}, "sum"), ` ${short(sum)}${added} = `, made("b", {}, short(total)));
 }
 
