@@ -110,10 +110,13 @@ def test_no_line_crosses_a_name(browser, written, turned):
         const bars = heads.map(({part, x, y, w}) => ({path: part.path, x, y, w, h: 22}));
         for (const wire of document.querySelectorAll('#diagram .wire')) {
             const own = wire.getScreenCTM(), [right, down] = [(own.e - e) / scale, (own.f - f) / scale];
-            for (let at = 0; at <= wire.getTotalLength(); at += 4) {
+            const {x: left, y: top, width, height} = wire.getBBox();
+            const near = bars.filter(bar => left + right < bar.x + bar.w && left + width + right > bar.x
+                && top + down < bar.y + bar.h && top + height + down > bar.y);
+            for (let at = 0; near.length && at <= wire.getTotalLength(); at += 4) {
                 const point = wire.getPointAtLength(at), [x, y] = [point.x + right, point.y + down];
                 const in_it = bar => x > bar.x + 1 && x < bar.x + bar.w - 1 && y > bar.y + 1 && y < bar.y + bar.h - 1;
-                found.push(...bars.filter(in_it).map(({path}) => path));
+                found.push(...near.filter(in_it).map(({path}) => path));
             }
         }
         return [heads.length, found];
