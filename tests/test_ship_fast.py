@@ -94,6 +94,37 @@ def test_16_bits_are_near_and_8_bits_run_in_both_runtimes():
         assert np.abs(model.predict(X, engine=engine) - exact).max() < 0.1
 
 
+@pytest.mark.parametrize("floats", [False, True])
+def test_torch_in_16_bits_is_near_and_judges(floats):
+    model = net()
+    x = X.astype(np.float32) / 255 if floats else X
+    exact, given = (model.predict(x, engine=engine) for engine in ("torch", "torch-bf16"))
+    assert given.dtype == np.float32
+    assert 0 < np.abs(given - exact).max() < 0.05
+    np.testing.assert_allclose(model.predict(x, 7, engine="torch-bf16"), given, atol=0.05)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    here, there = (model.evaluate(x, np.arange(40) % 4, verbose=0, engine=e) for e in ("torch-bf16", "torch"))
+    np.testing.assert_allclose(here, there, rtol=0.05)
+    assert not model.module.training
+
+
+def test_torch_in_16_bits_that_is_the_fastest_answers_until_weights_change():
+    model = net()
+    exact = model.predict(X, engine="torch")
+    model._engine.choose(model, "torch-bf16", 4)
+    assert 0 < np.abs(model.predict(X, engine="fast") - exact).max() < 0.05
+    model.set_weights([1.01 * w for w in model.get_weights()])
+    with pytest.warns(Note, match="was not measured"):
+        found = model.predict(X, engine="fast")
+    np.testing.assert_allclose(found, model.predict(X, engine="torch"), atol=1e-4)
+
+
+def test_torch_in_16_bits_answers_again_nothing_and_needs_units(monkeypatch):
+    monkeypatch.setattr(trials, "bfloat16_units", lambda: False)
+    table = tune_engine(net(), X, engines=["torch", "torch-bf16"], rounds=1)
+    assert [row.missing for row in table.rows][1].startswith("this processor has no units for 16 bits")
+
+
 def test_openvino_thins_boxes_out_as_onnx_runtime_does():
     how = {"task": "detect", "count": 8, "size": 32, "epochs": 1, "verbose": 0, "report": False, "folder": None}
     model, pictures = train_run("scenes", **how).model, list(scenes(3, size=32, seed=4).x)
@@ -101,6 +132,8 @@ def test_openvino_thins_boxes_out_as_onnx_runtime_does():
     for one, other in zip(*both, strict=True):
         assert len(one) == len(other) > 0
         np.testing.assert_allclose([b.score for b in one], [b.score for b in other], atol=1e-4)
+    narrow = detect(model, pictures, engine="torch-bf16", least=0.0, overlap=1.0)
+    assert [len(each) for each in narrow] == [len(each) for each in detect(model, pictures, least=0.0, overlap=1.0)]
 
 
 def test_an_engine_that_is_not_installed_is_named_with_the_line_that_installs_it(monkeypatch):

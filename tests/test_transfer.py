@@ -180,14 +180,14 @@ def test_features_through_every_engine_are_near_and_kept_apart(base, photos, tmp
     whole = features(base, data, cache=tmp_path)
     base.quantize(data.x)
     places = {whole.file}
-    for engine in ("openvino-bf16", "openvino-int8", "openvino", "torch"):
+    for engine in ("openvino-bf16", "openvino-int8", "openvino", "torch", "torch-bf16"):
         found = features(base, data, engine=engine, cache=tmp_path)
         exact = engine in ("openvino", "torch")
         assert (found.computed, found.file == whole.file) == ((0, True) if exact else (24, False))
         assert np.abs(found.x - whole.x).max() < 0.05 * np.abs(whole.x).max()
         np.testing.assert_array_equal(features(base, data, engine=engine, cache=False).data.labels, whole.data.labels)
         places.add(found.file)
-    assert len(places) == 3
+    assert len(places) == 4
     with pytest.warns(Note, match="was not measured"):
         assert features(base, data, engine="fast", cache=tmp_path).file == whole.file
     with pytest.raises(ArgumentError, match="unknown engine"):

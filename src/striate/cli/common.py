@@ -51,8 +51,8 @@ Engine = Annotated[
     str | None,
     typer.Option(
         help="What computes: fast (what `striate bench` found here; so by default where it did), auto (torch or ONNX "
-        "Runtime, else by default), torch, onnxruntime, openvino, openvino-bf16, int8 and openvino-int8 (what `striate "
-        "quantize` made)."
+        "Runtime, else by default), torch, onnxruntime, openvino, in 16 bits torch-bf16 and openvino-bf16, int8 and "
+        "openvino-int8 (what `striate quantize` made)."
     ),
 ]
 Augment = Annotated[

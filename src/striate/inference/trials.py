@@ -33,12 +33,12 @@ from striate.errors import ArgumentError, StriateError, unknown
 from striate.extras import installed
 from striate.inference.predict import outputs_of
 from striate.ship.cascade import Cascade, deciding, margins, unsure_below
-from striate.ship.choose import KINDS, QUICK, named
+from striate.ship.choose import KINDS, QUICK, TORCH, named
 from striate.ship.quantization import twin_of
 from striate.ship.quantization_report import PREDICTED, AnswersBeside, beside, judged, numbered, reported
 from striate.wording import inner, memory
 
-CANDIDATES = ("onnxruntime", "openvino", "openvino-bf16", "int8", "openvino-int8", "torch")
+CANDIDATES = ("onnxruntime", "openvino", "openvino-bf16", "int8", "openvino-int8", "torch", "torch-bf16")
 BATCHES = (1, 16)
 _PARTS = (16, 4, 1)  # samples at a time, of which the fastest is taken
 _BURST = 0.3  # seconds
@@ -188,7 +188,7 @@ def tune_engine(
     examples, truth = examples.part(slice(0, _CHECKED)), None if truth is None else truth[:_CHECKED]
     ranged = examples if calibration is None else model.intake.examples(calibration)
     why = {name: _lacks(model, name) for name in asked}
-    twin = [name for name in asked if name != "torch" and KINDS[name][1] == "int8" and not why[name]]
+    twin = [name for name in asked if name in KINDS and KINDS[name][1] == "int8" and not why[name]]
     made = None
     if twin and model._engine.saved_int8(model.graph.check()) is None:
         try:
@@ -316,9 +316,7 @@ def _outputs(model: Any, engine: Any, examples: Any, count: int) -> Iterator[lis
 
 def _lacks(model: Any, name: str) -> str:
     """Why an engine cannot be measured here; "" where it can."""
-    if name == "torch":
-        return ""
-    runtime, precision = KINDS[name]
+    runtime, precision = KINDS[name] if name in KINDS else ("torch", TORCH[name])
     if not installed(runtime):
         return f"{runtime} is not installed: pip install 'striate[{runtime}]'"
     if precision == "bfloat16" and not bfloat16_units():

@@ -293,7 +293,8 @@ class Learning(Steps, Weighted):
         callbacks   one, or a list; their ``on_predict_…`` are called
         engine      "auto": ONNX Runtime for weights on the CPU, once there is enough to do to make an engine for it,
                     else torch; "fast": what ``tune_engine`` found here, else "auto"; "onnxruntime"; "openvino" and in 16
-                    bits "openvino-bf16"; "torch"; "int8" and "openvino-int8": what ``quantize`` made
+                    bits "openvino-bf16"; "torch", and in 16 bits "torch-bf16"; "int8" and "openvino-int8": what
+                    ``quantize`` made
 
         Raises DataError for what does not fit the network or cannot be read, ArgumentError for a batch_size below 1, an
         unknown engine, or an int8 twin that is not there.

@@ -25,6 +25,7 @@ from striate.errors import ArgumentError, BundleError, StriateError, note, unkno
 from striate.extras import installed
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, exported
+from striate.ship.in_torch import InTorch
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, hooked
 from striate.weights.bundle import TWIN_OF
@@ -42,8 +43,9 @@ KINDS = {
     "int8": ("onnxruntime", "int8"),
     "openvino-int8": ("openvino", "int8"),
 }
+TORCH = {"torch": "float32", "torch-bf16": "bfloat16"}  # what torch computes, wherever the weights are
 QUICK = tuple(name for name, (_, precision) in KINDS.items() if precision != "float32")  # in fewer bits than 32
-ENGINES = ("auto", "fast", "torch", *KINDS)
+ENGINES = ("auto", "fast", *TORCH, *KINDS)
 FORMAT = 2  # of what is kept in the cache; another number when the exported graph becomes another
 _LARGEST = 1 << 31  # bytes of all engines in the cache
 _AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
@@ -106,7 +108,7 @@ class Engines:
         pixels: Preprocessing | None,
         strip: Sequence[str | None] = (),
         decoding: Decoding | None = None,
-    ) -> Engine | Cascade | None:
+    ) -> Engine | Cascade | InTorch | None:
         """The engine for so many samples, or None: torch is to answer.
 
         model     whose engine
@@ -123,7 +125,7 @@ class Engines:
         """
         self.asked = None
         engine = self._pick(model, how, samples, pixels, strip, decoding)
-        if engine is not None and not any(strip) and decoding is None:
+        if isinstance(engine, Engine | Cascade) and not any(strip) and decoding is None:
             self.asked = how, engine
         return engine
 
@@ -135,7 +137,7 @@ class Engines:
         pixels: Preprocessing | None,
         strip: Sequence[str | None],
         decoding: Decoding | None,
-    ) -> Engine | Cascade | None:
+    ) -> Engine | Cascade | InTorch | None:
         check_engine(how)
         graph = model.graph.check()
         found = self._usable() if how == "fast" else None
@@ -143,6 +145,11 @@ class Engines:
             how = unmeasured() if found is None else found["engine"]
         if how == "torch":
             return None
+        if how in TORCH:
+            if found is not None and self._stale(graph, samples * self.mults_of(model) / _PER_COMPARED):
+                self._forget()
+                return self._pick(model, "fast", samples, pixels, strip, decoding)
+            return InTorch(graph, model.module, pixels, strip, inf if found is None else found["batch"])
         if how == "auto" and True in graph.modes:  # which only torch can do
             return None
         module = model.module if model.torch_module is None else model.torch_module
@@ -307,7 +314,7 @@ class Engines:
 
     def _usable(self) -> dict[str, Any] | None:
         found = self._tuned.get(processor())
-        if found is None or found["engine"] == "torch":
+        if found is None or found["engine"] in TORCH:
             return found
         runtime, precision = KINDS[found["engine"]]
         return None if not installed(runtime) or (precision == "int8" and self._int8 is None) else found
@@ -399,7 +406,7 @@ def named(engine: str, unsure: float | None = None) -> str:
 
 def _is_choice(value: Any, graph: Graph) -> bool:
     """Whether something that a file says is what ``Engines.choose`` could have been told for a network."""
-    if not isinstance(value, dict) or value.get("engine") not in ("torch", *KINDS):
+    if not isinstance(value, dict) or value.get("engine") not in (*TORCH, *KINDS):
         return False
     batch, unsure = value.get("batch"), value.get("unsure", 0.0)
     doubted = "unsure" not in value or (value["engine"] in QUICK and deciding(graph) is not None)

@@ -11,6 +11,7 @@ from striate.inference.predict import outputs_of, parts_of
 from striate.intake import Decoding
 from striate.intake.decoding import as_decoding
 from striate.model import Model
+from striate.ship.in_torch import InTorch
 from striate.tasks.boxes import as_numpy, suppress
 from striate.tasks.matching import Detections
 
@@ -61,7 +62,7 @@ def find(
     pictures    whatever ``Model.predict`` takes
     decoding    what counts as found; None: ``model.decoding``
     batch_size  pictures at a time; it makes no difference to the answers
-    engine      as for ``Model.predict``; ONNX Runtime thins the boxes out itself
+    engine      as for ``Model.predict``; ONNX Runtime and OpenVINO thin the boxes out themselves
 
     Raises ArgumentError for a network that does not answer with one output of boxes, DataError for pictures that cannot be
     read.
@@ -74,7 +75,7 @@ def find(
     found: list[Detections] = []
     parts = parts_of(len(examples), batch_size)
     for part, given in zip(parts, outputs_of(network, examples, batch_size, chosen), strict=True):
-        if chosen is None:
+        if chosen is None or isinstance(chosen, InTorch):
             found += [detections(rows, **settings.to_dict()) for rows in given[0]]
             continue
         boxes, scores, classes, numbers = given

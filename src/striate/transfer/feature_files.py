@@ -21,7 +21,7 @@ from striate.doors.reading import read_bytes
 from striate.errors import ArgumentError, DataError, without_name
 from striate.intake.outputs import final_activation
 from striate.model import Model
-from striate.ship.choose import KINDS, check_engine, unmeasured
+from striate.ship.choose import KINDS, TORCH, check_engine, unmeasured
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def features(
         raise DataError("no pictures to compute features of.")
     preprocessing = intake.preprocessing or Preprocessing()
     how = _named(model, engine)
-    precision = KINDS.get(how, ("torch", "float32"))[1]
+    precision = TORCH[how] if how in TORCH else KINDS[how][1]
     int8 = model._engine.quantized(model.graph.check()) if precision == "int8" else None
     also = b"" if precision == "float32" else how.encode() if int8 is None else how.encode() + int8.content
     told = identity(model, preprocessing, also)
@@ -211,7 +211,7 @@ class _Frozen:
         self.model, self.preprocessing, self.told, self.how, self.int8 = model, preprocessing, told, how, int8
         self.threads = max(1, torch.get_num_threads())
         on_cpu = all(t.device.type == "cpu" for t in model.module.parameters())
-        self.parallel = how != "torch" and (on_cpu or how != "onnxruntime")
+        self.parallel = how not in TORCH and (on_cpu or how != "onnxruntime")
 
     def fill(self, known: list[tuple[bytes, Any]]) -> list[tuple[bytes, Any]]:
         """Rows in the place of pixels."""
@@ -226,7 +226,8 @@ class _Frozen:
 
     def _run(self, x: np.ndarray) -> np.ndarray:
         if not self.parallel:
-            return np.asarray(self.model.predict(Dataset(x, preprocessing=self.preprocessing), engine="torch"))
+            how = self.how if self.how in TORCH else "torch"
+            return np.asarray(self.model.predict(Dataset(x, preprocessing=self.preprocessing), engine=how))
         with _making:
             if self.told not in _engines:
                 while len(_engines) > 1:
