@@ -447,13 +447,8 @@ def page_of_lenet5() -> Any:
     needs=["chromium"],
 )
 def page_of_googlenet() -> Any:
-    with tempfile.TemporaryDirectory() as place:
-        file = write_explorer(Path(place) / "page.html", zoo.create("googlenet").graph, "googlenet")
-        return page_pair(
-            file,
-            "#colour=multiplications&open=2,2.1&layer=inception3a_branch2_1_conv",
-            "#volumes=1&open=1&layer=conv3_conv",
-        )
+    wide = "#colour=multiplications&open=2,2.1&layer=inception3a_branch2_1_conv"
+    return structure_pair("googlenet", wide, "#volumes=1&open=1&layer=conv3_conv")
 
 
 @figure(
@@ -462,13 +457,14 @@ def page_of_googlenet() -> Any:
     needs=["chromium"],
 )
 def page_of_nasnet() -> Any:
+    wide = "#colour=receptive+field&open=2,2.1&layer=normal_conv_1_0"
+    return structure_pair("nasnet_mobile", wide, "#colour=weights&theme=dark&layer=stem_conv1")
+
+
+def structure_pair(name: str, wide: str, narrow: str) -> Any:
+    """The page of an architecture without weights, wide and narrow, each at an address."""
     with tempfile.TemporaryDirectory() as place:
-        file = write_explorer(Path(place) / "page.html", zoo.create("nasnet_mobile").graph, "nasnet_mobile")
-        return page_pair(
-            file,
-            "#colour=receptive+field&open=2,2.1&layer=normal_conv_1_0",
-            "#colour=weights&theme=dark&layer=stem_conv1",
-        )
+        return page_pair(write_explorer(Path(place) / "page.html", zoo.create(name).graph, name), wide, narrow)
 
 
 @figure(
