@@ -3,6 +3,7 @@
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from prepared import KINDS, SIZE, classifier, noise_photos
 import striate as st
 from striate import data, layers, look, models, zoo
 from striate.data import Dataset, Preprocessing
-from striate.errors import DataError
+from striate.errors import DataError, Note
 from striate.tasks import Ensemble, classify
 from striate.transfer import features
 from striate.weights.pixels import preprocessing_of
@@ -289,3 +290,35 @@ def test_of_several_pictures_the_one_that_is_none_is_named_with_what_it_is():
         assert len(ask([good, small])) == len(ask(several[:2])) == 2
     with pytest.raises(DataError, match=r"row 1, counted from 0, has the shape \(16, 32, 3\), row 0 \(32, 32, 3\)"):
         ask([np.zeros((32, 32, 3)), np.zeros((16, 32, 3))])
+
+
+@pytest.mark.parametrize("kind", ["uint16", "int16", "int32", "int64", "uint64"])
+def test_whole_numbers_of_any_type_are_pixels(kind: str) -> None:
+    model = st.zoo.create("lenet5")
+    model.preprocessing = Preprocessing.pictures((28, 28), 1, mean=(0.5,), std=(0.5,))
+    x = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1)).astype(np.uint8)
+    large = np.random.default_rng(1).integers(0, 256, (40, 50, 1)).astype(np.uint8)
+    want = model.predict(x)
+    given: list[Any] = [x.astype(kind), list(x.astype(kind)), [each[..., 0] for each in x.astype(kind)], x.tolist()]
+    for each in given:
+        np.testing.assert_array_equal(model.predict(each), want)
+    np.testing.assert_array_equal(model.predict(large[None].astype(kind)), model.predict(large[None]))
+    np.testing.assert_array_equal(model.predict([large.astype(kind), x[0]]), model.predict([large, x[0]]))
+    np.testing.assert_array_equal(model.intake.pixels(x.astype(kind)), x)
+    np.testing.assert_array_equal(model.intake.one(x[0].astype(kind)), x[0])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert model.evaluate(x.astype(kind), [0, 1, 2, 3]) == model.evaluate(x, [0, 1, 2, 3])
+
+
+def test_whole_numbers_that_no_pixel_has_go_in_as_they_are_and_are_doubted() -> None:
+    model = st.zoo.create("lenet5")
+    model.preprocessing = Preprocessing.pictures((28, 28), 1, mean=(0.5,), std=(0.5,))
+    x = np.full((2, 28, 28, 1), 1000)
+    with pytest.warns(Note, match="Scale them alike"):
+        found = model.predict(x)
+    np.testing.assert_array_equal(found, model.predict(x.astype(np.float32)))
+
+
+def test_ids_of_tokens_stay_ids() -> None:
+    model = st.Sequential([layers.Input((5,), dtype="int32"), layers.Embedding(10, 4), layers.Flatten()])
+    assert model.intake.examples(np.arange(5)[None]).xs[0].dtype.kind == "i"

@@ -38,6 +38,9 @@ ORDER = [
     "random",
     "activations",
     "layers",
+    "constraints",
+    "initializers",
+    "regularizers",
     "variables",
     "size",
     "draw",
@@ -248,3 +251,20 @@ def test_what_measures_and_draws_takes_names_that_there_are():
         "    for name in found: importlib.import_module(f'{package}.{name}')"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=SOURCE.parents[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        ("constraints", "layers.constraints"),
+        ("initializers", "layers.initializers"),
+        ("regularizers", "layers.regularizers"),
+        ("optimizers.schedules", "train.schedules"),
+    ],
+)
+def test_what_lecture_code_imports_from_is_the_module_itself(name, home):
+    code = f"import sys, striate; from striate.{name} import get; import striate.{name}, striate.{home}; "
+    code += f"assert striate.{name} is striate.{home} is sys.modules['striate.{name}']; "
+    code += f"from striate.{name} import *"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

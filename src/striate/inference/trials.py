@@ -41,6 +41,7 @@ from striate.wording import inner, memory
 CANDIDATES = ("onnxruntime", "openvino", "openvino-bf16", "int8", "openvino-int8", "torch", "torch-bf16")
 BATCHES = (1, 16)
 _PARTS = (16, 4, 1)  # samples at a time, of which the fastest is taken
+_FEW = 200  # pictures, of which one is more than the allowance
 _BURST = 0.3  # seconds
 _CHECKED = 512  # pictures whose answers are compared
 _HELD = 1 << 26  # numbers of all answers of an engine that are kept meanwhile
@@ -137,8 +138,9 @@ class EngineTable:
             for line in lines
         ]
         said += [f"{row.engine}: {row.missing}" for row in self.rows if row.missing]
+        few = f", which are few: one is {1 / self.checked:.1%} of them" if self.checked < _FEW else ""
         return "\n".join(
-            [f"{self.processor}; answers compared on {self.checked}", *said, f'* engine="fast": {self.fastest}']
+            [f"{self.processor}; answers compared on {self.checked}{few}", *said, f'* engine="fast": {self.fastest}']
         )
 
 
@@ -211,7 +213,7 @@ def tune_engine(
         rows.sort(key=lambda row: asked.index(row.engine))
         allowed = [row for row in rows if row.allowed]
         if not allowed:
-            said = "; ".join(f"{row.name}: {row.missing or 'costs too much'}" for row in rows)
+            said = "; ".join(f"{row.name}: {row.missing or _cost(row)}" for row in rows)
             raise ArgumentError(f"tune_engine: no engine stays inside the allowance ({said}).")
         best = max(allowed, key=lambda row: row.rate_1 * row.rate_16)
         kept = best.engine in twin
@@ -222,12 +224,19 @@ def tune_engine(
     return EngineTable(processor(), len(examples), tuple(rows), best.name)
 
 
+def _cost(row: EngineRow) -> str:
+    lost = "" if row.points is None else f", {row.points:.2g} points of accuracy lost"
+    return f"costs too much, the same answer to {row.agreement:.2%}{lost}"
+
+
 def _asked_for(engines: Any, points: Any, agreement: Any, rounds: Any, progress: Any) -> tuple[str, ...]:
     """The names of the engines.  Raises ArgumentError for arguments that are none."""
     whole("tune_engine", "rounds", rounds)
     for name, value in {"points": points, "agreement": agreement}.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
             raise ArgumentError(f"tune_engine: {name}={value!r} must be a number of at least 0.")
+    if agreement > 1:
+        raise ArgumentError(f"tune_engine: agreement={agreement!r} is a part of 1, such as 0.995 for 99.5 %.")
     if engines is not None and (isinstance(engines, str) or not isinstance(engines, Sequence) or not engines):
         raise ArgumentError(f"tune_engine: engines={engines!r} must be a list of names, of {', '.join(CANDIDATES)}.")
     if progress is not None and not callable(progress):
@@ -273,7 +282,7 @@ def _compared(
             likely = [each.argmax(-1) for each in both]
             right = None
             if truth is not None:
-                numbers = numbered(truth, likely[0].shape, "tune_engine")
+                numbers = numbered(truth, likely[0].shape, "tune_engine", model.answers.classes, ignored)
                 right = likely[0] == numbers, likely[1] == numbers
             unsure = unsure_below(margins(both[1], False), likely[0] == likely[1], right, agreement, points)
             if unsure is not None:

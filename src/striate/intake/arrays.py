@@ -88,6 +88,16 @@ def spread(x: Any, names: list[str], shapes: list[tuple[int, ...]], nested: Any 
     return [ranked(array, shape) for array, shape in zip(made, shapes, strict=True)]
 
 
+def as_pixels(x: Any) -> Any:
+    """Whole numbers from 0 to 255 as uint8, whatever type they have; everything else as it is.
+
+    x   an array, or anything
+    """
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu" or x.dtype == np.uint8 or not x.size:
+        return x
+    return x.astype(np.uint8) if x.min() >= 0 and x.max() <= 255 else x
+
+
 def ranked(array: Any, shape: tuple[int, ...]) -> Any:
     """An array, or a tensor, with a last axis of one more or less, as the input has it: pictures (N, H, W) for (H, W, 1).
 

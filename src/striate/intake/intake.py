@@ -38,7 +38,8 @@ class Intake:
 
     - Files, PIL images, bytes and uint8 arrays of another size than the network's go through the preprocessing.
     - A uint8 array of just the network's size was prepared before: its pixels stay, the arithmetic is done.
-    - Floats, and whole numbers that are no pixels, go in as they are.  Where pixels are asked for (``look`` shows and
+    - Whole numbers from 0 to 255, of any type, are pixels like uint8, for a network that has a preprocessing.
+    - Floats, and other whole numbers, go in as they are.  Where pixels are asked for (``look`` shows and
       changes pictures) floats are turned back into the pixels that the preprocessing made them of, or refused.
     - One picture uint8 (H, W) or (H, W, 1 to 4) will do for a batch of one; floats always have the batch axis.
     - A Dataset is prepared as the model's preprocessing says, whatever the Dataset's own says: decoded again from its
@@ -92,7 +93,7 @@ class Intake:
         """
         if isinstance(pictures, Dataset):
             pictures = self.prepared(pictures).x
-        pictures = arrays.stacked(pictures)
+        pictures = arrays.as_pixels(arrays.stacked(pictures))
         if isinstance(pictures, np.ndarray) and pictures.dtype.kind in "fi":
             return self._pixels_of(pictures)
         if isinstance(pictures, np.ndarray) and pictures.dtype.kind in "UO":
@@ -138,6 +139,7 @@ class Intake:
 
         Raises DataError for what is no picture, ArgumentError for a network that takes none.
         """
+        picture = arrays.as_pixels(picture)
         if isinstance(picture, np.ndarray) and picture.dtype.kind == "f" and picture.shape == self.shape:
             return self._pixels_of(picture[None])[0]
         if isinstance(picture, np.ndarray) and picture.dtype == np.uint8:
@@ -181,6 +183,8 @@ class Intake:
             xs, preprocessing = [self._read(x)], self.preprocessing
         else:
             xs = arrays.spread(x, names, shapes, graph.nested[0])
+            if self.preprocessing is not None and self.preprocessing.vocabulary is None and xs[0].ndim > 2:
+                xs[0] = arrays.as_pixels(xs[0])
             preprocessing = self.preprocessing if xs[0].dtype == np.uint8 else None
             if preprocessing is not None and self._is_of_another_size(xs[0]):
                 xs[0] = self.pixels(xs[0])
@@ -335,7 +339,7 @@ def _are_sources(x: Any, pictures: bool) -> bool:
     if not isinstance(x, list | tuple) or not len(x):
         return False
     if pictures:  # one is enough: whatever stands beside it is a picture, or said to be none
-        return any(_is_source(each) or _is_picture(each) for each in x)
+        return any(_is_source(each) or _is_picture(arrays.as_pixels(each)) for each in x)
     return all(map(_is_source, x))
 
 

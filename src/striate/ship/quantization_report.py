@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data import Dataset, Examples
-from striate.errors import DataError
+from striate.errors import DataError, StriateError
 from striate.intake import ends_in_features, outputs_with_boxes
 from striate.intake.outputs import deciding_output
-from striate.wording import memory, plural
+from striate.wording import listed, memory, plural
 
 if TYPE_CHECKING:
     from striate.ship.quantization import Quantized
 
 Answered = Callable[[Any, int], Iterator[list[np.ndarray]]]
 PREDICTED = 64  # pictures at a time, where both are compared
-_NEAR = 0.1  # of their length, within which features count as the same
+_NEAR = 0.1  # of their length, within which features count as the same; of their spread, numbers
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class QuantizationReport:
     accuracy_int8   the same in 8 bits
     agreement       part of pictures (of label maps: of pixels; of boxes: of places where either finds something) with the
                     same answer from both; of a network that ends in features: of pictures whose features are no further
-                    apart than a tenth of their length
+                    apart than a tenth of their length; of one that learnt numbers: where they are no further apart than
+                    a tenth of their standard deviation
     difference      the largest difference of any output; of boxes in pixels
     seen            whether the pictures it was measured on include those that the ranges come from
     bytes           of the ONNX model in 32 bits
@@ -126,15 +127,50 @@ class AnswersBeside:
 def judged(model: Any, data: Any, labels: Any) -> tuple[Examples, np.ndarray | None, int | None]:
     """What engines are compared on: (inputs, their classes or None, the label that counts for nothing or None).
 
+    A network that learnt numbers has no classes, whatever the labels.
+
     model    that answers
     data     whatever ``predict`` takes
-    labels   its classes; None: a Dataset's own
+    labels   its classes, by number or by name; None: a Dataset's own
+
+    Raises DataError for names that the model has not.
     """
     examples, ignored = model.intake.examples(data), None
+    if ends_in_numbers(model):
+        return examples, None, None
     if labels is None and isinstance(data, Dataset) and not outputs_with_boxes(model.graph):
         prepared = model.intake.dataset(data)
         labels, ignored = prepared.y, prepared.ignored
-    return examples, None if labels is None else np.asarray(labels), ignored
+    return examples, None if labels is None else _by_number(model, np.asarray(labels)), ignored
+
+
+def _by_number(model: Any, labels: np.ndarray) -> np.ndarray:
+    """Labels with the numbers of the model's classes in the place of their names."""
+    if labels.dtype.kind not in "UO":
+        return labels
+    numbers = {name: number for number, name in enumerate(model.labels or ())}
+    unknown = next((name for name in labels.flat if name not in numbers), None)
+    if unknown is not None:
+        some = f"begin with {listed(list(numbers)[:5])}" if numbers else "have no names, so give their numbers"
+        raise DataError(f"the label {str(unknown)!r} is no class of the model: its classes {some}.")
+    return np.array([numbers[name] for name in labels.flat]).reshape(labels.shape)
+
+
+def ends_in_numbers(model: Any) -> bool:
+    """Whether a model's answers are numbers and no classes: it ends in plain ones, and learnt by a loss of values.
+
+    model   of one output, or several
+    """
+    from striate.train import losses
+
+    if model.answers.activation is not None or model.labels is not None or ends_in_features(model):
+        return False
+    told = model.facts.get("loss")
+    loss = model._plan.losses[0] if model._plan is not None else told if isinstance(told, str) else None
+    try:
+        return loss is not None and losses.get(loss).targets == "values"
+    except StriateError:  # of a user's own
+        return False
 
 
 def beside(
@@ -158,6 +194,8 @@ def beside(
     """
     if ends_in_features(model):
         return _features_beside(model, examples, both)
+    if ends_in_numbers(model):
+        return _numbers_beside(model, examples, both)
     boxes = outputs_with_boxes(model.graph)
     answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
     difference = 0.0
@@ -171,7 +209,7 @@ def beside(
         same = same[(floats > 0) | (whole > 0)]
     right: list[float | None] = [None, None]
     if truth is not None:
-        truth = numbered(truth, floats.shape, what)
+        truth = numbered(truth, floats.shape, what, None if boxes else model.answers.classes, ignored)
         counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
         right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
     return AnswersBeside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
@@ -188,18 +226,45 @@ def _features_beside(model: Any, examples: Examples, both: Sequence[Answered]) -
     return AnswersBeside(len(same), (None, None), float(same.mean()), difference)
 
 
-def numbered(truth: np.ndarray, shape: tuple[int, ...], what: str) -> np.ndarray:
+def _numbers_beside(model: Any, examples: Examples, both: Sequence[Answered]) -> AnswersBeside:
+    """The same for a network that learnt numbers: they agree where they are near, as their spread goes."""
+    answered: tuple[list[np.ndarray], list[np.ndarray]] = [], []
+    difference = 0.0
+    for given in zip(*(each(examples, PREDICTED) for each in both), strict=True):
+        for each, outs in zip(answered, given, strict=True):
+            each.append(np.concatenate([np.asarray(out, np.float64).reshape(len(out), -1) for out in outs], axis=1))
+        difference = max(difference, _off(model, *given))
+    floats, fewer = (np.concatenate(each) for each in answered)
+    spread = floats.std(axis=0)
+    spread = np.where(spread > 0, spread, np.abs(floats[0]))  # of a single one, or where all are alike, its size
+    near = (np.abs(fewer - floats) <= _NEAR * spread).all(axis=1)
+    return AnswersBeside(len(near), (None, None), float(near.mean()), difference)
+
+
+def numbered(
+    truth: np.ndarray, shape: tuple[int, ...], what: str, classes: int | None, ignored: int | None = None
+) -> np.ndarray:
     """Labels as numbers of classes, one for each answer.
 
-    truth   numbers, or rows with a number for each class
-    shape   of the answers
-    what    is asked, for messages
+    truth     numbers, or rows with a number for each class
+    shape     of the answers
+    what      is asked, for messages
+    classes   how many there are; None: any number will do
+    ignored   the label that counts for nothing, or None
 
-    Raises DataError for another count.
+    Raises DataError for another count, and for numbers that no class has.
     """
     truth = truth.argmax(-1) if truth.ndim == len(shape) + 1 and truth.shape[-1] > 1 else truth
     if truth.size != np.prod(shape, dtype=int):
         raise DataError(f"{what}: labels of shape {truth.shape} for answers of shape {shape}.")
+    if classes is not None:
+        none = (truth < 0) | (truth >= classes) | (truth != np.rint(truth))
+        none &= truth != ignored if ignored is not None else True
+        if none.any():
+            number = truth[none].flat[0]
+            raise DataError(
+                f"{what}: the label {number} is no class: the network's have the numbers 0 to {classes - 1}."
+            )
     return truth.reshape(shape)
 
 

@@ -86,10 +86,11 @@ def _turned_distance(tensor: SymbolicTensor) -> bool:
 def reach(examples: Examples) -> tuple[float, float] | None:
     """The smallest and largest number of some of the first inputs that go in as they are; None where none do.
 
-    examples   float or uint8 arrays (N, ...)
+    examples   arrays (N, ...)
     """
     x = examples.xs[0]
-    if examples.preprocessing is not None or x.ndim < 2 or not (x.dtype.kind == "f" or x.dtype == np.uint8):
+    numbers = x.dtype.kind == "f" or x.dtype == np.uint8 or (x.dtype.kind in "iu" and x.ndim > 2)  # no ids of tokens
+    if examples.preprocessing is not None or x.ndim < 2 or not numbers:
         return None
     some = x[:: max(1, len(x) // _SEEN)][:_SEEN]
     return float(some.min()), float(some.max())

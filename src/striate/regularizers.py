@@ -1,0 +1,8 @@
+"""``striate.regularizers``: the module in ``layers/``, under the name by which lecture code imports from it."""
+
+import sys
+
+from striate.layers import regularizers
+from striate.layers.regularizers import *  # noqa: F403  # for type checkers
+
+sys.modules[__name__] = regularizers
