@@ -78,7 +78,6 @@ def fitted(**options):
     [
         ("tensorboard", "tensorboard", lambda p: fitted(callbacks=[st.callbacks.TensorBoard(p)])),
         ("hub", "huggingface_hub", lambda p: st.zoo.create("mobilenet", weights="hf:someone/something")),
-        ("distributed", "accelerate", lambda p: fitted(compile={"precision": "fp16"})),
         ("tune", "optuna", lambda p: st.tune.tune("digits", trials=1, folder=p)),
     ],
 )
@@ -92,5 +91,7 @@ def test_what_is_missing_is_named_with_how_to_get_it(extra, module, use, tmp_pat
 def test_several_processes_without_accelerate_are_refused_in_words(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ArgumentError, match="several processes needs accelerate"):
+    with pytest.raises(
+        ArgumentError, match=r"several processes needs accelerate: pip install 'striate\[distributed\]'"
+    ):
         fitted()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st_
 import striate as st
 from striate import layers
 from striate.backend.processor import processor
+from striate.cli.common import engine_of
 from striate.cli.main import main
 from striate.data import Dataset, Preprocessing
 from striate.data.sets.scenes import scenes
@@ -21,7 +22,7 @@ from striate.errors import ArgumentError, BundleError, DataError, Note
 from striate.inference import Again, trials, tune_engine
 from striate.models import load_model
 from striate.runs import train_run
-from striate.ship import ENGINES, Engine, runtimes
+from striate.ship import ENGINES, Engine, choose, runtimes
 from striate.ship.cascade import Cascade, margins, unsure_below
 from striate.ship.quantization_report import AnswersBeside
 from striate.tasks.detection import detect
@@ -334,6 +335,21 @@ def test_what_is_fast_now_answers_a_call_like_the_one_before():
         exact = model.predict(X[:1], engine="fast")
     model._engine.choose(model, "openvino-bf16", 16)
     assert np.abs(model.predict(X[:1], engine="fast") - exact).max() > 0
+
+
+def test_what_was_measured_and_is_not_installed_is_named(monkeypatch, capsys):
+    model = net()
+    model._engine.choose(model, "openvino-bf16", 16)
+    monkeypatch.setattr(choose, "installed", lambda name: name != "openvino")
+    with pytest.warns(
+        Note, match=r'engine="fast" is openvino-bf16 .* openvino is not installed: "auto" answers\. pip inst'
+    ):
+        found = model.predict(X, engine="fast")
+    np.testing.assert_allclose(found, model.predict(X, engine="torch"), atol=1e-4)
+    assert engine_of(model, None) == "auto"
+    monkeypatch.undo()
+    assert engine_of(model, "fast") == "fast"
+    assert "engine: openvino-bf16, the fastest" in capsys.readouterr().err
 
 
 # -- what engines are compared by ------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """``precision="auto"``: 16 bits where device and network are faster in them; a training goes on in what it began with."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 import striate as st
 from striate import layers, recipes, zoo
 from striate.callbacks import LambdaCallback
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, Note
 from striate.runs import resume_run, train_run
 from striate.train import bits
 from striate.transfer import fit as transfer_fit
@@ -143,7 +145,7 @@ def test_a_run_says_in_which_numbers_and_goes_on_in_them(tmp_path, monkeypatch, 
     monkeypatch.setattr(bits, "LEAST", 1)
     asked = {"epochs": 2, "seed": 1, "report": True, "verbose": 2}
     whole = train_run("digits", folder=tmp_path / "whole", **asked)
-    assert "trains in 16 bits (bf16), which are faster here" in capsys.readouterr().out
+    assert "trains in 16 bits (bf16), which suit this network and processor" in capsys.readouterr().out
     assert whole.model.facts["precision"] == "bf16"
     assert st.models.load_model(tmp_path / "whole").facts["precision"] == "bf16"
     page = " ".join((tmp_path / "whole" / "report.html").read_text().split())
@@ -174,3 +176,19 @@ def test_weights_and_what_is_kept_of_them_stay_in_32_bits(with_units):
     model = ready()
     model.fit(X, Y, verbose=0)
     assert {p.dtype for p in (*model.module.parameters(), *model.module.buffers())} == {torch.float32}
+
+
+def test_fp16_on_a_processor_is_float32_and_says_so() -> None:
+    x, y = np.random.default_rng(0).random((8, 8, 8, 1)).astype(np.float32), np.arange(8) % 2
+    weights = []
+    for precision in ("fp16", "float32"):
+        st.set_seed(0)
+        model = st.Sequential([layers.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(2)])
+        loss = st.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss, precision=precision)
+        said = pytest.warns(Note, match="fp16.*trains in float32") if precision == "fp16" else nullcontext()
+        with said:
+            model.fit(x, y, verbose=0, seed=0, device="cpu")
+        assert model.facts["precision"] == "float32"
+        weights.append(model.get_weights())
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))

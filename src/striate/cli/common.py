@@ -270,18 +270,21 @@ def going(what: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def engine_of(model: Any, asked: str | None) -> str:
-    """The engine that a command takes: the one that was asked for, else the fastest that was measured here, and says so.
+    """The engine that a command takes: the one that was asked for, else the fastest that was measured here.
 
     model   that answers
     asked   its name, or None
+
+    It says which one is the fastest, and where that cannot be had, why.
     """
     from striate.ship.choose import named
 
-    if asked is not None:
-        return asked
-    found = model.predictor._engine.measured(model.predictor.graph.check())
+    if asked not in (None, "fast"):
+        return str(asked)
+    engines = model.predictor._engine
+    found = engines.measured(model.predictor.graph.check())
     if found is None:
-        return "auto"
+        return engines.unmeasured() if asked == "fast" or engines.missing() else "auto"
     called = named(found["engine"], found.get("unsure"))
     aside(f"engine: {called}, the fastest on this kind of processor (--engine auto for answers to the last digit)")
     return "fast"

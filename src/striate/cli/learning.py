@@ -13,7 +13,6 @@ from striate.cli.common import (
     WEIGHTS,
     Augment,
     ClassNames,
-    Engine,
     Ignored,
     Json,
     Precision,
@@ -215,7 +214,13 @@ def evaluate(
     ] = None,
     classes: ClassNames = None,
     ignored: Ignored = None,
-    engine: Engine = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="What computes: auto (torch or ONNX Runtime, in 32 bits), fast (what `striate bench` found here), or "
+            "another, as for `striate predict`."
+        ),
+    ] = "auto",
     json: Json = False,
 ) -> None:
     """Measure a trained model on held-out data, by the figures of its task.
@@ -231,7 +236,7 @@ def evaluate(
     options |= labels_of(classes, ignored)
     if others:
         runs = [first, *(model_of(other, None) for other in others)]
-        scores = judge_ensemble(runs, data, shift=shift, engine=engine or "auto", **options)
+        scores = judge_ensemble(runs, data, shift=shift, engine=engine, **options)
         each = scores["accuracy of each"]
         scores["accuracy of each"] = dict(zip([model, *others], each.values(), strict=False))
         lines = [f"{value:8.4f}  {name}" for name, value in scores["accuracy of each"].items()]
@@ -240,7 +245,7 @@ def evaluate(
         lines += [f"{scores['accuracy']:8.4f}  {together}", *([scores["note"]] if "note" in scores else [])]
         say(scores, json, "\n".join(["accuracy", *lines]))
         return
-    _, scores = judge_run(first, data, shift=shift, engine=engine or "auto", **options)
+    _, scores = judge_run(first, data, shift=shift, engine=engine, **options)
     say(scores, json, judged(scores))
 
 

@@ -142,7 +142,7 @@ class Engines:
         graph = model.graph.check()
         found = self._usable() if how == "fast" else None
         if how == "fast":
-            how = unmeasured() if found is None else found["engine"]
+            how = self.unmeasured() if found is None else found["engine"]
         if how == "torch":
             return None
         if how in TORCH:
@@ -312,12 +312,34 @@ class Engines:
         """
         return None if self.saved_choices(graph) is None else self._usable()
 
+    def unmeasured(self) -> str:
+        """The engine that answers where "fast" cannot, and a note that says why."""
+        runtime = self.missing()
+        if runtime is not None:
+            name = self._tuned[processor()]["engine"]
+            note(
+                f'engine="fast" is {name} on this kind of processor, and {runtime} is not installed: "auto" answers. '
+                f"pip install 'striate[{runtime}]' brings it."
+            )
+        else:
+            note(
+                'engine="fast" was not measured on this kind of processor with these weights: "auto" answers. '
+                "model.tune_engine(pictures), or striate bench MODEL, measures it."
+            )
+        return "auto"
+
+    def missing(self) -> str | None:
+        """The runtime of what was measured as the fastest, where it is not installed."""
+        found = self._tuned.get(processor())
+        runtime = None if found is None or found["engine"] not in KINDS else KINDS[found["engine"]][0]
+        return None if runtime is None or installed(runtime) else runtime
+
     def _usable(self) -> dict[str, Any] | None:
         found = self._tuned.get(processor())
         if found is None or found["engine"] in TORCH:
             return found
-        runtime, precision = KINDS[found["engine"]]
-        return None if not installed(runtime) or (precision == "int8" and self._int8 is None) else found
+        twinless = KINDS[found["engine"]][1] == "int8" and self._int8 is None
+        return None if twinless or self.missing() else found
 
     @handing_back()
     def _make(
@@ -384,15 +406,6 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
-
-
-def unmeasured() -> str:
-    """The engine that answers where "fast" was not measured, and a note that says so."""
-    note(
-        'engine="fast" was not measured on this kind of processor with these weights: "auto" answers. '
-        "model.tune_engine(pictures), or striate bench MODEL, measures it."
-    )
-    return "auto"
 
 
 def named(engine: str, unsure: float | None = None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from striate import primitives as p
 from striate.backend.processor import bfloat16_units
+from striate.errors import note
 from striate.graph import Graph
 from striate.train.plan import AUTO, PRECISIONS, Plan
 
@@ -41,7 +42,7 @@ def _by_channel(step: Any) -> bool:
 
 
 def settle(plan: Plan, graph: Graph, device: str, *, begun: Any = None, own_steps: bool = False) -> None:
-    """Put what "auto" comes to into a plan; any other precision stays.
+    """Put what "auto" comes to into a plan, and float32 in the place of "fp16" on a processor, which has no units for it.
 
     plan        what is trained with
     graph       the network
@@ -49,6 +50,12 @@ def settle(plan: Plan, graph: Graph, device: str, *, begun: Any = None, own_step
     begun       the precision of the training that is gone on with, which stays, also on another processor; or None
     own_steps   whether the model's class says its steps itself, which are in 32 bits
     """
+    if plan.precision == "fp16" and device == "cpu":
+        note(
+            'precision="fp16" trains on a GPU alone. On the processor it trains in float32; precision="auto" takes 16 bits '
+            "where they are faster."
+        )
+        plan.precision = plan.described["precision"] = "float32"
     if plan.precision != AUTO:
         return
     plan.chosen = True
@@ -63,4 +70,4 @@ def in_which(plan: Plan) -> str:
     """
     if not plan.chosen or plan.precision == "float32":
         return ""
-    return "trains in 16 bits (bf16), which are faster here; the precision float32 trains in 32."
+    return 'trains in 16 bits (bf16), which suit this network and processor; precision="float32" trains in 32.'

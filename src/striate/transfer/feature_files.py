@@ -21,7 +21,7 @@ from striate.doors.reading import read_bytes
 from striate.errors import ArgumentError, DataError, without_name
 from striate.intake.outputs import final_activation
 from striate.model import Model
-from striate.ship.choose import KINDS, TORCH, check_engine, unmeasured
+from striate.ship.choose import KINDS, TORCH, check_engine
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def _named(model: Model, engine: str) -> str:
     """The engine by its own name."""
     if engine == "fast":
         found = model._engine.measured(model.graph.check())
-        engine = unmeasured() if found is None else str(found["engine"])
+        engine = model._engine.unmeasured() if found is None else str(found["engine"])
     return "onnxruntime" if engine == "auto" else engine
 
 
