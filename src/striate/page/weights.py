@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ _LARGE = (
     1 << 17,
     1 << 19,
 )  # numbers from which on arrays are kept in 16 bits: the first that keeps the answers
+_SHORT = 8  # numbers up to which an array stays in the model: a scale for each axis is what sizes are inferred from
 _BESIDE = "weights"  # what the model calls the file of its arrays
 
 
@@ -28,7 +30,7 @@ _BESIDE = "weights"  # what the model calls the file of its arrays
 class Carried:
     """A network as a page carries it.
 
-    model     ONNX whose float arrays lie in one file beside it, 32 bits each, one after the other
+    model     ONNX whose float arrays, but for the shortest, lie in one file beside it, 32 bits each, one after the other
     arrays    what that file holds: bytes of arrays one after the other, of 2 or 4 bytes a number
     told      for the page: ``arrays`` (numbers, bits, shape) in that order; per operation the places of its own by name;
               ``lies``: per tensor "first", "last" or null
@@ -52,7 +54,7 @@ def carried(graph: Graph, pictures: np.ndarray) -> Carried:
     close = (least for least in _LARGE if _apart(network.model, pictures, answer, least) <= CLOSE)
     blob = _Blob(next(close, None))
     for tensor in network.model.graph.initializer:
-        if tensor.data_type == 1:
+        if tensor.data_type == 1 and prod(tensor.dims) > _SHORT:
             _carry_out(tensor, blob)
     own = [{name: blob.place(array) for name, array in arrays.items()} for arrays in network.arrays]
     told = {"arrays": blob.told, "own": own, "lies": network.layouts}

@@ -37,7 +37,7 @@ export class Panel {
     const explained = now.explain ? this.fold("explained", "How its sizes come about", made("pre", {}, now.explain)) : null;
     this.large = null;
     if (!picture || !layer) {
-      put($("layer"), ...head, explained, made("p", { class: "muted" }, picture ? "It is not in the original network, so it has no maps." : this.told.why));
+      put($("layer"), ...head, explained, made("p", { class: "muted" }, picture ? "It is not in the original network, so it has no maps." : this.page.pictures?.broken || this.told.why));
       return;
     }
     await this.page.pictures.ensure(picture, this.needed());

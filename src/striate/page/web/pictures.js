@@ -13,8 +13,8 @@ export class Pictures {
   /** page: whose pictures these are; wanted: the one that its address says; changed: called when another one is shown. */
   constructor(page, wanted, changed) {
     const { told, keys } = page;
-    Object.assign(this, { page, told, wanted, changed, all: [], current: null, engine: null });
-    new Sources(keys, (source, name) => this.add(source, name));
+    Object.assign(this, { page, told, wanted, changed, all: [], current: null, engine: null, broken: "" });
+    new Sources(keys, (source, name) => this.add(source, name), () => this.refused());
   }
 
   /** Start the engine, and show the pictures that travel with the page. */
@@ -22,12 +22,22 @@ export class Pictures {
     try {
       this.engine = await Engine.started(this.told);
     } catch (error) {
-      put($("state"), `The network cannot run here: ${error.message}`);
+      this.broken = `The network cannot run here: ${error.message}`;
+      this.refused();
+      await this.changed();
       return;
     }
     for (const [i, { name, url }] of this.told.live.samples.entries()) await this.add(blobOf(url), name, { show: false, address: `sample-${i}` });
     await this.back(this.wanted);
     if (this.all.length && !this.current) await this.show(this.all[0]);
+  }
+
+  /** Whether the network cannot run, which is said. */
+  refused() {
+    if (!this.broken) return false;
+    put($("state"), this.broken);
+    $("state").scrollIntoView({ block: "nearest" });
+    return true;
   }
 
   /** Show one of the held-out pictures, which have the network's size. */
@@ -60,7 +70,7 @@ export class Pictures {
    * address   what the page's address calls it; null for a reader's own, which is not in there
    */
   async add(source, name, { show = true, recipe = this.told.live.preprocessing, address = null } = {}) {
-    if (!this.engine) return;
+    if (this.refused()) return;
     try {
       const pixels = await prepared(source, recipe);
       const picture = { name, source, address, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };

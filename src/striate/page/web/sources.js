@@ -3,12 +3,12 @@
 import { $, made, put } from "striate/words";
 
 export class Sources {
-  /** taken: called with a picture and its name. */
-  constructor(keys, taken) {
-    this.taken = taken;
-    keys.button("choose", "o", "choose a picture", () => $("file").click());
-    keys.button("pad", "w", "draw a picture", () => this.pad());
-    keys.button("camera", "c", "take a picture with the camera", () => this.camera());
+  /** taken: called with a picture and its name; refused: whether none can be taken, which it says. */
+  constructor(keys, taken, refused) {
+    Object.assign(this, { taken, refused });
+    keys.button("choose", "o", "choose a picture", () => refused() || $("file").click());
+    keys.button("pad", "w", "draw a picture", () => refused() || this.pad());
+    keys.button("camera", "c", "take a picture with the camera", () => refused() || this.camera());
     $("file").addEventListener("change", (event) => this.files(event.target.files));
     addEventListener("paste", (event) => this.files(event.clipboardData.files));
     addEventListener("dragover", (event) => {
@@ -24,6 +24,7 @@ export class Sources {
   }
 
   async files(list) {
+    if (list.length && this.refused()) return;
     for (const file of list) await this.taken(file, file.name);
   }
 

@@ -52,6 +52,10 @@ export class Why {
 
   /** Another picture is shown: its most probable class is asked about, unless the address says another. */
   pictured() {
+    if (this.page.pictures.broken) {
+      $("why").hidden = false;
+      return this.show();
+    }
     $("why").hidden = this.picture.best === null;
     if ($("why").hidden) return;
     this.asked = this.wanted ?? this.picture.best[0][2];
@@ -71,7 +75,8 @@ export class Why {
 
   next() {
     const { options, selectedIndex } = $("asked");
-    if (options.length) this.ask(Number(options[(selectedIndex + 1) % options.length].value));
+    if (!options.length) this.show();
+    else this.ask(Number(options[(selectedIndex + 1) % options.length].value));
   }
 
   /** Choose a method, or none where it is chosen already. */
@@ -88,8 +93,8 @@ export class Why {
     for (const button of $("computed").children) button.setAttribute("aria-pressed", String(button.dataset.method === this.method));
     $("windowed").hidden = this.method !== "occlusion";
     Object.assign($("reasons"), { width: 1, height: 1 });
-    this.say("");
-    if (this.method === null) return;
+    this.say(this.page.pictures.broken);
+    if (this.page.pictures.broken || this.method === null) return;
     try {
       await (this.method in LIVE ? this[this.method] : this.computed).call(this, () => run === this.run);
     } catch (error) {
