@@ -33,7 +33,9 @@ def trained(tmp_path_factory):
     """A run of each task, one pass over a few drawn scenes."""
     folder = tmp_path_factory.mktemp("runs")
     return {
-        task: runs.train_run("scenes", task=task, count=12, size=32, epochs=1, folder=folder / task, verbose=0)
+        task: runs.train_run(
+            "scenes", task=task, count=12, size=32, epochs=1, folder=folder / task, verbose=0, page=True
+        )
         for task in DENSE
     }
 
@@ -52,6 +54,14 @@ def test_a_run_keeps_what_its_task_needs(trained, task):
     assert "Per class" in page
     assert "Worst pictures" in page
     assert any(name in page for name in again.labels)
+
+
+@pytest.mark.parametrize("task", DENSE)
+def test_a_run_has_its_page_with_maps_and_the_report_leads_there(trained, task):
+    run = trained[task]
+    assert run.page == run.folder / "page.html"
+    assert 'id="part-network"' in run.page.read_text()
+    assert 'href="page.html"' in run.report.read_text()
 
 
 @pytest.mark.parametrize("task", DENSE)

@@ -104,7 +104,10 @@ def train(
     seed: Seed = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     page: Annotated[
-        bool, typer.Option("--page", help="Write page.html too: the network to look into, with the held-out pictures.")
+        bool,
+        typer.Option(
+            "--page", help="Write page.html too: the network to look into, of a classifier with the held-out pictures."
+        ),
     ] = False,
     resume: Annotated[
         Path | None, typer.Option(help="Go on with the run in this folder, as it was begun; takes no other arguments.")

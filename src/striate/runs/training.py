@@ -111,8 +111,8 @@ def train_run(
     seed        of weights, shuffling, dropout and what is held out
     verbose     as for ``Model.fit``
     report      whether report.html is written
-    page        whether page.html is written beside it, of a classifier of pictures: the network to look into, with the
-                held-out pictures; some seconds and 12 MB or more
+    page        whether page.html is written beside it: the network to look into, of a classifier of pictures with the
+                held-out ones; some seconds and 12 MB or more
     callbacks   further ones, as for ``Model.fit``
     splits      the data, read already; `data` is then only their name
     mix         "mixup" or "cutmix": pictures of a batch mixed with each other, see ``Model.compile``
@@ -129,7 +129,7 @@ def train_run(
     Raises DataError, ArgumentError, TrainingError, and BundleError where another process writes to the folder or the disk is
     full; what was there before stays as it was.
     """
-    from striate.pages import Answered, write_report, write_run_page
+    from striate.pages import Answered, write_model_page, write_report, write_run_page
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
@@ -269,6 +269,8 @@ def train_run(
                 filters=filters_in(place / FILTERS, model),
                 timed=False,  # so that the same seed gives the same files
             )
+        elif page:
+            written = write_model_page(place / PAGE, model, timed=False)
         told = None
         if report:
             told = write_report(
