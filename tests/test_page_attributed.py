@@ -155,3 +155,22 @@ def test_of_a_run_the_first_of_its_held_out_pictures_are_explained(browser, mode
     assert page.locator("#because button").all_text_contents() == names
     opened.context.close()
     assert opened.faults == []
+
+
+@pytest.mark.parametrize("attributions", [True, False])
+def test_a_runs_page_begins_with_a_picture_of_its_own(browser, model, tmp_path, attributions):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 20, 18, 3), dtype=np.uint8)
+    test = Dataset(
+        pixels, np.arange(8) % 4, classes=tuple(model.labels), preprocessing=model.preprocessing, name="noise"
+    )
+    left = {"editable": False, "timed": False, "attributions": attributions}
+    opened = Opened(browser, pages.write_run_page(tmp_path / "a.html", model, test, history={}, **left))
+    assert opened.page.evaluate("striate.pictures.current.address") == "held-out-0"
+    if attributions:
+        opened.page.keyboard.press("V")
+        opened.page.locator("#because", has_text="Bright pixels").wait_for()
+    opened.context.close()
+    assert opened.faults == []
+    other = Opened(browser, tmp_path / "a.html", at="#picture=sample-1")
+    assert other.page.evaluate("striate.pictures.current.address") == "sample-1"
+    other.context.close()

@@ -28,8 +28,14 @@ export class Pictures {
       return;
     }
     for (const [i, { name, url }] of this.told.live.samples.entries()) await this.add(blobOf(url), name, { show: false, address: `sample-${i}` });
-    await this.back(this.wanted);
+    for (const address of [this.wanted, this.first]) if (!this.current) await this.back(address);
     if (this.all.length && !this.current) await this.show(this.all[0]);
+  }
+
+  /** What the address calls the picture to begin with: of a run one of its own, which the methods explain that were computed beforehand. */
+  get first() {
+    const { live, held_out } = this.told;
+    return live.attributed?.pictures[0][0] ?? (held_out?.examples.length ? "held-out-0" : null);
   }
 
   /** Whether the network cannot run, which is said. */
