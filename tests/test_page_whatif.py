@@ -473,7 +473,42 @@ def test_what_is_no_size_of_an_input_is_refused_in_plain_words(opened, size):
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.getElementById('edit-state').classList.contains('warn')")
     said = page.locator("#edit-state").text_content()
-    assert said == f'"{size}" is no size of an input: write whole numbers above 0, such as 28, 28, 1.'
+    assert said == f'"{size}" is no size of an input: write whole numbers above 0, or None for any, such as 28, 28, 1.'
+
+
+def resized(page: Any, size: str) -> None:
+    """Write a size of the input, and press Enter."""
+    page.keyboard.press("S")
+    page.keyboard.press("Control+a")
+    page.keyboard.type(size)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+
+
+def test_an_input_that_is_left_open_says_what_its_numbers_are_counted_at(opened):
+    page = opened.page
+    resized(page, "None, None, 1")
+    edits_done(page, 1)
+    said = "counted at an input of 224×224×1, since any size will do"
+    assert said in page.locator("#totals").text_content()
+    assert said in page.locator("#layer").text_content()
+    assert page.locator("#inputs input").input_value() == "None, None, 1"
+    resized(page, "foo")
+    page.wait_for_function("() => document.getElementById('edit-state').classList.contains('warn')")
+    assert page.locator("#edit-state").text_content().endswith("or None for any, such as 224, 224, 1.")
+    page.keyboard.press("z")
+    edits_done(page, 0)
+    assert "counted at" not in page.locator("body").inner_text()
+
+
+def test_sizes_are_written_in_any_usual_way(opened):
+    script = 'async (texts) => { const {sizesOf} = await import("striate/arguments"); return texts.map(sizesOf); }'
+    same = ["28, 28, 1", "(28, 28, 1)", "[28,28,1]", "28x28x1", "28×28×1", "28 X 28 x 1", "28 28 1", " 28 * 28*1 "]
+    assert opened.page.evaluate(script, same) == [[28, 28, 1]] * len(same)
+    assert opened.page.evaluate(script, ["4", "4,", "(4,)"]) == [[4]] * 3
+    assert opened.page.evaluate(script, ["None x None x 3", "?, ?, 3"]) == [[None, None, 3]] * 2
+    none = ["", "x", "28x", "a, b", "28, -1, 1", "1e3, 2, 3", "28,, 1", "0", "1.5 2 3", "null, 3"]
+    assert opened.page.evaluate(script, none) == [None] * len(none)
 
 
 def test_large_numbers_and_misfits_are_said_shortly(opened):

@@ -11,6 +11,7 @@ from striate import primitives as p
 from striate.draw.volumes import SLANT, sides
 from striate.draw.words import brief
 from striate.graph import FlatGraph, Graph, Operation, Shape, Window, channel_axes, channels_last, last_maps, operations
+from striate.graph.sizes import Open
 from striate.page.blocks import Part, parts_of
 from striate.page.placing import HEIGHT, WIDTH, placed
 from striate.size import explain_every, measure, opened_rows
@@ -68,9 +69,7 @@ def told_of(graph: Graph) -> dict[str, Any]:
             "inference_bytes": size.inference_bytes,
             "training_bytes": size.training_bytes,
         },
-        "inputs": [
-            {"name": graph.label(tensor.node), "tensor": i} for tensor, i in zip(graph.inputs, flat.inputs, strict=True)
-        ],
+        "inputs": told_inputs(graph, flat.inputs),
         "outputs": flat.outputs,
         "layers": layers,
         "tensors": shapes,
@@ -79,6 +78,22 @@ def told_of(graph: Graph) -> dict[str, Any]:
         "parts": [_part(part, flat) for part in parts_of(flat)],
     }
     return shown(told)  # type: ignore[no-any-return]
+
+
+def told_inputs(graph: Graph, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """What the page is told of each input: its name, its tensor, and whether one of its sizes is left open.
+
+    graph     the network
+    numbers   of the inputs among the page's ``tensors``, whose sizes are those that an open one is counted at
+    """
+    return [
+        {
+            "name": graph.label(tensor.node),
+            "tensor": number,
+            "open": any(isinstance(size, Open) for size in tensor.sizes),
+        }
+        for tensor, number in zip(graph.inputs, numbers, strict=True)
+    ]
 
 
 def explained(graph: Graph) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from striate.graph import Graph, from_json, to_json
 from striate.graph.code import to_code
 from striate.graph.layer import snake_case
 from striate.page.placing import HEIGHT, WIDTH
-from striate.page.told import shown, told_of
+from striate.page.told import shown, told_inputs, told_of
 
 _SAME = ("inputs", "name", "class", "call", "network")  # of an entry: no arguments
 
@@ -192,7 +192,7 @@ def _unknown(name: str, kind: str, inputs: list[int], output: int, misfit: str |
 def _nothing(graph: Graph) -> dict[str, Any]:
     """What is told where not even the first layer fits."""
     totals = dict.fromkeys(("weights", "buffers", "mults", "inference_bytes", "training_bytes"), 0)
-    inputs = [{"name": graph.label(tensor.node), "tensor": i} for i, tensor in enumerate(graph.inputs)]
+    inputs = told_inputs(graph, range(len(graph.inputs)))
     empty: dict[str, Any] = {key: [] for key in ("layers", "operations", "parts", "outputs")}
     shapes = [list(shape) for shape in graph.input_shapes]
     return {"totals": totals, "inputs": inputs, "tensors": shapes, "box": [WIDTH, HEIGHT], **empty}

@@ -26,6 +26,16 @@ export function valueOf(text) {
   return text.trim();
 }
 
+/** Sizes as they are written without brackets: 28, 28, 1. */
+export const bareText = (sizes) => sizes.map(textOf).join(", ");
+
+/** The sizes that a text means, also with × or spaces between them, null for one that is left open; null where it means none. */
+export function sizesOf(text) {
+  const said = text.trim().replace(/^[([](.*)[)\]]$/, "$1").replace(/,\s*$/, "").trim().split(/\s*[,x×*]\s*|\s+/i);
+  const sizes = said.map((each) => (/^(none|\?)$/i.test(each) ? null : /^\d+$/.test(each) ? Number(each) : 0));
+  return sizes.every((size) => size === null || (size > 0 && Number.isSafeInteger(size))) ? sizes : null;
+}
+
 /**
  * Fields for the arguments of a layer, those that matter for training alone folded away: elements.
  *

@@ -4,7 +4,7 @@ import { best, percent } from "striate/answers";
 import { Large } from "striate/large";
 import { chosenScale, known, legend, paint, RANGES, scaleOf } from "striate/maps";
 import { range } from "striate/values";
-import { $, counted, lasting, made, megabytes, put, shapeText, short } from "striate/words";
+import { $, counted, countedAt, lasting, made, megabytes, put, shapeText, short } from "striate/words";
 
 const FIRST = 64; // maps that are shown at once
 
@@ -33,7 +33,8 @@ export class Panel {
     const { layer, picture } = this;
     const { shown, chosen, whatif } = this.page;
     const now = shown.layers[chosen];
-    const head = [...facts(now, layer ?? null), shown === this.told ? this.timed(now) : null, whatif ? whatif.form(now) : null];
+    const at = countedAt(shown);
+    const head = [...facts(now, layer ?? null), at && now.shape ? made("p", { class: "muted" }, `Its numbers are ${at}.`) : null, shown === this.told ? this.timed(now) : null, whatif ? whatif.form(now) : null];
     const explained = now.explain ? this.fold("explained", "How its sizes come about", made("pre", {}, now.explain)) : null;
     this.large = null;
     if (!picture || !layer) {
@@ -45,7 +46,8 @@ export class Panel {
     const value = picture.values.get(layer.output);
     this.value = value;
     this.known = known(value);
-    this.page.channel = Math.min(this.page.channel ?? this.liveliest(), value.channels - 1);
+    const { channel } = this.page;
+    if (channel === null || channel >= value.channels) this.page.channel = this.liveliest();
     this.vector = value.plane[0] * value.plane[1] === 1;
     const dead = this.known.filter((each) => each.dead).length;
     const count = this.vector ? `${counted(value.channels)} numbers` : `${counted(value.channels)} maps of ${shapeText(layer.shape.slice(0, -1))}`;

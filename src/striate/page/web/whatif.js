@@ -1,6 +1,6 @@
 // What if a layer were another: edits of the network, sized by striate itself, with what they change; undo and redo.
 
-import { fields, textOf, valueOf } from "striate/arguments";
+import { bareText, fields, sizesOf, valueOf } from "striate/arguments";
 import { difference, table, totalsText } from "striate/difference";
 import { tooMany } from "striate/edits";
 import { Python } from "striate/python";
@@ -150,7 +150,7 @@ export class WhatIf {
     const { now, at } = this;
     put($("inputs"), ...now.told.inputs.map(({ name }) => {
       const changed = (event) => this.resize(name, event.target.value);
-      return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: textOf(this.meant(name).shape).slice(1, -1), title: "Size of the input, channels last (S)", "data-input": name, "aria-busy": this.busy(name, "shape"), onchange: changed, autocomplete: "off" }));
+      return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: bareText(this.meant(name).shape), title: "Size of the input, channels last (S)", "data-input": name, "aria-busy": this.busy(name, "shape"), onchange: changed, autocomplete: "off" }));
     }));
     put($("difference"), ...(at ? this.differing() : []));
     this.state();
@@ -158,10 +158,11 @@ export class WhatIf {
 
   /** Give an input another size, as it is written. */
   resize(layer, text) {
-    const value = valueOf(text);
-    const { shape } = this.entry(layer);
-    if (Array.isArray(value) && value.length === shape.length && value.every((size) => size === null || (Number.isInteger(size) && size > 0))) return this.edit({ do: "set", layer, argument: "shape", value });
-    this.refused = `"${text}" is no size of an input: write whole numbers above 0, such as ${textOf(shape).slice(1, -1)}.`;
+    const value = sizesOf(text);
+    if (value?.length === this.entry(layer).shape.length) return this.edit({ do: "set", layer, argument: "shape", value });
+    const { inputs, tensors } = this.now.told;
+    const example = tensors[inputs.find(({ name }) => name === layer).tensor];
+    this.refused = `"${text}" is no size of an input: write whole numbers above 0, or None for any, such as ${bareText(example)}.`;
     this.strip();
   }
 

@@ -2,6 +2,13 @@
 
 /** A shape; ? where it is not known. */
 export const shapeText = (shape) => (shape === null ? "?" : shape.join("×") || "1");
+
+/** Which sizes of the inputs a network's numbers are counted at, where it leaves some open; else "". */
+export function countedAt({ inputs, tensors }) {
+  const open = inputs.filter((each) => each.open).map(({ tensor }) => shapeText(tensors[tensor]));
+  return open.length ? `counted at an input of ${open.join(" and ")}, since any size will do` : "";
+}
+
 export const counted = (number) => number.toLocaleString("en-US");
 
 /** A number in at most four digits. */
