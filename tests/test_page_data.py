@@ -252,6 +252,14 @@ def test_curves_say_what_each_epoch_had_and_names_do_nothing_but_appear(opened):
     assert opened.locator("img").count() == 60
 
 
+def test_the_address_chooses_classes_that_there_are_and_a_range_that_there_is(browser, written):
+    page = Opened(browser, written, at="#view=data&truth=9&says=1&from=80&to=20")
+    filter = page.page.evaluate("globalThis.striate.data.examples.filter")
+    assert filter == {"truth": None, "says": 1, "wrong": False, "from": 20, "to": 80, "region": None}
+    page.context.close()
+    assert page.faults == []
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_data_view_is_no_wider_than_the_window(browser, written, width):
     page = Opened(browser, written, width=width, at="#view=data&wrong=1")

@@ -41,6 +41,43 @@ def test_the_address_holds_what_is_chosen(browser, written):
     assert page.faults == []
 
 
+def test_what_of_the_address_does_not_exist_is_left_out(browser, written):
+    opened = Opened(browser, written, at="#layer=conv2d&map=-1&cell=1%2C-1&class=-1&why=gradcam&picture=sample-9")
+    page = opened.page
+    liveliest = "() => striate.channel === striate.panel.liveliest()"
+    page.wait_for_function(liveliest)
+    assert page.locator("#layer").inner_text().count("Why ") == 0
+    best = page.evaluate("String(striate.pictures.current.best[0][2])")
+    assert page.locator("#asked").input_value() == best
+    state = page.evaluate("Object.fromEntries(new URLSearchParams(location.hash.slice(1)))")
+    assert state == {
+        "layer": "conv2d",
+        "map": page.evaluate("String(striate.channel)"),
+        "picture": "sample-0",
+        "why": "gradcam",
+        "class": best,
+        "open": state["open"],
+    }
+    script = """async (address) => {
+        const {wanted} = await import("striate/address");
+        history.replaceState(null, "", `#${address}`);
+        const {channel, asked, cell, filter} = wanted();
+        return [channel, asked, cell, filter];
+    }"""
+    for number in ("-1", "1.5", "a", "", "1e2", " 1", "NaN", "0x1"):
+        address = f"map={number}&class={number}&cell={number},2&truth={number}&says={number}&wrong={number}"
+        assert page.evaluate(script, f"{address}&from=-1&to=101") == [None, None, None, {}]
+    said = {"truth": 0, "says": 12, "wrong": True, "from": 2.5, "to": 100}
+    good = "map=0&class=3&cell=0,4&truth=0&says=12&wrong=1&from=2.5&to=100"
+    assert page.evaluate(script, good) == [0, 3, [0, 4], said]
+    opened.context.close()
+    again = Opened(browser, written, at="#layer=conv2d&map=6&class=4&why=gradcam")
+    again.page.wait_for_function(liveliest)
+    assert again.page.locator("#asked").input_value() == best
+    again.context.close()
+    assert opened.faults + again.faults == []
+
+
 def test_the_way_back_leads_through_what_was_chosen(browser, written):
     opened = Opened(browser, written, at="#layer=conv2d&map=1")
     page = opened.page

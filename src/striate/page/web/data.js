@@ -14,7 +14,7 @@ export class Data {
   constructor(page, wanted) {
     Object.assign(this, { page, held: page.told.held_out, open: false });
     this.examples = new Examples(this.held);
-    Object.assign(this.examples.filter, wanted.filter);
+    this.wants(wanted.filter);
     const { keys } = page;
     $("view").hidden = false;
     keys.button("view", "t", "the pictures that it was judged on, or the network", () => this.turn(!this.open));
@@ -29,6 +29,14 @@ export class Data {
     const drawn = curves(this.held.history, this.filters ? 0 : 1, (epoch) => this.filters?.show(epoch));
     put($("curves"), made("h2", {}, "Learning curves"), drawn, this.filters?.element);
     this.turn(wanted.view === "data");
+  }
+
+  /** Begin with what the address says of the filter; classes that are not there are left out, a range the wrong way round is turned. */
+  wants(said) {
+    const { filter } = this.examples;
+    const { truth, says, wrong, from, to } = { ...filter, ...said };
+    const there = (number) => (number < this.held.classes.length ? number : null);
+    Object.assign(filter, { truth: there(truth), says: there(says), wrong, from: Math.min(from, to), to: Math.max(from, to) });
   }
 
   controls() {

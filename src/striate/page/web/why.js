@@ -16,7 +16,7 @@ export const METHODS = [...Object.keys(LIVE), ...COMPUTED];
 export class Why {
   /** page: whose picture is explained; method, asked: what its address says, or null. */
   constructor(page, method, asked) {
-    Object.assign(this, { page, told: page.told, method, asked, wanted: asked, run: 0 });
+    Object.assign(this, { page, told: page.told, method, asked: null, wanted: asked < page.told.live.labels.length ? asked : null, run: 0 });
     const { keys } = page;
     keys.button("gradcam", "x", "Grad-CAM: where the last maps speak for the class", () => this.turn("gradcam"));
     keys.button("occlusion", "v", "occlusion: cover parts of the picture; again: stop", () => this.turn("occlusion"));
@@ -30,6 +30,7 @@ export class Why {
     Object.assign($("step"), { value: step, max: window });
     $("gradcam").disabled = live.explain.maps === null;
     this.attributed = live.attributed && new Attributed(live.attributed, height * width);
+    if (method === "gradcam" && live.explain.maps === null) this.method = null;
     if (COMPUTED.includes(method) && !this.attributed?.methods.includes(method)) this.method = null;
     if (this.attributed) {
       this.buttons();
