@@ -54,6 +54,34 @@ def test_colours_have_a_scale_and_the_most_is_gone_to(opened, small, colouring):
     assert page.locator("#legend button").count() == 0
 
 
+def test_bar_boxes_and_minimap_have_one_scale(opened):
+    page = opened.page
+    page.select_option("#colouring", "weights")
+    script = """async () => {
+        const {strength, tinted} = await import("striate/colourings");
+        const {diagram, tools} = globalThis.striate;
+        const stops = document.querySelector("#legend .ramp").style.background.match(/[\\d.]+(?=%)/g).map(Number);
+        const boxes = diagram.boxes.filter(({part}) => !diagram.open.has(part.path)).map(({part, group}) =>
+            [diagram.scene.boxes.figure(part) / diagram.largest, Number(group.querySelector(".tint").getAttribute("fill-opacity"))]);
+        const map = document.createElement("i");
+        const fills = new Set(boxes.map(([share]) => (map.style.fill = tinted(share), map.style.fill)));
+        const drawn = [...document.querySelectorAll("#minimap path")].map((path) => path.style.fill);
+        return [stops, boxes, [...fills].sort(), drawn.sort()];
+    }"""
+    stops, boxes, fills, drawn = page.evaluate(script)
+    assert len(boxes) > 3
+    assert max(share for share, _ in boxes) == 1
+    for share, opacity in boxes:
+        at = share * (len(stops) - 1)
+        assert opacity == pytest.approx(0.45 * share**0.5, abs=1e-3)
+        if at == int(at):
+            assert stops[int(at)] / 100 == pytest.approx(opacity, abs=1e-3)
+    assert [stop / 45 for stop in stops] == pytest.approx([(i / 16) ** 0.5 for i in range(17)], abs=2e-3)
+    assert drawn == fills
+    page.select_option("#colouring", "kind")
+    assert page.locator("#minimap path").evaluate_all("all => all.every(({style}) => style.fill.includes('-edge'))")
+
+
 def test_layers_that_do_not_fit_are_counted_and_gone_to_one_after_the_other(opened, small):
     page = opened.page
     names = [row.name for row in opened_rows(small.graph) if row.misfit]

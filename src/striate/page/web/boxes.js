@@ -1,12 +1,11 @@
 // The boxes of the network's picture: of layers, of folded parts, around open ones. Each is drawn at (0, 0).
 
-import { COLOURINGS, figure } from "striate/colourings";
+import { COLOURINGS, figure, strength } from "striate/colourings";
 import { BAR, INPUT } from "striate/layout";
 import { counted, drawn, large, shapeText } from "striate/words";
 
 // The fonts of page.css, with which texts are measured.
 const [NAME, SAYS] = ["600 12px", "10.5px"].map((size) => `${size} system-ui, "Segoe UI", Helvetica, Arial, "Liberation Sans", sans-serif`);
-const TINT = 0.45; // of the strongest colour, so that what is written on it can be read
 const WIDEST = 56; // of a volume in a box
 
 const pen = document.createElement("canvas").getContext("2d");
@@ -57,7 +56,7 @@ export class Boxes {
 
   /** Colour a box as strongly as its number is near to the largest. */
   tint({ part, group }, largest) {
-    group.querySelector(".tint").setAttribute("fill-opacity", (TINT * Math.sqrt(this.figure(part) / largest)).toFixed(3));
+    group.querySelector(".tint").setAttribute("fill-opacity", strength(this.figure(part) / largest).toFixed(3));
   }
 
   input() {

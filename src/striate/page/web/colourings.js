@@ -12,6 +12,20 @@ export const COLOURINGS = {
   "measured time": { of: (layer) => Math.round(1e9 * (layer.time ?? 0)), joined: "sum", said: (n) => `takes ${lasting(n / 1e9)}`, brief: (n) => lasting(n / 1e9) },
 };
 
+const TINT = 0.45; // of the strongest colour, so that what is written on it can be read
+const STOPS = 16; // of the scale's bar
+
+/** How strongly a number is coloured that is a share of the largest: half as strongly where it is a quarter. */
+export const strength = (share) => TINT * Math.sqrt(share);
+
+/** Its colour on the ground of a box. */
+export const tinted = (share) => `color-mix(in srgb, var(--tint) ${(100 * strength(share)).toFixed(1)}%, var(--other))`;
+
+/** The colours from 0 to the largest number side by side, as a background. */
+export function bar() {
+  return `linear-gradient(90deg, ${Array.from({ length: STOPS + 1 }, (_, i) => tinted(i / STOPS)).join(", ")})`;
+}
+
 /** The number of some layers together. */
 export function figure({ of, joined }, layers) {
   const numbers = layers.map(of);

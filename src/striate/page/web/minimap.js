@@ -1,5 +1,6 @@
 // The whole network in small, with a frame around what is in sight, where that is not all of it; a click goes there.
 
+import { tinted } from "striate/colourings";
 import { $, drawn, put } from "striate/words";
 
 export class Minimap {
@@ -9,18 +10,24 @@ export class Minimap {
     this.map.addEventListener("pointerdown", (event) => this.jump(event));
   }
 
-  /** Show the boxes of the picture: all of a family are one path. */
+  /** Show the boxes of the picture in their colours: all of a colour are one path. */
   draw() {
-    const { boxes, size, look, parts, open } = this.diagram;
+    const { boxes, size, look, open } = this.diagram;
     this.map.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`);
     this.map.classList.toggle("turned", look.turned);
     const paths = new Map();
     for (const { part, x, y, w, h } of boxes) {
       if (open.has(part.path)) continue;
-      const family = parts.family(part);
-      paths.set(family, `${paths.get(family) ?? ""}M${x} ${y}h${w}v${h}h${-w}z`);
+      const colour = this.colour(part);
+      paths.set(colour, `${paths.get(colour) ?? ""}M${x} ${y}h${w}v${h}h${-w}z`);
     }
-    put(this.map, ...[...paths].map(([family, d]) => drawn("path", { d, class: `stripe ${family}` })), this.frame);
+    put(this.map, ...[...paths].map(([colour, d]) => drawn("path", { d, style: `fill:${colour}` })), this.frame);
+  }
+
+  /** The colour of a box: its kind's, or as strong as its number is. */
+  colour(part) {
+    const { parts, largest, scene: { boxes } } = this.diagram;
+    return boxes.colouring ? tinted(boxes.figure(part) / largest) : `var(--${parts.family(part)}-edge, var(--other-edge))`;
   }
 
   /** Move the frame. */

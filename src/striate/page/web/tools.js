@@ -1,6 +1,6 @@
 // What stands around the picture of the network: search, colours, zoom, the picture as a file.
 
-import { COLOURINGS } from "striate/colourings";
+import { bar, COLOURINGS } from "striate/colourings";
 import { Minimap } from "striate/minimap";
 import { kept } from "striate/store";
 import { $, drawn, lasting, made, put } from "striate/words";
@@ -108,7 +108,7 @@ export class Tools {
     const most = diagram.most();
     const go = most === null ? null : made("button", { type: "button", title: "Go there (m)", onclick: () => this.page.choose(most) }, "most: ", made("bdi", {}, diagram.told.layers[most].name));
     const folded = diagram.parts.foldable.length ? made("span", {}, `folded: ${colouring.joined === "sum" ? "the sum of its layers" : "the largest of its layers"}`) : null;
-    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp of-tint" }), colouring.said(diagram.largest)), folded, go, diagram.look.colouring === TIME ? this.timed() : null);
+    put($("legend"), made("span", { class: "legend" }, colouring.brief(0), made("span", { class: "ramp", style: `background:${bar()}` }), colouring.said(diagram.largest)), folded, go, diagram.look.colouring === TIME ? this.timed() : null);
   }
 
   /** What was measured, and all of it together; a network that is changed was not measured. */
