@@ -139,6 +139,30 @@ def test_what_is_cut_off_a_photo_is_said_and_drawn(browser, tmp_path):
     assert opened.faults == []
 
 
+def test_a_broken_file_among_several_is_named_and_the_last_picture_is_in_sight(opened):
+    page = opened.page
+    script = """async (files) => {
+        const list = files.map(([name, numbers]) => new File([Uint8Array.from(numbers)], name));
+        await globalThis.striate.pictures.take(list.map((file) => [file, file.name]));
+    }"""
+    good, text = list(png(20, 18)), list(b"no picture")
+    page.evaluate(script, [["plain.png", good], ["text.png", text], ["grey.png", good]])
+    said = page.locator("#state").inner_text()
+    assert said.startswith("grey.png: 20 × 18")
+    assert said.count("is no picture that the browser can read") == said.count("text.png") == 1
+    assert page.locator("#strip button").count() == 5
+    page.evaluate(script, [["a.png", text], ["b.png", text]])
+    assert page.locator("#state").inner_text().count("no picture") == 2
+    page.evaluate(script, [[f"{number}.png", good] for number in range(14)])
+    assert "no picture" not in page.locator("#state").inner_text()
+    for chosen in ("last", "first"):
+        page.evaluate(f"document.querySelector('#strip button:{chosen}-child').click()")
+        page.wait_for_function(f"() => document.querySelector('#strip button:{chosen}-child[aria-pressed=true]')")
+        strip, one = (page.locator(each).bounding_box() for each in ("#strip", "#strip [aria-pressed=true]"))
+        assert strip["y"] <= one["y"]
+        assert one["y"] + one["height"] <= strip["y"] + strip["height"]
+
+
 def test_what_is_unfolded_stays_so_at_the_next_layer_and_more_to_scroll_to_fades_out(opened):
     page = opened.page
     page.locator("summary", has_text="The filter of map").click()

@@ -14,7 +14,7 @@ export class Pictures {
   constructor(page, wanted, changed) {
     const { told, keys } = page;
     Object.assign(this, { page, told, wanted, changed, all: [], current: null, engine: null, broken: "" });
-    new Sources(keys, (source, name) => this.add(source, name), () => this.refused());
+    new Sources(keys, (list) => this.take(list), () => this.refused());
   }
 
   /** Start the engine, and show the pictures that travel with the page. */
@@ -68,6 +68,19 @@ export class Pictures {
     return kind === "sample" ? this.told.live.samples[number].name : this.told.held_out.examples[number][0];
   }
 
+  /** Pictures of a reader's, [source, name] each; what is none is named once the others are there. */
+  async take(list) {
+    const faults = [];
+    for (const [source, name] of list) {
+      try {
+        await this.add(source, name);
+      } catch (error) {
+        faults.push(made("div", { class: "warn" }, `${name}: this is no picture that the browser can read (${error.message.replace(/\.$/, "")}).`));
+      }
+    }
+    if (faults.length) put($("state"), ...(faults.length < list.length ? $("state").childNodes : []), ...faults);
+  }
+
   /**
    * A picture more.
    *
@@ -77,23 +90,24 @@ export class Pictures {
    */
   async add(source, name, { show = true, recipe = this.told.live.preprocessing, address = null } = {}) {
     if (this.refused()) return;
-    try {
-      const pixels = await prepared(source, recipe);
-      const picture = { name, source, address, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
-      this.all.push(picture);
-      this.thumbnails();
-      if (show) await this.show(picture);
-    } catch (error) {
-      put($("state"), `${name}: this is no picture that the browser can read (${error.message.replace(/\.$/, "")}).`);
-    }
+    const pixels = await prepared(source, recipe);
+    const picture = { name, source, address, pixels, canvas: shown(pixels), input: normalised(pixels, this.told.live), values: new Map(), known: new Map(), best: null };
+    this.all.push(picture);
+    this.thumbnails();
+    if (show) await this.show(picture);
   }
 
   thumbnails() {
+    const held = $("strip").contains(document.activeElement);
     put($("strip"), ...this.all.map((picture) => {
       const canvas = made("canvas", { width: picture.canvas.width, height: picture.canvas.height });
       canvas.getContext("2d").drawImage(picture.canvas, 0, 0);
       return made("button", { type: "button", title: picture.name, "aria-label": `Picture ${picture.name}`, "aria-pressed": String(picture === this.current), onclick: () => this.show(picture) }, canvas);
     }));
+    const chosen = $("strip").querySelector("[aria-pressed=true]");
+    if (!chosen) return;
+    if (held) chosen.focus({ preventScroll: true });
+    inSight($("strip"), chosen);
   }
 
   async show(picture) {
@@ -137,6 +151,12 @@ export class Pictures {
     if (picture.best) showAnswers($("best"), picture.best);
     else put($("best"), made("li", {}, `The network gives ${shapeText(out.shape)} numbers; choose its last layer to see them.`));
   }
+}
+
+/** Scroll a box, and nothing around it, so that an element of it is in sight. */
+function inSight(box, element) {
+  const [outer, inner] = [box, element].map((each) => each.getBoundingClientRect());
+  box.scrollTop += Math.max(0, inner.bottom - outer.bottom) - Math.max(0, outer.top - inner.top);
 }
 
 /** A picture of which something is cut off, whole, with a frame around what the network sees. */

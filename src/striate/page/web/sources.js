@@ -3,7 +3,7 @@
 import { $, made, put } from "striate/words";
 
 export class Sources {
-  /** taken: called with a picture and its name; refused: whether none can be taken, which it says. */
+  /** taken: called with pictures and their names, [source, name] each; refused: whether none can be taken, which it says. */
   constructor(keys, taken, refused) {
     Object.assign(this, { taken, refused });
     keys.button("choose", "o", "choose a picture", () => refused() || $("file").click());
@@ -25,7 +25,7 @@ export class Sources {
 
   async files(list) {
     if (list.length && this.refused()) return;
-    for (const file of list) await this.taken(file, file.name);
+    await this.taken([...list].map((file) => [file, file.name]));
   }
 
   /** A canvas to draw on, white on black as handwritten digits are. */
@@ -50,7 +50,7 @@ export class Sources {
       pen.lineTo(event.offsetX, event.offsetY);
       pen.stroke();
     });
-    this.dialog("Draw", canvas, async () => this.taken(await new Promise((done) => canvas.toBlob(done)), "drawing"), made("button", { type: "button", onclick: clear }, "Clear"));
+    this.dialog("Draw", canvas, async () => this.taken([[await new Promise((done) => canvas.toBlob(done)), "drawing"]]), made("button", { type: "button", onclick: clear }, "Clear"));
   }
 
   async camera() {
@@ -63,7 +63,7 @@ export class Sources {
     }
     const video = made("video", { autoplay: true, playsinline: true, width: 320 });
     video.srcObject = stream;
-    this.dialog("Camera", video, () => this.taken(video, "camera"));
+    this.dialog("Camera", video, () => this.taken([[video, "camera"]]));
     $("drawing").addEventListener("close", () => stream.getTracks().forEach((track) => track.stop()), { once: true });
   }
 
