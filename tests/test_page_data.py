@@ -252,6 +252,16 @@ def test_curves_say_what_each_epoch_had_and_names_do_nothing_but_appear(opened):
     assert opened.locator("img").count() == 60
 
 
+def test_a_box_that_is_ticked_and_a_slider_that_is_moved_keep_no_key(opened):
+    opened.locator("#wrong").click()
+    assert opened.locator("#wrong").is_checked()
+    opened.keyboard.press("j")
+    assert not opened.locator("#wrong").is_checked()
+    opened.locator("#curves input").focus()
+    opened.keyboard.press("t")
+    assert opened.locator("#data").is_hidden()
+
+
 def test_the_address_chooses_classes_that_there_are_and_a_range_that_there_is(browser, written):
     page = Opened(browser, written, at="#view=data&truth=9&says=1&from=80&to=20")
     filter = page.page.evaluate("globalThis.striate.data.examples.filter")

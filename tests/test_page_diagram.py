@@ -59,10 +59,11 @@ def test_bar_boxes_and_minimap_have_one_scale(opened):
     page.select_option("#colouring", "weights")
     script = """async () => {
         const {strength, tinted} = await import("striate/colourings");
-        const {diagram, tools} = globalThis.striate;
+        const {diagram} = globalThis.striate;
         const stops = document.querySelector("#legend .ramp").style.background.match(/[\\d.]+(?=%)/g).map(Number);
+        const opacity = (group) => Number(group.querySelector(".tint").getAttribute("fill-opacity"));
         const boxes = diagram.boxes.filter(({part}) => !diagram.open.has(part.path)).map(({part, group}) =>
-            [diagram.scene.boxes.figure(part) / diagram.largest, Number(group.querySelector(".tint").getAttribute("fill-opacity"))]);
+            [diagram.scene.boxes.figure(part) / diagram.largest, opacity(group)]);
         const map = document.createElement("i");
         const fills = new Set(boxes.map(([share]) => (map.style.fill = tinted(share), map.style.fill)));
         const drawn = [...document.querySelectorAll("#minimap path")].map((path) => path.style.fill);

@@ -41,6 +41,51 @@ def test_the_address_holds_what_is_chosen(browser, written):
     assert page.faults == []
 
 
+def test_keys_do_what_they_say_after_a_field_was_used_and_with_caps_lock(opened):
+    page = opened.page
+    page.locator("#colouring").focus()
+    page.select_option("#colouring", "weights")
+    page.keyboard.press("m")
+    page.wait_for_function("() => striate.chosen === striate.diagram.most()")
+    assert page.locator("#colouring").input_value() == "weights"
+    page.keyboard.press("Escape")
+    script = """([key, shiftKey]) => document.body.dispatchEvent(
+        new KeyboardEvent("keydown", {key, shiftKey, modifierCapsLock: true, bubbles: true}))"""
+    page.evaluate(script, ["X", False])
+    assert page.locator("#gradcam").get_attribute("aria-pressed") == "true"
+    page.evaluate(script, ["x", True])
+    assert page.locator("#gradcam").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("/")
+    page.keyboard.type("xd?")
+    assert page.locator("#search").input_value() == "xd?"
+    assert page.locator("#gradcam").get_attribute("aria-pressed") == "true"
+
+
+def test_the_focus_stays_where_a_key_is_pressed(opened):
+    page = opened.page
+    page.evaluate("striate.choose(striate.told.layers.findIndex(({name}) => name === 'conv2d'))")
+    page.locator("[data-map]").first.wait_for()
+    at = "() => document.activeElement === striate.panel.large?.canvas"
+    page.keyboard.press("l")
+    page.wait_for_function(at)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    for key in "npr":
+        before = page.evaluate_handle("striate.panel.large.canvas")
+        page.keyboard.press(key)
+        page.wait_for_function("before => striate.panel.large && striate.panel.large.canvas !== before", arg=before)
+        page.wait_for_function(at)
+    range_of = page.get_by_label("What the colours are relative to")
+    range_of.focus()
+    before = range_of.element_handle()
+    range_of.select_option("map")
+    page.wait_for_function("before => striate.panel.select !== before", arg=before)
+    page.wait_for_function("() => document.activeElement === striate.panel.select")
+    page.locator("#strip button").nth(1).press("Enter")
+    page.wait_for_function("() => striate.pictures.current.address === 'sample-1'")
+    assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+
+
 def test_what_of_the_address_does_not_exist_is_left_out(browser, written):
     opened = Opened(browser, written, at="#layer=conv2d&map=-1&cell=1%2C-1&class=-1&why=gradcam&picture=sample-9")
     page = opened.page

@@ -10,6 +10,15 @@ const PLACES = [
   ["Esc", "leave a field, so that keys act again"],
 ];
 
+const WRITTEN = "textarea, input:not([type=checkbox], [type=range], [type=file])"; // fields that letters are written into
+
+/** The key that is meant: with Caps Lock a letter is large where Shift makes it so, as without. */
+function meant(event) {
+  const { key, shiftKey } = event;
+  if (key.length > 1 || !event.getModifierState("CapsLock")) return key;
+  return shiftKey ? key.toUpperCase() : key.toLowerCase();
+}
+
 export class Keys {
   constructor() {
     this.acts = new Map();
@@ -35,11 +44,10 @@ export class Keys {
 
   pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("dialog[open]")) return;
-    if (event.target.closest("input, select, textarea")) {
-      if (event.key === "Escape") event.target.blur();
-      return;
-    }
-    const act = this.acts.get(event.key);
+    const field = event.target.closest("input, select, textarea");
+    if (field && event.key === "Escape") field.blur();
+    if (field?.matches(WRITTEN)) return;
+    const act = this.acts.get(meant(event));
     if (!act) return;
     event.preventDefault(); // a field that it goes to does not get the letter
     act();

@@ -11,7 +11,7 @@ const FIRST = 64; // maps that are shown at once
 export class Panel {
   /** page: whose layer, channel and cell are chosen. */
   constructor(page) {
-    Object.assign(this, { page, told: page.told, large: null, unfolded: new Set(page.told.live ? [] : ["explained"]) }); // and stay so at the next layer
+    Object.assign(this, { page, told: page.told, large: null, select: null, unfolded: new Set(page.told.live ? [] : ["explained"]) }); // and stay so at the next layer
     const { keys } = page;
     keys.on("l", "go to the map", () => this.large?.canvas.focus());
     keys.on("n", "next map", () => this.step(1));
@@ -28,9 +28,10 @@ export class Panel {
     return this.told.layers[this.page.layer];
   }
 
-  /** Show the chosen layer. */
+  /** Show the chosen layer; whoever goes over its map by keys, or chooses a range, stays there. */
   async show() {
-    const { layer, picture } = this;
+    const { layer, picture, walking } = this;
+    const ranging = this.select !== null && this.select === document.activeElement;
     const { shown, chosen, whatif } = this.page;
     const now = shown.layers[chosen];
     const at = countedAt(shown);
@@ -55,7 +56,8 @@ export class Panel {
     const title = made("h3", {}, count, this.select, made("span", { id: "layer-legend" }), !this.vector && dead ? made("span", { class: "muted" }, `${dead} dead: all zero`) : null);
     const original = shown === this.told ? null : made("p", { class: "muted" }, "Its maps in the original network:");
     put($("layer"), ...head, original, title, this.vector ? null : this.grid(value), made("div", { id: "one" }), explained);
-    this.one();
+    this.one(walking);
+    if (ranging && this.select) regain(this.select);
   }
 
   /** How long the layer took, and where and how that was measured; nothing where it was not. */
@@ -64,6 +66,11 @@ export class Panel {
     if (!timed || time === null) return null;
     const share = timed.seconds ? ` (${percent(time / timed.seconds)} of all)` : "";
     return this.fold("timed", `Takes ${lasting(time)}${share}`, made("p", { class: "small" }, timed.note));
+  }
+
+  /** Whether a reader goes over the map by keys. */
+  get walking() {
+    return this.large !== null && this.large.canvas === document.activeElement;
   }
 
   /** Tensors that the layer's maps and arithmetic need. */
@@ -146,12 +153,13 @@ export class Panel {
   }
 
   /** The chosen map, large, and what belongs to it. */
-  one() {
+  one(walking = this.walking) {
     const scale = this.vector ? scaleOf(...range(this.value.data)) : this.scale(this.page.channel);
     this.large = new Large(this.page, this.value, this.vector, scale, this.page.channel === this.liveliest());
     put($("one"), ...this.large.elements, this.others(scale), this.filters());
     put($("layer-legend"), legend(scale));
     this.large.begin();
+    if (walking) regain(this.large.canvas);
   }
 
   /** The same map for the other pictures. */
@@ -207,6 +215,11 @@ export class Panel {
     const box = made("details", { open: this.unfolded.has(name) }, made("summary", { onclick: turn }, summary), ...children);
     return box;
   }
+}
+
+/** Give an element the focus that one which stood there had, unless a reader has gone elsewhere meanwhile. */
+function regain(element) {
+  if (document.activeElement === document.body) element.focus({ preventScroll: true });
 }
 
 /** A layer's name and its numbers, with what they were in the original network. */
