@@ -17,6 +17,7 @@ import striate as st
 from striate import layers, logistic, zoo
 from striate.data import Dataset, Preprocessing, Splits, folder
 from striate.errors import ArgumentError, DataError, Note
+from striate.inference import trials
 from striate.intake import numbered_as
 from striate.models import load_model
 from striate.runs import resume_run
@@ -530,3 +531,17 @@ def test_it_says_which_stage_begins_and_how_long_that_may_take(base, photos, tmp
     assert "Augmentation" in [layer.kind for layer in load_model(tmp_path / "run").layers]
     fit(photos, base, augment="none", stages=1, folder=tmp_path / "quiet", cache=False, report=False)
     assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["torch-bf16", "int8", "fast"])
+def test_the_first_stage_takes_features_of_any_engine(engine, base, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "CANDIDATES", ("onnxruntime", "int8"))
+    made = fit(photos, base, stages=1, engine=engine, folder=tmp_path / "run", cache=False, report=False)
+    exact = fit(photos, base, stages=1, folder=tmp_path / "exact", cache=False, report=False)
+    assert abs(made.stages[0].accuracy - exact.stages[0].accuracy) < 0.3
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["arguments"]["engine"] == engine
+
+
+def test_a_wrong_engine_is_refused_before_anything_is_read(base, tmp_path):
+    with pytest.raises(ArgumentError, match='unknown engine "fst"'):
+        fit(tmp_path / "nothing", base, engine="fst")

@@ -27,6 +27,7 @@ from striate.runs.folders import check_folder, run_folder, under_way
 from striate.runs.networks import levels
 from striate.runs.training import called_again, recorded_of
 from striate.seed import set_seed
+from striate.ship.choose import KINDS, check_engine
 from striate.train.callbacks import Callback, ProgressBar
 from striate.transfer.feature_files import base_of, features
 from striate.transfer.network import assemble, freeze, trainable, twin, usual_augmentation
@@ -165,6 +166,7 @@ def fit(
     scratch: bool = False,
     folder: str | os.PathLike[str] | None = None,
     cache: bool | str | os.PathLike[str] = True,
+    engine: str = "auto",
     seed: int = 0,
     verbose: str | int = 0,
     report: bool = True,
@@ -197,6 +199,8 @@ def fit(
     scratch     also train the same network without what the base had learnt, for as long as the three stages took
     folder      where the model and its report go (``runs/<data>-<base>``)
     cache       of the features, as for ``features``
+    engine      of the features, as for ``features``; for "fast" the engines are measured first, on the training pictures,
+                which set the ranges of 8 bits too.  What the other stages learn by is torch
     say         is given a line of text after each stage
     resume      go on with the run in `folder` that was broken off, given the same arguments again
 
@@ -209,6 +213,7 @@ def fit(
 
     check_epochs(epochs)
     check_precision(precision)
+    check_engine(engine)
     words_of(augment)  # an error now for a word that is none
     if folder is not None:
         check_folder(Path(folder))
@@ -229,6 +234,7 @@ def fit(
         "validation": validation,
         "scratch": scratch,
         "cache": cache if isinstance(cache, bool) else str(cache),
+        "engine": engine,
         "seed": seed,
         "report": report,
     }
@@ -263,7 +269,7 @@ def fit(
         going(
             f"stage 1 of {stages}: features of {plural(len(train), 'picture')} and their mirror images, and a head on them"
         )
-        counts = _first(run, head, classes, cache)
+        counts = _first(run, head, classes, cache, engine)
         told(line(run.stages[-1]))
         if stages > 1:
             begun = time.perf_counter()
@@ -388,7 +394,7 @@ def _bar(verbose: str | int, whole: int) -> Callable[[int, int], None] | None:
 
 
 # -- stages -----------------------------------------------------------------------------------------------------------
-def _first(run: _Run, head: Any, classes: int, cache: Any) -> dict[str, int]:
+def _first(run: _Run, head: Any, classes: int, cache: Any, engine: str) -> dict[str, int]:
     """Features and a head on them; how many pictures were computed."""
     import torch
 
@@ -400,8 +406,15 @@ def _first(run: _Run, head: Any, classes: int, cache: Any) -> dict[str, int]:
     def told(before: int) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, of: progress(before + done, 2 * of)
 
-    plain = features(run.base, run.train, cache=cache, progress=told(0))
-    mirror = features(run.base, run.train, mirrored=True, cache=cache, progress=told(len(run.train)))
+    pictures = Dataset(
+        run.train.x, name=run.train.name, preprocessing=run.train.preprocessing
+    )  # features are no classes
+    if engine == "fast":
+        run.base.tune_engine(pictures, rounds=3)
+    elif engine in KINDS and KINDS[engine][1] == "int8":
+        run.base.quantize(pictures)
+    plain = features(run.base, run.train, cache=cache, engine=engine, progress=told(0))
+    mirror = features(run.base, run.train, mirrored=True, cache=cache, engine=engine, progress=told(len(run.train)))
     rows = [_vectors(part.x) for part in (plain, mirror)]
     labels = run.train.labels
     assert labels is not None
