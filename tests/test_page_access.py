@@ -116,7 +116,7 @@ def contrast(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_what_is_written_on_boxes_of_every_colour_can_be_read():
     folder = resources.files("striate.page").joinpath("web")
-    most = float(re.search(r"const TINT = ([\d.]+);", folder.joinpath("boxes.js").read_text()).group(1))
+    most = float(re.search(r"const TINT = ([\d.]+);", folder.joinpath("colourings.js").read_text()).group(1))
     themes = re.findall(r":root[^{]*\{(.*?)\}", folder.joinpath("page.css").read_text(), re.DOTALL)
     assert len(themes) == 2
     for theme in themes:
