@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import xml.etree.ElementTree as ET
 
@@ -10,7 +11,12 @@ import pytest
 from browser import Opened
 from PIL import Image
 
+import striate as st
+from striate import layers
 from striate.draw.volumes import sides
+from striate.graph import to_json
+from striate.page.explorer import write_explorer
+from striate.page.workshop import changed
 from striate.size import opened_rows
 
 
@@ -183,3 +189,25 @@ def test_the_picture_is_kept_as_svg(opened):
     texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
     assert any("conv2d" in (text or "") for text in texts)
     assert "var(" not in ET.tostring(root, "unicode")
+
+
+def test_every_input_has_its_shape_and_one_that_nothing_reads_is_not_told(browser, tmp_path):
+    left, right = layers.Input((16, 16, 3), name="left"), layers.Input((16, 16, 1), name="right")
+    both = layers.Concatenate()([layers.Conv2D(4, 3)(left), layers.Conv2D(4, 3)(right)])
+    graph = st.Model([left, right], layers.Dense(3)(layers.Flatten()(both))).graph
+    opened = Opened(browser, write_explorer(tmp_path / "a.html", graph, "two", editable=False))
+    page = opened.page
+    assert page.locator("#diagram .box.plain").text_content() == "left, right"
+    page.locator("#diagram .shape", has_text="16×16×3 and 16×16×1").wait_for()
+    page.evaluate("striate.diagram.opened(null); striate.diagram.draw()")
+    page.keyboard.press("y")
+    assert page.locator("#diagram .shape").all_text_contents()[:2] == ["16×16×3", "16×16×1"]
+    page.keyboard.press("y")
+    edit = {"do": "remove", "layer": "concatenate"}
+    told = json.loads(changed(json.dumps(to_json(graph)), json.dumps(edit)))["told"]
+    page.evaluate("told => striate.show(told, null)", told)
+    assert page.locator("#diagram .box.plain").text_content() == "left"
+    assert "16×16×3" in page.locator("#diagram .shape").all_text_contents()
+    assert page.locator("#diagram .shape", has_text="16×16×1").count() == 0
+    opened.context.close()
+    assert opened.faults == []

@@ -60,7 +60,7 @@ export class Boxes {
   }
 
   input() {
-    const names = this.told.inputs.map(({ name }) => name).join(", ");
+    const names = this.parts.inputs.map(({ name }) => name).join(", ");
     const [w, h] = INPUT;
     const box = drawn("rect", { width: w, height: h, rx: h / 2, class: "fill input" });
     return drawn("g", { class: "box plain" }, box, drawn("text", { x: w / 2, y: 19, class: "name", "text-anchor": "middle" }, fitted(names, NAME, w - 16)));

@@ -52,14 +52,16 @@ export class Layout {
     const inner = this.inside(this.parts.root);
     const w = Math.max(across, inner.w);
     const begin = along + this.gap;
-    const { tensor } = this.parts.told.inputs[0];
+    const { root, inputs } = this.parts;
     const place = [(w - inner.w) / 2, begin];
-    const ends = [[w / 2, along], [place[0] + inner.ins(tensor), begin]];
+    const tensors = inputs.map(({ tensor }) => tensor);
+    const first = new Set(root.place ? tensors : this.parts.into(root.parts[0]));
+    const ends = (tensor) => [[w / 2, along], [place[0] + inner.ins(tensor), begin]];
     return {
       w,
       h: begin + inner.h,
-      lines: [{ key: "input", steps: way(...ends), head: true }],
-      labels: [{ key: "input", tensors: [tensor], ends }],
+      lines: tensors.filter((tensor) => first.has(tensor)).map((tensor) => ({ key: `input ${tensor}`, steps: way(...ends(tensor)), head: true })),
+      labels: [{ key: "input", tensors, ends: ends(tensors[0]) }],
       input: [(w - across) / 2, 0],
       inner,
       place,
@@ -135,7 +137,7 @@ export class Layout {
       return item;
     });
     const h = y - this.gap + (root ? 0 : this.gap / 2);
-    const behind = (i, tensor) => (i < 0 ? [w / 2, 0] : [items[i].place[0] + laid[i].outs(tensor), items[i].place[1] + laid[i].h]);
+    const behind = (i, tensor) => (i < 0 ? [w / 2, root ? -this.gap : 0] : [items[i].place[0] + laid[i].outs(tensor), items[i].place[1] + laid[i].h]);
     const before = (i, tensor) => (i >= items.length ? [w / 2, h] : [items[i].place[0] + laid[i].ins(tensor), items[i].place[1]]);
     const lines = [];
     const labels = new Map(); // of lines between the same two parts, in one
@@ -146,7 +148,8 @@ export class Layout {
       lines.push({ key: `${key} ${tensor}`, steps: lane === undefined ? way(...ends) : past(...ends, (w + widest) / 2 + (lane + 1) * LANE), head: to < items.length });
       if (lane === undefined && from >= 0 && to < items.length) labels.set(key, { key, tensors: [...(labels.get(key)?.tensors ?? []), tensor], ends });
     }
-    return { w, h, ins: () => w / 2, outs: () => w / 2, lines, labels: [...labels.values()], items };
+    const ins = root ? (tensor) => before(0, tensor)[0] : () => w / 2;
+    return { w, h, ins, outs: () => w / 2, lines, labels: [...labels.values()], items };
   }
 }
 

@@ -16,6 +16,11 @@ export class Parts {
     this.foldable = inside(this.root).slice(1);
   }
 
+  /** The inputs that something reads. */
+  get inputs() {
+    return this.told.inputs.filter(({ tensor }) => this.reader.has(tensor));
+  }
+
   /** The layers of a part. */
   layers({ calls }) {
     return calls.map((call) => this.told.layers[call]);

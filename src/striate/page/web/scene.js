@@ -67,7 +67,7 @@ export class Scene {
     const said = tensors.map((tensor) => shapeText(this.boxes.told.tensors[tensor]));
     const middle = (ay + by) / 2;
     if (!this.layout.turned) return [{ key, said: said.join(" and "), place: [Math.max(ax, bx) + 8, middle + 4], anchor: null }];
-    return said.map((each, i) => ({ key: `${key} ${i}`, said: each, place: [middle, Math.min(ax, bx) - 7 - 12 * i], anchor: "middle" }));
+    return said.map((each, i) => ({ key: `${key} ${i}`, said: each, place: [middle, Math.min(ax, bx) - 7 - 12 * (said.length - 1 - i)], anchor: "middle" }));
   }
 
   /** The elements of a part: a box, or a frame and what is in it. */
