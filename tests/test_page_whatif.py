@@ -513,11 +513,11 @@ def test_sizes_are_written_in_any_usual_way(opened):
 
 def test_large_numbers_and_misfits_are_said_shortly(opened):
     script = """async () => {
-        const {large, megabytes} = await import("striate/words");
+        const {large, memory} = await import("striate/words");
         const {change} = await import("striate/difference");
-        return [large(999999), large(3.96e14), megabytes(1.92e12), change(String, 1, 12), change(large, 41, 976546987)];
+        return [large(999999), large(3.96e14), memory(1.92e12), change(String, 1, 12), change(large, 41, 976546987)];
     }"""
-    assert opened.page.evaluate(script) == ["1.00 M", "396 T", "1.9 TB", "1 → 12 (× 12.0)", "41 → 977 M (× 23.8 M)"]
+    assert opened.page.evaluate(script) == ["1.00 M", "396 T", "1.7 TiB", "1 → 12 (× 12.0)", "41 → 977 M (× 23.8 M)"]
     opened.page.keyboard.press("a")
     opened.page.locator("#layer [data-argument=filters]").fill("0")
     opened.page.keyboard.press("Enter")

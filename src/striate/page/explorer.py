@@ -185,7 +185,7 @@ def _time(model: Model, told: dict[str, Any]) -> None:
         return
     seconds = {visible(row.name): row.seconds for row in times.rows}
     for layer in told["layers"]:
-        layer["time"] = float(f"{seconds[layer['name']]:.3g}") if layer["name"] in seconds else None
+        layer["time"] = seconds.get(layer["name"])
     told["timed"] = {"seconds": times.total, "note": visible(times.note())}
 
 

@@ -76,7 +76,7 @@ class HeldOut:
         The parts are ``pictures``, one after the other, and ``filters``, of each epoch the kernels and the biases.
         """
         examples = [
-            [one.name, one.label, one.answer, round(one.share, 5), one.kind, len(one.file)] for one in self.examples
+            [one.name, one.label, one.answer, round(one.share, 7), one.kind, len(one.file)] for one in self.examples
         ]
         points = None if self.points is None else np.round(self.points.astype(float), 4).tolist()
         told = {

@@ -1,6 +1,6 @@
 // What the network answers: the five most probable classes with bars.
 
-import { made, put } from "striate/words";
+import { made, percent, put } from "striate/words";
 
 /** Probabilities of an output, as striate's Outputs gives them. */
 export function probabilities(row, { activation, separate }) {
@@ -24,8 +24,6 @@ export function best(value, live, count = 5) {
   const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, count);
   return order.map((i) => [live.labels[i] ?? String(i), shares[i], i]);
 }
-
-export const percent = (share) => `${(100 * share).toFixed(share > 0.9995 || share < 0.0005 ? 2 : 1)} %`;
 
 /** Show them. */
 export function showAnswers(element, found) {

@@ -5,7 +5,7 @@ import { curves } from "striate/curves";
 import { Filters } from "striate/filters";
 import { Examples } from "striate/examples";
 import { Scatter } from "striate/scatter";
-import { $, counted, made, put } from "striate/words";
+import { $, counted, made, percent, put } from "striate/words";
 
 const FIRST = 120; // pictures that are shown at once
 
@@ -114,7 +114,7 @@ export class Data {
 
   tile(one) {
     const { classes } = this.held;
-    const said = `${one.name}: is ${classes[one.label]}, says ${classes[one.answer]}, ${(100 * one.share).toFixed(1)} %`;
+    const said = `${one.name}: is ${classes[one.label]}, says ${classes[one.answer]}, ${percent(one.share)}`;
     const lines = one.right ? [made("bdi", {}, classes[one.label])] : [made("bdi", {}, classes[one.label]), made("span", { class: "warn" }, " ✗ ", made("bdi", {}, classes[one.answer]))];
     return made("button", { type: "button", title: said, "aria-label": said, "data-number": one.number, "aria-pressed": String(one === this.taken), onclick: () => this.pick(one), onpointerenter: () => this.scatter?.mark(one), onpointerleave: () => this.scatter?.mark(null) },
       made("img", { src: one.url, alt: "" }), made("span", { class: "under" }, ...lines));

@@ -1,9 +1,9 @@
 // What differs between a network and a changed one: in all, and layer by layer, by their names.
 
-import { counted, large, made, megabytes, shapeText } from "striate/words";
+import { counted, large, made, memory, shapeText } from "striate/words";
 
-const TOTALS = { weights: ["weights", counted], mults: ["multiplications", counted], inference_bytes: ["to predict", megabytes], training_bytes: ["to train", megabytes] };
-const FACTS = { shape: shapeText, weights: counted, mults: counted, field: (field) => (field ? shapeText(field) : "–"), bytes: megabytes };
+const TOTALS = { weights: ["weights", counted], mults: ["multiplications", counted], inference_bytes: ["to predict", memory], training_bytes: ["to train", memory] };
+const FACTS = { shape: shapeText, weights: counted, mults: counted, field: (field) => (field ? shapeText(field) : "–"), bytes: memory };
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -32,7 +32,7 @@ export const totalsText = ({ totals }) => totals.map(([key, before, after]) => `
 
 /** A table of the layers that differ; chosen: called with the call of one. */
 export function table({ layers, gone }, chosen) {
-  const head = made("tr", {}, ...["layer", "gives", "weights", "multiplications", "sees", "map memory"].map((text) => made("th", { scope: "col" }, text)));
+  const head = made("tr", {}, ...["layer", "gives", "weights", "multiplications", "receptive field", "map memory"].map((text) => made("th", { scope: "col" }, text)));
   const cell = (fact, layer, was) => {
     const [now, then] = [layer, was].map((each) => (each === null || each.shape === null ? "–" : FACTS[fact](each[fact])));
     return made("td", {}, was === null || now === then ? now : `${then} → ${now}`);

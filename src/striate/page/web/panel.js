@@ -1,10 +1,10 @@
 // The chosen layer: its numbers, its maps, its filters.
 
-import { best, percent } from "striate/answers";
+import { best } from "striate/answers";
 import { Large } from "striate/large";
 import { chosenScale, known, legend, paint, RANGES, scaleOf } from "striate/maps";
 import { range } from "striate/values";
-import { $, counted, countedAt, lasting, made, megabytes, put, shapeText, short } from "striate/words";
+import { $, counted, countedAt, lasting, made, memory, percent, put, shapeText, short } from "striate/words";
 
 const FIRST = 64; // maps that are shown at once
 
@@ -35,7 +35,7 @@ export class Panel {
     const { shown, chosen, whatif } = this.page;
     const now = shown.layers[chosen];
     const at = countedAt(shown);
-    const head = [...facts(now, layer ?? null), at && now.shape ? made("p", { class: "muted" }, `Its numbers are ${at}.`) : null, shown === this.told ? this.timed(now) : null, whatif ? whatif.form(now) : null];
+    const head = [...facts(shown, now, this.told, layer ?? null), at && now.shape ? made("p", { class: "muted" }, `Its numbers are ${at}.`) : null, shown === this.told ? this.timed(now) : null, whatif ? whatif.form(now) : null];
     const explained = now.explain ? this.fold("explained", "How its sizes come about", made("pre", {}, now.explain)) : null;
     this.large = null;
     if (!picture || !layer) {
@@ -222,15 +222,21 @@ function regain(element) {
   if (document.activeElement === document.body) element.focus({ preventScroll: true });
 }
 
-/** A layer's name and its numbers, with what they were in the original network. */
-function facts(layer, was) {
-  const sees = ({ field }) => (field ? `${shapeText(field)} of the input` : "");
+/** What a layer of a network sees of its input: its receptive field, which may be larger than that. */
+export function sees({ tensors, inputs }, { field }) {
+  if (!field) return "";
+  const there = field.map((side, axis) => Math.min(side, tensors[inputs[0].tensor][axis]));
+  return `${shapeText(there)} of the input${shapeText(there) === shapeText(field) ? "" : ` (a receptive field of ${shapeText(field)})`}`;
+}
+
+/** A network's layer by its name and its numbers, with what they were in the original. */
+function facts(shown, layer, told, was) {
   const fact = (name, said) => {
-    const [now, then] = [said(layer), was ? said(was) : said(layer)];
+    const [now, then] = [said(layer, shown), was ? said(was, told) : said(layer, shown)];
     return now || then ? made("div", {}, made("dt", {}, name), made("dd", {}, now || "–"), now === then ? null : made("dd", { class: "was" }, `was ${then || "–"}`)) : null;
   };
   const list = layer.shape === null ? null : made("dl", { class: "facts" },
     fact("gives", ({ shape }) => shapeText(shape)), fact("weights", ({ weights, shared }) => counted(weights) + (shared ? " (shared)" : "")), fact("buffers", ({ buffers }) => (buffers ? counted(buffers) : "")),
-    fact("multiplications", ({ mults }) => counted(mults)), fact("sees", sees), fact("map memory", ({ bytes }) => megabytes(bytes)));
+    fact("multiplications", ({ mults }) => counted(mults)), fact("sees", (one, network) => sees(network, one)), fact("map memory", ({ bytes }) => memory(bytes)));
   return [made("h2", {}, made("bdi", {}, layer.name)), made("p", { class: "muted" }, layer.says), list, layer.misfit ? made("p", { class: "warn" }, `⚠ ${layer.misfit}`) : null];
 }

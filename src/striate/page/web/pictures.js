@@ -1,11 +1,11 @@
 // The pictures: where they come from, which one is shown, and its numbers.
 
-import { best, percent, showAnswers } from "striate/answers";
+import { best, showAnswers } from "striate/answers";
 import { Engine } from "striate/engine";
 import { dim, frame } from "striate/maps";
 import { normalised, prepared, shown } from "striate/pixels";
 import { Sources } from "striate/sources";
-import { $, made, put, shapeText } from "striate/words";
+import { $, made, percent, put, shapeText } from "striate/words";
 
 const ALL = 24_000_000; // numbers on the way up to which all are kept, so that every layer is there at once
 
@@ -122,7 +122,7 @@ export class Pictures {
     const total = this.told.layers.reduce((sum, { bytes }) => sum + bytes / 4, 0);
     if (total <= ALL) await this.ensure(picture, this.told.operations.map(({ output }) => output));
     const { cut } = picture.pixels;
-    put($("state"), cut && whole(cut), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms${cut ? `. The network sees the middle of it: ${Math.round(100 * cut.share)} % are cut off at the edges.` : ""}`);
+    put($("state"), cut && whole(cut), `${picture.name}: ${picture.pixels.height} × ${picture.pixels.width}, computed in ${Math.round(performance.now() - begun)} ms${cut ? `. The network sees the middle of it: ${percent(cut.share, 0)} are cut off at the edges.` : ""}`);
     await this.changed();
   }
 

@@ -1,7 +1,7 @@
 // The map of the features: a small picture for each held-out one, near to what the network finds alike.
 
 import { range } from "striate/values";
-import { made, put } from "striate/words";
+import { made, percent, put } from "striate/words";
 
 const SIDE = 480; // of the canvas
 const MARGIN = 16;
@@ -76,7 +76,7 @@ export class Scatter {
   mark(one) {
     this.at = one;
     const { classes } = this.told;
-    put(this.said, one ? `${one.name}: is ${classes[one.label]}, says ${classes[one.answer]}, ${(100 * one.share).toFixed(1)} %` : "Go over a picture; click it for its maps; drag to choose a part.");
+    put(this.said, one ? `${one.name}: is ${classes[one.label]}, says ${classes[one.answer]}, ${percent(one.share)}` : "Go over a picture; click it for its maps; drag to choose a part.");
     this.draw();
   }
 

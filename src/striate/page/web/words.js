@@ -26,10 +26,21 @@ export function large(value) {
   return String(value);
 }
 
-/** Bytes in a unit in which they are at most four digits before the point: 4.2 MB. */
-export function megabytes(bytes) {
-  const [unit, name] = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"]].find(([unit]) => bytes >= unit) ?? [1e3, "kB"];
-  return `${(bytes / unit).toFixed(1)} ${name}`;
+/** Bytes in the largest unit that leaves a number of at least 1, as ``striate size`` says them: 4.2 MiB. */
+export function memory(bytes) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let [value, unit] = [bytes, 0];
+  while (value >= 1024 && unit + 1 < units.length) [value, unit] = [value / 1024, unit + 1];
+  return unit ? `${value.toFixed(1)} ${units[unit]}` : `${counted(bytes)} bytes`;
+}
+
+/** A share with as many digits as tell it from nothing and from all, `digits` after the point, at most 2: 42.0 %, 99.97 %. */
+export function percent(share, digits = 1) {
+  for (let count = digits; count <= 2; count++) {
+    const text = (100 * share).toFixed(count);
+    if ((Number(text) === 0) === (share === 0) && (Number(text) === 100) === (share === 1)) return `${text} %`;
+  }
+  return share > 0.5 ? "> 99.99 %" : "< 0.01 %";
 }
 
 /** Seconds in a unit in which they are at most three digits before the point: 4.2 ms. */
