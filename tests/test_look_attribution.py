@@ -15,6 +15,7 @@ import striate as st
 from striate import layers, look
 from striate.data import Preprocessing
 from striate.errors import ArgumentError
+from striate.look.explain.sanity import Sanity
 from striate.look.pictures import Space
 
 sys.path.insert(0, str(Path(__file__).parent / "oracles"))
@@ -127,6 +128,17 @@ def test_the_sanity_check_tells_a_map_of_the_picture_from_one_of_the_network():
     told = look.sanity(model, x, method={"edges": edges, "saliency": look.saliency})
     assert "do not use it" in told.verdict("edges")
     assert "do not use it" not in told.verdict("saliency")
+
+
+@pytest.mark.parametrize(
+    ("alike", "text"), [(0.4962, "0.496"), (0.499996, "0.499996"), (0.5, "0.50"), (0.5004, "0.50")]
+)
+def test_a_verdict_says_its_limit_and_a_number_that_is_on_its_side_of_it(alike, text):
+    numbers = {"map": np.full((2, 1), alike)}
+    told = Sanity([1], 2, ["dense"], numbers, {"map": np.full((2, 1), 0.3)}, np.zeros((4, 4), np.uint8), {"map": []})
+    assert f"(rank correlation {text}, where 0.5 or more fails; SSIM 0.30, which is not judged; " in told.verdict("map")
+    assert told.passes("map") == (float(text) < 0.5) == (alike < 0.5) == ("do not use it" not in told.verdict("map"))
+    assert told.rows()[1][0][1:] == (f"{text} / 0.30", "changes: passes" if alike < 0.5 else "unchanged: fails")
 
 
 def test_wrong_arguments_are_one_line():

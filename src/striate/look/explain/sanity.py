@@ -67,8 +67,8 @@ class Sanity(Look):
         alike, form = self.spearman[method][:, stage].mean(), self.ssim[method][:, stage].mean()
         count = self.layers[stage]
         numbers = (
-            f"(rank correlation {alike:.2f}, SSIM {form:.2f} with the top {count} of "
-            f"{plural(self.total, 'layer')} random)"
+            f"(rank correlation {_beside(alike)}, where {KEPT} or more fails; SSIM {form:.2f}, which is not judged; with the "
+            f"top {count} of {plural(self.total, 'layer')} random)"
         )
         verb, advice = (
             ("changes", "as an explanation must")
@@ -93,7 +93,7 @@ class Sanity(Look):
         return heads, [
             (
                 method,
-                *(f"{a.mean():.2f} / {b.mean():.2f}" for a, b in pairs(method)),
+                *(f"{_beside(a.mean())} / {b.mean():.2f}" for a, b in pairs(method)),
                 "changes: passes" if self.passes(method) else "unchanged: fails",
             )
             for method in self.spearman
@@ -112,6 +112,12 @@ class Sanity(Look):
             "names": self.names,
             "verdicts": {method: self.verdict(method) for method in self.spearman},
         }
+
+
+def _beside(alike: float) -> str:
+    """A rank correlation in as many digits as tell it from the limit, two at least."""
+    texts = (f"{alike:.{digits}f}" for digits in range(2, 17))
+    return next((text for text in texts if (float(text) < KEPT) == (alike < KEPT)), f"{alike}")
 
 
 def sanity(
