@@ -75,6 +75,7 @@ def figure(file: str, shows: str, *of: str, needs: Sequence[str] = ()) -> Callab
 CHARTS = {
     "curves_families.png": ("bench.curves", "loss and accuracy of four networks"),
     "curves_degradation.png": ("bench.curves", "loss and accuracy of plain and residual networks"),
+    "curves_precisions.png": ("bench.precisions", "loss and accuracy of a residual network in 32 and 16 bits"),
     "look_attribution_scores.png": ("bench.look_attribution table", "deletion and insertion, by method"),
     "look_dead.png": ("bench.look_inside dead", "the share of pictures for which each map is 0"),
     "look_lesions.png": ("bench.look_inside paths", "the error of ResNet-20 without blocks"),
