@@ -32,6 +32,18 @@ def test_it_answers_as_predict_does_and_names_do_nothing_but_appear(opened, smal
     assert opened.page.locator("img").count() == 0
 
 
+BYTES = """async ([numbers, recipe]) => {
+    const {prepared} = await import("striate/pixels");
+    return Array.from((await prepared(new Blob([Uint8Array.from(numbers)]), recipe)).data);
+}"""
+
+
+def same_bytes(page, content: bytes, recipe: Preprocessing) -> None:
+    told = {key: value for key, value in recipe.to_dict().items() if key != "vocabulary"}
+    found = page.evaluate(BYTES, [list(content), told])
+    np.testing.assert_array_equal(np.array(found, np.uint8).reshape(*recipe.image_size, -1), recipe.pixels(content))
+
+
 @pytest.mark.parametrize(
     "recipe",
     [
@@ -44,15 +56,30 @@ def test_it_answers_as_predict_does_and_names_do_nothing_but_appear(opened, smal
     ids=str,
 )
 def test_a_picture_becomes_the_same_bytes(asked, recipe):
-    script = """async ([numbers, recipe]) => {
-        const {prepared} = await import("striate/pixels");
-        return Array.from((await prepared(new Blob([Uint8Array.from(numbers)]), recipe)).data);
-    }"""
     for size in ((31, 45), (50, 22), (20, 18)):
-        content = png(*size)
-        told = {key: value for key, value in recipe.to_dict().items() if key != "vocabulary"}
-        found = asked.page.evaluate(script, [list(content), told])
-        np.testing.assert_array_equal(np.array(found, np.uint8).reshape(*recipe.image_size, -1), recipe.pixels(content))
+        same_bytes(asked.page, png(*size), recipe)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(5000, 10), (10, 5000), (2900, 7), (24, 4000)])
+def test_so_does_a_sliver_of_which_little_is_kept(asked, size, interpolation):
+    recipe = Preprocessing.pictures((64, 48), 3, resize="crop", shorter_side=256, interpolation=interpolation)
+    same_bytes(asked.page, png(*size), recipe)
+
+
+@pytest.mark.parametrize("turn", range(1, 10))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_so_does_a_picture_that_its_file_asks_to_turn(asked, kind, turn):
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x010F], exif[0x0112] = "a maker's name", turn
+    Image.open(io.BytesIO(png(23, 14))).save(file, kind, exif=exif, lossless=True)
+    same_bytes(asked.page, file.getvalue(), Preprocessing.pictures((23, 14), 3, resize="pad"))
+
+
+def test_a_broken_note_of_a_turn_turns_nothing(asked):
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png(23, 14))).save(file, "WEBP", exif=b"MM\0*\xff\xff\xff\xff", lossless=True)
+    same_bytes(asked.page, file.getvalue(), Preprocessing.pictures((23, 14), 3, resize="pad"))
 
 
 def test_the_arithmetic_of_every_layer_comes_to_the_maps_number(asked, small):

@@ -35,6 +35,7 @@ MODULES = (
     "store",
     "words",
     "keys",
+    "upright",
     "pixels",
     "values",
     "engine",

@@ -67,8 +67,8 @@ class Sanity(Look):
         alike, form = self.spearman[method][:, stage].mean(), self.ssim[method][:, stage].mean()
         count = self.layers[stage]
         numbers = (
-            f"(rank correlation {_beside(alike)}, where {KEPT} or more fails; SSIM {form:.2f}, which is not judged; with the "
-            f"top {count} of {plural(self.total, 'layer')} random)"
+            f"(rank correlation {_beside(alike)}, where {KEPT} or more fails; SSIM {form:.2f}, which is not judged; "
+            f"with the top {count} of {plural(self.total, 'layer')} random)"
         )
         verb, advice = (
             ("changes", "as an explanation must")

@@ -1,7 +1,10 @@
 // From a picture to the numbers that the network takes: what striate.data's Preprocessing does, to the same bits.
 
+import { unturned, upright } from "striate/upright";
+
 const BITS = 22; // Pillow's fixed point: 32 bits, less 8 of the pixel and 2 to spare
 const MOST = 1 << 26; // pixels of the largest picture
+const MUCH = 1 << 24; // pixels of a scaled picture that is made before its middle is cut out, as in Python
 const SMALL = 160; // of the longer side of a picture that is shown whole, beside what the network sees
 
 const half = (value) => {
@@ -44,15 +47,15 @@ const FILTERS = {
   ],
 };
 
-/** For each new cell of an axis: the first old cell that it reads, and its weights in fixed point. */
-function coefficients(size, newSize, kind) {
+/** For each new cell of what an axis has between two places: the first old cell that it reads, and its weights in fixed point. */
+function coefficients(size, newSize, kind, [from, to]) {
   const [reach, weigh] = FILTERS[kind];
-  const scale = size / newSize;
+  const scale = (to - from) / newSize;
   const spread = Math.max(scale, 1);
   const support = reach * spread;
   const cells = [];
   for (let i = 0; i < newSize; i++) {
-    const centre = (i + 0.5) * scale;
+    const centre = from + (i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - support + 0.5));
     const end = Math.min(size, Math.trunc(centre + support + 0.5));
     const weights = [];
@@ -72,21 +75,21 @@ function coefficients(size, newSize, kind) {
 
 const clipped = (sum) => Math.max(0, Math.min(255, sum >> BITS));
 
-/** A picture (height, width, depth) of bytes in another size, as Pillow's resize makes it. */
-export function resized(picture, newHeight, newWidth, kind) {
+/** A picture (height, width, depth) of bytes, or what it has between two rows and two columns, in another size, as Pillow's resize makes it. */
+export function resized(picture, newHeight, newWidth, kind, rows = [0, picture.height], columns = [0, picture.width]) {
   const { height, width } = picture;
   // Since 13 Pillow takes the columns first where that spares more; before, or the other way, a few bytes differ by one.
   const columnsFirst = newHeight < height && height - newHeight > 2 * (width - newWidth);
   return columnsFirst
-    ? narrowed(lowered(picture, newHeight, kind), newWidth, kind)
-    : lowered(narrowed(picture, newWidth, kind), newHeight, kind);
+    ? narrowed(lowered(picture, newHeight, kind, rows), newWidth, kind, columns)
+    : lowered(narrowed(picture, newWidth, kind, columns), newHeight, kind, rows);
 }
 
 /** Every row in another width. */
-function narrowed({ data, height, width, depth }, newWidth, kind) {
-  if (width === newWidth) return { data, height, width, depth };
+function narrowed({ data, height, width, depth }, newWidth, kind, columns) {
+  if (columns[1] - columns[0] === width && width === newWidth) return { data, height, width, depth };
   const out = new Uint8Array(height * newWidth * depth);
-  const cells = coefficients(width, newWidth, kind);
+  const cells = coefficients(width, newWidth, kind, columns);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < newWidth; x++) {
       const [first, weights] = cells[x];
@@ -100,10 +103,10 @@ function narrowed({ data, height, width, depth }, newWidth, kind) {
 }
 
 /** Every column in another height. */
-function lowered({ data, height, width, depth }, newHeight, kind) {
-  if (height === newHeight) return { data, height, width, depth };
+function lowered({ data, height, width, depth }, newHeight, kind, rows) {
+  if (rows[1] - rows[0] === height && height === newHeight) return { data, height, width, depth };
   const out = new Uint8Array(newHeight * width * depth);
-  const cells = coefficients(height, newHeight, kind);
+  const cells = coefficients(height, newHeight, kind, rows);
   const row = width * depth;
   for (let y = 0; y < newHeight; y++) {
     const [first, weights] = cells[y];
@@ -136,17 +139,25 @@ function coloured(rgba, depth) {
  */
 export async function prepared(source, recipe) {
   const how = { colorSpaceConversion: "none", premultiplyAlpha: "none", imageOrientation: "from-image" };
-  const bitmap = await createImageBitmap(source, how);
-  const { height, width } = bitmap;
-  if (height * width > MOST) throw new Error(`The picture has ${height} × ${width} pixels; the page takes up to ${MOST}.`);
-  const canvas = new OffscreenCanvas(width, height);
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  pen.drawImage(bitmap, 0, 0);
+  const { stored, turn } = await unturned(source);
+  const bitmap = await createImageBitmap(stored, how);
+  if (bitmap.height * bitmap.width > MOST) throw new Error(`The picture has ${bitmap.height} × ${bitmap.width} pixels; the page takes up to ${MOST}.`);
+  const canvas = upright(bitmap, turn);
   bitmap.close();
+  const { height, width } = canvas;
   const depth = recipe.channels;
-  const whole = { data: coloured(pen.getImageData(0, 0, width, height).data, depth), height, width, depth };
+  const whole = { data: coloured(canvas.getContext("2d").getImageData(0, 0, width, height).data, depth), height, width, depth };
   const place = geometry(recipe, height, width);
-  return { ...laid(resized(whole, place.height, place.width, recipe.interpolation), recipe.image_size, place), cut: cutOff(canvas, recipe.image_size, place) };
+  return { ...fitted(whole, place, recipe), cut: cutOff(canvas, recipe.image_size, place) };
+}
+
+/** A picture in the network's size; of a sliver, whose scaled picture would be huge, what is kept is scaled in one go. */
+function fitted(whole, place, { image_size, interpolation, resize }) {
+  const scaled = [place.height, place.width];
+  if (resize !== "crop" || scaled[0] * scaled[1] <= MUCH) return laid(resized(whole, ...scaled, interpolation), image_size, place);
+  const kept = [[place.top, whole.height], [place.left, whole.width]].map(([offset, side], axis) =>
+    [(-offset * side) / scaled[axis], Math.min(side, ((image_size[axis] - offset) * side) / scaled[axis])].map(Math.fround));
+  return resized(whole, ...image_size, interpolation, ...kept);
 }
 
 function cutOff(canvas, size, { height, width, top, left }) {
