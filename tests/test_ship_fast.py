@@ -352,6 +352,19 @@ def test_what_was_measured_and_is_not_installed_is_named(monkeypatch, capsys):
     assert "engine: openvino-bf16, the fastest" in capsys.readouterr().err
 
 
+def test_layers_have_no_maps_in_8_bits():
+    model = net()
+    exact = model.extract(X, "conv2d")
+    model.quantize(X)
+    with pytest.raises(ArgumentError, match='engine="int8" gives a network\'s answers, not the maps of its layers'):
+        model.extract(X, "conv2d", engine="int8")
+    model._engine.choose(model, "int8", 16)
+    with pytest.warns(Note, match='"auto" gives the maps of its layers'):
+        np.testing.assert_allclose(model.extract(X, "conv2d", engine="fast"), exact, atol=1e-4)
+    model._engine.choose(model, "openvino-bf16", 16)
+    assert 0 < np.abs(model.extract(X, "conv2d", engine="fast") - exact).max() < 0.1
+
+
 # -- what engines are compared by ------------------------------------------------------------------------------------------
 def test_numbers_agree_where_they_are_near_as_their_spread_goes():
     st.set_seed(0)

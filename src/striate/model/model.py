@@ -124,14 +124,15 @@ class Model(Learning):
         layer       name or names; None: the last map before the head where the architecture names it (``features``),
                     else what the last layer with weights reads
         batch_size  samples at a time (256)
-        engine      as for ``predict``
+        engine      as for ``predict``, but those in 8 bits
 
-        Raises ArgumentError for an unknown name, DataError for what does not fit the network.
+        Raises ArgumentError for an unknown name or an engine in 8 bits, DataError for what does not fit the network.
         """
         from striate.ship import cut
 
         names = (layer,) if isinstance(layer, str) else tuple(layer or ())
         graph = self.graph.check()
+        engine = self.predictor._engine.of_layers(engine, self.predictor.graph.check())
         if self._cuts.get(names, (None,))[0] is not graph:
             while len(self._cuts) > 3:  # each may hold an engine
                 self._cuts.pop(next(iter(self._cuts)))

@@ -328,6 +328,30 @@ class Engines:
             )
         return "auto"
 
+    def of_layers(self, how: str, graph: Graph) -> str:
+        """The engine that gives the maps of layers, which 8 bits, made for the network's answers, do not.
+
+        how     as it was asked for
+        graph   of the model as it is now
+
+        Raises ArgumentError for an unknown engine and one in 8 bits.
+        """
+        check_engine(how)
+        if how == "fast":
+            found = self.measured(graph)
+            how = self.unmeasured() if found is None else found["engine"]
+            if how in KINDS and KINDS[how][1] == "int8":
+                note(
+                    f'engine="fast" is {how} here, which gives a network\'s answers: "auto" gives the maps of its layers.'
+                )
+                return "auto"
+        if how in KINDS and KINDS[how][1] == "int8":
+            raise ArgumentError(
+                f'extract: engine="{how}" gives a network\'s answers, not the maps of its layers. Take "auto", or in 16 '
+                'bits "openvino-bf16" or "torch-bf16".'
+            )
+        return how
+
     def missing(self) -> str | None:
         """The runtime of what was measured as the fastest, where it is not installed."""
         found = self._tuned.get(processor())
