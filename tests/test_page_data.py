@@ -252,6 +252,32 @@ def test_curves_say_what_each_epoch_had_and_names_do_nothing_but_appear(opened):
     assert opened.locator("img").count() == 60
 
 
+def test_long_names_stay_in_their_places(browser, tmp_path):
+    long = ["c" * 300, "a b " * 60, "d" * 240, "e"]
+    body = [layers.Conv2D(2, 3, name=long[0]), layers.Flatten(), layers.Dense(4, activation="softmax")]
+    model = st.Sequential([layers.Input((9, 8, 3)), *body], name="n" * 300)
+    model.labels, model.preprocessing = long, Preprocessing.pictures((9, 8), 3)
+    x = np.random.default_rng(0).integers(0, 256, (12, 9, 8, 3), dtype=np.uint8)
+    paths = [f"{'p' * 240}{i}.png" for i in range(12)]
+    test = Dataset(x, np.arange(12) % 4, classes=tuple(long), name="s" * 300, paths=paths)
+    file = write_run_page(tmp_path / "a.html", model, test, history=HISTORY, editable=False, timed=False)
+    opened = Opened(browser, file, at="#why=saliency")
+    page = opened.page
+    page.evaluate("globalThis.striate.pictures.show(globalThis.striate.pictures.all.at(-1))")
+    page.evaluate("globalThis.striate.why.ask((globalThis.striate.why.asked + 1) % 4)")
+    outside = """() => [...document.querySelectorAll("html, header, section:not([hidden]), #because, #chosen, #judged")]
+        .filter((each) => each.scrollWidth > each.clientWidth + 1).map(({tagName, id}) => tagName + id)"""
+    for width in (1280, 800, 400):
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("false", "true"):
+            page.evaluate(f"globalThis.striate.data.turn({view})")
+            assert page.evaluate(outside) == [], (width, view)
+        heights = page.eval_on_selector_all("#gallery [data-number]", "all => all.map(each => each.offsetHeight)")
+        assert max(heights) < 200
+    opened.context.close()
+    assert opened.faults == []
+
+
 def test_a_box_that_is_ticked_and_a_slider_that_is_moved_keep_no_key(opened):
     opened.locator("#wrong").click()
     assert opened.locator("#wrong").is_checked()

@@ -39,6 +39,30 @@ def test_search_finds_the_exact_name_first_and_escape_ends_it(opened):
     assert page.locator(".box.hit").count() == 0
 
 
+def test_search_finds_what_stands_on_boxes_and_lines(opened):
+    page = opened.page
+    for text, key in (("Conv2D 3x3", "says"), ("SeparableConv2D", "kind"), ("10x9x6", "shape"), ("10×9×6", "shape")):
+        page.fill("#search", text)
+        script = f"""wanted => globalThis.striate.told.layers.filter(({{{key}}}) =>
+            (Array.isArray({key}) ? {key}.join("x") : {key}).includes(wanted)).length"""
+        count = page.evaluate(script, text.replace("×", "x") if key == "shape" else text)
+        assert count
+        assert page.locator("#hits").text_content() == f"{count} found"
+    page.evaluate("document.getElementById('hits').textContent = '8,808 found'")
+    field, hits = (page.locator(each).bounding_box() for each in ("#search", "#hits"))
+    assert hits["x"] >= field["x"] + field["width"] - 84
+    page.fill("#search", "")
+
+
+def test_numbers_are_said_alike(opened):
+    script = """async () => {
+        const {short, several} = await import("striate/words");
+        return [...[-0.5, -1.5e-7, -Infinity, NaN, 12].map(short), several(1, "layer"), several(1204, "layer")];
+    }"""
+    said = ["−0.5", "−1.50e−7", "−Infinity", "NaN", "12", "1 layer", "1,204 layers"]
+    assert opened.page.evaluate(script) == said
+
+
 @pytest.mark.parametrize("colouring", ["weights", "multiplications", "size of maps", "receptive field"])
 def test_colours_have_a_scale_and_the_most_is_gone_to(opened, small, colouring):
     page = opened.page

@@ -126,6 +126,24 @@ def test_what_reads_a_layer_that_is_taken_out_reads_its_first_input():
     assert [tensor.node.layer.name for tensor in made.node("re_lu_2").inputs] == ["layer1_0_bn2"]
 
 
+def test_what_goes_with_a_layer_that_joins_others_is_said():
+    graph = zoo.create("cifar_resnet20").graph
+    assert after(graph, edit("remove", layer="add"))["lost"] == (
+        '"add" joined "layer1_0_bn2" and "re_lu": what read it reads "layer1_0_bn2" alone.'
+    )
+    assert after(graph, edit("remove", layer="re_lu"))["lost"] == ""
+    assert after(graph, edit("set", layer="conv1", argument="filters", value=16))["lost"] == ""
+    left, right = layers.Input((8, 8, 3), name="left"), layers.Input((8, 8, 3), name="right")
+    ends = layers.Conv2D(2, 3, name="a")(left), layers.ReLU(name="c")(layers.Conv2D(2, 3, name="b")(right))
+    model = st.Model([left, right], layers.Flatten()(layers.Concatenate(name="both")(list(ends))))
+    answer = after(model.graph, edit("remove", layer="both"))
+    assert answer["lost"].endswith('reads "a" alone. Nothing reads "right", "b" or "c" any more.')
+    there = {layer["name"] for layer in answer["told"]["layers"]}
+    assert not {"b", "c", "both"} & there
+    assert after(inside().graph, edit("remove", layer="add"))["lost"].startswith('"add" joined "shared#2" and "shared"')
+    assert after(inside().graph, edit("remove", layer="shared"))["lost"] == ""
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -172,9 +190,26 @@ def test_the_workshop_needs_nothing_but_python(tmp_path):
 def test_every_argument_of_every_layer_has_a_field():
     found = kinds()
     assert [name for name, *_ in found["Dense"]][:3] == ["units", "activation", "use_bias"]
-    assert found["Conv2D"][0] == ["filters", None, True, "maps of the output"]
+    assert found["Conv2D"][0] == ["filters", None, True, "maps of the output", []]
     assert {"Conv2D", "MaxPooling2D", "BatchNormalization", "Flatten"} <= set(insertable())
     assert not {"Add", "Input", "Functional"} & set(insertable())
+
+
+def test_the_words_that_an_argument_can_be_are_those_that_it_takes():
+    found = {(kind, name): words for kind, all in kinds().items() for name, *_, words in all if words}
+    assert found["Conv2D", "padding"] == found["MaxPooling2D", "padding"] == ["valid", "same"]
+    assert found["Conv1D", "padding"] == ["valid", "same", "causal"]
+    assert found["UpSampling2D", "interpolation"] == ["nearest", "bilinear", "bicubic"]
+    assert "relu" in found["Dense", "activation"]
+    needed = {"filters": 2, "kernel_size": 3, "units": 2, "height": 4, "width": 4, "connections": [[0]]}
+    for (kind, name), words in found.items():
+        must = {
+            each: needed.get(each, 0.5 if "factor" in each else 1)
+            for each, _, required, *_ in kinds()[kind]
+            if required
+        }
+        for word in words:
+            getattr(layers, kind)(**must | {name: word})
 
 
 class Doubled(layers.Layer):
@@ -489,7 +524,7 @@ def test_an_input_that_is_left_open_says_what_its_numbers_are_counted_at(opened)
     page = opened.page
     resized(page, "None, None, 1")
     edits_done(page, 1)
-    said = "counted at an input of 224×224×1, since any size will do"
+    said = "counted at 224×224×1, since the input is left open"
     assert said in page.locator("#totals").text_content()
     assert said in page.locator("#layer").text_content()
     assert page.locator("#inputs input").input_value() == "None, None, 1"
@@ -523,7 +558,9 @@ def test_large_numbers_and_misfits_are_said_shortly(opened):
     opened.page.keyboard.press("Enter")
     edits_done(opened.page, 1)
     said = opened.page.locator("#difference [role=alert]").text_content()
-    assert said.startswith("⚠ It does not fit at conv2d: filters ")
+    assert said.startswith("⚠ It breaks off at conv2d: filters ")
+    assert opened.page.locator("#totals").text_content().startswith("up to conv2d: 0 of 8 layers · 0 weights · ")
+    assert "fit" not in opened.page.locator("#totals").text_content()
 
 
 def test_more_edits_than_an_address_has_room_for_are_not_in_it(opened):
@@ -534,6 +571,31 @@ def test_more_edits_than_an_address_has_room_for_are_not_in_it(opened):
     edits_done(page, 1)
     assert "does not hold them" in page.locator("#edit-state").text_content()
     assert "edits=" not in page.url
+
+
+def test_a_long_name_at_which_it_breaks_off_fits_and_what_went_is_said(opened):
+    page = opened.page
+    left, right = layers.Input((8, 8, 3), name="left"), layers.Input((8, 8, 3), name="right")
+    joined = layers.Concatenate(name="c" * 300)([left, layers.Conv2D(2, 3, padding="same", name="b" * 300)(right)])
+    graph = st.Model([left, right], layers.ReLU()(joined)).graph
+    answer = "answer => { globalThis.striate.whatif.python.ask = async () => answer; }"
+    broken = after(graph, edit("set", layer="left", argument="shape", value=[20, 20, 3]))
+    page.evaluate(answer, json.dumps(broken))
+    page.evaluate("globalThis.striate.whatif.edit({do: 'remove', layer: 'conv2d'})")
+    edits_done(page, 1)
+    assert page.locator("#totals").text_content().startswith(f"up to {'c' * 300}: 1 of 3 layers")
+    said = after(graph, edit("remove", layer="c" * 300))
+    page.evaluate(answer, json.dumps(said))
+    page.evaluate("globalThis.striate.whatif.edit({do: 'remove', layer: 'conv2d'})")
+    edits_done(page, 2)
+    assert page.locator("#difference p").first.text_content() == said["lost"]
+    assert page.locator("#inputs").inner_text().strip() == "Input"
+    for at in (2, 1):
+        page.evaluate("at => globalThis.striate.whatif.turnBack(() => at)", at)
+        edits_done(page, at)
+        for width in (400, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_maps_and_answers_stay_those_of_the_original_and_the_page_says_so(browser, tmp_path):

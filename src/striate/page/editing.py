@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import inspect
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from striate import layers
 from striate.described import plain
 from striate.errors import ArgumentError
 from striate.graph import Graph, Layer, registered, to_json
+from striate.layers.activation import NAMES as ACTIVATIONS
 from striate.page.files import web_file
 from striate.page.python import carried_modules
 
@@ -44,10 +46,10 @@ def editing(graph: Graph) -> dict[str, bytes]:
 
 @cache
 def kinds() -> dict[str, list[list[Any]]]:
-    """The arguments of every layer by its class: name, usual value, whether it must be given, what it is."""
+    """The arguments of every layer by its class: name, usual value, whether it must be given, what it is, its words."""
     return {
         name: [
-            [each.name, None if _must(each) else plain(each.default), _must(each), _about(made, each.name)]
+            [each.name, None if _must(each) else plain(each.default), _must(each), *_said(made, each.name)]
             for each in inspect.signature(made).parameters.values()
             if each.name not in ("name", "input_shape")
         ]
@@ -63,6 +65,16 @@ def insertable() -> list[str]:
 
 def _must(parameter: inspect.Parameter) -> bool:
     return parameter.default is inspect.Parameter.empty
+
+
+def _said(made: type[Layer], argument: str) -> tuple[str, list[str]]:
+    """What an argument is, and the words that it can be, where it has some."""
+    about = _about(made, argument)
+    if argument.endswith("activation"):
+        return about, list(ACTIVATIONS)
+    if argument == "padding" and hasattr(made, "paddings"):
+        return about, list(made.paddings)
+    return about, re.findall(r'(?:``|")([a-z]+)(?:``|")', about) if argument in ("padding", "interpolation") else []
 
 
 def _about(made: type, argument: str) -> str:

@@ -16,21 +16,25 @@ from striate.graph.code import to_code
 from striate.graph.layer import snake_case
 from striate.page.placing import HEIGHT, WIDTH
 from striate.page.told import shown, told_inputs, told_of
+from striate.wording import listed
 
 _SAME = ("inputs", "name", "class", "call", "network")  # of an entry: no arguments
 
 
 def changed(description: str, edit: str) -> str:
-    """The network after a change, as JSON: ``description``, ``told`` and ``fault``; or ``refused``, why it cannot be.
+    """The network after a change, as JSON: ``description``, ``told``, ``fault``, ``lost``; or ``refused``, why it cannot be.
 
     description   the network before
     edit          as JSON, one of: {"do": "set", "layer", "argument", "value"}, without "value" for the usual one;
                   {"do": "insert", "after", "class", "arguments"}; {"do": "remove", "layer"}
 
     A network that breaks off is told up to there, with the layer's error as its ``misfit``; then ``fault`` is its name.
+    ``lost`` says what went with a layer that was taken out: what it joined, and what nothing reads any more.
     """
     try:
-        return json.dumps(_after(edited(_read(description), _read(edit))))
+        before, change = _read(description), _read(edit)
+        after = edited(before, change)
+        return json.dumps(_after(after) | {"lost": shown(lost(before, after, change))})
     except StriateError as error:
         return json.dumps({"refused": shown(str(error))})
 
@@ -57,11 +61,8 @@ def edited(description: dict[str, Any], edit: dict[str, Any]) -> dict[str, Any]:
     Raises ArgumentError for a layer that is not there, or a change that leaves no network.
     """
     network = copy.deepcopy(description)
-    labels = str(edit["after" if edit["do"] == "insert" else "layer"]).split("/")
-    *path, name = [label.split("#")[0] for label in labels]
-    inside = network
-    for outer in path:
-        inside = _entry(inside, outer)["network"]
+    *path, name = _path(str(edit["after" if edit["do"] == "insert" else "layer"]))
+    inside = _inside(network, path)
     _connected(inside)
     if edit["do"] == "set":
         _set(_entry(inside, name), edit)
@@ -69,6 +70,50 @@ def edited(description: dict[str, Any], edit: dict[str, Any]) -> dict[str, Any]:
         _insert(inside, name, edit["class"], edit["arguments"])
     else:
         _remove(inside, name)
+    return network
+
+
+def lost(before: dict[str, Any], after: dict[str, Any], edit: dict[str, Any]) -> str:
+    """What went with a layer that was taken out, in words; "" where nothing did.
+
+    before, after   the network as ``edited`` takes and gives it
+    edit            what was done
+
+    Raises ArgumentError for a layer that is not there.
+    """
+    if edit["do"] != "remove":
+        return ""
+    *path, name = _path(edit["layer"])
+    before, after = (_inside(copy.deepcopy(each), path) for each in (before, after))
+    _connected(before)
+    calls = [entry["inputs"] for entry in before["layers"] if name in (entry.get("name"), entry.get("call"))]
+    inputs = max((list(dict.fromkeys(each)) for each in calls), key=len)
+    if len(inputs) < 2:
+        return ""
+    first, *others = (f'"{each}"' for each in inputs)
+    gone = [f'"{each}"' for each in _read_by_the_outputs(before) if each not in {name, *_read_by_the_outputs(after)}]
+    said = f'"{name}" joined {listed([first, *others])}: what read it reads {first} alone.'
+    return said + (f" Nothing reads {listed(gone, 'or')} any more." if gone else "")
+
+
+def _read_by_the_outputs(network: dict[str, Any]) -> list[str]:
+    """Names of the layers and inputs that the outputs depend on, in order."""
+    wanted = {each.split(":")[0].split("#")[0] for each in network["outputs"]}
+    for entry in reversed(network["layers"]):
+        if entry.get("name", entry.get("call")) in wanted:
+            wanted |= {each.split(":")[0].split("#")[0] for each in entry.get("inputs", ())}
+    return [entry["name"] for entry in network["layers"] if entry.get("name") in wanted]
+
+
+def _path(label: str) -> list[str]:
+    """The names of the networks around a layer, and its own, by what the page calls it."""
+    return [each.split("#")[0] for each in label.split("/")]
+
+
+def _inside(network: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """The network within others."""
+    for outer in path:
+        network = _entry(network, outer)["network"]
     return network
 
 

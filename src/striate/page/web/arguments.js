@@ -4,6 +4,8 @@ import { made } from "striate/words";
 
 const TRAINING = /_(initializer|regularizer|constraint)$|^trainable$/; // no matter of sizes: below the others
 
+let lists = 0; // of words, each with a number of its own
+
 /** A value of a description as it is written: None, True, (3, 3), same. */
 export function textOf(value) {
   if (value === null || value === undefined) return "None";
@@ -39,21 +41,22 @@ export function sizesOf(text) {
 /**
  * Fields for the arguments of a layer, those that matter for training alone folded away: elements.
  *
- * kinds     [name, usual value, whether it must be given, what it is] of each
+ * kinds     [name, usual value, whether it must be given, what it is, words that it can be] of each
  * entry     what the layer's description says
  * changed   called with an argument and its text when one was changed
  * busy      whether what was given for an argument is still computed: "true" or false
  */
 export function fields(kinds, entry, changed, busy = () => false) {
-  const field = ([name, usual, must, about]) => {
+  const field = ([name, usual, must, about, words]) => {
     const own = Object.hasOwn(entry, name);
     const says = { name, "data-argument": name, title: about.replaceAll("`", ""), "aria-busy": busy(name), onchange: (event) => changed(name, event.target.value) };
     const yesOrNo = typeof usual === "boolean";
     const now = own ? entry[name] : usual;
     const box = yesOrNo
       ? made("select", says, ...["True", "False"].map((each) => made("option", { selected: textOf(now) === each }, each)))
-      : made("input", { ...says, value: own ? textOf(entry[name]) : "", placeholder: must ? "needed" : textOf(usual), required: must, autocomplete: "off", spellcheck: "false" });
-    return made("label", { class: "field" }, made("span", {}, name), box);
+      : made("input", { ...says, value: own ? textOf(entry[name]) : "", placeholder: must ? "needed" : textOf(usual), required: must, autocomplete: "off", spellcheck: "false", list: words.length ? `words-${++lists}` : null });
+    const list = words.length && !yesOrNo ? made("datalist", { id: `words-${lists}` }, ...words.map((value) => made("option", { value }))) : null;
+    return made("label", { class: "field" }, made("span", {}, name), box, list);
   };
   const about = kinds.filter(([name]) => !TRAINING.test(name));
   const rest = kinds.filter(([name]) => TRAINING.test(name));

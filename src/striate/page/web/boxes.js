@@ -2,7 +2,7 @@
 
 import { COLOURINGS, figure, strength } from "striate/colourings";
 import { BAR, INPUT } from "striate/layout";
-import { counted, drawn, large, shapeText } from "striate/words";
+import { drawn, large, several, shapeText } from "striate/words";
 
 // The fonts of page.css, with which texts are measured.
 const [NAME, SAYS] = ["600 12px", "10.5px"].map((size) => `${size} system-ui, "Segoe UI", Helvetica, Arial, "Liberation Sans", sans-serif`);
@@ -75,7 +75,7 @@ export class Boxes {
     const last = layers.at(-1);
     const kind = colouring ? "other" : this.parts.family(part);
     const weights = layers.reduce((sum, each) => sum + each.weights, 0);
-    const said = layer ? layer.says : `${layers.length} layers`;
+    const said = layer ? layer.says : several(layers.length, "layer");
     const misfit = layers.some((each) => each.misfit);
     const edited = last.shape !== null && part.calls.some((call) => this.edited?.has(call));
     const mark = misfit ? "⚠" : edited ? "Δ" : "";
@@ -114,7 +114,7 @@ export class Boxes {
     const { colouring } = this;
     const layer = part.call === undefined ? null : this.told.layers[part.call];
     const { shape } = this.told.layers[part.calls.at(-1)];
-    const sizes = shape === null ? "not computed" : `gives ${shapeText(shape)}, ${counted(weights)} weights`;
+    const sizes = shape === null ? "not computed" : `gives ${shapeText(shape)}, ${several(weights, "weight")}`;
     const joined = colouring && !layer ? (colouring.joined === "sum" ? "together " : "at most ") : "";
     const coloured = colouring ? `; ${joined}${colouring.said(this.figure(part))}` : "";
     return `${layer ? layer.name : this.parts.title(part)}: ${said}, ${sizes}${coloured}${layer ? "" : ", folded"}`;
@@ -133,7 +133,7 @@ export class Boxes {
       drawn("rect", { rx: 10, class: "ground" }),
       drawn("path", { class: "bar" }),
       drawn("text", { x: 12, y: 16, class: "name" }),
-      drawn("title", {}, `${title}: ${part.calls.length} layers, open; a click folds it`));
+      drawn("title", {}, `${title}: ${several(part.calls.length, "layer")}, open; a click folds it`));
   }
 
   /** Give a frame its size. */

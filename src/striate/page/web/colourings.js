@@ -1,11 +1,11 @@
 // What the boxes of the network's picture can be coloured by.
 
-import { counted, large, lasting, memory } from "striate/words";
+import { counted, large, lasting, memory, several } from "striate/words";
 
 /** How a layer's number is taken, joined for a folded part, and said, with and without a word; null: boxes have the colour of their kind. */
 export const COLOURINGS = {
   kind: null,
-  weights: { of: (layer) => layer.weights, joined: "sum", said: (n) => `${counted(n)} weights`, brief: counted },
+  weights: { of: (layer) => layer.weights, joined: "sum", said: (n) => several(n, "weight"), brief: counted },
   multiplications: { of: (layer) => layer.mults, joined: "sum", said: (n) => `${large(n)} multiplications`, brief: large },
   "size of maps": { of: (layer) => layer.bytes, joined: "max", said: memory, brief: memory },
   "receptive field": { of: (layer) => Math.max(0, ...(layer.field ?? [])), joined: "max", said: (n) => `a receptive field of ${counted(n)}`, brief: counted },

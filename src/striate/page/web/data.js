@@ -5,7 +5,7 @@ import { curves } from "striate/curves";
 import { Filters } from "striate/filters";
 import { Examples } from "striate/examples";
 import { Scatter } from "striate/scatter";
-import { $, counted, made, percent, put } from "striate/words";
+import { $, counted, made, percent, put, several } from "striate/words";
 
 const FIRST = 120; // pictures that are shown at once
 
@@ -91,7 +91,7 @@ export class Data {
     const whole = this.held.matrix.flat().reduce((a, b) => a + b, 0);
     const travelling = all.length < whole ? `; ${counted(all.length)} of ${counted(whole)} travel with this page, wrong and right answers in turn` : "";
     const region = filter.region ? " in the chosen part of the map" : "";
-    put($("chosen"), `${counted(chosen.length)} of ${counted(all.length)} pictures${region}${travelling}. Choose one to see its answer; the key t then leads to its maps.`);
+    put($("chosen"), `${counted(chosen.length)} of ${several(all.length, "picture")}${region}${travelling}. Choose one to see its answer; the key t then leads to its maps.`);
     if (this.examples.all.length) put($("judged"), "These are pictures of ", made("bdi", {}, this.held.source), ", on which the network was judged.");
     const pick = (truth, says) => this.filtered(filter.truth === truth && filter.says === says ? { truth: null, says: null } : { truth, says });
     put($("confusion"), made("h2", {}, "Truth and answer: ", made("bdi", {}, this.held.source)), confusion(this.held, filter, pick));

@@ -7,7 +7,7 @@ import { Parts } from "striate/parts";
 import { Scene } from "striate/scene";
 import { View } from "striate/view";
 import { walks } from "striate/walking";
-import { drawn, put } from "striate/words";
+import { drawn, put, shapeText } from "striate/words";
 
 const READABLE = 0.3; // the scale below which texts are not
 
@@ -173,12 +173,14 @@ export class Diagram {
     this.moved();
   }
 
-  /** Layers whose name or kind holds a text: that name first, then names that begin so. */
+  /** Layers of which a name, kind, box or line says a text: that name first, then names that begin so. */
   found(text) {
-    const wanted = text.trim().toLowerCase();
-    const [names, kinds] = ["name", "kind"].map((key) => this.told.layers.map((layer) => layer[key].toLowerCase()));
+    const plain = (said) => said.trim().toLowerCase().replaceAll("×", "x");
+    const wanted = plain(text);
+    const names = this.told.layers.map(({ name }) => plain(name));
     const rank = (call) => (names[call] === wanted ? 0 : names[call].startsWith(wanted) ? 1 : 2);
-    const holds = (call) => names[call].includes(wanted) || kinds[call].includes(wanted);
+    const said = ({ name, kind, says, shape }) => [name, kind, says, shapeText(shape)].map(plain);
+    const holds = (call) => said(this.told.layers[call]).some((each) => each.includes(wanted));
     return wanted ? [...this.told.layers.keys()].filter(holds).sort((a, b) => rank(a) - rank(b) || a - b) : [];
   }
 }

@@ -3,7 +3,7 @@
 import { paint, scaleOf } from "striate/maps";
 import { carried } from "striate/store";
 import { range, singles } from "striate/values";
-import { counted, made, put } from "striate/words";
+import { counted, made, put, several } from "striate/words";
 
 const SHOWN = 24; // filters
 
@@ -55,7 +55,7 @@ export class Filters {
       return made("figure", {}, canvas, maps[number] ? this.drawn(maps[number]) : null, made("figcaption", {}, String(number)));
     };
     const rest = filters > count ? `, ${count} of ${counted(filters)}` : "";
-    put(this.head, `First filters (`, made("bdi", {}, this.layer), `${rest}) after ${counted(this.epochs[place])} epochs, and their maps of the picture`);
+    put(this.head, `First filters (`, made("bdi", {}, this.layer), `${rest}) after ${several(this.epochs[place], "epoch")}, and their maps of the picture`);
     put(this.tiles, ...own.map(tile));
   }
 

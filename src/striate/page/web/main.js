@@ -13,7 +13,7 @@ import { read } from "striate/store";
 import { Tools } from "striate/tools";
 import { WhatIf } from "striate/whatif";
 import { Why } from "striate/why";
-import { $, counted, countedAt, large, made, memory, put } from "striate/words";
+import { $, counted, countedAt, large, made, memory, put, several } from "striate/words";
 
 class Page {
   /** told: what the page is told of the network; editing: what it needs to change that, or null. */
@@ -66,10 +66,12 @@ class Page {
   /** What stands above it all. */
   head() {
     const { totals, layers } = this.shown;
-    const parts = [`${counted(layers.length)} layers`, `${counted(totals.weights)} weights`, `${large(totals.mults)} multiplications`, `${memory(totals.inference_bytes)} to predict`, countedAt(this.shown)].filter(Boolean);
-    const misfits = layers.filter(({ misfit }) => misfit).length;
-    const next = misfits ? made("button", { type: "button", class: "warn", title: "Go from one to the next (f)", onclick: () => this.misfit() }, `⚠ ${counted(misfits)} ${misfits === 1 ? "does" : "do"} not fit`) : null;
-    put($("totals"), this.fault === null ? "" : `up to ${this.fault}: `, parts.join(" · "), " ", next);
+    const before = layers.filter(({ shape }) => shape !== null).length;
+    const all = this.fault === null ? several(layers.length, "layer") : `up to ${this.fault}: ${counted(before)} of ${several(layers.length, "layer")}`;
+    const parts = [all, several(totals.weights, "weight"), `${large(totals.mults)} multiplications`, `${memory(totals.inference_bytes)} to predict`, countedAt(this.shown)].filter(Boolean);
+    const misfits = layers.filter(({ name, misfit }) => misfit && name !== this.fault).length; // where it breaks off is said below
+    const next = misfits ? made("button", { type: "button", class: "warn", title: "Go from one to the next (f)", onclick: () => this.misfit() }, `⚠ ${several(misfits, "does not fit", "do not fit")}`) : null;
+    put($("totals"), parts.join(" · "), " ", next);
     if (!this.told.live) {
       $("input").hidden = true;
       document.querySelector("main").style.gridTemplateColumns = "minmax(0, 1fr) minmax(0, 1fr)";

@@ -4,7 +4,7 @@ import { best } from "striate/answers";
 import { Large } from "striate/large";
 import { chosenScale, known, legend, paint, RANGES, scaleOf } from "striate/maps";
 import { range } from "striate/values";
-import { $, counted, countedAt, lasting, made, memory, percent, put, shapeText, short } from "striate/words";
+import { $, counted, countedAt, lasting, made, memory, percent, put, several, shapeText, short } from "striate/words";
 
 const FIRST = 64; // maps that are shown at once
 
@@ -51,7 +51,7 @@ export class Panel {
     if (channel === null || channel >= value.channels) this.page.channel = this.liveliest();
     this.vector = value.plane[0] * value.plane[1] === 1;
     const dead = this.known.filter((each) => each.dead).length;
-    const count = this.vector ? `${counted(value.channels)} numbers` : `${counted(value.channels)} maps of ${shapeText(layer.shape.slice(0, -1))}`;
+    const count = this.vector ? several(value.channels, "number") : `${several(value.channels, "map")} of ${shapeText(layer.shape.slice(0, -1))}`;
     this.select = this.vector ? null : this.rangeSelect();
     const title = made("h3", {}, count, this.select, made("span", { id: "layer-legend" }), !this.vector && dead ? made("span", { class: "muted" }, `${dead} dead: all zero`) : null);
     const original = shown === this.told ? null : made("p", { class: "muted" }, "Its maps in the original network:");

@@ -1,7 +1,7 @@
 // Why a cell has its number: the arithmetic as a reader can follow it, down to the sum.
 
 import { colour, scaleOf } from "striate/maps";
-import { counted, made, shapeText, short } from "striate/words";
+import { counted, made, shapeText, short, signed } from "striate/words";
 
 const SHOWN = 6; // maps that are shown one by one, those that count most first
 const ROWS = 12; // numbers of a row, likewise
@@ -146,5 +146,5 @@ function grid(numbers, [rows, columns], scale, there, about) {
 function brief(value) {
   const size = Math.abs(value);
   const text = size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(0) : size >= 1 ? value.toFixed(1) : value.toFixed(2);
-  return text.replace(/^(-?)0\./, "$1.").replace(/^-?\.00$/, "0").replace("-", "−");
+  return signed(text.replace(/^(-?)0\./, "$1.").replace(/^-?\.00$/, "0"));
 }

@@ -5,7 +5,7 @@ import { difference, table, totalsText } from "striate/difference";
 import { tooMany } from "striate/edits";
 import { Python } from "striate/python";
 import { kept } from "striate/store";
-import { $, counted, made, put } from "striate/words";
+import { $, made, put, several } from "striate/words";
 
 const SUGGESTED = "Conv2D"; // to insert
 
@@ -147,10 +147,11 @@ export class WhatIf {
   // -- above the picture of the network --------------------------------------------------------------------------------------
   /** What stands there: the input's sizes, what is possible, what differs. */
   strip() {
-    const { now, at } = this;
-    put($("inputs"), ...now.told.inputs.map(({ name }) => {
+    const { at } = this;
+    const { inputs } = this.page.diagram.parts;
+    put($("inputs"), ...inputs.map(({ name }) => {
       const changed = (event) => this.resize(name, event.target.value);
-      return made("label", {}, now.told.inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: bareText(this.meant(name).shape), title: "Size of the input, channels last (S)", "data-input": name, "aria-busy": this.busy(name, "shape"), onchange: changed, autocomplete: "off" }));
+      return made("label", {}, inputs.length > 1 ? `Input ${name} ` : "Input ", made("input", { value: bareText(this.meant(name).shape), title: "Size of the input, channels last (S)", "data-input": name, "aria-busy": this.busy(name, "shape"), onchange: changed, autocomplete: "off" }));
     }));
     put($("difference"), ...(at ? this.differing() : []));
     this.state();
@@ -172,7 +173,7 @@ export class WhatIf {
     $("undo").disabled = $("original").disabled = at === 0 && !waiting.length;
     $("redo").disabled = at + 1 === steps.length || waiting.length > 0;
     $("as-python").disabled = now.fault !== null;
-    const edits = `${counted(at)} ${at === 1 ? "edit" : "edits"}`;
+    const edits = several(at, "edit");
     const rest = tooMany(this.edits) ? " The address of the page does not hold them: they are too many." : "";
     const done = at ? `${edits}; maps and answers are those of the original network.${rest}` : "";
     const work = python.ready ? "Sizing …" : "Starting Python, which takes some seconds once …";
@@ -180,17 +181,23 @@ export class WhatIf {
     $("edit-state").classList.toggle("warn", refused !== "" && !waiting.length);
   }
 
+  /** What stands below: the differences in numbers, and what went with layers that were taken out. */
   differing() {
+    const went = this.steps.slice(1, this.at + 1).filter(({ lost }) => lost).map(({ lost }) => made("p", {}, made("bdi", {}, lost)));
+    return [...went, ...this.numbers()];
+  }
+
+  numbers() {
     const found = difference(this.page.told, this.now.told);
     const chosen = (call) => this.page.choose(call);
     const misfit = this.now.told.layers.findIndex(({ name }) => name === this.now.fault);
     if (misfit >= 0) {
       const button = made("button", { type: "button", onclick: () => chosen(misfit) }, made("bdi", {}, this.now.fault));
-      return [made("p", { class: "warn", role: "alert" }, "⚠ It does not fit at ", button, `: ${bare(this.now.told.layers[misfit])}`)];
+      return [made("p", { class: "warn", role: "alert" }, "⚠ It breaks off at ", button, `: ${bare(this.now.told.layers[misfit])}`)];
     }
     const count = found.layers.length + found.gone.length;
     const totals = totalsText(found).map((text) => made("li", {}, text));
-    const summary = `${counted(count)} ${count === 1 ? "layer differs" : "layers differ"} from the original`;
+    const summary = `${several(count, "layer differs", "layers differ")} from the original`;
     return [made("ul", { class: "totals" }, ...totals), made("details", {}, made("summary", {}, summary), made("div", { class: "scroll" }, table(found, chosen)))];
   }
 

@@ -6,17 +6,22 @@ export const shapeText = (shape) => (shape === null ? "?" : shape.join("×") || 
 /** Which sizes of the inputs a network's numbers are counted at, where it leaves some open; else "". */
 export function countedAt({ inputs, tensors }) {
   const open = inputs.filter((each) => each.open).map(({ tensor }) => shapeText(tensors[tensor]));
-  return open.length ? `counted at an input of ${open.join(" and ")}, since any size will do` : "";
+  return open.length ? `counted at ${open.join(" and ")}, since the input is left open` : "";
 }
 
 export const counted = (number) => number.toLocaleString("en-US");
 
+/** How many of something: 1 layer, 1,204 layers. */
+export const several = (count, one, more = `${one}s`) => `${counted(count)} ${count === 1 ? one : more}`;
+
+/** A number's text with the minus sign that stands between numbers, too. */
+export const signed = (text) => text.replaceAll("-", "−");
+
 /** A number in at most four digits. */
 export function short(value) {
-  if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(2);
-  return String(Number(value.toPrecision(4)));
+  if (Number.isFinite(value) && size !== 0 && (size < 1e-3 || size >= 1e5)) return signed(value.toExponential(2));
+  return signed(String(Number(value.toPrecision(4))));
 }
 
 /** A large count: 4.2 M. */
