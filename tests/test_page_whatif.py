@@ -554,6 +554,9 @@ def test_large_numbers_and_misfits_are_said_shortly(opened):
     }"""
     assert opened.page.evaluate(script) == ["1.00 M", "396 T", "1.7 TiB", "1 → 12 (× 12.0)", "41 → 977 M (× 23.8 M)"]
     opened.page.keyboard.press("a")
+    offered = "field => [...field.list.options].map(({value}) => value)"
+    assert opened.page.locator("#layer [data-argument=padding]").evaluate(offered) == ["valid", "same"]
+    assert "relu" in opened.page.locator("#layer [data-argument=activation]").evaluate(offered)
     opened.page.locator("#layer [data-argument=filters]").fill("0")
     opened.page.keyboard.press("Enter")
     edits_done(opened.page, 1)
