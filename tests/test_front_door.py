@@ -23,6 +23,7 @@ BEHIND = {
     "cli",
     "seed",
     "version",
+    "__main__",
 }
 BEHIND |= {"annotations", "doors", "guard", "interrupts", "logistic", "visible", "wording"}
 ROOMS = [name for name in ORDER if name not in BEHIND]
