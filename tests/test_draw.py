@@ -9,10 +9,13 @@ import xml.etree.ElementTree as ET
 import pytest
 from drawn_networks import SVG, broken, cifar, nested, siamese, unet
 
+import striate as st
+from striate import layers, ops
 from striate.draw import layout, svg
 from striate.draw.paper import COLOURS
 from striate.errors import ArgumentError
 from striate.graph import FAMILIES, Graph, family, from_json
+from striate.size import opened_rows
 
 
 def test_svg_is_self_contained_accessible_and_has_its_own_ground():
@@ -143,6 +146,28 @@ def test_every_layer_class_has_a_family_with_a_colour():
     assert {families[name] for name in ("DepthPooling", "TrainableSubsampling2D", "L2Pooling2D")} == {"pool"}
     assert families["Dropout"] == "other"
     assert set(families.values()) <= set(FAMILIES) <= set(COLOURS)
+
+
+def test_a_layer_of_ones_own_is_what_it_computes_and_a_factor_makes_no_norm():
+    class Wave(layers.Layer):
+        def call(self, x):
+            return ops.sin(3 * x + 1)
+
+    class Louder(layers.Layer):
+        def call(self, x):
+            return 3 * x
+
+    class Normed(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.norm = layers.LayerNormalization()
+
+        def call(self, x):
+            return 3 * self.norm(x)
+
+    kinds = [Wave(), Louder(), Normed(), layers.Rescaling(3.0), layers.Normalization(mean=1.0, variance=4.0)]
+    rows = opened_rows(st.Sequential([layers.Input((4, 4, 3)), *kinds]).graph)
+    assert [row.family for row in rows] == ["activation", "other", "norm", "norm", "norm"]
 
 
 def test_drawing_loads_neither_torch_nor_numpy():

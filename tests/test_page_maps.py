@@ -143,6 +143,16 @@ def test_hovering_and_clicking_a_cell_says_where_it_looks_and_why(opened, small)
     )
 
 
+def test_a_number_that_is_taken_over_is_said_to_be_its_layers(opened):
+    page = opened.page
+    for name, giver in (("re_lu", "batch_normalization's number at ("), ("add", "depthwise_conv2d, re_lu")):
+        page.evaluate("name => striate.choose(striate.told.layers.findIndex(each => each.name === name))", arg=name)
+        page.locator("#layer h2", has_text=name).wait_for()
+        page.locator(".large canvas").first.focus()
+        page.keyboard.press("Enter")
+        page.locator("#story", has_text=giver).wait_for()
+
+
 def test_what_is_cut_off_a_photo_is_said_and_drawn(browser, tmp_path):
     model = network()
     model.preprocessing = Preprocessing.pictures((20, 18), 3, resize="crop")

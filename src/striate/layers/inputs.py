@@ -29,6 +29,8 @@ class Rescaling(Layer):
     scale: Any
     offset: Any = 0.0
 
+    drawn_as = "norm"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.scale, self.offset = _numbers(self.scale, "Rescaling: scale"), _numbers(self.offset, "Rescaling: offset")
@@ -85,6 +87,8 @@ class Normalization(Layer):
     mean: Any = None
     variance: Any = None
     invert: bool = False
+
+    drawn_as = "norm"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -163,7 +163,7 @@ class Affine(Primitive):
     factor, addend   a number, or a tuple with one per channel
     """
 
-    family = "norm"
+    family = "other"
 
     factor: Numbers
     addend: Numbers

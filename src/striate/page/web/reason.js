@@ -12,7 +12,7 @@ export function story(told, layer, found) {
   const { value, after, products, source, reason } = found;
   const parts = [];
   if (reason) parts.push(made("p", { class: "muted" }, `${reason} Its sizes stand below.`));
-  if (source) parts.push(made("p", {}, `It begins with ${after.length ? short(after[0].from) : short(value)}, the input's number at (${source.at.join(", ")})${after.length ? "" : ": the number is copied"}.`));
+  if (source) parts.push(made("p", {}, `It begins with ${after.length ? short(after[0].from) : short(value)}, ${giver(told, source.tensor)}'s number at (${source.at.join(", ")})${after.length ? "" : ": the number is copied"}.`));
   if (products) parts.push(...gathered(told, products, found));
   for (const step of after) parts.push(done(step));
   if (products?.weights && !products.norm && !after.length) parts.push(made("p", { class: "muted" }, "No function follows within this layer."));
@@ -20,6 +20,9 @@ export function story(told, layer, found) {
   if (!reason) parts.push(agreement(last, value));
   return made("div", { class: "story" }, ...parts);
 }
+
+/** What gives a tensor that a layer reads: another layer, by its name, or the network's input. */
+const giver = (told, tensor) => told.layers.find(({ output }) => output === tensor)?.name ?? "the input";
 
 function agreement(computed, value) {
   const close = Math.abs(computed - value) <= 1e-4 * Math.max(1, Math.abs(value));
@@ -51,7 +54,7 @@ function normed({ numbers, weights, bias, norm, total }) {
 const SIGNS = { sum: " + ", mean: " + ", subtract: " − ", multiply: " × ", divide: " ÷ " };
 
 function merged(told, { numbers, channels, how, total, divisor }) {
-  const names = channels.map((tensor) => told.layers.find(({ output }) => output === tensor)?.name ?? "input");
+  const names = channels.map((tensor) => giver(told, tensor));
   const row = numbers.map(([number]) => short(number)).join(SIGNS[how] ?? ", ");
   const said = how === "mean" ? `(${row}) ÷ ${divisor}` : SIGNS[how] ? row : `${how}(${row})`;
   return made("p", { class: "step" }, made("b", {}, how), ` ${said} = `, made("b", {}, short(total)), made("br"), made("span", { class: "muted" }, names.join(", ")));
