@@ -387,6 +387,8 @@ def test_numbers_agree_where_they_are_near_as_their_spread_goes():
         ([i + 100 for i in range(40)], "the label 100 is no class: the network's have the numbers 0 to 3"),
         ([-1] * 40, "the label -1 is no class"),
         ([0.5] * 40, "the label 0.5 is no class"),
+        ([None, *range(39)], "the label 'None' is no class of the model"),
+        ([[0], [1, 2]], "the labels are no array: their rows have different lengths"),
     ],
 )
 def test_labels_that_no_class_has_are_refused(labels, message):

@@ -141,18 +141,22 @@ def judged(model: Any, data: Any, labels: Any) -> tuple[Examples, np.ndarray | N
     if labels is None and isinstance(data, Dataset) and not outputs_with_boxes(model.graph):
         prepared = model.intake.dataset(data)
         labels, ignored = prepared.y, prepared.ignored
-    return examples, None if labels is None else _by_number(model, np.asarray(labels)), ignored
+    return examples, None if labels is None else _by_number(model, labels), ignored
 
 
-def _by_number(model: Any, labels: np.ndarray) -> np.ndarray:
-    """Labels with the numbers of the model's classes in the place of their names."""
+def _by_number(model: Any, given: Any) -> np.ndarray:
+    """Labels as an array, with the numbers of the model's classes in the place of their names."""
+    try:
+        labels = np.asarray(given)
+    except ValueError:
+        raise DataError("the labels are no array: their rows have different lengths.") from None
     if labels.dtype.kind not in "UO":
         return labels
     numbers = {name: number for number, name in enumerate(model.labels or ())}
-    unknown = next((name for name in labels.flat if name not in numbers), None)
-    if unknown is not None:
+    unknown = [str(name) for name in labels.flat if not isinstance(name, str) or name not in numbers]
+    if unknown:
         some = f"begin with {listed(list(numbers)[:5])}" if numbers else "have no names, so give their numbers"
-        raise DataError(f"the label {str(unknown)!r} is no class of the model: its classes {some}.")
+        raise DataError(f"the label {unknown[0]!r} is no class of the model: its classes {some}.")
     return np.array([numbers[name] for name in labels.flat]).reshape(labels.shape)
 
 
