@@ -82,21 +82,29 @@ def run(name: str, variant: dict[str, Any], epochs: int, train: Dataset, test: D
     return {"variant": variant, "weights": model.count_params(), "history": history}
 
 
-def figure(title: str, results: dict[str, Any], file: Path) -> None:
-    """Loss on the left, accuracy on the right; solid on test pictures, dotted on training pictures."""
+def figure(
+    title: str, lines: list[tuple[str | None, dict[str, Any], dict[str, Any]]], file: Path, ylim: Any = None
+) -> None:
+    """Loss on the left, accuracy on the right; solid on test pictures, dotted on training pictures.
+
+    title   above both
+    lines   of each training: its name in the legend or None, ``History.history``, and how matplotlib draws it
+    file    that is written
+    ylim    the lowest and highest loss that is shown; None: all
+    """
     fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), constrained_layout=True)
-    for i, (name, result) in enumerate(results.items()):
-        history = result["history"]
+    for label, history, look in lines:
         epochs = range(1, len(history["loss"]) + 1)
         for ax, key in zip(axes, ("loss", "accuracy"), strict=True):
-            ax.plot(epochs, history[f"val_{key}"], color=f"C{i}", label=name)
-            ax.plot(epochs, history[key], color=f"C{i}", linestyle=":", linewidth=1)
+            ax.plot(epochs, history[f"val_{key}"], label=label, **look)
+            ax.plot(epochs, history[key], linestyle=":", linewidth=1, **look)
             ax.set_xlabel("epoch")
             ax.set_title(key)
-            ax.set_xticks(list(epochs))
+            ax.xaxis.get_major_locator().set_params(integer=True)
             ax.grid(alpha=0.25)
             ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylim(0.5, 3)  # the first test losses of a cycle at its peak rate say little
+    if ylim is not None:
+        axes[0].set_ylim(*ylim)
     axes[1].legend(frameon=False)
     fig.suptitle(f"{title} (solid: test, dotted: training)", fontsize=11)
     file.parent.mkdir(exist_ok=True)
@@ -112,7 +120,10 @@ def main(names: list[str]) -> None:
         results[name] = run(name, NETWORKS[name], EPOCHS, train, test)
         file.write_text(json.dumps(results, indent=1) + "\n")
     for stem, (title, members) in FIGURES.items():
-        figure(title, {name: results[name] for name in members if name in results}, PICTURES / f"curves_{stem}.png")
+        there = [name for name in members if name in results]
+        lines = [(name, results[name]["history"], {"color": f"C{i}"}) for i, name in enumerate(there)]
+        # the first test losses of a cycle at its peak rate say little
+        figure(title, lines, PICTURES / f"curves_{stem}.png", ylim=(0.5, 3))
 
 
 if __name__ == "__main__":

@@ -11,16 +11,10 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
 import striate as st
-from bench.curves import pictures
+from bench.curves import figure, pictures
 from bench.harness import ROOT
 from striate import data, recipes, zoo
 from striate.layers import RandomFlip, RandomTranslation
@@ -62,27 +56,6 @@ def best(precision: str, seed: int) -> dict[str, list[float]]:
 TRAININGS: dict[str, Callable[[str, int], dict[str, list[float]]]] = {"residual": residual, "best": best}
 
 
-def figure(results: dict[str, Any], file: Path) -> None:
-    """Loss and accuracy of ResNet-20, epoch by epoch: solid on test pictures, dotted on training pictures."""
-    fig, axes = plt.subplots(1, 2, figsize=(9.6, 3.8), constrained_layout=True)
-    for i, precision in enumerate(PRECISIONS):
-        for seed, run in enumerate(results["residual"][precision]):
-            epochs = range(1, len(run["history"]["loss"]) + 1)
-            for ax, key in zip(axes, ("loss", "accuracy"), strict=True):
-                label = f"{precision}" if seed == 0 else None
-                ax.plot(epochs, run["history"][f"val_{key}"], color=f"C{i}", label=label, alpha=1 - 0.4 * seed)
-                ax.plot(epochs, run["history"][key], color=f"C{i}", linestyle=":", linewidth=1, alpha=1 - 0.4 * seed)
-                ax.set_xlabel("epoch")
-                ax.set_title(key)
-                ax.grid(alpha=0.25)
-                ax.spines[["top", "right"]].set_visible(False)
-    axes[1].legend(frameon=False)
-    fig.suptitle(f"{RESIDUAL} on CIFAR-10 in 32 and 16 bits (solid: test, dotted: training)", fontsize=11)
-    file.parent.mkdir(exist_ok=True)
-    fig.savefig(file, dpi=110)
-    plt.close(fig)
-
-
 def main(names: list[str]) -> None:
     results = json.loads(FILE.read_text()) if FILE.exists() else {}
     for name in names or TRAININGS:
@@ -101,7 +74,12 @@ def main(names: list[str]) -> None:
             last = statistics.mean(run["history"]["val_accuracy"][-1] for run in runs)
             print(f"{name} {precision}: {last:.4f} (mean of {len(runs)})", flush=True)
     if "residual" in results:
-        figure(results, PICTURE)
+        lines = [
+            (precision if seed == 0 else None, run["history"], {"color": f"C{i}", "alpha": 1 - 0.4 * seed})
+            for i, precision in enumerate(PRECISIONS)
+            for seed, run in enumerate(results["residual"][precision])
+        ]
+        figure(f"{RESIDUAL} on CIFAR-10 in 32 and 16 bits", lines, PICTURE)
 
 
 if __name__ == "__main__":
