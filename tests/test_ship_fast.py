@@ -8,52 +8,25 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st_
+from engine_nets import X, measured, net
+from engine_nets import units as units  # every test measures 16 bits
 
 import striate as st
 from striate import layers
 from striate.backend.processor import processor
 from striate.cli.common import engine_of
 from striate.cli.main import main
-from striate.data import Dataset, Preprocessing
+from striate.data import Dataset
 from striate.data.sets.scenes import scenes
 from striate.errors import ArgumentError, BundleError, DataError, Note
-from striate.inference import Again, trials, tune_engine
+from striate.inference import trials, tune_engine
 from striate.models import load_model
 from striate.runs import train_run
 from striate.ship import ENGINES, Engine, choose, runtimes
-from striate.ship.cascade import Cascade, margins, unsure_below
 from striate.ship.quantization_report import AnswersBeside
 from striate.tasks.detection import detect
 
-openvino = pytest.importorskip("openvino")
-rng = np.random.default_rng(0)
-X = rng.integers(0, 256, (40, 12, 10, 3), dtype=np.uint8)
-
-
-def net():
-    st.set_seed(0)
-    model = st.Sequential(
-        [
-            layers.Input((12, 10, 3)),
-            layers.Conv2D(8, 3, padding="same", activation="relu"),
-            layers.BatchNormalization(),
-            layers.MaxPooling2D(),
-            layers.SeparableConv2D(8, 3, activation="relu"),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(4, activation="softmax"),
-        ]
-    )
-    model.preprocessing = Preprocessing.pictures((12, 10), 3, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2))
-    model.labels = ["a", "b", "c", "d"]
-    return model
-
-
-@pytest.fixture(autouse=True)
-def units(monkeypatch):
-    """Every machine measures 16 bits here, with units for them or without."""
-    monkeypatch.setattr(trials, "bfloat16_units", lambda: True)
+pytest.importorskip("openvino")
 
 
 @pytest.mark.parametrize("floats", [False, True])
@@ -195,14 +168,6 @@ def test_engines_are_measured_and_the_fastest_is_kept_with_the_model(tmp_path, c
     assert again._engine.measured(again.graph) is None
 
 
-def measured(monkeypatch, **rates):
-    """As if the children had measured these rates."""
-    found = {name: {"rates": [rate, rate], "parts": 4, "start": 0.1, "bytes": 1} for name, rate in rates.items()}
-    monkeypatch.setattr(
-        trials, "_measured", lambda folder, given, rounds, progress: {n: found.get(n, "not asked") for n in given}
-    )
-
-
 def test_an_engine_that_costs_too_much_is_not_chosen(monkeypatch):
     model = net()
     measured(monkeypatch, onnxruntime=10, openvino=9, torch=3, **{"openvino-bf16": 50})
@@ -221,120 +186,6 @@ def test_an_engine_that_costs_too_much_is_not_chosen(monkeypatch):
     assert tune_engine(model, X, answers, points=0.4, engines=three).fastest == "openvino-bf16"
     with pytest.raises(ArgumentError, match="no engine stays inside the allowance"):
         tune_engine(model, X, answers, engines=["openvino-bf16"])
-
-
-# -- a call like the one before --------------------------------------------------------------------------------------------
-def test_a_call_like_the_one_before_answers_the_same_and_never_from_what_was(monkeypatch):
-    model = net()
-    model.quantize(X)
-
-    def right(x, engine="onnxruntime", batch_size=None):
-        expected = model.predict(x, engine="torch")
-        for _ in range(3):
-            np.testing.assert_allclose(model.predict(x, batch_size, engine=engine), expected, atol=1e-4)
-
-    right(X[:1])
-    assert model._again is not None
-    again = model._again
-    floats = X / np.float32(255)
-    for x in (X[:3], X, floats[:1], X[::2], floats.astype(np.float64), floats, X[:2], list(X[:2])):
-        right(x)
-    right(X, batch_size=7)
-    right(X, "openvino")
-    right(X[:1])
-    before = model.predict(X[:1], engine="onnxruntime")
-    model.set_weights([1.1 * w for w in model.get_weights()])
-    right(X[:1])
-    model.layers[0].torch_module.weight.detach().numpy()[...] *= 1.5
-    right(X[:1])
-    model.preprocessing = Preprocessing.pictures((12, 10), 3, mean=(0.1, 0.4, 0.3), std=(0.3, 0.2, 0.2))
-    right(X[:1])
-    assert np.abs(model.predict(X[:1], engine="onnxruntime") - before).max() > 1e-4
-    assert model._again is not again
-    with pytest.raises(ArgumentError, match="call quantize again"):
-        model.predict(X[:1], engine="int8")
-    model.quantize(X)
-    eight = [model.predict(X[:1], engine="int8") for _ in range(3)]
-    np.testing.assert_array_equal(eight[0], eight[2])
-    model.get_layer(index=1).set_weights([2 * w for w in model.get_layer(index=1).get_weights()])
-    with pytest.raises(ArgumentError, match="call quantize again"):
-        model.predict(X[:1], engine="int8")
-    right(X[:1])
-    with pytest.raises(DataError):
-        model.predict(X[:0], engine="onnxruntime")
-    with pytest.raises(ArgumentError, match="unknown engine"):
-        model.predict(X[:1], engine="none")
-    right(X, "auto")
-    seen = []
-    hook = model.module.register_forward_hook(lambda *_: seen.append(1))
-    model.predict(X, engine="auto")
-    assert seen
-    hook.remove()
-
-
-CHANGES = {
-    "weights": lambda model: model.set_weights([1.1 * w for w in model.get_weights()]),
-    "weights past torch": lambda model: model.layers[0].torch_module.weight.detach().numpy().__imul__(1.5),
-    "preprocessing": lambda model: setattr(
-        model, "preprocessing", Preprocessing.pictures((12, 10), 3, mean=(0.1, 0.4, 0.3), std=(0.3, 0.2, 0.2))
-    ),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_a_call_like_the_one_before_sees_what_has_changed(change, engine):
-    model = net()
-    for _ in range(2):
-        before = model.predict(X[:1], engine=engine)
-    assert model._again is not None
-    CHANGES[change](model)
-    now = model.predict(X[:1], engine=engine)
-    assert np.abs(now - before).max() > 1e-4
-    np.testing.assert_allclose(now, model.predict(X[:1], engine="torch"), atol=1e-4)
-
-
-def test_a_call_like_the_one_before_but_in_floats_is_another():
-    model = net()
-    floats = X[:1] / np.float32(255)
-    for _ in range(2):
-        model.predict(X[:1], engine="onnxruntime")
-    now = model.predict(floats, engine="onnxruntime")
-    np.testing.assert_allclose(now, model.predict(floats, engine="torch"), atol=1e-4)
-    for _ in range(2):
-        model.predict(floats, engine="onnxruntime")
-    now = model.predict(X[:1], engine="onnxruntime")
-    np.testing.assert_allclose(now, model.predict(X[:1], engine="torch"), atol=1e-4)
-
-
-def test_the_engine_of_another_thread_is_not_kept_for_a_call():
-    model = net()
-    model.predict(X[:1] / np.float32(255), engine="onnxruntime")
-    model._engine.asked = "onnxruntime", model._engine.pick(model, "onnxruntime", 1, None)  # for floats
-    assert Again.of(model, "onnxruntime", X[:1], 256) is None
-    assert Again.of(model, "onnxruntime", X[:1] / np.float32(255), 256) is not None
-
-
-def test_a_hook_is_run_also_in_a_call_like_the_one_before():
-    model = net()
-    model.predict(X, engine="onnxruntime")
-    for _ in range(2):
-        model.predict(X, engine="auto")
-    assert model._again is not None
-    seen = []
-    hook = model.module.register_forward_hook(lambda *_: seen.append(1))
-    model.predict(X, engine="auto")
-    assert seen
-    hook.remove()
-
-
-def test_what_is_fast_now_answers_a_call_like_the_one_before():
-    model = net()
-    model._engine.choose(model, "onnxruntime", 16)
-    for _ in range(2):
-        exact = model.predict(X[:1], engine="fast")
-    model._engine.choose(model, "openvino-bf16", 16)
-    assert np.abs(model.predict(X[:1], engine="fast") - exact).max() > 0
 
 
 def test_what_was_measured_and_is_not_installed_is_named(monkeypatch, capsys):
@@ -414,103 +265,6 @@ def test_few_pictures_are_said_to_be_few_and_a_percentage_is_refused():
     )
     with pytest.raises(ArgumentError, match=r"agreement=99.5 is a part of 1, such as 0.995"):
         tune_engine(net(), X, agreement=99.5)
-
-
-# -- 32 bits answer again what fewer are not sure of -----------------------------------------------------------------------
-class Fixed:
-    """An engine that says what it was told, and counts."""
-
-    batch, inputs = 1 << 30, ()
-
-    def __init__(self, *outs):
-        self.outs, self.asked = outs, []
-
-    def predict(self, arrays, batch_size=None):
-        rows = arrays[0][:, 0].astype(int)
-        self.asked.append(rows.tolist())
-        return [out[rows] for out in self.outs]
-
-
-def test_only_what_is_not_sure_is_answered_again():
-    quick = np.array([[0.9, 0.1], [0.55, 0.45], [0.2, 0.8], [0.5, 0.5]])
-    sure = np.array([[0.8, 0.2], [0.4, 0.6], [0.3, 0.7], [0.6, 0.4]])
-    other = np.arange(4.0)[:, None]
-    rows = np.arange(4.0)[:, None]
-    for logits in (False, True):
-        one, two = Fixed(other, np.log(quick) if logits else quick), Fixed(other + 10, sure)
-        out = Cascade(one, two, 1, logits, 0.3).predict([rows])
-        np.testing.assert_array_equal(out[0], [[0], [11], [2], [13]])
-        np.testing.assert_array_equal(out[1][[1, 3]], sure[[1, 3]])
-        assert (one.asked, two.asked) == ([[0, 1, 2, 3]], [[1, 3]])
-    assert Cascade(one, two, 1, True, -1.0).predict([rows])[1] is not None
-    assert len(two.asked) == 1
-    np.testing.assert_array_equal(Cascade(one, two, 1, True, np.inf).predict([rows])[1], sure)
-
-
-@given(st_.data())
-def test_the_margin_is_the_smallest_that_brings_answers_inside(data):
-    count = data.draw(st_.integers(1, 30))
-    of = lambda kind: np.array(data.draw(st_.lists(kind, min_size=count, max_size=count)))
-    margin, same = of(st_.integers(0, 8).map(float)), of(st_.booleans())
-    right = data.draw(st_.sampled_from([None, (of(st_.booleans()), of(st_.booleans()))]))
-    agreement, points = data.draw(st_.sampled_from([(1.0, 0.0), (0.9, 5.0), (0.5, 100.0)]))
-
-    def inside(unsure):
-        again = margin <= unsure
-        lost = 0 if right is None else 100 * (right[0].mean() - np.where(again, *right).mean())
-        return (same | again).mean() >= agreement and lost <= points + 1e-9
-
-    found = unsure_below(margin, same, right, agreement, points)
-    levels = [level + 0.5 for level in sorted(set(margin))][:-1]
-    fit = [level for level in levels if inside(level)]
-    assert (found is None) == (not fit)
-    if found is not None:
-        assert inside(found)
-        assert (margin <= found).sum() == (margin <= fit[0]).sum()
-
-
-def test_margins_of_probabilities_and_of_logits_are_one():
-    logits = rng.normal(size=(50, 7)).astype(np.float32) * 3
-    odds = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    np.testing.assert_allclose(margins(odds, False), margins(logits, True), atol=1e-5)
-    assert np.isfinite(margins(np.array([[1.0, 0.0, 0.0]]), False)).all()
-
-
-def test_an_engine_that_costs_too_much_gets_help_from_32_bits(monkeypatch, tmp_path):
-    model = net()
-    labels = model.predict(X, engine="torch").argmax(-1)
-    model.quantize(X)
-    twin = model._engine.pick(model, "int8", len(X), model.intake.examples(X).pixels)
-
-    def outputs(model, engine, examples, count):
-        """As if 8 bits gave another class to the three that they are least sure of."""
-        for (part,) in whole(model, engine, examples, count):
-            if engine is twin:
-                rows = np.argsort(margins(part, False))[:3]
-                least, most = part[rows].argmin(-1), part[rows].argmax(-1)
-                part[rows, least], part[rows, most] = part[rows, most], part[rows, least]
-            yield [part]
-
-    whole = trials._outputs
-    monkeypatch.setattr(trials, "_outputs", outputs)
-    measured(monkeypatch, **{"int8": 30, "int8+float32": 20, "onnxruntime": 10})
-    table = tune_engine(model, X, labels, engines=["int8", "onnxruntime"], agreement=1.0, points=0)
-    assert [(row.name, row.allowed) for row in table.rows] == [
-        ("int8", False),
-        ("int8+float32", True),
-        ("onnxruntime", True),
-    ]
-    assert table.fastest == "int8+float32"
-    assert "int8+float32 *" in str(table)
-    fast = model.predict(X, engine="fast")
-    np.testing.assert_array_equal(fast.argmax(-1), labels)
-    again = margins(model.predict(X, engine="int8"), False) <= table.rows[1].unsure
-    assert again.sum() >= 3
-    np.testing.assert_allclose(fast[again], model.predict(X, engine="torch")[again], atol=1e-5)
-    model.save(tmp_path / "net")
-    np.testing.assert_allclose(load_model(tmp_path / "net").predict(X, engine="fast"), fast, atol=1e-6)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    assert model.evaluate(X, labels, verbose=0, engine="fast")[1] == 1.0
 
 
 def test_features_agree_where_they_are_near(monkeypatch):

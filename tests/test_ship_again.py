@@ -1,0 +1,124 @@
+"""A call of predict like the one before: the same answers, and never from what was."""
+
+import numpy as np
+import pytest
+from engine_nets import X, net
+
+from striate.data import Preprocessing
+from striate.errors import ArgumentError, DataError
+from striate.inference import Again
+
+pytest.importorskip("openvino")
+
+
+def test_a_call_like_the_one_before_answers_the_same_and_never_from_what_was(monkeypatch):
+    model = net()
+    model.quantize(X)
+
+    def right(x, engine="onnxruntime", batch_size=None):
+        expected = model.predict(x, engine="torch")
+        for _ in range(3):
+            np.testing.assert_allclose(model.predict(x, batch_size, engine=engine), expected, atol=1e-4)
+
+    right(X[:1])
+    assert model._again is not None
+    again = model._again
+    floats = X / np.float32(255)
+    for x in (X[:3], X, floats[:1], X[::2], floats.astype(np.float64), floats, X[:2], list(X[:2])):
+        right(x)
+    right(X, batch_size=7)
+    right(X, "openvino")
+    right(X[:1])
+    before = model.predict(X[:1], engine="onnxruntime")
+    model.set_weights([1.1 * w for w in model.get_weights()])
+    right(X[:1])
+    model.layers[0].torch_module.weight.detach().numpy()[...] *= 1.5
+    right(X[:1])
+    model.preprocessing = Preprocessing.pictures((12, 10), 3, mean=(0.1, 0.4, 0.3), std=(0.3, 0.2, 0.2))
+    right(X[:1])
+    assert np.abs(model.predict(X[:1], engine="onnxruntime") - before).max() > 1e-4
+    assert model._again is not again
+    with pytest.raises(ArgumentError, match="call quantize again"):
+        model.predict(X[:1], engine="int8")
+    model.quantize(X)
+    eight = [model.predict(X[:1], engine="int8") for _ in range(3)]
+    np.testing.assert_array_equal(eight[0], eight[2])
+    model.get_layer(index=1).set_weights([2 * w for w in model.get_layer(index=1).get_weights()])
+    with pytest.raises(ArgumentError, match="call quantize again"):
+        model.predict(X[:1], engine="int8")
+    right(X[:1])
+    with pytest.raises(DataError):
+        model.predict(X[:0], engine="onnxruntime")
+    with pytest.raises(ArgumentError, match="unknown engine"):
+        model.predict(X[:1], engine="none")
+    right(X, "auto")
+    seen = []
+    hook = model.module.register_forward_hook(lambda *_: seen.append(1))
+    model.predict(X, engine="auto")
+    assert seen
+    hook.remove()
+
+
+CHANGES = {
+    "weights": lambda model: model.set_weights([1.1 * w for w in model.get_weights()]),
+    "weights past torch": lambda model: model.layers[0].torch_module.weight.detach().numpy().__imul__(1.5),
+    "preprocessing": lambda model: setattr(
+        model, "preprocessing", Preprocessing.pictures((12, 10), 3, mean=(0.1, 0.4, 0.3), std=(0.3, 0.2, 0.2))
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_call_like_the_one_before_sees_what_has_changed(change, engine):
+    model = net()
+    for _ in range(2):
+        before = model.predict(X[:1], engine=engine)
+    assert model._again is not None
+    CHANGES[change](model)
+    now = model.predict(X[:1], engine=engine)
+    assert np.abs(now - before).max() > 1e-4
+    np.testing.assert_allclose(now, model.predict(X[:1], engine="torch"), atol=1e-4)
+
+
+def test_a_call_like_the_one_before_but_in_floats_is_another():
+    model = net()
+    floats = X[:1] / np.float32(255)
+    for _ in range(2):
+        model.predict(X[:1], engine="onnxruntime")
+    now = model.predict(floats, engine="onnxruntime")
+    np.testing.assert_allclose(now, model.predict(floats, engine="torch"), atol=1e-4)
+    for _ in range(2):
+        model.predict(floats, engine="onnxruntime")
+    now = model.predict(X[:1], engine="onnxruntime")
+    np.testing.assert_allclose(now, model.predict(X[:1], engine="torch"), atol=1e-4)
+
+
+def test_the_engine_of_another_thread_is_not_kept_for_a_call():
+    model = net()
+    model.predict(X[:1] / np.float32(255), engine="onnxruntime")
+    model._engine.asked = "onnxruntime", model._engine.pick(model, "onnxruntime", 1, None)  # for floats
+    assert Again.of(model, "onnxruntime", X[:1], 256) is None
+    assert Again.of(model, "onnxruntime", X[:1] / np.float32(255), 256) is not None
+
+
+def test_a_hook_is_run_also_in_a_call_like_the_one_before():
+    model = net()
+    model.predict(X, engine="onnxruntime")
+    for _ in range(2):
+        model.predict(X, engine="auto")
+    assert model._again is not None
+    seen = []
+    hook = model.module.register_forward_hook(lambda *_: seen.append(1))
+    model.predict(X, engine="auto")
+    assert seen
+    hook.remove()
+
+
+def test_what_is_fast_now_answers_a_call_like_the_one_before():
+    model = net()
+    model._engine.choose(model, "onnxruntime", 16)
+    for _ in range(2):
+        exact = model.predict(X[:1], engine="fast")
+    model._engine.choose(model, "openvino-bf16", 16)
+    assert np.abs(model.predict(X[:1], engine="fast") - exact).max() > 0
