@@ -38,6 +38,12 @@ def test_openvino_answers_as_torch_does(floats, count):
     np.testing.assert_allclose(model.predict(x, 7, engine="openvino"), model.predict(x, engine="openvino"), atol=1e-6)
 
 
+def test_openvino_reads_an_array_that_may_not_be_written():
+    model, x = net(), X[:2].copy()
+    x.flags.writeable = False
+    np.testing.assert_array_equal(model.predict(x, engine="openvino"), model.predict(X[:2], engine="openvino"))
+
+
 def test_an_answer_stays_what_it_was_when_the_next_is_asked_for():
     model = net()
     first = model.predict(X[:2], engine="openvino")

@@ -22,7 +22,7 @@ from striate.intake import numbered_as
 from striate.models import load_model
 from striate.runs import resume_run
 from striate.tasks import classify
-from striate.transfer import features, fit, resume_transfer, watching
+from striate.transfer import features, finetune, fit, resume_transfer, watching
 from striate.transfer.head import fit_head
 from striate.transfer.network import assemble, freeze, trainable
 
@@ -536,7 +536,11 @@ def test_it_says_which_stage_begins_and_how_long_that_may_take(base, photos, tmp
 @pytest.mark.parametrize("engine", ["torch-bf16", "int8", "fast"])
 def test_the_first_stage_takes_features_of_any_engine(engine, base, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "CANDIDATES", ("onnxruntime", "int8"))
+    asked = []
+    real = finetune.features
+    monkeypatch.setattr(finetune, "features", lambda *a, **how: asked.append(how["engine"]) or real(*a, **how))
     made = fit(photos, base, stages=1, engine=engine, folder=tmp_path / "run", cache=False, report=False)
+    assert asked == [engine, engine]
     exact = fit(photos, base, stages=1, folder=tmp_path / "exact", cache=False, report=False)
     assert abs(made.stages[0].accuracy - exact.stages[0].accuracy) < 0.3
     assert json.loads((tmp_path / "run" / "run.json").read_text())["arguments"]["engine"] == engine
