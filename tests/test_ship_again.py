@@ -102,6 +102,19 @@ def test_the_engine_of_another_thread_is_not_kept_for_a_call():
     assert Again.of(model, "onnxruntime", X[:1] / np.float32(255), 256) is not None
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float64])
+def test_numbers_of_any_type_that_go_in_as_they_are_are_answered_again(dtype):
+    model = net()
+    model.preprocessing = None
+    x = X[:2].astype(dtype)
+    expected = model.predict(x, engine="torch")
+    model.predict(x, engine="onnxruntime")
+    assert model._again is not None
+    again = model._again.answer(model, "onnxruntime", x, 256)
+    np.testing.assert_allclose(again, expected, atol=1e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(again, model.predict(x.astype(np.float32), engine="onnxruntime"), atol=1e-6)
+
+
 def test_a_hook_is_run_also_in_a_call_like_the_one_before():
     model = net()
     model.predict(X, engine="onnxruntime")

@@ -31,6 +31,7 @@ class Again:
     def __init__(self, model: Any, graph: Graph, engine: Any, how: str, x: np.ndarray, batch_size: int) -> None:
         self.graph, self.engine, self.how, self.batch_size = graph, engine, how, batch_size
         self.preprocessing, self.shape, self.dtype = model.preprocessing, x.shape[1:], x.dtype
+        self.numbers = x.dtype != np.uint8 or model.preprocessing is None  # which go in as they are
         self.engines, self.state = model.predictor._engine, model.predictor._engine.state
         self.work = self.engines.mults_of(model.predictor)
 
@@ -43,14 +44,15 @@ class Again:
         x            what it was asked
         batch_size   samples at a time
         """
-        if type(x) is not np.ndarray or x.ndim < 3 or x.dtype not in (np.uint8, np.float32):
+        if type(x) is not np.ndarray or x.ndim < 3 or not (x.dtype == np.uint8 or x.dtype.kind == "f"):
             return None
         graph = model.graph
         asked = model.predictor._engine.asked
         if len(graph.inputs) != 1 or x.shape[1:] != graph.input_shapes[0] or asked is None or asked[0] != how:
             return None
         # of two threads that ask one model the engine may be the other's, for floats where these are pixels
-        return cls(model, graph, asked[1], how, x, batch_size) if asked[1].inputs[0][1] == x.dtype else None
+        made = cls(model, graph, asked[1], how, x, batch_size)
+        return made if asked[1].inputs[0][1] == (np.float32 if made.numbers else np.uint8) else None
 
     def answer(self, model: Any, how: str, x: Any, batch_size: int) -> Any:
         """The answer to an array of the same kind; None where anything is another than it was.
@@ -72,6 +74,6 @@ class Again:
             or not self.engines.still(self.state, how, len(x) * self.work)
         ):
             return None
-        if x.dtype == np.float32:
+        if self.numbers:
             ranges(model, Examples([x[:, ::_NTH, ::_NTH]]))
         return arranged(self.graph, self.engine.predict([x], batch_size))
