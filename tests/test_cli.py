@@ -463,6 +463,34 @@ def test_export_writes_what_the_ending_says(run, trained, tmp_path, name):
     np.testing.assert_allclose(answers, expected, atol=1e-5)
 
 
+def test_json_names_the_engine_that_answered(run, trained, tmp_path):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(photo)
+    (tmp_path / "none.png").write_bytes(b"no picture")
+    model = st.models.load_model(trained)
+    model._engine.choose(model, "onnxruntime", 16)
+    model.save(tmp_path / "net")
+    good, broken = json.loads(run("predict", tmp_path / "net", photo, tmp_path / "none.png", "--json")[1])
+    assert (good["engine"], "engine" in broken) == ("onnxruntime", False)
+    assert json.loads(run("predict", tmp_path / "net", photo, "--engine", "torch", "--json")[1])[0]["engine"] == "torch"
+    written = run("predict", trained, photo, "-o", tmp_path / "answers.csv", "--json")[1]
+    assert json.loads(written)["engine"] == "auto"
+    for asked, name in [((), "auto"), (("--engine", "fast"), "onnxruntime")]:
+        assert json.loads(run("evaluate", tmp_path / "net", "digits", *asked, "--json")[1])["engine"] == name
+
+
+def test_engines_are_measured_without_keeping_what_was_found(run, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "net")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "net").iterdir() if path.name != ".lock"}
+    how = ("--engines", "onnxruntime", "--rounds", "1", "--no-keep")
+    code, out, _ = run("bench", tmp_path / "net", *how)
+    assert (code, out.splitlines()[-1]) == (0, "kept nowhere")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "net").iterdir() if path.name != ".lock"} == before
+    code, _, err = run("bench", tmp_path / "net", *how, "-o", tmp_path / "other")
+    assert code == 2
+    assert "leave one out" in err
+
+
 def test_no_command_writes_over_what_it_reads_or_over_a_part_of_a_model(run, trained, tmp_path):
     shutil.copytree(trained, tmp_path / "model")
     model, photo, weights = tmp_path / "model", tmp_path / "photo.png", next(trained.glob("weights-*"))

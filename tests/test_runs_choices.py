@@ -16,7 +16,7 @@ from striate.data.sets import catalog
 from striate.errors import ArgumentError, DataError, ShapeError
 from striate.layers.augment_words import WORDS, by_words
 from striate.model.preceded import preceded
-from striate.runs import resume_run, train_run
+from striate.runs import resume_run, train_run, tune_run
 from striate.runs.networks import levels, reading
 
 
@@ -190,6 +190,35 @@ def test_download_fetches_what_is_not_there_and_the_error_says_how(alone, monkey
     assert (alone / "r" / "model.json").is_file()
 
 
-def test_a_word_that_is_none_is_an_error_before_data_are_read(tmp_path):
-    with pytest.raises(ArgumentError, match='Did you mean "flip"'):
-        train_run(str(tmp_path / "not there"), augment="flp", verbose=0)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"augment": "flp"}, 'Did you mean "flip"'),
+        ({"precision": "bf15"}, 'Did you mean "bf16"'),
+        ({"mix": "mixpu"}, 'Did you mean "mixup"'),
+        ({"optimizer": "adm"}, 'Did you mean "adam"'),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1"),
+        ({"epochs": 0}, "a whole number of at least 1, not 0"),
+        ({"learning_rate": -1}, "learning_rate=-1 must be at least 0"),
+        ({"optimizer": "sgd", "learning_rate": -1}, "SGD: learning_rate=-1 must be at least 0"),
+        ({"validation": 1.5}, "validation=1.5 must be between 0 and 1"),
+    ],
+)
+def test_an_argument_that_is_wrong_for_any_data_is_an_error_before_they_are_read(tmp_path, wrong, said):
+    with pytest.raises(ArgumentError, match=said):
+        train_run(str(tmp_path / "not there"), verbose=0, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"engines": ["int9"]}, 'unknown engine "int9"'),
+        ({"agreement": 99.5}, "is a part of 1"),
+        ({"points": -1}, "points=-1 must be"),
+        ({"rounds": 0}, "rounds=0"),
+    ],
+)
+def test_engines_are_not_measured_with_wrong_arguments_before_data_are_read(tmp_path, wrong, said):
+    model = st.Sequential([st.layers.Input((4,)), st.layers.Dense(2, activation="softmax")])
+    with pytest.raises(ArgumentError, match=said):
+        tune_run(model, str(tmp_path / "not there"), **wrong)

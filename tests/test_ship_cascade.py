@@ -1,5 +1,7 @@
 """32 bits answer again what fewer are not sure of."""
 
+import re
+
 import numpy as np
 import pytest
 from engine_nets import X, measured, net
@@ -7,9 +9,12 @@ from engine_nets import units as units  # every test measures 16 bits
 from hypothesis import given
 from hypothesis import strategies as st_
 
+from striate.errors import ArgumentError
 from striate.inference import trials, tune_engine
 from striate.models import load_model
 from striate.ship.cascade import Cascade, margins, unsure_below
+from striate.ship.choose import CASCADES
+from striate.transfer import features
 
 pytest.importorskip("openvino")
 
@@ -101,6 +106,7 @@ def test_an_engine_that_costs_too_much_gets_help_from_32_bits(monkeypatch, tmp_p
     assert "int8+float32 *" in str(table)
     fast = model.predict(X, engine="fast")
     np.testing.assert_array_equal(fast.argmax(-1), labels)
+    np.testing.assert_array_equal(model.predict(X, engine="int8+float32"), fast)
     again = margins(model.predict(X, engine="int8"), False) <= table.rows[1].unsure
     assert again.sum() >= 3
     np.testing.assert_allclose(fast[again], model.predict(X, engine="torch")[again], atol=1e-5)
@@ -108,3 +114,25 @@ def test_an_engine_that_costs_too_much_gets_help_from_32_bits(monkeypatch, tmp_p
     np.testing.assert_allclose(load_model(tmp_path / "net").predict(X, engine="fast"), fast, atol=1e-6)
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     assert model.evaluate(X, labels, verbose=0, engine="fast")[1] == 1.0
+
+
+def test_a_cascade_is_asked_for_by_its_name_where_it_was_measured_and_gives_answers_alone(tmp_path):
+    model = net()
+    for name in CASCADES:
+        with pytest.raises(ArgumentError, match=f'engine="{re.escape(name)}" answers again .* has to be measured'):
+            model.predict(X, engine=name)
+        with pytest.raises(ArgumentError, match="no maps and features"):
+            model.extract(X, "conv2d", engine=name)
+        with pytest.raises(ArgumentError, match="no maps and features"):
+            features(model, [np.uint8(X[0])], engine=name)
+    with pytest.raises(ArgumentError, match=r'unknown engine "int8\+float23"\. Did you mean "int8\+float32"'):
+        model.predict(X, engine="int8+float23")
+    model._engine.choose(model, "openvino-bf16", 16, 0.5)
+    for _ in range(2):
+        fast = model.predict(X, engine="openvino-bf16+float32")
+        np.testing.assert_array_equal(fast, model.predict(X, engine="fast"))
+    with pytest.raises(ArgumentError, match="has to be measured"):
+        model.predict(X, engine="int8+float32")
+    model.set_weights([1.1 * w for w in model.get_weights()])
+    with pytest.raises(ArgumentError, match="has to be measured"):
+        model.predict(X, engine="openvino-bf16+float32")

@@ -203,9 +203,9 @@ def test_what_was_measured_and_is_not_installed_is_named(monkeypatch, capsys):
     ):
         found = model.predict(X, engine="fast")
     np.testing.assert_allclose(found, model.predict(X, engine="torch"), atol=1e-4)
-    assert engine_of(model, None) == "auto"
+    assert engine_of(model, None) == ("auto", "auto")
     monkeypatch.undo()
-    assert engine_of(model, "fast") == "fast"
+    assert engine_of(model, "fast") == ("fast", "openvino-bf16")
     assert "engine: openvino-bf16, the fastest" in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -269,7 +269,22 @@ def going(what: str) -> Iterator[Callable[[int, int | None], None]]:
         yield lambda done, whole: bar.update(task, completed=done, total=whole)
 
 
-def engine_of(model: Any, asked: str | None) -> str:
+class Chosen(NamedTuple):
+    """An engine that a command takes.
+
+    how    as ``predict`` takes it
+    name   what it is called, also where `how` is "fast"
+    """
+
+    how: str
+    name: str
+
+    def told(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """The facts of an answer with the name of what gave it; of a file without one as they are."""
+        return facts if "error" in facts else facts | {"engine": self.name}
+
+
+def engine_of(model: Any, asked: str | None) -> Chosen:
     """The engine that a command takes: the one that was asked for, else the fastest that was measured here.
 
     model   that answers
@@ -280,11 +295,12 @@ def engine_of(model: Any, asked: str | None) -> str:
     from striate.ship.choose import named
 
     if asked not in (None, "fast"):
-        return str(asked)
+        return Chosen(str(asked), str(asked))
     engines = model.predictor._engine
     found = engines.measured(model.predictor.graph.check())
     if found is None:
-        return engines.unmeasured() if asked == "fast" or engines.missing() else "auto"
+        how = engines.unmeasured() if asked == "fast" or engines.missing() else "auto"
+        return Chosen(how, how)
     called = named(found["engine"], found.get("unsure"))
     aside(f"engine: {called}, the fastest on this kind of processor (--engine auto for answers to the last digit)")
-    return "fast"
+    return Chosen("fast", called)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from striate.cli.common import Engine, Json, aside, check_output, engine_of, going, model_of, say
+from striate.cli.common import Chosen, Engine, Json, aside, check_output, engine_of, going, model_of, say
 from striate.errors import ArgumentError, DataError
 from striate.visible import visible
 from striate.wording import lasting, plural
@@ -191,10 +191,10 @@ def answer(
         from dataclasses import replace
 
         model.decoding = replace(model.decoding, least=least)
-    out, draw, engine = asked.out, asked.draw, engine_of(model, engine)
+    out, draw, chosen = asked.out, asked.draw, engine_of(model, engine)
     if asked.film is not None:
         assert out is not None
-        _film(model, asked.film, out, batch_size, engine, json)
+        _film(model, asked.film, out, batch_size, chosen, json)
         return
     format = "" if out is None else _format(task.name, out, asked.format)
     if out is not None:
@@ -207,7 +207,7 @@ def answer(
     def answers() -> Iterator[PictureAnswer]:
         nonlocal read
         with going("pictures") if quiet else nullcontext() as progress:
-            for one in answer_files(model, asked.files, batch_size=batch_size, engine=engine, progress=progress):
+            for one in answer_files(model, asked.files, batch_size=batch_size, engine=chosen.how, progress=progress):
                 if one.error is not None:
                     failed.append(one.path)
                 else:
@@ -221,12 +221,13 @@ def answer(
         _write(out, task, answers(), format, names, asked.beside)
         if json:
             say(
-                written(out, format, read, counts, failed) | ({} if draw is None else {"drawn": str(draw)}),
+                written(out, format, read, counts, failed, chosen.name)
+                | ({} if draw is None else {"drawn": str(draw)}),
                 True,
                 "",
             )
     elif json:
-        say([_facts(task, one) for one in answers()], True, "")
+        say([chosen.told(_facts(task, one)) for one in answers()], True, "")
     else:
         for one in answers():
             said = task.told(one.answer) if one.error is None else str(one.error)
@@ -241,7 +242,9 @@ def answer(
         raise typer.Exit(2)
 
 
-def written(out: Path, format: str, pictures: int, counts: Mapping[str, int], failed: Sequence[str]) -> dict[str, Any]:
+def written(
+    out: Path, format: str, pictures: int, counts: Mapping[str, int], failed: Sequence[str], engine: str
+) -> dict[str, Any]:
     """What --json prints where the answers themselves went into files.
 
     out        the file or folder
@@ -249,6 +252,7 @@ def written(out: Path, format: str, pictures: int, counts: Mapping[str, int], fa
     pictures   that were answered
     counts     {class: how many were found}, of label maps and of classifiers in how many pictures it is
     failed     files that could not be read
+    engine     the name of what answered
     """
     ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     return {
@@ -257,6 +261,7 @@ def written(out: Path, format: str, pictures: int, counts: Mapping[str, int], fa
         "pictures": pictures,
         "counts": dict(ordered),
         "failed": list(failed),
+        "engine": engine,
     }
 
 
@@ -331,15 +336,15 @@ def _film_place(film: Path, out: Path | None, draw: Path | None) -> Path:
     return place
 
 
-def _film(model: Model, film: str, place: Path, batch_size: int, engine: str, json: bool) -> None:
+def _film(model: Model, film: str, place: Path, batch_size: int, engine: Chosen, json: bool) -> None:
     """A film with the answers drawn into its frames."""
     from striate.tasks.video import annotate_video
 
     with going("frames") as progress:
-        made = annotate_video(model, film, place, batch_size=batch_size, engine=engine, progress=progress)
+        made = annotate_video(model, film, place, batch_size=batch_size, engine=engine.how, progress=progress)
     kind = made.path.suffix.removeprefix(".").lower() or "frames"
     facts = {"written": str(made.path), "format": kind, "frames": made.frames, "lost": made.lost}
-    facts |= {"seconds": made.seconds, "rate": made.rate}
+    facts |= {"seconds": made.seconds, "rate": made.rate, "engine": engine.name}
     say(facts | {"found": list(made.found), "notes": list(made.notes)}, json, str(made))
 
 

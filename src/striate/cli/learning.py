@@ -20,6 +20,7 @@ from striate.cli.common import (
     With,
     alone,
     by_class,
+    engine_of,
     labels_of,
     left,
     model_of,
@@ -246,10 +247,11 @@ def evaluate(
         low, high = scores["interval"]
         together = f"together, on {scores['samples']} of {scores['data']} (95 %: {low:.4f} to {high:.4f})"
         lines += [f"{scores['accuracy']:8.4f}  {together}", *([scores["note"]] if "note" in scores else [])]
-        say(scores, json, "\n".join(["accuracy", *lines]))
+        say(scores | {"engine": engine}, json, "\n".join(["accuracy", *lines]))
         return
-    _, scores = judge_run(first, data, shift=shift, engine=engine, **options)
-    say(scores, json, judged(scores))
+    chosen = engine_of(first, engine)
+    _, scores = judge_run(first, data, shift=shift, engine=chosen.how, **options)
+    say(chosen.told(scores), json, judged(scores))
 
 
 def judged(scores: dict[str, Any]) -> str:

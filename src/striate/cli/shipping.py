@@ -97,6 +97,9 @@ def bench(
     shift: Annotated[
         int | None, typer.Option(help="Added to class numbers without names or folders of numbers, as for evaluate.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep/--no-keep", help="Whether what was found is kept in the saved model's folder.")
+    ] = True,
     json: Json = False,
 ) -> None:
     """Measure every engine of a trained model on this machine, and keep the fastest that costs next to nothing."""
@@ -110,7 +113,9 @@ def bench(
         say(times.to_dict(), json, str(times))
         return
     target = output or Path(model)
-    kept = output is not None or target.is_dir()
+    if output is not None and not keep:
+        raise ArgumentError("-o says where what was found is kept, and --no-keep that it is not; leave one out.")
+    kept = keep and (output is not None or target.is_dir())
     if kept:
         _check_folder(target)
     options = {} if label_column is None else {"label_column": label_column}
@@ -122,7 +127,8 @@ def bench(
         table = tune_run(trained, data, shift=shift, options=options, progress=progress, **how)
         if kept:
             trained.save(target)
-    wrote = f"kept in {target}" if kept else "kept nowhere: -o FOLDER saves the model with it"
+    nowhere = "kept nowhere" + (": -o FOLDER saves the model with it" if keep else "")
+    wrote = f"kept in {target}" if kept else nowhere
     say(table.to_dict() | {"file": str(target) if kept else None}, json, f"{table}\n{wrote}")
 
 

@@ -100,12 +100,12 @@ def predict(
 
     def answers() -> Iterator[FileAnswer]:
         nonlocal read
-        yield from _of_texts(net, text, count, chosen)
+        yield from _of_texts(net, text, count, chosen.how)
         if not found.files:
             return
         with going("pictures") if quiet else nullcontext() as progress:
             for answer in classify_files(
-                net, found.files, count, batch_size=batch_size, engine=chosen, progress=progress
+                net, found.files, count, batch_size=batch_size, engine=chosen.how, progress=progress
             ):
                 if answer.error is None:
                     read += 1
@@ -117,9 +117,10 @@ def predict(
     if out is not None:
         write_answers(out, answers(), min(count, len(trained.labels or range(count))))
         if json:
-            say(finding.written(out, out.suffix.lower().removeprefix("."), read, counts, failed), True, "")
+            ending = out.suffix.lower().removeprefix(".")
+            say(finding.written(out, ending, read, counts, failed, chosen.name), True, "")
     elif json:
-        say([facts(answer) for answer in answers()], True, "")
+        say([chosen.told(facts(answer)) for answer in answers()], True, "")
     else:
         for answer in answers():
             say(None, False, _line(answer) if folders and count == 1 else _block(answer))

@@ -185,7 +185,7 @@ def tune_engine(
     Raises ArgumentError for an unknown engine and for a model whose layers are its own, DataError for what does not fit the
     network.
     """
-    asked = _asked_for(engines, points, agreement, rounds, progress)
+    asked = check_tuning(engines, points, agreement, rounds, progress)
     examples, truth, ignored = judged(model, pictures, labels)
     examples, truth = examples.part(slice(0, _CHECKED)), None if truth is None else truth[:_CHECKED]
     ranged = examples if calibration is None else model.intake.examples(calibration)
@@ -229,8 +229,15 @@ def _cost(row: EngineRow) -> str:
     return f"costs too much, the same answer to {row.agreement:.2%}{lost}"
 
 
-def _asked_for(engines: Any, points: Any, agreement: Any, rounds: Any, progress: Any) -> tuple[str, ...]:
-    """The names of the engines.  Raises ArgumentError for arguments that are none."""
+def check_tuning(
+    engines: Any = None, points: Any = 0.2, agreement: Any = 0.995, rounds: Any = 5, progress: Any = None
+) -> tuple[str, ...]:
+    """The names of the engines that are to be measured.
+
+    engines, points, agreement, rounds, progress   as for ``tune_engine``
+
+    Raises ArgumentError for arguments that are none.
+    """
     whole("tune_engine", "rounds", rounds)
     for name, value in {"points": points, "agreement": agreement}.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:

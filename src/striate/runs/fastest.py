@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from striate.inference.trials import check_tuning
 from striate.runs.judging import held_out
 
 if TYPE_CHECKING:
@@ -30,5 +31,6 @@ def tune_run(
     An 8-bit twin, where the model has none, takes its ranges from the training part.  Raises ArgumentError, DataError as
     ``judge_run`` does, and ArgumentError as ``Model.tune_engine`` does.
     """
+    check_tuning(**how)  # before data are read
     held = held_out(model, data, str(model.name), shift=shift, **(options or {}))
     return model.tune_engine(held.data, calibration=held.rest, **how)

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from striate.data import Splits, load, names
 from striate.data.checks.check import first_look
 from striate.data.learnt import LEARNT, learnt_from
 from striate.data.sets.catalog import from_anywhere, placed
+from striate.described import number, whole
 from striate.doors import budgets
 from striate.doors.parsing import parse_json
 from striate.doors.reading import read_bytes
@@ -133,10 +135,8 @@ def train_run(
     from striate.seed import set_seed
     from striate.train import callbacks as callbacks_
     from striate.train import optimizers
-    from striate.train.plan import check_epochs
 
-    if epochs is not None:
-        check_epochs(epochs)
+    _check(epochs, batch_size, optimizer, learning_rate, validation, precision, mix)
     words_of(augment)  # an error now for a word that is none
     if folder is not None:
         check_folder(Path(folder))
@@ -288,6 +288,25 @@ def train_run(
             )
     told, written = (None if file is None else target / file.name for file in (told, written))
     return Run(target, model, scores, history.history, seconds, told, len(lost), written)
+
+
+def _check(
+    epochs: Any, batch_size: Any, optimizer: Any, learning_rate: Any, validation: Any, precision: Any, mix: Any
+) -> None:
+    """Raise ArgumentError for arguments that are wrong whatever the data are, before these are read."""
+    from striate.train import optimizers
+    from striate.train.plan import check_epochs, check_precision, mix_of
+
+    if epochs is not None:
+        check_epochs(epochs)
+    if batch_size is not None:
+        whole("train", "batch_size", batch_size)
+    tried = optimizers.get("adam" if optimizer is None else optimizer)
+    if learning_rate is not None:
+        copy(tried).learning_rate = learning_rate
+    number("train", "validation", validation, 0, 1)
+    check_precision(precision)
+    mix_of(mix)
 
 
 def _only_for_classes(task: Task, **given: Any) -> None:

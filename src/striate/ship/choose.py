@@ -60,13 +60,31 @@ _BASE, _PER_WEIGHT, _IMPORTS = 2e9, 500, 1.5e10
 _PER_COMPARED = 200_000
 
 
-def check_engine(how: str) -> None:
+def named(engine: str, unsure: float | None = None) -> str:
+    """What an engine is called: "int8", or "int8+float32" where 32 bits answer again what it is not sure of.
+
+    engine   its name
+    unsure   as of ``Engines.choose``
+    """
+    return engine if unsure is None else f"{engine}+float32"
+
+
+CASCADES = tuple(named(name, 0.0) for name in QUICK)
+
+
+def check_engine(how: str, *, answers: bool = False) -> None:
     """Raise ArgumentError for what is no name of an engine.
 
-    how   a name
+    how       a name
+    answers   whether it is to give the network's answers, and so may be one of CASCADES
     """
-    if how not in ENGINES:
-        raise unknown("engine", how, ENGINES)
+    if how in CASCADES and not answers:
+        raise ArgumentError(
+            f'engine="{how}" gives a network\'s answers, no maps and features of its layers. Take "auto", or in 16 bits '
+            '"openvino-bf16" or "torch-bf16".'
+        )
+    if how not in ENGINES and how not in CASCADES:
+        raise unknown("engine", how, (*ENGINES, *CASCADES))
 
 
 class Engines:
@@ -114,7 +132,7 @@ class Engines:
         model     whose engine
         how       one of ENGINES; "int8" and "openvino-int8" run what ``quantize`` made; "auto": ONNX Runtime for weights on
                   the CPU as soon as the work since the last time asked for is worth making an engine; "fast": what
-                  ``tune_engine`` found for this kind of processor, else "auto"
+                  ``tune_engine`` found for this kind of processor, else "auto"; or of CASCADES the one that it found
         samples   how many are to be predicted
         pixels    inputs are uint8 pictures that go through this preprocessing
         strip     as for ``to_onnx``
@@ -138,8 +156,10 @@ class Engines:
         strip: Sequence[str | None],
         decoding: Decoding | None,
     ) -> Engine | Cascade | InTorch | None:
-        check_engine(how)
-        graph = model.graph.check()
+        check_engine(how, answers=True)
+        graph, asked = model.graph.check(), how
+        if how in CASCADES:
+            how = self._cascade(how)
         found = self._usable() if how == "fast" else None
         if how == "fast":
             how = self.unmeasured() if found is None else found["engine"]
@@ -148,7 +168,7 @@ class Engines:
         if how in TORCH:
             if found is not None and self._stale(graph, samples * self.mults_of(model) / _PER_COMPARED):
                 self._forget()
-                return self._pick(model, "fast", samples, pixels, strip, decoding)
+                return self._pick(model, asked, samples, pixels, strip, decoding)
             return InTorch(graph, model.module, pixels, strip, inf if found is None else found["batch"])
         if how == "auto" and True in graph.modes:  # which only torch can do
             return None
@@ -166,7 +186,7 @@ class Engines:
         if self._stale(graph, read):
             self._forget()
             if found is not None:  # of other weights
-                return self._pick(model, "fast", samples, pixels, strip, decoding)
+                return self._pick(model, asked, samples, pixels, strip, decoding)
         if how == "auto" and not self._pays(model, module, samples, wanted[0]):
             return None
         if self._watch is None:
@@ -183,6 +203,17 @@ class Engines:
         assert output is not None
         logits = output < len(strip) and strip[output] is not None
         return Cascade(engines[0], engines[1], output, logits, unsure)
+
+    def _cascade(self, how: str) -> str:
+        """ "fast", which one of CASCADES is where it was measured as the fastest.  Raises ArgumentError elsewhere."""
+        found = self._usable()
+        if found is not None and how == named(found["engine"], found.get("unsure")):
+            return "fast"
+        raise ArgumentError(
+            f'engine="{how}" answers again in 32 bits what {how.partition("+")[0]} is least sure of, and how much that is '
+            "has to be measured: model.tune_engine(pictures, labels), or striate bench MODEL. Where it comes out as the "
+            "fastest it may be asked for."
+        )
 
     def _kept(
         self,
@@ -430,15 +461,6 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
-
-
-def named(engine: str, unsure: float | None = None) -> str:
-    """What an engine is called: "int8", or "int8+float32" where 32 bits answer again what it is not sure of.
-
-    engine   its name
-    unsure   as of ``Engines.choose``
-    """
-    return engine if unsure is None else f"{engine}+float32"
 
 
 def _is_choice(value: Any, graph: Graph) -> bool:

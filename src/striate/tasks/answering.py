@@ -52,7 +52,7 @@ def answer_files(
     engine, DataError for no file or a folder without pictures.
     """
     batch_size = whole("", "batch_size", batch_size)
-    check_engine(engine)
+    check_engine(engine, answers=True)
     files = files_in(sources).files
     if not files:
         raise DataError("no pictures were named.")

@@ -95,7 +95,7 @@ def classify_files(
     for a network that does not classify and an unknown engine, DataError for no file or a folder without pictures.
     """
     batch_size = whole("", "batch_size", batch_size)
-    check_engine(engine)
+    check_engine(engine, answers=True)
     files = files_in(sources).files
     check(files, top)
     together = model if isinstance(model, Ensemble) else Ensemble([model])

@@ -97,7 +97,7 @@ def annotate_video(
     """
     every = whole("annotate_video", "every", every)
     together = whole("annotate_video", "batch_size", batch_size) if draw is None else 1
-    check_engine(engine)
+    check_engine(engine, answers=True)
     asked = _drawn_by(model, engine) if draw is None else _one_by_one(draw)
     taken, target = film(source, rate), Path(out)
     check_target(target, taken.path)

@@ -167,18 +167,29 @@ def judged_shapes(graph: Graph) -> list[Shape]:
 MIXES = {"mixup": MixUp, "cutmix": CutMix, "mosaic": Mosaic}
 
 
-def _mixing(mix: Any, graph: Graph, losses: list[Loss]) -> MixUp | CutMix | Mosaic | None:
-    """A name or a description as a description.  Raises ArgumentError, also when there are no pictures to mix."""
-    if mix is None:
-        return None
+def mix_of(mix: Any) -> MixUp | CutMix | Mosaic | None:
+    """A name or a description as a description.
+
+    mix   "mixup", "cutmix", "mosaic", one of these layers, or None: nothing is mixed
+
+    Raises ArgumentError for anything else.
+    """
     if isinstance(mix, str):
         if mix not in MIXES:
             raise unknown("mix", mix, MIXES)
-        mix = MIXES[mix]()
-    if not isinstance(mix, MixUp | CutMix | Mosaic):
+        return MIXES[mix]()  # type: ignore[no-any-return]
+    if mix is not None and not isinstance(mix, MixUp | CutMix | Mosaic):
         raise ArgumentError(
             f'compile: mix is "mixup", "cutmix", "mosaic", layers.MixUp, layers.CutMix or layers.Mosaic, not {mix!r}.'
         )
+    return mix
+
+
+def _mixing(mix: Any, graph: Graph, losses: list[Loss]) -> MixUp | CutMix | Mosaic | None:
+    """A name or a description as a description.  Raises ArgumentError, also when there are no pictures to mix."""
+    mix = mix_of(mix)
+    if mix is None:
+        return None
     if isinstance(mix, Mosaic):
         follow = [
             loss.boxes or (loss.sparse and len(s) == 3) for loss, s in zip(losses, graph.output_shapes, strict=True)
@@ -340,5 +351,5 @@ def check_epochs(epochs: Any, least: int = 1) -> int:
 def check_precision(precision: str) -> str:
     """A known precision name; raises ArgumentError."""
     if precision not in (AUTO, *PRECISIONS):
-        raise ArgumentError(f'unknown precision "{precision}"; use one of {", ".join([AUTO, *PRECISIONS])}.')
+        raise unknown("precision", precision, (AUTO, *PRECISIONS))
     return precision
