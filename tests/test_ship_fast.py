@@ -392,3 +392,14 @@ def test_a_strangers_choice_of_engine_is_looked_at(tmp_path, damaged):
 
 def test_engine_names_are_one_list():
     assert set(ENGINES) == {"auto", "fast", *trials.CANDIDATES}
+
+
+def test_a_layer_of_ones_own_is_named_where_engines_cannot_be_measured():
+    stack = [layers.Lambda(lambda x: 2 * x), layers.Flatten(), layers.Dense(2, activation="softmax")]
+    model = st.Sequential([layers.Input((4, 4, 1)), *stack])
+    with pytest.raises(ArgumentError) as told:
+        tune_engine(model, np.ones((3, 4, 4, 1), np.float32), engines=["onnxruntime", "torch"], rounds=1)
+    said = str(told.value)
+    assert "has none of your layers: its model cannot be built: a Lambda" in said
+    assert 'answers by engine="auto"' in said
+    assert "/" not in said

@@ -221,3 +221,14 @@ def test_mobilenets_lose_less_than_a_point_on_photos(name: str, file: str, right
     assert found.accuracy_int8 is not None
     assert abs(found.accuracy * 500 - right) <= 2
     assert found.accuracy - found.accuracy_int8 <= 0.01
+
+
+@pytest.mark.parametrize("declared", ["int32", "int64", "uint8", "float32"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])
+def test_ids_of_any_whole_type_set_the_ranges_of_a_network_that_takes_any(declared, dtype):
+    st.set_seed(0)
+    ids = np.random.default_rng(0).integers(0, 50, (20, 12)).astype(dtype)
+    stack = [layers.Embedding(50, 8), layers.Conv1D(4, 3, activation="relu"), layers.GlobalMaxPooling1D()]
+    model = st.Sequential([layers.Input((12,), dtype=declared), *stack, layers.Dense(1, activation="sigmoid")])
+    model.quantize(ids)
+    np.testing.assert_allclose(model.predict(ids, engine="int8"), model.predict(ids, engine="torch"), atol=0.02)

@@ -385,6 +385,12 @@ def _measured(
         for name, told in given.items():
             child = open_ones.enter_context(_child(folder, *told))
             said = _said(child)
+            if "unreadable" in said:
+                why = inner(said["unreadable"]).removeprefix(f"{folder / 'model'}: ")
+                raise ArgumentError(
+                    f"tune_engine: each engine is measured in a process of its own, which has none of your layers: {why}. "
+                    'Such a model answers by engine="auto".'
+                )
             if "error" in said:
                 found[name] = said["error"]
             else:
@@ -445,6 +451,10 @@ def serve(load_model: Callable[..., Any]) -> None:
     torch.set_num_threads(told["threads"])
     try:
         model = load_model(Path(told["folder"], "model"), compile=False)
+    except StriateError as error:
+        print(json.dumps({"unreadable": str(error)}), flush=True)
+        return
+    try:
         held = read_npz(Path(told["folder"], "inputs.npz"))
         xs = [held[f"x{i}"] for i in range(len(held))]
         if told["unsure"] is not None:

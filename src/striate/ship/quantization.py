@@ -129,9 +129,7 @@ def twin_of(model: Any, examples: Examples, samples: int = 128, method: str = "m
     arrays = [x[chosen] for x in examples.xs]
     if examples.preprocessing is not None:
         arrays[0] = examples.preprocessing.normalise(arrays[0])
-    content = serialized(graph := model.graph.check())
-    whole_numbers = [str(graph.flat().dtypes[number]).startswith("int") for number in graph.flat().inputs]
-    arrays = [x if kept else x.astype(np.float32) for x, kept in zip(arrays, whole_numbers, strict=True)]
+    content = serialized(model.graph.check())
     return Quantized(_static(content, arrays, method), None), len(chosen), len(content)  # type: ignore[arg-type]
 
 
@@ -140,6 +138,7 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
     proto = parse_onnx(content, "the exported model")
     onnx_quantizer()
     with _quiet(), temporary_folder() as folder:
+        from onnx import helper
         from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType
         from onnxruntime.quantization import quantize_static as static
 
@@ -151,6 +150,8 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
         if method not in methods:
             raise ArgumentError(f'quantize: method is {", ".join(methods)}, not "{method}".')
         names = [value.name for value in proto.graph.input]
+        types = [helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in proto.graph.input]
+        arrays = [x.astype(kind, copy=False) for x, kind in zip(arrays, types, strict=True)]
 
         class Reader(CalibrationDataReader):  # type: ignore[misc]
             def __init__(self) -> None:
