@@ -277,7 +277,7 @@ def _tiny() -> Any:
     from striate import layers
     from striate.models import Sequential
 
-    stack = [layers.Input((12, 12, 3)), layers.Conv2D(1, 3, 3), layers.Flatten()]
+    stack = [layers.Input((12, 12, 3)), layers.Conv2D(1, 3, strides=3), layers.Flatten()]
     return Sequential([*stack, layers.Dense(2, activation="softmax")])
 
 

@@ -40,7 +40,7 @@ def fit(callbacks: Any, epochs: list[dict[str, float]], model: Model | None = No
     model = model or Model()
     start, state = resume or (0, None)
     model.stop_training, model.epochs = False, start
-    hooks = CallbackList(callbacks, model, epochs=len(epochs), steps=2)
+    hooks = CallbackList(callbacks, model=model, epochs=len(epochs), steps=2)
     hooks.on_train_begin()
     if state is not None:
         hooks.load_state_dict(state)

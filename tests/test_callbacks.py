@@ -270,7 +270,9 @@ def test_keras_old_batch_hooks_are_called() -> None:
 
 
 def test_batches_without_hooks_cost_next_to_nothing() -> None:
-    hooks = CallbackList([EarlyStopping(), History(), ModelCheckpoint("x"), ProgressBar(stream=io.StringIO())], Model())
+    hooks = CallbackList(
+        [EarlyStopping(), History(), ModelCheckpoint("x"), ProgressBar(stream=io.StringIO())], model=Model()
+    )
     hooks.on_epoch_begin(0, steps=10_000)
     begin = time.thread_time()
     for batch in range(10_000):
@@ -315,7 +317,7 @@ def test_functions_of_other_names_become_methods_of_a_lambda_callback() -> None:
 
 def test_validation_in_some_epochs_only_is_waited_for() -> None:
     callback = EarlyStopping()
-    hooks = CallbackList(callback, Model(), validation_freq=2)
+    hooks = CallbackList(callback, model=Model(), validation_freq=2)
     hooks.on_train_begin()
     hooks.on_epoch_end(0, {"loss": 1.0})
     hooks.on_epoch_end(1, {"loss": 1.0, "val_loss": 2.0})

@@ -37,7 +37,7 @@ def test_a_terminal_gets_a_bar_that_moves_at_most_ten_times_a_second(monkeypatch
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "60")
     out = Terminal()
-    hooks = CallbackList(ProgressBar(stream=out), Model(), epochs=1)
+    hooks = CallbackList(ProgressBar(stream=out), model=Model(), epochs=1)
     hooks.on_train_begin()
     hooks.on_epoch_begin(0, steps=100)
     for batch in range(100):
@@ -63,7 +63,7 @@ def test_verbose_two_prints_lines_and_zero_nothing() -> None:
 def test_a_bar_without_a_known_length_counts() -> None:
     out = io.StringIO()
     bar = ProgressBar(stream=out)
-    hooks = CallbackList(bar, Model(), epochs=1)
+    hooks = CallbackList(bar, model=Model(), epochs=1)
     hooks.on_epoch_begin(0)
     for batch in range(3):
         hooks.on_train_batch_end(batch)
@@ -80,7 +80,7 @@ def test_an_output_that_knows_only_ascii_gets_ascii() -> None:
 
 def test_evaluation_has_a_bar_of_its_own() -> None:
     out = io.StringIO()
-    hooks = CallbackList(ProgressBar(stream=out), Model())
+    hooks = CallbackList(ProgressBar(stream=out), model=Model())
     hooks.on_begin("test", steps=2)
     for batch in range(2):
         hooks.on_batch("test", "end", batch)

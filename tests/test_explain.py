@@ -184,7 +184,7 @@ def test_the_dense_layer_in_place_of_200_maps_of_5x5():
 
 
 def test_a_misfit_is_worked_out_with_its_remedies():
-    text = explain(chain([layers.Conv2D(4, 3, 3)], (7, 7, 3)), "conv2d")
+    text = explain(chain([layers.Conv2D(4, 3, strides=3)], (7, 7, 3)), "conv2d")
     assert "(7 - 3 + 2*0) / 3 + 1 = 2.33, rounded down: 2" in text
     assert "Use stride 1, 2 or 4, or padding=1" in text
 

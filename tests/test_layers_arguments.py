@@ -9,42 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keras_signatures import EVERYWHERE, KERAS, OWN, SOME
 from layer_cases import CASES
 
 import striate as st
 from striate import errors, layers
 from striate.errors import ArgumentError, ShapeError, StriateError
 from striate.graph import Graph, Input, Layer, from_json, registered, to_json
-
-
-@pytest.mark.parametrize("kind", KERAS)
-def test_every_argument_of_keras_is_taken_at_its_default_by_name_and_in_its_place(kind: str) -> None:
-    layer = getattr(layers, kind)
-    said = [argument.partition("=") for argument in KERAS[kind].split()]
-    needed = {name: SOME[name] for name, equals, _ in said if not equals} | OWN.get(kind, {})
-    plain = repr(layer(**needed))
-    for name, equals, default in said:
-        if equals:
-            assert repr(layer(**needed, **{name: eval(default)})) == plain, name
-    values = [eval(default) if equals else needed[name] for name, equals, default in said]
-    assert repr(layer(*values)) == plain
-    for name, value in EVERYWHERE.items():
-        assert repr(layer(**needed, **{name: value})) == plain, name
-
-
-def test_what_keras_has_and_we_have_not_is_refused_where_it_says_something() -> None:
-    for kind, signature in KERAS.items():
-        layer = getattr(layers, kind)
-        fields = [field.name for field in dataclasses.fields(layer) if field.init]
-        said = [argument.partition("=") for argument in signature.split()]
-        needed = {name: SOME[name] for name, equals, _ in said if not equals} | OWN.get(kind, {})
-        for name, _, _ in said:
-            if name not in fields and (kind, name) != ("Embedding", "weights"):
-                with pytest.raises(
-                    ArgumentError, match=rf'^{layer.__name__}: striate has no argument "{name}" \(Keras has\): \w+'
-                ):
-                    layer(**needed, **{name: "channels_first"})
 
 
 def test_a_layer_tells_what_to_do_about_keras_batch_size() -> None:

@@ -79,7 +79,7 @@ def test_the_arithmetic_of_every_kind_of_layer_gives_its_own_number(kind):
 
 def edges() -> st.Model:
     """Sobel's filter on 5x5 pixels, then a dense layer within a nested network."""
-    inner = st.Sequential([layers.Input((9,)), layers.Dense(2, activation="softmax", name="two")], "inner")
+    inner = st.Sequential([layers.Input((9,)), layers.Dense(2, activation="softmax", name="two")], name="inner")
     x = inputs = layers.Input((5, 5, 1))
     x = layers.Conv2D(1, 3, strides=2, padding=1, activation="relu", name="sobel")(x)
     model = st.Model(inputs, inner(layers.Flatten()(x)))

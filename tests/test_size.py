@@ -187,7 +187,7 @@ def test_width_13_filter_6_stride_5():
 
 
 def test_strict_raises_the_first_misfit_with_the_sums_and_the_remedies():
-    graph = chain([layers.Conv2D(4, 3), layers.Conv2D(4, 3, 3), layers.MaxPooling2D(2, 3)], (9, 9, 3))
+    graph = chain([layers.Conv2D(4, 3), layers.Conv2D(4, 3, strides=3), layers.MaxPooling2D(2, 3)], (9, 9, 3))
     with pytest.raises(ShapeError) as caught:
         measure(graph, strict=True)
     text = str(caught.value)
@@ -197,7 +197,7 @@ def test_strict_raises_the_first_misfit_with_the_sums_and_the_remedies():
 
 
 def test_strict_finds_a_misfit_inside_a_nested_network():
-    inner = chain([layers.Conv2D(4, 3, 3)], (7, 7, 3))
+    inner = chain([layers.Conv2D(4, 3, strides=3)], (7, 7, 3))
     x = Input((7, 7, 3))
     graph = Graph([x], [Model.from_graph(inner, name="base")(x)])
     with pytest.raises(ShapeError, match='Conv2D "base/conv2d"'):

@@ -5,7 +5,7 @@ Each is also what ``activation=`` and ``layers.Activation`` take: ``activation=a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from striate.errors import unknown
@@ -108,14 +108,16 @@ def serialize(activation: Callable[..., Any]) -> str:
     return str(getattr(activation, "__name__", activation))
 
 
-def deserialize(config: str) -> Callable[..., Any]:
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Callable[..., Any]:
     """The activation of a name.
 
-    config   the name
+    config           the name
+    custom_objects   functions of your own by name
 
     Raises ArgumentError, naming the nearest.
     """
-    return get(config)
+    own = (custom_objects or {}).get(config) if isinstance(config, str) else None
+    return get(config if own is None else own)
 
 
 def __getattr__(name: str) -> Any:

@@ -60,6 +60,7 @@ class Described:
     # arguments of earlier Keras: what they are called now, or that as a note says it and the arguments for a value
     formerly: ClassVar[Mapping[str, str | tuple[str, Callable[[Any], dict[str, Any]]]]] = {}
     order: ClassVar[str] = ""  # unnamed arguments in Keras' order, where some of them are refused; "": the fields' own
+    behind: ClassVar[str] = ""  # of a family: arguments that stand unnamed behind those of each class
 
     def __init_subclass__(cls, family: str = "", automatic: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -84,6 +85,13 @@ class Described:
         given   arguments by name
         """
         return given
+
+    @classmethod
+    def unnamed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Look at three and more unnamed arguments first, where a class knows that they once meant something else.
+
+        args, kwargs   as it is called
+        """
 
     def config(self) -> dict[str, Any]:
         """The fields that differ from their defaults, by name."""
@@ -279,7 +287,7 @@ def _constructor(cls: type) -> Callable[..., None]:
     """
     fields, kind = _in_order(cls), cls.__name__
     names = [f.name for f in fields]
-    positional = cls.order.split() or [f.name for f in fields if not f.kw_only]  # type: ignore[attr-defined]
+    positional = _positional(cls, fields)
     required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
     types = {f.name: str(f.type) for f in fields}
     start = {f.name: f.default for f in fields}
@@ -295,6 +303,8 @@ def _constructor(cls: type) -> Callable[..., None]:
     known, needed, exact = frozenset(names), len(required), {name: _exact(text) for name, text in types.items()}
 
     def init(self: Any, /, *args: Any, **kwargs: Any) -> None:
+        if len(args) > 2:
+            cls.unnamed(args, kwargs)  # type: ignore[attr-defined]
         if not kwargs.keys() <= known and kwargs.keys().isdisjoint(positional[: len(args)]):
             kwargs = cls.today(dict(zip(positional, args, strict=False)) | kwargs)  # type: ignore[attr-defined]
             args = args[len(positional) :]
@@ -360,6 +370,12 @@ def _constructor(cls: type) -> Callable[..., None]:
 
     init.__name__, init.__qualname__, init.of_fields = "__init__", f"{cls.__qualname__}.__init__", True  # type: ignore[attr-defined]
     return init
+
+
+def _positional(cls: Any, fields: list[dataclasses.Field[Any]]) -> list[str]:
+    """The arguments that may be given unnamed, in Keras' order."""
+    own = cls.order.split() or [f.name for f in fields if not f.kw_only]
+    return [*own, *(name for name in cls.behind.split() if name not in own)]
 
 
 def _inherited(cls: type, table: str) -> dict[str, Any]:

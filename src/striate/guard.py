@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from striate.annotations import Wanted, wanted
-from striate.errors import ArgumentError, StriateError
+from striate.errors import ArgumentError, StriateError, nearest
 from striate.wording import inner
 
 #: What fails within these fails within us: it says nothing about where a user's own code stands.
@@ -171,8 +171,10 @@ def _refusal(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
     try:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
     except TypeError as unlike:
-        known = ", ".join(p.name for p in _parameters(function) if p.name not in ("self", "cls")) or "nothing"
-        return ArgumentError(f"{where}: {inner(unlike)}. It takes: {known}.")
+        names = [p.name for p in _parameters(function) if p.name not in ("self", "cls")]
+        wrong = next((key for key in kwargs if key not in names), None)
+        hint = "" if wrong is None else nearest(wrong, names)
+        return ArgumentError(f"{where}: {inner(unlike)}.{hint} It takes: {', '.join(names) or 'nothing'}.")
     for parameter in _parameters(function):
         takes = wanted(str(parameter.annotation))
         if takes is None or parameter.name not in given:

@@ -15,12 +15,15 @@ class Policy:
     """In which numbers a network computes, and in which it keeps its weights.
 
     name    "float32", "mixed_bfloat16" or "mixed_float16": weights stay float32, and training computes in 16 bits where
-            that is safe, which GPUs do faster; float16 with the loss scaled
+            that is safe, which GPUs do faster; float16 with the loss scaled; None: the one that is set now
 
     Raises ArgumentError for another name.
     """
 
-    def __init__(self, name: str = "float32") -> None:
+    name: str
+
+    def __init__(self, name: str | None = None) -> None:
+        name = global_policy().name if name is None else name
         if name in _INSTEAD:
             raise ArgumentError(f'policy "{name}": weights are always float32; use "{_INSTEAD[name]}".')
         if name not in PRECISIONS:
@@ -63,7 +66,7 @@ class Policy:
 
 DTypePolicy = Policy  # Keras 3's name
 
-_policy = Policy()
+_policy = Policy("float32")
 
 
 def set_global_policy(policy: str | Policy) -> None:

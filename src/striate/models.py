@@ -28,14 +28,14 @@ __all__ = [
 
 
 def load_model(
-    path: str | os.PathLike[str],
+    filepath: str | os.PathLike[str],
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """The model saved at `path`, ready to predict, to be judged and to be trained further.
+    """The model saved at `filepath`, ready to predict, to be judged and to be trained further.
 
-    path             a folder that ``model.save`` wrote, or a .keras or .h5 file of Keras 2 or 3
+    filepath         a folder that ``model.save`` wrote, or a .keras or .h5 file of Keras 2 or 3
     custom_objects   classes and functions of your own that the model is made of, by name
     compile          whether it is compiled as it was; False: it can predict
     safe_mode        Keras' argument; code in a file is never run, whatever it says
@@ -44,14 +44,14 @@ def load_model(
     """
     from striate.model.saving import compile_again, load_keras
 
-    if os.path.lexists(path) and not os.path.isdir(path):
-        return load_keras(path, custom_objects, compile)  # type: ignore[no-any-return]
+    if os.path.lexists(filepath) and not os.path.isdir(filepath):
+        return load_keras(filepath, custom_objects, compile)  # type: ignore[no-any-return]
     from striate.configs import CustomObjectScope
     from striate.data import Preprocessing
     from striate.intake import Decoding
     from striate.weights import read_bundle
 
-    bundle = read_bundle(path)
+    bundle = read_bundle(filepath)
     try:
         with CustomObjectScope(custom_objects):
             model = from_json(bundle.network)
@@ -63,10 +63,10 @@ def load_model(
     except BundleError:
         raise
     except StriateError as error:
-        raise BundleError(f"{path}: its model cannot be built: {error}") from None
-    model._load_state(bundle.state, str(path))
+        raise BundleError(f"{filepath}: its model cannot be built: {error}") from None
+    model._load_state(bundle.state, str(filepath))
     model.facts, model.scores = bundle.training, bundle.metrics
-    model.predictor._engine.loaded(model.predictor, path, bundle.checksum, bundle.int8, bundle.engines)
+    model.predictor._engine.loaded(model.predictor, filepath, bundle.checksum, bundle.int8, bundle.engines)
     if compile:
         compile_again(model, bundle.compiled, custom_objects, bundle.optimizer)
     return model

@@ -71,16 +71,17 @@ def deserialize_keras_object(
     return deserialize(config, known)
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
+def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: float | None = None) -> None:
     """``model.save_weights(filepath)``.
 
-    model       whose weights
-    filepath    ends in .weights.h5, .h5 or .safetensors
-    overwrite   False: something that stands there is an error
+    model            whose weights
+    filepath         ends in .weights.h5, .h5 or .safetensors
+    overwrite        False: something that stands there is an error
+    max_shard_size   Keras' argument: None, since weights are one file
 
     Raises ArgumentError and BundleError where ``model.save_weights`` does.
     """
-    model.save_weights(filepath, overwrite)
+    model.save_weights(filepath, overwrite, max_shard_size)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:

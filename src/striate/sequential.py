@@ -15,20 +15,30 @@ from striate.model.tracing import beginnings
 class Sequential(Model):
     """Layers one after the other.  The first one tells the input: ``layers.Input(shape)`` or ``input_shape=``.
 
-    layers  in their order; None: none yet, ``add`` appends them
-    name    of the model, or None
+    layers      in their order; None: none yet, ``add`` appends them
+    trainable   False: training leaves the weights of all of them as they are
+    name        of the model, or None
 
     A layer that does not fit is an error when the model is used; ``summary()`` and ``size()`` show the table up to it.
     """
 
-    def __init__(self, layers: Sequence[Layer | SymbolicTensor] | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer | SymbolicTensor] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
         self._stack: list[Layer] = []
         self._graph: Graph | None = None
         self._learns = True
         self._declared: Shape | None = None
         self._begin({*self.__dict__}, name)
+        if not isinstance(trainable, bool):
+            raise ArgumentError(f"Sequential: trainable is True or False, not {trainable!r}.")
         for layer in layers or ():
             self.add(layer)
+        if not trainable:
+            self.trainable = False
 
     @classmethod
     def from_graph(cls, graph: Graph, name: str | None = None) -> Model:
@@ -86,8 +96,11 @@ class Sequential(Model):
         for layer in self._stack:
             layer.trainable = self._learns
 
-    def add(self, layer: Layer | SymbolicTensor) -> None:
-        """Put `layer` (or ``layers.Input(shape)``) at the end.
+    def add(self, layer: Layer | SymbolicTensor, rebuild: bool = True) -> None:
+        """Put a layer at the end.
+
+        layer     a layer, or ``layers.Input(shape)``
+        rebuild   Keras' argument; the network is put together when it is asked for
 
         Raises ArgumentError for what is no layer, an Input that is not the first, and a layer that is in it already.
         """
@@ -105,8 +118,13 @@ class Sequential(Model):
         self._stack.append(layer)
         self._changed()
 
-    def pop(self) -> Layer:
-        """Take the last layer off.  Raises ArgumentError where there is none."""
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the last layer off.
+
+        rebuild   Keras' argument; the network is put together when it is asked for
+
+        Raises ArgumentError where there is none.
+        """
         if not self.layers:
             raise ArgumentError(f"{self._title} has no layers to take off.")
         layer = self._stack.pop()
@@ -125,13 +143,16 @@ class Sequential(Model):
         self._plan = None
         self._trainer = None
 
-    def build(self, input_shape: Sequence[int | None]) -> None:  # type: ignore[override]
+    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Tell the input's shape.
 
-        input_shape     channels-last; a leading None (Keras' batch) is dropped
+        input_shape     channels-last; a leading None (Keras' batch) is dropped; None: the one that its first layer tells
 
         Raises ShapeError for what is no shape, or another one than its Input has.
         """
+        if input_shape is None:
+            self.graph.check()
+            return
         shape = tuple(input_shape)
         known = self.graph.input_shapes[0] if self._stack and self._declared is None and self.built else None
         if known is not None:

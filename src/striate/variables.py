@@ -21,8 +21,11 @@ class FreeVariable(torch.nn.Parameter):
     shape         of the array, where an initializer makes it
     dtype         None: "float32", or as the numbers are
     trainable     whether gradients are computed for it
+    autocast      taken as Keras has it
+    aggregation   taken as Keras has it
+    synchronization   taken as Keras has it
     name          None: "variable"
-    kwargs        Keras' further arguments (autocast, aggregation, synchronization), taken as Keras has them
+    layout        taken as Keras has it
 
     Raises ArgumentError for an initializer without a shape.
     """
@@ -37,9 +40,11 @@ class FreeVariable(torch.nn.Parameter):
         shape: Any = None,
         dtype: Any = None,
         trainable: bool = True,
-        *,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
         name: str | None = None,
-        **kwargs: Any,
+        layout: Any = None,
     ) -> FreeVariable:
         if isinstance(initializer, str) or callable(initializer):
             if shape is None:

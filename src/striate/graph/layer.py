@@ -218,8 +218,11 @@ class Layer(Holding, NetworkPart):
         initializer: Any = None,
         dtype: Any = None,
         trainable: bool = True,
+        autocast: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
         name: str | None = None,
         **others: Any,
     ) -> Any:
@@ -229,12 +232,15 @@ class Layer(Holding, NetworkPart):
         initializer   a name or an Initializer; None: "glorot_uniform"
         dtype         taken as Keras has it
         trainable     whether training changes it
+        autocast      taken as Keras has it
         regularizer   what it is penalised with, or None
         constraint    a function that is applied to it after each update, a name such as "non_neg", or None
+        aggregation   taken as Keras has it
+        overwrite_with_gradient   taken as Keras has it
         name          in the layer; None: "weight"
-        others        further arguments of Keras, without effect
+        others        of Keras 2, without effect: synchronization, use_resource, getter
 
-        Raises ArgumentError for a shape that is none, or a constraint that is not known.
+        Raises ArgumentError for a shape that is none, a constraint or an argument that is not known.
         """
         return Layer._weight_adder(self, shape, initializer, dtype, trainable, regularizer, constraint, name, **others)
 
@@ -247,10 +253,12 @@ class Layer(Holding, NetworkPart):
         """
         Layer._loss_adder(self, loss)
 
-    def compute_output_spec(self, *inputs: Any) -> Any:
+    def compute_output_spec(self, *inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """What ``compute_output_shape`` says, as symbolic tensors, in the same lists and dicts.
 
-        inputs   symbolic tensors, or one list of them
+        inputs     symbolic tensors, or one list of them
+        training   taken as Keras has it: shapes are the same in both modes
+        mask       taken as Keras has it: shapes are the same with one
 
         Raises ShapeError where they do not fit.
         """

@@ -24,9 +24,10 @@ _serial = itertools.count()
 class SymbolicTensor(Symbolic, Operand):  # type: ignore[misc]
     """The output of a call: a shape, and the node it came from.
 
-    sizes   channels-last, without the batch; all that is computed about a network is computed from them
-    node    the call
-    index   which of its outputs, from 0
+    shape    channels-last, without the batch; ``sizes`` of it: all that is computed about a network is computed from them
+    node     the call
+    index    which of its outputs, from 0
+    others   nothing else is taken
 
     Raises ArgumentError where it comes from no call.
     """
@@ -34,12 +35,12 @@ class SymbolicTensor(Symbolic, Operand):  # type: ignore[misc]
     __slots__ = ("index", "node", "sizes")
     sparse = ragged = False
 
-    def __init__(self, sizes: Shape, node: Node | None = None, index: int = 0) -> None:
-        if not isinstance(node, Node):
+    def __init__(self, shape: Shape, node: Node | None = None, index: int = 0, **others: Any) -> None:
+        if not isinstance(node, Node) or others:
             raise ArgumentError(
-                f"a symbolic tensor is what Input and layers give: write Input(batch_shape={sizes!r}), the batch in front."
+                f"a symbolic tensor is what Input and layers give: write Input(batch_shape={shape!r}), the batch in front."
             )
-        self.sizes = sizes
+        self.sizes = shape
         self.node = node
         self.index = index
 

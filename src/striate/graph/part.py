@@ -57,6 +57,16 @@ _FORMERLY: dict[str, str | tuple[str, Callable[[Any], dict[str, Any]]]] = {
     "border_mode": "padding=",
     "subsample": "strides=",
     "nb_filter": "filters=",
+    "bias": "use_bias=",
+    "W_constraint": "kernel_constraint=",
+    "b_constraint": "bias_constraint=",
+    "filter_length": "kernel_size=",
+    "subsample_length": "strides=",
+    "atrous_rate": "dilation_rate=",
+    "dim_ordering": (
+        'data_format="channels_first" or "channels_last"',
+        lambda said: {"data_format": {"th": "channels_first", "tf": "channels_last", "default": None}.get(said, said)},
+    ),
 }
 
 

@@ -65,7 +65,7 @@ def hooks_of(model: Any, callbacks: Any) -> Any:
         return None
     from striate.train.callbacks import CallbackList
 
-    return callbacks if isinstance(callbacks, CallbackList) else CallbackList(callbacks, model)
+    return callbacks if isinstance(callbacks, CallbackList) else CallbackList(callbacks, model=model)
 
 
 def _of_examples(model: Any, x: Any, batch_size: int, choose: Choose) -> Iterator[list[np.ndarray]]:

@@ -19,7 +19,7 @@ from striate.layers import (
     initializers,
     inputs,
     lenet,
-    merge,
+    merging,
     mix,
     mosaic,
     norm,
@@ -42,7 +42,7 @@ from striate.layers.core import *
 from striate.layers.dense import *
 from striate.layers.inputs import *
 from striate.layers.lenet import *
-from striate.layers.merge import *
+from striate.layers.merging import *
 from striate.layers.mix import *
 from striate.layers.mosaic import *
 from striate.layers.norm import *
@@ -66,7 +66,7 @@ __all__ += core.__all__
 __all__ += dense.__all__
 __all__ += inputs.__all__
 __all__ += lenet.__all__
-__all__ += merge.__all__
+__all__ += merging.__all__
 __all__ += mix.__all__
 __all__ += mosaic.__all__
 __all__ += norm.__all__
@@ -81,8 +81,10 @@ __all__ += residual.__all__
 def __getattr__(name: str) -> object:
     """What to say of a layer that is not there.  Raises ArgumentError for one of Keras', and AttributeError for others."""
     from striate.errors import ArgumentError, nearest
-    from striate.layers.elsewhere import ELSEWHERE
+    from striate.layers.elsewhere import EARLIER, ELSEWHERE
 
+    if name in EARLIER:
+        raise ArgumentError(f"striate has no layer {name} (Keras 1 had): {EARLIER[name]}.")
     if name in ELSEWHERE:  # an AttributeError would lose its words on the way through an import
         raise ArgumentError(f"striate has no layer {name} (Keras has): {ELSEWHERE[name]}.")
     hint = "" if name.startswith("_") else nearest(name, __all__)

@@ -123,6 +123,7 @@ class PReLU(_ActivationLayer):
     """
 
     order = "alpha_initializer alpha_regularizer alpha_constraint shared_axes"
+    formerly = {"init": "alpha_initializer="}
 
     alpha_initializer: str | Initializer = "Zeros"
     alpha_regularizer: str | Regularizer | None = None

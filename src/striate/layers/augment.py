@@ -399,7 +399,7 @@ class RandomCrop(_Geometry):
     where it is larger, and enlarged, as in Keras.  That gives a batch one place, and leaves pictures alone in prediction.
     """
 
-    order = "height width seed data_format"
+    order = "height width seed data_format name"
 
     height: int
     width: int

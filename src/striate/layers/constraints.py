@@ -125,14 +125,14 @@ NAMES: dict[str, type[Constraint]] = {
 _ALSO = {kind.__name__: name for name, kind in NAMES.items()} | {"nonneg": "non_neg"}
 
 
-def get(spec: Any) -> Any:
+def get(identifier: Any) -> Any:
     """The constraint of a name, a class or a description, or the object itself.  None stays None.
 
-    spec   a name such as ``max_norm``, a Constraint or its class, what ``serialize`` gives, or a function of an array
+    identifier   a name such as ``max_norm``, a Constraint or its class, what ``serialize`` gives, or a function of an array
 
     Raises ArgumentError, naming the nearest.
     """
-    return from_spec(spec, Constraint, NAMES, "max_norm", deserialize, _ALSO)
+    return from_spec(identifier, Constraint, NAMES, "max_norm", deserialize, _ALSO)
 
 
 def serialize(constraint: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from striate import primitives as p
 from striate.errors import ArgumentError
 from striate.graph import Constraint, Initializer, Regularizer, Value, Window
 from striate.graph.window import Padding, as_padding, as_tuple
+from striate.layers import earlier
 from striate.layers.activation import as_activation
 from striate.layers.formatted import FormattedLayer
 from striate.layers.weighted import array, check_arrays
@@ -142,6 +143,14 @@ class Conv2D(_Conv):
 
     rank = 2
 
+    @classmethod
+    def unnamed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        earlier.refuse_rows_and_columns(cls.__name__, args, kwargs)
+
+    @classmethod
+    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return earlier.with_kernel_size(cls.__name__, given)
+
 
 class Conv1D(_Conv):
     """Convolution over sequences.  (L, C) -> (L', filters); weight (filters, C / groups, k), bias (filters,).
@@ -274,6 +283,14 @@ class SeparableConv2D(_SeparableConv):
     """
 
     rank = 2
+
+    @classmethod
+    def unnamed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        earlier.refuse_rows_and_columns(cls.__name__, args, kwargs)
+
+    @classmethod
+    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return earlier.with_kernel_size(cls.__name__, given)
 
 
 class SeparableConv1D(_SeparableConv):

@@ -83,6 +83,12 @@ class Embedding(Layer):
         "input_dim output_dim embeddings_initializer embeddings_regularizer embeddings_constraint mask_zero weights "
         "lora_rank lora_alpha quantization_config"
     )
+    refused = {"dropout": ("put SpatialDropout1D behind it", 0, 0.0)}
+    formerly = {
+        "init": "embeddings_initializer=",
+        "W_regularizer": "embeddings_regularizer=",
+        "W_constraint": "embeddings_constraint=",
+    }
 
     input_dim: int
     output_dim: int

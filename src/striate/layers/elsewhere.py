@@ -1,4 +1,4 @@
-"""Layers that Keras has and striate has not, each with the reason or what to write instead."""
+"""Layers that Keras has, or had, and striate has not, each with the reason or what to write instead."""
 
 from __future__ import annotations
 
@@ -42,4 +42,17 @@ ELSEWHERE: dict[str, str] = {
     "TernaryDense": "quantize after training instead",
     "SpectralNormalization": "bound the weights with kernel_constraint=constraints.MaxNorm(1, [0, 1, 2]) instead",
     "Pipeline": "put the layers into a Sequential, or augmentation into layers.Augmentation",
+}
+
+EARLIER: dict[str, str] = {
+    "AtrousConvolution1D": "write Conv1D(filters, length, dilation_rate=...)",
+    "AtrousConvolution2D": "write Conv2D(filters, (rows, columns), dilation_rate=...)",
+    "Deconvolution2D": "write Conv2DTranspose(filters, (rows, columns), strides=...)",
+    "Highway": "write a layer of your own, see docs/layers.md",
+    "LocallyConnected1D": "no layer here has weights of its own for each place; write one, see docs/layers.md",
+    "LocallyConnected2D": "no layer here has weights of its own for each place; write one, see docs/layers.md",
+    "MaxoutDense": "write Dense(units * pieces), Reshape((pieces, units)) and a maximum over axis 1",
+    "Merge": "write Concatenate()([a, b]), Add(), Multiply(), Average(), Maximum() or Dot(axes) in a Model",
+    "merge": "write concatenate([a, b]), add, multiply, average, maximum or dot",
+    "TimeDistributedDense": "write Dense, which works on the last axis",
 }

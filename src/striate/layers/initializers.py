@@ -262,25 +262,25 @@ NAMES |= {cls.__name__: cls for cls in NAMES.values()} | {
 _NOT_HERE = ("stft", "STFT", "STFTInitializer")
 
 
-def get(spec: Any) -> Any:
+def get(identifier: Any) -> Any:
     """The initializer of a name, a class, a description or an array, or the object itself.  None stays None.
 
-    spec   a name such as ``he_normal``, an Initializer or its class, what ``serialize`` gives, or an array, which is a
-           Constant
+    identifier   a name such as ``he_normal``, an Initializer or its class, what ``serialize`` gives, or an array, which
+                 is a Constant
 
     Raises ArgumentError, naming the nearest.
     """
-    if spec is None:
+    if identifier is None:
         return None
-    if isinstance(spec, str) and spec in _NOT_HERE:
-        raise ArgumentError(f'initializer "{spec}": it is for spectrograms of sound, which striate has not.')
-    if isinstance(spec, type) and issubclass(spec, Initializer):
-        return spec()
-    if isinstance(spec, Mapping):
-        return Initializer.from_dict(spec) if "class" in spec else deserialize(spec)
-    if _is_array(spec):
-        return Constant(spec)
-    return from_name(spec, Initializer, NAMES, "he_normal")
+    if isinstance(identifier, str) and identifier in _NOT_HERE:
+        raise ArgumentError(f'initializer "{identifier}": it is for spectrograms of sound, which striate has not.')
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    if isinstance(identifier, Mapping):
+        return Initializer.from_dict(identifier) if "class" in identifier else deserialize(identifier)
+    if _is_array(identifier):
+        return Constant(identifier)
+    return from_name(identifier, Initializer, NAMES, "he_normal")
 
 
 def compute_fans(

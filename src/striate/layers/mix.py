@@ -25,13 +25,20 @@ class _Mix(NetworkPart):
     data_format           "channels_last" or "channels_first", of pictures that it is called on; None: what
                           ``backend.image_data_format()`` says
     bounding_box_format   how boxes of a dict are written, such as "xyxy"
+    name                  of it; None: none
     """
 
     abstract = True
+    refused = {
+        "factor": "it draws no amount of that name",
+        "trainable": ("it has no weights", True),
+        "activity_regularizer": "it is no part of a network, so nothing is penalised",
+    }
 
     seed: int | None = field(default=None, kw_only=True)
     data_format: str | None = field(default=None, kw_only=True)
     bounding_box_format: str | None = field(default=None, kw_only=True)
+    name: str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         self.data_format = checked(self.data_format, f"{self.kind} data_format")

@@ -52,6 +52,8 @@ class BatchNormalization(Layer):
         f"axis momentum epsilon {_SHIFT} moving_mean_initializer moving_variance_initializer {_PENALTIES} "
         "renorm renorm_clipping renorm_momentum synchronized"
     )
+    refused = {"mode": ("there is one, each channel over the batch", 0)}
+    formerly = {"beta_init": "beta_initializer=", "gamma_init": "gamma_initializer="}
 
     axis: Any = -1
     momentum: float = 0.99

@@ -111,6 +111,7 @@ class TorchModuleWrapper(_OfOnesOwn):
     """A torch module as a layer.  It takes and gives channels-first tensors, (N, C, H, W), as torch's modules do.
 
     module         such as ``torch.nn.Conv2d(3, 8, 3)``; its weights are those of the layer
+    name           of the layer; None: from the class
     output_shape   taken as Keras has it: the shape is found by running the module
 
     Raises ArgumentError for what is no torch module, or the name of one that is not known.
@@ -118,9 +119,9 @@ class TorchModuleWrapper(_OfOnesOwn):
 
     module: Any
 
-    def __init__(self, module: Any = None, output_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(self, module: Any = None, name: str | None = None, output_shape: Any = None, **kwargs: Any) -> None:
         if isinstance(module, str):
-            found = custom_object(kwargs.get("name"), module)
+            found = custom_object(name, module)
             if found is None:
                 raise ArgumentError(
                     f'a torch module is saved by its name, "{module}", without its code. Give what makes it: '
@@ -129,7 +130,7 @@ class TorchModuleWrapper(_OfOnesOwn):
             module = found if hasattr(found, "state_dict") and not isinstance(found, type) else found()
         if not hasattr(module, "named_parameters") or isinstance(module, type):
             raise ArgumentError(f"TorchModuleWrapper takes a torch module, such as torch.nn.ReLU(), not {module!r}.")
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.module = module
         self._own_shape(output_shape)
 

@@ -38,6 +38,7 @@ class PictureLayer(FormattedLayer):
 
     abstract = True
     changes_pictures = True
+    refused = {"factor": "it draws no amount of that name"}
 
     bounding_box_format: str | None = field(default=None, kw_only=True)
 

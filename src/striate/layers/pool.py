@@ -58,7 +58,8 @@ class _Pool(FormattedLayer):
     Raises ShapeError for a window that is larger than its input.
     """
 
-    order = "pool_size strides padding data_format"
+    order = "pool_size strides padding data_format name"
+    formerly = {"pool_length": "pool_size=", "stride": "strides="}
     rank: ClassVar[int]
     how: ClassVar[PoolHow]
 

@@ -92,6 +92,7 @@ class AlphaDropout(Dropout):
 
 
 class _SpatialDropout(Layer):
+    formerly = {"p": "rate="}
     rank: ClassVar[int]
 
     rate: float
@@ -115,7 +116,7 @@ class SpatialDropout2D(_SpatialDropout, FormattedLayer):
     (H, W, C) -> (H, W, C); no weights.  Tompson et al. 2015.
     """
 
-    order = "rate data_format seed"
+    order = "rate data_format seed name dtype"
     rank = 2
 
 
@@ -128,6 +129,7 @@ class SpatialDropout1D(_SpatialDropout):
     (L, C) -> (L, C); no weights.  Tompson et al. 2015.
     """
 
+    order = "rate seed name dtype"
     rank = 1
 
 
@@ -139,6 +141,8 @@ class GaussianNoise(Layer):
 
     Shape unchanged; no weights.
     """
+
+    formerly = {"sigma": "stddev="}
 
     stddev: float
     seed: int | None = None
@@ -159,6 +163,8 @@ class GaussianDropout(Layer):
 
     Shape unchanged; no weights.  Srivastava et al. 2014, section 10.
     """
+
+    formerly = {"p": "rate="}
 
     rate: float
     seed: int | None = None

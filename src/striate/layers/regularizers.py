@@ -157,14 +157,14 @@ NAMES: dict[str, type[Regularizer]] = {
 _ALSO = {"l1l2": "l1_l2", **{kind.__name__: name for name, kind in NAMES.items()}}  # Keras' further spellings
 
 
-def get(spec: Any) -> Any:
+def get(identifier: Any) -> Any:
     """The regularizer of a name, a class or a description, or the object itself.  None stays None.
 
-    spec   a name such as ``l2``, a Regularizer or its class, what ``serialize`` gives, or a function of an array
+    identifier   a name such as ``l2``, a Regularizer or its class, what ``serialize`` gives, or a function of an array
 
     Raises ArgumentError, naming the nearest.
     """
-    return from_spec(spec, Regularizer, NAMES, "l2", deserialize, _ALSO)
+    return from_spec(identifier, Regularizer, NAMES, "l2", deserialize, _ALSO)
 
 
 Layer._penalised, Layer._regularizer = staticmethod(penalised), staticmethod(get)

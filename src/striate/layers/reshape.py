@@ -47,6 +47,8 @@ class Reshape(Layer):
     target_shape   without the batch; one size may be -1: what is left; () for one number
     """
 
+    formerly = {"dims": "target_shape="}
+
     target_shape: Any
 
     def __post_init__(self) -> None:
@@ -356,6 +358,8 @@ class UpSampling2D(FormattedLayer):
 
 class UpSampling1D(Layer):
     """Each step repeated `size` times.  (L, C) -> (L · size, C); no weights."""
+
+    formerly = {"length": "size="}
 
     size: int = 2
 

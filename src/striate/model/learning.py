@@ -44,6 +44,8 @@ class Learning(Steps, Weighted):
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
         steps_per_execution: int | None = 1,
+        jit_compile: bool | str | None = "auto",
+        auto_scale_loss: bool | None = True,
         *,
         precision: str | None = None,
         accumulate: int = 1,
@@ -62,6 +64,8 @@ class Learning(Steps, Weighted):
         weighted_metrics   the same, of figures in which samples count by ``sample_weight`` and ``class_weight``
         run_eagerly     Keras' argument; everything runs eagerly in any case
         steps_per_execution   batches that are one step to callbacks: their hooks are called once for so many
+        jit_compile     Keras' argument; nothing is compiled, and True is said so
+        auto_scale_loss   Keras' argument; precision="fp16" scales the loss in any case
         precision       "float32", "bf16" or "fp16" (mixed: weights stay float32, and it is judged and predicts in 32 bits);
                         "auto": bf16 where that is faster, on this device and for this network, else float32, settled when
                         it is first trained; None: as mixed_precision's policy says
@@ -94,7 +98,9 @@ class Learning(Steps, Weighted):
             "rates": rates,
             "weighted_metrics": weighted_metrics,
             "steps_per_execution": None if steps_per_execution == 1 else steps_per_execution,
-            "others": others,
+            "others": others
+            | ({} if jit_compile == "auto" else {"jit_compile": jit_compile})
+            | ({} if auto_scale_loss is True else {"auto_scale_loss": auto_scale_loss}),
         }
         self.run_eagerly = bool(run_eagerly)
         self._plan = self._trainer = None

@@ -36,6 +36,8 @@ class Model(Learning):
     name        letters, digits, "_" and "-"; None: from the class
     trainable   False: training leaves its weights as they are
     dtype       taken as Keras has it
+    autocast    taken as Keras has it
+    activity_regularizer   Keras' argument: None, since it is a layer that is penalised
     auxiliary   (output, weight of its loss) of further classifiers that are trained on the same targets as the one
                 output and are not there in prediction.  Szegedy et al. 2014, section 5.
     features    the last activation map before the head, where the architecture names one
@@ -51,7 +53,13 @@ class Model(Learning):
         auxiliary: Sequence[tuple[SymbolicTensor, float]] = (),
         trainable: bool = True,
         dtype: Any = None,
+        autocast: bool = True,
+        activity_regularizer: Any = None,
     ) -> None:
+        if activity_regularizer is not None:
+            raise ArgumentError(
+                "Model: activity_regularizer is an argument of layers: give it to the layer whose output is penalised."
+            )
         before = set(self.__dict__)
         if inputs is None and outputs is None and self.has_own_call:
             self._begin(before, name)
@@ -155,6 +163,11 @@ class Model(Learning):
         Raises ArgumentError for a layer that ONNX cannot say or an unknown method, DataError for labels that do not fit the
         answers.
         """
+        if isinstance(data, str) and data in ("int8", "int4", "float8", "gptq", "awq"):
+            raise ArgumentError(
+                f'quantize takes pictures, not "{data}" as Keras has it: the twin is always of 8 bits. '
+                'Write quantize(pictures), then predict(x, engine="int8").'
+            )
         from striate.ship import quantize
 
         return quantize(self.predictor, data, labels, check=check, samples=samples, method=method)
@@ -268,19 +281,19 @@ class Model(Learning):
     # -- disk ------------------------------------------------------------------------------------------------------
     def save(
         self,
-        path: str | os.PathLike[str],
+        filepath: str | os.PathLike[str],
         overwrite: bool = True,
-        include_optimizer: bool = True,
-        *,
         zipped: bool | None = None,
+        *,
+        include_optimizer: bool = True,
         save_format: str | None = None,
     ) -> Path:
         """Save everything that predicting and further training need: as a folder, or as Keras' .keras or .h5 file.
 
-        path                where to; the end of the name says which
+        filepath            where to; the end of the name says which
         overwrite           False: something that stands there is an error
-        include_optimizer   whether the state of the optimizer is saved too
         zipped              Keras' argument: False for a folder, True for a .keras file; None: the end of the name says it
+        include_optimizer   whether the state of the optimizer is saved too
         save_format         of Keras 2: "keras" or "h5"; the end of the name says it now
 
         ``models.load_model`` reads all three, Keras 3 the files.  A function or class of your own goes by its name and is
@@ -289,7 +302,7 @@ class Model(Learning):
         """
         from striate.model.saving import save
 
-        return save(self, path, overwrite, include_optimizer, zipped, save_format)
+        return save(self, filepath, overwrite, include_optimizer, zipped, save_format)
 
 
 class Functional(Model):

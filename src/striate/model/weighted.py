@@ -46,42 +46,52 @@ class Weighted(Own):
     def _state(self, values: Values | None = None) -> dict[str, torch.Tensor]:
         return {key: t for key, t in self._module(values).state_dict().items() if t.is_floating_point()}
 
-    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
         """Write the weights as the end of the name says: Keras' .weights.h5, its legacy .h5, or safetensors.
 
-        path        of the file
-        overwrite   False: an older file is an error
+        filepath         of the file
+        overwrite        False: an older file is an error
+        max_shard_size   Keras' argument: None, since weights are one file
 
-        Raises ArgumentError for another ending, BundleError where the file cannot be written.
+        Raises ArgumentError for another ending or weights in several files, BundleError where the file cannot be written.
         """
         from striate.weights import save_state
         from striate.weights.endings import kind_of_weights, may_write
 
-        kind = kind_of_weights(path)
-        may_write(path, overwrite)
+        if max_shard_size is not None:
+            raise ArgumentError(
+                f"save_weights: max_shard_size={max_shard_size!r}: weights are one file here; leave it out."
+            )
+        kind = kind_of_weights(filepath)
+        may_write(filepath, overwrite)
         if kind == "safetensors":
-            save_state(path, self._state(), {"layout": "striate"})
+            save_state(filepath, self._state(), {"layout": "striate"})
             return
         from striate.weights.keras_model import write_keras_weights
 
-        write_keras_weights(path, self, self._title)
+        write_keras_weights(filepath, self, self._title)
 
     def load_weights(
         self,
-        path: str | os.PathLike[str],
-        source: str = "auto",
-        *,
+        filepath: str | os.PathLike[str],
         skip_mismatch: bool = False,
+        *,
+        source: str = "auto",
         by_name: bool = False,
     ) -> MatchReport:
         """Read weights from a file of Keras (.h5, .weights.h5, .keras), torch (.pth, .th), safetensors or TensorFlow
         (.ckpt), or from a saved model's folder; returns what matched, and how.
 
-        path            the file or folder; of a checkpoint NAME.index with NAME.data-…, NAME
+        filepath        the file or folder; of a checkpoint NAME.index with NAME.data-…, NAME
+        skip_mismatch   leave layers as they are whose arrays are missing or have another shape
         source          whose names the file has: "keras", "torchvision", "timm" or "slim" for a network of ``zoo`` that
                         has names there, "striate" or "torch" for the network's own, with flattened maps in the order of
                         either; "auto" takes the one by which most fits
-        skip_mismatch   leave layers as they are whose arrays are missing or have another shape
         by_name         take only what has the name of a layer here, and leave all others as they are
 
         Arrays are matched by name and turned into this network's layout.  From published weights the model also takes
@@ -90,7 +100,7 @@ class Weighted(Own):
         """
         from striate.weights.load import load
 
-        plan = load(self.graph.check(), self.origin, self._state, path, source, skip_mismatch, by_name)
+        plan = load(self.graph.check(), self.origin, self._state, filepath, source, skip_mismatch, by_name)
         if plan.source is not None:
             self._trained_as(plan.source)
         return plan.report

@@ -33,7 +33,7 @@ TABLE |= {
     "identity": lambda n, dtype=None: torch.eye(int(n), dtype=dtype_of(dtype) or torch.float32),
     "array": tensor,
     "copy": lambda x: tensor(x).clone(),
-    "convert_to_tensor": lambda x, dtype=None, sparse=None: tensor(x, dtype),
+    "convert_to_tensor": lambda x, dtype=None, sparse=None, ragged=None: tensor(x, dtype),
     "convert_to_numpy": lambda x: x if isinstance(x, np.ndarray) else tensor(x).detach().cpu().numpy(),
 }
 
@@ -58,5 +58,16 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 
 
 @entry
-def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> torch.Tensor:
-    return tensor(np.linspace(start, stop, num, endpoint), dtype_of(dtype) or torch.float32)
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+    kind = dtype_of(dtype) or torch.float32
+    numbers, step = np.linspace(start, stop, num, endpoint, retstep=True, axis=axis)
+    rounded = tensor(numbers if kind.is_floating_point else np.floor(numbers), kind)
+    return (rounded, tensor(step, torch.float32)) if retstep else rounded

@@ -54,9 +54,9 @@ TABLE |= {name: _same_type(getattr(torch, name)) for name in ("maximum", "minimu
 
 
 @entry
-def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8) -> torch.Tensor:
+def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> torch.Tensor:
     a, b = pair(x1, x2)
-    return torch.isclose(a, b.to(a.dtype), rtol, atol)
+    return torch.isclose(a, b.to(a.dtype), rtol, atol, equal_nan)
 
 
 @entry

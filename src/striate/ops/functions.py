@@ -11,6 +11,7 @@ import numpy as np
 
 from striate.data_format import checked
 from striate.described import bound
+from striate.errors import ArgumentError
 from striate.graph import Operand, Value
 from striate.ops.operation import symbolic
 from striate.ops.signatures import SIGNATURES
@@ -18,6 +19,12 @@ from striate.ops.table import ARGUMENTS
 
 #: What answers at once, whatever it is asked about.
 _FACTS = ("shape", "ndim", "size", "dtype", "is_tensor")
+#: Arguments that Keras has for kinds of tensors that are not here.
+_OTHER_KINDS = {
+    "sparse": "give an array",
+    "ragged": "pad to one length",
+    "synchronized": "each process counts its own batch",
+}
 
 
 def _has_operand(value: Any) -> bool:
@@ -34,8 +41,14 @@ def made(row: str, name: str | None = None) -> Callable[..., Any]:
     """
     signature, about = SIGNATURES[row]
     name = name or row
+    others = [key for key in _OTHER_KINDS if key in signature.parameters]
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if others:
+            said = bound(f"ops.{name}", signature, args, kwargs).arguments
+            for key in others:
+                if said.get(key):
+                    raise ArgumentError(f"ops.{name}: {key}={said[key]!r} is not supported: {_OTHER_KINDS[key]}.")
         if "data_format" in signature.parameters:
             kwargs, args = dict(bound(f"ops.{name}", signature, args, kwargs).arguments), ()
             where = checked(kwargs.pop("data_format", None), f"ops.{name} data_format")

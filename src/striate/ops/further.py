@@ -7,10 +7,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, unknown
 from striate.ops.entries import TABLE, dtype_of, entry, floats, pair, tensor
 from striate.ops.over_axes import axes_of
 from striate.ops.windows import _each_axis, _first
+
+_REDUCTIONS = {"add": "sum", "max": "amax", "min": "amin", "mul": "prod"}  # Keras' words, torch's
 
 TABLE |= {
     "logical_xor": lambda x1, x2: torch.logical_xor(*pair(x1, x2)),
@@ -74,7 +76,7 @@ def quantile(x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims:
 
 
 @entry
-def bincount(x: Any, weights: Any = None, minlength: int = 0) -> torch.Tensor:
+def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False) -> torch.Tensor:
     x = tensor(x).long()
     many = max(int(minlength or 0), int(x.max()) + 1 if x.numel() else 0)
     ones = torch.ones_like(x, dtype=torch.int32) if weights is None else tensor(weights).to(x.device)
@@ -88,9 +90,16 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> torch
 
 
 @entry
-def scatter_update(inputs: Any, indices: Any, updates: Any) -> torch.Tensor:
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> torch.Tensor:
     x = tensor(inputs)
-    return x.index_put(tuple(tensor(indices).long().to(x.device).movedim(-1, 0)), tensor(updates).to(x.device, x.dtype))
+    places, new = tensor(indices).long().to(x.device), tensor(updates).to(x.device, x.dtype)
+    if reduction is None:
+        return x.index_put(tuple(places.movedim(-1, 0)), new)
+    if str(reduction).lower() not in _REDUCTIONS:
+        raise unknown("scatter_update reduction", str(reduction), _REDUCTIONS)
+    cells = torch.arange(x.numel(), device=x.device).reshape(x.shape)[tuple(places.movedim(-1, 0))]
+    how = _REDUCTIONS[str(reduction).lower()]
+    return x.flatten().scatter_reduce(0, cells.flatten(), new.expand(cells.shape).flatten(), how).reshape(x.shape)
 
 
 @entry

@@ -124,14 +124,7 @@ def add_weight(
 ) -> OwnWeight:
     """``Layer.add_weight``; its docstring names the arguments."""
     for key in others:
-        if key not in (
-            "autocast",
-            "aggregation",
-            "overwrite_with_gradient",
-            "synchronization",
-            "use_resource",
-            "getter",
-        ):
+        if key not in ("synchronization", "use_resource", "getter"):
             raise ArgumentError(f'add_weight has no argument "{key}".')
     if isinstance(constraint, str):
         importlib.import_module("striate.layers.constraints").get(constraint)

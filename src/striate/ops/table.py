@@ -26,7 +26,7 @@ logical_or(x1, x2)                       whether one is true
 logical_not(x)                           whether it is not true
 isnan(x)                                 whether a number is none
 isfinite(x)                              whether a number is finite
-isclose(x1, x2, rtol=1e-05, atol=1e-08)  whether two numbers are nearly alike
+isclose(x1, x2, rtol=1e-05, atol=1e-08, equal_nan=False)    whether two numbers are nearly alike
 logical_xor(x1, x2)                      whether just one is true
 isinf(x)                                 whether a number is infinite
 nan_to_num(x, nan=0.0, posinf=None, neginf=None)    numbers in place of what is none; None: the largest of float32
@@ -118,7 +118,7 @@ cumprod(x, axis=None, dtype=None)        products of the first numbers
 average(x, axis=None, weights=None)      the mean over axes, weighted
 median(x, axis=None, keepdims=False)     the number in the middle over axes
 quantile(x, q, axis=None, method="linear", keepdims=False)  the number that a share q lies below
-bincount(x, weights=None, minlength=0)   how often each whole number is there
+bincount(x, weights=None, minlength=0, sparse=False)    how often each whole number is there
 searchsorted(sorted_sequence, values, side="left")  where values belong in a rising sequence
 nonzero(x)                               the places of what is not 0, an array for each axis
 moments(x, axes, keepdims=False, synchronized=False)    mean and variance over axes
@@ -149,7 +149,7 @@ triu(x, k=0)                             0 below a diagonal
 diag(x, k=0)                             the diagonal of a matrix, or the matrix of a diagonal
 diagonal(x, offset=0, axis1=0, axis2=1)  the diagonal of two axes
 trace(x, offset=0, axis1=0, axis2=1)     the sum of a diagonal
-scatter_update(inputs, indices, updates) other numbers at these places
+scatter_update(inputs, indices, updates, reduction=None)    other numbers at these places
 slice_update(inputs, start_indices, updates)    other numbers in the part that begins there
 flip(x, axis=None)                       the other way round along axes
 roll(x, shift, axis=None)                moved along an axis, what leaves at its end enters at its beginning
@@ -210,10 +210,10 @@ full_like(x, fill_value, dtype=None)     one number everywhere, of another's sha
 eye(N, M=None, k=0, dtype=None)          ones on a diagonal
 identity(n, dtype=None)                  ones on the diagonal of a square
 arange(start, stop=None, step=None, dtype=None)     numbers at even steps
-linspace(start, stop, num=50, endpoint=True, dtype=None)        so many numbers at even steps
+linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0)     so many numbers at even steps
 array(x, dtype=None)                     a tensor of these numbers
 copy(x)                                  a tensor of the same numbers
-convert_to_tensor(x, dtype=None, sparse=None)       a tensor of these numbers
+convert_to_tensor(x, dtype=None, sparse=None, ragged=None)     a tensor of these numbers
 convert_to_numpy(x)                      an array of these numbers
 is_tensor(x)                             whether it is a tensor
 """
@@ -245,6 +245,7 @@ ARGUMENTS = {
     "k": "how many; of ``eye``, ``tril``, ``triu`` and ``diag`` the diagonal",
     "sorted": "the largest first",
     "sparse": "not supported: False or None",
+    "ragged": "not supported: False or None",
     "synchronized": "over processes: False",
     "data_format": '"channels_last" or "channels_first"; None: what backend.image_data_format() says',
     "padding": '"valid" or "same"',
@@ -279,6 +280,7 @@ ARGUMENTS = {
     "condition": "true or false",
     "rtol": "how much may differ, in parts of x2",
     "atol": "how much may differ",
+    "equal_nan": "whether two that are no numbers are alike",
     "variable": "a tensor",
     "subscripts": 'such as "bij,bjk->bik"',
     "operands": "tensors",
@@ -311,6 +313,7 @@ ARGUMENTS = {
     "side": '"left" or "right" of numbers that are equal',
     "offset": "of the diagonal; of ``batch_normalization`` added to each channel, or None",
     "updates": "the numbers",
+    "reduction": 'what becomes of the number there: "add", "max", "min" or "mul" with it; None: the new one replaces it',
     "output_padding": "further cells at the output's end",
     "block_size": "positions of a block along each axis",
     "output_size": "(height, width), or one number",
@@ -342,4 +345,5 @@ ARGUMENTS = {
     "body_fun": "a function of the number and the value",
     "init_val": "the value at the start",
     "endpoint": "whether the stop is the last",
+    "retstep": "whether the step is given too, (numbers, step)",
 }

@@ -176,7 +176,7 @@ def fit(
         "validation_freq": validation_freq,
         "broken": True,  # until it has come to its end
     }
-    hooks = CallbackList(everyone, model, **told)
+    hooks = CallbackList(everyone, model=model, **told)
     logs: dict[str, float] = {}
     try:
         with in_memory(model.graph, trainer.plan, batch_size, trainer.device), trainer.placed():

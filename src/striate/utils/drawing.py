@@ -24,6 +24,7 @@ def plot_model(
     dpi: int = 200,
     show_layer_activations: bool = False,
     show_trainable: bool = False,
+    splines: str = "ortho",
     **others: Any,
 ) -> SvgText:
     """Draw a model into a file; the SVG that is returned shows itself in a notebook.
@@ -41,6 +42,7 @@ def plot_model(
     dpi                      dots per inch of a .png
     show_layer_activations   taken as Keras has it
     show_trainable           taken as Keras has it
+    splines                  taken as Keras has it
     others                   nothing else is taken
 
     Raises ArgumentError for another ending, direction or argument, BundleError where the file cannot be written.

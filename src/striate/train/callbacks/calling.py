@@ -67,14 +67,29 @@ class CallbackList:
 
     callbacks    a Callback, or several in the order in which they are called; History and the progress bar are moved behind
                  all others.  None or empty: there are none
+    add_history  put a History there where there is none, ``get_history()``
+    add_progbar  put a ProgressBar there where there is none
     model        given to every callback as its ``model``; None: ``set_model`` follows
     params       given to every callback as its ``params``, such as epochs=5, steps=469; both are None where not given
 
     Raises ArgumentError for what is no callback.
     """
 
-    def __init__(self, callbacks: Iterable[Callback] | Callback | None = (), model: Any = None, **params: Any) -> None:
+    def __init__(
+        self,
+        callbacks: Iterable[Callback] | Callback | None = None,
+        add_history: bool = False,
+        add_progbar: bool = False,
+        model: Any = None,
+        **params: Any,
+    ) -> None:
+        from striate.train.callbacks.logs import History
+        from striate.train.callbacks.progress import ProgressBar
+
         given = each_of(callbacks)
+        for wanted, kind in ((add_history, History), (add_progbar, ProgressBar)):
+            if wanted and not any(isinstance(callback, kind) for callback in given):
+                given.append(kind())
         for callback in given:
             if not isinstance(callback, Callback):
                 advice = "an object, Name(...), not the class" if isinstance(callback, type) else "LambdaCallback(...)"

@@ -45,6 +45,8 @@ class ModelCheckpoint(MonitorCallback):
     better; and after an epoch that does not give a field of `filepath`.
     """
 
+    refused = {"period": ("save_freq counts batches; give so many epochs times the batches of one", 1)}
+
     filepath: str | os.PathLike[str]
     monitor: str = "val_loss"
     verbose: int = 0

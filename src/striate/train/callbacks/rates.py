@@ -40,6 +40,8 @@ class ReduceLROnPlateau(MonitorCallback):
     better; and when the optimizer's rate follows a schedule, which cannot be lowered as well.
     """
 
+    refused = {"baseline": "the figure is compared with its best, not with a number; EarlyStopping has a baseline"}
+
     monitor: str = "val_loss"
     factor: float = 0.1
     patience: int = 10

@@ -176,33 +176,37 @@ def find(name: str) -> type[Loss] | None:
     return NAMES.get(snake) or Loss.classes.get(name)
 
 
-def get(spec: Any) -> Any:
+def get(identifier: Any) -> Any:
     """The loss of a name such as ``categorical_crossentropy``, a description, a Loss, a torch loss, or a function.
 
     A function is called as ``(y_true, y_pred)`` with torch tensors, channels-last, and returns one number, one per
     sample, or more per sample (then averaged).  A ``torch.nn`` loss is called torch's way round, ``(y_pred, y_true)``,
     channels first.  None stays None.  Raises ArgumentError.
 
-    spec    one of these
+    identifier   one of these
     """
-    if spec is None or isinstance(spec, Loss):
-        return spec
-    if isinstance(spec, str):
-        kind = find(spec)
+    if identifier is None or isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, str):
+        kind = find(identifier)
         if kind is None:
-            raise unknown("loss", spec, NAMES)
+            raise unknown("loss", identifier, NAMES)
         return kind()
-    if isinstance(spec, Mapping):
-        return Loss.from_dict(spec) if "class" in spec else deserialize(spec)
-    if isinstance(spec, type) and issubclass(spec, Loss):
-        return spec()
-    if isinstance(getattr(spec, "loss", None), type) and issubclass(spec.loss, Loss):  # one of our own functions
-        return spec.loss()  # type: ignore[no-any-return]
-    if hasattr(spec, "register_forward_hook"):
-        return TorchLoss(spec)
-    if callable(spec) and not isinstance(spec, type):
-        return FunctionLoss(spec)
-    raise ArgumentError(f"a loss is a name such as 'mse', an object such as Huber(), or a function, not {spec!r}.")
+    if isinstance(identifier, Mapping):
+        return Loss.from_dict(identifier) if "class" in identifier else deserialize(identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        return identifier()
+    if isinstance(getattr(identifier, "loss", None), type) and issubclass(
+        identifier.loss, Loss
+    ):  # one of our own functions
+        return identifier.loss()  # type: ignore[no-any-return]
+    if hasattr(identifier, "register_forward_hook"):
+        return TorchLoss(identifier)
+    if callable(identifier) and not isinstance(identifier, type):
+        return FunctionLoss(identifier)
+    raise ArgumentError(
+        f"a loss is a name such as 'mse', an object such as Huber(), or a function, not {identifier!r}."
+    )
 
 
 def serialize(loss: Any) -> dict[str, Any]:
@@ -215,15 +219,15 @@ def serialize(loss: Any) -> dict[str, Any]:
     return configs.serialize(get(loss))  # type: ignore[no-any-return]
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
+def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
     """The loss of a description.
 
-    config            what ``serialize`` made, or a name
+    name              what ``serialize`` made, or a name
     custom_objects    classes and functions of your own by their names
 
     Raises ArgumentError for one that is not known.
     """
-    return from_keras_config(Loss, get, config, custom_objects)  # type: ignore[no-any-return]
+    return from_keras_config(Loss, get, name, custom_objects)  # type: ignore[no-any-return]
 
 
 def fitting(outputs: Outputs, y: Any = None) -> Loss:

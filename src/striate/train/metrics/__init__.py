@@ -272,29 +272,31 @@ NAMES: dict[str, tuple[type[Metric], dict[str, Any]]] = {
 _F1 = ("f1", "f1_macro", "f1_micro")  # of outputs that are a yes or no of their own, each above one half is an answer
 
 
-def get(spec: Any) -> Any:
+def get(identifier: Any) -> Any:
     """The metric of a name such as ``accuracy`` or ``top5``, a description, a Metric, a loss, or a function.
 
     The name of a loss, such as ``huber``, is its mean over the samples.  A function is called as ``(y_true, y_pred)``
     with torch tensors, channels-last, and returns one number, or one per sample.  None stays None.  Raises ArgumentError.
 
-    spec    one of these
+    identifier   one of these
     """
-    if spec is None or isinstance(spec, Metric):
-        return spec
-    if isinstance(spec, str):
-        return _named(spec)
-    if isinstance(spec, Mapping):
-        return Metric.from_dict(spec) if "class" in spec else deserialize(spec)
-    if isinstance(spec, type) and issubclass(spec, Metric):
-        return spec()
-    if isinstance(spec, losses.Loss):
-        return LossMetric(spec)
-    if isinstance(getattr(spec, "loss", None), type) and not isinstance(spec, type):  # one of our functions
-        return LossMetric(spec.loss(), name=spec.__name__)
-    if callable(spec) and not isinstance(spec, type):
-        return MeanMetricWrapper(spec)
-    raise ArgumentError(f"a metric is a name such as 'accuracy', an object such as AUC(), or a function, not {spec!r}.")
+    if identifier is None or isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, str):
+        return _named(identifier)
+    if isinstance(identifier, Mapping):
+        return Metric.from_dict(identifier) if "class" in identifier else deserialize(identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
+    if isinstance(identifier, losses.Loss):
+        return LossMetric(identifier)
+    if isinstance(getattr(identifier, "loss", None), type) and not isinstance(identifier, type):  # one of our functions
+        return LossMetric(identifier.loss(), name=identifier.__name__)
+    if callable(identifier) and not isinstance(identifier, type):
+        return MeanMetricWrapper(identifier)
+    raise ArgumentError(
+        f"a metric is a name such as 'accuracy', an object such as AUC(), or a function, not {identifier!r}."
+    )
 
 
 def _named(name: str) -> Metric:

@@ -84,34 +84,34 @@ MultiOptimizer = absent("MultiOptimizer", _SHARED)
 _KERAS_ONLY = {"lossscaleoptimizer": _SCALED, "multioptimizer": _SHARED}
 
 
-def get(spec: Any) -> Any:
+def get(identifier: Any) -> Any:
     """The optimizer of a name such as ``adam``, a description, an Optimizer, or anything that makes a torch optimizer.  None
     stays None.
 
     The last is a ``torch.optim`` optimizer, its class, or a function of the parameters such as
     ``functools.partial(torch.optim.SGD, lr=0.1)``.  Raises ArgumentError.
 
-    spec    one of these
+    identifier   one of these
     """
-    if spec is None or isinstance(spec, Optimizer):
-        return spec
-    if isinstance(spec, str):
-        if spec.lower() in _KERAS_ONLY:
+    if identifier is None or isinstance(identifier, Optimizer):
+        return identifier
+    if isinstance(identifier, str):
+        if identifier.lower() in _KERAS_ONLY:
             raise ArgumentError(
-                f'optimizer "{spec}": Keras has it, striate has not; give {_KERAS_ONLY[spec.lower()]} instead.'
+                f'optimizer "{identifier}": Keras has it, striate has not; give {_KERAS_ONLY[identifier.lower()]} instead.'
             )
-        if spec.lower() not in NAMES:
-            raise unknown("optimizer", spec, NAMES)
-        return NAMES[spec.lower()]()
-    if isinstance(spec, Mapping):
-        return deserialize(spec) if "class_name" in spec else Optimizer.from_dict(spec)
-    if isinstance(spec, type) and issubclass(spec, Optimizer):
-        return spec()
-    if hasattr(spec, "param_groups"):
-        return TorchOptimizer(spec)
-    if callable(spec):
-        return TorchOptimizer(*recognised(spec))
-    raise ArgumentError(f"an optimizer is a name such as 'adam' or an object such as Adam(1e-3), not {spec!r}.")
+        if identifier.lower() not in NAMES:
+            raise unknown("optimizer", identifier, NAMES)
+        return NAMES[identifier.lower()]()
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier) if "class_name" in identifier else Optimizer.from_dict(identifier)
+    if isinstance(identifier, type) and issubclass(identifier, Optimizer):
+        return identifier()
+    if hasattr(identifier, "param_groups"):
+        return TorchOptimizer(identifier)
+    if callable(identifier):
+        return TorchOptimizer(*recognised(identifier))
+    raise ArgumentError(f"an optimizer is a name such as 'adam' or an object such as Adam(1e-3), not {identifier!r}.")
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:

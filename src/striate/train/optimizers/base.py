@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
+from striate import configs
 from striate.described import Described, described, number, whole
 from striate.errors import ArgumentError, ShapeError, TrainingError, note, undefined, unknown
 from striate.graph.layer import snake_case
@@ -60,6 +61,10 @@ class Optimizer(Described, family="optimizer"):
 
     keras_room = "optimizers"
     refused = _REFUSED
+    behind = (
+        "weight_decay clipnorm clipvalue global_clipnorm use_ema ema_momentum ema_overwrite_frequency loss_scale_factor "
+        "gradient_accumulation_steps name"
+    )
 
     learning_rate: Rate = Rate(0.001)
     weight_decay: float | None = dataclasses.field(default=None, kw_only=True)
@@ -191,18 +196,30 @@ class Optimizer(Described, family="optimizer"):
         note("An optimizer's lr is called learning_rate now.")
         self._set_rate(value)
 
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Self:
+        """An optimizer of this class.
+
+        config           arguments by name, as ``get_config`` gives them
+        custom_objects   classes and functions of your own by name, such as a schedule's
+
+        Raises ArgumentError for arguments that the class does not take.
+        """
+        with configs.CustomObjectScope(custom_objects):
+            return super().from_config(config)
+
     # -- running ---------------------------------------------------------------------------------------------------
     def build(
-        self, params: Iterable[Any], constrained: Iterable[Any] = (), parts: Mapping[int, float] | None = None
+        self, variables: Iterable[Any], constrained: Iterable[Any] = (), parts: Mapping[int, float] | None = None
     ) -> torch.optim.Optimizer:
-        """A fresh ``torch.optim`` optimizer over `params`: parameters, variables of layers, or (name, parameter) pairs.
+        """A fresh ``torch.optim`` optimizer over `variables`: parameters, variables of layers, or (name, parameter) pairs.
 
         parts    by the ``id`` of a parameter the part of the learning rate at which it learns; None: all at the whole
 
         Frozen parameters are left out.  Those with a `constraint`, and the `constrained` variables, are kept to it.  Raises
         TrainingError when nothing is left.
         """
-        params = list(params)
+        params = list(variables)
         named = named_parameters(params)
         if not named:
             raise TrainingError(

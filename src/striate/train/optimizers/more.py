@@ -157,6 +157,11 @@ class Muon(Optimizer):
     Raises ArgumentError for a value out of range.
     """
 
+    order = (
+        f"learning_rate adam_beta_1 adam_beta_2 adam_weight_decay epsilon {Optimizer.behind} exclude_layers "
+        "exclude_embeddings muon_a muon_b muon_c adam_lr_ratio momentum ns_steps nesterov rms_rate"
+    )
+
     adam_beta_1: float = 0.9
     adam_beta_2: float = 0.999
     adam_weight_decay: float | None = 0.004
