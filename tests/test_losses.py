@@ -95,6 +95,32 @@ def test_the_focal_loss_cuts_probabilities_at_its_epsilon_from_logits_too(from_l
     assert float(loss(truth, logits if from_logits else logits.softmax(1))) == pytest.approx(4.0295, abs=1e-3)
 
 
+def test_the_binary_focal_loss_of_large_logits_is_what_keras_gives() -> None:
+    """Keras 3.15 on TensorFlow, gamma 2 and 0.5, a truth of 1."""
+    logits = torch.tensor([[-1e4], [-100.0], [-20.0], [-3.0], [3.0], [100.0], [1e4]])
+    keras = {2.0: [10000, 100, 20, 2.766281, 0.000109, 0, 0], 0.5: [10000, 100, 20, 2.975418, 0.010581, 0, 0]}
+    for gamma, values in keras.items():
+        loss = L.BinaryFocalCrossentropy(from_logits=True, gamma=gamma, reduction=None)
+        assert loss(torch.ones(7, 1), logits).tolist() == pytest.approx(values, abs=2e-6)
+        assert loss(torch.zeros(7, 1), -logits).tolist() == pytest.approx(values, abs=2e-6)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("kind", [L.BinaryFocalCrossentropy, L.CategoricalFocalCrossentropy])
+def test_a_focal_loss_and_its_slope_are_numbers_wherever_outputs_are(
+    kind: type[L.Loss], gamma: float, from_logits: bool
+) -> None:
+    far = [-1e30, -1e4, -200.0, 0.0, 200.0, 1e4, 1e30] if from_logits else [0.0, 1e-8, 0.5, 1 - 1e-7, 1.0]
+    pairs = torch.cartesian_prod(torch.tensor(far), torch.tensor(far))
+    pairs = (pairs if from_logits else pairs[pairs.sum(1) > 0]).requires_grad_()  # all zeros are no probabilities
+    for truth in (0.0, 0.5, 1.0):
+        value = kind(from_logits=from_logits, gamma=gamma)(torch.tensor([[truth, 1 - truth]]).expand_as(pairs), pairs)
+        (slope,) = torch.autograd.grad(value, pairs)
+        assert torch.isfinite(value)
+        assert torch.isfinite(slope).all()
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_what_a_batch_weighs_makes_the_mean_over_batches_that_over_the_labels_that_count(size: int) -> None:
     loss = L.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)

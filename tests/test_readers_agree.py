@@ -18,6 +18,7 @@ import striate as st
 from striate import data, layers, look
 from striate.cli.main import main
 from striate.data import Preprocessing
+from striate.data.pictures.formats import EXTENSIONS, PICTURES, TGA
 from striate.errors import DataError
 from striate.tasks import classify_files
 
@@ -36,15 +37,15 @@ def saved(values: np.ndarray, mode: str | None, kind: str, **options) -> bytes:
     return file.getvalue()
 
 
-KINDS = {"jpg": "JPEG", "jpeg": "JPEG", "jfif": "JPEG", "jpe": "JPEG", "mpo": "JPEG", "apng": "PNG", "dib": "DIB"}
-KINDS |= {"tif": "TIFF", "tiff": "TIFF", "pgm": "PPM", "pnm": "PPM", "jp2": "JPEG2000"}
-ENDINGS = ("jpg", "jpeg", "jfif", "jpe", "mpo", "png", "apng", "bmp", "dib", "tif", "tiff", "gif", "webp", "ppm", "pnm")
-ENDINGS += ("jp2", "tga", "pcx")
+#: The format of each ending that files are written in here.
+KINDS = {one[1:]: kind for kind in EXTENSIONS.keys() - {"AVIF", "HEIC", "ICO"} for one in EXTENSIONS[kind]}
+KINDS |= {one[1:]: "TGA" for one in TGA} | {"dib": "DIB"}
+ENDINGS = sorted(KINDS)
 MODES = {"bits": "1", "grey": "L", "palette": "P", "clear": "RGBA"}
 
 #: Files by their names, which are read: every ending, in capitals too, every mode and depth.
-READABLE = {f"e_{end}.{end}": saved(COLOUR, None, KINDS.get(end, end.upper())) for end in ENDINGS}
-READABLE |= {f"c_{end}.{end.upper()}": saved(COLOUR, None, KINDS.get(end, end.upper())) for end in ENDINGS}
+READABLE = {f"e_{end}.{end}": saved(COLOUR, None, KINDS[end]) for end in ENDINGS}
+READABLE |= {f"c_{end}.{end.upper()}": saved(COLOUR, None, KINDS[end]) for end in ENDINGS}
 READABLE |= {f"m_{name}.png": saved(COLOUR, mode, "PNG") for name, mode in MODES.items()}
 READABLE |= {f"m_{name}.tif": saved(COLOUR, mode, "TIFF") for name, mode in MODES.items()}
 READABLE["m_ink.jpg"] = saved(COLOUR, "CMYK", "JPEG")
@@ -204,6 +205,40 @@ def test_every_reader_gives_every_file_its_pixels_and_its_label_or_names_it(read
         kinds = {"empty-file", "not-a-picture", "broken", "truncated"}
         assert {name_of(file) for finding in report if finding.kind in kinds for file in finding.files} == set(BROKEN)
         assert sum(report.usable.values()) == len(READABLE)
+
+
+def test_every_ending_of_a_format_that_is_read_is_that_of_a_picture():
+    Image.init()
+    kinds = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "TGA", "JPEG2000", "AVIF", "ICO", "PCX"}
+    assert {ending for ending, kind in Image.registered_extensions().items() if kind in kinds} <= PICTURES
+    assert {
+        ".jif",
+        ".jfi",
+        ".jfif",
+        ".pjpeg",
+        ".pjp",
+    } <= PICTURES  # what browsers and operating systems call a JPEG too
+
+
+def test_masks_are_found_for_pictures_of_every_ending_and_have_them_too(tmp_path):
+    lossless = sorted(end for end, kind in KINDS.items() if kind in ("PNG", "BMP", "TGA", "PCX", "TIFF"))
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    for end in ENDINGS:
+        (tmp_path / "images" / f"{end}.{end}").write_bytes(saved(COLOUR, None, KINDS[end]))
+    for i, end in enumerate(ENDINGS):
+        ending = lossless[i % len(lossless)]
+        (tmp_path / "masks" / f"{end}.{ending}").write_bytes(saved(GREY // 128, None, KINDS[ending]))
+    found = data.read_masks(tmp_path, preprocessing=READ, classes=["ground", "thing"])
+    assert sorted(Path(path).name for path in found.paths) == sorted(f"{end}.{end}" for end in ENDINGS)
+    assert not found.skipped
+
+
+@pytest.mark.parametrize("ending", ["jif", "jfif", "pjpeg", "JPG", "jpe", "tif", "tiff", "png", "bmp"])
+def test_an_array_is_saved_as_what_the_name_ends_in(ending, tmp_path):
+    st.utils.save_img(tmp_path / f"a.{ending}", COLOUR)
+    with Image.open(tmp_path / f"a.{ending}") as image:
+        assert image.format == KINDS[ending.lower()]
 
 
 def test_a_table_beside_its_pictures_is_read_as_its_path_is(tmp_path):

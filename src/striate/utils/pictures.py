@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.pictures.decode import picture
+from striate.data.pictures.formats import format_of_ending
 from striate.data.pictures.resample import covering
 from striate.errors import ArgumentError, DataError, unknown, warn
 
@@ -139,8 +140,9 @@ def save_img(
 
     Raises DataError for what is no picture or a format that is unknown, ArgumentError for an unknown data_format.
     """
-    named = Path(path).suffix[1:].lower() if isinstance(path, str | os.PathLike) else ""
-    kind = {"jpg": "jpeg"}.get((file_format or named).lower(), file_format or named) or None
+    named = Path(path).suffix[1:] if isinstance(path, str | os.PathLike) else ""
+    said = file_format or named
+    kind = (format_of_ending(f".{said}") or said) or None
     image = array_to_img(x, data_format, scale)
     if image.mode == "RGBA" and str(kind).lower() == "jpeg":
         warn("JPEG has no transparency: the picture is written as RGB.")

@@ -14,7 +14,7 @@ import numpy as np
 
 from striate.data.checks.duplicates import Fingerprint, fingerprint
 from striate.data.pictures.decode import depth_and_pages, header, picture
-from striate.data.pictures.formats import EXTENSIONS, HEAD, format_of, whole
+from striate.data.pictures.formats import EXTENSIONS, HEAD, TGA, format_of, whole
 from striate.data.pictures.tiff import DARK
 from striate.data.pictures.upright import Turn
 from striate.data.readers.label_maps import mask_of
@@ -152,6 +152,6 @@ def at_a_glance(name: str) -> tuple[str, str]:
         return "unreadable", inner(without_name(error, name))
     if not head:
         return "empty-file", "0 bytes"
-    if format_of(head) is None and not name.lower().endswith(".tga"):
+    if format_of(head) is None and not name.lower().endswith(TGA):
         return "not-a-picture", f"starts with {head[:8]!r}"
     return "", ""

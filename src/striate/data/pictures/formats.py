@@ -5,25 +5,26 @@ from __future__ import annotations
 import re
 import struct
 
-#: The usual extensions of each format that ``decode`` knows by its first bytes; TGA has none to be known by.
+#: The usual extensions of each format that ``decode`` knows by its first bytes.
 EXTENSIONS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo"),
     "PNG": (".png", ".apng"),
     "WEBP": (".webp",),
     "GIF": (".gif",),
     "BMP": (".bmp", ".dib"),
     "TIFF": (".tif", ".tiff"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
-    "JPEG2000": (".jp2", ".j2k", ".jpc", ".jpf", ".jpx"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
     "AVIF": (".avif", ".avifs", ".heif"),
     "HEIC": (".heic", ".heics", ".hif", ".heif"),
     "ICO": (".ico",),
     "PCX": (".pcx",),
 }
+TGA = (".tga", ".icb", ".vda", ".vst")  # which has no first bytes to be known by
 #: Pictures that ``decode`` does not read, so that they are named as such instead of passed over.
 NOT_READ = (".jxl", ".svg", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 #: Every ending by which a file is taken for a picture, whoever looks for pictures.
-PICTURES = frozenset({".tga", *NOT_READ}.union(*EXTENSIONS.values()))
+PICTURES = frozenset({*TGA, *NOT_READ}.union(*EXTENSIONS.values()))
 HEAD = 16  # bytes that ``format_of`` looks at
 _STARTS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -68,6 +69,14 @@ def format_of(head: bytes) -> str | None:
     if len(head) > 3 and head[0] == 10 and head[1] in (0, 2, 3, 4, 5) and head[2] == 1 and head[3] in (1, 2, 4, 8):
         return "PCX"
     return None
+
+
+def format_of_ending(ending: str) -> str | None:
+    """The first format that has such an ending, or None.
+
+    ending   such as ".jfif", of any case
+    """
+    return next((name for name, endings in EXTENSIONS.items() if ending.lower() in endings), None)
 
 
 def foreign(head: bytes) -> str:

@@ -217,6 +217,15 @@ class BinaryCrossentropy(_Classes):
         return F.binary_cross_entropy(p, y_true, reduction=reduction)
 
 
+def _faded(missed: Tensor, gamma: float) -> Tensor:
+    """missed ^ `gamma`, of a slope that is a number also at 0.
+
+    missed    the probability that the truth was not given, 0 to 1, any shape
+    gamma     at least 0
+    """
+    return missed.clamp_min(1e-38) ** gamma
+
+
 @described
 class BinaryFocalCrossentropy(_Classes):
     """Binary cross-entropy times (1 - p_t) ^ `gamma`, p_t the probability given to the truth: easy samples fade.
@@ -256,10 +265,11 @@ class BinaryFocalCrossentropy(_Classes):
         number(type(self).__name__, "gamma", self.gamma, 0)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        plain = BinaryCrossentropy(self.from_logits).each
         y_true = self.smoothed(y_true, 2)
         p = y_pred.sigmoid() if self.from_logits else y_pred
-        values = (1 - (y_true * p + (1 - y_true) * (1 - p))) ** self.gamma * plain(y_true, y_pred, "none")
+        q = (-y_pred).sigmoid() if self.from_logits else 1 - y_pred
+        plain = BinaryCrossentropy(self.from_logits).each(y_true, y_pred, "none")
+        values = _faded(y_true * q + (1 - y_true) * p, self.gamma) * plain
         if self.apply_class_balancing:
             values = values * (y_true * self.alpha + (1 - y_true) * (1 - self.alpha))
         return values.mean(self.axis)
@@ -305,7 +315,7 @@ class CategoricalFocalCrossentropy(_Classes):
         if self.from_logits:
             y_pred = y_pred.softmax(self.axis)
         p = clipped(y_pred, self.axis)  # of logits as well, as in Keras
-        values = -y_true * p.log() * (1 - p) ** self.gamma
+        values = -y_true * p.log() * _faded(1 - p, self.gamma)
         alpha = self.alpha
         if not isinstance(alpha, int | float):
             if len(alpha) != classes:
