@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from striate.backend.colours import blurred, uniform
+from striate.backend.colours import Ranged, blurred, uniform
 from striate.backend.modules import Augmenting
 
 
@@ -298,7 +298,7 @@ class RandomPerspective2d(Bending):
         return torch.where(chosen, y, x)
 
 
-class RandomElasticTransform2d(Bending):
+class RandomElasticTransform2d(Ranged, Bending):
     """Pixels moved by blurred noise."""
 
     def __init__(
@@ -419,7 +419,7 @@ class RandAugment2d(Augmenting):
         return x
 
 
-class AugMix2d(Augmenting):
+class AugMix2d(Ranged):
     """A picture and a mean of chains of steps, mixed; parts and steps are drawn for a batch."""
 
     def __init__(self, chains: int, depth: int, alpha: float, low: float, high: float, *steps: nn.Module) -> None:

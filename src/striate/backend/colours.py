@@ -19,20 +19,17 @@ def uniform(count: int, low: float, high: float) -> torch.Tensor:
     return torch.rand(count) * (high - low) + low
 
 
-class Colouring(Augmenting):
-    """Changes colours; black is `low`, white is `high`."""
+class Ranged(Augmenting):
+    """Takes pixels from black, `low`, to white, `high`, and says so where the first ones are clearly others."""
 
+    low: float
+    high: float
+    beyond = "to which they are clipped"  # what becomes of pixels that are not between the two
+    same_by_white = False  # whether the result is the same whatever white is
     looked = False
 
-    def __init__(self, amounts: tuple[float, float], low: float, high: float) -> None:
-        super().__init__()
-        self.amounts, self.low, self.high = amounts, low, high
-
-    def extra_repr(self) -> str:
-        return f"{self.amounts}, {self.low}, {self.high}"
-
     def own(self, draw: Any, *given: Any) -> Any:
-        if not self.looked:
+        if not self.looked and not torch.compiler.is_compiling():
             self.looked = True
             self.look(given[0])
         return super().own(draw, *given)
@@ -42,12 +39,23 @@ class Colouring(Augmenting):
         least, most = (float(v) for v in torch.aminmax(x.detach()))
         wide, said = self.high - self.low, f"({self.low:g}, {self.high:g})"
         other = (0, 255) if most > self.low + 10 * wide else (0, 1) if wide >= 100 and -1 <= least < most <= 1 else None
-        if other is not None:
+        if other is not None and not (self.same_by_white and self.low == other[0] <= least):
             warnings.warn(
-                f"{type(self).__name__[:-2]}: pixels go from {least:g} to {most:g}, and value_range says {said}, to which "
-                f"they are clipped. Give value_range={other}, or another that fits.",
+                f"{type(self).__name__[:-2]}: pixels go from {least:g} to {most:g}, and value_range says {said}, "
+                f"{self.beyond}. Give value_range={other}, or another that fits.",
                 stacklevel=2,
             )
+
+
+class Colouring(Ranged):
+    """Changes colours; black is `low`, white is `high`."""
+
+    def __init__(self, amounts: tuple[float, float], low: float, high: float) -> None:
+        super().__init__()
+        self.amounts, self.low, self.high = amounts, low, high
+
+    def extra_repr(self) -> str:
+        return f"{self.amounts}, {self.low}, {self.high}"
 
     def amount(self, x: torch.Tensor) -> torch.Tensor:
         """An amount for each picture, (N, 1, 1, 1)."""
@@ -72,6 +80,8 @@ class RandomContrast2d(Colouring):
 class RandomSaturation2d(Colouring):
     """The saturation of HSV, 1 - darkest / lightest channel, multiplied by f / (1 - f)."""
 
+    beyond, same_by_white = "from whose black colours are measured", True
+
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         x = (x - self.low) / (self.high - self.low)
         factor = self.amount(x)
@@ -84,6 +94,8 @@ class RandomSaturation2d(Colouring):
 
 class RandomHue2d(Colouring):
     """The hue of HSV moved by up to half a turn, one way or the other."""
+
+    beyond, same_by_white = "from whose black colours are measured", True
 
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         way = (torch.rand(len(x)) < 0.5).to(x.device, x.dtype)[:, None, None, None] * 2 - 1
@@ -101,15 +113,17 @@ class RandomHue2d(Colouring):
         return x.contiguous(memory_format=torch.channels_last)
 
 
-class RandomLighting2d(Augmenting):
+class RandomLighting2d(Ranged):
     """Amounts of the principal components of natural colours added (Krizhevsky et al. 2012, section 4.1)."""
 
-    def __init__(self, std: float, scaled: tuple[tuple[float, ...], ...]) -> None:
+    beyond = "by which the colours that are added are scaled"
+
+    def __init__(self, std: float, scaled: tuple[tuple[float, ...], ...], low: float, high: float) -> None:
         super().__init__()
-        self.std, self.scaled = std, scaled
+        self.std, self.scaled, self.low, self.high = std, scaled, low, high
 
     def extra_repr(self) -> str:
-        return f"{self.std}, {self.scaled}"
+        return f"{self.std}, {self.scaled}, {self.low}, {self.high}"
 
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         amounts = torch.randn(len(x), 3) * self.std
@@ -128,6 +142,8 @@ def rectangles(height: int, width: int, down: torch.Tensor, across: torch.Tensor
 
 class RandomErasing2d(Colouring):
     """A rectangle painted over, with a probability drawn from `amounts`."""
+
+    beyond = "from which what is painted over them is taken"
 
     def __init__(
         self, amounts: tuple[float, float], low: float, high: float, scale: tuple[float, float], value: Any
@@ -177,6 +193,8 @@ class RandomSharpness2d(Colouring):
 
 class RandomInvert2d(Colouring):
     """White less the pixels, with a probability drawn from `amounts`."""
+
+    beyond = "from whose white they are taken"
 
     def drawn(self, x: torch.Tensor) -> torch.Tensor:
         chosen = torch.rand(len(x)) < uniform(len(x), *self.amounts)
@@ -257,7 +275,7 @@ def blurred(x: torch.Tensor, size: tuple[int, int], sigma: tuple[float, float]) 
     return F.conv2d(x, sides[1].view(-1, 1).expand(maps, 1, -1, 1), padding=(size[1] // 2, 0), groups=maps)
 
 
-class Equalization2d(Augmenting):
+class Equalization2d(Ranged):
     """Values spread so that all are equally frequent, over the batch, for each channel."""
 
     def __init__(self, bins: int, low: float, high: float) -> None:
@@ -300,7 +318,7 @@ class AutoContrast2d(Augmenting):
         return torch.where(spread > 0, part * (self.high - self.low) + self.low, x)
 
 
-class ContrastLimited2d(Augmenting):
+class ContrastLimitedAdaptiveHistogramEqualization2d(Ranged):
     """Values of each channel spread within tiles, no value's share beyond a limit, between tiles by degrees; always."""
 
     def __init__(self, low: float, high: float, limit: float, tiles: tuple[int, int]) -> None:
@@ -310,10 +328,10 @@ class ContrastLimited2d(Augmenting):
     def extra_repr(self) -> str:
         return f"{self.low}, {self.high}, {self.limit}, {self.tiles}"
 
-    def drawn(self, x: torch.Tensor) -> torch.Tensor:
-        return self.still(x)
-
     def still(self, x: torch.Tensor) -> torch.Tensor:
+        return self.own(self.drawn, x)  # type: ignore[no-any-return]
+
+    def drawn(self, x: torch.Tensor) -> torch.Tensor:
         channels, *sizes = map(int, x.shape[1:])
         down, across = (-(-size // count) for size, count in zip(sizes, self.tiles, strict=True))
         rows, columns = self.tiles

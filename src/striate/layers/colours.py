@@ -191,7 +191,7 @@ class RandomLighting(_Colour):
         low, high = self.value_range
         rows = (zip(row, self.deviations, strict=True) for row in self.components)
         scaled = tuple(tuple(a * d * (high - low) for a, d in row) for row in rows)
-        return p.Augment("RandomLighting2d", (self.std, scaled))
+        return p.Augment("RandomLighting2d", (self.std, scaled, low, high))
 
 
 class RandomErasing(_Colour):
@@ -294,7 +294,7 @@ class RandomPosterization(_Colour):
 
     factor        bits that are left, 1 to 8; (lowest, highest) draws up to, not including, the highest; one number f is
                   (1, f)
-    value_range   (black, white) of the pixels that come in
+    value_range   (black, white), to which pixels are clipped
     """
 
     order = "factor value_range data_format seed"
@@ -317,7 +317,7 @@ class Solarization(_Colour):
 
     addition_factor    what is added at most, a part of the value range, 0 to 1; one number f is (0, f)
     threshold_factor   from where pixels are inverted, a part of the value range; one number f is (0, f)
-    value_range        (black, white) of the pixels that come in
+    value_range        (black, white), to which pixels are clipped
     """
 
     order = "addition_factor threshold_factor value_range seed"
@@ -368,7 +368,7 @@ class RandomGaussianBlur(_Colour):
 class Equalization(_Colour):
     """Each channel's values spread so that all are equally frequent in the batch.  (H, W, C) -> (H, W, C).
 
-    value_range   (black, white) of the pixels that come in
+    value_range   (black, white), to which pixels are clipped
     bins          of the histogram, at least 1
     """
 
@@ -390,7 +390,7 @@ class ContrastLimitedAdaptiveHistogramEqualization(PictureLayer):
 
     (H, W, C) -> (H, W, C); between the middles of tiles by degrees.  No gradient goes through it.
 
-    value_range      (black, white) of the pixels that come in
+    value_range      (black, white), to which pixels are clipped
     clip_limit       how many times its equal share of a tile a value may count, rounded down; 0: no limit
     tile_grid_size   (down, across), how many tiles there are
 
@@ -412,9 +412,8 @@ class ContrastLimitedAdaptiveHistogramEqualization(PictureLayer):
 
     def lower(self, x: Value) -> Value:
         split_shape(x.shape, 2)
-        return p.augment(
-            x, p.Augment("ContrastLimited2d", (*self.value_range, self.clip_limit, self.tile_grid_size), always=True)
-        )
+        given = (*self.value_range, self.clip_limit, self.tile_grid_size)
+        return p.augment(x, p.Augment("ContrastLimitedAdaptiveHistogramEqualization2d", given, always=True))
 
 
 class AutoContrast(PictureLayer):
