@@ -310,3 +310,18 @@ def test_windows_on_arrays_slide_as_the_reference_slides_them(padding: str, stri
     for name, (ours, reference) in pairs.items():
         expected = ref.batch(reference, x)
         np.testing.assert_allclose(ops.convert_to_numpy(ours), expected, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_numbers_of_two_types_meet_in_the_one_that_holds_both():
+    """As in Keras 3.15, where 2 is not close to 2.5 and whole numbers are added up as int32."""
+    whole, parts = np.array([[2, 3], [1, 0]], np.int32), np.array([[2.5, 3.0], [1.0, 0.5]], np.float32)
+    assert ops.isclose(whole, 2.5).tolist() == [[False, False], [False, False]]
+    assert ops.isclose(whole, parts).tolist() == [[False, True], [True, False]]
+    for product in (ops.inner, ops.tensordot, ops.dot, ops.matmul, ops.vdot):
+        np.testing.assert_allclose(product(whole, parts), product(whole.astype(np.float32), parts))
+    for added in (ops.cumsum(whole), ops.cumprod(whole), ops.prod(whole), ops.sum(whole), ops.trace(whole)):
+        assert added.dtype == torch.int32
+    assert ops.vdot(whole, whole).dtype == torch.int32
+    assert ops.where(whole > 1)[0].dtype == torch.int32
+    assert ops.cumsum(whole.astype(np.int64)).dtype == torch.int64
+    assert torch.isnan(ops.sign([np.nan, -2.0])[0])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ShapeError
-from striate.ops.entries import TABLE, dtype_of, entry, pair, tensor
+from striate.ops.entries import TABLE, alike, dtype_of, entry, tensor
 from striate.ops.over_axes import axes_of
 
 
@@ -143,7 +143,7 @@ TABLE |= {
 # -- products ----------------------------------------------------------------------------------------------------------
 @entry
 def dot(x1: Any, x2: Any) -> torch.Tensor:
-    a, b = pair(x1, x2)
+    a, b = alike(x1, x2)
     if not a.ndim or not b.ndim:
         return a * b
     return torch.tensordot(a, b, dims=([a.ndim - 1], [max(b.ndim - 2, 0)]))
@@ -152,7 +152,7 @@ def dot(x1: Any, x2: Any) -> torch.Tensor:
 @entry
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> torch.Tensor:
     dims = axes if isinstance(axes, int) else tuple([one] if isinstance(one, int) else list(one) for one in axes)
-    return torch.tensordot(*pair(x1, x2), dims=dims)
+    return torch.tensordot(*alike(x1, x2), dims=dims)
 
 
 @entry

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from striate.ops.entries import TABLE, entry, floats, pair, tensor
+from striate.ops.entries import TABLE, alike, entry, floats, pair, tensor
 
 
 # -- two numbers -------------------------------------------------------------------------------------------------------
@@ -42,12 +42,7 @@ TABLE |= {name: _two(function) for name, function in _BOTH.items()}
 
 
 def _same_type(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(x1: Any, x2: Any) -> torch.Tensor:
-        a, b = pair(x1, x2)
-        common = torch.promote_types(a.dtype, b.dtype)
-        return function(a.to(common), b.to(common))  # type: ignore[no-any-return]
-
-    return call
+    return lambda x1, x2: function(*alike(x1, x2))
 
 
 TABLE |= {name: _same_type(getattr(torch, name)) for name in ("maximum", "minimum", "matmul")}
@@ -55,15 +50,14 @@ TABLE |= {name: _same_type(getattr(torch, name)) for name in ("maximum", "minimu
 
 @entry
 def isclose(x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> torch.Tensor:
-    a, b = pair(x1, x2)
-    return torch.isclose(a, b.to(a.dtype), rtol, atol, equal_nan)
+    return torch.isclose(*alike(x1, x2), rtol, atol, equal_nan)
 
 
 @entry
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     holds = tensor(condition).bool()
     if x1 is None and x2 is None:
-        return torch.where(holds)
+        return tuple(places.to(torch.int32) for places in torch.where(holds))
     return torch.where(holds, *(t.to(holds.device) for t in pair(x1, x2)))
 
 
@@ -76,7 +70,8 @@ def _float(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x: function(floats(x))
 
 
-TABLE |= {name: _one(getattr(torch, name)) for name in ("sign", "square", "logical_not", "isnan", "isfinite", "relu")}
+TABLE |= {name: _one(getattr(torch, name)) for name in ("square", "logical_not", "isnan", "isfinite", "relu")}
+TABLE |= {"sign": _one(lambda x: torch.where(x.isnan(), x, x.sign()) if x.is_floating_point() else x.sign())}
 TABLE |= {"absolute": _one(torch.abs), "abs": _one(torch.abs), "negative": _one(torch.neg), "ravel": _one(torch.ravel)}
 TABLE |= {
     name: _float(getattr(torch, name))

@@ -78,3 +78,15 @@ def _other(x: torch.Tensor, other: Any) -> torch.Tensor:
 def _beside(x: torch.Tensor, number: float) -> torch.dtype | None:
     """The type of a number of Python beside a tensor."""
     return x.dtype if x.is_floating_point() or not isinstance(number, float) else None
+
+
+def alike(x1: Any, x2: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two tensors on one device and of the one type that holds the numbers of both."""
+    a, b = pair(x1, x2)
+    common = torch.promote_types(a.dtype, b.dtype)
+    return a.to(common), b.to(common)
+
+
+def sum_type(x: torch.Tensor) -> torch.dtype | None:
+    """The type in which numbers of `x` are added up, as in Keras: int32 for whole numbers below 64 bits; None: their own."""
+    return torch.int32 if not x.is_floating_point() and x.dtype != torch.int64 else None

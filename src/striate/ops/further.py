@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from striate.errors import ArgumentError, unknown
-from striate.ops.entries import TABLE, dtype_of, entry, floats, pair, tensor
+from striate.ops.entries import TABLE, alike, dtype_of, entry, floats, pair, sum_type, tensor
 from striate.ops.over_axes import axes_of
 from striate.ops.windows import _each_axis, _first
 
@@ -24,12 +24,12 @@ TABLE |= {
     "triu": lambda x, k=0: torch.triu(tensor(x), k),
     "diag": lambda x, k=0: torch.diag(tensor(x), k),
     "diagonal": lambda x, offset=0, axis1=0, axis2=1: torch.diagonal(tensor(x), offset, axis1, axis2),
-    "trace": lambda x, offset=0, axis1=0, axis2=1: torch.diagonal(tensor(x), offset, axis1, axis2).sum(-1),
+    "trace": lambda x, offset=0, axis1=0, axis2=1: TABLE["sum"](TABLE["diagonal"](x, offset, axis1, axis2), -1),
     "nonzero": lambda x: tuple(one.to(torch.int32) for one in torch.nonzero(tensor(x), as_tuple=True)),
     "hstack": lambda xs: torch.hstack([tensor(one) for one in xs]),
     "vstack": lambda xs: torch.vstack([tensor(one) for one in xs]),
-    "vdot": lambda x1, x2: (tensor(x1).flatten() * tensor(x2).flatten()).sum(),
-    "inner": lambda x1, x2: torch.inner(*pair(x1, x2)),
+    "vdot": lambda x1, x2: TABLE["sum"](torch.mul(*(one.flatten() for one in alike(x1, x2)))),
+    "inner": lambda x1, x2: torch.inner(*alike(x1, x2)),
 }
 
 
@@ -42,7 +42,7 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> torch.Tensor:
 @entry
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> torch.Tensor:
     x = tensor(x)
-    return torch.cumprod(x.flatten() if axis is None else x, axis or 0, dtype=dtype_of(dtype))
+    return torch.cumprod(x.flatten() if axis is None else x, axis or 0, dtype=dtype_of(dtype) or sum_type(x))
 
 
 @entry

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from striate.ops.entries import TABLE, dtype_of, entry, floats, tensor
+from striate.ops.entries import TABLE, dtype_of, entry, floats, sum_type, tensor
 
 
 def axes_of(x: torch.Tensor, axis: Any) -> list[int]:
@@ -41,9 +41,8 @@ TABLE |= {
 @entry
 def sum_(x: Any, axis: Any = None, keepdims: bool = False) -> torch.Tensor:
     x = tensor(x)
-    small = not x.is_floating_point() and x.dtype != torch.int64
     axes = axes_of(x, axis)
-    return torch.sum(x, axes, keepdims, dtype=torch.int32 if small else None) if axes else x
+    return torch.sum(x, axes, keepdims, dtype=sum_type(x)) if axes else x
 
 
 @entry
@@ -80,7 +79,8 @@ TABLE |= {"any": _each_in_turn(torch.any, _truths), "all": _each_in_turn(torch.a
 
 @entry
 def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> torch.Tensor:
-    return _one_by_one(torch.prod, tensor(x, dtype), axis, keepdims)
+    x = tensor(x, dtype)
+    return _one_by_one(partial(torch.prod, dtype=sum_type(x)), x, axis, keepdims)
 
 
 def _place(function: Callable[..., torch.Tensor], x: Any, axis: Any, keepdims: bool) -> torch.Tensor:
@@ -133,4 +133,4 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> torch.Tensor:
 @entry
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> torch.Tensor:
     x = tensor(x)
-    return torch.cumsum(x.flatten() if axis is None else x, axis or 0, dtype=dtype_of(dtype))
+    return torch.cumsum(x.flatten() if axis is None else x, axis or 0, dtype=dtype_of(dtype) or sum_type(x))
