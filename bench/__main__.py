@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import zipfile
@@ -11,13 +13,37 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import page
-from bench.harness import ROOT, Peer, compare, keras_python, save
+from bench.harness import ROOT, Peer, compare, environment, save
+from striate import data
+from striate.data.sets.scenes import scenes
 
 PEERS = ROOT / "bench" / "peers"
 
 
 def peer(name: str, script: str, *arguments: str, python: str = sys.executable) -> Peer:
     return Peer(name, [python, str(PEERS / script), *arguments])
+
+
+def keras_python() -> str:
+    """The Python that has Keras and TensorFlow."""
+    return environment("keras")
+
+
+def vision(name: str, script: str, *arguments: str) -> Peer:
+    """A peer that needs fastai, ultralytics or torchvision; one without a command where their environment cannot be made."""
+    try:
+        return peer(name, script, *arguments, python=environment("vision"))
+    except subprocess.CalledProcessError as error:
+        print(f"{name} is left out: {error}", file=sys.stderr)
+        return Peer(name, [])
+
+
+def stored(name: str) -> Path:
+    """A file or folder in STRIATE_DATA.  Ends the run where it is not there."""
+    place = Path(os.environ.get("STRIATE_DATA") or Path.home() / ".striate" / "data") / name
+    if not place.exists():
+        raise SystemExit(f"no {place}; set STRIATE_DATA.")
+    return place
 
 
 def train_step(network: str, pictures: str) -> None:
@@ -85,9 +111,7 @@ def norms(pictures: str) -> None:
 
 def mnist() -> None:
     """Training to 99 % on MNIST: the recipe `fast` against the usual Keras example; on one core, by its time."""
-    folder = Path(os.environ.get("STRIATE_DATA") or Path.home() / ".striate" / "data") / "mnist"
-    if not folder.is_dir():
-        raise SystemExit(f"no MNIST at {folder}; set STRIATE_DATA.")
+    folder = stored("mnist")
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     result = compare(
         "MNIST to 99 %: runs per hour of one core's time, training only",
@@ -163,9 +187,7 @@ def loading() -> None:
     Each epoch begins with nothing but the folder's name: finding the files, starting workers and, for striate cold,
     writing the cache, which is emptied before, are in the time; importing the libraries is not.
     """
-    source = Path(os.environ.get("STRIATE_DATA") or Path.home() / ".striate" / "data") / "cifar10-jpeg.zip"
-    if not source.is_file():
-        raise SystemExit(f"no {source}; set STRIATE_DATA.")
+    source = stored("cifar10-jpeg.zip")
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(source) as archive:
             for member in archive.namelist():
@@ -185,11 +207,9 @@ def loading() -> None:
             save(f"load_{which}", compare(title, [first, *others], rounds=5))
 
 
-def features(photos: str) -> None:
+def features(name: str) -> None:
     """Features of photos in files through MobileNet, decoding included: photos per second."""
-    folder = Path(os.environ.get("STRIATE_DATA", "")) / photos
-    if not folder.is_dir():
-        raise SystemExit(f"no photos at {folder}; set STRIATE_DATA.")
+    folder = stored(name)
     result = compare(
         "Features of photos through MobileNet, decoding included, photos per second",
         [
@@ -203,6 +223,58 @@ def features(photos: str) -> None:
         rounds=5,
     )
     save("features_mobilenet", result)
+
+
+def photos(job: str) -> None:
+    """ResNet-18 on a folder of photos, by striate, fastai and ultralytics as they do it; on one core, by its time.
+
+    As many ants as bees, so that batches of 32 come out even: 224 photos to learn from, 128 to judge by.
+
+    job   "train": an epoch, decoding and the photos to judge by included; "predict": a class for all 352
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for part, count in (("train", 112), ("val", 64)):
+            for files in sorted((stored("hymenoptera") / part).iterdir()):
+                target = Path(folder, part, files.name)
+                target.mkdir(parents=True)
+                for file in sorted(files.glob("*.jpg"))[:count]:
+                    shutil.copy(file, target)
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        result = compare(
+            f"ResNet-18 on photos, {job}, one core, photos per second of its time",
+            [
+                peer("striate", "striate_photos.py", folder, job),
+                vision("fastai", "fastai_photos.py", folder, job),
+                vision("ultralytics", "ultralytics_photos.py", folder, job),
+            ],
+            rounds=3,
+            figure="work",
+        )
+    save(f"photos_{job}", result)
+
+
+def boxes(job: str) -> None:
+    """Detectors of like size at 320 x 320: striate's on MobileNetV2 against YOLO11n; on one core, by its time.
+
+    job   "train": a pass over 128 drawn scenes, decoding included, and the same on a base of 3 x 3 convolutions;
+          "predict": from a uint8 picture to its boxes, batch 1
+    """
+    with tempfile.TemporaryDirectory() as parent:
+        folder = str(Path(parent, "scenes"))
+        data.write(scenes(128, 320, seed=1, noise=8), folder, format="yolo", pictures="copy")
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        ours = {"train": {"striate": "train", "striate, 3 x 3": "plain"}, "predict": {"striate": "predict"}}
+        others = {"train": {"ultralytics": "train"}, "predict": {"ultralytics": "predict", "ultralytics, ONNX": "onnx"}}
+        result = compare(
+            f"Detectors at 320 x 320, {job}, one core, pictures per second of its time",
+            [
+                *(peer(name, "striate_boxes.py", folder, way) for name, way in ours[job].items()),
+                *(vision(name, "ultralytics_boxes.py", folder, way) for name, way in others[job].items()),
+            ],
+            rounds=3,
+            figure="work",
+        )
+    save(f"boxes_{job}", result)
 
 
 BENCHES: dict[str, Callable[[], None]] = {
@@ -230,6 +302,10 @@ BENCHES: dict[str, Callable[[], None]] = {
     "int8_mobilenet_v2_1": lambda: int8("mobilenet_v2", 1, 128),
     "int8_mobilenet_v2_16": lambda: int8("mobilenet_v2", 16, 128),
     "features_mobilenet": lambda: features("hymenoptera"),
+    "photos_train": lambda: photos("train"),
+    "photos_predict": lambda: photos("predict"),
+    "boxes_train": lambda: boxes("train"),
+    "boxes_predict": lambda: boxes("predict"),
 }
 
 if __name__ == "__main__":

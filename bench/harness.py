@@ -22,12 +22,26 @@ from striate.extras import installed
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
-_KERAS = ("keras==3.15.1", "tensorflow-cpu==2.21.0", "pillow")
+# What each environment of its own is made of: pip's arguments, one call after the other.
+ENVIRONMENTS = {
+    "keras": ["keras==3.15.1 tensorflow-cpu==2.21.0 pillow"],
+    # What striate has too is of the version that striate is tested with.  The second call brings nothing else along:
+    # fastai asks for a library of language as well, ultralytics for an OpenCV that opens windows.
+    "vision": [
+        "-c constraints.txt torch scikit-learn scipy matplotlib pyyaml requests cloudpickle psutil onnx onnxruntime "
+        "opencv-python-headless==5.0.0.93 pandas==2.3.3 polars==2.1.0 "
+        "fastcore==2.2.41 fasttransform==0.0.5 fastdownload==0.0.8 fastprogress==1.0.3",
+        "--no-deps torchvision==0.28.0 fastai==2.8.12 ultralytics==8.4.190 ultralytics-thop==2.2.3",
+    ],
+}
 
 
 @dataclass
 class Peer:
-    """A command that reads lines from stdin and answers each with one line of JSON holding ``rate`` (higher is better)."""
+    """A command that reads lines from stdin and answers each with one line of JSON holding ``rate`` (higher is better).
+
+    An empty command: its environment is missing, and the tables say so.
+    """
 
     name: str
     command: list[str]
@@ -69,6 +83,8 @@ def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1, fi
 
     figure   what is compared: "rate", or "work", the same for a second of the processor's time
     """
+    missing = [peer.name for peer in peers if not peer.command]
+    peers = [peer for peer in peers if peer.command]
     for peer in peers:
         peer.start()
     figures: dict[str, list[dict[str, Any]]] = {peer.name: [] for peer in peers}
@@ -95,6 +111,7 @@ def compare(title: str, peers: list[Peer], *, rounds: int = 5, warm: int = 1, fi
         "median": {name: statistics.median(values) for name, values in rates.items()},
         "ratio": {name: statistics.median(values) for name, values in ratios.items()},
         "ratio_to_best": statistics.median(best) if best else None,
+        "missing": missing,
         "all": figures,
     }
 
@@ -134,13 +151,17 @@ def save(name: str, result: dict[str, Any]) -> None:
         print(f"  against the best of the others, round by round: {result['ratio_to_best']:.2f} x")
 
 
-def keras_python() -> str:
-    """The Python of an environment of its own with keras and tensorflow-cpu, made on first use."""
-    env = ROOT / ".env-keras"
-    python = env / "bin" / "python"
-    ready = env / f".ready-{'-'.join(_KERAS)}"
-    if not ready.exists():
+def environment(name: str) -> str:
+    """The Python of an environment of its own, made on first use.  Raises CalledProcessError where it cannot be made.
+
+    name   one of ENVIRONMENTS
+    """
+    env = ROOT / f".env-{name}"
+    python, ready = env / "bin" / "python", env / ".ready"
+    made_of = "\n".join(ENVIRONMENTS[name])
+    if not ready.is_file() or ready.read_text() != made_of:
         subprocess.run([sys.executable, "-m", "venv", str(env)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *_KERAS], check=True)
-        ready.touch()
+        for call in ENVIRONMENTS[name]:
+            subprocess.run([str(python), "-m", "pip", "install", "-q", *call.split()], check=True, cwd=ROOT)
+        ready.write_text(made_of)
     return str(python)

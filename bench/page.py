@@ -107,6 +107,15 @@ TABLES: dict[str, list[Claim]] = {
         Claim("cold", "load_cold", "striate, cold", ("Keras image_dataset", "torch DataLoader, PIL")),
         Claim("from the cache", "load_cached", "striate, from cache", ("Keras image_dataset", "torch DataLoader, PIL")),
     ],
+    "photos and boxes": [
+        Claim("`resnet18`, an epoch of photos", "photos_train", "striate", ("fastai", "ultralytics")),
+        Claim("`resnet18`, a folder of photos predicted", "photos_predict", "striate", ("fastai", "ultralytics")),
+        Claim("detectors, a pass of training", "boxes_train", "striate", ("ultralytics",)),
+        Claim("the same, on a base of 3 x 3 convolutions", "boxes_train", "striate, 3 x 3", ("ultralytics",)),
+        Claim(
+            "detectors, from a picture to its boxes", "boxes_predict", "striate", ("ultralytics", "ultralytics, ONNX")
+        ),
+    ],
 }
 
 
@@ -126,14 +135,23 @@ def _row(claim: Claim) -> list[str]:
     else:
         own = claim.ours if claim.ours in rates else next((name for name in rates if name.startswith(claim.ours)), "")
     others = [name for name in claim.against if name in rates]
-    if own not in rates or not others:
+    missing = [name for name in claim.against if name in result.get("missing", [])]
+    if own not in rates or not (others or missing):
         return [claim.what, "not measured", "", ""]
+    told = {name: _number(statistics.median(rates[name])) + _about(result["all"][name][0]) for name in [own, *others]}
+    said = [f"{name} {told[name]}" for name in others] + [f"{name}: its environment is missing" for name in missing]
+    if not others:
+        return [claim.what, told[own], ", ".join(said), ""]
     ratios = [rate / max(rates[name][i] for name in others) for i, rate in enumerate(rates[own])]
-    said = ", ".join(f"{name} {_number(statistics.median(rates[name]))}" for name in others)
-    engine = result["all"][own][0].get("engine")
-    figure = _number(statistics.median(rates[own])) + (f" ({engine})" if engine else "")
     spread = f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} rounds)"
-    return [claim.what, figure, said, spread]
+    return [claim.what, told[own], ", ".join(said), spread]
+
+
+def _about(figures: dict[str, Any]) -> str:
+    """What a peer said of its work, in brackets: the engine, or the network where each has its own."""
+    if "mults" in figures:
+        return f" ({figures['weights'] / 1e6:.2f} M weights, {figures['mults'] / 1e6:.0f} M multiplications)"
+    return f" ({figures['engine']})" if figures.get("engine") else ""
 
 
 def _number(value: float) -> str:
@@ -158,10 +176,14 @@ def _machine(result: str) -> str:
     file = RESULTS / f"{result}.json"
     if not file.is_file():
         return ""
-    about = json.loads(file.read_text())["machine"]
+    measured = json.loads(file.read_text())
+    about = measured["machine"]
     sets = f", {', '.join(about['sets'])}" if about.get("sets") else ""
     lacks = f"; without {', '.join(about['lacks'])}" if about.get("lacks") else ""
-    versions = ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items())
+    used = dict(about.get("versions", {}))
+    for figures in measured["all"].values():
+        used |= figures[0].get("versions", {})
+    versions = ", ".join(f"{name} {number}" for name, number in used.items())
     return (
         f"{about['cpu']}, {about['cores']} cores{sets}{lacks}; Python {about['python']}{versions and ', ' + versions}."
     )
