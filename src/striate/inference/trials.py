@@ -386,10 +386,10 @@ def _measured(
             child = open_ones.enter_context(_child(folder, *told))
             said = _said(child)
             if "unreadable" in said:
-                why = inner(said["unreadable"]).removeprefix(f"{folder / 'model'}: ")
+                why = said["unreadable"].removeprefix(f"{folder / 'model'}: ")
                 raise ArgumentError(
-                    f"tune_engine: each engine is measured in a process of its own, which has none of your layers: {why}. "
-                    'Such a model answers by engine="auto".'
+                    "tune_engine: each engine is measured in a process of its own, which has none of your layers: "
+                    f'{inner(why)}. Such a model answers by engine="auto".'
                 )
             if "error" in said:
                 found[name] = said["error"]
@@ -457,10 +457,8 @@ def serve(load_model: Callable[..., Any]) -> None:
     try:
         held = read_npz(Path(told["folder"], "inputs.npz"))
         xs = [held[f"x{i}"] for i in range(len(held))]
-        if told["unsure"] is not None:
-            model._engine.choose(model, told["engine"], 1 << 30, told["unsure"])
-        how = {"batch_size": max(BATCHES), "engine": told["engine"] if told["unsure"] is None else "fast"}
-        worker = _Worker(model, xs, how)
+        model._engine.choose(model, told["engine"], 1 << 30, told["unsure"])
+        worker = _Worker(model, xs, {"batch_size": max(BATCHES), "engine": "fast"})
         before, started = _held(), time.perf_counter()
         worker.step(1)
         start = time.perf_counter() - started

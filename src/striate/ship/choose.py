@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from striate.extras import installed
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, exported
 from striate.ship.in_torch import InTorch
+from striate.ship.proof import prove
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, hooked
 from striate.weights.bundle import TWIN_OF
@@ -180,7 +181,11 @@ class Engines:
         wanted += [] if unsure is None else [(runtime, "float32", *end)]
         read = samples * self.mults_of(model) / _PER_COMPARED
         if precision == "int8" and found is None:
-            return self.quantized(graph, read).engine(pixels, strip, decoding, runtime=runtime)
+            twin = self.quantized(graph, read)
+            engine = twin.engine(pixels, strip, decoding, runtime=runtime)
+            if decoding is None:
+                prove_engine(engine, how, lambda: twin.engine(pixels, strip))
+            return engine
         if not all(key in self._made for key in wanted):  # what is to be made takes longer, and may be in the cache
             read = inf
         if self._stale(graph, read):
@@ -197,6 +202,8 @@ class Engines:
         if found is not None:
             for engine in engines:  # no more samples at a time than were measured to be the fastest
                 engine.batch = min(engine.batch, found["batch"])
+        elif decoding is None:
+            prove_engine(engines[0], how, lambda: InTorch(graph, model.module, pixels, strip, precision="float32"))
         if unsure is None:
             return engines[0]
         output = deciding(graph)
@@ -461,6 +468,19 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
+
+
+def prove_engine(engine: Engine, how: str, right: Callable[[], Any]) -> None:
+    """Raise ArgumentError for an engine of OpenVINO that computes its network wrongly; of one that was tried before, none.
+
+    engine   as it was made
+    how      its name
+    right    gives what computes the same, with no doubt: each layer in each form is tested in torch and ONNX Runtime
+    """
+    runtime, precision = KINDS.get(how, KINDS["onnxruntime"])
+    if runtime != "onnxruntime" and not engine.proved:
+        prove(engine, right(), precision, how, engine.ids)
+        engine.proved = True
 
 
 def _is_choice(value: Any, graph: Graph) -> bool:

@@ -66,6 +66,7 @@ class Engine:
         self.ids = {k: v for k, v in ids.items() if isinstance(v, int)} if isinstance(ids, dict) else {}
         batch = said.get("batch", "")
         self.batch = max(1, int(batch)) if re.fullmatch(r"\d{1,9}", batch) else 1 << 30
+        self.proved = False  # whether it was seen to compute its network
         self._counted = [i for i, name in enumerate(self.outputs) if name.startswith(PICTURES) and "decoding" in said]
 
     @classmethod

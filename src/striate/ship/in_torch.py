@@ -1,4 +1,4 @@
-"""A network that torch runs in 16 bits: beside ONNX Runtime's and OpenVINO's engines, and on a GPU, where neither is."""
+"""A network that torch runs, with an engine's face: in 16 bits to answer, also on a GPU; in 32 to see what is right."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 
 class InTorch:
-    """A network in torch's autocast, with the face of an `Engine`: channels-last NumPy arrays in and out.
+    """A network in torch, with the face of an `Engine`: channels-last NumPy arrays in and out.
 
-    graph    of the network
-    module   what ``backend.build`` made of it, with the weights wherever they are; it is not copied
-    pixels   inputs are uint8 pictures that go through this preprocessing; None: floats
-    strip    per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
-    batch    samples at a time, at most
+    graph      of the network
+    module     what ``backend.build`` made of it, with the weights wherever they are; it is not copied
+    pixels     inputs are uint8 pictures that go through this preprocessing; None: floats
+    strip      per output, "softmax" or "sigmoid" to leave out, as for ``to_onnx``
+    batch      samples at a time, at most
+    precision  "bfloat16": of products, by torch's autocast; sums of them and what that keeps so are float32.  "float32": all
 
-    Products are bfloat16, sums of them and what autocast keeps so float32.  Boxes stay rows.
+    Boxes stay rows.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class InTorch:
         pixels: Preprocessing | None = None,
         strip: Sequence[str | None] = (),
         batch: float = inf,
+        precision: str = "bfloat16",
     ) -> None:
         wanted = [*strip, *[None] * (len(graph.outputs) - len(strip))]
         self._whole, self._pixels = module, pixels
@@ -45,7 +47,7 @@ class InTorch:
         dtypes = [np.uint8 if pixels is not None else np.dtype(tensor.dtype).type for tensor in graph.inputs]
         shapes = (tensor.sizes for tensor in graph.inputs)
         self.inputs: list[tuple[str, Any, tuple[Any, ...]]] = list(zip(graph.input_names, dtypes, shapes, strict=True))
-        self.batch = batch
+        self.batch, self._narrow = batch, precision == "bfloat16"
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:
         """One array per output, channels-last, float32; ``Engine.predict``.
@@ -64,7 +66,8 @@ class InTorch:
         for x, (_, dtype, _) in zip(arrays, self.inputs, strict=True):
             one = torch.from_numpy(np.array(x, dtype, order="C")).to(weight.device)
             xs.append(channels_first(one if self._pixels is None else self._pixels.normalise(one)))
-        with predicting(self._whole), torch.inference_mode(), torch.autocast(weight.device.type, torch.bfloat16):
+        narrow = torch.autocast(weight.device.type, torch.bfloat16, enabled=self._narrow)
+        with predicting(self._whole), torch.inference_mode(), narrow:
             found = self._module(*xs)
         outs = found if isinstance(found, tuple | list) else [found]
         return [channels_last(out).float().cpu().numpy() for out in outs]

@@ -163,6 +163,12 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
                 xs = [x[part] for x in arrays]
                 return dict(zip(names, xs, strict=True)) if len(xs[0]) else None
 
+        left = set(_last(proto))
+        if not any(node.op_type in _KINDS and node.name not in left for node in proto.graph.node):
+            raise ArgumentError(
+                "quantize: nothing in this network becomes faster in 8 bits: it has no convolution, dense layer or pooling "
+                "before its end."
+            )
         target = folder / "int8.onnx"
         static(
             parse_onnx(content, "the exported model"),  # it is changed
@@ -174,7 +180,7 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=_KINDS,
-            nodes_to_exclude=_last(proto),
+            nodes_to_exclude=list(left),
             calibrate_method=methods[method],
         )
         made = read_onnx(target)
@@ -184,7 +190,7 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
 
 # Softmax and other functions stay in floats: 8 bits are too coarse for what they return, and they take no time.
 _KINDS = ["Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat"]
-_KINDS += ["Flatten", "Reshape", "Transpose", "Resize", "Pad", "Mul"]
+_KINDS += ["Flatten", "Reshape", "Transpose", "Resize", "Mul"]  # and no Pad, which OpenVINO fills wrongly in 8 bits
 
 
 def _last(proto: onnx.ModelProto) -> list[str]:
@@ -217,6 +223,8 @@ def _correct_biases(made: onnx.ModelProto, proto: onnx.ModelProto, arrays: list[
     values = {tensor.name: tensor for tensor in made.graph.initializer}
     sources = {node.output[0]: node for node in made.graph.node if node.op_type == "DequantizeLinear"}
     plain = {node.name: node for node in proto.graph.node if node.op_type in ("Conv", "Gemm")}
+    if not plain:
+        return
     means = _means(proto, plain.values(), arrays)
     for node in made.graph.node:
         if node.name not in plain or len(node.input) < 3:

@@ -263,7 +263,11 @@ def _channel_norm(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     x, depth = w.first(xs[0]), step.shape[-1]
     flat = len(step.shape) == 2
     x = w.op("Reshape", x, np.array([0, depth, step.shape[0], 1])) if flat else x
-    y = w.op("LRN", x, size=size, alpha=made.alpha * size, beta=made.beta, bias=made.k)
+    alpha, bias, outside = made.alpha * size, made.k, None
+    if made.k > 0 and made.k != int(made.k):  # OpenVINO reads it as a whole number: k^-beta stands outside then
+        alpha, bias, outside = alpha / made.k, 1.0, np.array(made.k**-made.beta, np.float32)
+    y = w.op("LRN", x, size=size, alpha=alpha, beta=made.beta, bias=bias)
+    y = y if outside is None else w.op("Mul", y, outside)
     y = w.op("Reshape", y, np.array([0, depth, step.shape[0]])) if flat else y
     return Tensor(y, step.shape, "first")
 

@@ -151,17 +151,15 @@ class OpenVino:
             self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:  # as all that it raises comes
             raise _unusable("OpenVINO", error) from error
-        ends = [(end.any_name, end.element_type.to_dtype(), end.partial_shape) for end in model.inputs]
-        self.inputs = [
-            (name, dtype.type, tuple(side.get_length() if side.is_static else None for side in list(shape)[1:]))
-            for name, dtype, shape in ends
-        ]
         self.outputs = [end.any_name for end in model.outputs]
         if isinstance(source, Apart):
             proto = source.model
         else:
             proto = parse_onnx(source, "the engine") if isinstance(source, bytes) else read_onnx(source)
         self.metadata = {entry.key: entry.value for entry in proto.metadata_props}
+        self.inputs = [_input(value) for value in proto.graph.input]
+        taken = {end.any_name: i for i, end in enumerate(model.inputs)}  # without those that no answer depends on
+        self._places = [taken.get(name) for name, _, _ in self.inputs]
         self._count, self._tensor = len(self.outputs), openvino.Tensor
         self._requests = threading.local()  # one is for one thread
 
@@ -175,8 +173,9 @@ class OpenVino:
         request = self._requests.own
         # it reads them where they lie, so they are held; giving them to `infer` takes 0.1 ms longer
         self._requests.given = [x if x.flags.writeable else x.copy() for x in xs]
-        for i, x in enumerate(self._requests.given):
-            request.set_input_tensor(i, self._tensor(x, shared_memory=True))
+        for place, x in zip(self._places, self._requests.given, strict=True):
+            if place is not None:
+                request.set_input_tensor(place, self._tensor(x, shared_memory=True))
         request.infer(share_outputs=True)
         return [request.get_output_tensor(i).data.copy() for i in range(self._count)]
 
@@ -184,5 +183,16 @@ class OpenVino:
 RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}
 
 
+def _input(value: Any) -> tuple[str, Any, tuple[int | None, ...]]:
+    """The name of a model's input, its NumPy type and the shape of one sample, None where that is open."""
+    from onnx import helper
+
+    kind = value.type.tensor_type
+    sides = (side.dim_value if side.HasField("dim_value") else None for side in kind.shape.dim)
+    return value.name, helper.tensor_dtype_to_np_dtype(kind.elem_type).type, tuple(sides)[1:]
+
+
 def _unusable(which: str, error: Exception) -> BundleError:
-    return BundleError(f"{which} cannot use this model: {str(error).split(chr(10))[0]}")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith("Exception from")] or lines  # OpenVINO names its files first
+    return BundleError(f"{which} cannot use this model: {told[0] if told else type(error).__name__}")

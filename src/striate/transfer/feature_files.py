@@ -21,7 +21,7 @@ from striate.doors.reading import read_bytes
 from striate.errors import ArgumentError, DataError, without_name
 from striate.intake.outputs import final_activation
 from striate.model import Model
-from striate.ship.choose import KINDS, TORCH, check_engine
+from striate.ship.choose import KINDS, TORCH, check_engine, prove_engine
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -238,12 +238,20 @@ class _Frozen:
 
     def _engine(self) -> Engine:
         from striate.ship import Engine
+        from striate.ship.in_torch import InTorch
 
         runtime, precision = KINDS[self.how]
         runs: dict[str, Any] = {"threads": 1, "runtime": runtime, "callers": self.threads}
         if self.int8 is not None:
-            return self.int8.engine(self.preprocessing, **runs)
-        return Engine.of(self.model.graph, self.preprocessing, precision=precision, **runs)
+            twin, engine = self.int8, self.int8.engine(self.preprocessing, **runs)
+            prove_engine(engine, self.how, lambda: twin.engine(self.preprocessing))
+            return engine
+        graph = self.model.graph
+        engine = Engine.of(graph, self.preprocessing, precision=precision, **runs)
+        prove_engine(
+            engine, self.how, lambda: InTorch(graph, self.model.module, self.preprocessing, precision="float32")
+        )
+        return engine
 
 
 def _named(model: Model, engine: str) -> str:

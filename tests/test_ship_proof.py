@@ -1,0 +1,155 @@
+"""An engine of OpenVINO is seen to compute its network before it answers."""
+
+import layer_cases as every
+import numpy as np
+import pytest
+from engine_nets import X, net
+from engine_nets import units as units  # some of what is asked for has 16 bits
+
+import striate as st
+from striate import layers
+from striate.errors import ArgumentError, BundleError
+from striate.ship import Engine, choose, to_onnx
+from striate.ship.proof import prove
+from striate.ship.runtimes import _unusable
+from striate.transfer import features
+
+pytest.importorskip("openvino")
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+class Fixed:
+    """What answers with these arrays, whatever it is asked."""
+
+    def __init__(self, *outs, inputs=(("x", np.float32, (3,)),)):
+        self.outs, self.inputs = [np.array(out, np.float32) for out in outs], list(inputs)
+
+    def predict(self, arrays, batch_size=None):
+        self.asked = arrays
+        return self.outs
+
+
+RIGHT = np.eye(4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_an_engine_whose_answers_are_all_off_is_refused(precision):
+    prove(Fixed(RIGHT), Fixed(RIGHT), precision, "one", {})
+    with pytest.raises(ArgumentError, match=r'engine="one" computes this network wrongly .* off by 50%.*Take "auto"'):
+        prove(Fixed(1.5 * RIGHT), Fixed(RIGHT), precision, "one", {})
+    with pytest.raises(ArgumentError, match="wrongly"):  # also in the second output alone
+        prove(Fixed(RIGHT, 2 * RIGHT), Fixed(RIGHT, RIGHT), precision, "one", {})
+    with pytest.raises(ArgumentError, match="wrongly"):
+        prove(Fixed(np.inf * np.ones((4, 2))), Fixed(np.ones((4, 2))), precision, "one", {})
+
+
+def test_an_engine_that_is_right_once_only_leant_to_another_class_elsewhere():
+    flipped = RIGHT[[1, 2, 0, 3]]
+    prove(Fixed(flipped), Fixed(RIGHT), "bfloat16", "one", {})
+    with pytest.raises(ArgumentError, match="wrongly"):
+        prove(Fixed(RIGHT[[1, 2, 3, 0]]), Fixed(RIGHT), "bfloat16", "one", {})
+
+
+@pytest.mark.parametrize("size", [np.nan, np.inf, 0.0])
+def test_answers_that_have_no_size_prove_nothing(size):
+    prove(Fixed(np.ones((4, 2))), Fixed(np.full((4, 2), size)), "float32", "one", {})
+
+
+def test_inputs_are_such_as_both_take():
+    ends = [("a", np.float32, (None, 2)), ("b", np.int64, (5,)), ("c", np.uint8, (2,)), ("d", np.float32, (2,))]
+    others = [("a", np.float32, (None, 2)), ("b", np.int64, (5,)), ("c", np.uint8, (2,)), ("d", np.uint8, (2,))]
+    engine = Fixed(RIGHT, inputs=ends)
+    prove(engine, Fixed(RIGHT, inputs=others), "float32", "one", {"b": 3})
+    a, b, c, d = engine.asked
+    assert (a.shape, b.shape) == ((4, 32, 2), (4, 5))
+    assert b.max() < 3
+    assert a.min() < 0
+    assert all(np.array_equal(x, x.astype(np.uint8)) for x in (c, d))
+
+
+@pytest.mark.parametrize("name", ["openvino", "openvino-bf16", "openvino-int8"])
+def test_it_is_tried_once_for_each_engine_and_not_where_it_was_measured(name, monkeypatch):
+    tried = []
+    monkeypatch.setattr(choose, "prove", lambda *told: tried.append(told[3]))
+    model = net()
+    model.quantize(X)
+    for _ in range(2):
+        model.predict(X, engine=name)
+        model.predict(X[:1], engine=name)
+    assert tried == [name]
+    model._engine.choose(model, name, 16)
+    model.predict(X / np.float32(255), engine="fast")
+    assert tried == [name]
+    for right in ("onnxruntime", "int8"):
+        model.predict(X, engine=right)
+    assert tried == [name]
+
+
+@pytest.fixture
+def wrong(monkeypatch):
+    """OpenVINO's answers are others."""
+    run = choose.Engine.predict
+
+    def predict(self, arrays, batch_size=None):
+        outs = run(self, arrays, batch_size)
+        return outs if type(self._session).__name__ == "OnnxRuntime" else [1 - 2 * out for out in outs]
+
+    monkeypatch.setattr(choose.Engine, "predict", predict)
+
+
+@pytest.mark.usefixtures("wrong")
+@pytest.mark.parametrize("name", ["openvino", "openvino-bf16", "openvino-int8"])
+def test_one_that_computes_wrongly_answers_nothing(name):
+    model = net()
+    model.quantize(X)
+    for _ in range(2):
+        with pytest.raises(ArgumentError, match=f'engine="{name}" computes this network wrongly'):
+            model.predict(X, engine=name)
+    trunk = st.Model(model.input, model.layers[-2].output)
+    if name == "openvino-int8":
+        trunk.quantize(X)
+    trunk.preprocessing = model.preprocessing
+    with pytest.raises(ArgumentError, match="computes this network wrongly"):
+        features(trunk, list(X[:2]), engine=name, cache=False)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("wrong")
+def test_one_that_computes_wrongly_is_not_measured():
+    table = net().tune_engine(X, engines=["onnxruntime", "openvino"], rounds=1)
+    assert table.fastest == "onnxruntime"
+    assert "computes this network wrongly" in table.rows[1].missing
+
+
+def test_what_a_runtime_says_is_told_without_its_files():
+    said = "Exception from src/core.cpp:117:\n\nException from src/plugin.cpp:54:\n no such operation\n"
+    assert str(_unusable("OpenVINO", RuntimeError(said))) == "OpenVINO cannot use this model: no such operation"
+    assert isinstance(_unusable("OpenVINO", RuntimeError("")), BundleError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", every.labelled())
+def test_every_layer_answers_as_in_torch(one):
+    tried = every.tried(one)
+    engine = Engine(to_onnx(tried.graph).SerializeToString(), threads=1, runtime="openvino")
+    np.testing.assert_allclose(engine.predict(tried.xs)[0], tried.run(tried.module), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["int8", "openvino-int8"])
+def test_borders_are_right_in_8_bits(engine):
+    st.set_seed(0)
+    stack = [layers.ZeroPadding2D(2), layers.MaxPooling2D(3), layers.Conv2D(4, 3, activation="relu")]
+    model = st.Sequential([layers.Input((8, 8, 3)), *stack, layers.ChannelPadding(2)])
+    x = np.random.default_rng(0).random((20, 8, 8, 3), dtype=np.float32) + 1
+    model.quantize(x)
+    exact = model.predict(x, engine="torch")
+    np.testing.assert_allclose(model.predict(x, engine=engine), exact, atol=0.05 * exact.max())
+
+
+def test_a_network_with_nothing_for_8_bits_says_so():
+    model = st.Sequential([layers.Input((4, 4, 1)), layers.Cropping2D(1), layers.Softmax()])
+    with pytest.raises(ArgumentError, match="nothing in this network becomes faster in 8 bits"):
+        model.quantize(np.ones((3, 4, 4, 1), np.float32))
+    pooled = st.Sequential([layers.Input((4, 4, 1)), layers.MaxPooling2D()])
+    pooled.quantize(x := np.random.default_rng(0).random((9, 4, 4, 1), dtype=np.float32))
+    np.testing.assert_allclose(pooled.predict(x, engine="int8"), pooled.predict(x, engine="torch"), atol=0.01)
