@@ -250,5 +250,8 @@ def test_a_third_number_is_the_stride_and_an_odd_one_is_said(monkeypatch: pytest
     monkeypatch.setattr(errors, "_SAID", set())
     with pytest.warns(errors.Note, match=r"third number is the stride, as in Keras 3.*Conv2D\(32, \(3, 3\)\)"):
         assert layers.Conv2D(32, 3, 3).strides == (3, 3)
+    with pytest.warns(errors.Note, match=r"Keras 1's window of 1x7 is Conv2D\(32, \(1, 7\)\)"):
+        layers.Conv2D(32, 1, 7)
+    layers.Conv2D(32, 1, 2), layers.Conv2D(32, 5, 3), layers.Conv2D(32, 3, 3, "same")
     assert layers.Conv2D(32, 2, 2).strides == (2, 2)  # nothing is said of blocks side by side, or of what has a name
     assert layers.Conv2D(32, 3, strides=3).strides == (3, 3)

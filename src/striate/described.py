@@ -60,14 +60,23 @@ class Described:
     # arguments of earlier Keras: what they are called now, or that as a note says it and the arguments for a value
     formerly: ClassVar[Mapping[str, str | tuple[str, Callable[[Any], dict[str, Any]]]]] = {}
     order: ClassVar[str] = ""  # unnamed arguments in Keras' order, where some of them are refused; "": the fields' own
+    # of a family: methods, and what stands beside each as a quicker way or by its leave; a class of a user's own that
+    # defines the method goes without these
+    quicker: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    family_base: ClassVar[type[Any]]
     behind: ClassVar[str] = ""  # of a family: arguments that stand unnamed behind those of each class
 
     def __init_subclass__(cls, family: str = "", automatic: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if family:
-            cls.family, cls.classes, cls.automatic = family, {}, automatic
+            cls.family, cls.classes, cls.automatic, cls.family_base = family, {}, automatic, cls
         if "abstract" not in cls.__dict__:
             cls.abstract = bool(family) or cls.__name__.startswith("_")
+        for method, ways in cls.quicker.items():
+            if method in cls.__dict__ and not _ours(cls):
+                for way in ways:
+                    if way not in cls.__dict__:
+                        setattr(cls, way, vars(cls.family_base)[way])
         if cls.automatic:
             described(cls)
         if not cls.abstract:

@@ -33,6 +33,7 @@ class Holding:
     kind: Any
     _named: Any
     is_network: ClassVar[bool]
+    is_own: Any
 
     @property
     def weights(self) -> list[Variable]:
@@ -65,7 +66,10 @@ class Holding:
             if _names_an_array(name) and not self.is_network:
                 if self.__dict__.get("node") is None and "_inside" not in self.__dict__:
                     what = f"{type(self).__name__!r} object has no {name!r} yet: call it, or build(input_shape), first"
-                    raise AttributeError(what)
+                    own = (
+                        "; a call of its own says super().call(inputs), or adds it by add_weight" if self.is_own else ""
+                    )
+                    raise AttributeError(what + own)
                 mine = self.weights
                 kernels = [one for one in mine if one.name.endswith("_kernel")]
                 one = next((one for one in mine if one.name == name), None)

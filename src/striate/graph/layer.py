@@ -146,6 +146,10 @@ class Layer(Holding, NetworkPart):
             raise ArgumentError(f"{self.kind}: trainable is True or False, not {value!r}.")
         if key == "name" and value is not None and not isinstance(value, str):
             raise ArgumentError(f"{self.kind}: a name is a text, not {value!r}.")
+        if "as_ours" in self.__dict__ and key in _hyper_parameters(type(self)):  # type: ignore[arg-type]
+            raise ArgumentError(
+                f"{self.kind} has a call of its own, and has been called: make a new one with {key}={value!r}."
+            )
         node = self.__dict__.get("node")
         if node is None or key not in (names := _hyper_parameters(type(self))):  # type: ignore[arg-type]
             object.__setattr__(self, key, value)
@@ -187,6 +191,8 @@ class Layer(Holding, NetworkPart):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__ and not cls.__module__.startswith("striate.") and not cls.is_network:
             cls.build = _remembered(cls.__dict__["build"])  # type: ignore[method-assign]
+        if "call" in cls.__dict__ and "lower" not in cls.__dict__ and _of_ours(cls) is not None:
+            cls.lower, cls.put = Layer.lower, Layer.put  # type: ignore[method-assign]
 
     def build(self, input_shape: Any = None) -> None:
         """Make the layer's weights for inputs of a shape; a call makes them too.  In a class of your own: add weights.
@@ -203,13 +209,16 @@ class Layer(Holding, NetworkPart):
         """Whether ``call``, or a torch ``forward``, says what it does."""
         return type(self).call is not Layer.call or hasattr(type(self), "forward")
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """What a layer of your own does, said with ``striate.ops``, arithmetic, other layers, or functions of torch.
 
-        inputs   channels-last, with the batch in front; a list for several.  A further argument ``training`` is told
-                 whether the network is trained
+        inputs     channels-last, with the batch in front; a list for several
+        training   whether the network is trained, where a ``call`` of your own wants to be told
+
+        ``super().call(inputs)`` in a class made from one of ours is what that one does, with weights of its own.
         """
-        return self(inputs)
+        ours = _of_ours(type(self))
+        return (self if ours is None else _as_ours(self, ours))(inputs, training=training)
 
     @_shape_first
     def add_weight(
@@ -450,6 +459,22 @@ def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
         self.__dict__["_has_been_built"] = True
 
     return building
+
+
+def _of_ours(cls: Any) -> Any:
+    """The layer of this package that a class was made from whose own ``call`` says what it does; None for any other."""
+    own = next((base for base in cls.__mro__ if "call" in base.__dict__), Layer)
+    ours: Any = [base for base in own.__mro__ if base.__module__.startswith("striate.")]
+    lowers = next((base for base in ours if "lower" in vars(base)), Layer)
+    return None if own is ours[0] or lowers is Layer or ours[0].is_network else ours[0]
+
+
+def _as_ours(layer: Layer, ours: type[Layer]) -> Layer:
+    """A layer of ours with the hyper-parameters of one that was made from it, which that one holds."""
+    if "as_ours" not in layer.__dict__:
+        names = _hyper_parameters(ours) - {"activity_regularizer"}  # type: ignore[arg-type]
+        layer.__dict__["as_ours"] = ours(**{name: getattr(layer, name) for name in names})
+    return layer.__dict__["as_ours"]  # type: ignore[no-any-return]
 
 
 @functools.cache

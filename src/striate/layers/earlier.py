@@ -33,7 +33,7 @@ def refuse_rows_and_columns(kind: str, args: tuple[Any, ...], kwargs: dict[str, 
     args, kwargs   as it is called
 
     Raises ArgumentError, with the new line, where another argument is of Keras 1 too.  Else a third number is the stride, as
-    in Keras 3; an odd side and that stride, without a padding behind it, is said once.
+    in Keras 3; an odd one that is no less than the window, without a padding behind it, is said once.
     """
     if len(args) < 3 or not all(map(_is_number, args[1:3])):
         return
@@ -51,7 +51,7 @@ def refuse_rows_and_columns(kind: str, args: tuple[Any, ...], kwargs: dict[str, 
             f"{kind}({', '.join(map(shown, args[:3]))}, …) is Keras 1's (filters, rows, columns); the third is the stride "
             f"now. Write {kind}({', '.join(said)})."
         )
-    if len(args) == 3 and rows == columns and rows > 1 and rows % 2:
+    if len(args) == 3 and columns >= max(rows, 3) and columns % 2:
         note(
             f"{kind}({args[0]!r}, {rows}, {columns}): the third number is the stride, as in Keras 3. "
             f"Keras 1's window of {rows}x{columns} is {kind}({args[0]!r}, ({rows}, {columns}))."

@@ -35,6 +35,7 @@ class Loss(Described, family="loss"):
     """
 
     keras_room = "losses"
+    quicker = {"call": ("mean", "activation")}
     activation: str | None = None  # the final activation that with_logits() takes over
     boxes: ClassVar[bool] = False  # whether targets are boxes, (N, M, 6), as ``data.box_targets`` has them
     largest: ClassVar[bool] = False  # whether they are the largest box of each picture, (N, 4), parts of its sides

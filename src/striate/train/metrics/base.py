@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from striate.train.losses import Loss
 
 
+class _Always:
+    """True, whatever it is set to: an ``update_state`` of a user's own gets the outputs as the network gives them."""
+
+    def __get__(self, metric: Any, kind: Any = None) -> bool:
+        return True
+
+    def __set__(self, metric: Any, value: bool) -> None: ...
+
+
 class Metric(Described, family="metric"):
     """Base class.  A metric of your own derives from it and defines ``update_state`` and ``result``.
 
@@ -30,11 +39,17 @@ class Metric(Described, family="metric"):
     """
 
     keras_room = "metrics"
+    quicker = {"result": ("figure", "results"), "update_state": ("update_logits",)}
     direction: str | None = "max"  # "max" or "min": which way is better
     needs_probabilities: bool = True  # whether logits will not do
     kept: ClassVar[tuple[str, ...]] = ()  # the properties that are its numbers
     name: Any = "metric"
     dtype: Any = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "update_state" in cls.__dict__ and not cls.__module__.startswith("striate."):
+            cls.needs_probabilities = _Always()  # type: ignore[assignment]
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or snake_case(type(self).__name__)
@@ -116,11 +131,14 @@ class Metric(Described, family="metric"):
 
         Raises ArgumentError where a class of your own does not define it.
         """
-        if type(self).figure is Metric.figure:
+        plain = vars(Metric)["figure"]
+        ours = (vars(kind).get("figure", plain) for kind in type(self).__mro__)  # below a ``result`` of a user's own
+        figure = next((one for one in ours if one is not plain), None)
+        if figure is None:
             raise undefined(self, "result(self)")
         import torch
 
-        return torch.as_tensor(self.figure()).to(getattr(torch, self.dtype))
+        return torch.as_tensor(figure(self)).to(getattr(torch, self.dtype))
 
     def figure(self) -> Any:
         """The result in 64 bits: a number, a tensor or an array with one per class.  Raises ArgumentError as ``result``

@@ -217,8 +217,13 @@ class Optimizer(Described, family="optimizer"):
         parts    by the ``id`` of a parameter the part of the learning rate at which it learns; None: all at the whole
 
         Frozen parameters are left out.  Those with a `constraint`, and the `constrained` variables, are kept to it.  Raises
-        TrainingError when nothing is left.
+        TrainingError when nothing is left, ArgumentError for a class with an ``update_step`` of its own.
         """
+        if any("update_step" in vars(kind) for kind in type(self).__mro__[: type(self).__mro__.index(Optimizer)]):
+            raise ArgumentError(
+                f"{type(self).__name__}: an update_step of your own is not called, since torch's optimizers update all "
+                "weights at once. Write it as a torch.optim.Optimizer, and give compile its class."
+            )
         params = list(variables)
         named = named_parameters(params)
         if not named:
