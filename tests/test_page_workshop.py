@@ -171,18 +171,18 @@ def test_the_words_that_an_argument_can_be_are_those_that_it_takes():
             getattr(layers, kind)(**must | {name: word})
 
 
-class Doubled(layers.Layer):
+class DoubledOnAPage(layers.Layer):
     def lower(self, x):
         return x
 
 
 def test_a_network_with_a_users_own_class_is_not_edited_and_the_page_says_so(browser, tmp_path):
-    model = st.Sequential([layers.Input((8, 8, 3)), Doubled(), layers.Conv2D(2, 3)], name="own")
-    with pytest.raises(ArgumentError, match="Doubled is a class of"):
+    model = st.Sequential([layers.Input((8, 8, 3)), DoubledOnAPage(), layers.Conv2D(2, 3)], name="own")
+    with pytest.raises(ArgumentError, match="DoubledOnAPage is a class of"):
         editing(model.graph)
     assert 'id="part-editing"' not in model.page(tmp_path / "a.html").read_text()
     opened = Opened(browser, tmp_path / "a.html")
-    assert "Doubled is a class of" in opened.page.locator("#fixed").text_content()
+    assert "DoubledOnAPage is a class of" in opened.page.locator("#fixed").text_content()
     opened.context.close()
     assert opened.faults == []
 

@@ -54,7 +54,7 @@ def kinds() -> dict[str, list[list[Any]]]:
             if each.name not in ("name", "input_shape")
         ]
         for name, made in sorted(Layer.classes.items())
-        if issubclass(made, Layer) and made is getattr(layers, name, None) and not made.is_network
+        if issubclass(made, Layer) and made is vars(layers).get(name) and not made.is_network
     }
 
 
