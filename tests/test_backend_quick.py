@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,13 +13,16 @@ from torch import fx
 
 from striate import layers
 from striate.backend import build
-from striate.backend.quick import quick, relu, relu_max_pool2d
+from striate.backend.quick import clip, quick, relu, relu_max_pool2d
 from striate.graph import Graph, Input
 from striate.model import Model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 ODD = [0.0, -0.0, 1.0, -1.0, 3e38, -3e38, 1e-40, -1e-40, float("inf"), float("-inf"), float("nan")]
+
+RELU6 = partial(clip, min_val=0, max_val=6)
+CLIP = partial(clip, min_val=-1, max_val=0.5)
 
 
 def same(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -42,13 +47,17 @@ def learnt(function, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("inplace", [False, True])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_a_relu_is_torchs_bit_by_bit(inplace, dtype):
+@pytest.mark.parametrize(
+    ("ours_of", "theirs_of"), [(relu, F.relu), (RELU6, F.relu6), (CLIP, lambda x: F.hardtanh(x, -1, 0.5))]
+)
+def test_a_relu_is_torchs_bit_by_bit(ours_of, theirs_of, inplace, dtype):
     negative = torch.tensor([0xFFC0 - 0x10000], dtype=torch.int16).view(torch.bfloat16)  # the NaN that processors make
-    x = torch.cat([torch.tensor(ODD), negative.float(), torch.randn(500)]).to(dtype)
-    for given_x in (x[: len(ODD) - 1], x[-500:]):
-        for ours, theirs in zip(learnt(lambda v: relu(v, inplace), given_x), learnt(F.relu, given_x), strict=True):
+    x = torch.cat([torch.tensor(ODD), negative.float(), torch.tensor([6.0, 6.03125]), 4 * torch.randn(500)]).to(dtype)
+    for given_x in (x[: len(ODD) - 1], x[-502:]):
+        both = learnt(lambda v: ours_of(v, inplace=inplace), given_x), learnt(theirs_of, given_x)
+        for ours, theirs in zip(*both, strict=True):
             assert same(ours, theirs)
-    assert same(relu(x.clone(), inplace), F.relu(x))
+    assert same(ours_of(x.clone(), inplace=inplace), theirs_of(x))
 
 
 @pytest.mark.parametrize("inplace", [False, True])

@@ -36,6 +36,8 @@ def quick(module: fx.GraphModule) -> fx.GraphModule:
     for node in graph.nodes:
         if _is_relu(node):
             node.target = relu
+        elif node.target is F.hardtanh and "overwrites" in node.meta:
+            node.target, node.kwargs = clip, node.kwargs | {"inplace": node.meta["overwrites"]}
     made.recompile()
     return made
 
@@ -69,6 +71,19 @@ def relu(x: torch.Tensor, inplace: bool = False) -> torch.Tensor:
     return _ReLU.apply(x, inplace) if _narrow(x) else F.relu(x, inplace)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def clip(x: torch.Tensor, min_val: float, max_val: float, inplace: bool = False) -> torch.Tensor:
+    """``F.hardtanh``, which keeps its output for the gradient in the place of its input; ReLU6 is one.
+
+    x         any numbers
+    min_val   the least
+    max_val   the largest
+    inplace   write over them
+    """
+    if _narrow(x):  # where torch's own is as fast
+        return F.hardtanh(x, min_val, max_val)
+    return _Clip.apply(x, min_val, max_val, inplace)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def relu_max_pool2d(x: torch.Tensor, kernel: list[int], inplace: bool = False) -> torch.Tensor:
     """The maximum of the ReLU in windows that do not overlap.
 
@@ -99,6 +114,23 @@ class _ReLU(Function):
     def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
         (y,) = ctx.saved_tensors
         return _where_positive(g, y.view(_BITS)), None
+
+
+class _Clip(Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, low: float, high: float, inplace: bool) -> torch.Tensor:  # type: ignore[override]
+        y = x.clamp_(low, high) if inplace else x.clamp(low, high)
+        if inplace:
+            ctx.mark_dirty(x)
+        ctx.save_for_backward(y)
+        ctx.bounds = low, high
+        return y
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, g: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # type: ignore[override]
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(g, y, *ctx.bounds), None, None, None
 
 
 def _positive(x: torch.Tensor, inplace: bool) -> torch.Tensor:

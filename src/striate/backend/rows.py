@@ -20,14 +20,12 @@ from striate.graph import Step
 if TYPE_CHECKING:
     from striate.backend.builder import Builder
 
-# torch's in-place relu6 (hardtanh) copies its input for the backward pass, so it would gain nothing
 _IN_PLACE: dict[str, tuple[Any, tuple[str, ...]]] = {
     "relu": (F.relu, ()),
     "leaky_relu": (F.leaky_relu, ("negative_slope",)),
     "elu": (F.elu, ("alpha",)),
 }
 _SIMPLE: dict[str, Callable[..., torch.Tensor]] = {
-    "relu6": F.relu6,
     "tanh": torch.tanh,
     "scaled_tanh": modules.scaled_tanh,
     "sigmoid": torch.sigmoid,
@@ -71,8 +69,11 @@ def _pointwise(b: Builder, step: Step, xs: list[fx.Node]) -> fx.Node:
         function, names = _IN_PLACE[name]
         inplace = {"inplace": True} if b.may_overwrite(step) else {}
         return b.call(function, xs[0], **dict(zip(names, parameters, strict=True)), **inplace)
-    if name == "clip":
-        return b.call(F.hardtanh, xs[0], min_val=float(parameters[0]), max_val=float(parameters[1]))
+    if name in ("relu6", "clip"):  # in place torch's copy their input for the gradient; ``quick`` has one that need not
+        low, high = parameters or (0, 6)
+        made = b.call(F.hardtanh, xs[0], min_val=float(low), max_val=float(high))
+        made.meta["overwrites"] = b.may_overwrite(step)
+        return made
     return b.call(_SIMPLE[name], xs[0], *parameters)
 
 
