@@ -12,6 +12,8 @@ from striate.errors import ArgumentError, BundleError
 from striate.ship import Engine, choose, to_onnx
 from striate.ship.proof import prove
 from striate.ship.runtimes import _unusable
+from striate.tasks.detector import detector
+from striate.tasks.found import find
 from striate.transfer import features
 
 pytest.importorskip("openvino")
@@ -111,6 +113,18 @@ def test_one_that_computes_wrongly_answers_nothing(name):
     trunk.preprocessing = model.preprocessing
     with pytest.raises(ArgumentError, match="computes this network wrongly"):
         features(trunk, list(X[:2]), engine=name, cache=False)
+
+
+@pytest.mark.usefixtures("wrong")
+def test_one_that_thins_out_boxes_is_judged_by_its_rows():
+    trunk = [layers.Conv2D(4, 3, strides=2, padding="same", activation="relu") for _ in range(5)]
+    boxes = detector(st.Sequential([layers.Input((32, 32, 3)), *trunk]), 2, width=4)
+    x = np.zeros((1, 32, 32, 3), np.float32)
+    with pytest.raises(ArgumentError, match='engine="openvino" computes this network wrongly'):
+        find(boxes, x, engine="openvino")
+    boxes.quantize(np.random.default_rng(0).random((8, 32, 32, 3), dtype=np.float32))
+    with pytest.raises(ArgumentError, match='engine="openvino-int8" computes this network wrongly'):
+        find(boxes, x, engine="openvino-int8")
 
 
 @pytest.mark.slow

@@ -329,7 +329,8 @@ def test_json_says_what_was_written_where_the_answers_go_into_a_file(trained, ta
         assert ended.value.code == 2  # one file is broken
         said = json.loads(capsys.readouterr().out)
         assert said.pop("failed") == [str(tmp_path / "photos" / "broken.png")]
-        assert said == {"written": str(tmp_path / place), "format": kind, "pictures": 3, "counts": dict(counts)}
+        place, found = str(tmp_path / place), dict(counts)
+        assert said == {"written": place, "format": kind, "pictures": 3, "counts": found, "engine": "auto"}
     assert task != "localize" or sum(counts.values()) == 3
 
 

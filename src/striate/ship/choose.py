@@ -182,10 +182,8 @@ class Engines:
         read = samples * self.mults_of(model) / _PER_COMPARED
         if precision == "int8" and found is None:
             twin = self.quantized(graph, read)
-            engine = twin.engine(pixels, strip, decoding, runtime=runtime)
-            if decoding is None:
-                prove_engine(engine, how, lambda: twin.engine(pixels, strip))
-            return engine
+            prove_engine(twin.engine(pixels, strip, runtime=runtime), how, lambda: twin.engine(pixels, strip))
+            return twin.engine(pixels, strip, decoding, runtime=runtime)
         if not all(key in self._made for key in wanted):  # what is to be made takes longer, and may be in the cache
             read = inf
         if self._stale(graph, read):
@@ -202,8 +200,11 @@ class Engines:
         if found is not None:
             for engine in engines:  # no more samples at a time than were measured to be the fastest
                 engine.batch = min(engine.batch, found["batch"])
-        elif decoding is None:
-            prove_engine(engines[0], how, lambda: InTorch(graph, model.module, pixels, strip, precision="float32"))
+        elif runtime != "onnxruntime" and not engines[0].proved:  # by its rows, also where it thins boxes out
+            runs = {"runtime": runtime, "precision": precision}
+            rows = engines[0] if decoding is None else self._make(graph, pixels, strip, None, **runs)
+            prove_engine(rows, how, lambda: InTorch(graph, model.module, pixels, strip, precision="float32"))
+            engines[0].proved = True
         if unsure is None:
             return engines[0]
         output = deciding(graph)
