@@ -482,8 +482,6 @@ def preload() -> None:
         "striate.look",
     ):
         importlib.import_module(name)
-    import typer.main
-
     from striate.cli import main
 
-    main.app = typer.main.get_command(main.app)  # type: ignore[assignment]  # made anew in each call, it takes 0.1 s
+    main.command()  # once for all processes that are begun from here

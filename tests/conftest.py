@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -40,6 +41,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HUB_OFFLINE"] = os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # before anything imports its library
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected lives to the end, so the garbage collector looks at it neither now nor later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is marked long runs with STRIATE_LONG=1 only; with --quick, what is slow is left out as well."""
     left = [] if os.environ.get("STRIATE_LONG") else [item for item in items if item.get_closest_marker("long")]
@@ -57,11 +69,15 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(autouse=True)
 def _same_random_numbers() -> None:
+    """torch's own function looks at the whole stack for each accelerator that is not there yet, which takes the longest."""
     import numpy as np
     import torch
 
     np.random.seed(0)
-    torch.manual_seed(0)
+    if torch.accelerator.is_available():
+        torch.manual_seed(0)
+    else:
+        torch.default_generator.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

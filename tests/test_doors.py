@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sources import SOURCE, parsed
 from steps import steps
 
 from striate.data import check
@@ -40,7 +41,6 @@ from striate.errors import BundleError, DataError
 from striate.utils.pictures import load_img
 from striate.visible import visible
 
-SOURCE = Path(__file__).parent.parent / "src" / "striate"
 # What opens, parses, unpacks, downloads or replaces files, and starts processes.  A method counts whatever it is called on.
 CALLS = {
     *("open", "io.open", "os.open", "os.fdopen", "gzip.open", "tarfile.open", "Image.open", "av.open"),
@@ -67,7 +67,7 @@ DOORS = {
 def opening(module: Path) -> list[str]:
     """The calls in a module that open, parse, unpack or replace files."""
     found = []
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(module)):
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)

@@ -4,7 +4,8 @@ import ast
 import importlib
 
 import pytest
-from test_rooms import ORDER, SOURCE, loaded
+from sources import SOURCE, parsed
+from test_rooms import ORDER, loaded
 
 import striate as st
 
@@ -44,7 +45,7 @@ def test_the_package_exports_nothing_that_is_not_there():
 
 def test_editors_are_told_of_every_room():
     """Type checkers and editors see what is imported under TYPE_CHECKING, not what ``__getattr__`` gives."""
-    tree = ast.parse((SOURCE / "__init__.py").read_text())
+    tree = parsed(SOURCE / "__init__.py")
     known = {
         alias.asname or alias.name
         for node in ast.walk(tree)

@@ -12,8 +12,8 @@ import types
 from pathlib import Path
 
 import pytest
+from sources import SOURCE, parsed
 
-SOURCE = Path(__file__).parent.parent / "src" / "striate"
 # docs/design.md explains the order; data flows down.
 ORDER = [
     "visible",
@@ -89,7 +89,7 @@ def imports(file: Path) -> list[tuple[int, str]]:
     """(line, room) of every import of striate in a file, also those inside functions."""
     found = []
     typing_only: set[ast.AST] = set()
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             typing_only |= set(ast.walk(node))
@@ -127,7 +127,7 @@ MODULES = {module_of(file): file for file in [SOURCE / "__init__.py", *FILES]}
 
 def imported(file: Path) -> set[str]:
     """The modules of the package that a file imports, also inside functions, but for those that only types need."""
-    tree = ast.parse(file.read_text())
+    tree = parsed(file)
     typing_only = {
         inner
         for node in ast.walk(tree)
@@ -157,7 +157,7 @@ def test_a_class_name_stands_for_one_thing():
     its metric, which Keras calls so."""
     homes: dict[str, set[str]] = {}
     for file in FILES:
-        for node in ast.parse(file.read_text()).body:
+        for node in parsed(file).body:
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, set()).add(str(file.relative_to(SOURCE)))
     families = [("layers/", "primitives/", "backend/", "graph/lowering"), ("train/losses/", "train/metrics/")]

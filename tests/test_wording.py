@@ -1,15 +1,18 @@
 """Counts and quoted reasons stand in messages as in good prose: "1 class", "2 classes", one full stop."""
 
 import ast
-from pathlib import Path
 
 import pytest
+from sources import SOURCE, parsed
 
 from striate.wording import inner, many, plural, some
 
-SOURCE = Path(__file__).parent.parent / "src" / "striate"
-TREES = {str(file.relative_to(SOURCE)): ast.parse(file.read_text()) for file in SOURCE.rglob("*.py")}
 COUNTS = ("len", "sum", "int")
+
+
+def trees() -> dict[str, ast.Module]:
+    """Every file of the package."""
+    return {str(file.relative_to(SOURCE)): parsed(file) for file in SOURCE.rglob("*.py")}
 
 
 def called(node: ast.AST) -> str:
@@ -21,7 +24,7 @@ def nouns() -> set[str]:
     """The plurals of all nouns that are counted somewhere."""
     return {
         many(str(node.args[1].value).split()[-1])
-        for tree in TREES.values()
+        for tree in trees().values()
         for node in ast.walk(tree)
         if called(node) == "plural" and isinstance(node.args[1], ast.Constant)
     }
@@ -29,7 +32,7 @@ def nouns() -> set[str]:
 
 def values_and_what_follows():
     """(file, line, expression, the text after it) of every value put into a text."""
-    for file, tree in TREES.items():
+    for file, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr):
                 for value, after in zip(node.values, node.values[1:], strict=False):

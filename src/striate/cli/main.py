@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import sys
 import warnings
@@ -75,9 +76,15 @@ def _printable() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
+@functools.cache
+def command() -> Any:
+    """The command with all that is under it, made once in a process: typer makes it anew at every call."""
+    return typer.main.get_command(app)
+
+
 def _run(arguments: list[str] | None) -> Any:
     try:
-        return app(arguments, standalone_mode=False)
+        return command()(arguments, standalone_mode=False)
     except Exception as error:
         if type(error).__name__ != "NoArgsIsHelpError":  # what click raises for a group without a command
             raise
