@@ -31,8 +31,9 @@ def net():
 
 @pytest.fixture(autouse=True)
 def units(monkeypatch):
-    """Every machine measures 16 bits here, with units for them or without."""
+    """Every machine measures 16 bits here, with units for them or without, and for a moment: no test asks how fast."""
     monkeypatch.setattr(trials, "bfloat16_units", lambda: True)
+    monkeypatch.setattr(trials, "_BURST", 0.01)
 
 
 def measured(monkeypatch, **rates):

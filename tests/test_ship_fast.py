@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from engine_nets import X, measured, net
-from engine_nets import units as units  # every test measures 16 bits
+from engine_nets import units as units  # every test measures 16 bits, and for a moment
 
 import striate as st
 from striate import layers

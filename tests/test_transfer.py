@@ -536,6 +536,7 @@ def test_it_says_which_stage_begins_and_how_long_that_may_take(base, photos, tmp
 @pytest.mark.parametrize("engine", ["torch-bf16", "int8", "fast"])
 def test_the_first_stage_takes_features_of_any_engine(engine, base, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "CANDIDATES", ("onnxruntime", "int8"))
+    monkeypatch.setattr(trials, "_BURST", 0.01)
     asked = []
     real = finetune.features
     monkeypatch.setattr(finetune, "features", lambda *a, **how: asked.append(how["engine"]) or real(*a, **how))

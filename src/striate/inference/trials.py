@@ -42,7 +42,7 @@ CANDIDATES = ("onnxruntime", "openvino", "openvino-bf16", "int8", "openvino-int8
 BATCHES = (1, 16)
 _PARTS = (16, 4, 1)  # samples at a time, of which the fastest is taken
 _FEW = 200  # pictures, of which one is more than the allowance
-_BURST = 0.3  # seconds
+_BURST = 0.3  # seconds for which an engine answers at a time
 _CHECKED = 512  # pictures whose answers are compared
 _HELD = 1 << 26  # numbers of all answers of an engine that are kept meanwhile
 _GIVEN = 1 << 26  # bytes of inputs that are answered again and again to take the time
@@ -414,7 +414,7 @@ def _child(folder: Path, name: str, unsure: float | None) -> Iterator[Any]:
     import torch
 
     threads = torch.get_num_threads()
-    told = json.dumps({"folder": str(folder), "engine": name, "unsure": unsure, "threads": threads})
+    told = json.dumps({"folder": str(folder), "engine": name, "unsure": unsure, "threads": threads, "burst": _BURST})
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = python(_CHILD, told, text=True, **pipes)
     try:
@@ -458,7 +458,7 @@ def serve(load_model: Callable[..., Any]) -> None:
         held = read_npz(Path(told["folder"], "inputs.npz"))
         xs = [held[f"x{i}"] for i in range(len(held))]
         model._engine.choose(model, told["engine"], 1 << 30, told["unsure"])
-        worker = _Worker(model, xs, {"batch_size": max(BATCHES), "engine": "fast"})
+        worker = _Worker(model, xs, {"batch_size": max(BATCHES), "engine": "fast"}, told["burst"])
         before, started = _held(), time.perf_counter()
         worker.step(1)
         start = time.perf_counter() - started
@@ -484,8 +484,8 @@ def _held() -> int:
 class _Worker:
     """Inputs that are answered one batch after the other, again and again."""
 
-    def __init__(self, model: Any, xs: list[np.ndarray], how: dict[str, Any]) -> None:
-        self.model, self.xs, self.how, self.at = model, xs, how, 0
+    def __init__(self, model: Any, xs: list[np.ndarray], how: dict[str, Any], burst: float) -> None:
+        self.model, self.xs, self.how, self.burst, self.at = model, xs, how, burst, 0
 
     def step(self, count: int) -> None:
         """Answer the next so many, which divide 16."""
@@ -501,7 +501,7 @@ class _Worker:
             self.step(count)
             done += count
             passed = time.perf_counter() - started
-            if passed >= _BURST:
+            if passed >= self.burst:
                 return done / passed
 
     def best_parts(self) -> int:
