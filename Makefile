@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export STRIATE_DATA ?= $(abspath $(wildcard ../shared/data))
 TESTS ?= tests
-# Compiled files are kept: to prepare the assertions of all tests anew takes 7 s in each of three processes.
+# Compiled files are kept: to prepare the assertions of all tests anew takes 7 s in each of two processes.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo quick test fuzz lint format bench docs figures vendored site clean
@@ -19,11 +19,12 @@ quick: $(VENV)/.ready
 # Large pages: allocating the weights of large networks takes a fifth less time (glibc 2.35 on Linux; ignored elsewhere).
 test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-# The quick tests on two cores at once, the slow ones likewise, then those that use both cores themselves.
+# All tests on two cores at once, each core taking from the other what is left at the end; then, in the files that hold any,
+# those that use both cores themselves.
+ALONE = $(shell grep -rl --include=*.py 'mark\.alone' $(TESTS))
 test: lint
-	$(BIN)/python -m pytest $(TESTS) -m "not slow" -n 2
-	$(BIN)/python -m pytest $(TESTS) -m "slow and not alone" -n 2
-	$(BIN)/python -m pytest $(TESTS) -m alone
+	$(BIN)/python -m pytest $(TESTS) -m "not alone" -n 2 --dist worksteal
+	$(if $(ALONE),$(BIN)/python -m pytest $(ALONE) -m alone)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
