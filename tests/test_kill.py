@@ -121,7 +121,6 @@ KILLS = int(os.environ.get("STRIATE_KILLS", 5))  # twenty take two minutes
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_killed_at_random_moments(unbroken, tmp_path):
     expected, moments = unbroken
     dice, kinds = random.Random(4), []

@@ -77,7 +77,6 @@ def test_onnx_runtime_is_imported_where_it_is_turned_off():
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_no_command_opens_a_socket_or_writes_elsewhere(tmp_path):
     if not sockets_are_watched(tmp_path):
         pytest.skip("this system cannot refuse sockets to a process (seccomp)")
