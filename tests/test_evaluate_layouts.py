@@ -187,8 +187,8 @@ def test_the_command_says_what_python_says(tmp_path, capsys):
     code, _, error = run("--engine", "onnx")
     assert code == 2
     assert (
-        'unknown engine "onnx". Known: auto, fast, int8, onnxruntime, openvino, openvino-bf16, openvino-int8, torch, '
-        "torch-bf16." in error
+        'unknown engine "onnx". Known: auto, fast, int8, int8+float32, onnxruntime, openvino, openvino-bf16, '
+        "openvino-bf16+float32, openvino-int8, openvino-int8+float32, torch, torch-bf16." in error
     )
 
 
