@@ -15,7 +15,7 @@ from striate.described import whole
 from striate.inference.predict import Choose, hooks_of
 from striate.train.doubts import ranges
 from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
-from striate.train.fit import build_for, stream_batch, trainer_of
+from striate.train.fit import build_for, streamed, trainer_of
 from striate.train.targets import labelled, target_batches
 
 
@@ -50,7 +50,8 @@ def evaluate(
         seen = Peeked(x)
         build_for(model, unpacked(seen.first)[0])
         trainer = trainer_of(model)
-        made = partial(stream_batch, model, trainer.device, model.intake, None)
+        made = streamed(model, x, trainer.device, model.intake)
+        ranges(model, model.intake.examples(unpacked(seen.first)[0]))
         return trainer.evaluate(StreamFeed(seen.source, made), steps=steps, callbacks=hooks, stopped=stopped)
     build_for(model, x)
     trainer = trainer_of(model)

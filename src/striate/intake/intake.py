@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -279,11 +279,29 @@ class Intake:
 
     def learning_from(self, data: Dataset) -> Intake:
         """The intake of the model once it has learnt from `data`: what it has no word on is as the data say."""
-        classes = list(data.classes) if data.classes else None
-        if classes is not None and Outputs.of(self.graph.check()).classes != len(classes):
-            classes = None  # outputs that are no classes, or more of them than the data have
         own = data.preprocessing if self.preprocessing is None else self.preprocessing
-        return Intake(self.graph, own, self.labels or classes)
+        return Intake(self.graph, own, self.calling(data.classes).labels)
+
+    def calling(self, classes: Sequence[str] | None) -> Intake:
+        """The intake of the model once it has learnt from data whose classes have these names; its own labels stay."""
+        if self.labels or not classes or Outputs.of(self.graph.check()).classes != len(classes):
+            return self  # also where outputs are no classes, or more of them than the data have
+        return Intake(self.graph, self.preprocessing, list(classes))
+
+    def numbers(self, classes: Sequence[str] | None, name: str) -> np.ndarray | None:
+        """The model's number of each of these classes, (classes,); None where they are numbered as the model's are, or one
+        side has no names.
+
+        classes   the names of the data's classes in their order
+        name      of the data
+
+        Raises DataError for a class that the model does not know.
+        """
+        if not self.labels or not classes or Outputs.of(self.graph.check()).classes != len(self.labels):
+            return None
+        each = np.arange(len(classes))
+        found = np.asarray(numbered_as(Dataset(each[:, None], each, classes=tuple(classes), name=name), self.labels).y)
+        return None if np.array_equal(found, each) else found
 
 
 def _reads_ids(graph: Graph) -> bool:

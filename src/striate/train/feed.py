@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from striate.data import Batch, Batches, Dataset
+from striate.data import Batch, Batches, Dataset, Splits
 from striate.errors import ArgumentError, DataError, note
-from striate.wording import plural
+from striate.wording import listed, plural
 
 _SHORT = (
     "The data ran out: steps_per_epoch batches were asked for and fewer were left; the epoch ended there, and the next one "
@@ -129,6 +129,15 @@ class StreamFeed:
             self._going = None
 
 
+def classes_of(source: Any) -> list[str] | None:
+    """The names of a stream's classes in the order of their numbers, where it or the data in it say them."""
+    for held, name in ((source, "class_names"), (getattr(source, "dataset", None), "classes")):
+        said = getattr(held, name, None)
+        if isinstance(said, list | tuple) and said and all(isinstance(one, str) for one in said):
+            return list(said)
+    return None
+
+
 def length_of(source: Any) -> int | None:
     """How many batches a source has, where it says so."""
     try:
@@ -144,8 +153,11 @@ def is_stream(x: Any, y: Any = None) -> bool:
 
     y    targets beside it: then it is the data
 
-    Raises ArgumentError for a torch data set, which gives single samples.
+    Raises ArgumentError for a torch data set, which gives single samples, and for a data set's parts, of which one is meant.
     """
+    if isinstance(x, Splits):
+        parts = listed([f".{name}" for name, part in x._asdict().items() if part is not None], "or")
+        raise ArgumentError(f"these are the parts of the data set {x.train.name}, and one is wanted: give its {parts}.")
     if y is not None or isinstance(x, Dataset | str | bytes | dict | os.PathLike):
         return False
     if (

@@ -8,7 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from striate.data import Batch, Batches, Dataset, Examples
+import numpy as np
+
+from striate.data import Batch, Batches, Dataset, Examples, Splits
 from striate.described import whole
 from striate.errors import ArgumentError, DataError
 from striate.graph.nested import laid
@@ -16,8 +18,8 @@ from striate.graph.sizes import Open
 from striate.intake import Intake
 from striate.messages import say
 from striate.train.doubts import endings, ranges, reach
-from striate.train.feed import ArrayFeed, Peeked, StreamFeed, is_stream, unpacked
-from striate.train.targets import class_weights, has_own_steps, labelled
+from striate.train.feed import ArrayFeed, Peeked, StreamFeed, classes_of, is_stream, unpacked
+from striate.train.targets import class_weights, has_own_steps, labelled, renumbered
 
 if TYPE_CHECKING:
     from striate.train.callbacks import History
@@ -122,8 +124,10 @@ def fit(
     trainer = trainer_of(model, device, None if checkpoint is None else checkpoint.precision)
     if checkpoint is not None and trainer.accelerator.num_processes > 1:
         raise ArgumentError("resume is for a training in one process, not under torchrun; save with ModelCheckpoint.")
-    intake = model.intake.learning_from(x) if isinstance(x, Dataset) else model.intake
-    given = (x, y, sample_weight) if stream is None else unpacked(stream.first)
+    intake = model.intake.learning_from(x) if isinstance(x, Dataset) else model.intake.calling(classes_of(x))
+    given = (x, y, sample_weight)
+    if stream is not None:
+        given = _in_line(stream.first, intake.numbers(classes_of(x), "the stream"), intake)
     examples, held = labelled(model, *given, intake=intake), None
     if validation_data is None and validation_split:
         examples, held = examples.split(validation_split)
@@ -151,7 +155,7 @@ def fit(
         checkpoint.seed = seed
         checkpoint.check()
     if stream is not None:
-        made = partial(stream_batch, model, trainer.device, intake, class_weight)
+        made = streamed(model, x, trainer.device, intake, class_weight)
         feed: Any = StreamFeed(stream.source, made, steps_per_epoch, seed if shuffle else None)
     else:
         rank, world = trainer.accelerator.process_index, trainer.accelerator.num_processes
@@ -217,7 +221,7 @@ def on_batch(
     trainer = trainer_of(model)
     if learn and not has_own_steps(model):
         endings(model.graph, trainer.plan.losses)
-    batch = stream_batch(model, trainer.device, model.intake, class_weight, (x, y, sample_weight))
+    batch = _stream_batch(model, trainer.device, model.intake, class_weight, (x, y, sample_weight))
     with in_memory(model.graph, trainer.plan, batch.size, trainer.device):
         return trainer.on_batch(batch, learn)
 
@@ -235,10 +239,39 @@ def _when(frequency: Any) -> Callable[[int], bool]:
     return lambda epoch: (epoch + 1) % every == 0
 
 
-def stream_batch(model: Any, device: Any, intake: Intake, class_weight: dict[int, float] | None, element: Any) -> Batch:
-    """One batch of a stream, checked and brought to the device."""
+def streamed(model: Any, source: Any, device: Any, intake: Intake, class_weight: dict[int, float] | None = None) -> Any:
+    """What makes a batch of an element of a stream: checked, its classes numbered as the model's are, on the device.
+
+    model          that learns from it or is judged
+    source         the stream, of which it may say how its classes are called
+    device         of the batches
+    intake         of the model
+    class_weight   {class: weight of its samples in the loss}
+
+    Raises DataError for a class that the model does not know.
+    """
+    numbers = intake.numbers(classes_of(source), "the stream")
+    return partial(_stream_batch, model, device, intake, class_weight, numbers=numbers)
+
+
+def _in_line(element: Any, numbers: np.ndarray | None, intake: Intake) -> tuple[Any, Any, Any]:
+    """(x, y, sample weights) of one batch of a stream, its classes numbered as the model's are."""
     x, y, weights = unpacked(element)
-    examples = labelled(model, x, y, weights, intake)
+    if numbers is not None and hasattr(y, "__array__"):
+        y = renumbered(np.asarray(y), numbers, len(intake.labels or ()))
+    return x, y, weights
+
+
+def _stream_batch(
+    model: Any,
+    device: Any,
+    intake: Intake,
+    class_weight: dict[int, float] | None,
+    element: Any,
+    numbers: np.ndarray | None = None,
+) -> Batch:
+    """One batch of a stream, checked and brought to the device."""
+    examples = labelled(model, *_in_line(element, numbers, intake), intake)
     if class_weight is not None:
         examples = _weighted(examples, class_weight, model)
     return next(Batches(examples, len(examples), shuffle=False, device=device).batches())
@@ -270,10 +303,11 @@ def build_for(model: Any, x: Any) -> None:
 
 def _validation(model: Any, trainer: Trainer, data: Any, intake: Intake, batch_size: int) -> Any:
     """What feeds the evaluation after an epoch."""
-    if not isinstance(data, Dataset) and not (isinstance(data, list | tuple) and len(data) in (2, 3)):
+    pair = isinstance(data, list | tuple) and len(data) in (2, 3) and not isinstance(data, Splits)
+    if not isinstance(data, Dataset) and not pair:
         if not is_stream(data):
             raise ArgumentError("validation_data is (x, y), (x, y, sample_weight), a Dataset or batches of them.")
-        return StreamFeed(data, partial(stream_batch, model, trainer.device, intake, None))
+        return StreamFeed(data, streamed(model, data, trainer.device, intake))
     x, y, weights = (data, None, None) if isinstance(data, Dataset) else unpacked(data)
     return _fed(trainer, labelled(model, x, y, weights, intake), batch_size)
 

@@ -49,6 +49,25 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
     return replace(examples, ys=ys, weights=weights)
 
 
+def renumbered(y: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
+    """Targets with their classes numbered otherwise: class numbers of any shape and type, or rows that are one-hot.
+
+    Numbers that are no class of theirs stay, to be named by whoever checks them.
+
+    y         targets (N, ...)
+    numbers   of each class from now on, (classes,)
+    count     of the classes that there are then
+    """
+    if y.ndim == 2 and y.shape[1] == len(numbers) > 1:
+        made = np.zeros((len(y), count), y.dtype)
+        made[:, numbers] = y
+        return made
+    made = np.array(y)
+    for old, new in enumerate(numbers):
+        made[y == old] = new
+    return made
+
+
 def _targets_of(data: Dataset, model: Any) -> tuple[Dataset, Any]:
     """What of a data set is learnt, and what it has for each output: its boxes where the loss learns those, else `y`.
 
