@@ -19,8 +19,12 @@ ONE_HOT = np.eye(CLASSES, dtype=np.float32)[Y]
 WEIGHTS = np.array([0.0, 0, 1, 2, 0.5] * 3)[:N]
 
 # ctc is of sequences; the others compare, or sum over, the examples of a batch.
-OF_BATCHES = {"ctc", "circle", "dice", "tversky", "sparse_dice", "segmentation_loss"}
-OF_NUMBERS = {"categorical_generalized_cross_entropy", "mean_iou"}  # and all called sparse_…: targets are class numbers
+OF_BATCHES = {"ctc", "circle", "dice", "tversky", "sparse_dice"}
+OF_NUMBERS = {
+    "categorical_generalized_cross_entropy",
+    "mean_iou",
+    "segmentation_loss",
+}  # and all called sparse_…: targets are class numbers
 
 
 def ending(activation, units=CLASSES):
@@ -28,8 +32,14 @@ def ending(activation, units=CLASSES):
     return st.Sequential([layers.Input((5,)), layers.Dense(units, activation=activation)])
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", sorted(set(losses.NAMES) - OF_BATCHES))
+WEIGHTED = [  # a segmentation_loss has the weights of its classes, and takes none of samples
+    (name, weighted)
+    for name in sorted(set(losses.NAMES) - OF_BATCHES)
+    for weighted in ([False] if name == "segmentation_loss" else [False, True])
+]
+
+
+@pytest.mark.parametrize(("name", "weighted"), WEIGHTED)
 def test_no_loss_depends_on_the_batches(name, weighted):
     model = ending("softmax")
     model.compile("sgd", name)
@@ -37,6 +47,88 @@ def test_no_loss_depends_on_the_batches(name, weighted):
     told = {"sample_weight": WEIGHTS} if weighted else {}
     seen = [model.evaluate(X, y, size, verbose=0, **told) for size in (1, 2, 5, 12, N)]
     np.testing.assert_allclose(seen, seen[-1], rtol=1e-5)
+
+
+VOID = 255
+MAPS = RNG.normal(size=(5, 4, 6, 3)).astype(np.float32)
+LABELS = RNG.integers(0, 3, MAPS.shape[:3])
+LABELS[0], LABELS[1, :3], LABELS[2, 0, 1:] = VOID, VOID, VOID  # a batch of the first picture alone counts nothing
+OF_MAPS = {
+    "sparse": (losses.SparseCategoricalCrossentropy(ignore_class=VOID), None),
+    "segmentation": (losses.SegmentationLoss(VOID), None),
+    "weighed": (losses.SegmentationLoss(VOID, (1.0, 2.0, 5.0)), torch.tensor([1.0, 2.0, 5.0])),
+}
+
+
+def of_maps(loss, *before, rate=0.1):
+    st.set_seed(0)
+    model = st.Sequential([layers.Input(MAPS.shape[1:]), *before, layers.Softmax()])
+    model.compile(st.optimizers.SGD(rate), loss)
+    model.get_weights()  # drawn now, before a loader draws anything
+    return model
+
+
+def in_batches(size):
+    return [(MAPS[i : i + size], LABELS[i : i + size]) for i in range(0, len(MAPS), size)]
+
+
+def streams(size):
+    """The maps in batches, in every form in which batches come."""
+    parts = in_batches(size)
+    data = torch.utils.data.TensorDataset(torch.from_numpy(MAPS), torch.from_numpy(LABELS))
+    return [parts, (part for part in parts), torch.utils.data.DataLoader(data, batch_size=size)]
+
+
+@pytest.mark.parametrize("kind", OF_MAPS)
+def test_a_loss_of_maps_is_that_over_all_labels_that_count_through_every_door(kind):
+    loss, weight = OF_MAPS[kind]
+    scores, truth = torch.from_numpy(MAPS).movedim(-1, 1), torch.from_numpy(LABELS)
+    wanted = float(torch.nn.functional.cross_entropy(scores, truth, weight=weight, ignore_index=VOID))
+    model = of_maps(loss, layers.DepthwiseConv2D(1, depthwise_initializer="ones"), rate=0.0)
+    for size in (1, 2, 5):
+        seen = [model.evaluate(MAPS, LABELS, size, verbose=0), *(model.evaluate(s, verbose=0) for s in streams(size))]
+        np.testing.assert_allclose(seen, wanted, rtol=1e-5)
+        held = model.fit(MAPS, LABELS, verbose=0, validation_data=(MAPS, LABELS), validation_batch_size=size)
+        batches = model.fit(MAPS, LABELS, verbose=0, validation_data=streams(size)[2])
+        np.testing.assert_allclose([h.history["val_loss"][0] for h in (held, batches)], wanted, rtol=1e-5)
+
+
+ALL_OF_MAPS = [
+    *(loss for loss, _ in OF_MAPS.values()),
+    losses.SparseDice(VOID),
+    losses.SegmentationLoss(VOID, None, 0.5, 1.0),
+]
+
+
+@pytest.mark.parametrize("loss", ALL_OF_MAPS, ids=lambda loss: loss.name)
+def test_a_batch_without_a_label_that_counts_teaches_nothing_and_counts_nothing(loss):
+    figures, weights = [], []
+    for x in (None, *streams(1)):
+        model = of_maps(loss, layers.Conv2D(3, 1))
+        told = {"shuffle": False, "verbose": 0}
+        history = model.fit(MAPS, LABELS, 1, **told) if x is None else model.fit(x, **told)
+        figures.append(history.history["loss"][0])
+        weights.append(model.get_weights()[0])
+    np.testing.assert_allclose(figures, figures[0], rtol=1e-5)
+    np.testing.assert_allclose(weights, [weights[0]] * 4, rtol=1e-5)
+    alone = of_maps(loss, layers.Conv2D(3, 1))
+    before = alone.get_weights()
+    assert alone.train_on_batch(MAPS[:1], LABELS[:1]) == 0
+    assert alone.test_on_batch(MAPS[:1], LABELS[:1]) == 0
+    np.testing.assert_array_equal(alone.get_weights()[0], before[0])
+    later = of_maps(loss, layers.Conv2D(3, 1))
+    assert later.fit(in_batches(1)[1:], shuffle=False, verbose=0).history["loss"][0] == pytest.approx(
+        figures[0], rel=1e-5
+    )
+
+
+def test_data_in_which_no_label_counts_are_refused():
+    model = of_maps(losses.SegmentationLoss(VOID), layers.Conv2D(3, 1))
+    for call in (model.fit, model.evaluate):
+        with pytest.raises(StriateError, match="every label is the ignored class 255"):
+            call(MAPS[:1], LABELS[:1], verbose=0)
+    with pytest.raises(StriateError, match="every label is the ignored class 255"):
+        model.fit(MAPS, LABELS, verbose=0, validation_data=(MAPS[:1], LABELS[:1]))
 
 
 NOT_NUMBERS = {"confusion_matrix"}

@@ -128,7 +128,7 @@ def fit(
     given = (x, y, sample_weight)
     if stream is not None:
         given = _in_line(stream.first, intake.numbers(classes_of(x), "the stream"), intake)
-    examples, held = labelled(model, *given, intake=intake), None
+    examples, held = labelled(model, *given, intake=intake, part=stream is not None), None
     if validation_data is None and validation_split:
         examples, held = examples.split(validation_split)
     if not has_own_steps(model):
@@ -271,7 +271,7 @@ def _stream_batch(
     numbers: np.ndarray | None = None,
 ) -> Batch:
     """One batch of a stream, checked and brought to the device."""
-    examples = labelled(model, *_in_line(element, numbers, intake), intake)
+    examples = labelled(model, *_in_line(element, numbers, intake), intake, part=True)
     if class_weight is not None:
         examples = _weighted(examples, class_weight, model)
     return next(Batches(examples, len(examples), shuffle=False, device=device).batches())

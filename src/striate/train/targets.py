@@ -20,15 +20,21 @@ from striate.graph.nested import flat, nests, numbered
 from striate.intake import Intake, as_array, check_finite
 from striate.layers import Augmentation, CutMix, MixUp
 from striate.train.losses import Loss
+from striate.train.losses.labels import some_must_count
 from striate.train.plan import judged_shapes, laid_out
 from striate.wording import plural
 
 
-def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intake: Intake | None = None) -> Examples:
+def labelled(
+    model: Any, x: Any, y: Any = None, sample_weight: Any = None, intake: Intake | None = None, part: bool = False
+) -> Examples:
     """Inputs with their targets and weights, checked against the network and its losses.
 
     A Dataset is brought into line with the model (``Intake.dataset``); targets given beside it are taken as they are.
     intake      what stands for the model's own: what it will be once it has learnt from other data
+    part        whether this is a batch of more, in which no label need count
+
+    Raises DataError and TrainingError for what does not go with them, also where no label counts.
     """
     intake = model.intake if intake is None else intake
     if isinstance(x, Dataset):
@@ -45,6 +51,9 @@ def labelled(model: Any, x: Any, y: Any = None, sample_weight: Any = None, intak
             raise DataError(
                 f"{plural(len(examples), 'input')} but {plural(len(array), 'target')}; give one target for each."
             )
+    if not part:
+        for loss, array in zip(model._compiled().losses, ys, strict=True):
+            some_must_count(loss, array)
     weights = None if sample_weight is None else weighted(sample_weight, model, ys)
     return replace(examples, ys=ys, weights=weights)
 

@@ -100,8 +100,39 @@ class CategoricalCrossentropy(_Classes):
         return values.mean() if reduction == "mean" else values
 
 
+class OfLabels(Loss):
+    """What losses of class numbers share: a label that counts for nothing, and how much the others count.
+
+    ignore_class    that label, a whole number, or None; else ArgumentError is raised
+    """
+
+    activation = "softmax"
+    targets = "ids"
+    ignore_class: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.ignore_class is not None:
+            self.ignore_class = whole(type(self).__name__, "ignore_class", self.ignore_class, -(2**31))
+
+    def counted(self, y_true: Tensor) -> Tensor:
+        """Which places count, bool (N, …).
+
+        y_true    class numbers (N, …)
+        """
+        return y_true == y_true if self.ignore_class is None else y_true != self.ignore_class
+
+    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
+        if self.ignore_class is None:
+            return super().weight(y_true, weights)
+        counts = self.counted(y_true)
+        if weights is None or not self.by_weight:
+            return counts.sum()
+        return (counts * weights_for(self.name, weights, counts.float())).sum()
+
+
 @described
-class SparseCategoricalCrossentropy(_Classes):
+class SparseCategoricalCrossentropy(_Classes, OfLabels):
     """-log p_y for class numbers y, (N,) or (N, …).
 
     ignore_class: a label, such as 255 for unmarked pixels, that counts neither in the sum nor in the mean.
@@ -115,19 +146,12 @@ class SparseCategoricalCrossentropy(_Classes):
     Raises ArgumentError for an `ignore_class` that is no whole number, or another axis.
     """
 
-    activation = "softmax"
-    targets = "ids"
     from_logits: bool = False
     ignore_class: int | None = None
     reduction: str | None = "sum_over_batch_size"
     axis: int = -1
     name: str | None = "sparse_categorical_crossentropy"
     dtype: Any = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.ignore_class is not None:
-            self.ignore_class = whole(type(self).__name__, "ignore_class", self.ignore_class, -(2**31))
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Losses (N, …) of class numbers `y_true` (N, …) and outputs `y_pred` (N, …, C), 0 for the ignored class.  Raises
@@ -159,15 +183,7 @@ class SparseCategoricalCrossentropy(_Classes):
             ) from None
 
     def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
-        return None if self.ignore_class is None else y_true != self.ignore_class
-
-    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
-        if self.ignore_class is None:
-            return super().weight(y_true, weights)
-        counts = y_true != self.ignore_class
-        if weights is None or not self.by_weight:
-            return counts.sum()
-        return (counts * weights_for(self.name, weights, counts.float())).sum()
+        return None if self.ignore_class is None else self.counted(y_true)
 
 
 @described

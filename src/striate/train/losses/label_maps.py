@@ -5,39 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from striate.described import described, number, whole
+from striate.described import described, number
 from striate.errors import ArgumentError
 from striate.ops.probabilities import EPSILON
-from striate.train.losses.base import Loss
-from striate.train.losses.cross_entropy import SparseCategoricalCrossentropy
+from striate.train.losses.cross_entropy import OfLabels, SparseCategoricalCrossentropy
 from striate.wording import plural
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class _Maps(Loss):
-    """What these losses share: class numbers, a softmax that they take over, and a label that counts for nothing."""
-
-    activation = "softmax"
-    targets = "ids"
-    ignore_class: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.ignore_class is not None:
-            self.ignore_class = whole(type(self).__name__, "ignore_class", self.ignore_class, -(2**31))
-
-    def counted(self, y_true: Tensor) -> Tensor:
-        """Which places count, bool (N, …).
-
-        y_true    class numbers (N, …)
-        """
-        return y_true == y_true if self.ignore_class is None else y_true != self.ignore_class
-
-
 @described
-class SparseDice(_Maps):
+class SparseDice(OfLabels):
     """Dice over class numbers: the mean over the classes of 1 - 2 · Σ y·p / (Σ y + Σ p), the sums over a batch's places.
 
     Classes that no place of the batch is marked as count for nothing: about them the sums say nothing.
@@ -77,7 +56,7 @@ class SparseDice(_Maps):
 
 
 @described
-class SegmentationLoss(_Maps):
+class SegmentationLoss(OfLabels):
     """Cross-entropy over label maps, weighed by class, of the hardest places only where asked, with a share of Dice.
 
     ignore_class    a label that counts for nothing, such as 255 for unmarked pixels
@@ -139,3 +118,15 @@ class SegmentationLoss(_Maps):
             )
         weights = losses.new_tensor(self.class_weights)[labels]
         return (weights * losses).sum() / weights.sum().clamp(min=EPSILON)
+
+    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
+        """How much a batch counts in a mean over batches: what its own mean is over, the weights of the places that count.
+
+        y_true     class numbers (N, …)
+        weights    of its samples; the loss takes none
+        """
+        if self.class_weights is None:
+            return super().weight(y_true, weights)
+        import torch
+
+        return torch.tensor(self.class_weights, device=y_true.device)[y_true[self.counted(y_true)]].sum()

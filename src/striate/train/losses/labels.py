@@ -43,6 +43,17 @@ def check(loss: Loss, y: Any, output_shape: Shape) -> None:
         _check_dense(loss, array, output_shape)
 
 
+def some_must_count(loss: Loss, y: np.ndarray) -> None:
+    """Raise TrainingError when `loss` ignores every label of `y`.
+
+    loss   of an output
+    y      all targets of it that there are, (N, …); a batch of them may well have nothing that counts
+    """
+    ignored = getattr(loss, "ignore_class", None)
+    if loss.targets == "ids" and ignored is not None and (y == ignored).all():
+        raise TrainingError(f"{loss.name}: every label is the ignored class {ignored}.")
+
+
 def _must_be_finite(name: str, array: np.ndarray) -> None:
     good = np.isfinite(array)
     if good.all():
@@ -74,7 +85,7 @@ def _check_ids(loss: Loss, y: np.ndarray, output_shape: Shape) -> None:
     ignored = getattr(loss, "ignore_class", None)
     counted = y if ignored is None else y[y != ignored]
     if not counted.size:
-        raise TrainingError(f"{loss.name}: every label is the ignored class {ignored}.")
+        return
     low, high = int(counted.min()), int(counted.max())
     if low >= 0 and high < classes:
         return
