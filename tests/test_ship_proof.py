@@ -23,15 +23,20 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 class Fixed:
     """What answers with these arrays, whatever it is asked."""
 
-    def __init__(self, *outs, inputs=(("x", np.float32, (3,)),)):
+    def __init__(self, *outs, inputs=(("x", np.float32, (3,)),), alone=None):
         self.outs, self.inputs = [np.array(out, np.float32) for out in outs], list(inputs)
+        self.alone = self.outs if alone is None else [np.array(alone, np.float32)]
+        self.at = 0
 
     def predict(self, arrays, batch_size=None):
-        self.asked = arrays
-        return self.outs
+        if len(arrays[0]) > 1:
+            self.asked = arrays
+            return self.outs
+        self.at += 1
+        return [out[self.at - 1 : self.at] for out in self.alone]
 
 
-RIGHT = np.eye(4)
+RIGHT = np.eye(8)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
@@ -42,19 +47,24 @@ def test_an_engine_whose_answers_are_all_off_is_refused(precision):
     with pytest.raises(ArgumentError, match="wrongly"):  # also in the second output alone
         prove(Fixed(RIGHT, 2 * RIGHT), Fixed(RIGHT, RIGHT), precision, "one", {})
     with pytest.raises(ArgumentError, match="wrongly"):
-        prove(Fixed(np.inf * np.ones((4, 2))), Fixed(np.ones((4, 2))), precision, "one", {})
+        prove(Fixed(np.inf * np.ones((8, 2))), Fixed(np.ones((8, 2))), precision, "one", {})
 
 
-def test_an_engine_that_is_right_once_only_leant_to_another_class_elsewhere():
-    flipped = RIGHT[[1, 2, 0, 3]]
-    prove(Fixed(flipped), Fixed(RIGHT), "bfloat16", "one", {})
+def test_an_engine_that_is_right_in_half_of_the_answers_only_leant_to_other_classes_elsewhere():
+    prove(Fixed(RIGHT[[1, 2, 0, 3, 4, 5, 6, 7]]), Fixed(RIGHT), "bfloat16", "one", {})
     with pytest.raises(ArgumentError, match="wrongly"):
-        prove(Fixed(RIGHT[[1, 2, 3, 0]]), Fixed(RIGHT), "bfloat16", "one", {})
+        prove(Fixed(RIGHT[[1, 2, 3, 4, 0, 5, 6, 7]]), Fixed(RIGHT), "bfloat16", "one", {})
+
+
+def test_an_engine_that_answers_otherwise_in_a_batch_than_alone_is_refused():
+    prove(Fixed(RIGHT[[1, 0, 2, 3, 4, 5, 6, 7]], alone=RIGHT), Fixed(RIGHT), "int8", "one", {})
+    with pytest.raises(ArgumentError, match="wrongly"):
+        prove(Fixed(RIGHT[[0, 1, 2, 3, 5, 6, 4, 7]], alone=RIGHT), Fixed(RIGHT), "int8", "one", {})
 
 
 @pytest.mark.parametrize("size", [np.nan, np.inf, 0.0])
 def test_answers_that_have_no_size_prove_nothing(size):
-    prove(Fixed(np.ones((4, 2))), Fixed(np.full((4, 2), size)), "float32", "one", {})
+    prove(Fixed(np.ones((8, 2))), Fixed(np.full((8, 2), size)), "float32", "one", {})
 
 
 def test_inputs_are_such_as_both_take():
@@ -63,7 +73,7 @@ def test_inputs_are_such_as_both_take():
     engine = Fixed(RIGHT, inputs=ends)
     prove(engine, Fixed(RIGHT, inputs=others), "float32", "one", {"b": 3})
     a, b, c, d = engine.asked
-    assert (a.shape, b.shape) == ((4, 32, 2), (4, 5))
+    assert (a.shape, b.shape) == ((8, 32, 2), (8, 5))
     assert b.max() < 3
     assert a.min() < 0
     assert all(np.array_equal(x, x.astype(np.uint8)) for x in (c, d))
@@ -139,6 +149,17 @@ def test_what_a_runtime_says_is_told_without_its_files():
     said = "Exception from src/core.cpp:117:\n\nException from src/plugin.cpp:54:\n no such operation\n"
     assert str(_unusable("OpenVINO", RuntimeError(said))) == "OpenVINO cannot use this model: no such operation"
     assert isinstance(_unusable("OpenVINO", RuntimeError("")), BundleError)
+
+
+@pytest.mark.parametrize("name", ["openvino", "openvino-bf16", "openvino-int8"])
+def test_ids_that_are_tried_are_ids(name):
+    model = st.Sequential(
+        [layers.Input((10,)), layers.Embedding(7, 8), layers.GlobalAveragePooling1D(), layers.Dense(2)]
+    )
+    ids = np.arange(60).reshape(6, 10) % 7
+    model.quantize(ids)
+    exact = model.predict(ids, engine="torch")
+    np.testing.assert_allclose(model.predict(ids, engine=name), exact, atol=0.05 * np.abs(exact).max())
 
 
 @pytest.mark.slow

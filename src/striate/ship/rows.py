@@ -108,8 +108,7 @@ def _dense_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
 @ROWS.row(p.Lookup)
 def _embedding_row(w: Writer, step: Step, xs: list[Tensor]) -> Tensor:
     rows, (x,) = step.primitive.rows, xs  # type: ignore[attr-defined]
-    if x.whole:
-        w.ids[x.name] = min(rows, w.ids.get(x.name, rows))
+    w.ids[x.name] = min(rows, w.ids.get(x.name, rows))
     ids = x.name if x.whole else w.op("Cast", x.name, to=7)  # TensorProto.INT64
     return Tensor(w.op("Gather", w.arrays(step)["weight"], ids, axis=0), step.shape, "last")
 
