@@ -322,3 +322,11 @@ def test_whole_numbers_that_no_pixel_has_go_in_as_they_are_and_are_doubted() -> 
 def test_ids_of_tokens_stay_ids() -> None:
     model = st.Sequential([layers.Input((5,), dtype="int32"), layers.Embedding(10, 4), layers.Flatten()])
     assert model.intake.examples(np.arange(5)[None]).xs[0].dtype.kind == "i"
+
+
+@pytest.mark.parametrize("given", [lambda x: x.astype(">f4"), lambda x: torch.from_numpy(x).bfloat16()])
+def test_numbers_of_other_machines_and_in_16_bits_are_numbers(given):
+    model = st.Sequential([layers.Input((4,)), layers.Dense(3)])
+    x = np.random.default_rng(0).integers(-8, 8, (5, 4)).astype(np.float32) / 4  # exact in either
+    for engine in ("torch", "onnxruntime"):
+        np.testing.assert_allclose(model.predict(given(x), engine=engine), model.predict(x, engine="torch"), atol=1e-6)

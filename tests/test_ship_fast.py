@@ -403,3 +403,33 @@ def test_a_layer_of_ones_own_is_named_where_engines_cannot_be_measured():
     assert "has none of your layers: its model cannot be built: a Lambda" in said
     assert 'answers by engine="auto"' in said
     assert "/" not in said
+
+
+def test_a_cascade_is_measured_with_the_engine_that_it_helps():
+    with pytest.raises(ArgumentError, match=r'"int8\+float32" is measured with "int8"'):
+        tune_engine(net(), X, engines=["int8+float32"])
+
+
+def test_only_of_fewer_bits_it_is_said_that_others_answer_to_the_last_digit(capsys):
+    model = net()
+    for name, said in {"onnxruntime": False, "torch-bf16": True}.items():
+        model._engine.choose(model, name, 16)
+        engine_of(model, None)
+        assert ("last digit" in capsys.readouterr().err) == said
+
+
+def test_a_network_of_open_size_is_measured_and_its_twin_is_of_one_size(tmp_path):
+    stack = [
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.GlobalAveragePooling2D(),
+        layers.Dense(3, activation="softmax"),
+    ]
+    x = np.random.default_rng(0).random((12, 9, 8, 3), dtype=np.float32)
+    model = st.Sequential([layers.Input((None, None, 3)), *stack])
+    model.quantize(x)
+    model.save(tmp_path / "net")
+    with pytest.warns(Note, match="is for inputs of one size, and the network's are open"):
+        again = load_model(tmp_path / "net")
+    np.testing.assert_allclose(again.predict(x), model.predict(x), atol=1e-5)
+    fresh = st.Sequential([layers.Input((None, None, 3)), *stack])
+    assert fresh.tune_engine(x, engines=["onnxruntime"], rounds=1).fastest == "onnxruntime"

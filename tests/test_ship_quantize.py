@@ -232,3 +232,12 @@ def test_ids_of_any_whole_type_set_the_ranges_of_a_network_that_takes_any(declar
     model = st.Sequential([layers.Input((12,), dtype=declared), *stack, layers.Dense(1, activation="sigmoid")])
     model.quantize(ids)
     np.testing.assert_allclose(model.predict(ids, engine="int8"), model.predict(ids, engine="torch"), atol=0.02)
+
+
+@pytest.mark.parametrize("method", ["entropy", "percentile"])
+@pytest.mark.parametrize("samples", [7, 10, 13])
+def test_any_number_of_samples_sets_the_ranges(method, samples, digits):
+    model = st.Sequential(
+        [layers.Input((8, 8, 1)), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(10)]
+    )
+    assert model.quantize(digits.take(40), method=method, samples=samples).samples == samples

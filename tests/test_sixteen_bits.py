@@ -172,6 +172,12 @@ def test_what_is_no_precision_is_an_error_everywhere(tmp_path):
             call()
 
 
+@pytest.mark.parametrize(("elsewhere", "here"), [("bfloat16", "bf16"), ("mixed_float16", "fp16"), ("fp32", "float32")])
+def test_a_precision_that_is_called_otherwise_elsewhere_is_named(elsewhere, here):
+    with pytest.raises(ArgumentError, match=f'"{elsewhere}": here it is called "{here}"'):
+        convolutions().compile("adam", "mse", precision=elsewhere)
+
+
 def test_weights_and_what_is_kept_of_them_stay_in_32_bits(with_units):
     model = ready()
     model.fit(X, Y, verbose=0)

@@ -52,7 +52,7 @@ Engine = Annotated[
     typer.Option(
         help="What computes: fast (what `striate bench` found here; so by default where it did), auto (torch or ONNX "
         "Runtime, else by default), torch, onnxruntime, openvino, in 16 bits torch-bf16 and openvino-bf16, int8 and "
-        "openvino-int8 (what `striate quantize` made)."
+        "openvino-int8 (what `striate quantize` made), or what bench found with +float32 in its name."
     ),
 ]
 Augment = Annotated[
@@ -292,7 +292,7 @@ def engine_of(model: Any, asked: str | None) -> Chosen:
 
     It says which one is the fastest, and where that cannot be had, why.
     """
-    from striate.ship.choose import named
+    from striate.ship.choose import QUICK, named
 
     if asked not in (None, "fast"):
         return Chosen(str(asked), str(asked))
@@ -302,5 +302,6 @@ def engine_of(model: Any, asked: str | None) -> Chosen:
         how = engines.unmeasured() if asked == "fast" or engines.missing() else "auto"
         return Chosen(how, how)
     called = named(found["engine"], found.get("unsure"))
-    aside(f"engine: {called}, the fastest on this kind of processor (--engine auto for answers to the last digit)")
+    exact = " (--engine auto for answers to the last digit)" if found["engine"] in (*QUICK, "torch-bf16") else ""
+    aside(f"engine: {called}, the fastest on this kind of processor{exact}")
     return Chosen("fast", called)

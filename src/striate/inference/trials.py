@@ -33,7 +33,7 @@ from striate.errors import ArgumentError, StriateError, unknown
 from striate.extras import installed
 from striate.inference.predict import outputs_of
 from striate.ship.cascade import Cascade, deciding, margins, unsure_below
-from striate.ship.choose import KINDS, QUICK, TORCH, named
+from striate.ship.choose import CASCADES, KINDS, QUICK, TORCH, named
 from striate.ship.quantization import twin_of
 from striate.ship.quantization_report import PREDICTED, AnswersBeside, beside, judged, numbered, reported
 from striate.wording import inner, memory
@@ -250,6 +250,11 @@ def check_tuning(
         raise ArgumentError(f"tune_engine: progress={progress!r} must be a function of (rounds done, of how many).")
     asked = CANDIDATES if engines is None else tuple(dict.fromkeys(engines))
     for name in asked:
+        if name in CASCADES:
+            raise ArgumentError(
+                f'tune_engine: "{name}" is measured with "{name.partition("+")[0]}", where that costs too much alone; ask '
+                "for the latter."
+            )
         if name not in CANDIDATES:
             raise unknown("engine", name, CANDIDATES)
     return asked

@@ -23,7 +23,8 @@ def as_array(value: Any, what: str) -> np.ndarray:
     Raises DataError for anything else.
     """
     if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()  # which NumPy has not
     try:
         array = np.asarray(value)
     except StriateError:  # a symbolic tensor
@@ -32,6 +33,8 @@ def as_array(value: Any, what: str) -> np.ndarray:
         raise DataError(f"{what} is no array: its rows have different lengths{_uneven(value)}.") from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{what} is not an array of numbers (its dtype is {array.dtype}); convert it first.")
+    if not array.dtype.isnative:  # such as files of other machines have
+        array = array.astype(array.dtype.newbyteorder("="))
     return array.astype(np.int64) if array.dtype.kind in "b" else array
 
 

@@ -170,6 +170,7 @@ class Model(Learning):
             )
         from striate.ship import quantize
 
+        self._built_for(data)
         return quantize(self.predictor, data, labels, check=check, samples=samples, method=method)
 
     def tune_engine(
@@ -201,6 +202,7 @@ class Model(Learning):
         """
         from striate.inference import tune_engine
 
+        self._built_for(pictures)
         how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": engines, "rounds": rounds}
         return tune_engine(self.predictor, pictures, labels, calibration=calibration, progress=progress, **how)
 

@@ -23,6 +23,7 @@ from striate.doors.reading import read_bytes
 from striate.doors.writing import atomic_write, remove
 from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
 from striate.extras import installed
+from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, exported
 from striate.ship.in_torch import InTorch
@@ -510,6 +511,9 @@ def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) 
     told = {entry.key: entry.value for entry in proto.metadata_props}.get(TWIN_OF)
     if told is None:
         note(f"{where} does not say which weights it was made from, so it is left out. Call quantize again.")
+        return None
+    if any(isinstance(side, Open) for shape in graph.input_shapes for side in shape):
+        note(f"{where} is for inputs of one size, and the network's are open, so it is left out. Call quantize again.")
         return None
     numbers = sum(prod(shape) for shape in graph.flat().shapes)
     check_onnx(proto, where, _AROUND * numbers + 2 * len(content) + (1 << 20))

@@ -153,13 +153,16 @@ def _static(content: bytes, arrays: list[np.ndarray], method: str) -> bytes:
         types = [helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type) for value in proto.graph.input]
         arrays = [x.astype(kind, copy=False) for x, kind in zip(arrays, types, strict=True)]
 
+        count = len(arrays[0])
+        size = next(size for size in range(_BATCH, 0, -1) if count % size == 0)  # histograms want batches of one size
+
         class Reader(CalibrationDataReader):  # type: ignore[misc]
             def __init__(self) -> None:
                 self.start = 0
 
             def get_next(self) -> dict[str, np.ndarray] | None:
-                part = slice(self.start, self.start + _BATCH)
-                self.start += _BATCH
+                part = slice(self.start, self.start + size)
+                self.start += size
                 xs = [x[part] for x in arrays]
                 return dict(zip(names, xs, strict=True)) if len(xs[0]) else None
 

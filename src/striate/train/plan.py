@@ -25,6 +25,13 @@ from striate.train.rates import layer_rates
 from striate.wording import plural
 
 PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
+_ELSEWHERE = {
+    "bfloat16": "bf16",
+    "mixed_bfloat16": "bf16",
+    "float16": "fp16",
+    "mixed_float16": "fp16",
+    "fp32": "float32",
+}
 AUTO = "auto"  # until the device is known: ``bits.settle`` says which
 
 
@@ -350,6 +357,8 @@ def check_epochs(epochs: Any, least: int = 1) -> int:
 
 def check_precision(precision: str) -> str:
     """A known precision name; raises ArgumentError."""
+    if precision in _ELSEWHERE:
+        raise ArgumentError(f'unknown precision "{precision}": here it is called "{_ELSEWHERE[precision]}".')
     if precision not in (AUTO, *PRECISIONS):
         raise unknown("precision", precision, (AUTO, *PRECISIONS))
     return precision
