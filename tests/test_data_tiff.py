@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import sys
 import warnings
@@ -18,6 +19,7 @@ from striate.cli import main as main_module
 from striate.data import check
 from striate.data.pictures import decode
 from striate.data.pictures.decode import labels_of_pixels, picture
+from striate.data.readers.label_maps import read_mask
 from striate.errors import DataError, Note
 
 GREY = np.linspace(0, 1, 12).reshape(3, 4)  # lines that end within a byte at 10 and 14 bits
@@ -159,6 +161,40 @@ def test_a_mask_of_10_bits_is_refused_rather_than_scaled(tmp_path):
         labels_of_pixels(tmp_path / "mask.tif")
     (tmp_path / "mask.tif").write_bytes(tiff(np.arange(12).reshape(3, 4), 12))
     np.testing.assert_array_equal(labels_of_pixels(tmp_path / "mask.tif"), np.arange(12).reshape(3, 4))
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+@pytest.mark.parametrize(("bits", "white"), [(8, 0), (8, 1), (12, 1), (16, 0), (16, 1)])
+def test_an_opened_picture_is_what_its_file_is(bits, white, turned):
+    file = tiff(np.rint(GREY * ((1 << bits) - 1)), bits, white, more=[(274, 3, [turned])])
+    expected = shown(file)
+    with Image.open(io.BytesIO(file)) as fresh, Image.open(io.BytesIO(file)) as loaded:
+        loaded.load()
+        for image in (fresh, loaded, loaded):
+            np.testing.assert_array_equal(np.asarray(picture(image, None)), expected)
+
+
+def test_an_opened_picture_that_pillow_mistakes_is_refused_as_its_file_is_or_by_its_path(tmp_path):
+    colours = np.rint(np.stack([GREY, 1 - GREY, GREY], -1) * 65535)
+    for file, said in (
+        (tiff(np.rint(GREY * 99) - 50, 16, kind=2), "signed values"),
+        (tiff(colours, 16, 2, planes=True), "Give its path"),
+    ):
+        (tmp_path / "a.tif").write_bytes(file)
+        with Image.open(tmp_path / "a.tif") as image, pytest.raises(DataError, match=said):
+            picture(image)
+
+
+def test_32_bits_without_a_sign_are_told_as_they_are(tmp_path):
+    place = tmp_path / "a.tif"
+    place.write_bytes(tiff(np.array([[7, 1 << 31], [9, (1 << 32) - 1]]), 32))
+    with Image.open(place) as image:
+        for read in (lambda: picture(place), lambda: picture(image), lambda: read_mask(place)):
+            with pytest.raises(DataError, match="values 7 to 4294967295"):
+                read()
+    place.write_bytes(tiff(np.array([[7, 1000], [9, 65535]]), 32))
+    assert shown(place.read_bytes()).tolist() == [[0, 4], [0, 255]]
+    assert read_mask(place).labels.max() == 65535
 
 
 def test_several_pages_are_said_and_the_first_is_read():

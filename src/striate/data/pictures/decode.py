@@ -16,7 +16,7 @@ import numpy as np
 
 from striate.data.pictures.formats import HEAD, foreign, format_of
 from striate.data.pictures.jpeg import plain_jpeg
-from striate.data.pictures.tiff import apart, grey_of, note_dark, unusual
+from striate.data.pictures.tiff import apart, grey_of, note_dark, note_pages, numbers_of, unusual, within_16_bits
 from striate.data.pictures.upright import Turn, turn_of, upright, without_warnings
 from striate.doors import budgets
 from striate.errors import ArgumentError, DataError
@@ -87,7 +87,10 @@ def decode(
         if hasattr(source, "read"):
             return _read(source, name, channels, scaled)
         if hasattr(source, "getbands"):
-            return _whole(_eight_bit(upright(source), name, channels))
+            source.load()
+            if apart(source):
+                raise DataError(f"{name}: a TIFF of colours in planes of more than 8 bits. Give its path instead.")
+            return _whole(_eight_bit(upright(grey_of(source, name)), name, channels))
         return _whole(_eight_bit(_from_array(source, name), name, channels))
 
 
@@ -194,7 +197,7 @@ def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
     name = describe(path)
     with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image, _turn(image):
         image.load()
-        values = np.asarray(upright(image))
+        values = numbers_of(upright(image))
     if image.mode in ("LA", "PA", "RGBA"):
         values = values[..., :-1]
     if values.ndim == 3 and (values == values[..., :1]).all():
@@ -274,6 +277,7 @@ def _read(
             return _whole(_eight_bit(upright(unusual(file, name)), name, channels))
         _clear_value(image)
         image.load()
+        note_pages(image)
         return _whole(_eight_bit(upright(grey_of(image, name)), name, channels))
 
 
@@ -382,10 +386,7 @@ def _over_white(image: Image.Image) -> Image.Image:
 
 
 def _from_16_bit(values: np.ndarray, name: str) -> np.ndarray:
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError(
-            f"{name}: 32-bit values {values.min()} to {values.max()}; only 0 to 65535 (16 bits) are understood."
-        )
+    within_16_bits(values, name)
     eight = np.empty(values.shape, np.uint8)
     rows = max(1, _STRIP // max(1, values.shape[1]))
     for top in range(0, len(values), rows):

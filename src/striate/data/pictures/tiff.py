@@ -30,7 +30,8 @@ _KINDS = {2: "signed values", 3: "floats"}
 def grey_of(image: Any, name: str) -> Image.Image:
     """An opened picture, where it is a TIFF of 9 to 16 bits a grey value in 8 bits, by its bits and its white end.
 
-    Pillow gives 12 bits as they are, 0 to 4095, and inverts 8 bits only.  Raises DataError for signed values.
+    Pillow gives 12 bits as they are, 0 to 4095, and inverts 8 bits only.  Raises DataError for signed values and for
+    values beyond 16 bits.
 
     image   as Pillow opened it
     name    in messages
@@ -41,11 +42,8 @@ def grey_of(image: Any, name: str) -> Image.Image:
         return image  # type: ignore[no-any-return]
     if 2 in image.tag_v2.get(339, ()):
         raise DataError(f"{name}: a TIFF of signed values has no fixed black. {_REMEDY}")
-    if getattr(image, "n_frames", 1) > 1:
-        note(
-            "TIFF files with several pages are among the pictures; of each the first page is read. "
-            "Save the pages as files of their own where they are pictures too; `striate data check` names the files."
-        )
+    if image.mode == "I":
+        within_16_bits(numbers_of(image), name)
     if not image.mode.startswith("I;16"):
         return image  # type: ignore[no-any-return]
     bits, white_is_0 = int(image.tag_v2.get(258, (16,))[0]), image.tag_v2.get(262) == 0
@@ -57,6 +55,40 @@ def grey_of(image: Any, name: str) -> Image.Image:
     if bits == 16 and not white_is_0:
         note_dark(grey)
     return Image.fromarray(grey)
+
+
+def numbers_of(image: Any) -> np.ndarray:
+    """The values of an opened picture as they are; Pillow takes a TIFF's of 32 bits without a sign for such with one.
+
+    image   as Pillow opened it
+    """
+    values = np.asarray(image)
+    unsigned = image.format == "TIFF" and image.mode == "I" and image.tag_v2.get(339, (1,))[0] == 1
+    return values.view(np.uint32) if unsigned else values
+
+
+def within_16_bits(values: np.ndarray, name: str) -> None:
+    """Raise DataError for values beyond 0 to 65535.
+
+    values   whole numbers
+    name     in messages
+    """
+    if values.min() < 0 or values.max() > 65535:
+        raise DataError(
+            f"{name}: 32-bit values {values.min()} to {values.max()}; only 0 to 65535 (16 bits) are understood."
+        )
+
+
+def note_pages(image: Any) -> None:
+    """Say once that of TIFF files the first page is read, where one has several.
+
+    image   as Pillow opened the file
+    """
+    if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        note(
+            "TIFF files with several pages are among the pictures; of each the first page is read. "
+            "Save the pages as files of their own where they are pictures too; `striate data check` names the files."
+        )
 
 
 def apart(image: Any) -> bool:
