@@ -178,6 +178,26 @@ def test_a_faulty_line_is_named_and_only_it_is_left_out(tmp_path, photos):
         data.load(tmp_path / "none.jsonl")
 
 
+def test_a_number_is_a_name_in_lines_and_categories_as_it_is_in_a_table(tmp_path):
+    Image.new("RGB", (WIDTH, HEIGHT), (9, 90, 10)).save(tmp_path / "a.png")
+    boxes = [{"label": label, "box": [1, 2, 9, 9 + i]} for i, label in enumerate((3, "7", 1.5, True, None))]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"source": "a.png", "boxes": boxes}))
+    (tmp_path / "a.csv").write_text(
+        "file,label,xmin,ymin,xmax,ymax\n"
+        + "".join(f"a.png,{n},1,2,9,{9 + i}\n" for i, n in enumerate(("3", "7", "1.5")))
+    )
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png"}],
+        "categories": [{"id": i, "name": name} for i, name in enumerate((1.5, 3, "7", True))],
+        "annotations": [{"id": k, "image_id": 1, "category_id": k, "bbox": [1, 2, 8, 7]} for k in range(3)],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(coco))
+    for file in ("a.jsonl", "a.csv", "a.json"):
+        read = data.load(tmp_path / file, cache=False).train
+        assert read.classes == ("1.5", "3", "7"), file
+        assert len(read.boxes[0]) == 3
+
+
 def test_cocos_results_have_the_ids_of_the_truth(tmp_path, photos):
     images = [
         {"id": 40 + i, "file_name": os.path.relpath(path, os.path.commonpath(photos))} for i, path in enumerate(photos)

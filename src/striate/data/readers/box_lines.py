@@ -16,7 +16,7 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.csv_table import where
-from striate.data.readers.names import class_name, no_class, real_number
+from striate.data.readers.names import class_name, class_name_in_json, no_class, real_number
 from striate.data.readers.survey import Item, Mark, Survey
 from striate.doors.parsing import parse_json
 from striate.doors.reading import read_text
@@ -54,7 +54,7 @@ def read_box_lines(
     of the upright picture from 0, ends beyond the box.  Where there are width and height, they are the picture's.  No boxes
     is a picture without any.  ``"ignored": true`` flags a box that counts for nothing; scores are passed by.  Classes are
     numbered in the order of their sorted names, or in that of `classes`.  A line that is none is left out, and of a faulty
-    box only the box is, each with a note.
+    box only the box is, each with a note.  A label that is a number is a name, as in CSV.
 
     path           of the file
     root           the folder to which file names are relative; None: that of the file
@@ -134,7 +134,7 @@ def _mark(name: str, one: Any) -> Mark:
     wrong = next((value for value, number in zip(corners, numbers, strict=True) if number is None), None)
     if None in numbers:
         return Mark.broken(name, "box-broken", f"{shown(wrong)} is no number")
-    named = class_name(label) if isinstance(label, str) else ""
+    named = class_name_in_json(label)
     if wrong := no_class(named):
         return Mark.broken(name, "label-range", wrong)
     x1, y1, x2, y2 = (value or 0.0 for value in numbers)

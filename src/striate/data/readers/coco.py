@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from striate.data.dataset import Dataset, Splits
 from striate.data.readers.assemble import Options, assemble, reader
 from striate.data.readers.files import below
-from striate.data.readers.names import PARTS, class_name, no_class, part_of, real_number
+from striate.data.readers.names import PARTS, class_name, class_name_in_json, no_class, part_of, real_number
 from striate.data.readers.survey import BoxFault, Item, Mark, Survey
 from striate.doors.parsing import read_json
 from striate.doors.reading import opened
@@ -202,9 +202,7 @@ def _categories(survey: Survey, content: Mapping[str, Any], file: Path, part: st
     faults: list[str] = []
     for i, each in enumerate(content["categories"]):
         key = _key(each.get("id")) if isinstance(each, dict) else None
-        name = (
-            class_name(str(each["name"])) if key is not None and isinstance(each.get("name"), str | int | float) else ""
-        )
+        name = "" if key is None else class_name_in_json(each.get("name"))
         wrong = "lacks its id or name" if key is None or not name else no_class(name)
         if wrong:
             faults.append(wrong)

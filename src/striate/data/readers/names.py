@@ -43,6 +43,11 @@ def class_name(text: str) -> str:
     return visible(unicodedata.normalize("NFC", " ".join(text.split())))
 
 
+def class_name_in_json(value: Any) -> str:
+    """The class's name that a value of JSON is, a text or a number; "" for all others, true and false too."""
+    return class_name(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
 def no_class(name: str) -> str:
     """Why the name of a class, as ``class_name`` gives it, is none; "" where it is one."""
     if not name:
