@@ -285,12 +285,12 @@ def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
     for one in with_mask:
         assert one.mask is not None
         assert one.item.mask is not None
-        pixels, blurred, _ = one.mask
-        kind, reason = rule.against(pixels, blurred)
+        pixels = one.mask.pixels
+        kind, reason = rule.against(one.mask)
         one.fits = one.fits and not reason
         odd = [value for value in pixels if value in rule.odd]
         unknown = rule.unknown(pixels)
-        if blurred and rule.two_tone:
+        if one.mask.blurred and not reason:
             kind, reason = "lossy-mask", "is in a format that blurs; it is read as black and white"
         elif unknown and not kind:
             kind, reason = "label-range", f"{unknown}; these pixels count for nothing"
@@ -298,8 +298,10 @@ def masks(survey: Survey, seen: Sequence[Seen], classes: int | None) -> None:
             kind, reason = "label-range", f"its mask has the label {', '.join(map(str, odd[:5]))}, after a gap"
         if kind:
             survey.add(kind, (one.item.name, one.item.mask), reason)
+        if one.mask.anew:
+            survey.add("lossy-mask", (one.item.name, one.item.mask), "is a GIF of colours, which may be numbered anew")
     first = next(iter(survey.parts), "")
-    read = [one.mask[0] for one in with_mask if one.mask and one.fits and one.item.part == first]
+    read = [one.mask.pixels for one in with_mask if one.mask and one.fits and one.item.part == first]
     there = {rule.number(value) for pixels in read for value in pixels}
     bare = [name for i, name in enumerate(survey.classes or ()) if i not in there and i != rule.ignored]
     if bare and read:

@@ -72,7 +72,7 @@ KINDS = {
     "few": FindingKind("warning", True, "classes with too few pictures to learn from"),
     "no-example": FindingKind("warning", True, "classes that are named and of which the training part shows none"),
     "lossy-mask": FindingKind(
-        "warning", True, "masks in a format that blurs their values, such as JPEG; PNG keeps them"
+        "warning", True, "masks in a format that changes values: JPEG blurs, GIF numbers colours anew; PNG keeps them"
     ),
     "near-duplicate": FindingKind(
         "warning", False, "pictures that look the same: resized, re-encoded, mirrored or cropped"

@@ -17,7 +17,7 @@ from striate.data.pictures.decode import depth_and_pages, header, picture
 from striate.data.pictures.formats import EXTENSIONS, HEAD, TGA, format_of, whole
 from striate.data.pictures.tiff import DARK
 from striate.data.pictures.upright import Turn
-from striate.data.readers.label_maps import mask_of
+from striate.data.readers.label_maps import MaskFacts, mask_of
 from striate.data.readers.survey import Item, Survey
 from striate.doors.reading import opened
 from striate.errors import DataError, without_name
@@ -34,7 +34,7 @@ class Seen:
     size          (W, H) of the upright picture, where it could be read
     file, pixels  fingerprints of the bytes and of the picture
     fingerprint   by which pictures that look the same are told
-    mask          (how many pixels of each value, whether they are blurred, whether they are two) of its mask
+    mask          what decides on how its mask is read
     turn          by which the picture comes upright, where it has boxes
     fits          a reader keeps the picture
     prepared      the picture as a model wants it, where that is asked for
@@ -46,7 +46,7 @@ class Seen:
     file: bytes = b""
     pixels: bytes = b""
     fingerprint: Fingerprint | None = None
-    mask: tuple[dict[int, int], bool, bool] | None = None
+    mask: MaskFacts | None = None
     turn: Turn = field(default_factory=Turn)
     fits: bool = True
     prepared: np.ndarray | None = None
@@ -54,7 +54,7 @@ class Seen:
     def look_at_mask(self) -> None:
         """Take in the values of the mask, and what is wrong with it."""
         mask, _, kind, reason = mask_of(self.item)
-        self.mask = None if mask is None else (mask.pixels, mask.blurred, mask.two_tone)
+        self.mask = None if mask is None else mask.facts
         self.fits = not reason
         if kind:
             self.problems.append((kind, reason))

@@ -40,6 +40,7 @@ _HEADER = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF")  # formats whose header h
 # photos of 450 to 2600 pixels scaled to 32..224 the mean difference to the full decode is 0.25 to 0.4 grey levels of
 # 255, 0.7 in the worst photo; with a factor of 1 it would be 0.7 and 1.6.
 _SPARE = 2
+_NEARLY_GREY = 16  # of 255: how far the channels of a grey picture are apart at most in a format that blurs
 _AT_ONCE = 1 << 22  # bytes of a file that is read in one piece: Pillow reads and seeks in steps of a few bytes
 
 Scaled = Callable[[tuple[int, int]], tuple[int, int]]
@@ -188,25 +189,50 @@ def depth_and_pages(data: bytes) -> tuple[int, int]:
         return 8, 1
 
 
-def labels_of_pixels(path: str | os.PathLike[str]) -> np.ndarray:
-    """A picture of class numbers as whole numbers (H, W): its grey values or palette indices as they are, no colours.
+def labels_of_pixels(path: str | os.PathLike[str], blurred: bool = False) -> np.ndarray:
+    """A picture of class numbers as whole numbers (H, W): its values as they are, no colours.
 
-    1-bit pictures give 0 and 1, 16-bit ones up to 65535; colour pictures whose channels are equal count as grey.
-    Raises DataError for other colours and for what is broken.
+    1-bit pictures give 0 and 1, 16-bit ones up to 65535; colour pictures whose channels are equal count as grey.  A palette
+    of greys says grey values, one of colours numbers classes by its indices, as Pascal VOC's does.  Raises DataError for
+    other colours and for what is broken.
+
+    path      of the file
+    blurred   its format blurs, so channels that are nearly equal count as grey, too
     """
     name = describe(path)
     with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image, _turn(image):
         image.load()
-        values = numbers_of(upright(image))
-    if image.mode in ("LA", "PA", "RGBA"):
+        shown = upright(image)
+        if shown.mode in ("P", "PA") and not _has_colours(shown):
+            shown = shown.convert("L")
+        values = numbers_of(shown)
+    if shown.mode in ("LA", "PA", "RGBA"):
         values = values[..., :-1]
-    if values.ndim == 3 and (values == values[..., :1]).all():
-        values = values[..., 0]
+    if values.ndim == 3 and np.ptp(values, axis=-1).max() <= (_NEARLY_GREY if blurred else 0):
+        values = values.max(axis=-1)
     if values.ndim != 2 or values.dtype.kind not in "bui":
         raise DataError(
             f"{name}: has colours, not class numbers. A mask is a grey or palette picture whose values are the classes."
         )
     return values.astype(np.uint8) if values.dtype == np.bool_ else values
+
+
+def _has_colours(image: Image.Image) -> bool:
+    """Whether a picture's palette has one colour that is no grey."""
+    palette = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    return bool((palette != palette[:, :1]).any())
+
+
+def numbers_anew(path: str | os.PathLike[str]) -> bool:
+    """Whether a picture is a GIF of colours, whose numbers the program that wrote it may have chosen.
+
+    Raises DataError for what is no picture.
+
+    path   of the file
+    """
+    name = describe(path)
+    with _refusing(name), _file(path).open("rb") as file, _open(file, name) as image:
+        return image.format == "GIF" and image.mode == "P" and _has_colours(image)
 
 
 def has_one_bit(path: str | os.PathLike[str]) -> bool:

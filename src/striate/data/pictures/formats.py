@@ -87,12 +87,6 @@ def foreign(head: bytes) -> str:
     return next((f"{what} is not read. {remedy}" for start, what, remedy in _FOREIGN if head.startswith(start)), "")
 
 
-def blurs(data: bytes) -> bool:
-    """Whether the values of a picture file are only nearly those that were saved: JPEG, AVIF, HEIC and the usual WebP."""
-    kind = format_of(data[:HEAD])
-    return kind in ("JPEG", "AVIF", "HEIC") or (kind == "WEBP" and b"VP8L" not in data[:4096])
-
-
 def whole(data: bytes) -> bool:
     """False when the end of a JPEG, PNG, WebP or GIF file is missing; True also for formats that do not tell."""
     kind = format_of(data[:HEAD])

@@ -102,6 +102,17 @@ def apart(image: Any) -> bool:
     return bool(tags.get(284, 1) == 2 and tags.get(277, 1) > 1 and max(tags.get(258, (1,))) > 8)
 
 
+def compression(data: bytes) -> int:
+    """The number of the compression of a TIFF file's first page (tag 259), 1 for none; 0 where its tags cannot be read.
+
+    data   the file
+    """
+    try:
+        return _tags(data)[1].get(259, (1,))[0]
+    except (struct.error, KeyError, IndexError):
+        return 0
+
+
 def note_dark(grey: np.ndarray) -> None:
     """Say once that 16-bit pictures seem to hold fewer bits: what a file says of its bits counts, nothing is guessed.
 

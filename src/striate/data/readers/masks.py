@@ -31,14 +31,18 @@ def read_masks(
 ) -> Dataset | Splits:
     """Pictures in images/ with masks in masks/ as a Dataset with label maps; train/images, val/masks, … as Splits.
 
-    A mask is a grey or palette picture of the picture's size; its values, or palette indices, are class numbers, put at
-    the size of the pictures by the nearest pixel.  It has the picture's name, also with _mask, _label or _L at the end.
+    A mask is a grey or palette picture of the picture's size; its values are class numbers, put at the size of the pictures
+    by the nearest pixel.  A palette of greys says these values; in one of colours the indices are they, as in Pascal VOC.
+    Programs that write GIF number colours anew, so a GIF of colours is noted.  A mask has the picture's name, also with
+    _mask, _label or _L at the end.
+
     What the values mean is decided once, over the masks of all parts.  Where there are only 0 and 255, these are the
-    classes 0 and 1, also in masks that were saved as JPEG, whose values are only nearly so; other JPEG masks are left
-    out.  255 beside other labels counts for nothing, as in Pascal VOC.  Pixels with a label beyond the classes count for
-    nothing, too, with a note; a mask most of which is such is left out.  Labels beyond 255 that lie far apart, such as 0,
-    20000 and 40000, are no numbers of classes: where there are as many as classes they are these in their order, with a
-    note; where nobody says the classes they are refused.  The classes' names are `classes`, or stand in
+    classes 0 and 1, also in masks in a format that blurs, whose values are only nearly so: JPEG, AVIF, HEIC, WebP and JPEG
+    2000 with losses, TIFF with JPEG inside.  Other masks in such a format are left out, those with a third grey too.  255
+    beside other labels counts for nothing, as in Pascal VOC.  Pixels with a label beyond the classes count for nothing,
+    too, with a note; a mask most of which is such is left out.  Labels beyond 255 that lie far apart, such as 0, 20000 and
+    40000, are no numbers of classes: where there are as many as classes they are these in their order, with a note; where
+    nobody says the classes they are refused.  The classes' names are `classes`, or stand in
     classes.txt, names.txt, labels.txt, codes.txt or CamVid's label_colors.txt in the folder or beside the masks, one a line.
     A mask drawn on a photo as it is stored is turned with it where EXIF turns the photo.
 

@@ -154,8 +154,8 @@ class LabelMaps:
                     self.broken[item.name] = result
                 else:
                     self.masks[item.name], self.sizes[item.name] = result
-        kinds = [(mask.pixels, mask.blurred, mask.two_tone) for mask in self.masks.values()]
-        self.rule = MaskRule.of(kinds, None if self.classes is None else len(self.classes), survey.ignored)
+        facts = (mask.facts for mask in self.masks.values())
+        self.rule = MaskRule.of(facts, None if self.classes is None else len(self.classes), survey.ignored)
         if self.rule.refused:
             raise DataError(f"{survey.root}: {self.rule.refused}.")
 
@@ -164,7 +164,7 @@ class LabelMaps:
         mask, size, _, wrong = mask_of(item)
         if mask is None or size is None or wrong:
             return wrong
-        labels = mask.labels.astype(np.uint8 if max(mask.pixels) < 256 and not self._outside else np.int32)
+        labels = mask.labels.astype(np.uint8 if max(mask.facts.pixels) < 256 and not self._outside else np.int32)
         return mask._replace(labels=self.preprocessing.geometry(size).label_map(labels, self._outside)), size
 
     def usable(self, part: PartOfSurvey) -> None:
@@ -172,7 +172,7 @@ class LabelMaps:
         items, part.items = part.items, []
         for item in items:
             mask = self.masks.get(item.name)
-            _, reason = self.rule.against(mask.pixels, mask.blurred) if mask else ("", self.broken[item.name])
+            _, reason = self.rule.against(mask.facts) if mask else ("", self.broken[item.name])
             if reason:
                 part.skipped.append(
                     Skipped(item.name if mask or reason.startswith("its picture") else str(item.mask), reason)
@@ -189,11 +189,9 @@ class LabelMaps:
             if labels.shape != made.image_size:  # it was not given, the first part has fixed it
                 labels = made.geometry(self.sizes[item.name]).label_map(labels, self._outside)
             row[...] = self.rule.numbers(labels, self._outside)
-        blurred = sum(self.masks[item.name].blurred for item in part.items)
-        part.notes += self.rule.notes(part.where, blurred)
-        strange = [
-            (item.name, told) for item in part.items if (told := self.rule.unknown(self.masks[item.name].pixels))
-        ]
+        facts = {item.name: self.masks[item.name].facts for item in part.items}
+        part.notes += self.rule.notes(part.where, facts.values())
+        strange = [(name, told) for name, mask in facts.items() if (told := self.rule.unknown(mask.pixels))]
         part.notes += [f"{name}: {told}; these pixels count for nothing" for name, told in strange]
         bare = [name for i, name in enumerate(self.classes or ()) if i != self.rule.ignored and not (y == i).any()]
         if bare and part.part == self.first:
