@@ -56,7 +56,8 @@ class Learning(Steps, Weighted):
     ) -> None:
         """Choose how to train.
 
-        optimizer       a name, an ``st.optimizers`` object, or any torch optimizer class or partial
+        optimizer       a name, an ``st.optimizers`` object, or any torch optimizer class or partial.  An object that has
+                        trained these weights goes on, its schedule and moments too; arrays that it did not train begin
         loss            a name, an ``st.losses`` object or a callable; a list or dict of them for several outputs; None for
                         an output that has none, which needs no targets
         loss_weights    what each output's loss counts in the sum: a list or dict; None: 1 each
@@ -203,8 +204,8 @@ class Learning(Steps, Weighted):
                             there and ends, on the CPU, at the very weights of an unbroken run
 
         Raises DataError for arrays that do not fit the network, ArgumentError for a `resume` folder of another training,
-        TrainingError when the loss stops being finite.  Training again goes on with the optimizer's state and schedule;
-        ``compile`` begins anew.
+        TrainingError when the loss stops being finite.  Training again goes on with the optimizer's state and schedule,
+        also after a ``compile`` with the same optimizer; another one, or a name, begins anew.
         """
         from striate.train.fit import fit
 

@@ -53,6 +53,33 @@ class OfKeras:
     arrays: Sequence[Any]
 
 
+def carried(before: Any, running: Any) -> bool:
+    """Let a torch optimizer that has just been built go on with what an earlier one kept for the weights of both.
+
+    before     the earlier one, or None
+    running    the new one
+
+    Returns whether they have a weight in common.
+    """
+    import torch
+
+    old = {} if before is None else {id(p): group for group in before.param_groups for p in group["params"]}
+    common = False
+    for group in running.param_groups:
+        known = [p for p in group["params"] if id(p) in old]
+        common = common or bool(known)
+        for p in known:
+            if held := before.state.get(p):  # on the weight's device, which may have become another
+                running.state[p] = {k: v.to(p.device) if getattr(v, "ndim", 0) else v for k, v in held.items()}
+        if any("momentum_buffer" in running.state[p] for p in known):  # torch's SGD takes none or all of them
+            for p in group["params"]:
+                running.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+        for key in ("updates", "lr_before"):
+            if known and key in group:
+                group[key] = old[id(known[0])][key]
+    return common
+
+
 def resume(optimizer: Any, running: Any, state: Any) -> None:
     """Put a saved state into an optimizer that has just been built; one that is of other weights is left out.
 

@@ -11,7 +11,7 @@ from striate import configs
 from striate.described import Described, described, number, whole
 from striate.errors import ArgumentError, ShapeError, TrainingError, note, undefined, unknown
 from striate.graph.layer import snake_case
-from striate.train.optimizer_state import resume, set_variables
+from striate.train.optimizer_state import carried, resume, set_variables
 from striate.train.optimizers.rate import Rate, RateNow, rate_of
 from striate.train.optimizers.spelling import today
 from striate.train.schedules import Schedule
@@ -212,12 +212,14 @@ class Optimizer(Described, family="optimizer"):
     def build(
         self, variables: Iterable[Any], constrained: Iterable[Any] = (), parts: Mapping[int, float] | None = None
     ) -> torch.optim.Optimizer:
-        """A fresh ``torch.optim`` optimizer over `variables`: parameters, variables of layers, or (name, parameter) pairs.
+        """A ``torch.optim`` optimizer over `variables`: parameters, variables of layers, or (name, parameter) pairs.
 
-        parts    by the ``id`` of a parameter the part of the learning rate at which it learns; None: all at the whole
+        constrained    variables that are kept to their constraint, as those of `variables` are that have one
+        parts          by the ``id`` of a parameter the part of the learning rate at which it learns; None: all at the whole
 
-        Frozen parameters are left out.  Those with a `constraint`, and the `constrained` variables, are kept to it.  Raises
-        TrainingError when nothing is left, ArgumentError for a class with an ``update_step`` of its own.
+        What was kept for a weight that it had before goes on, and with it the schedule; for others it begins.  Frozen
+        parameters are left out.  Raises TrainingError when nothing is left, ArgumentError for a class with an
+        ``update_step`` of its own.
         """
         if any("update_step" in vars(kind) for kind in type(self).__mro__[: type(self).__mro__.index(Optimizer)]):
             raise ArgumentError(
@@ -230,6 +232,10 @@ class Optimizer(Described, family="optimizer"):
             raise TrainingError(
                 "there is nothing to train: every weight is frozen. Set trainable = True on a layer or the model."
             )
+        before = self._running
+        averages = dict(
+            zip(map(id, (*self._params, *self._followed)), self._model_variables_moving_average, strict=False)
+        )
         self._named, self._params = named, [p for _, p in named]
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
@@ -238,10 +244,15 @@ class Optimizer(Described, family="optimizer"):
         kept = (one for one in (*params, *constrained) if getattr(one, "constraint", None) is not None)
         self._constrained = [one for one in kept if id(_tensor(one)) in built]
         self._model_variables_moving_average, self._accumulated_gradients, self._waiting = [], None, 0
-        self._followed = []
-        self.iterations = self._begun = 0
+        if not carried(before, self._running):
+            self.iterations, self._begun, self._followed = 0, 0, []
+        elif averages:
+            held = [*self._params, *self._followed]
+            self._model_variables_moving_average = [
+                averages.get(id(one), one.detach()).to(one.device, copy=True) for one in held
+            ]
         if self.schedule is None or self._bound or not self.schedule.is_open:
-            self._apply_rate(self.rate(0))
+            self._apply_rate(self.rate(self.iterations - self._begun))
         if self.saved_state is not None:
             state, self.saved_state = self.saved_state, None
             resume(self, self._running, state)
@@ -358,7 +369,11 @@ class Optimizer(Described, family="optimizer"):
 
         buffers    tensors that go with the weights, of any shape, such as the averages (C,) of batch norms
         """
+        averages, count = self._model_variables_moving_average, len(self._params)
+        known = dict(zip(map(id, self._followed), averages[count:], strict=False))
         self._followed = list(buffers) if self.use_ema else []
+        if averages:
+            averages[count:] = [known.get(id(one), one.clone()) for one in self._followed]
 
     @property
     def _averaged(self) -> list[torch.Tensor]:
