@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from engine_nets import X, net
 
 from striate.data import Preprocessing
@@ -135,3 +136,23 @@ def test_what_is_fast_now_answers_a_call_like_the_one_before():
         exact = model.predict(X[:1], engine="fast")
     model._engine.choose(model, "openvino-bf16", 16)
     assert np.abs(model.predict(X[:1], engine="fast") - exact).max() > 0
+
+
+@pytest.mark.parametrize("asked", [(), ("onnxruntime",), ("openvino",)])
+def test_a_module_put_in_another_ones_place_is_what_answers(asked):
+    model = net()
+    for engine in asked:
+        model.predict(X, engine=engine)
+    name = model.layers[-1].name
+    was = model.module.get_submodule(name)
+    other = torch.nn.Linear(was.in_features, was.out_features)
+    setattr(model.module, name, other)
+    expected = model.predict(X, engine="torch")
+    for _ in range(3):
+        np.testing.assert_allclose(model.predict(X), expected, atol=1e-6)
+    for engine in ("onnxruntime", "openvino"):
+        with pytest.raises(ArgumentError, match=f'the layer "{name}" was replaced by a torch module of your own'):
+            model.predict(X, engine=engine)
+    setattr(model.module, name, was)
+    right = model.predict(X, engine="torch")
+    np.testing.assert_allclose(model.predict(X, engine="onnxruntime"), right, atol=1e-4)

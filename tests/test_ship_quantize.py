@@ -241,3 +241,8 @@ def test_any_number_of_samples_sets_the_ranges(method, samples, digits):
         [layers.Input((8, 8, 1)), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(10)]
     )
     assert model.quantize(digits.take(40), method=method, samples=samples).samples == samples
+
+
+def test_what_is_measured_on_is_inputs_with_labels(trained, digits):
+    with pytest.raises(ArgumentError, match="check is \\(inputs, labels\\) or a Dataset, not 1 of them"):
+        trained.quantize(digits.take(8), check=(digits.x[:8],))

@@ -550,3 +550,9 @@ def test_the_first_stage_takes_features_of_any_engine(engine, base, photos, tmp_
 def test_a_wrong_engine_is_refused_before_anything_is_read(base, tmp_path):
     with pytest.raises(ArgumentError, match='unknown engine "fst"'):
         fit(tmp_path / "nothing", base, engine="fst")
+
+
+def test_a_saved_model_is_no_name_of_a_base(tmp_path):
+    st.Sequential([st.layers.Input((8, 8, 3)), st.layers.Flatten(), st.layers.Dense(2)]).save(tmp_path / "net")
+    with pytest.raises(ArgumentError, match=r"the base is an architecture by its name.*goes in from Python"):
+        features(str(tmp_path / "net"), [np.zeros((8, 8, 3), np.uint8)])

@@ -23,6 +23,7 @@ from striate.doors.reading import read_bytes
 from striate.doors.writing import atomic_write, remove
 from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
 from striate.extras import installed
+from striate.graph import every_layer
 from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, exported
@@ -96,6 +97,7 @@ class Engines:
         self._made: OrderedDict[Any, Engine] = OrderedDict()
         self._watch: Watch | None = None
         self._graph: Graph | None = None
+        self._foreign: str | None = None  # the layer that another torch module stands for
         self._work = 0.0
         self._saved_as = ""  # what the weights are as they were saved; "" where they come from no saved model
         self._mults: tuple[Graph, int] | None = None
@@ -194,7 +196,14 @@ class Engines:
         if how == "auto" and not self._pays(model, module, samples, wanted[0]):
             return None
         if self._watch is None:
-            self._watch, self._graph = Watch(module), graph
+            self._watch, self._graph, self._foreign = Watch(module), graph, _foreign(graph, module)
+        if self._foreign is not None and how == "auto":
+            return None
+        if self._foreign is not None:
+            raise ArgumentError(
+                f'the layer "{self._foreign}" was replaced by a torch module of your own, which torch alone computes: take '
+                'engine="auto" or "torch".'
+            )
         engines = [self._kept(key, graph, pixels, strip, decoding) for key in wanted]
         if precision == "int8" and self._int8 is not None:
             engines.insert(0, self._int8[0].engine(pixels, strip, decoding, runtime=runtime))
@@ -251,7 +260,7 @@ class Engines:
         if self._watch is None or self._graph is None or self._stale(graph):
             self._forget()
             module = model.module if model.torch_module is None else model.torch_module
-            self._watch, self._graph = Watch(module), graph
+            self._watch, self._graph, self._foreign = Watch(module), graph, _foreign(graph, module)
         return self._watch, self._graph
 
     def _forget(self) -> None:
@@ -315,7 +324,7 @@ class Engines:
 
         Raises BundleError for a twin that is of another network, or holds what no network needs.
         """
-        self._watch, self._graph = Watch(model.module), model.graph.check()
+        self._watch, self._graph, self._foreign = Watch(model.module), model.graph.check(), None
         self._saved_as = f"{checksum} {json.dumps(model.description())}"
         if int8 is not None:
             content, report = int8
@@ -470,6 +479,16 @@ class Engines:
         if graph is not made_from or watch.changed(read):
             raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
         return quantized
+
+
+def _foreign(graph: Graph, module: torch.nn.Module) -> str | None:
+    """The first layer with weights of whose torch module there is another one in the network; None: there is none."""
+    held = {id(part) for part in module.modules()}
+    for layer in every_layer(graph):
+        parts = () if layer.torch_module is None else layer.torch_module.modules()
+        if any(id(part) not in held for part in parts if part._parameters or part._buffers):
+            return str(layer.name)
+    return None
 
 
 def prove_engine(engine: Engine, how: str, right: Callable[[], Any]) -> None:

@@ -108,6 +108,8 @@ def quantize(
     ONNX cannot say or an unknown method, DataError for labels that do not fit the answers.
     """
     samples = whole("quantize", "samples", samples)
+    if isinstance(check, tuple | list) and len(check) != 2:
+        raise ArgumentError(f"quantize: check is (inputs, labels) or a Dataset, not {len(check)} of them.")
     twin, count, size = twin_of(model, model.intake.examples(data), samples, method)
     inputs, truth = (data, labels) if check is None else check if isinstance(check, tuple | list) else (check, None)
     twin.report = compared(model, twin, inputs, truth, count, size, seen=check is None)

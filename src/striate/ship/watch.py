@@ -22,10 +22,10 @@ _BLOCK = 16 * _LINE  # numbers that are read together
 class Watch:
     """The floating-point arrays of a module as they are now.
 
-    ``changed`` always sees an array put in another's place, every change that torch counts (optimizers, ``copy_``,
-    loading), and changes past torch's counter (through ``.data`` or a NumPy view) that touch a vector of up to 2,048
-    numbers, another array of up to 256, or one of 128 cells spread over a larger one; that takes a microsecond for each
-    array that is in no cache.  To see any change of any weight it reads them: as many as it is told, block after block.
+    ``changed`` always sees an array or a module put in another's place, every change that torch counts (optimizers,
+    ``copy_``, loading), and changes past torch's counter (through ``.data`` or a NumPy view) that touch a vector of up to
+    2,048 numbers, another array of up to 256, or one of 128 cells spread over a larger one; that takes a microsecond for
+    each array that is in no cache.  To see any change of any weight it reads them: as many as it is told, block after block.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -52,6 +52,7 @@ class Watch:
                     self._add(tensor)
         self._few = sum(self._sizes) <= _FEW
         self._parts = list(module.modules())
+        self._children = [(part._modules, list(part._modules.values())) for part in self._parts if part._modules]
         self._unhooked_at = -1  # how many hooks torch had set when none was in these parts
         self._held = self._marks()
         self._sums = [read() for read in self._blocks]
@@ -78,7 +79,9 @@ class Watch:
         self._sizes += [len(part) for part in parts]
 
     def _replaced(self) -> bool:
-        """Whether another array stands in the place of one of these."""
+        """Whether another array or module stands in the place of one of these."""
+        if any(list(place.values()) != modules for place, modules in self._children):
+            return True
         return not all(map(is_, map(dict.get, self._places, self._keys), self._tensors))
 
     def _marks(self) -> Any:

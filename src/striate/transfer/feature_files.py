@@ -62,13 +62,18 @@ def base_of(
     Raises ArgumentError for a name without weights, and for a model that still has its classes.
     """
     if isinstance(base, str):
+        from striate.zoo import create, names
+
+        if base not in names() and Path(base).exists():
+            raise ArgumentError(
+                f"{base}: the base is an architecture by its name, with weights. A saved model of your own goes in from "
+                'Python, without its classes: m = load_model("…"), then st.Model(m.input, m.tensor("…")) as the base.'
+            )
         if weights is None:
             raise ArgumentError(
                 f"{base}: features of weights that never learnt anything are of no use. Give weights: a file, "
                 "keras, torchvision or timm."
             )
-        from striate.zoo import create
-
         given = weights if isinstance(weights, str) else os.fspath(weights)
         model = create(base, weights=given, include_top=False, pooling="avg", **(variant or {}))
     else:
