@@ -283,14 +283,17 @@ class Intake:
         return Intake(self.graph, own, self.calling(data.classes).labels)
 
     def calling(self, classes: Sequence[str] | None) -> Intake:
-        """The intake of the model once it has learnt from data whose classes have these names; its own labels stay."""
+        """The intake of the model once it has learnt from data whose classes have these names; its own labels stay.
+
+        classes   the names, in their order
+        """
         if self.labels or not classes or Outputs.of(self.graph.check()).classes != len(classes):
             return self  # also where outputs are no classes, or more of them than the data have
         return Intake(self.graph, self.preprocessing, list(classes))
 
     def numbers(self, classes: Sequence[str] | None, name: str) -> np.ndarray | None:
-        """The model's number of each of these classes, (classes,); None where they are numbered as the model's are, or one
-        side has no names.
+        """The model's number of each of these N classes, int64 (N,); None where they are numbered as the model's are, or
+        one side has no names.
 
         classes   the names of the data's classes in their order
         name      of the data
