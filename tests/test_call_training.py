@@ -1,5 +1,8 @@
 """``layer(x, training=True | False)`` on symbolic tensors: the layer keeps that mode in the network, in every view."""
 
+import copy
+import pickle
+
 import kept
 import numpy as np
 import pytest
@@ -159,3 +162,13 @@ def test_a_layer_set_free_in_a_whole_that_is_frozen_does_not_learn():
         model.fit(X, X[:, :1], verbose=0)
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_keeps_the_mode_too(copied):
+    x = layers.Input((64,))
+    model = st.Model(x, layers.Dropout(0.5)(x, training=True))
+    model.predict(np.ones((1, 64)), engine="torch")
+    again = copied(model)
+    assert (again.predict(np.ones((1, 64)), engine="torch") == 0).any()
+    assert again.module.train() is again.module

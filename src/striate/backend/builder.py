@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -347,7 +348,11 @@ def _still(graph: Graph) -> list[Any]:
 def _kept_in_training(module: nn.Module) -> None:
     """Hold a module in the mode of training, whatever mode its network is put into."""
     module.train()
-    module.__dict__["train"] = lambda mode=True: module
+    module.__dict__["train"] = partial(_itself, module)  # which can be copied and pickled
+
+
+def _itself(module: nn.Module, mode: bool = True) -> nn.Module:
+    return module
 
 
 @contextmanager
