@@ -1,5 +1,6 @@
 """What an optimizer has gathered goes on: when a network is compiled again with it, when some is frozen, from a file."""
 
+import copy
 from functools import partial
 from typing import Any
 
@@ -84,3 +85,37 @@ def test_arrays_that_are_still_trained_go_on_when_others_are_frozen() -> None:
     (frozen, kept), (unbroken, same) = heads(True), heads(False)
     np.testing.assert_allclose(kept[0], same[0], rtol=1e-6)
     assert not np.allclose(frozen[0], unbroken[0], rtol=1e-4)
+
+
+# -- from a file ----------------------------------------------------------------------------------------------------------
+FROM_FILES = {
+    "schedule": lambda: st.optimizers.SGD(SCHEDULE, 0.9),
+    "number": lambda: st.optimizers.Adam(0.1),
+    "momentum": lambda: st.optimizers.SGD(0.01, 0.9),
+    "open": lambda: st.optimizers.SGD(st.optimizers.schedules.CosineDecay(0.1), 0.9),
+}
+
+
+@pytest.mark.parametrize("endings", [("",), (".keras",), (".h5",), (".h5", ""), ("", ".keras"), (".keras", "", ".h5")])
+@pytest.mark.parametrize("make", FROM_FILES.values(), ids=FROM_FILES)
+def test_a_file_keeps_where_an_optimizer_stands(tmp_path: Any, make: Any, endings: tuple[str, ...]) -> None:
+    """Also a file of a model that came from another kind of file and was not trained since."""
+    model = _line()
+    model.compile(make(), "mse")
+    model.fit(X, Y, batch_size=1, epochs=2, shuffle=False, verbose=0)
+    if model.optimizer.schedule is None:
+        model.optimizer.learning_rate = 0.02  # what was gathered at another rate stays what it is
+    again = model
+    for i, ending in enumerate(endings):
+        again.save(tmp_path / f"net{i}{ending}")
+        again = st.models.load_model(tmp_path / f"net{i}{ending}")
+        assert again.optimizer.iterations == 4
+        if model.optimizer.schedule is None or not model.optimizer.schedule.is_open:
+            assert float(again.optimizer.rate(3)) == pytest.approx(float(model.optimizer.rate(3)))
+            assert float(again.optimizer.learning_rate) == pytest.approx(float(model.optimizer.rate(3)))
+            assert float(copy.deepcopy(again.optimizer).learning_rate) == float(again.optimizer.learning_rate)
+        assert copy.deepcopy(again.optimizer).iterations == 4
+    for one in (model, again):
+        one.fit(X, Y, batch_size=1, shuffle=False, verbose=0)
+        assert one.optimizer.iterations == 6
+    np.testing.assert_allclose(again.get_weights()[0], model.get_weights()[0], rtol=1e-5)

@@ -10,7 +10,8 @@ from typing import Any
 from striate.errors import ArgumentError, BundleError, StriateError
 from striate.graph import from_keras
 from striate.train import compiled
-from striate.train.optimizer_state import OfKeras, optimizer_state, to_keras_state
+from striate.train.optimizer_state import OfKeras, awaited, optimizer_state, to_keras_state
+from striate.train.rates import weight_rates
 from striate.weights import Bundle, write_bundle
 from striate.weights.card import model_card
 from striate.weights.endings import kind_of_model, may_write
@@ -36,7 +37,10 @@ def save(
     if kind != "folder":
         _save_keras(model, path, include_optimizer, kind == "hdf5")
         return Path(path)
-    state = optimizer_state(model._plan.optimizer) if model._plan is not None and include_optimizer else None
+    state = None
+    if model._plan is not None and include_optimizer:
+        _take_up(model, model._plan, tuple)
+        state = optimizer_state(model._plan.optimizer)
     bundle = Bundle(
         network=model.description(),
         state=model._state(),
@@ -68,6 +72,15 @@ def _decoding(model: Any) -> dict[str, Any] | None:
     return model.decoding.to_dict() if boxes or model._decoding is not None else None
 
 
+def _take_up(model: Any, plan: Any, kind: type[Any]) -> None:
+    """Build an optimizer whose state, of a file, waits in another form than the `kind` that is written."""
+    if plan.optimizer.saved_state is None or isinstance(plan.optimizer.saved_state, kind):
+        return
+    named = [(name, p) for name, p in model.module.named_parameters() if p.requires_grad]
+    if named:
+        plan.optimizer.build(named, parts=weight_rates(plan.rates, model.graph))
+
+
 def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: bool, hdf5: bool) -> None:
     from striate.weights.keras_model import write_keras_model
     from striate.weights.keras_says import check_for_keras
@@ -84,7 +97,10 @@ def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: boo
         "compiled": _described(model),
     }
     settings = None if plan is None else compiled.for_keras(model._compile_args, plan.optimizer, hdf5)
-    state = to_keras_state(model, plan.optimizer) if plan is not None and include_optimizer else []
+    state = []
+    if plan is not None and include_optimizer:
+        _take_up(model, plan, OfKeras)
+        state = to_keras_state(model, plan.optimizer)
     write_keras_model(path, model, model._title, model._keras_entry(), settings, state, beside)
 
 
@@ -158,7 +174,7 @@ def compile_again(
         model._not_compiled = dict(settings), str(error).rstrip(".")
         return
     if model._plan is not None:
-        model._plan.optimizer.saved_state = OfKeras(model, keras_state) if state is None and keras_state else state
+        awaited(model._plan.optimizer, OfKeras(model, keras_state) if state is None and keras_state else state)
 
 
 def _adapted(config: dict[str, Any], weights: Any) -> dict[str, Any]:

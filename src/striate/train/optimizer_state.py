@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,11 @@ class _Slot:
 
 
 # Per optimizer the rounds over all weights that Keras makes, each with what it puts down for a weight in turn.
-_MOMENTUM = _Slot("momentum_buffer", lambda held, group: -group["lr"] * held, lambda array, group: array / -group["lr"])
+_MOMENTUM = _Slot(  # by the rate at which it was gathered
+    "momentum_buffer",
+    lambda held, group: -(group["lr_before"] or group["lr"]) * held,
+    lambda array, group: array / -group["lr_before"],
+)
 _ABOVE = _Slot("v", lambda held, group: held - group["epsilon"], lambda array, group: array + group["epsilon"])
 _ADAM = [[_Slot("exp_avg"), _Slot("exp_avg_sq")]]
 _ROUNDS: dict[str, list[list[_Slot]]] = {
@@ -51,6 +56,26 @@ class OfKeras:
 
     model: Any
     arrays: Sequence[Any]
+
+
+def awaited(optimizer: Any, state: Any) -> None:
+    """Let an optimizer take up a saved state once it is built; its updates and its rate are those of the state at once.
+
+    optimizer   the description
+    state       ``OfKeras``, what ``optimizer_state`` gave, or None
+    """
+    optimizer.saved_state = state
+    if state is None:
+        return
+    with suppress(
+        KeyError, IndexError, TypeError, ValueError, AttributeError
+    ):  # what is damaged is said when it is taken up
+        if isinstance(state, OfKeras):
+            rate = None if optimizer.schedule is not None else float(state.arrays[1])
+            settings = {"learning_rate": rate, "iterations": int(float(state.arrays[0])), "begun": 0}
+        else:
+            settings = state[0]["settings"]
+        optimizer.load_state_dict(settings)
 
 
 def carried(before: Any, running: Any) -> bool:
@@ -106,6 +131,9 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
     rate = None if optimizer.schedule is not None else float(arrays[1])
     if rate is not None:
         optimizer._apply_rate(rate)
+    for group in running.param_groups:
+        if "lr_before" in group:
+            group["lr_before"] = float(group["lr"]) or 1.0
     own = {id(p): group for group in running.param_groups for p in group["params"]}
     entries: dict[int, dict[str, Any]] = {id(one.value): {} for one in variables}
     rest = iter(arrays[start:])
@@ -126,8 +154,6 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
     for group in running.param_groups:
         if "updates" in group:
             group["updates"] = steps
-        if "lr_before" in group:
-            group["lr_before"] = float(group["lr"])
     optimizer.load_state_dict({**optimizer.state_dict(), "iterations": steps, "begun": 0, "learning_rate": rate})
 
 

@@ -262,10 +262,24 @@ def put_legacy(file: h5py.Group, layers: Mapping[str, Mapping[str, torch.Tensor]
     _put(file, "layer_names", list(layers))
     for layer, arrays in layers.items():
         group = file.create_group(layer)
-        names = [name if name.startswith(f"{layer}/") else f"{layer}/{name}" for name in arrays]
-        _put(group, "weight_names", names)
-        for name, array in zip(names, arrays.values(), strict=True):
-            group.create_dataset(name, data=array.detach().cpu().contiguous().numpy())
+        put_listed(
+            group,
+            {
+                name if name.startswith(f"{layer}/") else f"{layer}/{name}": array.detach().cpu().contiguous().numpy()
+                for name, array in arrays.items()
+            },
+        )
+
+
+def put_listed(group: h5py.Group, arrays: Mapping[str, Any]) -> None:
+    """Write arrays and, as an attribute, the list of their names.
+
+    group    of an open file
+    arrays   by name
+    """
+    _put(group, "weight_names", list(arrays))
+    for name, array in arrays.items():
+        group.create_dataset(name, data=array)
 
 
 def _put(group: h5py.Group, key: str, names: list[str]) -> None:

@@ -102,6 +102,8 @@ def _json(text: str | bytes, file: Path, name: str) -> dict[str, Any]:
 
 
 def _read_hdf5(file: Path) -> KerasModel:
+    from striate.weights.keras_write import OPTIMIZER
+
     texts = read_attributes(file, ("model_config", "training_config", "striate"))
     if "model_config" not in texts:
         raise BundleError(
@@ -112,7 +114,7 @@ def _read_hdf5(file: Path) -> KerasModel:
         network=_json(texts["model_config"], file, "model_config"),
         weights=read_h5(file, str(file)),
         compiled=training,
-        optimizer=read_variables(file, "optimizer_weights"),
+        optimizer=read_variables(file, OPTIMIZER) or read_variables(file, "optimizer_weights"),
         beside=_json(texts["striate"], file, "striate") if "striate" in texts else {},
     )
 
@@ -138,6 +140,9 @@ def write_keras_model(
     """
     from striate.weights.keras_write import put_numbered, put_optimizer, put_whole
 
+    of_optimizer = "optimizer" if compiled is None else str(compiled["optimizer"]["config"].get("name") or "optimizer")
+    if compiled is None:
+        optimizer = []
     if str(path).endswith((".h5", ".hdf5")):
         training = None
         if compiled is not None:
@@ -149,14 +154,14 @@ def write_keras_model(
             "model_config": json.dumps({"class_name": config["class_name"], "config": config["config"]}),
             "striate": json.dumps(beside),
         } | ({} if training is None else {"training_config": json.dumps(training)})
-
-        atomic_write(path, hdf5_bytes(lambda file: put_whole(file, network, texts)))
+        named = {f"{of_optimizer}/variable_{i}": array for i, array in enumerate(optimizer)}
+        atomic_write(path, hdf5_bytes(lambda file: put_whole(file, network, texts, named)))
         return
 
     def fill(file: h5py.File) -> None:
         put_numbered(file, network, name)
-        if optimizer and compiled is not None:
-            put_optimizer(file, str(compiled["optimizer"]["config"].get("name") or "optimizer"), optimizer)
+        if optimizer:
+            put_optimizer(file, of_optimizer, optimizer)
 
     described = config | ({} if compiled is None else {"compile_config": dict(compiled)})
     metadata = {

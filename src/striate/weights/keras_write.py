@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from striate.graph import InputLayer, Layer, Network, keras_layers
 from striate.graph.layer import snake_case
-from striate.weights.keras_files import put_legacy
+from striate.weights.keras_files import put_legacy, put_listed
 
 if TYPE_CHECKING:
     import h5py
+
+# Of a legacy file.  Keras 3 calls it optimizer_weights, and builds the optimizer of a file that has these for no weights at
+# all: such a file, be it its own, cannot be trained on there.  Of one with a group of another name it begins anew.
+OPTIMIZER = "striate_optimizer"
 
 
 def layers_in_order(network: Any) -> list[Layer]:
@@ -82,13 +86,16 @@ def legacy_arrays(network: Any) -> dict[str, dict[str, Any]]:
     return arrays
 
 
-def put_whole(file: h5py.File, network: Any, attributes: Mapping[str, str]) -> None:
+def put_whole(file: h5py.File, network: Any, attributes: Mapping[str, str], optimizer: Mapping[str, Any]) -> None:
     """Write a legacy HDF5 file of a whole model.
 
     file         open for writing
     network      the model
     attributes   texts by name: ``model_config`` …
+    optimizer    its arrays by name, in Keras' order
     """
     for key, text in attributes.items():
         file.attrs[key] = text
     put_legacy(file.create_group("model_weights"), legacy_arrays(network))
+    if optimizer:
+        put_listed(file.create_group(OPTIMIZER), optimizer)

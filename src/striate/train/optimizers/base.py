@@ -605,7 +605,10 @@ class Optimizer(Described, family="optimizer"):
         from striate.train.optimizer_state import optimizer_state
 
         state = optimizer_state(self)
-        return {**self.clone().__dict__, "saved_state": self.saved_state if state is None else state}
+        if state is None:
+            state = self.saved_state
+        begun = {} if state is None else {"iterations": self.iterations, "_begun": self._begun}
+        return {**self.clone().__dict__, **begun, "saved_state": state}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready but for averages."""
