@@ -81,6 +81,18 @@ def _positive(value: Any, where: str) -> int:
     return int(value)
 
 
+class _OfRowsAndColumns:
+    """What Keras 1 took the window's rows and columns of as numbers of their own; see ``earlier``."""
+
+    @classmethod
+    def unnamed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        earlier.refuse_rows_and_columns(cls.__name__, args, kwargs)
+
+    @classmethod
+    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return earlier.with_kernel_size(cls.__name__, given)
+
+
 class _Conv(_Windowed, FormattedLayer):
     """A convolution: each of `filters` sums a window over all channels (of its group) and adds a bias.
 
@@ -134,7 +146,7 @@ class _Conv(_Windowed, FormattedLayer):
         return p.activation(y, self.activation)
 
 
-class Conv2D(_Conv):
+class Conv2D(_OfRowsAndColumns, _Conv):
     """Convolution over pictures.  (H, W, C) -> (H', W', filters); weight (filters, C / groups, kh, kw), bias (filters,).
 
     padding: ``valid`` (none), ``same`` (H' = ceil(H / stride); TensorFlow's rule, an uneven pad goes to the bottom and
@@ -142,14 +154,6 @@ class Conv2D(_Conv):
     """
 
     rank = 2
-
-    @classmethod
-    def unnamed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        earlier.refuse_rows_and_columns(cls.__name__, args, kwargs)
-
-    @classmethod
-    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return earlier.with_kernel_size(cls.__name__, given)
 
 
 class Conv1D(_Conv):
@@ -276,21 +280,13 @@ class _SeparableConv(_Windowed, FormattedLayer):
         return p.activation(y, self.activation)
 
 
-class SeparableConv2D(_SeparableConv):
+class SeparableConv2D(_OfRowsAndColumns, _SeparableConv):
     """A depthwise convolution, then a 1x1 one that mixes the channels.  (H, W, C) -> (H', W', filters).
 
     1/N + 1/F² of a regular convolution's multiplications.  Chollet 2016; Howard et al. 2017, section 3.1.
     """
 
     rank = 2
-
-    @classmethod
-    def unnamed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        earlier.refuse_rows_and_columns(cls.__name__, args, kwargs)
-
-    @classmethod
-    def today(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return earlier.with_kernel_size(cls.__name__, given)
 
 
 class SeparableConv1D(_SeparableConv):
