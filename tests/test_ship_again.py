@@ -6,8 +6,9 @@ import torch
 from engine_nets import X, net
 
 from striate.data import Preprocessing
-from striate.errors import ArgumentError, DataError
+from striate.errors import ArgumentError, DataError, Note
 from striate.inference import Again
+from striate.ship import choose
 
 pytest.importorskip("openvino")
 
@@ -116,6 +117,18 @@ def test_numbers_of_any_type_that_go_in_as_they_are_are_answered_again(dtype):
     np.testing.assert_allclose(again, model.predict(x.astype(np.float32), engine="onnxruntime"), atol=1e-6)
 
 
+@pytest.mark.parametrize("like", [np.float32, np.uint8])
+def test_a_call_like_the_one_before_doubts_another_range_too(like):
+    model = net()
+    model.preprocessing = None
+    model.facts["input range"] = [0.0, 1.0]
+    small = (X > 127).astype(like)
+    model.predict(small, engine="onnxruntime")
+    assert model._again is not None
+    with pytest.warns(Note, match="Scale them alike"):
+        assert model._again.answer(model, "onnxruntime", X.astype(like), 256) is not None
+
+
 def test_a_hook_is_run_also_in_a_call_like_the_one_before():
     model = net()
     model.predict(X, engine="onnxruntime")
@@ -139,7 +152,9 @@ def test_what_is_fast_now_answers_a_call_like_the_one_before():
 
 
 @pytest.mark.parametrize("asked", [(), ("onnxruntime",), ("openvino",)])
-def test_a_module_put_in_another_ones_place_is_what_answers(asked):
+def test_a_module_put_in_another_ones_place_is_what_answers(asked, monkeypatch):
+    for cost in ("_BASE", "_PER_WEIGHT", "_IMPORTS"):  # so that "auto" would make an engine
+        monkeypatch.setattr(choose, cost, 0)
     model = net()
     for engine in asked:
         model.predict(X, engine=engine)
