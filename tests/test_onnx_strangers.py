@@ -77,7 +77,7 @@ def test_engines_that_were_not_used_for_long_make_room(tmp_path: Path, engines: 
         st.models.load_model(tmp_path / str(i)).predict(X, engine="onnxruntime")
     held = sorted(engines.iterdir())
     assert len(held) == 3
-    monkeypatch.setattr("striate.ship.choose._LARGEST", 2 * held[0].stat().st_size + 100)
+    monkeypatch.setattr("striate.ship.kept._LARGEST", 2 * held[0].stat().st_size + 100)
     net().save(tmp_path / "m")
     st.models.load_model(tmp_path / "m").predict(X, engine="onnxruntime")
     assert len(list(engines.iterdir())) == 2

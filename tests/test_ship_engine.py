@@ -429,7 +429,7 @@ def test_a_folder_that_cannot_be_written_does_no_harm(
         raise BundleError("could not write: no space left on device.")
 
     net().save(tmp_path)
-    monkeypatch.setattr("striate.ship.choose.atomic_write", full)
+    monkeypatch.setattr("striate.ship.kept.atomic_write", full)
     close(st.models.load_model(tmp_path).predict(x, engine="onnxruntime"), net().predict(x))
     assert not engines.exists()
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from math import inf, prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,16 +15,14 @@ import torch
 from striate.backend.allocator import handing_back
 from striate.backend.processor import processor
 from striate.doors.onnx_files import check_onnx, parse_onnx
-from striate.doors.places import cache_folder, drop_oldest
-from striate.doors.reading import read_bytes
-from striate.doors.writing import atomic_write, remove
-from striate.errors import ArgumentError, BundleError, StriateError, note, unknown
+from striate.errors import ArgumentError, BundleError, note, unknown
 from striate.extras import installed
 from striate.graph import every_layer
 from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine, exported
 from striate.ship.in_torch import InTorch
+from striate.ship.kept import kept_engine
 from striate.ship.proof import prove
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, hooked
@@ -49,8 +44,6 @@ KINDS = {
 TORCH = {"torch": "float32", "torch-bf16": "bfloat16"}  # what torch computes, wherever the weights are
 QUICK = tuple(name for name, (_, precision) in KINDS.items() if precision != "float32")  # in fewer bits than 32
 ENGINES = ("auto", "fast", *TORCH, *KINDS)
-FORMAT = 2  # of what is kept in the cache; another number when the exported graph becomes another
-_LARGEST = 1 << 31  # bytes of all engines in the cache
 _AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
 _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or without softmax
 
@@ -425,26 +418,8 @@ class Engines:
     ) -> Engine:
         if not self._saved_as or any(strip):
             return Engine.of(graph, pixels, strip=strip, decoding=decoding, **runs)
-        said = f"{FORMAT} {self._saved_as} {pixels and pixels.arithmetic}" + (f" {decoding}" if decoding else "")
-        folder, stem = cache_folder("engines"), hashlib.sha256(said.encode()).hexdigest()[:32]
-        for name in sorted(_names(folder)):
-            if not name.startswith(f"{stem}-"):
-                continue
-            with contextlib.suppress(OSError, StriateError):  # a damaged one is made anew
-                content = read_bytes(folder / name, _LARGEST)
-                if name == f"{stem}-{_digest(content)}.onnx":
-                    engine = Engine(content, **runs)
-                    os.utime(folder / name)  # the oldest are removed first
-                    return engine
-            remove(folder / name)
-        model = exported(graph, pixels, decoding=decoding)
-        engine = Engine(model, **runs)
-        size = sum(map(len, model.pieces()))
-        if size <= _LARGEST:
-            with contextlib.suppress(StriateError):  # a folder that cannot be written only makes the next start slower
-                _make_room(folder, size)
-                atomic_write(folder / f"{stem}-{_digest(*model.pieces())}.onnx", model.pieces())
-        return engine
+        said = f"{self._saved_as} {pixels and pixels.arithmetic}" + (f" {decoding}" if decoding else "")
+        return kept_engine(said, lambda: exported(graph, pixels, decoding=decoding), **runs)
 
     # -- int8 ----------------------------------------------------------------------------------------------------------
     def keep(self, model: Any, quantized: Quantized | None) -> None:
@@ -513,13 +488,6 @@ def _is_choice(value: Any, graph: Graph) -> bool:
     return type(batch) is int and batch > 0 and type(unsure) is float and 0 <= unsure < inf and doubted
 
 
-def _digest(*pieces: bytes | memoryview) -> str:
-    found = hashlib.sha256()
-    for piece in pieces:
-        found.update(piece)
-    return found.hexdigest()[:32]
-
-
 def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) -> Quantized | None:
     """A saved int8 twin; None for one that does not say of which weights it is.
 
@@ -547,20 +515,3 @@ def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) 
         return Quantized(content, QuantizationReport(**report))
     except TypeError:
         raise BundleError(f"{where} has a report that is none. Call quantize again.") from None
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _make_room(folder: Path, size: int) -> None:
-    """Remove the engines that were used least lately, so that one more of so many bytes may be kept."""
-    held = []
-    for name in _names(folder):
-        with contextlib.suppress(OSError):
-            about = os.stat(folder / name)
-            held.append((about.st_mtime, about.st_size, folder / name))
-    drop_oldest(held, _LARGEST - size)
