@@ -25,6 +25,8 @@ _LIBRARIES = sys.stdlib_module_names | {
     *("onnxruntime", "pandas", "pillow_heif", "safetensors", "scipy", "sklearn", "sympy", "tifffile", "torch"),
     *("torchvision", "yaml"),
 }
+#: What the file of code is called that torch writes for a network.
+_WRITTEN = "<eval_with_key>"
 #: What is not about arguments.
 _PASSING = (Warning, MemoryError, BrokenPipeError)
 #: Whose exceptions are signs to whoever catches them: from one room to another, or that a trial ends here.
@@ -149,7 +151,8 @@ def is_ours(error: Exception) -> bool:
     names = []
     at = error.__traceback__
     while at is not None:
-        names.append(at.tb_frame.f_globals.get("__name__", "").partition(".")[0])
+        if not at.tb_frame.f_code.co_filename.startswith(_WRITTEN):
+            names.append(at.tb_frame.f_globals.get("__name__", "").partition(".")[0])
         at = at.tb_next
     return (
         next((name for name in reversed(names) if name not in _LIBRARIES), "") == "striate"
@@ -168,6 +171,11 @@ def _where(function: Callable[..., Any], args: tuple[Any, ...]) -> str:
 def _refusal(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: Any) -> ArgumentError:
     """What to say of an error within a function: the argument that is not what is taken, or all of them and the error."""
     where = _where(function, args)
+    for value in (*args, *kwargs.values()):  # one may know itself what it is, such as a model of its weights
+        explains = getattr(type(value), "_explains", None)
+        reason = None if explains is None else explains(value, error)
+        if reason is not None:
+            return _outermost(f"{where}: {reason}")
     try:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
     except TypeError as unlike:
@@ -190,9 +198,14 @@ def _refusal(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         for name, value in given.items()
         if name not in ("self", "cls") and value is not defaults[name]
     )
-    said = ArgumentError(f"{where} cannot take {told}: {because(error)}." if told else f"{where}: {because(error)}.")
-    said.unsaid = True  # type: ignore[attr-defined]
-    return said
+    return _outermost(f"{where} cannot take {told}: {because(error)}." if told else f"{where}: {because(error)}.")
+
+
+def _outermost(said: str) -> ArgumentError:
+    """An error that a guard further out says again, of the function that a user called."""
+    error = ArgumentError(said)
+    error.unsaid = True  # type: ignore[attr-defined]
+    return error
 
 
 def because(error: Exception) -> str:

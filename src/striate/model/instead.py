@@ -20,6 +20,12 @@ TORCH = {
     "train": "fit(x, y); model.module.train() for the torch module",
     **{
         name: f"model.module.{name}(…), of the network as a torch module"
-        for name in ("cpu", "cuda", "half", "load_state_dict", "modules", "named_parameters", "state_dict", "to")
+        for name in ("cpu", "cuda", "load_state_dict", "modules", "named_parameters", "state_dict", "to")
     },
+    **dict.fromkeys(
+        ("half", "bfloat16"),
+        'compile(precision="bf16") to train and predict(x, engine="torch-bf16") to answer in 16 bits',
+    ),
+    "double": "model.module.double(), of the network as a torch module, which takes float64 then; the model takes float32",
+    "float": "model.module.float(), of the network as a torch module, whose weights were turned into other numbers",
 }

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from striate.errors import ArgumentError
+from striate.graph import every_layer
 from striate.model.own import Own
 
 if TYPE_CHECKING:
@@ -38,6 +39,25 @@ class Weighted(Own):
         else:
             apply_trainable(graph)
         return self.torch_module  # type: ignore[no-any-return]
+
+    def _explains(self, error: Exception) -> str | None:
+        """What the guard says of an error of torch: weights that were turned into numbers of another kind."""
+        if not self.built or not isinstance(error, RuntimeError | TypeError):
+            return None
+        for layer in every_layer(self.graph):
+            for key, tensor in {} if layer.torch_module is None else layer.torch_module.state_dict().items():
+                kind = str(tensor.dtype).removeprefix("torch.")
+                if tensor.is_meta:
+                    return (
+                        f"{layer.name}.{key} is on torch's meta device, where arrays have no numbers: load them again."
+                    )
+                if kind != "float32" and (tensor.is_floating_point() or tensor.is_complex()):
+                    return (
+                        f"{layer.name}.{key} was turned into {kind}, and a model computes with float32 weights: "
+                        'model.module.float() turns them back. In 16 bits compile(precision="bf16") trains and predict(x, '
+                        'engine="torch-bf16") answers.'
+                    )
+        return None
 
     def zero_grad(self) -> None:
         """Forget the gradients of all weights, before the backward pass of a loop of one's own."""
