@@ -1,15 +1,18 @@
 """What an optimizer has gathered goes on: when a network is compiled again with it, when some is frozen, from a file."""
 
 import copy
+import inspect
 from functools import partial
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
 
 import striate as st
 from striate import layers
+from striate.errors import BundleError
 
 X, Y = np.float32([[1, 2], [3, 4]]), np.float32([[0], [1]])
 
@@ -119,3 +122,181 @@ def test_a_file_keeps_where_an_optimizer_stands(tmp_path: Any, make: Any, ending
         one.fit(X, Y, batch_size=1, shuffle=False, verbose=0)
         assert one.optimizer.iterations == 6
     np.testing.assert_allclose(again.get_weights()[0], model.get_weights()[0], rtol=1e-5)
+
+
+# What an optimizer keeps, by class: each way to keep something otherwise.
+_KEPT = dict(
+    zip(
+        ("averages", "averages in place", "gathered", "all"),
+        (
+            {"use_ema": True, "ema_momentum": 0.7},
+            {"use_ema": True, "ema_overwrite_frequency": 2},
+            {"gradient_accumulation_steps": 3},
+            {
+                "use_ema": True,
+                "gradient_accumulation_steps": 2,
+                "weight_decay": 0.1,
+                "clipnorm": 0.5,
+                "loss_scale_factor": 8.0,
+            },
+        ),
+        strict=True,
+    )
+)
+_OF_ITS_OWN: dict[str, list[dict[str, Any]]] = {
+    "sgd": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
+    "rmsprop": [{}, {"momentum": 0.9}, {"centered": True}],
+    "adam": [{}, {"amsgrad": True}],
+    "adamw": [{}, {"amsgrad": True, "decay_exclude": ["bias"]}],
+    "nadam": [{"momentum_decay": 0.004}],
+    "muon": [{}, {"exclude_layers": ["dense"]}],
+    "schedulefreeadamw": [{"warmup_steps": 3}],
+}
+_TORCHS = ("SGD", "AdamW", "RMSprop", "Rprop", "ASGD", "RAdam", "NAdam", "Adadelta", "Adafactor")
+
+
+def _every_kind(name: str) -> list[Any]:
+    if name == "torch":
+        return [st.optimizers.get(partial(getattr(torch.optim, kind), lr=0.05)) for kind in _TORCHS]
+    kind, schedules = st.optimizers.NAMES[name], st.optimizers.schedules
+    ways = [
+        *_OF_ITS_OWN.get(name, [{}]),
+        *([{"rule": "torch"}] if "rule" in inspect.signature(kind).parameters else []),
+        *_KEPT.values(),
+    ]
+    rates = [schedules.ExponentialDecay(0.05, 2, 0.5), schedules.CosineDecay(0.05)] if name == "sgd" else []
+    return [*(kind(0.05, **way) for way in ways), *(kind(rate, gradient_accumulation_steps=2) for rate in rates)]
+
+
+@pytest.mark.parametrize("name", [*st.optimizers.NAMES, "torch"])
+def test_a_training_through_files_is_an_unbroken_one(tmp_path: Any, name: str) -> None:
+    """Two batches, a file of each kind in turn, two more: the weights of four batches; gradients that wait wait on."""
+    endings = (".keras", ".h5", "")
+    for i, optimizer in enumerate(_every_kind(name)):
+        st.set_seed(0)
+        model = st.Sequential([layers.Input((2,)), layers.BatchNormalization(), layers.Dense(2), layers.Dense(1)])
+        model.compile(optimizer, "mse")
+        for _ in range(2):
+            model.train_on_batch(X, Y)
+        model.save(tmp_path / f"{i}{endings[i % 3]}")
+        again = st.models.load_model(tmp_path / f"{i}{endings[i % 3]}")
+        for one in (model, again):
+            for _ in range(2):
+                one.train_on_batch(X, Y)
+            one.fit(X, Y, batch_size=1, shuffle=False, verbose=0)
+        for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-6, err_msg=f"{optimizer} {endings[i % 3]}")
+        assert again.optimizer._iterations == model.optimizer._iterations
+
+
+class Slow(torch.optim.SGD):
+    """An optimizer of one's own."""
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5", ""])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda weights: torch.optim.SGD(weights, 0.01, momentum=0.9),
+        lambda weights: Slow(weights, 0.01, momentum=0.9),
+        lambda weights: partial(Slow, lr=0.01, momentum=0.9),
+        lambda weights: lambda params: Slow(params, 0.01, momentum=0.9),
+    ],
+    ids=["torch's", "made", "partial", "function"],
+)
+def test_an_optimizer_of_torch_goes_on_from_a_file_however_it_was_given(tmp_path: Any, make: Any, ending: str) -> None:
+    model = _line()
+    model.compile(make([*model.module.parameters()]), "mse")
+    model.train_on_batch(X, Y)
+    model.save(tmp_path / f"m{ending}")
+    function = partial(Slow, lr=0.5)  # what was saved of its groups counts
+    again = st.models.load_model(tmp_path / f"m{ending}", custom_objects={"Slow": Slow, "<lambda>": function})
+    for one in (model, again):
+        one.train_on_batch(X, Y)
+    np.testing.assert_allclose(again.get_weights()[0], model.get_weights()[0], rtol=1e-6)
+
+
+def test_a_state_that_cannot_go_on_is_said(tmp_path: Any) -> None:
+    model = st.Sequential([layers.Input((2,)), layers.Dense(2), layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.train_on_batch(X, Y)
+    for ending in (".keras", ""):
+        model.save(tmp_path / f"m{ending}")
+        again = st.models.load_model(tmp_path / f"m{ending}")
+        again.layers[0].trainable = False
+        again.compile(again.optimizer, "mse")
+        st.errors._SAID.clear()
+        with pytest.warns(st.errors.Note, match="The optimizer begins anew"):
+            again.train_on_batch(X, Y)
+
+
+def test_a_state_in_a_file_that_is_not_whole_is_said(tmp_path: Any) -> None:
+    model = _line()
+    model.compile(st.optimizers.Adafactor(), "mse")
+    model.train_on_batch(X, Y)
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        del file["striate_optimizer"]
+    with pytest.raises(BundleError, match="state of its optimizer is damaged"):
+        st.models.load_model(tmp_path / "m.h5")
+
+
+# -- batches that are gathered --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("door", ["fit", "train_on_batch", "apply"])
+def test_a_schedule_counts_what_keras_counts(door: str) -> None:
+    """Keras 3.15: the rate of an update is that of its last batch, `_iterations` in BaseOptimizer.apply."""
+    schedule = st.optimizers.schedules.PiecewiseConstantDecay([0, 1, 2, 3, 4, 5], [float(i) for i in range(7)])
+    optimizer, model = st.optimizers.SGD(schedule, gradient_accumulation_steps=2), _line()
+    model.compile(optimizer, lambda y_true, y_pred: 0 * (y_pred - y_true))  # no step, however large the rate
+    weight, seen = torch.nn.Parameter(torch.zeros(1)), []
+    if door == "apply":
+        for _ in range(6):
+            optimizer.apply([torch.ones(1)], [weight])
+            seen.append(round(weight.item()))
+        assert seen == [0, -1, -1, -4, -4, -9]
+        return
+    told = st.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(float(optimizer.learning_rate))
+    )
+    x, y = np.ones((6, 2), "float32"), np.ones((6, 1), "float32")
+    if door == "fit":
+        model.fit(x, y, batch_size=1, epochs=1, verbose=0, callbacks=[told])
+        assert seen == [0, 1, 2, 3, 4, 5]
+    else:
+        for _ in range(6):
+            model.train_on_batch(x, y)
+            seen.append(float(optimizer._running.param_groups[0]["lr"]))
+        assert seen[1::2] == [1, 3, 5]
+    assert (optimizer.iterations, optimizer._iterations) == (3, 6)
+
+
+def test_averages_are_taken_after_each_batch_that_keras_takes_them_after() -> None:
+    """Keras 3.15 averages outside of the update, and in all batches of the first one begins anew."""
+    weight = torch.nn.Parameter(torch.tensor([10.0]))
+    optimizer = st.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5, gradient_accumulation_steps=2)
+    seen = []
+    for _ in range(6):
+        optimizer.apply([torch.ones(1)], [weight])
+        seen.append((weight.item(), optimizer._model_variables_moving_average[0].item()))
+    assert seen == [(10, 10), (9, 9), (9, 9), (8, 8.5), (8, 8.25), (7, 7.625)]
+
+
+def test_gradients_that_wait_go_on_from_one_call_to_another_and_not_past_a_loss_that_is_none() -> None:
+    def trained(*doors: str) -> np.ndarray:
+        model = _line()
+        model.compile(st.optimizers.SGD(0.01, gradient_accumulation_steps=2), "mse")
+        for door in doors:
+            if door == "again":
+                model.compile(model.optimizer, "mse")
+            elif door == "fit":
+                model.fit(X, Y, batch_size=2, shuffle=False, verbose=0)
+            elif door == "nan":
+                with pytest.raises(st.StriateError, match="became inf"):
+                    model.fit(X * np.float32(1e30), Y, batch_size=2, verbose=0)
+            else:
+                model.train_on_batch(X, Y)
+        return model.get_weights()[0]
+
+    one = trained("batch", "batch")
+    for doors in (("batch", "fit"), ("batch", "again", "batch"), ("batch", "nan", "batch", "batch")):
+        np.testing.assert_allclose(trained(*doors), one, rtol=1e-6, err_msg=str(doors))

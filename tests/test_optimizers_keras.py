@@ -1,5 +1,6 @@
 """Optimizers where Keras' rules are not torch's: small gradients, rates that change, matrices, averages, Keras 2's words."""
 
+import functools
 import json
 from typing import Any
 
@@ -261,7 +262,14 @@ def test_one_weight_can_be_updated_by_itself(optimizer: Optimizer) -> None:
         optimizer.update_step(torch.ones(2), alike, 0.5)
 
 
-@pytest.mark.parametrize("kind", [o.SGD, o.RMSprop, o.Adagrad, o.Adam, o.AdamW, o.Nadam, o.Lion, o.Ftrl, o.Muon])
+ALIKE = [
+    *(o.SGD, o.RMSprop, o.Adagrad, o.Adam, o.AdamW, o.Nadam, o.Lion, o.Ftrl, o.Muon, o.Adafactor, o.ScheduleFreeAdamW),
+    functools.partial(o.SGD, use_ema=True),
+    functools.partial(o.Adam, gradient_accumulation_steps=2, use_ema=True, ema_overwrite_frequency=2),
+]
+
+
+@pytest.mark.parametrize("kind", ALIKE)
 def test_an_optimizer_goes_on_where_another_one_is(kind: Any) -> None:
     rng = np.random.default_rng(0)
     one, other = ([torch.nn.Parameter(torch.ones(3, 2)), torch.nn.Parameter(torch.ones(2))] for _ in range(2))
@@ -280,7 +288,8 @@ def test_an_optimizer_goes_on_where_another_one_is(kind: Any) -> None:
         optimizer.apply([torch.full_like(p, 0.3) for p in weights], weights)
     for a, b in zip(one, other, strict=True):
         assert torch.allclose(a, b, atol=1e-6)
-    assert second.iterations == 3
+    assert second.iterations == first.iterations
+    assert second._iterations == first._iterations == 3
     with pytest.raises(ArgumentError, match="other ones were given"):
         second.set_weights([*first.variables[:-1], np.ones(7)])
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from striate.errors import ArgumentError, BundleError, StriateError
+from striate.errors import ArgumentError, BundleError, StriateError, note
 from striate.graph import from_keras
 from striate.train import compiled
-from striate.train.optimizer_state import OfKeras, awaited, optimizer_state, to_keras_state
+from striate.train.optimizer_state import OfKeras, awaited, beside_keras, optimizer_state, to_keras_state
 from striate.train.rates import weight_rates
 from striate.weights import Bundle, write_bundle
 from striate.weights.card import model_card
@@ -34,6 +34,8 @@ def save(
         endings = {"keras": "ends in .keras", "hdf5": "ends in .h5", "folder": "has no ending"}
         raise ArgumentError(f"{path}: the name of what is asked for {endings[said]}.")
     may_write(path, overwrite)
+    if model._plan is not None and include_optimizer:
+        _say_what_is_left_out(model._plan, path)
     if kind != "folder":
         _save_keras(model, path, include_optimizer, kind == "hdf5")
         return Path(path)
@@ -72,13 +74,19 @@ def _decoding(model: Any) -> dict[str, Any] | None:
     return model.decoding.to_dict() if boxes or model._decoding is not None else None
 
 
+def _say_what_is_left_out(plan: Any, path: str | os.PathLike[str]) -> None:
+    """What of a training no file keeps, in words."""
+    if plan.optimizer._iterations and plan.precision == "fp16":
+        note(f"{path}: the factor by which the loss is scaled in 16 bits is not kept; it is found anew.")
+
+
 def _take_up(model: Any, plan: Any, kind: type[Any]) -> None:
     """Build an optimizer whose state, of a file, waits in another form than the `kind` that is written."""
     if plan.optimizer.saved_state is None or isinstance(plan.optimizer.saved_state, kind):
         return
     named = [(name, p) for name, p in model.module.named_parameters() if p.requires_grad]
     if named:
-        plan.optimizer.build(named, parts=weight_rates(plan.rates, model.graph))
+        plan.optimizer.build(named, parts=weight_rates(plan.rates, model.graph), together=plan.accumulate)
 
 
 def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: bool, hdf5: bool) -> None:
@@ -97,11 +105,12 @@ def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: boo
         "compiled": _described(model),
     }
     settings = None if plan is None else compiled.for_keras(model._compile_args, plan.optimizer, hdf5)
-    state = []
+    arrays, own = [], None
     if plan is not None and include_optimizer:
         _take_up(model, plan, OfKeras)
-        state = to_keras_state(model, plan.optimizer)
-    write_keras_model(path, model, model._title, model._keras_entry(), settings, state, beside)
+        arrays = to_keras_state(model, plan.optimizer) if settings is not None else []
+        own = beside_keras(plan.optimizer, arrays)
+    write_keras_model(path, model, model._title, model._keras_entry(), settings, arrays, beside, own)
 
 
 # -- in -----------------------------------------------------------------------------------------------------------------
@@ -147,7 +156,7 @@ def load_keras(
     if compile:
         settings = saved.beside.get("compiled")
         settings = settings if isinstance(settings, dict) else saved.compiled
-        compile_again(model, settings, custom_objects, keras_state=saved.optimizer)
+        compile_again(model, settings, custom_objects, saved.own, saved.optimizer)
     return model
 
 

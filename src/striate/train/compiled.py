@@ -11,6 +11,7 @@ from typing import Any
 
 from striate import configs
 from striate.errors import ArgumentError, StriateError
+from striate.train import optimizers
 
 # Arguments of Keras' compile that change nothing here.
 _NO_MATTER = ("run_eagerly", "jit_compile", "auto_scale_loss", "sample_weight_mode")
@@ -31,7 +32,17 @@ def describe(arguments: Mapping[str, Any]) -> dict[str, Any]:
     arguments   by name; ``others`` holds those that it took as further ones
     """
     given = {**{key: value for key, value in arguments.items() if key != "others"}, **(arguments.get("others") or {})}
+    if given.get("optimizer") is not None:
+        given["optimizer"] = _optimizer(given["optimizer"])
     return {key: _said(value) for key, value in given.items() if value is not None}
+
+
+def _optimizer(given: Any) -> Any:
+    """An optimizer of torch as a description; one of a user's own as the class or function that makes it."""
+    made = optimizers.get(given) if callable(given) or hasattr(given, "param_groups") else given
+    if not isinstance(made, optimizers.TorchOptimizer) or made is given:
+        return given
+    return made if made.described else getattr(given, "func", given)
 
 
 def _said(value: Any, compact: bool = False) -> Any:

@@ -107,7 +107,6 @@ class Trainer:
         self.optimizer: torch.optim.Optimizer | None = None
         self.good: Snapshot | None = None
         self.step_count = 0
-        self.waiting = 0  # batches whose gradients have been gathered since the last update
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -158,7 +157,7 @@ class Trainer:
             note("There is nothing to train: every layer is frozen (trainable = False), or has no weights.")
             named = [("nothing", nn.Parameter(torch.zeros(1, device=self.device)))]  # that no loss reaches
         parts = weight_rates(self.plan.rates, self.graph)
-        optimizer = self.plan.optimizer.build(named, self.objective.constrained, parts)
+        optimizer = self.plan.optimizer.build(named, self.objective.constrained, parts, self.plan.accumulate)
         self.plan.optimizer.follow(backend.moving(self.module))
         if self.accelerator.num_processes > 1 or self.plan.precision == "fp16":
             self.net, optimizer = self.accelerator.prepare(self.net, optimizer)
@@ -171,6 +170,8 @@ class Trainer:
         The update is left out when the loss is not finite; `fit` then stops.
         """
         assert self.optimizer is not None
+        config = self.plan.optimizer
+        config.hand_out_gradients()
         outs = self.outputs(batch.xs, learn=True)
         loss, parts = self.objective.loss(outs, batch)
         if self.device.type == "cpu" and not math.isfinite(loss.item()):
@@ -180,20 +181,24 @@ class Trainer:
         if loss.requires_grad:
             self.accelerator.backward(loss)
         self.step_count += 1
-        self.waiting += 1
-        if self.waiting == self.plan.accumulate:
+        config.waiting += 1
+        if config.waiting == self.plan.accumulate:
             self.update()
+        elif (
+            config.waiting % (self.plan.accumulate // (config.gradient_accumulation_steps or self.plan.accumulate)) == 0
+        ):
+            config.average()
         return loss.detach(), parts, outs
 
     def update(self) -> None:
         """Apply the gathered gradients: their mean, also where fewer batches than usual are left of an epoch."""
         assert self.optimizer is not None
         config = self.plan.optimizer
-        config.set_rate()
-        if self.waiting < self.plan.accumulate:
+        config.set_rate(config.waiting - 1)
+        if config.waiting < self.plan.accumulate:
             gradients = [p.grad for p in self.parameters if p.grad is not None]
-            torch._foreach_mul_(gradients, self.plan.accumulate / self.waiting)
-        self.waiting = 0
+            torch._foreach_mul_(gradients, self.plan.accumulate / config.waiting)
+        config.waiting = 0
         if config.clips:
             if self.plan.precision == "fp16":
                 self.accelerator.unscale_gradients()
@@ -251,7 +256,7 @@ class Trainer:
         if self.optimizer is None:
             self.start()
         self._bind(feed, epochs, initial_epoch)
-        self.step_count, self.waiting = feed.before(initial_epoch), 0
+        self.step_count = feed.before(initial_epoch)
         totals = self.objective.totals(len(self.plan.losses))
         place = None if checkpoint is None else checkpoint.place
         callbacks.on_train_begin()
@@ -286,7 +291,7 @@ class Trainer:
                 elif self.plan.mix is not None:
                     batch = mixed(batch, self.plan.mix)
                 if self.plan.optimizer.schedule is not None:
-                    self.plan.optimizer.set_rate()  # so that callbacks see the rate of the update that is to come
+                    self.plan.optimizer.set_rate()  # so that callbacks see the rate of the batch that is to come
                 told.begin(i)
                 loss, parts, outs = self.train_step(batch)
                 totals.add(loss, parts, self.objective.counted(batch), batch.size)
@@ -298,13 +303,13 @@ class Trainer:
                 told.end(i)
                 if stopped():
                     break
-                if checkpoint is not None and not self.waiting and checkpoint.due:
+                if checkpoint is not None and not self.plan.optimizer.waiting and checkpoint.due:
                     checkpoint.save(self, callbacks, epoch, i + 1, totals)
             told.close()
             if i < 0:
                 note("The data ran out: the generator gave no batch for another epoch, so the training ended there.")
                 break
-            if self.waiting:
+            if self.plan.optimizer.waiting:
                 self.update()
             self._pool(totals)
             logs = self.objective.logs(totals)
@@ -348,7 +353,8 @@ class Trainer:
         if learn:
             if self.optimizer is None:
                 self.start()
-                self.plan.optimizer.bind(1)
+                if not self.plan.optimizer.bound:
+                    self.plan.optimizer.bind(1)
             backend.set_mode(self.module, self.graph, True)
             try:
                 loss, parts, outs = self.train_step(batch)
@@ -386,6 +392,7 @@ class Trainer:
         of = "" if steps is None else f" of {steps}"
         assert self.good is not None
         kept = self.good.restore()
+        self.plan.optimizer.drop_gradients()
         self.module.eval()
         rate = self.optimizer.param_groups[0]["lr"] if self.optimizer else float("nan")
         error = TrainingError(

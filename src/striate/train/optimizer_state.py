@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from striate.errors import ArgumentError, StriateError
+from striate.errors import ArgumentError, StriateError, note
 
 Turn = Callable[[Any, dict[str, Any]], Any]  # of a tensor and the settings of torch's group
 
@@ -21,6 +21,8 @@ class _Slot:
     to: Turn = lambda held, group: held
     back: Turn = lambda array, group: array
 
+
+BESIDE = ("averages", "gathered")  # tensors that the description keeps beside those of torch's optimizer
 
 # Per optimizer the rounds over all weights that Keras makes, each with what it puts down for a weight in turn.
 _MOMENTUM = _Slot(  # by the rate at which it was gathered
@@ -71,11 +73,17 @@ def awaited(optimizer: Any, state: Any) -> None:
         KeyError, IndexError, TypeError, ValueError, AttributeError
     ):  # what is damaged is said when it is taken up
         if isinstance(state, OfKeras):
-            rate = None if optimizer.schedule is not None else float(state.arrays[1])
-            settings = {"learning_rate": rate, "iterations": int(float(state.arrays[0])), "begun": 0}
+            settings = _settings(optimizer, state.arrays)
         else:
             settings = state[0]["settings"]
         optimizer.load_state_dict(settings)
+
+
+def _settings(optimizer: Any, arrays: Sequence[Any]) -> dict[str, Any]:
+    """Where an optimizer stands by Keras' arrays, which begin with the gradients that it was given and the rate."""
+    updates, waiting = divmod(int(float(arrays[0])), _steps(optimizer))
+    rate = None if optimizer.schedule is not None else float(arrays[1])
+    return {"learning_rate": rate, "iterations": updates, "waiting": waiting, "begun": 0}
 
 
 def carried(before: Any, running: Any) -> bool:
@@ -106,31 +114,38 @@ def carried(before: Any, running: Any) -> bool:
 
 
 def resume(optimizer: Any, running: Any, state: Any) -> None:
-    """Put a saved state into an optimizer that has just been built; one that is of other weights is left out.
+    """Put a saved state into an optimizer that has just been built; one that is of other weights is left out, in words.
 
     optimizer   the description
     running     torch's
-    state       ``OfKeras``, or what ``compiled.optimizer_state`` gave
+    state       ``OfKeras``, or what ``optimizer_state`` gave
     """
-    if not isinstance(state, OfKeras):
-        restore(optimizer, running, *state)
-        return
+    taken = _of_keras(optimizer, running, state) if isinstance(state, OfKeras) else restore(optimizer, running, *state)
+    if not taken:
+        note(
+            "The optimizer begins anew: what the file keeps of it is of other weights than those that are trained now, or "
+            "of other settings."
+        )
+
+
+def _of_keras(optimizer: Any, running: Any, state: OfKeras) -> bool:
+    """Put Keras' arrays into an optimizer; False where they are those of other weights or settings."""
     rounds = _rounds(optimizer)
     start = 1 if optimizer.schedule is not None else 2
     variables, arrays = state.model.trainable_weights, list(state.arrays)
     ending = int(type(optimizer).__name__ == "Nadam")
     if rounds is None or len(arrays) != start + sum(map(len, rounds)) * len(variables) + ending:
-        return
+        return False
     if {id(p) for p in optimizer._params} != {id(one.value) for one in variables}:
-        return
+        return False
     import torch
 
     from striate.train.optimizers.kernels import Update
 
-    steps = int(float(arrays[0]))
-    rate = None if optimizer.schedule is not None else float(arrays[1])
-    if rate is not None:
-        optimizer._apply_rate(rate)
+    settings = _settings(optimizer, arrays)
+    steps = settings["iterations"]
+    if settings["learning_rate"] is not None:
+        optimizer._apply_rate(settings["learning_rate"])
     for group in running.param_groups:
         if "lr_before" in group:
             group["lr_before"] = float(group["lr"]) or 1.0
@@ -139,13 +154,18 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
     rest = iter(arrays[start:])
     for slots in rounds:
         for one in variables:
-            settings = {**own[id(one.value)], "epsilon": getattr(optimizer, "epsilon", 0.0)}
+            group = {**own[id(one.value)], "epsilon": getattr(optimizer, "epsilon", 0.0)}
             for slot in slots:
                 array = torch.as_tensor(next(rest))
                 if tuple(array.shape) != one.shape:
-                    return
-                entries[id(one.value)][slot.name] = slot.back(one.turned(array), settings)
+                    return False
+                entries[id(one.value)][slot.name] = slot.back(one.turned(array), group)
     counts = not isinstance(running, Update)  # torch's own count the steps of each weight
+    beside = {
+        name: [entries[id(p)].pop(name) for p in optimizer._params]
+        for name in BESIDE
+        if all(name in entry for entry in entries.values())
+    }
     for one in variables:
         of_torch = {"step": torch.tensor(float(steps))} if counts else {}
         if ending:
@@ -154,7 +174,8 @@ def resume(optimizer: Any, running: Any, state: Any) -> None:
     for group in running.param_groups:
         if "updates" in group:
             group["updates"] = steps
-    optimizer.load_state_dict({**optimizer.state_dict(), "iterations": steps, "begun": 0, "learning_rate": rate})
+    optimizer.load_state_dict({**settings, **beside})
+    return True
 
 
 def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
@@ -162,8 +183,11 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
 
     model       whose weights it trains
     optimizer   the description
+
+    ``beside_keras`` gives what these cannot say.
     """
     import numpy as np
+    import torch
 
     running, rounds = getattr(optimizer, "_running", None), _rounds(optimizer)
     waiting = getattr(optimizer, "saved_state", None)
@@ -171,15 +195,19 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
         return list(waiting.arrays)  # of the file that it came from, not yet taken up
     if running is None or rounds is None or not optimizer.iterations:
         return []
-    arrays: list[Any] = [np.int32(optimizer.iterations)]
+    arrays: list[Any] = [np.int32(optimizer._iterations)]
     if optimizer.schedule is None:
         arrays.append(np.float32(optimizer.learning_rate))
     variables = model.trainable_weights
     own = {id(p): group for group in running.param_groups for p in group["params"]}
+    further: dict[int, dict[str, Any]] = {id(p): {"gathered": torch.zeros_like(p)} for p in optimizer._params}
+    for name, tensors in (("averages", optimizer._model_variables_moving_average), ("gathered", optimizer.gathered())):
+        for p, tensor in zip(optimizer._params, tensors, strict=False):
+            further[id(p)][name] = tensor
     for slots in rounds:
         for one in variables:
-            held = running.state.get(one.value)
-            if not held or any(slot.name not in held or math.prod(held[slot.name].shape) != one.size for slot in slots):
+            held = {**running.state.get(one.value, {}), **further.get(id(one.value), {})}
+            if any(slot.name not in held or math.prod(held[slot.name].shape) != one.size for slot in slots):
                 return []
             settings = {**own[id(one.value)], "epsilon": getattr(optimizer, "epsilon", 0.0)}
             for slot in slots:
@@ -187,6 +215,22 @@ def to_keras_state(model: Any, optimizer: Any) -> list[Any]:
     if type(optimizer).__name__ == "Nadam":
         arrays.append(np.float32(running.state[variables[0].value]["mu_product"]))
     return arrays
+
+
+def beside_keras(optimizer: Any, arrays: Sequence[Any]) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """What ``optimizer_state`` gives, where Keras' arrays do not say all of it.
+
+    optimizer   the description
+    arrays      that ``to_keras_state`` gave
+    """
+    open_length = optimizer.schedule is not None and optimizer.schedule.is_open
+    if arrays and not open_length and not optimizer._followed and optimizer.waiting < _steps(optimizer):
+        return None
+    return optimizer_state(optimizer)
+
+
+def _steps(optimizer: Any) -> int:
+    return optimizer.gradient_accumulation_steps or 1
 
 
 def set_variables(optimizer: Any, values: Sequence[Any]) -> None:
@@ -213,21 +257,27 @@ def set_variables(optimizer: Any, values: Sequence[Any]) -> None:
             for p, weight, grad in before:
                 p.copy_(weight)
                 p.grad = grad
+    if optimizer.use_ema and not optimizer._model_variables_moving_average:
+        optimizer._model_variables_moving_average = [p.detach().clone() for p in optimizer._averaged]
+    if optimizer.together > 1 and optimizer._accumulated_gradients is None:
+        optimizer._accumulated_gradients = [torch.zeros_like(p) for p in optimizer._params]
     wanted = optimizer.variables
     if [_shape(one) for one in values] != [_shape(one) for one in wanted]:
         shapes = ", ".join(str(_shape(one)) for one in wanted)
         raise ArgumentError(f"set_weights: the optimizer's variables have the shapes {shapes}; other ones were given.")
-    rest = iter(values[len(wanted) - sum(len(running.state[p]) for p in optimizer._params) :])
+    rest = iter(values[1 + (optimizer.schedule is None and not callable(optimizer._rate)) :])
+    for held in (*optimizer._model_variables_moving_average, *(optimizer._accumulated_gradients or ())):
+        held.copy_(torch.as_tensor(next(rest)))
     for p in optimizer._params:
         state = running.state[p]
         for key, held in state.items():
             value = next(rest)
             state[key] = torch.as_tensor(value).to(held).clone() if isinstance(held, torch.Tensor) else value
-    optimizer.iterations = int(values[0])
+    optimizer.iterations, optimizer.waiting = divmod(int(values[0]), _steps(optimizer))
     for group in running.param_groups:
         if "updates" in group:
             group["updates"] = optimizer.iterations
-    if optimizer.schedule is None and len(values) > 1:
+    if optimizer.schedule is None and not callable(optimizer._rate):
         optimizer.learning_rate = float(values[1])
 
 
@@ -238,16 +288,20 @@ def _shape(value: Any) -> tuple[int, ...]:
 def _rounds(optimizer: Any) -> list[list[_Slot]] | None:
     """What Keras keeps for an optimizer's settings; None where it keeps it otherwise."""
     kind = type(optimizer).__name__
-    if optimizer.use_ema or getattr(optimizer, "rule", "keras") != "keras":
+    if getattr(optimizer, "rule", "keras") != "keras" or kind not in _ROUNDS:
         return None
-    rounds = _ROUNDS.get(kind)
+    rounds = _ROUNDS[kind]
     if getattr(optimizer, "amsgrad", False):
-        return [*_ADAM, [_Slot("max_exp_avg_sq")]]
-    if kind == "SGD" and rounds is not None:
-        return rounds if optimizer.momentum else []
-    if kind == "RMSprop" and rounds is not None:
-        return [rounds[0], *([rounds[1]] if optimizer.momentum else []), *([rounds[2]] if optimizer.centered else [])]
-    return rounds
+        rounds = [*_ADAM, [_Slot("max_exp_avg_sq")]]
+    elif kind == "SGD":
+        rounds = rounds if optimizer.momentum else []
+    elif kind == "RMSprop":
+        rounds = [rounds[0], *([rounds[1]] if optimizer.momentum else []), *([rounds[2]] if optimizer.centered else [])]
+    every = [
+        *(["averages"] if optimizer.use_ema else []),
+        *(["gathered"] if optimizer.gradient_accumulation_steps else []),
+    ]
+    return [*([_Slot(name)] for name in every), *rounds]
 
 
 # -- striate's own ------------------------------------------------------------------------------------------------------
@@ -256,7 +310,7 @@ def optimizer_state(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
     running = getattr(optimizer, "_running", None)
     if running is None and isinstance(getattr(optimizer, "saved_state", None), tuple):
         return optimizer.saved_state  # type: ignore[no-any-return]  # of the file that it came from, not yet taken up
-    if running is None or not optimizer.iterations:
+    if running is None or not optimizer._iterations:
         return None
     state, tensors, plain = running.state_dict(), {}, {}
     for number, entry in state["state"].items():
@@ -267,7 +321,9 @@ def optimizer_state(optimizer: Any) -> tuple[dict[str, Any], dict[str, Any]] | N
                 plain[f"{number}.{key}"] = value
     groups = [{key: value for key, value in group.items() if _is_plain(value)} for group in state["param_groups"]]
     shapes = [list(p.shape) for p in _in_order(running)]
-    settings = {key: value for key, value in optimizer.state_dict().items() if key != "averages"}
+    settings = optimizer.state_dict()
+    for name in BESIDE:
+        tensors |= {f"{name}.{i}": held for i, held in enumerate(settings.pop(name, ()))}
     return {"settings": settings, "groups": groups, "plain": plain, "shapes": shapes}, tensors
 
 
@@ -298,20 +354,29 @@ def restore(optimizer: Any, running: Any, state: Mapping[str, Any], tensors: Map
         if len(fresh["param_groups"]) != len(state["groups"]):
             return False
         entries: dict[int, dict[str, Any]] = {}
+        beside: dict[str, dict[int, Any]] = {name: {} for name in BESIDE}
         for name, value in {**state["plain"], **tensors}.items():
             number, _, key = name.partition(".")
-            entries.setdefault(int(number), {})[key] = value
-        for number, entry in entries.items():
-            shape = params[number].shape
-            if any(hasattr(v, "shape") and v.ndim and v.shape != shape for v in entry.values()):
+            if number in beside:
+                beside[number][int(key)] = value
+            else:
+                entries.setdefault(int(number), {})[key] = value
+        for held in beside.values():
+            if held and any(held[i].shape != p.shape for i, p in enumerate(optimizer._params)):
                 return False
+        fused = any(group.get("fused") for group in running.param_groups)  # such kernels look at no shape
+        for number, entry in entries.items():
             like = params[number].detach()  # in memory too: fused kernels count on that
-            entry.update({k: like.clone().copy_(v) for k, v in entry.items() if hasattr(v, "shape") and v.ndim})
+            arrays = {k: v for k, v in entry.items() if hasattr(v, "shape") and v.ndim}
+            if fused and any(v.shape != like.shape for v in arrays.values()):
+                return False
+            entry.update({k: like.clone().copy_(v) if v.shape == like.shape else v.clone() for k, v in arrays.items()})
         groups = [{**group, **saved} for group, saved in zip(fresh["param_groups"], state["groups"], strict=True)]
         for group in groups:
             group["betas"] = tuple(group["betas"]) if isinstance(group.get("betas"), list) else group.get("betas")
         running.load_state_dict({"state": entries, "param_groups": groups})
-        optimizer.load_state_dict(state["settings"])
+        order = {name: [held[i] for i in sorted(held)] for name, held in beside.items()}
+        optimizer.load_state_dict({**state["settings"], **order})
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, RuntimeError) as error:
         if isinstance(error, StriateError):
             raise

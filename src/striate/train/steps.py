@@ -250,7 +250,8 @@ class StepTrainer(Trainer):
             return dict(self.objective.latest)
         if self.optimizer is None:
             self.start()
-            self.plan.optimizer.bind(1)
+            if not self.plan.optimizer.bound:
+                self.plan.optimizer.bind(1)
         backend.set_mode(self.module, self.graph, True)
         try:
             self.train_step(batch)

@@ -25,6 +25,11 @@ _LARGE = 64 << 20
 _MOST_UNPACKED = 4  # bytes for each of a file, in all; Keras packs nothing
 _MOST_IN_ALL = 256 << 20  # bytes that the arrays of a small file may have
 _DEEPEST = 16  # networks nested in networks
+
+# The group of an optimizer's state.  In legacy files Keras 3 calls it optimizer_weights, and builds the optimizer of a file
+# that has these for no weights at all: such a file, be it its own, cannot be trained on there.  Of one with a group of
+# another name it begins anew.
+OPTIMIZER = "striate_optimizer"
 _NESTED = ("layers", "_layer_checkpoint_dependencies")  # the second as Keras 2.12 wrote it
 
 

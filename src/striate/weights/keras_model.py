@@ -22,7 +22,7 @@ from striate.doors.writing import atomic_write
 from striate.errors import BundleError
 from striate.version import __version__
 from striate.weights.contents import WeightsFile
-from striate.weights.keras_files import read_attributes, read_h5, read_keras_zip, read_variables
+from striate.weights.keras_files import OPTIMIZER, put_listed, read_attributes, read_h5, read_keras_zip, read_variables
 from striate.wording import inner
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class KerasModel:
     compiled    Keras' compile state, or None
     optimizer   the arrays of the optimizer, in Keras' order
     beside      what striate wrote beside it
+    own         the optimizer's state in striate's own form, where Keras' arrays cannot say it: (numbers and texts, tensors)
     """
 
     network: dict[str, Any]
@@ -48,6 +49,7 @@ class KerasModel:
     compiled: dict[str, Any] | None = None
     optimizer: list[Any] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
+    own: tuple[dict[str, Any], dict[str, Any]] | None = None
 
 
 # -- in -----------------------------------------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ def _read_zip(file: Path) -> KerasModel:
         compiled=compiled if isinstance(compiled, dict) else None,
         optimizer=read_variables(file, "optimizer/vars"),
         beside=beside if isinstance(beside, dict) else {},
+        own=_own(file, beside),
     )
 
 
@@ -102,21 +105,33 @@ def _json(text: str | bytes, file: Path, name: str) -> dict[str, Any]:
 
 
 def _read_hdf5(file: Path) -> KerasModel:
-    from striate.weights.keras_write import OPTIMIZER
-
     texts = read_attributes(file, ("model_config", "training_config", "striate"))
     if "model_config" not in texts:
         raise BundleError(
             f"{file} holds weights and no network. Make the network, then model.load_weights({str(file)!r})."
         )
     training = _json(texts["training_config"], file, "training_config") if "training_config" in texts else None
+    beside = _json(texts["striate"], file, "striate") if "striate" in texts else {}
+    own = _own(file, beside)
     return KerasModel(
         network=_json(texts["model_config"], file, "model_config"),
         weights=read_h5(file, str(file)),
         compiled=training,
-        optimizer=read_variables(file, OPTIMIZER) or read_variables(file, "optimizer_weights"),
-        beside=_json(texts["striate"], file, "striate") if "striate" in texts else {},
+        optimizer=[] if own else read_variables(file, OPTIMIZER) or read_variables(file, "optimizer_weights"),
+        beside=beside,
+        own=own,
     )
+
+
+def _own(file: Path, beside: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The optimizer's state that stands beside Keras'.  Raises BundleError for one that is not whole."""
+    state = beside.get(OPTIMIZER) if isinstance(beside, dict) else None
+    if not isinstance(state, dict):
+        return None
+    names, arrays = state.get("tensors"), read_variables(file, OPTIMIZER)
+    if not isinstance(names, list) or len(names) != len(arrays) or not all(isinstance(name, str) for name in names):
+        raise BundleError(f"{file}: the state of its optimizer is damaged: not every tensor is there.")
+    return state, dict(zip(names, arrays, strict=True))
 
 
 # -- out ----------------------------------------------------------------------------------------------------------------
@@ -128,6 +143,7 @@ def write_keras_model(
     compiled: Mapping[str, Any] | None,
     optimizer: Sequence[Any],
     beside: Mapping[str, Any],
+    own: tuple[dict[str, Any], dict[str, Any]] | None = None,
 ) -> None:
     """Write a whole model: a ``.keras`` file, or a legacy one where `path` ends in .h5 or .hdf5.  Raises BundleError.
 
@@ -137,12 +153,14 @@ def write_keras_model(
     compiled    Keras' compile state, or None
     optimizer   the arrays of the optimizer, in Keras' order
     beside      what Keras does not hold, JSON-ready
+    own         the optimizer's state that its arrays cannot say, (numbers and texts, tensors), or None
     """
     from striate.weights.keras_write import put_numbered, put_optimizer, put_whole
 
     of_optimizer = "optimizer" if compiled is None else str(compiled["optimizer"]["config"].get("name") or "optimizer")
-    if compiled is None:
-        optimizer = []
+    tensors = {} if own is None else {name: _array(tensor) for name, tensor in own[1].items()}
+    if own is not None:
+        beside = {**beside, OPTIMIZER: {**own[0], "tensors": list(tensors)}}
     if str(path).endswith((".h5", ".hdf5")):
         training = None
         if compiled is not None:
@@ -154,7 +172,7 @@ def write_keras_model(
             "model_config": json.dumps({"class_name": config["class_name"], "config": config["config"]}),
             "striate": json.dumps(beside),
         } | ({} if training is None else {"training_config": json.dumps(training)})
-        named = {f"{of_optimizer}/variable_{i}": array for i, array in enumerate(optimizer)}
+        named = tensors or {f"{of_optimizer}/variable_{i}": array for i, array in enumerate(optimizer)}
         atomic_write(path, hdf5_bytes(lambda file: put_whole(file, network, texts, named)))
         return
 
@@ -162,6 +180,8 @@ def write_keras_model(
         put_numbered(file, network, name)
         if optimizer:
             put_optimizer(file, of_optimizer, optimizer)
+        if tensors:
+            put_listed(file.create_group(OPTIMIZER), tensors)
 
     described = config | ({} if compiled is None else {"compile_config": dict(compiled)})
     metadata = {
@@ -176,6 +196,12 @@ def write_keras_model(
         "model.weights.h5": hdf5_bytes(fill),
     }
     atomic_write(path, zip_bytes(files))
+
+
+def _array(tensor: Any) -> Any:
+    """A tensor as HDF5 takes it, which has no bfloat16."""
+    held = tensor.detach().cpu().contiguous()
+    return (held.float() if str(held.dtype) == "torch.bfloat16" else held).numpy()
 
 
 def write_keras_weights(path: str | os.PathLike[str], network: Any, name: str) -> None:

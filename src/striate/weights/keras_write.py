@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from striate.graph import InputLayer, Layer, Network, keras_layers
 from striate.graph.layer import snake_case
-from striate.weights.keras_files import put_legacy, put_listed
+from striate.weights.keras_files import OPTIMIZER, put_legacy, put_listed
 
 if TYPE_CHECKING:
     import h5py
-
-# Of a legacy file.  Keras 3 calls it optimizer_weights, and builds the optimizer of a file that has these for no weights at
-# all: such a file, be it its own, cannot be trained on there.  Of one with a group of another name it begins anew.
-OPTIMIZER = "striate_optimizer"
 
 
 def layers_in_order(network: Any) -> list[Layer]:

@@ -48,7 +48,8 @@ class Optimizer(Described, family="optimizer"):
     ema_momentum                    0 to 1, of that average
     ema_overwrite_frequency         updates after which the weights become their average; None: only at the end
     loss_scale_factor               what ``scale_loss`` multiplies by and ``apply`` divides gradients by; None: 1
-    gradient_accumulation_steps     batches whose mean gradient makes one update; None: one
+    gradient_accumulation_steps     batches whose mean gradient makes one update; None: one.  Schedules count batches, and
+                                    the update has the rate of the last, as in Keras
     name                            Keras' argument; None: the class's, in snake_case
     decay_exclude                   regular expressions; a weight whose name contains a match does not decay.  ``"1d"``
                                     stands for every weight with one axis, that is biases and normalization scales (He et
@@ -87,15 +88,17 @@ class Optimizer(Described, family="optimizer"):
         if self.name is None:
             self.name = snake_case(where)
         self._bound: Schedule | None = None  # the schedule with its length filled in
+        self._length: int | None = None  # that was filled in
         self.iterations = 0  # updates made since the running optimizer was built
+        self.waiting = 0  # batches whose gradients have been gathered since the latest of them
+        self.together = self.gradient_accumulation_steps or 1  # batches that make one
         self._begun = 0  # the update at which the schedule's step 0 was
         self.saved_state: Any = None  # of a file, for the first ``build``
         self._params: list[torch.nn.Parameter] = []
         self._decaying: list[torch.nn.Parameter] = []
         self._model_variables_moving_average: list[torch.Tensor] = []
         self._followed: list[torch.Tensor] = []  # that are averaged as the weights are
-        self._accumulated_gradients: list[torch.Tensor] | None = None  # gradients that ``apply`` adds up
-        self._waiting = 0
+        self._accumulated_gradients: list[torch.Tensor] | None = None  # gradients that ``apply`` adds up, or of a file
         self._named: list[tuple[str, torch.nn.Parameter]] = []
         self._never: set[int] = set()
         self._parts: list[float] = []  # of the rate, for each group of the running optimizer
@@ -142,7 +145,7 @@ class Optimizer(Described, family="optimizer"):
 
     def _current_rate(self) -> float:
         if self._running is None:
-            return self.rate(self.iterations - self._begun)
+            return self.rate(self._position(self.waiting))
         return float(self._running.param_groups[0]["lr"]) / self._parts[0]
 
     def _set_rate(self, value: Any) -> None:
@@ -176,14 +179,31 @@ class Optimizer(Described, family="optimizer"):
         A schedule of open length runs once through this training; any other goes on from the updates made so far.
         """
         if isinstance(self._rate, Schedule):
-            self._bound = self._rate.for_steps(max(1, total_steps))
+            self._bind(max(1, total_steps) * (self.gradient_accumulation_steps or 1))
             self._begun = self.iterations - done if self._rate.is_open else 0
-            self._apply_rate(self.rate(self.iterations - self._begun))
+            self._apply_rate(self.rate(self._position(self.waiting)))
 
-    def set_rate(self) -> None:
-        """Give the running optimizer the learning rate of the coming update, where a schedule says it."""
+    def _bind(self, length: int | None) -> None:
+        if isinstance(self._rate, Schedule) and length is not None:
+            self._bound, self._length = self._rate.for_steps(length), length if self._rate.is_open else None
+
+    @property
+    def bound(self) -> bool:
+        """Whether it knows its learning rate at every step."""
+        return not isinstance(self._rate, Schedule) or not self._rate.is_open or self._bound is not None
+
+    def _position(self, waiting: int) -> int:
+        """The step of the schedule for a batch before which `waiting` are gathered: Keras counts what ``apply`` is given."""
+        steps = self.gradient_accumulation_steps or 1
+        return (self.iterations - self._begun) * steps + waiting * steps // self.together
+
+    def set_rate(self, waiting: int | None = None) -> None:
+        """Give the running optimizer the learning rate of a batch, where a schedule says it.
+
+        waiting   batches that are gathered before it; None: those that are now
+        """
         if isinstance(self._rate, Schedule) or callable(self._rate):
-            self._apply_rate(self.rate(self.iterations - self._begun))
+            self._apply_rate(self.rate(self._position(self.waiting if waiting is None else waiting)))
 
     @property
     def lr(self) -> RateNow:
@@ -210,12 +230,17 @@ class Optimizer(Described, family="optimizer"):
 
     # -- running ---------------------------------------------------------------------------------------------------
     def build(
-        self, variables: Iterable[Any], constrained: Iterable[Any] = (), parts: Mapping[int, float] | None = None
+        self,
+        variables: Iterable[Any],
+        constrained: Iterable[Any] = (),
+        parts: Mapping[int, float] | None = None,
+        together: int | None = None,
     ) -> torch.optim.Optimizer:
         """A ``torch.optim`` optimizer over `variables`: parameters, variables of layers, or (name, parameter) pairs.
 
         constrained    variables that are kept to their constraint, as those of `variables` are that have one
         parts          by the ``id`` of a parameter the part of the learning rate at which it learns; None: all at the whole
+        together       batches that make one update; None: ``gradient_accumulation_steps``
 
         What was kept for a weight that it had before goes on, and with it the schedule; for others it begins.  Frozen
         parameters are left out.  Raises TrainingError when nothing is left, ArgumentError for a class with an
@@ -232,10 +257,12 @@ class Optimizer(Described, family="optimizer"):
             raise TrainingError(
                 "there is nothing to train: every weight is frozen. Set trainable = True on a layer or the model."
             )
-        before = self._running
-        averages = dict(
-            zip(map(id, (*self._params, *self._followed)), self._model_variables_moving_average, strict=False)
-        )
+        before, together = self._running, together or self.gradient_accumulation_steps or 1
+        count, held = len(self._params), self._model_variables_moving_average
+        averages, followed = dict(zip(map(id, self._params), held[:count], strict=False)), held[count:]
+        if self.waiting and (together != self.together or [id(p) for _, p in named] != list(map(id, self._params))):
+            self.drop_gradients()
+        self.together = together
         self._named, self._params = named, [p for _, p in named]
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
@@ -243,16 +270,14 @@ class Optimizer(Described, family="optimizer"):
         built = {id(p) for p in self._params}
         kept = (one for one in (*params, *constrained) if getattr(one, "constraint", None) is not None)
         self._constrained = [one for one in kept if id(_tensor(one)) in built]
-        self._model_variables_moving_average, self._accumulated_gradients, self._waiting = [], None, 0
+        self._model_variables_moving_average = []
         if not carried(before, self._running):
             self.iterations, self._begun, self._followed = 0, 0, []
         elif averages:
-            held = [*self._params, *self._followed]
-            self._model_variables_moving_average = [
-                averages.get(id(one), one.detach()).to(one.device, copy=True) for one in held
-            ]
-        if self.schedule is None or self._bound or not self.schedule.is_open:
-            self._apply_rate(self.rate(self.iterations - self._begun))
+            kept_now = [averages.get(id(one), one.detach()).to(one.device, copy=True) for one in self._params]
+            self._model_variables_moving_average = [*kept_now, *followed]
+        if self.bound:
+            self._apply_rate(self.rate(self._position(self.waiting)))
         if self.saved_state is not None:
             state, self.saved_state = self.saved_state, None
             resume(self, self._running, state)
@@ -306,10 +331,14 @@ class Optimizer(Described, family="optimizer"):
 
     @property
     def variables(self) -> list[Any]:
-        """What it keeps: the number of updates, the rate where no schedule says it, and its tensors for each weight."""
+        """What it keeps: how many gradients it was given, the rate where no schedule says it, and its tensors.
+
+        First the averages of the weights and the gradients that wait, where there are some, then those of each weight.
+        """
         rate = [] if self.schedule is not None or callable(self._rate) else [self.learning_rate]
         held = [] if self._running is None else [self._running.state[p] for p in self._params]
-        return [self.iterations, *rate, *(value for state in held for value in state.values())]
+        beside = [*self._model_variables_moving_average, *(self._accumulated_gradients or ())]
+        return [self._iterations, *rate, *beside, *(value for state in held for value in state.values())]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Make ``variables`` what another optimizer's are, so that both go on alike.
@@ -370,27 +399,34 @@ class Optimizer(Described, family="optimizer"):
         buffers    tensors that go with the weights, of any shape, such as the averages (C,) of batch norms
         """
         averages, count = self._model_variables_moving_average, len(self._params)
-        known = dict(zip(map(id, self._followed), averages[count:], strict=False))
+        known, kept = dict(zip(map(id, self._followed), averages[count:], strict=False)), averages[count:]
+        of_file = not self._followed and bool(kept)  # then they go by their order
         self._followed = list(buffers) if self.use_ema else []
+        if of_file and [one.shape for one in kept] == [one.shape for one in self._followed]:
+            known = dict(zip(map(id, self._followed), kept, strict=True))
         if averages:
-            averages[count:] = [known.get(id(one), one.clone()) for one in self._followed]
+            averages[count:] = [known.get(id(one), one).to(one.device, copy=True) for one in self._followed]
 
     @property
     def _averaged(self) -> list[torch.Tensor]:
         return [*(p.detach() for p in self._params), *self._followed]
 
     def average(self) -> None:
-        """Take the weights into their moving average, after an update, where `use_ema` says so."""
+        """Take the weights into their moving average, after an update, where `use_ema` says so.
+
+        Also after a batch whose gradient only is gathered by `gradient_accumulation_steps`: Keras does.
+        """
         if not self.use_ema:
             return
         import torch
 
+        update = self.iterations + bool(self.waiting)  # the one, from 1, that the batch has a part in
         with torch.no_grad():
-            if not self._model_variables_moving_average:
+            if not self._model_variables_moving_average or update == 1:
                 self._model_variables_moving_average = [held.clone() for held in self._averaged]
             else:
                 torch._foreach_lerp_(self._model_variables_moving_average, self._averaged, 1 - self.ema_momentum)
-        if self.ema_overwrite_frequency and self.iterations % self.ema_overwrite_frequency == 0:
+        if self.ema_overwrite_frequency and update % self.ema_overwrite_frequency == 0:
             self.finalize_variable_values()
 
     def finalize_variable_values(self, var_list: None = None) -> None:
@@ -466,6 +502,8 @@ class Optimizer(Described, family="optimizer"):
             if trainable_variables is None:
                 raise ArgumentError("apply: the optimizer has no weights yet: give trainable_variables, or call build.")
             self.build(trainable_variables)
+        if self.together > 1 and self._accumulated_gradients is None:
+            self._accumulated_gradients = self.gathered() or [torch.zeros_like(p) for p in self._params]
         known = {id(p) for p in self._params}
         if any(id(p) not in known for p in params):
             raise ArgumentError("apply: a weight is unknown: the optimizer was built with others; make a new one.")
@@ -491,8 +529,9 @@ class Optimizer(Described, family="optimizer"):
         if self.loss_scale_factor is not None:
             torch._foreach_div_([p.grad for p in self._params if p.grad is not None], self.loss_scale_factor)
         if self._gathers():
+            self.average()
             return
-        self.set_rate()
+        self.set_rate(self.together - 1)
         self.before_step()
         self.decay()
         assert self._running is not None
@@ -504,29 +543,49 @@ class Optimizer(Described, family="optimizer"):
 
     def _gathers(self) -> bool:
         """Whether more batches are waited for; else the gradients are the mean of those that were gathered."""
-        import torch
-
-        steps = self.gradient_accumulation_steps or 1
+        steps = self.together
         if steps == 1:
             return False
-        if self._accumulated_gradients is None:
-            self._accumulated_gradients = [torch.zeros_like(p) for p in self._params]
+        assert self._accumulated_gradients is not None
         for held, p in zip(self._accumulated_gradients, self._params, strict=True):
             if p.grad is not None:
                 held += p.grad
-        self._waiting += 1
-        if self._waiting < steps:
+        self.waiting += 1
+        if self.waiting < steps:
             return True
         for held, p in zip(self._accumulated_gradients, self._params, strict=True):
             p.grad = held / steps
             held.zero_()
-        self._waiting = 0
+        self.waiting = 0
         return False
+
+    def gathered(self) -> list[torch.Tensor]:
+        """The sum of the gradients of the batches that wait, a tensor of each weight's shape; [] where none do."""
+        import torch
+
+        if not self.waiting:
+            return []
+        if self._accumulated_gradients is not None:
+            return self._accumulated_gradients
+        return [torch.zeros_like(p) if p.grad is None else p.grad * self.together for p in self._params]
+
+    def hand_out_gradients(self) -> None:
+        """Put what was gathered before a model was saved where a backward pass adds to it."""
+        if self._accumulated_gradients is not None:
+            for p, held in zip(self._params, self.gathered(), strict=False):
+                p.grad = held.to(p.device) / self.together
+            self._accumulated_gradients = None
+
+    def drop_gradients(self) -> None:
+        """Forget the gradients of the batches that wait for an update."""
+        self.waiting, self._accumulated_gradients = 0, None
+        for p in self._params:
+            p.grad = None
 
     @property
     def _iterations(self) -> int:
-        """The gradients that ``apply`` took, as Keras counts them: several make an update."""
-        return self.iterations * (self.gradient_accumulation_steps or 1) + self._waiting
+        """The gradients that it was given, as Keras counts them: several make an update."""
+        return self.iterations * (self.gradient_accumulation_steps or 1) + self.waiting
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one weight; all others stay as they are.
@@ -591,13 +650,9 @@ class Optimizer(Described, family="optimizer"):
         twin.__dict__.update(self.__dict__)
         twin._running, twin._bound, twin._params, twin._decaying, twin._named = None, None, [], [], []
         twin._followed = []
-        twin._model_variables_moving_average, twin._accumulated_gradients, twin._waiting, twin._constrained = (
-            [],
-            None,
-            0,
-            [],
-        )
-        twin.iterations = twin._begun = 0
+        twin._model_variables_moving_average, twin._accumulated_gradients, twin._constrained = [], None, []
+        twin.iterations = twin._begun = twin.waiting = 0
+        twin._length = None
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -607,23 +662,27 @@ class Optimizer(Described, family="optimizer"):
         state = optimizer_state(self)
         if state is None:
             state = self.saved_state
-        begun = {} if state is None else {"iterations": self.iterations, "_begun": self._begun}
+        kept = ("iterations", "_begun", "waiting", "_bound", "_length")
+        begun = {} if state is None else {name: getattr(self, name) for name in kept}
         return {**self.clone().__dict__, **begun, "saved_state": state}
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold beside the running optimizer's own ``state_dict``; JSON-ready but for averages."""
         rate = None if self.schedule or callable(self._rate) else float(self.learning_rate)
-        state = {"learning_rate": rate, "iterations": self.iterations, "begun": self._begun}
-        return (
-            {**state, "averages": [a.clone() for a in self._model_variables_moving_average]}
-            if self._model_variables_moving_average
-            else state
-        )
+        state = {"learning_rate": rate, "iterations": self.iterations, "begun": self._begun, "length": self._length}
+        tensors = {"averages": self._model_variables_moving_average, "gathered": self.gathered()}
+        return {
+            **state,
+            "waiting": self.waiting,
+            **{name: [one.clone() for one in held] for name, held in tensors.items() if held},
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from `state`, a ``state_dict``, after ``build``."""
-        self.iterations, self._begun = state["iterations"], state["begun"]
+        self.iterations, self._begun, self.waiting = state["iterations"], state["begun"], state.get("waiting", 0)
         self._model_variables_moving_average = [average.clone() for average in state.get("averages", ())]
+        self._accumulated_gradients = [held.clone() for held in state.get("gathered", ())] or None
+        self._bind(state.get("length"))
         if state["learning_rate"] is not None:
             self.learning_rate = state["learning_rate"]
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from striate import configs
 from striate.errors import ArgumentError, unknown
 from striate.train.optimizers.base import Optimizer
 from striate.train.schedules import Schedule
@@ -54,10 +55,15 @@ class TorchOptimizer(Optimizer):
     def _source_name(self) -> str:
         if isinstance(self.source, str):
             return self.source
-        kind: Any = type(self.source) if self._exists else self.source
-        if self._exists and kind.__module__.startswith("torch.optim."):
-            return kind.__name__
+        kind: Any = type(self.source) if self._exists else getattr(self.source, "func", self.source)
+        if self._exists and _of_torch(kind):
+            return str(kind.__name__)
         return f"{kind.__module__}.{getattr(kind, '__qualname__', type(kind).__qualname__)}"
+
+    @property
+    def described(self) -> bool:
+        """Whether a file says by itself which optimizer this is: one of torch, from a class and plain options."""
+        return "." not in self._source_name()
 
     def _make(self, params: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         import torch
@@ -121,6 +127,10 @@ class TorchOptimizer(Optimizer):
             options = {key: value for key, value in group.items() if key in known and key != "params"}
         return {"source": self._source_name(), "options": options, "learning_rate": self._rate}
 
+    def get_config(self) -> dict[str, Any]:
+        """``source``, ``options`` and ``learning_rate``, JSON-ready.  Raises ArgumentError for options that are not."""
+        return {name: configs.serialize(value) for name, value in self.config().items()}
+
     def clone(self) -> Self:
         return type(self).from_dict(self.to_dict()) if self._exists else super().clone()
 
@@ -129,6 +139,10 @@ def _torch_names() -> list[str]:
     import torch
 
     return [name for name in dir(torch.optim) if isinstance(getattr(torch.optim, name), type)]
+
+
+def _of_torch(kind: type) -> bool:
+    return f"{kind.__module__}.".startswith("torch.optim.") and kind.__name__ in _torch_names()
 
 
 def recognised(factory: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
@@ -140,6 +154,6 @@ def recognised(factory: Callable[..., Any]) -> tuple[Any, dict[str, Any]]:
         json.dumps(options)
     except TypeError:
         return factory, {}
-    if isinstance(kind, type) and kind.__module__.startswith("torch.optim.") and kind.__name__ in _torch_names():
+    if isinstance(kind, type) and _of_torch(kind):
         return kind.__name__, options
     return factory, {}
