@@ -189,16 +189,6 @@ def _cache_of(folder: Path) -> Iterator[None]:
         os.environ["STRIATE_CACHE"] = kept
 
 
-@format_("engine cache", ("proto",), same=("*.onnx",))
-def _engine_cache(folder: Path, target: str) -> str:
-    from striate import models
-
-    model = models.load_model(folder / "model")
-    with _cache_of(folder):
-        answers = model.predict(np.ones((1, *model.input_shape[1:]), np.float32), engine="onnxruntime", verbose=0)
-    return digest(np.round(answers, 4))
-
-
 @format_("hub cache", ("safetensors",))
 def _hub_cache(folder: Path, target: str) -> None:
     from striate.weights.hub import from_hub

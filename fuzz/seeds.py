@@ -342,22 +342,14 @@ def put(folder: Path, seed: Seed, target: str = "", content: bytes = b"") -> Non
 HUB = "owner/small"  #: the repository of the sound hub cache
 
 
-def caches(place: Path, models: dict[str, list[Seed]]) -> dict[str, list[Seed]]:
-    """Caches of an engine that a saved model's predictions made, and of a file from the hub."""
-    from fuzz.formats import FORMATS
-
-    bundle = {f"model/{name}": content for name, content in models["bundle"][0].files.items()}
-    put(place, Seed(bundle, ("",)))
-    next(form.use for form in FORMATS if form.name == "engine cache")(place, "")
+def from_the_hub(models: dict[str, list[Seed]]) -> dict[str, list[Seed]]:
+    """The cache of a file from the hub."""
     below_ = f"cache/hub/models--{HUB.replace('/', '--')}"
     files = {
         f"{below_}/refs/main": b"a" * 40,
         f"{below_}/snapshots/{'a' * 40}/model.safetensors": models["safetensors state"][0].files["small.safetensors"],
     }
-    return {
-        "engine cache": [below(place, "*.onnx")],
-        "hub cache": [Seed(files, tuple(name for name in files if name.endswith(".safetensors")))],
-    }
+    return {"hub cache": [Seed(files, tuple(name for name in files if name.endswith(".safetensors")))]}
 
 
 #: Commands with the sound model, pictures and description beside them; the values after options are what is changed.
@@ -444,7 +436,7 @@ def everything(place: Path) -> dict[str, list[Seed]]:
         "onnx": models["onnx"],
         **{key: [Seed(run.files, ("run/training.pt",))] for key in ("training.pt", "training.pt packed anew")},
         "run folder": [Seed(run.files, tuple(name for name in run.files if name.startswith("run/")))],
-        "film": films(place), "tune.db": searches(emptied(place / "search")), **caches(place / "engine", models),
+        "film": films(place), "tune.db": searches(emptied(place / "search")), **from_the_hub(models),
         "bombs": bombs(emptied(place / "bombs"), models[".keras"][0].files["small.keras"], untrained("small")),
         "striate page RUN": [Seed(run.files, tuple(f"run/{name}" for name in PAGED))],
         "striate evaluate": [trained], "striate compare runs": [Seed(other | run.files, trained.targets)],

@@ -113,14 +113,6 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[object, str, 
     return call
 
 
-@pytest.fixture
-def engines(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where engines are kept: in a cache of this test's own.  The folder is not there yet."""
-    cache = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("STRIATE_CACHE", str(cache))
-    return cache / "engines"
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The system's Chromium."""

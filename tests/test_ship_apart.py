@@ -15,6 +15,7 @@ from striate.doors.writing import atomic_write
 from striate.errors import BundleError
 from striate.ship import Engine, apart, runtimes, to_onnx
 from striate.ship.engine import exported
+from striate.ship.writer import Op
 
 PICTURES = np.random.default_rng(3).random((5, 12, 12, 3), np.float32)
 
@@ -39,10 +40,17 @@ def test_the_pieces_are_the_whole_model():
     assert beside.model.ByteSize() < 0.3 * len(beside.whole())
     read = onnx.load_from_string(beside.whole())
     onnx.checker.check_model(read)
-    assert read.graph.node == plain.graph.node
+    turned = {node.output[0]: node for node in read.graph.node if node.op_type == "Transpose" and "turned" in node.name}
+    assert len(turned) == 1
+    named = {node.output[0]: node.input[0] for node in turned.values()}
+    for node in read.graph.node:
+        node.input[:] = [named.get(name, name) for name in node.input]
+    assert [node for node in read.graph.node if node.output[0] not in turned] == list(plain.graph.node)
     assert (read.opset_import, read.ir_version) == (plain.opset_import, plain.ir_version)
     expected, found = _arrays(plain), _arrays(read)
     assert expected.keys() == found.keys()
+    for node in turned.values():
+        found[node.input[0]] = found[node.input[0]].transpose(node.attribute[0].ints)
     assert all(np.array_equal(array, found[name]) for name, array in expected.items())
 
 
@@ -61,6 +69,45 @@ def test_an_engine_does_not_see_weights_change(monkeypatch, copies):
     after = model.predict(PICTURES, engine="onnxruntime")
     assert np.allclose(after, model.predict(PICTURES, engine="torch"), rtol=1e-4, atol=1e-4)
     assert not np.allclose(after, before, atol=1e-2)
+
+
+def test_openvino_reads_arrays_where_they_lie_and_answers_for_no_weights_but_those():
+    pytest.importorskip("openvino")
+    model = _network()
+    beside = exported(model.graph)
+    engine = Engine(beside, runtime="openvino")
+    assert engine._session._held is beside.arrays
+    assert [name for name, _, _ in engine.inputs] == [end.name for end in beside.model.graph.input]
+    assert np.allclose(engine.predict([PICTURES])[0], model.predict(PICTURES, engine="torch"), atol=1e-5)
+    for _ in range(3):
+        answers = model.predict(PICTURES, engine="openvino")
+        assert np.allclose(answers, model.predict(PICTURES, engine="torch"), rtol=1e-4, atol=1e-4)
+        with torch.no_grad():
+            for parameter in model.module.parameters():
+                parameter.mul_(1.5)
+
+
+def test_arrays_in_another_order_are_given_as_they_lie():
+    model = _network()
+    kept = {array.__array_interface__["data"][0] for array in exported(model.graph).arrays.values()}
+    own = [p for p in model.module.parameters() if p.ndim == 4 and p.nbytes >= apart.LEAST]
+    assert any(not p.is_contiguous() for p in own)
+    assert all(p.data_ptr() in kept for p in own if p.shape[0] == 33)
+    turned = [node for node in exported(model.graph).model.graph.node if node.op_type == "Transpose"]
+    assert len({name for node in turned for name in node.output}) == len(turned)
+
+
+def test_an_array_of_two_layers_is_turned_once():
+    backwards = np.zeros((32, 64), np.float32)[::-1]
+    lies = np.arange(2048, dtype=np.float32).reshape(32, 64)
+    ops = [Op("MatMul", ["x", lies.T], "y"), Op("MatMul", ["y", lies], "z"), Op("MatMul", ["z", lies.T], "w")]
+    given = list(apart.as_they_lie([*ops, Op("Add", ["w", backwards], "v")]))
+    assert [op.kind for op in given] == ["Transpose", "MatMul", "MatMul", "MatMul", "Add"]
+    assert given[1].inputs[1] == given[3].inputs[1] == given[0].output
+    assert np.shares_memory(given[0].inputs[0], lies)
+    assert given[0].inputs[0].shape == (32, 64)
+    assert given[0].attributes == {"perm": [1, 0]}
+    assert given[4].inputs[1] is backwards
 
 
 def test_an_onnx_runtime_that_reads_arrays_where_they_lie_is_found_out(monkeypatch):
@@ -99,8 +146,9 @@ def test_large_dense_layers_in_pieces_give_the_same_answers(monkeypatch):
 
 
 def test_exporting_for_an_engine_copies_no_weights():
-    x = inputs = layers.Input((1024,))
-    model = st.Model(inputs, layers.Dense(512)(layers.Dense(2048, activation="relu")(x)))
+    x = inputs = layers.Input((8, 8, 128))
+    x = layers.Dense(2048, activation="relu")(layers.GlobalAveragePooling2D()(layers.Conv2D(512, 3)(x)))
+    model = st.Model(inputs, layers.Dense(512)(x))
     weights = sum(parameter.nbytes for parameter in model.module.parameters())
     exported(model.graph)  # what is imported and kept by then
     tracemalloc.start()

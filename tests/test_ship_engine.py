@@ -385,53 +385,20 @@ def test_engines_are_named(x: np.ndarray) -> None:
         net().predict(np.full((1, 8, 8, 3), np.nan), engine="onnxruntime")
 
 
-# -- in the cache ----------------------------------------------------------------------------------------------------
-def test_the_engine_is_kept_in_the_users_cache(x: np.ndarray, tmp_path: Path, engines: Path) -> None:
-    net().save(tmp_path / "m")
-    expected = net().predict(x, engine="torch")
-    for _ in range(2):
-        model = st.models.load_model(tmp_path / "m")
-        close(model.predict(x, engine="onnxruntime"), expected)
-        assert len(list(engines.iterdir())) == 1
-    close(model.predict(x / np.float32(255), engine="onnxruntime"), expected)
-    assert len(list(engines.iterdir())) == 2
-
-
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b.replace(b"Relu", b"Tanh")])
-def test_a_damaged_engine_is_made_anew(x: np.ndarray, tmp_path: Path, engines: Path, damage: Any) -> None:
-    net().save(tmp_path)
-    expected = st.models.load_model(tmp_path).predict(x, engine="onnxruntime")
-    (file,) = engines.iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(damage(whole))
-    close(st.models.load_model(tmp_path).predict(x, engine="onnxruntime"), expected)
-    assert file.read_bytes() == whole
-
-
-def test_an_engine_of_other_weights_is_never_taken(x: np.ndarray, tmp_path: Path, engines: Path) -> None:
-    model = net()
-    model.save(tmp_path)
-    st.models.load_model(tmp_path).predict(x, engine="onnxruntime")
-    loaded = st.models.load_model(tmp_path)
-    loaded.set_weights([w + 0.1 for w in loaded.get_weights()])
-    after = both(loaded, x)  # changed since: neither read from nor written to the cache
-    assert len(list(engines.iterdir())) == 1
-    loaded.save(tmp_path)
-    close(both(st.models.load_model(tmp_path), x), after)
-
-
-def test_a_folder_that_cannot_be_written_does_no_harm(
-    x: np.ndarray, tmp_path: Path, engines: Path, monkeypatch: pytest.MonkeyPatch
+# -- of a saved model ------------------------------------------------------------------------------------------------
+def test_an_engine_of_a_saved_model_follows_its_weights_and_is_kept_nowhere(
+    x: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from striate.errors import BundleError
-
-    def full(*_: Any) -> None:
-        raise BundleError("could not write: no space left on device.")
-
-    net().save(tmp_path)
-    monkeypatch.setattr("striate.ship.kept.atomic_write", full)
-    close(st.models.load_model(tmp_path).predict(x, engine="onnxruntime"), net().predict(x))
-    assert not engines.exists()
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+    model = net()
+    model.save(tmp_path / "m")
+    close(st.models.load_model(tmp_path / "m").predict(x, engine="onnxruntime"), model.predict(x, engine="torch"))
+    loaded = st.models.load_model(tmp_path / "m")
+    loaded.set_weights([w + 0.1 for w in loaded.get_weights()])
+    after = both(loaded, x)
+    loaded.save(tmp_path / "m")
+    close(both(st.models.load_model(tmp_path / "m"), x), after)
+    assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize(

@@ -35,17 +35,22 @@ def keep_memory() -> bool:
 def handing_back() -> Iterator[None]:
     """Within, what is freed goes back to the kernel: for what makes something large by way of copies.
 
-    Freed blocks of four megabytes and more leave no gaps, so less memory is held meanwhile and afterwards.  Does
-    nothing without glibc.
+    What was freed before goes back at once, and blocks of four megabytes and more leave no gaps, so less memory is held
+    meanwhile and afterwards.  Does nothing without glibc.
     """
     _told({_M_MMAP_THRESHOLD: _LARGE})
+    _trim()
     try:
         yield
     finally:
         _told(_KEPT if keep_memory.cache_info().currsize else _USUAL)
-        malloc_trim = _of_glibc("malloc_trim")
-        if malloc_trim is not None:
-            malloc_trim(0)
+        _trim()
+
+
+def _trim() -> None:
+    malloc_trim = _of_glibc("malloc_trim")
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
 def _told(options: dict[int, int]) -> bool:

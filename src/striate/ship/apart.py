@@ -20,7 +20,7 @@ _GRAPH, _INITIALIZER, _RAW = 7, 5, 9  # the numbers of these fields in ModelProt
 
 @dataclass(frozen=True)
 class Apart:
-    """A model and its large arrays, some of them the network's own: to be used before those change.
+    """A model and its large arrays, some of them the network's own: to be used while those do not change.
 
     model    in which each of the arrays has a name, a type and a shape, and lies elsewhere
     arrays   dense ones, by name
@@ -40,18 +40,23 @@ class Apart:
         for key, said in (("location", "memory"), ("offset", "0"), ("length", str(array.nbytes))):
             tensor.external_data.add(key=key, value=said)
 
+    def open(self) -> onnx.ModelProto:
+        """The model with each of the arrays as an input of that name, after those that it has."""
+        made, beside = self._split()
+        for tensor in beside:
+            kind = made.graph.input.add(name=tensor.name).type.tensor_type
+            kind.elem_type = tensor.data_type
+            for side in tensor.dims:
+                kind.shape.dim.add(dim_value=side)
+        return made
+
     def pieces(self) -> Iterator[bytes | memoryview]:
         """The bytes of the whole model, array by array.
 
         A message of protobuf may come in parts, which are put together: "Protocol Buffers Documentation", "Encoding",
         "Last One Wins".
         """
-        head = type(self.model)()
-        head.CopyFrom(self.model)
-        beside = [tensor for tensor in head.graph.initializer if tensor.name in self.arrays]
-        within = [tensor for tensor in head.graph.initializer if tensor.name not in self.arrays]
-        del head.graph.initializer[:]
-        head.graph.initializer.extend(within)
+        head, beside = self._split()
         yield head.SerializeToString()
         for tensor in beside:
             array = self.arrays[tensor.name]
@@ -65,6 +70,16 @@ class Apart:
     def whole(self) -> bytes:
         """The bytes of the whole model."""
         return b"".join(self.pieces())
+
+    def _split(self) -> tuple[onnx.ModelProto, list[Any]]:
+        """A copy of the model without the arrays, and what the model says of each."""
+        head = type(self.model)()
+        head.CopyFrom(self.model)
+        beside = [tensor for tensor in head.graph.initializer if tensor.name in self.arrays]
+        within = [tensor for tensor in head.graph.initializer if tensor.name not in self.arrays]
+        del head.graph.initializer[:]
+        head.graph.initializer.extend(within)
+        return head, beside
 
 
 def _begun(number: int, size: int) -> bytes:
@@ -95,3 +110,24 @@ def in_pieces(ops: Iterable[Op]) -> Iterator[Op]:
             names.append(made.output)
             yield made
         yield Op("Concat", names, op.output, {"axis": 1})
+
+
+def as_they_lie(ops: Iterable[Op]) -> Iterator[Op]:
+    """Arrays whose axes lie in another order in memory as those of memory, turned: a runtime does that as it loads.
+
+    ops   as ``fold`` gives them
+    """
+    turned: dict[tuple[int, tuple[int, ...]], str] = {}
+    for op in ops:
+        for i, value in enumerate(op.inputs):
+            if not isinstance(value, np.ndarray) or value.flags.c_contiguous or value.nbytes < LEAST:
+                continue
+            order = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
+            if not (lies := value.transpose(order)).flags.c_contiguous:
+                continue
+            key = value.__array_interface__["data"][0], value.strides
+            if key not in turned:
+                turned[key] = f"{op.output}/turned_{i}"
+                yield Op("Transpose", [lies], turned[key], {"perm": [order.index(axis) for axis in range(value.ndim)]})
+            op.inputs[i] = turned[key]
+        yield op

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import OrderedDict
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from striate.backend.allocator import handing_back
 from striate.backend.processor import processor
 from striate.doors.onnx_files import check_onnx, parse_onnx
 from striate.errors import ArgumentError, BundleError, note, unknown
@@ -20,9 +18,8 @@ from striate.extras import installed
 from striate.graph import every_layer
 from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
-from striate.ship.engine import Engine, exported
+from striate.ship.engine import Engine
 from striate.ship.in_torch import InTorch
-from striate.ship.kept import kept_engine
 from striate.ship.proof import prove
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, hooked
@@ -92,7 +89,6 @@ class Engines:
         self._graph: Graph | None = None
         self._foreign: str | None = None  # the layer that another torch module stands for
         self._work = 0.0
-        self._saved_as = ""  # what the weights are as they were saved; "" where they come from no saved model
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
         self._tuned: dict[str, Any] = {}  # by the kind of processor, of the weights that are watched
@@ -180,7 +176,7 @@ class Engines:
             twin = self.quantized(graph, read)
             prove_engine(twin.engine(pixels, strip, runtime=runtime), how, lambda: twin.engine(pixels, strip))
             return twin.engine(pixels, strip, decoding, runtime=runtime)
-        if not all(key in self._made for key in wanted):  # what is to be made takes longer, and may be in the cache
+        if not all(key in self._made for key in wanted):  # what is to be made takes longer
             read = inf
         if self._stale(graph, read):
             self._forget()
@@ -204,8 +200,8 @@ class Engines:
             for engine in engines:  # no more samples at a time than were measured to be the fastest
                 engine.batch = min(engine.batch, found["batch"])
         elif runtime != "onnxruntime" and not engines[0].proved:  # by its rows, also where it thins boxes out
-            runs = {"runtime": runtime, "precision": precision}
-            rows = engines[0] if decoding is None else self._make(graph, pixels, strip, None, **runs)
+            runs: dict[str, Any] = {"runtime": runtime, "precision": precision}
+            rows = engines[0] if decoding is None else Engine.of(graph, pixels, strip=strip, **runs)
             prove_engine(rows, how, lambda: InTorch(graph, model.module, pixels, strip, precision="float32"))
             engines[0].proved = True
         if unsure is None:
@@ -236,7 +232,8 @@ class Engines:
     ) -> Engine:
         """The engine of (runtime, precision, …), made where it is not there."""
         if key not in self._made:
-            self._made[key] = self._make(graph, pixels, strip, decoding, runtime=key[0], precision=key[1])
+            runs: dict[str, Any] = {"runtime": key[0], "precision": key[1]}
+            self._made[key] = Engine.of(graph, pixels, strip=strip, decoding=decoding, **runs)
             self._work = 0.0
         self._made.move_to_end(key)
         made = self._made[key]
@@ -261,7 +258,6 @@ class Engines:
         self._made.clear()
         self._tuned = {}
         self._watch = self._graph = None
-        self._saved_as = ""
 
     def reset(self) -> None:
         """Make all anew when next asked, the int8 twin too: weights were changed in a way that need not be noticed."""
@@ -298,7 +294,7 @@ class Engines:
             return False
         return not hooked(module.modules())
 
-    # -- kept in the cache ----------------------------------------------------------------------------------------------
+    # -- of a saved model -----------------------------------------------------------------------------------------------
     def loaded(
         self,
         model: Any,
@@ -318,7 +314,6 @@ class Engines:
         Raises BundleError for a twin that is of another network, or holds what no network needs.
         """
         self._watch, self._graph, self._foreign = Watch(model.module), model.graph.check(), None
-        self._saved_as = f"{checksum} {json.dumps(model.description())}"
         if int8 is not None:
             content, report = int8
             twin = _twin(content, report, self._graph, str(folder), checksum)
@@ -406,20 +401,6 @@ class Engines:
             return found
         twinless = KINDS[found["engine"]][1] == "int8" and self._int8 is None
         return None if twinless or self.missing() else found
-
-    @handing_back()
-    def _make(
-        self,
-        graph: Graph,
-        pixels: Preprocessing | None,
-        strip: Sequence[str | None],
-        decoding: Decoding | None,
-        **runs: Any,
-    ) -> Engine:
-        if not self._saved_as or any(strip):
-            return Engine.of(graph, pixels, strip=strip, decoding=decoding, **runs)
-        said = f"{self._saved_as} {pixels and pixels.arithmetic}" + (f" {decoding}" if decoding else "")
-        return kept_engine(said, lambda: exported(graph, pixels, decoding=decoding), **runs)
 
     # -- int8 ----------------------------------------------------------------------------------------------------------
     def keep(self, model: Any, quantized: Quantized | None) -> None:

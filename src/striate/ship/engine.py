@@ -83,7 +83,7 @@ class Engine:
         precision: str = "float32",
         callers: int = 1,
     ) -> Engine:
-        """The engine of a network with its weights as they are now.
+        """The engine of a network with its weights as they are now; OpenVINO's is to be asked only while they stay so.
 
         graph           the network
         preprocessing   for uint8 pictures as input; None: floats
@@ -96,9 +96,7 @@ class Engine:
 
         Raises ArgumentError for a layer that ONNX cannot say, or a runtime that is not installed.
         """
-        model: bytes | Apart = exported(graph, preprocessing, strip, decoding)
-        if isinstance(model, Apart) and runtime != "onnxruntime":  # which alone takes arrays from memory
-            model = model.whole()
+        model = exported(graph, preprocessing, strip, decoding)
         return cls(model, threads=threads, runtime=runtime, precision=precision, callers=callers)
 
     def predict(self, arrays: Sequence[np.ndarray], batch_size: int | None = None) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from striate.errors import ArgumentError, BundleError
 from striate.graph import Graph, Shape
 from striate.intake import outputs_with_boxes
 from striate.ship import rows, windows  # noqa: F401  they fill the table
-from striate.ship.apart import LEAST, Apart, in_pieces
+from striate.ship.apart import LEAST, Apart, as_they_lie, in_pieces
 from striate.ship.fold import fold, prune, readers
 from striate.ship.writer import Op, Tensor, Writer
 
@@ -136,7 +136,7 @@ def assembled(
         model.graph.output.append(helper.make_tensor_value_info(name, _FLOAT, ["batch", *shape]))
     store = _Constants(model, beside)
     left = _renamed(fold(prune(ops, names), names), names)
-    for op in left if beside is None else in_pieces(left):
+    for op in left if beside is None else as_they_lie(in_pieces(left)):
         node = helper.make_node(op.kind, store.names(op.inputs), op.outputs, op.output, **op.attributes)
         model.graph.node.append(node)
     return model

@@ -129,7 +129,8 @@ def _core(openvino: Any) -> Any:
 class OpenVino:
     """A model compiled by OpenVINO, which has kernels for 16 bits where the processor has units for them.
 
-    source      a serialized ONNX model, the path of one, or one with its arrays apart, which are copied
+    source      a serialized ONNX model, the path of one, or one with its arrays apart, which are read where they lie: for as
+                long as they do not change
     threads     of the whole, for each of those that run it
     precision   of the numbers within: "float32" or "bfloat16"
     callers     how many threads may run it at once
@@ -147,7 +148,15 @@ class OpenVino:
         }
         try:
             core = _core(openvino)
-            model = core.read_model(source.whole() if isinstance(source, Apart) else source)
+            if isinstance(source, Apart):
+                self._held = source.arrays
+                model = core.read_model(source.open().SerializeToString())
+                for taken in model.get_parameters():
+                    if (array := source.arrays.get(taken.get_friendly_name())) is not None:
+                        taken.output(0).replace(openvino.op.Constant(array, shared_memory=True).output(0))
+                        model.remove_parameter(taken)
+            else:
+                model = core.read_model(source)
             self._compiled = core.compile_model(model, "CPU", settings)
         except RuntimeError as error:  # as all that it raises comes
             raise _unusable("OpenVINO", error) from error
