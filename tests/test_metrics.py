@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from measured import BINARY, DENSE, LOGITS, ONEHOT, SPARSE, measured, sigmoid, softmax, wave
 
+from striate import ops
 from striate.errors import ArgumentError, DataError, StriateError
 from striate.train import losses
 from striate.train import metrics as m
@@ -311,9 +312,38 @@ def test_maps_are_measured_by_pixel_and_ignore_what_the_loss_ignores_where_keras
         assert measured(metric, truth, scores, batch=1) == pytest.approx(value, abs=1e-6), name
 
 
-def test_equal_scores_are_not_all_the_best() -> None:
-    metric = m.TopKCategoricalAccuracy(2)
-    assert measured(metric, np.arange(4), np.ones((4, 4), np.float32)) == 0.5
+@pytest.mark.parametrize("kind", [m.TopKCategoricalAccuracy, m.SparseTopKCategoricalAccuracy])
+@pytest.mark.parametrize(
+    ("truth", "scores", "right"),
+    [
+        (0, [3, 3, 3, 3], True),  # as in Keras 3.15: all of several equal scores at the edge
+        (1, [3, 2, 2, 1], True),
+        (2, [3, 2, 2, 1], True),
+        (3, [3, 2, 2, 1], False),
+        (0, [np.nan, 2, 2, 1], False),  # what is no finite number is nothing to go by, as in TensorFlow's in_top_k
+        (1, [np.nan, 2, 1, 1], False),
+        (0, [np.inf, 2, 1, 1], False),
+        (1, [-np.inf, 2, 1, 1], False),
+        (-1, [3, 2, 2, 1], False),  # no output stands for it
+        (4, [3, 2, 2, 1], False),
+        (10**9, [3, 2, 2, 1], False),
+    ],
+)
+def test_who_is_among_the_best(kind: Any, truth: int, scores: list[float], right: bool) -> None:
+    assert measured(kind(2), np.array([truth]), np.float32([scores])) == right
+    assert ops.in_top_k(np.array([truth]), np.float32([scores]), 2).item() is right
+    maps = measured(kind(2), np.full((1, 2, 3), truth), np.broadcast_to(np.float32(scores), (1, 2, 3, 4)))
+    assert maps == right
+
+
+@pytest.mark.parametrize("name", ["accuracy", "categorical_accuracy", "sparse_categorical_accuracy"])
+def test_of_equal_scores_the_first_is_the_answer_and_one_that_is_nan_is_it(name: str) -> None:
+    """As NumPy's and Keras' argmax have it."""
+    metric = m.resolve(name, losses.SparseCategoricalCrossentropy(), (3,))
+    scores = np.float32([[1, 1, 0], [0, 1, 1], [1, np.nan, 2], [1, np.inf, 2]])
+    assert measured(metric, np.array([0, 1, 1, 1]), scores) == 1
+    metric.reset_state()
+    assert measured(metric, np.array([1, 2, 2, 3]), scores) == 0
 
 
 def test_one_class_of_several() -> None:

@@ -125,9 +125,10 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[torch.Tensor, torch.Tens
 
 @entry
 def in_top_k(targets: Any, predictions: Any, k: int) -> torch.Tensor:
-    scores, classes = floats(predictions), tensor(targets).long()
-    own = scores.gather(1, classes[:, None])
-    return ((scores > own).sum(1) < k) & own.squeeze(1).isfinite()
+    scores, classes = floats(predictions), tensor(targets)
+    there = (classes >= 0) & (classes < scores.shape[-1]) & scores.isfinite().all(-1)
+    own = scores.gather(-1, classes.where(there, 0).long().unsqueeze(-1))
+    return ((scores > own).sum(-1) < k) & there
 
 
 @entry

@@ -111,7 +111,7 @@ argmin(x, axis=None, keepdims=False)     the place of the smallest number
 argsort(x, axis=-1)                      the places in rising order of the numbers
 sort(x, axis=-1)                         the numbers in rising order
 top_k(x, k, sorted=True)                 the k largest numbers of the last axis, and their places
-in_top_k(targets, predictions, k)        whether the target is among the k largest predictions
+in_top_k(targets, predictions, k)        whether the target is among the k largest, all finite; ties count
 cumsum(x, axis=None, dtype=None)         sums of the first numbers
 count_nonzero(x, axis=None)              how many numbers are not 0
 cumprod(x, axis=None, dtype=None)        products of the first numbers

@@ -92,7 +92,16 @@ class Loss(Described, family="loss"):
 
     def _given(self, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         y_pred = tensor(f"y_pred of {self.name}", y_pred, self.dtype)
-        return self.fitted(tensor(f"y_true of {self.name}", y_true, like=y_pred), y_pred)
+        return self.seen(tensor(f"y_true of {self.name}", y_true, like=y_pred), y_pred)
+
+    def seen(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as ``fitted`` gives them, of targets that nobody has looked at yet.
+
+        y_true, y_pred    targets and outputs, (N, …, C), or class numbers (N, …)
+
+        Raises TrainingError when they do not go together, and for targets that the loss has no number for.
+        """
+        return self.fitted(y_true, y_pred)
 
     def fitted(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         """Both in 32 bits or more, or as `dtype` says, and of the same shape (class numbers: without the class axis).
@@ -105,6 +114,8 @@ class Loss(Described, family="loss"):
             return self._matched(y_true, y_pred)
         import torch
 
+        if y_true.is_floating_point() and not y_true.isfinite().all():
+            raise TrainingError(f"{self.name}: a class number is no number (NaN or infinity).")
         if not y_pred.is_floating_point():
             y_pred = y_pred.float()
         axis = self._class_axis(y_pred)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from striate.described import described, number, whole
-from striate.errors import ArgumentError, TrainingError, note
+from striate.errors import ArgumentError, note
 from striate.ops.probabilities import EPSILON, clipped
 from striate.train.losses.base import Loss
+from striate.train.losses.labels import no_such_class, yes_or_no
 from striate.train.tensors import weights_for
 from striate.wording import plural
 
@@ -56,6 +57,15 @@ class _Classes(Loss):
                 SyntaxWarning,
             )
         return super().fitted(y_true, y_pred)
+
+    def seen(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as ``fitted`` gives them: `y_true` and `y_pred` are (N, …, C).  Raises TrainingError also for a yes or no
+        outside of 0 to 1.
+        """
+        y_true, y_pred = self.fitted(y_true, y_pred)
+        if self.targets == "binary":  # of logits too, where torch would take it: a figure is the same by both ways
+            yes_or_no(self.name, y_true)
+        return y_true, y_pred
 
 
 @described
@@ -176,11 +186,7 @@ class SparseCategoricalCrossentropy(_Classes, OfLabels):
                 logs.movedim(self.axis, min(1, logs.ndim - 1)), y_true, reduction=reduction, ignore_index=ignore
             )
         except (IndexError, RuntimeError):
-            outputs = y_pred.shape[self.axis]
-            raise TrainingError(
-                f"{self.name}: labels from {int(y_true.min())} to {int(y_true.max())} do not go with "
-                f"{plural(outputs, 'output')}, which are classes 0 to {outputs - 1}."
-            ) from None
+            raise no_such_class(self.name, y_true, y_pred.shape[self.axis]) from None
 
     def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
         return None if self.ignore_class is None else self.counted(y_true)
@@ -223,6 +229,8 @@ class BinaryCrossentropy(_Classes):
 
         y_true, y_pred    (N, …, C)
         reduction         "none" or "mean"
+
+        An output that is NaN has a loss of NaN.  Raises TrainingError for a target outside of 0 to 1.
         """
         from torch.nn import functional as F
 
@@ -230,7 +238,12 @@ class BinaryCrossentropy(_Classes):
         if self.from_logits:
             return F.binary_cross_entropy_with_logits(y_pred, y_true, reduction=reduction)
         p = clipped(y_pred, axis=None)
-        return F.binary_cross_entropy(p, y_true, reduction=reduction)
+        try:
+            return F.binary_cross_entropy(p, y_true, reduction=reduction)
+        except RuntimeError:  # torch takes no NaN
+            yes_or_no(self.name, y_true)
+            values = -y_true * p.log() - (1 - y_true) * (1 - p).log()
+            return values.mean() if reduction == "mean" else values
 
 
 def _faded(missed: Tensor, gamma: float) -> Tensor:
@@ -393,11 +406,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         """Losses (N, …) of class numbers `y_true` (N, …) and probabilities `y_pred` (N, …, C).  Raises TrainingError for a
         label that no output stands for.
         """
-        low, high, outputs = int(y_true.min()), int(y_true.max()), y_pred.shape[-1]
-        if low < 0 or high >= outputs:
-            raise TrainingError(
-                f"{self.name}: labels from {low} to {high} do not go with {plural(outputs, 'output')}, classes 0 "
-                f"to {outputs - 1}."
-            )
+        if ((y_true < 0) | (y_true >= y_pred.shape[-1])).any():
+            raise no_such_class(self.name, y_true, y_pred.shape[-1])
         p = y_pred.gather(-1, y_true.unsqueeze(-1)).squeeze(-1)
         return (1 - p**self.q) / self.q

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from striate.errors import ArgumentError
+from striate.errors import ArgumentError, TrainingError
 from striate.graph.layer import snake_case
 from striate.train.losses import labels
 from striate.train.losses.base import Loss
-from striate.train.tensors import same_rank, tensor
-from striate.wording import plural
+from striate.train.tensors import same_rank, tensor, weights_for
+from striate.wording import inner, plural
 
 if TYPE_CHECKING:
     import torch
@@ -114,6 +114,9 @@ class TorchLoss(FunctionLoss):
         self.separate = sigmoid or _made_of(self.function, "BCELoss")
         self._numbers = _made_of(self.function, "MultiLabelMarginLoss")  # class numbers, though as many as outputs
         self._truth_first = _truth_first(self.function)
+        self.ignore_class: int | None = None  # a label that counts for nothing; torch's default is -100
+        if _is(self.function, "CrossEntropyLoss", "NLLLoss"):
+            self.ignore_class = int(cast("Any", self.function).ignore_index)
         self._each: Any = None
         if "reduction" in inspect.signature(type(self.function)).parameters and hasattr(self.function, "reduction"):
             self._each = copy.copy(self.function)
@@ -127,7 +130,25 @@ class TorchLoss(FunctionLoss):
         return same_rank(y_true.to(y_pred.dtype), y_pred)
 
     def mean(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return self._of(self.function, y_true, y_pred).mean()
+        loss = self._of(self.function, y_true, y_pred).mean()
+        counts = self._counted(y_true)
+        return loss if counts is None else loss.where(counts.any(), 0)  # torch divides by none
+
+    def mask(self, y_true: Tensor, values: Tensor) -> Tensor | None:
+        return self._counted(y_true) if values.ndim else None
+
+    def weight(self, y_true: Tensor, weights: Tensor | None = None) -> int | Tensor:
+        counts, module = self._counted(y_true), cast("Any", self.function)
+        if counts is None or module.reduction != "mean":
+            return super().weight(y_true, weights)
+        if weights is not None and self.by_weight:
+            return (counts * weights_for(self.name, weights, counts.float())).sum()
+        table = module.weight if weights is None else None  # of the classes, over which torch's mean is
+        return counts.sum() if table is None else table[y_true[counts]].sum()
+
+    def _counted(self, y_true: Tensor) -> Tensor | None:
+        """Which class numbers count, bool (N, …); None where all do, and for targets that are none."""
+        return None if self.ignore_class is None or y_true.is_floating_point() else y_true != self.ignore_class
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self._of(self._each or self.function, y_true, y_pred)
@@ -138,8 +159,24 @@ class TorchLoss(FunctionLoss):
             if y_true.ndim == y_pred.ndim:
                 y_true = y_true.movedim(-1, 1)
             y_pred = y_pred.movedim(-1, 1)
-        values = module(y_true, y_pred) if self._truth_first else module(y_pred, y_true)
+        try:
+            values = module(y_true, y_pred) if self._truth_first else module(y_pred, y_true)
+        except (IndexError, RuntimeError) as error:
+            if not type(module).__module__.startswith("torch."):
+                raise
+            low, high = float(y_true.min()), float(y_true.max())
+            raise TrainingError(
+                f"{self.name} takes no targets of shape {tuple(y_true.shape)} from {low:g} to {high:g} for outputs of shape "
+                f"{tuple(y_pred.shape)}: {inner(error)}."
+            ) from None
         return tensor(f"what {self.name} returned", values)
+
+
+def _is(module: Any, *names: str) -> bool:
+    """Whether a module is, or derives from, one of torch's losses."""
+    import torch
+
+    return isinstance(module, tuple(getattr(torch.nn, name) for name in names))
 
 
 def _made_of(module: Any, *names: str) -> bool:

@@ -9,6 +9,7 @@ from striate.described import described, number
 from striate.errors import ArgumentError
 from striate.ops.probabilities import EPSILON
 from striate.train.losses.cross_entropy import OfLabels, SparseCategoricalCrossentropy
+from striate.train.losses.labels import no_such_class
 from striate.wording import plural
 
 if TYPE_CHECKING:
@@ -38,13 +39,18 @@ class SparseDice(OfLabels):
     dtype: Any = None
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """One number for the batch: targets `y_true` are class numbers (N, …), outputs `y_pred` (N, …, C)."""
+        """One number for the batch: targets `y_true` are class numbers (N, …), outputs `y_pred` (N, …, C).
+
+        Raises TrainingError for a label that no output stands for.
+        """
         import torch
 
         p = y_pred.softmax(-1) if self.from_logits else y_pred
         classes = p.shape[-1]
         counts = self.counted(y_true)
-        truth = y_true.where(counts & (y_true >= 0) & (y_true < classes), 0).reshape(-1)
+        if (counts & ((y_true < 0) | (y_true >= classes))).any():
+            raise no_such_class(self.name, y_true[counts], classes)
+        truth = y_true.where(counts, 0).reshape(-1)
         counts, p = counts.reshape(-1).to(p.dtype), p.reshape(-1, classes)
         own = p.gather(1, truth[:, None])[:, 0] * counts
         none = torch.zeros(classes, dtype=p.dtype, device=p.device)

@@ -50,7 +50,7 @@ def some_must_count(loss: Loss, y: np.ndarray) -> None:
     y      all targets of it that there are, (N, …); a batch of them may well have nothing that counts
     """
     ignored = getattr(loss, "ignore_class", None)
-    if loss.targets == "ids" and ignored is not None and (y == ignored).all():
+    if loss.sparse and ignored is not None and (y == ignored).all():
         raise TrainingError(f"{loss.name}: every label is the ignored class {ignored}.")
 
 
@@ -119,10 +119,34 @@ def _check_dense(loss: Loss, y: np.ndarray, output_shape: Shape) -> None:
         )
     if loss.targets == "one_hot":
         _check_distributions(loss, y, output_shape)
-    elif loss.targets == "binary" and (y.min() < 0 or y.max() > 1):
-        low, high = float(y.min()), float(y.max())
-        advice = "For labels -1 and 1 use hinge, or (y + 1) / 2." if (low, high) == (-1, 1) else "Give 0 or 1."
-        raise TrainingError(f"{loss.name}: targets run from {low:g} to {high:g}, they must lie in 0 to 1. {advice}")
+    elif loss.targets == "binary":
+        yes_or_no(loss.name, y)
+
+
+def yes_or_no(name: str | None, y: Any) -> None:
+    """Raise TrainingError for targets of a yes or no that do not lie in 0 to 1.
+
+    name    of the loss or metric
+    y       an array or a tensor, of any shape
+    """
+    if ((y >= 0) & (y <= 1)).all():
+        return
+    low, high = float(y.min()), float(y.max())
+    advice = "For labels -1 and 1 use hinge, or (y + 1) / 2." if (low, high) == (-1, 1) else "Give 0 or 1."
+    raise TrainingError(f"{name}: targets run from {low:g} to {high:g}, they must lie in 0 to 1. {advice}")
+
+
+def no_such_class(name: str | None, y: Any, outputs: int) -> TrainingError:
+    """The error for class numbers of which some are none of the network's.
+
+    name       of the loss
+    y          a tensor of them
+    outputs    how many classes there are
+    """
+    return TrainingError(
+        f"{name}: labels from {int(y.min())} to {int(y.max())} do not go with {plural(outputs, 'output')}, which are "
+        f"classes 0 to {outputs - 1}."
+    )
 
 
 def _check_distributions(loss: Loss, y: np.ndarray, output_shape: Shape) -> None:

@@ -150,8 +150,8 @@ class SparseCategoricalAccuracy(CategoricalAccuracy):
 class TopKCategoricalAccuracy(_OfClasses):
     """The share of samples whose true class is among the `k` highest scores; targets one-hot or class numbers.
 
-    Of equal scores at the edge only `k` in all count; Keras counts all of them, which gives a network whose outputs are
-    all alike 100 %.
+    As in Keras, all of several equal scores at the edge count, so a network whose outputs are all alike has 100 %; where a
+    score is no finite number the answer is wrong, and so it is for a class that no output stands for.
 
     k               at least 1
     name            in the logs
@@ -181,8 +181,9 @@ class TopKCategoricalAccuracy(_OfClasses):
             )
 
     def right(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        best = y_pred.topk(min(self.k, y_pred.shape[-1]), -1, sorted=False).indices
-        return (best == y_true.unsqueeze(-1)).any(-1)
+        from striate.ops.over_axes import in_top_k
+
+        return in_top_k(y_true, y_pred, self.k)  # type: ignore[no-any-return]
 
 
 @described

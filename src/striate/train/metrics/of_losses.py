@@ -62,7 +62,7 @@ class LossMetric(MeanMetric):
                 y_true = torch.nn.functional.one_hot(y_true.long(), y_pred.shape[-1])
             elif loss.targets == "ids":
                 y_true = class_numbers(y_true, y_pred)
-            y_true, y_pred = loss.fitted(y_true, y_pred)
+            y_true, y_pred = loss.seen(y_true, y_pred)
             values = loss.call(y_true, y_pred)
             if values.ndim == 0 and sample_weight is None:
                 self.take_sums(values.double() * len(y_true), len(y_true))
