@@ -16,6 +16,7 @@ from torch import fx, nn
 
 from striate.backend import arrays, modules, rows, windows  # noqa: F401  they fill the table
 from striate.backend.init import copy_into, fill
+from striate.backend.settings import remember
 from striate.backend.table import ROWS
 from striate.errors import ArgumentError
 from striate.graph import Graph, InputLayer, Layer, Network, Node, Step, every_layer, learning_layers
@@ -67,6 +68,7 @@ class Builder:
         layer, name, part = self.layer, self.graph.name(self.layer), step.part
         if self.built(step) is None:
             made = _initialised(step, make, layer, self.values)
+            remember(made.modules())
             if not part:
                 layer.torch_module = made
             else:
@@ -142,6 +144,7 @@ class Builder:
         self.fx.lint()
         module = fx.GraphModule(self.root, self.fx, "Network")
         module._register_state_dict_hook(_mark)
+        remember([module])
         return module
 
     def _write(self, node: Node, xs: list[fx.Node]) -> list[fx.Node]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from striate.errors import ArgumentError, BundleError, StriateError, note
+from striate.errors import ArgumentError, BundleError, Note, StriateError, note, warn
 from striate.graph import from_keras
 from striate.train import compiled
 from striate.train.optimizer_state import OfKeras, awaited, beside_keras, optimizer_state, to_keras_state
@@ -36,6 +36,7 @@ def save(
     may_write(path, overwrite)
     if model._plan is not None and include_optimizer:
         _say_what_is_left_out(model._plan, path)
+    _say_edited(model, path)
     if kind != "folder":
         _save_keras(model, path, include_optimizer, kind == "hdf5")
         return Path(path)
@@ -57,6 +58,15 @@ def save(
         optimizer=state,
     )
     return write_bundle(path, bundle, model_card(model._title, bundle, model.size()))
+
+
+def _say_edited(model: Any, path: str | os.PathLike[str]) -> None:
+    """Say that a setting of a torch module, which was edited past its layer, is not saved."""
+    from striate.backend.settings import edited
+
+    what = None if not model.built or model.torch_module is None else edited(model.torch_module)
+    if what is not None:
+        warn(f"{path}: {what}, and what is saved is what the layers say. Set it in the layer to keep it.", Note)
 
 
 def _described(model: Any) -> dict[str, Any] | None:

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from striate.backend.processor import processor
+from striate.backend.settings import edited
 from striate.doors.onnx_files import check_onnx, parse_onnx
 from striate.errors import ArgumentError, BundleError, note, unknown
 from striate.extras import installed
-from striate.graph import every_layer
 from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine
 from striate.ship.in_torch import InTorch
 from striate.ship.proof import prove
 from striate.ship.quantization import QuantizationReport, Quantized
-from striate.ship.watch import Watch, hooked
+from striate.ship.watch import Watch, departure, hooked
 from striate.weights.bundle import TWIN_OF
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Engines:
         self._made: OrderedDict[Any, Engine] = OrderedDict()
         self._watch: Watch | None = None
         self._graph: Graph | None = None
-        self._foreign: str | None = None  # the layer that another torch module stands for
+        self._foreign: str | None = None  # why only torch computes this network, where its modules are not its layers'
         self._work = 0.0
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
@@ -185,14 +185,11 @@ class Engines:
         if how == "auto" and not self._pays(model, module, samples, wanted[0]):
             return None
         if self._watch is None:
-            self._watch, self._graph, self._foreign = Watch(module), graph, _foreign(graph, module)
+            self._watch, self._graph, self._foreign = Watch(module), graph, departure(graph, module)
         if self._foreign is not None and how == "auto":
             return None
         if self._foreign is not None:
-            raise ArgumentError(
-                f'the layer "{self._foreign}" was replaced by a torch module of your own, which torch alone computes: take '
-                'engine="auto" or "torch".'
-            )
+            raise ArgumentError(f'{self._foreign}, which torch alone computes: take engine="auto" or "torch".')
         engines = [self._kept(key, graph, pixels, strip, decoding) for key in wanted]
         if precision == "int8" and self._int8 is not None:
             engines.insert(0, self._int8[0].engine(pixels, strip, decoding, runtime=runtime))
@@ -250,7 +247,7 @@ class Engines:
         if self._watch is None or self._graph is None or self._stale(graph):
             self._forget()
             module = model.module if model.torch_module is None else model.torch_module
-            self._watch, self._graph, self._foreign = Watch(module), graph, _foreign(graph, module)
+            self._watch, self._graph, self._foreign = Watch(module), graph, departure(graph, module)
         return self._watch, self._graph
 
     def _forget(self) -> None:
@@ -433,18 +430,9 @@ class Engines:
             raise ArgumentError("this model has no int8 engine yet: call quantize(pictures) first.")
         quantized, watch, made_from = self._int8
         if graph is not made_from or watch.changed(read):
-            raise ArgumentError("the weights have changed since the int8 engine was made: call quantize again.")
+            what = edited(watch.module) or "the weights have changed"
+            raise ArgumentError(f"{what} since the int8 engine was made: call quantize again.")
         return quantized
-
-
-def _foreign(graph: Graph, module: torch.nn.Module) -> str | None:
-    """The first layer with weights of whose torch module there is another one in the network; None: there is none."""
-    held = {id(part) for part in module.modules()}
-    for layer in every_layer(graph):
-        parts = () if layer.torch_module is None else layer.torch_module.modules()
-        if any(id(part) not in held for part in parts if part._parameters or part._buffers):
-            return str(layer.name)
-    return None
 
 
 def prove_engine(engine: Engine, how: str, right: Callable[[], Any]) -> None:

@@ -12,6 +12,7 @@ from striate.graph import Graph, SymbolicTensor
 from striate.intake import outputs_with_boxes
 from striate.ship.onnx_graph import describe, save_onnx, to_onnx
 from striate.ship.suppression import suppress_boxes
+from striate.ship.watch import check_modules
 
 
 def export_onnx(
@@ -33,12 +34,13 @@ def export_onnx(
 
     Metadata: name, labels, preprocessing (with the size of the network's pictures) and, of a network that answers with
     boxes, task and decoding.  Raises ArgumentError for `pixels` of a model without preprocessing, `suppression` of one
-    without boxes, a layer that ONNX cannot say and `int8` without a twin of these weights, BundleError where the file
-    cannot be written.
+    without boxes, a layer that ONNX cannot say, a torch module whose settings were edited and `int8` without a twin of these
+    weights, BundleError where the file cannot be written.
     """
     preprocessing = model.intake.preprocessing
     if pixels and preprocessing is None:
         raise ArgumentError("export_onnx: this model has no preprocessing, so it cannot take pixels. Use pixels=False.")
+    check_modules(model, "export_onnx")
     boxes = bool(outputs_with_boxes(model.graph.check()))
     if suppression and not boxes:
         raise ArgumentError("export_onnx: suppression is for networks that answer with boxes; this one does not.")

@@ -190,12 +190,23 @@ def save_onnx(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
 
 
 def build_layers(graph: Graph) -> None:
-    """Make the modules, and so the weights, of layers that have none yet."""
+    """Make the modules, and so the weights, of layers that have none yet.
+
+    Raises ArgumentError for a module that computes by other settings than its layer says, which ONNX would say.
+    """
     from striate.backend import build
+    from striate.backend.settings import edited
     from striate.graph import every_layer
 
-    if any(layer.torch_module is None and layer.built_for for layer in every_layer(graph)):
+    layers = every_layer(graph)
+    if any(layer.torch_module is None and layer.built_for for layer in layers):
         build(graph)
+    for layer in layers:
+        what = None if layer.torch_module is None else edited(layer.torch_module)
+        if what is not None:
+            raise ArgumentError(
+                f'"{layer.name}": {what}, and ONNX says what the layer says. Set it in the layer, or turn it back.'
+            )
 
 
 def factors(preprocessing: Preprocessing, shape: Shape) -> tuple[np.ndarray | None, np.ndarray | None]:

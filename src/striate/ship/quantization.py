@@ -25,6 +25,7 @@ from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import factors, rows_of_boxes
 from striate.ship.quantization_report import QuantizationReport, compared
 from striate.ship.suppression import suppress_boxes
+from striate.ship.watch import check_modules
 
 if TYPE_CHECKING:
     import onnx
@@ -125,8 +126,9 @@ def twin_of(model: Any, examples: Examples, samples: int = 128, method: str = "m
     samples    how many of them, evenly spread, set the ranges
     method     how ranges come from what was seen, as for ``quantize``
 
-    Raises ArgumentError for a layer ONNX cannot say or an unknown method.
+    Raises ArgumentError for a layer ONNX cannot say, a torch module whose settings were edited, or an unknown method.
     """
+    check_modules(model, "quantize")
     chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
     arrays = [x[chosen] for x in examples.xs]
     if examples.preprocessing is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from operator import is_
+from hashlib import sha256
+from operator import is_, itemgetter
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,29 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from striate.backend.settings import edited, settings
+from striate.errors import ArgumentError
+from striate.graph import Graph, every_layer
+
 _SHORT = 2048  # vectors up to this size are compared whole each time
 _ALL, _SOME, _CELLS = 256, 8, 16  # other arrays too up to the first size, of larger ones so many lines of so many cells
 _FEW = 1 << 16  # weights that are all compared each time
 _LINE = 1021  # numbers in a line, a prime, so that filters that change places do not stay in their columns
 _BLOCK = 16 * _LINE  # numbers that are read together
+_PARTS = 12  # modules whose settings are compared each time, in one or two microseconds
+_AS_LONG = 256  # weights whose comparing takes as long as that of a module's settings, and more
 
 
 class Watch:
-    """The floating-point arrays of a module as they are now.
+    """The floating-point arrays of a module, and what else it computes by (``backend.settings``), as they are now.
 
     ``changed`` always sees an array or a module put in another's place, every change that torch counts (optimizers,
     ``copy_``, loading), and changes past torch's counter (through ``.data`` or a NumPy view) that touch a vector of up to
     2,048 numbers, another array of up to 256, or one of 128 cells spread over a larger one; that takes a microsecond for
     each array that is in no cache.  To see any change of any weight it reads them: as many as it is told, block after block.
+    Settings, such as a stride or an epsilon, are compared module after module, twelve each time, all of no more.
+
+    module   with all that is in it
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -51,7 +61,14 @@ class Watch:
                     self._tensors.append(tensor)
                     self._add(tensor)
         self._few = sum(self._sizes) <= _FEW
+        self.module = module
         self._parts = list(module.modules())
+        told = [(part.__dict__, settings(part)) for part in self._parts]
+        gets = [(held, itemgetter(*said)) for held, said in told if said]
+        self._settings = [
+            (held, len(held), get, get(held)) for held, get in gets
+        ]  # how many: one more may be a `forward`
+        self._next_part = 0
         self._children = [(part._modules, list(part._modules.values())) for part in self._parts if part._modules]
         self._unhooked_at = -1  # how many hooks torch had set when none was in these parts
         self._held = self._marks()
@@ -107,6 +124,8 @@ class Watch:
                 return True
         except (RuntimeError, ValueError):  # of another shape now, or on another device
             return True
+        if self._set(read):
+            return True
         left = float("inf") if self._few else read
         for _ in self._blocks:
             i, self._next = self._next, (self._next + 1) % len(self._blocks)
@@ -118,6 +137,37 @@ class Watch:
                 break
         return False
 
+    def _set(self, read: float) -> bool:
+        """Whether a setting is another one, of all modules where the work pays for that, else of some, in turn."""
+        all_of_them = read > len(self._settings) * _AS_LONG
+        start = 0 if all_of_them else self._next_part
+        end = len(self._settings) if all_of_them else start + _PARTS
+        for held, count, get, was in self._settings[start:end]:
+            try:
+                if len(held) != count or get(held) != was:
+                    return True  # and the next call begins there too
+            except KeyError:  # taken away
+                return True
+        if not all_of_them:
+            self._next_part = end if end < len(self._settings) else 0
+        return False
+
+    def digest(self) -> str:
+        """A checksum of all arrays and settings as they are now, wherever they lie: another one as soon as any differs.
+
+        "" where a module stands in another one's place.
+        """
+        if any(list(place.values()) != modules for place, modules in self._children):
+            return ""
+        found = sha256()
+        for place, key in zip(self._places, self._keys, strict=True):
+            tensor = place[key]
+            found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        for part in self._parts:
+            found.update(repr([(name, _said(value)) for name, value in sorted(settings(part).items())]).encode())
+        return found.hexdigest()
+
     def hooked(self) -> bool:
         """Whether a part has forward hooks, which only torch would run.
 
@@ -127,6 +177,40 @@ class Watch:
         if count != self._unhooked_at and not hooked(self._parts):
             self._unhooked_at = count
         return count != self._unhooked_at
+
+
+def departure(graph: Graph, module: nn.Module) -> str | None:
+    """Why a network's modules compute something else than its layers say, which engines are made from; None: they do not.
+
+    graph    the network
+    module   what was built of it
+
+    Another torch module with weights stands in the place of a layer's, or a setting of one is no longer what the layer says.
+    """
+    held = {id(part) for part in module.modules()}
+    for layer in every_layer(graph):
+        parts = () if layer.torch_module is None else layer.torch_module.modules()
+        if any(id(part) not in held for part in parts if part._parameters or part._buffers):
+            return f'the layer "{layer.name}" was replaced by a torch module of your own'
+    return edited(module)
+
+
+def check_modules(model: Any, what: str) -> None:
+    """Raise ArgumentError for a model whose modules compute something else than its layers say.
+
+    model   with its weights
+    what    is to be made of its layers
+    """
+    why = departure(model.graph.check(), model.module)
+    if why is not None:
+        raise ArgumentError(
+            f"{what}: {why}, and this is made of what the layers say. Set it in the layer, or turn it back."
+        )
+
+
+def _said(value: Any) -> str:
+    """A setting in words that are the same in every process."""
+    return getattr(value, "__qualname__", None) or repr(value)
 
 
 def hooked(parts: Iterable[nn.Module]) -> bool:
