@@ -1,8 +1,10 @@
 """Saved models: whole or not there, and every damage named."""
 
 import json
+import shutil
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 
 import striate as st
 from striate import layers
-from striate.errors import BundleError
+from striate.errors import ArgumentError, BundleError
 from striate.weights import atomic_write
 
 
@@ -283,3 +285,62 @@ def test_the_card_of_a_large_network_has_totals_and_says_what_prints_the_table(t
     assert "| rates | 0.2 for 9 layers, 0.5 for 1 layer |" in card
     assert "recipe" not in card
     assert "detect(model" in card
+
+
+# -- which files are needed --------------------------------------------------------------------------------------------
+PARTS = {  # each file, whether a model is nothing without it, and what is said then
+    "model.json": (True, ""),
+    "weights-*": (True, ""),
+    "optimizer-*": (False, "It is left out, and further training begins the optimizer's state anew"),
+    "int8-*": (False, "It is left out, and the model answers in 32 bits"),
+    "README.md": (False, ""),
+}
+DAMAGES = {
+    "gone": lambda file: file.unlink(),
+    "empty": lambda file: file.write_bytes(b""),
+    "cut short": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    "one bit": lambda file: file.write_bytes(file.read_bytes()[:-9] + b"?" + file.read_bytes()[-8:]),
+    "foreign": lambda file: file.write_bytes(b"\x89PNG\r\n\x1a\n"),
+    "a folder": lambda file: (file.unlink(), file.mkdir()),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    model = net()
+    x = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 1)).astype(np.uint8)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, np.arange(6) % 3, verbose=0)
+    model.quantize(x)
+    folder = model.save(tmp_path_factory.mktemp("whole") / "net")
+    assert len(list(folder.glob("[!.]*"))) == len(PARTS)
+    return folder, x, model.predict(x, engine="torch")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("part", PARTS)
+def test_a_model_is_read_without_a_file_that_answering_does_not_need(part, damage, whole, tmp_path):
+    folder, x, expected = whole
+    shutil.copytree(folder, tmp_path / "net")
+    (file,) = (tmp_path / "net").glob(part)
+    DAMAGES[damage](file)
+    needed, says = PARTS[part]
+    if part == "model.json" and damage == "one bit":
+        return  # which may be any text's
+    if needed:
+        with pytest.raises(BundleError, match="model.json" if part == "model.json" else file.name):
+            st.models.load_model(tmp_path / "net")
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = st.models.load_model(tmp_path / "net")
+    told = [str(each.message) for each in caught]
+    assert bool(told) == bool(says)
+    assert not says or (file.name in told[0] and says in told[0] and "\n" not in told[0])
+    np.testing.assert_allclose(model.predict(x, engine="torch"), expected, atol=1e-6)
+    model.fit(x, np.arange(6) % 3, verbose=0)
+    if part == "int8-*":
+        with pytest.raises(
+            ArgumentError, match=rf"{file.name}.*model\.quantize\(pictures\), or striate quantize MODEL"
+        ):
+            model.predict(x, engine="int8")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from striate.doors.parsing import parse_json
-from striate.errors import ArgumentError, BundleError, StriateError
+from striate.errors import ArgumentError, BundleError, Note, StriateError, warn
 from striate.graph import from_json as graph_from_json
 from striate.graph import from_keras
 from striate.graph.text import revived
@@ -40,7 +40,8 @@ def load_model(
     compile          whether it is compiled as it was; False: it can predict
     safe_mode        Keras' argument; code in a file is never run, whatever it says
 
-    Raises BundleError, naming the part that is wrong.
+    Raises BundleError, naming the part that is wrong.  A folder whose 8-bit twin or optimizer's state cannot be read is read
+    without it, and a warning says so.
     """
     from striate.model.saving import compile_again, load_keras
 
@@ -66,7 +67,12 @@ def load_model(
         raise BundleError(f"{filepath}: its model cannot be built: {error}") from None
     model._load_state(bundle.state, str(filepath))
     model.facts, model.scores = bundle.training, bundle.metrics
-    model.predictor._engine.loaded(model.predictor, filepath, bundle.checksum, bundle.int8, bundle.engines)
+    of_weights = bundle.checksum, bundle.int8, bundle.engines, bundle.lost.get("int8")
+    model.predictor._engine.loaded(model.predictor, filepath, *of_weights)
+    if compile and "optimizer" in bundle.lost:
+        warn(
+            f"{bundle.lost['optimizer']}. It is left out, and further training begins the optimizer's state anew.", Note
+        )
     if compile:
         compile_again(model, bundle.compiled, custom_objects, bundle.optimizer)
     return model

@@ -21,7 +21,7 @@ def clone_model(
     recursive: bool = False,
     **others: Any,
 ) -> Any:
-    """A model of new layers with the same arguments and names, and fresh weights.
+    """A model of new layers with the same arguments and names, and fresh weights, so without 8-bit twin and chosen engine.
 
     model            a Model or Sequential
     input_tensors    symbolic tensors that it is to begin at, nested as its inputs are; None: inputs of its own

@@ -433,7 +433,7 @@ class Learning(Steps, Weighted):
 
         if self._engines is None:
             self._engines = Engines()
-        return self._engines
+        return self._engines if self._engines._carried is None else self._engines.settle(self)
 
     def _choose(self, engine: str) -> Callable[..., Any]:
         model = self.predictor

@@ -118,6 +118,7 @@ class Model(Learning):
             return self
         if self._predictor is None or self._predictor[0] is not graph:
             self._predictor = graph, Model.from_graph(graph.without_auxiliary(), self.name)
+            self._predictor[1]._engines, self._engines = self._engines, None  # a copy's, which came with the whole
         model = self._predictor[1]
         model.preprocessing, model.labels, model.origin = self.preprocessing, self.labels, self.origin
         model.facts, model._decoding = self.facts, self._decoding

@@ -61,10 +61,19 @@ class Own(Structure):
             "torch_module": None,
             "_trainer": None,
             "_predictor": None,
-            "_engines": None,
+            "_engines": self._carried_engines(),
             "_again": None,
             "_cuts": {},
         }
+
+    def _carried_engines(self) -> Any:
+        """Engines for a copy, which has the 8-bit twin and the choice of the fastest until its weights change; or None."""
+        held = self._engines
+        if held is None and self._predictor is not None and self._predictor[0] is self._graph:
+            held = self._predictor[1]._engines
+        if held is None or (carried := held.carried()) is None:
+            return None
+        return type(held)(carried)
 
     def get_weights(self) -> list[np.ndarray]:
         self.graph  # or say what to do

@@ -106,6 +106,12 @@ def _save_keras(model: Any, path: str | os.PathLike[str], include_optimizer: boo
     plan = model._compiled() if model._compile_args is not None and model.built else None
     if model.built:
         check_for_keras(model.graph.check(), str(path))
+        engines, graph = model.predictor._engine, model.predictor.graph
+        if engines.saved_int8(graph) is not None or engines.saved_choices(graph) is not None:
+            note(
+                f"{path}: a file of Keras keeps neither the 8-bit twin nor which engine is the fastest. Save the model as a "
+                "folder, under a name without an ending, to keep them."
+            )
     beside = {
         "preprocessing": None if model.preprocessing is None else model.preprocessing.to_dict(),
         "labels": model.labels,

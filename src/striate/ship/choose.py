@@ -6,6 +6,7 @@ import os
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import inf, prod
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import torch
 from striate.backend.processor import processor
 from striate.backend.settings import edited
 from striate.doors.onnx_files import check_onnx, parse_onnx
-from striate.errors import ArgumentError, BundleError, note, unknown
+from striate.errors import ArgumentError, BundleError, Note, note, unknown, warn
 from striate.extras import installed
 from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
@@ -24,6 +25,7 @@ from striate.ship.proof import prove
 from striate.ship.quantization import QuantizationReport, Quantized
 from striate.ship.watch import Watch, departure, hooked
 from striate.weights.bundle import TWIN_OF
+from striate.wording import inner
 
 if TYPE_CHECKING:
     from striate.data import Preprocessing
@@ -42,6 +44,9 @@ TORCH = {"torch": "float32", "torch-bf16": "bfloat16"}  # what torch computes, w
 QUICK = tuple(name for name, (_, precision) in KINDS.items() if precision != "float32")  # in fewer bits than 32
 ENGINES = ("auto", "fast", *TORCH, *KINDS)
 _AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
+_NONE_YET = "this model has no int8 engine yet: call quantize(pictures) first."
+_CHANGED = "the weights have changed since the int8 engine was made: call quantize again."
+_ANEW = "model.quantize(pictures), or striate quantize MODEL, makes it anew."
 _KEPT = 4  # engines of one network: inputs as pixels or floats, outputs with or without softmax
 
 # What making an engine costs, in multiplications that torch could have done meanwhile.  Measured on two cores: 0.03 s
@@ -81,9 +86,12 @@ def check_engine(how: str, *, answers: bool = False) -> None:
 
 
 class Engines:
-    """The engines of one model.  They are kept for as long as its weights and its graph stay what they were."""
+    """The engines of one model.  They are kept for as long as its weights and its graph stay what they were.
 
-    def __init__(self) -> None:
+    carried   of the model that this one's is a copy of, as ``copied`` gave it; None: nothing
+    """
+
+    def __init__(self, carried: TakenAlong | None = None) -> None:
         self._made: OrderedDict[Any, Engine] = OrderedDict()
         self._watch: Watch | None = None
         self._graph: Graph | None = None
@@ -91,12 +99,45 @@ class Engines:
         self._work = 0.0
         self._mults: tuple[Graph, int] | None = None
         self._int8: tuple[Quantized, Watch, Graph] | None = None
+        self._int8_of = ""  # ``Watch.digest`` of what the twin was made from
+        self._no_int8 = _NONE_YET  # what is said where there is no twin
         self._tuned: dict[str, Any] = {}  # by the kind of processor, of the weights that are watched
+        self._tuned_of = ""  # their ``Watch.digest``
+        self._carried = carried
         self.state = 0  # another number as soon as another engine might be picked
         self.asked: tuple[str, Any] | None = None  # what was picked last: as it was asked for, and what it was
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Engines, ()  # sessions cannot be copied; a copy of the model makes its own
+        return Engines, (self.carried(),)  # sessions cannot be copied; a copy of the model makes its own
+
+    def carried(self) -> TakenAlong | None:
+        """What a copy of the model takes along, the 8-bit twin and the choice of the fastest; None: there is neither."""
+        if self._carried is not None or (self._graph is None and self._int8 is None):
+            return self._carried
+        twin = self._int8 and self.saved_int8(self._int8[2])
+        tuned = None if self._graph is None else self.saved_choices(self._graph)
+        if twin is None and tuned is None:
+            return None
+        return TakenAlong(twin, self._int8_of if twin else "", dict(tuned or {}), self._tuned_of)
+
+    def settle(self, model: Any) -> Engines:
+        """Take up what was carried along, where the copy's weights are still those of its model; returns this.
+
+        model   whose engines these are
+        """
+        carried, self._carried = self._carried, None
+        if carried is not None:
+            graph, watch = model.graph.check(), Watch(model.module)
+            now = watch.digest()
+            if carried.int8 is not None and carried.int8_of == now:
+                content, report = carried.int8
+                self._int8, self._int8_of = (Quantized(content, QuantizationReport(**report)), watch, graph), now
+            elif carried.int8 is not None:
+                self._no_int8 = _CHANGED
+            if carried.tuned and carried.tuned_of == now:
+                self._watch, self._graph, self._foreign = watch, graph, departure(graph, model.module)
+                self._tuned, self._tuned_of = carried.tuned, now
+        return self
 
     def still(self, state: int, how: str, work: float) -> bool:
         """Whether what was picked before is what would be picked now.
@@ -239,7 +280,15 @@ class Engines:
         return made
 
     def _stale(self, graph: Graph, read: float = inf) -> bool:
-        return self._watch is None or graph is not self._graph or self._watch.changed(read)
+        if self._watch is None or graph is not self._graph:
+            return True
+        if not self._watch.changed(read):
+            return False
+        again = self._tuned_of and _again(self._watch, self._tuned_of)
+        if not again:
+            return True
+        self._watch = again
+        return False
 
     def _watched(self, model: Any) -> tuple[Watch, Graph]:
         """What watches a model's weights, and its graph, both as they are now."""
@@ -253,13 +302,13 @@ class Engines:
     def _forget(self) -> None:
         self.state += 1
         self._made.clear()
-        self._tuned = {}
+        self._tuned, self._tuned_of = {}, ""
         self._watch = self._graph = None
 
     def reset(self) -> None:
         """Make all anew when next asked, the int8 twin too: weights were changed in a way that need not be noticed."""
         self._forget()
-        self._int8 = None
+        self._int8, self._no_int8 = None, _NONE_YET
 
     def mults_of(self, model: Any) -> int:
         """Multiplications for one sample.
@@ -299,6 +348,7 @@ class Engines:
         checksum: str,
         int8: tuple[bytes, dict[str, Any]] | None,
         tuned: dict[str, Any] | None,
+        lost: str | None = None,
     ) -> None:
         """Say that the weights come from a saved model's folder.
 
@@ -307,15 +357,23 @@ class Engines:
         checksum   of its weights
         int8       (ONNX bytes, report) of its int8 twin, or None
         tuned      what ``saved_choices`` gave, or None
+        lost       why the twin's file cannot be read; None: it can, or there is none
 
-        Raises BundleError for a twin that is of another network, or holds what no network needs.
+        A twin that is of another network, or holds what no network needs, is left out, with a warning.
         """
         self._watch, self._graph, self._foreign = Watch(model.module), model.graph.check(), None
         if int8 is not None:
-            content, report = int8
-            twin = _twin(content, report, self._graph, str(folder), checksum)
-            self._int8 = None if twin is None else (twin, self._watch, self._graph)
+            try:
+                twin = _twin(*int8, self._graph, f"{folder}: its int8 file", checksum)
+                self._int8 = twin, self._watch, self._graph
+            except BundleError as error:
+                lost = inner(error)
+        if lost is not None:
+            self._no_int8 = f"{lost}. {_ANEW}"
+            warn(f"{lost}. It is left out, and the model answers in 32 bits. {_ANEW}", Note)
         self._tuned = {on: choice for on, choice in (tuned or {}).items() if _is_choice(choice, self._graph)}
+        if self._int8 is not None or self._tuned:
+            self._int8_of = self._tuned_of = self._watch.digest()
 
     # -- which is the fastest -------------------------------------------------------------------------------------------
     def choose(self, model: Any, engine: str, batch: int, unsure: float | None = None) -> None:
@@ -326,8 +384,9 @@ class Engines:
         batch    samples at a time with which it is fastest
         unsure   the largest margin of what 32 bits answer again, as of a `Cascade`; None: nothing
         """
-        self._watched(model)
+        watch, _ = self._watched(model)
         self.state += 1
+        self._tuned_of = watch.digest()
         self._tuned[processor()] = {"engine": engine, "batch": batch} | ({} if unsure is None else {"unsure": unsure})
 
     def saved_choices(self, graph: Graph) -> dict[str, Any] | None:
@@ -354,6 +413,10 @@ class Engines:
             note(
                 f'engine="fast" is {name} on this kind of processor, and {runtime} is not installed: "auto" answers. '
                 f"pip install 'striate[{runtime}]' brings it."
+            )
+        elif self._tuned.get(processor()) is not None and self._no_int8 not in (_NONE_YET, _CHANGED):
+            note(
+                f'engine="fast" is {self._tuned[processor()]["engine"]} here, and {self._no_int8} Until then "auto" answers.'
             )
         else:
             note(
@@ -407,7 +470,10 @@ class Engines:
         quantized   the twin; None: have none
         """
         self.state += 1
-        self._int8 = None if quantized is None else (quantized, *self._watched(model))
+        self._int8, self._no_int8 = None, _NONE_YET
+        if quantized is not None:
+            watch, graph = self._watched(model)
+            self._int8, self._int8_of = (quantized, watch, graph), watch.digest()
 
     def saved_int8(self, graph: Graph) -> tuple[bytes, dict[str, Any]] | None:
         """The int8 twin for a saved model: (ONNX bytes, report), or None where there is none of these weights.
@@ -427,12 +493,41 @@ class Engines:
         read    how many weights to compare, as for ``Watch.changed``
         """
         if self._int8 is None:
-            raise ArgumentError("this model has no int8 engine yet: call quantize(pictures) first.")
+            raise ArgumentError(self._no_int8)
         quantized, watch, made_from = self._int8
-        if graph is not made_from or watch.changed(read):
-            what = edited(watch.module) or "the weights have changed"
-            raise ArgumentError(f"{what} since the int8 engine was made: call quantize again.")
+        if graph is made_from and not watch.changed(read):
+            return quantized
+        again = _again(watch, self._int8_of) if graph is made_from else None
+        if again is None:
+            what = edited(watch.module)
+            raise ArgumentError(f"{what} since the int8 engine was made: call quantize again." if what else _CHANGED)
+        self._int8 = quantized, again, made_from
         return quantized
+
+
+@dataclass(frozen=True)
+class TakenAlong:
+    """What a copy of a model takes along, and of which weights and settings it is (``Watch.digest``).
+
+    int8       (ONNX bytes, report) of the 8-bit twin, or None
+    int8_of    what it was made from
+    tuned      which engine is the fastest, by the kind of processor
+    tuned_of   what that was measured of
+    """
+
+    int8: tuple[bytes, dict[str, Any]] | None
+    int8_of: str
+    tuned: dict[str, Any]
+    tuned_of: str
+
+
+def _again(watch: Watch, digest: str) -> Watch | None:
+    """A watch of the same numbers, where only their places have changed; None where the numbers have.
+
+    watch    that has seen a change
+    digest   of what it watched
+    """
+    return Watch(watch.module) if watch.digest() == digest else None
 
 
 def prove_engine(engine: Engine, how: str, right: Callable[[], Any]) -> None:
@@ -457,30 +552,28 @@ def _is_choice(value: Any, graph: Graph) -> bool:
     return type(batch) is int and batch > 0 and type(unsure) is float and 0 <= unsure < inf and doubted
 
 
-def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) -> Quantized | None:
-    """A saved int8 twin; None for one that does not say of which weights it is.
+def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) -> Quantized:
+    """A saved int8 twin.
 
-    It may be a stranger's, so its operations and sizes are looked at before it runs.
+    It may be a stranger's, so its operations and sizes are looked at before it runs.  Raises BundleError for one that is of
+    other weights, of another network or of none, or holds what no network needs.
     """
-    where = f"{where}: its int8 file"
     proto = parse_onnx(content, where)
     told = {entry.key: entry.value for entry in proto.metadata_props}.get(TWIN_OF)
     if told is None:
-        note(f"{where} does not say which weights it was made from, so it is left out. Call quantize again.")
-        return None
+        raise BundleError(f"{where} does not say which weights it was made from.")
     if any(isinstance(side, Open) for shape in graph.input_shapes for side in shape):
-        note(f"{where} is for inputs of one size, and the network's are open, so it is left out. Call quantize again.")
-        return None
+        raise BundleError(f"{where} is for inputs of one size, and the network's are open.")
     numbers = sum(prod(shape) for shape in graph.flat().shapes)
     check_onnx(proto, where, _AROUND * numbers + 2 * len(content) + (1 << 20))
     ends = [(graph.input_shapes, proto.graph.input), (graph.output_shapes, proto.graph.output)]
     shapes = [[tuple(d.dim_value for d in v.type.tensor_type.shape.dim)[1:] for v in there] for _, there in ends]
     if told != checksum or shapes != [[tuple(shape) for shape in own] for own, _ in ends]:
-        raise BundleError(f"{where} was made from other weights. Call quantize again, or save the model without it.")
+        raise BundleError(f"{where} was made from other weights.")
     values = report.values() if isinstance(report, dict) else [report]
     try:
         if not all(value is None or isinstance(value, int | float) for value in values):
             raise TypeError
         return Quantized(content, QuantizationReport(**report))
     except TypeError:
-        raise BundleError(f"{where} has a report that is none. Call quantize again.") from None
+        raise BundleError(f"{where} has a report that is none.") from None

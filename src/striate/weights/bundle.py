@@ -6,8 +6,9 @@
     int8-<checksum>.onnx            … and its 8-bit twin, where it has one
     README.md                       a model card for people, who may write more into it
 
-model.json says the SHA-256 of each, and all but README.md are held against it when they are read; the 8-bit twin says
-within which weights it is of.  Engines that are prepared for the next start lie in the user's cache, since what lies in a
+model.json says the SHA-256 of each, and all but README.md are held against it when they are read.  A model needs model.json
+and the weights; without the state of the optimizer or the 8-bit twin, which says within which weights it is of, it is read
+with a warning.  Engines that are prepared for the next start lie in the user's cache, since what lies in a
 folder may be a stranger's.
 
 model.json is renamed into place last and names its weights by their checksum, so at every moment the folder holds one
@@ -61,6 +62,7 @@ class Bundle:
     int8            the 8-bit twin's ONNX file and the report of its making, or None
     engines         the fastest engine on each kind of processor that it was measured on, or None
     checksum        SHA-256 of the weights' file that it was read from
+    lost            why a part that answering does not need, "int8" or "optimizer", could not be read, by its name
     """
 
     network: dict[str, Any]
@@ -75,6 +77,7 @@ class Bundle:
     optimizer: tuple[dict[str, Any], dict[str, Any]] | None = None
     engines: dict[str, Any] | None = None
     checksum: str = ""
+    lost: dict[str, str] = field(default_factory=dict)
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -176,20 +179,25 @@ def _files(bundle: Bundle, card: str) -> tuple[dict[str, bytes | str], dict[str,
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """Read a saved model.  Raises BundleError for a missing, damaged or foreign part, naming the file.
+    """Read a saved model.
 
     path    the folder
 
-    Where another process saves meanwhile, what it has saved is read: the files of the model before go then.
+    It needs model.json and the weights.  Raises BundleError, naming the file, where one of them is missing, damaged or
+    another one; of the 8-bit twin and the optimizer's state ``lost`` says so.  README.md is not read.  Where another process
+    saves meanwhile, what it has saved is read: the files of the model before go then.
     """
     folder = Path(path)
     for _ in range(_SAVES):
         content = _description(folder)
         try:
-            return _described(folder, content)
+            bundle = _described(folder, content)
         except BundleError:
             if _description(folder) == content:
                 raise
+            continue
+        if not bundle.lost or _description(folder) == content:
+            return bundle
     raise BundleError(f"{folder} is saved anew again and again while it is read. Wait until that has ended.")
 
 
@@ -233,8 +241,16 @@ def _described(folder: Path, content: bytes) -> Bundle:
         if part in _PARTS and not (value is None or isinstance(value, dict)):
             raise BundleError(f"{file} is damaged: its {part} is no object. Save the model again.")
     state = read_safetensors(_whole(folder, name, checksum))
-    int8 = None if twin is None else (read_bytes(_whole(folder, *twin[:2]), kind=BundleError), twin[2])
-    optimizer = None if resume is None else (resume[2], read_safetensors(_whole(folder, *resume[:2])))
+    lost: dict[str, str] = {}
+    int8 = optimizer = None
+    try:
+        int8 = None if twin is None else (read_bytes(_whole(folder, *twin[:2]), kind=BundleError), twin[2])
+    except BundleError as error:
+        lost["int8"] = inner(error)
+    try:
+        optimizer = None if resume is None else (resume[2], read_safetensors(_whole(folder, *resume[:2])))
+    except BundleError as error:
+        lost["optimizer"] = inner(error)
     compiled = description.get("compiled")
     return Bundle(
         network=network,
@@ -249,6 +265,7 @@ def _described(folder: Path, content: bytes) -> Bundle:
         optimizer=optimizer,
         engines=description.get("engines"),
         checksum=checksum,
+        lost=lost,
     )
 
 
