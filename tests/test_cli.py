@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import engine_nets
 import numpy as np
 import pytest
 import typer
@@ -13,7 +14,7 @@ from PIL import Image
 
 import striate as st
 from striate import layers
-from striate.cli.common import SETS
+from striate.cli.common import SETS, say
 from striate.cli.main import app
 
 COMMANDS = ("advise", "bench", "compare", "data", "demo", "draw", "evaluate", "explain", "export", "look", "models")
@@ -489,6 +490,62 @@ def test_engines_are_measured_without_keeping_what_was_found(run, trained, tmp_p
     code, _, err = run("bench", tmp_path / "net", *how, "-o", tmp_path / "other")
     assert code == 2
     assert "leave one out" in err
+
+
+@pytest.fixture
+def unlabelled(tmp_path):
+    """A folder with pictures in it and no class's folder."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i, x in enumerate(np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8)):
+        Image.fromarray(x).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize("which", ["a folder", "a picture"])
+def test_pictures_without_labels_measure_engines_and_set_ranges(run, trained, unlabelled, tmp_path, which, monkeypatch):
+    engine_nets.measured(monkeypatch, onnxruntime=10, int8=20)
+    data = unlabelled if which == "a folder" else unlabelled / "0.png"
+    how = ("--engines", "onnxruntime,int8", "--agreement", "0", "--no-keep")
+    code, out, err = run("bench", trained, data, *how)
+    assert code == 0, err
+    cells = [line.split("  ") for line in out.splitlines() if line.startswith(("onnxruntime", "int8"))]
+    assert [[cell.strip() for cell in row if cell][5] for row in cells] == ["-", "-"]
+    assert "no labels of classes, so no accuracy: only the same answers count" in out
+    rows = json.loads(run("bench", trained, data, *how, "--json")[1])["rows"]
+    assert [(row["accuracy"], row["points"]) for row in rows] == [(None, None)] * 2
+    assert all(0 <= row["agreement"] <= 1 for row in rows)
+    code, out, _ = run("quantize", trained, data, "-o", tmp_path / "eight")
+    assert (code, "no labels of classes, same answer" in out) == (0, True)
+    code, _, err = run("bench", trained, data, *how, "--shift", "1")
+    assert (code, "holds pictures without labels" in err) == (2, True)
+
+
+def test_a_folder_of_classes_with_a_picture_beside_them_has_labels(run, trained, unlabelled, tmp_path):
+    for name in "01":
+        shutil.copytree(unlabelled, tmp_path / "classes" / name)
+    shutil.copy(unlabelled / "0.png", tmp_path / "classes")
+    code, out, _ = run("quantize", trained, tmp_path / "classes", "-o", tmp_path / "eight")
+    assert (code, "accuracy " in out, "no labels" in out) == (0, True, False)
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (87.2 + 1e-14, "87.2"),
+        (0.1 + 0.2, "0.3"),
+        (float(np.float32(0.1)), "0.100000001"),
+        (1e-300, "1e-300"),
+        (3, "3"),
+        (float("nan"), "null"),
+        (float("inf"), "null"),
+    ],
+)
+def test_numbers_of_json_have_no_digits_that_mean_nothing(number, told, capsys):
+    say({"a": [{"b": (number,)}], "c": True}, True, "")
+    out = capsys.readouterr().out
+    assert json.loads(out, parse_constant=lambda name: pytest.fail(name))["c"] is True
+    assert out.split() == ["{", '"a":', "[", "{", '"b":', "[", told, "]", "}", "],", '"c":', "true", "}"]
 
 
 def test_no_command_writes_over_what_it_reads_or_over_a_part_of_a_model(run, trained, tmp_path):

@@ -116,7 +116,7 @@ class EngineTable:
         for row in self.rows:
             if row.missing:
                 continue
-            right = "" if row.accuracy is None else f"{row.accuracy:.2%}"
+            right = "-" if row.accuracy is None else f"{row.accuracy:.2%}"
             mark = " *" if row.name == self.fastest else "" if row.allowed else " (costs too much)"
             lines.append(
                 [
@@ -138,6 +138,8 @@ class EngineTable:
             for line in lines
         ]
         said += [f"{row.engine}: {row.missing}" for row in self.rows if row.missing]
+        if all(row.accuracy is None for row in self.rows):
+            said.append("no labels of classes, so no accuracy: only the same answers count")
         few = f", which are few: one is {1 / self.checked:.1%} of them" if self.checked < _FEW else ""
         return "\n".join(
             [f"{self.processor}; answers compared on {self.checked}{few}", *said, f'* engine="fast": {self.fastest}']

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from striate.inference.trials import check_tuning
-from striate.runs.judging import held_out
+from striate.runs.judging import held_out, without_labels
 
 if TYPE_CHECKING:
     from striate.inference import EngineTable
@@ -23,7 +23,8 @@ def tune_run(
     """``Model.tune_engine`` on the held-out part of a data set.
 
     model     a trained model; what is found is what ``predict(x, engine="fast")`` means, and ``save`` keeps it
-    data      a data set's name, a folder or a file; None: what the model was trained on
+    data      a data set's name, a folder or a file; None: what the model was trained on.  Pictures that lie in a folder
+              without a class's around them have no labels, and only how far answers agree counts
     shift     added to class numbers without names, as for ``judge_run``
     options   of the reader, such as label_column
     how       points, agreement, engines, rounds and progress of ``Model.tune_engine``
@@ -32,5 +33,8 @@ def tune_run(
     ``judge_run`` does, and ArgumentError as ``Model.tune_engine`` does.
     """
     check_tuning(**how)  # before data are read
+    pictures = without_labels(data, shift=shift, **(options or {}))
+    if pictures is not None:
+        return model.tune_engine(pictures, **how)
     held = held_out(model, data, str(model.name), shift=shift, **(options or {}))
     return model.tune_engine(held.data, calibration=held.rest, **how)

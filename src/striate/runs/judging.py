@@ -16,13 +16,14 @@ from striate.data.learnt import LEARNT, known_among
 from striate.data.readers.csv_table import columns
 from striate.data.readers.files import is_picture
 from striate.data.readers.names import whole_number
-from striate.data.readers.scan import table_in
+from striate.data.readers.scan import format_at, table_in
 from striate.data.sets.catalog import options_of
 from striate.errors import ArgumentError, DataError
 from striate.intake import numbered_as
 from striate.intake.classes import distinct, names_of
 from striate.model import Model
 from striate.runs.heads import as_the_task_reads
+from striate.tasks.files import files_in
 from striate.tasks.kinds import ClassifyTask, task_of
 from striate.train import losses, metrics
 from striate.train.metrics import interval
@@ -195,6 +196,30 @@ def held_out(model: Model, data: str | None, told: str, *, shift: int | None = N
     if judge.shape != expected:
         raise DataError(f"{source} has {judge.kind} of shape {judge.shape}, the model takes {expected}.")
     return Held(judge, drawn, (*notes, *_trained_on(judge, model, named)), rest)
+
+
+def without_labels(data: str | None, *, shift: int | None = None, **options: Any) -> list[str] | None:
+    """The pictures of a folder that has them in itself and in no folder below, or one picture: inputs without labels.
+
+    data      a data set's name, a folder or a file; None: what the model was trained on
+    shift     as for ``judge_run``
+    options   of the reader, such as label_column
+
+    None for everything else.  Raises ArgumentError for options, which are about labels, and DataError for an empty name.
+    """
+    if data is None or not os.path.lexists(data) or (Path(data).is_file() and not is_picture(data)):
+        return None
+    if Path(data).is_dir() and format_at(data) != "classes":
+        return None
+    try:
+        files = files_in(data).files
+    except DataError:  # the reader says what is expected
+        return None
+    if Path(data).is_dir() and any(Path(file).parent != Path(data) for file in files):
+        return None
+    if shift is not None or options:
+        raise ArgumentError(f"{data}: holds pictures without labels, so nothing can be said of how those are read.")
+    return files
 
 
 def _trained_on(judge: Dataset, model: Model, named: bool) -> list[str]:

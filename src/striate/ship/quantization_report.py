@@ -52,7 +52,7 @@ class QuantizationReport:
     bytes_int8: int
 
     def __str__(self) -> str:
-        right = ""
+        right = "no labels of classes, "
         if self.accuracy is not None and self.accuracy_int8 is not None:
             right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
         seen = " (those samples among them)" if self.seen else ""
