@@ -40,7 +40,7 @@ class Apart:
         for key, said in (("location", "memory"), ("offset", "0"), ("length", str(array.nbytes))):
             tensor.external_data.add(key=key, value=said)
 
-    def open(self) -> onnx.ModelProto:
+    def asking(self) -> onnx.ModelProto:
         """The model with each of the arrays as an input of that name, after those that it has."""
         made, beside = self._split()
         for tensor in beside:

@@ -150,7 +150,7 @@ class OpenVino:
             core = _core(openvino)
             if isinstance(source, Apart):
                 self._held = source.arrays
-                model = core.read_model(source.open().SerializeToString())
+                model = core.read_model(source.asking().SerializeToString())
                 for taken in model.get_parameters():
                     if (array := source.arrays.get(taken.get_friendly_name())) is not None:
                         taken.output(0).replace(openvino.op.Constant(array, shared_memory=True).output(0))
