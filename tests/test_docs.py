@@ -134,3 +134,27 @@ def test_every_test_and_room_that_the_page_of_right_answers_names_is_there():
 def test_links_to_files_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_figures_of_keras_tests_are_written_by_their_run(monkeypatch, tmp_path):
+    """Its modules are found and go with striate as it is, and each table has its place on a page."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "oracles"))
+    import keras_tests
+    import keras_trainers
+
+    (tmp_path / "version.py").write_text('__version__ = "3.0"')
+    ends = {"layers/a_test.py::A::one": ("pass", ""), "layers/a_test.py::A::two": ("differs", "1 is not 2")}
+    ends |= {"losses/b_test.py::B::one": ("missing", ""), "losses/c_test.py::C::one": ("out", "")}
+    made = keras_tests.figures(ends, tmp_path)
+    assert made["sum"] == "Of Keras 3.0, 1 of 3 tests in scope pass, 33.3%; 1 more ask for other fields."
+    of_files = ["| `layers/a_test.py` | 1 | 0 | 0 | 1 | 0 | 0 |", "| `losses/b_test.py` | 0 | 1 | 0 | 0 | 0 | 0 |"]
+    assert made["by file"].splitlines()[2:] == of_files
+    assert made["by room"].splitlines()[-1] == "| all | 1 | 1 | 0 | 1 | 0 | 0 |"
+    pages = [page.read_text() for page in keras_tests.PAGES]
+    assert {name for name in made if any(f"<!-- table {name} -->" in page for page in pages)} == set(made)
+    for page in pages:
+        again = keras_tests.written(page, made)
+        assert again != page
+        assert keras_tests.written(again, made) == again
+        assert again.count("<!-- end -->") == page.count("<!-- end -->")
+    assert keras_trainers.CompileMetrics(["mae"])

@@ -4,6 +4,7 @@ import itertools
 import json
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -168,3 +169,16 @@ def test_json_gives_the_same_schedule_back(schedule: Schedule) -> None:
 def test_a_wrong_argument_is_one_clear_line(make, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         make()
+
+
+@pytest.mark.parametrize("step", [3, 3.0, np.int64(3), np.float32(3), np.array(3), torch.tensor(3), torch.tensor(3.0)])
+def test_a_step_is_a_number_of_any_kind(step):
+    """As code of Keras has it, whose ``optimizer.iterations`` is a variable."""
+    kinds = [
+        s.ExponentialDecay(0.1, 2, 0.5),
+        s.InverseTimeDecay(0.1, 2, 0.5, staircase=True),
+        s.PolynomialDecay(0.1, 9),
+    ]
+    kinds += [s.PiecewiseConstantDecay([2], [0.1, 0.01]), s.CosineDecay(0.1, 9), s.CosineDecayRestarts(0.1, 2)]
+    for kind in kinds:
+        assert float(kind(step)) == pytest.approx(kind(3))

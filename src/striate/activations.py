@@ -5,7 +5,7 @@ Each is also what ``activation=`` and ``layers.Activation`` take: ``activation=a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from striate.errors import unknown
@@ -60,8 +60,8 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     return _ops().gelu(x, approximate)
 
 
-def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x) divided by its sum over an axis.
+def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
+    """exp(x) divided by its sum over an axis, or over several together.
 
     x      a tensor, an array or numbers
     axis   which; -1 are the channels

@@ -1,7 +1,9 @@
 # ruff: noqa: N802, N818, PT009, PT027  (the methods of Keras' test cases have these names)
 """Keras' own tests, run on striate: a second opinion on every name that the two share.
 
-    STRIATE_KERAS=CHECKOUT python tests/oracles/keras_tests.py [--json FILE] [--only WORD] [--fails]
+    STRIATE_KERAS=CHECKOUT python tests/oracles/keras_tests.py [--json FILE] [--only WORD] [--fails] [--write]
+
+``--write`` puts the figures into docs/keras_tests.md and docs/scripts.md, between "<!-- table NAME -->" and "<!-- end -->".
 
 The tests are read from the checkout and never copied.  Their imports of ``keras`` reach striate: a name that striate does
 not have stands for itself until a test uses it, and is then counted as missing.  A test ends in one of these ways:
@@ -49,6 +51,7 @@ ROOMS = (
     "models",
     "optimizers",
 )
+PAGES = tuple(Path(__file__).parents[2] / "docs" / name for name in ("keras_tests.md", "scripts.md"))
 FILES = (*ROOMS, "regularizers", "trainers/trainer_test.py", "trainers/compile_utils_test.py")
 # What is not this field's: by file, by the name of the test, and by the name that it asks for.
 OUT_FILES = re.compile(
@@ -164,7 +167,7 @@ def rooms() -> dict[str, Room]:
         if isinstance(x, (bool, int, float)) or not torch.is_tensor(x):
             x = np.asarray(x)
             x = x.astype("float32") if x.dtype == np.float64 else x
-            x = torch.from_numpy(np.ascontiguousarray(x))
+            x = torch.from_numpy(np.ascontiguousarray(x).reshape(x.shape))
         return x if dtype is None else x.to(getattr(torch, standardize_dtype(dtype)))
 
     def to_numpy(x: Any) -> np.ndarray:
@@ -634,10 +637,13 @@ def main() -> None:
     parser.add_argument("--json", help="write how each test ended to this file")
     parser.add_argument("--only", default="", help="only tests whose file and name have this in them")
     parser.add_argument("--fails", action="store_true", help="print every test that does not pass, and why")
+    parser.add_argument("--write", action="store_true", help="write the figures into the docs")
     given = parser.parse_args()
     home = os.environ.get("STRIATE_KERAS")
     if not home:
         parser.error("STRIATE_KERAS must be the path of a checkout of Keras.")
+    if given.write and given.only:
+        parser.error("--write is for a run of all tests.")
     root = Path(home) / "keras" / "src"
     files = [
         f
@@ -668,27 +674,57 @@ def main() -> None:
     os.chdir(ini.parent)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         pytest.main([*options, "-c", str(ini), "--rootdir", str(root), *map(str, files)], plugins=[count])
-    table(count.ends, given.fails)
+    tables = figures(count.ends, root)
+    if given.fails:
+        for node, (how, why) in count.ends.items():
+            if how not in ("pass", "out"):
+                print(f"{how:8} {node}\n         {why}")
+    print(tables["by file"], tables["sum"], sep="\n\n")
     if given.json:
         Path(given.json).write_text(json.dumps(count.ends, indent=1))
+    if given.write:
+        for page in PAGES:
+            page.write_text(written(page.read_text(), tables))
 
 
-def table(ends: dict[str, tuple[str, str]], fails: bool) -> None:
+def figures(ends: dict[str, tuple[str, str]], root: Path) -> dict[str, str]:
+    """What the docs say of a run, by the names of their tables.
+
+    ends    how each test ended, and why
+    root    the folder of Keras' sources
+    """
     by_file: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-    for node, (how, why) in ends.items():
-        by_file[node.partition("::")[0]][how] += 1
-        if fails and how not in ("pass", "out"):
-            print(f"{how:8} {node}\n         {why}")
-    print(f"| {'file':64} | {' | '.join(f'{e:>7}' for e in ENDINGS)} |")
-    print(f"| {'---':64} | {' | '.join('-----: ' for _ in ENDINGS)} |")
-    for file, counts in sorted(by_file.items()):
-        print(f"| {file:64} | {' | '.join(f'{counts[e]:7}' for e in ENDINGS)} |")
+    by_room: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    for node, (how, _) in ends.items():
+        file = node.partition("::")[0]
+        by_file[f"`{file}`"][how] += 1
+        by_room[f"`{file.partition('/')[0]}`"][how] += 1
     total = sum(by_file.values(), collections.Counter())
-    print(f"| {'all':64} | {' | '.join(f'{total[e]:7}' for e in ENDINGS)} |")
-    inside = sum(total[e] for e in ENDINGS)
-    print(
-        f"{total['pass']} of {inside} pass ({total['pass'] / max(inside, 1):.1%}); {total['out']} more ask for other fields."
-    )
+    inside = sum(total[end] for end in ENDINGS)
+    version = re.search(r'__version__ = "(.*?)"', (root / "version.py").read_text())
+    return {
+        "sum": f"Of Keras {version[1] if version else '?'}, {total['pass']:,} of {inside:,} tests in scope pass, "
+        f"{total['pass'] / max(inside, 1):.1%}; {total['out']:,} more ask for other fields.",
+        "by file": rows("file", by_file),
+        "by room": rows("tests of", {**dict(sorted(by_room.items())), "all": total}),
+    }
+
+
+def rows(head: str, counted: dict[str, collections.Counter[str]]) -> str:
+    """A table of Markdown: how many tests of each came to each end; those without any in scope are left out."""
+    lines = [f"| {head} | {' | '.join(ENDINGS)} |", f"| --- | {' | '.join('---:' for _ in ENDINGS)} |"]
+    for name, counts in counted.items() if "all" in counted else sorted(counted.items()):
+        if any(counts[end] for end in ENDINGS):
+            lines.append(f"| {name} | {' | '.join(str(counts[end]) for end in ENDINGS)} |")
+    return "\n".join(lines)
+
+
+def written(page: str, tables: dict[str, str]) -> str:
+    """A page with its tables written anew; one that it has no place for stays out."""
+    for name, table in tables.items():
+        pattern = rf"(<!-- table {name} -->\n).*?(\n<!-- end -->)"
+        page = re.sub(pattern, lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", page, flags=re.S)  # type: ignore[misc]
+    return page
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import striate as st
 from striate.model.steps import STEPS
 from striate.train.feed import Peeked, is_stream, unpacked
-from striate.train.fit import stream_batch, trainer_of
+from striate.train.fit import streamed, trainer_of
 from striate.train.targets import aligned
 
 
@@ -182,9 +182,7 @@ class CompileMetrics:
         return self.model._compiled().all_metrics()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        batch = stream_batch(
-            self.model, "cpu", self.model.intake, None, (columns(y_pred), columns(y_true), sample_weight)
-        )
+        batch = streamed(self.model, None, "cpu", self.model.intake)((columns(y_pred), columns(y_true), sample_weight))
         self.objective.update(aligned(batch, self.objective.losses), batch.xs)
 
     def reset_state(self) -> None:

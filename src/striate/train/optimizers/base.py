@@ -429,7 +429,7 @@ class Optimizer(Described, family="optimizer"):
         if self.ema_overwrite_frequency and update % self.ema_overwrite_frequency == 0:
             self.finalize_variable_values()
 
-    def finalize_variable_values(self, var_list: None = None) -> None:
+    def finalize_variable_values(self, var_list: Any = None) -> None:
         """Give the weights their moving average, where `use_ema` keeps one; ``fit`` ends with it.
 
         var_list    Keras' argument; the weights are those that were built

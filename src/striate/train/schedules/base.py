@@ -20,7 +20,7 @@ class Schedule(Described, family="schedule"):
     keras_room = "schedules"
     open_length: ClassVar[str] = ""  # the field that may be None: how many steps the whole training takes
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         raise undefined(self, "__call__(self, step)")
 
     def for_steps(self, total: int) -> Self:

@@ -47,7 +47,7 @@ class CosineDecay(Schedule):
     def _warming(self) -> int:
         return 0 if self.warmup_target is None else self.warmup_steps
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         length, warming = self._length(), self._warming()
         top = self.initial_learning_rate if self.warmup_target is None else self.warmup_target
         if step < warming:
@@ -82,7 +82,7 @@ class CosineDecayRestarts(Schedule):
         number("CosineDecayRestarts", "m_mul", self.m_mul, 0)
         number("CosineDecayRestarts", "alpha", self.alpha, 0)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         start, length, height = 0.0, float(self.first_decay_steps), 1.0
         if self.t_mul == 1:
             restarts = step // self.first_decay_steps
@@ -123,7 +123,7 @@ class OneCycle(Schedule):
         if self.total_steps is not None:
             self.total_steps = whole("OneCycle", "total_steps", self.total_steps)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         length = self._length()
         first, last = self.max_lr / self.div, self.max_lr / (self.div * self.final_div)
         peak = self.pct_start * length - 1  # the step that runs at max_lr
@@ -172,7 +172,7 @@ class Warmup(Schedule):
         bound.schedule = self.schedule.for_steps(max(1, total - self.steps))
         return bound
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         after = self.schedule if isinstance(self.schedule, Schedule) else lambda _: self.schedule
         if step >= self.steps:
             return after(step - self.steps)

@@ -24,7 +24,7 @@ class _Decay(Schedule):
         positive(self, "decay_steps")
         number(type(self).__name__, "decay_rate", self.decay_rate, 0)
 
-    def _periods(self, step: int) -> float:
+    def _periods(self, step: float) -> float:
         periods = step / self.decay_steps
         return math.floor(periods) if self.staircase else periods
 
@@ -44,7 +44,7 @@ class ExponentialDecay(_Decay):
     staircase: bool = False
     name: str = "ExponentialDecay"
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return self.initial_learning_rate * self.decay_rate ** self._periods(step)
 
 
@@ -65,7 +65,7 @@ class InverseTimeDecay(_Decay):
     staircase: bool = False
     name: str = "InverseTimeDecay"
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return self.initial_learning_rate / (1 + self.decay_rate * self._periods(step))
 
 
@@ -97,7 +97,7 @@ class PiecewiseConstantDecay(Schedule):
         for value in self.values:
             number("PiecewiseConstantDecay", "a value", value, 0)
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return self.values[sum(step > boundary for boundary in self.boundaries)]
 
 
@@ -117,7 +117,7 @@ class StepDecay(Schedule):
         self.step_size = whole("StepDecay", "step_size", self.step_size)
         positive(self, "divide_by")
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         return self.initial_learning_rate / self.divide_by ** (step // self.step_size)
 
 
@@ -148,7 +148,7 @@ class PolynomialDecay(Schedule):
         if self.decay_steps is not None:
             positive(self, "decay_steps")
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         length: float = self._length()
         if self.cycle:
             length *= max(1, math.ceil(step / length))
