@@ -165,6 +165,12 @@ def test_extract_gives_the_activations_of_layers(x: np.ndarray) -> None:
         model.extract(x, "conv2")
 
 
+@pytest.mark.parametrize("none", [[], (), "", [""], ["conv2d", ""]])
+def test_no_name_of_a_layer_is_no_default(x: np.ndarray, none: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"names no layer|unknown layer name"):
+        net().extract(x, none)
+
+
 def test_extract_gives_the_last_maps_where_the_architecture_names_them() -> None:
     model = st.zoo.create("cifar_resnet20")
     assert model.features is not None

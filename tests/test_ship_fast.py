@@ -273,6 +273,14 @@ def test_few_pictures_are_said_to_be_few_and_a_percentage_is_refused():
         tune_engine(net(), X, agreement=99.5)
 
 
+def test_pictures_that_are_all_the_same_one_are_said_to_say_nothing(monkeypatch):
+    measured(monkeypatch, onnxruntime=10, int8=20)
+    for pictures, alike in ((X[[0] * 12], True), (X, False), (X[:1], False)):
+        table = tune_engine(net(), pictures, engines=["onnxruntime", "int8"], agreement=0)
+        assert table.alike is alike
+        assert ("all these pictures are the same one, so this says nothing of others" in str(table)) is alike
+
+
 def test_features_agree_where_they_are_near(monkeypatch):
     whole = net()
     model = st.Model(whole.input, whole.layers[-2].output)

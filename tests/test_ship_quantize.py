@@ -16,7 +16,9 @@ import torch
 import striate as st
 from striate import layers
 from striate.errors import ArgumentError, BundleError, DataError, Note
+from striate.intake import Decoding
 from striate.ship import quantize
+from striate.tasks.detector import detector
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -252,3 +254,51 @@ def test_any_number_of_samples_sets_the_ranges(method, samples, digits):
 def test_what_is_measured_on_is_inputs_with_labels(trained, digits):
     with pytest.raises(ArgumentError, match="check is \\(inputs, labels\\) or a Dataset, not 1 of them"):
         trained.quantize(digits.take(8), check=(digits.x[:8],))
+
+
+# -- what an agreement says --------------------------------------------------------------------------------------------
+def small() -> st.Model:
+    st.set_seed(0)
+    head = [layers.Flatten(), layers.Dense(3, activation="softmax")]
+    return st.Sequential([layers.Input((6, 6, 1)), layers.Conv2D(4, 3, activation="relu"), *head])
+
+
+SOME = np.random.default_rng(0).random((8, 6, 6, 1), np.float32)
+
+
+@pytest.mark.parametrize("one", [np.zeros((6, 6, 1), np.float32), np.full((6, 6, 1), 0.5, np.float32), SOME[0]])
+def test_pictures_that_are_all_the_same_one_are_said_to_say_nothing(one: np.ndarray) -> None:
+    same = np.stack([one] * 8)
+    report = small().quantize(same)
+    assert (report.alike, report.samples_alike) == (True, True)
+    assert "8 samples, all the same one, whose ranges others may leave;" in str(report)
+    assert "all these pictures are the same one, so this says nothing of others" in str(report)
+    report = small().quantize(SOME, check=(same, [0] * 8))
+    assert (report.alike, report.samples_alike) == (True, False)
+    report = small().quantize(same, check=(SOME, [0] * 8))
+    assert (report.alike, report.samples_alike) == (False, True)
+
+
+@pytest.mark.parametrize("pictures", [SOME, SOME[:1], np.concatenate([SOME[[0] * 7], SOME[1:2]])])
+def test_pictures_of_which_one_is_another_or_that_are_one_are_not(pictures: np.ndarray) -> None:
+    report = small().quantize(pictures)
+    assert not report.alike
+    assert not report.samples_alike
+    assert "same one" not in str(report)
+
+
+def test_what_is_said_of_the_pictures_is_saved_with_the_twin(tmp_path: Path) -> None:
+    model = small()
+    report = model.quantize(np.zeros((4, 6, 6, 1), np.float32))
+    model.save(tmp_path / "net")
+    again = st.models.load_model(tmp_path / "net")
+    assert again._engine.quantized(again.graph).report == report
+
+
+def test_a_detector_that_finds_nothing_in_either_is_said_to_say_nothing() -> None:
+    trunk = [layers.Conv2D(4, 3, strides=2, padding="same", activation="relu") for _ in range(5)]
+    boxes = detector(st.Sequential([layers.Input((32, 32, 3)), *trunk]), 2, width=4)
+    boxes.decoding = Decoding(least=0.99)
+    report = boxes.quantize(np.random.default_rng(0).random((4, 32, 32, 3), np.float32))
+    assert report.silent
+    assert "nothing was found in any of these pictures, so this says nothing of others" in str(report)

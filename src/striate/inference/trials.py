@@ -35,7 +35,7 @@ from striate.inference.predict import outputs_of
 from striate.ship.cascade import Cascade, deciding, margins, unsure_below
 from striate.ship.choose import CASCADES, KINDS, QUICK, TORCH, named
 from striate.ship.quantization import twin_of
-from striate.ship.quantization_report import PREDICTED, AnswersBeside, beside, judged, numbered, reported
+from striate.ship.quantization_report import PREDICTED, AnswersBeside, beside, judged, numbered, reported, says_little
 from striate.wording import inner, memory
 
 CANDIDATES = ("onnxruntime", "openvino", "openvino-bf16", "int8", "openvino-int8", "torch", "torch-bf16")
@@ -99,12 +99,16 @@ class EngineTable:
     checked      pictures whose answers were compared
     rows         an `EngineRow` for each engine
     fastest      the `EngineRow.name` of the one that ``engine="fast"`` means from now on
+    alike        whether those pictures are all the same one, of which nothing follows for others
+    silent       of boxes: whether no engine finds anything in them
     """
 
     processor: str
     checked: int
     rows: tuple[EngineRow, ...]
     fastest: str
+    alike: bool = False
+    silent: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The fields by their names as plain values for JSON, the rows as dicts."""
@@ -142,7 +146,11 @@ class EngineTable:
             said.append("no labels of classes, so no accuracy: only the same answers count")
         few = f", which are few: one is {1 / self.checked:.1%} of them" if self.checked < _FEW else ""
         return "\n".join(
-            [f"{self.processor}; answers compared on {self.checked}{few}", *said, f'* engine="fast": {self.fastest}']
+            [
+                f"{self.processor}; answers compared on {self.checked}{few}{says_little(self)}",
+                *said,
+                f'* engine="fast": {self.fastest}',
+            ]
         )
 
 
@@ -223,7 +231,8 @@ def tune_engine(
         if made is not None and not kept:
             model._engine.keep(model, None)
     model._engine.choose(model, best.engine, best.parts, best.unsure)
-    return EngineTable(processor(), len(examples), tuple(rows), best.name)
+    little = {name: any(getattr(each.found, name) for each in tried) for name in ("alike", "silent")}
+    return EngineTable(processor(), len(examples), tuple(rows), best.name, **little)
 
 
 def _cost(row: EngineRow) -> str:

@@ -135,11 +135,16 @@ class Model(Learning):
         batch_size  samples at a time (256)
         engine      as for ``predict``, but those in 8 bits
 
-        Raises ArgumentError for an unknown name or an engine in 8 bits, DataError for what does not fit the network.
+        Raises ArgumentError for an unknown name, for no name in a list and for an engine in 8 bits, DataError for what does
+        not fit the network.
         """
         from striate.ship import cut
 
-        names = (layer,) if isinstance(layer, str) else tuple(layer or ())
+        names = (layer,) if isinstance(layer, str) else () if layer is None else tuple(layer)
+        if layer is not None and not names:
+            raise ArgumentError(
+                f"extract: layer={layer!r} names no layer. Leave it out for the last map before the head."
+            )
         graph = self.graph.check()
         engine = self.predictor._engine.of_layers(engine, self.predictor.graph.check())
         if self._cuts.get(names, (None,))[0] is not graph:

@@ -11,6 +11,7 @@ import io
 import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from striate.doors.writing import temporary_folder
 from striate.errors import ArgumentError
 from striate.ship.engine import Engine, serialized
 from striate.ship.onnx_graph import factors, rows_of_boxes
-from striate.ship.quantization_report import QuantizationReport, compared
+from striate.ship.quantization_report import QuantizationReport, all_alike, compared
 from striate.ship.suppression import suppress_boxes
 from striate.ship.watch import check_modules
 
@@ -111,9 +112,11 @@ def quantize(
     samples = whole("quantize", "samples", samples)
     if isinstance(check, tuple | list) and len(check) != 2:
         raise ArgumentError(f"quantize: check is (inputs, labels) or a Dataset, not {len(check)} of them.")
-    twin, count, size = twin_of(model, model.intake.examples(data), samples, method)
+    examples = model.intake.examples(data)
+    twin, count, size = twin_of(model, examples, samples, method)
     inputs, truth = (data, labels) if check is None else check if isinstance(check, tuple | list) else (check, None)
-    twin.report = compared(model, twin, inputs, truth, count, size, seen=check is None)
+    report = compared(model, twin, inputs, truth, count, size, seen=check is None)
+    twin.report = replace(report, samples_alike=all_alike(replace(examples, xs=_spread(examples, samples))))
     model._engine.keep(model, twin)
     return twin.report
 
@@ -129,12 +132,17 @@ def twin_of(model: Any, examples: Examples, samples: int = 128, method: str = "m
     Raises ArgumentError for a layer ONNX cannot say, a torch module whose settings were edited, or an unknown method.
     """
     check_modules(model, "quantize")
-    chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
-    arrays = [x[chosen] for x in examples.xs]
+    arrays = _spread(examples, samples)
     if examples.preprocessing is not None:
         arrays[0] = examples.preprocessing.normalise(arrays[0])
     content = serialized(model.graph.check())
-    return Quantized(_static(content, arrays, method), None), len(chosen), len(content)  # type: ignore[arg-type]
+    return Quantized(_static(content, arrays, method), None), len(arrays[0]), len(content)  # type: ignore[arg-type]
+
+
+def _spread(examples: Examples, samples: int) -> list[np.ndarray]:
+    """The arrays of so many of them, evenly spread."""
+    chosen = np.unique(np.linspace(0, len(examples) - 1, min(samples, len(examples))).round().astype(int))
+    return [x[chosen] for x in examples.xs]
 
 
 # -- ONNX Runtime's quantizer ------------------------------------------------------------------------------------------

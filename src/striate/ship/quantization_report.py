@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -39,6 +39,9 @@ class QuantizationReport:
     seen            whether the pictures it was measured on include those that the ranges come from
     bytes           of the ONNX model in 32 bits
     bytes_int8      the same in 8 bits
+    alike           whether the pictures it was measured on are all the same one, of which nothing follows for others
+    silent          of boxes: whether neither finds anything in them
+    samples_alike   whether the ranges come from one and the same picture, which others may leave
     """
 
     samples: int
@@ -50,16 +53,21 @@ class QuantizationReport:
     seen: bool
     bytes: int
     bytes_int8: int
+    alike: bool = False
+    silent: bool = False
+    samples_alike: bool = False
 
     def __str__(self) -> str:
         right = "no labels of classes, "
         if self.accuracy is not None and self.accuracy_int8 is not None:
             right = f"accuracy {self.accuracy:.2%} -> {self.accuracy_int8:.2%}, "
+        ranges = ", all the same one, whose ranges others may leave" if self.samples_alike else ""
         seen = " (those samples among them)" if self.seen else ""
         return (
-            f"int8, calibrated on {plural(self.samples, 'sample')}; on {self.checked}{seen}: {right}same answer "
+            f"int8, calibrated on {plural(self.samples, 'sample')}{ranges}; on {self.checked}{seen}: {right}same answer "
             f"{self.agreement:.2%}, "
             f"largest difference {self.difference:.3g}; {memory(self.bytes)} -> {memory(self.bytes_int8)}"
+            f"{says_little(self)}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,7 +107,16 @@ def reported(found: AnswersBeside, samples: int, seen: bool, size: int, size_int
     """
     right, agreement = found.accuracy, found.agreement
     return QuantizationReport(
-        samples, found.checked, *right, agreement, found.difference, seen=seen, bytes=size, bytes_int8=size_int8
+        samples,
+        found.checked,
+        *right,
+        agreement,
+        found.difference,
+        seen=seen,
+        bytes=size,
+        bytes_int8=size_int8,
+        alike=found.alike,
+        silent=found.silent,
     )
 
 
@@ -116,12 +133,52 @@ class AnswersBeside:
     accuracy     the part of right answers of each, None without labels
     agreement    the part of equal answers, as in `QuantizationReport`
     difference   the largest difference of any output
+    alike        whether the inputs are all the same one
+    silent       of boxes: whether neither finds anything in them
     """
 
     checked: int
     accuracy: tuple[float | None, float | None]
     agreement: float
     difference: float
+    alike: bool = False
+    silent: bool = False
+
+
+class Judged(Protocol):
+    """What says how far answers agree.
+
+    alike    whether the pictures are all the same one
+    silent   of boxes: whether neither finds anything in them
+    """
+
+    @property
+    def alike(self) -> bool: ...
+
+    @property
+    def silent(self) -> bool: ...
+
+
+def says_little(found: Judged) -> str:
+    """Why an agreement says little of other pictures, to follow it; "" where nothing is against it.
+
+    found   that has it
+    """
+    if found.alike:
+        return "; all these pictures are the same one, so this says nothing of others"
+    return "; nothing was found in any of these pictures, so this says nothing of others" if found.silent else ""
+
+
+def all_alike(examples: Examples) -> bool:
+    """Whether several inputs are all the same one.
+
+    examples   the inputs
+    """
+    first = examples.arrays(slice(0, 1))
+    parts = (examples.arrays(slice(start, start + PREDICTED)) for start in range(0, len(examples), PREDICTED))
+    return len(examples) > 1 and all(
+        (part == one).all() for arrays in parts for part, one in zip(arrays, first, strict=True)
+    )
 
 
 def judged(model: Any, data: Any, labels: Any) -> tuple[Examples, np.ndarray | None, int | None]:
@@ -196,6 +253,13 @@ def beside(
 
     Raises DataError for labels that do not fit the answers.
     """
+    return replace(_beside(model, examples, truth, ignored, both, what), alike=all_alike(examples))
+
+
+def _beside(
+    model: Any, examples: Examples, truth: Any, ignored: int | None, both: Sequence[Answered], what: str
+) -> AnswersBeside:
+    """``beside``, without a look at the inputs."""
     if ends_in_features(model):
         return _features_beside(model, examples, both)
     if ends_in_numbers(model):
@@ -216,7 +280,8 @@ def beside(
         truth = numbered(truth, floats.shape, what, None if boxes else model.answers.classes, ignored)
         counts = truth != ignored if ignored is not None else np.ones(truth.shape, bool)
         right = [float((each == truth)[counts].mean()) if counts.any() else None for each in (floats, whole)]
-    return AnswersBeside(len(floats), (right[0], right[1]), float(same.mean()) if same.size else 1.0, difference)
+    agreement = float(same.mean()) if same.size else 1.0
+    return AnswersBeside(len(floats), (right[0], right[1]), agreement, difference, silent=not same.size)
 
 
 def _features_beside(model: Any, examples: Examples, both: Sequence[Answered]) -> AnswersBeside:

@@ -172,7 +172,7 @@ def feature_map(
     within = min(30.0, (len(pixels) - 1) / 3) if perplexity is None else float(perplexity)
     if not 0 < within < len(pixels):
         raise ArgumentError(f"perplexity {within:g} must be above 0 and below {len(pixels)}, the number of pictures.")
-    name = layer or penultimate(model)
+    name = penultimate(model) if layer is None else layer
     features = vectors(model, pixels, name, progress=progress).astype(np.float64)
     if not np.ptp(features, axis=0).any():
         raise ArgumentError(

@@ -181,7 +181,7 @@ def neighbours(
     if isinstance(k, bool) or not 1 <= k <= len(pixels) - (own is not None):
         most = len(pixels) - (own is not None)
         raise ArgumentError(f"k is a whole number from 1 to {most}, the pictures there are, not {k}.")
-    name = layer or penultimate(model)
+    name = penultimate(model) if layer is None else layer
     parts = 2 if own is not None else 3
     features = vectors(model, pixels, name, progress=part_of(progress, 0, parts))
     if own is not None:
