@@ -145,7 +145,7 @@ class AnswersBeside:
     silent: bool = False
 
 
-class Judged(Protocol):
+class Agreement(Protocol):
     """What says how far answers agree.
 
     alike    whether the pictures are all the same one
@@ -159,7 +159,7 @@ class Judged(Protocol):
     def silent(self) -> bool: ...
 
 
-def says_little(found: Judged) -> str:
+def says_little(found: Agreement) -> str:
     """Why an agreement says little of other pictures, to follow it; "" where nothing is against it.
 
     found   that has it
