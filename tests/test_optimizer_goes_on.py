@@ -300,3 +300,41 @@ def test_gradients_that_wait_go_on_from_one_call_to_another_and_not_past_a_loss_
     one = trained("batch", "batch")
     for doors in (("batch", "fit"), ("batch", "again", "batch"), ("batch", "nan", "batch", "batch")):
         np.testing.assert_allclose(trained(*doors), one, rtol=1e-6, err_msg=str(doors))
+
+
+class OwnStep(st.Model):
+    """A model with a step of its own."""
+
+    def train_step(self, data: Any) -> Any:
+        return super().train_step(data)
+
+
+def test_a_step_of_ones_own_gathers_on_from_epoch_to_epoch_and_in_a_copy() -> None:
+    """As in Keras: three batches make an update, wherever an epoch ends; nothing is applied before."""
+    start = st.Input((2,))
+    model = OwnStep(start, layers.Dense(1, kernel_initializer="ones")(start))
+    model.compile(st.optimizers.SGD(0.01, use_ema=True, gradient_accumulation_steps=3), "mse")
+    seen = []
+    for _ in range(3):
+        model.fit(X, Y, batch_size=1, shuffle=False, verbose=0)
+        seen.append((model.optimizer.iterations, model.optimizer.waiting))
+    assert seen == [(0, 2), (1, 1), (2, 0)]
+    model.fit(X, Y, batch_size=1, shuffle=False, verbose=0)
+    again = copy.deepcopy(model)
+    for one in (model, again):
+        one.fit(X, Y, batch_size=1, shuffle=False, verbose=0)
+        assert (one.optimizer.iterations, one.optimizer.waiting) == (3, 1)
+    np.testing.assert_allclose(again.get_weights()[0], model.get_weights()[0], rtol=1e-6)
+
+
+def test_the_rate_of_an_optimizer_of_torch_is_the_whole_one_where_some_layers_learn_slower(tmp_path: Any) -> None:
+    model = st.Sequential([layers.Input((2,)), layers.Dense(2, name="a"), layers.Dense(1)])
+    model.compile(st.optimizers.get(partial(torch.optim.SGD, lr=0.01)), "mse", rates={"a": 0.1})
+    model.train_on_batch(X, Y)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    model.save(tmp_path / "m")
+    again = st.models.load_model(tmp_path / "m")
+    for one in (model, again):
+        one.train_on_batch(X, Y)
+        assert [group["lr"] for group in one.optimizer._running.param_groups] == pytest.approx([0.001, 0.01])
+    np.testing.assert_allclose(again.get_weights()[0], model.get_weights()[0], rtol=1e-6)

@@ -210,6 +210,11 @@ class Trainer:
         config.constrain()
         self.optimizer.zero_grad(set_to_none=True)
 
+    def end_epoch(self) -> None:
+        """Apply what was gathered and waits, so that an epoch has learnt from all its batches."""
+        if self.plan.optimizer.waiting:
+            self.update()
+
     # -- an epoch -----------------------------------------------------------------------------------------------------
     def evaluate(
         self,
@@ -309,8 +314,7 @@ class Trainer:
             if i < 0:
                 note("The data ran out: the generator gave no batch for another epoch, so the training ended there.")
                 break
-            if self.plan.optimizer.waiting:
-                self.update()
+            self.end_epoch()
             self._pool(totals)
             logs = self.objective.logs(totals)
             if validation is not None and validate(epoch) and not lost:

@@ -214,6 +214,9 @@ class StepTrainer(Trainer):
         self.step_count += 1
         return torch.tensor(self.objective.latest.get("loss", 0.0)), [], []
 
+    def end_epoch(self) -> None:
+        """Nothing: what the model's own steps have gathered waits on, as in Keras."""
+
     def evaluate(
         self,
         feed: Feed | Batches,

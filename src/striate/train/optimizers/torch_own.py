@@ -98,7 +98,7 @@ class TorchOptimizer(Optimizer):
     def _current_rate(self) -> float:
         running: Any = self.source if self._exists and self._rate is None else self._running
         if running is not None:
-            return float(running.param_groups[0]["lr"])
+            return float(running.param_groups[0]["lr"]) / (self._parts[0] if self._parts else 1.0)
         if self._rate is not None:
             return super().rate(0)
         options = {**getattr(self.source, "keywords", {}), **self.options}
