@@ -46,6 +46,7 @@ OF_NUMBERS = (
     losses.SegmentationLoss,
     losses.CategoricalGeneralizedCrossEntropy,
     st.metrics.SparseCategoricalCrossentropy,
+    st.metrics.CategoricalCrossentropy,  # which takes class numbers too
 )
 
 
@@ -56,6 +57,18 @@ def test_a_class_that_no_output_stands_for_is_an_error(kind: Any) -> None:
             kind()(np.array([1, wrong]), P)
     with pytest.raises(TrainingError, match="a class number is no number"):
         kind()(np.float32([1, np.nan]), P)
+    assert np.isfinite(float(kind()(np.array([1, 2]), P)))
+
+
+def test_a_sequence_of_labels_that_no_output_stands_for_is_an_error() -> None:
+    """Torch reads past its memory for these."""
+    logits = np.zeros((1, 6, 4), "float32")
+    for wrong in ([7, 0], [-1, 2], [10**9, 0]):
+        with pytest.raises(TrainingError, match=r"ctc: labels from .* do not go with 4 outputs"):
+            losses.CTC()(np.array([wrong]), logits)
+    for loss, y in ((losses.CTC(), [[1, np.nan]]), (losses.Circle(), [np.nan])):
+        with pytest.raises(TrainingError, match="a class number is no number"):
+            loss(np.float32(y), logits if np.ndim(y) == 2 else logits[0, :1])
 
 
 @pytest.mark.parametrize("name", ["accuracy", "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy"])

@@ -112,10 +112,6 @@ class Loss(Described, family="loss"):
         """
         if self.targets != "ids":
             return self._matched(y_true, y_pred)
-        import torch
-
-        if y_true.is_floating_point() and not y_true.isfinite().all():
-            raise TrainingError(f"{self.name}: a class number is no number (NaN or infinity).")
         if not y_pred.is_floating_point():
             y_pred = y_pred.float()
         axis = self._class_axis(y_pred)
@@ -126,7 +122,7 @@ class Loss(Described, family="loss"):
             del wanted[axis]
         if y_pred.ndim == 0 or list(y_true.shape) != wanted:
             raise self._mismatch(y_true, y_pred)
-        return y_true.to(torch.int64), y_pred
+        return labels.whole_numbers(self.name, y_true), y_pred
 
     def _matched(self, y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
         try:

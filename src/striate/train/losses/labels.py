@@ -136,6 +136,17 @@ def yes_or_no(name: str | None, y: Any) -> None:
     raise TrainingError(f"{name}: targets run from {low:g} to {high:g}, they must lie in 0 to 1. {advice}")
 
 
+def whole_numbers(name: str | None, y: Any) -> Any:
+    """Class numbers as 64-bit integers.  Raises TrainingError for NaN and infinity.
+
+    name   of the loss
+    y      a tensor of them
+    """
+    if y.is_floating_point() and not y.isfinite().all():
+        raise TrainingError(f"{name}: a class number is no number (NaN or infinity).")
+    return y.long()
+
+
 def no_such_class(name: str | None, y: Any, outputs: int) -> TrainingError:
     """The error for class numbers of which some are none of the network's.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from striate.described import described, number
 from striate.errors import TrainingError
 from striate.train.losses.base import Loss
+from striate.train.losses.labels import whole_numbers
 from striate.train.tensors import tensor
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Circle(Loss):
                 f"{self.name} takes class numbers (N,) and embeddings (N, D), not {tuple(y_true.shape)} and "
                 f"{tuple(y_pred.shape)}."
             )
-        return y_true.long(), y_pred if y_pred.is_floating_point() else y_pred.float()
+        return whole_numbers(self.name, y_true), y_pred if y_pred.is_floating_point() else y_pred.float()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return circled(y_true, y_pred, y_true, y_pred, self.remove_diagonal, self.gamma, self.margin)

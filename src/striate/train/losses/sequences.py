@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from striate.described import described
 from striate.errors import TrainingError
 from striate.train.losses.base import Loss
+from striate.train.losses.labels import no_such_class, whole_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,10 +41,16 @@ class CTC(Loss):
                 f"{self.name} takes class numbers (N, L) and logits (N, T, C), not {tuple(y_true.shape)} and "
                 f"{tuple(y_pred.shape)}."
             )
-        return y_true.long(), y_pred if y_pred.is_floating_point() else y_pred.float()
+        return whole_numbers(self.name, y_true), y_pred if y_pred.is_floating_point() else y_pred.float()
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Losses (N,) of class numbers `y_true` (N, L) and logits `y_pred` (N, T, C).  Raises TrainingError for a label that
+        no output stands for.
+        """
         from torch.nn import functional as F
+
+        if ((y_true < 0) | (y_true >= y_pred.shape[-1])).any():  # torch would read past its memory
+            raise no_such_class(self.name, y_true, y_pred.shape[-1])
 
         positions = y_true.new_full((len(y_pred),), y_pred.shape[1])
         logs = y_pred.float().log_softmax(-1).transpose(0, 1)

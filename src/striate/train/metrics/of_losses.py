@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from striate.train import losses
 from striate.train.losses import Loss
+from striate.train.losses.labels import no_such_class, whole_numbers
 from striate.train.metrics.base import activated
 from striate.train.metrics.reductions import MeanMetric
 from striate.train.tensors import class_numbers, tensor
@@ -59,7 +60,10 @@ class LossMetric(MeanMetric):
                 else:
                     y_pred = activated(y_pred, lacking)
             if loss.targets == "one_hot" and y_true.ndim == y_pred.ndim - 1 and y_pred.shape[-1] > 1:
-                y_true = torch.nn.functional.one_hot(y_true.long(), y_pred.shape[-1])
+                numbers = whole_numbers(self.name, y_true)
+                if ((numbers < 0) | (numbers >= y_pred.shape[-1])).any():
+                    raise no_such_class(self.name, numbers, y_pred.shape[-1])
+                y_true = torch.nn.functional.one_hot(numbers, y_pred.shape[-1])
             elif loss.targets == "ids":
                 y_true = class_numbers(y_true, y_pred)
             y_true, y_pred = loss.seen(y_true, y_pred)
