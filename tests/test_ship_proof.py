@@ -62,6 +62,29 @@ def test_an_engine_that_answers_otherwise_in_a_batch_than_alone_is_refused():
         prove(Fixed(RIGHT[[0, 1, 2, 3, 5, 6, 4, 7]], alone=RIGHT), Fixed(RIGHT), "int8", "one", {})
 
 
+class ByKind(Fixed):
+    """What is right for inputs of one kind alone."""
+
+    def __init__(self, right_for):
+        super().__init__(RIGHT)
+        self.right_for = right_for
+
+    def predict(self, arrays, batch_size=None):
+        (x,) = arrays
+        return [np.where([[self.right_for(one)] for one in x], 1 + np.abs(x), -1 - np.abs(x))]
+
+
+def right_for_all(x):
+    return True
+
+
+@pytest.mark.parametrize("right_for", [lambda x: x.min() >= 0, lambda x: x.min() < 0])
+def test_an_engine_that_is_wrong_for_all_inputs_with_or_all_without_negative_numbers_is_refused(right_for):
+    prove(ByKind(right_for_all), ByKind(right_for_all), "bfloat16", "one", {})
+    with pytest.raises(ArgumentError, match="wrongly"):
+        prove(ByKind(right_for), ByKind(right_for_all), "bfloat16", "one", {})
+
+
 @pytest.mark.parametrize("size", [np.nan, np.inf, 0.0])
 def test_answers_that_have_no_size_prove_nothing(size):
     prove(Fixed(np.ones((8, 2))), Fixed(np.full((8, 2), size)), "float32", "one", {})

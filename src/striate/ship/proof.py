@@ -49,7 +49,9 @@ def prove(engine: Answering, right: Answering, precision: str, name: str, ids: M
         sizes = (_TRIED, *(_OPEN if side is None else side for side in shape))
         kinds = {np.dtype(dtype), np.dtype(other)}  # a network may take whole numbers where its engine takes floats
         if at not in ids and all(kind.kind == "f" for kind in kinds):
-            xs.append(rng.normal(size=sizes).astype(dtype))
+            drawn = rng.normal(size=sizes).astype(dtype)
+            drawn[_TRIED // 2 :] = np.abs(drawn[_TRIED // 2 :])  # as after a ReLU, and as pixels are
+            xs.append(drawn)
         else:
             xs.append(rng.integers(0, ids.get(at, 256 if np.dtype(np.uint8) in kinds else 2), sizes))
     alone = [
