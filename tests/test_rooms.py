@@ -4,6 +4,7 @@ import ast
 import functools
 import graphlib
 import importlib
+import importlib.util
 import json
 import re
 import subprocess
@@ -252,6 +253,23 @@ def test_what_measures_and_draws_takes_names_that_there_are():
         "    for name in found: importlib.import_module(f'{package}.{name}')"
     )
     subprocess.run([sys.executable, "-c", script], check=True, cwd=SOURCE.parents[1])
+
+
+def test_what_asks_other_libraries_takes_names_that_there_are():
+    """The oracles, which run where those libraries are: what they import from striate, within functions too."""
+    lost, count = [], 0
+    for file in sorted((Path(__file__).parent / "oracles").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "striate":
+                module = importlib.import_module(node.module)
+                for alias in node.names:
+                    count += 1
+                    name = f"{node.module}.{alias.name}"
+                    is_module = hasattr(module, "__path__") and importlib.util.find_spec(name) is not None
+                    if not is_module and not hasattr(module, alias.name):
+                        lost.append(f"{file.name}:{node.lineno} {name}")
+    assert not lost
+    assert count > 10
 
 
 @pytest.mark.parametrize(
