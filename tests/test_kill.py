@@ -5,10 +5,9 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import pytest
 
 import striate as st
@@ -72,9 +71,7 @@ print(json.dumps(seen))
 
 def work(folder: Path, kind: str = "any", last: int = 0) -> str:
     """One process; returns the kind of moment it was killed at, or what it saw when it came to the end."""
-    command = [sys.executable, "-c", CHILD, str(folder), kind, str(last)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    done = forked.run(CHILD, folder, kind, last)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     whole(folder)
     return done.stdout.strip()

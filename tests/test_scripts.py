@@ -7,10 +7,9 @@ import gzip
 import os
 import pickle
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -25,8 +24,7 @@ DATA = os.environ.get("STRIATE_DATA", "")
 def run(script: Path, *arguments: object, data: Path | str = "", folder: Path) -> str:
     """What a script prints; warnings are errors."""
     environment = os.environ | {"STRIATE_DATA": str(data), "STRIATE_CACHE": str(folder / "cache")}
-    command = [sys.executable, "-W", "error", str(script), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, check=False)
+    done = forked.run_script(script, *arguments, cwd=folder, env=environment, strict=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
     return done.stdout
 
@@ -127,9 +125,7 @@ def test_the_listing_of_features_made_once_runs(tmp_path):
 @pytest.mark.slow
 @there("first_steps.py")
 def test_the_listing_of_first_steps_runs(tmp_path):
-    done = subprocess.run(
-        [sys.executable, str(LECTURES / "first_steps.py")], capture_output=True, text=True, cwd=tmp_path, check=False
-    )
+    done = forked.run_script(LECTURES / "first_steps.py", cwd=tmp_path)
     assert done.stdout.strip().endswith("all as printed"), done.stderr[-2000:]
 
 
@@ -144,8 +140,7 @@ def test_the_listing_of_a_frozen_base_runs(tmp_path):
 def test_the_listing_of_today_runs_until_a_function_is_asked_for(tmp_path):
     """Its last lines load a Lambda without giving its function, which is refused in one line."""
     environment = os.environ | {"STRIATE_DATA": str(Path(DATA).resolve())}
-    command = [sys.executable, str(LECTURES / "today.py")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+    done = forked.run_script(LECTURES / "today.py", cwd=tmp_path, env=environment)
     assert done.returncode == 0 or 'Give it: custom_objects={"lambda": function}.' in done.stderr
     assert "compile_metrics" in done.stdout or "loss" in done.stdout
 

@@ -11,6 +11,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 from PIL import Image
@@ -45,9 +46,9 @@ cli.main(["evaluate", "runs/a b"])
 
 
 @contextmanager
-def at_work(command, folder=None):
+def at_work(command):
     """A command that runs until the block ends, at the latest."""
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
@@ -119,10 +120,7 @@ def test_a_stopped_training_goes_on_with_what_it_says(case, tmp_path, monkeypatc
     begun, at, goes_on = STOPS[case]
     begun = begun or [*learnt(tmp_path), "--folder", "a run"]
 
-    def command(*arguments: str) -> list[str]:
-        return [sys.executable, "-u", "-c", HEARS, *arguments]
-
-    with at_work(command(*begun, "--no-report"), tmp_path) as process:
+    with forked.Forked(HEARS, *begun, "--no-report", cwd=tmp_path) as process:
         for line in process.stdout:
             if line.startswith(at):
                 break
@@ -135,7 +133,7 @@ def test_a_stopped_training_goes_on_with_what_it_says(case, tmp_path, monkeypatc
         [f"striate: stopped. To go on: {way}"] for way in (ways if case == "tune, then train" else ways[:1])
     ]
     again = shlex.split(lines[0].partition("To go on: striate ")[2])
-    done = subprocess.run(command(*again), cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = forked.run(HEARS, *again, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     run = tmp_path / ("runs/digits-tuned" if "tune" in case else "a run")
     with open(run / "metrics.csv", newline="") as file:
