@@ -42,7 +42,8 @@ class Weighted(Own):
 
     def _explains(self, error: Exception) -> str | None:
         """What the guard says of an error of torch: weights that were turned into numbers of another kind."""
-        if not self.built or not isinstance(error, RuntimeError | TypeError):
+        made = "_graph" in vars(self)  # it may be the making of it that failed
+        if not made or not self.built or not isinstance(error, RuntimeError | TypeError):
             return None
         for layer in every_layer(self.graph):
             for key, tensor in {} if layer.torch_module is None else layer.torch_module.state_dict().items():
