@@ -302,3 +302,19 @@ def test_a_detector_that_finds_nothing_in_either_is_said_to_say_nothing() -> Non
     report = boxes.quantize(np.random.default_rng(0).random((4, 32, 32, 3), np.float32))
     assert report.silent
     assert "nothing was found in any of these pictures, so this says nothing of others" in str(report)
+
+
+def test_where_the_twin_is_lost_that_was_the_fastest_auto_answers_and_says_why(tmp_path: Path) -> None:
+    model = small()
+    model.quantize(SOME)
+    model._engine.choose(model, "int8", 8)
+    model.save(tmp_path / "net")
+    (file,) = (tmp_path / "net").glob("int8-*")
+    file.write_bytes(b"another one's")
+    with pytest.warns(Note, match="It is left out"):
+        again = st.models.load_model(tmp_path / "net")
+    with pytest.warns(Note, match=rf'engine="fast" is int8 here, and .*{file.name}.*makes it anew\. Until then "auto"'):
+        answers = again.predict(SOME, engine="fast")
+    np.testing.assert_allclose(answers, model.predict(SOME, engine="torch"), atol=1e-6)
+    with pytest.raises(ArgumentError, match=file.name):
+        again.export_onnx(tmp_path / "net.onnx", int8=True)

@@ -109,6 +109,8 @@ def guarded(function: Callable[..., Any], before: bool = True) -> Callable[..., 
         except StriateError as error:
             if "unsaid" not in error.__dict__:
                 raise
+            if error.unsaid:  # type: ignore[attr-defined]
+                raise _outermost(_where(function, args), error.unsaid) from error.__cause__  # type: ignore[attr-defined]
             raise _refusal(
                 function, args, kwargs, error.__cause__
             ) from error.__cause__  # a user knows the outer function
@@ -175,7 +177,7 @@ def _refusal(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         explains = getattr(type(value), "_explains", None)
         reason = None if explains is None else explains(value, error)
         if reason is not None:
-            return _outermost(f"{where}: {reason}")
+            return _outermost(where, reason)
     try:
         given = inspect.signature(function).bind(*args, **kwargs).arguments
     except TypeError as unlike:
@@ -198,13 +200,15 @@ def _refusal(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         for name, value in given.items()
         if name not in ("self", "cls") and value is not defaults[name]
     )
-    return _outermost(f"{where} cannot take {told}: {because(error)}." if told else f"{where}: {because(error)}.")
+    said = ArgumentError(f"{where} cannot take {told}: {because(error)}." if told else f"{where}: {because(error)}.")
+    said.unsaid = ""  # type: ignore[attr-defined]
+    return said
 
 
-def _outermost(said: str) -> ArgumentError:
-    """An error that a guard further out says again, of the function that a user called."""
-    error = ArgumentError(said)
-    error.unsaid = True  # type: ignore[attr-defined]
+def _outermost(where: str, reason: str) -> ArgumentError:
+    """An error with a reason that a guard further out says again, of the function that a user called."""
+    error = ArgumentError(f"{where}: {reason}")
+    error.unsaid = reason  # type: ignore[attr-defined]
     return error
 
 

@@ -500,7 +500,7 @@ class Engines:
         again = _again(watch, self._int8_of) if graph is made_from else None
         if again is None:
             what = edited(watch.module)
-            raise ArgumentError(f"{what} since the int8 engine was made: call quantize again." if what else _CHANGED)
+            raise ArgumentError(f"{what} since the int8 engine was made: turn it back." if what else _CHANGED)
         self._int8 = quantized, again, made_from
         return quantized
 
