@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import json
 from functools import partial
 from typing import Any
 
@@ -239,6 +240,24 @@ def test_a_state_in_a_file_that_is_not_whole_is_said(tmp_path: Any) -> None:
         del file["striate_optimizer"]
     with pytest.raises(BundleError, match="state of its optimizer is damaged"):
         st.models.load_model(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_tensors_of_another_shape_never_reach_a_kernel_that_looks_at_none(tmp_path: Any, fused: bool) -> None:
+    model = _line()
+    model.compile(st.optimizers.get(partial(torch.optim.Adam, lr=0.1)), "mse")
+    model.train_on_batch(X, Y)
+    model.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "a") as file:
+        held = json.loads(file.attrs["striate"])
+        held["striate_optimizer"]["groups"][0]["fused"] = fused
+        file.attrs["striate"] = json.dumps(held)
+        del file["striate_optimizer/0.exp_avg"]
+        file["striate_optimizer/0.exp_avg"] = np.zeros((1, 1), "float32")
+    again = st.models.load_model(tmp_path / "m.h5")
+    st.errors._SAID.clear()
+    with pytest.warns(st.errors.Note, match="begins anew") if fused else pytest.raises(st.StriateError):
+        again.train_on_batch(X, Y)
 
 
 # -- batches that are gathered --------------------------------------------------------------------------------------------

@@ -364,14 +364,14 @@ def restore(optimizer: Any, running: Any, state: Mapping[str, Any], tensors: Map
         for held in beside.values():
             if held and any(held[i].shape != p.shape for i, p in enumerate(optimizer._params)):
                 return False
-        fused = any(group.get("fused") for group in running.param_groups)  # such kernels look at no shape
+        groups = [{**group, **saved} for group, saved in zip(fresh["param_groups"], state["groups"], strict=True)]
+        fused = any(group.get("fused") for group in groups)  # such kernels look at no shape
         for number, entry in entries.items():
             like = params[number].detach()  # in memory too: fused kernels count on that
             arrays = {k: v for k, v in entry.items() if hasattr(v, "shape") and v.ndim}
             if fused and any(v.shape != like.shape for v in arrays.values()):
                 return False
             entry.update({k: like.clone().copy_(v) if v.shape == like.shape else v.clone() for k, v in arrays.items()})
-        groups = [{**group, **saved} for group, saved in zip(fresh["param_groups"], state["groups"], strict=True)]
         for group in groups:
             group["betas"] = tuple(group["betas"]) if isinstance(group.get("betas"), list) else group.get("betas")
         running.load_state_dict({"state": entries, "param_groups": groups})
