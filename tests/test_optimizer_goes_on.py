@@ -3,6 +3,7 @@
 import copy
 import inspect
 import json
+import pickle
 from functools import partial
 from typing import Any
 
@@ -258,6 +259,21 @@ def test_tensors_of_another_shape_never_reach_a_kernel_that_looks_at_none(tmp_pa
     st.errors._SAID.clear()
     with pytest.warns(st.errors.Note, match="begins anew") if fused else pytest.raises(st.StriateError):
         again.train_on_batch(X, Y)
+
+
+@pytest.mark.parametrize("kind", [st.optimizers.SGD, st.optimizers.AdamW, st.optimizers.Muon])
+def test_weights_that_do_not_decay_are_known_in_files_and_copies(tmp_path: Any, kind: Any) -> None:
+    model, optimizer = _line(), kind(0.01, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(var_list=[model.layers[-1].kernel])
+    model.compile(optimizer, "mse")
+    model.train_on_batch(X, Y)
+    several = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    for ending in (".keras", ".h5", ""):
+        model.save(tmp_path / f"m{ending}")
+        several.append(st.models.load_model(tmp_path / f"m{ending}"))
+    for one in (model, *several):
+        one.train_on_batch(X, Y)
+        np.testing.assert_allclose(one.get_weights()[0], model.get_weights()[0], rtol=1e-6)
 
 
 # -- batches that are gathered --------------------------------------------------------------------------------------------

@@ -264,6 +264,11 @@ class Optimizer(Described, family="optimizer"):
             self.drop_gradients()
         self.together = together
         self._named, self._params = named, [p for _, p in named]
+        given = [f"^{re.escape(name)}$" for name, p in named if id(p) in self._never]
+        self.decay_exclude, self._never = (
+            (*self.decay_exclude, *given),
+            set(),
+        )  # by names they are known in files and copies
         self._decaying = [p for name, p in named if not self._excluded(name, p)] if self.weight_decay else []
         self._running = self._make(self._params)
         self._parts = parted(self._running, parts or {})
