@@ -140,3 +140,33 @@ def test_what_only_training_asks_for_leaves_the_engine_as_it_is():
     part(model, "batch_normalization").momentum = 0.5
     model.predict(x, engine="onnxruntime")
     assert list(model._engine._made.values()) == [engine]
+
+
+def test_what_somebody_writes_beside_the_settings_changes_nothing():
+    model = built(layers.BatchNormalization())
+    model.quantize(x)
+    answers = [model.predict(x, engine=engine) for engine in ("onnxruntime", "int8")]
+    part(model, "conv2d").note = "the first"
+    for engine, was in zip(("onnxruntime", "int8"), answers, strict=True):
+        np.testing.assert_array_equal(model.predict(x, engine=engine), was)
+
+
+@pytest.mark.parametrize("which", EDITS)
+def test_a_setting_that_is_edited_makes_the_twin_another_networks_until_it_is_turned_back(which):
+    between, edit = EDITS[which]
+    model = built(*copy.deepcopy(between))
+    model.quantize(x)
+    was = model.predict(x, engine="int8")
+    kept = {path: dict(each.__dict__) for path, each in model.module.named_modules() if path}
+    code = [(node, node.kwargs) for node in model.module.graph.nodes]
+    edit(model)
+    with pytest.raises(ArgumentError, match=r"(was changed|another forward).* since the int8 engine was made"):
+        model.predict(x, engine="int8")
+    for path, each in model.module.named_modules():
+        if path:
+            each.__dict__.clear()
+            each.__dict__.update(kept[path])
+    for node, kwargs in code:
+        node.kwargs = kwargs
+    model.module.recompile()
+    np.testing.assert_array_equal(model.predict(x, engine="int8"), was)

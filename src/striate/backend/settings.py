@@ -14,22 +14,31 @@ from striate.backend.modules import ActivityPenalty, Drawing
 _PLAIN = (bool, int, float, complex, str, tuple, type(None), FunctionType, BuiltinFunctionType)
 _OF_TRAINING = ("training", "momentum", "inplace", "calls", "looked", "seed")
 _CODE = "_code"  # of a network: what torch wrote of its graph
+_FORWARD = "forward"  # where one was set in the place of its class's
 _MADE_WITH = "made_with"
 
 
 def settings(part: nn.Module) -> dict[str, Any]:
     """The attributes by which a module predicts, such as a convolution's stride or a norm's epsilon.
 
-    part   a module, without what is in it; what only does something in training has none
+    part   a module, without what is in it; what only does something in training has none, and what somebody has written
+           into a layer's module besides is none
     """
     if isinstance(part, _DropoutNd | ActivityPenalty):
         return {}
     if isinstance(part, Drawing) and type(part).still is Drawing.still:
         return {}
+    known = part.__dict__.get(_MADE_WITH)
     return {
         name: value
         for name, value in part.__dict__.items()
-        if name == _CODE or (name[0] != "_" and name not in _OF_TRAINING and isinstance(value, _PLAIN))
+        if name in (_CODE, _FORWARD)
+        or (
+            name[0] != "_"
+            and name not in _OF_TRAINING
+            and isinstance(value, _PLAIN)
+            and (known is None or name in known)
+        )
     }
 
 
@@ -52,11 +61,11 @@ def edited(module: nn.Module) -> str | None:
         if was is None:  # it is no layer's, or code of a user's own
             continue
         now = settings(part)
-        if "forward" in part.__dict__:
+        if _FORWARD in part.__dict__:
             return f'the module "{path}" was given another forward' if path else "the module was given another forward"
-        for name in was | now:
-            if name not in was or name not in now or was[name] != now[name]:
-                return _words(path, name, was.get(name), now.get(name))
+        for name in was:
+            if name not in now or was[name] != now[name]:
+                return _words(path, name, was[name], part.__dict__.get(name))
     return None
 
 

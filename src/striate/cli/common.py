@@ -21,7 +21,7 @@ from striate.graph import Graph, from_json
 from striate.visible import visible
 from striate.wording import plural
 
-_DIGITS = 9  # as many as tell any two numbers of 32 bits apart
+_DIGITS = 12  # beyond which a number has what sums in binary leave, such as 87.20000000000001
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Described = Annotated[str, typer.Argument(help="An architecture's name, a JSON description or a saved model's folder.")]
 InputShape = Annotated[str | None, typer.Option(help="Input of a named architecture, such as 224x224x3.")]
@@ -87,14 +87,17 @@ class Commands(TyperGroup):
 
 
 def say(value: Any, as_json: bool, text: str) -> None:
-    """Print `value` as JSON, its numbers in ``_DIGITS``, or `text`, whose lines are ours; see ``visible``."""
+    """Print `value` as JSON, or `text`, whose lines are ours; see ``visible``."""
     print(json.dumps(_rounded(value), indent=1) if as_json else visible(text, lines=True), flush=True)
 
 
 def _rounded(value: Any) -> Any:
-    """The same for JSON: fractions in so many digits (87.2, not 87.20000000000001), and null for what is no number."""
+    """The same for JSON: no last digits that only the arithmetic left (87.2, not 87.20000000000001), null for no number."""
     if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        short = float(f"{value:.{_DIGITS}g}")
+        return short if abs(short - value) <= 16 * math.ulp(value) else value
     if isinstance(value, dict):
         return {key: _rounded(one) for key, one in value.items()}
     return [_rounded(one) for one in value] if isinstance(value, list | tuple) else value
