@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -24,14 +25,14 @@ def main() -> int:
         prog="python -m fuzz", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--seed", type=int, default=0, help="of all choices")
-    parser.add_argument("--count", type=int, default=10_000, help="of inputs")
+    parser.add_argument("--count", type=int, help="of inputs (10,000; none beside --sound)")
     parser.add_argument("--first", type=int, default=0, help="the first number of each format")
     parser.add_argument("--format", action="append", default=[], help="a row of the table (all); repeatable")
     parser.add_argument(
         "--command", action="append", default=[], help="a command, such as 'data check' (all); repeatable"
     )
     parser.add_argument("--number", type=int, help="one input of one format, with its traceback")
-    parser.add_argument("--sound", action="store_true", help="the sound inputs, unchanged, which are accepted")
+    parser.add_argument("--sound", action="store_true", help="first the sound inputs, unchanged, which are accepted")
     parser.add_argument("--keep", help="with --number, the folder that its files are written to")
     parser.add_argument("--processes", type=int, default=1, help="beside each other")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -53,28 +54,38 @@ def main() -> int:
             return again(
                 asked.seed, forms[0].name, asked.number, Path(here, asked.keep) if asked.keep else root / "one"
             )
-        tasks = parent.plan_sound(forms) if asked.sound else parent.plan(forms, asked.count, asked.first)
-
-        alike: set[str] = set()
-
-        def told(name: str, number: int, verdict: str, said: str) -> None:
-            which = number if asked.sound else ""
-            kind = f"{verdict} {name} {which} {re.sub(r'[^a-zA-Z]+', ' ', said.split(': ')[0])[:120]}"
-            if kind in alike:  # --json has them all
-                return
-            alike.add(kind)
-            print(
-                f'{verdict}: --seed {asked.seed} --format "{name}" --number {number}\n    {said}',
-                file=sys.stderr,
-                flush=True,
+        outcomes = {}
+        if asked.sound:
+            outcomes["sound"] = parent.run(
+                asked.seed, parent.plan_sound(forms), root, asked.processes, telling(asked, True)
             )
-
-        outcome = parent.run(asked.seed, tasks, root, asked.processes, told)
+        if asked.count or not asked.sound:
+            tasks = parent.plan(forms, asked.count or 10_000, asked.first)
+            outcomes["formats"] = parent.run(asked.seed, tasks, root, asked.processes, telling(asked, False))
     finally:
         os.chdir(here)
         shutil.rmtree(root, ignore_errors=True)
-    print(as_json(outcome, asked.seed) if asked.json else table(outcome))
-    return 1 if outcome.findings else 0
+    print(as_json(outcomes, asked.seed) if asked.json else "\n\n".join(map(table, outcomes.values())))
+    return int(any(outcome.findings for outcome in outcomes.values()))
+
+
+def telling(asked: argparse.Namespace, sound: bool) -> Callable[[str, int, str, str], None]:
+    """What prints each kind of finding as it comes, once; --json has them all."""
+    alike: set[str] = set()
+
+    def told(name: str, number: int, verdict: str, said: str) -> None:
+        which = number if sound else ""
+        kind = f"{verdict} {name} {which} {re.sub(r'[^a-zA-Z]+', ' ', said.split(': ')[0])[:120]}"
+        if kind in alike:
+            return
+        alike.add(kind)
+        print(
+            f'{verdict}: --seed {asked.seed} --format "{name}" --number {number}\n    {said}',
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return told
 
 
 def again(seed: int, name: str, number: int, folder: Path) -> int:
@@ -122,21 +133,27 @@ def table(outcome) -> str:
     return "\n".join(lines)
 
 
-def as_json(outcome, seed: int) -> str:
-    """The table and the findings as JSON."""
-    formats = {
-        name: {
-            **tally.counts,
-            "cpu_seconds": round(tally.seconds, 2),
-            "slowest": round(tally.slowest, 2),
-            "largest": tally.largest,
+def as_json(outcomes, seed: int) -> str:
+    """The tables ("sound", "formats") and the findings of all as JSON."""
+    tables = {
+        which: {
+            name: {
+                **tally.counts,
+                "cpu_seconds": round(tally.seconds, 2),
+                "slowest": round(tally.slowest, 2),
+                "largest": tally.largest,
+            }
+            for name, tally in outcome.tallies.items()
         }
-        for name, tally in outcome.tallies.items()
+        for which, outcome in outcomes.items()
     }
-    findings = [dict(zip(("format", "number", "verdict", "said"), each, strict=True)) for each in outcome.findings]
-    return json.dumps(
-        {"seed": seed, "seconds": round(outcome.wall, 1), "formats": formats, "findings": findings}, indent=1
-    )
+    seconds = round(sum(outcome.wall for outcome in outcomes.values()), 1)
+    findings = [
+        dict(zip(("format", "number", "verdict", "said"), each, strict=True))
+        for outcome in outcomes.values()
+        for each in outcome.findings
+    ]
+    return json.dumps({"seed": seed, "seconds": seconds, **tables, "findings": findings}, indent=1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Python processes of their own that need no start: they are forked from one that has imported torch and the commands.
 
-``Forked`` is what ``subprocess.Popen`` is of ``[sys.executable, "-u", "-c", code, *arguments]``.  Where the start is the point
-(imports, an odd environment, closed streams) a test starts its process itself.
+``Forked`` is what ``subprocess.Popen`` is of ``[sys.executable, "-u", "-c", code, *arguments]``.  Where the start is the
+point (imports, an odd environment, closed streams) a test starts its process itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 READY = (
-    "import accelerate, matplotlib.pyplot, optuna, pydantic, scipy, sklearn.datasets, sympy, torch.fx.experimental.proxy_tensor\n"
+    "import accelerate, matplotlib.pyplot, optuna, pydantic, scipy, sklearn.datasets, sympy\n"
+    "import torch.fx.experimental.proxy_tensor\n"
     "import striate.cli.main, striate.pages.run, striate.runs, striate.train.loop"
 )
 
@@ -109,7 +110,8 @@ def run_script(path: Path, *arguments: object, **how: Any) -> subprocess.Complet
 def _server() -> socket.socket:
     ours, theirs = socket.socketpair()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-    code = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n{READY}\nimport forked\nforked._serve({theirs.fileno()})"
+    here = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})"
+    code = f"{here}\n{READY}\nimport forked\nforked._serve({theirs.fileno()})"
     process = subprocess.Popen([sys.executable, "-c", code], env=environment, pass_fds=[theirs.fileno()])
     theirs.close()
 
