@@ -218,7 +218,6 @@ def test_mobilenets_lose_less_than_a_point_on_photos(name: str, file: str, right
     import csv
 
     folder = Path(os.environ["STRIATE_DATA"])
-    torch.set_num_threads(os.cpu_count() or 1)
     model = st.zoo.create(name, weights=str(folder / "weights" / file))
     rows = list(csv.DictReader((folder / "imagenet-samples" / "labels.csv").read_text().splitlines()))
     assert model.preprocessing is not None
