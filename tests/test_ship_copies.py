@@ -90,14 +90,15 @@ def written_again(model):
     model.set_weights(model.get_weights())
 
 
-def through_training(model):
+def away_and_back(model):
     weights = model.get_weights()
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    model.fit(X, np.arange(len(X)) % 4, verbose=0)
+    with torch.no_grad():
+        for parameter in model.module.parameters():
+            parameter.add_(1)
     model.set_weights(weights)
 
 
-@pytest.mark.parametrize("change", [double_and_back, written_again, through_training])
+@pytest.mark.parametrize("change", [double_and_back, written_again, away_and_back])
 def test_numbers_that_are_the_same_again_have_the_same_twin_and_choice(change):
     model = shipped()
     expected = model.predict(X, engine="int8")
