@@ -68,3 +68,14 @@ def test_one_layer_alone_and_arrays_without_numbers_are_named():
 def test_what_torch_has_and_a_model_has_not_says_what_to_write(method):
     with pytest.raises(AttributeError, match=f"a model is no torch module and has no {method}: write "):
         getattr(net(), method)
+
+
+def test_an_error_about_something_else_is_not_put_down_to_the_weights():
+    model = net()
+    model.module.double()
+    with pytest.raises(ArgumentError) as caught:
+        model.predict(X, steps=object())
+    assert "turned into" not in str(caught.value)
+    with pytest.raises(ArgumentError) as caught:
+        model.get_weights(1)
+    assert "turned into" not in str(caught.value)

@@ -45,6 +45,10 @@ class Weighted(Own):
         made = "_graph" in vars(self)  # it may be the making of it that failed
         if not made or not self.built or not isinstance(error, RuntimeError | TypeError):
             return None
+        if not any(
+            word in str(error) for word in ("type", "Type", "not implemented for", "meta")
+        ):  # about something else
+            return None
         for layer in every_layer(self.graph):
             for key, tensor in {} if layer.torch_module is None else layer.torch_module.state_dict().items():
                 kind = str(tensor.dtype).removeprefix("torch.")
