@@ -19,12 +19,9 @@ quick: $(VENV)/.ready
 # Large pages: allocating the weights of large networks takes a fifth less time (glibc 2.35 on Linux; ignored elsewhere).
 test: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-# All tests on two cores at once, each core taking from the other what is left at the end; then, in the files that hold any,
-# those that use both cores themselves.
-ALONE = $(shell grep -rl --include=*.py 'mark\.alone' $(TESTS))
+# All tests on two cores at once, each core taking from the other what is left at the end.
 test: lint
-	$(BIN)/python -m pytest $(TESTS) -m "not alone" -n 2 --dist worksteal
-	$(if $(ALONE),$(BIN)/python -m pytest $(ALONE) -m alone)
+	$(BIN)/python -m pytest $(TESTS) -n 2 --dist worksteal
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .

@@ -344,7 +344,6 @@ for line in sys.stdin:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_two_processes_that_keep_the_same_pictures_and_features_at_once_lose_nothing(photos: Path, tmp_path: Path):
     def begun() -> subprocess.Popen[str]:
         command = [sys.executable, "-c", TWICE, str(photos), str(tmp_path / "features")]

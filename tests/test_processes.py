@@ -30,7 +30,6 @@ open(f"{sys.argv[1]}/{rank}.json", "w").write(json.dumps(result))
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_two_processes_train_like_one_with_twice_the_batch(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

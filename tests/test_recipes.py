@@ -36,7 +36,6 @@ def test_the_digits_recipe_gets_98_percent_of_digits_it_never_saw_right():
 
 @needs_mnist
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_fast_recipe_gets_99_percent_of_mnist_on_average_over_five_seeds():
     splits = data.load("mnist", MNIST)
     found = [accuracy("fast", seed, splits) for seed in range(5)]
@@ -46,7 +45,6 @@ def test_the_fast_recipe_gets_99_percent_of_mnist_on_average_over_five_seeds():
 
 @needs_mnist
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.long
 def test_the_best_recipe_gets_99_6_percent_of_mnist():
     assert accuracy("best", 0, data.load("mnist", MNIST)) >= 0.996
@@ -54,7 +52,6 @@ def test_the_best_recipe_gets_99_6_percent_of_mnist():
 
 @needs_imdb
 @pytest.mark.slow
-@pytest.mark.alone
 def test_the_imdb_recipe_gets_88_percent_of_10000_reviews():
     splits = data.load("imdb", IMDB)
     assert len(splits.test) == 10_000
@@ -63,7 +60,6 @@ def test_the_imdb_recipe_gets_88_percent_of_10000_reviews():
 
 @needs_imdb
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.long
 def test_the_published_net_gets_87_percent_of_10000_reviews():
     splits = data.load("imdb", IMDB)

@@ -160,7 +160,6 @@ for line in sys.stdin:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_of_two_trainings_and_quantizations_at_once_one_is_refused_or_waits_its_turn_and_nothing_is_lost(tmp_path):
     two = [
         subprocess.Popen(
