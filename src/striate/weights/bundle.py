@@ -8,8 +8,7 @@
 
 model.json says the SHA-256 of each, and all but README.md are held against it when they are read.  A model needs model.json
 and the weights; without the state of the optimizer or the 8-bit twin, which says within which weights it is of, it is read
-with a warning.  Engines that are prepared for the next start lie in the user's cache, since what lies in a
-folder may be a stranger's.
+with a warning.
 
 model.json is renamed into place last and names its weights by their checksum, so at every moment the folder holds one
 whole model: the old one or the new one.
