@@ -12,6 +12,8 @@ from striate.described import Described, described, number, whole
 from striate.errors import ArgumentError, ShapeError, TrainingError, note, undefined, unknown
 from striate.graph.layer import snake_case
 from striate.train.optimizer_state import carried, resume, set_variables
+from striate.train.optimizers.averaging import Averaging
+from striate.train.optimizers.gathering import Gathering
 from striate.train.optimizers.rate import Rate, RateNow, rate_of
 from striate.train.optimizers.spelling import today
 from striate.train.schedules import Schedule
@@ -32,7 +34,7 @@ OURS = ("rule", "decay_exclude", "momentum_decay")  # arguments that Keras has n
 
 
 @described
-class Optimizer(Described, family="optimizer"):
+class Optimizer(Averaging, Gathering, Described, family="optimizer"):
     """What every optimizer has.
 
     learning_rate                   a number, a Schedule, or a function without arguments.  A number may be set again while
@@ -397,71 +399,6 @@ class Optimizer(Described, family="optimizer"):
             with torch.no_grad():
                 torch._foreach_mul_(weights, 1 - rate * self.weight_decay)
 
-    # -- a moving average of the weights ---------------------------------------------------------------------------
-    def follow(self, buffers: Iterable[torch.Tensor]) -> None:
-        """Average these as the weights are, where `use_ema` says so; after ``build``.
-
-        buffers    tensors that go with the weights, of any shape, such as the averages (C,) of batch norms
-        """
-        averages, count = self._model_variables_moving_average, len(self._params)
-        known, kept = dict(zip(map(id, self._followed), averages[count:], strict=False)), averages[count:]
-        of_file = not self._followed and bool(kept)  # then they go by their order
-        self._followed = list(buffers) if self.use_ema else []
-        if of_file and [one.shape for one in kept] == [one.shape for one in self._followed]:
-            known = dict(zip(map(id, self._followed), kept, strict=True))
-        if averages:
-            averages[count:] = [known.get(id(one), one).to(one.device, copy=True) for one in self._followed]
-
-    @property
-    def _averaged(self) -> list[torch.Tensor]:
-        return [*(p.detach() for p in self._params), *self._followed]
-
-    def average(self) -> None:
-        """Take the weights into their moving average, after an update, where `use_ema` says so.
-
-        Also after a batch whose gradient only is gathered by `gradient_accumulation_steps`: Keras does.
-        """
-        if not self.use_ema:
-            return
-        import torch
-
-        update = self.iterations + bool(self.waiting)  # the one, from 1, that the batch has a part in
-        with torch.no_grad():
-            if not self._model_variables_moving_average or update == 1:
-                self._model_variables_moving_average = [held.clone() for held in self._averaged]
-            else:
-                torch._foreach_lerp_(self._model_variables_moving_average, self._averaged, 1 - self.ema_momentum)
-        if self.ema_overwrite_frequency and update % self.ema_overwrite_frequency == 0:
-            self.finalize_variable_values()
-
-    def finalize_variable_values(self, var_list: Any = None) -> None:
-        """Give the weights their moving average, where `use_ema` keeps one; ``fit`` ends with it.
-
-        var_list    Keras' argument; the weights are those that were built
-        """
-        import torch
-
-        if self._model_variables_moving_average:
-            with torch.no_grad():
-                for held, average in zip(self._averaged, self._model_variables_moving_average, strict=True):
-                    held.copy_(average)
-
-    def swap_averages(self) -> None:
-        """Exchange the weights and their moving average; a second call puts both back."""
-        import torch
-
-        if self._model_variables_moving_average:
-            with torch.no_grad():
-                for held, average in zip(self._averaged, self._model_variables_moving_average, strict=True):
-                    before = held.clone()
-                    held.copy_(average)
-                    average.copy_(before)
-
-    def keep_weights_as_averages(self) -> None:
-        """Let the average be the weights as they are now, as when the average stands there already."""
-        for held, average in zip(self._averaged, self._model_variables_moving_average, strict=False):
-            average.copy_(held)
-
     # -- constraints -----------------------------------------------------------------------------------------------
     def constrain(self) -> None:
         """Make the weights that have a constraint what it says, after an update.
@@ -545,52 +482,6 @@ class Optimizer(Described, family="optimizer"):
         self.average()
         self.constrain()
         self._running.zero_grad(set_to_none=True)
-
-    def _gathers(self) -> bool:
-        """Whether more batches are waited for; else the gradients are the mean of those that were gathered."""
-        steps = self.together
-        if steps == 1:
-            return False
-        assert self._accumulated_gradients is not None
-        for held, p in zip(self._accumulated_gradients, self._params, strict=True):
-            if p.grad is not None:
-                held += p.grad
-        self.waiting += 1
-        if self.waiting < steps:
-            return True
-        for held, p in zip(self._accumulated_gradients, self._params, strict=True):
-            p.grad = held / steps
-            held.zero_()
-        self.waiting = 0
-        return False
-
-    def gathered(self) -> list[torch.Tensor]:
-        """The sum of the gradients of the batches that wait, a tensor of each weight's shape; [] where none do."""
-        import torch
-
-        if not self.waiting:
-            return []
-        if self._accumulated_gradients is not None:
-            return self._accumulated_gradients
-        return [torch.zeros_like(p) if p.grad is None else p.grad * self.together for p in self._params]
-
-    def hand_out_gradients(self) -> None:
-        """Put what was gathered before a model was saved where a backward pass adds to it."""
-        if self._accumulated_gradients is not None:
-            for p, held in zip(self._params, self.gathered(), strict=False):
-                p.grad = held.to(p.device) / self.together
-            self._accumulated_gradients = None
-
-    def drop_gradients(self) -> None:
-        """Forget the gradients of the batches that wait for an update."""
-        self.waiting, self._accumulated_gradients = 0, None
-        for p in self._params:
-            p.grad = None
-
-    @property
-    def _iterations(self) -> int:
-        """The gradients that it was given, as Keras counts them: several make an update."""
-        return self.iterations * (self.gradient_accumulation_steps or 1) + self.waiting
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one weight; all others stay as they are.
