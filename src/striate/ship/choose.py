@@ -7,24 +7,22 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import inf, prod
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from striate.backend.processor import processor
 from striate.backend.settings import edited
-from striate.doors.onnx_files import check_onnx, parse_onnx
 from striate.errors import ArgumentError, BundleError, Note, note, unknown, warn
 from striate.extras import installed
-from striate.graph.sizes import Open
 from striate.ship.cascade import Cascade, deciding
 from striate.ship.engine import Engine
 from striate.ship.in_torch import InTorch
 from striate.ship.proof import prove
 from striate.ship.quantization import QuantizationReport, Quantized
+from striate.ship.twin_file import stored_twin
 from striate.ship.watch import Watch, departure, hooked
-from striate.weights.bundle import TWIN_OF
 from striate.wording import inner
 
 if TYPE_CHECKING:
@@ -43,7 +41,6 @@ KINDS = {
 TORCH = {"torch": "float32", "torch-bf16": "bfloat16"}  # what torch computes, wherever the weights are
 QUICK = tuple(name for name, (_, precision) in KINDS.items() if precision != "float32")  # in fewer bits than 32
 ENGINES = ("auto", "fast", *TORCH, *KINDS)
-_AROUND = 32  # results of an int8 file, with all that is between, for each number that the network itself makes
 _NONE_YET = "this model has no int8 engine yet: call quantize(pictures) first."
 _CHANGED = "the weights have changed since the int8 engine was made: call quantize again."
 _ANEW = "model.quantize(pictures), or striate quantize MODEL, makes it anew."
@@ -364,7 +361,7 @@ class Engines:
         self._watch, self._graph, self._foreign = Watch(model.module), model.graph.check(), None
         if int8 is not None:
             try:
-                twin = _twin(*int8, self._graph, f"{folder}: its int8 file", checksum)
+                twin = stored_twin(*int8, self._graph, f"{folder}: its int8 file", checksum)
                 self._int8 = twin, self._watch, self._graph
             except BundleError as error:
                 lost = inner(error)
@@ -550,30 +547,3 @@ def _is_choice(value: Any, graph: Graph) -> bool:
     batch, unsure = value.get("batch"), value.get("unsure", 0.0)
     doubted = "unsure" not in value or (value["engine"] in QUICK and deciding(graph) is not None)
     return type(batch) is int and batch > 0 and type(unsure) is float and 0 <= unsure < inf and doubted
-
-
-def _twin(content: bytes, report: Any, graph: Graph, where: str, checksum: str) -> Quantized:
-    """A saved int8 twin.
-
-    It may be a stranger's, so its operations and sizes are looked at before it runs.  Raises BundleError for one that is of
-    other weights, of another network or of none, or holds what no network needs.
-    """
-    proto = parse_onnx(content, where)
-    told = {entry.key: entry.value for entry in proto.metadata_props}.get(TWIN_OF)
-    if told is None:
-        raise BundleError(f"{where} does not say which weights it was made from.")
-    if any(isinstance(side, Open) for shape in graph.input_shapes for side in shape):
-        raise BundleError(f"{where} is for inputs of one size, and the network's are open.")
-    numbers = sum(prod(shape) for shape in graph.flat().shapes)
-    check_onnx(proto, where, _AROUND * numbers + 2 * len(content) + (1 << 20))
-    ends = [(graph.input_shapes, proto.graph.input), (graph.output_shapes, proto.graph.output)]
-    shapes = [[tuple(d.dim_value for d in v.type.tensor_type.shape.dim)[1:] for v in there] for _, there in ends]
-    if told != checksum or shapes != [[tuple(shape) for shape in own] for own, _ in ends]:
-        raise BundleError(f"{where} was made from other weights.")
-    values = report.values() if isinstance(report, dict) else [report]
-    try:
-        if not all(value is None or isinstance(value, int | float) for value in values):
-            raise TypeError
-        return Quantized(content, QuantizationReport(**report))
-    except TypeError:
-        raise BundleError(f"{where} has a report that is none.") from None
