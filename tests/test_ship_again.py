@@ -171,3 +171,27 @@ def test_a_module_put_in_another_ones_place_is_what_answers(asked, monkeypatch):
     setattr(model.module, name, was)
     right = model.predict(X, engine="torch")
     np.testing.assert_allclose(model.predict(X, engine="onnxruntime"), right, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_are_refused_by_a_call_like_the_one_before_too(dtype, value):
+    model = net()
+    floats = (X / 255).astype(dtype)
+    spoilt = floats.copy()
+    spoilt[2, 3, 1, 0] = value
+    for engine in ("onnxruntime", "auto", "openvino"):
+        for _ in range(2):
+            model.predict(floats, engine=engine)
+            with pytest.raises(DataError, match="holds NaN or infinity in 1 of"):
+                model.predict(spoilt, engine=engine)
+
+
+@pytest.mark.filterwarnings("ignore::striate.errors.Note")  # they are far from what the model expects
+def test_numbers_too_large_to_add_up_are_answered():
+    model = net()
+    large = np.full((2, *X.shape[1:]), 3e38, np.float32)
+    for _ in range(3):
+        assert (
+            model.predict(large / 1e38, engine="onnxruntime").shape == model.predict(large, engine="onnxruntime").shape
+        )

@@ -75,5 +75,9 @@ class Again:
         ):
             return None
         if self.numbers:
+            with np.errstate(over="ignore", invalid="ignore"):
+                sum_ = x.sum(dtype=np.float32 if x.itemsize < 8 else x.dtype)
+            if not np.isfinite(sum_):  # NaN, infinity, or numbers too large to add up
+                return None
             ranges(model, Examples([x[:, ::_NTH, ::_NTH]]))
         return arranged(self.graph, self.engine.predict([x], batch_size))

@@ -237,7 +237,13 @@ class Engines:
         elif runtime != "onnxruntime" and not engines[0].proved:  # by its rows, also where it thins boxes out
             runs: dict[str, Any] = {"runtime": runtime, "precision": precision}
             rows = engines[0] if decoding is None else Engine.of(graph, pixels, strip=strip, **runs)
-            prove_engine(rows, how, lambda: InTorch(graph, model.module, pixels, strip, precision="float32"))
+            try:
+                prove_engine(rows, how, lambda: InTorch(graph, model.module, pixels, strip, precision="float32"))
+            except ArgumentError:
+                if not self._stale(graph):
+                    raise
+                self._forget()  # another thread has changed the weights meanwhile
+                return self._pick(model, asked, samples, pixels, strip, decoding)
             engines[0].proved = True
         if unsure is None:
             return engines[0]

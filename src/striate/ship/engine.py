@@ -114,13 +114,18 @@ class Engine:
         xs = [self._checked(np.asarray(x), *about) for x, about in zip(arrays, self.inputs, strict=True)]
         count = len(xs[0])
         size = min(batch_size or count, self.batch)
-        parts = [self._session.run([x[start : start + size] for x in xs]) for start in range(0, count, size)]
+        parts = [self._run([x[start : start + size] for x in xs]) for start in range(0, count, size)]
         if len(parts) == 1:
             return parts[0]
         for part, start in zip(parts, range(0, count, size), strict=True):
             for i in self._counted:  # numbers of pictures within the part
                 part[i] = part[i] + start
         return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+    def _run(self, xs: list[np.ndarray]) -> list[np.ndarray]:
+        if len(xs[0]) > 1 or not self._session.in_twos or self._counted:
+            return self._session.run(xs)
+        return [out[:1] for out in self._session.run([np.concatenate([x, x]) for x in xs])]
 
     def _checked(self, x: np.ndarray, name: str, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
         if x.shape[1:] != shape or not len(x):

@@ -7,7 +7,8 @@ import numpy as np
 from striate.ship.writer import Op
 
 # ONNX Runtime (1.31 still) takes a Pad by zeros into the MaxPool after it, whose own padding never wins, so that windows
-# of negative numbers come out wrong.  It leaves another value alone.
+# of negative numbers come out wrong.  OpenVINO (2026.4 still) takes it into a 1x1 convolution, across whose padding it then
+# moves strides to what is before.  Both leave another value alone.
 _NEARLY_ZERO = np.array(np.finfo(np.float32).tiny)
 
 
@@ -46,11 +47,17 @@ def fold(ops: list[Op], outputs: list[str]) -> list[Op]:
             made[op.output] = before
             continue
         source = made.get(op.inputs[0]) if isinstance(op.inputs[0], str) else None
-        if op.kind == "MaxPool" and source is not None and source.kind == "Pad":
+        if source is not None and source.kind == "Pad" and (op.kind == "MaxPool" or _by_points(op)):
             source.inputs = [*source.inputs[:2], _NEARLY_ZERO]
         made[op.output] = op
         kept.append(op)
     return [part for op in kept for part in _lowered(op)]
+
+
+def _by_points(op: Op) -> bool:
+    """Whether an operation is a 1x1 convolution, of any number of axes."""
+    weight = op.inputs[1] if op.kind == "Conv" else None
+    return isinstance(weight, np.ndarray) and set(weight.shape[2:]) == {1}
 
 
 def _absorb(op: Op, scale: np.ndarray, shift: np.ndarray) -> bool:

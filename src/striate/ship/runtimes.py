@@ -25,11 +25,13 @@ class Session(Protocol):
     inputs     (name, NumPy type, shape of one sample) of each
     outputs    their names
     metadata   what the model says of itself
+    in_twos    whether it computes one sample wrongly, and two of them rightly
     """
 
     inputs: list[tuple[str, Any, tuple[Any, ...]]]
     outputs: list[str]
     metadata: dict[str, str]
+    in_twos: bool
 
     def run(self, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for one batch.
@@ -48,6 +50,8 @@ class OnnxRuntime:
 
     Raises BundleError for what ONNX Runtime cannot read.
     """
+
+    in_twos = False
 
     def __init__(self, source: bytes | str | Apart, threads: int, precision: str = "float32", callers: int = 1) -> None:
         onnxruntime = onnx_runtime()
@@ -161,6 +165,7 @@ class OpenVino:
         except RuntimeError as error:  # as all that it raises comes
             raise _unusable("OpenVINO", error) from error
         self.outputs = [end.any_name for end in model.outputs]
+        self.in_twos = precision == "bfloat16" and _scales_points(model)
         if isinstance(source, Apart):
             proto = source.model
         else:
@@ -190,6 +195,27 @@ class OpenVino:
 
 
 RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {"onnxruntime": OnnxRuntime, "openvino": OpenVino}
+
+
+def _scales_points(model: Any) -> bool:
+    """Whether channels of maps of one point are multiplied or added to by constants, after more than a convolution's bias.
+
+    OpenVINO (2026.4 still) does that within the convolution before, in 16 bits for one sample with the first channel's
+    constant for all, or with memory that is not its own.
+    """
+    for op in model.get_ordered_ops():
+        if op.get_type_name() not in ("Add", "BatchNormInference", "Divide", "Multiply", "PRelu", "Subtract"):
+            continue
+        shape, before = op.get_output_partial_shape(0), [end.get_node().get_type_name() for end in op.input_values()]
+        if (
+            shape.rank.is_dynamic
+            or len(shape) < 3
+            or any(side.is_static and side.get_length() != 1 for side in shape[2:])
+        ):
+            continue
+        if "Constant" in before and not any("Convolution" in kind for kind in before):
+            return True
+    return False
 
 
 def _input(value: Any) -> tuple[str, Any, tuple[int | None, ...]]:
