@@ -89,8 +89,16 @@ def test_the_command_prints_what_the_method_gives(run, tmp_path):
     assert lines[0].split() == ["layer", "kind", "ms", "share"]
     assert lines[-2].split()[0] == "all"
     assert told["processor"] in lines[-1]
-    code, _, err = run("bench", "lenet5", "digits", "--layers")
-    assert (code, err.count("\n")) == (2, 1)
+    for more, said in {
+        ("digits",): "no data",
+        ("--points", 3): "no --points",
+        ("--agreement", 0.9, "--no-keep"): "no --agreement or --no-keep",
+        ("--engines", ""): "no --engines",
+        ("--shift", 0, "--label-column", "a"): "no --label-column or --shift",
+    }.items():
+        code, _, err = run("bench", "lenet5", *more, "--layers")
+        assert (code, err.count("\n")) == (2, 1)
+        assert f"it takes {said}." in err
 
 
 # -- in the page ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import typer
 from striate.cli.common import WEIGHTS, Classes, Json, Variant, check_output, going, model_of, network_of, say
 from striate.doors.onnx_files import read_onnx
 from striate.errors import ArgumentError
-from striate.wording import memory
+from striate.wording import listed, memory
 
 What = Annotated[
     str, typer.Argument(help="A saved model's or run's folder, a file of Keras, or an architecture's name.")
@@ -85,8 +85,12 @@ def bench(
     weights: Weights = None,
     variant: Variant = None,
     engines: Annotated[str | None, typer.Option(help="Which to measure, with commas (all that there are).")] = None,
-    points: Annotated[float, typer.Option(help="Percentage points of accuracy that an engine may cost.")] = 0.2,
-    agreement: Annotated[float, typer.Option(help="Part of answers that have to be those of 32 bits.")] = 0.995,
+    points: Annotated[
+        float | None, typer.Option(help="Percentage points of accuracy that an engine may cost (0.2).")
+    ] = None,
+    agreement: Annotated[
+        float | None, typer.Option(help="Part of answers that have to be those of 32 bits (0.995).")
+    ] = None,
     rounds: Annotated[
         int | None, typer.Option(help="How often each has its turn (5; of layers as often as a second has room for).")
     ] = None,
@@ -107,8 +111,11 @@ def bench(
     from striate.runs import tune_run
 
     if layers:
-        if data is not None or output is not None or engines is not None:
-            raise ArgumentError("--layers measures layers by torch; it takes no data, no --output and no --engines.")
+        others = {"--output": output, "--engines": engines, "--points": points, "--agreement": agreement}
+        others |= {"data": data, "--label-column": label_column, "--shift": shift, "--no-keep": None if keep else True}
+        given = [name for name, value in others.items() if value is not None]
+        if given:
+            raise ArgumentError(f"--layers measures layers by torch; it takes no {listed(given, 'or')}.")
         times = network_of(model, weights, variant).time_layers(rounds=rounds)
         say(times.to_dict(), json, str(times))
         return
@@ -122,8 +129,8 @@ def bench(
     names = None if engines is None else [name.strip() for name in engines.split(",")]
     with locked(target, "measuring engines") if kept else nullcontext(), going("rounds") as progress:
         trained = model_of(model, weights, variant)
-        how: dict[str, Any] = {"points": points, "agreement": agreement, "engines": names}
-        how |= {} if rounds is None else {"rounds": rounds}
+        asked = {"points": points, "agreement": agreement, "rounds": rounds, "engines": names}
+        how: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         table = tune_run(trained, data, shift=shift, options=options, progress=progress, **how)
         if kept:
             trained.save(target)
