@@ -89,6 +89,17 @@ def _notes_are_new() -> None:
 
 
 @pytest.fixture
+def soon_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First weights from a uniform distribution in place of a cut normal one, which takes a fifth of the time."""
+    import torch
+
+    def uniform(tensor: Any, mean: float, std: float, a: float, b: float, generator: Any = None) -> Any:
+        return tensor.uniform_(mean - 1.7 * std, mean + 1.7 * std, generator=generator)
+
+    monkeypatch.setattr(torch.nn.init, "trunc_normal_", uniform)
+
+
+@pytest.fixture
 def one_thread() -> Iterator[None]:
     """One thread for torch: on numbers as few as these, more of them only wait for each other."""
     import torch

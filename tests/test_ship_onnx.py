@@ -214,6 +214,7 @@ FULL_SIZE = [
 ]
 
 
+@pytest.mark.usefixtures("soon_drawn")
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_every_architecture_answers_as_in_torch(name: str) -> None:
     model = st.zoo.create(name).predictor

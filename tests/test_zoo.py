@@ -95,6 +95,7 @@ def test_every_architecture_is_sized_without_torch():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+@pytest.mark.usefixtures("soon_drawn")
 @pytest.mark.parametrize("name", quick_then_slow)
 def test_every_weight_learns_and_json_source_and_onnx_give_the_same_network(name):
     st.set_seed(0)
