@@ -276,6 +276,12 @@ with handing_back():
     del blocks[::2]
     assert held() < before - 70 * 2**20
 assert len(blocks) == 10
+small = [np.ones(1 << 13) for _ in range(1200)]  # of 64 KB, from the heap
+before = held()
+del small[:-1]  # the last lies above the gap
+with handing_back():
+    assert held() < before - 70 * 2**20
+    assert len(small) == 1
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

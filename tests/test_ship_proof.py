@@ -1,5 +1,7 @@
 """An engine of OpenVINO is seen to compute its network before it answers."""
 
+import dataclasses
+
 import layer_cases as every
 import numpy as np
 import pytest
@@ -279,6 +281,18 @@ def test_maps_of_one_point_are_right_one_by_one_in_16_bits(case):
     answers = [engine.predict([x])[0], engine.predict([x], batch_size=1)[0], engine.predict([x], batch_size=7)[0]]
     for found in answers:
         np.testing.assert_allclose(found, expected, atol=0.03 * np.abs(expected).max())
+
+
+def test_detections_of_one_picture_are_counted_as_those_of_one():
+    trunk = [layers.Conv2D(4, 3, strides=2, padding="same", activation="relu") for _ in range(5)]
+    boxes = detector(st.Sequential([layers.Input((32, 32, 3)), *trunk]), 2, width=4)
+    engine = Engine.of(boxes.graph, decoding=dataclasses.replace(boxes.decoding, least=0.0))
+    x = np.random.default_rng(0).random((1, 32, 32, 3), dtype=np.float32)
+    before = engine.predict([x])
+    assert len(before[0]) > 1
+    engine._session.in_twos = True
+    for found, expected in zip(engine.predict([x]), before, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 class Failing(Fixed):

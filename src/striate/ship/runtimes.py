@@ -198,7 +198,7 @@ RUNTIMES: dict[str, type[OnnxRuntime] | type[OpenVino]] = {"onnxruntime": OnnxRu
 
 
 def _scales_points(model: Any) -> bool:
-    """Whether channels of maps of one point are multiplied or added to by constants, after more than a convolution's bias.
+    """Whether channels of maps of one point are multiplied or added to by constants, other than a convolution's bias.
 
     OpenVINO (2026.4 still) does that within the convolution before, in 16 bits for one sample with the first channel's
     constant for all, or with memory that is not its own.
@@ -213,7 +213,7 @@ def _scales_points(model: Any) -> bool:
             or any(side.is_static and side.get_length() != 1 for side in shape[2:])
         ):
             continue
-        if "Constant" in before and not any("Convolution" in kind for kind in before):
+        if "Constant" in before:
             return True
     return False
 
