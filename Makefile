@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.ready
 	$(BIN)/striate demo
 
-# While you edit: under a minute on two cores.  What it leaves out stands in tests/quick.txt.
+# While you edit: one to two minutes on two cores.  What it leaves out stands in tests/quick.txt.
 quick: $(VENV)/.ready
 	$(BIN)/python -m pytest $(TESTS) --quick -n 2
 
