@@ -7,6 +7,7 @@ point (imports, an odd environment, closed streams) a test starts its process it
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import signal
@@ -85,7 +86,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has, and nobody has asked yet how
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""
@@ -179,7 +181,7 @@ def _child(wanted: Any, out: int, err: int) -> None:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except (Exception, KeyboardInterrupt):  # what Python prints of it, and its exit code
         traceback.print_exc()
     finally:
         threading._shutdown()  # type: ignore[attr-defined]

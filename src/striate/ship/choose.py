@@ -85,7 +85,7 @@ def check_engine(how: str, *, answers: bool = False) -> None:
 class Engines:
     """The engines of one model.  They are kept for as long as its weights and its graph stay what they were.
 
-    carried   of the model that this one's is a copy of, as ``copied`` gave it; None: nothing
+    carried   of the model that this one's is a copy of, as its ``carried`` gave it; None: nothing
     """
 
     def __init__(self, carried: TakenAlong | None = None) -> None:
